@@ -11,12 +11,9 @@ import { EmulatorError } from "./EmulatorError.js"
 import { FaultRule } from "./Fault.js"
 import { FileFlow } from "./Flow.js"
 import type { Flow } from "./Flow.js"
-import { shapeMistakes } from "./internal/engine/codeFlow.js"
-import { errorText } from "./internal/errorText.js"
-import { findMistakes } from "./internal/flow/flowMistakes.js"
-import { readSchema } from "./internal/json/readSchema.js"
-import { mistakesOf } from "./internal/json/schemaMistakes.js"
-import type { Mistake } from "./internal/json/schemaMistakes.js"
+import { findMistakes, shapeMistakes } from "./internal/flow/flowMistakes.js"
+import { errorText, mistakesOf, readSchema } from "./internal/json.js"
+import type { Mistake } from "./internal/json.js"
 
 /**
  * A flows file.

@@ -2,7 +2,6 @@ import { samples } from "@effect-noukai/emulator"
 import * as Flows from "../../../emulator/src/internal/flow/flows.js"
 import * as Ids from "../../../emulator/src/internal/store/ids.js"
 import * as Runs from "../../../emulator/src/internal/store/runs.js"
-import * as Sessions from "../../../emulator/src/internal/store/sessions.js"
 import type { Suite } from "../Suite.js"
 
 const flow = "noukai/samples/hello-world"
@@ -10,7 +9,7 @@ const flow = "noukai/samples/hello-world"
 const sessionOf = (run: number): string => `5d1c9f44-7a0b-4f5e-9a55-${String(run).padStart(12, "0")}`
 
 /** The sessions of an emulator that keeps so many runs, each in a session of its own. */
-const storeOf = (count: number): Sessions.SessionIndex => {
+const storeOf = (count: number): Runs.Runs => {
   const tree = Flows.make(samples).resolve({
     org: "noukai",
     project: "samples",
@@ -18,7 +17,7 @@ const storeOf = (count: number): Sessions.SessionIndex => {
     version: undefined
   })
   if (tree._tag === "Left") throw new Error(`no flow ${flow}`)
-  const runs = Runs.make({ runs: count, bytes: Infinity, evicted: 0 }, Ids.make(1))
+  const runs = Runs.make({ runs: count, bytes: Infinity, evicted: 0, sessionLag: 0 }, Ids.make(1))
   for (let n = 0; n < count; n++) {
     runs.add({
       tree: tree.right,
@@ -48,17 +47,17 @@ const storeOf = (count: number): Sessions.SessionIndex => {
       billedUsd: "0"
     }))
   }
-  return Sessions.make(runs, 0)
+  return runs
 }
 
 const batch = 1_000
 
 /** Looks up every so many sessions, across all that there are. */
-const lookUp = (sessions: Sessions.SessionIndex, count: number) => {
+const lookUp = (sessions: Runs.Runs, count: number) => {
   const ids = Array.from({ length: batch }, (_, n) => sessionOf(Math.floor(n * count / batch)))
   return () => {
     for (const id of ids) {
-      if (sessions.runsOf(id, 1).length !== 1) throw new Error(`no run under ${id}`)
+      if (sessions.ofSession(id, 1).length !== 1) throw new Error(`no run under ${id}`)
     }
     return Promise.resolve(batch)
   }

@@ -7,7 +7,7 @@ import type { EmulatorOptions } from "../EmulatorOptions.js"
 import { jsonSchema } from "../FlowFile.js"
 import { parseArguments, usage } from "./flags.js"
 import { serve } from "./serve.js"
-import { isLoopback } from "./server/loopback.js"
+import { isLoopback } from "./server/trustedCaller.js"
 
 const print = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
 

@@ -11,9 +11,7 @@ import { Organisation, RefusedRunPaths, RunPaths, Slug } from "../Account.js"
 import type { EmulatorOptions, StreamOutputs } from "../EmulatorOptions.js"
 import { CaptureMode } from "../Flow.js"
 import * as Defaults from "./defaults.js"
-import { errorText } from "./errorText.js"
-import { readSchema } from "./json/readSchema.js"
-import { mistakesOf } from "./json/schemaMistakes.js"
+import { errorText, mistakesOf, readSchema } from "./json.js"
 
 type Read = (name: string, text: string) => Either.Either<EmulatorOptions, string>
 

@@ -16,31 +16,43 @@ import * as Defaults from "./defaults.js"
 import * as Control from "./endpoints/control.js"
 import * as Execute from "./endpoints/execute.js"
 import * as Jobs from "./endpoints/jobs.js"
-import * as Keys from "./endpoints/keys.js"
 import * as RunEndpoints from "./endpoints/runs.js"
-import * as SessionEndpoint from "./endpoints/sessions.js"
 import * as Step from "./endpoints/step.js"
 import * as Engine from "./engine/engine.js"
 import * as JobQueue from "./engine/jobQueue.js"
-import { errorText } from "./errorText.js"
 import * as FaultRules from "./faults/faultRules.js"
 import * as Flows from "./flow/flows.js"
-import { readSchema } from "./json/readSchema.js"
+import { errorText, readSchema } from "./json.js"
+import { json } from "./server/endpoint.js"
+import type { Endpoint, RouteOf } from "./server/endpoint.js"
 import * as HandleRequest from "./server/handleRequest.js"
 import type { OtherPaths } from "./server/handleRequest.js"
 import { listen } from "./server/httpServer.js"
-import { isLoopback } from "./server/loopback.js"
+import { isLoopback } from "./server/trustedCaller.js"
 import type { State } from "./state.js"
 import * as Accounts from "./store/accounts.js"
 import * as Ids from "./store/ids.js"
 import * as Ledger from "./store/ledger.js"
-import * as LedgerEvents from "./store/ledgerEvents.js"
 import * as Runs from "./store/runs.js"
-import * as Sessions from "./store/sessions.js"
 import { millis } from "./time/time.js"
 
 /** The key of an emulator that lists none. */
 const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
+
+/**
+ * The id of a key, its part that is no secret.
+ *
+ * @see contract 1.3
+ */
+const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null
+
+/**
+ * `GET /keys/verify`: the owner of a key.
+ *
+ * @see contract 14
+ */
+const verifyKey: Endpoint<RouteOf<"verifyKey">> = ({ caller }) =>
+  Effect.succeed(json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null }))
 
 const decodeRules = readSchema(Schema.Array(FaultRule))
 
@@ -91,7 +103,12 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
     const accounts = Accounts.make(keys, organisations, { capture, runPaths, refusedRunPaths })
     const ids = Ids.make(seed)
-    const runs = Runs.make({ runs: limits.runs, bytes: limits.runBytes, evicted: limits.evicted }, ids)
+    const runs = Runs.make({
+      runs: limits.runs,
+      bytes: limits.runBytes,
+      evicted: limits.evicted,
+      sessionLag: millis(options.sessions?.lag)
+    }, ids)
     const engine = Engine.make(ledger, accounts, runs, {
       toolIterationLimit,
       casing: toolMessageCasing,
@@ -106,7 +123,6 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       runs,
       faults: FaultRules.make(rules, seed),
       engine,
-      sessions: Sessions.make(runs, millis(options.sessions?.lag)),
       jobs: yield* JobQueue.make(engine, ledger, runs, {
         queueDelay: millis(jobs.queueDelay),
         workers: jobs.workers,
@@ -132,8 +148,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         stepTrace: servedRun(RunEndpoints.makeStepTrace(state)),
         traceStream: servedRun(RunEndpoints.makeTraceStream(state)),
         runs: servedRun(RunEndpoints.makeList(state)),
-        session: SessionEndpoint.make(state),
-        verifyKey: Keys.verify
+        session: RunEndpoints.makeSession(state),
+        verifyKey
       },
       (request) => control?.(request),
       {
@@ -166,7 +182,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
       flows: Effect.sync(state.flows.refs),
       ledger: Effect.sync(ledger.snapshot),
-      ...LedgerEvents.make(ledger),
+      ...Ledger.watch(ledger),
       addFaults: (...added) => Effect.map(checkRules(added), state.faults.add),
       clearFaults: Effect.sync(state.faults.clear),
       putFlows: (...added) =>
@@ -177,13 +193,12 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
           const run = state.runs.get(executionId)
           return run?.trigger === "job" ? state.jobs.cancel(run) : Effect.succeed(false)
         }),
-      expireSession: (sessionId) => Effect.sync(() => state.sessions.expire(sessionId)),
+      expireSession: (sessionId) => Effect.sync(() => state.runs.expireSession(sessionId)),
       putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
       revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
       // takes effect at once; jobs that run are stopped, and their late results stay unseen
       reset: Effect.zipRight(
         Effect.sync(() => {
-          state.sessions.reset()
           state.ids.reset()
           state.flows.reset()
           state.accounts.reset()

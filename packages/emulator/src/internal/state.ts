@@ -8,7 +8,6 @@ import type { Accounts } from "./store/accounts.js"
 import type { Ids } from "./store/ids.js"
 import type { Ledger } from "./store/ledger.js"
 import type { Runs } from "./store/runs.js"
-import type { SessionIndex } from "./store/sessions.js"
 
 export interface State {
   readonly ids: Ids
@@ -18,7 +17,6 @@ export interface State {
   readonly runs: Runs
   readonly faults: FaultRules
   readonly engine: Engine
-  readonly sessions: SessionIndex
   readonly jobs: JobQueue
   /** ms before the row of a job is visible. */
   readonly jobRowDelay: number

@@ -3,7 +3,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { ConformanceCase, ConformanceExchange, ConformanceRequest, Target } from "../../ConformanceCase.js"
 import type { Json } from "../../Flow.js"
-import { isObject } from "../json/jsonObject.js"
+import { isObject } from "../json.js"
 
 type Saved = { readonly [name: string]: Json }
 

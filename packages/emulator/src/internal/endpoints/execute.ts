@@ -11,18 +11,15 @@ import { wholeRun } from "../engine/engine.js"
 import type { Segment, SegmentOutcome } from "../engine/engine.js"
 import { refOf } from "../flow/flows.js"
 import type { FlowAddress } from "../flow/flows.js"
-import type { Endpoint, RouteOf } from "../server/endpoint.js"
-import { json } from "../server/reply.js"
-import type { Reply } from "../server/reply.js"
+import type { Endpoint, Reply, RouteOf } from "../server/endpoint.js"
+import { json } from "../server/endpoint.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import type { Run } from "../store/runs.js"
 import { checkAnswered } from "../wire/toolConversation.js"
-import { gone } from "./evicted.js"
-import { messageOf, startRun } from "./newRun.js"
 import { decoder, ExecuteBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
-import { sessionIdOf } from "./sessionId.js"
+import { gone, messageOf, startRun } from "./runRow.js"
 
 const decode = decoder(ExecuteBody)
 
@@ -63,7 +60,7 @@ const fresh = (
   size: number
 ): Either.Either<Segment<never>, ApiError> =>
   Either.gen(function*() {
-    const sessionId = yield* sessionIdOf(headers)
+    const sessionId = yield* Checks.sessionIdOf(headers)
     const tree = yield* state.flows.resolve(flow)
     yield* Checks.all(
       () => Checks.executable(tree),
@@ -111,7 +108,7 @@ const resumed = (
     const executionId = body.executionId ?? ""
     const run = state.runs.get(executionId)
     const evicted = state.runs.evicted(executionId)
-    if (evicted?.trigger === "execute" && evicted.isOf(refOf(flow))) return yield* gone(`The run ${executionId}`)
+    if (evicted?.trigger === "execute" && evicted.flow.ref === refOf(flow)) return yield* gone(`The run ${executionId}`)
     const pause = run?.pause
     const tree = run?.tree
     if (

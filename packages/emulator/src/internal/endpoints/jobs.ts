@@ -9,13 +9,11 @@ import { coded, invalid, refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
 import type { Endpoint, RouteOf } from "../server/endpoint.js"
-import { json } from "../server/reply.js"
+import { json } from "../server/endpoint.js"
 import type { State } from "../state.js"
-import { gone } from "./evicted.js"
-import { messageOf, startRun } from "./newRun.js"
 import { decoder, JobBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
-import { sessionIdOf } from "./sessionId.js"
+import { gone, messageOf, startRun } from "./runRow.js"
 
 const decode = decoder(JobBody)
 
@@ -43,7 +41,7 @@ const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
 export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, of, plan, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
-    const sessionId = yield* sessionIdOf(headers)
+    const sessionId = yield* Checks.sessionIdOf(headers)
     const tree = yield* state.flows.resolve(route.flow)
     yield* Checks.all(
       () => Checks.executable(tree),
@@ -90,7 +88,7 @@ export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) 
     const run = state.runs.get(executionId)
     if (run === undefined) {
       const evicted = state.runs.evicted(executionId)
-      if (evicted?.trigger === "job" && evicted.isOf(refOf(flow))) return yield* gone(`The job ${executionId}`)
+      if (evicted?.trigger === "job" && evicted.flow.ref === refOf(flow)) return yield* gone(`The job ${executionId}`)
     }
     if (
       run === undefined || run.trigger !== "job" || run.visibleAt > state.ledger.now() || run.flow.ref !== refOf(flow)

@@ -9,8 +9,8 @@ import * as Schema from "effect/Schema"
 import type { Json } from "../../Flow.js"
 import { invalid } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import { isObject } from "../json/jsonObject.js"
-import type { JsonObject } from "../json/jsonObject.js"
+import { isObject } from "../json.js"
+import type { JsonObject } from "../json.js"
 
 const isText = (value: unknown): value is string => typeof value === "string"
 

@@ -4,8 +4,10 @@ import type { Json, Step } from "../../Flow.js"
 import { invalid, refuse } from "../apiError.js"
 import type { ApiError, ValidationIssue } from "../apiError.js"
 import type { Tree } from "../flow/flows.js"
-import { isObject } from "../json/jsonObject.js"
-import type { JsonObject } from "../json/jsonObject.js"
+import { isObject } from "../json.js"
+import type { JsonObject } from "../json.js"
+
+import { isUuid } from "../store/runs.js"
 
 type Check = Either.Either<void, ApiError>
 
@@ -210,4 +212,19 @@ export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice:
       ? refuse(400, "TOOLS_IN_NON_SEQUENTIAL_STEP", `${tree.ref} uses tools inside a loop.`)
       : Either.void
   })
+}
+
+/**
+ * The session id of a request. An empty header is none; any other text that is no UUID is refused.
+ *
+ * @see contract 10.9
+ */
+export const sessionIdOf = (
+  headers: { readonly [name: string]: string }
+): Either.Either<string | undefined, ApiError> => {
+  const value = headers["x-session-id"]?.trim() ?? ""
+  if (value === "") return Either.right(undefined)
+  return isUuid(value)
+    ? Either.right(value.toLowerCase())
+    : refuse(400, "BAD_REQUEST", "X-Session-Id must be a UUID.")
 }

@@ -1,23 +1,47 @@
 /**
- * E5 to E8 and E10: runs and their traces.
+ * E5 to E10: reads of runs, their traces and their sessions.
  *
- * @see contract 9
+ * @see contract 9, 10.4
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { Json } from "../../Flow.js"
 import { ApiError, coded, invalid, refuse } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
 import type { FlowAddress } from "../flow/flows.js"
+import type { JsonObject } from "../json.js"
 import type { Endpoint, RouteOf } from "../server/endpoint.js"
-import { json } from "../server/reply.js"
+import { json } from "../server/endpoint.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
+import { durationOf } from "../store/history.js"
+import type { StepRecord } from "../store/history.js"
+import { isUuid, projectOf } from "../store/runs.js"
 import type { Run } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
-import type { StepRecord } from "../store/stepLog.js"
 import { isTerminal } from "../wire/wireEvent.js"
-import { gone, mayKnow } from "./evicted.js"
-import { errorOf, iso, stepFields, stepsOf } from "./stepFields.js"
+import { gone, mayKnow } from "./runRow.js"
+
+const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
+
+/**
+ * The steps that the run's capture mode shows.
+ *
+ * @see contract 9.7
+ */
+const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps.list()
+
+const stepFields = (record: StepRecord): JsonObject => ({
+  stepId: record.stepId,
+  attempt: record.attempt,
+  loopIndex: record.loopIndex ?? null,
+  status: record.status,
+  startedAt: iso(record.startedAt),
+  completedAt: iso(record.completedAt),
+  durationMs: durationOf(record) ?? null
+})
+
+const errorOf = (record: StepRecord): Json | undefined => record.error && { ...record.error }
 
 const flowRun = (run: Run) => ({
   id: run.id,
@@ -58,8 +82,8 @@ const findRun = (
 ): Either.Either<Run, ApiError> => {
   const run = state.runs.get(executionId)
   const evicted = state.runs.evicted(executionId)
-  if (evicted !== undefined && (flow === undefined || evicted.isOf(refOf(flow)))) {
-    return Either.flatMap(mayKnow(caller, evicted), () => gone(`The run ${executionId}`))
+  if (evicted !== undefined && (flow === undefined || evicted.flow.ref === refOf(flow))) {
+    return Either.flatMap(mayKnow(caller, projectOf(evicted.flow)), () => gone(`The run ${executionId}`))
   }
   const missing = run === undefined || run.visibleAt > state.ledger.now() ||
     (flow !== undefined && run.flow.ref !== refOf(flow))
@@ -179,4 +203,48 @@ export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, 
       if (runs.length === limit) break
     }
     return json({ runs: runs.map(flowRun) })
+  })
+
+const sessionStep = (run: Run, record: StepRecord) => {
+  const output = record.prompted ?? record.output
+  return {
+    ...stepFields(record),
+    inputSnapshot: record.input.value,
+    outputSnapshot: output?.value ?? null,
+    errorSnapshot: Snapshots.take(run.capture, errorOf(record)).value,
+    truncated: record.input.truncated || output?.truncated === true
+  }
+}
+
+const execution = (state: State, run: Run) => {
+  const steps = stepsOf(run)
+  return {
+    executionId: run.id,
+    flowId: run.flow.flowId,
+    slug: state.flows.has(run.flow.ref) ? run.flow.slug : null,
+    triggerType: run.trigger,
+    status: run.status,
+    startedAt: iso(run.createdAt),
+    completedAt: iso(run.completedAt),
+    traceCaptureMode: steps.length === 0 ? null : run.capture,
+    snapshotsAvailable: Snapshots.hasPayloads(run.capture),
+    errorAtStep: run.error?.stepId ?? null,
+    steps: steps.map((record) => sessionStep(run, record))
+  }
+}
+
+export const makeSession = (state: State): Endpoint<RouteOf<"session">> => ({ caller, route }) =>
+  Either.gen(function*() {
+    if (!isUuid(route.sessionId)) return yield* refuse(400, "BAD_REQUEST", "A session id is a UUID.")
+    const sessionId = route.sessionId.toLowerCase()
+    const runs = state.runs.ofSession(sessionId, state.ledger.now())
+    const evicted = state.runs.evictedSession(sessionId)
+    for (const run of runs) yield* state.accounts.authorize(caller, run.flow.org, run.flow.project)
+    if (evicted !== undefined) yield* mayKnow(caller, evicted)
+    if (state.runs.hasExpired(sessionId)) {
+      return yield* refuse(410, "GONE", `The session ${sessionId} has expired.`)
+    }
+    if (evicted !== undefined) return yield* gone(`A run of the session ${sessionId}`)
+    if (runs.length === 0) return yield* refuse(404, "NOT_FOUND", `There is no session ${sessionId}.`)
+    return json({ sessionId: route.sessionId, executions: runs.map((run) => execution(state, run)) })
   })

@@ -12,16 +12,14 @@ import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import type { Resume } from "../engine/toolStep.js"
 import type { FlowAddress, Tree } from "../flow/flows.js"
-import type { JsonObject } from "../json/jsonObject.js"
+import type { JsonObject } from "../json.js"
 import type { Endpoint, RouteOf } from "../server/endpoint.js"
 import type { State } from "../state.js"
 import type { Run, RunInput } from "../store/runs.js"
 import { checkAnswered } from "../wire/toolConversation.js"
-import { gone } from "./evicted.js"
-import { messageOf, startRun } from "./newRun.js"
 import { decoder, StepBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
-import { sessionIdOf } from "./sessionId.js"
+import { gone, messageOf, startRun } from "./runRow.js"
 
 const decode = decoder(StepBody)
 
@@ -44,7 +42,7 @@ const firstRequest = (
   size: number
 ): Either.Either<PreparedStep, ApiError> =>
   Either.gen(function*() {
-    const sessionId = yield* sessionIdOf(headers)
+    const sessionId = yield* Checks.sessionIdOf(headers)
     if ((body.stepIndex ?? 0) > 0) {
       return yield* refuse(400, "INVALID_FIRST_CALL", "A run begins at stepIndex 0; a later step needs executionId.")
     }
@@ -76,7 +74,7 @@ const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run
   Either.gen(function*() {
     const run = state.runs.get(executionId)
     const evicted = state.runs.evicted(executionId)
-    if (evicted?.trigger === "step" && evicted.isOf(tree.ref)) return yield* gone(`The run ${executionId}`)
+    if (evicted?.trigger === "step" && evicted.flow.ref === tree.ref) return yield* gone(`The run ${executionId}`)
     if (run === undefined || run.trigger !== "step" || run.flow.ref !== tree.ref) {
       return yield* refuse(404, "RUN_NOT_FOUND", `There is no run ${executionId} of ${tree.ref}.`)
     }
@@ -154,7 +152,8 @@ const laterRequest = (
     }
     const resume = messages &&
       (yield* resumeOf(state, run, tree.steps[index]!, input, messages, body.iterationsUsed ?? 0))
-    run.remember({ input, outputs: { ...run.outputs, ...ofSteps(before, outputs) } })
+    run.input = input
+    Object.assign(run.outputs, ofSteps(before, outputs))
     return { run, tree, resume, first: false, outputs }
   })
 

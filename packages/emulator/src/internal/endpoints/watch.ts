@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import { json } from "../server/reply.js"
-import type { Reply } from "../server/reply.js"
+import { json } from "../server/endpoint.js"
+import type { Reply } from "../server/endpoint.js"
 import type { State } from "../state.js"
 import type { Ledger, Moment } from "../store/ledger.js"
+import { isUuid } from "../store/runs.js"
 import type { Run, RunStatus } from "../store/runs.js"
-import { isUuid } from "../store/sessions.js"
 import type { WireEvent } from "../wire/wireEvent.js"
 
 const bad = (message: string): Either.Either<never, ApiError> => Either.left(coded(400, "BAD_REQUEST", message))
@@ -89,17 +89,6 @@ const missed = (ledger: Ledger, from: number, first: number): WireEvent => ({
   data: { type: "Missed", count: first - 1 - from, at: ledger.now() }
 })
 
-/** Waits for an event after the one with that id. */
-const another = (ledger: Ledger, id: number): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    if (ledger.lastId() > id) return resume(Effect.void)
-    const stop = ledger.onMoment(() => {
-      stop()
-      resume(Effect.void)
-    })
-    return Effect.sync(stop)
-  })
-
 /** Streams the kept events, then each new one, without end. */
 export const events = (
   { ledger }: State,
@@ -132,7 +121,7 @@ export const events = (
             yield* emit(wire(moment))
             last = moment.id
           }
-          yield* another(ledger, last)
+          yield* ledger.awaitAfter(last)
         }
       })
     })

@@ -9,15 +9,14 @@ import type { Tree } from "../flow/flows.js"
 import { render } from "../flow/template.js"
 import type { TemplateScope } from "../flow/template.js"
 import type { Accounts } from "../store/accounts.js"
+import { durationOf } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
 import type { Pause, Run, RunInput, Runs } from "../store/runs.js"
-import { durationOf } from "../store/stepLog.js"
 import { giveWay } from "../time/time.js"
 import { outputEvents, wireEvent } from "../wire/wireEvent.js"
 import type { WireEvent } from "../wire/wireEvent.js"
-import { inputOf, make as makeRunStep } from "./runStep.js"
+import { inputOf, make as makeRunStep, overrideStep } from "./runStep.js"
 import type { StepRun } from "./runStep.js"
-import { overrideStep } from "./stepOverrides.js"
 import { exceedsLimit } from "./toolStep.js"
 import type { Resume, ToolOptions } from "./toolStep.js"
 
@@ -104,7 +103,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
       return segment.emit(event)
     }
     run.status = "running"
-    run.remember({ pause: undefined })
+    run.pause = undefined
     run.entry.status = "running"
     if (segment.first) {
       yield* send(wireEvent("run_started", {
@@ -151,8 +150,8 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
           calls,
           outputs: { ...outputs }
         }
-        run.remember({ pause })
-        run.pausedAt = new Set([...run.pausedAt, step.id])
+        run.pause = pause
+        run.pausedAt.add(step.id)
         yield* send(wireEvent("step_paused_for_tool_calls", {
           executionId: run.id,
           // without it clients of every age wait in silence
@@ -169,11 +168,11 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
       const { output } = outcome
       outputs[step.id] = output
       if (!Object.hasOwn(segment.inputOverrides, step.id)) seen[step.id] = output
-      if (run.trigger === "step") run.keepOutput(step.id, output)
+      if (run.trigger === "step") run.outputs[step.id] = output
       const last = index === steps.length - 1
       // ends the run before its events are written, because writing may take long or never end
       if (last) {
-        if (run.trigger === "job") run.remember({ result: output })
+        if (run.trigger === "job") run.result = output
         settle(run, "completed")
       }
       if (step.kind === "template") {

@@ -1,27 +1,27 @@
 /** Runs one step on the clock: its attempts, their cost, and their records for traces and ledger. */
 import type * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { StepEntry } from "../../EmulatorLedger.js"
-import type { CodeLoopStep, Json, Step, StepFailure } from "../../Flow.js"
+import { FlowDuration, Json, Money as MoneyText, Tokens } from "../../Flow.js"
+import type { CodeLoopStep, FunctionInput, FunctionStep, Step, StepFailure } from "../../Flow.js"
 import type { Tree } from "../flow/flows.js"
 import { render, renderText } from "../flow/template.js"
 import type { TemplateScope } from "../flow/template.js"
-import { isObject } from "../json/jsonObject.js"
-import type { JsonObject } from "../json/jsonObject.js"
+import { errorText, isObject } from "../json.js"
+import type { JsonObject } from "../json.js"
 import type { Accounts } from "../store/accounts.js"
+import type { StepRecord } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
 import * as Money from "../store/money.js"
 import type { Run, RunInput } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
-import type { StepRecord } from "../store/stepLog.js"
 import { giveWay, millis, takeTime, turn } from "../time/time.js"
 import { wireEvent } from "../wire/wireEvent.js"
 import type { WireEvent } from "../wire/wireEvent.js"
-import { runFunction } from "./functionStep.js"
-import type { StepOutcome } from "./stepOutcome.js"
-import { overrideStep } from "./stepOverrides.js"
 import { askOrAnswer } from "./toolStep.js"
-import type { Resume, ToolOptions } from "./toolStep.js"
+import type { Resume, StepOutcome, ToolOptions } from "./toolStep.js"
 
 type LeafStep = Exclude<Step, CodeLoopStep>
 
@@ -45,6 +45,70 @@ export const inputOf = ({ message, parameters }: RunInput, input: Json, stepInde
   if (stepIndex === 0) return { ...(message === null ? {} : { message }), ...parameters }
   return isObject(input) ? input : { input }
 }
+
+const fields = {
+  name: Schema.String,
+  model: Schema.String,
+  costUsd: MoneyText,
+  tokens: Tokens,
+  duration: FlowDuration,
+  output: Json
+} as const
+
+const decoders = Object.entries(fields).map(([name, schema]) =>
+  [name, Schema.decodeUnknownOption(schema as Schema.Schema<unknown>)] as const
+)
+
+/**
+ * A step with the fields that `blockOverrides` replaces in one request. Ignores unknown fields, and values of a wrong
+ * type.
+ */
+export const overrideStep = <S extends Step>(
+  step: S,
+  override: { readonly [field: string]: unknown } | undefined
+): S => {
+  if (override === undefined || step.kind === "loop") return step
+  const replaced: Record<string, unknown> = {}
+  for (const [name, decode] of decoders) {
+    if (name === "output" && step.kind !== "template" && step.kind !== "tool") continue
+    const value = Object.hasOwn(override, name) ? decode(override[name]) : Option.none()
+    if (Option.isSome(value)) replaced[name] = value.value
+  }
+  return { ...step, ...replaced }
+}
+
+const internalError = (cause: unknown): StepFailure => ({
+  code: "INTERNAL_ERROR",
+  message: errorText(cause),
+  status: 500
+})
+
+const isStepFailure = (value: unknown): value is StepFailure =>
+  typeof value === "object" && value !== null && "code" in value && typeof value.code === "string"
+
+const isThenable = (value: unknown): value is PromiseLike<Json> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+/** The output, or the failure of the code; a thrown error or an output that is no JSON is `INTERNAL_ERROR`. */
+export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Effect<Json, StepFailure> =>
+  Effect.try({ try: () => step.run(input), catch: internalError }).pipe(
+    Effect.flatMap((result): Effect.Effect<Json, StepFailure> => {
+      if (Effect.isEffect(result)) {
+        return Effect.mapError(result, (failure) => isStepFailure(failure) ? failure : internalError(failure))
+      }
+      return isThenable(result)
+        ? Effect.tryPromise({ try: () => Promise.resolve(result), catch: internalError })
+        : Effect.succeed(result)
+    }),
+    Effect.catchAllDefect((defect) => Effect.fail(internalError(defect))),
+    // a value that is no JSON could not be sent
+    Effect.flatMap((output) =>
+      Effect.try({
+        try: (): Json => output === undefined ? null : JSON.parse(JSON.stringify(output)) as Json,
+        catch: internalError
+      })
+    )
+  )
 
 const creditsExhausted: StepFailure = {
   code: "CREDITS_EXHAUSTED",

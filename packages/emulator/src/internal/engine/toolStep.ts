@@ -3,13 +3,23 @@
  *
  * @see contract 6
  */
-import type { Json, ToolStep } from "../../Flow.js"
+import type { Json, StepFailure, ToolStep } from "../../Flow.js"
 import { render } from "../flow/template.js"
 import type { TemplateScope } from "../flow/template.js"
 import type { RunInput } from "../store/runs.js"
 import { askingMessage, resultsOf, roundsOf } from "../wire/toolConversation.js"
 import type { Casing, Message, WireToolCall } from "../wire/toolConversation.js"
-import type { StepOutcome } from "./stepOutcome.js"
+
+/** The outcome of one execution of a step. */
+export type StepOutcome =
+  | { readonly type: "Output"; readonly output: Json; readonly prompt?: string | undefined }
+  | {
+    readonly type: "Ask"
+    readonly iterationsUsed: number
+    readonly calls: ReadonlyArray<WireToolCall>
+    readonly messages: ReadonlyArray<Message>
+  }
+  | { readonly type: "Fail"; readonly failure: StepFailure }
 
 /** Results that the caller brought for a paused step. */
 export interface Resume {

@@ -1,4 +1,4 @@
-/** Translates a list of faults into a plan for one response. */
+/** Translates a list of faults into a plan for one response, and into the body of an error. */
 import type { Fault, Position } from "../../Fault.js"
 
 /** The early end of a body. */
@@ -7,7 +7,7 @@ export interface Break {
   readonly how: "cut" | "reset" | "end"
 }
 
-export type StatusFault = Extract<Fault, { readonly type: "status" }>
+type StatusFault = Extract<Fault, { readonly type: "status" }>
 
 export interface Plan {
   /** The faults as written; `undefined` when there are none. */
@@ -74,3 +74,51 @@ export const make = (text: string | undefined, faults: ReadonlyArray<Fault>): Pl
 }
 
 export const none: Plan = make(undefined, [])
+
+/** An HTML page as proxies send it. */
+export const page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
+
+const codes: { readonly [status: number]: string } = {
+  400: "BAD_REQUEST",
+  401: "UNAUTHENTICATED",
+  402: "INSUFFICIENT_CREDITS",
+  403: "FORBIDDEN",
+  404: "NOT_FOUND",
+  410: "GONE",
+  429: "RATE_LIMIT",
+  502: "BYOK_KEY_REJECTED",
+  503: "BILLING_UNAVAILABLE"
+}
+
+const defaultCode = (status: number): string => codes[status] ?? (status >= 500 ? "INTERNAL_ERROR" : "BAD_REQUEST")
+
+/** The headers and text of an error that a fault sends in place of a response. */
+export const faultBody = (
+  status: StatusFault
+): { readonly headers: { readonly [name: string]: string }; readonly text: string } => {
+  const headers: Record<string, string> = {
+    ...(status.retryAfter === undefined ? {} : { "Retry-After": status.retryAfter }),
+    ...(status.status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
+    ...(status.status >= 300 && status.status < 400 ? { Location: "/api/v1/elsewhere" } : {})
+  }
+  const message = "A fault that was asked for."
+  if (status.body !== undefined) return { headers, text: status.body }
+  switch (status.shape) {
+    case "empty":
+      return { headers, text: "" }
+    case "html":
+      return { headers: { ...headers, "Content-Type": "text/html" }, text: page }
+    case "text":
+      return { headers: { ...headers, "Content-Type": "application/json" }, text: JSON.stringify({ detail: message }) }
+    case "list":
+      return {
+        headers: { ...headers, "Content-Type": "application/json" },
+        text: JSON.stringify({ detail: [{ loc: ["body"], msg: message, type: "value_error.fault" }] })
+      }
+    case "coded":
+      return {
+        headers: { ...headers, "Content-Type": "application/json" },
+        text: JSON.stringify({ detail: { code: status.code ?? defaultCode(status.status), message } })
+      }
+  }
+}

@@ -1,6 +1,12 @@
 /** Finds the mistakes in flows that their types allow. */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { FileFlow } from "../../Flow.js"
 import type { Flow, FlowVersion, Json, Step } from "../../Flow.js"
-import type { Mistake } from "../json/schemaMistakes.js"
+import { mistakesOf, readSchema } from "../json.js"
+import type { Mistake } from "../json.js"
 import { placeholders } from "./template.js"
 
 const roots = new Set(["message", "messages", "parameters", "input", "steps", "tools", "results", "loop"])
@@ -75,3 +81,39 @@ export const findMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake>
     return mistakes
   })
 }
+
+const decode = readSchema(Schema.Struct({ flows: Schema.Array(FileFlow) }))
+
+/** A duration of Effect as a file has it. */
+const inFile = (duration: unknown): unknown =>
+  typeof duration === "string"
+    ? duration
+    : Option.match(Duration.decodeUnknown(duration), { onNone: () => duration, onSome: Duration.toMillis })
+
+/** A step as a file has it, with a template in place of a function; their other fields are the same. */
+const asFileStep = (step: Step): unknown => {
+  if (step.kind === "loop") return { ...step, steps: step.steps.map(asFileStep) }
+  const timed = step.duration === undefined ? step : { ...step, duration: inFile(step.duration) }
+  if (timed.kind !== "function") return timed
+  const { run: _, ...rest } = timed
+  return { ...rest, kind: "template", output: null }
+}
+
+const asFileFlow = (flow: Flow): unknown => ({
+  ...flow,
+  steps: flow.steps.map(asFileStep),
+  ...(flow.versions === undefined
+    ? {}
+    : {
+      versions: Object.fromEntries(
+        Object.entries(flow.versions).map(([number, version]) => [
+          number,
+          { ...version, steps: version.steps.map(asFileStep) }
+        ])
+      )
+    })
+})
+
+/** The mistakes for which a file would be refused. */
+export const shapeMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> =>
+  Either.match(decode({ flows: flows.map(asFileFlow) }), { onLeft: mistakesOf, onRight: () => [] })

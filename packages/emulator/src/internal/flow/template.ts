@@ -1,6 +1,6 @@
 /** Templates: JSON whose strings hold placeholders. */
 import type { Json } from "../../Flow.js"
-import { isObject } from "../json/jsonObject.js"
+import { isObject } from "../json.js"
 
 /** The values that placeholders can refer to. */
 export interface TemplateScope {

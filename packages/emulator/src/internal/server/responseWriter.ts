@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"
-import { page } from "../faults/faultBody.js"
+import { page } from "../faults/plan.js"
 import type { Break, Plan } from "../faults/plan.js"
 import type { OpenEntry } from "../store/ledger.js"
 import { takeTime } from "../time/time.js"
 import type { WireEvent } from "../wire/wireEvent.js"
+import type { Emit, Reply } from "./endpoint.js"
 import type { Exchange } from "./httpServer.js"
 import { type ConnectionGone, gone } from "./readBody.js"
-import type { Emit, Reply } from "./reply.js"
 
 /** A place in the body at which the response stalls or stops. */
 interface Mark {

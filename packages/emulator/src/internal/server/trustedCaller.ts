@@ -2,7 +2,9 @@
  * Decides which callers a server on loopback answers. A page in a browser can post to it without asking first, and can
  * make a name of its own mean this machine (DNS rebinding).
  */
-import { isLoopback } from "./loopback.js"
+/** Whether a host is this machine. */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
 
 interface Headers {
   readonly [name: string]: string

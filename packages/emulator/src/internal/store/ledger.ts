@@ -1,5 +1,11 @@
-/** Keeps the ledger within bounds: the newest entries stay, the counts cover all. */
+/** The ledger: the newest entries of each kind, the counts of all, and the events in order. */
 import * as BigDecimal from "effect/BigDecimal"
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
 import type {
   ClosedBy,
@@ -10,15 +16,13 @@ import type {
   RunEntry,
   StepEntry
 } from "../../EmulatorLedger.js"
+import type { EmulatorService } from "../../EmulatorService.js"
 import * as Money from "./money.js"
-import { Series } from "./series.js"
 
 /** An entry that its owner may still change. */
 export type OpenEntry<A> = Types.Mutable<A>
 
-type Listener = (event: LedgerEvent) => void
-
-/** An event with its id and time, or a reset that voids everything before. */
+/** An event with its id and time, or a reset. */
 export interface Moment {
   /** Counted from 1 for the life of the server, resets included. */
   readonly id: number
@@ -40,7 +44,7 @@ export interface Ledger {
     run: OpenEntry<RunEntry>,
     entry: Omit<StepEntry, "startedAt" | "endedAt" | "outcome" | "billedUsd">
   ) => OpenEntry<StepEntry>
-  /** Separate from `stepStarted`, because the step's timer is set in between. */
+  /** Records the event of a started step. Separate from `stepStarted`, because the step's timer is set in between. */
   readonly announceStep: (entry: StepEntry) => void
   readonly stepEnded: (
     run: OpenEntry<RunEntry>,
@@ -49,20 +53,17 @@ export interface Ledger {
     cost: BigDecimal.BigDecimal
   ) => void
   readonly snapshot: () => EmulatorLedger
-  /** The newest {@link capacity} events since the start or the last reset. */
-  readonly past: () => Iterable<LedgerEvent>
-  readonly listen: (listener: Listener) => () => void
   /** The kept moments after the one with that id. */
   readonly after: (id: number) => ReadonlyArray<Moment>
   /** The id of the newest moment; 0 before the first. */
   readonly lastId: () => number
-  /** Calls the listener at each new moment; returns its removal. */
-  readonly onMoment: (listener: () => void) => () => void
+  /** Waits for a moment after the one with that id. */
+  readonly awaitAfter: (id: number) => Effect.Effect<void>
   readonly reset: () => void
 }
 
 /** The number of entries of each kind, and of events, that are kept. */
-export const capacity = 10_000
+const capacity = 10_000
 
 /** Bytes of request bodies. The oldest bodies are dropped; their entries stay. */
 const bodyBudget = 64 * 1024 * 1024
@@ -70,32 +71,20 @@ const bodyBudget = 64 * 1024 * 1024
 /** Bytes of targets and headers. The oldest entries are dropped. */
 const headBudget = 16 * 1024 * 1024
 
-const keep = <A>(list: Series<A>, entry: A): void => {
+const keep = <A>(list: Array<A>, entry: A): void => {
   list.push(entry)
-  if (list.size > capacity) list.shift()
+  if (list.length > capacity) list.shift()
 }
 
-const copies = <A extends object>(list: Iterable<A>): ReadonlyArray<A> => Array.from(list, (entry) => ({ ...entry }))
+const copies = <A extends object>(list: ReadonlyArray<A>): ReadonlyArray<A> => list.map((entry) => ({ ...entry }))
 
-/** The time from one reset to the next. */
-class Epoch {}
+/** The key of an entry's epoch: the number of resets before the entry. Copies of the entry do not have it. */
+const epochKey = Symbol("epoch")
 
-/** An entry that knows its epoch; its copies do not. */
-class Entry {
-  readonly #epoch: Epoch | undefined
+const marked = <A extends object>(epoch: unknown, fields: A): A =>
+  Object.defineProperty(fields, epochKey, { value: epoch })
 
-  constructor(epoch: Epoch | undefined) {
-    this.#epoch = epoch
-  }
-
-  static isOf(entry: object, epoch: Epoch): boolean {
-    return #epoch in entry && entry.#epoch === epoch
-  }
-}
-
-const of = <A extends object>(epoch: Epoch | undefined, fields: A): A => Object.assign(new Entry(epoch), fields)
-
-const isOf = Entry.isOf
+const epochOf = (entry: object): unknown => Reflect.get(entry, epochKey)
 
 /** The approximate bytes of an entry without its body. */
 const headBytes = ({ flow, headers, target }: RequestEntry): number =>
@@ -104,73 +93,61 @@ const headBytes = ({ flow, headers, target }: RequestEntry): number =>
     256 + target.length + (flow?.length ?? 0)
   )
 
-/** Request entries within a count and two byte budgets. */
-class Requests {
-  private readonly list = new Series<OpenEntry<RequestEntry>>()
-  private heads = 0
-  private bodies = 0
-  /** The number of the oldest entry that still has its body. */
-  private withBody = 0
-
-  push(entry: OpenEntry<RequestEntry>): void {
-    this.list.push(entry)
-    this.heads += headBytes(entry)
-    this.bodies += entry.body.length
-    while (this.list.size > 1 && (this.list.size > capacity || this.heads > headBudget)) this.shift()
-    this.withBody = Math.max(this.withBody, this.list.first)
-    while (this.bodies > bodyBudget) {
-      const oldest = this.list.at(this.withBody++)!
-      this.bodies -= oldest.body.length
-      oldest.body = ""
+/** Keeps request entries within a count and two byte budgets. */
+const makeRequests = () => {
+  const list: Array<OpenEntry<RequestEntry>> = []
+  let heads = 0
+  let bodies = 0
+  /** The number of the oldest entries whose bodies were dropped. */
+  let emptied = 0
+  return {
+    list,
+    push: (entry: OpenEntry<RequestEntry>): void => {
+      list.push(entry)
+      heads += headBytes(entry)
+      bodies += entry.body.length
+      while (list.length > 1 && (list.length > capacity || heads > headBudget)) {
+        const oldest = list.shift()!
+        heads -= headBytes(oldest)
+        bodies -= oldest.body.length
+        emptied = Math.max(0, emptied - 1)
+      }
+      for (; bodies > bodyBudget; emptied++) {
+        const oldest = list[emptied]!
+        bodies -= oldest.body.length
+        oldest.body = ""
+      }
     }
-  }
-
-  all(): ReadonlyArray<RequestEntry> {
-    return copies(this.list)
-  }
-
-  clear(): void {
-    this.list.clear()
-    this.heads = 0
-    this.bodies = 0
-    this.withBody = this.list.first
-  }
-
-  private shift(): void {
-    const oldest = this.list.shift()
-    if (oldest === undefined) return
-    this.heads -= headBytes(oldest)
-    this.bodies -= oldest.body.length
   }
 }
 
 const endpointOf = ({ endpoint }: RequestEntry) => endpoint === undefined ? undefined : { endpoint }
 
+/** All that a reset clears. */
+const makeLists = () => ({
+  runs: Array<OpenEntry<RunEntry>>(),
+  steps: Array<OpenEntry<StepEntry>>(),
+  requests: makeRequests(),
+  closed: Array<ConnectionEntry>(),
+  counts: { runs: 0, steps: 0, requests: 0, running: 0, mostRunning: 0 },
+  billed: Money.zero
+})
+
 export const make = (now: () => number): Ledger => {
-  const runs = new Series<OpenEntry<RunEntry>>()
-  const steps = new Series<OpenEntry<StepEntry>>()
-  const requests = new Requests()
-  const closed = new Series<ConnectionEntry>()
+  let lists = makeLists()
+  let moments: Array<Moment> = []
   const open = new Map<number, OpenEntry<ConnectionEntry>>()
-  const moments = new Series<Moment>()
-  const listeners = new Set<Listener>()
-  const watchers = new Set<() => void>()
   let connections = 0
-  let counts = { runs: 0, steps: 0, requests: 0 }
-  let running = 0
-  let mostRunning = 0
-  let billed = Money.zero
+  let lastId = 0
+  let arrival: Deferred.Deferred<void> | undefined
   // an entry from before a reset may end after it, unseen
-  let epoch = new Epoch()
+  let epoch = 0
+  const isCurrent = (entry: object): boolean => epochOf(entry) === epoch
 
-  const note = (event: Moment["event"]): void => {
-    keep(moments, { id: moments.next + 1, at: now(), event })
-    for (const watcher of [...watchers]) watcher()
-  }
-
-  const tell = (event: LedgerEvent): void => {
-    note(event)
-    for (const listener of [...listeners]) listener(event)
+  const tell = (event: Moment["event"]): void => {
+    keep(moments, { id: ++lastId, at: now(), event })
+    if (arrival !== undefined) Deferred.unsafeDone(arrival, Effect.void)
+    arrival = undefined
   }
 
   return {
@@ -185,18 +162,18 @@ export const make = (now: () => number): Ledger => {
       entry.closedAt = now()
       entry.closedBy = by
       open.delete(entry.id)
-      keep(closed, entry)
+      keep(lists.closed, entry)
       tell({ type: "ConnectionClosed", connection: entry.id, by })
     },
     requestReceived: (fields) => {
-      const entry = of(epoch, { ...fields, receivedAt: now() })
-      counts.requests++
-      requests.push(entry)
+      const entry = marked(epoch, { ...fields, receivedAt: now() })
+      lists.counts.requests++
+      lists.requests.push(entry)
       tell({ type: "RequestReceived", request: entry.id, ...endpointOf(entry) })
       return entry
     },
     requestEnded: (entry, outcome) => {
-      if (entry.outcome !== "open" || !isOf(entry, epoch)) return
+      if (entry.outcome !== "open" || !isCurrent(entry)) return
       entry.outcome = outcome
       entry.endedAt = now()
       tell({
@@ -209,10 +186,11 @@ export const make = (now: () => number): Ledger => {
     },
     waiting: (request, ms) => tell({ type: "Waiting", request, ms }),
     runStarted: (fields) => {
-      const entry = of(epoch, { ...fields, startedAt: now(), billedUsd: "0" })
+      const entry = marked(epoch, { ...fields, startedAt: now(), billedUsd: "0" })
+      const { counts } = lists
       counts.runs++
-      mostRunning = Math.max(mostRunning, ++running)
-      keep(runs, entry)
+      counts.mostRunning = Math.max(counts.mostRunning, ++counts.running)
+      keep(lists.runs, entry)
       tell({ type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
       return entry
     },
@@ -220,25 +198,24 @@ export const make = (now: () => number): Ledger => {
       const isFirst = entry.endedAt === undefined
       entry.status = status
       entry.endedAt = now()
-      if (!isOf(entry, epoch)) return
-      if (isFirst) running--
+      if (!isCurrent(entry)) return
+      if (isFirst) lists.counts.running--
       tell({ type: "RunEnded", executionId: entry.executionId, status })
     },
     stepStarted: (run, fields) => {
-      const isCurrent = isOf(run, epoch)
-      const entry = of<OpenEntry<StepEntry>>(isCurrent ? epoch : undefined, {
+      const entry = marked<OpenEntry<StepEntry>>(epochOf(run), {
         ...fields,
         startedAt: now(),
         outcome: "running",
         billedUsd: "0"
       })
-      if (!isCurrent) return entry
-      counts.steps++
-      keep(steps, entry)
+      if (!isCurrent(run)) return entry
+      lists.counts.steps++
+      keep(lists.steps, entry)
       return entry
     },
     announceStep: (entry) => {
-      if (!isOf(entry, epoch)) return
+      if (!isCurrent(entry)) return
       const { attempt, executionId, stepId, stepIndex } = entry
       tell({ type: "StepStarted", executionId, stepId, stepIndex, attempt })
     },
@@ -247,52 +224,72 @@ export const make = (now: () => number): Ledger => {
       entry.endedAt = now()
       entry.billedUsd = Money.print(cost)
       if (!BigDecimal.isZero(cost)) run.billedUsd = Money.print(BigDecimal.sum(Money.parse(run.billedUsd), cost))
-      if (!isOf(entry, epoch)) return
-      if (!BigDecimal.isZero(cost)) billed = BigDecimal.sum(billed, cost)
+      if (!isCurrent(entry)) return
+      lists.billed = BigDecimal.sum(lists.billed, cost)
       const { executionId, stepId, stepIndex } = entry
       tell({ type: "StepEnded", executionId, stepId, stepIndex, outcome })
     },
     snapshot: () => ({
-      runsStarted: counts.runs,
-      mostRunsAtOnce: mostRunning,
-      stepsRun: counts.steps,
-      billedUsd: Money.print(billed),
-      requestsReceived: counts.requests,
+      runsStarted: lists.counts.runs,
+      mostRunsAtOnce: lists.counts.mostRunning,
+      stepsRun: lists.counts.steps,
+      billedUsd: Money.print(lists.billed),
+      requestsReceived: lists.counts.requests,
       openConnections: open.size,
-      runs: copies(runs),
-      steps: copies(steps),
-      requests: requests.all(),
-      connections: copies([...closed, ...open.values()].slice(-capacity))
+      runs: copies(lists.runs),
+      steps: copies(lists.steps),
+      requests: copies(lists.requests.list),
+      connections: copies([...lists.closed, ...open.values()].slice(-capacity))
     }),
-    *past() {
-      for (const { event } of moments) if (event.type !== "Reset") yield event
-    },
-    after: (id) => {
-      const following: Array<Moment> = []
-      // the first moment has number 0
-      for (let number = Math.max(id, moments.first); number < moments.next; number++) {
-        const moment = moments.at(number)
-        if (moment !== undefined) following.push(moment)
-      }
-      return following
-    },
-    lastId: () => moments.next,
-    onMoment: (listener) => {
-      watchers.add(listener)
-      return () => watchers.delete(listener)
-    },
-    listen: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    after: (id) => moments.slice(Math.max(0, id - lastId + moments.length)),
+    lastId: () => lastId,
+    awaitAfter: (id) =>
+      Effect.suspend(() => {
+        if (lastId > id) return Effect.void
+        arrival ??= Deferred.unsafeMake<void>(FiberId.none)
+        return Deferred.await(arrival)
+      }),
     reset: () => {
-      for (const list of [runs, steps, requests, closed, moments]) list.clear()
-      counts = { runs: 0, steps: 0, requests: 0 }
-      running = 0
-      mostRunning = 0
-      billed = Money.zero
-      epoch = new Epoch()
-      note({ type: "Reset" })
+      lists = makeLists()
+      moments = []
+      epoch++
+      tell({ type: "Reset" })
     }
+  }
+}
+
+/** The ledger's events as streams and effects. */
+export const watch = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEvent" | "awaitClose"> => {
+  const after = (id: number): ReadonlyArray<LedgerEvent> =>
+    ledger.after(id).flatMap(({ event }) => event.type === "Reset" ? [] : [event])
+
+  function awaitEvent<E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
+  function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
+  function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent> {
+    return Effect.gen(function*() {
+      for (let id = 0;;) {
+        yield* ledger.awaitAfter(id)
+        const events = after(id)
+        // before the predicate runs, which may cause events
+        id = ledger.lastId()
+        const found = events.find(predicate)
+        if (found !== undefined) return found
+      }
+    })
+  }
+
+  const isQuiet = () =>
+    ledger.snapshot().connections.every(({ closedAt, requests }) => closedAt !== undefined || requests === 0)
+
+  return {
+    events: Stream.paginateChunkEffect(0, (id) =>
+      Effect.map(
+        ledger.awaitAfter(id),
+        () => [Chunk.unsafeFromArray(after(id)), Option.some(ledger.lastId())] as const
+      )),
+    awaitEvent,
+    awaitClose: Effect.suspend(() =>
+      isQuiet() ? Effect.void : Effect.asVoid(awaitEvent(({ type }) => type === "ConnectionClosed" && isQuiet()))
+    )
   }
 }

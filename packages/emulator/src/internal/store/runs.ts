@@ -6,11 +6,9 @@ import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
 import type { FlowSummary, Tree } from "../flow/flows.js"
 import type { Message, WireToolCall } from "../wire/toolConversation.js"
-import { EventLog } from "./eventLog.js"
+import { EventLog, StepLog } from "./history.js"
 import type { Ids } from "./ids.js"
 import type { OpenEntry } from "./ledger.js"
-import { Series } from "./series.js"
-import { StepLog } from "./stepLog.js"
 
 /** The input of the request that starts a run. */
 export interface RunInput {
@@ -36,22 +34,6 @@ export interface Pause {
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled"
 
 export type Trigger = "execute" | "step" | "job"
-
-/** The parts of a run that a later request may need. */
-interface RunMemory {
-  /** The input of the first request, with overrides, tools and trace of the newest one. */
-  readonly input?: RunInput
-  /**
-   * The outputs of its steps so far, as the hosted server keeps them: the newest of each, or a request's replacement.
-   */
-  readonly outputs?: { [stepId: string]: Json }
-  /** Set while the run waits for tool results; a resume of `/execute` goes on from it. */
-  readonly pause?: Pause | undefined
-  /** The result of a job. */
-  readonly result?: Json
-}
-
-const nothing: RunMemory = {}
 
 /** The input of a run that no further request can continue. */
 const noInput: RunInput = {
@@ -92,13 +74,23 @@ export class Run {
   readonly steps: StepLog = new StepLog()
   readonly events: EventLog = new EventLog()
   /** The steps at which a `/step` iteration has paused. */
-  pausedAt: ReadonlySet<string> = noSteps
+  readonly pausedAt: Set<string> = new Set()
   /** The running version; dropped when the run has ended. */
   tree: Tree | undefined
+  /** The input of the first request, with overrides, tools and trace of the newest one. */
+  input: RunInput
+  /**
+   * The outputs of its steps so far, as the hosted server keeps them: the newest of each, or a request's replacement.
+   * Without a prototype, so that `__proto__` is a key like any other.
+   */
+  outputs: { [stepId: string]: Json } = Object.create(null)
+  /** Set while the run waits for tool results. A resume of `/execute` continues from it. */
+  pause: Pause | undefined
+  /** The result of a job. */
+  result: Json | undefined
   /** The bytes of the run, as of its last rest. */
   bytes: number
   private atWork = 0
-  private memory: RunMemory
 
   constructor(
     readonly number: number,
@@ -112,10 +104,9 @@ export class Run {
     this.capture = capture
     this.visibleAt = entry.startedAt + rowDelay
     this.status = status
-    this.error = undefined
     this.tree = tree
+    this.input = input
     this.bytes = rowBytes + size
-    this.memory = { input, outputs: {} }
   }
 
   get createdAt(): number {
@@ -126,35 +117,8 @@ export class Run {
     return this.entry.endedAt
   }
 
-  get input(): RunInput {
-    return this.memory.input ?? noInput
-  }
-
-  get outputs(): { readonly [stepId: string]: Json } {
-    return this.memory.outputs ?? {}
-  }
-
-  get pause(): Pause | undefined {
-    return this.memory.pause
-  }
-
-  get result(): Json | undefined {
-    return this.memory.result
-  }
-
   get hasEnded(): boolean {
     return this.status !== "pending" && this.status !== "running"
-  }
-
-  remember(more: Partial<RunMemory>): void {
-    this.memory = { ...this.memory, ...more }
-  }
-
-  keepOutput(stepId: string, output: Json): void {
-    const { outputs = {} } = this.memory
-    // in place, because a run may have many steps
-    Object.defineProperty(outputs, stepId, { value: output, enumerable: true, configurable: true, writable: true })
-    this.remember({ outputs })
   }
 
   wake(): void {
@@ -166,30 +130,29 @@ export class Run {
     if (--this.atWork > 0) return
     if (this.hasEnded) {
       this.tree = undefined
-      // no further request can continue the run
-      if (this.trigger === "execute") this.memory = nothing
-      if (this.trigger === "job") this.memory = this.result === undefined ? nothing : { result: this.result }
+      // only a run of `/step` can continue after its end
+      if (this.trigger !== "step") {
+        this.input = noInput
+        this.outputs = Object.create(null)
+        this.pause = undefined
+      }
     }
-    this.bytes = rowBytes + (this.memory === nothing ? 0 : Buffer.byteLength(JSON.stringify(this.memory))) +
-      this.events.rest() +
+    const { input, outputs, pause, result } = this
+    this.bytes = rowBytes + Buffer.byteLength(JSON.stringify({ input, outputs, pause, result })) + this.events.rest() +
       this.steps.rest(this.hasEnded)
   }
 }
 
-const noSteps: ReadonlySet<string> = new Set()
-
 /** The record of a run that is no longer kept. */
-export interface EvictedRun {
-  readonly trigger: Trigger
-  readonly isOf: (ref: string) => boolean
-  readonly isIn: (org: string, project: string) => boolean
-}
+export type EvictedRun = Pick<Run, "flow" | "trigger">
 
 export interface RunLimits {
   readonly runs: number
   readonly bytes: number
   /** The number of evicted runs that are remembered. */
   readonly evicted: number
+  /** ms before the list of a session shows a run. */
+  readonly sessionLag: number
 }
 
 export interface Runs {
@@ -202,102 +165,99 @@ export interface Runs {
   readonly evicted: (id: string) => EvictedRun | undefined
   /** The number of remembered evicted runs. */
   readonly evictedCount: () => number
+  /** The kept runs from the newest, or from the one before that number, to the oldest. */
   readonly newestFirst: (before?: number) => Iterable<Run>
-  /** The runs of a session, in the order of recording. */
-  readonly ofSession: (sessionId: string) => ReadonlyArray<Run>
-  /** The project of a session that lost a run to eviction; `undefined` if it lost none. */
-  readonly evictedSession: (sessionId: string) => Pick<EvictedRun, "isIn"> | undefined
+  /** The runs that the list of a session shows by now, in the order of recording. */
+  readonly ofSession: (sessionId: string, now: number) => ReadonlyArray<Run>
+  /** The project of a session's evicted runs, or {@link severalProjects}; `undefined` if it has none. */
+  readonly evictedSession: (sessionId: string) => string | undefined
+  /** Expires a session; ignores text that is not a UUID. */
+  readonly expireSession: (sessionId: string) => void
+  readonly hasExpired: (sessionId: string) => boolean
   readonly reset: () => void
 }
 
-/** The project of a session whose evicted runs belong to several projects. */
-const severalProjects = Symbol("several projects")
+/** In place of a project: the evicted runs of a session belong to several. */
+const severalProjects = "several projects"
 
-const projectOf = ({ org, project }: Pick<FlowSummary, "org" | "project">): string => `${org}/${project}`
+/** The text by which projects are compared. */
+export const projectOf = ({ org, project }: Pick<FlowSummary, "org" | "project">): string => `${org}/${project}`
 
-const evictedOf = ({ flow, trigger }: Pick<Run, "flow" | "trigger">): EvictedRun => {
-  const project = projectOf(flow)
-  const { ref } = flow
-  return {
-    trigger,
-    isOf: (other) => other === ref,
-    isIn: (org, name) => projectOf({ org, project: name }) === project
-  }
-}
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+export const isUuid = (text: string): boolean => uuid.test(text)
 
 export const make = (limits: RunLimits, ids: Ids): Runs => {
-  let kept = new Series<Run>()
+  /** By number, from the oldest kept run on. */
+  const kept = new Map<number, Run>()
   let bytes = 0
-  let evicted: Array<Pick<Run, "flow" | "trigger">> = []
+  /** By number, up to the oldest kept run. */
+  let evicted: Array<EvictedRun> = []
   const sessions = new Map<string, Array<Run>>()
-  /** The projects of the evicted runs of sessions. */
-  const evictedSessions = new Map<string, string | typeof severalProjects>()
+  const evictedSessions = new Map<string, string>()
+  const expired = new Set<string>()
 
   const evictOldest = (): void => {
-    const run = kept.shift()
-    if (run === undefined) return
+    const run = kept.get(evicted.length)!
+    const { flow, sessionId, trigger } = run
+    kept.delete(run.number)
     bytes -= run.bytes
-    evicted.push({ flow: run.flow, trigger: run.trigger })
-    const { flow, sessionId } = run
+    evicted.push({ flow, trigger })
     if (sessionId === undefined) return
-    const left = sessions.get(sessionId) ?? []
+    const left = sessions.get(sessionId)!
     // runs are evicted in the order in which they were added
     left.shift()
     if (left.length === 0) sessions.delete(sessionId)
     const project = projectOf(flow)
-    const before = evictedSessions.get(sessionId)
-    evictedSessions.set(sessionId, before === undefined || before === project ? project : severalProjects)
+    evictedSessions.set(sessionId, (evictedSessions.get(sessionId) ?? project) === project ? project : severalProjects)
   }
 
-  const isOver = () => kept.size > limits.runs || bytes > limits.bytes
+  const evictToLimits = (): void => {
+    while ((kept.size > limits.runs || bytes > limits.bytes) && kept.size > 1) evictOldest()
+  }
 
   return {
     hasRoom: () => evicted.length < limits.evicted || (kept.size < limits.runs && bytes < limits.bytes),
     add: (made, entryOf) => {
-      const number = kept.next
+      const number = evicted.length + kept.size
       const id = ids.run(number)
       const run = new Run(number, id, entryOf(id), made)
-      kept.push(run)
+      kept.set(number, run)
       bytes += run.bytes
       if (run.sessionId !== undefined) {
         const others = sessions.get(run.sessionId)
         if (others === undefined) sessions.set(run.sessionId, [run])
         else others.push(run)
       }
-      while (isOver() && kept.size > 1) evictOldest()
+      evictToLimits()
       return run
     },
     rest: (run) => {
       const before = run.bytes
       run.rest()
-      if (kept.at(run.number) !== run) return
+      if (kept.get(run.number) !== run) return
       bytes += run.bytes - before
-      while (bytes > limits.bytes && kept.size > 1) evictOldest()
+      evictToLimits()
     },
-    get: (id) => {
-      const number = ids.numberOf(id)
-      return number === undefined ? undefined : kept.at(number)
-    },
-    evicted: (id) => {
-      const number = ids.numberOf(id)
-      const run = number === undefined || number >= kept.first ? undefined : evicted[number]
-      return run === undefined ? undefined : evictedOf(run)
-    },
+    get: (id) => kept.get(ids.numberOf(id) ?? -1),
+    evicted: (id) => evicted[ids.numberOf(id) ?? -1],
     evictedCount: () => evicted.length,
-    newestFirst: (before) => kept.newestFirst(before),
-    ofSession: (sessionId) => sessions.get(sessionId) ?? [],
-    evictedSession: (sessionId) => {
-      const project = evictedSessions.get(sessionId)
-      return project === undefined
-        ? undefined
-        : { isIn: (org, name) => projectOf({ org, project: name }) === project }
+    *newestFirst(before = Infinity) {
+      for (let number = Math.min(before, evicted.length + kept.size) - 1; number >= evicted.length; number--) {
+        yield kept.get(number)!
+      }
     },
+    ofSession: (sessionId, now) =>
+      (sessions.get(sessionId) ?? []).filter(({ createdAt }) => createdAt + limits.sessionLag <= now),
+    evictedSession: (sessionId) => evictedSessions.get(sessionId),
+    expireSession: (sessionId) => {
+      if (isUuid(sessionId)) expired.add(sessionId.toLowerCase())
+    },
+    hasExpired: (sessionId) => expired.has(sessionId),
     reset: () => {
-      kept = new Series()
       bytes = 0
       evicted = []
-      sessions.clear()
-      evictedSessions.clear()
+      for (const each of [kept, sessions, evictedSessions, expired]) each.clear()
     }
   }
 }

@@ -4,7 +4,7 @@
  * @see contract 9.7
  */
 import type { CaptureMode, Json } from "../../Flow.js"
-import { isObject } from "../json/jsonObject.js"
+import { isObject } from "../json.js"
 
 const maxPayloadBytes = 64 * 1024
 

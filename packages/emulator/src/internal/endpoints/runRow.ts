@@ -1,10 +1,12 @@
-/** Creates the row of a run. */
+/** Starts the row of a run, and refuses requests about a row that is gone. */
 import * as Either from "effect/Either"
 import type { CaptureMode } from "../../Flow.js"
 import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import type { JsonObject } from "../json/jsonObject.js"
+import type { JsonObject } from "../json.js"
 import type { State } from "../state.js"
+import type { Caller } from "../store/accounts.js"
+import { projectOf } from "../store/runs.js"
 import type { NewRun, Run } from "../store/runs.js"
 
 /**
@@ -67,3 +69,13 @@ export const startRun = (
     )
   )
 }
+
+/** The refusal of a request about a run that the emulator no longer keeps. */
+export const gone = (what: string): Either.Either<never, ApiError> =>
+  refuse(410, "GONE", `${what} has been evicted: the emulator keeps the newest runs only (limits.runs).`)
+
+/** Refuses a key of another project, because the project of an evicted run is still known. */
+export const mayKnow = ({ org, project }: Caller, owner: string): Either.Either<void, ApiError> =>
+  org === undefined || project === undefined || projectOf({ org, project }) === owner
+    ? Either.void
+    : refuse(403, "FORBIDDEN", "The API key is bound to another project.")
