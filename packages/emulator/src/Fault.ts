@@ -81,19 +81,6 @@ export type Fault =
   | { readonly type: "malformed"; readonly event?: number }
   | { readonly type: "drop" | "repeat"; readonly event: number }
 
-const position = (text: string): Position | undefined => {
-  const match = /^([be])(\d{1,10})$/.exec(text)
-  return match === null ? undefined : { unit: match[1] === "b" ? "bytes" : "events", count: Number(match[2]) }
-}
-
-const count = (text: string | undefined): number | undefined =>
-  text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined
-
-const ordinal = (text: string | undefined): number | undefined => {
-  const match = /^e([1-9]\d{0,8})$/.exec(text ?? "")
-  return match === null ? undefined : Number(match[1])
-}
-
 const shapes: ReadonlySet<string> = new Set<ErrorShape>(["text", "list", "empty", "html"])
 
 const decoded = (text: string): string | undefined => {
@@ -128,69 +115,46 @@ const parseStatus = (status: number, rest: ReadonlyArray<string>): Fault | undef
   }
 }
 
+const position = (unit: string, count: string): Position => ({
+  unit: unit === "b" ? "bytes" : "events",
+  count: Number(count)
+})
+
+/** The faults besides statuses, by their text. */
+const grammar: ReadonlyArray<readonly [pattern: RegExp, make: (...groups: ReadonlyArray<string>) => Fault]> = [
+  [/^reset$/, () => ({ type: "reset", when: "early" })],
+  [/^reset:late$/, () => ({ type: "reset", when: "late" })],
+  [/^reset:([be])(\d{1,10})$/, (unit, count) => ({ type: "reset", when: position(unit, count) })],
+  [/^cut:([be])(\d{1,10})$/, (unit, count) => ({ type: "cut", at: position(unit, count) })],
+  [/^end:([be])(\d{1,10})$/, (unit, count) => ({ type: "end", at: position(unit, count) })],
+  [/^delay:(\d{1,10})$/, (ms) => ({ type: "delay", ms: Number(ms) })],
+  [/^row:(\d{1,10})$/, (ms) => ({ type: "row", ms: Number(ms) })],
+  [/^cancel(?::(\d{1,10}))?$/, (ms = "0") => ({ type: "cancel", ms: Number(ms) })],
+  [/^stall:(\d{1,10})$/, (ms) => ({ type: "stall", ms: Number(ms) })],
+  [
+    /^stall:(\d{1,10}):([be])(\d{1,10})$/,
+    (ms, unit, count) => ({ type: "stall", ms: Number(ms), at: position(unit, count) })
+  ],
+  [/^split:(?!0+$)(\d{1,10})$/, (bytes) => ({ type: "split", bytes: Number(bytes) })],
+  [/^drip:(?!0+:)(\d{1,10}):(\d{1,10})$/, (bytes, ms) => ({ type: "drip", bytes: Number(bytes), ms: Number(ms) })],
+  [/^crlf$/, () => ({ type: "newline", newline: "\r\n" })],
+  [/^cr$/, () => ({ type: "newline", newline: "\r" })],
+  ...(["bom", "unterminated", "comment", "unknown", "html", "empty", "malformed"] as const).map((type) =>
+    [new RegExp(`^${type}$`), () => ({ type })] as const
+  ),
+  [/^malformed:e([1-9]\d{0,8})$/, (event) => ({ type: "malformed", event: Number(event) })],
+  [/^drop:e([1-9]\d{0,8})$/, (event) => ({ type: "drop", event: Number(event) })],
+  [/^repeat:e([1-9]\d{0,8})$/, (event) => ({ type: "repeat", event: Number(event) })]
+]
+
 const parseOne = (text: string): Fault | undefined => {
-  const [name, ...rest] = text.split(":")
-  const [first, second] = rest
-  const alone = rest.length === 0
-  if (/^[1-5]\d\d$/.test(name!) && Number(name) >= 200) return parseStatus(Number(name), rest)
-  switch (name) {
-    case "reset": {
-      if (alone) return { type: "reset", when: "early" }
-      if (first === "late" && rest.length === 1) return { type: "reset", when: "late" }
-      const at = position(text.slice("reset:".length))
-      return at && { type: "reset", when: at }
-    }
-    case "cut":
-    case "end": {
-      const at = position(rest.join(":"))
-      return at && { type: name, at }
-    }
-    case "cancel":
-    case "row":
-    case "delay": {
-      const ms = alone && name === "cancel" ? 0 : count(first)
-      return ms === undefined || rest.length > 1 ? undefined : { type: name, ms }
-    }
-    case "stall": {
-      const ms = count(first)
-      const at = second === undefined ? undefined : position(second)
-      if (ms === undefined || rest.length > 2 || (second !== undefined && at === undefined)) return undefined
-      return at === undefined ? { type: "stall", ms } : { type: "stall", ms, at }
-    }
-    case "split": {
-      const bytes = count(first)
-      return bytes === undefined || bytes === 0 || rest.length > 1 ? undefined : { type: "split", bytes }
-    }
-    case "drip": {
-      const bytes = count(first)
-      const ms = count(second)
-      if (bytes === undefined || bytes === 0 || ms === undefined || rest.length > 2) return undefined
-      return { type: "drip", bytes, ms }
-    }
-    case "crlf":
-      return alone ? { type: "newline", newline: "\r\n" } : undefined
-    case "cr":
-      return alone ? { type: "newline", newline: "\r" } : undefined
-    case "bom":
-    case "unterminated":
-    case "comment":
-    case "unknown":
-    case "html":
-    case "empty":
-      return alone ? { type: name } : undefined
-    case "malformed": {
-      if (alone) return { type: "malformed" }
-      const event = ordinal(first)
-      return event === undefined || rest.length > 1 ? undefined : { type: "malformed", event }
-    }
-    case "drop":
-    case "repeat": {
-      const event = ordinal(first)
-      return event === undefined || rest.length > 1 ? undefined : { type: name, event }
-    }
-    default:
-      return undefined
+  const [name = "", ...rest] = text.split(":")
+  if (/^[2-5]\d\d$/.test(name)) return parseStatus(Number(name), rest)
+  for (const [pattern, make] of grammar) {
+    const match = pattern.exec(text)
+    if (match !== null) return make(...match.slice(1))
   }
+  return undefined
 }
 
 /**

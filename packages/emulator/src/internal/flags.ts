@@ -8,12 +8,12 @@ import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Organisation, RefusedRunPaths, RunPaths, Slug } from "../Account.js"
-import type { EmulatorOptions, StreamOutputs } from "../EmulatorOptions.js"
+import type { EmulatorOptions, Jobs, Limits } from "../EmulatorOptions.js"
 import { CaptureMode } from "../Flow.js"
 import * as Defaults from "./defaults.js"
 import { errorText, mistakesOf, readSchema } from "./json.js"
 
-type Read = (name: string, text: string) => Either.Either<EmulatorOptions, string>
+type Read<A> = (name: string, text: string) => Either.Either<A, string>
 
 interface Flag {
   readonly name: string
@@ -22,49 +22,42 @@ interface Flag {
   readonly does: string
   /** The default as the usage prints it. */
   readonly default: string
-  readonly read: Read
+  readonly read: Read<EmulatorOptions>
 }
 
 /** The default port of the command, where clients of `NOUKAI_ENV=dev` connect. */
 const defaultPort = 8080
 
-const wholeNumber = (least: number, most: number) => (name: string, text: string): Either.Either<number, string> =>
+const wholeNumber = (least: number, most: number): Read<number> => (name, text) =>
   /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most
     ? Either.right(Number(text))
-    : Either.left(
-      least === 0
-        ? `--${name} takes a whole number up to ${most}, not "${text}"`
-        : `--${name} takes a whole number from ${least} to ${most}, not "${text}"`
-    )
+    : Either.left(`--${name} takes a whole number from ${least} to ${most}, not "${text}"`)
 
 const count = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
 /** Parses milliseconds, or text such as `"2 seconds"`. */
-const duration = (name: string, text: string): Either.Either<Duration.Duration, string> =>
+const duration: Read<Duration.Duration> = (name, text) =>
   Option.match(Duration.decodeUnknown(/^\d+$/.test(text) ? Number(text) : text), {
     onNone: () => Either.left(`--${name} takes milliseconds or a duration such as "2 seconds", not "${text}"`),
     onSome: Either.right
   })
 
-const oneOf = <A extends string>(values: ReadonlyArray<A>) => (name: string, text: string): Either.Either<A, string> =>
+const oneOf = <const A extends string | number>(values: ReadonlyArray<A>): Read<A> => (name, text) =>
   Either.fromNullable(
-    values.find((value) => value === text),
+    values.find((value) => String(value) === text),
     () => `--${name} takes ${values.join(", ").replace(/, (?=[^,]*$)/, " or ")}, not "${text}"`
   )
 
-const text = (_: string, value: string): Either.Either<string, string> => Either.right(value)
+const anyText: Read<string> = (_, text) => Either.right(text)
 
 const decodeOrganisations = readSchema(
   Schema.Record({ key: Slug("an organisation"), value: Organisation })
 )
 
 /** Parses JSON, or reads it from the file at that path. */
-const organisations = (
-  name: string,
-  value: string
-): Either.Either<NonNullable<EmulatorOptions["organisations"]>, string> =>
+const organisations: Read<EmulatorOptions["organisations"]> = (name, text) =>
   Either.try({
-    try: (): unknown => JSON.parse(value.trimStart().startsWith("{") ? value : readFileSync(value, "utf8")),
+    try: (): unknown => JSON.parse(text.trimStart().startsWith("{") ? text : readFileSync(text, "utf8")),
     catch: (cause) => `--${name} takes JSON or the path of a file that holds it: ${errorText(cause)}`
   }).pipe(
     Either.flatMap((json) =>
@@ -80,135 +73,91 @@ const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${l
 const flag = <A>(
   name: string,
   value: string,
-  standard: unknown,
   does: string,
-  read: (name: string, text: string) => Either.Either<A, string>,
-  put: (value: A) => EmulatorOptions
+  read: Read<A>,
+  put: (value: A) => EmulatorOptions,
+  standard: unknown
 ): Flag => ({
-  name,
+  name: kebab(name),
   value,
   does,
   default: String(standard),
   read: (given, argument) => Either.map(read(given, argument), put)
 })
 
-const limit = <K extends keyof typeof Defaults.limits>(
+const option = <K extends keyof Defaults.DefaultedOptions>(
   key: K,
   value: string,
   does: string,
-  read: (name: string, text: string) => Either.Either<(typeof Defaults.limits)[K], string>
-): Flag =>
-  flag(`limits-${kebab(key)}`, value, Defaults.limits[key], does, read, (given) => ({ limits: { [key]: given } }))
+  read: Read<EmulatorOptions[K]>
+): Flag => flag(key, value, does, read, (given) => ({ [key]: given }), Defaults.options[key])
 
-const job = <K extends keyof typeof Defaults.jobs>(
-  key: K,
-  value: string,
-  does: string,
-  read: (name: string, text: string) => Either.Either<(typeof Defaults.jobs)[K], string>
-): Flag => flag(`jobs-${kebab(key)}`, value, Defaults.jobs[key], does, read, (given) => ({ jobs: { [key]: given } }))
+const job = <K extends keyof Jobs>(key: K, value: string, does: string, read: Read<Jobs[K]>): Flag =>
+  flag(`jobs-${key}`, value, does, read, (given) => ({ jobs: { [key]: given } }), Defaults.jobs[key])
 
-const session = <K extends keyof typeof Defaults.sessions>(
-  key: K,
-  value: string,
-  does: string,
-  read: (name: string, text: string) => Either.Either<(typeof Defaults.sessions)[K], string>
-): Flag =>
-  flag(`sessions-${kebab(key)}`, value, Defaults.sessions[key], does, read, (given) => ({ sessions: { [key]: given } }))
-
-const { capture, host, refusedRunPaths, runPaths, seed, streamOutputs, toolIterationLimit, toolMessageCasing } =
-  Defaults.options
+const limit = <K extends keyof Limits>(key: K, value: string, does: string, read: Read<Limits[K]>): Flag =>
+  flag(`limits-${key}`, value, does, read, (given) => ({ limits: { [key]: given } }), Defaults.limits[key])
 
 const flags: ReadonlyArray<Flag> = [
-  flag("port", "N", defaultPort, "where to listen; 0 is any free port", wholeNumber(0, 65_535), (port) => ({ port })),
-  flag("flows", "FILE", "the sample flows", "a flows file", text, (file) => ({ file })),
-  flag("host", "ADDRESS", `${host}: nobody else can call`, "the address to listen on", text, (given) => ({
-    host: given
-  })),
   flag(
-    "seed",
+    "port",
     "N",
-    seed,
-    "what ids and dice are drawn from",
-    wholeNumber(0, Number.MAX_SAFE_INTEGER),
-    (given) => ({ seed: given })
+    "listen on this port; 0 picks a free one",
+    wholeNumber(0, 65_535),
+    (port) => ({ port }),
+    defaultPort
   ),
-  flag(
-    "stream-outputs",
-    "SHAPE",
-    streamOutputs,
-    "where streams carry outputs: hosted as the server does, documented as it says",
-    oneOf<StreamOutputs>(["hosted", "documented"]),
-    (given) => ({ streamOutputs: given })
-  ),
-  flag(
-    "run-paths",
-    "PATHS",
-    runPaths,
-    "where runs are read: both, seq for /seq/…/runs, flow-runs for /flow-runs, none",
-    oneOf(RunPaths.literals),
-    (given) => ({ runPaths: given })
-  ),
-  flag(
-    "refused-run-paths",
-    "STATUS",
-    refusedRunPaths,
-    "the status of the other path of runs: 401, 403, 404",
-    (name, value) =>
-      Either.fromNullable(
-        RefusedRunPaths.literals.find((status) => String(status) === value),
-        () => `--${name} takes 401, 403 or 404, not "${value}"`
-      ),
-    (given) => ({ refusedRunPaths: given })
-  ),
+  flag("flows", "FILE", "serve the flows of this file", anyText, (file) => ({ file }), "the sample flows"),
+  option("host", "ADDRESS", "listen on this address", anyText),
+  option("seed", "N", "draw ids and dice from this seed", wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  option("streamOutputs", "SHAPE", "send outputs as: hosted, documented", oneOf(["hosted", "documented"])),
+  option("runPaths", "PATHS", "serve runs under: both, seq, flow-runs, none", oneOf(RunPaths.literals)),
+  option("refusedRunPaths", "STATUS", "answer other run paths with 401, 403 or 404", oneOf(RefusedRunPaths.literals)),
   {
     name: "legacy-fields",
     value: undefined,
-    does: "also send what older servers sent",
+    does: "also send the fields of older servers",
     default: "off",
     read: () => Either.right({ legacyFields: true })
   },
-  flag(
+  option(
     "capture",
     "MODE",
-    capture,
-    `what is kept of payloads where nothing else is set: ${CaptureMode.literals.join(", ")}`,
-    oneOf(CaptureMode.literals),
-    (given) => ({ capture: given })
+    `keep payloads: ${CaptureMode.literals.join(", ")}`,
+    oneOf(CaptureMode.literals)
   ),
   flag(
     "organisations",
     "JSON|FILE",
-    "none",
-    "credits, capture, billing and limits by organisation",
+    "set credits, capture, billing and limits",
     organisations,
-    (given) => ({ organisations: given })
+    (given) => ({ organisations: given }),
+    "none"
   ),
-  flag("tool-iteration-limit", "N", toolIterationLimit, "rounds of tool calls of a run", count, (given) => ({
-    toolIterationLimit: given
-  })),
+  option("toolIterationLimit", "N", "allow this many rounds of tool calls per run", count),
+  option("toolMessageCasing", "CASING", "write tool_calls (snake) or toolCalls (camel)", oneOf(["snake", "camel"])),
+  job("workers", "N", "run this many jobs at once", count),
+  job("capacity", "N", "let this many jobs wait; answer 503 to more", count),
+  job("rowDelay", "TIME", "hide a new job from polls for this long", duration),
+  job("queueDelay", "TIME", "keep a job pending for this long", duration),
   flag(
-    "tool-message-casing",
-    "CASING",
-    toolMessageCasing,
-    "snake: tool_calls, camel: toolCalls",
-    oneOf(["snake", "camel"] as const),
-    (given) => ({ toolMessageCasing: given })
+    "sessions-lag",
+    "TIME",
+    "hide a new run from its session for this long",
+    duration,
+    (lag) => ({ sessions: { lag } }),
+    Defaults.sessions.lag
   ),
-  job("workers", "N", "how many jobs run at once", count),
-  job("capacity", "N", "how many jobs may wait; more are 503", count),
-  job("rowDelay", "TIME", "how long polls do not find a job", duration),
-  job("queueDelay", "TIME", "how long a worker waits with a job before it runs it", duration),
-  session("lag", "TIME", "how long a session does not show a run", duration),
-  limit("bodyBytes", "N", "a larger body is 413", count),
-  limit("headerBytes", "N", "larger headers are 431", count),
-  limit("connections", "N", "more are refused", count),
-  limit("requestTimeout", "TIME", "until a whole request must have arrived, else 408", duration),
-  limit("keepAliveTimeout", "TIME", "how long a connection may be idle", duration),
-  limit("readerTimeout", "TIME", "how long a reader may leave a full connection unread", duration),
-  limit("ledgerBodyBytes", "N", "how much of a request body the ledger keeps", wholeNumber(0, 2 ** 30)),
-  limit("runs", "N", "how many runs are kept; the oldest are evicted", count),
-  limit("runBytes", "N", "how much of them is kept", count),
-  limit("evicted", "N", "how many evicted runs are known to be gone; then new ones are 503", wholeNumber(0, 2 ** 31))
+  limit("bodyBytes", "N", "answer 413 to larger bodies", count),
+  limit("headerBytes", "N", "answer 431 to larger headers", count),
+  limit("connections", "N", "refuse further connections", count),
+  limit("requestTimeout", "TIME", "answer 408 to requests that arrive more slowly", duration),
+  limit("keepAliveTimeout", "TIME", "close connections that are idle for this long", duration),
+  limit("readerTimeout", "TIME", "close connections that are unread for this long", duration),
+  limit("ledgerBodyBytes", "N", "keep this much of each request body in the ledger", wholeNumber(0, 2 ** 30)),
+  limit("runs", "N", "keep this many runs; evict the oldest", count),
+  limit("runBytes", "N", "keep this many bytes of runs; evict the oldest", count),
+  limit("evicted", "N", "remember this many evicted runs; then answer 503", wholeNumber(0, 2 ** 31))
 ]
 
 const usageLine = (name: string, value: string | undefined, does: string): string =>
@@ -219,7 +168,7 @@ export const usage = [
   "",
   ...flags.map((each) => usageLine(each.name, each.value, `${each.does} (default ${each.default})`)),
   usageLine("schema", undefined, "print the JSON Schema of a flows file"),
-  usageLine("help", undefined, "this text"),
+  usageLine("help", undefined, "print this text"),
   "",
   "N is a whole number, TIME milliseconds or text such as \"2 seconds\".",
   ""
@@ -231,15 +180,12 @@ export interface Arguments {
   readonly options: EmulatorOptions
 }
 
-const groups = ["limits", "jobs", "sessions"] as const
-
-/** Adds the option of one flag, which may belong to a group. */
+/** Adds the options of one flag. */
 const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions => ({
   ...before,
   ...more,
-  ...Object.fromEntries(
-    groups.flatMap((group) => more[group] === undefined ? [] : [[group, { ...before[group], ...more[group] }]])
-  )
+  ...(more.jobs && { jobs: { ...before.jobs, ...more.jobs } }),
+  ...(more.limits && { limits: { ...before.limits, ...more.limits } })
 })
 
 /** The parsed arguments, or a sentence about the mistake in them. */

@@ -62,17 +62,15 @@ const fresh = (
   Either.gen(function*() {
     const sessionId = yield* Checks.sessionIdOf(headers)
     const tree = yield* state.flows.resolve(flow)
-    yield* Checks.all(
-      () => Checks.executable(tree),
-      () => Checks.parameterNames(body.parameters),
-      () => Checks.oneOfMessages(body.message, body.messages),
-      () => Checks.messageSize("messages", body.messages),
-      () => Checks.messageRoles(body.messages),
-      () => Checks.attachments(tree, body.attachments),
-      () => Checks.tools(tree, body.tools, body.toolChoice),
-      () => Checks.hasMessage(tree, { message: body.message, messages: body.messages, parameters: body.parameters }),
-      () => state.accounts.mayStart(tree.org)
-    )
+    yield* Checks.executable(tree)
+    yield* Checks.parameterNames(body.parameters)
+    yield* Checks.oneOfMessages(body.message, body.messages)
+    yield* Checks.messageSize("messages", body.messages)
+    yield* Checks.messageRoles(body.messages)
+    yield* Checks.attachments(tree, body.attachments)
+    yield* Checks.tools(tree, body.tools, body.toolChoice)
+    yield* Checks.hasMessage(tree, { message: body.message, messages: body.messages, parameters: body.parameters })
+    yield* state.accounts.mayStart(tree.org)
     const run = yield* startRun(state, {
       tree,
       trigger: "execute",

@@ -43,17 +43,14 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
     const request = yield* decode(body)
     const sessionId = yield* Checks.sessionIdOf(headers)
     const tree = yield* state.flows.resolve(route.flow)
-    yield* Checks.all(
-      () => Checks.executable(tree),
-      () =>
-        (request.tools ?? []).length > 0
-          ? refuse(400, "TOOLS_REQUIRE_SYNC_EXECUTE", "A job cannot have tools.")
-          : Either.void,
-      () => Checks.parameterNames(request.parameters),
-      () => checkCallback(request),
-      () => Checks.hasMessage(tree, { message: request.message, messages: undefined, parameters: request.parameters }),
-      () => state.accounts.mayStart(tree.org)
-    )
+    yield* Checks.executable(tree)
+    if ((request.tools ?? []).length > 0) {
+      return yield* coded(400, "TOOLS_REQUIRE_SYNC_EXECUTE", "A job cannot have tools.")
+    }
+    yield* Checks.parameterNames(request.parameters)
+    yield* checkCallback(request)
+    yield* Checks.hasMessage(tree, { message: request.message, messages: undefined, parameters: request.parameters })
+    yield* state.accounts.mayStart(tree.org)
     const run = yield* startRun(state, {
       tree,
       trigger: "job",

@@ -11,15 +11,6 @@ import { isUuid } from "../store/runs.js"
 
 type Check = Either.Either<void, ApiError>
 
-/** The first refusal among the checks, in order. */
-export const all = (...checks: ReadonlyArray<() => Check>): Check => {
-  for (const check of checks) {
-    const result = check()
-    if (Either.isLeft(result)) return result
-  }
-  return Either.void
-}
-
 /**
  * Refuses `INVALID_TREE` and `NO_STEPS`.
  *

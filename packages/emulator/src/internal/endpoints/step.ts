@@ -167,16 +167,11 @@ const prepare = (
   Either.gen(function*() {
     if (flow.version === 0) return yield* refuse(400, "INVALID_VERSION", "The draft cannot be stepped through by /v0.")
     const tree = yield* state.flows.resolve(flow)
-    yield* Checks.all(
-      () => Checks.executable(tree),
-      () => Checks.parameterNames(body.parameters),
-      () => Checks.messageSize("toolCallMessages", body.toolCallMessages),
-      () =>
-        body.executionId === undefined
-          ? Either.void
-          : Either.map(runOf(state, tree, body.executionId), () => undefined),
-      () => Checks.tools(tree, body.tools, body.toolChoice)
-    )
+    yield* Checks.executable(tree)
+    yield* Checks.parameterNames(body.parameters)
+    yield* Checks.messageSize("toolCallMessages", body.toolCallMessages)
+    if (body.executionId !== undefined) yield* runOf(state, tree, body.executionId)
+    yield* Checks.tools(tree, body.tools, body.toolChoice)
     const index = body.stepIndex ?? 0
     if (index >= tree.steps.length) {
       return yield* refuse(400, "INVALID_STEP_INDEX", `${tree.ref} has ${tree.steps.length} steps, none at ${index}.`)

@@ -33,68 +33,58 @@ export type Route =
 
 export type EndpointName = Route["endpoint"]
 
-interface Match {
+interface Pattern {
   readonly method: "GET" | "POST"
-  readonly route: Route
+  readonly path: RegExp
+  readonly make: (...segments: ReadonlyArray<string | undefined>) => Route
 }
 
-const plain = (org: string, project: string, slug: string): FlowAddress => ({ org, project, slug, version: undefined })
+const pattern = (method: Pattern["method"], path: string, make: Pattern["make"]): Pattern => ({
+  method,
+  path: new RegExp(`^/api/v1${path}$`),
+  make
+})
 
-const matchRun = (
-  flow: FlowAddress | undefined,
-  executionId: string,
-  rest: ReadonlyArray<string>
-): Match | undefined => {
-  const [first, second, third] = rest
-  const get = (route: Route): Match => ({ method: "GET", route })
-  if (rest.length === 0) return get({ endpoint: "run", flow, executionId })
-  if (first === "trace" && rest.length === 1) return get({ endpoint: "trace", flow, executionId })
-  if (first === "trace" && second === "stream" && rest.length === 2) {
-    return get({ endpoint: "traceStream", flow, executionId })
-  }
-  if (first === "steps" && second !== undefined && third === "trace" && rest.length === 3) {
-    return get({ endpoint: "stepTrace", flow, executionId, stepId: second })
-  }
-  return undefined
-}
+const addressOf = (org = "", project = "", slug = "", version?: string): FlowAddress => ({
+  org,
+  project,
+  slug,
+  // a version that is not a number does not exist
+  version: version === undefined ? undefined : /^v\d{1,9}$/.test(version) ? Number(version.slice(1)) : -1
+})
 
-const isAction = (segment: string): segment is Action =>
-  segment === "execute" || segment === "step" || segment === "jobs"
+const any = "([^/]+)"
 
-const matchFlow = (segments: ReadonlyArray<string>): Match | undefined => {
-  const [org, project, slug, first, second, ...rest] = segments
-  if (org === undefined || project === undefined || slug === undefined || first === undefined) return undefined
-  if (second === undefined) {
-    return isAction(first) ? { method: "POST", route: { endpoint: first, flow: plain(org, project, slug) } } : undefined
-  }
-  if (first === "jobs" && rest.length === 0) {
-    return { method: "GET", route: { endpoint: "job", flow: plain(org, project, slug), executionId: second } }
-  }
-  if (first === "runs") return matchRun(plain(org, project, slug), second, rest)
-  if (isAction(second) && rest.length === 0 && first.startsWith("v")) {
-    // a version that is no number does not exist
-    const version = /^v\d{1,9}$/.test(first) ? Number(first.slice(1)) : -1
-    return { method: "POST", route: { endpoint: second, flow: { org, project, slug, version } } }
-  }
-  return undefined
-}
+const flow = `/seq/${any}/${any}/${any}`
 
-const matchSegments = (segments: ReadonlyArray<string>): Match | undefined => {
-  const [root, first, second, ...rest] = segments
-  if (root === "seq" && first === "sessions" && second !== undefined && rest.length === 0) {
-    return { method: "GET", route: { endpoint: "session", sessionId: second } }
-  }
-  if (root === "seq") return matchFlow(segments.slice(1))
-  if (root === "flow-runs") {
-    return first === undefined
-      ? { method: "GET", route: { endpoint: "runs" } }
-      : matchRun(undefined, first, segments.slice(2))
-  }
-  if (root === "keys" && first === "verify" && second === undefined) {
-    return { method: "GET", route: { endpoint: "verifyKey" } }
-  }
-  return undefined
-}
+/** The path of a run, below its flow or not. */
+const run = `(?:${flow}/runs|/flow-runs)/${any}`
+
+const runOf = ([org, project, slug, executionId = ""]: ReadonlyArray<string | undefined>) => ({
+  flow: org === undefined ? undefined : addressOf(org, project, slug),
+  executionId
+})
+
+const patterns: ReadonlyArray<Pattern> = [
+  ...(["execute", "step", "jobs"] as const).map((endpoint) =>
+    pattern("POST", `${flow}(?:/(v[^/]*))?/${endpoint}`, (...slugs) => ({ endpoint, flow: addressOf(...slugs) }))
+  ),
+  pattern("GET", `${flow}/jobs/${any}`, (...segments) => {
+    const [org, project, slug, executionId = ""] = segments
+    return { endpoint: "job", flow: addressOf(org, project, slug), executionId }
+  }),
+  pattern("GET", run, (...segments) => ({ endpoint: "run", ...runOf(segments) })),
+  pattern("GET", `${run}/trace`, (...segments) => ({ endpoint: "trace", ...runOf(segments) })),
+  pattern("GET", `${run}/trace/stream`, (...segments) => ({ endpoint: "traceStream", ...runOf(segments) })),
+  pattern("GET", `${run}/steps/${any}/trace`, (...segments) => ({
+    endpoint: "stepTrace",
+    ...runOf(segments),
+    stepId: segments[4] ?? ""
+  })),
+  pattern("GET", `/seq/sessions/${any}`, (sessionId = "") => ({ endpoint: "session", sessionId })),
+  pattern("GET", "/flow-runs", () => ({ endpoint: "runs" })),
+  pattern("GET", "/keys/verify", () => ({ endpoint: "verifyKey" }))
+]
 
 /** The decoded segments of a path. They are never normalised, so that an encoded `../` stays one segment. */
 export const segmentsOf = (path: string): ReadonlyArray<string> | undefined => {
@@ -109,15 +99,13 @@ const notFound = coded(404, "NOT_FOUND", "There is no such endpoint.")
 
 /** Matches paths below `/api/v1`. */
 export const match = (method: string, path: string): Either.Either<Route, ApiError> => {
-  const segments = segmentsOf(path)
-  if (segments === undefined || segments[0] !== "api" || segments[1] !== "v1") return Either.left(notFound)
-  if (segments.includes("")) return Either.left(notFound)
-  const found = matchSegments(segments.slice(2))
-  if (found === undefined) return Either.left(notFound)
-  if (found.method !== method) {
-    return Either.left(
-      new ApiError({ status: 405, detail: "Method Not Allowed", headers: { Allow: found.method } })
-    )
+  if (segmentsOf(path) === undefined) return Either.left(notFound)
+  for (const { make, method: allowed, path: pattern } of patterns) {
+    const found = pattern.exec(path)
+    if (found === null) continue
+    return method === allowed
+      ? Either.right(make(...found.slice(1).map((segment) => segment && decodeURIComponent(segment))))
+      : Either.left(new ApiError({ status: 405, detail: "Method Not Allowed", headers: { Allow: allowed } }))
   }
-  return Either.right(found.route)
+  return Either.left(notFound)
 }
