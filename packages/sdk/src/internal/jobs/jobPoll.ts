@@ -1,30 +1,28 @@
 /**
- * One poll of a job: the request, the grace after a submission, and the resulting status.
+ * Polling a job: one poll, with the grace after a submission, and the stream of polls up to the last status.
  *
  * @see contract 8.2, 8.3
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schedule from "effect/Schedule"
-import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { invalid, known, unchecked } from "../errors/makeError.js"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { APITimeoutError, type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { Progress, ReadOptions } from "../input/callOptions.js"
-import { checkDuration, checkSchedule } from "../input/checks.js"
-import { guarded, type InputRules, take } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import type { PollJobResponse } from "../operations/jobRequests.js"
 import type { HttpService } from "../operations/operations.js"
 import { totalOf } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
-import { isTransient } from "../retry/retry.js"
+import { isTransient, pollDelay } from "../retry/retry.js"
 import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
-import { monotonic, type Pause, sleep } from "../time/clock.js"
-import { milliseconds } from "../time/duration.js"
-import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
+import { monotonic, type Pause } from "../time/clock.js"
+import { isEnded, type JobCompleted, type JobPending, type JobStatus } from "./jobStatus.js"
 
 /** The facts that a handle has of its job. */
 export interface JobTarget {
@@ -38,53 +36,6 @@ export interface JobTarget {
   /** The instant of the monotonic clock, in milliseconds, before which a 404 means `pending`. */
   readonly graceEnds: number
 }
-
-/** The options of one poll. */
-export interface PollOptions {
-  /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** The schedule of retries; `Schedule.stop` for a single attempt. Default: the client's. */
-  readonly retry?: ReadOptions["retry"]
-}
-
-const pollRules: InputRules<PollOptions, PollOptions> = {
-  field: "options",
-  pick: (given) => ({ timeout: given.timeout, retry: given.retry }),
-  check: ({ retry, timeout }) => checkDuration("timeout", timeout) ?? checkSchedule("retry", retry)
-}
-
-/** The operations of a handle that are not part of its interface. */
-interface HandleParts {
-  /** The sleep of its client. */
-  readonly pause: Pause
-  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus, CallError>
-}
-
-const handleParts = new WeakMap<object, HandleParts>()
-
-/** Keeps the parts of a handle. */
-export const keeping = <A extends object>(handle: A, parts: HandleParts): A => {
-  handleParts.set(handle, parts)
-  return handle
-}
-
-/** The sleep of a handle's client; the plain one for handles made elsewhere. */
-export const pauseOfHandle = (handle: object): Pause => handleParts.get(handle)?.pause ?? sleep
-
-/** The part of a handle that is needed to poll it. */
-export interface Pollable<A> {
-  readonly executionId: string
-  readonly poll: Effect.Effect<JobStatus<A>, CallError>
-}
-
-/** Polls a handle; one that was made elsewhere without the options. */
-const pollOfHandle = <A>(job: Pollable<A>, options: PollOptions) =>
-  // the handle decodes with its own flow
-  handleParts.get(job)?.poll(options) as Effect.Effect<JobStatus<A>, CallError> | undefined
-
-/** Polls a handle once, without the retries of its client, so that a refusal is seen at once. */
-export const pollAttempt = <A>(job: Pollable<A>): Effect.Effect<JobStatus<A>, CallError> =>
-  pollOfHandle(job, { retry: Schedule.stop }) ?? job.poll
 
 export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
 
@@ -166,82 +117,147 @@ const statusOf = (
 }
 
 /** Polls once. `timeout` limits the poll with its attempts; without one the client's does. */
-export const poll = (
+export const poll = Effect.fnUntraced(function*(
   target: JobTarget,
   method: string,
   options: ReadOptions,
   timeout?: Duration.DurationInput
-): Effect.Effect<JobStatus, CallError> =>
-  Effect.flatMap(monotonic, (asked) => {
-    const progress: Progress = { sent: "no" }
-    let hasEnded = false
-    const total = totalOf(target.http, method, timeout)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
-    const answered = Effect.matchEffect(
-      target.http.request("pollJob", {
-        method,
-        options,
-        progress,
-        flow: target.address,
-        executionId: target.executionId
-      }),
-      {
-        onFailure: (error) =>
-          error._tag === "FlowNotFoundError" && asked < target.graceEnds
-            ? Effect.succeed(pending(target.executionId))
-            : Effect.fail(error),
-        onSuccess: (response): Effect.Effect<JobStatus, CallError> => {
-          hasEnded = isEndedStatus(response.status)
-          return statusOf(target, method, response)
+): Effect.fn.Return<JobStatus, CallError> {
+  const { address: flow, addressText, costs, executionId, http } = target
+  const asked = yield* monotonic
+  const progress: Progress = { sent: "no" }
+  const total = yield* totalOf(http, method, timeout)
+  let hasEnded = false
+  const answered = Effect.matchEffect(http.request("pollJob", { method, options, progress, flow, executionId }), {
+    onFailure: (error) =>
+      error._tag === "FlowNotFoundError" && asked < target.graceEnds
+        ? Effect.succeed(pending(executionId))
+        : Effect.fail(error),
+    onSuccess: (response): Effect.Effect<JobStatus, CallError> => {
+      hasEnded = isEndedStatus(response.status)
+      return statusOf(target, method, response)
+    }
+  })
+  const facts = { method, flow: addressText, executionId: () => executionId, onlyReads: true }
+  const exit = yield* Effect.exit(totalTimeout(answered, total, facts, progress))
+  if (hasEnded && costs !== undefined) yield* costs.settle({ executionId, sent: "yes", goesOn: false })
+  return yield* exit
+})
+
+/** The polls that may fail in a row, and the milliseconds over which they do. */
+interface Patience {
+  readonly failures: number
+  readonly ms: number
+}
+
+const endless: Patience = { failures: 1, ms: Infinity }
+
+/** The rules by which one job is polled. */
+export interface PollRules<A> {
+  readonly executionId: string
+  readonly poll: Effect.Effect<JobStatus<A>, CallError>
+  /** The milliseconds to the next poll, given the status seen last; `undefined` when no other follows. */
+  readonly next: (status: JobStatus<A>) => Effect.Effect<number | undefined>
+  /** Default: no limit. */
+  readonly patience?: Patience | undefined
+}
+
+/** The outcome of the polls so far. */
+export interface PollOutcome<A = unknown> {
+  readonly status: JobStatus<A> | undefined
+  /** The failure of the latest poll, if it failed. */
+  readonly failure: CallError | undefined
+  /** The polls that have failed in a row, and the instant of the first of them. */
+  readonly failures: number
+  readonly failingSince: number
+}
+
+/** Polls a job once more. A poll that fails in passing is an outcome; any other failure, and the end of the patience, fail. */
+export const pollAfter = <A>(
+  seen: PollOutcome<A> | undefined,
+  { patience = endless, poll }: PollRules<A>
+): Effect.Effect<PollOutcome<A>, CallError> =>
+  Effect.flatMap(Effect.zip(Effect.either(poll), monotonic), ([polled, now]) => {
+    if (Either.isRight(polled)) {
+      return Effect.succeed<PollOutcome<A>>({
+        status: polled.right,
+        failure: undefined,
+        failures: 0,
+        failingSince: now
+      })
+    }
+    const failure = polled.left
+    const { failures, failingSince } = seen?.failure === undefined ? { failures: 0, failingSince: now } : seen
+    return isPassing(failure) && (failures + 1 < patience.failures || now - failingSince < patience.ms)
+      ? Effect.succeed<PollOutcome<A>>({ status: seen?.status, failure, failures: failures + 1, failingSince })
+      : Effect.fail(failure)
+  })
+
+/** The milliseconds from an outcome to the next poll; `undefined` when none follows. */
+export const delayAfter = <A>(
+  seen: PollOutcome<A>,
+  { executionId, next, patience = endless }: PollRules<A>
+): Effect.Effect<number | undefined> =>
+  Effect.zipWith(next(seen.status ?? pending(executionId)), monotonic, (delay, now) => {
+    const left = seen.failures + 1 < patience.failures ? Infinity : seen.failingSince + patience.ms - now
+    return delay && Math.max(delay, Math.min(pollDelay(seen.failure), Math.max(left, 0)))
+  })
+
+/** The rules of a reader that waits between the polls. */
+export interface WaitRules<A> extends PollRules<A> {
+  readonly pause: Pause
+  /** The instant of the monotonic clock from which on no poll begins, if the reader ends the wait there. */
+  readonly deadline?: number | undefined
+}
+
+/** Polls a job at once and then by its rules, up to and with the last status. */
+export const polls = <A>(makeRules: () => WaitRules<A>): Stream.Stream<PollOutcome<A>, CallError> =>
+  Stream.suspend(() => {
+    const rules = makeRules()
+    return Stream.unfoldEffect(undefined as PollOutcome<A> | undefined, (seen) =>
+      Effect.gen(function*() {
+        if (seen?.status !== undefined && isEnded(seen.status)) return Option.none()
+        if (seen !== undefined) {
+          const delay = yield* delayAfter(seen, rules)
+          if (delay === undefined) return Option.none()
+          // a poll that begins at the deadline could not be answered in time
+          const left = (rules.deadline ?? Infinity) - (yield* monotonic)
+          yield* rules.pause(delay < left ? delay : Infinity)
         }
-      }
-    )
-    const { costs, executionId } = target
-    const polled = totalTimeout(
-      answered,
-      total.right,
-      { method, flow: target.addressText, executionId: () => executionId, onlyReads: true },
-      progress
-    )
-    return costs === undefined ?
-      polled :
-      Effect.flatMap(
-        Effect.exit(polled),
-        (exit) => hasEnded ? Effect.zipRight(costs.settle({ executionId, sent: "yes", goesOn: false }), exit) : exit
-      )
+        const outcome = yield* pollAfter(seen, rules)
+        return Option.some([outcome, outcome])
+      }))
   })
 
-const handlePoll = "Job.poll"
+/** The changes of the status, up to and with the last one. */
+export const updates = <A>(rules: () => WaitRules<A>): Stream.Stream<JobStatus<A>, CallError> =>
+  polls(() => ({ patience: { failures: 1, ms: 300_000 }, ...rules() })).pipe(
+    Stream.filterMap(({ failure, status }) => failure === undefined ? Option.fromNullable(status) : Option.none()),
+    Stream.changesWith((before, after) => label(before) === label(after))
+  )
 
-export const noJob = "must be a job, as submit and attach give it"
+/** The error of a wait that has ended before its jobs. */
+export const gaveUp = (
+  target: Partial<Pick<JobTarget, "addressText" | "executionId">>,
+  method: string,
+  seen: PollOutcome | undefined,
+  detail: string
+): APITimeoutError => {
+  const lastStatus = seen?.status === undefined ? undefined : label(seen.status)
+  return new APITimeoutError(
+    known({
+      method,
+      flow: target.addressText,
+      executionId: target.executionId,
+      detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
+      clock: "wait",
+      sent: "yes",
+      lastStatus,
+      isRetryable: true,
+      cause: seen?.failure
+    }),
+    unchecked
+  )
+}
 
-/** One poll of a handle. Of handles made elsewhere it is not known how far a request has come. */
-export const ofJob = <A>(
-  job: Pollable<A>,
-  given: PollOptions
-): Effect.Effect<JobStatus<A>, CallError> =>
-  Effect.suspend(() => {
-    const taken = take(handlePoll, pollRules, given)
-    if (Either.isLeft(taken)) return Effect.fail(taken.left)
-    const { timeout } = taken.right
-    const polled = pollOfHandle(job, taken.right)
-    if (polled !== undefined) return polled
-    const limited = Either.flatMap(
-      milliseconds(handlePoll, "timeout", timeout ?? Infinity),
-      (ms) =>
-        guarded(handlePoll, "job", () => {
-          const { executionId, poll } = job
-          return Effect.isEffect(poll) && typeof executionId === "string"
-            ? Either.right({ executionId, poll, ms })
-            : Either.left(invalid(handlePoll, "job", noJob))
-        })
-    )
-    if (Either.isLeft(limited)) return Effect.fail(limited.left)
-    const { executionId, ms, poll } = limited.right
-    return totalTimeout(
-      poll,
-      ms,
-      { method: handlePoll, flow: undefined, executionId: () => executionId, onlyReads: true },
-      { sent: ms === 0 ? "no" : "unknown" }
-    )
-  })
+export const scheduleEnded = "the schedule has ended"

@@ -3,30 +3,32 @@
  *
  * @see contract 8.4
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Mailbox from "effect/Mailbox"
+import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
+import * as RedBlackTree from "effect/RedBlackTree"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem, problem } from "../errors/makeError.js"
+import { invalid } from "../errors/makeError.js"
 import { checkCount, checkDuration, checkSchedule } from "../input/checks.js"
 import { guarded, type InputRules, take } from "../input/take.js"
 import * as Limiter from "../limit/limiter.js"
-import { type CheckedRate, checkRate, type Rate, resolveRate, takeRate } from "../limit/rate.js"
+import { checkRate, type Rate, resolveRate, takeRate } from "../limit/rate.js"
 import { clientClosed, pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
-import { type Due, DueQueue } from "./dueQueue.js"
-import { isPassing, pauseOfHandle, pending, type Pollable, pollAttempt } from "./jobPoll.js"
+import { isPollable, pauseOfHandle, type Pollable, pollAttempt } from "./jobHandle.js"
+import { delayAfter, gaveUp, pollAfter, type PollOutcome, type PollRules, scheduleEnded } from "./jobPoll.js"
 import { isEnded, type JobEnded, type JobStatus } from "./jobStatus.js"
-import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
 
 /** The number of durations that are kept of jobs that ended, and from which on they say something. */
 const durationsKept = 128
@@ -52,8 +54,6 @@ class Durations {
 }
 
 const method = "Job.waitAll"
-
-const defaults = { concurrency: 8, rate: 20 } as const
 
 /** The number of outcomes that are held for a slow reader, beside those of polls that are under way. */
 const outcomesHeld = 16
@@ -93,35 +93,32 @@ interface Outcome<J, A> {
   readonly outcome: Exit.Exit<JobEnded<A>, CallError>
 }
 
-/** A job that has not ended, as far as is known. */
-interface Waiting<J, A> extends PollOutcome<A>, Due {
+/**
+ * A job that has not ended, as far as is known. A fiber and a stream for each would take fifty times the memory, so that
+ * only polls have them.
+ */
+interface Waiting<J, A> {
   readonly job: J
   readonly since: number
-  failures: number
-  failingSince: number
-  /** The walk through a schedule of the caller's. */
-  readonly next: ((status: JobStatus<A>) => Effect.Effect<number | undefined>) | undefined
+  readonly rules: PollRules<A>
+  seen: PollOutcome<A> | undefined
 }
 
-interface WaitAllSettings<A> {
-  /** Milliseconds; `Infinity`: none. */
-  readonly timeout: number
-  readonly schedule: WaitAllOptions<A>["schedule"]
-  readonly concurrency: number
-  readonly rate: CheckedRate
-}
+/** The instant of a poll, and its place among those of the same instant. */
+type Due = readonly [due: number, turn: number]
 
 /** Whether an error is of all jobs: each of them would meet it. */
 const isOfAll = (error: CallError): boolean =>
   error._tag === "AuthenticationError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
 class WaitAll<J extends Pollable<A>, A, E> {
-  private readonly dueJobs = new DueQueue<Waiting<J, A>>()
+  private dueJobs = RedBlackTree.empty<Due, Waiting<J, A>>(Order.tuple(Order.number, Order.number))
   /** The ids of the jobs whose outcome has not been told. */
   private readonly untold = new Set<string>()
   private readonly durations = new Durations()
   private readonly latch = Effect.unsafeMakeLatch()
   private given = 0
+  private turns = 0
   private underWay = 0
   private allGiven = false
   private isOver = false
@@ -129,45 +126,37 @@ class WaitAll<J extends Pollable<A>, A, E> {
   private notBefore = 0
 
   constructor(
-    private readonly settings: WaitAllSettings<A>,
+    private readonly schedule: WaitAllOptions<A>["schedule"],
+    /** Milliseconds; `Infinity`: none. */
+    private readonly timeout: number,
+    private readonly limits: Parameters<typeof Limiter.make>[0],
     private readonly told: Mailbox.Mailbox<Outcome<J, A>, CallError | E>
   ) {}
 
   /** Adds a job, unless it is waited for already. */
   add(job: J, now: number): void {
-    if (this.untold.has(job.executionId)) return
-    this.untold.add(job.executionId)
+    const { schedule } = this
+    const { executionId } = job
+    if (this.untold.has(executionId)) return
+    this.untold.add(executionId)
     this.given++
-    const { schedule } = this.settings
-    this.dueJobs.push({
-      job,
-      since: now,
-      // one that comes later has probably just been submitted, and will take as long as the others
-      due: schedule === undefined ? now + Math.min(this.durations.typical, longest) : now,
-      turn: 0,
-      status: undefined,
-      failure: undefined,
-      failures: 0,
-      failingSince: now,
-      next: schedule === undefined ? undefined : scheduleDriver(schedule)
-    })
-    this.latch.unsafeOpen()
+    const rules: PollRules<A> = {
+      executionId,
+      // a retry of the client would hide a 429 from the polls of the other jobs
+      poll: this.timeout === 0 ? job.poll : Effect.suspend(() => pollAttempt(job)),
+      next: schedule === undefined
+        ? () => Effect.map(monotonic, (later) => this.delayAt(later - now))
+        : scheduleDriver(schedule),
+      patience
+    }
+    // one that comes later has probably just been submitted, and will take as long as the others
+    const due = schedule === undefined ? now + Math.min(this.durations.typical, longest) : now
+    this.push({ job, since: now, rules, seen: undefined }, due)
   }
 
-  /** Adds jobs as they come, up to the last one. */
-  follow<R>(jobs: Stream.Stream<J, E, R>): Effect.Effect<void, never, R> {
-    return jobs.pipe(
-      Stream.runForEach((job) => {
-        const taken = takeJobs([job])
-        return Either.isLeft(taken)
-          ? Effect.fail(taken.left)
-          : Effect.map(monotonic, (now) => this.add(job, now))
-      }),
-      Effect.matchCauseEffect({
-        onFailure: (cause) => this.failCause(cause),
-        onSuccess: () => Effect.sync(() => this.close())
-      })
-    )
+  private push(waiting: Waiting<J, A>, due: number): void {
+    this.dueJobs = RedBlackTree.insert(this.dueJobs, [due, this.turns++], waiting)
+    this.latch.unsafeOpen()
   }
 
   /** No job follows. */
@@ -176,7 +165,7 @@ class WaitAll<J extends Pollable<A>, A, E> {
     this.latch.unsafeOpen()
   }
 
-  private failCause(cause: Cause.Cause<CallError | E>): Effect.Effect<void> {
+  failCause(cause: Cause.Cause<CallError | E>): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.isOver = true
       this.latch.unsafeOpen()
@@ -186,113 +175,89 @@ class WaitAll<J extends Pollable<A>, A, E> {
 
   /** Polls until all have ended, or the time is over. */
   readonly run: Effect.Effect<void> = Effect.suspend(() => {
-    const { timeout } = this.settings
+    const { timeout } = this
     const polling = Effect.scoped(this.polling)
     const timed = timeout === 0 || timeout === Infinity
       ? Effect.as(polling, "after one poll of each")
-      : timeLimit(Effect.as(polling, ""), timeout, Effect.succeed(outOfTime(timeout)))
-    return Effect.flatMap(timed, (detail) =>
-      this.untold.size === 0 && this.allGiven
-        ? this.told.end
-        : this.told.fail(
-          gaveUp(
-            {},
-            method,
-            { status: undefined, failure: undefined },
-            this.untold.size === 0
-              ? `${detail}; the source of jobs has not ended, and its ${this.given} jobs so far have`
-              : `${detail}; ${this.untold.size} of ${this.given} jobs have not ended`
-          )
-        ))
+      : timeLimit(Effect.as(polling, ""), timeout, Effect.succeed(`after ${timeout} ms`))
+    return Effect.flatMap(timed, (detail) => {
+      const { given, untold } = this
+      if (untold.size === 0 && this.allGiven) return this.told.end
+      const rest = untold.size === 0
+        ? `the source of jobs has not ended, and its ${given} jobs so far have`
+        : `${untold.size} of ${given} jobs have not ended`
+      return this.told.fail(gaveUp({}, method, undefined, `${detail}; ${rest}`))
+    })
   })
 
   private readonly polling: Effect.Effect<void, never, Scope.Scope> = Effect.gen(this, function*() {
-    const { concurrency, rate } = this.settings
-    const limiter = yield* Limiter.make({ maxConcurrency: concurrency, rate })
+    const limiter = yield* Limiter.make(this.limits)
     const scope = yield* Effect.scope
     while (!this.isOver) {
       this.latch.unsafeClose()
-      const { first } = this.dueJobs
+      const first = Option.getOrUndefined(RedBlackTree.first(this.dueJobs))
       if (first === undefined) {
         if (this.allGiven && this.underWay === 0) return
         yield* this.latch.await
         continue
       }
+      const [due, waiting] = first
       // whole milliseconds, so that a sleep is never too short by a rounding error
-      const wait = Math.ceil(Math.max(first.due, this.notBefore) - (yield* monotonic))
-      if (wait > 0) {
-        const slept = yield* Effect.raceFirst(pauseOfHandle(first.job)(wait), Effect.as(this.latch.await, true))
-        // its client is closed, as its poll will tell
-        if (!slept) first.due = this.notBefore = 0
+      const wait = Math.ceil(Math.max(due[0], this.notBefore) - (yield* monotonic))
+      if (wait > 0 && (yield* Effect.raceFirst(pauseOfHandle(waiting.job)(wait), Effect.as(this.latch.await, true)))) {
         continue
       }
+      // where the pause did not end by itself the client is closed, as the poll will tell
+      if (wait > 0) this.notBefore = 0
       const leave = yield* limiter.turn
       // a poll that ended in the meantime may have been refused
-      const waiting = this.isOver || this.notBefore > (yield* monotonic) ? undefined : this.dueJobs.pop()
-      if (waiting === undefined) {
+      if (this.isOver || this.notBefore > (yield* monotonic)) {
         yield* leave
         continue
       }
+      this.dueJobs = RedBlackTree.removeFirst(this.dueJobs, due)
       this.underWay++
-      const polled = Effect.ensuring(
-        this.poll(waiting),
-        Effect.zipRight(
-          leave,
-          Effect.sync(() => {
-            this.underWay--
-            this.latch.unsafeOpen()
-          })
-        )
+      const ended = Effect.sync(() => {
+        this.underWay--
+        this.latch.unsafeOpen()
+      })
+      yield* this.poll(waiting).pipe(
+        Effect.catchAllCause((cause) => this.failCause(cause)),
+        Effect.ensuring(Effect.zipRight(leave, ended)),
+        Effect.forkIn(scope)
       )
-      yield* Effect.forkIn(Effect.catchAllCause(polled, (cause) => this.failCause(cause)), scope)
     }
   })
 
-  private poll(waiting: Waiting<J, A>): Effect.Effect<void> {
-    // a retry of the client would hide a 429 from the polls of the other jobs
-    const poll = this.settings.timeout === 0 ? waiting.job.poll : pollAttempt(waiting.job)
-    return Effect.flatMap(Effect.zip(Effect.either(poll), monotonic), ([outcome, now]) => {
-      if (Either.isRight(outcome)) {
-        if (isEnded(outcome.right)) {
-          this.durations.add(now - waiting.since)
-          return this.tell(waiting.job, Exit.succeed(outcome.right))
-        }
-        waiting.status = outcome.right
-        waiting.failure = undefined
-        waiting.failures = 0
-        return this.again(waiting, now)
+  private poll(waiting: Waiting<J, A>): Effect.Effect<void, CallError> {
+    const { job, rules, since } = waiting
+    const polled = Effect.tapError(rules.poll, (error) =>
+      error._tag === "RateLimitError"
+        ? Effect.map(monotonic, (now) => {
+          this.notBefore = Math.max(this.notBefore, now + pollDelay(error))
+        })
+        : Effect.void)
+    return Effect.gen(this, function*() {
+      const seen = yield* pollAfter(waiting.seen, { ...rules, poll: polled })
+      const now = yield* monotonic
+      if (seen.failure === undefined && seen.status !== undefined && isEnded(seen.status)) {
+        this.durations.add(now - since)
+        return yield* this.tell(job, Exit.succeed(seen.status))
       }
-      const error = outcome.left
-      if (isOfAll(error)) return this.failCause(Cause.fail(error))
-      if (!isPassing(error)) return this.tell(waiting.job, Exit.fail(error))
-      waiting.failure = error
-      if (waiting.failures++ === 0) waiting.failingSince = now
-      if (waiting.failures >= patience.failures && now - waiting.failingSince >= patience.ms) {
-        return this.tell(waiting.job, Exit.fail(error))
-      }
-      if (error._tag === "RateLimitError") this.notBefore = Math.max(this.notBefore, now + pollDelay(error))
-      return this.again(waiting, now)
-    })
+      if (this.timeout === 0) return
+      waiting.seen = seen
+      const delay = yield* delayAfter(seen, rules)
+      if (delay === undefined) return yield* gaveUp(job, method, seen, scheduleEnded)
+      this.push(waiting, now + delay)
+    }).pipe(
+      Effect.catchAll((error) => isOfAll(error) ? Effect.fail(error) : this.tell(job, Exit.fail(error)))
+    )
   }
 
   private tell(job: J, outcome: Exit.Exit<JobEnded<A>, CallError>): Effect.Effect<void> {
     return Effect.map(this.told.offer({ job, outcome }), () => {
       this.untold.delete(job.executionId)
     })
-  }
-
-  private again(waiting: Waiting<J, A>, now: number): Effect.Effect<void> {
-    if (this.settings.timeout === 0) return Effect.void
-    const push = (delay: number) => {
-      waiting.due = now + Math.max(delay, pollDelay(waiting.failure))
-      this.dueJobs.push(waiting)
-    }
-    const { job, next, status } = waiting
-    if (next === undefined) return Effect.sync(() => push(this.delayAt(now - waiting.since)))
-    return Effect.flatMap(next(status ?? pending(job.executionId)), (delay) =>
-      delay === undefined
-        ? this.tell(job, Exit.fail(gaveUp({ executionId: job.executionId }, method, waiting, scheduleEnded)))
-        : Effect.sync(() => push(delay)))
   }
 
   /** A quarter of its age; more while it is younger than most that have ended were. */
@@ -316,21 +281,13 @@ const rulesOf = <A>(): InputRules<WaitAllOptions<A>, WaitAllOptions<A>> => ({
       checkRate(rate)
 })
 
-const notJobs = problem("jobs", "must be jobs, as submit and attach give them")
-
-const checkJob = (job: unknown): Problem | undefined =>
-  Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
-    ? undefined
-    : notJobs
-
 /** The jobs of an iterable, read once. */
 const takeJobs = <J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, InvalidRequestError> =>
   guarded(method, "jobs", () => {
     const all = Predicate.isIterable(jobs) && typeof jobs !== "string" ? Array.from(jobs) : undefined
-    const found = all === undefined ? notJobs : all.map(checkJob).find(Predicate.isNotUndefined)
-    return all === undefined || found !== undefined
-      ? Either.left(invalid(method, notJobs.field, notJobs.reason))
-      : Either.right(all)
+    return all?.every(isPollable) === true
+      ? Either.right(all)
+      : Either.left(invalid(method, "jobs", "must be jobs, as submit and attach give them"))
   })
 
 const isStream = <J, E, R>(
@@ -346,20 +303,22 @@ export const waitAll = <J extends Pollable<A>, A, E, R>(
   given: WaitAllOptions<A>
 ): Stream.Stream<Outcome<J, A>, CallError | E, R> =>
   Stream.unwrapScoped(Effect.gen(function*() {
-    const { concurrency, rate, schedule, timeout } = yield* take(method, rulesOf<A>(), given)
-    const known = isStream(jobs) ? [] : yield* takeJobs(jobs)
+    const { concurrency = 8, rate = 20, schedule, timeout } = yield* take(method, rulesOf<A>(), given)
     const told = yield* Mailbox.make<Outcome<J, A>, CallError | E>({ capacity: outcomesHeld })
-    const waiting = new WaitAll<J, A, E>({
-      timeout: timeout === undefined ? Infinity : toMillis(timeout) ?? Infinity,
-      schedule,
-      concurrency: concurrency ?? defaults.concurrency,
-      rate: resolveRate(rate ?? defaults.rate)
-    }, told)
-    const now = yield* monotonic
-    for (const job of known) waiting.add(job, now)
+    const limits = { maxConcurrency: concurrency, rate: resolveRate(rate) }
+    const waiting = new WaitAll<J, A, E>(schedule, toMillis(timeout) ?? Infinity, limits, told)
+    const add = (job: J) => Effect.map(monotonic, (now) => waiting.add(job, now))
+    const close = Effect.sync(() => waiting.close())
     if (isStream(jobs)) {
-      yield* inBackground(waiting.follow(jobs))
-    } else waiting.close()
+      const following = Stream.runForEach(jobs, (job) => Effect.zipRight(takeJobs([job]), add(job)))
+      yield* inBackground(Effect.matchCauseEffect(following, {
+        onFailure: (cause) => waiting.failCause(cause),
+        onSuccess: () => close
+      }))
+    } else {
+      yield* Effect.forEach(yield* takeJobs(jobs), add, { discard: true })
+      yield* close
+    }
     yield* inBackground(waiting.run)
     return Mailbox.toStream(told)
   }))
