@@ -9,13 +9,12 @@ import type * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions } from "./internal/input/callOptions.js"
-import * as JobHandle from "./internal/jobs/jobHandle.js"
 import type { JobEnded, JobStatus } from "./internal/jobs/jobStatus.js"
 import * as WaitAll from "./internal/jobs/jobWaitAll.js"
+import * as Pollable from "./internal/jobs/pollable.js"
 import type { CallError } from "./NoukaiError.js"
 
 export type { ServerProblem } from "./internal/errors/runProblem.js"
-export type { PollOptions } from "./internal/jobs/jobHandle.js"
 export { isEnded, problemOf } from "./internal/jobs/jobStatus.js"
 export type {
   JobCancelled,
@@ -28,6 +27,7 @@ export type {
   JobUnknown
 } from "./internal/jobs/jobStatus.js"
 export type { WaitAllOptions } from "./internal/jobs/jobWaitAll.js"
+export type { PollOptions } from "./internal/jobs/pollable.js"
 
 /**
  * The options of waiting for a job.
@@ -120,8 +120,8 @@ export interface OnceJob<out A = unknown> extends Job<A> {
  * @since 0.1.0
  * @category combinators
  */
-export const poll = <A>(job: Job<A>, options: JobHandle.PollOptions = {}): Effect.Effect<JobStatus<A>, CallError> =>
-  JobHandle.poll(job, options)
+export const poll = <A>(job: Job<A>, options: Pollable.PollOptions = {}): Effect.Effect<JobStatus<A>, CallError> =>
+  Pollable.poll(job, options)
 
 /**
  * The changes of the status, polled on a schedule of the caller's. When the schedule ends, the stream ends without an
@@ -141,7 +141,7 @@ export const poll = <A>(job: Job<A>, options: JobHandle.PollOptions = {}): Effec
 export const updates = <A>(
   job: Job<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, CallError> => JobHandle.updates(job, schedule)
+): Stream.Stream<JobStatus<A>, CallError> => Pollable.updates(job, schedule)
 
 /**
  * A job, and how waiting for it ended.

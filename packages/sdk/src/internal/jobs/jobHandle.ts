@@ -5,27 +5,24 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Job, OnceJob, WaitOptions } from "../../Job.js"
-import { type CallError, FlowExecutionError, type InvalidRequestError } from "../../NoukaiError.js"
+import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { receivedAs } from "../errors/errorClass.js"
-import { invalid, known, unchecked } from "../errors/makeError.js"
-import type { ReadOptions } from "../input/callOptions.js"
-import { checkCall, checkDuration, checkSchedule } from "../input/checks.js"
-import { guarded, type InputRules, take } from "../input/take.js"
-import { totalTimeout } from "../operations/totalTimeout.js"
+import { known, unchecked } from "../errors/makeError.js"
+import { checkCall, checkSchedule } from "../input/checks.js"
+import { type InputRules, take } from "../input/take.js"
 import { scheduleDriver } from "../retry/retry.js"
 import * as Spans from "../telemetry/spans.js"
-import { monotonic, type Pause, pauseOf, sleep } from "../time/clock.js"
+import { monotonic, pauseOf } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
 import * as Poll from "./jobPoll.js"
 import type { JobTarget, PollOutcome } from "./jobPoll.js"
 import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus, problemOf } from "./jobStatus.js"
+import { type HandleParts, handleParts, type PollOptions } from "./pollable.js"
 
 /** The facts of a submission beside the execution id. */
 export interface SubmissionFacts {
@@ -33,46 +30,6 @@ export interface SubmissionFacts {
   readonly blockCount?: number | undefined
   readonly sessionId?: string | undefined
 }
-
-/** The options of one poll. */
-export interface PollOptions {
-  /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** The schedule of retries; `Schedule.stop` for a single attempt. Default: the client's. */
-  readonly retry?: ReadOptions["retry"]
-}
-
-const handleParts: unique symbol = Symbol("@effect-noukai/sdk/handleParts")
-
-/** The operations of a handle that are not part of its interface. */
-interface HandleParts<A> {
-  /** The sleep of its client. */
-  readonly pause: Pause
-  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus<A>, CallError>
-}
-
-/** The part of a handle that is needed to poll it. One that was made elsewhere has no `handleParts`. */
-export interface Pollable<A> {
-  readonly executionId: string
-  readonly poll: Effect.Effect<JobStatus<A>, CallError>
-  readonly [handleParts]?: HandleParts<A>
-}
-
-/** The sleep of a handle's client. */
-export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]?.pause ?? sleep
-
-/** Polls a handle once, without the retries of its client, so that a refusal is seen at once. */
-export const pollAttempt = <A>(job: Pollable<A>): Effect.Effect<JobStatus<A>, CallError> =>
-  job[handleParts]?.poll({ retry: Schedule.stop }) ?? job.poll
-
-export const isPollable = (job: unknown): boolean =>
-  Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
-
-const checkJob = (method: string, job: unknown): Either.Either<void, InvalidRequestError> =>
-  guarded(method, "job", () =>
-    isPollable(job)
-      ? Either.void
-      : Either.left(invalid(method, "job", "must be a job, as submit and attach give it")))
 
 const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
 
@@ -178,46 +135,3 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => makeHand
 /** The handle of a job that runs once per key. */
 export const makeOnce = (target: JobTarget, facts: SubmissionFacts, reused: boolean): OnceJob =>
   makeHandle(target, facts, { reused })
-
-const pollRules: InputRules<PollOptions, PollOptions> = {
-  field: "options",
-  pick: (given) => ({ timeout: given.timeout, retry: given.retry }),
-  check: ({ retry, timeout }) => checkDuration("timeout", timeout) ?? checkSchedule("retry", retry)
-}
-
-/** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
-export const poll = Effect.fnUntraced(function*<A>(
-  job: Pollable<A>,
-  given: PollOptions
-): Effect.fn.Return<JobStatus<A>, CallError> {
-  const method = "Job.poll"
-  const options = yield* take(method, pollRules, given)
-  yield* checkJob(method, job)
-  const parts = job[handleParts]
-  if (parts !== undefined) return yield* parts.poll(options)
-  const ms = yield* milliseconds(method, "timeout", options.timeout ?? Infinity)
-  return yield* totalTimeout(
-    job.poll,
-    ms,
-    { method, flow: undefined, executionId: () => job.executionId, onlyReads: true },
-    { sent: ms === 0 ? "no" : "unknown" }
-  )
-})
-
-/** `Job.updates`. */
-export const updates = <A>(
-  job: Pollable<A>,
-  schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, CallError> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const method = "Job.updates"
-    yield* checkJob(method, job)
-    const found = checkSchedule("schedule", schedule ?? null)
-    if (found !== undefined) return yield* invalid(method, found.field, found.reason)
-    return Poll.updates(() => ({
-      executionId: job.executionId,
-      poll: job.poll,
-      next: scheduleDriver(schedule),
-      pause: pauseOfHandle(job)
-    }))
-  }))

@@ -26,9 +26,9 @@ import { clientClosed, pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
-import { isPollable, pauseOfHandle, type Pollable, pollAttempt } from "./jobHandle.js"
 import { delayAfter, gaveUp, pollAfter, type PollOutcome, type PollRules, scheduleEnded } from "./jobPoll.js"
 import { isEnded, type JobEnded, type JobStatus } from "./jobStatus.js"
+import { isPollable, pauseOfHandle, type Pollable, pollAttempt } from "./pollable.js"
 
 /** The number of durations that are kept of jobs that ended, and from which on they say something. */
 const durationsKept = 128
