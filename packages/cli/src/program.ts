@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { stripVTControlCharacters } from "node:util"
-import { root } from "./commands/root.js"
+import { called } from "./commands/commands.js"
 import { CommandError, UsageError } from "./exit/CommandError.js"
 import { exitCodes } from "./exit/exitCode.js"
 import { said, say } from "./exit/failure.js"
@@ -41,7 +41,7 @@ export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number 
   const code = exitCodes.usage
   if (error instanceof UsageError) {
     return said(
-      { kind: error._tag, message: error.message, code, advice: [`${error.command ?? "noukai"} --help`] },
+      { kind: error._tag, message: error.message, code, advice: ["noukai --help"] },
       isJson
     )
   }
@@ -56,7 +56,10 @@ export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number 
 
 /** Runs a command over the streams, the environment and the folder that the process has when it runs. */
 export const run = (args: ReadonlyArray<string>): Effect.Effect<void, Failure> =>
-  Command.run(root, { name: "noukai", version })(["node", "noukai", ...args]).pipe(quietly, Effect.provide(environment))
+  Effect.gen(function*() {
+    const { args: rest, command } = yield* Effect.promise(() => called(args))
+    yield* command((command) => Command.run(command, { name: "noukai", version })(["node", "noukai", ...rest]))
+  }).pipe(quietly, Effect.provide(environment))
 
 /** Runs a command. The first signal lets it end what it has begun, a second one ends it at once. */
 export const start = (args: ReadonlyArray<string>, isJson: boolean, end: (code: number) => void): void => {

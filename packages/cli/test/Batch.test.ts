@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { size } from "../../sdk/test/support/size.js"
-import { line } from "../src/commands/batch/progress.js"
+import { line } from "../src/commands/batch/run.js"
 import { exitCodeOfBatch } from "../src/commands/batch/told.js"
 import { ctrlC, inTerminal, noukai, started, watched } from "./support/command.js"
 import { flows, obeying, obeys } from "./support/flows.js"
@@ -551,6 +551,22 @@ describe("a batch in its ledger", () => {
         stdout.split("; ").length
       )
     }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("is compared with costs that have all their digits", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "b")
+      yield* noukai(["batch", "run", "b", "acme/test/tiny", ...mapped, "--cost"], { env, cwd })
+      const { stdout } = yield* noukai(["batch", "diff", "b", "b"], { cwd })
+      assert.include(stdout, "; $0.0000000000000000003 → $0.0000000000000000003; ")
+      const [{ before }] = json((yield* noukai(["batch", "diff", "b", "b", "--json"], { cwd })).stdout)
+      assert.strictEqual(before.costUsd, "0.0000000000000000003")
+    }).pipe(Effect.provide(server({
+      flows: [{
+        ref: "acme/test/tiny",
+        steps: [{ kind: "template", id: "a", output: "a", costUsd: "0.00000000000000000015" }]
+      }]
+    }))))
 
   it.scopedLive("is printed no further than somebody reads", () =>
     Effect.gen(function*() {

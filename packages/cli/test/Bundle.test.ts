@@ -27,11 +27,11 @@ it("of a run is nothing of batches, of the emulator, or of other commands", () =
     }
   }
   visit(fileOf("src/main.ts"))
-  visit(fileOf("src/commands/run/handler.ts"))
-  assert.include(inputs, "src/commands/run/handler.ts")
+  visit(fileOf("src/commands/run.ts"))
+  assert.include(inputs, "src/commands/run.ts")
   assert.deepStrictEqual(
     inputs.filter((input) =>
-      /^\.\.\/(batch|emulator)\/|csv-parse|@effect\/sql|undici\/lib\/(mock|interceptor|cache)\/|commands\/(?!run\/).*handler/
+      /^\.\.\/(batch|emulator)\/|csv-parse|@effect\/sql|undici\/lib\/(mock|interceptor|cache)\/|commands\/(?!(commands|leaf|outcome|run)\.ts)/
         .test(input)
     ),
     []

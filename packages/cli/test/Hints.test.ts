@@ -62,12 +62,13 @@ describe("hints", () => {
   it("are made by one function, which repeats the flags that chose the server", () => {
     const name = new RegExp(`\\bnoukai (${Object.keys(grammar.commands ?? {}).join("|")})\\b`)
     const found: Array<string> = []
-    // what is left names a command in its own help, or as the one whose help is to be read
+    // the help of flags and arguments may name commands
     for (const path of files) {
-      if (/(^|\/)(input|command|ids|flags|completions)\.ts$/.test(path)) continue
+      if (/(^|\/)(flags|completions)\.ts$/.test(path)) continue
       const file = TypeScript.createSourceFile(path, readFileSync(join(source, path), "utf8"), 99, true)
       const visit = (node: TypeScript.Node): void => {
-        const isHelp = TypeScript.isPropertyAssignment(node.parent) && node.parent.name.getText() === "command"
+        const isHelp = TypeScript.isCallExpression(node.parent) &&
+          /^(argument|flag|leaf|oneOf|optional|repeated|whole)$/.test(node.parent.expression.getText())
         if (
           (TypeScript.isStringLiteralLike(node) || TypeScript.isTemplateHead(node) ||
             TypeScript.isTemplateMiddleOrTemplateTail(node)) && !isHelp && name.test(node.text)

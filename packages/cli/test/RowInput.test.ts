@@ -1,7 +1,7 @@
 /** How a row becomes what is run for it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { type Mapping, rowInput } from "../src/commands/batch/rowInput.js"
+import { type Mapping, rowInput } from "../src/commands/batch/definition.js"
 
 const none: Mapping = {
   key: "id",

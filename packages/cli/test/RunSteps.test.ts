@@ -34,6 +34,13 @@ const flows = server({
         template("c", { costUsd: "0.3", output: "{{steps.a.output}} and {{steps.b.output}}" })
       ]
     },
+    {
+      ref: "acme/test/tiny",
+      steps: [
+        template("a", { costUsd: "0.00000000000000000015" }),
+        template("b", { costUsd: "0.00000000000000000015" })
+      ]
+    },
     { ref: "acme/test/fails", steps: [template("a"), { kind: "fail", id: "b", code: "X", message: "no luck" }] }
   ]
 })
@@ -79,6 +86,12 @@ describe("noukai run in a terminal", () => {
         last,
         new RegExp(`^run ${executionId.slice(0, 4)}… · [\\d.]+ m?s · \\$0\\.008 · noukai trace ${flow} ${executionId}$`)
       )
+    }).pipe(Effect.provide(flows)))
+
+  it.scopedLive("adds up costs to all their digits", () =>
+    Effect.gen(function*() {
+      const { raw } = yield* seen(["run", "acme/test/tiny", "Hello"], yield* alone)
+      assert.include(raw, " · $0.0000000000000000003 · ")
     }).pipe(Effect.provide(flows)))
 
   it.scopedLive("prints the same result as one request, of which there is one where steps are not wanted", () =>

@@ -2,7 +2,7 @@
 import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
-import { masked, plain } from "../src/terminal/Terminal.js"
+import { masked, plain } from "../src/terminal/text.js"
 import { inTerminal, noukai, watched } from "./support/command.js"
 import { environment, runs, server } from "./support/server.js"
 

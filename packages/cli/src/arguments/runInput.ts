@@ -1,20 +1,25 @@
 /** The input of a run, from flags and arguments. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Args from "@effect/cli/Args"
+import type * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { UsageError } from "../exit/CommandError.js"
 import { Terminal } from "../terminal/Terminal.js"
+import { argument, flowVersion, optional, parameter, trace } from "./flags.js"
 import * as Values from "./values.js"
 
-/** Flags and arguments of a command that begins a run. */
-export interface RunFlags {
-  readonly message: Option.Option<string>
-  readonly messageFile: Option.Option<string>
-  readonly parameter: ReadonlyArray<string>
-  readonly parameters: Option.Option<string>
-  readonly version: Option.Option<string>
-  readonly trace: boolean
+/** The flags and arguments of a command that begins a run. */
+export const runFlags = {
+  message: Args.optional(argument("message", "The message; - reads stdin (default: piped stdin).")),
+  messageFile: optional("message-file", "Read the message from this file; - reads stdin."),
+  parameter: parameter("Set a parameter: key=text or key:=JSON. Repeatable."),
+  parameters: optional("params", "Read parameters from this JSON file; - reads stdin."),
+  version: flowVersion,
+  trace
 }
+
+type RunFlags = Command.Command.ParseConfig<typeof runFlags>
 
 /** The input of a run. */
 export interface RunInput {

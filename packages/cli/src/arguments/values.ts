@@ -116,13 +116,16 @@ export const duration = (flag: string, text: string): Effect.Effect<Duration.Dur
       : wrong(`${flag} takes a time such as 90s, 500ms or "2 minutes", not ${JSON.stringify(text)}`)
   })
 
-/** A moment of the past, in milliseconds since the epoch: a time before now, or a date. */
-export const since = (flag: string, text: string): Effect.Effect<number, UsageError> => {
+/** The time of a flag that may be left out. */
+export const durationOf = (flag: string, text: Option.Option<string>) => when(text, (text) => duration(flag, text))
+
+/** The moment of --since, in milliseconds since the epoch: a time before now, or a date. */
+export const since = (text: string): Effect.Effect<number, UsageError> => {
   const date = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN
   if (!Number.isNaN(date)) return Effect.succeed(date)
   const [, count, unit] = /^(\d+(?:\.\d+)?)(s|m|h|d|w)$/.exec(text.trim()) ?? []
   return count === undefined
-    ? wrong(`${flag} takes a time such as 12h, 7d or 2w, or a date such as 2026-06-07, not ${JSON.stringify(text)}`)
+    ? wrong(`--since takes a time such as 12h, 7d or 2w, or a date such as 2026-06-07, not ${JSON.stringify(text)}`)
     : Effect.map(Clock.currentTimeMillis, (now) => now - Number(count) * units[unit ?? "s"]!)
 }
 

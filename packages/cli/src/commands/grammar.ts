@@ -1,23 +1,7 @@
-/** The flags and the help of every command, by its name. */
+/** The flags and the help of every command. This loads all commands, so it runs as the bundle is made. */
 import { described } from "../arguments/described.js"
 import type { Grammar } from "../arguments/grammar.js"
-import { auth } from "./auth/command.js"
-import * as Batch from "./batch/command.js"
-import { check } from "./cassette/check/command.js"
-import { cassette } from "./cassette/command.js"
-import { diff } from "./cassette/diff/command.js"
-import { cost } from "./cost/command.js"
-import { dev } from "./dev/command.js"
-import { doctor } from "./doctor/command.js"
-import * as Job from "./job/command.js"
-import { root } from "./root.js"
-import { run } from "./run/command.js"
-import { runs } from "./runs/command.js"
-import { session } from "./session/command.js"
-import { save } from "./session/save/command.js"
-import { show } from "./session/show/command.js"
-import { trace } from "./trace/command.js"
-import { watch } from "./watch/command.js"
+import { commands, type Group } from "./commands.js"
 
 /** The command that is answered from the grammar itself. */
 const completions: Grammar = {
@@ -35,35 +19,25 @@ const completions: Grammar = {
   ]
 }
 
-/** The flags and the help of every command, by its name. */
-export const grammar: Grammar = described(root, {
-  auth: described(auth),
-  batch: described(Batch.batch, {
-    plan: described(Batch.plan),
-    run: described(Batch.run),
-    status: described(Batch.status),
-    retry: described(Batch.retry),
-    results: described(Batch.results),
-    attempts: described(Batch.attempts),
-    diff: described(Batch.diff),
-    pause: described(Batch.pause),
-    resume: described(Batch.resume),
-    cancel: described(Batch.cancel)
-  }),
-  cassette: described(cassette, { check: described(check), diff: described(diff) }),
-  completions,
-  cost: described(cost),
-  dev: described(dev),
-  doctor: described(doctor),
-  job: described(Job.job, {
-    submit: described(Job.submit),
-    status: described(Job.status),
-    wait: described(Job.wait),
-    result: described(Job.result)
-  }),
-  run: described(run),
-  runs: described(runs),
-  session: described(session, { save: described(save), show: described(show) }),
-  trace: described(trace),
-  watch: described(watch)
+const ofGroup = async ({ commands, does }: Group): Promise<Grammar> => ({
+  does,
+  flags: [],
+  arguments: [],
+  commands: Object.fromEntries(
+    await Promise.all(
+      Object.entries(commands).map(async ([name, below]) =>
+        [name, typeof below === "function" ? (await below()).command(described) : await ofGroup(below)] as const
+      )
+    )
+  )
 })
+
+const all = await ofGroup(commands)
+
+/** The flags and the help of every command. */
+export const grammar: Grammar = {
+  ...all,
+  commands: Object.fromEntries(
+    Object.entries({ ...all.commands, completions }).sort(([one], [other]) => one < other ? -1 : 1)
+  )
+}

@@ -1,21 +1,43 @@
-/** A command that does something: what it takes is known at once, what it does is loaded when it is called. */
+/** A command with a handler, beside the groups of commands. */
+import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { voice } from "../arguments/flags.js"
 import type { CommandError, UsageError } from "../exit/CommandError.js"
-import type { Terminal, Voice } from "../terminal/Terminal.js"
-import * as Terminals from "../terminal/Terminal.js"
+import { type Failure, toCommandError } from "../exit/failing.js"
+import * as Terminal from "../terminal/Terminal.js"
 
-/** The work of a command on its input. */
-export type Handle<Input> = (input: Input) => Effect.Effect<void, CommandError, Terminal>
+/** The values of flags and arguments. */
+export type InputOf<Config extends Command.Command.Config> = Command.Command.ParseConfig<Config>
 
-/** A handler that is loaded when it is called. */
-export const loaded = <Input extends Voice & { readonly jq: Option.Option<string> }>(
-  load: () => Promise<{ readonly handle: Handle<Input> }>
-) =>
-(input: Input): Effect.Effect<void, CommandError | UsageError> =>
-  Effect.gen(function*() {
-    const { handle } = yield* Effect.promise(load)
-    if (Option.isNone(input.jq)) return yield* handle(input)
-    const { filtered } = yield* Effect.promise(() => import("../terminal/jq.js"))
-    yield* filtered(input.jq.value, handle(input))
-  }).pipe(Effect.provide(Terminals.layer({ quiet: input.quiet, verbose: input.verbose })))
+/** A command of any input. */
+export type Leaf = <A>(
+  use: <Input>(command: Command.Command<string, never, CommandError | UsageError, Input>) => A
+) => A
+
+type Inputs<Config extends Command.Command.Config> = InputOf<{ readonly input: Config; readonly voice: typeof voice }>
+
+/**
+ * Creates a command. Its flags are those of `config`, and --quiet, --verbose and --jq. Errors of the packages end it as
+ * those of reads.
+ */
+export const leaf = <const Config extends Command.Command.Config>(
+  name: string,
+  does: string,
+  config: Config,
+  handle: (input: Inputs<Config>["input"]) => Effect.Effect<void, Failure, Terminal.Terminal>
+): Leaf => {
+  const command = Command.make(
+    name,
+    { input: config, voice },
+    ({ input, voice: { jq, ...voice } }) =>
+      Effect.gen(function*() {
+        const server: object = input
+        const handled = Effect.mapError(handle(input), (error) => toCommandError(error, "reads", server))
+        if (Option.isNone(jq)) return yield* handled
+        const { filtered } = yield* Effect.promise(() => import("../terminal/jq.js"))
+        yield* filtered(jq.value, handled)
+      }).pipe(Effect.provide(Terminal.layer(voice)))
+  )
+  return (use) => use(Command.withDescription(command, does))
+}

@@ -15,6 +15,4 @@ export class CommandError extends Data.TaggedError("CommandError")<{
 /** Arguments, flags or settings that are wrong: nothing was sent. */
 export class UsageError extends Data.TaggedError("UsageError")<{
   readonly message: string
-  /** The command that was called, as far as it is known. */
-  readonly command?: string
 }> {}

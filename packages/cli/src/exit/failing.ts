@@ -1,10 +1,8 @@
 /** Errors of the packages as the end of a command. */
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
-import { hint, type ServerFlags } from "../terminal/shell.js"
-import type { Voice } from "../terminal/Terminal.js"
-import type { UsageError } from "./CommandError.js"
-import { CommandError } from "./CommandError.js"
+import { flagOf, hint, type ServerFlags } from "../terminal/shell.js"
+import { CommandError, type UsageError } from "./CommandError.js"
 import { type BatchCommandError, exitCodeOf, exitCodes } from "./exitCode.js"
 
 /** The facts of a run that a command knows or may have begun. */
@@ -77,22 +75,48 @@ const adviceOf = (
   }
 }
 
-/** The message of an error, with the flags that correct it. */
-const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): string => {
-  if (error._tag === "InvalidRequestError" && error.field === "flow" && error.statusCode === undefined) {
-    return `invalid flow${flow === undefined ? "" : ` ${JSON.stringify(flow)}`}: ` +
-      "write org/project/slug, or set --org and --project"
-  }
-  return error._tag === "UnexpectedResponseError" && error.code === "TOOL_CALLS_UNANSWERED_CLIENT"
-    ? `run ${
-      error.executionId ?? "without an id"
-    } is paused for tool calls: to answer them, run the flow from a program`
-    : error.message
+/** The flags of a batch that are not called as the options of the package. */
+const batchFlags: { readonly [field: string]: string } = {
+  adopt: "--no-adopt",
+  batch: "the id",
+  budgetUsd: "--budget",
+  id: "the id",
+  key: "the key"
 }
 
-/** Ends the command with what a package failed with. */
+/** The message of an error in the words of the flags. */
+const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): string => {
+  switch (error._tag) {
+    case "InvalidBatchError":
+      return `${batchFlags[error.field] ?? flagOf(error.field)} ${error.reason}`
+    case "BatchConflictError":
+      return `batch ${JSON.stringify(error.batch)} has the ${error.field} ${error.stored} in its ledger, ` +
+        `not ${error.given}: use another id, or another --ledger`
+    case "InvalidRequestError":
+      return error.field === "flow" && error.statusCode === undefined
+        ? `invalid flow${flow === undefined ? "" : ` ${JSON.stringify(flow)}`}: ` +
+          "write org/project/slug, or set --org and --project"
+        : error.message
+    case "UnexpectedResponseError":
+      return error.code === "TOOL_CALLS_UNANSWERED_CLIENT"
+        ? `run ${error.executionId ?? "without an id"} is paused for tool calls: ` +
+          "to answer them, run the flow from a program"
+        : error.message
+    default:
+      return error.message
+  }
+}
+
+/** An error that a command may fail with. */
+export type Failure = NoukaiError | BatchCommandError | CommandError | UsageError
+
+/** The kind of an error in JSON: mistakes in the flags of a batch are wrong usage. */
+const kindOf = ({ _tag }: Failure): string =>
+  _tag === "InvalidBatchError" || _tag === "BatchConflictError" ? "UsageError" : _tag
+
+/** The end of a command that failed. The hints name the server of `server`. */
 export const toCommandError = (
-  error: NoukaiError | BatchCommandError | CommandError | UsageError,
+  error: Failure,
   does: "begins" | "reads",
   server: ServerFlags,
   known: Known = {}
@@ -103,17 +127,13 @@ export const toCommandError = (
     ? new CommandError({ message: error.message, code: exitCodes.usage, kind: error._tag })
     : new CommandError({
       message: messageOf(error, known),
-      kind: error._tag,
+      kind: kindOf(error),
       code: exitCodeOf(error, does),
       advice: adviceOf(error, does, server, known)
     })
 
-/**
- * Ends the command with what a package failed with. A request that `begins` a run may have begun one. The hints ask the
- * server of `input`.
- */
-export const ending = (does: "begins" | "reads", known: Known = {}) =>
-<A, R>(
-  effect: Effect.Effect<A, NoukaiError | BatchCommandError | CommandError | UsageError, R>,
-  input: ServerFlags & Voice
-): Effect.Effect<A, CommandError, R> => Effect.mapError(effect, (error) => toCommandError(error, does, input, known))
+/** Ends a command that failed. A request that `begins` a run may have begun one. */
+export const ending =
+  (does: "begins" | "reads", server: ServerFlags, known: Known = {}) =>
+  <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>
+    Effect.mapError(effect, (error) => toCommandError(error, does, server, known))

@@ -14,25 +14,13 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
+import type { ConnectionFlags } from "../arguments/flags.js"
+import { reason } from "../arguments/values.js"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { hint } from "../terminal/shell.js"
 import { configFolder, setVariables, variable } from "./environment.js"
 import { type Proxy, proxyFor } from "./proxy.js"
-
-/** Flags of a command that calls the server. */
-export interface ConnectionFlags {
-  readonly org: Option.Option<string>
-  readonly project: Option.Option<string>
-  readonly env: Option.Option<string>
-  readonly port: Option.Option<number>
-  readonly baseUrl: Option.Option<string>
-  readonly keyFile: Option.Option<string>
-  readonly profile: Option.Option<string>
-  readonly envFile: Option.Option<string>
-  /** Whether the command stores a key, and so needs none. */
-  readonly storesKey?: boolean
-}
 
 const field = <A>(schema: Schema.Schema<A>, what: string) =>
   // a value is not said: it may be a key in the wrong place
@@ -79,8 +67,6 @@ export declare namespace Settings {
 export class Settings extends Context.Tag("@effect-noukai/cli/settings/Settings")<Settings, Settings.Service>() {}
 
 const wrong = (message: string) => Either.left(new UsageError({ message }))
-
-const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const readText = (path: string): Either.Either<string, UsageError> =>
   Either.try({
@@ -181,7 +167,7 @@ const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
   return url === undefined || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? undefined : url
 }
 
-const find = (flags: ConnectionFlags): Effect.Effect<Settings.Service, CommandError | UsageError> =>
+const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Settings.Service, CommandError | UsageError> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.envFile)) setVariables(yield* readText(flags.envFile.value))
     const folder = workingFolder()
@@ -240,7 +226,7 @@ const find = (flags: ConnectionFlags): Effect.Effect<Settings.Service, CommandEr
       }
       return yield* stored("default")
     })
-    const key = flags.storesKey === true ? undefined : yield* keyOf
+    const key = storesKey ? undefined : yield* keyOf
 
     const remote = hosted(server.options)
     return {
@@ -259,6 +245,11 @@ const find = (flags: ConnectionFlags): Effect.Effect<Settings.Service, CommandEr
     }
   })
 
-/** The settings of a command. Fails with the mistake in its flags, the environment or `noukai.json`, or without a key in a key file. */
-export const layer = (flags: ConnectionFlags): Layer.Layer<Settings, CommandError | UsageError> =>
-  Layer.effect(Settings, find(flags))
+/**
+ * The settings of a command. Fails with a mistake in its flags, the environment or `noukai.json`, or for a key file
+ * without a key. A command that `storesKey` needs none.
+ */
+export const layer = (
+  flags: ConnectionFlags,
+  storesKey = false
+): Layer.Layer<Settings, CommandError | UsageError> => Layer.effect(Settings, find(flags, storesKey))

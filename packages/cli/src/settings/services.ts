@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { ConnectionFlags } from "../arguments/flags.js"
 import { duration } from "../arguments/values.js"
 import { time } from "../terminal/amounts.js"
 import { Terminal } from "../terminal/Terminal.js"
@@ -13,7 +14,7 @@ import * as Proxy from "./proxy.js"
 import * as Settings from "./Settings.js"
 
 /** Flags of a command that uses the services. */
-export interface ServiceFlags extends Settings.ConnectionFlags {
+export interface ServiceFlags extends ConnectionFlags {
   readonly noHistory?: boolean
 }
 

@@ -11,10 +11,8 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { inspect } from "node:util"
 import { variable } from "../settings/environment.js"
+import { cut } from "./table.js"
 import { escaped, inPicture, inText, plain } from "./text.js"
-import { cut } from "./width.js"
-
-export { masked, plain } from "./text.js"
 
 /** How much a command says. */
 export interface Voice {

@@ -1,4 +1,5 @@
 /** Times and amounts as people read them. */
+import * as BigDecimal from "effect/BigDecimal"
 
 /** A time in milliseconds. */
 export const time = (millis: number): string => {
@@ -20,6 +21,14 @@ export const moment = (iso: string | undefined, brief = false): string => {
 export const between = (from: string | undefined, to: string | undefined): string => {
   const millis = Date.parse(to ?? "") - Date.parse(from ?? "")
   return millis >= 0 ? time(millis) : ""
+}
+
+/** All digits of an amount that is not negative, without an exponent. */
+export const decimal = (amount: BigDecimal.BigDecimal): string => {
+  const { scale, value } = BigDecimal.normalize(amount)
+  if (scale <= 0) return String(value * 10n ** BigInt(-scale))
+  const digits = String(value).padStart(scale + 1, "0")
+  return `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
 /** A number of things: `1 run`, `2 runs`. */

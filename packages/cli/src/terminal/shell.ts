@@ -5,28 +5,13 @@ import * as Option from "effect/Option"
 const word = (text: string): string =>
   /^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
-/** The flags that chose the server, as a command was given them. */
-export interface ServerFlags {
-  readonly env?: Option.Option<string>
-  readonly port?: Option.Option<number>
-  readonly baseUrl?: Option.Option<string>
-  readonly org?: Option.Option<string>
-  readonly project?: Option.Option<string>
-  readonly keyFile?: Option.Option<string>
-  readonly profile?: Option.Option<string>
-  readonly envFile?: Option.Option<string>
-}
+const serverFlags = ["env", "port", "baseUrl", "org", "project", "keyFile", "profile", "envFile"] as const
 
-const names = [
-  ["env", "--env"],
-  ["port", "--port"],
-  ["baseUrl", "--base-url"],
-  ["org", "--org"],
-  ["project", "--project"],
-  ["keyFile", "--key-file"],
-  ["profile", "--profile"],
-  ["envFile", "--env-file"]
-] as const
+/** The flags that chose the server, as a command was given them. */
+export type ServerFlags = { readonly [Name in typeof serverFlags[number]]?: Option.Option<string | number> }
+
+/** The flag of an option: `--max-failures` of `maxFailures`. */
+export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
 /** A command to paste. It repeats `given`, the flags that chose the server, so that it asks the same one. */
 export const hint = (
@@ -35,10 +20,9 @@ export const hint = (
   args: Iterable<string> = [],
   flags: ReadonlyArray<readonly [name: string, value?: string]> = []
 ): string => {
-  const server = names.flatMap(([field, name]) => {
-    const value = Option.getOrUndefined<string | number>(given[field] ?? Option.none())
-    return value === undefined ? [] : [[name, String(value)] as const]
-  })
+  const server = serverFlags.flatMap((name) =>
+    Option.toArray(given[name] ?? Option.none()).map((value) => [flagOf(name), String(value)] as const)
+  )
   const all = [...flags, ...server].map(([name, value]) =>
     value === undefined ? name : value.startsWith("-") ? word(`${name}=${value}`) : `${name} ${word(value)}`
   )

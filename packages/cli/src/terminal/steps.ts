@@ -3,7 +3,7 @@ import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { time } from "./amounts.js"
+import { decimal, time } from "./amounts.js"
 import { inMessage } from "./json.js"
 import { hint, type ServerFlags } from "./shell.js"
 import { cell } from "./table.js"
@@ -69,7 +69,7 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
         return Effect.void
     }
   }
-  return { show, costUsd: () => cost === undefined ? undefined : BigDecimal.format(BigDecimal.normalize(cost)) }
+  return { show, costUsd: () => cost === undefined ? undefined : decimal(cost) }
 })
 
 /** The last line of a run that somebody watches. */

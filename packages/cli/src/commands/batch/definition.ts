@@ -2,21 +2,116 @@
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Values from "../../arguments/values.js"
+import { UsageError } from "../../exit/CommandError.js"
 import { Settings } from "../../settings/Settings.js"
-import { type Mapping, rowInput } from "./rowInput.js"
+import type { DefinedFlags } from "./flags.js"
 
-/** Flags of a command that defines a batch. */
-export interface DefinitionFlags extends Mapping {
-  readonly id: string
-  readonly flow: string
-  readonly operation: "jobs" | "execute"
-  readonly version: Option.Option<string>
+/** The flags that map a row to its run. */
+export type Mapping = Pick<DefinedFlags, "key" | "messageField" | "messageTemplate" | "parameter" | "trace">
+
+type Fields = { readonly [field: string]: unknown }
+
+const fieldsOf = (row: unknown): Fields => {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) throw new Error("it is not an object with fields")
+  return row as Fields
 }
 
+const valueOf = (row: unknown, field: string): unknown => {
+  const fields = fieldsOf(row)
+  if (!Object.hasOwn(fields, field)) throw new Error(`it has no field ${JSON.stringify(field)}`)
+  return fields[field]
+}
+
+/** A field as text: what is no text is JSON. */
+const textOf = (row: unknown, field: string): string => {
+  const value = valueOf(row, field)
+  if (value === null) throw new Error(`its field ${JSON.stringify(field)} is null`)
+  if (typeof value === "string") return value
+  return JSON.stringify(value, (_, each: unknown) => {
+    // it would be null
+    if (each === Infinity || each === -Infinity) {
+      throw new Error(`its field ${JSON.stringify(field)} has a number that is too large: make it a text`)
+    }
+    return each
+  })
+}
+
+const place = /(?<!\{)\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}/g
+
+/** A template, unless a field in it is not closed: it would be sent as it is, and paid for. */
+const template = (flag: string, text: string): Effect.Effect<string, UsageError> =>
+  text.replace(place, "").includes("{{")
+    ? new UsageError({
+      message: `${flag} has an unclosed or empty {{: ${JSON.stringify(text)}; write {{field}}`
+    })
+    : Effect.succeed(text)
+
+const filled = (template: string) => (row: unknown): string =>
+  // the rest of the template is not looked at again
+  template.replace(place, (_, field: string) => textOf(row, field))
+
+const alone = /^\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}$/
+
+/** A parameter: the value of a field as it is, or text with fields in it. */
+const parameterOf = (template: string): (row: unknown) => unknown => {
+  const [, field] = alone.exec(template) ?? []
+  return field === undefined ? filled(template) : (row) => valueOf(row, field)
+}
+
+/**
+ * The key of a row, and its input. They throw where a row lacks a field: such a row is invalid, or refused where it is its
+ * key.
+ */
+export const rowInput = (flags: Mapping): Effect.Effect<{
+  readonly key: (row: unknown) => string
+  readonly input: (row: unknown) => Batch.JobInput
+}, UsageError> =>
+  Effect.gen(function*() {
+    if (Option.isSome(flags.messageField) && Option.isSome(flags.messageTemplate)) {
+      return yield* new UsageError({ message: "give --message-field or --message-template, not both" })
+    }
+    const message = Option.match(flags.messageField, {
+      onNone: () => Option.getOrUndefined(Option.map(flags.messageTemplate, filled)),
+      onSome: (field) => (row: unknown) => textOf(row, field)
+    })
+    if (Option.isSome(flags.messageTemplate)) yield* template("--message-template", flags.messageTemplate.value)
+    const given = yield* Values.assignments(flags.parameter)
+    for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
+    // it would be sent in the place of the parameter
+    if (message !== undefined && given.some(({ key }) => key === "message")) {
+      return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
+    }
+    const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
+    const isWhole = message === undefined && parameters.length === 0
+    const trace = flags.trace || undefined
+    return {
+      key: (row) => {
+        const key = valueOf(row, flags.key)
+        if (typeof key !== "string" && typeof key !== "number") {
+          throw new Error(`its field ${JSON.stringify(flags.key)} is neither a text nor a number`)
+        }
+        // what was read is another number than the one that was written
+        if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
+          throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
+        }
+        return String(key)
+      },
+      input: (row) => ({
+        trace,
+        ...message !== undefined && { message: message(row) },
+        ...isWhole
+          ? { parameters: fieldsOf(row) }
+          : parameters.length > 0 && {
+            parameters: Object.fromEntries(parameters.map(([name, value]) => [name, value(row)]))
+          }
+      })
+    }
+  })
+
 /** The batch of some flags; its flow has its whole name, also where no client knows the rest of it. */
-export const definition = Effect.fnUntraced(function*(flags: DefinitionFlags) {
+export const definition = Effect.fnUntraced(function*(flags: DefinedFlags) {
   const { options: { org, project } } = yield* Settings
   const { input, key } = yield* rowInput(flags)
   const version = yield* Values.when(flags.version, Values.flowVersion)

@@ -9,12 +9,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { UsageError } from "../../exit/CommandError.js"
 import { hint } from "../../terminal/shell.js"
-
-/** Flags that name a batch and its ledger. */
-export interface LedgerFlags {
-  readonly id: string
-  readonly ledger: Option.Option<string>
-}
+import type { StandingFlags } from "./flags.js"
 
 /** The bytes of the longest id that is the name of a file: its longest extension is `.ledger-journal`. */
 const longestId = 240
@@ -42,7 +37,7 @@ export const isLedgerOrNone = (path: string): boolean => {
 }
 
 /** The path of the ledger, whether there is one or not. */
-export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageError> =>
+export const path = ({ id, ledger }: StandingFlags): Effect.Effect<string, UsageError> =>
   Effect.suspend(() => {
     // an id may be any text, but a file is not made of any, nor is its name of any length
     if (
@@ -63,7 +58,7 @@ export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageEr
 
 /** A command to paste, about the same batch. It reads the ledger alone, and asks no server. */
 export const about = (
-  { id, ledger }: LedgerFlags,
+  { id, ledger }: StandingFlags,
   command: string,
   flags: ReadonlyArray<readonly [name: string, value: string]> = []
 ): string =>
@@ -73,7 +68,7 @@ export const about = (
   ])
 
 /** A ledger that is there. */
-export const existing = (flags: LedgerFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
+export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
   Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))

@@ -6,23 +6,43 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { createWriteStream, statSync } from "node:fs"
+import { createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
+import { reason } from "../../arguments/values.js"
 import { UsageError } from "../../exit/CommandError.js"
-import { temporaryFolder } from "./temporaryFolder.js"
+import type { DefinedFlags } from "./flags.js"
 
-/** Flags that say where rows come from. */
-export interface SourceFlags {
-  readonly input: string
-  readonly format: Option.Option<"jsonl" | "csv">
-  readonly delimiter: Option.Option<string>
-}
+/** A folder that goes with the scope, or with a process that ends at once. */
+export const temporaryFolder = <E>(
+  prefix: string,
+  failure: (cause: unknown) => E
+): Effect.Effect<string, E, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.try({
+        try: () => {
+          const path = mkdtempSync(join(tmpdir(), prefix))
+          const remove = () => rmSync(path, { recursive: true, force: true })
+          process.on("exit", remove)
+          return { path, remove }
+        },
+        catch: failure
+      }),
+      ({ remove }) =>
+        Effect.sync(() => {
+          process.off("exit", remove)
+          remove()
+        })
+    ),
+    ({ path }) => path
+  )
 
 const unreadable = (cause: unknown) =>
   new BatchSourceError({
     source: "stdin",
-    reason: `it cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+    reason: `it cannot be read: ${reason(cause)}`,
     cause
   })
 
@@ -57,7 +77,7 @@ const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | 
 
 /** The rows of a command. `isReadTwice`: they are counted before they are run. */
 export const source = (
-  { delimiter: given, format, input }: SourceFlags,
+  { delimiter: given, format, input }: Pick<DefinedFlags, "delimiter" | "format" | "input">,
   isReadTwice: boolean
 ): Effect.Effect<Rows, UsageError | BatchSourceError, Scope.Scope> =>
   Effect.gen(function*() {

@@ -2,7 +2,7 @@
 import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
 import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
 import { counted } from "../../terminal/amounts.js"
-import { plain } from "../../terminal/Terminal.js"
+import { plain } from "../../terminal/text.js"
 
 /**
  * The exit code of a batch that ran.

@@ -2,10 +2,16 @@
 import type { Job } from "@effect-noukai/sdk/Job"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import type { CallError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
+import * as Args from "@effect/cli/Args"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { argument } from "../../arguments/flags.js"
 import { hint, type ServerFlags } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
+
+export const id = argument("id", "The id of the job, printed by noukai job submit.")
+
+export const ids = Args.atLeast(argument("id", "The ids of the jobs, printed by noukai job submit."), 1)
 
 /** How long the server may take to show a job that was submitted a moment ago, by another command. */
 export const grace = "5 seconds"

@@ -1,0 +1,25 @@
+/** `noukai batch cancel`. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import * as Effect from "effect/Effect"
+import { json } from "../../arguments/flags.js"
+import { jsonLine } from "../../terminal/json.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { type InputOf, leaf } from "../leaf.js"
+import { standing } from "./flags.js"
+import * as Ledger from "./ledger.js"
+
+const config = { ...standing, json }
+
+type Input = InputOf<typeof config>
+
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
+    const terminal = yield* Terminal
+    const cancelled = yield* Batch.cancel(input.id)
+    yield* terminal.write(input.json ? jsonLine({ batch: input.id, cancelled }) : `${cancelled}\n`)
+    yield* terminal.note("rows in flight run to their end")
+  },
+  (effect, input) => Effect.provide(effect, Ledger.existing(input))
+)
+
+export const command = leaf("cancel", "Stop a batch for good and cancel its pending rows.", config, handle)

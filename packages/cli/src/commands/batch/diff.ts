@@ -1,0 +1,132 @@
+/** `noukai batch diff`. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
+import type { ComparedRow, RowComparison } from "@effect-noukai/batch/BatchRow"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { existsSync } from "node:fs"
+import { argument, json, optional } from "../../arguments/flags.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import { counted, decimal, time } from "../../terminal/amounts.js"
+import { jsonLine } from "../../terminal/json.js"
+import { cell, shortened } from "../../terminal/table.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { type InputOf, leaf } from "../leaf.js"
+import * as Ledger from "./ledger.js"
+
+const config = {
+  before: argument("before", "The ledger file of the first batch."),
+  after: argument("after", "The ledger file of the second batch."),
+  idBefore: optional("id-before", "Use this batch of the first ledger (its only one)."),
+  idAfter: optional("id-after", "Use this batch of the second ledger (its only one)."),
+  json
+}
+
+type Input = InputOf<typeof config>
+
+/** A ledger by its path, or by the id that it is named after. */
+const ledger = (path: string): Layer.Layer<BatchStore, UsageError | BatchStoreError> => {
+  const file = existsSync(path) ? path : `${path}.ledger`
+  const message = !existsSync(file)
+    ? `there is no ledger ${path}`
+    : Ledger.isLedgerOrNone(file)
+    ? undefined
+    : `${path} is not a ledger`
+  return message === undefined ? BatchStore.layerFile(file) : Layer.fail(new UsageError({ message }))
+}
+
+/** The most columns of a result. */
+const columns = 60
+
+const short = (value: unknown): string => shortened(cell(JSON.stringify(value) ?? "none"), columns + 1)
+
+const outcome = ({ error, state }: ComparedRow): string => error === undefined ? state : `${state} (${error.kind})`
+
+const arrow = (before: string | undefined, after: string | undefined): ReadonlyArray<string> =>
+  before === undefined && after === undefined ? [] : [`${before ?? "unknown"} → ${after ?? "unknown"}`]
+
+type Amounts = Pick<ComparedRow, "costUsd" | "durationMs">
+
+const costOf = ({ costUsd }: Amounts) => costUsd === undefined ? undefined : `$${costUsd}`
+
+const timeOf = ({ durationMs }: Amounts) => durationMs === undefined ? undefined : time(durationMs)
+
+/** A row that differs, in one line. */
+const line = ({ after, before, differs, key, kind }: RowComparison): string => {
+  const parts = before !== undefined && after !== undefined
+    ? [
+      ...differs.includes("outcome") ? [`outcome ${outcome(before)} → ${outcome(after)}`] : [],
+      ...differs.includes("output") ? [`output ${short(before.result)} → ${short(after.result)}`] : [],
+      ...arrow(costOf(before), costOf(after)),
+      ...arrow(timeOf(before), timeOf(after))
+    ]
+    : [before, after].flatMap((row) => row === undefined ? [] : [outcome(row)])
+  return `${kind.padEnd(7)}  ${cell(key)}: ${parts.join("; ")}\n`
+}
+
+/** The rows, costs and times of one of two batches. */
+const makeTotals = () => {
+  let [cost, priced, millis, timed] = [BigDecimal.fromBigInt(0n), 0, 0, 0]
+  return {
+    add: (row: ComparedRow | undefined): void => {
+      if (row?.costUsd !== undefined) {
+        cost = BigDecimal.sum(cost, BigDecimal.unsafeFromString(row.costUsd))
+        priced++
+      }
+      if (row?.durationMs !== undefined) {
+        millis += row.durationMs
+        timed++
+      }
+    },
+    value: (): Amounts => ({
+      ...priced > 0 && { costUsd: decimal(cost) },
+      ...timed > 0 && { durationMs: Math.round(millis / timed) }
+    })
+  }
+}
+
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
+    const terminal = yield* Terminal
+    const counts = { same: 0, changed: 0, removed: 0, added: 0 }
+    const [before, after] = [makeTotals(), makeTotals()]
+    const written = (row: RowComparison): string => {
+      counts[row.kind]++
+      before.add(row.before)
+      after.add(row.after)
+      return row.kind === "same" ? "" : input.json ? jsonLine(row) : line(row)
+    }
+    yield* Batch.diff(
+      { batch: Option.getOrUndefined(input.idBefore), ledger: ledger(input.before) },
+      { batch: Option.getOrUndefined(input.idAfter), ledger: ledger(input.after) }
+    ).pipe(
+      Stream.chunks,
+      Stream.runForEach((rows) => terminal.write(Chunk.toReadonlyArray(rows).map(written).join(""))),
+      Effect.raceFirst(terminal.closed),
+      Effect.catchTag(
+        "InvalidBatchError",
+        ({ reason }) => new UsageError({ message: `--id-before, --id-after: the id of a batch ${reason}` })
+      )
+    )
+    const totals = { before: before.value(), after: after.value() }
+    const parts = [
+      `${
+        counted(counts.same, "row")
+      } the same, ${counts.changed} changed, ${counts.removed} removed, ${counts.added} added`,
+      ...arrow(costOf(totals.before), costOf(totals.after)),
+      ...arrow(timeOf(totals.before), timeOf(totals.after)).map((times) => `${times} on average`)
+    ]
+    yield* terminal.write(input.json ? jsonLine({ kind: "summary", ...counts, ...totals }) : `${parts.join("; ")}\n`)
+    if (counts.changed + counts.removed + counts.added > 0) {
+      return yield* new CommandError({ code: exitCodes.failed, message: "" })
+    }
+  }
+)
+
+export const command = leaf("diff", "Compare two batches: outcome, output, cost, duration.", config, handle)

@@ -1,0 +1,57 @@
+/** `noukai batch plan`. */
+import * as Effect from "effect/Effect"
+import { connection, json } from "../../arguments/flags.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import * as Settings from "../../settings/Settings.js"
+import { jsonLine } from "../../terminal/json.js"
+import { table } from "../../terminal/table.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { type InputOf, leaf } from "../leaf.js"
+import { definition } from "./definition.js"
+import { defined, select, selection } from "./flags.js"
+import * as Ledger from "./ledger.js"
+import { planned, reasons, refusals } from "./planned.js"
+import * as Source from "./source.js"
+
+const config = { ...defined, select, json, ...connection }
+
+type Input = InputOf<typeof config>
+
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
+    const terminal = yield* Terminal
+    const file = yield* Ledger.path(input)
+    const batch = yield* definition(input)
+    yield* terminal.progress("… reading rows")
+    const plan = yield* planned(batch, yield* Source.source(input, false), file, selection(input.select))
+    yield* terminal.progress("")
+    const { absent, added, invalid, known, mended, refusedCount, toRun, unselected, updated } = plan
+    yield* terminal.write(
+      input.json ? jsonLine(plan) : table([
+        ["new", added],
+        ...Object.entries(known).filter(([state]) => state !== "invalid"),
+        ...mended === 0 ? [] : [["mended", mended] as const],
+        ...updated === 0 ? [] : [["updated", updated] as const],
+        ...absent === 0 ? [] : [["absent", absent] as const],
+        ...unselected === 0 ? [] : [["unselected", unselected] as const],
+        ["invalid", invalid],
+        ["refused", refusedCount],
+        ["to run", toRun]
+      ])
+    )
+    const isUsable = plan.ready + unselected > 0 || Object.keys(known).some((state) => state !== "invalid") ||
+      plan.refused.some(({ error }) => error.kind === "InputChanged")
+    if (!isUsable) {
+      const [first = "it has no rows"] = reasons(plan)
+      return yield* new UsageError({ message: `no row of ${input.input} can be run: ${first}` })
+    }
+    yield* refusals(plan)
+    // what is wrong is told already
+    if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  },
+  Effect.scoped,
+  (effect, input) => Effect.provide(effect, Settings.layer(input))
+)
+
+export const command = leaf("plan", "Show what a run would do; send and write nothing.", config, handle)

@@ -1,0 +1,236 @@
+/** `noukai batch run`. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
+import type { Progress, RunOptions } from "@effect-noukai/batch/BatchStatus"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { createInterface } from "node:readline"
+import { connection, flag, json, optional, whole } from "../../arguments/flags.js"
+import * as Values from "../../arguments/values.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import { services } from "../../settings/services.js"
+import { Settings } from "../../settings/Settings.js"
+import { time } from "../../terminal/amounts.js"
+import { jsonLine } from "../../terminal/json.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { plain } from "../../terminal/text.js"
+import { type InputOf, leaf } from "../leaf.js"
+import { definition } from "./definition.js"
+import { defined, select, selection } from "./flags.js"
+import * as Ledger from "./ledger.js"
+import { planned, refusals } from "./planned.js"
+import * as Source from "./source.js"
+import { exitCodeOfBatch, summary } from "./told.js"
+
+const config = {
+  ...defined,
+  concurrency: whole("concurrency", "Run at most this many rows at once (32)."),
+  rate: Options.float("rate").pipe(
+    Options.withDescription("Start at most this many rows per second (no limit)."),
+    Options.optional
+  ),
+  budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
+  maxCostPerRow: optional("max-cost-per-row", "Assume this cost of a row until ten costs are known."),
+  maxFailures: whole("max-failures", "Allow at most this many failed rows (no limit)."),
+  attempts: whole("attempts", "Run a row at most this often; each attempt is billed (1)."),
+  backoff: optional("backoff", "Wait this long before attempt 2, doubling to 1m (1s)."),
+  select,
+  cost: flag("cost", "Read the cost of each row, in one more request."),
+  noAdopt: flag("no-adopt", "Do not search for runs of rows that a lost ledger began."),
+  grace: optional("grace", "Wait this long until the server lists a run (5s)."),
+  rowTimeout: optional("row-timeout", "Time out a row after running this long (1h)."),
+  pendingTimeout: optional("pending-timeout", "Time out a job after pending this long (no limit)."),
+  stopWithin: optional("stop-within", "After Ctrl-C, let rows in flight run this long (30s)."),
+  yes: Options.withAlias(flag("yes", "Run over 1,000 hosted rows without confirmation."), "y"),
+  json,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+/** How long one waits for a batch to be begun, in milliseconds. */
+const beginning = 200
+
+/** The parts of a line that fit into a width, the first ones first. */
+const fitting = (parts: ReadonlyArray<string>, width: number): string => {
+  let line = parts[0] ?? ""
+  for (const part of parts.slice(1)) {
+    if (line.length + 2 + part.length >= width) break
+    line = `${line}, ${part}`
+  }
+  return line
+}
+
+/** A line of progress. */
+export const line = (
+  { costUsd, done, etaMs, failed, reported, rows, rowsPerSecond, running, timedOut, uncertain }: Progress,
+  width: number
+): string =>
+  fitting([
+    `… ${done} of ${rows} done`,
+    `${failed} failed`,
+    ...reported > 0 ? [`${reported} reported`] : [],
+    ...timedOut > 0 ? [`${timedOut} timed out`] : [],
+    ...uncertain === 0 ? [] : [`${uncertain} uncertain`],
+    `${running} running`,
+    ...rowsPerSecond === 0 ? [] : [`${rowsPerSecond.toFixed(1)} rows/s`],
+    ...etaMs === undefined ? [] : [`${time(etaMs)} left`],
+    ...costUsd === undefined ? [] : [`$${costUsd}`]
+  ], width)
+
+/** Shows how far a batch is, for as long as it is wanted. */
+export const shown = (id: string): Effect.Effect<void, never, BatchStore | Terminal> =>
+  Effect.flatMap(Terminal, (terminal) => {
+    if (!terminal.isWatched) return Effect.void
+    // what an earlier run left is no progress
+    const running = Stream.filter(Batch.progress(id), ({ running, status }) => status === "running" || running > 0)
+    return Effect.zipRight(
+      terminal.progress("… reading rows"),
+      Stream.runForEach(running, (progress) => terminal.progress(line(progress, terminal.width()))).pipe(
+        Effect.ignore,
+        Effect.repeat(Schedule.spaced(beginning)),
+        Effect.asVoid
+      )
+    )
+  })
+
+/** Whether the answer is yes. Anything else is no, and so is the end of what is typed. */
+export const confirmed = (question: string): Effect.Effect<boolean> =>
+  Effect.acquireUseRelease(
+    // the terminal stays as it is, so that Ctrl-C comes as a signal
+    Effect.sync(() => createInterface({ input: process.stdin, terminal: false })),
+    (lines) =>
+      Effect.async<boolean>((resume) => {
+        process.stderr.write(`${plain(question)} [y/N] `)
+        lines.once("line", (line) => resume(Effect.succeed(/^y(es)?$/i.test(line.trim()))))
+        lines.once("close", () => resume(Effect.succeed(false)))
+      }),
+    // stdin is paused with it
+    (lines) => Effect.sync(() => lines.close())
+  )
+
+/** The most rows that are run on the hosted service unasked. */
+const unasked = 1000
+
+const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
+
+const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
+  Effect.gen(function*() {
+    const budgetUsd = yield* dollars("--budget", input.budget)
+    const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
+    if (budgetUsd !== undefined && maxCostPerRow === undefined) {
+      return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no row has a known cost yet" })
+    }
+    return {
+      budgetUsd,
+      maxCostPerRow,
+      concurrency: Option.getOrUndefined(input.concurrency),
+      rate: Option.getOrUndefined(input.rate),
+      maxFailures: Option.getOrUndefined(input.maxFailures),
+      attempts: Option.getOrUndefined(input.attempts),
+      backoff: yield* Values.durationOf("--backoff", input.backoff),
+      select: selection(input.select),
+      cost: input.cost || undefined,
+      adopt: !input.noAdopt,
+      grace: yield* Values.durationOf("--grace", input.grace),
+      rowTimeout: yield* Values.durationOf("--row-timeout", input.rowTimeout),
+      pendingTimeout: yield* Values.durationOf("--pending-timeout", input.pendingTimeout),
+      stopWithin: yield* Values.durationOf("--stop-within", input.stopWithin)
+    }
+  })
+
+/** Asks before many rows are run where they cost money. */
+const allowed = Effect.fnUntraced(function*(count: number, flow: string) {
+  if (count <= unasked) return
+  const terminal = yield* Terminal
+  const many = `${count.toLocaleString("en-US")} rows of ${plain(flow)} would run on the hosted service`
+  if (!terminal.canAsk) {
+    return yield* new UsageError({ message: `${many}: confirm with --yes` })
+  }
+  if (!(yield* confirmed(`${many}. Run them?`))) {
+    return yield* new CommandError({ code: exitCodes.refused, message: "nothing was run" })
+  }
+})
+
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
+    const terminal = yield* Terminal
+    const { id } = input
+    const file = yield* Ledger.path(input)
+    const given = yield* options(input)
+    const { isHosted } = yield* Settings
+    const batch = yield* definition(input)
+    const isCounted = isHosted && !input.yes
+    if (isCounted) yield* terminal.progress("… reading rows")
+    const source = yield* Source.source(input, isCounted)
+    if (isCounted) {
+      const { toRun } = yield* planned(batch, source, file, selection(input.select))
+      yield* terminal.progress("")
+      yield* allowed(toRun, input.flow)
+    }
+
+    const again = "run the same command to continue"
+    const running = Effect.gen(function*() {
+      yield* Effect.forkScoped(shown(id))
+      const run = yield* Effect.forkDaemon(Batch.run(batch, source, given))
+      return yield* Fiber.join(run).pipe(
+        Effect.onInterrupt(() =>
+          Effect.gen(function*() {
+            yield* terminal.note(
+              "stopping after the rows in flight; a second Ctrl-C stops at once, and loses nothing"
+            )
+            yield* Fiber.interrupt(run)
+            const status = yield* Effect.option(Batch.status(id))
+            yield* terminal.progress("")
+            yield* terminal.note(
+              Option.match(status, { onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
+            )
+          })
+        )
+      )
+    })
+    const ended = yield* running.pipe(
+      Effect.scoped,
+      Effect.provide(Layer.merge(BatchStore.layerFile(file), BatchEngine.layerLocal))
+    )
+    yield* terminal.progress("")
+    if (input.json) yield* terminal.write(jsonLine(ended))
+    yield* refusals(ended.plan)
+    yield* terminal.note(summary(ended))
+    const code = exitCodeOfBatch(ended)
+    if (code === exitCodes.done) return
+    const { states, stop } = ended
+    return yield* new CommandError({
+      code,
+      message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
+      advice: [
+        // the same budget would stop it again
+        ...stop?.reason === "paused"
+          ? [`to continue: ${Ledger.about(input, "batch resume")}, then the same command`]
+          : stop === undefined || stop.reason === "cancelled" || stop.reason === "budget"
+          ? []
+          : [again],
+        ...states.failed + states.reported + states.invalid + states.cancelled === 0
+          ? []
+          : [`the result of each row: ${Ledger.about(input, "batch results")}`],
+        ...states.failed === 0
+          ? []
+          : [`to run them again: ${Ledger.about(input, "batch retry", [["--only", "failed"]])}`],
+        ...states.invalid === 0
+          ? []
+          : ["correct invalid rows in the file, and run the same command again"]
+      ]
+    })
+  },
+  Effect.scoped,
+  (effect, input) => Effect.provide(effect, services(input, () => "for up to 5 minutes; no row is lost"))
+)
+
+export const command = leaf("run", "Run each row of a file once; continue an earlier run.", config, handle)

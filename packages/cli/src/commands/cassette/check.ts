@@ -1,0 +1,169 @@
+/** `noukai cassette check`. */
+import * as Cassette from "@effect-noukai/sdk/Cassette"
+import { maskSecrets } from "@effect-noukai/sdk/Redact"
+import * as Args from "@effect/cli/Args"
+import * as Effect from "effect/Effect"
+import { readFile } from "node:fs/promises"
+import { argument, json } from "../../arguments/flags.js"
+import { CommandError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import { counted } from "../../terminal/amounts.js"
+import { jsonLine } from "../../terminal/json.js"
+import { cell } from "../../terminal/table.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { type InputOf, leaf } from "../leaf.js"
+
+const config = {
+  files: Args.atLeast(argument("file", "The cassette files."), 1),
+  json
+}
+
+type Input = InputOf<typeof config>
+
+type Path = ReadonlyArray<string | number>
+
+interface Text {
+  readonly text: string
+  /** The place of the text, or of the object that has it as the name of a key. */
+  readonly path: Path
+}
+
+const textsOf = (value: unknown, path: Path): ReadonlyArray<Text> => {
+  if (typeof value === "string") return [{ text: value, path }]
+  if (Array.isArray(value)) return value.flatMap((item, index) => textsOf(item, [...path, index]))
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).flatMap(([key, item]) => [{ text: key, path }, ...textsOf(item, [...path, key])])
+    : []
+}
+
+const secretlint = Effect.promise(() =>
+  Promise.all([import("@secretlint/core"), import("@secretlint/secretlint-rule-preset-recommend")])
+)
+
+/** A text of the same length without the comments that switch secretlint off: a recorded text cannot do that. */
+const withoutComments = (text: string): string => text.replaceAll("secretlint-", "secretlint_")
+
+/** The positions of secrets in a text. */
+const scan = (content: string): Effect.Effect<ReadonlyArray<number>> =>
+  Effect.gen(function*() {
+    const [{ lintSource }, { creator }] = yield* secretlint
+    const { messages } = yield* Effect.promise(() =>
+      lintSource({
+        source: { content: withoutComments(content), filePath: "cassette.json", ext: ".json", contentType: "text" },
+        options: {
+          noPhysicFilePath: true,
+          config: { rules: [{ id: "@secretlint/secretlint-rule-preset-recommend", rule: creator }] }
+        }
+      })
+    )
+    return messages.map(({ range: [from] }) => from)
+  })
+
+const gap = "\n\n"
+
+/** The JSON paths of the texts that hold a secret. The name of a key that holds one is not quoted. */
+export const secretsIn = (value: unknown): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function*() {
+    const texts = textsOf(value, [])
+    const found = new Set(texts.filter(({ text }) => maskSecrets(text) !== text))
+    let end = 0
+    const ends = texts.map(({ text }) => end += text.length + gap.length)
+    for (const from of yield* scan(texts.map(({ text }) => text).join(gap))) {
+      const text = texts[ends.findIndex((end) => from < end)]
+      if (text !== undefined) found.add(text)
+    }
+    const secrets = new Set([...found].map(({ text }) => text))
+    const step = (segment: string | number): string =>
+      typeof segment === "string" && /^[A-Za-z_$][\w$]*$/.test(segment) && !secrets.has(segment)
+        ? `.${segment}`
+        : `[${JSON.stringify(typeof segment === "string" && secrets.has(segment) ? "[redacted]" : segment)}]`
+    return [...new Set([...found].map(({ path }) => `$${path.map(step).join("")}`))]
+  })
+
+interface Content {
+  readonly format: string
+  readonly kind: Cassette.Cassette["kind"]
+  readonly recordings: number
+  readonly flows: ReadonlyArray<string>
+  /** Whether something was interrupted when it was recorded, so that recordings may be missing. */
+  readonly incomplete?: true
+  /** The places of calls that were given up before they were answered. */
+  readonly unanswered?: ReadonlyArray<string>
+}
+
+const unansweredIn = (cassette: Cassette.Cassette): ReadonlyArray<string> =>
+  cassette.kind === "session" ?
+    [] :
+    cassette.entries.flatMap(({ answer }, place) =>
+      "unanswered" in answer || ("events" in answer && answer.end === "unanswered")
+        ? [`$.entries[${place}]`]
+        : []
+    )
+
+const contentOf = (cassette: Cassette.Cassette): Content => {
+  const unanswered = unansweredIn(cassette)
+  const flows = cassette.kind === "session"
+    ? cassette.session.executions.map(({ slug }) => slug)
+    : cassette.entries.map(({ flow }) => flow)
+  return {
+    format: cassette.format,
+    kind: cassette.kind,
+    recordings: flows.length,
+    flows: [...new Set(flows.filter((flow) => flow !== undefined))].sort(),
+    ...(cassette.kind === "recording" && cassette.incomplete === true ? { incomplete: true } : undefined),
+    ...(unanswered.length === 0 ? undefined : { unanswered })
+  }
+}
+
+type Checked =
+  & { readonly path: string; readonly holds: boolean }
+  & (
+    | Content & { readonly credentials: ReadonlyArray<string> }
+    | { readonly reason: string; readonly message: string }
+  )
+
+const check = (path: string): Effect.Effect<Checked> =>
+  Effect.gen(function*() {
+    const content = contentOf(yield* Cassette.load(path))
+    // the whole file, with fields that a cassette does not have
+    const text = yield* Effect.promise(() => readFile(path, "utf8"))
+    const credentials = yield* secretsIn(JSON.parse(text.replace(/^\uFEFF/, "")))
+    const holds = credentials.length === 0 && content.unanswered === undefined
+    return { path, holds, ...content, credentials }
+  }).pipe(
+    Effect.catchAll(({ message, reason }) => Effect.succeed({ path, holds: false, reason, message }))
+  )
+
+const textOf = (checked: Checked): string => {
+  const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `
+  if ("reason" in checked) return `${begin}${cell(checked.message)}\n`
+  const { credentials, flows, format, incomplete, kind, recordings, unanswered = [] } = checked
+  const more = [
+    ...credentials.map((place) => `looks like a credential: ${cell(place)}`),
+    ...unanswered.map((place) => `has no recorded answer: ${place}; record it again with mode "new" or "all"`),
+    ...(incomplete === true ? ["the recording was interrupted: mode \"once\" records the missing runs"] : [])
+  ]
+  return `${begin}${kind}, ${format}, ${counted(recordings, "recording")}${
+    flows.length === 0 ? "" : ` of ${flows.map(cell).join(", ")}`
+  }\n${more.map((line) => `    ${line}\n`).join("")}`
+}
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const all: Array<Checked> = []
+  for (const path of input.files) {
+    const checked = yield* check(path)
+    all.push(checked)
+    if (!input.json) yield* terminal.write(textOf(checked))
+  }
+  if (input.json) yield* terminal.write(jsonLine(all))
+  const failed = all.filter(({ holds }) => !holds).length
+  if (failed > 0) {
+    return yield* new CommandError({
+      code: exitCodes.failed,
+      message: `${failed} of ${counted(all.length, "cassette")} ${failed === 1 ? "does" : "do"} not hold`
+    })
+  }
+})
+
+export const command = leaf("check", "Check that cassettes are readable and hold no secrets.", config, handle)

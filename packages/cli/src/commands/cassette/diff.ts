@@ -1,0 +1,38 @@
+/** `noukai cassette diff`. */
+import * as Cassette from "@effect-noukai/sdk/Cassette"
+import * as Effect from "effect/Effect"
+import { argument, json } from "../../arguments/flags.js"
+import { CommandError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import { jsonLine } from "../../terminal/json.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { type InputOf, leaf } from "../leaf.js"
+
+const config = {
+  before: argument("before", "The cassette file before the change."),
+  after: argument("after", "The cassette file after the change."),
+  json
+}
+
+type Input = InputOf<typeof config>
+
+/** A cassette that cannot be read is no difference, and so has another code than one. */
+const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
+  Effect.mapError(
+    Cassette.load(path),
+    ({ message }) => new CommandError({ code: exitCodes.usage, message })
+  )
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const differences = Cassette.diff(yield* load(input.before), yield* load(input.after))
+  yield* terminal.write(
+    input.json
+      ? jsonLine(differences)
+      : differences.map((difference) => `${Cassette.differenceText(difference)}\n`).join("")
+  )
+  if (differences.length > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  yield* terminal.detail("no differences")
+})
+
+export const command = leaf("diff", "Show the differences between two cassettes.", config, handle)

@@ -1,0 +1,138 @@
+/** `noukai cost`. */
+import { RunService } from "@effect-noukai/sdk/RunService"
+import * as Trace from "@effect-noukai/sdk/Trace"
+import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"
+import * as Args from "@effect/cli/Args"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { argument, connection, flowOrRun, json, noHistory, since } from "../arguments/flags.js"
+import * as Values from "../arguments/values.js"
+import { CommandError, UsageError } from "../exit/CommandError.js"
+import { exitCodeOf, worst } from "../exit/exitCode.js"
+import { toCommandError } from "../exit/failing.js"
+import { History } from "../settings/History.js"
+import { services } from "../settings/services.js"
+import { counted, time } from "../terminal/amounts.js"
+import { jsonLine } from "../terminal/json.js"
+import { table } from "../terminal/table.js"
+import { Terminal } from "../terminal/Terminal.js"
+import { type InputOf, leaf } from "./leaf.js"
+import { flowIdOf, isRun, listed, longestPage, runOf, type RunOfFlow } from "./seen.js"
+
+const config = {
+  flow: flowOrRun,
+  runs: Args.repeated(argument("id", "The ids of runs (the newest 100 of the flow).")),
+  since,
+  json,
+  noHistory,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+const concurrency = 4
+
+/** Amounts as JSON: the cost as text, which holds all its digits. */
+const withoutDecimal = <A extends { readonly cost: unknown }>({ cost: _, ...rest }: A) => rest
+
+const jsonOf = <A extends Totals>(totals: A) => ({
+  ...withoutDecimal(totals),
+  steps: totals.steps.map(withoutDecimal),
+  models: totals.models.map(withoutDecimal)
+})
+
+const columns = ({ tokens, wallMs }: Totals) => [time(wallMs), String(tokens.total)]
+
+const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): string => {
+  const unknown = runs.filter(({ isKnown }) => !isKnown)
+  const unreadable = unknown.filter(({ steps }) => steps.length > 0).length
+  const unstored = unknown.length - unreadable
+  const rows = [
+    ["run", "status", "time", "tokens", "cost"],
+    ...runs.map((run) => [
+      run.executionId,
+      run.status,
+      ...run.isKnown ? [...columns(run), `$${run.costUsd}`] : ["", "", "unknown"]
+    ]),
+    ...(runs.length > 1
+      ? [["all", "", ...columns(total), `${isAll ? "" : "at least "}$${total.costUsd}`]]
+      : [])
+  ]
+  const models = total.models.map(({ costUsd, model, tokens }) => [
+    model ?? "(not told)",
+    String(tokens.prompt),
+    String(tokens.completion),
+    `$${costUsd}`
+  ])
+  return table(rows, [2, 3, 4]) +
+    (models.length === 0 ? "" : `\n${table([["model", "prompt", "completion", "cost"], ...models], [1, 2, 3])}`) +
+    (unstored === 0 ? "" : `\nunknown: ${counted(unstored, "run")} without stored steps\n`) +
+    (unreadable === 0 ? "" : `\nunknown: a step of ${counted(unreadable, "run")} has a cost that cannot be read\n`)
+}
+
+/** The runs to add up, checked before anything is sent. */
+const chosen = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const ids = yield* Effect.forEach(new Set(input.runs), Values.executionId)
+  const since = yield* Values.when(input.since, Values.since)
+  const flow = Option.getOrUndefined(input.flow)
+  if (flow !== undefined && ids.length > 0) {
+    if (since === undefined) return ids.map((run): RunOfFlow => ({ flow, run }))
+    return yield* new UsageError({ message: "give --since or run ids, not both" })
+  }
+  const history = yield* History
+  if (flow === undefined && since !== undefined && history.isKept) {
+    yield* terminal.note(
+      "without a flow, only runs that this machine has seen are counted"
+    )
+    return (yield* history.runs).filter(({ at }) => at >= since)
+  }
+  if (flow === undefined || (yield* isRun(flow))) return [yield* runOf(input.flow, Option.none())]
+  const flowId = yield* flowIdOf(flow, input)
+  const limit = since === undefined ? longestPage : undefined
+  const runs = yield* Stream.runCollect(listed({ flowId, limit, since }))
+  if (runs.length === limit) yield* terminal.note(`the newest ${limit} runs: --since adds up all runs since a time`)
+  return [...runs].map(({ id }): RunOfFlow => ({ flow, run: id }))
+})
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const read = yield* Effect.gen(function*() {
+    const runs = yield* RunService
+    return yield* Effect.forEach(
+      yield* chosen(input),
+      ({ flow, run }) => Effect.either(Effect.mapError(runs.cost(flow, run), (error) => ({ id: run, error }))),
+      { concurrency }
+    )
+  }).pipe(Effect.provide(services(input)))
+  const runs = read.filter(Either.isRight).map(({ right }) => right)
+  const failed = read.filter(Either.isLeft).map(({ left: { error, id } }) => ({
+    executionId: id,
+    code: exitCodeOf(error, "reads"),
+    error
+  }))
+  const isAll = failed.length === 0 && runs.every(({ isKnown }) => isKnown)
+  const total = Trace.sumTotals(runs)
+
+  if (input.json) {
+    yield* terminal.write(jsonLine({
+      runs: runs.map(jsonOf),
+      total: { ...jsonOf(total), isKnown: isAll },
+      failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: error.message }))
+    }))
+  } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
+  else if (failed.length === 0) yield* terminal.note("no runs")
+
+  const [first] = failed
+  if (first === undefined) return
+  if (read.length === 1) return yield* toCommandError(first.error, "reads", input)
+  return yield* new CommandError({
+    code: worst(failed.map(({ code }) => code)),
+    message: `${failed.length} of ${counted(read.length, "run")} could not be read`,
+    advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
+  })
+})
+
+export const command = leaf("cost", "Add up the cost and duration of runs.", config, handle)

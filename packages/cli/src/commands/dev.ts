@@ -1,0 +1,184 @@
+/** `noukai dev`. */
+import * as Emulator from "@effect-noukai/emulator/Emulator"
+import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { constants } from "node:os"
+import { oneOf, optional, whole } from "../arguments/flags.js"
+import { CommandError } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
+import { environmentWith } from "../settings/environment.js"
+import { time } from "../terminal/amounts.js"
+import { hint } from "../terminal/shell.js"
+import { Terminal } from "../terminal/Terminal.js"
+import { type InputOf, leaf } from "./leaf.js"
+
+const config = {
+  flows: optional("flows", "Serve the flows of this file (samples)."),
+  port: whole("port", "Listen on this port; 0 picks a free one (8080)."),
+  capture: Options.optional(
+    oneOf("capture", ["full", "redacted", "metadata_only", "off"], "Store payloads in this mode (full).")
+  ),
+  exec: optional("exec", "Run this command against the server; exit with its code.")
+}
+
+type Input = InputOf<typeof config>
+
+/** How long processes may take to end once they were told to, in milliseconds. */
+const grace = 5000
+
+const interval = 50
+
+/** The code that a shell gives for a command that a signal ended. */
+const codeOf = (code: number | null, signal: NodeJS.Signals | null): number =>
+  code ?? 128 + (signal === null ? 0 : constants.signals[signal])
+
+const listed = (): string => {
+  try {
+    return execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+  } catch {
+    // no ps here: then only the command itself is known
+    return ""
+  }
+}
+
+/** A process and all below it. */
+const tree = (pid: number): ReadonlyArray<number> => {
+  const parents = listed().trim().split("\n").map((line) => line.trim().split(/\s+/).map(Number))
+  const found = [pid]
+  for (const above of found) {
+    for (const [id, parent] of parents) if (parent === above && id !== undefined) found.push(id)
+  }
+  return found
+}
+
+/** Sends a signal, and tells which processes there are to get it. */
+const signalled = (pids: ReadonlyArray<number>, signal: NodeJS.Signals | 0): ReadonlyArray<number> =>
+  pids.filter((pid) => {
+    try {
+      return process.kill(pid, signal)
+    } catch {
+      return false
+    }
+  })
+
+const isOver = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
+
+/** Ends a command with all that it has started: what does not end when it is told to is killed. */
+const ended = (child: ChildProcess, isTerminated: boolean): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    if (child.pid === undefined || isOver(child)) return
+    const pids = tree(child.pid)
+    if (isTerminated) signalled(pids, "SIGTERM")
+    // a terminal has told them already
+    else if (process.stdin.isTTY !== true) signalled(pids, "SIGINT")
+    for (let waited = 0; waited < grace && signalled(pids, 0).length > 0; waited += interval) {
+      yield* Effect.sleep(interval)
+    }
+    signalled(pids, "SIGKILL")
+  })
+
+/** Runs a command of the shell to its end, and gives its exit code. It ends with whoever waits for it. */
+export const executed = (command: string, env: NodeJS.ProcessEnv) =>
+  Effect.async<number, CommandError>((resume) => {
+    const child = spawn(command, { shell: true, stdio: "inherit", env })
+    // nothing is left of it either where this process ends at once
+    const kill = () => {
+      if (child.pid !== undefined && !isOver(child)) signalled(tree(child.pid), "SIGKILL")
+    }
+    process.on("exit", kill)
+    let isTerminated = false
+    const terminate = () => {
+      isTerminated = true
+    }
+    // before whoever interrupts this at a signal
+    process.prependListener("SIGTERM", terminate)
+    child.on("error", (error) =>
+      resume(Effect.fail(
+        new CommandError({ code: exitCodes.failed, message: `${command} could not be started: ${error.message}` })
+      )))
+    child.on("close", (code, signal) => {
+      process.off("exit", kill).off("SIGTERM", terminate)
+      resume(Effect.succeed(codeOf(code, signal)))
+    })
+    return Effect.suspend(() => ended(child, isTerminated))
+  })
+
+/** The port where clients of the environment `dev` connect. */
+const standardPort = 8080
+
+/** Facts of a request in one line: method, flow or path, status, run, duration, cost, and anything out of order. */
+const lineOf = (
+  { billedUsd, endedAt, endpoint, executionId, fault, flow, method, outcome, receivedAt, status, target }: RequestEntry
+): string =>
+  [
+    `${method} ${flow === undefined ? target.split("?", 1)[0] : `${flow} ${endpoint}`}`,
+    status ?? "---",
+    ...executionId === undefined ? [] : [executionId],
+    time((endedAt ?? receivedAt) - receivedAt),
+    ...billedUsd === undefined ? [] : [`$${billedUsd}`],
+    ...fault === undefined ? [] : [`fault ${fault}`],
+    ...outcome === "client" ? ["the client closed the connection"] : []
+  ].join("  ")
+
+const colourOf = ({ status = 0 }: RequestEntry) => status >= 500 ? "red" : status >= 400 ? "yellow" : undefined
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  // where the SDK looks for it, unless it is told otherwise
+  const port = Option.getOrElse(input.port, () => standardPort)
+  if (port < 0 || port > 65_535) {
+    return yield* new CommandError({
+      code: exitCodes.usage,
+      message: `--port must be from 0 to 65535, not ${port}`
+    })
+  }
+  const runSync = Runtime.runSync(yield* Effect.runtime())
+  const emulator = yield* Emulator.make({
+    port,
+    file: Option.getOrUndefined(input.flows),
+    capture: Option.getOrUndefined(input.capture),
+    onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
+  }).pipe(
+    Effect.mapError((error) =>
+      new CommandError({
+        message: error.message,
+        ...error.reason === "PortInUse"
+          ? { code: exitCodes.refused, advice: ["use another --port; 0 picks a free one"] }
+          : { code: error.reason === "Listen" ? exitCodes.refused : exitCodes.usage }
+      })
+    )
+  )
+  const environment: { readonly [name: string]: string } = {
+    ...emulator.port === standardPort
+      ? { NOUKAI_ENV: "dev" }
+      : { NOUKAI_ENV: "dev", NOUKAI_PORT: String(emulator.port) },
+    NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
+  }
+  if (Option.isSome(input.exec)) {
+    // a server that was named outside is another one
+    const code = yield* executed(input.exec.value, environmentWith(environment, ["NOUKAI_BASE_URL", "NOUKAI_PORT"]))
+    // the command has said itself what was wrong
+    return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
+  }
+  const server = {
+    env: Option.some("dev"),
+    port: emulator.port === standardPort ? Option.none<number>() : Option.some(emulator.port)
+  }
+  const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
+  const refs = yield* emulator.flows
+  const longest = Math.max(...refs.map((ref) => ref.length))
+  yield* terminal.write(
+    `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}` +
+      // one of the samples
+      (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +
+      `\nFlows:\n${refs.map((ref) => `  ${ref.padEnd(longest)}  ${emulator.baseUrl}/seq/${ref}\n`).join("")}\n`
+  )
+  return yield* Effect.never
+}, Effect.scoped)
+
+export const command = leaf("dev", "Run a free Noukai server on this machine, without a key.", config, handle)

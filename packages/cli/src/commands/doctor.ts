@@ -1,0 +1,365 @@
+/** `noukai doctor`. */
+import * as Noukai from "@effect-noukai/sdk/Noukai"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import { SessionService } from "@effect-noukai/sdk/SessionService"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
+import type { Dispatcher } from "undici"
+import { connection, type ConnectionFlags, json, optional } from "../arguments/flags.js"
+import * as Values from "../arguments/values.js"
+import { CommandError } from "../exit/CommandError.js"
+import { type ExitCode, exitCodeOf, exitCodes, worst } from "../exit/exitCode.js"
+import * as Answer from "../settings/answer.js"
+import { variable } from "../settings/environment.js"
+import * as Proxy from "../settings/proxy.js"
+import * as Settings from "../settings/Settings.js"
+import { time } from "../terminal/amounts.js"
+import { jsonLine } from "../terminal/json.js"
+import { hint } from "../terminal/shell.js"
+import { Terminal } from "../terminal/Terminal.js"
+import { masked, plain } from "../terminal/text.js"
+import { version } from "../version.js"
+import { type InputOf, leaf } from "./leaf.js"
+
+const config = {
+  timeout: optional("timeout", "Wait at most this long for the server (10s)."),
+  json,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly name: "versions" | "settings" | "server" | "proxy" | "key" | "reachable" | "clock"
+  readonly state: "well" | "wrong" | "unknown"
+  readonly message: string
+  /** The remedies, a line each. */
+  readonly advice: ReadonlyArray<string>
+  readonly code: ExitCode
+}
+
+const well = (name: Check["name"], message: string): Check => ({
+  name,
+  state: "well",
+  message,
+  advice: [],
+  code: exitCodes.done
+})
+
+const wrong = (name: Check["name"], code: ExitCode, message: string, ...advice: ReadonlyArray<string>): Check => ({
+  name,
+  state: "wrong",
+  message,
+  advice,
+  code
+})
+
+/** A check that was not made, because one before it failed. */
+const unknown = (name: Check["name"], message: string): Check => ({ ...well(name, message), state: "unknown" })
+
+const versions = (): Check => {
+  const message = `noukai ${version}, Node.js ${process.version}, ${process.platform} ${process.arch}`
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+  return major > 20 || (major === 20 && minor >= 19)
+    ? well("versions", message)
+    : wrong(
+      "versions",
+      exitCodes.failed,
+      message,
+      "install Node.js 20.19 or later: noukai does not support this version"
+    )
+}
+
+/** The command that starts a server on this machine where one was looked for. */
+const dev = (url: string): string => {
+  const { port } = new URL(url)
+  return hint({}, "dev", [], port === "" || port === "8080" ? [] : [["--port", port]])
+}
+
+/** The greatest difference of two clocks that does no harm, in milliseconds. */
+const tolerance = 30_000
+
+/** A key that is never sent, so that the rest can be looked at where there is none. */
+const noKey = Redacted.make("nk_none")
+
+const setKey = "set NOUKAI_API_KEY, pass the path of a key file to --key-file, or store the key: " +
+  hint({}, "auth")
+
+const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effect.Effect<Check> =>
+  keyFrom === undefined || apiKey === undefined
+    ? Effect.succeed(wrong("key", exitCodes.notAllowed, "there is no key", setKey))
+    : NoukaiConfig.make({ apiKey }).pipe(
+      Effect.as(well("key", `from ${keyFrom}; it begins with nk_`)),
+      Effect.catchAll((error) =>
+        Effect.succeed(
+          wrong(
+            "key",
+            exitCodes.notAllowed,
+            `from ${keyFrom}: ${error._tag === "AuthenticationError" ? error.detail ?? error.message : error.message}`,
+            "copy the whole key again; it begins with nk_live_ or nk_test_"
+          )
+        )
+      )
+    )
+
+interface Answer {
+  readonly status: number
+  /** The time that the answer took, in milliseconds. */
+  readonly took: number
+  /** The clock of the server less that of this machine, in milliseconds; absent where the server does not tell. */
+  readonly ahead: number | undefined
+}
+
+/** Asks a server for a session that is none, without a key: it begins no run. */
+const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<Answer, string> =>
+  Effect.gen(function*() {
+    const url = new URL(`${server}/seq/sessions/${randomUUID()}`)
+    const begun = yield* Clock.currentTimeMillis
+    const head = yield* Answer.answer(url, {}, through)
+    const ended = yield* Clock.currentTimeMillis
+    const date = Date.parse(head.date)
+    return {
+      status: head.status,
+      took: ended - begun,
+      // a date has whole seconds, and was told at some moment in between
+      ahead: Number.isNaN(date) ? undefined : date + 500 - (begun + ended) / 2
+    }
+  })
+
+const clock = ({ ahead }: Answer): Check => {
+  if (ahead === undefined) return unknown("clock", "the server sent no valid date")
+  // what is less than a second cannot be told from a date
+  const off = Math.abs(ahead) < 1000 ? "less than 1 s" : time(Math.abs(ahead))
+  return Math.abs(ahead) <= tolerance
+    ? well("clock", `${off} from that of the server`)
+    : wrong(
+      "clock",
+      exitCodes.failed,
+      `this machine is ${off} ${ahead > 0 ? "behind" : "ahead of"} the server`,
+      "synchronise the clock of this machine with a time server"
+    )
+}
+
+/** The server's verdict on a key, which it is asked for a session that is none. */
+const accepted = (options: NoukaiConfig.Options, was: Check, timeout: Duration.Duration): Effect.Effect<Check> =>
+  Effect.flatMap(SessionService, (sessions) => sessions.get(randomUUID())).pipe(
+    Effect.provide(Noukai.layer({ ...options, maxRetries: 0, attemptTimeout: timeout })),
+    Effect.either,
+    Effect.map(Either.match({ onLeft: (error) => answered(error, was), onRight: () => taken(was) }))
+  )
+
+const taken = (was: Check): Check => ({ ...was, message: `${was.message}; the server accepts it` })
+
+const answered = (error: NoukaiError, was: Check): Check => {
+  switch (error._tag) {
+    case "ReplaySessionNotFoundError":
+    case "ReplaySessionExpiredError":
+      return taken(was)
+    case "AuthenticationError":
+    case "PermissionDeniedError":
+    case "ReplayForbiddenError":
+      return wrong(
+        "key",
+        exitCodes.notAllowed,
+        `${was.message}, but the server refuses it (${error.statusCode ?? error._tag})`,
+        "check that the key is not revoked and belongs to this server, or create another one"
+      )
+    case "InsufficientCreditsError":
+      return wrong("key", exitCodes.failed, "the account has no credits", "buy credits, or wait for next month")
+    default:
+      return wrong(
+        "key",
+        exitCodeOf(error, "reads"),
+        `${was.message}; cannot tell whether the server accepts it: ${error.message}`
+      )
+  }
+}
+
+/** Whether the server reads runs under a path, which is asked for a run that is none. */
+const served = (
+  options: NoukaiConfig.Options,
+  runPaths: "seq" | "flow-runs",
+  timeout: Duration.Duration
+): Effect.Effect<{ readonly path: string; readonly refusal: string | undefined }> => {
+  const { org, project } = options
+  const path = runPaths === "seq" ? "/seq/…/runs" : "/flow-runs"
+  if (runPaths === "seq" && (org === undefined || project === undefined)) {
+    return Effect.succeed({ path, refusal: "is unknown without --org and --project" })
+  }
+  return Effect.flatMap(
+    RunService,
+    (runs) => runs.summary({ org: org ?? "org", project: project ?? "project", slug: "doctor" }, randomUUID())
+  ).pipe(
+    Effect.provide(Noukai.layer({ ...options, runPaths, maxRetries: 0, attemptTimeout: timeout })),
+    Effect.match({
+      onFailure: ({ _tag, code, statusCode }: NoukaiError) =>
+        code === "RUN_NOT_FOUND" || statusCode === 410 ? undefined : `answers with ${statusCode ?? _tag}`,
+      onSuccess: () => undefined
+    }),
+    Effect.map((refusal) => ({ path, refusal }))
+  )
+}
+
+/** Says where runs are read. */
+const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Effect.Effect<string> =>
+  Effect.map(
+    Effect.forEach(["seq", "flow-runs"] as const, (path) => served(options, path, timeout), { concurrency: 2 }),
+    (both) => {
+      const well = both.filter(({ refusal }) => refusal === undefined).map(({ path }) => path)
+      const refused = both.filter(({ refusal }) => refusal !== undefined).map(({ path, refusal }) =>
+        `${path} ${refusal}`
+      )
+      return [
+        well.length === 0 ? "no path for reading runs answers" : `runs are read under ${well.join(" and ")}`,
+        ...refused
+      ].join("; ")
+    }
+  )
+
+/** Looks at everything, as far as it can be looked at. */
+export const checks = (
+  flags: ConnectionFlags,
+  timeout: Duration.Duration
+): Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
+    if (Either.isLeft(found)) {
+      if (found.left._tag === "CommandError") {
+        const { advice = [], message } = found.left
+        return [
+          versions(),
+          wrong("key", exitCodes.notAllowed, message, ...advice),
+          unknown("server", "unknown without a key")
+        ]
+      }
+      const isSet = variable("NOUKAI_API_KEY") !== undefined
+      return [
+        versions(),
+        wrong("settings", exitCodes.usage, found.left.message, "fix this first: no command works until then"),
+        unknown("key", isSet ? "NOUKAI_API_KEY is set" : "NOUKAI_API_KEY is not set"),
+        unknown("server", "unknown until the settings are fixed")
+      ]
+    }
+    const settings = found.right
+    const { file, isHosted, proxy, serverFrom } = settings
+    const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
+    const options = { ...settings.options, dispatcher: through }
+    const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
+    const read = file === undefined ? "no noukai.json" : file
+    const ofKey = yield* key(settings)
+    if (Either.isLeft(config)) {
+      return [
+        versions(),
+        wrong(
+          "settings",
+          exitCodes.usage,
+          `${read}; ${config.left.message}`,
+          "fix this first: no command works until then"
+        ),
+        ofKey,
+        unknown("server", `named by ${serverFrom}`)
+      ]
+    }
+    const url = `${config.right.origin}${config.right.prefix}`
+    const server = well(
+      "server",
+      `${url}, named by ${serverFrom}; ${isHosted ? "runs cost money" : "on this machine, where runs cost nothing"}`
+    )
+    const before = [
+      versions(),
+      well("settings", read),
+      server,
+      ...proxy === undefined ? [] : [well("proxy", `${proxy.shown}, from ${proxy.from}`)]
+    ]
+
+    const answer = yield* asked(url, through).pipe(
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer in time; raise --timeout" }),
+      Effect.either
+    )
+    if (Either.isLeft(answer)) {
+      return [
+        ...before,
+        ofKey,
+        wrong(
+          "reachable",
+          exitCodes.refused,
+          `${url} cannot be reached: ${answer.left}`,
+          proxy !== undefined
+            ? answer.left.includes("(407)")
+              ? `the proxy requires a user and a password: set ${proxy.from} to http://user:password@host:port`
+              : `check that the proxy of ${proxy.from} is running and allows requests to ${url}`
+            : isHosted
+            ? "check that this machine is online and no firewall blocks the server"
+            : `start the server: ${dev(url)}; or name another one with --env or --base-url`
+        )
+      ]
+    }
+    const { status, took } = answer.right
+    const isNoukai = isHosted || [401, 403, 429].includes(status)
+    if (status >= 500 || !isNoukai) {
+      return [
+        ...before,
+        ofKey,
+        status >= 500
+          ? wrong(
+            "reachable",
+            exitCodes.refused,
+            `${url} answers with ${status}`,
+            "the server has a problem: retry later"
+          )
+          : wrong(
+            "reachable",
+            exitCodes.failed,
+            `${url} answers with ${status}: it is not a Noukai server`,
+            "choose the server with --env, --port or --base-url"
+          ),
+        clock(answer.right)
+      ]
+    }
+    const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
+    const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
+    return [
+      ...before,
+      asKey,
+      well("reachable", `it answers in ${time(took)}${runs}`),
+      clock(answer.right)
+    ]
+  })
+
+const signs = { well: "✓", wrong: "✗", unknown: "?" } as const
+
+const column = "reachable".length
+
+const text = ({ advice, message, name, state }: Check): string =>
+  `${signs[state]} ${name.padEnd(column)}  ${plain(message)}\n${
+    advice.map((line) => `${" ".repeat(column + 4)}${plain(line)}\n`).join("")
+  }`
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const timeout = yield* Values.durationOf("--timeout", input.timeout)
+  yield* terminal.progress("… asking the server")
+  const found = yield* Effect.scoped(checks(input, timeout ?? Duration.seconds(10)))
+  yield* terminal.progress("")
+  const code = worst(found.map(({ code }) => code))
+  yield* terminal.write(
+    input.json
+      ? jsonLine({
+        ok: code === exitCodes.done,
+        checks: found.map(({ advice, message, name, state }) => ({ name, state, message: masked(message), advice }))
+      })
+      : found.map(text).join("")
+  )
+  // what is wrong is told already
+  if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+})
+
+export const command = leaf("doctor", "Check the settings, the key and the server.", config, handle)

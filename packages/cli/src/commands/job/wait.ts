@@ -1,0 +1,116 @@
+/** `noukai job wait`. */
+import * as Job from "@effect-noukai/sdk/Job"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { connection, flow, json, jsonl, noHistory, optional } from "../../arguments/flags.js"
+import * as Values from "../../arguments/values.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../exit/exitCode.js"
+import { ending } from "../../exit/failing.js"
+import { note } from "../../settings/History.js"
+import { services, waiting as patience } from "../../settings/services.js"
+import { inMessage, jsonLine } from "../../terminal/json.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { plain } from "../../terminal/text.js"
+import { type InputOf, leaf } from "../leaf.js"
+import { attached, goesOn, grace, ids, reached, waiting } from "./jobs.js"
+
+const config = {
+  flow,
+  ids,
+  timeout: optional("timeout", "Wait at most this long, such as 90s or 2m (no limit)."),
+  json,
+  jsonl,
+  noHistory,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+/** How a job ended, or why that cannot be told. */
+interface Told {
+  readonly status: string
+  readonly code: ExitCode
+  readonly json: object
+  /** The failure, in words. */
+  readonly error?: string
+}
+
+const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
+  if (Exit.isFailure(outcome)) {
+    const failure = Cause.failureOption(outcome.cause)
+    const [kind, error] = Option.match(failure, {
+      onNone: () => ["Defect", Cause.pretty(outcome.cause)] as const,
+      onSome: (error) => [error._tag, error.message] as const
+    })
+    return {
+      status: "unread",
+      code: Option.match(failure, { onNone: () => exitCodes.failed, onSome: (error) => exitCodeOf(error, "reads") }),
+      json: { executionId, status: "unread", error: { kind, message: error } },
+      error
+    }
+  }
+  const ended = outcome.value
+  if (ended.status === "completed") return { status: ended.status, code: exitCodes.done, json: ended }
+  const { code, message } = Job.problemOf(ended)
+  const reason = message ?? (ended.error === undefined || ended.error === null ? undefined : inMessage(ended.error))
+  const error = reason === undefined ? {} : { error: code === undefined ? reason : `${reason} (code ${code})` }
+  return { status: ended.status, code: exitCodes.failed, json: ended, ...error }
+}
+
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
+    const terminal = yield* Terminal
+    const { flow } = input
+    if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
+    const timeout = yield* Values.durationOf("--timeout", input.timeout)
+    const jobs = yield* attached(flow, input.ids, grace)
+    const left = new Set(jobs.map(({ executionId }) => executionId))
+    const outcomes: Array<Told> = []
+    const progress = () => terminal.progress(`… ${outcomes.length} of ${jobs.length} ended`)
+
+    yield* progress()
+    const [first] = jobs
+    if (timeout === undefined && first !== undefined) yield* goesOn(input, left)(reached(first))
+    const ended = yield* Job.waitAll(jobs, { timeout }).pipe(
+      Stream.runForEach((outcome) =>
+        Effect.gen(function*() {
+          const { executionId } = outcome.job
+          const one = told(outcome)
+          if (Exit.isSuccess(outcome.outcome)) yield* note({ flow, run: executionId })
+          outcomes.push(one)
+          left.delete(executionId)
+          if (input.jsonl) yield* terminal.write(jsonLine(one.json))
+          else if (!input.json) yield* terminal.write(`${plain(executionId)}  ${one.status}\n`)
+          if (one.error !== undefined) yield* terminal.note(`${plain(executionId)}: ${plain(one.error)}`)
+          yield* progress()
+        })
+      ),
+      goesOn(input, left),
+      Effect.exit
+    )
+    yield* terminal.progress("")
+    if (input.json) yield* terminal.write(jsonLine(outcomes.map(({ json }) => json)))
+    const codes = outcomes.map(({ code }) => code)
+    if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(input, left, codes)))
+    const code = worst(codes)
+    // the outcomes have said themselves what was wrong
+    if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+  },
+  (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))),
+  (effect, input) => ending("reads", input, { flow: input.flow })(effect)
+)
+
+export const command = leaf("wait", "Wait for jobs and print each when it ends.", config, handle)
+
+/** A failure of the whole wait, beside what had ended before it. */
+const whole = (input: Input, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>
+  new CommandError({
+    code: worst([...codes, exitCodeOf(error, "reads")]),
+    message: error.message,
+    advice: error._tag === "APITimeoutError" ? [`wait again: ${waiting(input, left)}`] : []
+  })

@@ -1,0 +1,268 @@
+/** `noukai run`. */
+import type { FlowCursor } from "@effect-noukai/sdk/FlowCursor"
+import { FlowService } from "@effect-noukai/sdk/FlowService"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { randomUUID } from "node:crypto"
+import { connection, flag, flow, json, jsonl, noHistory, optional, repeated } from "../arguments/flags.js"
+import { runFlags, runInput } from "../arguments/runInput.js"
+import * as Values from "../arguments/values.js"
+import { CommandError, UsageError } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
+import { ending } from "../exit/failing.js"
+import { findable } from "../exit/interrupted.js"
+import { History, note } from "../settings/History.js"
+import { once } from "../settings/once.js"
+import { services } from "../settings/services.js"
+import { jsonLine, printed } from "../terminal/json.js"
+import { hint } from "../terminal/shell.js"
+import * as Steps from "../terminal/steps.js"
+import { Terminal } from "../terminal/Terminal.js"
+import { plain } from "../terminal/text.js"
+import { type InputOf, leaf } from "./leaf.js"
+import { failedStep, paused } from "./outcome.js"
+
+const config = {
+  flow,
+  ...runFlags,
+  attach: repeated("attach", "Attach an https image URL or image/png=URL. Repeatable."),
+  tools: optional("tools", "Declare tools from this JSON file; a tool call exits with 4."),
+  session: optional("session", "Use this session id (a new one)."),
+  once: optional("once", "Run once per key; calls at the same moment may both run."),
+  rerunFailed: flag("rerun-failed", "With --once: run a failed run again."),
+  stream: flag("stream", "Print steps as they happen; with --jsonl, every event."),
+  noSteps: flag("no-steps", "Run in one request and show no steps."),
+  continued: optional("continue", "Continue this run: run only its remaining steps."),
+  timeout: optional("timeout", "Wait at most this long for the run, such as 90s or 2m."),
+  maxCost: optional("max-cost", "Stop between steps above this US dollar cost (no limit)."),
+  json,
+  jsonl,
+  noHistory,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+const wrong = (message: string) => new UsageError({ message })
+
+/** The tools of a file; what each of them is made of is checked where they are used. */
+const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, UsageError> =>
+  Effect.flatMap(
+    Effect.flatMap(Values.textOf("--tools", path), (text) => Values.parsed("--tools", text)),
+    (value) =>
+      Array.isArray(value)
+        ? Effect.succeed(value as ReadonlyArray<ToolDeclaration>)
+        : Effect.fail(wrong("--tools must be a JSON array"))
+  )
+
+/** The input, checked before anything is sent. */
+const read = Effect.fnUntraced(function*(input: Input) {
+  const isContinued = Option.isSome(input.continued)
+  if (isContinued && (Option.isSome(input.once) || input.noSteps || input.attach.length > 0)) {
+    return yield* wrong("--continue cannot be combined with --once, --no-steps or --attach")
+  }
+  if (input.noSteps && input.stream) return yield* wrong("give --stream or --no-steps, not both")
+  if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
+    return yield* wrong("--once cannot be combined with --session or --stream")
+  }
+  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed requires --once")
+  if (input.jsonl && !input.stream) return yield* wrong("--jsonl requires --stream; use --json for the result as JSON")
+  if (input.json && input.jsonl) return yield* wrong("give --json for the result, or --jsonl for all events")
+  const continued = yield* Values.when(input.continued, Values.executionId)
+  const given = yield* runInput(input, input.tools, isContinued)
+  if (isContinued && (given.message !== undefined || given.parameters !== undefined)) {
+    return yield* wrong("--continue uses the input of the run: leave out the message and parameters")
+  }
+  const attachments = yield* Effect.forEach(input.attach, Values.attachment)
+  const session = yield* Values.when(input.session, (text) => Values.sessionId("--session", text))
+  const tools = yield* Values.when(input.tools, declared)
+  const timeout = yield* Values.durationOf("--timeout", input.timeout)
+  const maxCostUsd = yield* Values.when(input.maxCost, (text) => Values.dollars("--max-cost", text))
+  if (Option.isSome(input.once) && maxCostUsd !== undefined) {
+    return yield* wrong("--max-cost cannot be combined with --once, which runs all steps in one request")
+  }
+  const isAsked = input.stream || isContinued
+  if ((isAsked || maxCostUsd !== undefined) && given.version === "draft") {
+    const flag = input.stream ? "--stream" : isContinued ? "--continue" : "--max-cost"
+    return yield* wrong(`a draft runs in one request: leave out ${flag}`)
+  }
+  const { isWatched } = yield* Terminal
+  // the state of a pause that a program reads is that of one request
+  const isShown = isAsked || (isWatched && !input.noSteps && Option.isNone(input.once) && given.version !== "draft" &&
+    !(tools !== undefined && input.json))
+  return {
+    isShown,
+    continued,
+    isWalked: isShown || maxCostUsd !== undefined,
+    sessionId: session ?? randomUUID(),
+    call: {
+      ...given,
+      timeout,
+      maxCostUsd,
+      tools,
+      attachments: attachments.length === 0 ? undefined : attachments
+    }
+  }
+})
+
+/** The place of a run, as its trace has it. It fails if the run has ended, or a step of it is running. */
+const placeOf = Effect.fnUntraced(
+  function*(input: Input, executionId: string, flowVersion: "production" | number = "production") {
+    const { address } = yield* History
+    const { flowRun, steps } = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, executionId))
+    if (flowRun.status !== "running") {
+      return yield* wrong(`run ${executionId} is ${flowRun.status}: it cannot be continued`)
+    }
+    const running = steps.find(({ status }) => status === "running")
+    if (running !== undefined) {
+      return yield* new CommandError({
+        code: exitCodes.refused,
+        message: `step ${
+          JSON.stringify(running.stepId)
+        } of run ${executionId} is still running: continue the run when it has ended`,
+        advice: [hint(input, "trace", [input.flow, executionId])]
+      })
+    }
+    const done = steps.flatMap(({ loopIndex, status, stepId }) =>
+      loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
+    )
+    // the server has the outputs: a trace may have them in part, or in another form
+    const cursor: FlowCursor = {
+      version: 1,
+      flow: address(input.flow),
+      flowVersion,
+      executionId,
+      stepIndex: new Set(done).size,
+      outputs: {},
+      rounds: 0
+    }
+    return cursor
+  }
+)
+
+/** The command that continues a run. */
+const continuing = (input: Input, executionId: string, sessionId: string): string =>
+  hint(input, "run", [input.flow], [
+    ["--continue", executionId],
+    ["--session", sessionId],
+    ...Option.match(input.version, { onNone: () => [], onSome: (version) => [["--version", version] as const] }),
+    ...Option.match(input.tools, { onNone: () => [], onSome: (path) => [["--tools", path] as const] }),
+    ...Option.match(input.maxCost, { onNone: () => [], onSome: (cost) => [["--max-cost", cost] as const] }),
+    ...input.trace ? [["--trace"] as const] : []
+  ])
+
+type Failure = NoukaiError | CommandError | UsageError
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const { call: given, continued, isShown, isWalked, sessionId } = yield* read(input)
+  const { flow } = input
+  const begun = yield* Clock.currentTimeMillis
+  let executionId: string | undefined
+  const known = {
+    flow: input.flow,
+    isWalked,
+    continuing: (id: string) => continuing(input, id, sessionId),
+    ...Option.isNone(input.once) ? { sessionId } : { isOnce: true }
+  }
+
+  const print = (result: unknown) => terminal.write(printed(input.json, result))
+
+  /** Prints the state that another process needs to answer the tool calls. */
+  const printPause = (pause: object) =>
+    input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
+
+  const ended = (run: string | undefined, costUsd?: string) =>
+    run === undefined
+      ? Effect.void
+      : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Steps.summary(input, { executionId: run, millis: now - begun, costUsd }))
+
+  const executed = Effect.gen(function*() {
+    const flows = yield* FlowService
+    const { timeout } = given
+    const whole = { ...given, ...(timeout !== undefined && { attemptTimeout: timeout }) }
+    const outcome = yield* Option.match(input.once, {
+      onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
+      onSome: (key) => {
+        const { attachments, message, parameters, tools, version } = given
+        const call = flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
+        return once(key, input.flow, { attachments, message, parameters, tools, version }, call)
+      }
+    })
+    yield* note({ flow: input.flow, run: outcome.executionId, flowId: outcome.flowId })
+    if (outcome.status === "tool_calls_required") {
+      const { executionId, state, toolCalls } = outcome
+      yield* printPause({ executionId, toolCalls, state })
+      yield* ended(executionId)
+      return yield* paused(executionId, toolCalls)
+    }
+    if ("reused" in outcome && outcome.reused) {
+      yield* terminal.note("nothing ran: this is the result of an earlier call with this --once key")
+    }
+    if (outcome.executionId !== undefined) yield* terminal.detail(`run ${plain(outcome.executionId)}`)
+    yield* print(outcome.result)
+    yield* ended(outcome.executionId)
+  })
+
+  const streamed = Effect.gen(function*() {
+    const flows = yield* FlowService
+    const { version, ...rest } = given
+    if (version === "draft") return yield* wrong("a draft runs in one request")
+    const from = continued === undefined ? undefined : yield* placeOf(input, continued, version)
+    executionId = continued
+    const { costUsd, show } = yield* Steps.make
+    let result: Option.Option<unknown> = Option.none()
+    yield* flows.events(flow, { ...rest, version, sessionId, from }).pipe(
+      Stream.runForEach((event) =>
+        Effect.gen(function*() {
+          yield* show(event)
+          if (input.jsonl) yield* terminal.write(jsonLine(event))
+          if (event.type === "run_started") {
+            executionId = event.executionId || undefined
+            yield* note({ flow: input.flow, run: event.executionId, flowId: event.flowId })
+          }
+          if (event.type === "tool_calls_required") {
+            const { cursor, executionId, toolCalls } = event
+            yield* printPause({ executionId, toolCalls, cursor })
+            yield* ended(executionId, costUsd())
+            return yield* paused(executionId, toolCalls)
+          }
+          if (event.type === "flow_completed") result = Option.some(event.result)
+          if (event.type === "step_error") {
+            yield* ended(executionId, costUsd())
+            return yield* failedStep(event)
+          }
+        })
+      )
+    )
+    if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
+    yield* ended(executionId, costUsd())
+  })
+
+  const all: Effect.Effect<void, Failure, Terminal | FlowService | RunService | History> = isShown ? streamed : executed
+  yield* all.pipe(
+    Effect.tapError((error) => note({ flow: input.flow, run: "executionId" in error ? error.executionId : undefined })),
+    Effect.provide(services(input)),
+    findable(
+      input.once,
+      sessionId,
+      input,
+      { isListed: "a run continues", isGiven: "the result of a run that continues" },
+      () =>
+        executionId === undefined
+          ? undefined
+          : `run ${executionId} stopped after its current step. To continue it (that step may run, and be billed, again): ${
+            continuing(input, executionId, sessionId)
+          }`
+    ),
+    ending("begins", input, known)
+  )
+})
+
+export const command = leaf("run", "Run a flow and print its result.", config, handle)

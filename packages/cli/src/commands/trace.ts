@@ -1,0 +1,49 @@
+/** `noukai trace`. */
+import { RunService } from "@effect-noukai/sdk/RunService"
+import * as Trace from "@effect-noukai/sdk/Trace"
+import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
+import * as TraceText from "@effect-noukai/sdk/TraceText"
+import * as Args from "@effect/cli/Args"
+import * as Effect from "effect/Effect"
+import { argument, connection, flag, flowOrRun, noHistory } from "../arguments/flags.js"
+import { UsageError } from "../exit/CommandError.js"
+import { note } from "../settings/History.js"
+import { services } from "../settings/services.js"
+import { jsonLine } from "../terminal/json.js"
+import { Terminal } from "../terminal/Terminal.js"
+import { type InputOf, leaf } from "./leaf.js"
+import { runOf } from "./seen.js"
+
+const config = {
+  flow: flowOrRun,
+  run: Args.optional(argument("id", "The id of the run (the last seen run of the flow).")),
+  svg: flag("svg", "Print the trace as an SVG picture."),
+  otlp: flag("otlp", "Print OpenTelemetry spans as OTLP/JSON."),
+  json: flag("json", "Print the server's trace as JSON."),
+  noHistory,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  if ([input.svg, input.otlp, input.json].filter((one) => one).length > 1) {
+    return yield* new UsageError({ message: "give one of --svg, --otlp and --json" })
+  }
+  const { flow, run, trace } = yield* Effect.gen(function*() {
+    const runs = yield* RunService
+    const { flow, run } = yield* runOf(input.flow, input.run)
+    const trace = yield* runs.trace(flow, run)
+    yield* note({ flow, run, flowId: trace.flowRun.flowId })
+    return { flow, run, trace }
+  }).pipe(Effect.provide(services(input)))
+  if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${flow} ${run}` }))
+  if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
+  if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
+  yield* terminal.draw(
+    TraceText.render(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
+  )
+})
+
+export const command = leaf("trace", "Show the duration and cost of a run, step by step.", config, handle)
