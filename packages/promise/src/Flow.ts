@@ -27,7 +27,7 @@ import {
   submitInput,
   submitOnceInput
 } from "./internal/execute/flowInput.js"
-import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
+import { takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { Job, OnceJob } from "./Job.js"
@@ -75,7 +75,7 @@ export class Flow {
    */
   async execute(options?: ExecuteOptions): Promise<ExecuteResult | PausedResult> {
     const { client } = this
-    const { input, signal } = rightOrThrow(takeOptions("flow.execute", options, executeInput))
+    const { input, signal } = takeOptions("flow.execute", options, executeInput)
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
     return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
@@ -101,7 +101,7 @@ export class Flow {
    */
   async executeOnce(key: string, options?: ExecuteOnceOptions): Promise<OnceResult> {
     const { client } = this
-    const { input, signal } = rightOrThrow(takeOptions("flow.executeOnce", options, executeOnceInput))
+    const { input, signal } = takeOptions("flow.executeOnce", options, executeOnceInput)
     const effect = Effect.flatMap(FlowService, (flows) => flows.executeOnce(key, this.address, input))
     return await client.run(onceResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
@@ -124,9 +124,7 @@ export class Flow {
   async executeAsyncOnce(key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
     const { client } = this
     const operation = "flow.executeAsyncOnce"
-    const { input, signal } = rightOrThrow(
-      takeOptions(operation, options, (given) => submitOnceInput(operation, given))
-    )
+    const { input, signal } = takeOptions(operation, options, (given) => submitOnceInput(operation, given))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.address, input))
     return await client.run(Effect.map(effect, (job) => new OnceJob(client, job)), signal)
   }
@@ -148,7 +146,7 @@ export class Flow {
   async executeAsync(options?: ExecuteAsyncOptions): Promise<Job> {
     const { client } = this
     const operation = "flow.executeAsync"
-    const { input, signal } = rightOrThrow(takeOptions(operation, options, (given) => submitInput(operation, given)))
+    const { input, signal } = takeOptions(operation, options, (given) => submitInput(operation, given))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, input))
     return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), signal)
   }
@@ -158,10 +156,11 @@ export class Flow {
    * for tool calls without a `toolHandler`.
    */
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
-    const asked = takeOptions("flow.steps", options, (given) => {
-      const input = eventsInput(given)
-      return Effect.map(FlowService, (flows) => flows.steps(this.address, input))
-    })
+    const asked = () =>
+      takeOptions("flow.steps", options, (given) => {
+        const input = eventsInput(given)
+        return Effect.map(FlowService, (flows) => flows.steps(this.address, input))
+      })
     return new EventIterator(this.client, asked, new EventTranslator().step)
   }
 
@@ -181,10 +180,11 @@ export class Flow {
    * ```
    */
   events(options?: EventsOptions): AsyncIterable<StreamEvent> {
-    const asked = takeOptions("flow.events", options, (given) => {
-      const input = eventsInput(given)
-      return Effect.map(FlowService, (flows) => flows.events(this.address, input))
-    })
+    const asked = () =>
+      takeOptions("flow.events", options, (given) => {
+        const input = eventsInput(given)
+        return Effect.map(FlowService, (flows) => flows.events(this.address, input))
+      })
     return new EventIterator(this.client, asked, new EventTranslator().event)
   }
 

@@ -11,7 +11,7 @@ import * as Schedule from "effect/Schedule"
 import type { Client } from "./internal/client/client.js"
 import type { Services } from "./internal/client/lifetime.js"
 import { jobStatus } from "./internal/jobs/jobStatus.js"
-import { millisOf, rightOrThrow, takeOptions } from "./internal/options/reading.js"
+import { millisOf, takeOptions } from "./internal/options/reading.js"
 import type { JobStatus } from "./JobStatus.js"
 import type { NoukaiError } from "./NoukaiError.js"
 import type { RateLimit } from "./NoukaiOptions.js"
@@ -119,8 +119,10 @@ export class Job {
    */
   async poll(options?: PollOptions): Promise<JobStatus> {
     const operation = "job.poll"
-    const { input: timeout, signal } = rightOrThrow(
-      takeOptions(operation, options, (given) => millisOf(operation, "timeout", given.timeout))
+    const { input: timeout, signal } = takeOptions(
+      operation,
+      options,
+      (given) => millisOf(operation, "timeout", given.timeout)
     )
     const polled = Effect.flatMap(this.job, (job) => SdkJob.poll(job, { timeout }))
     return await this.client.run(Effect.map(polled, jobStatus), signal)
@@ -131,12 +133,10 @@ export class Job {
    */
   async wait(options?: WaitOptions): Promise<JobStatus> {
     const operation = "job.wait"
-    const { input: { interval, timeout }, signal } = rightOrThrow(
-      takeOptions(operation, options, (given) => ({
-        timeout: millisOf(operation, "timeout", given.timeout),
-        interval: millisOf(operation, "pollInterval", given.pollInterval)
-      }))
-    )
+    const { input: { interval, timeout }, signal } = takeOptions(operation, options, (given) => ({
+      timeout: millisOf(operation, "timeout", given.timeout),
+      interval: millisOf(operation, "pollInterval", given.pollInterval)
+    }))
     const schedule = interval === undefined ? undefined : Schedule.spaced(interval)
     const ended = Effect.flatMap(this.job, (job) => job.wait({ timeout, schedule }))
     return await this.client.run(Effect.map(ended, jobStatus), signal)

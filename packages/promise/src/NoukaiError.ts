@@ -24,13 +24,6 @@ export interface NoukaiErrorInit {
   isRetryable?: boolean | undefined
 }
 
-type Given<E> = { readonly [K in keyof E]?: E[K] | undefined }
-
-/** Sets the fields of an error that are known; the others are absent. */
-const assign = <E extends object>(error: E, fields: Given<E>): void => {
-  for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(error, { [name]: value })
-}
-
 /**
  * The base class of all errors.
  *
@@ -54,16 +47,11 @@ export class NoukaiError extends Error {
   /** True only if sending the same request again cannot start a second run. */
   readonly isRetryable: boolean
 
-  constructor(message: string, init: NoukaiErrorInit = {}) {
-    super(message, { cause: init.cause })
-    assign<NoukaiError>(this, {
-      statusCode: init.statusCode,
-      code: init.code,
-      executionId: init.executionId,
-      requestId: init.requestId,
-      responseBody: init.responseBody
-    })
-    this.isRetryable = init.isRetryable ?? false
+  constructor(message: string, { cause, isRetryable = false, ...fields }: NoukaiErrorInit = {}) {
+    super(message, { cause })
+    // a field that is not known is absent
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(this, { [name]: value })
+    this.isRetryable = isRetryable
   }
 
   static {
@@ -144,7 +132,6 @@ export class APITimeoutError extends APIConnectionError {
 
   constructor(message: string, init: APITimeoutErrorInit = {}) {
     super(message, init)
-    assign<APITimeoutError>(this, { clock: init.clock })
   }
 
   static {
@@ -175,7 +162,6 @@ export class AuthenticationError extends NoukaiError {
 
   constructor(message: string, init: AuthenticationErrorInit = {}) {
     super(message, init)
-    assign<AuthenticationError>(this, { wwwAuthenticate: init.wwwAuthenticate })
   }
 
   static {
@@ -241,7 +227,6 @@ export class RateLimitError extends NoukaiError {
 
   constructor(message: string, init: RateLimitErrorInit = {}) {
     super(message, init)
-    assign<RateLimitError>(this, { retryAfter: init.retryAfter })
   }
 
   static {
@@ -271,7 +256,6 @@ export class FlowExecutionError extends NoukaiError {
 
   constructor(message: string, init: FlowExecutionErrorInit = {}) {
     super(message, init)
-    assign<FlowExecutionError>(this, { stepId: init.stepId })
   }
 
   static {
@@ -317,7 +301,6 @@ export class CostLimitError extends NoukaiError {
 
   constructor(message: string, init: CostLimitErrorInit = {}) {
     super(message, init)
-    assign<CostLimitError>(this, { maxCostUsd: init.maxCostUsd, spentUsd: init.spentUsd })
   }
 
   static {
@@ -354,11 +337,6 @@ export class BudgetExceededError extends NoukaiError {
 
   constructor(message: string, init: BudgetExceededErrorInit = {}) {
     super(message, init)
-    assign<BudgetExceededError>(this, {
-      limitUsd: init.limitUsd,
-      leftUsd: init.leftUsd,
-      neededUsd: init.neededUsd
-    })
   }
 
   static {
@@ -391,7 +369,6 @@ export class InvalidRequestError extends NoukaiError {
 
   constructor(message: string, init: InvalidRequestErrorInit = {}) {
     super(message, init)
-    assign<InvalidRequestError>(this, { field: init.field, reason: init.reason })
   }
 
   static {
@@ -424,7 +401,6 @@ export class UnexpectedResponseError extends NoukaiError {
 
   constructor(message: string, init: UnexpectedResponseErrorInit = {}) {
     super(message, init)
-    assign<UnexpectedResponseError>(this, { reason: init.reason, result: init.result })
   }
 
   static {
@@ -469,7 +445,6 @@ export class ResultNotStoredError extends NoukaiError {
 
   constructor(message: string, init: ResultNotStoredErrorInit = {}) {
     super(message, init)
-    assign<ResultNotStoredError>(this, { reason: init.reason })
   }
 
   static {

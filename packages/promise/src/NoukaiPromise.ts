@@ -18,7 +18,7 @@ import * as Predicate from "effect/Predicate"
 import { Client } from "./internal/client/client.js"
 import { Lifetime } from "./internal/client/lifetime.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
-import { reading, refusal, rightOrThrow, takeOptions } from "./internal/options/reading.js"
+import { reading, refusal, takeOptions } from "./internal/options/reading.js"
 import { withGate } from "./internal/scope/replayGate.js"
 import { Noukai } from "./Noukai.js"
 
@@ -77,11 +77,10 @@ export const fromRuntime = async <E>(
   runtime: ManagedRuntime.ManagedRuntime<Services, E>,
   options?: Options
 ): Promise<Noukai> => {
-  const { signal } = rightOrThrow(takeOptions("fromRuntime", options, Function.constVoid))
-  const isRuntime = rightOrThrow(
-    reading("fromRuntime", "runtime", runtime, [], () => ManagedRuntime.isManagedRuntime(runtime))
-  )
-  if (!isRuntime) throw refusal("fromRuntime", "runtime", "must be a ManagedRuntime")
+  const { signal } = takeOptions("fromRuntime", options, Function.constVoid)
+  if (!reading("fromRuntime", "runtime", () => ManagedRuntime.isManagedRuntime(runtime))) {
+    throw refusal("fromRuntime", "runtime", "must be a ManagedRuntime")
+  }
   const { defaults: { org, project, sessionId } } = valueOrThrow(await runtime.runPromiseExit(NoukaiHttp))
   return new Noukai(new Client(new Lifetime(runtime, async () => {}), { org, project, sessionId, signal }))
 }
@@ -134,7 +133,7 @@ export const run = async <A, E>(
 ): Promise<A> => {
   const client = clientOf(noukai)
   if (client === undefined) throw refusal("run", "noukai", "must be a Noukai client of this package")
-  const { signal } = rightOrThrow(takeOptions("run", options, Function.constVoid))
+  const { signal } = takeOptions("run", options, Function.constVoid)
   if (!Effect.isEffect(effect)) throw refusal("run", "effect", "must be an Effect")
   return await client.run(withGate(client.defaults.replayEnabled, effect), signal)
 }

@@ -19,9 +19,8 @@ import { signalsOf } from "./internal/client/signals.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
 import { executeResult } from "./internal/execute/executeResult.js"
 import { executeInput } from "./internal/execute/flowInput.js"
-import { consoleLogger } from "./internal/logging/consoleLogger.js"
-import { logHook } from "./internal/logging/logHook.js"
-import { fieldsOf, reading, refusal, rightOrThrow, signalOf, takeOptions } from "./internal/options/reading.js"
+import { consoleLogger, logHook } from "./internal/logging.js"
+import { refusal, takeOptions } from "./internal/options/reading.js"
 import { inBudgetsOfNow } from "./internal/scope/budgets.js"
 import type { LogEvent } from "./LogEvent.js"
 import type { RateLimit } from "./NoukaiOptions.js"
@@ -87,43 +86,10 @@ export interface RelayFlow {
 
 const operation = "createRelayFlow"
 
-const optionNames = [
-  "url",
-  "headers",
-  "timeout",
-  "maxConcurrency",
-  "rate",
-  "signal",
-  "onLog",
-  "logPayloads",
-  "dispatcher",
-  "fetch"
-]
-
-const read = (given: RelayFlowOptions): RelayFlowOptions =>
-  rightOrThrow(reading(operation, "options", given, optionNames, () => {
-    const { dispatcher, fetch, headers, logPayloads, maxConcurrency, onLog, rate, signal, timeout, url } = fieldsOf(
-      operation,
-      given
-    )
-    if (url === undefined) throw refusal(operation, "url", "must be the URL of a relay")
-    return {
-      url,
-      headers,
-      timeout,
-      maxConcurrency,
-      rate,
-      signal: signalOf(operation, signal),
-      onLog,
-      logPayloads,
-      dispatcher,
-      fetch
-    }
-  }))
-
-const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
+const openRelay = (options: Partial<RelayFlowOptions>): Lifetime<FlowService> => {
   const { dispatcher, headers, logPayloads, maxConcurrency, onLog, rate, timeout, url } = options
-  const given = fetchInUse("createRelayFlow", options)
+  if (url === undefined) throw refusal(operation, "url", "must be the URL of a relay")
+  const given = fetchInUse(operation, options)
   const relayOptions: RelayHttp.Options = {
     url,
     flow: RelayHttp.pinned,
@@ -165,15 +131,12 @@ const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
  * @category constructors
  */
 export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
-  const taken = read(options)
-  const lifetime = openRelay(taken)
+  const { input: lifetime, signal: ofRelay } = takeOptions(operation, options, openRelay)
   const close = () => lifetime.close()
   return {
     async execute(call) {
-      const { input: { sessionId: _, version: __, ...input }, signal } = rightOrThrow(
-        takeOptions("flow.execute", call, executeInput)
-      )
-      const signals = signalsOf(signal, taken.signal)
+      const { input: { sessionId: _, version: __, ...input }, signal } = takeOptions("flow.execute", call, executeInput)
+      const signals = signalsOf(signal, ofRelay)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
       return await lifetime.run(
         inReplayOfNow(executeResult(inBudgetsOfNow()(execution), (resumed) => lifetime.run(resumed, signals))),

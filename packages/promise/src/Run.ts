@@ -6,10 +6,9 @@
 import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type { Client } from "./internal/client/client.js"
-import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
+import { takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { answerOf } from "./internal/tools/toolHandling.js"
@@ -81,7 +80,7 @@ export class Run {
    * Reads the run and all its steps.
    */
   async trace(options?: TraceOptions): Promise<Trace> {
-    const { input, signal } = rightOrThrow(takeOptions("run.trace", options, readOptions))
+    const { input, signal } = takeOptions("run.trace", options, readOptions)
     const read = Effect.flatMap(RunService, (runs) => runs.trace(this.address, this.executionId, input))
     return await this.client.run(Effect.map(read, traceOf), signal)
   }
@@ -90,7 +89,7 @@ export class Run {
    * Reads one step: its latest attempt, a given one, or every one with `attempt: "all"`.
    */
   async stepTrace(stepId: string, options?: StepTraceOptions): Promise<StepTrace | StepAttempts> {
-    const { input, signal } = rightOrThrow(takeOptions("run.stepTrace", options, stepOptions))
+    const { input, signal } = takeOptions("run.stepTrace", options, stepOptions)
     const read = Effect.flatMap(RunService, (runs) => runs.stepTrace(this.address, this.executionId, stepId, input))
     return await this.client.run(Effect.map(read, stepTraceOf), signal)
   }
@@ -100,18 +99,17 @@ export class Run {
    * rejects, because a watcher cannot answer it. `timeout` is for each silence.
    */
   liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
-    const { client } = this
-    const asked = takeOptions("run.liveTrace", options, ({ timeout }) => {
-      const silence = timeout ?? undefined
-      const input = { firstByteTimeout: silence, idleTimeout: silence }
-      return Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input))
-    })
-    const signal = Either.isRight(asked) ? asked.right.signal : undefined
+    const asked = () =>
+      takeOptions("run.liveTrace", options, ({ timeout }) => {
+        const silence = timeout ?? undefined
+        const input = { firstByteTimeout: silence, idleTimeout: silence }
+        return Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input))
+      })
     const translator = new EventTranslator()
-    return new EventIterator(client, asked, (event) =>
+    return new EventIterator(this.client, asked, (event) =>
       translator.event(event, (pause) => async (answer) => {
-        const results = rightOrThrow(answerOf("run.liveTrace", answer, pause.executionId))
-        return await client.run(Stream.runDrain(pause.resume(results)), signal)
+        const results = answerOf("run.liveTrace", answer, pause.executionId)
+        return await this.client.run(Stream.runDrain(pause.resume(results)), options?.signal)
       }))
   }
 }

@@ -8,7 +8,7 @@
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import { enterScope, type ScopeEntry } from "./internal/client/enterScope.js"
-import { fieldsOf, reading, refusal, rightOrThrow } from "./internal/options/reading.js"
+import { fieldsOf, reading, refusal } from "./internal/options/reading.js"
 import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
@@ -44,8 +44,6 @@ export interface ScopeState {
 }
 
 const operation = "traceScope"
-
-const optionNames = ["replaySessionId", "capture", "client", "transport"]
 
 const entry = (fn: unknown, given: TraceScopeOptions | undefined): ScopeEntry => {
   if (typeof fn !== "function") throw refusal(operation, "fn", "must be a function")
@@ -85,7 +83,7 @@ const entry = (fn: unknown, given: TraceScopeOptions | undefined): ScopeEntry =>
  * @category combinators
  */
 export const traceScope = async <T>(fn: () => Promise<T> | T, options?: TraceScopeOptions): Promise<T> =>
-  await enterScope(fn, rightOrThrow(reading(operation, "options", options, optionNames, () => entry(fn, options))))
+  await enterScope(fn, reading(operation, "options", () => entry(fn, options)))
 
 /**
  * The newer name of `traceScope`.

@@ -4,7 +4,7 @@ import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted } from "@effect-noukai/sdk/testing"
 import { assert, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Layer, Option, Stream } from "effect"
-import { toSource } from "../src/internal/stream/source.js"
+import { toSource } from "../src/internal/stream/streamReader.js"
 
 const answer = Stream.fromIterable<FlowEvent.WireEvent>([
   { type: "run_started", executionId: "ex-1" },

@@ -71,6 +71,12 @@ export const differences: ReadonlyArray<Difference> = [
     "`wait` polls until its timeout.",
     "`status` is `\"cancelled\"`, and `wait` resolves."
   ),
+  row(
+    "gateways",
+    "A gateway's 404 for a job, 5 seconds after its submission",
+    "`wait` rejects with a `FlowNotFoundError`, though the paid run may go on.",
+    "`wait` polls again. It rejects only if the answer says that the job does not exist."
+  ),
   row("wait", "A `wait` that was too short", "The error names no run.", "`executionId` does."),
   row(
     "malformed",

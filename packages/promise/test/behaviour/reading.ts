@@ -74,6 +74,21 @@ export const reading: ReadonlyArray<Behaviour> = [
     }
   ),
   differs(
+    "gateways",
+    "8.2: a 404 of a gateway, 5 seconds after the submission",
+    { reference: "FlowNotFoundError", ours: "completed" },
+    async (world) => {
+      const submitted = await job(world) as Parsed
+      // our handle of a job that was submitted elsewhere has no grace; the reference has grace and no such handle
+      const late = world.name === "ours" ? world.client().job(twoStep, submitted.executionId) : submitted
+      if (world.name === "reference") submitted._submittedAt -= 5_000
+      const body = encodeURIComponent(JSON.stringify({ message: "no Route matched with those values" }))
+      world.emulator.addFaults({ match: { endpoint: "jobs" }, script: [`404:body=${body}`] })
+      const { rejected, value } = await outcome(world, () => late.wait(wait)) as Parsed
+      return rejected?.name ?? value.status
+    }
+  ),
+  differs(
     "abort",
     "B-TS-13: a signal that is aborted between two polls",
     { reference: "APIConnectionError", ours: "stop" },

@@ -8,14 +8,12 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import type { NoukaiOptions } from "../../NoukaiOptions.js"
 import { valueOrThrow } from "../errors/promiseError.js"
-import { consoleLogger } from "../logging/consoleLogger.js"
-import { logHook } from "../logging/logHook.js"
-import { fieldsOf, reading, rightOrThrow, signalOf } from "../options/reading.js"
+import { consoleLogger, logHook } from "../logging.js"
+import { fieldsOf, reading, signalOf } from "../options/reading.js"
 import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
 import { type FetchInUse, fetchInUse } from "./fetchInUse.js"
-import { Lifetime, type Services } from "./lifetime.js"
-import type { Runner } from "./stoppable.js"
+import { Lifetime, type Runner, type Services } from "./lifetime.js"
 
 declare const globalThis: { readonly window?: unknown }
 
@@ -24,66 +22,6 @@ const inBrowser = Effect.logWarning(
 )
 
 const operation = "new Noukai"
-
-/** The options that are read, each once. */
-const optionNames = [
-  "apiKey",
-  "env",
-  "port",
-  "org",
-  "project",
-  "timeout",
-  "maxRetries",
-  "maxConcurrency",
-  "rate",
-  "isSessionNotFound",
-  "onLog",
-  "logPayloads",
-  "sessionId",
-  "signal",
-  "dispatcher",
-  "fetch"
-] as const
-
-const read = (given: NoukaiOptions | undefined): NoukaiOptions =>
-  rightOrThrow(reading(operation, "options", given, optionNames, () => {
-    const {
-      apiKey,
-      dispatcher,
-      env,
-      fetch,
-      isSessionNotFound,
-      logPayloads,
-      maxConcurrency,
-      maxRetries,
-      onLog,
-      org,
-      port,
-      project,
-      rate,
-      sessionId,
-      signal,
-      timeout
-    } = fieldsOf(operation, given)
-    return {
-      apiKey,
-      env,
-      port,
-      org,
-      project,
-      timeout,
-      maxRetries,
-      maxConcurrency,
-      rate,
-      isSessionNotFound,
-      onLog,
-      logPayloads,
-      sessionId,
-      signal: signalOf(operation, signal),
-      dispatcher,
-      fetch
-    }
-  }))
 
 const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Options => ({
   apiKey: options.apiKey === undefined ? undefined : Redacted.make(options.apiKey),
@@ -115,9 +53,7 @@ const servicesOver = (given: FetchInUse | undefined) =>
     ? Sdk.layerServices
     : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
 
-/** Throws an error of this package when an option is wrong. */
-export const openClient = (given: NoukaiOptions | undefined): Client => {
-  const options = read(given)
+const open = (options: NoukaiOptions, signal: AbortSignal | undefined): Client => {
   const replaced = fetchInUse(operation, options)
   const config = clientConfig(options, replaced === undefined)
   const runtime = ManagedRuntime.make(
@@ -128,18 +64,20 @@ export const openClient = (given: NoukaiOptions | undefined): Client => {
   )
   if (replaced !== undefined) runtime.runSync(replaced.announce)
   if (globalThis.window !== undefined) runtime.runSync(inBrowser)
-  // the caller's hook sees the context of the call that it is told of
+  // the caller's hook runs in the asynchronous context of the call
   const runner: Runner<Services> = options.onLog === undefined
     ? runtime
     : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }
+  const { org, project, sessionId } = config
   return new Client(
     new Lifetime(runner, () => runtime.dispose()),
-    {
-      org: config.org,
-      project: config.project,
-      sessionId: config.sessionId,
-      signal: options.signal,
-      replayEnabled: NoukaiConfig.replayEnabled
-    }
+    { org, project, sessionId, signal, replayEnabled: NoukaiConfig.replayEnabled }
   )
 }
+
+/** Throws an error of this package when an option is wrong. */
+export const openClient = (given: NoukaiOptions | undefined): Client =>
+  reading(operation, "options", () => {
+    const options = fieldsOf(operation, given)
+    return open(options, signalOf(operation, options.signal))
+  })

@@ -3,7 +3,7 @@ import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as NoukaiError from "../../NoukaiError.js"
-import { jsonOrText } from "../json/jsonOrText.js"
+import { jsonOrText } from "../json.js"
 import { Thrown } from "./thrown.js"
 
 type Tag = Sdk.NoukaiError["_tag"]

@@ -8,9 +8,7 @@ import type {
 import { type CostLimitError, type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
-import { hide } from "../json/hide.js"
-import { overReceived } from "../json/received.js"
-import { rightOrThrow } from "../options/reading.js"
+import { hide, overReceived } from "../json.js"
 import { answerOf, wireCalls } from "../tools/toolHandling.js"
 
 type SdkPaused = SdkPausedResult<unknown, CostLimitError>
@@ -68,7 +66,7 @@ const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
     accumulatedOutputs: state.accumulatedOutputs
   })
   const resume: PausedResult["resume"] = async (answer) => {
-    const results = rightOrThrow(answerOf("flow.execute", answer, run.executionId))
+    const results = answerOf("flow.execute", answer, run.executionId)
     return await start(executeResult(Effect.suspend(() => run.resume(results)), start))
   }
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)

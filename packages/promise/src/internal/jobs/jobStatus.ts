@@ -1,7 +1,7 @@
 /** Translates the job statuses of the sdk into those of this package. */
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
-import { overReceived } from "../json/received.js"
+import { overReceived } from "../json.js"
 
 const textOf = (error: unknown): { readonly error?: string } =>
   error === undefined || error === null ? {} : { error: typeof error === "string" ? error : JSON.stringify(error) }

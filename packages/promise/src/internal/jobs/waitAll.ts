@@ -4,18 +4,17 @@
 import * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { Job, type JobOutcome, type WaitAllOptions } from "../../Job.js"
-import type { InvalidRequestError, NoukaiError } from "../../NoukaiError.js"
+import type { NoukaiError } from "../../NoukaiError.js"
 import type { Client } from "../client/client.js"
 import type { Services } from "../client/lifetime.js"
 import { promiseError } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
-import { type CallOptions, millisOf, reading, refusal, rightOrThrow, takeOptions } from "../options/reading.js"
+import { millisOf, reading, refusal, takeOptions } from "../options/reading.js"
 import { EventIterator } from "../stream/eventIterator.js"
 import type { StreamToRead } from "../stream/streamReader.js"
 import { jobStatus } from "./jobStatus.js"
@@ -60,10 +59,8 @@ export const waitAll = (
   options: WaitAllOptions | undefined
 ): EventIterator<SdkJob.JobOutcome, JobOutcome> => {
   const handles = new Handles()
-  const asked: Either.Either<CallOptions<StreamToRead<SdkJob.JobOutcome>>, InvalidRequestError> = takeOptions(
-    operation,
-    options,
-    (given): StreamToRead<SdkJob.JobOutcome> => {
+  const asked = () =>
+    takeOptions(operation, options, (given): StreamToRead<SdkJob.JobOutcome> => {
       const interval = millisOf(operation, "pollInterval", given.pollInterval)
       const settings: SdkJob.WaitAllOptions = {
         timeout: millisOf(operation, "timeout", given.timeout),
@@ -75,12 +72,9 @@ export const waitAll = (
         const given = Stream.fromAsyncIterable(jobs, (reason) => new Thrown({ reason }))
         return Effect.succeed(SdkJob.waitAll(Stream.mapEffect(given, handles.of), settings))
       }
-      const known = rightOrThrow(
-        reading(operation, "jobs", jobs, [], () => Predicate.isIterable(jobs) ? Array.from(jobs) : undefined)
-      )
+      const known = reading(operation, "jobs", () => Predicate.isIterable(jobs) ? Array.from(jobs) : undefined)
       if (known === undefined) throw refusal(operation, "jobs", wrongJobs)
       return Effect.map(Effect.forEach(known, handles.of), (found) => SdkJob.waitAll(found, settings))
-    }
-  )
+    })
   return new EventIterator(client, asked, handles.outcome)
 }

@@ -1,10 +1,6 @@
-/**
- * Reads the options of a caller in one go: a value that is no object, a revoked proxy or a getter that throws refuses
- * the call with an error of this package before anything is sent. The sdk checks the values themselves.
- */
-import * as Either from "effect/Either"
+/** Reads the options of a caller. The SDK checks the values themselves. */
 import * as Predicate from "effect/Predicate"
-import { InvalidRequestError, type InvalidRequestErrorInit } from "../../NoukaiError.js"
+import { InvalidRequestError, type InvalidRequestErrorInit, NoukaiError } from "../../NoukaiError.js"
 
 export const refusal = (
   operation: string,
@@ -14,41 +10,18 @@ export const refusal = (
 ): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid ${field}: ${reason}`, { field, reason, ...more })
 
-/** Whether a value is a plain set of fields: no list, no map, no promise of one. */
+/** Whether a value is a plain set of fields, and not a list, a map or a promise. */
 const isFields = (u: unknown): boolean =>
   Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
 
-const throws = (read: () => unknown): boolean => {
+/** Returns the value of `read`. Throws its error of this package, and a refusal of the field for any other error. */
+export const reading = <A>(operation: string, field: string, read: () => A): A => {
   try {
-    read()
-    return false
-  } catch {
-    return true
-  }
-}
-
-/** The first option that cannot be read; `undefined` if none can. */
-const culprit = (given: unknown, names: ReadonlyArray<string>): string | undefined =>
-  throws(() => isFields(given))
-    ? undefined
-    : names.find((name) => throws(() => (given as { readonly [name: string]: unknown })[name]))
-
-/** The value of `read`, or the refusal that it throws; any other error that it throws is blamed on the options. */
-export const reading = <A>(
-  operation: string,
-  field: string,
-  given: unknown,
-  names: ReadonlyArray<string>,
-  read: () => A
-): Either.Either<A, InvalidRequestError> => {
-  try {
-    return Either.right(read())
+    return read()
   } catch (cause) {
-    return Either.left(
-      cause instanceof InvalidRequestError
-        ? cause
-        : refusal(operation, culprit(given, names) ?? field, "cannot be read: reading it throws", { cause })
-    )
+    throw cause instanceof NoukaiError
+      ? cause
+      : refusal(operation, field, "cannot be read: reading it throws", { cause })
   }
 }
 
@@ -82,50 +55,18 @@ export const millisOf = (operation: string, field: string, millis: unknown): num
   return millis
 }
 
-/** The options of every call of this package, searched for one that cannot be read. */
-const names = [
-  "message",
-  "messages",
-  "parameters",
-  "blockOverrides",
-  "inputOverrides",
-  "attachments",
-  "tools",
-  "toolChoice",
-  "toolHandler",
-  "toolResults",
-  "maxToolRounds",
-  "maxCostUsd",
-  "runRemaining",
-  "trace",
-  "version",
-  "timeout",
-  "pollInterval",
-  "concurrency",
-  "rate",
-  "attempt",
-  "loopIndex",
-  "signal",
-  "sessionId"
-]
-
 export interface CallOptions<B> {
   readonly input: B
   readonly signal: AbortSignal | undefined
 }
 
-/** The options of a call, as `read` translates them, and its signal. */
+/** Returns the options of a call, as `read` translates them, and its signal. Throws a refusal for wrong options. */
 export const takeOptions = <A extends { signal?: AbortSignal | undefined }, B>(
   operation: string,
   given: A | undefined,
   read: (options: Partial<A>) => B
-): Either.Either<CallOptions<B>, InvalidRequestError> =>
-  reading(operation, "options", given, names, () => {
+): CallOptions<B> =>
+  reading(operation, "options", () => {
     const options = fieldsOf(operation, given)
     return { input: read(options), signal: signalOf(operation, options.signal) }
   })
-
-export const rightOrThrow = <A>(read: Either.Either<A, InvalidRequestError>): A => {
-  if (Either.isRight(read)) return read.right
-  throw read.left
-}

@@ -13,11 +13,10 @@ import type * as Stream from "effect/Stream"
 import { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCallsRequired } from "../../StreamEvent.js"
 import type { Client, InScope } from "../client/client.js"
-import type { Rejection } from "../client/lifetime.js"
+import type { Rejection, Stoppable } from "../client/lifetime.js"
 import { onAbort } from "../client/signals.js"
-import type { Stoppable } from "../client/stoppable.js"
 import { promiseError } from "../errors/promiseError.js"
-import { type CallOptions, rightOrThrow } from "../options/reading.js"
+import type { CallOptions } from "../options/reading.js"
 import { answerOf } from "../tools/toolHandling.js"
 import { StreamReader, type StreamToRead } from "./streamReader.js"
 
@@ -62,11 +61,12 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   /** Options that are refused make the first `next` reject. */
   constructor(
     private readonly client: Client,
-    asked: Either.Either<CallOptions<StreamToRead<E>>, InvalidRequestError>,
+    asked: () => CallOptions<StreamToRead<E>>,
     private readonly translate: EventTranslation<E, A>
   ) {
-    this.stream = Either.isRight(asked) ? asked.right.input : Effect.fail(asked.left)
-    this.signals = client.signals(Either.isRight(asked) ? asked.right.signal : undefined)
+    const taken = Either.try({ try: asked, catch: (refusal) => refusal })
+    this.stream = Either.isRight(taken) ? taken.right.input : Effect.fail(taken.left)
+    this.signals = client.signals(Either.isRight(taken) ? taken.right.signal : undefined)
   }
 
   [Symbol.asyncIterator](): this {
@@ -109,7 +109,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     const paused: PendingPause<E> = { event, answer: undefined }
     this.paused = paused
     return async (given) => {
-      const results = rightOrThrow(answerOf("flow.events", given, event.executionId))
+      const results = answerOf("flow.events", given, event.executionId)
       if (this.paused !== paused || paused.answer !== undefined) {
         throw wrongAnswer(event, "the pause was answered already, or the loop has ended")
       }

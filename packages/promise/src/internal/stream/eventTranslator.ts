@@ -5,7 +5,7 @@
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
 import type * as StreamEvent from "../../StreamEvent.js"
-import { hide } from "../json/hide.js"
+import { hide } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
 
 /** The fields that have a value. */

@@ -5,11 +5,36 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { InScope } from "../client/client.js"
-import type { Lifetime, Services } from "../client/lifetime.js"
-import type { StoppableEffect } from "../client/stoppable.js"
-import { toSource } from "./source.js"
+import type { Lifetime, Services, StoppableEffect } from "../client/lifetime.js"
+
+/** One reading of a stream: its next elements, `None` at the end, and what closes it. */
+export interface Source<A, E, R> {
+  readonly pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
+  readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+}
+
+const makeSource: unique symbol = Symbol.for("@effect-noukai/sdk/makeSource")
+
+/** The streams of the SDK can be read without channels and scopes, which cost as much as a short stream. */
+interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {
+  readonly [makeSource]?: () => Source<A, E, R>
+}
+
+const scoped = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
+  const scope = Effect.runSync(Scope.make())
+  let pull: Source<A, E, R>["pull"] = Effect.flatMap(Scope.extend(Stream.toPull(stream), scope), (opened) => {
+    pull = opened
+    return opened
+  })
+  return { pull: Effect.suspend(() => pull), close: (exit) => Scope.close(scope, exit) }
+}
+
+/** A reading of any stream. */
+export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
+  stream[makeSource]?.() ?? scoped(stream)
 
 /** A stream that is found as its reading begins. A stream of `Stream.unwrap` would hide that it is one of the SDK. */
 export type StreamToRead<E> = Effect.Effect<Stream.Stream<E, unknown, Services>, unknown, Services>

@@ -2,11 +2,9 @@
 import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
-import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Thrown } from "../errors/thrown.js"
-import { fieldOf, overReceived } from "../json/received.js"
+import { fieldOf, overReceived } from "../json.js"
 import { fieldsOf, reading, refusal } from "../options/reading.js"
 import { snapshot } from "../scope/asyncContext.js"
 
@@ -42,8 +40,8 @@ export const answerOf = (
   operation: string,
   answer: { readonly toolResults: unknown },
   executionId: string
-): Either.Either<ReadonlyArray<Tools.ToolResult>, InvalidRequestError> =>
-  reading(operation, "toolResults", answer, [], () => {
+): ReadonlyArray<Tools.ToolResult> =>
+  reading(operation, "toolResults", () => {
     const { toolResults } = fieldsOf(operation, answer)
     if (Array.isArray(toolResults)) return resultsOf(toolResults)
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })

@@ -2,7 +2,7 @@
 import * as Sdk from "@effect-noukai/sdk/Trace"
 import * as Predicate from "effect/Predicate"
 import type * as Trace from "../../Trace.js"
-import { fieldOf, type Json, overReceived } from "../json/received.js"
+import { fieldOf, type Json, overReceived } from "../json.js"
 
 /** Fields that are left out when they have no value. */
 const valueless: ReadonlySet<string> = new Set(

@@ -1,7 +1,9 @@
-/** Translates the log events of the sdk into those of this package. */
+/** The log of a client: its hook and its console. */
 import type * as Sdk from "@effect-noukai/sdk/LogHook"
-import type { LogEvent } from "../../LogEvent.js"
-import { jsonOrText } from "../json/jsonOrText.js"
+import type * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type { LogEvent } from "../LogEvent.js"
+import { jsonOrText } from "./json.js"
 
 const logEvent = (event: Sdk.LogEvent): LogEvent => {
   if ("mode" in event) {
@@ -18,3 +20,11 @@ const logEvent = (event: Sdk.LogEvent): LogEvent => {
 /** The hook for the sdk, which refuses a value that is no function. */
 export const logHook = (onLog: ((event: LogEvent) => void) | undefined): Sdk.LogHook | undefined =>
   typeof onLog === "function" ? (event) => onLog(logEvent(event)) : onLog
+
+/** Logs one line on the console method of the level, as programs without Effect expect. */
+export const consoleLogger: Layer.Layer<never> = Logger.replace(
+  Logger.defaultLogger,
+  Logger.withLeveledConsole(
+    Logger.make(({ message }) => ["noukai:", ...(Array.isArray(message) ? message : [message])].map(String).join(" "))
+  )
+)
