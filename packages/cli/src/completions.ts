@@ -1,10 +1,10 @@
-/** Completions for shells: a script for each, which asks this command for what can follow. */
+/** Completions for shells. The script of a shell calls this command for each completion. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Flag, Grammar } from "./arguments/grammar.js"
 import { stateFolder } from "./settings/environment.js"
 
-/** The scripts, by the names of their shells. */
+/** The scripts by shell. */
 const scripts: { readonly [shell: string]: string } = {
   bash: `_noukai() {
   local IFS=$'\\n'
@@ -35,7 +35,7 @@ type Candidate = readonly [value: string, does: string]
 
 const safe = /^[\w./:@%+,=-]+$/
 
-/** The runs that this machine remembers, newest first. */
+/** The runs in this machine's history, newest first. */
 const seen = (): ReadonlyArray<{ readonly flow: string; readonly run: string }> =>
   ["history.jsonl", "history.1.jsonl"].flatMap((name) => {
     try {
@@ -46,7 +46,7 @@ const seen = (): ReadonlyArray<{ readonly flow: string; readonly run: string }> 
   }).flatMap((line) => {
     try {
       const { flow, run } = JSON.parse(line)
-      // a shell would evaluate others
+      // a shell would evaluate other characters
       return safe.test(flow) && safe.test(run) ? [{ flow, run }] : []
     } catch {
       return []
@@ -57,7 +57,7 @@ const valuesOf = ({ name, values }: Flag): ReadonlyArray<Candidate> =>
   (name === "--env" ? "production | dev" : values ?? "").split(" | ").filter((_, __, all) => all.length > 1)
     .map((value) => [value, ""])
 
-/** Completions of the last of some words; none where it is a file or a text. */
+/** Returns completions of the last word. A file or a free text has none. */
 const candidates = (grammar: Grammar, words: ReadonlyArray<string>): ReadonlyArray<Candidate> => {
   let at = grammar
   let open: Flag | undefined
@@ -65,7 +65,7 @@ const candidates = (grammar: Grammar, words: ReadonlyArray<string>): ReadonlyArr
   const used = new Set<Flag>()
   const flag = (name: string) => at.flags.find(({ names }) => names.includes(name))
   const current = words.at(-1) ?? ""
-  // bash makes words of their own of these
+  // bash splits words at =
   for (const word of words.slice(0, -1).filter((word) => word !== "=")) {
     if (open !== undefined) open = undefined
     else if (word.startsWith("-")) {
@@ -93,7 +93,7 @@ const candidates = (grammar: Grammar, words: ReadonlyArray<string>): ReadonlyArr
     : seen().filter(({ flow }) => flow.endsWith(given[0]!)).map(({ flow, run }) => [run, flow])
 }
 
-/** The script of a shell or, where there are words, what can follow; `undefined` for another shell. */
+/** Returns the script of a shell, or completions for `words`. Returns `undefined` for an unknown shell. */
 export const completions = (grammar: Grammar, [shell = "", ...words]: ReadonlyArray<string>): string | undefined => {
   if (!Object.hasOwn(scripts, shell)) return undefined
   if (words.length === 0) return scripts[shell]

@@ -1,11 +1,11 @@
-/** The command `noukai`: from its arguments to its exit code. Nothing else is loaded for help and wrong usage. */
+/** The command `noukai`. Help and wrong usage load only this module. */
 import { existsSync, readFileSync } from "node:fs"
 import { answered } from "./answered.js"
 import { checked, type Grammar, wantsJson } from "./arguments/grammar.js"
 import { exitCodes } from "./exit/exitCode.js"
 import { say } from "./exit/failure.js"
 
-/** Why a stream took no more, unless it is that nobody reads it any more. */
+/** The error of stdout, unless its reader has closed it. */
 let lost: Error | undefined
 
 const listenForLosses = () => {
@@ -15,23 +15,23 @@ const listenForLosses = () => {
   process.stderr.on("error", () => {})
 }
 
-/** The code of a command whose result was written, or lost. */
+/** Returns the exit code. A lost result is a failure. */
 const afterWriting = (code: number): number => {
   if (lost === undefined) return code
   say(`noukai: stdout cannot be written: ${lost.message}`)
   return code === exitCodes.done ? exitCodes.failed : code
 }
 
-/** Writes what is still to be written, and ends. */
+/** Flushes the output and ends the process. */
 const end = (code: number): void => {
   const flush = (stream: NodeJS.WriteStream, then: () => void) =>
     stream.writableLength === 0 || stream.destroyed ? then() : stream.write("", then)
-  // an error of a stream is told after the write that it is of
+  // the error of a stream follows its write
   // eslint-disable-next-line no-restricted-globals -- nothing of Effect is loaded for help
   flush(process.stdout, () => flush(process.stderr, () => setImmediate(() => process.exit(afterWriting(code)))))
 }
 
-/** The grammar of all commands: written beside the bundle, and made of their declarations where there is none. */
+/** Returns the grammar of all commands, from the file beside the bundle or from the declarations. */
 const grammar = async (): Promise<Grammar> => {
   const path = new URL("./grammar.json", import.meta.url)
   return existsSync(path)
@@ -39,7 +39,7 @@ const grammar = async (): Promise<Grammar> => {
     : (await import("./commands/grammar.js")).grammar
 }
 
-/** Runs a command, and ends the process with its code. */
+/** Runs a command and ends the process with its exit code. */
 export const main = async (args: ReadonlyArray<string>): Promise<void> => {
   listenForLosses()
   const all = await grammar()

@@ -1,4 +1,4 @@
-/** A command whose arguments are checked, from its parser to its exit code. */
+/** Runs a command whose arguments are checked. */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -19,7 +19,7 @@ import { exitCodes } from "./exit/exitCode.js"
 import { said, say } from "./exit/failure.js"
 import { version } from "./version.js"
 
-/** Takes the words of the parser, which would print more than their text. */
+/** Silences the parser's own output. */
 const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => Effect.withConsole(effect, { ...console, error: () => Effect.void }))
 
@@ -32,7 +32,7 @@ const environment = Layer.mergeAll(
 
 type Failure = CommandError | UsageError | ValidationError.ValidationError
 
-/** Says why a command ended, and gives its code. */
+/** Prints why a command failed, and returns its exit code. */
 export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number => {
   if (Exit.isSuccess(exit)) return exitCodes.done
   if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
@@ -46,7 +46,7 @@ export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number 
     )
   }
   if (ValidationError.isValidationError(error)) {
-    // the words of the parser, which are in colours and several lines
+    // the parser's message has colours and several lines
     const message = stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
     return said({ kind: "UsageError", message, code }, isJson)
   }
@@ -54,14 +54,14 @@ export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number 
   return exitCodes.failed
 }
 
-/** Runs a command over the streams, the environment and the folder that the process has when it runs. */
+/** Runs a command with the streams, environment and folder of the process. */
 export const run = (args: ReadonlyArray<string>): Effect.Effect<void, Failure> =>
   Effect.gen(function*() {
     const { args: rest, command } = yield* Effect.promise(() => called(args))
     yield* command((command) => Command.run(command, { name: "noukai", version })(["node", "noukai", ...rest]))
   }).pipe(quietly, Effect.provide(environment))
 
-/** Runs a command. The first signal lets it end what it has begun, a second one ends it at once. */
+/** Runs a command. The first signal interrupts it, a second one ends the process at once. */
 export const start = (args: ReadonlyArray<string>, isJson: boolean, end: (code: number) => void): void => {
   const fiber = Effect.runFork(run(args))
   let signals = 0

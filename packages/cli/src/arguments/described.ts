@@ -1,4 +1,4 @@
-/** The grammar of commands as plain data, read from their declarations. */
+/** Derives the grammar of a command from its declaration. */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { stripVTControlCharacters } from "node:util"
 import type { Argument, Flag, Grammar } from "./grammar.js"
 
-/** The names in a usage: flags, or arguments in angle brackets. */
+/** A flag or an argument in a usage. Names of arguments are in angle brackets. */
 interface Named {
   readonly names: ReadonlyArray<string>
   readonly acceptedValues: Option.Option<string>
@@ -16,7 +16,7 @@ interface Named {
   readonly isRepeated: boolean
 }
 
-/** All names of a usage, in its order. */
+/** Returns all names of a usage, in order. */
 const namedIn = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<Named> => {
   switch (usage._tag) {
     case "Named":
@@ -36,11 +36,11 @@ const namedIn = (usage: Usage.Usage, isOptional = false, isRepeated = false): Re
 
 const text = (span: Span.Span): string => stripVTControlCharacters(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
 
-/** The parts of a document, one after the other. */
+/** Returns the parts of a document, in order. */
 const parts = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
   doc._tag === "Sequence" ? [...parts(doc.left), ...parts(doc.right)] : doc._tag === "Empty" ? [] : [doc]
 
-/** The parts of a document under a title. */
+/** Returns the parts of a document under a title. */
 const section = (doc: HelpDoc.HelpDoc, title: string): ReadonlyArray<HelpDoc.HelpDoc> => {
   let at = ""
   return parts(doc).filter((part) => {
@@ -49,23 +49,23 @@ const section = (doc: HelpDoc.HelpDoc, title: string): ReadonlyArray<HelpDoc.Hel
   })
 }
 
-/** The words of the parser for every flag of a kind, which the name of its value says already. */
+/** The parser's text for a kind of flag. The name of the value says the same. */
 const said =
   /^(A user-defined piece of text\.|A true or false value\.|An integer\.|A floating point number\.|One of the following: .*|This setting is optional\.|This (option|argument) may be repeated .*|.*must be repeated at least.*)$/
 
-/** The words of the declaration of a flag or an argument. */
+/** Returns the description of a flag or an argument. */
 const does = (doc: HelpDoc.HelpDoc): string =>
   parts(doc).flatMap((part) => part._tag === "Paragraph" ? [text(part.value)] : []).filter((line) => !said.test(line))
     .join(" ")
 
-/** The rows of a section: what a flag or an argument is called, and what it does. */
+/** Returns the names and descriptions in a section. */
 const definitions = (
   doc: HelpDoc.HelpDoc,
   title: string
 ): ReadonlyArray<{ readonly shown: string; readonly does: string }> =>
   section(doc, title).flatMap((doc) =>
     doc._tag === "DescriptionList"
-      // the parser puts names of one thing in brackets, and says of what may be repeated that it is 1+
+      // the parser puts several names in brackets, and adds 1+ to repeated arguments
       ? doc.definitions.map(([name, what]) => ({
         shown: text(name).replace(/^\((.*)\)/, "$1").replace(/ 1\+$/, "..."),
         does: does(what)
@@ -73,7 +73,7 @@ const definitions = (
       : []
   )
 
-/** The grammar of a command, and of those below it. */
+/** Returns the grammar of a command. */
 export const described = <Name extends string, R, E, A>(
   command: Command.Command<Name, R, E, A>,
   commands?: Grammar["commands"]
@@ -87,14 +87,14 @@ export const described = <Name extends string, R, E, A>(
   const flags = named.filter(isFlag).map(({ acceptedValues, isRepeated, names }): Flag => ({
     ...rowOf(names[0]!),
     names,
-    // the parser takes --version for its own, wherever it stands
+    // the parser has a --version of its own
     name: names.find((name) => name.startsWith("--") && name !== "--version") ?? names[0]!,
     values: Option.getOrNull(acceptedValues),
     isRepeated
   }))
   return {
     does: section(doc, "DESCRIPTION").map(does).join(" "),
-    // only JSON goes through jq
+    // jq reads only JSON
     flags: flags.filter(({ name }) => name !== "--jq" || flags.some(({ name }) => name === "--json")),
     arguments: named.filter(({ names: [name] }) => name?.startsWith("<") === true).map(
       ({ isOptional, isRepeated, names }): Argument => ({

@@ -1,18 +1,18 @@
 /**
- * The arguments of a command, checked against the flags that it has before anything else is done with them: an unknown
- * flag would be taken for a message, and paid for. Nothing of Effect is loaded for this, nor for help.
+ * Checks the arguments against the flags of the command, before anything else is loaded. The parser would take an
+ * unknown flag for a message, and a paid run would start. This module loads nothing of Effect.
  */
 
 /** A flag. */
 export interface Flag {
-  /** Its names, with dashes. */
+  /** The names, with dashes. */
   readonly names: ReadonlyArray<string>
-  /** The name that is passed on. */
+  /** The name that the parser gets. */
   readonly name: string
-  /** Its names and its value, as help shows them. */
+  /** The names and the value in the help. */
   readonly shown: string
   readonly does: string
-  /** The form of its value: `integer`, `float`, words with `|` between them, otherwise anything; null without a value. */
+  /** The value: `integer`, `float`, words with `|` between them, or any other text for a free value. `null`: none. */
   readonly values: string | null
   readonly isRepeated: boolean
 }
@@ -26,7 +26,7 @@ export interface Argument {
   readonly isRepeated: boolean
 }
 
-/** A command, and the commands below it. */
+/** A command or a group of commands. */
 export interface Grammar {
   readonly does: string
   readonly flags: ReadonlyArray<Flag>
@@ -36,14 +36,14 @@ export interface Grammar {
 
 type Flags = ReadonlyMap<string, Flag>
 
-/** The flags of a command, or of those below it, by all their names. */
+/** Returns the flags of a command or a group, by all their names. */
 const flagsOf = ({ commands, flags }: Grammar): Flags =>
   new Map([
     ...Object.values(commands ?? {}).flatMap((below) => [...flagsOf(below)]),
     ...flags.flatMap((flag) => flag.names.map((name) => [name, flag] as const))
   ])
 
-/** How many letters one word differs from another by. */
+/** Returns the edit distance of two words. */
 const distance = (from: string, to: string): number => {
   let row = Array.from({ length: to.length + 1 }, (_, n) => n)
   for (let i = 1; i <= from.length; i++) {
@@ -58,7 +58,7 @@ const distance = (from: string, to: string): number => {
 
 const suggestion = (given: string, known: Iterable<string>): string => {
   let best: string | undefined
-  // in a short word, two letters are most of it
+  // two letters are most of a short word
   let least = Math.max(1, Math.floor(given.replace(/^-+/, "").length / 3)) + 1
   for (const name of known) {
     const found = distance(given, name)
@@ -67,7 +67,7 @@ const suggestion = (given: string, known: Iterable<string>): string => {
   return best === undefined ? "" : `: did you mean ${best}?`
 }
 
-/** The mistake in the value of a flag, which the parser would tell without its name. */
+/** Returns the mistake in the value of a flag. The parser's message would not name the flag. */
 const mistake = (values: string, value: string): string | undefined => {
   if (values === "integer") return /^-?\d{1,15}$/.test(value) ? undefined : "takes a whole number"
   if (values === "float") return /^-?\d+(\.\d+)?(e[+-]?\d{1,3})?$/i.test(value) ? undefined : "takes a number"
@@ -80,11 +80,11 @@ interface Given {
   readonly name: string
   readonly flag: Flag
   readonly value: string | undefined
-  /** Whether its value is the next argument. */
+  /** Whether the value is the next argument. */
   readonly isNext: boolean
 }
 
-/** The flags of one argument and, where it needs it, of the next one; or the mistake in them. */
+/** Reads the flags in one argument and, if needed, the value in the next one. Returns text for a mistake. */
 const read = (known: Flags, argument: string, next: string | undefined): ReadonlyArray<Given> | string => {
   const equals = argument.startsWith("--") ? argument.indexOf("=") : -1
   const name = equals === -1 ? argument : argument.slice(0, equals)
@@ -92,7 +92,7 @@ const read = (known: Flags, argument: string, next: string | undefined): Readonl
   const short = argument.slice(0, 2)
   const first = flag === undefined && /^-[^-]./.test(argument) ? known.get(short) : undefined
   if (first !== undefined) {
-    // -pkey=text is a flag with its value, and -vq are two
+    // -pkey=text is one flag with a value, -vq are two flags
     if (first.values !== null) return [{ name: short, flag: first, value: argument.slice(2), isNext: false }]
     const others = read(known, `-${argument.slice(2)}`, next)
     if (typeof others === "string" && !others.startsWith("unknown")) return others
@@ -117,13 +117,13 @@ const helps: ReadonlySet<string> = new Set(["--help", "-h"])
 
 const json: ReadonlySet<string> = new Set(["--json", "--jsonl", "--otlp"])
 
-/** Whether arguments ask for JSON, and so for errors as JSON. */
+/** Whether the output, and so errors, are JSON. */
 export const wantsJson = (args: ReadonlyArray<string>): boolean => {
   const end = args.indexOf("--")
   return args.slice(0, end === -1 ? args.length : end).some((one) => /^--(json|jsonl|jq)(=|$)/.test(one))
 }
 
-/** The command that the arguments ask for, its help, the version, or their mistake. */
+/** The meaning of the arguments: a command, its help, the version, or a mistake. */
 export type Asked =
   | { readonly _tag: "command"; readonly args: ReadonlyArray<string> }
   | { readonly _tag: "help"; readonly path: ReadonlyArray<string>; readonly grammar: Grammar }
@@ -131,8 +131,8 @@ export type Asked =
   | { readonly _tag: "wrong"; readonly message: string; readonly command: string }
 
 /**
- * The arguments in the one order that is read without doubt: the command, its flags, `--`, and the rest. Flags may come
- * before the command. Asking for help anywhere before `--` asks for that of the command alone.
+ * Checks arguments and sorts them: the command, its flags, `--`, and the rest. Flags may precede the command. `--help`
+ * anywhere before `--` prints the help of the command.
  */
 export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Asked => {
   const path: Array<string> = []
@@ -197,7 +197,7 @@ export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Asked =>
       if (isNext) index++
     }
   }
-  // an expression of jq reads JSON
+  // jq reads JSON
   const names = [...seen].map(({ name }) => name)
   if (names.includes("--jq") && !names.some((name) => json.has(name))) flags.push("--json")
   return { _tag: "command", args: [...path, ...flags, "--", ...rest] }

@@ -1,7 +1,7 @@
-/** The help of a command: what it does, takes and has for flags, a line each where they fit. */
+/** The help of a command. */
 import type { Argument, Grammar } from "./grammar.js"
 
-/** Lines of two columns, the second one wrapped to the width. */
+/** Formats two columns and wraps the second one. */
 const columns = (rows: ReadonlyArray<readonly [string, string]>, width: number): string => {
   const left = Math.min(30, Math.max(...rows.map(([name]) => name.length)))
   const indent = " ".repeat(left + 4)
@@ -22,7 +22,7 @@ const argument = ({ isOptional, isRepeated, name }: Argument): string => {
   return isOptional ? `[${shown}]` : shown
 }
 
-/** The form of a command at a path: `noukai run [flags] <flow> [<message>]`. */
+/** Returns the usage of a command: `noukai run [flags] <flow> [<message>]`. */
 export const usage = (path: ReadonlyArray<string>, grammar: Grammar): string =>
   [
     "noukai",
@@ -31,7 +31,7 @@ export const usage = (path: ReadonlyArray<string>, grammar: Grammar): string =>
     ...grammar.commands === undefined ? grammar.arguments.map(argument) : ["<command>"]
   ].join(" ")
 
-/** The help of the command at a path. */
+/** Returns the help of a command. */
 export const help = (path: ReadonlyArray<string>, grammar: Grammar, width: number): string => {
   const section = (title: string, rows: ReadonlyArray<readonly [string, string]>) =>
     rows.length === 0 ? "" : `\n${title}\n${columns(rows, width)}\n`

@@ -29,7 +29,7 @@ export interface RunInput {
   readonly trace: true | undefined
 }
 
-/** The text that is piped to a command without any other input; nothing where nothing is piped. */
+/** The text that is piped to a command without other input. `undefined` if nothing is piped. */
 const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.gen(function*() {
   if (process.stdin.isTTY) return undefined
   const terminal = yield* Terminal
@@ -41,7 +41,7 @@ const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.ge
   return text === "" ? undefined : text
 }).pipe(Effect.scoped)
 
-/** The input of a run, checked before anything is sent. Another flag may be read from stdin, too. */
+/** Reads and checks the input of a run. `another` is one more flag that may read stdin. */
 export const runInput = (
   flags: RunFlags,
   another: Option.Option<string> = Option.none(),

@@ -19,12 +19,12 @@ const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
   catch: (cause) => new UsageError({ message: `cannot read stdin: ${reason(cause)}` })
 })
 
-/** Why something failed, in words. */
+/** Returns the message of a failure. */
 export const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })
 
-/** The text of a file; `-` is stdin. */
+/** Reads the text of a file. `-` is stdin. */
 export const textOf = (flag: string, path: string): Effect.Effect<string, UsageError> =>
   Effect.flatMap(
     path === "-" ? stdin : Effect.tryPromise({
@@ -38,25 +38,25 @@ export const textOf = (flag: string, path: string): Effect.Effect<string, UsageE
       })
   )
 
-/** JSON, from the flag that is named in what is said of it. */
+/** Parses JSON. The error names the flag. */
 export const parsed = (flag: string, text: string): Effect.Effect<unknown, UsageError> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: (cause) => new UsageError({ message: `${flag} is not JSON: ${reason(cause)}` })
   })
 
-/** A value that may be left out. */
+/** Reads an optional value. */
 export const when = <A>(
   value: Option.Option<string>,
   read: (text: string) => Effect.Effect<A, UsageError>
 ): Effect.Effect<A | undefined, UsageError> => Effect.map(Effect.transposeMapOption(value, read), Option.getOrUndefined)
 
-/** A parameter as it was given: `key=text`, or `key:=JSON`. */
+/** A parameter: `key=text` or `key:=JSON`. */
 export type Assignment =
   | { readonly key: string; readonly text: string }
   | { readonly key: string; readonly json: unknown }
 
-/** Parameters that were given one by one, each once. */
+/** Reads parameters. Fails if a key is given twice. */
 export const assignments = (
   given: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<Assignment>, UsageError> =>
@@ -76,7 +76,7 @@ export const assignments = (
     return found
   })
 
-/** Parameters as `key=text` and `key:=JSON`, over those of a JSON object. */
+/** Reads parameters. They override those of the JSON file. */
 export const parameters = (
   given: ReadonlyArray<string>,
   file: Option.Option<string>
@@ -104,7 +104,7 @@ const units: { readonly [unit: string]: number } = {
   w: 604_800_000
 }
 
-/** A time: `90` and `90s` are seconds, `500ms`, `2m`, `1h`; and as in `2 minutes`. */
+/** Reads a time: `90` and `90s` (seconds), `500ms`, `2m`, `1h`, `2 minutes`. */
 export const duration = (flag: string, text: string): Effect.Effect<Duration.Duration, UsageError> =>
   Effect.suspend(() => {
     const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? []
@@ -116,10 +116,10 @@ export const duration = (flag: string, text: string): Effect.Effect<Duration.Dur
       : wrong(`${flag} takes a time such as 90s, 500ms or "2 minutes", not ${JSON.stringify(text)}`)
   })
 
-/** The time of a flag that may be left out. */
+/** Reads the time of an optional flag. */
 export const durationOf = (flag: string, text: Option.Option<string>) => when(text, (text) => duration(flag, text))
 
-/** The moment of --since, in milliseconds since the epoch: a time before now, or a date. */
+/** Reads --since, a time before now or a date. Returns milliseconds since the epoch. */
 export const since = (text: string): Effect.Effect<number, UsageError> => {
   const date = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN
   if (!Number.isNaN(date)) return Effect.succeed(date)
@@ -129,7 +129,7 @@ export const since = (text: string): Effect.Effect<number, UsageError> => {
     : Effect.map(Clock.currentTimeMillis, (now) => now - Number(count) * units[unit ?? "s"]!)
 }
 
-/** The version of a flow. */
+/** Reads the version of a flow. */
 export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError> =>
   text === "production" || text === "draft"
     ? Effect.succeed(text)
@@ -137,27 +137,27 @@ export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError
     ? Effect.succeed(Number(text))
     : wrong(`--version takes production, draft or a number from 1, not ${JSON.stringify(text)}`)
 
-/** The id of a run, so far as it can be one. */
+/** Checks the id of a run. */
 export const executionId = (text: string): Effect.Effect<string, UsageError> =>
   // eslint-disable-next-line no-control-regex
   text.length > 255 || /^\.{0,2}$|[\u0000-\u001f\u007f]/.test(text)
     ? wrong(`${JSON.stringify(text)} is not a run id`)
     : Effect.succeed(text)
 
-/** The id of a session. */
+/** Checks the id of a session. */
 export const sessionId = (flag: string, text: string): Effect.Effect<string, UsageError> =>
   /^[\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}$/i.test(text)
     ? Effect.succeed(text)
     : wrong(`${flag} takes a UUID, not ${JSON.stringify(text)}`)
 
-/** A regular expression. */
+/** Reads a regular expression. */
 export const pattern = (flag: string, text: string): Effect.Effect<RegExp, UsageError> =>
   Effect.try({
     try: () => new RegExp(text, "u"),
     catch: (cause) => new UsageError({ message: `${flag}: ${reason(cause)}` })
   })
 
-/** US dollars, as they were given. */
+/** Checks an amount of US dollars. */
 export const dollars = (flag: string, text: string): Effect.Effect<string, UsageError> =>
   /^\d+(\.\d+)?$/.test(text)
     ? Effect.succeed(text)
@@ -171,7 +171,7 @@ const types: { readonly [extension: string]: Attachment["mime_type"] } = {
   gif: "image/gif"
 }
 
-/** An image: the URL of one whose name tells its type, or `image/png=URL`. */
+/** Reads an image: a URL whose extension names the type, or `image/png=URL`. */
 export const attachment = (text: string): Effect.Effect<Attachment, UsageError> =>
   Effect.suspend(() => {
     const [, type, given] = /^(image\/[a-z]+)=(.*)$/.exec(text) ?? []

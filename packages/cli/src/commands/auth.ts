@@ -32,7 +32,7 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** A line that is typed at the terminal, and not shown there. */
+/** Reads a line from the terminal without showing it. */
 const typed: Effect.Effect<string> = Effect.acquireUseRelease(
   Effect.sync(() =>
     createInterface({ input: process.stdin, output: new Writable({ write: (_, __, done) => done() }), terminal: true })
@@ -42,7 +42,7 @@ const typed: Effect.Effect<string> = Effect.acquireUseRelease(
       process.stderr.write("API key: ")
       lines.once("line", (line) => resume(Effect.succeed(line)))
       lines.once("close", () => resume(Effect.succeed("")))
-      // the terminal sends Ctrl-C as a character
+      // Ctrl-C arrives as a character
       lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"))
     }),
   (lines) =>
@@ -52,7 +52,7 @@ const typed: Effect.Effect<string> = Effect.acquireUseRelease(
     })
 )
 
-/** The owner of a key, as far as the server names it. */
+/** Returns the owner of a key, if the server names one. */
 const owner = (body: string): string =>
   Option.match(
     Schema.decodeUnknownOption(

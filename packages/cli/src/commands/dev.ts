@@ -28,12 +28,12 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** How long processes may take to end once they were told to, in milliseconds. */
+/** The time in milliseconds until processes that were signalled are killed. */
 const grace = 5000
 
 const interval = 50
 
-/** The code that a shell gives for a command that a signal ended. */
+/** The exit code, as a shell reports it for a signal. */
 const codeOf = (code: number | null, signal: NodeJS.Signals | null): number =>
   code ?? 128 + (signal === null ? 0 : constants.signals[signal])
 
@@ -41,12 +41,12 @@ const listed = (): string => {
   try {
     return execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
   } catch {
-    // no ps here: then only the command itself is known
+    // without ps, only the command itself is known
     return ""
   }
 }
 
-/** A process and all below it. */
+/** Returns a process and its descendants. */
 const tree = (pid: number): ReadonlyArray<number> => {
   const parents = listed().trim().split("\n").map((line) => line.trim().split(/\s+/).map(Number))
   const found = [pid]
@@ -56,7 +56,7 @@ const tree = (pid: number): ReadonlyArray<number> => {
   return found
 }
 
-/** Sends a signal, and tells which processes there are to get it. */
+/** Sends a signal. Returns the processes that exist. */
 const signalled = (pids: ReadonlyArray<number>, signal: NodeJS.Signals | 0): ReadonlyArray<number> =>
   pids.filter((pid) => {
     try {
@@ -68,13 +68,13 @@ const signalled = (pids: ReadonlyArray<number>, signal: NodeJS.Signals | 0): Rea
 
 const isOver = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
-/** Ends a command with all that it has started: what does not end when it is told to is killed. */
+/** Ends a command and its descendants. Kills those that ignore the signal. */
 const ended = (child: ChildProcess, isTerminated: boolean): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (child.pid === undefined || isOver(child)) return
     const pids = tree(child.pid)
     if (isTerminated) signalled(pids, "SIGTERM")
-    // a terminal has told them already
+    // a terminal has signalled them already
     else if (process.stdin.isTTY !== true) signalled(pids, "SIGINT")
     for (let waited = 0; waited < grace && signalled(pids, 0).length > 0; waited += interval) {
       yield* Effect.sleep(interval)
@@ -82,11 +82,11 @@ const ended = (child: ChildProcess, isTerminated: boolean): Effect.Effect<void> 
     signalled(pids, "SIGKILL")
   })
 
-/** Runs a command of the shell to its end, and gives its exit code. It ends with whoever waits for it. */
+/** Runs a shell command and returns its exit code. An interruption ends the command. */
 export const executed = (command: string, env: NodeJS.ProcessEnv) =>
   Effect.async<number, CommandError>((resume) => {
     const child = spawn(command, { shell: true, stdio: "inherit", env })
-    // nothing is left of it either where this process ends at once
+    // also when this process ends at once
     const kill = () => {
       if (child.pid !== undefined && !isOver(child)) signalled(tree(child.pid), "SIGKILL")
     }
@@ -95,7 +95,7 @@ export const executed = (command: string, env: NodeJS.ProcessEnv) =>
     const terminate = () => {
       isTerminated = true
     }
-    // before whoever interrupts this at a signal
+    // runs before the listener that interrupts this effect
     process.prependListener("SIGTERM", terminate)
     child.on("error", (error) =>
       resume(Effect.fail(
@@ -108,10 +108,10 @@ export const executed = (command: string, env: NodeJS.ProcessEnv) =>
     return Effect.suspend(() => ended(child, isTerminated))
   })
 
-/** The port where clients of the environment `dev` connect. */
+/** The default port of the environment `dev`. */
 const standardPort = 8080
 
-/** Facts of a request in one line: method, flow or path, status, run, duration, cost, and anything out of order. */
+/** Returns a line about a request: method, flow or path, status, run, duration, cost and problems. */
 const lineOf = (
   { billedUsd, endedAt, endpoint, executionId, fault, flow, method, outcome, receivedAt, status, target }: RequestEntry
 ): string =>
@@ -129,7 +129,7 @@ const colourOf = ({ status = 0 }: RequestEntry) => status >= 500 ? "red" : statu
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  // where the SDK looks for it, unless it is told otherwise
+  // the port that the SDK uses by default
   const port = Option.getOrElse(input.port, () => standardPort)
   if (port < 0 || port > 65_535) {
     return yield* new CommandError({
@@ -160,9 +160,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
   }
   if (Option.isSome(input.exec)) {
-    // a server that was named outside is another one
+    // these variables would name another server
     const code = yield* executed(input.exec.value, environmentWith(environment, ["NOUKAI_BASE_URL", "NOUKAI_PORT"]))
-    // the command has said itself what was wrong
+    // the command has printed its failure
     return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
   }
   const server = {
@@ -174,7 +174,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const longest = Math.max(...refs.map((ref) => ref.length))
   yield* terminal.write(
     `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}` +
-      // one of the samples
+      // a sample flow
       (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +
       `\nFlows:\n${refs.map((ref) => `  ${ref.padEnd(longest)}  ${emulator.baseUrl}/seq/${ref}\n`).join("")}\n`
   )

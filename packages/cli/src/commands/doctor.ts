@@ -36,12 +36,12 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** One thing that was looked at. */
+/** The result of a check. */
 export interface Check {
   readonly name: "versions" | "settings" | "server" | "proxy" | "key" | "reachable" | "clock"
   readonly state: "well" | "wrong" | "unknown"
   readonly message: string
-  /** The remedies, a line each. */
+  /** Advice, one line each. */
   readonly advice: ReadonlyArray<string>
   readonly code: ExitCode
 }
@@ -62,7 +62,7 @@ const wrong = (name: Check["name"], code: ExitCode, message: string, ...advice: 
   code
 })
 
-/** A check that was not made, because one before it failed. */
+/** A check that was skipped, because an earlier one failed. */
 const unknown = (name: Check["name"], message: string): Check => ({ ...well(name, message), state: "unknown" })
 
 const versions = (): Check => {
@@ -78,16 +78,16 @@ const versions = (): Check => {
     )
 }
 
-/** The command that starts a server on this machine where one was looked for. */
+/** Returns the command that starts a local server at the URL. */
 const dev = (url: string): string => {
   const { port } = new URL(url)
   return hint({}, "dev", [], port === "" || port === "8080" ? [] : [["--port", port]])
 }
 
-/** The greatest difference of two clocks that does no harm, in milliseconds. */
+/** The tolerated difference of the clocks, in milliseconds. */
 const tolerance = 30_000
 
-/** A key that is never sent, so that the rest can be looked at where there is none. */
+/** A key that is never sent. With it, the other settings are checked without a key. */
 const noKey = Redacted.make("nk_none")
 
 const setKey = "set NOUKAI_API_KEY, pass the path of a key file to --key-file, or store the key: " +
@@ -112,13 +112,13 @@ const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effec
 
 interface Answer {
   readonly status: number
-  /** The time that the answer took, in milliseconds. */
+  /** The time until the answer, in milliseconds. */
   readonly took: number
-  /** The clock of the server less that of this machine, in milliseconds; absent where the server does not tell. */
+  /** The server's clock minus this machine's, in milliseconds. Absent if the server sent no date. */
   readonly ahead: number | undefined
 }
 
-/** Asks a server for a session that is none, without a key: it begins no run. */
+/** Requests an unknown session without a key. This begins no run. */
 const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<Answer, string> =>
   Effect.gen(function*() {
     const url = new URL(`${server}/seq/sessions/${randomUUID()}`)
@@ -129,14 +129,14 @@ const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<A
     return {
       status: head.status,
       took: ended - begun,
-      // a date has whole seconds, and was told at some moment in between
+      // a date has whole seconds, and was set between request and answer
       ahead: Number.isNaN(date) ? undefined : date + 500 - (begun + ended) / 2
     }
   })
 
 const clock = ({ ahead }: Answer): Check => {
   if (ahead === undefined) return unknown("clock", "the server sent no valid date")
-  // what is less than a second cannot be told from a date
+  // a date has no fractions of a second
   const off = Math.abs(ahead) < 1000 ? "less than 1 s" : time(Math.abs(ahead))
   return Math.abs(ahead) <= tolerance
     ? well("clock", `${off} from that of the server`)
@@ -148,7 +148,7 @@ const clock = ({ ahead }: Answer): Check => {
     )
 }
 
-/** The server's verdict on a key, which it is asked for a session that is none. */
+/** Requests an unknown session with the key, and returns whether the server accepts it. */
 const accepted = (options: NoukaiConfig.Options, was: Check, timeout: Duration.Duration): Effect.Effect<Check> =>
   Effect.flatMap(SessionService, (sessions) => sessions.get(randomUUID())).pipe(
     Effect.provide(Noukai.layer({ ...options, maxRetries: 0, attemptTimeout: timeout })),
@@ -183,7 +183,7 @@ const answered = (error: NoukaiError, was: Check): Check => {
   }
 }
 
-/** Whether the server reads runs under a path, which is asked for a run that is none. */
+/** Requests an unknown run under a path, and returns whether the server serves that path. */
 const served = (
   options: NoukaiConfig.Options,
   runPaths: "seq" | "flow-runs",
@@ -208,7 +208,7 @@ const served = (
   )
 }
 
-/** Says where runs are read. */
+/** Returns a text with the paths of runs. */
 const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Effect.Effect<string> =>
   Effect.map(
     Effect.forEach(["seq", "flow-runs"] as const, (path) => served(options, path, timeout), { concurrency: 2 }),
@@ -224,7 +224,7 @@ const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Ef
     }
   )
 
-/** Looks at everything, as far as it can be looked at. */
+/** Runs all checks that the settings and the server allow. */
 export const checks = (
   flags: ConnectionFlags,
   timeout: Duration.Duration
@@ -358,7 +358,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       })
       : found.map(text).join("")
   )
-  // what is wrong is told already
+  // the failures are printed already
   if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
 })
 

@@ -3,7 +3,7 @@ import { described } from "../arguments/described.js"
 import type { Grammar } from "../arguments/grammar.js"
 import { commands, type Group } from "./commands.js"
 
-/** The command that is answered from the grammar itself. */
+/** The command that needs only the grammar. */
 const completions: Grammar = {
   does: "Print completions for bash, zsh or fish.",
   flags: [],

@@ -1,4 +1,4 @@
-/** A command with a handler, beside the groups of commands. */
+/** A command with a handler. */
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,7 +10,7 @@ import * as Terminal from "../terminal/Terminal.js"
 /** The values of flags and arguments. */
 export type InputOf<Config extends Command.Command.Config> = Command.Command.ParseConfig<Config>
 
-/** A command of any input. */
+/** A command. Its input is known to its file alone. */
 export type Leaf = <A>(
   use: <Input>(command: Command.Command<string, never, CommandError | UsageError, Input>) => A
 ) => A
@@ -18,8 +18,8 @@ export type Leaf = <A>(
 type Inputs<Config extends Command.Command.Config> = InputOf<{ readonly input: Config; readonly voice: typeof voice }>
 
 /**
- * Creates a command. Its flags are those of `config`, and --quiet, --verbose and --jq. Errors of the packages end it as
- * those of reads.
+ * Creates a command. It has the flags of `config`, and --quiet, --verbose and --jq. Errors that the handler does not map
+ * itself count as errors of a read.
  */
 export const leaf = <const Config extends Command.Command.Config>(
   name: string,

@@ -1,11 +1,11 @@
-/** Ends of a run that are none of the command. */
+/** Runs that ended without a result. */
 import type { StepError } from "@effect-noukai/sdk/FlowEvent"
 import type { ToolCall } from "@effect-noukai/sdk/Tools"
 import { CommandError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { inMessage } from "../terminal/json.js"
 
-/** A run that waits for tools: a command has none. */
+/** The failure of a run that is paused for tool calls. A command has no tools. */
 export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) =>
   new CommandError({
     code: exitCodes.paused,
@@ -17,7 +17,7 @@ export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) 
     advice: ["to answer tool calls, run the flow from a program: this command only declares tools"]
   })
 
-/** A step that failed, and with it its run. */
+/** The failure of a run whose step failed. */
 export const failedStep = (event: StepError) =>
   new CommandError({
     code: exitCodes.failed,

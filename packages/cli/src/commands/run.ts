@@ -50,7 +50,7 @@ type Input = InputOf<typeof config>
 
 const wrong = (message: string) => new UsageError({ message })
 
-/** The tools of a file; what each of them is made of is checked where they are used. */
+/** Reads the tools of a file. The SDK checks each tool. */
 const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, UsageError> =>
   Effect.flatMap(
     Effect.flatMap(Values.textOf("--tools", path), (text) => Values.parsed("--tools", text)),
@@ -60,7 +60,7 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
         : Effect.fail(wrong("--tools must be a JSON array"))
   )
 
-/** The input, checked before anything is sent. */
+/** Reads and checks the input before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
   const isContinued = Option.isSome(input.continued)
   if (isContinued && (Option.isSome(input.once) || input.noSteps || input.attach.length > 0)) {
@@ -92,7 +92,7 @@ const read = Effect.fnUntraced(function*(input: Input) {
     return yield* wrong(`a draft runs in one request: leave out ${flag}`)
   }
   const { isWatched } = yield* Terminal
-  // the state of a pause that a program reads is that of one request
+  // a program that reads the state of a pause needs one request
   const isShown = isAsked || (isWatched && !input.noSteps && Option.isNone(input.once) && given.version !== "draft" &&
     !(tools !== undefined && input.json))
   return {
@@ -110,7 +110,7 @@ const read = Effect.fnUntraced(function*(input: Input) {
   }
 })
 
-/** The place of a run, as its trace has it. It fails if the run has ended, or a step of it is running. */
+/** Reads the cursor of a run from its trace. Fails if the run has ended, or if a step is running. */
 const placeOf = Effect.fnUntraced(
   function*(input: Input, executionId: string, flowVersion: "production" | number = "production") {
     const { address } = yield* History
@@ -131,7 +131,7 @@ const placeOf = Effect.fnUntraced(
     const done = steps.flatMap(({ loopIndex, status, stepId }) =>
       loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
     )
-    // the server has the outputs: a trace may have them in part, or in another form
+    // the server keeps the outputs; a trace may contain only parts of them
     const cursor: FlowCursor = {
       version: 1,
       flow: address(input.flow),
@@ -145,7 +145,7 @@ const placeOf = Effect.fnUntraced(
   }
 )
 
-/** The command that continues a run. */
+/** Returns the command that continues a run. */
 const continuing = (input: Input, executionId: string, sessionId: string): string =>
   hint(input, "run", [input.flow], [
     ["--continue", executionId],
@@ -173,7 +173,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
 
   const print = (result: unknown) => terminal.write(printed(input.json, result))
 
-  /** Prints the state that another process needs to answer the tool calls. */
+  /** Prints the state with which another process can answer the tool calls. */
   const printPause = (pause: object) =>
     input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
 

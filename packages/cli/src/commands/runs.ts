@@ -39,13 +39,13 @@ type Input = InputOf<typeof config>
 
 const wrong = (message: string) => new UsageError({ message })
 
-/** The costs that are read at once. */
+/** The number of costs that are read at once. */
 const concurrency = 4
 
-/** The runs of this machine that are listed without a --limit. */
+/** The number of seen runs that are listed without --limit. */
 const newest = 20
 
-/** The rows of a table, which is made before its runs are known: ids are UUIDs. */
+/** The rows of the table. Its widths are fixed, because runs are printed as they arrive. */
 const tableOf = (width: number, last: "cost" | "steps") => {
   const isWide = width >= 90
   const begin = [36, 9, isWide ? 19 : 16]
@@ -53,7 +53,7 @@ const tableOf = (width: number, last: "cost" | "steps") => {
   const gap = isWide ? 2 : 1
   return {
     head: (begun: string, ...more: ReadonlyArray<string>) =>
-      // in 80 columns the title of the durations takes a column of the costs
+      // in 80 columns the title `duration` uses a column of the costs
       row(["id", "status", begun, "duration", last, ...more], [...begin, -8, widths[3]! + widths[4]! + 8], gap),
     row: (id: string, status: string, begun: string, ...more: ReadonlyArray<string>) =>
       row([id, status, moment(begun, !isWide), ...more], widths, gap)
@@ -65,7 +65,7 @@ const durationOf = ({ completedAt, durationMs, startedAt }: FlowRun): string =>
 
 type Read = Either.Either<RunCost, CallError>
 
-/** The cost of a run, or the reason why it is not known. */
+/** Reads the cost of a run, or the reason why it cannot be read. */
 const costOf = (flow: string, run: string): Effect.Effect<Read, never, RunService> =>
   Effect.flatMap(RunService, (runs) => Effect.either(runs.cost(flow, run)))
 
@@ -75,7 +75,7 @@ const shownCost = (read: Read): string =>
     onRight: ({ costUsd, isKnown }) => isKnown ? `$${costUsd}` : "unknown"
   })
 
-/** Says once how many costs could not be read. */
+/** Prints how many costs could not be read. */
 const saidUnread = (read: ReadonlyArray<Read>): Effect.Effect<void, never, Terminal> => {
   const unread = read.flatMap((one) => Either.isLeft(one) ? [one.left] : [])
   return unread[0] === undefined
@@ -87,7 +87,7 @@ const saidUnread = (read: ReadonlyArray<Read>): Effect.Effect<void, never, Termi
     )
 }
 
-/** The runs to list, checked before anything is sent. */
+/** Reads and checks the flags before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
   if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
   if (Option.isSome(input.flow) && Option.isSome(input.flowId)) {
@@ -101,13 +101,13 @@ const read = Effect.fnUntraced(function*(input: Input) {
 
 type Limits = Effect.Effect.Success<ReturnType<typeof read>>
 
-/** Lists the runs of a flow as the server has them. */
+/** Lists the runs of a flow from the server. */
 const ofFlow = Effect.fnUntraced(function*(input: Input, flowId: string, limits: Limits) {
   const terminal = yield* Terminal
   const { runs } = yield* History
   const flow = Option.getOrUndefined(input.flow) ??
     (yield* runs).findLast((seen) => seen.flowId === flowId)?.flow
-  // nobody reads what would still come
+  // stops when the reader of stdout is gone
   const all = Stream.interruptWhen(listed({ flowId, ...limits }), terminal.closed)
 
   if (input.json) {
@@ -115,7 +115,7 @@ const ofFlow = Effect.fnUntraced(function*(input: Input, flowId: string, limits:
     const exit = yield* Effect.exit(
       Stream.runForEach(all, (run) => Effect.sync(() => void found.push(run.raw ?? run)))
     )
-    // what came before a failure is not lost
+    // runs before a failure are printed
     if (Exit.isSuccess(exit) || found.length > 0) yield* terminal.write(jsonLine(found))
     return yield* exit
   }
@@ -142,7 +142,7 @@ const ofFlow = Effect.fnUntraced(function*(input: Input, flowId: string, limits:
   if (count === 0) yield* terminal.note("no runs")
 })
 
-/** Lists the runs that this machine has seen, of all flows. */
+/** Lists the runs of all flows in this machine's history. */
 const ofMachine = Effect.fnUntraced(function*(input: Input, { limit = newest, since = 0, status }: Limits) {
   const terminal = yield* Terminal
   const history = yield* History

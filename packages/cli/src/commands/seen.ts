@@ -1,4 +1,4 @@
-/** Runs and flows that a command names in part, or not at all: those that this machine has seen. */
+/** Finds runs and flows in this machine's history. */
 import type { CallError, UnexpectedResponseError } from "@effect-noukai/sdk/NoukaiError"
 import { type ListOptions, RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun } from "@effect-noukai/sdk/Trace"
@@ -11,7 +11,7 @@ import { exitCodes } from "../exit/exitCode.js"
 import { History, type Learnt } from "../settings/History.js"
 import { hint, type ServerFlags } from "../terminal/shell.js"
 
-/** The runs of a page. */
+/** The number of runs in a page. */
 export const longestPage = 100
 
 /** A run and its flow. */
@@ -26,14 +26,14 @@ const unknown = (what: string) => wrong(`this machine has not seen ${what}: give
 
 const isUuid = (text: string) => /^[\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}$/i.test(text)
 
-/** Whether the text in the place of a flow is the id of a run. */
+/** Whether the argument for a flow is the id of a run. */
 export const isRun = (text: string): Effect.Effect<boolean, never, History> =>
   Effect.flatMap(
     History,
     (history) => Effect.map(history.runs, (runs) => isUuid(text) || runs.some(({ run }) => run === text))
   )
 
-/** The run that a command is about: `flow` is its flow or its id, and without any it is the last one seen. */
+/** Returns the run of a command. `flow` is its flow or its id. Default: the last seen run. */
 export const runOf = (
   flow: Option.Option<string>,
   id: Option.Option<string>
@@ -54,7 +54,7 @@ export const runOf = (
     return runs.findLast((seen) => seen.flow === address) ?? (yield* unknown(`a run of ${address}`))
   })
 
-/** The server's id of a flow: as it was seen, or as a run of the flow that was seen has it. */
+/** Returns the server's id of a flow, from the history or from the trace of a seen run. */
 export const flowIdOf = (
   flow: string,
   input: ServerFlags
@@ -89,7 +89,7 @@ const notPaged = (error: UnexpectedResponseError) =>
     advice: [`--limit ${longestPage} lists the newest, in one request`]
   })
 
-/** The runs of a flow, newest first. `since` is in milliseconds since the epoch. */
+/** Lists the runs of a flow, newest first. `since` is in milliseconds since the epoch. */
 export const listed = (
   { limit, since, ...options }: ListOptions & { readonly since: number | undefined }
 ): Stream.Stream<FlowRun, CallError | CommandError, RunService> =>

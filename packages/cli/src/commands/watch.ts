@@ -32,10 +32,10 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** How long a server may not answer before it is given up: reading again costs nothing. */
+/** The time until the command gives up on a silent server. Reads cost nothing. */
 const patience = Duration.minutes(10)
 
-/** How often a server is asked that has said nothing yet, and cannot be reached. */
+/** The number of attempts to reach a server that has not answered yet. */
 const firstTries = 3
 
 const handle = Effect.fnUntraced(function*(input: Input) {

@@ -1,18 +1,18 @@
-/** Why a command ends without what it was asked for. */
+/** Errors of commands. */
 import * as Data from "effect/Data"
 
-/** A command that ends with a code, and says why. */
+/** The failure of a command, with its exit code. */
 export class CommandError extends Data.TaggedError("CommandError")<{
-  /** Empty where nothing is to be said. */
+  /** Empty if the command has printed the reason already. */
   readonly message: string
   readonly code: number
-  /** The remedies, a line each. */
+  /** Advice, one line each. */
   readonly advice?: ReadonlyArray<string>
-  /** The tag of the error of a package that it was. */
+  /** The tag of the package's error. */
   readonly kind?: string
 }> {}
 
-/** Arguments, flags or settings that are wrong: nothing was sent. */
+/** Wrong arguments, flags or settings. Nothing was sent. */
 export class UsageError extends Data.TaggedError("UsageError")<{
   readonly message: string
 }> {}

@@ -1,4 +1,4 @@
-/** The codes that commands exit with, and which error has which. */
+/** Exit codes, and the code of each error. */
 import type {
   BatchError,
   BatchLockedError,
@@ -7,7 +7,7 @@ import type {
 } from "@effect-noukai/batch/BatchError"
 import type { FlowExecutionError, NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 
-/** The codes, the first that fits. */
+/** The exit codes, worst first. */
 export const exitCodes = {
   interrupted: 130,
   mayExist: 5,
@@ -25,7 +25,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 const order: ReadonlyArray<ExitCode> = Object.values(exitCodes)
 
-/** The code of several outcomes: that of the worst. */
+/** Returns the worst code. */
 export const worst = (codes: Iterable<ExitCode>): ExitCode => {
   let found: ExitCode = exitCodes.done
   for (const code of codes) if (order.indexOf(code) < order.indexOf(found)) found = code
@@ -34,22 +34,21 @@ export const worst = (codes: Iterable<ExitCode>): ExitCode => {
 
 export type BatchCommandError = BatchError | BatchLockedError | BatchNotFoundError | BatchReportError
 
-/** The code of a run that failed, or of a request that a status other than 2xx answered. */
+/** The code of a failed run, or of a status other than 2xx. */
 const ofAnswer = (
   { code, executionId, isRetryable, status, statusCode }: FlowExecutionError,
   does: "begins" | "reads"
 ): ExitCode => {
   if (statusCode === undefined || status === "failed") return exitCodes.failed
-  // only what reads can be asked for again, such as what was looked up before anything was sent
+  // only reads are retryable, such as a look-up before the run
   if (does === "reads" || isRetryable) return exitCodes.refused
   if (executionId !== undefined || code === "TOOL_ITERATION_LIMIT") return exitCodes.failed
-  // a 408 says that the server gave up waiting, not that nothing began
+  // after a 408 a run may still have begun
   return statusCode < 500 && statusCode !== 408 ? exitCodes.refused : exitCodes.mayExist
 }
 
 /**
- * The code of an error. A request that only reads begins no run, so that one without an answer is no more than a server
- * that could not be reached.
+ * Returns the exit code of an error. A read begins no run, so a read without an answer means an unreachable server.
  */
 export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins" | "reads"): ExitCode => {
   switch (error._tag) {
@@ -64,7 +63,7 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
       return exitCodes.mayExist
     case "UnexpectedResponseError":
       if (error.executionId !== undefined && error.code === "TOOL_CALLS_UNANSWERED_CLIENT") return exitCodes.paused
-      // that of a look-up, before anything was sent
+      // of a look-up, before anything was sent
       if (error.statusCode === 404) return exitCodes.refused
       return does === "reads" || error.executionId !== undefined ? exitCodes.failed : exitCodes.mayExist
     case "AuthenticationError":
@@ -79,7 +78,7 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
       return exitCodes.usage
     case "RateLimitError":
     case "FlowNotFoundError":
-      // a step may be refused after others that ran
+      // a step may be refused after other steps ran
       return does === "begins" && error.executionId !== undefined ? exitCodes.failed : exitCodes.refused
     case "BudgetExceededError":
       return error.executionId === undefined ? exitCodes.refused : exitCodes.failed

@@ -1,23 +1,23 @@
-/** Errors of the packages as the end of a command. */
+/** Turns errors of the packages into the failure of a command. */
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import { flagOf, hint, type ServerFlags } from "../terminal/shell.js"
 import { CommandError, type UsageError } from "./CommandError.js"
 import { type BatchCommandError, exitCodeOf, exitCodes } from "./exitCode.js"
 
-/** The facts of a run that a command knows or may have begun. */
+/** What the command knows of its run. */
 export interface Known {
   readonly flow?: string
   readonly sessionId?: string | undefined
-  /** Whether the command asks for every step, so that without it the run goes no further than one. */
+  /** Whether the command requests each step. Without it, the run stops after its current step. */
   readonly isWalked?: boolean
-  /** Whether the same command again gives the result of the run that it began. */
+  /** Whether the same command again returns the result of the run. */
   readonly isOnce?: boolean
-  /** The command that continues a walked run. */
+  /** Returns the command that continues the run. */
   readonly continuing?: (executionId: string) => string
 }
 
-/** Where to look for a run that an answer without its id may have begun. */
+/** Advice for a run that may have begun, and whose id is unknown. */
 const whereToLook = (server: ServerFlags, { isOnce, sessionId }: Known): ReadonlyArray<string> =>
   isOnce === true
     ? ["if a run began, the same command again returns its result"]
@@ -75,7 +75,7 @@ const adviceOf = (
   }
 }
 
-/** The flags of a batch that are not called as the options of the package. */
+/** Options of a batch whose flags have another name. */
 const batchFlags: { readonly [field: string]: string } = {
   adopt: "--no-adopt",
   batch: "the id",
@@ -84,7 +84,7 @@ const batchFlags: { readonly [field: string]: string } = {
   key: "the key"
 }
 
-/** The message of an error in the words of the flags. */
+/** Returns the message of an error. It names flags, not options. */
 const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): string => {
   switch (error._tag) {
     case "InvalidBatchError":
@@ -110,11 +110,11 @@ const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): str
 /** An error that a command may fail with. */
 export type Failure = NoukaiError | BatchCommandError | CommandError | UsageError
 
-/** The kind of an error in JSON: mistakes in the flags of a batch are wrong usage. */
+/** Returns the kind of an error in JSON. */
 const kindOf = ({ _tag }: Failure): string =>
   _tag === "InvalidBatchError" || _tag === "BatchConflictError" ? "UsageError" : _tag
 
-/** The end of a command that failed. The hints name the server of `server`. */
+/** Returns the failure of a command. Commands in its advice use the same server. */
 export const toCommandError = (
   error: Failure,
   does: "begins" | "reads",
@@ -132,7 +132,7 @@ export const toCommandError = (
       advice: adviceOf(error, does, server, known)
     })
 
-/** Ends a command that failed. A request that `begins` a run may have begun one. */
+/** Maps errors to the failure of a command. If the request `begins` a run, a run may exist. */
 export const ending =
   (does: "begins" | "reads", server: ServerFlags, known: Known = {}) =>
   <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>

@@ -1,12 +1,12 @@
-/** How a command says why it failed. */
+/** Prints the failure of a command. */
 import { masked, plain } from "../terminal/text.js"
 
-/** Why a command failed. */
+/** The failure of a command. */
 export interface Failure {
-  /** Empty where all is said. */
+  /** Empty if the command has printed the reason already. */
   readonly message: string
   readonly code: number
-  /** The remedies, a line each. */
+  /** Advice, one line each. */
   readonly advice?: ReadonlyArray<string> | undefined
   /** The tag of the error. */
   readonly kind?: string | undefined
@@ -15,7 +15,7 @@ export interface Failure {
 /** Writes one line to stderr. */
 export const say = (text: string): void => void process.stderr.write(`${plain(text)}\n`)
 
-/** Says a failure on stderr, as JSON in one line where the result would be JSON, and returns its code. */
+/** Prints a failure on stderr and returns its code. If `isJson`, it is one line of JSON. */
 export const said = ({ advice = [], code, kind, message }: Failure, isJson: boolean): number => {
   if (message === "") {
     for (const one of advice) say(`  ${one}`)

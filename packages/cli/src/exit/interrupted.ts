@@ -1,10 +1,10 @@
-/** Notes on a run that may have begun when its command is interrupted. */
+/** Notes for an interrupted command whose run may have begun. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { hint, type ServerFlags } from "../terminal/shell.js"
 import { Terminal } from "../terminal/Terminal.js"
 
-/** Says where a run may be found that was begun in a session, or once for a key; or what is known of it. */
+/** Prints on an interruption how to find the run. */
 export const findable = (
   once: Option.Option<string>,
   sessionId: string,

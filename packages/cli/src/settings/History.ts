@@ -1,6 +1,6 @@
 /**
- * The runs that this machine has seen, so that later commands need no ids: files in the user's state folder. They hold
- * no key and no payload. A file that cannot be read or written never fails a command.
+ * The history: runs that this machine has seen, in files of the user's state folder. With it, commands need no ids. The
+ * files contain no key and no payload. A command never fails because of them.
  */
 import * as Flow from "@effect-noukai/sdk/Flow"
 import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
@@ -25,12 +25,12 @@ import {
 import { join } from "node:path"
 import { stateFolder } from "./environment.js"
 
-/** The bytes of a file that is full. Each record has two files: a full one, and the one that is written. */
+/** The size of a full file, in bytes. Each record has a full file and the current one. */
 const full = 256 * 1024
 
 const paths = (name: string) => [join(stateFolder(), `${name}.1.jsonl`), join(stateFolder(), `${name}.jsonl`)] as const
 
-/** Adds a value to a record of the user, such as `history`. Several processes may do so at once. */
+/** Adds a value to a record, such as `history`. Several processes may write at once. */
 export const append = (name: string, value: object): Effect.Effect<void> =>
   Effect.ignore(Effect.try(() => {
     mkdirSync(stateFolder(), { recursive: true, mode: 0o700 })
@@ -38,7 +38,7 @@ export const append = (name: string, value: object): Effect.Effect<void> =>
     const file = openSync(path, "a", 0o600)
     try {
       fchmodSync(file, 0o600)
-      // the first newline ends a line that a killed process left unfinished; one write that appends is whole
+      // the first newline ends a line of a killed process; one appending write is atomic
       writeSync(file, `\n${JSON.stringify(value)}\n`)
       const { ino, size } = fstatSync(file)
       // unless another process was first
@@ -48,7 +48,7 @@ export const append = (name: string, value: object): Effect.Effect<void> =>
     }
   }))
 
-/** The values of a record that have a form, oldest first. Lines of other forms are skipped. */
+/** Reads the values of a record, oldest first. Skips lines that do not decode. */
 export const records = <A, I>(name: string, schema: Schema.Schema<A, I>): Effect.Effect<ReadonlyArray<A>> => {
   const decode = Schema.decodeUnknownOption(Schema.parseJson(schema))
   const read = (path: string) =>
@@ -63,7 +63,7 @@ const Seen = Schema.Struct({
   server: Schema.String,
   /** `org/project/slug`. */
   flow: Schema.String,
-  /** The server's id of the flow. Absent where the server has not sent it. */
+  /** The server's id of the flow. Absent if the server has not sent it. */
   flowId: Schema.optional(Schema.String),
   /** The id of the run. */
   run: Schema.String,
@@ -74,9 +74,9 @@ const Seen = Schema.Struct({
 /** A run that this machine has seen. */
 export interface Seen extends Schema.Schema.Type<typeof Seen> {}
 
-/** The facts of a run that a command learnt. */
+/** What a command has learnt of a run. */
 export interface Learnt {
-  /** The flow, as it was given to the command. */
+  /** The flow as the user wrote it. */
   readonly flow: string
   readonly run: string | undefined
   readonly flowId?: string | undefined
@@ -84,21 +84,21 @@ export interface Learnt {
 
 export declare namespace History {
   interface Service {
-    /** Whether runs are remembered at all. */
+    /** Whether the history is used. */
     readonly isKept: boolean
     /** Origin and prefix of the server. */
     readonly server: string
     readonly note: (learnt: Learnt) => Effect.Effect<void>
-    /** The runs of this server, in the order in which they were seen first. */
+    /** The runs of this server, in the order of their first appearance. */
     readonly runs: Effect.Effect<ReadonlyArray<Seen>>
-    /** The full address of a flow; the text itself where it is not an address. */
+    /** Returns the full address of a flow, or the text if it is not an address. */
     readonly address: (flow: string) => string
   }
 }
 
 export class History extends Context.Tag("@effect-noukai/cli/settings/History")<History, History.Service>() {}
 
-/** Remembers a run. */
+/** Adds a run to the history. */
 export const note = (learnt: Learnt): Effect.Effect<void, never, History> =>
   Effect.flatMap(History, (history) => history.note(learnt))
 
@@ -111,12 +111,12 @@ const merged = (all: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
   return [...runs.values()]
 }
 
-/** The history of one server. Without it nothing is read or written. */
+/** The history of one server. Reads and writes nothing unless `isKept`. */
 export const layer = (isKept: boolean): Layer.Layer<History, never, NoukaiConfig> =>
   Layer.effect(
     History,
     Effect.map(NoukaiConfig, (config) => {
-      // the names of this machine are one server
+      // all names of this machine are one server
       const origin = config.origin.replace(/^(https?:\/\/)(127\.0\.0\.1|\[::1\])(?=:|$)/, "$1localhost")
       const server = origin + config.prefix
       const address = (flow: string) =>

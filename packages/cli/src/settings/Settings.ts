@@ -1,7 +1,7 @@
 /**
- * The server and the key of a command: from flags, then the profile that a flag names, then the environment, then the
- * nearest `noukai.json` from the working folder upwards. The key comes from the environment, a file or the keyring, never
- * from an argument, which others could see.
+ * The server and the key of a command. They come from flags, then the profile of --profile, then the environment, then
+ * the nearest `noukai.json` from the working folder upwards. The key comes from the environment, a file or the keyring,
+ * and never from an argument, because other users can see arguments.
  */
 import type * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as Context from "effect/Context"
@@ -23,7 +23,7 @@ import { configFolder, setVariables, variable } from "./environment.js"
 import { type Proxy, proxyFor } from "./proxy.js"
 
 const field = <A>(schema: Schema.Schema<A>, what: string) =>
-  // a value is not said: it may be a key in the wrong place
+  // the message omits the value: it may be a misplaced key
   Schema.optionalWith(schema.annotations({ message: () => ({ message: `must be ${what}`, override: true }) }), {
     exact: true
   })
@@ -51,13 +51,13 @@ export declare namespace Settings {
   interface Service {
     /** For `Noukai.layer`. */
     readonly options: NoukaiConfig.Options
-    /** Where the key is from; absent without one. */
+    /** The source of the key. Absent without a key. */
     readonly keyFrom: string | undefined
-    /** Where the server is named. */
+    /** The source of the server. */
     readonly serverFrom: string
     /** The `noukai.json` that was read. */
     readonly file: string | undefined
-    /** Whether runs are made by the hosted service, and cost money. */
+    /** Whether runs cost money, because the hosted service makes them. */
     readonly isHosted: boolean
     /** The proxy that requests go through. */
     readonly proxy: Proxy | undefined
@@ -74,7 +74,7 @@ const readText = (path: string): Either.Either<string, UsageError> =>
     catch: (cause) => new UsageError({ message: `cannot read ${path}: ${reason(cause)}` })
   })
 
-/** The key in a file. Without one, there is no key, whatever is wrong with the file. */
+/** Reads the key in a file. Any problem with the file counts as a missing key. */
 const keyIn = (path: string): Either.Either<string, CommandError> =>
   Either.map(readText(path), (text) => text.trim()).pipe(
     Either.filterOrLeft((key) => key !== "", () => ({ message: `${path} contains no key` })),
@@ -87,7 +87,7 @@ const keyIn = (path: string): Either.Either<string, CommandError> =>
     )
   )
 
-/** The nearest `noukai.json`. */
+/** Returns the nearest `noukai.json`, upwards from the folder. */
 const nearest = (folder: string): string | undefined => {
   const path = join(folder, "noukai.json")
   if (existsSync(path)) return path
@@ -95,7 +95,7 @@ const nearest = (folder: string): string | undefined => {
   return above === folder ? undefined : nearest(above)
 }
 
-/** The working folder, unless it was removed. */
+/** Returns the working folder, unless it was removed. */
 const workingFolder = (): string | undefined => {
   try {
     return process.cwd()
@@ -111,7 +111,7 @@ const readFile = (path: string | undefined): Either.Either<File, UsageError> => 
   return Either.flatMap(readText(path), (text) =>
     Either.try({
       try: (): unknown => JSON.parse(text),
-      // what is wrong with JSON is said with a piece of it, which may be a key
+      // the parser's message quotes the text, which may be a key
       catch: () => new UsageError({ message: `${path} is not JSON` })
     })).pipe(Either.flatMap((json) => {
       if (typeof json !== "object" || json === null || Array.isArray(json)) return wrong(`${path} must be an object`)
@@ -134,7 +134,7 @@ const readFile = (path: string | undefined): Either.Either<File, UsageError> => 
     }))
 }
 
-/** The server that one place names; `undefined` where it names none. */
+/** Returns the server that one source names, if it names one. */
 const serverOf = (
   from: string,
   { baseUrl, env, port }: {
@@ -157,10 +157,10 @@ const serverOf = (
   return Either.right({ from, options: isDev ? { env: "dev", port } : { env: "production" } })
 }
 
-/** A number as it is written by people; nothing that a port could be otherwise. */
+/** Reads a whole number. Returns `NaN` for any other text. */
 const wholeNumber = (text: string): number => /^\d+$/.test(text) ? Number(text) : NaN
 
-/** The server that options name, unless it is on this machine; `undefined` also for a URL that the SDK refuses. */
+/** Returns the server, unless it is on this machine or its URL is invalid. */
 const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
   const given = baseUrl ?? (env === "dev" ? "" : "https://api.noukai.xyz")
   const url = URL.canParse(given) ? new URL(given) : undefined
@@ -246,8 +246,8 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
   })
 
 /**
- * The settings of a command. Fails with a mistake in its flags, the environment or `noukai.json`, or for a key file
- * without a key. A command that `storesKey` needs none.
+ * The settings of a command. Fails for a mistake in its flags, the environment or `noukai.json`, and for a key file
+ * without a key. A command that `storesKey` reads no key.
  */
 export const layer = (
   flags: ConnectionFlags,

@@ -1,8 +1,8 @@
-/** Bare reads of a server, of which more counts than the clients tell: its date, and whether it answers at all. */
+/** Plain reads of a server, with the date of the answer. */
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 
-/** An answer to a read. */
+/** The answer to a read. */
 export interface Answer {
   readonly status: number
   readonly date: string
@@ -12,7 +12,7 @@ export interface Answer {
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error ? cause.cause === undefined ? cause.message : reasonOf(cause.cause) : String(cause)
 
-/** Reads through a proxy, which the `fetch` of Node cannot be given in all its versions. */
+/** Reads through a proxy. Node's `fetch` does not accept a dispatcher in all versions. */
 const dispatched = (url: URL, headers: Record<string, string>, through: Dispatcher): Effect.Effect<Answer, string> =>
   Effect.async((resume) => {
     let [status, date, body] = [0, "", ""]
@@ -28,7 +28,7 @@ const dispatched = (url: URL, headers: Record<string, string>, through: Dispatch
     })
   })
 
-/** Reads a URL, with headers if it needs them, and through a proxy if there is one. */
+/** Reads a URL, through a proxy if there is one. */
 export const answer = (
   url: URL,
   headers: Record<string, string>,

@@ -3,18 +3,18 @@ import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { parseEnv } from "node:util"
 
-/** A variable that is set, and not empty. */
+/** Returns a variable that is set and not empty. */
 export const variable = (name: string): string | undefined => {
   const value = process.env[name]?.trim()
   return value === "" ? undefined : value
 }
 
-/** Sets the variables of a file such as `.env`. Those that are set stay. */
+/** Sets the variables of a file such as `.env`, except those that are set already. */
 export const setVariables = (text: string): void => {
   for (const [name, value] of Object.entries(parseEnv(text))) process.env[name] ??= value
 }
 
-/** The environment with other variables set, and some taken out. */
+/** Returns the environment with the variables of `set`, and without those of `without`. */
 export const environmentWith = (
   set: { readonly [name: string]: string },
   without: ReadonlyArray<string>
@@ -23,7 +23,7 @@ export const environmentWith = (
   ...set
 })
 
-/** The folder of this program in a folder of the user's, such as `XDG_CONFIG_HOME`, where a relative path does not count. */
+/** Returns the folder `noukai` in a folder of the user, such as `XDG_CONFIG_HOME`. A relative path is ignored. */
 const userFolder = (xdg: string, windows: string, ...otherwise: ReadonlyArray<string>): string => {
   const given = variable(xdg)
   const folder = given !== undefined && isAbsolute(given)
@@ -34,8 +34,8 @@ const userFolder = (xdg: string, windows: string, ...otherwise: ReadonlyArray<st
   return join(folder, "noukai")
 }
 
-/** The folder of what the command remembers. */
+/** Returns the folder of the history. */
 export const stateFolder = (): string => userFolder("XDG_STATE_HOME", "LOCALAPPDATA", ".local", "state")
 
-/** The folder of the user's settings. */
+/** Returns the folder of the user's settings. */
 export const configFolder = (): string => userFolder("XDG_CONFIG_HOME", "APPDATA", ".config")

@@ -1,10 +1,10 @@
-/** Keys that are stored for a user: in the keyring of the system, or else in files that nobody else can read. */
+/** Stored keys: in the keyring of the system, or in files that only the user can read. */
 import { spawnSync } from "node:child_process"
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { configFolder } from "./environment.js"
 
-/** A stored key, and where it is. */
+/** A stored key and its place. */
 export interface Stored {
   readonly key: string
   readonly from: string
@@ -12,11 +12,11 @@ export interface Stored {
 
 const pathOf = (profile: string): string => join(configFolder(), "keys", profile)
 
-/** Runs the program of the keyring. Its output, or `undefined` without a keyring or what it was to find. */
+/** Runs the program of the keyring. Returns its output, or `undefined` if it fails. */
 const keyring = (does: "store" | "look up" | "clear", profile: string, key = ""): string | undefined => {
   const mac = ["-s", "noukai", "-a", profile]
   const linux = ["service", "noukai", "profile", profile]
-  // the key goes through stdin: arguments can be seen by others
+  // the key goes through stdin, because other users can see arguments
   const [program, args, input] = process.platform === "darwin"
     ? does === "store"
       ? ["security", ["-i"], `add-generic-password -U ${mac.join(" ")} -w ${JSON.stringify(key)}\n`]
@@ -28,7 +28,7 @@ const keyring = (does: "store" | "look up" | "clear", profile: string, key = "")
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** The key of a profile. */
+/** Returns the key of a profile. */
 export const stored = (profile: string): Stored | undefined => {
   const path = pathOf(profile)
   if (existsSync(path)) return { key: readFileSync(path, "utf8").trim(), from: `the file ${path}` }
@@ -36,7 +36,7 @@ export const stored = (profile: string): Stored | undefined => {
   return key === undefined || key === "" ? undefined : { key, from: "the keyring" }
 }
 
-/** Removes the key of a profile. Whether there was one. */
+/** Removes the key of a profile. Returns whether there was one. */
 export const remove = (profile: string): boolean => {
   const before = stored(profile)
   rmSync(pathOf(profile), { force: true })
@@ -44,10 +44,10 @@ export const remove = (profile: string): boolean => {
   return before !== undefined
 }
 
-/** Stores a key for a profile, and returns where it is. Throws if its file cannot be written. */
+/** Stores a key for a profile and returns its place. Throws if its file cannot be written. */
 export const store = (profile: string, key: string): string => {
   remove(profile)
-  // some programs of keyrings end well and keep nothing
+  // some keyring programs succeed and store nothing
   if (keyring("store", profile, key) !== undefined && keyring("look up", profile) === key) return "the keyring"
   const path = pathOf(profile)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

@@ -1,4 +1,4 @@
-/** The inputs that this machine has used with keys of `--once`. Only hashes of them are kept. */
+/** The inputs that this machine has used with keys of `--once`. Only hashes are stored. */
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,11 +10,11 @@ import { append, History, records } from "./History.js"
 const Used = Schema.Struct({
   /** A hash of the server, the flow and the key. */
   once: Schema.String,
-  /** A hash of the input; empty where nothing ran for it. */
+  /** A hash of the input. Empty if nothing ran. */
   input: Schema.String
 })
 
-/** A hash of JSON, whatever the order of its keys. */
+/** Returns a hash of JSON that ignores the order of keys. */
 const hash = (value: unknown): string =>
   createHash("sha256").update(
     JSON.stringify(value, (_, each: unknown) =>
@@ -23,12 +23,12 @@ const hash = (value: unknown): string =>
         : each)
   ).digest("hex")
 
-/** Ends of a call after which no result stands under its key. */
+/** Exit codes after which the key has no result. */
 const nothing: ReadonlyArray<number> = [exitCodes.failed, exitCodes.usage, exitCodes.refused, exitCodes.notAllowed]
 
 /**
- * Makes a call once for a key. Fails with a `UsageError` before anything is sent if this machine used the key with another
- * input: the result would be of that one.
+ * Runs a call once for a key. Fails with a `UsageError` before anything is sent if this machine used the key with
+ * another input, because the call would return the result of that input.
  */
 export const once = <A extends { readonly reused: boolean }, E extends NoukaiError, R>(
   key: string,
@@ -52,7 +52,7 @@ export const once = <A extends { readonly reused: boolean }, E extends NoukaiErr
     const forgotten = append("once", { ...used, input: "" })
     return yield* call.pipe(
       Effect.tapError((error) => nothing.includes(exitCodeOf(error, "begins")) ? forgotten : Effect.void),
-      // another machine may have run another input
+      // another machine may have used another input
       Effect.tap(({ reused }) => reused ? forgotten : Effect.void)
     )
   })

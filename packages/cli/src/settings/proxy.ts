@@ -1,4 +1,4 @@
-/** The proxy that the environment names for requests to the hosted service. */
+/** The proxy for requests to the hosted service, from the environment. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
@@ -7,15 +7,15 @@ import { UsageError } from "../exit/CommandError.js"
 import { variable } from "./environment.js"
 
 export interface Proxy {
-  /** The variable that names it. */
+  /** The variable that names the proxy. */
   readonly from: string
-  /** Its URL, with its credentials. */
+  /** The URL, with credentials. */
   readonly url: string
-  /** Its URL with masked credentials. */
+  /** The URL with masked credentials. */
   readonly shown: string
 }
 
-/** Whether NO_PROXY names a host, one above it, or all. */
+/** Whether NO_PROXY excludes a host. */
 const isExcluded = ({ hostname, port }: URL): boolean =>
   (variable("no_proxy") ?? variable("NO_PROXY") ?? "").split(/[,\s]+/).some((entry) => {
     const [, name = entry, onPort] = /^(.+):(\d+)$/.exec(entry) ?? []
@@ -24,7 +24,7 @@ const isExcluded = ({ hostname, port }: URL): boolean =>
       (onPort === undefined || onPort === (port === "" ? "443" : port)))
   })
 
-/** The proxy for a server that is not on this machine; `undefined` without one. */
+/** Returns the proxy for a hosted server, if there is one. */
 export const proxyFor = (server: URL): Either.Either<Proxy | undefined, UsageError> => {
   const from = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].find((name) => variable(name) !== undefined)
   if (from === undefined || isExcluded(server)) return Either.right(undefined)
@@ -45,12 +45,12 @@ export const proxyFor = (server: URL): Either.Either<Proxy | undefined, UsageErr
       if (!/^https?:$/.test(protocol) || hostname === "") throw new Error(protocol)
       return { from, url: href, shown: `${protocol}//${username + password === "" ? "" : "***@"}${host}` }
     },
-    // its value may hold a password
+    // the value may contain a password
     catch: () => new UsageError({ message: `${from} is not the URL of a proxy: set it to http://host:port` })
   })
 }
 
-/** A dispatcher through a proxy, which is destroyed with the scope. */
+/** Creates a dispatcher through a proxy. The scope destroys it. */
 export const dispatcher = ({ url }: Proxy): Effect.Effect<Dispatcher, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {

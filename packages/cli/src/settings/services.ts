@@ -1,4 +1,4 @@
-/** The services of the SDK, as the settings of a command lead them. */
+/** The services of the SDK, with the settings of a command. */
 import type { LogHook } from "@effect-noukai/sdk/LogHook"
 import * as Noukai from "@effect-noukai/sdk/Noukai"
 import * as Duration from "effect/Duration"
@@ -19,15 +19,15 @@ export interface ServiceFlags extends ConnectionFlags {
 }
 
 /**
- * How long a command tries again when the server cannot be reached, in words; nothing for a request that it does not
- * repeat. `hasAnswered`: the server could be reached before.
+ * Returns how long a command retries an unreachable server, as text. Returns `undefined` for a request that is not
+ * retried. `hasAnswered`: the server has answered before.
  */
 export type Patience = (hasAnswered: boolean, method: "GET" | "POST") => string | undefined
 
-/** The time after which the SDK gives up a job whose polls all fail, in milliseconds. */
+/** The time in milliseconds after which the SDK gives up on a job whose polls all fail. */
 const givenUp = 300_000
 
-/** A wait for jobs: without `--timeout` it begins only if the server answers. */
+/** The retries of a wait for jobs. Without `--timeout`, the wait begins only if the server answers. */
 export const waiting = (timeout: Option.Option<string>): Patience => {
   const limit = Option.flatMap(timeout, (text) => Effect.runSync(Effect.option(duration("--timeout", text))))
   return (hasAnswered, method) => {
@@ -38,7 +38,7 @@ export const waiting = (timeout: Option.Option<string>): Patience => {
   }
 }
 
-/** Says at once, and once for each outage, that the server cannot be reached. */
+/** Prints once for each outage that the server cannot be reached. */
 const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
   let hasAnswered = false
   let isLost = false
@@ -56,7 +56,7 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
   }
 }
 
-/** The services, the history and the settings. Fails with mistakes in flags, the environment or `noukai.json`. */
+/** The services, the history and the settings. Fails for mistakes in flags, the environment or `noukai.json`. */
 export const services = (input: ServiceFlags, patience?: Patience) =>
   History.layer(input.noHistory !== true).pipe(
     Layer.provideMerge(Layer.unwrapScoped(Effect.gen(function*() {

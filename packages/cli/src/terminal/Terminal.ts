@@ -1,7 +1,6 @@
 /**
- * The output of a command: its result to stdout, all else to stderr. A reader of stdout that has gone is nothing
- * wrong: what is written then is dropped. Text is escaped here, so that no command can forget it: a server could send
- * control sequences, and a user can paste a key in the wrong place.
+ * The output of a command: the result on stdout, everything else on stderr. When the reader of stdout has closed it,
+ * output is dropped without an error. This module escapes control characters and masks keys in all text.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -14,7 +13,7 @@ import { variable } from "../settings/environment.js"
 import { cut } from "./table.js"
 import { escaped, inPicture, inText, plain } from "./text.js"
 
-/** How much a command says. */
+/** How much a command prints. */
 export interface Voice {
   readonly quiet: boolean
   readonly verbose: boolean
@@ -23,29 +22,29 @@ export interface Voice {
 export declare namespace Terminal {
   interface Service extends Voice {
     /**
-     * Writes to stdout: to a terminal with its control characters escaped, but for tabs and newlines, and elsewhere as
-     * it is. Waits while its reader is slower.
+     * Writes to stdout and waits for a slow reader. In a terminal, control characters except tabs and newlines are
+     * escaped.
      */
     readonly write: (text: string) => Effect.Effect<void>
-    /** Writes a picture to stdout whose parts are safe already, and keeps its colours. */
+    /** Writes a picture to stdout and keeps its colours. Its text must be safe already. */
     readonly draw: (picture: string) => Effect.Effect<void>
-    /** Writes one line to stderr, unless all is to be quiet; in a colour where stderr takes colours. */
+    /** Writes one line to stderr, unless `quiet`. The colour is used if stderr supports colours. */
     readonly note: (text: string, colour?: "red" | "yellow" | "dim") => Effect.Effect<void>
-    /** Writes a line to stderr where more is to be said, and not all to be quiet. */
+    /** Writes one line to stderr if `verbose` and not `quiet`. */
     readonly detail: (text: string) => Effect.Effect<void>
-    /** Shows a line on stderr that the next one replaces. Only a terminal has it. */
+    /** Shows a line on stderr that the next one replaces. Does nothing outside a terminal. */
     readonly progress: (text: string) => Effect.Effect<void>
-    /** Whether somebody looks at stderr, and may be shown what passes. */
+    /** Whether stderr is a terminal that shows progress. */
     readonly isWatched: boolean
-    /** Whether stdout takes colours. */
+    /** Whether stdout supports colours. */
     readonly hasColours: boolean
-    /** The columns of stdout, or of stderr where only that is a terminal; 80 where neither is. */
+    /** The columns of stdout, or of stderr if only that is a terminal. Default: 80. */
     readonly width: () => number
-    /** The columns of stdout; 80 where it is no terminal. */
+    /** The columns of stdout. Default: 80. */
     readonly resultWidth: () => number
-    /** Whether somebody can be asked. */
+    /** Whether the command can ask a question. */
     readonly canAsk: boolean
-    /** Comes when nobody reads stdout any more. */
+    /** Completes when the reader of stdout has closed it. */
     readonly closed: Effect.Effect<void>
   }
 }
@@ -54,7 +53,7 @@ export class Terminal extends Context.Tag("@effect-noukai/cli/terminal/Terminal"
 
 const isDumb = () => variable("TERM") === "dumb"
 
-/** Whether a stream takes colours. `NO_COLOR` that is set and not empty says that none does. */
+/** Whether a stream supports colours. No stream does if `NO_COLOR` is set and not empty. */
 export const takesColours = (stream: NodeJS.WriteStream): boolean =>
   stream.isTTY === true && !isDumb() && variable("NO_COLOR") === undefined
 
@@ -62,7 +61,7 @@ const clear = "\r\u001b[2K"
 
 const colours = { red: 31, yellow: 33, dim: 2 } as const
 
-/** A terminal whose last line of progress is cleared with the scope. */
+/** Creates a terminal. The scope clears its last line of progress. */
 export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { stderr, stdin, stdout } = process
@@ -81,7 +80,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       if (shown !== "") stderr.write(clear)
       shown = ""
     }
-    // a second signal ends the process at once
+    // also when a second signal ends the process
     yield* Effect.acquireRelease(
       Effect.sync(() => process.on("exit", cleared)),
       () =>
@@ -123,7 +122,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       progress: (text) =>
         Effect.sync(() => {
           if (!isWatched) return
-          // a line that is longer than the terminal could not be replaced
+          // a line that is wider than the terminal cannot be replaced
           const line = cut(plain(text), (stderr.columns ?? 80) - 1)
           if (line !== shown) stderr.write(clear + line)
           shown = line
@@ -131,7 +130,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
     }
   })
 
-/** Writes log lines to stderr: stdout has the result alone. */
+/** Writes log lines to stderr, because stdout contains only the result. */
 const logger = (terminal: Terminal.Service) =>
   Logger.replace(
     Logger.defaultLogger,

@@ -1,7 +1,7 @@
-/** Times and amounts as people read them. */
+/** Times and amounts for people. */
 import * as BigDecimal from "effect/BigDecimal"
 
-/** A time in milliseconds. */
+/** Formats a time in milliseconds. */
 export const time = (millis: number): string => {
   if (millis < 1000) return `${Math.round(millis)} ms`
   if (millis < 60_000) return `${(millis / 1000).toFixed(1)} s`
@@ -10,20 +10,20 @@ export const time = (millis: number): string => {
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`
 }
 
-/** The beginning of a run as the day and the time in UTC, to the second or, where `brief`, to the minute. */
+/** Formats the start of a run in UTC, to the second, or to the minute if `brief`. */
 export const moment = (iso: string | undefined, brief = false): string => {
   if (iso === undefined) return ""
   const millis = Date.parse(iso)
   return Number.isNaN(millis) ? iso : new Date(millis).toISOString().slice(0, brief ? 16 : 19).replace("T", " ")
 }
 
-/** The time from one moment to another; empty where one of them is not told. */
+/** Formats the time between two moments. Returns an empty text if one is unknown. */
 export const between = (from: string | undefined, to: string | undefined): string => {
   const millis = Date.parse(to ?? "") - Date.parse(from ?? "")
   return millis >= 0 ? time(millis) : ""
 }
 
-/** All digits of an amount that is not negative, without an exponent. */
+/** Returns all digits of an amount of at least 0, without an exponent. */
 export const decimal = (amount: BigDecimal.BigDecimal): string => {
   const { scale, value } = BigDecimal.normalize(amount)
   if (scale <= 0) return String(value * 10n ** BigInt(-scale))
@@ -31,5 +31,5 @@ export const decimal = (amount: BigDecimal.BigDecimal): string => {
   return `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
-/** A number of things: `1 run`, `2 runs`. */
+/** Returns a number with its noun: `1 run`, `2 runs`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`

@@ -1,4 +1,4 @@
-/** The program jq, between a command and stdout. */
+/** Filters the output of a command with the program jq. */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -8,7 +8,7 @@ import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { Terminal } from "./Terminal.js"
 
-/** Fails before anything is sent if there is no jq, or if it does not understand the expression. */
+/** Fails before anything is sent if jq is missing, or refuses the expression. */
 const checked = (expression: string): Effect.Effect<void, UsageError> =>
   Effect.suspend(() => {
     const { error, status, stderr } = spawnSync("jq", ["-n", `empty | (${expression}\n)`], { encoding: "utf8" })
@@ -18,7 +18,7 @@ const checked = (expression: string): Effect.Effect<void, UsageError> =>
     return status === 0 ? Effect.void : new UsageError({ message: `--jq: ${stderr.trim().split("\n")[0]}` })
   })
 
-/** Runs a command, and prints what an expression of jq makes of its JSON. Texts are printed without quotes. */
+/** Runs a command and filters its JSON with an expression of jq. Text is printed without quotes. */
 export const filtered = <E>(
   expression: string,
   command: Effect.Effect<void, E, Terminal>
@@ -27,7 +27,7 @@ export const filtered = <E>(
     yield* checked(expression)
     const terminal = yield* Terminal
     const jq = spawn("jq", ["-r", expression], { stdio: ["pipe", "pipe", "pipe"] })
-    // it may end before it has read all
+    // jq may end before it has read all input
     jq.stdin.on("error", () => {})
     const lines = (from: NodeJS.ReadableStream, to: (text: string) => Effect.Effect<void>) =>
       Effect.fork(

@@ -1,19 +1,19 @@
-/** Commands as a shell reads them. */
+/** Commands that a user can paste into a shell. */
 import * as Option from "effect/Option"
 
-/** A word of a command, quoted if a shell would read it in another way. */
+/** Quotes a word if a shell would change it. */
 const word = (text: string): string =>
   /^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 const serverFlags = ["env", "port", "baseUrl", "org", "project", "keyFile", "profile", "envFile"] as const
 
-/** The flags that chose the server, as a command was given them. */
+/** The flags that chose the server. */
 export type ServerFlags = { readonly [Name in typeof serverFlags[number]]?: Option.Option<string | number> }
 
-/** The flag of an option: `--max-failures` of `maxFailures`. */
+/** Returns the flag of an option: `--max-failures` for `maxFailures`. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-/** A command to paste. It repeats `given`, the flags that chose the server, so that it asks the same one. */
+/** Returns a command to paste. It repeats the flags of `given`, so that it uses the same server. */
 export const hint = (
   given: ServerFlags,
   command: string,

@@ -1,4 +1,4 @@
-/** The steps of a run, as they come, for who watches. */
+/** Progress of a run in a terminal. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
@@ -10,13 +10,13 @@ import { cell } from "./table.js"
 import { Terminal } from "./Terminal.js"
 
 export interface Steps {
-  /** Shows one event after the other. */
+  /** Shows one event. */
   readonly show: (event: FlowEvent<unknown, unknown>) => Effect.Effect<void>
-  /** The cost of the completed steps, in US dollars; absent while no step had one. */
+  /** The cost of the completed steps, in US dollars. Absent if no step had a cost. */
   readonly costUsd: () => string | undefined
 }
 
-/** The text in an output: the output itself, its only text, or its JSON. */
+/** Returns an output that is text, the only text in it, or its JSON. */
 const textOf = (output: unknown): string => {
   const texts = typeof output === "object" && output !== null
     ? Object.values(output).filter((value) => typeof value === "string")
@@ -44,7 +44,7 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
         return terminal.progress(current)
       case "step_output": {
         if (event.outputData === undefined) return Effect.void
-        // the end of the text, as much as the line has room for
+        // the end of the text, as far as it fits into the line
         const text = [...cell(textOf(event.outputData))]
         const room = Math.max(0, terminal.width() - [...current].length - 4)
         return terminal.progress(
@@ -72,7 +72,7 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
   return { show, costUsd: () => cost === undefined ? undefined : decimal(cost) }
 })
 
-/** The last line of a run that somebody watches. */
+/** Prints the last line of a run in a terminal. */
 export const summary = (
   input: ServerFlags & { readonly flow: string },
   { costUsd, executionId, millis }: {

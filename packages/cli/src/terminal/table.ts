@@ -1,10 +1,10 @@
-/** Tables: values in columns, which nothing in them can break. */
+/** Tables. Values are printed in one line each. */
 import stringWidth from "string-width"
 import { plain } from "./text.js"
 
 const letters = new Intl.Segmenter()
 
-/** The beginning of a text that fits into columns. */
+/** Returns the start of a text that fits into the columns. */
 export const cut = (text: string, columns: number): string => {
   let [kept, width] = ["", 0]
   for (const { segment } of letters.segment(text)) {
@@ -15,19 +15,19 @@ export const cut = (text: string, columns: number): string => {
   return kept
 }
 
-/** A text that fits into columns: its beginning and …, where it is longer. */
+/** Returns a text that fits into the columns. A longer text ends with `…`. */
 export const shortened = (text: string, columns: number): string =>
   stringWidth(text) > columns ? `${cut(text, columns - 1)}…` : text
 
-/** A text in one line. */
+/** Returns a text in one line. */
 export const cell = (text: string): string => plain(text.replace(/\s+/g, " "))
 
-/** A value of a table: text, a number, or nothing. */
+/** A value in a table. */
 export type Value = string | number | undefined
 
 const shown = (value: Value): string => value === undefined ? "" : cell(String(value))
 
-/** Values in columns of their own widths, or wider. A width below 0 puts its values to the right. */
+/** Formats a row. A negative width aligns its values to the right. */
 export const row = (
   values: ReadonlyArray<Value>,
   widths: ReadonlyArray<number>,
@@ -42,11 +42,11 @@ export const row = (
   return `${cells.join(" ".repeat(gap)).trimEnd()}\n`
 }
 
-/** The columns of the widest value. */
+/** Returns the width of the widest value, in columns. */
 export const widest = (values: ReadonlyArray<Value>): number =>
   values.reduce<number>((width, value) => Math.max(width, stringWidth(shown(value))), 0)
 
-/** Rows whose columns are as wide as their widest values. Columns that are `toTheRight` are numbers. */
+/** Formats rows with columns of the width of their widest value. Columns in `toTheRight` are aligned to the right. */
 export const table = (
   rows: ReadonlyArray<ReadonlyArray<Value>>,
   toTheRight: ReadonlyArray<number> = []

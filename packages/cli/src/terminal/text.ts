@@ -1,6 +1,6 @@
-/** Text that is safe to show: without control characters, and in messages without keys. */
+/** Safe text: control characters are escaped, and messages contain no keys. */
 
-/** Control characters but tabs, newlines and ESC, and the characters that turn the direction of text. */
+/** Control characters except tab, newline and ESC, and characters that change the direction of text. */
 const controls = "\\u0000-\\u0008\\u000b-\\u001a\\u001c-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069"
 
 const inLine = new RegExp(`[\\t\\n\\u001b${controls}]`, "g")
@@ -9,20 +9,20 @@ export const inPicture = new RegExp(`\\u001b(?!\\[\\d*m)|[${controls}]`, "g")
 
 const short: { readonly [character: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
-/** Text whose unsafe characters are written as JSON can write them: `\u001b`. */
+/** Escapes unsafe characters as in JSON: `\u001b`. */
 export const escaped = (text: string, unsafe: RegExp): string =>
   text.replace(
     unsafe,
     (character) => short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   )
 
-/** Text that looks like a key of Noukai, or like a token of a user. */
+/** Text that looks like a Noukai key or a user token. */
 const keys =
   /(?<=^|[^A-Za-z\d]|%[\dA-Fa-f]{2})(nk_(?:live_|test_)?)[^\s…]{4,}?(?=["'`,.:;)\]}]*(?:\s|$))|(?<![A-Za-z\d])(eyJ)[\w-]{8,}\.[\w.-]+/g
 
-/** Text without the keys in it. */
+/** Returns a text with masked keys. */
 export const masked = (text: string): string =>
   text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`)
 
-/** A message: text in one line, without keys and control characters. */
+/** Returns a message in one line, without keys and control characters. */
 export const plain = (text: string): string => escaped(masked(text), inLine)

@@ -1,4 +1,4 @@
-/** A batch as the flags of a command define it. */
+/** The batch that the flags of a command define. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
@@ -24,13 +24,13 @@ const valueOf = (row: unknown, field: string): unknown => {
   return fields[field]
 }
 
-/** A field as text: what is no text is JSON. */
+/** Returns a field as text. Other values become JSON. */
 const textOf = (row: unknown, field: string): string => {
   const value = valueOf(row, field)
   if (value === null) throw new Error(`its field ${JSON.stringify(field)} is null`)
   if (typeof value === "string") return value
   return JSON.stringify(value, (_, each: unknown) => {
-    // it would be null
+    // JSON would be null
     if (each === Infinity || each === -Infinity) {
       throw new Error(`its field ${JSON.stringify(field)} has a number that is too large: make it a text`)
     }
@@ -40,7 +40,7 @@ const textOf = (row: unknown, field: string): string => {
 
 const place = /(?<!\{)\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}/g
 
-/** A template, unless a field in it is not closed: it would be sent as it is, and paid for. */
+/** Checks a template. An unclosed field would be sent, and paid for, as text. */
 const template = (flag: string, text: string): Effect.Effect<string, UsageError> =>
   text.replace(place, "").includes("{{")
     ? new UsageError({
@@ -49,20 +49,20 @@ const template = (flag: string, text: string): Effect.Effect<string, UsageError>
     : Effect.succeed(text)
 
 const filled = (template: string) => (row: unknown): string =>
-  // the rest of the template is not looked at again
+  // values are not templates
   template.replace(place, (_, field: string) => textOf(row, field))
 
 const alone = /^\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}$/
 
-/** A parameter: the value of a field as it is, or text with fields in it. */
+/** Returns a parameter: the value of a field, or text with fields in it. */
 const parameterOf = (template: string): (row: unknown) => unknown => {
   const [, field] = alone.exec(template) ?? []
   return field === undefined ? filled(template) : (row) => valueOf(row, field)
 }
 
 /**
- * The key of a row, and its input. They throw where a row lacks a field: such a row is invalid, or refused where it is its
- * key.
+ * Returns functions for the key and the input of a row. They throw if the row lacks a field: then the row is refused
+ * (key) or invalid (input).
  */
 export const rowInput = (flags: Mapping): Effect.Effect<{
   readonly key: (row: unknown) => string
@@ -79,7 +79,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
     if (Option.isSome(flags.messageTemplate)) yield* template("--message-template", flags.messageTemplate.value)
     const given = yield* Values.assignments(flags.parameter)
     for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
-    // it would be sent in the place of the parameter
+    // the message would replace the parameter
     if (message !== undefined && given.some(({ key }) => key === "message")) {
       return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
     }
@@ -92,7 +92,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
         if (typeof key !== "string" && typeof key !== "number") {
           throw new Error(`its field ${JSON.stringify(flags.key)} is neither a text nor a number`)
         }
-        // what was read is another number than the one that was written
+        // JSON.parse has rounded the number
         if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
           throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
         }
@@ -110,7 +110,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
     }
   })
 
-/** The batch of some flags; its flow has its whole name, also where no client knows the rest of it. */
+/** Creates the batch, with the full address of its flow. */
 export const definition = Effect.fnUntraced(function*(flags: DefinedFlags) {
   const { options: { org, project } } = yield* Settings
   const { input, key } = yield* rowInput(flags)

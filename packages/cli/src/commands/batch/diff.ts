@@ -30,7 +30,7 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** A ledger by its path, or by the id that it is named after. */
+/** Opens a ledger by its path or by the id of its batch. */
 const ledger = (path: string): Layer.Layer<BatchStore, UsageError | BatchStoreError> => {
   const file = existsSync(path) ? path : `${path}.ledger`
   const message = !existsSync(file)
@@ -41,7 +41,7 @@ const ledger = (path: string): Layer.Layer<BatchStore, UsageError | BatchStoreEr
   return message === undefined ? BatchStore.layerFile(file) : Layer.fail(new UsageError({ message }))
 }
 
-/** The most columns of a result. */
+/** The width of a result, in columns. */
 const columns = 60
 
 const short = (value: unknown): string => shortened(cell(JSON.stringify(value) ?? "none"), columns + 1)
@@ -57,7 +57,7 @@ const costOf = ({ costUsd }: Amounts) => costUsd === undefined ? undefined : `$$
 
 const timeOf = ({ durationMs }: Amounts) => durationMs === undefined ? undefined : time(durationMs)
 
-/** A row that differs, in one line. */
+/** Returns a line about a row that differs. */
 const line = ({ after, before, differs, key, kind }: RowComparison): string => {
   const parts = before !== undefined && after !== undefined
     ? [
@@ -70,7 +70,7 @@ const line = ({ after, before, differs, key, kind }: RowComparison): string => {
   return `${kind.padEnd(7)}  ${cell(key)}: ${parts.join("; ")}\n`
 }
 
-/** The rows, costs and times of one of two batches. */
+/** Sums the costs and times of a batch. */
 const makeTotals = () => {
   let [cost, priced, millis, timed] = [BigDecimal.fromBigInt(0n), 0, 0, 0]
   return {

@@ -1,4 +1,4 @@
-/** Flags and arguments of several commands about batches. */
+/** Flags and arguments of batch commands. */
 import type { RowState } from "@effect-noukai/batch/BatchRow"
 import type { RowSelection } from "@effect-noukai/batch/BatchStatus"
 import * as Options from "@effect/cli/Options"
@@ -6,7 +6,7 @@ import * as Arr from "effect/Array"
 import { argument, flow, flowVersion, oneOf, optional, parameter, repeated, trace } from "../../arguments/flags.js"
 import type { InputOf } from "../leaf.js"
 
-/** A batch that stands in a ledger. */
+/** The id and the ledger of a batch. */
 export const standing = {
   id: argument("id", "The id of the batch."),
   ledger: optional("ledger", "Keep the batch in this file (<id>.ledger).")
@@ -14,20 +14,20 @@ export const standing = {
 
 export type StandingFlags = InputOf<typeof standing>
 
-/** Which rows of a batch. */
+/** The rows that a command selects. */
 export const select = repeated("select", "Select keys by * and ?, or state:failed. Repeatable.")
 
-/** The rows that are meant: those with one of the keys and one of the states. */
+/** Reads --select. A row must match one of the keys and one of the states. */
 export const selection = (given: ReadonlyArray<string>): RowSelection => {
   const [key, state] = Arr.partition(given, (text) => text.startsWith("state:"))
   return {
     key: key.length === 0 ? undefined : key.map((text) => text.replace(/^key:/, "")),
-    // an unknown one is refused where it is used
+    // the batch refuses an unknown state
     state: state.length === 0 ? undefined : state.map((text) => text.slice("state:".length) as RowState)
   }
 }
 
-/** A flow over the rows of a file. */
+/** The flags that define a batch. */
 export const defined = {
   ...standing,
   flow,

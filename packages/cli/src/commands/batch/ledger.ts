@@ -11,13 +11,13 @@ import { UsageError } from "../../exit/CommandError.js"
 import { hint } from "../../terminal/shell.js"
 import type { StandingFlags } from "./flags.js"
 
-/** The bytes of the longest id that is the name of a file: its longest extension is `.ledger-journal`. */
+/** The longest id that is a file name, in bytes. The longest extension is `.ledger-journal`. */
 const longestId = 240
 
-/** How each file of a database begins. */
+/** The first bytes of a database file. */
 const signature = "SQLite format 3\0"
 
-/** Whether nothing, or what may be a ledger, stands at a path. What cannot be read is told when it is opened. */
+/** Whether a path is free or may be a ledger. An unreadable file fails later, when it is opened. */
 export const isLedgerOrNone = (path: string): boolean => {
   try {
     const stats = statSync(path, { throwIfNoEntry: false })
@@ -26,7 +26,7 @@ export const isLedgerOrNone = (path: string): boolean => {
     const file = openSync(path, "r")
     try {
       const start = Buffer.alloc(signature.length)
-      // another process may just begin it
+      // another process may be creating the file
       return ["", signature].includes(start.toString("latin1", 0, readSync(file, start)))
     } finally {
       closeSync(file)
@@ -36,10 +36,10 @@ export const isLedgerOrNone = (path: string): boolean => {
   }
 }
 
-/** The path of the ledger, whether there is one or not. */
+/** Returns the path of the ledger, which may not exist. */
 export const path = ({ id, ledger }: StandingFlags): Effect.Effect<string, UsageError> =>
   Effect.suspend(() => {
-    // an id may be any text, but a file is not made of any, nor is its name of any length
+    // an id may be any text, but a file name has limits
     if (
       Option.isNone(ledger) && (!/^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id) || Buffer.byteLength(id) > longestId)
     ) {
@@ -56,7 +56,7 @@ export const path = ({ id, ledger }: StandingFlags): Effect.Effect<string, Usage
       : Effect.fail(new UsageError({ message: `${file} is not a ledger: name the ledger file with --ledger` }))
   })
 
-/** A command to paste, about the same batch. It reads the ledger alone, and asks no server. */
+/** Returns a command to paste, about the same batch. It reads only the ledger, so it names no server. */
 export const about = (
   { id, ledger }: StandingFlags,
   command: string,
@@ -67,14 +67,14 @@ export const about = (
     ...Option.match(ledger, { onNone: () => [], onSome: (path) => [["--ledger", path] as const] })
   ])
 
-/** A ledger that is there. */
+/** The store of an existing ledger. */
 export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
   Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))
       : Effect.fail(new UsageError({ message: `there is no ledger ${file}: name the ledger file with --ledger` }))))
 
-/** The rows of a batch that are in flight in its ledger. */
+/** Returns the number of rows in flight in the ledger. */
 export const live = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>
   Batch.status(id).pipe(
     Effect.map(({ states: { intent, submitted, uncertain } }) => intent + uncertain + submitted),

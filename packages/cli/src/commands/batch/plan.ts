@@ -47,7 +47,7 @@ const handle = Effect.fnUntraced(
       return yield* new UsageError({ message: `no row of ${input.input} can be run: ${first}` })
     }
     yield* refusals(plan)
-    // what is wrong is told already
+    // the failures are printed already
     if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
   },
   Effect.scoped,

@@ -9,7 +9,7 @@ import { Terminal } from "../../terminal/Terminal.js"
 import * as Ledger from "./ledger.js"
 import type { Rows } from "./source.js"
 
-/** Plans a batch, and counts the rows that a run would run: those of the source, and those in flight. */
+/** Plans a batch and counts the rows that would run: rows of the source, and rows in flight. */
 export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string, select: RowSelection) =>
   Effect.gen(function*() {
     const plan = yield* Batch.plan(batch, source, { select })
@@ -17,18 +17,18 @@ export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string
     return { ...plan, toRun: plan.ready + (plan.known.pending ?? 0) + live }
   }).pipe(Effect.provide(BatchStore.layerFile(file)))
 
-/** The most rows whose reasons are printed. */
+/** The number of reasons that are printed. */
 const shown = 100
 
-/** The line of a row in its file, which its place ends with. */
+/** Returns the line of a row: the number at the end of its place. */
 const lineOf = ({ at }: RefusedRow): number => Number(/\d+$/.exec(at)?.[0] ?? 0)
 
-/** The first rows that are invalid or refused, in the order of the file, each in one line. */
+/** Returns a line for each of the first invalid and refused rows, in the order of the file. */
 export const reasons = ({ invalidRows, refused }: BatchPlan): ReadonlyArray<string> =>
   [...invalidRows, ...refused].sort((one, other) => lineOf(one) - lineOf(other)).slice(0, shown)
     .map(({ at, error }) => cell(`${at}: ${error.message}`))
 
-/** Says which rows are invalid or refused, and why: the first of them. */
+/** Prints the first invalid and refused rows, with the reasons. */
 export const refusals = (plan: BatchPlan): Effect.Effect<void, never, Terminal> =>
   Effect.gen(function*() {
     const terminal = yield* Terminal

@@ -55,10 +55,10 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** How long one waits for a batch to be begun, in milliseconds. */
+/** The time between two looks for the start of the batch, in milliseconds. */
 const beginning = 200
 
-/** The parts of a line that fit into a width, the first ones first. */
+/** Joins the first parts that fit into the width. */
 const fitting = (parts: ReadonlyArray<string>, width: number): string => {
   let line = parts[0] ?? ""
   for (const part of parts.slice(1)) {
@@ -85,11 +85,11 @@ export const line = (
     ...costUsd === undefined ? [] : [`$${costUsd}`]
   ], width)
 
-/** Shows how far a batch is, for as long as it is wanted. */
+/** Shows the progress of a batch until it is interrupted. */
 export const shown = (id: string): Effect.Effect<void, never, BatchStore | Terminal> =>
   Effect.flatMap(Terminal, (terminal) => {
     if (!terminal.isWatched) return Effect.void
-    // what an earlier run left is no progress
+    // skips the state of an earlier run
     const running = Stream.filter(Batch.progress(id), ({ running, status }) => status === "running" || running > 0)
     return Effect.zipRight(
       terminal.progress("… reading rows"),
@@ -101,10 +101,10 @@ export const shown = (id: string): Effect.Effect<void, never, BatchStore | Termi
     )
   })
 
-/** Whether the answer is yes. Anything else is no, and so is the end of what is typed. */
+/** Asks a question and returns whether the answer is yes. The end of input is a no. */
 export const confirmed = (question: string): Effect.Effect<boolean> =>
   Effect.acquireUseRelease(
-    // the terminal stays as it is, so that Ctrl-C comes as a signal
+    // without terminal mode, Ctrl-C arrives as a signal
     Effect.sync(() => createInterface({ input: process.stdin, terminal: false })),
     (lines) =>
       Effect.async<boolean>((resume) => {
@@ -112,11 +112,11 @@ export const confirmed = (question: string): Effect.Effect<boolean> =>
         lines.once("line", (line) => resume(Effect.succeed(/^y(es)?$/i.test(line.trim()))))
         lines.once("close", () => resume(Effect.succeed(false)))
       }),
-    // stdin is paused with it
+    // this pauses stdin too
     (lines) => Effect.sync(() => lines.close())
   )
 
-/** The most rows that are run on the hosted service unasked. */
+/** The number of rows that run on the hosted service without confirmation. */
 const unasked = 1000
 
 const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
@@ -146,7 +146,7 @@ const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
     }
   })
 
-/** Asks before many rows are run where they cost money. */
+/** Asks for confirmation before many paid rows run. */
 const allowed = Effect.fnUntraced(function*(count: number, flow: string) {
   if (count <= unasked) return
   const terminal = yield* Terminal
@@ -211,7 +211,7 @@ const handle = Effect.fnUntraced(
       code,
       message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
       advice: [
-        // the same budget would stop it again
+        // the same budget would stop the batch again
         ...stop?.reason === "paused"
           ? [`to continue: ${Ledger.about(input, "batch resume")}, then the same command`]
           : stop === undefined || stop.reason === "cancelled" || stop.reason === "budget"

@@ -1,4 +1,4 @@
-/** The rows of a command, from a file or from stdin. */
+/** Reads rows from a file or from stdin. */
 import { BatchSourceError } from "@effect-noukai/batch/BatchError"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import * as NodeStream from "@effect/platform-node/NodeStream"
@@ -14,7 +14,7 @@ import { reason } from "../../arguments/values.js"
 import { UsageError } from "../../exit/CommandError.js"
 import type { DefinedFlags } from "./flags.js"
 
-/** A folder that goes with the scope, or with a process that ends at once. */
+/** Creates a folder. The scope, or the end of the process, removes it. */
 export const temporaryFolder = <E>(
   prefix: string,
   failure: (cause: unknown) => E
@@ -46,10 +46,10 @@ const unreadable = (cause: unknown) =>
     cause
   })
 
-/** The bytes of stdin, which can be read once. */
+/** The bytes of stdin. They can be read once. */
 const stdin = NodeStream.fromReadable<BatchSourceError, Uint8Array>(() => process.stdin, unreadable)
 
-/** The content of stdin, in a file for its owner alone that goes with the scope. */
+/** Copies stdin into a file that only the user can read. The scope removes it. */
 const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(function*() {
   const folder = yield* temporaryFolder("noukai-rows-", unreadable)
   const path = join(folder, "stdin")
@@ -60,10 +60,10 @@ const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(fu
   return path
 })
 
-/** Rows of a file, or of what can be read once. */
+/** The rows of a file or of stdin. */
 export type Rows = BatchSource.BatchSource<unknown, BatchSourceError>
 
-/** Fails where a file has no rows that could be read: nothing is written for it. */
+/** Fails if a file has no rows, before anything is written. */
 const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | BatchSourceError> =>
   Effect.gen(function*() {
     const stats = statSync(input, { throwIfNoEntry: false })
@@ -75,7 +75,7 @@ const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | 
     }
   })
 
-/** The rows of a command. `isReadTwice`: they are counted before they are run. */
+/** Returns the rows of a command. `isReadTwice`: they are counted before they run. */
 export const source = (
   { delimiter: given, format, input }: Pick<DefinedFlags, "delimiter" | "format" | "input">,
   isReadTwice: boolean

@@ -1,23 +1,23 @@
-/** How a batch stands, as people and exit codes have it. */
+/** The state of a batch as text and as an exit code. */
 import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
 import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
 import { counted } from "../../terminal/amounts.js"
 import { plain } from "../../terminal/text.js"
 
 /**
- * The exit code of a batch that ran.
+ * Returns the exit code of a batch that ran.
  *
  * | how it ended | code |
  * | --- | --- |
  * | every row is done | 0 |
- * | every row is settled, and some failed, were reported, are invalid or cancelled, or the source has rows that are refused | 1 |
+ * | every row is settled; some failed, or are reported, invalid, cancelled or refused | 1 |
  * | it was cancelled | 1 |
  * | the key was refused (401, 403) | 3 |
- * | every row that was selected is done | 0 |
- * | it stopped for its budget or its failures, or was paused | 6 |
+ * | every selected row is done | 0 |
+ * | it stopped at its budget or its failures, or was paused | 6 |
  * | rows timed out, and all others are settled | 124 |
- * | it was refused otherwise, or nothing could be reached, and no row of it ever ran | 7 |
- * | the same, and some rows ran | 6 |
+ * | it was refused for another reason, or the server was unreachable, and no row ran | 7 |
+ * | the same, but some rows ran | 6 |
  * | it was interrupted | 130 |
  */
 export const exitCodeOfBatch = (
@@ -49,7 +49,7 @@ export const exitCodeOfBatch = (
   }
 }
 
-/** How many rows are in each state that has any, those that are none, and how many attempts were followed by others. */
+/** Returns the number of rows in each state, of refused and skipped rows, and of retries. Omits zeros. */
 export const counts = (
   { absent, refused, retries, states, timedOut, unselected, waiting }: Pick<
     BatchStatus,
@@ -61,7 +61,7 @@ export const counts = (
   return Object.entries({ ...states, ...apart, "timed out": timedOut, retries }).filter(([, count]) => count > 0)
 }
 
-/** The cost of a batch, if it is read. */
+/** Returns the cost of a batch, if costs are read. */
 export const cost = (
   { costUsd, unknownCosts = 0 }: Pick<BatchStatus, "costUsd" | "unknownCosts">
 ): string | undefined =>
@@ -71,7 +71,7 @@ export const cost = (
     ? `$${costUsd}`
     : `$${costUsd} (cost unknown of ${counted(unknownCosts, "row")})`
 
-/** A batch in one line. */
+/** Returns a batch in one line. */
 export const summary = (status: BatchStatus): string =>
   [
     `${plain(status.batch)}: ${status.status}`,

@@ -24,7 +24,7 @@ type Path = ReadonlyArray<string | number>
 
 interface Text {
   readonly text: string
-  /** The place of the text, or of the object that has it as the name of a key. */
+  /** The path of the text, or of the object whose key it is. */
   readonly path: Path
 }
 
@@ -40,10 +40,10 @@ const secretlint = Effect.promise(() =>
   Promise.all([import("@secretlint/core"), import("@secretlint/secretlint-rule-preset-recommend")])
 )
 
-/** A text of the same length without the comments that switch secretlint off: a recorded text cannot do that. */
+/** Returns a text of the same length whose comments cannot disable secretlint. */
 const withoutComments = (text: string): string => text.replaceAll("secretlint-", "secretlint_")
 
-/** The positions of secrets in a text. */
+/** Returns the positions of secrets in a text. */
 const scan = (content: string): Effect.Effect<ReadonlyArray<number>> =>
   Effect.gen(function*() {
     const [{ lintSource }, { creator }] = yield* secretlint
@@ -61,7 +61,7 @@ const scan = (content: string): Effect.Effect<ReadonlyArray<number>> =>
 
 const gap = "\n\n"
 
-/** The JSON paths of the texts that hold a secret. The name of a key that holds one is not quoted. */
+/** Returns the JSON paths of secrets. A key that is a secret is shown as `[redacted]`. */
 export const secretsIn = (value: unknown): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function*() {
     const texts = textsOf(value, [])
@@ -85,9 +85,9 @@ interface Content {
   readonly kind: Cassette.Cassette["kind"]
   readonly recordings: number
   readonly flows: ReadonlyArray<string>
-  /** Whether something was interrupted when it was recorded, so that recordings may be missing. */
+  /** Whether the recording was interrupted, so that recordings may be missing. */
   readonly incomplete?: true
-  /** The places of calls that were given up before they were answered. */
+  /** The paths of calls that were interrupted before their answer. */
   readonly unanswered?: ReadonlyArray<string>
 }
 
@@ -125,7 +125,7 @@ type Checked =
 const check = (path: string): Effect.Effect<Checked> =>
   Effect.gen(function*() {
     const content = contentOf(yield* Cassette.load(path))
-    // the whole file, with fields that a cassette does not have
+    // also fields that a cassette does not have
     const text = yield* Effect.promise(() => readFile(path, "utf8"))
     const credentials = yield* secretsIn(JSON.parse(text.replace(/^\uFEFF/, "")))
     const holds = credentials.length === 0 && content.unanswered === undefined

@@ -16,7 +16,7 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** A cassette that cannot be read is no difference, and so has another code than one. */
+/** Reads a cassette. A failure has another exit code than a difference. */
 const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
   Effect.mapError(
     Cassette.load(path),

@@ -1,4 +1,4 @@
-/** Jobs by their ids, and what is said of those that go on. */
+/** Jobs by their ids. */
 import type { Job } from "@effect-noukai/sdk/Job"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import type { CallError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
@@ -13,10 +13,10 @@ export const id = argument("id", "The id of the job, printed by noukai job submi
 
 export const ids = Args.atLeast(argument("id", "The ids of the jobs, printed by noukai job submit."), 1)
 
-/** How long the server may take to show a job that was submitted a moment ago, by another command. */
+/** The time in which an unknown job counts as pending: another command may have just submitted it. */
 export const grace = "5 seconds"
 
-/** The jobs of some ids, each once. One that the server does not know is pending for the time of grace. */
+/** Returns handles of jobs, without duplicates. An unknown job is pending for the time of `grace`. */
 export const attached = (
   flow: string,
   ids: Iterable<string>,
@@ -25,8 +25,7 @@ export const attached = (
   Effect.flatMap(JobService, (jobs) => Effect.forEach(new Set(ids), (id) => jobs.attach(flow, id, { grace })))
 
 /**
- * Fails where the server cannot be reached at all. A wait without a limit would go on for as long: it takes it for one
- * that comes back.
+ * Fails if the server cannot be reached. Without this check, a wait without a timeout would retry for minutes.
  */
 export const reached = (job: Job): Effect.Effect<void, CallError> =>
   Effect.catchAll(
@@ -38,10 +37,10 @@ interface OfJobs extends ServerFlags {
   readonly flow: string
 }
 
-/** The command that waits for what has not ended. */
+/** Returns the command that waits for the jobs. */
 export const waiting = (input: OfJobs, ids: Iterable<string>): string => hint(input, "job wait", [input.flow, ...ids])
 
-/** Says of a wait that is interrupted that its jobs go on. */
+/** Prints on an interruption that the jobs continue. */
 export const goesOn =
   (input: OfJobs, ids: Iterable<string>) =>
   <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>

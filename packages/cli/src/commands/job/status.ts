@@ -18,10 +18,10 @@ const config = { flow, ids, json, jsonl, ...connection }
 
 type Input = InputOf<typeof config>
 
-/** The polls that are under way at once. */
+/** The number of polls in flight. */
 const concurrency = 8
 
-/** The status of a job, or the reason why there is none. */
+/** Returns the status of a job, or the reason why it cannot be read. */
 const row = (executionId: string, read: Either.Either<JobStatus, NoukaiError>): object =>
   Either.match(read, {
     onLeft: (error) => ({ executionId, status: "unread", error: { kind: error._tag, message: error.message } }),
@@ -39,7 +39,7 @@ const handle = Effect.fnUntraced(
       jobs,
       (job) =>
         Effect.map(
-          // the key is of all jobs alike
+          // the key is the same for all jobs
           Effect.either(job.poll).pipe(
             Effect.tap((read) =>
               Either.isLeft(read) && read.left._tag === "AuthenticationError" ? read.left : Effect.void

@@ -31,12 +31,12 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** How a job ended, or why that cannot be told. */
+/** The end of a job, or the reason why it cannot be read. */
 interface Told {
   readonly status: string
   readonly code: ExitCode
   readonly json: object
-  /** The failure, in words. */
+  /** The message of the failure. */
   readonly error?: string
 }
 
@@ -98,7 +98,7 @@ const handle = Effect.fnUntraced(
     const codes = outcomes.map(({ code }) => code)
     if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(input, left, codes)))
     const code = worst(codes)
-    // the outcomes have said themselves what was wrong
+    // the failures are printed already
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
   },
   (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))),
@@ -107,7 +107,7 @@ const handle = Effect.fnUntraced(
 
 export const command = leaf("wait", "Wait for jobs and print each when it ends.", config, handle)
 
-/** A failure of the whole wait, beside what had ended before it. */
+/** The failure of the wait. Its code includes the jobs that ended before. */
 const whole = (input: Input, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>
   new CommandError({
     code: worst([...codes, exitCodeOf(error, "reads")]),

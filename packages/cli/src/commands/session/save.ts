@@ -31,7 +31,7 @@ const empty: Cassette.SessionCassette = {
   session: { sessionId: "", executions: [] }
 }
 
-/** The redaction that was asked for, checked before anything is sent. */
+/** Reads and checks the redaction before anything is sent. */
 const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
   Effect.gen(function*() {
     const patterns = yield* Effect.forEach(input.redactPattern, (text) => Values.pattern("--redact-pattern", text))

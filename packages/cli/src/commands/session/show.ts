@@ -24,7 +24,7 @@ const payloadsOf = ({ snapshotsAvailable, traceCaptureMode }: SessionExecution):
     traceCaptureMode === undefined ? "" : ` (${traceCaptureMode})`
   }`
 
-/** The error and the input of the step that failed last, a line each, as far as they were kept. */
+/** Returns the error and the input of the last failed step, if they are stored. */
 const failureOf = ({ errorAtStep, status, steps }: SessionExecution): ReadonlyArray<string> => {
   const failed = steps.findLast((step) => step.stepId === errorAtStep && step.errorSnapshot != null) ??
     (status === "failed" ? steps.findLast((step) => step.errorSnapshot != null || step.status === "failed") : undefined)
@@ -39,8 +39,8 @@ const failureOf = ({ errorAtStep, status, steps }: SessionExecution): ReadonlyAr
 }
 
 /**
- * A run in two lines, since an id and a name can each be as long as half a line, and below them why it failed. Lines of
- * payloads are cut at the width.
+ * Returns two lines for each run, because ids and names are long. The lines below say why a run failed; they are cut at
+ * the width.
  */
 const textOf = ({ executions, sessionId }: Session, width: number): string => {
   const named = executions.map((run) => run.slug ?? "(deleted flow)")
