@@ -1,5 +1,5 @@
 /**
- * A limit of what several calls may cost together.
+ * A limit on the cost of several calls together.
  *
  * @since 0.1.0
  */
@@ -19,8 +19,8 @@ export interface BudgetOptions {
   /** The limit in US dollars: a number or decimal text, at least 0. */
   limitUsd: number | string
   /**
-   * The reserve in US dollars of each call without `maxCostUsd`: a number or decimal text above 0. Default: none, and
-   * such a call rejects with an `InvalidRequestError`.
+   * The reserve in US dollars of each call without `maxCostUsd`: a number or decimal text above 0. Default: none; such
+   * a call rejects with an `InvalidRequestError`.
    */
   perRun?: number | string | undefined
 }
@@ -35,24 +35,25 @@ export interface BudgetState {
   limitUsd: string
   /** The known costs of calls that have ended. */
   spentUsd: string
-  /** The reserves of calls in flight, of jobs that have not ended, and of calls whose cost is not known. */
+  /** The reserves of calls in flight, of unfinished jobs, and of calls with an unknown cost. */
   reservedUsd: string
-  /** `limitUsd` without the two others. Below 0 after a step that cost more than was left. */
+  /** `limitUsd` minus the other two. Below 0 after a step that cost more than was left. */
   leftUsd: string
 }
 
 /**
- * A limit of what several calls may cost together.
+ * A limit on the cost of several calls together.
  *
- * The runs of all calls in `run` may cost at most the limit and the last step of each run in flight. Each call reserves
- * its `maxCostUsd`, or else `perRun`, before it sends its first request. A reserve that does not fit rejects with a
- * `BudgetExceededError`, and nothing is sent. `execute` requests one step at a time, as it does with `maxCostUsd`, and
- * a run for which the budget has no room is stopped between its steps with a `BudgetExceededError`.
+ * Runs of `messages`, of the draft, of `executeOnce`, of jobs and with `runRemaining` are one request. They are not
+ * stopped and may cost more than their reserve. All other runs together may exceed the limit only by the last step of
+ * each run in flight.
  *
- * When a call ends, its reserve is replaced by the cost in the trace of its run. A cost that is not known keeps the
- * reserve. A job holds its reserve until it is polled and has ended. Replays cost nothing. Runs of `messages`, of the
- * draft, of `executeOnce`, of jobs and with `runRemaining` are one request: they are not stopped, and may cost more than
- * their reserve.
+ * Each call reserves its `maxCostUsd`, or else `perRun`, before its first request. If the reserve does not fit, the
+ * call rejects with a `BudgetExceededError`, and nothing is sent. `execute` requests one step at a time, and stops
+ * between steps with a `BudgetExceededError` when the budget is used up.
+ *
+ * When a call ends, the cost in its trace replaces the reserve. An unknown cost keeps the reserve. A job keeps its
+ * reserve until a poll shows its end. Replays cost nothing.
  *
  * @example
  * ```ts
@@ -71,20 +72,20 @@ export interface BudgetState {
 export class Budget {
   private readonly budget: SdkBudget.Budget
 
-  /** Throws an `InvalidRequestError` for an option that is not an amount. */
+  /** Throws an `InvalidRequestError` for a wrong amount. */
   constructor(options: BudgetOptions) {
     this.budget = valueOrThrow(Effect.runSyncExit(SdkBudget.make(options)))
   }
 
-  /** The amounts now. Nothing is sent. */
+  /** The current amounts. Sends nothing. */
   get state(): BudgetState {
     return Effect.runSync(SdkBudget.state(this.budget))
   }
 
   /**
-   * Runs `fn` within the budget, with all calls that it makes, through any client and after any `await`. Inside another
-   * budget both apply. Rejects with the error that `fn` throws, and with an `InvalidRequestError` before `fn` begins where
-   * the runtime has no `AsyncLocalStorage`.
+   * Runs `fn` within the budget. The budget applies to all its calls, of any client and after any `await`. Inside
+   * another budget, both apply. Rejects with the error that `fn` throws. Rejects with an `InvalidRequestError` before
+   * `fn` begins if the runtime has no `AsyncLocalStorage`.
    */
   async run<T>(fn: () => Promise<T> | T): Promise<T> {
     if (typeof fn !== "function") throw refusal("budget.run", "fn", "must be a function")

@@ -6,27 +6,27 @@
 import type { ToolCall } from "./Tool.js"
 
 /**
- * A run that ended. A failed run is a result too: read `status`. Fields of the response that this type does not declare
- * are kept, and fields that the response lacks are absent.
+ * A run that ended. A failed run is a result too, so check `status`. Undeclared fields of the response are kept. Fields
+ * that the response lacks are absent.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ExecuteResult {
   status: "completed" | "failed"
-  /** The value that the flow returned; of a failed run, the server's account of the failure. */
+  /** The value that the flow returned. For a failed run, the server's description of the failure. */
   result?: unknown
   flowId: string
   blockCount: number
   executionId?: string
-  /** The session that the run was tagged with, or replayed from. */
+  /** The session of the run, or of its recording. */
   sessionId?: string
-  /** Tells the two results apart; not part of their JSON. */
+  /** Distinguishes the two results. Not part of the JSON. */
   readonly requiresToolCalls: false
 }
 
 /**
- * A run that waits for the results of `toolCalls`. Fields of the response that this type does not declare are kept.
+ * A run that waits for the results of `toolCalls`. Undeclared fields of the response are kept.
  *
  * @since 0.1.0
  * @category models
@@ -45,21 +45,21 @@ export interface PausedResult {
   accumulatedOutputs: Record<string, unknown>
   flowId: string
   blockCount: number
-  /** The session that the run was tagged with. */
+  /** The session of the run. */
   sessionId?: string
-  /** Always absent; declared so that both results of `execute` can be read alike. */
+  /** Always absent. Declared so that `result` type-checks on both results. */
   readonly result?: undefined
-  /** Tells the two results apart; not part of their JSON. */
+  /** Distinguishes the two results. Not part of the JSON. */
   readonly requiresToolCalls: true
   /**
-   * Goes on with exactly one result per call, under the options of the first call, its signal included. Rejects with an
-   * `InvalidRequestError`, before anything is sent, when a result is missing, unknown or given twice.
+   * Continues the run with one result per call. The options of the first call apply, its signal included. Rejects with
+   * an `InvalidRequestError` before anything is sent if a result is missing, unknown or duplicate.
    */
   resume(args: { toolResults: Record<string, unknown>[] }): Promise<ExecuteResult | PausedResult>
 }
 
 /**
- * A result of `executeOnce`, with whether another call began the run: in this process or another.
+ * A result of `executeOnce`. `reused`: another call began the run, in this process or another one.
  *
  * @since 0.1.0
  * @category models

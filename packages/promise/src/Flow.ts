@@ -35,7 +35,7 @@ import { Run } from "./Run.js"
 import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
 
 /**
- * A flow and its operations, made by `noukai.flow(…)`.
+ * A flow and its operations, from `noukai.flow(…)`.
  *
  * @since 0.1.0
  * @category models
@@ -57,7 +57,8 @@ export class Flow {
   }
 
   /**
-   * Runs the flow and waits for its end. A run that failed is a result; a request that failed rejects.
+   * Runs the flow and waits for its end. Resolves with a failed run too. Rejects if the request fails. `sent` of an
+   * `APIConnectionError` says whether a run may exist and may be billed.
    *
    * @example
    * ```ts
@@ -81,13 +82,14 @@ export class Flow {
   }
 
   /**
-   * Runs the flow once per key, across crashes and processes, as long as the server keeps its sessions. The key names
-   * the run among all of this flow and version, so it must name the input too.
+   * Runs the flow once per key, across crashes and processes, as long as the server keeps its sessions. Two processes
+   * that begin a key at the same moment can both find nothing, and both run. The key identifies a run of this flow and
+   * version, so a new input requires a new key.
    *
-   * The key is looked up before anything is sent. A run that is found gives its result, also when it
-   * failed (`rerunFailed` runs it again); rejects with a `RunInProgressError` when it has not ended (`takeOver` goes on with it), a
-   * `ResultNotStoredError` when its result cannot be read, and an `AmbiguousRunError` when there are two. Two processes
-   * that begin a key at the same moment can both find nothing and both run.
+   * The key is looked up before anything is sent. If a run is found, the call resolves with its result, failed or not
+   * (`rerunFailed` runs a failed one again). It rejects with a `RunInProgressError` if the run has not ended
+   * (`takeOver` follows it), with a `ResultNotStoredError` if the result cannot be read, and with an
+   * `AmbiguousRunError` if there are two runs.
    *
    * @example
    * ```ts
@@ -107,8 +109,8 @@ export class Flow {
   }
 
   /**
-   * Puts a run into the queue once per key and resolves with its handle. A job that is found is given, whatever became
-   * of it. What is said at {@link executeOnce} of keys and of processes holds here too.
+   * Submits a run to the queue once per key and resolves with its handle, or with the handle of the existing job in any
+   * state. Keys and processes behave as with {@link executeOnce}.
    *
    * @example
    * ```ts
@@ -130,8 +132,8 @@ export class Flow {
   }
 
   /**
-   * Puts a run into the queue and resolves with its handle. Options of `execute` that the queue does not take are refused
-   * with an `InvalidRequestError` before anything is sent.
+   * Submits a run to the queue and resolves with its handle. Rejects with an `InvalidRequestError` before anything is
+   * sent for options of `execute` that the queue does not support.
    *
    * @example
    * ```ts
@@ -152,8 +154,8 @@ export class Flow {
   }
 
   /**
-   * Runs the flow step by step and gives each step that completed. Rejects when a step fails, and when the run pauses
-   * for tool calls without a `toolHandler`.
+   * Runs the flow step by step and emits each completed step. Rejects if a step fails, or if the run pauses for tool
+   * calls without a `toolHandler`.
    */
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
     const asked = () =>
@@ -165,8 +167,8 @@ export class Flow {
   }
 
   /**
-   * Runs the flow step by step and gives every event as it arrives. Nothing is sent before the first event is asked
-   * for; leaving the loop closes the connection.
+   * Runs the flow step by step and emits every event as it arrives. Nothing is sent before the first event is
+   * requested. Leaving the loop closes the connection.
    *
    * @example
    * ```ts
@@ -189,7 +191,7 @@ export class Flow {
   }
 
   /**
-   * A handle on an earlier run, for its traces. Nothing is sent.
+   * Returns a handle of an earlier run, for its traces. Sends nothing.
    */
   run(executionId: string): Run {
     return new Run(this.client, this.address, executionId)

@@ -6,8 +6,8 @@
 import type { ToolHandler } from "./Tool.js"
 
 /**
- * The version of a flow that runs. `"production"`, the default, is the published version, or the draft while there is
- * none. `"draft"` is the live draft, which cannot be streamed. A number is that published version.
+ * The version of a flow that runs. `"production"`, the default, is the published version, or the draft if nothing is
+ * published. `"draft"` is the live draft, which cannot be streamed. A number is a published version.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,7 @@ export type VersionSpec = "draft" | "production" | number
 export interface ExecuteOptions {
   /** The user's message; excludes `messages`. */
   message?: string | undefined
-  /** A conversation whose last entry is the current turn; excludes `message`. An empty one counts as absent. */
+  /** A conversation; excludes `message`. Its last entry is the current turn. An empty list counts as absent. */
   messages?: ReadonlyArray<Record<string, unknown>> | undefined
   /** The flow's inputs, by name. */
   parameters?: Record<string, unknown> | undefined
@@ -35,26 +35,26 @@ export interface ExecuteOptions {
   tools?: ReadonlyArray<Record<string, unknown>> | undefined
   /** `"auto"`, `"none"`, `"required"`, or one of the tools. */
   toolChoice?: unknown
-  /** Answers tool calls; without one a run that asks for them pauses. */
+  /** Answers tool calls. Without a handler, a run that requires tool calls pauses. */
   toolHandler?: ToolHandler | undefined
-  /** How many times the handler may run; 0 is never. Default: 10. */
+  /** The number of rounds in which the handler may run; 0 is never. Default: 10. */
   maxToolRounds?: number | undefined
   /**
-   * The cost in US dollars above which the run is stopped with a `CostLimitError`: a number or decimal text above 0.
-   * The cost is checked between steps, so the run may cost more than the limit by one step. With a limit, `execute`
-   * requests one step at a time and reads the trace of the run before each further step and tool round; it cannot run
-   * `messages` or the draft. A run that finished resolves, whatever it cost. Default: no limit.
+   * The cost in US dollars above which the run stops with a `CostLimitError`: a number or decimal text above 0. The
+   * cost is checked between steps, so the run may exceed the limit by the cost of one step. With a limit, `execute`
+   * requests one step at a time and reads the trace of the run before each further step and tool round. It cannot run
+   * `messages` or the draft. A run that has finished resolves at any cost. Default: no limit.
    */
   maxCostUsd?: number | string | undefined
-  /** Asks the server to keep input and output snapshots of this run. Default: false. */
+  /** Whether the server stores the inputs and outputs of this run. Default: false. */
   trace?: boolean | undefined
   /** Default: `"production"`. */
   version?: VersionSpec | undefined
-  /** Milliseconds for each request, and on a stream for each silence. Default: the client's. */
+  /** Milliseconds for each request, and in a stream for each silence. Default: the client's. */
   timeout?: number | undefined
-  /** Ends the call; it rejects with the signal's reason. */
+  /** Ends the call. The call rejects with the signal's reason. */
   signal?: AbortSignal | undefined
-  /** The session that the run is tagged with, for replay. Default: the scope's, then the client's. */
+  /** The session of the run, for replay. Default: the scope's, then the client's. */
   sessionId?: string | undefined
 }
 
@@ -72,39 +72,39 @@ export interface ExecuteAsyncOptions extends
 {}
 
 /**
- * The options of running once per key.
+ * The options of a run once per key.
  *
  * @since 0.1.0
  * @category options
  */
 export interface OnceOptions {
-  /** Whether a run that failed or was cancelled is followed by another one under the same key. Default: false. */
+  /** Whether another run follows a failed or cancelled run of the key. Default: false. */
   rerunFailed?: boolean | undefined
   /**
-   * Milliseconds after which an absence is looked at again before anything is sent, for servers whose list of runs
-   * lags, on the start after a crash. Default: 0.
+   * Milliseconds after which a missing run is looked up again, before anything is sent. Set it after a crash, for
+   * servers whose list of runs lags. Default: 0.
    */
   settle?: number | undefined
 }
 
 /**
- * The options of `executeOnce`: those of `execute` without a session, which is made of the key, and without
- * `maxCostUsd`, since the run is one request. `trace` is true unless it is set, so that the server keeps the result.
+ * The options of `executeOnce`: those of `execute` without `sessionId`, which is derived from the key, and without
+ * `maxCostUsd`, because the run is one request. `trace` is true by default, so that the server stores the result.
  *
  * @since 0.1.0
  * @category options
  */
 export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "maxCostUsd">, OnceOptions {
   /**
-   * Whether a run of the key that has not ended is followed to its end, where the call would reject with a
-   * `RunInProgressError`. If it waits for tool results, this call answers it, so that a tool that ran may run again: set
-   * it only on the start after a crash, when no other process runs the key. Default: false.
+   * Whether the call follows an unfinished run of the key to its end. By default it rejects with a
+   * `RunInProgressError`. If the run waits for tool results, this call answers, so a tool may run twice. Set it only
+   * after a crash, when no other process runs the key. Default: false.
    */
   takeOver?: boolean | undefined
 }
 
 /**
- * The options of `executeAsyncOnce`: those of `executeAsync` without a session, which is made of the key.
+ * The options of `executeAsyncOnce`: those of `executeAsync` without `sessionId`, which is derived from the key.
  *
  * @since 0.1.0
  * @category options
@@ -118,7 +118,7 @@ export interface ExecuteAsyncOnceOptions extends Omit<ExecuteAsyncOptions, "sess
  * @category options
  */
 export interface StepsOptions extends Omit<ExecuteOptions, "messages"> {
-  /** Outputs that later steps are given in place of the real ones, by step id. */
+  /** Outputs that replace the real ones for later steps, by step id. */
   inputOverrides?: Record<string, unknown> | undefined
 }
 

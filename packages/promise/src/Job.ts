@@ -23,14 +23,14 @@ import type { RateLimit } from "./NoukaiOptions.js"
  * @category options
  */
 export interface PollOptions {
-  /** Milliseconds for the poll with its retries; 0 runs out before anything is sent. Default: 30,000 for each attempt. */
+  /** Milliseconds for the poll with its retries; 0 times out before anything is sent. Default: 30,000 per attempt. */
   timeout?: number | undefined
-  /** Ends the call; it rejects with the signal's reason. */
+  /** Ends the call. The call rejects with the signal's reason. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * The options of `wait`: how long and how often the job is polled.
+ * The options of `wait`.
  *
  * @since 0.1.0
  * @category options
@@ -40,7 +40,7 @@ export interface WaitOptions {
   timeout?: number | undefined
   /** Milliseconds between two polls. Default: 2,000. */
   pollInterval?: number | undefined
-  /** Ends the call; it rejects with the signal's reason. The job goes on. */
+  /** Ends the call. The call rejects with the signal's reason. The job continues. */
   signal?: AbortSignal | undefined
 }
 
@@ -54,20 +54,20 @@ export interface WaitAllOptions {
   /** Milliseconds until the loop rejects with an `APITimeoutError`; 0 polls each job once. Default: no limit. */
   timeout?: number | undefined
   /**
-   * Milliseconds between two polls of a job. Default: a quarter of the time for which it has been waited, at least
-   * 2,000 and at most 60,000.
+   * Milliseconds between two polls of a job. Default: a quarter of the time since the wait began, at least 2,000 and at
+   * most 60,000.
    */
   pollInterval?: number | undefined
-  /** How many polls are under way at once. Default: 8. */
+  /** The number of polls in flight. Default: 8. */
   concurrency?: number | undefined
-  /** How many polls begin in a time; a number is per second. Default: 20. */
+  /** The rate limit of polls. A number is per second. Default: 20. */
   rate?: number | RateLimit | undefined
-  /** Ends the loop; it rejects with the signal's reason. The jobs go on. */
+  /** Ends the loop, which rejects with the signal's reason. The jobs continue. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * A job that ended, with its last status, or whose polls failed for good, with their error.
+ * A job that ended, with its last status, or a job whose polls failed for good, with the error.
  *
  * @since 0.1.0
  * @category models
@@ -77,7 +77,7 @@ export type JobOutcome =
   | { job: Job; status?: undefined; error: NoukaiError }
 
 /**
- * A run in the queue, made by `flow.executeAsync(…)` and `noukai.job(…)`. No method starts a second run.
+ * A run in the queue, from `flow.executeAsync(…)` or `noukai.job(…)`. No method starts a second run.
  *
  * @since 0.1.0
  * @category models
@@ -87,7 +87,7 @@ export class Job {
   readonly executionId: string
   /** The id of the flow; empty on a job from `noukai.job(…)`. */
   readonly flowId: string
-  /** The session that the run was tagged with, if any. */
+  /** The session of the run. */
   declare readonly sessionId?: string
   private readonly client: Client
   private readonly job: Effect.Effect<SdkJob.Job, unknown, Services>
@@ -106,7 +106,7 @@ export class Job {
   }
 
   /**
-   * The handle of the sdk; `undefined` for a value that is no job.
+   * Returns the handle of the SDK, or `undefined` for a value that is not a job.
    *
    * @internal
    */
@@ -115,7 +115,7 @@ export class Job {
   }
 
   /**
-   * Polls once. For 5 seconds after its submission a job that is not found counts as `pending`.
+   * Polls once. In the first 5 seconds after its submission, a job that is not found counts as `pending`.
    */
   async poll(options?: PollOptions): Promise<JobStatus> {
     const operation = "job.poll"
@@ -129,7 +129,7 @@ export class Job {
   }
 
   /**
-   * Polls until the job has ended. A failed or cancelled job is a status, not a rejection.
+   * Polls until the job has ended. Resolves with the status of a failed or cancelled job too.
    */
   async wait(options?: WaitOptions): Promise<JobStatus> {
     const operation = "job.wait"
@@ -144,7 +144,7 @@ export class Job {
 }
 
 /**
- * A job of `flow.executeAsyncOnce(…)`: submitted by this call, or found under its key.
+ * A job from `flow.executeAsyncOnce(…)`, new or existing.
  *
  * @since 0.1.0
  * @category models

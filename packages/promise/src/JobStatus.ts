@@ -29,6 +29,6 @@ export interface JobStatus {
   /** The last three values are final. */
   status: "pending" | "running" | "completed" | "failed" | "cancelled"
   result?: unknown
-  /** The server's account of a failure, as text. */
+  /** The server's description of the failure, as text. */
   error?: string
 }

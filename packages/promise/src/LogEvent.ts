@@ -1,5 +1,5 @@
 /**
- * The events that `onLog` is told of.
+ * The events of `onLog`.
  *
  * @since 0.1.0
  */
@@ -11,9 +11,9 @@
  * - `response`: after each attempt's response.
  * - `retry`: before the wait that precedes the next attempt.
  * - `error`: an attempt ended without a usable response.
- * - `scope_open`, `scope_close`: entering and leaving a trace scope; always paired.
+ * - `scope_open`, `scope_close`: the begin and end of a trace scope, always paired.
  *
- * Headers and the key never appear; bodies appear only with `logPayloads`.
+ * Events contain no headers and no key. They contain bodies only with `logPayloads`.
  *
  * @since 0.1.0
  * @category models
@@ -24,7 +24,7 @@ export interface LogEvent {
   method?: string
   /** Relative to the base URL; absent on scopes. */
   path?: string
-  /** Counted from 0; absent on scopes. */
+  /** From 0; absent on scopes. */
   attempt?: number
   /** True for event streams. */
   streaming?: boolean

@@ -19,8 +19,8 @@ import type { NoukaiTransport } from "./NoukaiTransport.js"
 export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 
 /**
- * The name of a flow: `"slug"` with the client's default organisation and project, `"org/project/slug"`, or all three
- * as fields.
+ * The address of a flow: `"org/project/slug"`, its three fields, or `"slug"` with the client's organisation and
+ * project.
  *
  * @since 0.1.0
  * @category models
@@ -28,7 +28,7 @@ export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 export type FlowIdentifier = string | { org: string; project: string; slug: string }
 
 /**
- * A client. It holds connections until it is closed, but keeps no process alive.
+ * A client. It keeps connections open until it is closed, but does not keep a process alive.
  *
  * @example
  * ```ts
@@ -45,17 +45,17 @@ export type FlowIdentifier = string | { org: string; project: string; slug: stri
  * @category models
  */
 export class Noukai {
-  /** The default organisation, if there is one. */
+  /** The default organisation. */
   declare readonly defaultOrg?: string
-  /** The default project, if there is one. */
+  /** The default project. */
   declare readonly defaultProject?: string
-  /** The default session id, if there is one. */
+  /** The default session id. */
   declare readonly defaultSessionId?: string
   private readonly client: Client
 
   /**
-   * Throws an `AuthenticationError` for a key that is missing or does not begin with `nk_`, and an
-   * `InvalidRequestError` for any other option that is wrong.
+   * Throws an `AuthenticationError` for a key that is missing or does not begin with `nk_`. Throws an
+   * `InvalidRequestError` for any other wrong option.
    */
   constructor(options?: NoukaiOptions)
   /** @internal */
@@ -74,15 +74,15 @@ export class Noukai {
   }
 
   /**
-   * A flow of this client. Throws an `InvalidRequestError` when the identifier is wrong, or is a bare slug and the
-   * client has no default organisation and project.
+   * Returns a flow of this client. Throws an `InvalidRequestError` for a wrong address, and for a bare slug if the
+   * client has no organisation and project.
    */
   flow(identifier: FlowIdentifier): Flow {
     return new Flow(this.client, this.address(identifier))
   }
 
   /**
-   * A job that was submitted elsewhere, by its execution id. Nothing is sent. Throws as `flow` does.
+   * Returns a handle of an earlier job, by its execution id. Sends nothing. Throws as `flow` does.
    */
   job(flow: FlowIdentifier, executionId: string): Job {
     const address = this.address(flow)
@@ -91,11 +91,11 @@ export class Noukai {
   }
 
   /**
-   * Waits for many jobs and gives each as it ends, with a bounded number of polls a second. A job that failed or was
-   * cancelled has a status, one whose polls fail for good an error; the others are waited for.
+   * Waits for many jobs and emits each as it ends, with a limited rate of polls. A failed or cancelled job has a
+   * status. A job whose polls fail for good has an error. Both leave the other jobs alone.
    *
-   * The loop rejects at `timeout`, for a key that is refused, and when the client is closed. A job that is given twice is
-   * given out once. Reading slowly slows down the polling; leaving the loop ends it.
+   * The loop rejects at `timeout`, for a refused key, and when the client is closed. Duplicate jobs are emitted once. A
+   * slow reader slows down the polls. Leaving the loop ends them.
    *
    * @example
    * ```ts
@@ -113,7 +113,7 @@ export class Noukai {
   }
 
   /**
-   * Ends the calls under way and releases the connections. Later calls reject. Closing twice is harmless.
+   * Ends the calls in flight and closes the connections. A run in flight may go on and be billed. Later calls reject.
    */
   close(): Promise<void> {
     return this.client.lifetime.close()

@@ -1,8 +1,8 @@
 /**
- * The errors that a call rejects with: a plain class tree, told apart by `instanceof`.
+ * The errors of a call: a class tree for `instanceof`.
  *
- * The `cause` of every error that a call rejects with is the error of `@effect-noukai/sdk`. An error thrown by a tool
- * handler is not wrapped, and an aborted call rejects with the reason of its signal.
+ * The `cause` of an error is the error of `@effect-noukai/sdk`. An error that a tool handler throws is not wrapped. An
+ * aborted call rejects with the reason of its signal.
  *
  * @since 0.1.0
  */
@@ -32,17 +32,17 @@ export interface NoukaiErrorInit {
  */
 export class NoukaiError extends Error {
   /**
-   * The HTTP status, if the server answered. It is not the status for a caller of yours: servers that look at the `status`
-   * of an error first, such as Express, find 500 there.
+   * The HTTP status, if the server answered. It is not the status for your own callers: servers that read `status`
+   * first, such as Express, find 500 there.
    */
   declare readonly statusCode?: number
-  /** The server's code, such as `FLOW_NOT_FOUND`: compare it with `ServerErrorCode`. */
+  /** The server's code, such as `FLOW_NOT_FOUND`. Compare it with `ServerErrorCode`. */
   declare readonly code?: string
-  /** The id of the run, where it is known. */
+  /** The id of the run, if it is known. */
   declare readonly executionId?: string
-  /** The `X-Request-ID` of the response, to quote to support. */
+  /** The `X-Request-ID` of the response, for support. */
   declare readonly requestId?: string
-  /** The body of the response, parsed if it is JSON; the key is taken out, and it is cut at 64 KiB. */
+  /** The body of the response, parsed if it is JSON, with masked keys and at most 64 KiB. */
   declare readonly responseBody?: unknown
   /** True only if sending the same request again cannot start a second run. */
   readonly isRetryable: boolean
@@ -62,8 +62,8 @@ export class NoukaiError extends Error {
 }
 
 /**
- * Whether the request reached the server. `"no"`: it provably never left. `"yes"`: the server began to answer.
- * `"unknown"`: it may have arrived, so a run may exist and may be billed.
+ * Whether the request was sent. `"no"`: it was not. `"yes"`: the server began to answer. `"unknown"`: it may have
+ * arrived, so a run may exist and may be billed.
  *
  * @since 0.1.0
  * @category models
@@ -82,7 +82,7 @@ export interface APIConnectionErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * No response came, or it broke off; also a call on a closed client.
+ * There was no response, or it was interrupted. Also a call on a closed client.
  *
  * @since 0.1.0
  * @category errors
@@ -102,8 +102,8 @@ export class APIConnectionError extends NoukaiError {
 }
 
 /**
- * The clock that ran out: `connect` until the request is on a socket, `attempt` for one attempt with its body, `total`
- * for the whole call, `firstByte` and `idle` on a stream, `wait` for a job.
+ * The timeout that fired: `connect` until the request is on a socket, `attempt` for one attempt with its body, `total`
+ * for the whole call, `firstByte` and `idle` in a stream, `wait` for a job.
  *
  * @since 0.1.0
  * @category models
@@ -121,13 +121,13 @@ export interface APITimeoutErrorInit extends APIConnectionErrorInit {
 }
 
 /**
- * A timeout ran out; `clock` says which.
+ * A call timed out. `clock` names the timeout.
  *
  * @since 0.1.0
  * @category errors
  */
 export class APITimeoutError extends APIConnectionError {
-  /** The clock that ran out. */
+  /** The timeout that fired. */
   declare readonly clock?: TimeoutClock
 
   constructor(message: string, init: APITimeoutErrorInit = {}) {
@@ -150,8 +150,8 @@ export interface AuthenticationErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The server answered 401. Also thrown by the constructor of the client, without `statusCode`, for a key that is
- * missing or does not begin with `nk_`.
+ * The server answered 401. The constructor of the client throws it too, without `statusCode`, for a key that is missing
+ * or does not begin with `nk_`.
  *
  * @since 0.1.0
  * @category errors
@@ -182,7 +182,7 @@ export class PermissionDeniedError extends NoukaiError {
 }
 
 /**
- * The server answered 404, for a flow, version, job or run; `code` tells which.
+ * The server answered 404 for a flow, version, job or run. `code` names it.
  *
  * @since 0.1.0
  * @category errors
@@ -194,7 +194,7 @@ export class FlowNotFoundError extends NoukaiError {
 }
 
 /**
- * The server answered 402: no credits before the run, or none left during it (`CREDITS_EXHAUSTED`).
+ * The server answered 402. There were no credits before the run, or they ran out during it (`CREDITS_EXHAUSTED`).
  *
  * @since 0.1.0
  * @category errors
@@ -222,7 +222,7 @@ export interface RateLimitErrorInit extends NoukaiErrorInit {
  * @category errors
  */
 export class RateLimitError extends NoukaiError {
-  /** Seconds, from a number or an HTTP date; absent when the server sent neither. */
+  /** Seconds, from a number or an HTTP date. Absent if the server sent neither. */
   declare readonly retryAfter?: number
 
   constructor(message: string, init: RateLimitErrorInit = {}) {
@@ -245,13 +245,13 @@ export interface FlowExecutionErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * Any other status outside 2xx, or a failed step of `steps`; `code` tells which.
+ * Any other status outside 2xx, or a failed step of `steps`. `code` names the reason.
  *
  * @since 0.1.0
  * @category errors
  */
 export class FlowExecutionError extends NoukaiError {
-  /** The id of the failed step, where it is known. */
+  /** The id of the failed step, if it is known. */
   declare readonly stepId?: string
 
   constructor(message: string, init: FlowExecutionErrorInit = {}) {
@@ -264,7 +264,7 @@ export class FlowExecutionError extends NoukaiError {
 }
 
 /**
- * The flow asked for tools again after the handler had run `maxToolRounds` times (code `TOOL_CALL_LIMIT_CLIENT`).
+ * The flow required tools again after `maxToolRounds` rounds (code `TOOL_CALL_LIMIT_CLIENT`).
  *
  * @since 0.1.0
  * @category errors
@@ -287,8 +287,8 @@ export interface CostLimitErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The run has cost more than `maxCostUsd`, or its cost could not be read; it was stopped before its next step or tool
- * round. `cause` is the error of the sdk, from whose `cursor` or `state` a program with the sdk can continue.
+ * The run cost more than `maxCostUsd`, or its cost could not be read. It stopped before its next step or tool round.
+ * `cause` is the error of the SDK. A program with the SDK can continue from its `cursor` or `state`.
  *
  * @since 0.1.0
  * @category errors
@@ -321,8 +321,8 @@ export interface BudgetExceededErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The `Budget` around the call has no room for its run. Without `executionId` nothing was sent; with it the run was
- * stopped before its next step or tool round.
+ * The `Budget` has no room for the run. Without `executionId`, nothing was sent. With it, the run stopped before its
+ * next step or tool round.
  *
  * @since 0.1.0
  * @category errors
@@ -332,7 +332,7 @@ export class BudgetExceededError extends NoukaiError {
   declare readonly limitUsd?: string
   /** The part of the limit that is neither spent nor reserved, in US dollars, as decimal text. */
   declare readonly leftUsd?: string
-  /** The amount that did not fit, in US dollars, as decimal text. Absent if the cost could not be read. */
+  /** The amount that did not fit, in US dollars, as decimal text. Absent if a cost could not be read. */
   declare readonly neededUsd?: string
 
   constructor(message: string, init: BudgetExceededErrorInit = {}) {
@@ -356,7 +356,7 @@ export interface InvalidRequestErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * A check of this package failed, and nothing was sent.
+ * An option is invalid. Nothing was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -364,7 +364,7 @@ export interface InvalidRequestErrorInit extends NoukaiErrorInit {
 export class InvalidRequestError extends NoukaiError {
   /** The wrong option, such as `"version"` or `"tools[0].function.name"`. */
   declare readonly field?: string
-  /** The rule that it breaks. */
+  /** The violated rule. */
   declare readonly reason?: string
 
   constructor(message: string, init: InvalidRequestErrorInit = {}) {
@@ -388,15 +388,15 @@ export interface UnexpectedResponseErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The server's answer cannot be used: empty, HTML, of a wrong shape, or too long. The run may have happened.
+ * The response is unusable: empty, HTML, of a wrong shape, or too long. The run may have happened and may be billed.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UnexpectedResponseError extends NoukaiError {
-  /** The defect of the answer. */
+  /** The defect of the response. */
   declare readonly reason?: string
-  /** The whole `result` of the answer, if it held one. */
+  /** The `result` in the response, if there is one. */
   declare readonly result?: unknown
 
   constructor(message: string, init: UnexpectedResponseErrorInit = {}) {
@@ -409,8 +409,8 @@ export class UnexpectedResponseError extends NoukaiError {
 }
 
 /**
- * The run of this key has not ended: it runs now, or it waits for tool results, or its process died while it did. Ask
- * again later with the same key; nothing was sent.
+ * The run of this key has not ended. It is running, it waits for tool results, or its process died meanwhile. Nothing
+ * was sent. Call again later with the same key.
  *
  * @since 0.1.0
  * @category errors
@@ -432,15 +432,15 @@ export interface ResultNotStoredErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The run of this key ended and was billed, and the server cannot give its result: it kept none (`"capture"`), kept it
- * redacted or cut off, the session is gone (`"expired"`), or this client has run the key and the server does not list its
- * run now (`"missing"`). Nothing was sent, and nothing runs again by itself.
+ * The run of this key ended and was billed, but its result cannot be read. The server did not store it (`"capture"`),
+ * stored it `"redacted"` or `"truncated"`, or deleted the session (`"expired"`). `"missing"`: this client ran the key,
+ * but the server does not list the run now. Nothing was sent, and nothing runs again.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ResultNotStoredError extends NoukaiError {
-  /** Why there is no result. */
+  /** The reason. */
   declare readonly reason?: "capture" | "redacted" | "truncated" | "expired" | "missing"
 
   constructor(message: string, init: ResultNotStoredErrorInit = {}) {
@@ -464,13 +464,13 @@ export interface AmbiguousRunErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * More than one run was found under a key. Nothing was sent.
+ * There is more than one run of a key. Nothing was sent.
  *
  * @since 0.1.0
  * @category errors
  */
 export class AmbiguousRunError extends NoukaiError {
-  /** The ids of the runs, each of which may have been billed. */
+  /** The ids of the runs. Each may have been billed. */
   readonly executionIds: ReadonlyArray<string>
 
   constructor(message: string, init: AmbiguousRunErrorInit = {}) {
@@ -484,7 +484,7 @@ export class AmbiguousRunError extends NoukaiError {
 }
 
 /**
- * The base class of the errors of a replay.
+ * The base class of replay errors.
  *
  * @since 0.1.0
  * @category errors
@@ -496,7 +496,7 @@ export class ReplayError extends NoukaiError {
 }
 
 /**
- * A replay was asked for while `NOUKAI_REPLAY_ENABLED` is off.
+ * A replay was requested while `NOUKAI_REPLAY_ENABLED` is off.
  *
  * @since 0.1.0
  * @category errors
@@ -508,7 +508,7 @@ export class ReplayDisabledError extends ReplayError {
 }
 
 /**
- * The session id is no UUID (nothing is sent), or the server answered 400 for the session.
+ * The session id is not a UUID (nothing was sent), or the server answered 400 for the session.
  *
  * @since 0.1.0
  * @category errors
@@ -580,7 +580,7 @@ export class ReplayMissError extends ReplayError {
 }
 
 /**
- * The replay ended with recordings that no call asked for.
+ * The replay ended with unused recordings.
  *
  * @since 0.1.0
  * @category errors

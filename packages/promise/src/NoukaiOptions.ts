@@ -6,7 +6,7 @@
 import type { LogEvent } from "./LogEvent.js"
 
 /**
- * The server of a client: Noukai itself, or one on this machine.
+ * The server of a client: the hosted service, or a server on this machine.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ import type { LogEvent } from "./LogEvent.js"
 export type NoukaiEnv = "dev" | "production"
 
 /**
- * A limit on requests: no more than `limit` leave within any `interval`.
+ * A rate limit: at most `limit` requests are sent within any `interval`.
  *
  * @since 0.1.0
  * @category models
@@ -27,62 +27,62 @@ export interface RateLimit {
 }
 
 /**
- * The options of a client. An absent option is read from the environment, then takes its default.
+ * The options of a client. An absent option comes from the environment, or else has its default.
  *
  * @since 0.1.0
  * @category options
  */
 export interface NoukaiOptions {
-  /** `nk_…`. Default: `NOUKAI_API_KEY`. An empty one is refused. */
+  /** The API key, `nk_…`. Default: `NOUKAI_API_KEY`. */
   apiKey?: string | undefined
   /** `"dev"` is `http://localhost:8080/api/v1`. Default: `NOUKAI_ENV`, else `"production"`. */
   env?: NoukaiEnv | undefined
   /** The port of `"dev"`. Default: 8080. */
   port?: number | undefined
-  /** The default organisation of flows named by a bare slug; needs `project`. */
+  /** The organisation of flows with a bare slug; requires `project`. */
   org?: string | undefined
-  /** The default project of flows named by a bare slug; needs `org`. */
+  /** The project of flows with a bare slug; requires `org`. */
   project?: string | undefined
-  /** Milliseconds for each request, and on a stream for each silence. Default: 300,000. */
+  /** Milliseconds for each request, and in a stream for each silence. Default: 300,000. */
   timeout?: number | undefined
   /**
-   * How many times a request is repeated that only reads, or was refused (429) before a run; 0 is never. Default: 1.
+   * The number of retries of a read, and of a request that a 429 refused before a run; 0 is never. Default: 1.
    */
   maxRetries?: number | undefined
   /**
-   * How many requests of runs (`execute`, `resume`, `executeAsync`, event streams for as long as they are open) are
-   * under way at once. Further ones wait their turn, first come, first served; a run that is paused for tool calls
-   * holds no place. `timeout` does not count the wait. Default: no limit.
+   * The number of requests of runs in flight: `execute`, `resume`, `executeAsync` and open event streams. Further
+   * requests wait in order. A run that is paused for tool calls does not count. `timeout` does not include the wait.
+   * Default: no limit.
    */
   maxConcurrency?: number | undefined
   /**
-   * How many requests leave in a time, reads and retries included; further ones wait their turn. A number is per
-   * second. Default: no limit.
+   * The rate limit of all requests, reads and retries included. Further requests wait. A number is per second. Default:
+   * no limit.
    */
   rate?: number | RateLimit | undefined
   /**
-   * Whether the body of a 404, at most 64 KiB of it, says that a session does not exist. Where it is `true`, runs once
-   * per key send a paid run, also one that ran before. For a server with words of its own; only `true` counts, and an
-   * error that it throws is `false`. Default: complete JSON whose `detail` has the code `NOT_FOUND` or
-   * `SESSION_NOT_FOUND`, or is a text such as `Session not found`.
+   * Whether the body of a 404, at most 64 KiB, says that a session does not exist. After `true`, `executeOnce` sends a
+   * paid run, even if the key has run before. Set it for a server with its own wording. An error that it throws counts
+   * as `false`. Default: complete JSON whose `detail` has the code `NOT_FOUND` or `SESSION_NOT_FOUND`, or is a text
+   * such as `Session not found`.
    */
   isSessionNotFound?: ((body: string) => boolean) | undefined
-  /** Told of every request. An error that it throws is ignored. */
+  /** Called for every request. Errors that it throws are ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
-  /** Shows bodies to `onLog`. Default: false. */
+  /** Whether `onLog` gets bodies. Default: false. */
   logPayloads?: boolean | undefined
-  /** The session id of calls that have none of their own and are in no trace scope. Default: none. */
+  /** The session id of calls without their own and outside a scope. Default: none. */
   sessionId?: string | undefined
-  /** Ends every call of the client that is under way, and every later one. */
+  /** Ends every call in flight and refuses later calls. */
   signal?: AbortSignal | undefined
   /**
-   * An undici `Dispatcher` on Node, for proxies. Closing the client leaves it open. Default: connections of the
-   * client's own.
+   * An undici `Dispatcher` on Node, for proxies. Closing the client does not close it. Default: the client's own
+   * connections.
    */
   dispatcher?: unknown
   /**
-   * The function that sends requests; excludes `dispatcher`. With it nothing is retried, whatever `maxRetries` says,
-   * and `sent` is `"unknown"` until there is a response. Default: `globalThis.fetch` if it was replaced since this
+   * The function that sends requests; excludes `dispatcher`. With it, nothing is retried, `maxRetries` has no effect,
+   * and `sent` is `"unknown"` until a response begins. Default: `globalThis.fetch` if it was replaced after this
    * package was imported, else the platform's best transport.
    */
   fetch?: typeof globalThis.fetch | undefined

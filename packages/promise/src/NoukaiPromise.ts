@@ -23,7 +23,7 @@ import { withGate } from "./internal/scope/replayGate.js"
 import { Noukai } from "./Noukai.js"
 
 /**
- * The services that a client needs of a runtime; `NoukaiLive`, `Noukai.layer` and `NoukaiReplay` provide them.
+ * The services that a client requires of a runtime. `NoukaiLive`, `Noukai.layer` and `NoukaiReplay` provide them.
  *
  * @since 0.1.0
  * @category models
@@ -38,7 +38,7 @@ export type Services = FlowService | JobService | RunService | NoukaiHttp
  */
 export interface Options {
   /**
-   * For a client: ends every call that is under way, and every later one. For `run`: ends the effect, and the promise
+   * For a client: ends every call in flight and refuses later calls. For `run`: ends the effect, and the promise
    * rejects with the signal's reason. Default: none.
    */
   readonly signal?: AbortSignal | undefined
@@ -55,10 +55,10 @@ const clientOf = (noukai: unknown): Client | undefined => {
 }
 
 /**
- * A client over a runtime of yours: your layers, your tracer, your fakes. Closing the client ends its calls and leaves
- * the runtime running. Replays are enabled if the runtime's configuration enables them.
+ * Creates a client over your own runtime: your layers, your tracer, your fakes. Closing the client ends its calls, but
+ * not the runtime. The configuration of the runtime enables replays.
  *
- * Rejects with the error of a layer that fails.
+ * Rejects if a layer fails.
  *
  * @example
  * ```ts
@@ -86,11 +86,11 @@ export const fromRuntime = async <E>(
 }
 
 /**
- * The client for code that an Effect calls: each of its calls, whenever it is made, is in the scope and the budgets that
- * the fiber is in now, be it a capture, a replay, or none.
+ * Returns a client for Promise code that an Effect calls. All its calls use the scope and the budgets of the current
+ * fiber.
  *
- * A client that is not bound sees the fiber's scope only in its first synchronous calls. For code that makes its own
- * client, use `TraceScope.promise` of the sdk.
+ * Without this, only the first synchronous calls see the fiber's scope. For code that creates its own client, use
+ * `TraceScope.promise` of the SDK.
  *
  * @example
  * ```ts
@@ -117,11 +117,11 @@ export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
   })
 
 /**
- * Runs an effect with the services of a client, as one of its calls: in the scope of the calling code, ended by
- * `signal` and by closing the client. For libraries around the client.
+ * Runs an effect with the services of a client, for libraries around the client. The effect runs in the scope of the
+ * calling code. `signal` and closing the client end it.
  *
- * Rejects with the error of this package that stands for the effect's failure, and with an `InvalidRequestError` for a
- * client of another copy of this package.
+ * Rejects with the effect's failure as an error of this package. Rejects with an `InvalidRequestError` for a client of
+ * another copy of this package.
  *
  * @since 0.1.0
  * @category combinators

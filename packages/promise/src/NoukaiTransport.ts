@@ -5,12 +5,12 @@
  */
 
 /**
- * A client as the `transport` of `traceScope`: `noukai._transport`.
+ * A client for the option `transport` of `traceScope`: `noukai._transport`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface NoukaiTransport {
-  /** Keeps other objects out of the type; its value has no meaning. */
+  /** A brand; its value has no meaning. */
   readonly _noukai: true
 }

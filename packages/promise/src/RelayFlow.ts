@@ -32,34 +32,34 @@ import type { RateLimit } from "./NoukaiOptions.js"
  * @category options
  */
 export interface RelayFlowOptions {
-  /** The address of the relay. In a page it may be relative: `/agent/execute`. */
+  /** The URL of the relay. In a page it may be relative: `/agent/execute`. */
   url: string
-  /** Headers of every request, such as a login of yours. `Content-Type` cannot be changed. Default: none. */
+  /** Headers of every request, such as your login. `Content-Type` cannot be changed. Default: none. */
   headers?: Record<string, string> | undefined
   /** Milliseconds for each request. Default: 300,000. */
   timeout?: number | undefined
-  /** How many requests are under way at once; further ones wait their turn. Default: no limit. */
+  /** The number of requests in flight. Further requests wait. Default: no limit. */
   maxConcurrency?: number | undefined
-  /** How many requests leave in a time; further ones wait their turn. A number is per second. Default: no limit. */
+  /** The rate limit of requests. Further requests wait. A number is per second. Default: no limit. */
   rate?: number | RateLimit | undefined
-  /** Ends every call that is under way, and every later one. Default: none. */
+  /** Ends every call in flight and refuses later calls. Default: none. */
   signal?: AbortSignal | undefined
-  /** Told of every request. An error that it throws is ignored. */
+  /** Called for every request. Errors that it throws are ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
-  /** Shows bodies to `onLog`. Default: false. */
+  /** Whether `onLog` gets bodies. Default: false. */
   logPayloads?: boolean | undefined
-  /** An undici `Dispatcher` on Node, for proxies. Default: connections of the flow's own. */
+  /** An undici `Dispatcher` on Node, for proxies. Default: the flow's own connections. */
   dispatcher?: unknown
   /**
-   * The function that sends requests; excludes `dispatcher`. With it nothing is retried, and `sent` is `"unknown"`
-   * until there is a response. Default: `globalThis.fetch` if it was replaced since this package was imported, else the
+   * The function that sends requests; excludes `dispatcher`. With it, nothing is retried, and `sent` is `"unknown"`
+   * until a response begins. Default: `globalThis.fetch` if it was replaced after this package was imported, else the
    * platform's best transport.
    */
   fetch?: typeof globalThis.fetch | undefined
 }
 
 /**
- * The options of a run through a relay: those of `execute` without version and session id, which the relay chooses.
+ * The options of a run through a relay: those of `execute` without `version` and `sessionId`, which the relay sets.
  *
  * @since 0.1.0
  * @category options
@@ -74,11 +74,11 @@ export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "s
  */
 export interface RelayFlow {
   /**
-   * Runs the flow and waits for its end, with the tools, results and errors of `flow.execute`. The `code` of an error
-   * may be one of the relay's own: `BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, ….
+   * Runs the flow and waits for its end, with the tools, results and errors of `flow.execute`. An error may have a code
+   * of the relay: `BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, ….
    */
   execute(options?: RelayExecuteOptions): Promise<ExecuteResult | PausedResult>
-  /** Ends the calls under way. Later calls reject. Closing twice is harmless. */
+  /** Ends the calls in flight. Later calls reject. */
   close(): Promise<void>
   /** Calls `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
@@ -108,16 +108,16 @@ const openRelay = (options: Partial<RelayFlowOptions>): Lifetime<FlowService> =>
   return new Lifetime(runtime, () => runtime.dispose())
 }
 
-/** Stays in a replay; a capture is left alone, because a relay carries no session id. */
+/** Applies a replay. A capture has no effect, because a relay sends no session id. */
 const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const scope = TraceScope.ambient()
   return scope?.http === undefined ? effect : TraceScope.within(scope)(effect)
 }
 
 /**
- * The flow behind a relay of yours. It needs and sends no key, so it may run in a browser.
+ * Creates a client of the flow behind your relay. It has no key, so it may run in a browser.
  *
- * Throws an `InvalidRequestError` when an option is wrong.
+ * Throws an `InvalidRequestError` for a wrong option.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * A handle on an earlier run, and its traces.
+ * A handle of an earlier run, and its traces.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import type { StreamEvent } from "./StreamEvent.js"
 import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 
 /**
- * The attempt at a step: the latest, every one, or one by its number from 1.
+ * The attempt at a step: the latest, all, or a number from 1.
  *
  * @since 0.1.0
  * @category models
@@ -31,9 +31,9 @@ export type AttemptSpec = "latest" | "all" | number
  * @category options
  */
 export interface TraceOptions {
-  /** Milliseconds for each attempt. Default: the client's. */
+  /** Milliseconds per attempt. Default: the client's. */
   timeout?: number | undefined
-  /** Ends the call; it rejects with the signal's reason. */
+  /** Ends the call. The call rejects with the signal's reason. */
   signal?: AbortSignal | undefined
 }
 
@@ -59,7 +59,7 @@ const stepOptions = ({ attempt, loopIndex, timeout }: StepTraceOptions) => ({
 })
 
 /**
- * A handle on an earlier run, made by `flow.run(executionId)`.
+ * A handle of an earlier run, from `flow.run(executionId)`.
  *
  * @since 0.1.0
  * @category models
@@ -86,7 +86,7 @@ export class Run {
   }
 
   /**
-   * Reads one step: its latest attempt, a given one, or every one with `attempt: "all"`.
+   * Reads one step: its latest attempt, a given attempt, or all with `attempt: "all"`.
    */
   async stepTrace(stepId: string, options?: StepTraceOptions): Promise<StepTrace | StepAttempts> {
     const { input, signal } = takeOptions("run.stepTrace", options, stepOptions)
@@ -95,8 +95,8 @@ export class Run {
   }
 
   /**
-   * Gives the events of the run so far, then those that follow, up to its end. `resume` of a pause for tool calls
-   * rejects, because a watcher cannot answer it. `timeout` is for each silence.
+   * Emits the past and future events of the run, up to its end. `resume` of a pause for tool calls rejects, because a
+   * watcher cannot answer it. `timeout` is for each silence.
    */
   liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
     const asked = () =>

@@ -5,7 +5,7 @@
  */
 
 /**
- * Known codes to compare with `error.code`, which may also be a code outside this list.
+ * The known values of `error.code`. The server may send other codes.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * The events of `flow.events()`, told apart by `type`.
+ * The events of `flow.events()`. `type` distinguishes them.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { TokenBreakdown } from "./Trace.js"
  */
 export interface RunStarted {
   type: "run_started" | "flow_started"
-  /** The execution id, unless the server names another. */
+  /** The execution id, unless the server sends another id. */
   runId: string
   executionId?: string
   flowId?: string
@@ -22,7 +22,7 @@ export interface RunStarted {
 }
 
 /**
- * A step has begun.
+ * A step has started.
  *
  * @since 0.1.0
  * @category models
@@ -48,7 +48,7 @@ export interface StepInput {
 }
 
 /**
- * The output of a step so far; may come many times.
+ * The output of a step so far. There may be many of these events per step.
  *
  * @since 0.1.0
  * @category models
@@ -60,7 +60,7 @@ export interface StepOutput {
 }
 
 /**
- * A step has completed. Its output is present where the server sent it; the key is absent otherwise.
+ * A step has completed. `output` is absent if the server sent no output.
  *
  * @since 0.1.0
  * @category models
@@ -70,7 +70,7 @@ export interface StepCompleted {
   stepId: string
   name?: string
   output?: unknown
-  /** Set when the output came with an earlier event. */
+  /** Set if the output is from an earlier event. */
   outputFrom?: "step_output"
   durationMs?: number
   tokens?: TokenBreakdown
@@ -95,7 +95,7 @@ export interface StepFailed {
 }
 
 /**
- * A pause between two steps; the loop goes on by itself.
+ * A pause between two steps. The loop continues without an answer.
  *
  * @since 0.1.0
  * @category models
@@ -109,7 +109,7 @@ export interface StepPaused {
 }
 
 /**
- * The run waits for tool results. Call `resume` before asking for the next event, and the same loop goes on. Occurs
+ * The run waits for tool results. Call `resume` before the next event is requested; then the loop continues. Occurs
  * only without a `toolHandler`.
  *
  * @since 0.1.0
@@ -131,8 +131,8 @@ export interface ToolCallsRequired {
   /** Outputs of the steps so far, by step id. */
   accumulatedOutputs: Record<string, unknown>
   /**
-   * Goes on with exactly one result per call; the next event is the first of the continuation. Rejects with an
-   * `InvalidRequestError` when the pause was already answered or the loop has ended.
+   * Continues with one result per call. The next event is the first one of the continuation. Rejects with an
+   * `InvalidRequestError` if the pause was answered already or the loop has ended.
    */
   resume(args: { toolResults: Record<string, unknown>[] }): Promise<void>
 }
@@ -145,17 +145,17 @@ export interface ToolCallsRequired {
  */
 export interface FlowCompleted {
   type: "flow_completed"
-  /** The execution id, unless the server names another. */
+  /** The execution id, unless the server sends another id. */
   runId?: string
   executionId?: string
   result?: unknown
-  /** Set when the server sent no result: `result` is the output of the step that completed last. */
+  /** Set if the server sent no result. Then `result` is the output of the last completed step. */
   resultFrom?: "last_step"
   summary?: Record<string, unknown>
 }
 
 /**
- * An event of a run; `type` says which.
+ * An event of a run.
  *
  * @since 0.1.0
  * @category models

@@ -17,20 +17,20 @@ export type ToolCall = {
 }
 
 /**
- * The context that a tool handler is given beside the calls.
+ * The second argument of a tool handler.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ToolHandlerContext {
-  /** Aborted together with the call; pass it to whatever the handler waits for. */
+  /** Aborted with the call. Pass it to all requests of the handler. */
   readonly signal: AbortSignal
 }
 
 /**
- * Answers the calls of one round with one result per call, `{ tool_call_id, content }`. `toolCallId` and `output` are
- * accepted as other names, and content that is not a string is sent as JSON text. The call rejects with whatever the
- * handler throws.
+ * Answers the calls of one round with one result per call, `{ tool_call_id, content }`. The names `toolCallId` and
+ * `output` are accepted too. Content that is not a string is sent as JSON text. If the handler throws, the call rejects
+ * with that error.
  *
  * @since 0.1.0
  * @category models

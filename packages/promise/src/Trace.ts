@@ -17,14 +17,14 @@ export interface TokenBreakdown {
 }
 
 /**
- * One attempt at one step. Contexts are present only if payloads were captured.
+ * One attempt at a step. Contexts are present only if payloads were captured.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StepTrace {
   stepId: string
-  /** Counted from 1. */
+  /** From 1. */
   attempt: number
   /** The iteration of a step in a loop, from 0. */
   loopIndex?: number | null
@@ -32,7 +32,7 @@ export interface StepTrace {
   startedAt?: string
   completedAt?: string
   durationMs?: number
-  /** Milliseconds for which the step waited for tool results, where the server says it. */
+  /** Milliseconds for which the step waited for tool results, if the server sends it. */
   waitingMs?: number
   modelUsed?: string
   tokens?: TokenBreakdown
@@ -43,7 +43,7 @@ export interface StepTrace {
   errorContext?: Record<string, unknown>
   inputSizeBytes?: number
   outputSizeBytes?: number
-  /** Whether a stored payload was cut. */
+  /** Whether a stored payload was truncated. */
   truncated?: boolean
 }
 
@@ -65,19 +65,19 @@ export interface RunSummary {
 }
 
 /**
- * The sums over all steps of a trace, every attempt and iteration included.
+ * The sums over all attempts and iterations of all steps.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TraceTotals {
-  /** The `durationMs` of all steps together, in milliseconds. */
+  /** The sum of `durationMs` of all steps, in milliseconds. */
   durationMs: number
   /** Milliseconds from the start of the run to its end. */
   wallMs: number
-  /** Milliseconds in which its steps were at work. */
+  /** Milliseconds in which steps were running. */
   busyMs: number
-  /** Milliseconds in which its steps waited for tool results. */
+  /** Milliseconds in which steps waited for tool results. */
   waitingMs: number
   tokens: TokenBreakdown
   /** Exact US dollars, as decimal text. */
@@ -93,7 +93,7 @@ export interface TraceTotals {
 export interface Trace {
   flowRun: RunSummary
   steps: StepTrace[]
-  /** The server's sums, or sums computed here, which are not enumerable. */
+  /** The server's sums. If it sends none, they are computed here, and the property is not enumerable. */
   readonly summary: TraceTotals
 }
 

@@ -1,7 +1,7 @@
 /**
- * Scopes: they put the runs of a piece of asynchronous code into one session, captured or replayed.
+ * Scopes. A scope puts all runs of a function into one session, captured or replayed.
  *
- * A scope follows the code through `AsyncLocalStorage`, where the runtime has it. Elsewhere it lasts until the first
+ * A scope follows asynchronous code through `AsyncLocalStorage`. On runtimes without it, the scope ends at the first
  * `await`, and a replay is refused.
  *
  * @since 0.1.0
@@ -13,22 +13,22 @@ import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
 /**
- * The options of a scope: captured or replayed, and through which client.
+ * The options of a scope.
  *
  * @since 0.1.0
  * @category options
  */
 export interface TraceScopeOptions {
   /**
-   * The recorded session that answers the runs, if `NOUKAI_REPLAY_ENABLED` is on. While it is off, the runs are live,
-   * billed and captured, and a warning is logged. Needs a client. An empty id counts as none.
+   * The recorded session that answers the runs, if `NOUKAI_REPLAY_ENABLED` is on. While it is off, the runs are live
+   * and billed, and only a warning is logged. Requires a client. An empty id counts as absent.
    */
   replaySessionId?: string | undefined
-  /** `false` puts the runs into no session, unless they are being replayed. Default: true. */
+  /** `false` runs live code without a session. Default: true. */
   capture?: boolean | undefined
-  /** The client that fetches the session and whose `onLog` is told of the scope: `noukai._transport`. */
+  /** The client that fetches the session and logs the scope: `noukai._transport`. */
   transport?: NoukaiTransport | undefined
-  /** The client itself, in place of `transport`; it takes precedence. */
+  /** The client itself. It overrides `transport`. */
   client?: Noukai | undefined
 }
 
@@ -62,11 +62,11 @@ const entry = (fn: unknown, given: TraceScopeOptions | undefined): ScopeEntry =>
 }
 
 /**
- * Runs `fn` in a scope: its runs are tagged with a new session id, or answered from a recorded session. Inside another
- * scope, `fn` joins that one.
+ * Runs `fn` in a scope. Its runs get a new session id, or are answered from a recorded session. Inside another scope,
+ * `fn` joins that scope.
  *
  * Rejects with the error that `fn` throws. A replay rejects before `fn` begins if the session cannot be fetched or
- * replayed, and with a `ReplayLeftoverError` after `fn` if no call asked for some of its recordings.
+ * replayed. It rejects with a `ReplayLeftoverError` after `fn` if some recordings were not used.
  *
  * @example
  * ```ts
@@ -86,7 +86,7 @@ export const traceScope = async <T>(fn: () => Promise<T> | T, options?: TraceSco
   await enterScope(fn, reading(operation, "options", () => entry(fn, options)))
 
 /**
- * The newer name of `traceScope`.
+ * Another name of `traceScope`.
  *
  * @since 0.1.0
  * @category combinators
@@ -94,7 +94,7 @@ export const traceScope = async <T>(fn: () => Promise<T> | T, options?: TraceSco
 export const replayScope: typeof traceScope = traceScope
 
 /**
- * Wraps a function so that each of its calls runs in a scope of its own.
+ * Wraps a function. Each call runs in its own scope.
  *
  * @since 0.1.0
  * @category combinators
@@ -106,7 +106,7 @@ export const trace = <Args extends ReadonlyArray<unknown>, T>(
 (...args) => traceScope(typeof fn === "function" ? () => fn(...args) : fn, options)
 
 /**
- * The scope of the calling code; `null` outside any.
+ * Returns the scope of the calling code, or `null` outside a scope.
  *
  * @since 0.1.0
  * @category combinators
@@ -119,7 +119,7 @@ export const currentScope = (): ScopeState | null => {
 }
 
 /**
- * The session id of the calling code; `null` outside any scope.
+ * Returns the session id of the calling code, or `null` outside a scope.
  *
  * @since 0.1.0
  * @category combinators

@@ -55,7 +55,9 @@ export const commands: Group = {
   }
 }
 
-/** Loads the command at the beginning of `args`, which are checked, and returns it with the arguments after its name. */
+/**
+ * Loads the command at the beginning of `args`, which are checked, and returns it with the arguments after its name.
+ */
 export const called = async (
   args: ReadonlyArray<string>
 ): Promise<{ readonly command: Leaf; readonly args: ReadonlyArray<string> }> => {

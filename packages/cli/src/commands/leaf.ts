@@ -18,8 +18,8 @@ export type Leaf = <A>(
 type Inputs<Config extends Command.Command.Config> = InputOf<{ readonly input: Config; readonly voice: typeof voice }>
 
 /**
- * Creates a command. It has the flags of `config`, and --quiet, --verbose and --jq. Errors that the handler does not map
- * itself count as errors of a read.
+ * Creates a command. It has the flags of `config`, and --quiet, --verbose and --jq. Errors that the handler does not
+ * map itself count as errors of a read.
  */
 export const leaf = <const Config extends Command.Command.Config>(
   name: string,

@@ -3,14 +3,17 @@ import * as Predicate from "effect/Predicate"
 
 export type Json = { readonly [key: string]: unknown }
 
-/** The declared fields over those that were received; alone if `raw` is no object. */
+/**
+ * Returns the received fields with the declared ones over them. Returns only the declared ones if `raw` is not an
+ * object.
+ */
 export const overReceived = <A extends object>(raw: unknown, declared: A): A =>
   Predicate.isRecord(raw) ? { ...raw, ...declared } : declared
 
 export const fieldOf = (raw: unknown, key: string | number): unknown =>
   typeof raw === "object" && raw !== null ? (raw as { readonly [key: string | number]: unknown })[key] : undefined
 
-/** The JSON value of a body, or its text if it is no JSON. */
+/** Returns the JSON of a body, or its text if it is not JSON. */
 export const jsonOrText = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -19,7 +22,7 @@ export const jsonOrText = (text: string): unknown => {
   }
 }
 
-/** Adds a property that `JSON.stringify` and comparisons do not see. */
+/** Adds a property that is not enumerable. */
 export const hide = <A extends object, K extends string, V>(
   fields: A,
   key: K,

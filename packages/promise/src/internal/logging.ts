@@ -17,11 +17,11 @@ const logEvent = (event: Sdk.LogEvent): LogEvent => {
   }
 }
 
-/** The hook for the sdk, which refuses a value that is no function. */
+/** Returns the hook for the SDK, which refuses a value that is not a function. */
 export const logHook = (onLog: ((event: LogEvent) => void) | undefined): Sdk.LogHook | undefined =>
   typeof onLog === "function" ? (event) => onLog(logEvent(event)) : onLog
 
-/** Logs one line on the console method of the level, as programs without Effect expect. */
+/** Logs one line with the console method of the level. */
 export const consoleLogger: Layer.Layer<never> = Logger.replace(
   Logger.defaultLogger,
   Logger.withLeveledConsole(

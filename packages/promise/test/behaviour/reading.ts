@@ -83,7 +83,7 @@ export const reading: ReadonlyArray<Behaviour> = [
       const late = world.name === "ours" ? world.client().job(twoStep, submitted.executionId) : submitted
       if (world.name === "reference") submitted._submittedAt -= 5_000
       const body = encodeURIComponent(JSON.stringify({ message: "no Route matched with those values" }))
-      world.emulator.addFaults({ match: { endpoint: "jobs" }, script: [`404:body=${body}`] })
+      world.emulator.addFaults({ match: { endpoint: "job" }, script: [`404:body=${body}`] })
       const { rejected, value } = await outcome(world, () => late.wait(wait)) as Parsed
       return rejected?.name ?? value.status
     }

@@ -1,4 +1,4 @@
-/** The state that the objects of a client share: lifetime, defaults, and the scope of its calls. */
+/** The state that all objects of a client share. */
 import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import type * as Effect from "effect/Effect"
@@ -13,11 +13,11 @@ export interface Defaults {
   readonly sessionId: string | undefined
   /** Ends every call of the client. */
   readonly signal: AbortSignal | undefined
-  /** Whether replays are enabled now. Default: as the runtime is configured. */
+  /** Whether replays are enabled now. Default: the configuration of the runtime. */
   readonly replayEnabled?: Effect.Effect<boolean, unknown> | undefined
 }
 
-/** Puts an effect into a trace scope, or into none. */
+/** Runs an effect in a scope. */
 export type InScope = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E, Services>
 
 export class Client implements NoukaiTransport {
@@ -26,14 +26,14 @@ export class Client implements NoukaiTransport {
   constructor(
     readonly lifetime: Lifetime,
     readonly defaults: Defaults,
-    /** The scope, or none, of every call, and budgets of every call; absent: those in which a call is made. */
+    /** The scope and the budgets of every call. Default: those of the calling code. */
     private readonly pinned?: {
       readonly scope: TraceScope.Scope | undefined
       readonly budgets: ReadonlyArray<Budget.Budget>
     }
   ) {}
 
-  /** Whether a value is a client; a value that throws on inspection is none. */
+  /** Whether a value is a client. */
   static is(u: unknown): u is Client {
     try {
       return u instanceof Client
@@ -42,19 +42,19 @@ export class Client implements NoukaiTransport {
     }
   }
 
-  /** The same client with every call in one scope, or in none, and in these budgets. */
+  /** Returns the same client with a fixed scope and fixed budgets for all calls. */
   pin(scope: TraceScope.Scope | undefined, budgets: ReadonlyArray<Budget.Budget>): Client {
     return new Client(this.lifetime, this.defaults, { scope, budgets })
   }
 
-  /** The signals that end a call: its own and the client's. */
+  /** Returns the signals that end a call: its own and the client's. */
   signals(signal: AbortSignal | undefined): ReadonlyArray<AbortSignal> {
     return signalsOf(signal, this.defaults.signal)
   }
 
   /**
-   * Puts effects into the current scope, or into the pinned one; inside a replay they stay in the replay as well. The
-   * current and the pinned budgets apply.
+   * Runs effects in the pinned scope, or else in the current one. A current replay applies too. The current and the
+   * pinned budgets apply.
    */
   inScopeOfNow(): InScope {
     const inScope = this.inTraceScopeOfNow()

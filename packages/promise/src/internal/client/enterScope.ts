@@ -1,6 +1,6 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
-/** Runs asynchronous code that is no Effect in a scope of the sdk. */
+/** Runs Promise code in a scope of the SDK. */
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -14,7 +14,7 @@ import { Client } from "./client.js"
 
 /** The checked options of a scope. */
 export interface ScopeEntry {
-  /** The session to replay; an empty id counts as none. */
+  /** The session to replay. An empty id counts as absent. */
   readonly replaySessionId: string | undefined
   readonly capture: boolean
   readonly client: unknown
@@ -23,7 +23,7 @@ export interface ScopeEntry {
 const bodyOf = <A>(fn: () => PromiseLike<A> | A): Effect.Effect<A, Thrown> =>
   TraceScope.promise({ try: async () => fn(), catch: (reason) => new Thrown({ reason }) })
 
-/** Leaves the session, but not a replay. */
+/** Leaves a captured session. A replay stays. */
 const outside = TraceScope.within(undefined)
 
 const refused = (field: string, reason: string) =>
@@ -43,7 +43,7 @@ const needsContext = refused(
   "it has no AsyncLocalStorage, without which a replay would go live after the first await"
 )
 
-/** A replay, refused where it would not hold beyond the first `await`. */
+/** Replays a session. Refuses if the replay would end at the first `await`. */
 const replay = <A>(sessionId: string, body: Effect.Effect<A, Thrown>): Effect.Effect<A, unknown, NoukaiHttp> => {
   const replayed = TraceScope.replayOrCapture(sessionId)(body)
   return hasAsyncContext()
@@ -51,7 +51,7 @@ const replay = <A>(sessionId: string, body: Effect.Effect<A, Thrown>): Effect.Ef
     : Effect.flatMap(NoukaiHttp, (http) => http.defaults.replayEnabled === true ? needsContext : replayed)
 }
 
-/** The effect of a scope without a client: a replay, which needs one, fails. */
+/** Returns the effect of a scope without a client. A replay requires a client, so it fails. */
 const withoutClient = <A>(
   live: Effect.Effect<A, Thrown>,
   replaySessionId: string | undefined
@@ -70,7 +70,7 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entry: ScopeEn
     return valueOrThrow(await Effect.runPromiseExit(effect))
   }
   const inScope = client.inScopeOfNow()
-  // without a session to fetch, a signal has nothing to end
+  // without a session to fetch, there is nothing to abort
   const signals = replaySessionId === undefined ? [] : client.signals(undefined)
   return await client.lifetime.runBody((began) => {
     const begun = Effect.zipRight(began, body)

@@ -1,6 +1,6 @@
 /**
- * The `fetch` that a client sends its requests through in place of the platform's transport: the one from its options,
- * or a replacement of the global one, as tests and instrumentations install.
+ * The `fetch` that replaces the platform's transport: from the options, or a replaced global one, as tests and
+ * instrumentations install it.
  */
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -13,7 +13,7 @@ const atImport = globalThis.fetch
 
 export interface FetchInUse {
   readonly fetch: Fetch
-  /** Logs once that a replaced global `fetch` is used. */
+  /** Logs that a replaced global `fetch` is used. */
   readonly announce: Effect.Effect<void>
 }
 
@@ -27,7 +27,7 @@ const replaced = Logger.withMinimumLogLevel(
 const wrong = (operation: string, reason: string): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid fetch: ${reason}`, { field: "fetch", reason })
 
-/** Throws an `InvalidRequestError` when `fetch` is no function, or is given together with a dispatcher. */
+/** Throws an `InvalidRequestError` if `fetch` is not a function, or if there is a dispatcher too. */
 export const fetchInUse = (
   operation: string,
   given: { readonly fetch?: Fetch | null | undefined; readonly dispatcher?: unknown }

@@ -1,6 +1,6 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
-/** A runtime and the calls under way on it. */
+/** A runtime and its calls in flight. */
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { JobService } from "@effect-noukai/sdk/JobService"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -17,7 +17,7 @@ import { onAbort } from "./signals.js"
 
 export type Services = FlowService | JobService | RunService | NoukaiHttp
 
-/** Work that closing the client ends. */
+/** Work that ends when the client is closed. */
 export interface Stoppable {
   /** Stops the work and resolves when it has ended. */
   readonly stop: () => Promise<unknown>
@@ -26,7 +26,7 @@ export interface Stoppable {
 /** The part of a runtime that starts fibers. */
 export type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork">
 
-/** An effect that can be stopped from its first moment on: a fiber runs before its `runFork` has returned. */
+/** An effect that can be stopped at any time, also before `runFork` has returned. */
 export class StoppableEffect<A, R> implements Stoppable {
   private fiber: Fiber.RuntimeFiber<A, unknown> | undefined
   private stopped = false
@@ -56,7 +56,7 @@ export class StoppableEffect<A, R> implements Stoppable {
   }
 }
 
-/** The reason why a call cannot begin, or has ended. */
+/** The reason why a call is refused or has ended. */
 export interface Rejection {
   readonly reason: unknown
 }
@@ -78,7 +78,7 @@ export class Lifetime<R = Services> {
 
   constructor(
     private readonly runner: Runner<R>,
-    /** Releases the runtime; does nothing for a runtime of the caller's. */
+    /** Releases the runtime. Does nothing for a runtime of the caller. */
     private readonly release: () => Promise<void>
   ) {}
 
@@ -90,27 +90,27 @@ export class Lifetime<R = Services> {
     this.underWay.delete(underWay)
   }
 
-  /** The reason why no call can begin now, if there is one. */
+  /** Returns the reason why calls are refused now, if there is one. */
   refusal(signals: ReadonlyArray<AbortSignal>): Rejection | undefined {
     if (this.closing !== undefined) return { reason: notOpen() }
     const aborted = signals.find((signal) => signal.aborted)
     return aborted === undefined ? undefined : { reason: aborted.reason }
   }
 
-  /** The reason of an interruption: an aborted signal, else the closed client. */
+  /** Returns the reason of an interruption: an aborted signal, or else the closed client. */
   interruption(signals: ReadonlyArray<AbortSignal>, byClose: () => APIConnectionError = closed): unknown {
     const aborted = signals.find((signal) => signal.aborted)
     return aborted === undefined ? byClose() : aborted.reason
   }
 
-  /** An effect for this runtime, not yet begun. */
+  /** Returns an effect for this runtime. It has not begun. */
   running<A, E>(effect: Effect.Effect<A, E, R>): StoppableEffect<A, R> {
     return new StoppableEffect(this.runner, effect)
   }
 
   /**
-   * Runs an effect to its end, unless a signal or the end of the client comes first. Errors are made after an `await`
-   * and not in the fiber, so that their stack names the caller.
+   * Runs an effect until it ends, a signal aborts or the client is closed. Errors are created after an `await`, so that
+   * their stack names the caller.
    */
   async run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
     const refusal = this.refusal(signals)
@@ -120,8 +120,8 @@ export class Lifetime<R = Services> {
   }
 
   /**
-   * Runs an effect that contains a body of the caller's, which starts after `began`. Before `began` a signal and the
-   * end of the client stop the effect; afterwards it runs to its end, even beyond that of the client.
+   * Runs an effect with a body of the caller, which starts after `began`. Before `began`, a signal or closing the
+   * client stops the effect. Afterwards it runs to its end.
    */
   async runBody<A, E>(
     make: (began: Effect.Effect<void>) => Effect.Effect<A, E, R>,
@@ -135,13 +135,13 @@ export class Lifetime<R = Services> {
     return await this.outcome(running, release, signals, closedInOpening)
   }
 
-  /** Ends the calls under way, then releases the runtime. Calling again returns the same promise. */
+  /** Ends the calls in flight, then releases the runtime. Another call returns the same promise. */
   close(): Promise<void> {
     this.closing ??= Promise.all(Array.from(this.underWay, (call) => call.stop())).then(() => this.release())
     return this.closing
   }
 
-  /** The value of an effect that signals or the end of the client may stop. */
+  /** Returns the value of an effect that signals or closing the client may stop. */
   private async outcome<A>(
     running: StoppableEffect<A, R>,
     release: () => void,
@@ -156,7 +156,7 @@ export class Lifetime<R = Services> {
       : promiseError(Cause.squash(exit.cause))
   }
 
-  /** Stops an effect on an abort or the end of the client, until the returned function is called. */
+  /** Stops an effect on an abort or when the client is closed, until the returned function is called. */
   private watch(running: Stoppable, signals: ReadonlyArray<AbortSignal>): () => void {
     const leave = onAbort(signals, running.stop)
     this.begin(running)

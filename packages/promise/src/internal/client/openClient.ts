@@ -1,4 +1,4 @@
-/** Opens a client with a runtime of its own. */
+/** Creates a client with its own runtime. */
 import * as Sdk from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
@@ -42,7 +42,7 @@ const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Opti
   dispatcher: options.dispatcher
 })
 
-/** The checked configuration. Throws an error of this package when an option is wrong. */
+/** Returns the checked configuration. Throws an error of this package for a wrong option. */
 const clientConfig = (options: NoukaiOptions, retries: boolean): NoukaiConfig.NoukaiConfig.Service =>
   valueOrThrow(
     Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options, retries))))
@@ -75,7 +75,7 @@ const open = (options: NoukaiOptions, signal: AbortSignal | undefined): Client =
   )
 }
 
-/** Throws an error of this package when an option is wrong. */
+/** Creates a client. Throws an error of this package for a wrong option. */
 export const openClient = (given: NoukaiOptions | undefined): Client =>
   reading(operation, "options", () => {
     const options = fieldsOf(operation, given)

@@ -1,4 +1,4 @@
-/** The signals that end a call. JavaScript passes `null` for none. */
+/** Returns the signals that end a call. */
 export const signalsOf = (
   ofCall: AbortSignal | null | undefined,
   ofClient: AbortSignal | null | undefined
@@ -9,7 +9,7 @@ export const signalsOf = (
   return client === undefined ? [call] : [call, client]
 }
 
-/** The work that one signal stops, behind one listener. */
+/** The work that one signal stops, with one listener. */
 interface AbortListener {
   readonly stops: Set<() => void>
   readonly tell: () => void
@@ -38,8 +38,8 @@ const leave = (signal: AbortSignal, stop: () => void): void => {
 }
 
 /**
- * Calls `stop` when any of the signals aborts, until the returned function is called. Each signal has one listener,
- * however much work it stops, and none when no work is left: runtimes warn of a leak beyond ten.
+ * Calls `stop` when a signal aborts, until the returned function is called. Each signal has at most one listener,
+ * because runtimes warn about more than ten.
  */
 export const onAbort = (signals: ReadonlyArray<AbortSignal>, stop: () => void): () => void => {
   for (const signal of signals) join(signal, stop)

@@ -1,4 +1,4 @@
-/** Translates the tagged errors of the sdk into the classes of this package, here and nowhere else. */
+/** Translates the tagged errors of the SDK into the classes of this package. */
 import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -50,7 +50,7 @@ const table: Table = {
   CassetteError: (_, message, init) => new NoukaiError.CassetteError(message, init)
 }
 
-/** The names of this package for the operations of the sdk. */
+/** Operations of the SDK, and their names in this package. */
 const operations: { readonly [method: string]: string } = {
   "Budget.make": "new Budget",
   NoukaiConfig: "new Noukai",
@@ -72,7 +72,7 @@ const operations: { readonly [method: string]: string } = {
   "TraceScope.replay": "traceScope"
 }
 
-/** The names of this package for the fields of the sdk. */
+/** Fields of the SDK, and their names in this package. */
 const fields: { readonly [field: string]: string } = {
   attemptTimeout: "timeout",
   firstByteTimeout: "timeout",
@@ -93,7 +93,7 @@ const rendered = (error: Sdk.NoukaiError): string => {
     : named
 }
 
-/** The server's text is the message, as in `@noukai/sdk`; `cause` has the rest. */
+/** Returns the server's text, as `@noukai/sdk` does. `cause` has the full message. */
 const messageOf = (error: Sdk.NoukaiError): string =>
   error.detail !== undefined && (error.statusCode !== undefined || error._tag === "FlowExecutionError")
     ? error.detail
@@ -114,12 +114,12 @@ const translate = <T extends Tag>(error: Of<T>): NoukaiError.NoukaiError => {
 }
 
 /**
- * The rejection for a failure of the sdk. An error thrown by the caller's code, and any other value, stays as it is.
+ * Returns the error of this package for an error of the SDK. Errors of the caller's code are returned unchanged.
  */
 export const promiseError = (error: unknown): unknown =>
   error instanceof Thrown ? error.reason : Sdk.isNoukaiError(error) ? translate(error) : error
 
-/** The value of an effect; throws its translated error otherwise. */
+/** Returns the value of an effect, or throws its translated error. */
 export const valueOrThrow = <A>(exit: Exit.Exit<A, unknown>): A => {
   if (Exit.isSuccess(exit)) return exit.value
   throw promiseError(Cause.squash(exit.cause))

@@ -1,6 +1,6 @@
 import * as Data from "effect/Data"
 
 /**
- * An error thrown by the caller's code: a tool handler, or the body of a scope. A promise rejects with `reason` itself.
+ * An error of the caller's code: of a tool handler, or of the body of a scope. The promise rejects with `reason`.
  */
 export class Thrown extends Data.TaggedError("Thrown")<{ readonly reason: unknown }> {}

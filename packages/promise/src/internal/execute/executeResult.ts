@@ -1,4 +1,4 @@
-/** Translates the outcome of `execute` in the sdk into the results of this package. */
+/** Translates results of `execute` from the SDK. */
 import type {
   ExecuteResult as SdkResult,
   OncePaused as SdkOncePaused,
@@ -33,7 +33,7 @@ interface RunFields {
   readonly reused?: boolean | undefined
 }
 
-/** The fields that the server sent; others are absent, whatever the types of `@noukai/sdk` promise. */
+/** Returns the fields that the server sent. Others are absent, against the types of `@noukai/sdk`. */
 const common = (
   { blockCount, executionId, flowId, reused, sessionId }: RunFields
 ): Pick<ExecuteResult, "flowId" | "blockCount" | "executionId" | "sessionId"> => ({
@@ -72,7 +72,7 @@ const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
 }
 
-/** The result of an execution; a failed run is a result here. `start` runs the continuation of a pause. */
+/** Returns the result of an execution, also of a failed run. `start` runs the continuation of a pause. */
 export const executeResult = <E, R>(
   execution: Effect.Effect<SdkResult | SdkPaused, E, R>,
   start: ContinuationRunner
@@ -85,7 +85,7 @@ export const executeResult = <E, R>(
     onSuccess: (run) => Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, start))
   })
 
-/** The result of an execution that runs once per key, which says whether it was found. */
+/** Returns the result of an execution once per key, with `reused`. */
 export const onceResult = <E, R>(
   execution: Effect.Effect<SdkOnceResult | SdkOncePaused, E, R>,
   start: ContinuationRunner

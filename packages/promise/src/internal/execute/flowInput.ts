@@ -1,4 +1,4 @@
-/** Translates the options of this package into the inputs of the sdk, which checks them. */
+/** Translates options into inputs of the SDK, which checks them. */
 import type { EventsInput } from "@effect-noukai/sdk/EventsInput"
 import type { Attachment, CostLimit, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/ExecuteInput"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
@@ -17,7 +17,7 @@ import { refusal } from "../options/reading.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 
 /**
- * Treats `null` as absent.
+ * Returns `undefined` for `null`.
  *
  * @see contract 0.4
  */
@@ -29,10 +29,10 @@ const attachmentOf = (given: unknown): unknown => {
   return mimeType === undefined || "mime_type" in attachment ? attachment : { ...attachment, mime_type: mimeType }
 }
 
-/** The largest list that is translated; the sdk refuses a longer one. */
+/** The longest list that is translated. The SDK refuses a longer one. */
 const maxAttachments = 10
 
-/** Translates a list of attachments; the sdk refuses any other value. */
+/** Translates a list of attachments. The SDK refuses any other value. */
 const attachmentsOf = (attachments: unknown): ReadonlyArray<Attachment> | undefined =>
   given(
     Array.isArray(attachments) && attachments.length <= maxAttachments ? attachments.map(attachmentOf) : attachments
@@ -40,7 +40,7 @@ const attachmentsOf = (attachments: unknown): ReadonlyArray<Attachment> | undefi
     | ReadonlyArray<Attachment>
     | undefined
 
-/** Options of `execute` that the queue does not take: a run without them would be another run. */
+/** Options of `execute` that the queue does not support. Without them, another run would start. */
 const notQueued = [
   "messages",
   "attachments",
@@ -51,7 +51,7 @@ const notQueued = [
   "maxCostUsd"
 ] as const
 
-/** The input of a job. Throws a refusal for an option that the queue does not take. */
+/** Returns the input of a job. Throws a refusal for an option that the queue does not support. */
 export const submitInput = (operation: string, options: ExecuteAsyncOptions): SubmitInput => {
   const all: ExecuteAsyncOptions & { readonly [K in typeof notQueued[number]]?: unknown } = options
   const refused = notQueued.find((name) => given(all[name]) !== undefined)
@@ -70,7 +70,7 @@ export const submitInput = (operation: string, options: ExecuteAsyncOptions): Su
 export const executeInput = (
   options: ExecuteOptions
 ): ExecuteInput<AnyParameters, ToolsInput, CostLimit | undefined> => ({
-  // one literal: composing objects costs as much as the rest of the call
+  // one literal, because merging objects is slow
   message: given(options.message),
   messages: given(options.messages) as ReadonlyArray<Message> | undefined,
   parameters: given(options.parameters),
@@ -94,7 +94,7 @@ const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
 export const executeOnceInput = (
   options: ExecuteOnceOptions
 ): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
-  // the sdk refuses a session and a limit
+  // the SDK refuses a session and a limit
   ...executeInput(options),
   ...onceInput(options),
   takeOver: given(options.takeOver)

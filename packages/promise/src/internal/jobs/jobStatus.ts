@@ -1,4 +1,4 @@
-/** Translates the job statuses of the sdk into those of this package. */
+/** Translates job statuses of the SDK. */
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
 import { overReceived } from "../json.js"
@@ -18,7 +18,7 @@ const declared = (status: Sdk.JobStatus): JobStatus => {
     case "cancelled":
       return { executionId, status: status.status, ...textOf(status.error) }
     case "unknown":
-      // a status unknown to the sdk keeps the server's name
+      // an unknown status keeps the server's name
       return { executionId, status: status.reported as JobStatus["status"] }
   }
 }

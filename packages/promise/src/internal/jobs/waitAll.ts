@@ -1,6 +1,6 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
-/** Waits for many jobs with the sdk, and hands out the jobs as the caller gave them. */
+/** Waits for many jobs with the SDK, and returns the jobs of the caller. */
 import * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -23,11 +23,11 @@ const operation = "noukai.waitAll"
 
 type Jobs = Iterable<Job> | AsyncIterable<Job>
 
-const wrongJobs = "must be jobs, as executeAsync and noukai.job give them"
+const wrongJobs = "must be jobs from executeAsync or noukai.job"
 
 const isAsync = (jobs: Jobs): jobs is AsyncIterable<Job> => Predicate.isObject(jobs) && Symbol.asyncIterator in jobs
 
-/** The jobs of the caller by the handles of the sdk. */
+/** The jobs of the caller by the handles of the SDK. */
 class Handles {
   private readonly jobs = new WeakMap<object, Job>()
 
@@ -52,7 +52,7 @@ class Handles {
   }
 }
 
-/** The outcomes of jobs, each as it ends. */
+/** Emits the outcome of each job as it ends. */
 export const waitAll = (
   client: Client,
   jobs: Jobs,

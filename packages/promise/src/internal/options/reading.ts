@@ -26,7 +26,7 @@ export const reading = <A>(operation: string, field: string, read: () => A): A =
 }
 
 /**
- * The fields of the options of a call, none if there are none. Throws a refusal for a value that is no set of options.
+ * Returns the options of a call, or no fields without options. Throws a refusal for any other value.
  */
 export const fieldsOf = <A extends object>(operation: string, given: A | undefined): Partial<A> => {
   if (given === undefined) return {}
@@ -39,14 +39,14 @@ const isSignal = (u: unknown): u is AbortSignal =>
   "addEventListener" in u && typeof u.addEventListener === "function" &&
   "removeEventListener" in u && typeof u.removeEventListener === "function"
 
-/** A signal, if there is one; `null` is none. Throws a refusal for any other value. */
+/** Returns a signal. `null` counts as absent. Throws a refusal for any other value. */
 export const signalOf = (operation: string, signal: unknown): AbortSignal | undefined => {
   if (signal === undefined || signal === null) return undefined
   if (!isSignal(signal)) throw refusal(operation, "signal", "must be an AbortSignal")
   return signal
 }
 
-/** Milliseconds, if there are any; `null` is none. Throws a refusal for any other value. */
+/** Returns milliseconds. `null` counts as absent. Throws a refusal for any other value. */
 export const millisOf = (operation: string, field: string, millis: unknown): number | undefined => {
   if (millis === undefined || millis === null) return undefined
   if (typeof millis !== "number" || !(millis >= 0)) {

@@ -1,5 +1,5 @@
 /**
- * The platform's asynchronous context, where it has one. It is looked up, never imported, so that this package loads
+ * The asynchronous context of the platform, if it has one. It is looked up and not imported, so this package loads
  * everywhere.
  */
 import * as Scheduler from "effect/Scheduler"
@@ -20,17 +20,17 @@ const storage = (): Storage | undefined => {
   return found.storage
 }
 
-/** Whether scopes reach beyond the first `await` on this platform. */
+/** Whether scopes last beyond the first `await` on this platform. */
 export const hasAsyncContext = (): boolean => storage() !== undefined
 
 type ContextRunner = <A>(f: () => A) => A
 
 const here: ContextRunner = (f) => f()
 
-/** Captures the current asynchronous context, to run functions in it later. */
+/** Captures the current asynchronous context. Returns a function that runs others in it. */
 export const snapshot = (): ContextRunner => storage()?.snapshot?.() ?? here
 
-/** Captures the current asynchronous context, to run a fiber in it wherever the fiber is woken. */
+/** Returns a scheduler that runs a fiber in the current asynchronous context. */
 export const schedulerOfNow = (): Scheduler.Scheduler => {
   const inContext = snapshot()
   const { defaultScheduler } = Scheduler

@@ -1,7 +1,7 @@
 import * as Budget from "@effect-noukai/sdk/Budget"
 import type * as Effect from "effect/Effect"
 
-/** Puts effects into given budgets, and into those of the calling code. */
+/** Runs effects in the given budgets and in those of the calling code. */
 export const inBudgetsOfNow = (
   given: ReadonlyArray<Budget.Budget> = []
 ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {

@@ -3,7 +3,7 @@
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 
-/** Asks at each scope whether replays are enabled, because the environment may have changed. */
+/** Reads for each scope whether replays are enabled, because the environment may have changed. */
 export const withGate = <A, E, R>(
   gate: Effect.Effect<boolean, unknown> | undefined,
   self: Effect.Effect<A, E, R | NoukaiHttp>

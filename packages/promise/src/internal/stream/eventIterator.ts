@@ -1,6 +1,5 @@
 /**
- * Reads a stream of the sdk as an asynchronous iterator: one loop through one run. Events arrive in chunks and are
- * handed out without a fiber of their own.
+ * Reads a stream of the SDK as an asynchronous iterator. Events arrive in chunks. An event of a chunk needs no fiber.
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
@@ -24,13 +23,13 @@ type SdkPause = FlowEvent.ToolCallsRequired<unknown, CostLimitError>
 
 type Resume = ToolCallsRequired["resume"]
 
-/** A pause that was handed out; no event follows until it has its answer. */
+/** A pause that the caller has. The next event requires its answer. */
 interface PendingPause<E> {
   readonly event: SdkPause
   answer: StreamToRead<E> | undefined
 }
 
-/** Translates an event; `undefined` hands out none. `pause` registers a pause and returns its `resume`. */
+/** Translates an event; `undefined` skips it. `pause` registers a pause and returns its `resume`. */
 export type EventTranslation<E, A> = (event: E, pause: (event: SdkPause) => Resume) => A | undefined
 
 const done = { done: true, value: undefined } as const
@@ -53,12 +52,12 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   private over = false
   /** Stops listening to the signals. */
   private leave: () => void = () => {}
-  /** The reason of the end, until a caller has been told. */
+  /** The reason of the end, until a call has rejected with it. */
   private failure: Rejection | undefined
   private asked = 0
   private last: Promise<unknown> = Promise.resolve()
 
-  /** Options that are refused make the first `next` reject. */
+  /** For wrong options, the first `next` rejects. */
   constructor(
     private readonly client: Client,
     asked: () => CallOptions<StreamToRead<E>>,
@@ -78,7 +77,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       const ready = this.take()
       if (ready !== undefined) return Promise.resolve(ready)
     }
-    // calls that overlap are answered in their order
+    // overlapping calls are answered in order
     const answer = this.asked++ === 0 ? this.advance() : this.last.then(this.advance, this.advance)
     this.last = answer
     return answer
@@ -89,14 +88,14 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     return done
   }
 
-  /** Ends the loop because the client closes. */
+  /** Ends the loop because the client is closed. */
   readonly stop = (): Promise<void> => this.finish({ reason: this.client.lifetime.interruption([]) })
 
   private readonly abort = (): void => {
     void this.finish({ reason: this.client.lifetime.interruption(this.signals) })
   }
 
-  /** The next event that has already arrived. */
+  /** Returns the next event of the chunk. */
   private take(): IteratorYieldResult<A> | undefined {
     while (this.index < this.events.length) {
       const value = this.translate(this.events[this.index++]!, this.pause)
@@ -156,7 +155,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     )
   }
 
-  /** The reader of the next events; `undefined` if the loop is over. */
+  /** Returns the reader of the next events, or `undefined` after the end of the loop. */
   private async open(): Promise<StreamReader<E> | undefined> {
     if (this.inScope === undefined) return this.begin()
     const { paused, reader } = this
@@ -192,7 +191,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     return this.reader
   }
 
-  /** Ends the loop; the next call of `next` rejects with the failure, if there is one. */
+  /** Ends the loop. The next call of `next` rejects with the failure, if there is one. */
   private async finish(failure: Rejection | undefined): Promise<void> {
     if (!this.over) {
       this.over = true

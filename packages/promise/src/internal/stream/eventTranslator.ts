@@ -1,6 +1,5 @@
 /**
- * Translates the events of the sdk into those of this package. One instance per loop, because some events repeat fields
- * of earlier ones.
+ * Translates events of the SDK. Each loop has its own instance, because some events repeat fields of earlier ones.
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
@@ -8,7 +7,7 @@ import type * as StreamEvent from "../../StreamEvent.js"
 import { hide } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
 
-/** The fields that have a value. */
+/** Returns the fields that have a value. */
 const said = <A extends object>(fields: { readonly [K in keyof A]?: A[K] | undefined }): Partial<A> => {
   const out: Partial<A> = {}
   for (const key in fields) if (fields[key] !== undefined) out[key] = fields[key]
@@ -20,10 +19,10 @@ const fieldsOf = (error: unknown): Record<string, unknown> =>
     ? error as Record<string, unknown>
     : { message: String(error) }
 
-/** Keys of the wire that no caller sees. */
+/** Keys of the wire that are hidden. */
 const hidden: ReadonlySet<string> = new Set(["type", "eventType", "__proto__"])
 
-/** Keys of the wire that have a place in the events of this package; without a value they are left out. */
+/** Keys of the wire that events of this package declare. They are omitted if they are `null`. */
 const named: ReadonlySet<string> = new Set([
   "executionId",
   "runId",
@@ -48,10 +47,10 @@ const named: ReadonlySet<string> = new Set([
   "summary"
 ])
 
-/** Keys of this package alone, which the server cannot set. */
+/** Keys that only this package sets. */
 const ours: ReadonlySet<string> = new Set(["outputFrom", "resultFrom", "resume"])
 
-/** Adds the fields that these types do not declare, as they came. */
+/** Adds the fields that the types do not declare. */
 const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A => {
   if (raw === undefined) return out
   const received = raw as { readonly [key: string]: unknown }
@@ -70,11 +69,11 @@ export class EventTranslator {
   private started: string | undefined
   private completed: string | undefined
 
-  /** Translates a completed step for a loop of steps alone. */
+  /** Translates a completed step of `steps`. */
   readonly step = (event: FlowEvent.StepCompleted): StreamEvent.StepCompleted =>
     withUnknown(this.stepCompleted(event), event)
 
-  /** Translates an event; `undefined` for one that this package has no name for. */
+  /** Translates an event. Returns `undefined` for an unknown event. */
   readonly event = (
     event: FlowEvent.FlowEvent<unknown, CostLimitError>,
     pause: OnPause

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import type { InScope } from "../client/client.js"
 import type { Lifetime, Services, StoppableEffect } from "../client/lifetime.js"
 
-/** One reading of a stream: its next elements, `None` at the end, and what closes it. */
+/** One reading of a stream. `pull` returns the next elements, and fails with `None` at the end. */
 export interface Source<A, E, R> {
   readonly pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
@@ -18,7 +18,7 @@ export interface Source<A, E, R> {
 
 const makeSource: unique symbol = Symbol.for("@effect-noukai/sdk/makeSource")
 
-/** The streams of the SDK can be read without channels and scopes, which cost as much as a short stream. */
+/** A stream of the SDK. It can be read without channels and scopes, which cost as much as a short stream. */
 interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {
   readonly [makeSource]?: () => Source<A, E, R>
 }
@@ -32,18 +32,18 @@ const scoped = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
   return { pull: Effect.suspend(() => pull), close: (exit) => Scope.close(scope, exit) }
 }
 
-/** A reading of any stream. */
+/** Returns a reading of any stream. */
 export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
   stream[makeSource]?.() ?? scoped(stream)
 
-/** A stream that is found as its reading begins. A stream of `Stream.unwrap` would hide that it is one of the SDK. */
+/** A stream that is created when its reading begins. `Stream.unwrap` would hide that it is a stream of the SDK. */
 export type StreamToRead<E> = Effect.Effect<Stream.Stream<E, unknown, Services>, unknown, Services>
 
 type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
 
 const interrupted = Exit.interrupt(FiberId.none)
 
-/** The end of the stream itself; it has none where its reader stops or is interrupted. */
+/** Returns the end of the stream, or `stopped` if its reader stopped or was interrupted. */
 const endOf = <E>(
   exit: Exit.Exit<void, Option.Option<E>>,
   stopped: Exit.Exit<unknown, unknown>
@@ -54,13 +54,13 @@ const endOf = <E>(
 }
 
 /**
- * Reads a whole stream in one fiber that waits between the reads, because a fork for each read costs as much as
- * decoding several events.
+ * Reads a stream in one fiber that waits between reads. A fork for each read would cost as much as decoding several
+ * events.
  */
 export class StreamReader<E> {
   private readonly reading: Effect.Effect<void, Option.Option<unknown>, Services>
   private running: StoppableEffect<void, Services> | undefined
-  /** Resolves the read that waits. */
+  /** Resolves the waiting read. */
   private answer: ((read: Read<E>) => void) | undefined
   private wake: ((result: Effect.Effect<void>) => void) | undefined
   private end: Read<E> | undefined
@@ -80,10 +80,12 @@ export class StreamReader<E> {
     }))
   }
 
-  /** The next events; fails with `None` at the end and from then on, by interruption once closed. Reads must not overlap. */
+  /**
+   * Returns the next events. Fails with `None` after the end, and by interruption once closed. Reads must not overlap.
+   */
   read(): Promise<Read<E>> {
     if (this.end !== undefined) return Promise.resolve(this.end)
-    // nothing begins once it is closed
+    // a closed reader begins nothing
     if (this.closing !== undefined) return Promise.resolve(interrupted)
     return new Promise((resolve) => {
       this.answer = resolve
@@ -92,7 +94,7 @@ export class StreamReader<E> {
     })
   }
 
-  /** Stops the read under way and closes the connection. An interrupted reader did not stop by itself. */
+  /** Stops the current read and closes the connection. `isInterrupted`: the stream ends by interruption. */
   close(isInterrupted = false): Promise<void> {
     if (isInterrupted) this.stopped = interrupted
     this.closing ??= this.running?.stop() ?? Promise.resolve()

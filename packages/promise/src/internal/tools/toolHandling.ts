@@ -1,4 +1,4 @@
-/** Translates tools, calls and results between this package and the sdk. */
+/** Translates tools, calls and results between this package and the SDK. */
 import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import { fieldOf, overReceived } from "../json.js"
 import { fieldsOf, reading, refusal } from "../options/reading.js"
 import { snapshot } from "../scope/asyncContext.js"
 
-/** Tool calls in the shape of the wire, over those that were received. */
+/** Returns tool calls in the shape of the wire, with their unknown fields. */
 export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall> =>
   calls.map(({ arguments: args, id, name, raw: sent }) => {
     const named = { name, arguments: args }
@@ -25,17 +25,17 @@ const resultOf = (given: UnknownFields): Tools.ToolResult => {
   return { toolCallId: typeof id === "string" ? id : "", content: content as Tools.ToolResult["content"] }
 }
 
-/** The largest list that is translated; no pause asks for as many. */
+/** The longest list that is translated. No pause has more calls. */
 const maxResults = 10_000
 
-/** Translates results for the sdk, which checks that they answer the calls. */
+/** Translates results. The SDK checks that they answer the calls. */
 export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
   Array.isArray(results) && results.length <= maxResults
     ? results.map((result: unknown) => resultOf(Object(result) as UnknownFields))
-    // the sdk refuses any other value
+    // the SDK refuses any other value
     : results as ReadonlyArray<Tools.ToolResult>
 
-/** The results that answer a pause. */
+/** Returns the results that answer a pause. */
 export const answerOf = (
   operation: string,
   answer: { readonly toolResults: unknown },
@@ -47,17 +47,17 @@ export const answerOf = (
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
   })
 
-/** The `tools` of the sdk's inputs. */
+/** The `tools` of inputs of the SDK. */
 export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
 
 /**
- * The tools of a call: declarations alone, or with their handler, which runs in the asynchronous context of the call.
+ * Returns the tools of a call. The handler runs in the asynchronous context of the call.
  */
 export const toolsOf = (
   declarations: ReadonlyArray<UnknownFields> | undefined,
   handler: ToolHandler | undefined
 ): ToolsInput => {
-  // the sdk checks the declarations
+  // the SDK checks the declarations
   const declared = declarations as ReadonlyArray<Tools.ToolDeclaration> | undefined
   if (handler === undefined) return declared
   if (typeof handler !== "function") return Tools.handle(declared ?? [], handler)
@@ -68,11 +68,11 @@ export const toolsOf = (
       const { signal } = controller
       const handled = async () => resultsOf(await handler(wireCalls(calls), { signal }))
       return Effect.tryPromise({
-        // with a client that is pinned to a scope, calls of the handler are in that scope as well
+        // calls of the handler are in the scope of a pinned client too
         try: () => inContext(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled)),
         catch: (reason) => new Thrown({ reason })
       }).pipe(
-        // tryPromise's own signal misses an interruption that comes while the handler is being called
+        // the signal of tryPromise misses an interruption during the call of the handler
         Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
       )
     }))

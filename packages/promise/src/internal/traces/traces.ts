@@ -1,10 +1,10 @@
-/** Translates the traces of the sdk into those of this package. */
+/** Translates traces of the SDK. */
 import * as Sdk from "@effect-noukai/sdk/Trace"
 import * as Predicate from "effect/Predicate"
 import type * as Trace from "../../Trace.js"
 import { fieldOf, type Json, overReceived } from "../json.js"
 
-/** Fields that are left out when they have no value. */
+/** Fields that are omitted if they are `null`. */
 const valueless: ReadonlySet<string> = new Set(
   [
     "attempt",
@@ -28,13 +28,13 @@ const valueless: ReadonlySet<string> = new Set(
   ] satisfies ReadonlyArray<keyof Trace.StepTrace | keyof Trace.RunSummary>
 )
 
-/** The received object without the fields that have no value; the read one if nothing was received. */
+/** Returns the received object without `null` fields, or the decoded one if nothing was received. */
 const partOf = <A extends object>(value: A & { readonly raw?: unknown }): Json =>
   Predicate.isRecord(value.raw)
     ? Object.fromEntries(Object.entries(value.raw).filter(([key, item]) => item !== null || !valueless.has(key)))
     : value as Json
 
-/** Status and contexts keep the server's values. */
+/** Translates a step. Status and contexts keep the server's values. */
 const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => {
   const { attempt, raw, tokens } = step
   const fields = partOf(step)
