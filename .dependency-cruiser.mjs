@@ -40,6 +40,7 @@ const table = {
       "@effect/sql",
       "@secretlint/core",
       "@secretlint/secretlint-rule-preset-recommend",
+      "string-width",
       "undici"
     ],
     packages: ["sdk", "batch", "emulator"],
@@ -56,7 +57,7 @@ const nodeFiles = [
 ]
 
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
-const modules = (names) => names.map((name) => `^node_modules/${escape(name)}/`)
+const modules = (names) => names.map((name) => `(^|/)node_modules/${escape(name)}/`)
 const builtin = (names) => names.map((name) => `^(node:)?${escape(name)}$`)
 
 const arrows = Object.entries(table).flatMap(([folder, { node, npm, packages }]) => {

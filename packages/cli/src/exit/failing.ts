@@ -5,7 +5,7 @@ import { flagOf, hint, type ServerFlags } from "../terminal/shell.js"
 import { CommandError, type UsageError } from "./CommandError.js"
 import { type BatchCommandError, exitCodeOf, exitCodes } from "./exitCode.js"
 
-/** What the command knows of its run. */
+/** The known facts of the run. */
 export interface Known {
   readonly flow?: string
   readonly sessionId?: string | undefined

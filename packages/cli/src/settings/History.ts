@@ -74,7 +74,7 @@ const Seen = Schema.Struct({
 /** A run that this machine has seen. */
 export interface Seen extends Schema.Schema.Type<typeof Seen> {}
 
-/** What a command has learnt of a run. */
+/** New facts of a run. */
 export interface Learnt {
   /** The flow as the user wrote it. */
   readonly flow: string
