@@ -4,27 +4,33 @@
  *
  * @see contract 2, 11, 12
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Address from "../flow/address.js"
 import * as Limiter from "../limit/limiter.js"
 import type { ReadBody } from "../operations/responseBody.js"
-import { shouldRetry } from "../retry/retry.js"
-import * as RetryBudget from "../retry/retryBudget.js"
-import { afterARunMayExist } from "../run/callProgress.js"
-import { clockOf } from "../runtime/fiber.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { type EventSink, makeEventSink, makeLog } from "../telemetry/tell.js"
 import { finite, milliseconds } from "../time/duration.js"
-import { type HttpTransport, type SendRequest, type TextResponse, TransportClosed } from "../transport/HttpTransport.js"
+import {
+  type HttpTransport,
+  type SendRequest,
+  type TextResponse,
+  TransportClosed,
+  type TransportError,
+  type TransportRequest,
+  type TransportResponse
+} from "../transport/HttpTransport.js"
 import { isOk } from "../transport/response.js"
 import { type CallConfig, type RequestBuilder, requestBuilder, type RequestDescription, spentClock } from "./request.js"
-import { type LiveError, retried } from "./retrying.js"
+import { attempted, type LiveError, makeBudget, type RetryBudget } from "./retrying.js"
 import { type Choice, RunPaths } from "./runPaths.js"
 import { type Scrubber, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
@@ -43,26 +49,20 @@ export interface Caller {
   readonly log: ((event: LogEvent) => void) | undefined
   /** The event sink of a fiber; `undefined` without a listener. */
   readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
-  readonly budget: RetryBudget.RetryBudget
+  readonly budget: RetryBudget
   readonly scrub: Scrubber
   readonly prepare: RequestBuilder
+  /** The request of an endpoint that answers once. */
+  readonly request: (
+    endpoint: RequestDescription,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>
+  ) => Either.Either<SendRequest, InvalidRequestError>
   readonly runPaths: RunPaths
   readonly facts: (endpoint: RequestDescription) => CallFacts
   /** `undefined` without a limit. */
   readonly limiter: Limiter.Limiter | undefined
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
-
-/** The sink of a call's log events. */
-interface Observer {
-  readonly tell: EventSink | undefined
-  readonly now: () => number
-}
-
-const observing = (fiber: Fiber.RuntimeFiber<unknown, unknown>, tell: EventSink | undefined): Observer => ({
-  tell,
-  now: () => clockOf(fiber).unsafeCurrentTimeMillis()
-})
 
 const parseJson = (text: string): Either.Either<unknown, string> => {
   try {
@@ -103,6 +103,75 @@ export const limitedOpening = <A, R>(
 ): Effect.Effect<A, LiveError, R | Scope.Scope> =>
   caller.limiter === undefined ? self : caller.limiter.opening(isOfRun(endpoint), self, refused(caller, endpoint))
 
+/** One attempt at a request. */
+export interface Attempt {
+  readonly endpoint: RequestDescription
+  readonly request: TransportRequest
+  readonly info: AttemptInfo
+  /** The sink of its log events; `undefined` without a listener. */
+  readonly tell: EventSink | undefined
+}
+
+/** The error of an attempt without a whole response, once its listener has been told. */
+export const lost = (
+  caller: Pick<Caller, "facts">,
+  { endpoint, info, tell }: Attempt,
+  failure: TransportError
+): Effect.Effect<never, LiveError> =>
+  Effect.suspend(() => {
+    const error = fromTransport(caller.facts(endpoint), failure)
+    return tell === undefined
+      ? Effect.fail(error)
+      : Effect.zipRight(
+        tell({ ...info, phase: "error", error: error._tag, message: error.message }),
+        Effect.fail(error)
+      )
+  })
+
+/**
+ * Makes one attempt, and tells its listener of the request and of the response, or the failure. `logPayloads`: whether it
+ * is told the bodies.
+ */
+export const observed = <A extends TransportResponse & { readonly text?: string }, R>(
+  caller: Pick<Caller, "facts" | "scrub">,
+  attempt: Attempt,
+  logPayloads: boolean,
+  sent: Effect.Effect<A, TransportError, R>
+): Effect.Effect<A, LiveError, R> => {
+  const { info, request: { body }, tell } = attempt
+  const received = Effect.catchAll(sent, (failure) => lost(caller, attempt, failure))
+  if (tell === undefined) return received
+  return Effect.zipRight(
+    tell({
+      ...info,
+      phase: "request",
+      ...(logPayloads && body !== undefined ? { requestBody: caller.scrub(body) } : undefined)
+    }),
+    Effect.tap(received, ({ header, status, text }) => {
+      const requestId = header("x-request-id")
+      return tell({
+        ...info,
+        phase: "response",
+        statusCode: status,
+        ...(requestId === undefined ? undefined : { requestId: caller.scrub(requestId) }),
+        ...(logPayloads && text !== undefined ? { responseBody: text } : undefined)
+      })
+    })
+  )
+}
+
+/** The error of a response that is not 2xx. `body`: without the key. */
+export const refusal = (
+  caller: Pick<Caller, "facts">,
+  endpoint: RequestDescription,
+  response: TransportResponse,
+  body: string
+): Effect.Effect<never, LiveError> =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (now) => Effect.fail(fromStatus(caller.facts(endpoint), response, body, now))
+  )
+
 /**
  * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
  */
@@ -116,7 +185,7 @@ export const make = (
     const scrub = scrubOf(key)
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
     const sinkOf = makeEventSink(log)
-    const budget = RetryBudget.make(Metrics.retryTokens)
+    const budget = makeBudget(Metrics.retryTokens)
     const limiter = Limiter.isLimited(config) ? yield* Limiter.make(config) : undefined
     const attemptTimeout = finite(config.attemptTimeout)
     const prepare = requestBuilder(config)
@@ -129,23 +198,6 @@ export const make = (
       scrub
     })
 
-    const attemptInfo = (endpoint: Endpoint<unknown>, attempt: number): AttemptInfo => ({
-      method: endpoint.httpMethod,
-      path: endpoint.path,
-      attempt
-    })
-
-    const responseEvent = (endpoint: Endpoint<unknown>, attempt: number, response: TextResponse): LogEvent => {
-      const requestId = response.header("x-request-id")
-      return {
-        ...attemptInfo(endpoint, attempt),
-        phase: "response",
-        statusCode: response.status,
-        ...(requestId === undefined ? undefined : { requestId }),
-        ...(config.logPayloads ? { responseBody: response.text } : undefined)
-      }
-    }
-
     /** A response without the key, should the server ever repeat it. */
     const scrubbed = ({ header, status, text }: TextResponse): TextResponse => ({
       status,
@@ -156,133 +208,80 @@ export const make = (
       }
     })
 
-    const read = <A>(
-      endpoint: Endpoint<A>,
-      n: number,
-      response: TextResponse,
-      now: () => number
-    ): Either.Either<A, LiveError> => {
+    const read = <A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, LiveError> => {
       const { status, text } = response
-      if (!isOk(status)) return Either.left(fromStatus(facts(endpoint), response, text, now()))
+      if (!isOk(status)) return refusal({ facts }, endpoint, response, text)
       const json = parseJson(text)
-      const decoded = Either.isLeft(json)
-        ? json
+      const decoded: Either.Either<A, string> = Either.isLeft(json)
+        ? Either.left(json.left)
         : endpoint.decode(json.right, { raw: json.right, requestId: response.header("x-request-id") })
-      if (Either.isLeft(decoded)) {
-        return Either.left(
-          unexpected(facts(endpoint), response, text, decoded.left, Either.getOrUndefined(json))
-        )
-      }
-      if (n === 0) budget.succeeded()
-      return Either.right(decoded.right)
-    }
-
-    const attemptNow = <A, B, E>(
-      endpoint: Endpoint<A>,
-      request: SendRequest,
-      n: number,
-      { now, tell }: Observer,
-      go: (outcome: Either.Either<A, LiveError>) => Effect.Effect<B, E>
-    ): Effect.Effect<B, E> => {
-      const sent = transport.send(request)
-      if (tell === undefined) {
-        return Effect.matchEffect(sent, {
-          onFailure: (failure) => go(Either.left(fromTransport(facts(endpoint), failure))),
-          onSuccess: (response) => go(read(endpoint, n, scrubbed(response), now))
-        })
-      }
-      const told = Effect.matchEffect(sent, {
-        onFailure: (failure) => {
-          const error = fromTransport(facts(endpoint), failure)
-          return Effect.zipRight(
-            tell({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message }),
-            go(Either.left(error))
-          )
-        },
-        onSuccess: (raw) => {
-          const response = scrubbed(raw)
-          return Effect.zipRight(
-            tell(responseEvent(endpoint, n, response)),
-            Effect.suspend(() => go(read(endpoint, n, response, now)))
-          )
-        }
-      })
-      return Effect.zipRight(
-        tell({
-          ...attemptInfo(endpoint, n),
-          phase: "request",
-          ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
-        }),
-        told
+      return Either.mapLeft(
+        decoded,
+        (reason) => unexpected(facts(endpoint), response, text, reason, Either.getOrUndefined(json))
       )
     }
 
-    const attemptInTurn: typeof attemptNow = (endpoint, request, n, observer, go) =>
-      Effect.matchEffect(
-        limited({ facts, limiter }, endpoint, attemptNow(endpoint, request, n, observer, Effect.succeed)),
-        {
-          onFailure: (error) => go(Either.left(error)),
-          onSuccess: go
-        }
-      )
-
-    /** Makes one request and gives its outcome to `go`, after which it is not under way any more. */
-    const attempt = limiter === undefined ? attemptNow : attemptInTurn
+    const request: Caller["request"] = (endpoint, fiber) => {
+      const { method, options } = endpoint.context
+      const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
+      if (Either.isLeft(prepared)) return Either.left(prepared.left)
+      let timeout = attemptTimeout
+      if (options.attemptTimeout !== undefined) {
+        const ms = milliseconds(method, "attemptTimeout", options.attemptTimeout)
+        if (Either.isLeft(ms)) return Either.left(ms.left)
+        timeout = ms.right
+      }
+      // extended in place, since a copy per call is measurable
+      return Either.right(Object.assign(prepared.right, {
+        attemptTimeout: timeout,
+        maxBytes: config.maxResponseBytes
+      }))
+    }
 
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> =>
       Effect.withFiberRuntime((fiber) => {
-        const { context: { method, options, progress } } = endpoint
-        const isPost = endpoint.httpMethod === "POST"
-        const isFresh = endpoint.executionId === undefined
-        const mayRetry = (error: LiveError): boolean =>
-          shouldRetry(error, { isPost, isFresh, retryPost: options.retryPost ?? config.retryPost })
-        const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
+        const prepared = request(endpoint, fiber)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-        let timeout = attemptTimeout
-        if (options.attemptTimeout !== undefined) {
-          const ms = milliseconds(method, "attemptTimeout", options.attemptTimeout)
-          if (Either.isLeft(ms)) return Effect.fail(ms.left)
-          timeout = ms.right
-        }
-        // extended in place, since a copy per call is measurable
-        const request: SendRequest = Object.assign(prepared.right, {
-          attemptTimeout: timeout,
-          maxBytes: config.maxResponseBytes
-        })
-        const spent = spentClock(request)
+        const spent = spentClock(prepared.right)
         if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
-        const observer = observing(fiber, sinkOf(fiber))
+        const tell = sinkOf(fiber)
         const choice = endpoint.choose?.()
-        const placed = () => choice === undefined ? endpoint : { ...endpoint, path: choice.path }
-        const attemptAt = <B, E>(
-          n: number,
-          go: (outcome: Either.Either<A, LiveError>) => Effect.Effect<B, E>
-        ): Effect.Effect<B, E> => {
-          if (choice === undefined) return attempt(endpoint, request, n, observer, go)
-          const chosen = { ...request, path: config.prefix + choice.path }
-          return attempt(placed(), chosen, n, observer, (outcome) => {
-            const judged = choice.judge(outcome)
-            return judged === undefined ? attemptAt(n, go) : go(judged)
-          })
+        const isPost = endpoint.httpMethod === "POST"
+        const info = (attempt: number): AttemptInfo => ({
+          method: endpoint.httpMethod,
+          path: choice?.path ?? endpoint.path,
+          attempt
+        })
+        const attempt = (n: number): Effect.Effect<A, LiveError> => {
+          const chosen = choice === undefined ?
+            prepared.right :
+            { ...prepared.right, path: config.prefix + choice.path }
+          const sent = observed(
+            { facts, scrub },
+            { endpoint, request: chosen, info: info(n), tell },
+            config.logPayloads,
+            Effect.map(transport.send(chosen), scrubbed)
+          )
+          const answered = limited(
+            { facts, limiter },
+            endpoint,
+            Effect.flatMap(sent, (response) => read(endpoint, response))
+          )
+          return choice === undefined
+            ? answered
+            : Effect.flatMap(Effect.either(answered), (outcome) => choice.judge(outcome) ?? attempt(n))
         }
-        return attemptAt(
-          0,
-          (outcome): Effect.Effect<A, LiveError> =>
-            Either.isRight(outcome) || !mayRetry(outcome.left)
-              ? outcome
-              : retried({
-                first: outcome.left,
-                mayRetry,
-                schedule: options.retry ?? config.retry,
-                budget,
-                tell: observer.tell,
-                info: (n) => attemptInfo(placed(), n),
-                pause: transport.pause,
-                attempt: (n) => attemptAt(n, Effect.succeed),
-                progress: isPost ? progress : undefined,
-                givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error
-              })
-        )
+        return attempted({
+          endpoint,
+          isPost,
+          retryPost: isPost,
+          config,
+          budget,
+          tell,
+          info,
+          pause: transport.pause,
+          attempt
+        })
       })
 
     return {
@@ -293,6 +292,7 @@ export const make = (
       budget,
       scrub,
       prepare,
+      request,
       runPaths: new RunPaths(config.runPaths),
       facts,
       limiter,

@@ -5,7 +5,6 @@
  * @see contract 7.2
  */
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Exit from "effect/Exit"
@@ -16,8 +15,6 @@ import type { WireEvent } from "../../FlowEvent.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
-import { shouldRetry } from "../retry/retry.js"
-import { afterARunMayExist } from "../run/callProgress.js"
 import { type AnyFiber, metricLabelsOf } from "../runtime/fiber.js"
 import type { UpdateLabels } from "../runtime/metric.js"
 import { Background, fromSource, type Pull, type Source } from "../runtime/streamPull.js"
@@ -28,13 +25,13 @@ import { milliseconds } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
 import type { Opening, OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import * as errorBody from "../transport/response.js"
-import { type Caller, type Endpoint, limitedOpening } from "./call.js"
+import { type Attempt, type Caller, type Endpoint, limitedOpening, lost, observed, refusal } from "./call.js"
 import { decodeEvent } from "./eventDecoding.js"
 import { spentClock } from "./request.js"
-import { type LiveError, retried } from "./retrying.js"
+import { attempted, type Attempts, type LiveError, retried } from "./retrying.js"
 import { chunkScrubber } from "./scrubbing.js"
 import { SseDecoder } from "./sse.js"
-import { fromStatus, fromTransport, unexpected } from "./statusError.js"
+import { fromTransport, unexpected } from "./statusError.js"
 
 /** The request of an event stream. */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
@@ -100,95 +97,29 @@ const readText = (response: StreamResponse): Effect.Effect<string> =>
     return timeLimit(more, errorBody.timeout, Effect.sync(() => body))
   })
 
-const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => ({
-  method: endpoint.httpMethod,
-  path: endpoint.path,
-  attempt,
-  streaming: true
-})
-
-/** Reports one attempt: its start, its response, and its failure. */
-interface AttemptReporter {
-  readonly onRequest: Effect.Effect<void>
-  readonly onResponse: (response: StreamResponse) => Effect.Effect<void>
-  readonly onError: (error: LiveError) => Effect.Effect<void>
+/** An attempt at an event stream. */
+interface StreamAttempt extends Attempt {
+  readonly endpoint: StreamEndpoint
+  readonly request: OpenRequest
 }
 
-const attemptReporter = (
-  caller: Caller,
-  endpoint: StreamEndpoint,
-  request: OpenRequest,
-  attempt: number,
-  tell: EventSink
-): AttemptReporter => {
-  const { config } = caller
-  const info = attemptInfo(endpoint, attempt)
-  const { scrub } = caller.facts(endpoint)
-  return {
-    onRequest: tell({
-      ...info,
-      phase: "request",
-      ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
-    }),
-    onResponse: (response) => {
-      const requestId = response.header("x-request-id")
-      return tell({
-        ...info,
-        phase: "response",
-        statusCode: response.status,
-        ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
-      })
-    },
-    onError: (error) => tell({ ...info, phase: "error", error: error._tag, message: error.message })
-  }
+const open = (caller: Caller, attempt: StreamAttempt): OpenedEvents => {
+  const opening = observed(caller, attempt, caller.config.logPayloads, caller.transport.open(attempt.request))
+  return limitedOpening(
+    caller,
+    attempt.endpoint,
+    Effect.flatMap(opening, (response) => accepted(caller, attempt, response))
+  )
 }
-
-const open = (
-  caller: Caller,
-  endpoint: StreamEndpoint,
-  request: OpenRequest,
-  attempt: number,
-  tell: EventSink | undefined
-): OpenedEvents =>
-  Effect.suspend(() => {
-    const reporter = tell === undefined ? undefined : attemptReporter(caller, endpoint, request, attempt, tell)
-    const opening = Effect.matchEffect(caller.transport.open(request), {
-      onFailure: (failure) => {
-        const error = fromTransport(caller.facts(endpoint), failure)
-        return Effect.zipRight(reporter?.onError(error) ?? Effect.void, Effect.fail(error))
-      },
-      onSuccess: (response) =>
-        Effect.zipRight(reporter?.onResponse(response) ?? Effect.void, accepted(caller, endpoint, response, reporter))
-    })
-    return limitedOpening(
-      caller,
-      endpoint,
-      reporter === undefined ? opening : Effect.zipRight(reporter.onRequest, opening)
-    )
-  })
 
 const accepted = (
   caller: Caller,
-  endpoint: StreamEndpoint,
-  response: StreamResponse,
-  reporter: AttemptReporter | undefined
+  attempt: StreamAttempt,
+  response: StreamResponse
 ): Effect.Effect<WireEventPull, LiveError> =>
   errorBody.isOk(response.status)
-    ? Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(decoding(caller, endpoint, response, reporter, labelsOf(fiber, endpoint)))
-    )
-    : refusal(caller, endpoint, response)
-
-/** The error of a response that is none of events. */
-const refusal = (
-  caller: Caller,
-  endpoint: StreamEndpoint,
-  response: StreamResponse
-): Effect.Effect<never, LiveError> =>
-  Effect.flatMap(
-    Effect.zip(readText(response), Clock.currentTimeMillis),
-    ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, caller.scrub.cut(text), now))
-  )
+    ? Effect.withFiberRuntime((fiber) => Effect.succeed(decoding(caller, attempt, response, fiber)))
+    : Effect.flatMap(readText(response), (text) => refusal(caller, attempt.endpoint, response, caller.scrub.cut(text)))
 
 /** The labels for the usage of a stream. */
 const labelsOf = (fiber: AnyFiber, { flow }: StreamEndpoint): UpdateLabels =>
@@ -197,11 +128,11 @@ const labelsOf = (fiber: AnyFiber, { flow }: StreamEndpoint): UpdateLabels =>
 /** The next events: all those that one arrival of bytes completed. */
 const decoding = (
   caller: Caller,
-  endpoint: StreamEndpoint,
+  attempt: StreamAttempt,
   response: StreamResponse,
-  reporter: AttemptReporter | undefined,
-  labels: UpdateLabels
+  fiber: AnyFiber
 ): WireEventPull => {
+  const { endpoint } = attempt
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []
   let warnings: Array<string> = []
@@ -214,7 +145,7 @@ const decoding = (
   const warn = (text: string) => {
     warnings.push(text)
   }
-  const meter = new Metrics.Meter(labels)
+  const meter = new Metrics.Meter(labelsOf(fiber, endpoint))
   const { scrub, see } = chunkScrubber(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
@@ -258,9 +189,10 @@ const decoding = (
   }
   const onEnd = (failure: Option.Option<TransportError>): WireEventPull => {
     if (Option.isSome(failure)) {
-      const error = fromTransport(facts, failure.value)
-      end = Option.some(error)
-      return Effect.zipRight(reporter?.onError(error) ?? Effect.void, settle)
+      return Effect.catchAll(lost(caller, attempt, failure.value), (error) => {
+        end = Option.some(error)
+        return settle
+      })
     }
     ending = true
     tooLarge(decoder.end())
@@ -309,9 +241,7 @@ class WireEventSource implements Source<WireEvent, LiveError> {
     this.request = request.right
     this.ended = Metrics.streamOpened(fiber)
     this.tell = caller.sinkOf(fiber)
-    if (this.tell !== undefined || caller.limiter !== undefined) {
-      return this.goOn(Effect.tap(this.attempt(0), () => caller.budget.succeeded()))
-    }
+    if (this.tell !== undefined || caller.limiter !== undefined) return this.goOn(attempted(this.attempts))
     this.opening = caller.transport.begin(request.right, fiber)
     return this.answered
   })
@@ -321,64 +251,63 @@ class WireEventSource implements Source<WireEvent, LiveError> {
     return this.opened
   }
 
-  /** The first pull from the answer to the first attempt. */
-  private readonly answered: WireEventPull = Effect.suspend(() => {
-    const { caller, endpoint, opening } = this
-    return Effect.matchEffect(opening!.response, {
-      onFailure: (failure) => this.goOn(Effect.fail(fromTransport(caller.facts(endpoint), failure))),
+  /** The first pull from the answer to the first attempt, to which nobody listens. */
+  private readonly answered: WireEventPull = Effect.suspend(() =>
+    Effect.matchEffect(this.opening!.response, {
+      onFailure: (failure) => this.again(lost(this.caller, this.attemptAt(0), failure)),
       onSuccess: (response) => {
-        if (!errorBody.isOk(response.status)) return this.goOn(refusal(caller, endpoint, response))
+        if (!errorBody.isOk(response.status)) return this.again(accepted(this.caller, this.attemptAt(0), response))
         return Effect.withFiberRuntime((fiber) => {
-          caller.budget.succeeded()
-          this.opened = decoding(caller, endpoint, response, undefined, labelsOf(fiber, endpoint))
+          this.caller.budget.succeeded()
+          this.opened = decoding(this.caller, this.attemptAt(0), response, fiber)
           return this.opened
         })
       }
     })
-  })
+  )
 
-  private attempt(n: number): OpenedEvents {
-    return open(this.caller, this.endpoint, this.request, n, this.tell)
+  private attemptAt(n: number): StreamAttempt {
+    const { endpoint, request, tell } = this
+    return { endpoint, request, tell, info: this.infoOf(n) }
   }
 
-  /** Goes on from the first attempt in a fiber of its own. */
-  private goOn(first: OpenedEvents): WireEventPull {
+  private infoOf(attempt: number): AttemptInfo {
+    const { httpMethod: method, path } = this.endpoint
+    return { method, path, attempt, streaming: true }
+  }
+
+  /** Further attempts are made only if what failed never left or was refused. */
+  private get attempts(): Attempts<WireEventPull, Scope.Scope> {
+    const { caller, endpoint, tell } = this
+    return {
+      endpoint,
+      isPost: true,
+      retryPost: endpoint.isExecute,
+      config: caller.config,
+      budget: caller.budget,
+      tell,
+      info: (n) => this.infoOf(n),
+      pause: caller.transport.pause,
+      attempt: (n) => open(caller, this.attemptAt(n))
+    }
+  }
+
+  private again(failed: Effect.Effect<WireEventPull, LiveError>): WireEventPull {
+    return this.goOn(Effect.catchAll(failed, (error) => retried(this.attempts, error)))
+  }
+
+  /** Goes on in a fiber of its own. */
+  private goOn(opened: OpenedEvents): WireEventPull {
     this.background = new Background()
     const opening = Effect.flatMap(Scope.make(), (scope) => {
       this.scope = scope
-      return Scope.extend(Effect.catchAll(first, (error) => this.again(error)), scope)
+      return Scope.extend(opened, scope)
     })
     this.opened = Effect.matchEffect(this.background.once(opening), {
       onFailure: (error) => this.refuse(error),
-      onSuccess: (pull) => {
-        this.opened = pull
-        return pull
-      }
+      onSuccess: (pull) => this.opened = pull
     })
     return this.opened
-  }
-
-  /** Makes further attempts, only if what failed never left or was refused. */
-  private again(first: LiveError): OpenedEvents {
-    const { caller, endpoint, tell } = this
-    const { options, progress } = endpoint.context
-    const isFresh = endpoint.executionId === undefined
-    const retryPost = endpoint.isExecute && (options.retryPost ?? caller.config.retryPost)
-    const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost })
-    return mayRetry(first)
-      ? retried({
-        first,
-        mayRetry,
-        schedule: options.retry ?? caller.config.retry,
-        budget: caller.budget,
-        tell,
-        info: (n) => attemptInfo(endpoint, n),
-        pause: caller.transport.pause,
-        attempt: (n) => Effect.either(this.attempt(n)),
-        progress,
-        givingUp: (error, mayHaveRun) => mayHaveRun ? afterARunMayExist(error, progress.sent) : error
-      })
-      : Effect.fail(first)
   }
 
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {

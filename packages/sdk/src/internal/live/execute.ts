@@ -2,7 +2,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { AttemptInfo } from "../../LogHook.js"
 import * as Address from "../flow/address.js"
 import { readBody } from "../operations/responseBody.js"
 import type {
@@ -12,14 +11,10 @@ import type {
   ForwardResponse,
   StepRequest
 } from "../operations/runRequests.js"
-import * as Spans from "../telemetry/spans.js"
-import type { EventSink } from "../telemetry/tell.js"
-import { milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/response.js"
-import { type Caller, limited } from "./call.js"
+import { type Attempt, type Caller, limited, observed } from "./call.js"
 import { events } from "./eventStream.js"
 import type { LiveError } from "./retrying.js"
-import { fromTransport } from "./statusError.js"
 
 /**
  * `POST …/execute` for a relay. Sent once, since it is never known whether a run that may be billed has begun. The log
@@ -29,8 +24,7 @@ import { fromTransport } from "./statusError.js"
  */
 export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
-    const { config, scrub } = caller
-    const { method, options } = request
+    const { scrub } = caller
     const endpoint = {
       context: request,
       httpMethod: "POST",
@@ -40,42 +34,20 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
       body: request.body,
       executionId: undefined
     } as const
-    const prepared = caller.prepare(endpoint, "application/json", Spans.traceparent(fiber))
+    const prepared = caller.request(endpoint, fiber)
     if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-    const attemptTimeout = milliseconds(method, "attemptTimeout", options.attemptTimeout ?? config.attemptTimeout)
-    if (Either.isLeft(attemptTimeout)) return Effect.fail(attemptTimeout.left)
-    const sent = caller.transport.send({
-      ...prepared.right,
-      attemptTimeout: attemptTimeout.right,
-      maxBytes: config.maxResponseBytes
-    })
-    const info: AttemptInfo = { method: "POST", path: endpoint.path, attempt: 0 }
-    const tell: EventSink = caller.sinkOf(fiber) ?? (() => Effect.void)
-    const told = Effect.zipRight(
-      tell({ ...info, phase: "request" }),
-      Effect.matchEffect(sent, {
-        onFailure: (failure) => {
-          const error = fromTransport(caller.facts(endpoint), failure)
-          return Effect.zipRight(
-            tell({ ...info, phase: "error", error: error._tag, message: error.message }),
-            Effect.fail(error)
-          )
-        },
-        onSuccess: ({ header, status, text }) => {
-          const requestId = header("x-request-id")
-          return Effect.as(
-            tell({
-              ...info,
-              phase: "response",
-              statusCode: status,
-              ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
-            }),
-            { status, text: isOk(status) ? scrub(text) : scrub.cut(text) }
-          )
-        }
-      })
+    const attempt: Attempt = {
+      endpoint,
+      request: prepared.right,
+      info: { method: "POST", path: endpoint.path, attempt: 0 },
+      tell: caller.sinkOf(fiber)
+    }
+    const sent = observed(caller, attempt, false, caller.transport.send(prepared.right))
+    return limited(
+      caller,
+      endpoint,
+      Effect.map(sent, ({ status, text }) => ({ status, text: isOk(status) ? scrub(text) : scrub.cut(text) }))
     )
-    return limited(caller, endpoint, told)
   })
 
 /**
