@@ -12,6 +12,13 @@ const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gi
 /** The documents whose sentences are checked; their programs are not. */
 const plain = /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|adapters|emulator|cli|batch)\/README)\.md$/
 
+/** The packages whose comments are checked. Add a package when its comments are in plain English. */
+const plainComments = /^packages\/(?:adapters|emulator)\/src\/.*\.ts$/
+
+const hard = String.raw`\b(?:whatever|whoever|that of|of which)\b|\b(?:is|are|was|were) no (?!longer\b|more\b)`
+
+const hardToRead = "a form that is hard to read: name the thing, and write \"is not a\""
+
 const test = /\.test\.[cm]?tsx?$/
 
 const rules = [
@@ -32,8 +39,13 @@ const rules = [
   },
   {
     only: plain,
-    pattern: /\b(?:whatever|whoever|that of|of which)\b|\b(?:is|are|was|were) no (?!longer\b|more\b)/i,
-    message: "a form that is hard to read: name the thing, and write \"is not a\""
+    pattern: new RegExp(hard, "i"),
+    message: hardToRead
+  },
+  {
+    only: plainComments,
+    pattern: new RegExp(String.raw`^\s*(?:/\*\*|\*|//) .*?(?:${hard})`, "i"),
+    message: hardToRead
   },
   {
     only: test,

@@ -1,6 +1,6 @@
 /**
- * The answer to a caller of your server when a flow of yours fails. The error handlers of `platform`, `express`, `web` and
- * `nextjs` send it by themselves.
+ * The response to a caller of your server after a flow of yours failed. The error handlers of `platform`, `express`,
+ * `web` and `nextjs` send it themselves.
  *
  * @since 0.1.0
  */
@@ -14,26 +14,26 @@ import { looked } from "./internal/untrusted.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 
 /**
- * The response to a request whose flow failed. No cache may keep it: send it with `Cache-Control: no-store`.
+ * The response to a request whose flow failed. Send it with `Cache-Control: no-store`, so that no cache keeps it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ErrorAnswer extends ReplayAnswer.ReplayAnswer {
-  /** `retry-after` in seconds, where the server of Noukai said it. */
+  /** `retry-after` in seconds, if Noukai sent it. */
   readonly headers: Readonly<Record<string, string>>
 }
 
 /**
- * The options of every error handler, whatever the server.
+ * The options of every error handler, on any server.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options {
   /**
-   * Called with each error that the handler answers, since the answer has no details. Default: a line in the log with the
-   * message of the error.
+   * Called with each error that the handler answers. The response itself has no details. Default: logs the message of
+   * the error.
    */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -45,7 +45,7 @@ const unavailable: Kind = [503, "flow_unavailable", "The service behind this ser
 const timedOut: Kind = [504, "flow_timeout", "The service behind this server did not answer in time."]
 const internal: Kind = [500, "internal_error", "This server failed."]
 
-/** The key, the flows and the credits are the server's: no status of Noukai is one for the server's caller. */
+/** The key, the flows and the credits belong to your server, so a status of Noukai never reaches your caller. */
 const table: { readonly [Tag in Exclude<SdkError, ReplayError>["_tag"]]: Kind } = {
   AuthenticationError: failed,
   PermissionDeniedError: failed,
@@ -62,14 +62,14 @@ const table: { readonly [Tag in Exclude<SdkError, ReplayError>["_tag"]]: Kind } 
   RateLimitError: unavailable,
   RunInProgressError: unavailable,
   APITimeoutError: timedOut,
-  // nothing was sent: the server asked for what cannot be
+  // nothing was sent: the call of the server was invalid
   InvalidRequestError: internal,
   CassetteError: internal
 }
 
 const isTag = (name: string): name is keyof typeof table => Object.hasOwn(table, name)
 
-/** An error of a newer version of these packages, or a class of yours below one of theirs, is a failure. */
+/** An error of a newer version, or of a subclass of yours, counts as a failure. */
 const kindOf = (name: string, statusCode: number | undefined): Kind => {
   if (name === "FlowExecutionError" && statusCode === 503) return unavailable
   return isTag(name) ? table[name] : failed
@@ -92,14 +92,14 @@ const answered = (error: unknown): ErrorAnswer | undefined => {
 }
 
 /**
- * The answer to an error of `@effect-noukai/sdk` or `@effect-noukai/promise`; `undefined` for any other. An error of the sdk
- * may be in the rejection of `Effect.runPromise`. It says nothing of the error but its kind.
+ * The response to an error of `@effect-noukai/sdk` or `@effect-noukai/promise`; `undefined` for any other error. Also
+ * reads an error of the sdk from a rejection of `Effect.runPromise`. The response shows only the kind of the error.
  *
- * - 502 `flow_failed`: Noukai refused or failed, did not let this server in, or the run failed.
- * - 503 `flow_unavailable`: too many requests, no credits, or the run of a key has not ended.
- * - 504 `flow_timeout`: a clock ran out.
+ * - 502 `flow_failed`: Noukai refused the request or failed, rejected the key, or the run failed.
+ * - 503 `flow_unavailable`: too many requests, no credits left, or the run of a once-key has not ended.
+ * - 504 `flow_timeout`: the call timed out.
  * - 500 `internal_error`: a check on this side failed, and nothing was sent.
- * - An error that is, or was caused by, a replay error is answered as by `ReplayAnswer.fromError`.
+ * - A replay error, or an error with a replay error as its cause: the response of `ReplayAnswer.fromError`.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * The rules of a relay server: a browser without a key runs one flow of yours, through you. The modules `platform`,
- * `express` and `web` add how a server reads a request and writes an answer.
+ * The rules of a relay: a browser without a key runs one flow of yours through your server. The modules `platform`,
+ * `express` and `web` read the request and write the response.
  *
  * @since 0.1.0
  */
@@ -32,13 +32,13 @@ export interface Body {
 }
 
 /**
- * An object that stands for a caller, such as its user or its session; no array, function, promise or Effect.
+ * An object that identifies a caller, such as its user or its session. Not an array, function, promise or Effect.
  *
  * @since 0.1.0
  * @category models
  */
 export type Caller = object & {
-  // keyed by symbols, which leave every string name free for the caller's object
+  // the keys are symbols, so that the caller's object can have any string key
   readonly [Symbol.toStringTag]?: undefined
   readonly [Symbol.hasInstance]?: undefined
   readonly [Symbol.unscopables]?: undefined
@@ -60,21 +60,23 @@ export type Verdict = boolean | Caller
  * @category options
  */
 export interface Limits {
-  /** The flow that is run, whatever a request asks for. A bare slug needs a default org and project on the client. */
+  /**
+   * The flow that runs. A request cannot choose another one. A bare slug needs a default org and project on the client.
+   */
   readonly flow: FlowRef<never>
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** Bytes; a longer body is 413. Default: 262,144. */
+  /** The largest body, in bytes. A larger one is a 413. Default: 262,144. */
   readonly maxBodyBytes?: number | undefined
-  /** Entries of `messages` or `toolCallMessages`; more are 413. Default: 40. */
+  /** The most entries of `messages` or `toolCallMessages`. More are a 413. Default: 40. */
   readonly maxMessages?: number | undefined
-  /** Nesting of the JSON; a deeper one is 400. Default: 64. */
+  /** The deepest nesting of the JSON. Deeper JSON is a 400. Default: 64. */
   readonly maxDepth?: number | undefined
-  /** The time for the whole body to arrive; a later one is 408. Default: 10 seconds. */
+  /** The time for the whole body to arrive. A later one is a 408. Default: 10 seconds. */
   readonly bodyTimeout?: Duration.DurationInput | undefined
-  /** The time for `authorize` to decide; a later decision is 403. Default: 10 seconds. */
+  /** The time for `authorize` to decide. After it the caller is refused with 403. Default: 10 seconds. */
   readonly authorizeTimeout?: Duration.DurationInput | undefined
-  /** The time for Noukai to answer; a later answer is 502. Default: the client's, 300 seconds. */
+  /** The time for Noukai to answer. After it the caller gets a 502. Default: the client's, 300 seconds. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
@@ -86,34 +88,35 @@ export interface Limits {
  */
 export interface Options<in Request, out E, out R> extends Limits {
   /**
-   * Decides who may run the flow and with which body: every run is on your bill. It sees the whole body that goes to
-   * Noukai, `blockOverrides` included.
+   * You pay for every run, so this function decides who may run the flow and with which body. It gets the whole body
+   * that goes to Noukai, with `blockOverrides`.
    *
-   * `true` or an object, such as the user, lets the caller pass. Anything else is 403 `FORBIDDEN`: `false`, a failure,
-   * and any other value, such as `undefined`, which also logs a warning. A failure with a `status` or `statusCode` from
-   * 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   * `true` or an object, such as the user, allows the run. `false`, a failure and any other value refuse it with 403
+   * `FORBIDDEN`. Another value, such as `undefined`, also logs a warning. A failure with a `status` or `statusCode`
+   * from 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
+   * message.
    */
   readonly authorize: (request: Request, body: Body) => Effect.Effect<Verdict, E, R>
 }
 
 /**
- * A request, as far as the rules read it.
+ * The parts of a request that the rules read.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Call<Request> {
-  /** The request that `authorize` is given. */
+  /** The request as passed to `authorize`. */
   readonly request: Request
   readonly method: string
   /** The value of a header, by its lower-case name. */
   readonly header: (name: string) => string | undefined
-  /** The next bytes of the body; `None` at its end. It is pulled no further than the limits. */
+  /** The next bytes of the body; `None` at its end. The relay stops pulling at its limits. */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
 }
 
 /**
- * Answers one request, whatever it holds; never fails.
+ * Answers one request. Never fails.
  *
  * @since 0.1.0
  * @category models
@@ -121,7 +124,7 @@ export interface Call<Request> {
 export type Relay<in Request, out R> = (call: Call<Request>) => Effect.Effect<Answer, never, R>
 
 /**
- * The limits of a relay that sets none. Sizes are in bytes.
+ * The default limits of a relay. Sizes are in bytes.
  *
  * @since 0.1.0
  * @category constructors
@@ -145,7 +148,7 @@ const statusOf: { readonly [Problem in ReadProblem | BodyProblem]: number } = {
 const invalid = (field: string, reason: string): InvalidRequestError =>
   new InvalidRequestError({ method: "Relay.make", field, reason, isRetryable: false }, { disableValidation: true })
 
-/** A checked count. A value that is no number is refused, because it would bound nothing. */
+/** A checked count. Refuses a value that is not a number, because it would not limit anything. */
 const limit = (
   field: string,
   value: unknown,
@@ -181,7 +184,7 @@ const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9
 
 const tracestateShape = /^[\u0020-\u007e\t]{1,512}$/
 
-/** The W3C trace context of a request, if it is a valid one. */
+/** The W3C trace context of a request, if it is valid. */
 const traceContext = (header: (name: string) => string | undefined): TraceContext => {
   const traceparent = header("traceparent")
   if (traceparent === undefined || !traceparentShape.test(traceparent)) return {}
@@ -193,7 +196,7 @@ const traceContext = (header: (name: string) => string | undefined): TraceContex
 
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
 
-/** Noukai's answer unchanged, if it is a usable one. */
+/** Noukai's answer unchanged, if it is usable. */
 const relayed = ({ status, text }: RelayForward.ForwardResponse): Answer => {
   if (status < 200 || status > 599) return refusal(502, "UPSTREAM_NON_JSON")
   if (withoutBody.has(status)) return answer(status, undefined)
@@ -224,9 +227,9 @@ const notPost = (isRead: boolean): Answer => {
 }
 
 /**
- * Builds the relay. The body is bounded while it is read, parsed, counted, authorised and forwarded once, and the
- * answer is returned as it came. Only the body and the trace context of a request are forwarded; neither the key nor a
- * body is logged.
+ * Builds the relay. It reads the body within its bounds, parses it, authorises the caller, forwards the body once, and
+ * returns Noukai's answer unchanged. It forwards only the body and the trace context of a request. It logs neither the
+ * key nor a body.
  *
  * Fails with an `InvalidRequestError` when the flow, the version or a limit is wrong. `defaultsOfClient` completes a
  * flow named by a bare slug.

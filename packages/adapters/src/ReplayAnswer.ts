@@ -1,6 +1,6 @@
 /**
- * The answer to a caller of your server when a replay fails. The middleware sends it by itself; error handlers of your
- * own may need it.
+ * The response to a caller of your server after a replay failed. The middleware sends it itself. Your own error
+ * handlers may need it.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { looked } from "./internal/untrusted.js"
 
 /**
- * The response to a request whose replay went wrong. No cache may keep it: send it with `Cache-Control: no-store`.
+ * The response to a request whose replay failed. Send it with `Cache-Control: no-store`, so that no cache keeps it.
  *
  * @since 0.1.0
  * @category models
@@ -52,8 +52,7 @@ const found = (error: unknown): ReplayError | undefined => {
 }
 
 /**
- * The replay error that an error is, or was caused by: of the sdk, of the Promise client, or wrapped in an error of
- * yours.
+ * The replay error in an error: the error itself, or one of its causes.
  *
  * @since 0.1.0
  * @category combinators
@@ -61,7 +60,7 @@ const found = (error: unknown): ReplayError | undefined => {
 export const replayErrorIn = (error: unknown): ReplayError | undefined => looked(() => found(error))
 
 /**
- * The answer to an error that is, or was caused by, a replay error; `undefined` for any other.
+ * The response to a replay error, or to an error with a replay error as its cause; `undefined` for any other error.
  *
  * @since 0.1.0
  * @category combinators
@@ -72,8 +71,8 @@ export const fromError = (error: unknown): ReplayAnswer | undefined => {
 }
 
 /**
- * The answer when a replay cannot be opened. For an error that is no replay error it tells the caller only that the
- * server has no access (500), or that Noukai does not answer (502).
+ * The response when a replay cannot be opened. If the error is not a replay error, the caller learns only that the
+ * server has no access (500) or that Noukai does not answer (502).
  *
  * @since 0.1.0
  * @category combinators

@@ -12,10 +12,10 @@
  */
 export interface SessionsOptions {
   /**
-   * Paths that get no scope: `"/health"` with everything below it, a pattern, or a function of the path. Default: none.
+   * Paths without a scope: `"/health"` and everything below it, a pattern, or a function of the path. Default: none.
    */
   readonly exclude?: ReadonlyArray<string | RegExp> | ((path: string) => boolean) | undefined
-  /** Lets pages of other origins read `X-Noukai-Session`. Default: false. */
+  /** Allows pages of other origins to read `X-Noukai-Session`. Default: false. */
   readonly exposeSession?: boolean | undefined
   /**
    * The response to `X-Noukai-Replay` while replay is off. `"capture"` captures with a warning, because a stranger may
@@ -25,7 +25,7 @@ export interface SessionsOptions {
 }
 
 /**
- * The request header that asks for a replay.
+ * The request header that requests a replay.
  *
  * @since 0.1.0
  * @category constants

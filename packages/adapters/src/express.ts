@@ -29,7 +29,7 @@ import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
 
 /**
- * The parts of a request that are used; requests of Express and of Node have them.
+ * The parts of a request that this module uses. Requests of Express and of Node have them.
  *
  * @since 0.1.0
  * @category models
@@ -37,7 +37,7 @@ import * as SessionsOptions from "./SessionsOptions.js"
 export interface ExpressRequest extends NodeRequest {}
 
 /**
- * The parts of a response that are used; responses of Express and of Node have them.
+ * The parts of a response that this module uses. Responses of Express and of Node have them.
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +45,7 @@ export interface ExpressRequest extends NodeRequest {}
 export interface ExpressResponse extends NodeResponse {}
 
 /**
- * Hands a request on; with an error, to the error handlers.
+ * Passes a request to the next handler, or an error to the error handlers.
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +53,7 @@ export interface ExpressResponse extends NodeResponse {}
 export type NextFunction = (error?: unknown) => void
 
 /**
- * Middleware of Express 4 and 5, and of every server that passes the same three arguments.
+ * Middleware for Express 4 and 5, and for every server that passes the same three arguments.
  *
  * @since 0.1.0
  * @category models
@@ -69,7 +69,9 @@ export type Middleware = (request: ExpressRequest, response: ExpressResponse, ne
 export interface Options extends SessionsOptions.SessionsOptions {
   /** The client that fetches the sessions to replay. The runs of every client belong to the scope. */
   readonly client: Noukai
-  /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
+  /**
+   * Called with the error of a replay whose response had begun. The error is also logged as a warning. Default: none.
+   */
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
 
@@ -85,7 +87,7 @@ const answerInstead = (scope: RequestScope.RequestScope) => (status: number): Re
   return answer._tag === "Success" ? answer.value : undefined
 }
 
-/** Sends an answer in place of all later handlers. */
+/** Sends a response in place of all later handlers. */
 const refused = (
   request: NodeRequest,
   response: NodeResponse,
@@ -109,7 +111,7 @@ const inScope = (
     return Effect.flatMap(over(response), () =>
       held === undefined || held.isSettled() ? Effect.void : RequestScope.report(
         scope,
-        // a response that broke off is not asked for its leftover recordings
+        // leftover recordings are not an error if the response broke off
         response.writableFinished ? response.statusCode : 500,
         promiseHook(options.onReplayError)
       ))
@@ -122,8 +124,8 @@ interface Emitter {
 const bound = new WeakMap<Emitter, ContextRunner>()
 
 /**
- * Runs the listeners of an emitter in a context, from now on. Otherwise they run in the context of the emitting code,
- * and a body that is read by events is handled outside of its request's scope. Binding again replaces the context.
+ * Runs the listeners of an emitter in a context from now on. Otherwise they run in the context of the emitting code,
+ * and a handler that reads the body by events is outside of its request's scope. Another call replaces the context.
  */
 const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
   const isBound = bound.has(emitter)
@@ -138,9 +140,9 @@ const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
 }
 
 /**
- * Middleware that gives each request a scope, open until the response has been sent. A request with `X-Noukai-Replay`
- * is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other request is captured under a new
- * session. `X-Noukai-Session` of the response names the session. A replay error becomes a JSON response; once the
+ * Middleware that opens a scope for each request, until the response has been sent. A request with `X-Noukai-Replay` is
+ * answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other request is captured under a new
+ * session. The response has the session's id in `X-Noukai-Session`. A replay error becomes a JSON response. After the
  * response has begun, it is logged instead.
  *
  * @example
@@ -205,9 +207,9 @@ export type ErrorMiddleware = (
 ) => void
 
 /**
- * An error handler for errors of the Promise client and of the sdk: 502, 503 with `Retry-After` where it is known, or 504,
- * without details (`ErrorAnswer.fromError`). Any other error goes to the next error handler, and so does an error after
- * the response has begun. Use it after the routes.
+ * An error handler for errors of the Promise client and of the sdk: 502, 503 with `Retry-After` if it is known, or 504,
+ * without details (`ErrorAnswer.fromError`). Any other error goes to the next error handler, as does an error after the
+ * response has begun. Use it after the routes.
  *
  * @example
  * ```ts
@@ -230,7 +232,8 @@ export const errorHandler =
   }
 
 /**
- * Aborted when the caller leaves before the response has been sent. A call that is given it as its `signal` ends too.
+ * A signal that is aborted when the caller leaves before the response has been sent. Pass it as the `signal` of a call
+ * to end the call too.
  *
  * @example
  * ```ts
@@ -264,12 +267,13 @@ export interface RelayOptions<Request extends ExpressRequest = ExpressRequest> e
   /** The client with the key. */
   readonly client: Noukai
   /**
-   * Decides who may run the flow and with which body: every run is on your bill. It sees the whole body that goes to
-   * Noukai, `blockOverrides` included.
+   * You pay for every run, so this function decides who may run the flow and with which body. It gets the whole body
+   * that goes to Noukai, with `blockOverrides`.
    *
-   * `true` or an object, such as the user, lets the caller pass. Anything else is 403 `FORBIDDEN`: `false`, an error,
-   * and any other value, such as `undefined`, which also logs a warning. An error with a `status` or `statusCode` from
-   * 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   * `true` or an object, such as the user, allows the run. `false`, an error and any other value refuse it with 403
+   * `FORBIDDEN`. Another value, such as `undefined`, also logs a warning. An error with a `status` or `statusCode` from
+   * 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
+   * message.
    */
   readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
@@ -293,8 +297,8 @@ const relayed = <Request extends ExpressRequest>(
   })
 
 /**
- * The relay as a handler: a `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`
- * lets the caller pass, and returns Noukai's answer. It also works behind a body parser.
+ * The relay as a handler. A `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`
+ * allows it, and returns Noukai's answer. It also works behind a body parser.
  *
  * Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *

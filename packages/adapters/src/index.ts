@@ -1,6 +1,6 @@
 /**
- * Captures, replays and relays Noukai flows in HTTP servers. The middleware and handlers are at `/platform`,
- * `/express`, `/web` and `/nextjs`; this module has their common parts.
+ * Captures, replays and relays Noukai flows in HTTP servers. The modules `/platform`, `/express`, `/web` and `/nextjs`
+ * have the middleware and handlers. This module has their common parts.
  *
  * @since 0.1.0
  */

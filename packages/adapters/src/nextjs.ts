@@ -1,5 +1,5 @@
 /**
- * Handlers for routes of the Next.js App Router: those of `web`, under names like those of `@noukai/sdk`.
+ * Handlers for routes of the Next.js App Router: the handlers of `web`, with names like in `@noukai/sdk`.
  *
  * @since 0.1.0
  */

@@ -35,7 +35,9 @@ import * as SessionsOptions from "./SessionsOptions.js"
  * @category options
  */
 export interface Options extends SessionsOptions.SessionsOptions {
-  /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
+  /**
+   * Called with the error of a replay whose response had begun. The error is also logged as a warning. Default: none.
+   */
   readonly onReplayError?: ((error: ReplayError) => Effect.Effect<void>) | undefined
 }
 
@@ -47,8 +49,8 @@ const whole = ({ body, headers, status }: JsonAnswer): HttpServerResponse.HttpSe
 const encoder = new TextEncoder()
 
 /**
- * A response to a request whose body has not been read to its end. All of it is sent at once; it ends when the rest of
- * the request has arrived, or as much of it as is read.
+ * A response to a request whose body has not been read to its end. All of it is sent at once. It ends when the rest of
+ * the request has been read, up to a limit.
  */
 const early = (pull: Pull, { body, headers, status }: JsonAnswer): HttpServerResponse.HttpServerResponse => {
   const bytes = encoder.encode(body ?? "")
@@ -59,7 +61,7 @@ const early = (pull: Pull, { body, headers, status }: JsonAnswer): HttpServerRes
 }
 
 /**
- * The body of a request, not touched before it is pulled. When the request's scope closes on a body that was not read
+ * The body of a request. It is not touched before it is pulled. If the request's scope closes before the body was read
  * to its end, its connection closes too.
  */
 const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Pull, never, Scope.Scope> =>
@@ -68,7 +70,7 @@ const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Pul
     Predicate.hasProperty(request.source, "body") && request.source.body === null ? Stream.empty : request.stream
   ))
 
-/** The answer in place of the app, which was to read the body. */
+/** The response in place of the app, which would have read the body. */
 const refused = (
   request: HttpServerRequest.HttpServerRequest,
   answer: JsonAnswer
@@ -91,7 +93,7 @@ const withSession = (
 const isPiecewise = (body: unknown): body is AsyncIterable<Uint8Array> =>
   typeof body === "object" && body !== null && Symbol.asyncIterator in body
 
-/** The body of a response; one given as a stream of Node or of the web becomes a stream of pieces. */
+/** The body of a response. A stream of Node or of the web becomes a stream of pieces. */
 const pieces = ({ body, headers }: HttpServerResponse.HttpServerResponse): HttpBody.HttpBody =>
   body._tag === "Raw" && isPiecewise(body.body)
     ? HttpBody.stream(
@@ -101,7 +103,7 @@ const pieces = ({ body, headers }: HttpServerResponse.HttpServerResponse): HttpB
     )
     : body
 
-/** A body that comes piece by piece stays in the scope, and in the replay, until it has ended. */
+/** A body that arrives piece by piece stays in the scope, and in the replay, until its end. */
 const streamed = (
   response: HttpServerResponse.HttpServerResponse,
   body: HttpBody.Stream,
@@ -130,12 +132,12 @@ const settled = (
 }
 
 /**
- * Middleware that gives each request a scope. A request with `X-Noukai-Replay` is answered from that session if replay
- * is on (`NOUKAI_REPLAY_ENABLED`); any other request is captured under a new session. `X-Noukai-Session` of the
- * response names the session. A replay error becomes a JSON response; once the response has begun, it is logged
- * instead.
+ * Middleware that opens a scope for each request. A request with `X-Noukai-Replay` is answered from that session if
+ * replay is on (`NOUKAI_REPLAY_ENABLED`); any other request is captured under a new session. The response has the
+ * session's id in `X-Noukai-Session`. A replay error becomes a JSON response. After the response has begun, it is
+ * logged instead.
  *
- * Give it to `HttpServer.serve` or `HttpApiBuilder.serve`, or use it on a router.
+ * Pass it to `HttpServer.serve` or `HttpApiBuilder.serve`, or use it on a router.
  *
  * @example
  * ```ts
@@ -180,11 +182,12 @@ const answered = (error: unknown): Option.Option<Effect.Effect<HttpServerRespons
 const isOurs = <E>(error: E): error is Extract<E, NoukaiError> => ErrorAnswer.fromError(error) !== undefined
 
 /**
- * Answers an error of the sdk or of the Promise client that an app fails with or dies of: 502, 503 with `Retry-After` where
- * it is known, or 504, without details (`ErrorAnswer.fromError`). The error is logged. Every other error stays as it is.
+ * Answers an error of the sdk or of the Promise client, as a failure or a defect of the app: 502, 503 with
+ * `Retry-After` if it is known, or 504, without details (`ErrorAnswer.fromError`). Logs the error. Leaves every other
+ * error unchanged.
  *
- * Put it around the app, or use it on a router or in `HttpApiBuilder.middleware`. Middleware of `HttpServer.serve` runs
- * when the response to an error has been sent, so this has no effect there.
+ * Put it around the app, or use it on a router or in `HttpApiBuilder.middleware`. It has no effect as middleware of
+ * `HttpServer.serve`, which runs after the response to an error has been sent.
  *
  * @example
  * ```ts
@@ -231,8 +234,8 @@ const relayed = <R>(
   })
 
 /**
- * The relay as an app for a route: a `POST` of the body of `/execute` runs the pinned flow with the key of this server,
- * if `authorize` lets the caller pass, and returns Noukai's answer.
+ * The relay as an app for a route. A `POST` of the body of `/execute` runs the pinned flow with the key of this server,
+ * if `authorize` allows it, and returns Noukai's answer.
  *
  * Fails with `InvalidRequestError` when the flow, the version or a limit is wrong.
  *

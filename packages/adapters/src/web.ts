@@ -43,15 +43,17 @@ export interface WebRequest {
 export interface Options extends SessionsOptions.SessionsOptions {
   /** The client that fetches the sessions to replay. The runs of every client belong to the scope. */
   readonly client: Noukai
-  /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
+  /**
+   * Called with the error of a replay whose response had begun. The error is also logged as a warning. Default: none.
+   */
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
 
 const encoder = new TextEncoder()
 
 /**
- * A response to a request whose body has not been read to its end. All of it is sent at once with its length; for the
- * server it ends when the rest of the request has arrived, or as much of it as is read.
+ * A response to a request whose body has not been read to its end. All of it is sent at once with its length. For the
+ * server it ends when the rest of the request has been read, up to a limit.
  */
 const earlyResponse = (request: RequestBody, { body, headers, status }: JsonAnswer): Response => {
   const bytes = encoder.encode(body ?? "")
@@ -72,7 +74,7 @@ const earlyResponse = (request: RequestBody, { body, headers, status }: JsonAnsw
   return new Response(stream, { status, headers: { ...headers, "content-length": String(bytes.length) } })
 }
 
-/** The answer in place of the handler, which was to read the body. */
+/** The response in place of the handler, which would have read the body. */
 const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Response =>
   declaresBody((name) => request.headers.get(name))
     ? earlyResponse(requestBody(request), jsonAnswer(answer))
@@ -81,8 +83,8 @@ const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Respon
 /**
  * Wraps a handler so that each request has a scope, open until the response has been sent. A request with
  * `X-Noukai-Replay` is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other request is
- * captured under a new session. `X-Noukai-Session` of the response names the session. A replay error becomes a JSON
- * response; once the response has begun, it is logged instead.
+ * captured under a new session. The response has the session's id in `X-Noukai-Session`. A replay error becomes a JSON
+ * response. After the response has begun, it is logged instead.
  *
  * The returned handler throws every other error of the handler.
  *
@@ -123,7 +125,7 @@ async (request, ...rest) => {
 }
 
 /**
- * The response to an error of the Promise client or of the sdk: 502, 503 with `Retry-After` where it is known, or 504,
+ * The response to an error of the Promise client or of the sdk: 502, 503 with `Retry-After` if it is known, or 504,
  * without details (`ErrorAnswer.fromError`). `undefined` for any other error. For servers that take a function from an
  * error to a response, such as Hono.
  *
@@ -192,19 +194,20 @@ export interface RelayOptions<Request extends globalThis.Request = globalThis.Re
   /** The client with the key. */
   readonly client: Noukai
   /**
-   * Decides who may run the flow and with which body: every run is on your bill. It sees the whole body that goes to
-   * Noukai, `blockOverrides` included. It must not read the request's own body.
+   * You pay for every run, so this function decides who may run the flow and with which body. It gets the whole body
+   * that goes to Noukai, with `blockOverrides`. It must not read the request's own body.
    *
-   * `true` or an object, such as the user, lets the caller pass. Anything else is 403 `FORBIDDEN`: `false`, an error,
-   * and any other value, such as `undefined`, which also logs a warning. An error with a `status` or `statusCode` from
-   * 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   * `true` or an object, such as the user, allows the run. `false`, an error and any other value refuse it with 403
+   * `FORBIDDEN`. Another value, such as `undefined`, also logs a warning. An error with a `status` or `statusCode` from
+   * 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
+   * message.
    */
   readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
 
 /**
- * The relay as a handler: a `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`
- * lets the caller pass, and returns Noukai's answer.
+ * The relay as a handler. A `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`
+ * allows it, and returns Noukai's answer.
  *
  * Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
@@ -238,7 +241,7 @@ export const relay = <Request extends globalThis.Request = globalThis.Request>(
       const answer = await run(client, rules(call), { signal: request.signal })
       return answer.isRead ? new Response(answer.body ?? null, answer) : earlyResponse(requested, answer)
     } catch (error) {
-      // no caller is left to answer
+      // the caller has left
       if (request.signal.aborted) throw error
       return earlyResponse(requested, unavailable)
     }

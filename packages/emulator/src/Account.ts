@@ -1,5 +1,5 @@
 /**
- * The keys that an emulator accepts, and the settings of whole organisations.
+ * The accepted keys, and the settings of organisations.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ export const Slug = (what: string): Schema.Schema<string> =>
 export const RateLimit = Schema.Struct({
   requests: Schema.Int.pipe(Schema.positive()),
   per: FlowDuration
-}).annotations({ identifier: "RateLimit", description: "at most so many requests in each window" })
+}).annotations({ identifier: "RateLimit", description: "at most this many requests in each window" })
 
 /**
  * @since 0.1.0
@@ -38,7 +38,7 @@ export const RateLimit = Schema.Struct({
 export type RateLimit = typeof RateLimit.Type
 
 /**
- * An API key, bound to one project. Once any key is listed, only listed keys are accepted.
+ * An API key of one project. If any key is listed, only listed keys are accepted.
  *
  * @since 0.1.0
  * @category schemas
@@ -62,7 +62,7 @@ export const ApiKey = Schema.Struct({
 export type ApiKey = typeof ApiKey.Type
 
 /**
- * The paths under which runs are read: those below `/seq`, those below `/flow-runs`, both or none.
+ * The paths under which runs can be read: below `/seq`, below `/flow-runs`, both or none.
  *
  * @since 0.1.0
  * @category schemas
@@ -96,13 +96,13 @@ export type RefusedRunPaths = typeof RefusedRunPaths.Type
  * @category schemas
  */
 export const Organisation = Schema.Struct({
-  /** The amount that it may still spend. Default: no limit. */
+  /** The US dollars that it may still spend, as decimal text. Default: no limit. */
   credits: Schema.optional(Money),
   /** Default: the emulator's, `"full"`. */
   capture: Schema.optional(CaptureMode),
-  /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. Default true. */
+  /** If false, every run is a 503 `BILLING_UNAVAILABLE`. Default true. */
   billing: Schema.optional(Schema.Boolean),
-  /** The limit of all its keys together. Default: none. */
+  /** The limit for all its keys together. Default: none. */
   rateLimit: Schema.optional(RateLimit),
   /** The paths under which its keys read runs. Default: the emulator's, `"both"`. */
   runPaths: Schema.optional(RunPaths),

@@ -1,6 +1,6 @@
 /**
- * The conformance suite as data: requests to the API and the answers that they must get. It runs against any base URL,
- * the emulator's or another server's.
+ * The conformance suite as data: requests to the API, and the required answers. It runs against any base URL, of the
+ * emulator or of another server.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as Fixture from "./internal/conformance/fixture.js"
 import { runCase } from "./internal/conformance/runCase.js"
 
 /**
- * A case with an answer that was not as expected; `problems` says where.
+ * A case with an unexpected answer. `problems` names the places.
  *
  * @since 0.1.0
  * @category errors
@@ -45,7 +45,7 @@ export class ConformanceError extends Schema.TaggedError<ConformanceError>("@eff
 }
 
 /**
- * Options of an emulator with everything that the cases need, besides the samples.
+ * The emulator options that the cases need, besides the samples.
  *
  * @since 0.1.0
  * @category fixtures
@@ -57,7 +57,7 @@ export const fixture: {
 } = Fixture.fixture
 
 /**
- * The keys of {@link fixture}, as a `Target` has them.
+ * The keys of {@link fixture}, for a `Target`.
  *
  * @since 0.1.0
  * @category fixtures
@@ -83,8 +83,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
 ]
 
 /**
- * Runs one case. Fails with a `ConformanceError` for the first exchange whose answer is not as expected or does not
- * come.
+ * Runs one case. Fails with a `ConformanceError` at the first answer that is unexpected or missing.
  *
  * @since 0.1.0
  * @category combinators

@@ -17,8 +17,8 @@ import type { Json } from "./Flow.js"
 export type Need = "fixture" | "faults" | "control" | "legacy" | "idleQueue"
 
 /**
- * One request. In its strings `{{name}}` stands for a value that an earlier exchange saved; `{ "$repeat": ["x", 3] }`
- * is repeated text, `{ "$concat": [a, b] }` joined lists.
+ * One request. In its strings `{{name}}` is replaced by the value that an earlier exchange saved.
+ * `{ "$repeat": ["x", 3] }` is repeated text, `{ "$concat": [a, b] }` are joined lists.
  *
  * @since 0.1.0
  * @category models
@@ -32,18 +32,18 @@ export interface ConformanceRequest {
   /** Text that is sent unchanged in place of `body`. */
   readonly text?: string
   /**
-   * The key that is sent: of `org/project`, or `"unknown"`, `"revoked"`, `"malformed"` or `"none"`. Default: the
-   * path's.
+   * The key to send: the key of `org/project`, or `"unknown"`, `"revoked"`, `"malformed"` or `"none"`. Default: the key
+   * for the path.
    */
   readonly as?: string
   readonly control?: boolean
 }
 
 /**
- * The expected answer. Objects may have more keys than expected, lists may not have more items. In the place of a
- * value, `{ "$any": "string" }` takes any value of a kind (`"undefined"`: no such key), `{ "$matches": "…" }` text that
- * matches a regular expression, `{ "$absent": true }` null or nothing, `{ "$each": … }` every item, `{ "$length": 3 }`
- * a list of that length.
+ * The expected answer. Objects may have more keys than expected, lists must not have more items. In place of a value,
+ * `{ "$any": "string" }` accepts any value of a kind (`"undefined"`: the key is absent), `{ "$matches": "…" }` text
+ * that matches a regular expression, `{ "$absent": true }` null or an absent key, `{ "$each": … }` a list of such
+ * items, `{ "$length": 3 }` a list of that length.
  *
  * @since 0.1.0
  * @category models
@@ -68,14 +68,16 @@ export interface Expectation {
 export interface ConformanceExchange {
   readonly request: ConformanceRequest
   readonly expect: Expectation
-  /** Values to save for later requests, by name: paths such as `body.executionId` or `events.0.data.executionId`. */
+  /**
+   * The values to save for later requests: paths by name, such as `body.executionId` or `events.0.data.executionId`.
+   */
   readonly save?: { readonly [name: string]: string }
   /** Sends the request again until the expectation holds, at most `times` times, `everyMs` ms apart. */
   readonly retry?: { readonly times: number; readonly everyMs: number }
 }
 
 /**
- * One demand on a server, as requests and expectations that any runner can send.
+ * One demand on a server: requests and expectations for any runner.
  *
  * @since 0.1.0
  * @category models
@@ -83,10 +85,10 @@ export interface ConformanceExchange {
 export interface ConformanceCase {
   /** Begins with the section of the contract. */
   readonly name: string
-  /** The rows of the contract that it covers, such as `5.1 message`. */
+  /** The covered rows of the contract, such as `5.1 message`. */
   readonly rows: ReadonlyArray<string>
   readonly needs: ReadonlyArray<Need>
-  /** The shape of streams that it is for, where the two differ. Default: both. */
+  /** The only shape of streams that the case is for. Default: both. */
   readonly streamOutputs?: StreamOutputs
   readonly exchanges: ReadonlyArray<ConformanceExchange>
 }

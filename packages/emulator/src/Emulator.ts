@@ -1,5 +1,5 @@
 /**
- * A local Noukai server: real HTTP, real state, flows that you write.
+ * A local Noukai server with real HTTP, real state and your own flows.
  *
  * @since 0.1.0
  */
@@ -37,7 +37,7 @@ export declare namespace Emulator {
  */
 export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Emulator, Emulator.Service>() {
   /**
-   * An emulator and a client configuration that points at it: {@link layer}.
+   * An emulator, and a client configuration for it: {@link layer}.
    *
    * @since 0.1.0
    */
@@ -57,8 +57,8 @@ export type Options = EmulatorOptions
 /**
  * Starts an emulator for the life of the scope. Its time is the `Clock` of the fiber that runs the effect.
  *
- * Fails with `EmulatorError`: `PortInUse` or `Listen` when the server cannot listen, `File` when the flows file cannot
- * be read, `InvalidFlow` when the file, a flow or a fault is wrong.
+ * Fails with `EmulatorError`: `PortInUse` or `Listen` if the server cannot listen, `File` if the flows file cannot be
+ * read, `InvalidFlow` if the file, a flow or a fault is wrong.
  *
  * @since 0.1.0
  * @category constructors
@@ -66,10 +66,9 @@ export type Options = EmulatorOptions
 export const make: (options?: Options) => Effect.Effect<Emulator.Service, EmulatorError, Scope.Scope> = serve
 
 /**
- * An emulator and a client configuration that points at it.
+ * An emulator, and a client configuration for it.
  *
- * Fails with `EmulatorError` as {@link make} does, and with its reason `Config` when `options.config` is no valid
- * configuration.
+ * Fails with `EmulatorError` as {@link make} does, and with the reason `Config` if `options.config` is not valid.
  *
  * @example
  * ```ts

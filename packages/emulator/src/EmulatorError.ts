@@ -1,5 +1,5 @@
 /**
- * The error of an emulator that did not start, or refused an addition.
+ * The error of an emulator that did not start, or that refused flows or faults.
  *
  * @since 0.1.0
  */

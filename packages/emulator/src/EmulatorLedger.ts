@@ -6,7 +6,7 @@
  */
 
 /**
- * The side that ended a connection: the client, the server, or a fault that the test asked for.
+ * The side that ended a connection: the client, the server, or a fault.
  *
  * @since 0.1.0
  * @category models
@@ -21,7 +21,7 @@ export type ClosedBy = "client" | "server" | "fault"
  */
 export interface ConnectionEntry {
   readonly id: number
-  /** The number of requests that it has carried; 0 on the spare ones of some clients. */
+  /** The number of its requests. 0 for the spare connections of some clients. */
   readonly requests: number
   readonly openedAt: number
   readonly closedAt?: number
@@ -45,26 +45,26 @@ export interface RequestEntry {
   readonly endpoint?: string
   /** `org/project/flow`. */
   readonly flow?: string
-  /** The run that it began, continued or read. Absent where there is none, and in answers that a fault replaced. */
+  /** The run that it began, continued or read. Absent without such a run, and if a fault replaced the answer. */
   readonly executionId?: string
-  /** The cost of the steps that ran within the request, in US dollars as decimal text. Absent if none could run. */
+  /** The cost of the steps that ran within the request, in US dollars as decimal text. Absent if no step could run. */
   readonly billedUsd?: string
   /** Headers by lower-case name; the key is masked. */
   readonly headers: { readonly [name: string]: string }
-  /** The body as received, cut at `limits.ledgerBodyBytes`; emptied when newer bodies need its room (64 MiB). */
+  /** The body as received, cut at `limits.ledgerBodyBytes`. Emptied when all bodies exceed 64 MiB, the oldest first. */
   readonly body: string
   readonly bodyBytes: number
   /** The applied faults, written as in a script. */
   readonly fault?: string
-  /** absent until the response begins, and for good when none was sent. */
+  /** Absent until the response begins, and if no response was sent. */
   readonly status?: number
-  /** Body bytes handed to the socket. */
+  /** The body bytes written to the socket. */
   readonly responseBytes: number
   /** Events written, when the response is a stream. */
   readonly responseEvents: number
   readonly receivedAt: number
   readonly endedAt?: number
-  /** `"open"` until the answer ends, `"complete"` when the whole response was written, else the side that cut it. */
+  /** `"open"` until the answer ends, `"complete"` if the whole response was written, otherwise the side that cut it. */
   readonly outcome: "open" | "complete" | ClosedBy
 }
 
@@ -122,7 +122,7 @@ export type LedgerEvent =
   | { readonly type: "ConnectionOpened"; readonly connection: number }
   | { readonly type: "ConnectionClosed"; readonly connection: number; readonly by: ClosedBy }
   | { readonly type: "RequestReceived"; readonly request: string; readonly endpoint?: string }
-  /** A fault or a delay is about to wait; its timer is already set on the emulator's clock. */
+  /** A fault or a delay is about to wait. Its timer is already set on the emulator's clock. */
   | { readonly type: "Waiting"; readonly request: string; readonly ms: number }
   | {
     readonly type: "RequestEnded"
@@ -150,8 +150,8 @@ export type LedgerEvent =
   }
 
 /**
- * A snapshot. Counts cover everything since the start or the last reset. Lists have the newest 10,000 entries, and of
- * requests only as many as fit 16 MiB of targets and headers.
+ * A snapshot. Counts cover everything since the start or the last reset. Lists have the newest 10,000 entries. The list
+ * of requests also stays within 16 MiB of targets and headers.
  *
  * @since 0.1.0
  * @category models

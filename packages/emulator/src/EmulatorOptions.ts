@@ -17,13 +17,13 @@ import type { CaptureMode, Flow } from "./Flow.js"
  * @category options
  */
 export interface Limits {
-  /** The largest request body; a larger one is 413. Default 16 MiB. */
+  /** The largest request body, in bytes. A larger one is a 413. Default 16 MiB. */
   readonly bodyBytes?: number | undefined
-  /** The largest headers; larger ones are 431. Default 16 KiB. */
+  /** The largest headers, in bytes. Larger ones are a 431. Default 16 KiB. */
   readonly headerBytes?: number | undefined
-  /** The most connections; further ones are refused. Default 4096. */
+  /** The most connections. Further ones are refused. Default 4096. */
   readonly connections?: number | undefined
-  /** The time for a whole request to arrive, in real time; a later one is 408. Default 30 seconds. */
+  /** The time for a whole request to arrive, in real time. A later one is a 408. Default 30 seconds. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** The time that a connection may be idle between requests, in real time. Default 5 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
@@ -31,15 +31,15 @@ export interface Limits {
    * The time that a reader may leave a full connection unread before it is closed, in real time. Default 60 seconds.
    */
   readonly readerTimeout?: Duration.DurationInput | undefined
-  /** The part of a request body that the ledger keeps. Default 1 MiB. */
+  /** The bytes of a request body that the ledger keeps. Default 1 MiB. */
   readonly ledgerBodyBytes?: number | undefined
-  /** The number of runs that are kept. The oldest are evicted, and then answer 410. Default 5,000. */
+  /** The number of runs that are kept. The oldest are evicted, and are then a 410. Default 5,000. */
   readonly runs?: number | undefined
   /** The bytes of all kept runs together. The oldest are evicted. Default 256 MiB. */
   readonly runBytes?: number | undefined
   /**
-   * The number of evicted runs that are remembered, with their sessions, so that they answer 410. When it is reached,
-   * new runs are 503 `EVICTED_RUNS_LIMIT`. Default 1,000,000.
+   * The number of evicted runs that are remembered, with their sessions, so that reads of them are a 410. Beyond it new
+   * runs are a 503 `EVICTED_RUNS_LIMIT`. Default 1,000,000.
    */
   readonly evicted?: number | undefined
 }
@@ -57,7 +57,7 @@ export interface Jobs {
   readonly queueDelay?: Duration.DurationInput | undefined
   /** The number of jobs that run at once. Default 8. */
   readonly workers?: number | undefined
-  /** The number of jobs that may wait for a worker; further ones are 503 `QUEUE_FULL`. Default 1000. */
+  /** The number of jobs that may wait for a worker. Further ones are a 503 `QUEUE_FULL`. Default 1000. */
   readonly capacity?: number | undefined
 }
 
@@ -68,18 +68,15 @@ export interface Jobs {
  * @category options
  */
 export interface Sessions {
-  /**
-   * The time after its start during which the list of a session does not show a run, on the emulator's clock. Default
-   * 0.
-   */
+  /** The time after its start during which the list of a session hides a run, on the emulator's clock. Default 0. */
   readonly lag?: Duration.DurationInput | undefined
 }
 
 /**
  * The events that carry outputs on a live stream. `"hosted"`: `step_output.outputContext` has the output of a step and
  * `step_input.inputContext` its input; `step_completed` has no `output` and `flow_completed` no `result`. The server
- * keeps the outputs of each run, so that a later step may leave them out. `"documented"`: `output`, `result`,
- * `inputData` and `outputData` carry them; the request of a later step brings the outputs of earlier ones.
+ * keeps the outputs of each run, so a later step may omit them. `"documented"`: `output`, `result`, `inputData` and
+ * `outputData` carry them. The request of a later step has the outputs of earlier ones.
  *
  * @since 0.1.0
  * @category options
@@ -102,15 +99,15 @@ export interface EmulatorOptions {
   /** The address to listen on. Default `127.0.0.1`, so that no other machine can connect. */
   readonly host?: string | undefined
   /**
-   * The accepted keys; once there is any, every other key is refused. Default: those of `file`, else every key that
+   * The accepted keys. With at least one, every other key is refused. Default: the keys of `file`, else every key that
    * begins with `nk_`.
    */
   readonly keys?: ReadonlyArray<ApiKey> | undefined
-  /** Credits, capture modes and limits by organisation, in place of those of `file`. Default: none. */
+  /** Credits, capture modes and limits by organisation. They replace those of `file`. Default: none. */
   readonly organisations?: { readonly [org: string]: Organisation } | undefined
   /**
-   * The capture mode of flows that set none in an organisation that sets none. Default `"full"`, so that what ran here
-   * can be replayed. The hosted service stores no payloads unless it is told to: that is `"metadata_only"`.
+   * The capture mode if neither the flow nor its organisation sets one. Default `"full"`, so that runs can be replayed.
+   * The default of the hosted service is `"metadata_only"`, which stores no payloads.
    */
   readonly capture?: CaptureMode | undefined
   /** The faults from the start. Default: none. */
@@ -124,11 +121,11 @@ export interface EmulatorOptions {
   /** The events that carry outputs on a live stream. Default `"hosted"`. */
   readonly streamOutputs?: StreamOutputs | undefined
   /**
-   * The paths under which organisations that set none read runs: `/seq/{org}/{project}/{flow}/runs/{id}` for `"seq"`,
-   * `/flow-runs` and `/flow-runs/{id}` for `"flow-runs"`. Default `"both"`.
+   * The paths under which runs are read, if the organisation does not set them: `/seq/{org}/{project}/{flow}/runs/{id}`
+   * for `"seq"`, `/flow-runs` and `/flow-runs/{id}` for `"flow-runs"`. Default `"both"`.
    */
   readonly runPaths?: RunPaths | undefined
-  /** The status of a read under a path that `runPaths` leaves out. Default 404. */
+  /** The status of a read under a path that `runPaths` excludes. Default 404. */
   readonly refusedRunPaths?: RefusedRunPaths | undefined
   /** Also sends the fields of older servers: `runId`, and `stepId` on `step_paused`. Default false. */
   readonly legacyFields?: boolean | undefined
@@ -137,13 +134,13 @@ export interface EmulatorOptions {
   /** The lists of sessions. Default: without lag. */
   readonly sessions?: Sessions | undefined
   /**
-   * Serves `/_emulator`, which needs no key. Default: true when `host` is a loopback address, and then only for
-   * requests that name a loopback host.
+   * Serves `/_emulator`, which needs no key. Default: true if `host` is a loopback address, and then only for requests
+   * that name a loopback host.
    */
   readonly control?: boolean | undefined
   /**
-   * Called when a request of the API has ended, however it ended: a log is one line of it. Also called for requests that
-   * were refused or cut. It must not throw. Default: none, and nothing is printed.
+   * Called at the end of each API request, for example to log it. Also called for requests that were refused or cut.
+   * Must not throw. Default: none, and nothing is printed.
    */
   readonly onRequest?: ((request: RequestEntry) => void) | undefined
   /** The bounds of the server. Default: each option at its own. */

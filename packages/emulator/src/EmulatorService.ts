@@ -32,31 +32,31 @@ export interface EmulatorService {
   readonly ledger: Effect.Effect<EmulatorLedger>
   /** The events since the start or the last reset, then each new one as it happens. */
   readonly events: Stream.Stream<LedgerEvent>
-  /** The first event that `predicate` accepts, past ones included; waits for it when there is none yet. */
+  /** Returns the first event that `predicate` accepts, past events included. Waits for it if there is none yet. */
   readonly awaitEvent: {
     <E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
     (predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
   }
   /** Waits until every connection that has carried a request is closed. */
   readonly awaitClose: Effect.Effect<void>
-  /** Adds faults after the present ones. Fails with `EmulatorError` (`InvalidFlow`) when one is no fault. */
+  /** Adds faults after the present ones. Fails with `EmulatorError` (`InvalidFlow`) if a fault is not valid. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => Effect.Effect<void, EmulatorError>
-  /** Removes all faults; those of a request's header still apply. */
+  /** Removes all faults. The faults in a request's header still apply. */
   readonly clearFaults: Effect.Effect<void>
   /**
-   * Adds flows, or replaces those of the same `ref`, whose runs become stale. Fails with `EmulatorError`
-   * (`InvalidFlow`) when one is wrong.
+   * Adds flows, or replaces those of the same `ref`. Runs of a replaced flow become stale. Fails with `EmulatorError`
+   * (`InvalidFlow`) if a flow is wrong.
    */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => Effect.Effect<void, EmulatorError>
-  /** Removes a flow: requests no longer find it, and recorded sessions lose its slug. */
+  /** Removes a flow. Requests no longer find it, and recorded sessions lose its slug. */
   readonly removeFlow: (ref: string) => Effect.Effect<void>
-  /** Cancels a job that has not ended; `false` when there is none. */
+  /** Cancels a job that has not ended. Returns false if the job is unknown or has ended. */
   readonly cancelJob: (executionId: string) => Effect.Effect<boolean>
-  /** Expires a session, which answers 410 from now on. */
+  /** Expires a session. Reads of it are a 410 from now on. */
   readonly expireSession: (sessionId: string) => Effect.Effect<void>
   /** Replaces the settings of an organisation. */
   readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void>
-  /** Revokes a key, which is refused from now on. */
+  /** Revokes a key. It is refused from now on. */
   readonly revokeKey: (key: Redacted.Redacted<string>) => Effect.Effect<void>
   /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */
   readonly reset: Effect.Effect<void>

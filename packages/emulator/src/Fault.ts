@@ -1,30 +1,30 @@
 /**
  * Faults of responses, written as text.
  *
- * One request takes one list of faults, separated by commas, from the header `X-Noukai-Emulator-Fault` or from a
+ * A request has one list of faults, separated by commas. It comes from the header `X-Noukai-Emulator-Fault` or from a
  * script: `crlf,split:1,cut:e3`.
  *
- * | fault | what happens |
+ * | fault | effect |
  * | --- | --- |
  * | `ok` | nothing |
- * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body; `404:body=%7B%7D` is the body itself, percent-encoded |
+ * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` sets `Retry-After`; `502:html`, `500:text`, `422:list` and `500:empty` set the shape of the body; `404:body=%7B%7D` sets the body itself, percent-encoded |
  * | `reset` | the connection is reset before anything runs; `reset:late` after it ran, before the response; `reset:b<n>`, `reset:e<n>` within the body (a client that had not read all of it yet may see an end instead) |
  * | `cut:b<n>`, `cut:e<n>` | the connection is closed after n bytes of the body, or after n events |
- * | `end:b<n>`, `end:e<n>` | the body ends there, as if that were all |
- * | `delay:<ms>` | nothing is sent for so long |
+ * | `end:b<n>`, `end:e<n>` | the body ends there, without an error |
+ * | `delay:<ms>` | nothing is sent for that time |
  * | `stall:<ms>` | silence after the headers and, on a stream, the first event; `stall:<ms>:b<n>`, `stall:<ms>:e<n>` after that much |
  * | `split:<n>` | the body is written n bytes at a time |
  * | `drip:<n>:<ms>` | n bytes at a time, with a pause between |
- * | `crlf`, `cr` | events end their lines so |
+ * | `crlf`, `cr` | the line ends of events |
  * | `bom` | the body begins with a byte order mark |
  * | `unterminated` | the last event has no blank line |
  * | `comment` | a comment before each event |
  * | `unknown` | an event of an unknown name before each event |
- * | `malformed` | an event that is no JSON before the first; `malformed:e<n>` spoils the n-th event |
+ * | `malformed` | an event that is not JSON, before the first; `malformed:e<n>` spoils the n-th event |
  * | `drop:e<n>`, `repeat:e<n>` | the n-th event is left out, or sent twice |
- * | `row:<ms>` | on `/jobs`: polls do not find the job for so long |
- * | `cancel`, `cancel:<ms>` | on `/jobs`: the job is cancelled when it begins, or after running for so long |
- * | `html`, `empty` | a 200 whose body is a page, or nothing; what `/execute` was asked for has run |
+ * | `row:<ms>` | on `/jobs`: polls do not find the job for that time |
+ * | `cancel`, `cancel:<ms>` | on `/jobs`: the job is cancelled when it begins, or after that time |
+ * | `html`, `empty` | a 200 whose body is a page, or empty; the flow of `/execute` has run |
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 
 /**
- * A place in a body: after so many bytes, or after so many events.
+ * A place in a body: after a number of bytes or of events.
  *
  * @since 0.1.0
  * @category models
@@ -158,8 +158,8 @@ const parseOne = (text: string): Fault | undefined => {
 }
 
 /**
- * Parses a list of faults; `ok` and empty text are an empty list. Fails with a sentence that quotes the first text that
- * is no fault.
+ * Parses a list of faults. `ok` and empty text are an empty list. Fails with a sentence that quotes the first invalid
+ * fault.
  *
  * @since 0.1.0
  * @category combinators
@@ -169,7 +169,7 @@ export const parse = (text: string): Either.Either<ReadonlyArray<Fault>, string>
   for (const part of text.split(",").map((piece) => piece.trim())) {
     if (part === "" || part === "ok") continue
     const fault = parseOne(part)
-    if (fault === undefined) return Either.left(`"${part}" is no fault`)
+    if (fault === undefined) return Either.left(`"${part}" is not a fault`)
     faults.push(fault)
   }
   return Either.right(faults)
@@ -189,7 +189,7 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
 ).annotations({ identifier: "Fault" })
 
 /**
- * The requests that a rule applies to. An absent field matches everything.
+ * The requests to which a rule applies. An absent field matches every request.
  *
  * @since 0.1.0
  * @category schemas
@@ -204,8 +204,8 @@ export const FaultMatch = Schema.Struct({
 }).annotations({ identifier: "FaultMatch" })
 
 /**
- * Faults by script: each matching request takes the next entry. After the last entry requests are untouched, or the
- * script begins again when `repeat` is set.
+ * Faults by script. Each matching request takes the next entry. After the last entry requests have no faults, or the
+ * script begins again if `repeat` is set.
  *
  * @since 0.1.0
  * @category schemas
@@ -219,8 +219,8 @@ export const FaultScript = Schema.Struct({
 }).annotations({ identifier: "FaultScript" })
 
 /**
- * Faults by seed: a matching request takes one of `faults` with the probability `rate`. The same seed and requests give
- * the same faults.
+ * Faults by chance. A matching request takes one of `faults` with the probability `rate`. The same seed and requests
+ * give the same faults.
  *
  * @since 0.1.0
  * @category schemas
@@ -231,7 +231,7 @@ export const FaultDice = Schema.Struct({
   /** From 0 to 1. */
   rate: Schema.Number.pipe(Schema.between(0, 1)),
   faults: Schema.NonEmptyArray(FaultText),
-  /** Default: the emulator's. */
+  /** Default: the seed of the emulator. */
   seed: Schema.optional(Schema.Int)
 }).annotations({ identifier: "FaultDice" })
 
@@ -244,7 +244,7 @@ export const FaultDice = Schema.Struct({
 export const FaultRule = Schema.Union(FaultScript, FaultDice).annotations({ identifier: "FaultRule" })
 
 /**
- * A rule that gives faults to requests. The first rule that has a fault for a request wins.
+ * A rule for the faults of requests. A request takes the fault of the first rule that has one.
  *
  * @since 0.1.0
  * @category models

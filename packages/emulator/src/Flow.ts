@@ -96,7 +96,7 @@ export const FailsFirst = Schema.Struct({
   times: Schema.Int.pipe(Schema.between(1, 100)),
   /** Default `"MODEL_OVERLOADED"`. */
   code: Schema.optional(Schema.NonEmptyString),
-  /** Default: that the model did not answer. */
+  /** Default: a sentence that the model did not answer. */
   message: Schema.optional(Schema.String)
 })
 
@@ -109,7 +109,7 @@ const common = {
   duration: Schema.optional(FlowDuration),
   /** Default: none reported. */
   tokens: Schema.optional(Tokens),
-  /** US dollars. Default: nothing, and no cost reported. */
+  /** US dollars. Default: no cost, and none reported. */
   costUsd: Schema.optional(Money),
   /** The name of the model, for traces. */
   model: Schema.optional(Schema.String),
@@ -118,9 +118,9 @@ const common = {
 }
 
 /**
- * A step whose output is a template. In its strings `{{message}}`, `{{parameters.x}}`, `{{steps.id.output}}` and
- * `{{input}}` (the output of the step before) stand for values; a string that is a single placeholder becomes the value
- * itself, of any type. `{ "$match": "{{parameters.x}}", "cases": { … }, "default": … }` chooses by a value.
+ * A step whose output is a template. Its strings may contain `{{message}}`, `{{parameters.x}}`, `{{steps.id.output}}`
+ * and `{{input}}` (the output of the previous step). A string that is a single placeholder becomes the value itself, of
+ * any type. `{ "$match": "{{parameters.x}}", "cases": { … }, "default": … }` chooses by a value.
  *
  * @since 0.1.0
  * @category schemas
@@ -129,7 +129,7 @@ export const TemplateStep = Schema.Struct({
   kind: Schema.Literal("template"),
   ...common,
   output: Json,
-  /** A prompt that is rendered and kept with the output in recorded sessions, as `__rendered_prompt__`. */
+  /** A prompt. It is rendered and stored with the output in recorded sessions, as `__rendered_prompt__`. */
   prompt: Schema.optional(Schema.String),
   /** The outputs of the `step_output` events before the step completes: each item is one event, rendered. */
   partials: Schema.optional(Schema.Array(Json)),
@@ -137,7 +137,7 @@ export const TemplateStep = Schema.Struct({
   repeatPartials: Schema.optional(Schema.Int.pipe(Schema.between(1, 10_000_000)))
 }).annotations({
   identifier: "TemplateStep",
-  description: "gives its output, a template: {{message}}, {{parameters.x}}, {{steps.id.output}}, {{input}}"
+  description: "returns its output, a template: {{message}}, {{parameters.x}}, {{steps.id.output}}, {{input}}"
 })
 
 /**
@@ -147,8 +147,8 @@ export const TemplateStep = Schema.Struct({
 export type TemplateStep = typeof TemplateStep.Type
 
 /**
- * A step that fails. With `status` the request is answered with that HTTP status; without it, with 200 and
- * `status: "failed"`. On a stream both are a `step_error` event.
+ * A step that fails. With `status` the response has that HTTP status. Without it the response is a 200 with `status:
+ * "failed"`. On a stream both are a `step_error` event.
  *
  * @since 0.1.0
  * @category schemas
@@ -163,7 +163,7 @@ export const FailStep = Schema.Struct({
   status: Schema.optional(Schema.Int.pipe(Schema.between(400, 599)))
 }).annotations({
   identifier: "FailStep",
-  description: "fails: with a status as that HTTP status, without as a 200 whose status is failed"
+  description: "fails: with that HTTP status, or without one as a 200 with status failed"
 })
 
 /**
@@ -173,7 +173,7 @@ export const FailStep = Schema.Struct({
 export type FailStep = typeof FailStep.Type
 
 /**
- * One call that a `tool` step asks for. `arguments` is a template, sent as a JSON-encoded string.
+ * One call that a `tool` step requests. `arguments` is a template, sent as a JSON-encoded string.
  *
  * @since 0.1.0
  * @category schemas
@@ -182,7 +182,7 @@ export const ToolRequest = Schema.Struct({
   name: Schema.NonEmptyString,
   /** Default: an empty object. */
   arguments: Schema.optional(Json),
-  /** Text that is sent unchanged in place of encoded `arguments`, for a model that writes broken JSON. */
+  /** Text that is sent unchanged in place of encoded `arguments`, as if a model wrote broken JSON. */
   rawArguments: Schema.optional(Schema.String),
   /** Default: an id that is unique in the run. */
   id: Schema.optional(Schema.NonEmptyString)
@@ -195,8 +195,8 @@ export const ToolRequest = Schema.Struct({
 export type ToolRequest = typeof ToolRequest.Type
 
 /**
- * A step that asks the caller for tool calls, round after round, and then answers from their results: `{{tools.name}}`
- * is the newest result of a tool (parsed when it is JSON), `{{results}}` all results in order.
+ * A step that requests tool calls from the caller, round after round, and then builds its output from their results:
+ * `{{tools.name}}` is the newest result of a tool (parsed when it is JSON), `{{results}}` all results in order.
  *
  * @since 0.1.0
  * @category schemas
@@ -206,16 +206,16 @@ export const ToolStep = Schema.Struct({
   ...common,
   /** The calls of each round. */
   rounds: Schema.NonEmptyArray(Schema.NonEmptyArray(ToolRequest)),
-  /** Asks for the last round again and again, until a limit stops it. Default false. */
+  /** Requests the last round again and again, until a limit stops it. Default false. */
   forever: Schema.optional(Schema.Boolean),
-  /** `"declared"`: asks only when the request declares every tool of the round. Default `"always"`. */
+  /** `"declared"` requests a round only if the request declares all its tools. Default `"always"`. */
   asks: Schema.optional(Schema.Literal("always", "declared")),
-  /** Keys that are added to each assistant message of the pause, as models of some vendors do. */
+  /** Keys to add to each assistant message of the pause. Models of some vendors send such keys. */
   assistantExtra: Schema.optional(Schema.Record({ key: Schema.String, value: Json })),
   output: Json
 }).annotations({
   identifier: "ToolStep",
-  description: "asks for tool calls, round by round, then gives its output: {{tools.name}}, {{results}}"
+  description: "requests tool calls, round by round, then returns its output: {{tools.name}}, {{results}}"
 })
 
 /**
@@ -225,8 +225,8 @@ export const ToolStep = Schema.Struct({
 export type ToolStep = typeof ToolStep.Type
 
 /**
- * A block that runs its steps several times: once per item of `over` (a template that gives a list), or `times` times.
- * `{{loop.index}}` and `{{loop.item}}` stand for the current round. Its output is the list of the outputs of its last
+ * A block that runs its steps several times: once per item of `over` (a template of a list), or `times` times.
+ * `{{loop.index}}` and `{{loop.item}}` refer to the current round. Its output is the list of the outputs of its last
  * step.
  *
  * @since 0.1.0
@@ -238,7 +238,7 @@ export interface LoopStep {
   readonly name?: string | undefined
   /** The number of rounds; excludes `over`. */
   readonly times?: number | undefined
-  /** A template that gives a list; excludes `times`. Any other value counts as an empty list. */
+  /** A template of a list; excludes `times`. Any other value counts as an empty list. */
   readonly over?: Json | undefined
   readonly steps: ReadonlyArray<FileStep>
 }
@@ -262,7 +262,7 @@ export const LoopStep: Schema.Schema<LoopStep> = Schema.Struct({
 })
 
 /**
- * A step that a file can hold.
+ * A step of a flows file.
  *
  * @since 0.1.0
  * @category models
@@ -286,11 +286,11 @@ export const FileStep: Schema.Schema<FileStep> = Schema.Union(TemplateStep, Fail
  * @category models
  */
 export interface FunctionInput {
-  /** The user's message, or the content of the last entry when the caller sent `messages`. */
+  /** The user's message, or the content of the last entry if the caller sent `messages`. */
   readonly message: string | null
   readonly messages: ReadonlyArray<Json>
   readonly parameters: { readonly [name: string]: Json }
-  /** The output of the step before; `null` in the first step. */
+  /** The output of the previous step; `null` in the first step. */
   readonly input: Json
   /** The outputs so far, by step id. */
   readonly outputs: { readonly [stepId: string]: Json }
@@ -300,7 +300,7 @@ export interface FunctionInput {
 }
 
 /**
- * The failure of a `function` step, with the effect of a {@link FailStep}.
+ * The failure of a `function` step. It has the effect of a {@link FailStep}.
  *
  * @since 0.1.0
  * @category models
@@ -331,7 +331,7 @@ export interface FunctionStep {
 }
 
 /**
- * A loop block in code, whose steps may be functions too.
+ * A loop block in code. Its steps may be functions.
  *
  * @since 0.1.0
  * @category models
@@ -364,7 +364,7 @@ export type CaptureMode = typeof CaptureMode.Type
 
 const FileVersion = Schema.Struct({
   steps: Schema.Array(FileStep),
-  /** Makes the tree not executable: every run is refused with `INVALID_TREE` and this text. */
+  /** Makes the flow not executable. Every run is refused with `INVALID_TREE` and this text. */
   broken: Schema.optional(Schema.String)
 }).annotations({ identifier: "FlowVersion", description: "a published version" })
 
@@ -372,9 +372,9 @@ const flowFields = {
   ref: FlowRef,
   /** Default: derived from `ref`. */
   id: Schema.optional(Schema.NonEmptyString),
-  /** Makes the tree not executable, as in a version. */
+  /** Makes the draft not executable, as in a version. */
   broken: Schema.optional(Schema.String),
-  /** The published version that runs when the path names none. Default: the highest of `versions`. */
+  /** The published version that runs if the path does not name one. Default: the highest of `versions`. */
   production: Schema.optional(Schema.Int.pipe(Schema.positive())),
   /** Whether a request needs a message. Default: whether a template uses `{{message}}`. */
   needsMessage: Schema.optional(Schema.Boolean),
@@ -387,7 +387,7 @@ const flowFields = {
 }
 
 /**
- * A flow as a file holds it: its live draft (`steps`) and its published `versions`. Without versions the draft runs.
+ * A flow in a file: its live draft (`steps`) and its published `versions`. Without versions the draft runs.
  *
  * @since 0.1.0
  * @category schemas

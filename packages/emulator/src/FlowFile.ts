@@ -22,7 +22,7 @@ import type { Mistake } from "./internal/json.js"
  * @category schemas
  */
 export const FlowFile = Schema.Struct({
-  /** Lets editors complete the file. Ignored. */
+  /** For the completion in editors. Ignored. */
   $schema: Schema.optional(Schema.String),
   flows: Schema.Array(FileFlow),
   keys: Schema.optional(Schema.Array(ApiKey)),
@@ -56,8 +56,8 @@ const checked = (
   mistakes.length === 0 ? Either.right(flows) : Either.left(invalid(source, mistakes))
 
 /**
- * Checks the rules that types cannot express: limits, addresses that occur twice, steps that refer to later ones,
- * missing versions. Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
+ * Checks the rules that types cannot express: limits, duplicate addresses, steps that refer to later ones, missing
+ * versions. Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
  *
  * @since 0.1.0
  * @category combinators
@@ -69,8 +69,8 @@ export const validate = (
   Either.flatMap(checked(flows, source, shapeMistakes(flows)), () => checked(flows, source, findMistakes(flows)))
 
 /**
- * Decodes a flows file that has been parsed already. Fails with an `EmulatorError` (`InvalidFlow`) that names each
- * wrong place, such as `flows[0].steps[1].costUsd`.
+ * Decodes the parsed JSON of a flows file. Fails with an `EmulatorError` (`InvalidFlow`) that names each wrong place,
+ * such as `flows[0].steps[1].costUsd`.
  *
  * @since 0.1.0
  * @category combinators
@@ -82,8 +82,8 @@ export const decode = (value: unknown, source = "flows file"): Either.Either<Flo
   )
 
 /**
- * Decodes the text of a flows file: {@link decode} after `JSON.parse`. Fails with an `EmulatorError` for text that is
- * no JSON, too.
+ * Decodes the text of a flows file: {@link decode} after `JSON.parse`. Also fails with an `EmulatorError` for text that
+ * is not JSON.
  *
  * @since 0.1.0
  * @category combinators

@@ -1,5 +1,5 @@
 /**
- * A local Noukai server: the same wire, with no key, no network and no credits.
+ * A local Noukai server with the same HTTP API. It needs no key, no network and no credits.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The flows of an emulator that is given none.
+ * The flows of an emulator without flows of its own.
  *
  * @since 0.1.0
  */
@@ -61,8 +61,8 @@ export const twoStep: FileFlow = {
 }
 
 /**
- * `acme/spelling/grade-3`: grades a sentence. Takes the parameter `difficulty` (`"easy"`, `"hard"`) and gives
- * `{ score: number, feedback: string }`.
+ * `acme/spelling/grade-3`: grades a sentence. Takes the parameter `difficulty` (`"easy"`, `"hard"`). Returns `{ score:
+ * number, feedback: string }`.
  *
  * @since 0.1.0
  * @category flows
@@ -104,7 +104,7 @@ export const grade3: FileFlow = {
 }
 
 /**
- * `noukai/samples/tools-enabled`: asks for the tool `get_weather`, then quotes its result.
+ * `noukai/samples/tools-enabled`: calls the tool `get_weather`, then quotes its result.
  *
  * @since 0.1.0
  * @category flows

@@ -30,24 +30,24 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly apiKey: string
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: () => EmulatorLedger
-  /** Adds faults after the present ones. Throws an `EmulatorError` when one is no fault. */
+  /** Adds faults after the present ones. Throws an `EmulatorError` if a fault is not valid. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => void
-  /** Removes all faults; those of a request's header still apply. */
+  /** Removes all faults. The faults in a request's header still apply. */
   readonly clearFaults: () => void
   /**
-   * Adds flows, or replaces those of the same `ref`, whose runs become stale. Throws an `EmulatorError` when one is
-   * wrong.
+   * Adds flows, or replaces those of the same `ref`. Runs of a replaced flow become stale. Throws an `EmulatorError` if
+   * a flow is wrong.
    */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => void
-  /** Removes a flow: requests no longer find it, and recorded sessions lose its slug. */
+  /** Removes a flow. Requests no longer find it, and recorded sessions lose its slug. */
   readonly removeFlow: (ref: string) => void
-  /** Cancels a job that has not ended; `false` when there is none. */
+  /** Cancels a job that has not ended. Returns false if the job is unknown or has ended. */
   readonly cancelJob: (executionId: string) => Promise<boolean>
-  /** Expires a session, which answers 410 from now on. */
+  /** Expires a session. Reads of it are a 410 from now on. */
   readonly expireSession: (sessionId: string) => void
   /** Replaces the settings of an organisation. */
   readonly putOrganisation: (org: string, organisation: Organisation) => void
-  /** Revokes a key, which is refused from now on. */
+  /** Revokes a key. It is refused from now on. */
   readonly revokeKey: (key: string) => void
   /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */
   readonly reset: () => Promise<void>
@@ -56,8 +56,8 @@ export interface RunningEmulator extends AsyncDisposable {
 }
 
 /**
- * Starts an emulator. Rejects with an `EmulatorError` when the server cannot listen, when the flows file cannot be
- * read, and when the file, a flow or a fault is wrong.
+ * Starts an emulator. Rejects with an `EmulatorError` if the server cannot listen, if the flows file cannot be read, or
+ * if the file, a flow or a fault is wrong.
  *
  * @example
  * ```ts
@@ -81,7 +81,7 @@ export const startEmulator = async (options: Options = {}): Promise<RunningEmula
     throw started.left
   }
   const emulator = started.right
-  // a rejection of Effect.run* would be a FiberFailure, not the error itself
+  // `Effect.run*` would throw a FiberFailure, not the error itself
   const now = <A, E>(effect: Effect.Effect<A, E>): A => {
     const result = Effect.runSync(Effect.either(effect))
     if (result._tag === "Left") throw result.left

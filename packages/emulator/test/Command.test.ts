@@ -181,7 +181,7 @@ describe("noukai-emulator", () => {
     const child = start("--port", "0", "--host", "0.0.0.0")
     const { ended, printed } = follow(child)
     const [, port] = await printed(/listens at http:\/\/0\.0\.0\.0:(\d+)\n/)
-    await printed(/Others can reach it: 0\.0\.0\.0 is no loopback address\.\n/)
+    await printed(/Others can reach it: 0\.0\.0\.0 is not a loopback address\.\n/)
     const response = await fetch(`http://127.0.0.1:${port}/_emulator/ledger`)
     assert.strictEqual(response.status, 404)
     await response.text()

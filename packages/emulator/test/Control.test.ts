@@ -56,7 +56,7 @@ describe("/_emulator", () => {
     assert.strictEqual((await execute()).status, 200)
     const wrong = await send("POST", "/_emulator/faults", { rules: [{ script: ["explode"] }] })
     assert.strictEqual(wrong.status, 400)
-    assert.include(wrong.json.detail.message, "\"explode\" is no fault")
+    assert.include(wrong.json.detail.message, "\"explode\" is not a fault")
   })
 
   it("adds, replaces and removes flows", async () => {

@@ -141,7 +141,7 @@ describe("faults", () => {
 
   it.prop("no text makes the grammar throw", [FastCheck.string()], ([text]) => {
     const parsed = parse(text)
-    return Either.isLeft(parsed) ? parsed.left.includes("is no fault") : Array.isArray(parsed.right)
+    return Either.isLeft(parsed) ? parsed.left.includes("is not a fault") : Array.isArray(parsed.right)
   })
 
   it.scoped("cut:b<n> ends the connection after exactly n bytes of a JSON body, for every n", () =>
@@ -342,7 +342,7 @@ describe("faults", () => {
       yield* emulator.clearFaults
       assert.strictEqual((yield* call((client) => client.post(twoStep, stepBody))).status, 200)
       const error = yield* Effect.flip(emulator.addFaults({ script: ["explode"] }))
-      assert.include(error.message, "\"explode\" is no fault")
+      assert.include(error.message, "\"explode\" is not a fault")
     }).pipe(Effect.provide(run)))
 
   it.scoped("nth picks one request", () =>

@@ -116,7 +116,7 @@ describe("FlowFile", () => {
       "a fault that is none",
       file({}, { faults: [{ script: ["ok", "explode"] }] }),
       "faults[0].script[1]",
-      /"explode" is no fault/
+      /"explode" is not a fault/
     ]
   ]
   for (const [name, value, path, message] of wrong) {

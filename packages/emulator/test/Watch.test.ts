@@ -132,7 +132,7 @@ describe("GET /_emulator/runs", () => {
         ["?limit=x", /^limit/],
         ["?cursor=-1", /^cursor/],
         ["?session=mine", /^session is a UUID\.$/],
-        ["?flows=a", /^flows is none of flow, status, session, limit, cursor\.$/]
+        ["?flows=a", /^flows is not one of flow, status, session, limit, cursor\.$/]
       ] as const
     ) {
       const { json, status } = await send("GET", `/_emulator/runs${query}`)

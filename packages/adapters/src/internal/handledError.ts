@@ -1,4 +1,4 @@
-/** Answers errors, and tells of them. */
+/** Answers errors and reports them. */
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as ErrorAnswer from "../ErrorAnswer.js"
@@ -12,7 +12,7 @@ export const logged = (error: unknown): Effect.Effect<void> =>
 /** Programs without Effect expect it on `console.error`. */
 const toConsole = Logger.replace(Logger.defaultLogger, Logger.withLeveledConsole(Logger.stringLogger))
 
-/** The response to an error of ours, of which it tells; `undefined` for any other error. */
+/** The response to an error of ours, which is also reported; `undefined` for any other error. */
 export const handledError = (error: unknown, { onError }: ErrorAnswer.Options): JsonAnswer | undefined => {
   const answer = ErrorAnswer.fromError(error)
   if (answer === undefined) return undefined

@@ -5,7 +5,7 @@ export interface JsonAnswer {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The headers of such a response. No cache may give it to another caller. */
+/** The headers of such a response. They forbid caches to keep it. */
 export const jsonHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-type": "application/json"

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { constUndefined } from "effect/Function"
 
-/** The value thrown by code that is no Effect. */
+/** The value thrown by code that is not an Effect. */
 export class Thrown extends Data.TaggedError("Thrown")<{ readonly reason: unknown }> {}
 
-/** The Effect that a function returns; a `Thrown` for what the function throws. */
+/** The Effect that a function returns. Fails with `Thrown` if the function throws. */
 export const called = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | Thrown, R> =>
   Effect.suspend(() =>
     Either.getOrElse(

@@ -38,7 +38,7 @@ export const coded = (
   extra?: { readonly [name: string]: unknown }
 ): ApiError => new ApiError({ status, detail: { code, message, ...extra } })
 
-/** A refusal with a code, as the result of a check. */
+/** A refusal with a code, as the failed result of a check. */
 export const refuse = (status: number, code: string, message: string): Either.Either<never, ApiError> =>
   Either.left(coded(status, code, message))
 

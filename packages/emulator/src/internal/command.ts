@@ -1,4 +1,4 @@
-/** The command `noukai-emulator`: parses its arguments and serves until a signal. */
+/** The command `noukai-emulator`. Parses its arguments and serves until a signal. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -24,7 +24,7 @@ const run = (options: EmulatorOptions): Effect.Effect<void> =>
     yield* print(`  API      ${emulator.baseUrl}`)
     yield* print(`  API key  ${Redacted.value(emulator.apiKey)}`)
     if (options.host !== undefined && !isLoopback(options.host)) {
-      yield* print(`  Others can reach it: ${options.host} is no loopback address.`)
+      yield* print(`  Others can reach it: ${options.host} is not a loopback address.`)
     }
     return yield* Effect.never
   }).pipe(

@@ -1,7 +1,7 @@
 /** The defaults of the options, used by the server and printed by `--help`. */
 import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"
 
-/** Options of which none is left out. */
+/** Options without an absent one. */
 export type CompleteOptions<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
 
 export const limits: CompleteOptions<Limits> = {
@@ -54,7 +54,7 @@ export const options: CompleteOptions<DefaultedOptions> = {
   legacyFields: false
 }
 
-/** The given options, with the defaults for the others. */
+/** Returns the given options, with defaults for the others. */
 export const given = <O extends object>(defaults: CompleteOptions<O>, options: O | undefined): CompleteOptions<O> => ({
   ...defaults,
   ...Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))

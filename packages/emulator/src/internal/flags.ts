@@ -1,5 +1,6 @@
 /**
- * The flags of the command: each an option of the emulator by its path in kebab case, `limits.runs` as `--limits-runs`.
+ * The flags of the command. Each is an option of the emulator, named by its path in kebab case: `limits.runs` is
+ * `--limits-runs`.
  */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
@@ -188,7 +189,7 @@ const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions
   ...(more.limits && { limits: { ...before.limits, ...more.limits } })
 })
 
-/** The parsed arguments, or a sentence about the mistake in them. */
+/** Parses the arguments. Fails with a sentence about the mistake in them. */
 export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, string> =>
   Either.gen(function*() {
     const { values } = yield* Either.try({

@@ -36,11 +36,11 @@ import * as Ledger from "./store/ledger.js"
 import * as Runs from "./store/runs.js"
 import { millis } from "./time/time.js"
 
-/** The key of an emulator that lists none. */
+/** The key of an emulator without listed keys. */
 const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
 
 /**
- * The id of a key, its part that is no secret.
+ * The id of a key: the part that is not secret.
  *
  * @see contract 1.3
  */
@@ -134,7 +134,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
 
     const servedRun = RunEndpoints.served(state)
 
-    // needs the service, which is made later
+    // set below, because the control endpoint needs the service
     let control: OtherPaths | undefined
     const handle = HandleRequest.make(
       state,
@@ -196,7 +196,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       expireSession: (sessionId) => Effect.sync(() => state.runs.expireSession(sessionId)),
       putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
       revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
-      // takes effect at once; jobs that run are stopped, and their late results stay unseen
+      // takes effect at once. Running jobs are stopped, and their late results are not recorded
       reset: Effect.zipRight(
         Effect.sync(() => {
           state.ids.reset()

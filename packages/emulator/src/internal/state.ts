@@ -18,7 +18,7 @@ export interface State {
   readonly faults: FaultRules
   readonly engine: Engine
   readonly jobs: JobQueue
-  /** ms before the row of a job is visible. */
+  /** The time in ms before the row of a job is visible. */
   readonly jobRowDelay: number
   readonly streamOutputs: StreamOutputs
 }

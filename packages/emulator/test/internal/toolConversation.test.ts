@@ -77,7 +77,7 @@ describe("tool conversations", () => {
     [
       "an asking message without a role",
       [{ tool_calls: ask.tool_calls! }, answer("c1", "x", "tool_call_id")],
-      "toolCallMessages has no assistant message with tool calls: the one that has them has no role, it needs role \"assistant\"."
+      "toolCallMessages has no assistant message with tool calls: the message with the calls has no role, and needs role \"assistant\"."
     ],
     ["no messages", [], "toolCallMessages has no assistant message with tool calls."]
   ]

@@ -1,11 +1,11 @@
-/** The parts of Node's request that are used, as Express hands it on. */
+/** The parts of Node's request that are used, as Express passes it. */
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
   readonly originalUrl?: string | undefined
   readonly headers: { readonly [name: string]: string | Array<string> | undefined }
   readonly readableEnded: boolean
-  /** The body as an earlier body parser left it. */
+  /** The body that an earlier body parser has stored. */
   readonly body?: unknown
   on(event: string, listener: (argument: Uint8Array) => void): unknown
   off(event: string, listener: (argument: Uint8Array) => void): unknown
@@ -15,7 +15,7 @@ export interface NodeRequest {
   emit(event: string, ...args: Array<unknown>): boolean
 }
 
-/** The parts of Node's response that are used, as Express hands it on. */
+/** The parts of Node's response that are used, as Express passes it. */
 export interface NodeResponse {
   statusCode: number
   statusMessage: string

@@ -1,4 +1,4 @@
-/** The body of Node's request, read no further than it is pulled. */
+/** The body of Node's request. It is read only as far as it is pulled. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

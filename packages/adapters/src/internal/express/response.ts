@@ -1,11 +1,11 @@
-/** The ends of Node's responses. */
+/** Sends Node's responses and waits for their ends. */
 import * as Effect from "effect/Effect"
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
 import { type JsonAnswer, jsonAnswer } from "../jsonAnswer.js"
 import { linger, type Pull } from "../relay/readBody.js"
 import type { NodeRequest, NodeResponse } from "./messages.js"
 
-/** Waits until a response has been handed to the system, or no longer can be. */
+/** Waits until the system has taken a response, or the response was cut off. */
 export const over = (response: NodeResponse): Effect.Effect<void> =>
   Effect.async((resume) => {
     if (response.writableFinished || response.destroyed) return resume(Effect.void)
@@ -20,11 +20,11 @@ export const over = (response: NodeResponse): Effect.Effect<void> =>
 
 const encoder = new TextEncoder()
 
-/** Headers that describe a body, or how long to keep it; they do not fit the response that replaces it. */
+/** Headers about a body or its caching. They do not fit a response that replaces it. */
 const ofBody =
   /^(content-(?!security-policy)|etag$|last-modified$|accept-ranges$|transfer-encoding$|location$|expires$|age$|.*cache-control$|surrogate-control$)/
 
-/** Gives a response its status and headers, unless it has begun. Drops the headers of a response that it replaces. */
+/** Sets the status and headers of a response, unless it has begun. Drops the headers of a response that it replaces. */
 const begin = (response: NodeResponse, { headers, status }: JsonAnswer): boolean => {
   if (response.headersSent || response.writableEnded) return false
   for (const name of response.getHeaderNames()) {
@@ -44,8 +44,8 @@ export const send = (response: NodeResponse, answer: JsonAnswer): void => {
 }
 
 /**
- * Sends a response to a request whose body has not been read to its end, unless one has begun. All of it is sent at
- * once; it ends when the rest of the request has arrived, or as much of it as is read.
+ * Sends a response to a request whose body has not been read to its end, unless a response has begun. Sends all of it
+ * at once. The response ends when the rest of the request has been read, up to a limit.
  */
 export const sendEarly = (
   request: NodeRequest,
@@ -66,7 +66,7 @@ export const sendEarly = (
 
 const controllers = new WeakMap<object, AbortController>()
 
-/** Aborted when a response is cut off before its end. */
+/** A signal that is aborted when a response is cut off before its end. */
 export const cutOff = (response: NodeResponse): AbortSignal => {
   const known = controllers.get(response)
   if (known !== undefined) return known.signal
@@ -88,8 +88,8 @@ export interface ResponseHold {
 const isCallback = (argument: unknown): argument is () => void => typeof argument === "function"
 
 /**
- * Inspects a response that is about to be sent in one piece, and sends another one if `instead` gives one. A response
- * that comes piece by piece has begun by its end, and is left alone.
+ * Inspects a response before it is sent in one piece, and sends the response of `instead` if there is one. Does not
+ * change a response that is written piece by piece, because it has begun before its end.
  */
 export const holdResponse = (
   response: NodeResponse,

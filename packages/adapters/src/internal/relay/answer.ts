@@ -6,7 +6,7 @@ export interface Answer {
   /** JSON text; absent for a status whose responses have no body. */
   readonly body?: string
   readonly headers: Readonly<Record<string, string>>
-  /** Whether the request has been read to its end. If not, read on while the answer goes out. */
+  /** Whether the request has been read to its end. If not, the server reads on while it sends the response. */
   readonly isRead: boolean
 }
 

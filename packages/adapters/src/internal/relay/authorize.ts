@@ -1,4 +1,4 @@
-/** Asks whether a caller may run the flow, and trusts neither the verdict nor an error of the check. */
+/** Runs `authorize`. It trusts neither the verdict nor an error of the check. */
 import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
@@ -14,7 +14,10 @@ import { isJsonObject } from "./parseBody.js"
 
 const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
 
-/** The answer that an error of `authorize` asks for, if it has a status. That of an error of ours is not for the caller. */
+/**
+ * The response that an error of `authorize` describes, if it has a status. The status of an error of ours is not for
+ * the caller.
+ */
 const refusalOf = (error: unknown): Answer | undefined => {
   if (!isJsonObject(error) || isNoukaiError(error) || error instanceof NoukaiError) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
@@ -32,7 +35,7 @@ const nameOf = (error: unknown): string => {
 const isBoxed = (value: object): boolean =>
   value instanceof Boolean || value instanceof Number || value instanceof String
 
-/** The kind of an object that stands for no caller; most of them come from a mistake in `authorize`. */
+/** The kind of an object that does not identify a caller. Most such objects come from a mistake in `authorize`. */
 const oddObject = (value: object): string | undefined => {
   if (Array.isArray(value)) return "an array"
   if (value instanceof Error) return "an error"
@@ -43,7 +46,7 @@ const oddObject = (value: object): string | undefined => {
   return Predicate.isPromiseLike(value) ? "a promise" : undefined
 }
 
-/** The kind of a value that is no verdict, in words; `undefined` for `true`, `false` and an object. */
+/** The kind, in words, of a value that is not a verdict; `undefined` for `true`, `false` and an object. */
 const oddVerdict = (value: unknown): string | undefined => {
   if (typeof value === "boolean") return undefined
   if (value === undefined || value === null) return String(value)
@@ -54,8 +57,8 @@ const oddVerdict = (value: unknown): string | undefined => {
 const forbidden = refusal(403, "FORBIDDEN")
 
 /**
- * The answer that refuses a caller, if `authorize` does not let it pass. Only the kind of an odd verdict is logged,
- * because the verdict may hold a secret.
+ * The refusal of a caller, if `authorize` does not allow the run. Logs only the kind of an odd verdict, because the
+ * verdict may hold a secret.
  */
 const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
   const odd = oddVerdict(verdict)
@@ -67,8 +70,8 @@ const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
 }
 
 /**
- * The answer that refuses a caller, if `authorize` does not let it pass. Only the name of an error is logged, because
- * its message may hold anything.
+ * The refusal of a caller, if `authorize` does not allow the run. Logs only the name of an error, because its message
+ * may hold a secret.
  */
 export const authorized = <Request, Body, E, R>(
   authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>,
@@ -77,7 +80,7 @@ export const authorized = <Request, Body, E, R>(
 (request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
   called(() => authorize(request, body)).pipe(
     Effect.timeoutOption(timeout),
-    // the clock runs in an uninterruptible region too, and a failed sibling does not wait for it
+    // the timeout also fires in an uninterruptible region, and a failed sibling does not wait for it
     Effect.interruptible,
     Effect.disconnect,
     Effect.flatMap(Option.match({

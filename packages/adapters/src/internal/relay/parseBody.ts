@@ -10,15 +10,15 @@ export interface JsonObject {
 }
 
 /**
- * The error codes of a body. A declared type other than JSON is refused, because a page of another site may send it
- * without asking first.
+ * The error codes of a body. A content type other than JSON is refused, because a page of another site may send it
+ * without a preflight request.
  */
 export type BodyProblem = "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "TOO_MANY_MESSAGES"
 
 const quote = 0x22
 const backslash = 0x5c
 
-/** Whether arrays and objects nest deeper than `max`. The result is meaningless for text that is no JSON. */
+/** Whether arrays and objects nest deeper than `max`. The result means nothing for text that is not JSON. */
 const isDeeperThan = (text: string, max: number): boolean => {
   let depth = 0
   let inString = false

@@ -1,4 +1,4 @@
-/** A relay whose `authorize` is no Effect. */
+/** A relay whose `authorize` is not an Effect. */
 import type { Noukai } from "@effect-noukai/promise"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import type { ContextRunner } from "../asyncContext.js"
 import { Thrown } from "../untrusted.js"
 import { refusal } from "./answer.js"
 
-/** A request and the asynchronous context in which it came. */
+/** A request and the asynchronous context in which it arrived. */
 export interface RequestInContext<out Request> {
   readonly request: Request
   readonly within: ContextRunner
@@ -36,5 +36,5 @@ export const promiseRelay = <Request>(
     identity
   )
 
-/** The answer of a closed client; nothing of the request has been read. */
+/** The response of a closed client. Nothing of the request has been read. */
 export const unavailable: Relay.Answer = refusal(502, "UPSTREAM_UNAVAILABLE", false)

@@ -18,7 +18,7 @@ export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>
  */
 export type ReadProblem = "BODY_TOO_LARGE" | "BODY_TOO_SLOW" | "INVALID_JSON"
 
-/** The pull of a body that has come to its end. */
+/** The pull of a body that has ended. */
 export const ended: Pull = Effect.fail(Option.none())
 
 /** The pull of a body that has broken off, or cannot be read. */
@@ -66,7 +66,7 @@ export const readBody = (
     })
     return more.pipe(
       Effect.timeoutFail({ duration: limits.timeout, onTimeout: (): ReadProblem => "BODY_TOO_SLOW" }),
-      // the clock runs in an uninterruptible region too, and a failed sibling does not wait for it
+      // the timeout also fires in an uninterruptible region, and a failed sibling does not wait for it
       Effect.interruptible,
       Effect.disconnect,
       Effect.flatMap(() => decode(parts))
@@ -75,15 +75,15 @@ export const readBody = (
 
 const most = {
   bytes: 64 * 1024 * 1024,
-  /** The time for all that is still to come. */
+  /** The time for the rest of the body. */
   time: Duration.seconds(30),
   /** The time between two parts. */
   pause: Duration.seconds(2)
 }
 
 /**
- * Reads on and drops the bytes, so that a client that is still sending sees the answer and its connection can be used
- * again. Returns whether the body came to its end or broke off; `false` for one that is too long or too slow.
+ * Reads on and drops the bytes, so that a client that is still sending receives the response and can reuse its
+ * connection. Returns true if the body ended or broke off, and false if it is too long or too slow.
  */
 export const linger = (pull: Pull): Effect.Effect<boolean> =>
   Effect.suspend(() => {

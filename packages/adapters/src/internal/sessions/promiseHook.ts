@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 import { Thrown } from "../untrusted.js"
 import { ignored, type ReplayErrorHook } from "./requestScope.js"
 
-/** A hook that is no Effect. A promise that it returns is not awaited. */
+/** A hook that is not an Effect. A promise that it returns is not awaited. */
 export const promiseHook = (hook: ((error: ReplayError) => unknown) | undefined): ReplayErrorHook | undefined =>
   hook === undefined ? undefined : (error) => {
     const given = hook(error)

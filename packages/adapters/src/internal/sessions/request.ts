@@ -2,8 +2,8 @@
 import type { SessionsOptions } from "../../SessionsOptions.js"
 
 /**
- * The session that a request asks to replay: the first value of a repeated header, in any form of the repetition. A
- * blank value is none.
+ * The session that a request wants to replay. Takes the first value of a repeated header, in any form of repetition. A
+ * blank value counts as absent.
  */
 export const requestedSession = (header: string | ReadonlyArray<string> | null | undefined): string | undefined => {
   const value = typeof header === "string" ? header : header?.[0]

@@ -15,9 +15,9 @@ import { called } from "../untrusted.js"
 export interface RequestScope {
   readonly scope: TraceScope.Scope
   readonly isReplay: boolean
-  /** The answer that must replace the response, judged by the calls so far; asked before the response begins. */
+  /** The response that must replace the handler's, by the calls so far. Read before the response begins. */
   readonly answerInstead: (status: number) => Effect.Effect<ReplayAnswer.ReplayAnswer | undefined>
-  /** The error of the replay, asked when a response of that status has ended. */
+  /** The error of the replay. Read after a response with that status has ended. */
   readonly problem: (status: number) => Effect.Effect<ReplayError | undefined>
 }
 
@@ -28,7 +28,7 @@ export interface OpenRequestScope extends RequestScope {
 
 type Http = NoukaiHttp.Service
 
-/** Watches the calls of a replay for its errors, because a handler may swallow them. */
+/** Watches the calls of a replay for errors, because a handler may swallow them. */
 const watched = (http: Http, see: (error: ReplayError) => void): Http => {
   const look = (error: unknown) => Effect.sync(() => isReplayError(error) ? see(error) : undefined)
   return {
@@ -47,7 +47,7 @@ const requestScope = ({ scope, verify }: TraceScope.Opened): RequestScope => {
   }
   let failure: ReplayError | undefined
   const leftover = Effect.match(verify, { onFailure: (error) => error, onSuccess: () => undefined })
-  // a body that failed is not asked for its leftover recordings
+  // leftover recordings are not an error if the body failed
   const problem = (status: number): Effect.Effect<ReplayError | undefined> =>
     Effect.suspend(() => status >= 500 ? Effect.succeed(failure) : leftover)
   return {
@@ -62,7 +62,7 @@ const requestScope = ({ scope, verify }: TraceScope.Opened): RequestScope => {
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 
 /**
- * Opens the scope that a request asks for.
+ * Opens the scope of a request.
  *
  * @see contract 10.3
  */
@@ -82,7 +82,8 @@ const withoutContext = "replay: refused, because this runtime has no AsyncLocalS
   "the first await (on Workers, the flag nodejs_compat provides it)"
 
 /**
- * Opens a scope for code that is no Effect. A replay is refused where the scope would be lost after the first `await`.
+ * Opens a scope for code that is not an Effect. Refuses a replay on a platform that loses the scope after the first
+ * `await`.
  */
 const openForPromises = (
   sessionId: string | undefined,
@@ -105,7 +106,7 @@ const openForPromises = (
         )
         : open(sessionId, options))
 
-/** Opens a scope that is closed by hand, for code that is no Effect. */
+/** Opens a scope that is closed by hand, for code that is not an Effect. */
 export const openByHand = (
   sessionId: string | undefined,
   options: SessionsOptions
@@ -117,14 +118,14 @@ export const openByHand = (
       Effect.map((request) => ({ ...request, close: Scope.close(scope, Exit.void) }))
     ))
 
-/** Told of the error of a replay. */
+/** A hook for the error of a replay. */
 export type ReplayErrorHook = (error: ReplayError) => Effect.Effect<void>
 
 export const ignored: Effect.Effect<void> = Effect.logWarning("replay: onReplayError failed and was ignored")
 
 /**
- * Logs the error of a replay whose response was sent all the same, and tells the hook. A failure of the hook is logged
- * and ignored.
+ * Logs the error of a replay whose response was already sent, and calls the hook. A failure of the hook is logged and
+ * ignored.
  */
 export const report = (
   { problem }: RequestScope,

@@ -1,4 +1,4 @@
-/** Tells response bodies that are complete already from those that come piece by piece. */
+/** Distinguishes a response body that is already complete from one that arrives piece by piece. */
 import * as Effect from "effect/Effect"
 import type { ContextRunner } from "../asyncContext.js"
 
@@ -14,10 +14,10 @@ export interface PiecewiseBody {
   readonly cancel: (reason: unknown) => Promise<void>
 }
 
-/** One turn of the event loop, after which a body that is complete has been given. */
+/** One turn of the event loop. A complete body has arrived after it. */
 const turn = (): Promise<undefined> => Effect.runPromise(Effect.as(Effect.sleep(0), undefined))
 
-/** Takes at most one piece, and waits for it no longer than one turn. */
+/** Takes at most one piece, and waits for it at most one turn. */
 export const peekBody = async (
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   within: ContextRunner
@@ -38,7 +38,7 @@ export const peekBody = async (
       cancel: (reason) => within(() => reader.cancel(reason))
     }
   }
-  /** The outcome of a read by now; a failure stays for the reader of the pieces. */
+  /** The outcome of a read so far. A failure stays for the reader of the pieces. */
   const byNow = (pending: ReturnType<typeof read>) => Promise.race([pending.catch(() => undefined), turn()])
   const first = read()
   const head = await byNow(first)

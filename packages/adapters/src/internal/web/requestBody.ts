@@ -12,8 +12,8 @@ const isStream = (u: unknown): u is ReadableStream<Uint8Array> =>
   typeof u === "object" && u !== null && "getReader" in u && typeof u.getReader === "function"
 
 /**
- * The body of a `Request`, not touched before it is pulled: a server on Node starts to read a body on first access, and
- * then no longer discards its rest.
+ * The body of a `Request`. It is not touched before it is pulled, because a server on Node starts to read a body on
+ * first access and then no longer discards the rest.
  */
 export const requestBody = (request: object): RequestBody => {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined

@@ -53,7 +53,7 @@ export class ScopedRequest {
     private readonly within: ContextRunner
   ) {}
 
-  /** Runs the handler; the scope ends however the handler does. */
+  /** Runs the handler and ends the scope, also if the handler fails. */
   async handle(handler: () => Response | Promise<Response>, isHead: boolean): Promise<Response> {
     try {
       return await this.respond(handler, isHead)
@@ -106,13 +106,13 @@ export class ScopedRequest {
     return new Response(body, { status, statusText, headers })
   }
 
-  /** The answer that must replace the response, if there is one; ends the scope. */
+  /** Ends the scope. Returns the response that must replace the handler's, if there is one. */
   private async instead(status: number): Promise<Response | undefined> {
     const answer = await this.run(Effect.zipLeft(this.scope.answerInstead(status), this.scope.close))
     return answer === undefined ? undefined : this.named(responseOf(answer))
   }
 
-  /** A body that comes piece by piece stays in the scope, and in the replay, until it has ended. */
+  /** A body that arrives piece by piece stays in the scope, and in the replay, until its end. */
   private streamed(response: Response, body: PiecewiseBody): Response {
     const { options, scope } = this
     const hook = promiseHook(options.onReplayError)

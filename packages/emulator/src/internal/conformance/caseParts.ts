@@ -1,4 +1,4 @@
-/** Shorthands for writing cases; their results are plain data. */
+/** Builders of cases. Their results are plain data. */
 import type {
   ConformanceCase,
   ConformanceExchange,

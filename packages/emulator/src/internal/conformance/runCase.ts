@@ -17,12 +17,12 @@ interface Answer {
 
 class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly cause: unknown }> {}
 
-/** Replaces the names that earlier exchanges saved, and writes out repeated texts and joined lists. */
+/** Replaces saved names by their values, and expands repeated texts and joined lists. */
 const fill = (value: Json, saved: Saved): Json => {
   if (typeof value === "string") {
     const whole = /^\{\{(\w+)\}\}$/.exec(value)
     if (whole !== null) return Object.hasOwn(saved, whole[1]!) ? saved[whole[1]!]! : value
-    // an unsaved name is a placeholder of the server's own
+    // a name that was not saved is a placeholder of the server
     return value.replace(
       /\{\{(\w+)\}\}/g,
       (text, name: string) => Object.hasOwn(saved, name) ? String(saved[name]) : text
@@ -44,7 +44,7 @@ const at = (value: Json, path: string): Json =>
     value
   )
 
-/** The JSON value of a text; `null` when it is no JSON. */
+/** The JSON value of a text; `null` for text that is not JSON. */
 const parsed = (text: string): Json => {
   try {
     return JSON.parse(text) as Json

@@ -1,4 +1,4 @@
-/** `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key and refuses the pages of browsers. */
+/** `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key and refuses pages in browsers. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -42,7 +42,7 @@ const Key = Schema.Struct({ key: Schema.NonEmptyString })
 
 const done = json({ ok: true })
 
-/** The most entries of each kind that callers may add, so that they cannot fill a long-lived server. */
+/** The most entries of each kind that callers may add. It bounds the memory of a server that runs for long. */
 const most = 10_000
 
 const hasRoom = (what: string, has: number, more: number): Either.Either<void, ApiError> =>
@@ -50,7 +50,7 @@ const hasRoom = (what: string, has: number, more: number): Either.Either<void, A
     ? Either.void
     : Either.left(
       bad(
-        `There are ${has} ${what} already, and over the control endpoint no more than ${most} are taken. Reset the emulator.`
+        `There are ${has} ${what} already, and the control endpoint takes at most ${most}. Reset the emulator.`
       )
     )
 
@@ -134,7 +134,7 @@ export const make = (emulator: EmulatorService, state: State, anyHost: boolean):
     const segments = segmentsOf(path)
     if (segments?.[0] !== "_emulator") return undefined
     if (!isNoPage(headers) || !(anyHost || namesLoopback(headers))) {
-      return coded(403, "FORBIDDEN", "The control endpoint answers programs on this machine only.")
+      return coded(403, "FORBIDDEN", "The control endpoint only answers programs on this machine.")
     }
     const named = segments.slice(1).filter((segment) => segment !== "")
     const [handler, rest] = routeOf(method, named)

@@ -90,7 +90,7 @@ const fresh = (
   })
 
 /**
- * Resumes a run with its own flow, input and outputs; the request brings the results.
+ * Resumes a run with its own flow, input and outputs. The request has the results.
  *
  * @see contract 5.2, 6.2
  */

@@ -63,7 +63,7 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
         parameters: request.parameters ?? {},
         blockOverrides: request.blockOverrides ?? {},
         tools: undefined,
-        // a job has no caller that could answer tool calls
+        // no caller can answer the tool calls of a job
         toolChoice: "none",
         trace: request.trace ?? false
       }
@@ -96,7 +96,7 @@ export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) 
       executionId: run.id,
       status: run.status,
       ...(run.status === "completed" ? { result: run.result } : {}),
-      // the code is ours: the text of the contract has none
+      // the code is an addition of the emulator
       ...(run.status === "failed"
         ? { error: run.error?.message ?? "The run failed.", ...(run.error && { code: run.error.code }) }
         : {})

@@ -97,7 +97,8 @@ export const JobBody = Schema.Struct({
 export type JobBody = typeof JobBody.Type
 
 /**
- * Removes `null` at the top of a body, where it equals an absent field, and unifies the spellings of the overrides.
+ * Removes `null` at the top of a body, which is the same as an absent field. Renames `block_overrides` to
+ * `blockOverrides`.
  *
  * @see contract 0.4
  */

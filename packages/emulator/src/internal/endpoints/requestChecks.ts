@@ -34,7 +34,7 @@ export const parameterNames = (parameters: JsonObject | undefined): Check =>
 const maxMessageBytes = 1_000_000
 
 /**
- * Bounds `messages` and `toolCallMessages`.
+ * Limits the bytes of `messages` and `toolCallMessages`.
  *
  * @see contract 5.1
  */
@@ -80,7 +80,7 @@ export const oneOfMessages = (message: string | undefined, messages: ReadonlyArr
     : Either.void
 
 /**
- * Refuses a request with neither message nor parameters, where the flow needs a message.
+ * Refuses a request without message and parameters if the flow needs a message.
  *
  * @see contract 5.1, C6
  */
@@ -169,11 +169,11 @@ const toolNames = (list: ReadonlyArray<Json>): Either.Either<ReadonlySet<string>
     const refuseTool = (why: string) => refuse(400, "TOOLS_INVALID", `tools[${index}]: ${why}.`)
     if (!isObject(declared) || typeof declared.name !== "string") return refuseTool("not in the function format")
     if (!toolNameGrammar.test(declared.name)) {
-      return refuse(400, "TOOL_NAME_INVALID", `tools[${index}]: ${JSON.stringify(declared.name)} is no name.`)
+      return refuse(400, "TOOL_NAME_INVALID", `tools[${index}]: ${JSON.stringify(declared.name)} is not a valid name.`)
     }
     if (names.has(declared.name)) return refuseTool(`${declared.name} is declared twice`)
     if (declared.description !== undefined && typeof declared.description !== "string") {
-      return refuseTool("the description is no text")
+      return refuseTool("the description is not text")
     }
     if (
       declared.parameters !== undefined && (!isObject(declared.parameters) || declared.parameters.type !== "object")
@@ -206,7 +206,7 @@ export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice:
 }
 
 /**
- * The session id of a request. An empty header is none; any other text that is no UUID is refused.
+ * The session id of a request. An empty header counts as absent. Refuses text that is not a UUID.
  *
  * @see contract 10.9
  */

@@ -10,7 +10,7 @@ import { projectOf } from "../store/runs.js"
 import type { NewRun, Run } from "../store/runs.js"
 
 /**
- * The capture mode of one run: `trace: true` keeps payloads, except where capture is `off`.
+ * The capture mode of one run. `trace: true` keeps payloads, unless capture is `off`.
  *
  * @see contract 9.7
  */
@@ -28,11 +28,11 @@ export const messageOf = (
 }
 
 export interface RunStart extends Pick<NewRun, "tree" | "trigger" | "input" | "sessionId" | "size"> {
-  /** ms before readers see the row. */
+  /** The time in ms before readers see the row. */
   readonly rowDelay?: number
 }
 
-/** Starts a run. Refused when keeping it would need forgetting an evicted one. */
+/** Starts a run. Refuses it if the emulator would have to forget an evicted run. */
 export const startRun = (
   state: State,
   { input, rowDelay = 0, sessionId, size, tree, trigger }: RunStart
@@ -41,7 +41,7 @@ export const startRun = (
     return refuse(
       503,
       "EVICTED_RUNS_LIMIT",
-      `The emulator has evicted ${state.runs.evictedCount()} runs and remembers no more of them: reset it, or raise limits.evicted or limits.runs.`
+      `The emulator has evicted ${state.runs.evictedCount()} runs and cannot remember more. Reset it, or raise limits.evicted or limits.runs.`
     )
   }
   const status = trigger === "job" ? "pending" : "running"
@@ -72,9 +72,9 @@ export const startRun = (
 
 /** The refusal of a request about a run that the emulator no longer keeps. */
 export const gone = (what: string): Either.Either<never, ApiError> =>
-  refuse(410, "GONE", `${what} has been evicted: the emulator keeps the newest runs only (limits.runs).`)
+  refuse(410, "GONE", `${what} has been evicted: the emulator only keeps the newest runs (limits.runs).`)
 
-/** Refuses a key of another project, because the project of an evicted run is still known. */
+/** Refuses a key of another project. The project of an evicted run is still known. */
 export const mayKnow = ({ org, project }: Caller, owner: string): Either.Either<void, ApiError> =>
   org === undefined || project === undefined || projectOf({ org, project }) === owner
     ? Either.void

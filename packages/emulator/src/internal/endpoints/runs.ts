@@ -58,7 +58,7 @@ const stepTrace = (run: Run, record: StepRecord) => {
   const { input, output } = record
   return {
     ...stepFields(record),
-    // ours: the time within durationMs in which the step waited for tool results
+    // an addition of the emulator: the part of durationMs in which the step waited for tool results
     ...(record.waitingMs > 0 ? { waitingMs: record.waitingMs } : {}),
     modelUsed: record.model ?? null,
     tokens: record.tokens ?? null,
@@ -195,7 +195,7 @@ export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, 
     yield* state.accounts.authorize(caller, owner.org, owner.project)
     const now = state.ledger.now()
     const runs: Array<Run> = []
-    // the cursor is reserved: ours goes on after the run that it names, and anything else is ignored
+    // the cursor is an addition of the emulator: the list continues after the run with that id. Other text is ignored
     const after = state.runs.get(query.get("cursor") ?? "")
     for (const run of state.runs.newestFirst(after?.flow.flowId === flowId ? after.number : undefined)) {
       if (run.flow.flowId !== flowId || run.visibleAt > now || (status !== null && run.status !== status)) continue

@@ -1,6 +1,6 @@
 /**
- * E2: `POST …/step`. The row of the run ties its requests together: it keeps the input of the first one and, in the
- * hosted shape, the outputs. In the documented shape the request brings the outputs; in both it brings the tool
+ * E2: `POST …/step`. The row of the run connects its requests. It keeps the input of the first request and, in the
+ * hosted shape, the outputs. In the documented shape each request has the outputs. In both shapes it has the tool
  * messages.
  *
  * @see contract 7, 7.8
@@ -89,7 +89,7 @@ const ofSteps = (steps: ReadonlyArray<Step>, outputs: JsonObject): JsonObject =>
     steps.flatMap(({ id }) => Object.hasOwn(outputs, id) ? [[id, outputs[id]!]] : [])
   )
 
-/** The results that a request brings for the step at `index`. */
+/** The tool results of a request for a paused step. */
 const resumeOf = (
   state: State,
   run: Run,
@@ -105,7 +105,7 @@ const resumeOf = (
     yield* checkAnswered(messages)
     const resume = { messages, iterationsUsed }
     if (state.engine.exceedsToolLimit(step, input, resume)) {
-      return yield* refuse(409, "TOOL_ITERATION_LIMIT", `${step.id} asks for more rounds of tool calls than allowed.`)
+      return yield* refuse(409, "TOOL_ITERATION_LIMIT", `${step.id} requests more rounds of tool calls than allowed.`)
     }
     return resume
   })
@@ -134,14 +134,14 @@ const laterRequest = (
         400,
         "INVALID_FIRST_CALL",
         state.streamOutputs === "hosted"
-          ? `At stepIndex ${index} there is no output of ${missing.id}: it has not run, and accumulatedOutputs has none.`
+          ? `stepIndex ${index} needs the output of ${missing.id}, which has not run and is not in accumulatedOutputs.`
           : `At stepIndex ${index} accumulatedOutputs must have the output of ${missing.id}.`
       )
     }
     if (Either.isLeft(state.accounts.mayStart(tree.org))) {
       return yield* refuse(402, "CREDITS_EXHAUSTED", "The credits ran out during the run.")
     }
-    // the row keeps message and parameters; every request sends the rest
+    // the row keeps message and parameters. Every request sends the rest
     const { input: known } = run
     const input: RunInput = {
       ...known,
@@ -174,7 +174,11 @@ const prepare = (
     yield* Checks.tools(tree, body.tools, body.toolChoice)
     const index = body.stepIndex ?? 0
     if (index >= tree.steps.length) {
-      return yield* refuse(400, "INVALID_STEP_INDEX", `${tree.ref} has ${tree.steps.length} steps, none at ${index}.`)
+      return yield* refuse(
+        400,
+        "INVALID_STEP_INDEX",
+        `${tree.ref} has ${tree.steps.length} steps, so stepIndex ${index} is too large.`
+      )
     }
     return yield* body.executionId === undefined
       ? firstRequest(state, tree, body, headers, size)

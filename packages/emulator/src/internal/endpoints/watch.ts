@@ -47,11 +47,11 @@ const wholeNumber = (
     : bad(`${name} is a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`)
 }
 
-/** Runs, newest first, in pages that stay the same when more runs come. */
+/** Runs, newest first, in pages. New runs do not change later pages. */
 export const runs = (state: State, query: URLSearchParams): Either.Either<Reply, ApiError> =>
   Either.gen(function*() {
     const unknown = [...query.keys()].find((name) => !parameters.includes(name))
-    if (unknown !== undefined) return yield* bad(`${unknown} is none of ${parameters.join(", ")}.`)
+    if (unknown !== undefined) return yield* bad(`${unknown} is not one of ${parameters.join(", ")}.`)
     const limit = (yield* wholeNumber(query, "limit", 1, 100)) ?? 20
     const before = yield* wholeNumber(query, "cursor", 0, Number.MAX_SAFE_INTEGER)
     const status = query.get("status")
@@ -82,14 +82,14 @@ export const runs = (state: State, query: URLSearchParams): Either.Either<Reply,
 
 const wire = ({ at, event, id }: Moment): WireEvent => ({ id, event: event.type, data: { ...event, at } })
 
-/** The event that stands for dropped ones: those after `from` and before its own id. */
+/** The event in place of dropped events: those after `from` and before `first`. */
 const missed = (ledger: Ledger, from: number, first: number): WireEvent => ({
   id: first - 1,
   event: "Missed",
   data: { type: "Missed", count: first - 1 - from, at: ledger.now() }
 })
 
-/** Streams the kept events, then each new one, without end. */
+/** Streams the kept events, then each new event. Never ends. */
 export const events = (
   { ledger }: State,
   query: URLSearchParams,
@@ -107,7 +107,7 @@ export const events = (
       run: Effect.fnUntraced(function*(emit) {
         let last = given
         if (last > ledger.lastId()) {
-          // the id is of an earlier server on this port
+          // the id belongs to an earlier server on this port
           last = 0
           yield* emit({ id: 0, event: "Reset", data: { type: "Reset", at: ledger.now() } })
         }

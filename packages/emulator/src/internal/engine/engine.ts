@@ -32,7 +32,7 @@ export interface Segment<E> {
   /** The outputs of earlier steps. */
   readonly outputs: Outputs
   /**
-   * The outputs that later steps see in place of the real ones.
+   * The outputs that replace the real ones for later steps.
    *
    * @see contract 7.1
    */
@@ -43,7 +43,7 @@ export interface Segment<E> {
   readonly emit: (event: WireEvent) => Effect.Effect<void, E>
 }
 
-/** A run from its first step to its last, without a reader of its events. */
+/** A segment of all steps, without a reader of its events. */
 export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
   run,
   tree,
@@ -71,17 +71,17 @@ export interface EngineOptions extends ToolOptions {
 export interface Engine {
   readonly runSegment: <E>(segment: Segment<E>) => Effect.Effect<SegmentOutcome, E>
   /**
-   * Whether the step would ask for one more round than the server allows.
+   * Whether the step would request one more round than the server allows.
    *
    * @see contract 11.3
    */
   readonly exceedsToolLimit: (step: Step, input: RunInput, resume: Resume) => boolean
 }
 
-/** The partial outputs before a pause for other fibers; they cost far less than rounds of a loop. */
+/** The number of partial outputs before other fibers run. They take far less time than rounds of a loop. */
 const partialsTurn = 2_000
 
-/** A copy that can be assigned to, in which `__proto__` is a key like any other. */
+/** A copy without a prototype, so that `__proto__` is a key like any other. */
 const ownCopy = <A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): { [key: string]: A } =>
   Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
 
@@ -154,7 +154,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
         run.pausedAt.add(step.id)
         yield* send(wireEvent("step_paused_for_tool_calls", {
           executionId: run.id,
-          // without it clients of every age wait in silence
+          // clients of every version need it to see the pause
           runId: run.id,
           stepId: step.id,
           stepIndex: index,
@@ -170,7 +170,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
       if (!Object.hasOwn(segment.inputOverrides, step.id)) seen[step.id] = output
       if (run.trigger === "step") run.outputs[step.id] = output
       const last = index === steps.length - 1
-      // ends the run before its events are written, because writing may take long or never end
+      // ends the run before its events are written, because the client may read slowly or never
       if (last) {
         if (run.trigger === "job") run.result = output
         settle(run, "completed")
@@ -205,7 +205,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
         return { type: "StepPaused" } satisfies SegmentOutcome
       }
     }
-    // a flow without steps and an index beyond the last step are refused before a run
+    // a flow without steps, and an index beyond the last step, are refused before a run
     return yield* Effect.dieMessage("a segment ended without a last step")
   })
 

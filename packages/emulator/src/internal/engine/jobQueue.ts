@@ -15,16 +15,16 @@ import { wholeRun } from "./engine.js"
 import type { Engine } from "./engine.js"
 
 export interface JobOptions {
-  /** ms that a worker waits before it runs a job. */
+  /** The time in ms that a worker waits before it runs a job. */
   readonly queueDelay: number
   readonly workers: number
   readonly capacity: number
 }
 
 export interface JobQueue {
-  /** `false` when the queue is full and the job is not in it. */
+  /** Adds a job. Returns false if the queue is full. */
   readonly submit: (run: Run, cancelAfter: number | undefined) => Effect.Effect<boolean>
-  /** `false` when the job has ended already. */
+  /** Returns false if the job has ended already. */
   readonly cancel: (run: Run) => Effect.Effect<boolean>
   readonly reset: Effect.Effect<void>
 }
@@ -48,7 +48,7 @@ export const make = (
       if (run.hasEnded) return
       run.wake()
       run.status = "cancelled"
-      // a live trace must end with a failure, not look completed
+      // a live trace must end with a failure
       const stepId = run.steps.list().at(-1)?.stepId ?? run.tree?.steps[0]?.id ?? ""
       run.events.append(
         wireEvent("step_error", { stepId, error: { code: "CANCELLED", message: "The run was cancelled." } })

@@ -89,7 +89,7 @@ const isStepFailure = (value: unknown): value is StepFailure =>
 const isThenable = (value: unknown): value is PromiseLike<Json> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
-/** The output, or the failure of the code; a thrown error or an output that is no JSON is `INTERNAL_ERROR`. */
+/** Runs the code of a function step. A thrown error, or an output that is not JSON, is `INTERNAL_ERROR`. */
 export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Effect<Json, StepFailure> =>
   Effect.try({ try: () => step.run(input), catch: internalError }).pipe(
     Effect.flatMap((result): Effect.Effect<Json, StepFailure> => {
@@ -101,7 +101,7 @@ export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Ef
         : Effect.succeed(result)
     }),
     Effect.catchAllDefect((defect) => Effect.fail(internalError(defect))),
-    // a value that is no JSON could not be sent
+    // a value that is not JSON could not be sent
     Effect.flatMap((output) =>
       Effect.try({
         try: (): Json => output === undefined ? null : JSON.parse(JSON.stringify(output)) as Json,
@@ -150,7 +150,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
     result: { readonly output: Json; readonly prompt?: string | undefined } | StepFailure
   ): void => {
     record.busyMs += busyMs
-    // the time that a step was told to take, so that one seed gives one trace: timers of a live clock are late
+    // the configured time, so that one seed always gives the same trace. Timers of a live clock are late
     record.completedAt = record.startedAt + record.busyMs + record.waitingMs
     if ("output" in result) {
       const { output, prompt } = result
@@ -287,7 +287,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
     const stepEnded = ({ completedAt }: StepRecord) => {
       if (completedAt !== undefined && completedAt > ended) ended = completedAt
     }
-    // timers of a live clock may be early, and no iteration ends after its loop
+    // timers of a live clock may be early, and a loop must not end before its iterations
     const close = (result: Parameters<typeof end>[3]) =>
       end(run, record, Math.max(ledger.now(), ended) - record.startedAt, result)
     const outcome = yield* runRounds(run, tree, loop, stepIndex, scope, items, send, stepEnded).pipe(

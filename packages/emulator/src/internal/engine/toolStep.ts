@@ -1,5 +1,5 @@
 /**
- * Decides the next move of a `tool` step: another round of calls, or an answer from their results.
+ * Decides what a `tool` step does next: another round of calls, or an output from their results.
  *
  * @see contract 6
  */
@@ -21,7 +21,7 @@ export type StepOutcome =
   }
   | { readonly type: "Fail"; readonly failure: StepFailure }
 
-/** Results that the caller brought for a paused step. */
+/** The caller's results for a paused step. */
 export interface Resume {
   readonly messages: ReadonlyArray<Message>
   readonly iterationsUsed: number
@@ -56,7 +56,7 @@ const nextRound = (
 }
 
 /**
- * Whether the step would ask for one more round than `limit`.
+ * Whether the step would request one more round than `limit`.
  *
  * @see contract 11.3
  */
@@ -64,7 +64,8 @@ export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, li
   nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
 
 /**
- * Asks for calls or answers. Inside a loop a step never asks, because the caller could not answer it there.
+ * Requests calls, or returns the output. A step inside a loop never requests calls, because the caller cannot answer
+ * them.
  *
  * @see contract 6.1
  */

@@ -8,14 +8,14 @@ import * as Plan from "./plan.js"
 export const headerName = "x-noukai-emulator-fault"
 
 export interface FaultRules {
-  /** The faults of a request. Fails with a sentence when the header holds no list of faults. */
+  /** The faults of a request. Fails with a sentence if the header is not a list of faults. */
   readonly take: (
     header: string | undefined,
     endpoint: string,
     flow: string | undefined
   ) => Either.Either<Plan.Plan, string>
   readonly add: (rules: ReadonlyArray<FaultRule>) => void
-  /** The number of rules that may still give a fault. */
+  /** The number of rules that may still cause a fault. */
   readonly count: () => number
   readonly clear: () => void
   readonly reset: () => void
@@ -41,7 +41,7 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
     const index = entry.matched++
     if (rule.match?.nth !== undefined && rule.match.nth !== index + 1) return undefined
     if ("script" in rule) {
-      // a rule about the nth request gives only its first entry
+      // a rule about the nth request uses only its first entry
       const place = rule.match?.nth === undefined ? index : 0
       return rule.script[rule.repeat === true ? place % rule.script.length : place]
     }
@@ -50,7 +50,7 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
     return hit ? rule.faults[chosen] : undefined
   }
 
-  /** Whether a script has given its last entry, or a rule's nth request is past. */
+  /** Whether a script is at its end, or a rule's nth request is past. */
   const isUsedUp = ({ matched, rule }: ArmedRule): boolean => {
     if (rule.match?.nth !== undefined) return matched >= rule.match.nth
     return "script" in rule && rule.repeat !== true && matched >= rule.script.length

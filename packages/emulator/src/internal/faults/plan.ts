@@ -1,4 +1,4 @@
-/** Translates a list of faults into a plan for one response, and into the body of an error. */
+/** Turns a list of faults into the plan of one response, and into the body of an error. */
 import type { Fault, Position } from "../../Fault.js"
 
 /** The early end of a body. */
@@ -10,7 +10,7 @@ export interface Break {
 type StatusFault = Extract<Fault, { readonly type: "status" }>
 
 export interface Plan {
-  /** The faults as written; `undefined` when there are none. */
+  /** The faults as written; `undefined` without faults. */
   readonly text: string | undefined
   readonly status: StatusFault | undefined
   readonly reset: "early" | "late" | undefined
@@ -27,7 +27,7 @@ export interface Plan {
   readonly malformed: ReadonlySet<number>
   readonly dropped: ReadonlySet<number>
   readonly repeated: ReadonlySet<number>
-  /** For a job: ms during which polls do not find it. */
+  /** For a job: the time in ms during which polls do not find it. */
   readonly rowDelayMs: number | undefined
   readonly cancelAfterMs: number | undefined
   readonly body: "html" | "empty" | undefined

@@ -1,4 +1,4 @@
-/** Finds the mistakes in flows that their types allow. */
+/** Finds the mistakes in flows that the types do not exclude. */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -35,7 +35,7 @@ const templatesOf = (step: Step): ReadonlyArray<readonly [name: string, template
 /** The mistake in a placeholder, if there is one. */
 const checkPlaceholder = (path: string, before: ReadonlySet<string>): string | undefined => {
   const [root, id, output] = path.split(".")
-  if (!roots.has(root!)) return `{{${path}}} refers to nothing: it begins with none of ${[...roots].join(", ")}`
+  if (!roots.has(root!)) return `{{${path}}} refers to nothing: begin it with one of ${[...roots].join(", ")}`
   if (root !== "steps") return undefined
   if (id === undefined || output !== "output") return `{{${path}}} must read {{steps.<id>.output}}`
   return before.has(id) ? undefined : `{{${path}}} refers to a step that does not run before this one`
@@ -84,13 +84,13 @@ export const findMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake>
 
 const decode = readSchema(Schema.Struct({ flows: Schema.Array(FileFlow) }))
 
-/** A duration of Effect as a file has it. */
+/** An Effect duration in the form of a file. */
 const inFile = (duration: unknown): unknown =>
   typeof duration === "string"
     ? duration
     : Option.match(Duration.decodeUnknown(duration), { onNone: () => duration, onSome: Duration.toMillis })
 
-/** A step as a file has it, with a template in place of a function; their other fields are the same. */
+/** A step in the form of a file. A template replaces a function, because their other fields are the same. */
 const asFileStep = (step: Step): unknown => {
   if (step.kind === "loop") return { ...step, steps: step.steps.map(asFileStep) }
   const timed = step.duration === undefined ? step : { ...step, duration: inFile(step.duration) }
@@ -114,6 +114,6 @@ const asFileFlow = (flow: Flow): unknown => ({
     })
 })
 
-/** The mistakes for which a file would be refused. */
+/** The mistakes that a file with these flows would have. */
 export const shapeMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> =>
   Either.match(decode({ flows: flows.map(asFileFlow) }), { onLeft: mistakesOf, onRight: () => [] })

@@ -1,5 +1,5 @@
 /**
- * The flows of a server, and the choice of a version by a path.
+ * The flows of a server. Finds the version for a path.
  *
  * @see contract 3.1
  */
@@ -25,7 +25,7 @@ export interface FlowAddress extends Slugs {
 
 export const refOf = ({ org, project, slug }: Slugs): string => `${org}/${project}/${slug}`
 
-/** The summary of one version of a flow that the rows of its runs share. */
+/** The summary of one version of a flow. All runs of the version share it. */
 export interface FlowSummary extends Slugs {
   readonly ref: string
   readonly flowId: string
@@ -93,7 +93,7 @@ const productionOf = (flow: Flow): number =>
 
 export const make = (initial: ReadonlyArray<Flow>): Flows => {
   const flows = new Map(initial.map((flow) => [flow.ref, flow]))
-  // trees are compared by identity to tell whether a flow was edited, so each is built once
+  // each tree is built once, because a run compares trees by identity to detect that a flow was edited
   const trees = new Map<Flow, Map<number, Tree>>()
 
   const treeOf = (flow: Flow, version: number): Tree => {
@@ -124,7 +124,7 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
     put: (flow) => {
       const replaced = flows.get(flow.ref)
       if (replaced !== undefined) {
-        // the versions that are as they were have not been edited
+        // an equal version was not edited, so it keeps its tree
         const built = [...trees.get(replaced) ?? []]
         trees.delete(replaced)
         trees.set(flow, new Map(built.filter(([version, tree]) => isDeepStrictEqual(tree, toTree(flow, version)))))

@@ -10,7 +10,7 @@ export interface TemplateScope {
   readonly input: Json
   readonly outputs: { readonly [stepId: string]: Json }
   readonly tools?: { readonly [name: string]: Json } | undefined
-  /** Results as they were written, for text that quotes them. */
+  /** The original text of results, for text that quotes them. */
   readonly texts?: { readonly [name: string]: string } | undefined
   readonly results?: ReadonlyArray<Json> | undefined
   readonly loop?: { readonly index: number; readonly item: Json } | undefined

@@ -1,4 +1,4 @@
-/** The interface of every endpoint: its request, and its reply before it is bytes. */
+/** The interface of every endpoint: its request, and its reply before encoding. */
 import type * as Effect from "effect/Effect"
 import type { ApiError } from "../apiError.js"
 import type { Plan } from "../faults/plan.js"

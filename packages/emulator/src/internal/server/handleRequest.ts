@@ -39,7 +39,7 @@ export type OtherPaths = (request: {
 
 export interface HandlerOptions {
   readonly maxBodyBytes: number
-  /** ms that a reader may leave a full socket unread. */
+  /** The time in ms that a client may leave a full socket unread. */
   readonly readerTimeout: number
   /** Bytes of each request body that the ledger keeps. */
   readonly keptBodyBytes: number
@@ -64,7 +64,7 @@ const masked = (headers: { readonly [name: string]: string }): { readonly [name:
 
 const refusal = (error: ApiError): Reply => json({ detail: error.detail }, error.status, error.headers)
 
-const foreign = coded(403, "FORBIDDEN", "The emulator answers programs on this machine only.")
+const foreign = coded(403, "FORBIDDEN", "The emulator only answers programs on this machine.")
 
 const addressOf = (route: Route): FlowAddress | undefined => "flow" in route ? route.flow : undefined
 
@@ -89,7 +89,7 @@ export const make = (
       const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
       const body = isPost ? yield* parseObject(text) : {}
       const request: ApiRequest = { route, caller, body, ...rest }
-      // an endpoint takes the routes of its own name
+      // each endpoint takes the routes of its own name
       const endpoint = endpoints[route.endpoint] as Endpoint
       return yield* endpoint(request)
     })
@@ -156,11 +156,11 @@ export const make = (
     return Effect.gen(function*() {
       const { bytes, length } = yield* readBody(request, options.maxBodyBytes)
       const text = bytes?.toString("utf8") ?? ""
-      // cuts the bytes, because a substring would keep the whole text alive
+      // cuts the bytes, because a substring would keep the whole text in memory
       const kept = bytes?.toString("utf8", 0, options.keptBodyBytes) ?? ""
       const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
       if (other !== undefined) {
-        // the control endpoint reads the ledger, so it is not in it, and `awaitClose` ignores its connections
+        // requests of the control endpoint are not in the ledger, and `awaitClose` ignores their connections
         exchange.connection.entry.requests--
         const writer = makeWriter(exchange, Plan.none, options.readerTimeout, noProgress())
         return yield* Effect.flatMap(safely(other), writer.send)
@@ -181,7 +181,7 @@ export const make = (
         if (entry.outcome !== "open") return
         if (billed !== undefined) entry.billedUsd = billed()
         ledger.requestEnded(entry, outcome)
-        // not if the emulator was reset meanwhile
+        // not called if the emulator was reset meanwhile
         if (entry.endedAt !== undefined) options.onRequest?.({ ...entry })
       }
       const writer = makeWriter(exchange, plan, options.readerTimeout, {
@@ -203,7 +203,7 @@ export const make = (
         Effect.onInterrupt(() => Effect.sync(() => ended("server")))
       )
     }).pipe(
-      // no caller is left to answer
+      // the client has left
       Effect.catchTag("ConnectionGone", () => Effect.void)
     )
   }

@@ -1,5 +1,5 @@
 /**
- * The HTTP server: connections, bounds and the fibers that answer. It is Node's own server, because faults need its
+ * The HTTP server: connections, limits and the fibers that answer. It uses Node's own server, because faults need its
  * sockets.
  */
 import * as Deferred from "effect/Deferred"
@@ -19,9 +19,9 @@ export interface ServerOptions {
   readonly port: number
   readonly maxHeaderBytes: number
   readonly maxConnections: number
-  /** ms until the whole of a request must have arrived. */
+  /** The time in ms for a whole request to arrive. */
   readonly requestTimeout: number
-  /** ms that a connection may be idle between requests. */
+  /** The time in ms that a connection may be idle between requests. */
   readonly keepAliveTimeout: number
 }
 
@@ -31,14 +31,14 @@ export interface Exchange {
   readonly connection: Connection
   readonly request: Http.IncomingMessage
   readonly response: Http.ServerResponse
-  /** Completes when the connection is gone or the response was written whole. */
+  /** Completes when the connection is closed or the whole response was written. */
   readonly closed: Effect.Effect<void>
 }
 
 export interface Connection {
   readonly socket: Net.Socket
   readonly entry: OpenEntry<ConnectionEntry>
-  /** Whether a fault closes it; then neither the client nor the server is to blame. */
+  /** Whether a fault closes the connection, not the client or the server. */
   faulted: boolean
   endedByClient: boolean
 }
@@ -50,7 +50,7 @@ const reasons: { readonly [code: string]: readonly [status: number, code: string
 
 const malformed = [400, "BAD_REQUEST", "That is not an HTTP request."] as const
 
-/** Answers bytes that never became a request, by hand, because the parser has given up. */
+/** Answers bytes that are not a request. Writes to the socket, because Node's parser has stopped. */
 const refuse = (socket: Net.Socket, requestId: string, errorCode: string | undefined): void => {
   const [status, code, message] = reasons[errorCode ?? ""] ?? malformed
   const body = JSON.stringify({ detail: { code, message } })
@@ -75,8 +75,8 @@ const listenError = (error: NodeJS.ErrnoException, options: ServerOptions): Emul
     })
 
 /**
- * Listens for the life of the scope, and gives the port. Closing the scope ends every connection and every answering
- * fiber.
+ * Listens for the life of the scope. Returns the port. When the scope closes, every connection and every answering
+ * fiber ends.
  */
 export const listen = (
   options: ServerOptions,
@@ -110,7 +110,7 @@ export const listen = (
       socket.on("end", () => {
         connection.endedByClient = true
       })
-      // a peer that resets counts as a peer that closes
+      // a reset by the client counts as a close by the client
       socket.on("error", () => {
         connection.endedByClient = true
       })
@@ -148,7 +148,7 @@ export const listen = (
             resume(Effect.void)
           })
         } catch (cause) {
-          // a port that cannot be one is thrown, not told
+          // Node throws an invalid port
           onError(cause as NodeJS.ErrnoException)
         }
       }),

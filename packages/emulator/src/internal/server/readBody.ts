@@ -5,10 +5,10 @@ import type * as Http from "node:http"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 
-/** The connection ended before the exchange did. */
+/** The connection ended before the response was complete. */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
 
-/** One for all: nobody asks where it was made, and it takes as long as the rest of a small request. */
+/** Shared by all requests, because a new error with its stack is as slow as the rest of a small request. */
 export const gone: Effect.Effect<never, ConnectionGone> = Effect.fail(new ConnectionGone())
 
 export interface ReceivedBody {
@@ -17,12 +17,12 @@ export interface ReceivedBody {
   readonly length: number
 }
 
-/** The multiple of the limit up to which a body is read. */
+/** A body is read up to this multiple of the limit. */
 const patience = 4
 
 /**
- * Reads a body. One over the limit is not kept, but its rest is read so that the refusal reaches a client that is still
- * sending.
+ * Reads a body. A body over the limit is dropped, and read on so that a client that is still sending receives the
+ * refusal.
  */
 export const readBody = (
   request: Http.IncomingMessage,

@@ -1,4 +1,4 @@
-/** Turns replies into bytes on a socket, with the faults of the request. */
+/** Writes replies to a socket, with the faults of the request. */
 import * as Effect from "effect/Effect"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"
@@ -31,7 +31,7 @@ export interface ResponseWriter {
   readonly wait: (ms: number) => Effect.Effect<void, ConnectionGone>
 }
 
-/** Told of the progress of a response. */
+/** Receives the progress of a response. */
 export interface Progress {
   readonly entry: OpenEntry<Pick<RequestEntry, "status" | "responseBytes" | "responseEvents">>
   /** A fault ends the response early. */
@@ -40,7 +40,7 @@ export interface Progress {
   readonly onWaiting: (ms: number) => void
 }
 
-/** The progress of a response that nothing follows. */
+/** Ignores the progress of a response. */
 export const noProgress = (): Progress => ({
   entry: { responseBytes: 0, responseEvents: 0 },
   onStopped: () => undefined,
@@ -50,7 +50,7 @@ export const noProgress = (): Progress => ({
 export const make = (
   exchange: Exchange,
   plan: Plan,
-  /** ms that a reader may leave a full socket unread before it is given up. */
+  /** The time in ms that a client may leave a full socket unread before the connection is closed. */
   readerTimeout: number,
   { entry, onStopped, onWaiting }: Progress
 ): ResponseWriter => {
@@ -59,14 +59,14 @@ export const make = (
 
   const isGone = () => response.destroyed || socket.destroyed
 
-  /** Runs `effect` until the connection goes away. */
+  /** Runs `effect` until the connection closes. */
   const whileOpen = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ConnectionGone> =>
     Effect.raceFirst(effect, Effect.zipRight(exchange.closed, gone))
 
   const wait = (ms: number): Effect.Effect<void, ConnectionGone> =>
     ms <= 0 ? Effect.void : whileOpen(takeTime(ms, () => onWaiting(ms)))
 
-  /** Waits until the bytes have left this process, so that later ones cannot overtake them. */
+  /** Writes bytes and waits until they have left this process, so that a later reset cannot overtake them. */
   const flushed = (bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
     Effect.async((resume) => {
       const onClose = () => resume(gone)
@@ -103,7 +103,7 @@ export const make = (
     ...plan.stalls.flatMap(({ at, ms }) => at === undefined ? [] : [{ at, stallMs: ms, how: undefined }]),
     ...plan.breaks.map(({ at, how }) => ({ at, stallMs: 0, how }))
   ]
-  /** ms of the stalls without a position, which come after the headers or the first event. */
+  /** The ms of the stalls without a position. They follow the headers or the first event. */
   const looseStallMs = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
 
   const stop = (how: Break["how"]): Effect.Effect<never, ConnectionGone> =>
@@ -122,14 +122,14 @@ export const make = (
 
   const counts = { bytes: 0, events: 0 }
 
-  /** Applies the marks at exactly this place, stalls before breaks. */
+  /** Applies the marks at this place: stalls, then breaks. */
   const passMarks = (unit: Position["unit"]): Effect.Effect<void, ConnectionGone> => {
     const here = marks.filter(({ at }) => at.unit === unit && at.count === counts[unit])
     if (here.length === 0) return Effect.void
     for (const mark of here) marks.splice(marks.indexOf(mark), 1)
     const how = here.find((mark) => mark.how !== undefined)?.how
     return Effect.gen(function*() {
-      // earlier bytes must reach the peer before silence or an end
+      // earlier bytes must reach the client before the stall or the end
       yield* flushed(Buffer.alloc(0))
       for (const mark of here) yield* wait(mark.stallMs)
       if (how !== undefined) return yield* stop(how)
@@ -190,7 +190,7 @@ export const make = (
     text: string
   ) {
     const bytes = Buffer.from(text)
-    // a body that ends early, as if whole, must not have announced its length
+    // a body that ends early must not announce its length
     const chunked = plan.breaks.some(({ how }) => how === "end") || plan.pieces !== undefined
     writeHead(status, { ...headers, ...(chunked ? {} : { "Content-Length": String(bytes.length) }) })
     yield* passMarks("bytes")
@@ -200,11 +200,11 @@ export const make = (
     yield* finish
   })
 
-  /** Bytes of text whose lines end as the plan says. */
+  /** The bytes of a text, with the line ends of the plan. */
   const lines = (text: string): Buffer =>
     Buffer.from(plan.newline === "\n" ? text : text.replaceAll("\n", plan.newline))
 
-  /** The newest frame, held back because the last one loses its blank line. */
+  /** The newest frame. It is held back, because the last frame loses its blank line. */
   let held: Buffer | undefined
 
   const writeFrame = (bytes: Buffer): Effect.Effect<void, ConnectionGone> => {

@@ -8,7 +8,7 @@ import { ApiError, coded } from "../apiError.js"
 import type { FlowAddress } from "../flow/flows.js"
 
 /**
- * The operations of a POST on a flow, the only paths with a version.
+ * The operations of a POST on a flow. Only their paths have a version.
  *
  * @see contract 3.1
  */
@@ -57,7 +57,7 @@ const any = "([^/]+)"
 
 const flow = `/seq/${any}/${any}/${any}`
 
-/** The path of a run, below its flow or not. */
+/** The path of a run, below its flow or below `/flow-runs`. */
 const run = `(?:${flow}/runs|/flow-runs)/${any}`
 
 const runOf = ([org, project, slug, executionId = ""]: ReadonlyArray<string | undefined>) => ({

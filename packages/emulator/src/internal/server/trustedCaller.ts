@@ -1,6 +1,6 @@
 /**
- * Decides which callers a server on loopback answers. A page in a browser can post to it without asking first, and can
- * make a name of its own mean this machine (DNS rebinding).
+ * Decides which callers a server on loopback answers. A page in a browser can post to it without a preflight request,
+ * and can resolve its own name to this machine (DNS rebinding).
  */
 /** Whether a host is this machine. */
 export const isLoopback = (host: string): boolean =>
@@ -18,11 +18,11 @@ export const namesLoopback = ({ host = "" }: Headers): boolean =>
 const isLocalOrigin = (origin: string): boolean =>
   URL.canParse(origin) && isLoopback(withoutBrackets(new URL(origin).hostname))
 
-/** Whether a request comes from no page. */
+/** Whether a request does not come from a page. */
 export const isNoPage = (headers: Headers): boolean =>
   headers.origin === undefined && (headers["sec-fetch-site"] ?? "none") === "none"
 
-/** Whether a request comes neither from another host's page nor under another name of this host. */
+/** Whether a request names this machine and does not come from a page of another host. */
 export const isLocal = (headers: Headers): boolean =>
   namesLoopback(headers) && headers["sec-fetch-site"] !== "cross-site" &&
   (headers.origin === undefined || isLocalOrigin(headers.origin))

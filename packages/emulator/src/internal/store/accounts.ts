@@ -14,7 +14,7 @@ import * as Money from "./money.js"
 
 export interface Caller {
   readonly key: string
-  /** The organisation that the key is bound to; `undefined` is any. */
+  /** The organisation of the key; `undefined` for a key of any organisation. */
   readonly org: string | undefined
   readonly project: string | undefined
 }
@@ -24,7 +24,7 @@ export interface Accounts {
   readonly authorize: (caller: Caller, org: string, project: string) => Either.Either<void, ApiError>
   /** Counts one request against the limits of the key and of the organisation. */
   readonly admit: (caller: Caller, org: string | undefined, now: number) => Either.Either<void, ApiError>
-  /** Checks before a run that billing works and credits are left. */
+  /** Checks that billing works and credits are left. Called before a run. */
   readonly mayStart: (org: string) => Either.Either<void, ApiError>
   /** Whether the cost of a step can be paid. */
   readonly canPay: (org: string, cost: BigDecimal.BigDecimal) => boolean
@@ -39,7 +39,7 @@ export interface Accounts {
   readonly reset: () => void
 }
 
-/** An unlisted key may have anything after the prefix but spaces, which would end the token. */
+/** An unlisted key may contain everything after the prefix, except spaces. */
 const bearer = /^Bearer (nk_\S+)$/i
 
 const unauthenticated = (message: string): Either.Either<never, ApiError> =>
@@ -59,7 +59,7 @@ interface Window {
 export const make = (
   keys: ReadonlyArray<ApiKey>,
   initial: { readonly [org: string]: Organisation },
-  /** The settings of organisations that set none. */
+  /** The default settings of organisations. */
   defaults: Pick<CompleteOptions<Organisation>, "capture" | "runPaths" | "refusedRunPaths">
 ): Accounts => {
   const table = new Map(keys.map((entry) => [entry.key, entry]))

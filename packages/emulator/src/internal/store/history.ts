@@ -171,7 +171,7 @@ const placeOf = (stepId: string, loopIndex: number | undefined): string => `${lo
 export class StepLog {
   private readonly segments = new Segments<StepRecord>(({ stepId }) => stepId)
   private live: Array<StepRecord> = []
-  /** The number of executions of each step, per round of a loop. Counted again when an ended run goes on. */
+  /** The number of executions of each step, per round of a loop. Counted again when an ended run continues. */
   private attempts: Map<string, number> | undefined
 
   /** Continues an execution that waits for tool results, or begins the next one. */

@@ -1,18 +1,18 @@
 /**
- * Ids drawn from a seed: the same seed and requests give the same ids. The id of a run encodes its number, so that an
- * evicted run is recognised without a record of it.
+ * Ids from a seed: the same seed and requests give the same ids. The id of a run encodes its number, so that no table
+ * of ids is needed.
  */
 
 export interface Ids {
   /** The id of the run with that number: a version 4 UUID. */
   readonly run: (number: number) => string
-  /** The number of the run with that id; `undefined` for an id that no run can have. */
+  /** The number of the run with that id; `undefined` for an id that was not made with this seed. */
   readonly numberOf: (id: string) => number | undefined
   readonly request: () => string
   readonly reset: () => void
 }
 
-/** Odd, so that multiplication is invertible and no two numbers give the same 32 bits. */
+/** Odd, so that the multiplication is invertible and two numbers never give the same 32 bits. */
 const multiplier = 0x9e3779b1
 
 /** `multiplier * inverse` is 1, modulo 2 to the 32nd. */

@@ -1,6 +1,6 @@
 /**
- * The rows of runs, written by `/execute`, `/step` and `/jobs` and read by the run endpoints. The oldest are evicted
- * beyond the limits; evicted runs are remembered.
+ * The rows of runs. `/execute`, `/step` and `/jobs` write them, the run endpoints read them. Beyond the limits the
+ * oldest are evicted, and remembered as evicted.
  */
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
@@ -55,7 +55,7 @@ export interface NewRun {
   readonly input: RunInput
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
-  /** ms before readers see the row. */
+  /** The time in ms before readers see the row. */
   readonly rowDelay: number
   readonly status: RunStatus
   /** Bytes of the request that starts it. */
@@ -125,7 +125,7 @@ export class Run {
     this.atWork++
   }
 
-  /** Ends one `wake`; measures the run when it was the last. */
+  /** Ends one `wake`. After the last one the run is measured. */
   rest(): void {
     if (--this.atWork > 0) return
     if (this.hasEnded) {

@@ -27,10 +27,10 @@ const redacted = (value: Json): Json => {
 
 export const hasPayloads = (mode: CaptureMode): boolean => mode === "full" || mode === "redacted"
 
-/** The snapshot of no payload. */
+/** The snapshot of an absent payload. */
 export const none: Snapshot = { value: null, sizeBytes: 0, truncated: false }
 
-/** A payload as it is stored; `null` where the mode stores none. */
+/** The stored form of a payload; `null` if the mode does not store payloads. */
 export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
   // `off` hides even the size
   if (payload === undefined || mode === "off") return none
@@ -44,5 +44,5 @@ export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => 
   return { value: mode === "redacted" ? redacted(payload) : payload, sizeBytes, truncated: false }
 }
 
-/** A context is an object; any other value is put into one. */
+/** A context is always an object. Wraps any other value. */
 export const asObject = (value: Json, key: string): Json => value === null || isObject(value) ? value : { [key]: value }

@@ -1,22 +1,22 @@
-/** Durations in milliseconds, and waiting for them on the clock. */
+/** Durations in milliseconds, and waits on the clock. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 
-/** Milliseconds of a value that its type or the flow schema has checked; 0 for anything else. */
+/** The milliseconds of a checked duration; 0 for any other value. */
 export const millis = (value: Duration.DurationInput | string | undefined): number =>
   value === undefined
     ? 0
     : Option.match(Duration.decodeUnknown(value), { onNone: () => 0, onSome: Duration.toMillis })
 
-/** The rounds without a wait after which a loop gives way. */
+/** The number of loop rounds before other fibers run. */
 export const turn = 100
 
 const live = Clock.make()
 
-/** Lets all other ready work go first: sockets, timers, other runs. Not on the emulator's clock. */
+/** Lets other ready work run first: sockets, timers, other runs. Does not use the emulator's clock. */
 export const giveWay: Effect.Effect<void> = Effect.withClock(Effect.sleep(0), live)
 
 /** Waits on the clock. The timer is set before `announce`, so that its listener may move a test clock at once. */

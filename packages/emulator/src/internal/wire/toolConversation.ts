@@ -64,7 +64,7 @@ export const roundsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Round>
 const roleOf = ({ role }: Message): string =>
   role === undefined || role === null ? "has no role" : `has the role ${JSON.stringify(role)}`
 
-/** The reason why messages that look like answers are none. */
+/** The reason why messages do not count as answers. */
 const whyUnanswered = (messages: ReadonlyArray<Message>, missing: ReadonlyArray<string>): string => {
   const unnamed = messages.some((message) => message.role === "tool" && typeof callIdOf(message) !== "string")
   for (const id of missing) {
@@ -76,7 +76,7 @@ const whyUnanswered = (messages: ReadonlyArray<Message>, missing: ReadonlyArray<
 
 const whyNotAsked = (messages: ReadonlyArray<Message>): string => {
   const asking = messages.find((message) => callsOf({ ...message, role: "assistant" }).length > 0)
-  return asking === undefined ? "" : `: the one that has them ${roleOf(asking)}, it needs role "assistant"`
+  return asking === undefined ? "" : `: the message with the calls ${roleOf(asking)}, and needs role "assistant"`
 }
 
 const list = (ids: Iterable<string>): string => [...ids].join(", ")
@@ -84,7 +84,7 @@ const list = (ids: Iterable<string>): string => [...ids].join(", ")
 /** Checks that every id of the newest round is answered once, and no other id is. */
 export const checkAnswered = (
   messages: ReadonlyArray<Message>,
-  /** The ids of the pause, where the server remembers them. */
+  /** The ids of the pause, if the server remembers them. */
   asked?: ReadonlyArray<string>
 ): Either.Either<void, ApiError> => {
   const mismatch = (message: string) => refuse(400, "TOOL_RESULTS_MISMATCH", message)
@@ -108,7 +108,7 @@ export const checkAnswered = (
     : mismatch(`Not answered: ${list(missing)}.${whyUnanswered(messages, missing)}`)
 }
 
-/** The value of content that is JSON; other text as it is. */
+/** The value of content that is JSON. Other text stays text. */
 const parsed = (content: Json): Json => {
   if (typeof content !== "string") return content
   return Either.getOrElse(Either.try((): Json => JSON.parse(content) as Json), () => content)
@@ -122,7 +122,7 @@ export interface ToolResults {
 }
 
 export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
-  // by name, the newest last: unlike an assignment, `fromEntries` takes any name
+  // entries by name, the newest last, because `fromEntries` accepts every name and an assignment does not
   const tools: Array<readonly [name: string, value: Json]> = []
   const texts: Array<readonly [name: string, text: string]> = []
   const results: Array<Json> = []
@@ -139,7 +139,7 @@ export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
   return { tools: Object.fromEntries(tools), texts: Object.fromEntries(texts), results }
 }
 
-/** The assistant message that asks for calls. */
+/** The assistant message that requests calls. */
 export const askingMessage = (
   calls: ReadonlyArray<WireToolCall>,
   casing: Casing,

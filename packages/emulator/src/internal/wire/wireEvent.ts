@@ -8,7 +8,7 @@ import type { Json } from "../../Flow.js"
 
 export interface WireEvent {
   readonly event: string
-  /** Set on the control endpoint's events alone. */
+  /** Only set on events of the control endpoint. */
   readonly id?: number
   readonly data: { readonly [key: string]: unknown }
 }

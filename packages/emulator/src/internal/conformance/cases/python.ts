@@ -129,7 +129,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     )
   ]),
   ...inBothShapes(...stepBodies({ classify: "{{output}}" })),
-  // the content of its map where `step_completed` has no output
+  // the client sends these outputs if `step_completed` has no output
   ...[{}, { classify: null }].map((outputs) => inHosted(...stepBodies(outputs))),
   ...inBothShapes("7.6: the tool resume of the Python client on /step", [
     "7.6 python resume",

@@ -46,7 +46,7 @@ const stepTrace: Json = {
 
 const reads = ["", "/trace", "/steps/a/trace", "/trace/stream"]
 
-/** Every read of a run under both paths, by an organisation that is not served all of them. */
+/** Reads a run under both paths, with the key of an organisation that is not served all of them. */
 const runPaths = (org: string, what: string, seq: Expectation, flowRuns: Expectation): ConformanceCase => {
   const flow = `/seq/${org}/conformance/flow`
   const as = `${org}/conformance`

@@ -66,7 +66,7 @@ const first = (shape: Shape) =>
     { save: { executionId: "events.0.data.executionId", output: shape.outputPath(2) } }
   )
 
-/** The first step has run, whichever event carried its output. */
+/** Runs the first step, in either shape. */
 const begun = exchange(
   post(twoStep, { stepIndex: 0, message: "hi" }),
   { status: 200 },
