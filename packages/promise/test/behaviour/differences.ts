@@ -20,49 +20,49 @@ export const differences: ReadonlyArray<Difference> = [
     "retries",
     "`execute`, `executeAsync` after a 429 or 5xx",
     "Sends the request again, which may run and bill the flow twice.",
-    "Sends a POST again only if it provably never left, or was refused with a 429 that names no run. Reads are repeated, as `maxRetries` says."
+    "Retries a POST only if it was not sent, or after a 429 that names no run. Reads are retried up to `maxRetries` times."
   ),
   row(
     "endless",
     "A stream that ends before `flow_completed`",
-    "Runs the step again, without end.",
+    "Runs the step again, in an endless loop.",
     "Throws an `APIConnectionError` with the execution id."
   ),
   row(
     "unresumed",
     "A streamed tool pause that is not resumed",
-    "Runs the step again, without end.",
-    "Throws an `InvalidRequestError`: call `event.resume` before the next event is asked for."
+    "Runs the step again, in an endless loop.",
+    "Throws an `InvalidRequestError`: call `event.resume` before the next event is requested."
   ),
   row(
     "broken",
-    "A stream that breaks off",
+    "An interrupted stream",
     "Throws a bare `TypeError`.",
     "Throws an `APIConnectionError` with the execution id."
   ),
   row(
     "clock",
     "`timeout` of a stream",
-    "The whole stream: a run longer than 5 minutes is cut off with an `AbortError`.",
-    "Each silence: a stream may last as long as it likes, and one that stalls ends with an `APITimeoutError`."
+    "Limits the whole stream: after 5 minutes it ends with an `AbortError`.",
+    "Limits each silence: a stream may last for hours, and a stalled one ends with an `APITimeoutError`."
   ),
-  row("infinity", "`timeout: Infinity`", "Is 1 ms.", "Is no limit."),
+  row("infinity", "`timeout: Infinity`", "Means 1 ms.", "Means no limit."),
   row(
     "abort",
     "An aborted `signal`",
-    "Rejects with an `APIConnectionError`; `job.wait` notices at the next poll.",
-    "Rejects with the reason of the signal, at once, wherever the call is."
+    "Rejects with an `APIConnectionError`, in `job.wait` only at the next poll.",
+    "Rejects at once with the reason of the signal."
   ),
   row(
     "failed steps",
     "A step that fails, in `steps()`",
-    "Gives a `step_error`, which is no completed step.",
-    "Throws a `FlowExecutionError` with `code` and `stepId`. In `events()` it is an event, as before."
+    "Emits a `step_error`, which is not a completed step.",
+    "Throws a `FlowExecutionError` with `code` and `stepId`. In `events()` it is an event too."
   ),
   row(
     "unasked pause",
     "A pause that nobody can answer: no tools sent, or `steps()` without a handler",
-    "Hands it out.",
+    "Returns it.",
     "Throws an `UnexpectedResponseError` with the execution id."
   ),
   row(
@@ -74,52 +74,52 @@ export const differences: ReadonlyArray<Difference> = [
   row(
     "gateways",
     "A gateway's 404 for a job, 5 seconds after its submission",
-    "`wait` rejects with a `FlowNotFoundError`, though the paid run may go on.",
+    "`wait` rejects with a `FlowNotFoundError`, although the paid run may continue.",
     "`wait` polls again. It rejects only if the answer says that the job does not exist."
   ),
-  row("wait", "A `wait` that was too short", "The error names no run.", "`executionId` does."),
+  row("wait", "A `wait` that was too short", "The error does not name the run.", "`executionId` names it."),
   row(
     "malformed",
-    "A 200 that is empty or a page",
-    "An object without fields, or a bare `TypeError`.",
+    "A 200 without a body, or with HTML",
+    "Resolves with an empty object, or rejects with a bare `TypeError`.",
     "Rejects with an `UnexpectedResponseError`."
   ),
   row(
     "unknown statuses",
-    "A result whose `status` nobody knows",
+    "A result with an unknown `status`",
     "Resolves with it.",
-    "Rejects with an `UnexpectedResponseError`, whose `result` is the result."
+    "Rejects with an `UnexpectedResponseError`. Its `result` is the result."
   ),
   row(
     "pauses",
     "A pause without `toolCalls`, or with `accumulatedOutputs: null`",
-    "Is handed out as it is.",
-    "`toolCalls` are those of the last assistant message, `accumulatedOutputs` is empty."
+    "Returns it unchanged.",
+    "Takes `toolCalls` from the last assistant message. `accumulatedOutputs` is empty."
   ),
-  row("job errors", "`error` of a job that is an object", "The object.", "Its JSON text, as the type says."),
+  row("job errors", "`error` of a job that is an object", "The object.", "Its JSON text, as declared."),
   row(
     "messages",
     "`message` of an error whose body is a list or a text",
     "`[object Object]`",
-    "What the server said."
+    "The text of the server."
   ),
   row(
     "retryAfter",
-    "`retryAfter` that is no number of seconds",
+    "`retryAfter` that is not a number of seconds",
     "`NaN`",
-    "A date gives seconds, anything else nothing."
+    "Seconds for a date; absent for other text."
   ),
   row(
     "execution ids",
     "`executionId` of an error from the server",
-    "Never there.",
-    "There if the server names the run, or the call was about one."
+    "Always absent.",
+    "Present if the server or the call names a run."
   ),
   row(
     "servers",
     "An error that an Express or Koa app does not handle",
-    "Noukai's status, such as 401 for a wrong key of yours, goes to the app's caller.",
-    "The caller gets a 500; `statusCode` of the error is the same. On servers that read `statusCode` first (Fastify), handle the error."
+    "The caller of the app gets Noukai's status, such as 401 for your wrong key.",
+    "The caller gets a 500. `statusCode` of the error is still Noukai's, so handle the error on servers that read it (Fastify)."
   ),
   row(
     "mistakes",
@@ -129,119 +129,129 @@ export const differences: ReadonlyArray<Difference> = [
   ),
   row(
     "checks",
-    "What is of a wrong kind, no JSON, or sure to be refused: options, signals, clocks, tool names, attachments, overrides",
-    "Throws a bare `TypeError`, or is sent.",
+    "Invalid options, signals, timeouts, tool names, attachments, overrides",
+    "Throws a bare `TypeError`, or sends them.",
     "Rejects with an `InvalidRequestError` before anything is sent."
   ),
   row(
     "results",
     "Tool results that do not answer the calls",
-    "Are sent.",
-    "Reject with an `InvalidRequestError`. Results are rebuilt from `tool_call_id` and `content`: other keys are dropped."
+    "Sends them.",
+    "Rejects with an `InvalidRequestError`. Sends only `tool_call_id` and `content` of each result."
   ),
   row(
     "output",
-    "Tool results as `{ tool_call_id, output }`, the README's form",
-    "Refused by the server.",
-    "Accepted, as are `toolCallId` and content that is no string."
+    "Tool results `{ tool_call_id, output }`, as in its README",
+    "The server refuses them.",
+    "Accepts them, and also `toolCallId` and content that is not a string."
   ),
   row("rounds", "`maxToolRounds: 0`", "Means 10.", "Means 0: the handler never runs."),
   row(
     "resumed session",
     "`sessionId` after a tool round",
     "Is lost.",
-    "Stays."
+    "Is kept."
   ),
   row(
     "addresses",
     "Slugs and ids with `/`, `?`, `#`",
     "Lead to another endpoint.",
-    "Are encoded, or refused."
+    "Are encoded or refused."
   ),
-  row("versions", "`version: -1`, `version: 1.5`", "Are sent.", "Reject with an `InvalidRequestError`."),
-  row("production", "`version: \"production\"`", "Throws.", "Is the default: what is published."),
+  row("versions", "`version: -1`, `version: 1.5`", "Sends them.", "Rejects with an `InvalidRequestError`."),
+  row("production", "`version: \"production\"`", "Throws.", "Is the default: the published version."),
   row(
     "draft",
     "`version: \"draft\"`",
-    "Runs what is published, if anything is.",
-    "Runs the draft. `steps` and `events` refuse it, as the server does."
+    "Runs the published version, if there is one.",
+    "Runs the draft. `steps` and `events` refuse it, like the server."
   ),
-  row("frames", "Streams with CRLF, or without a blank line at the end", "Lose events.", "Lose nothing."),
+  row("frames", "Streams with CRLF, or without a blank line at the end", "Lose events.", "Are read completely."),
   row(
     "promised fields",
     "`runId`; `stepId` of `step_paused`",
-    "Typed as there, but missing.",
-    "The execution id; the step that has just completed."
+    "Declared, but absent.",
+    "The execution id; the last completed step."
   ),
-  row("nulls", "Fields of traces without a value", "`null`", "Left out."),
+  row("nulls", "Fields of traces without a value", "`null`", "Absent."),
   row(
     "summary",
-    "`trace.summary`, which the README shows",
-    "Not there.",
-    "Added up from the steps: times in milliseconds, `tokens`, `costUsd`."
+    "`trace.summary`, as in its README",
+    "Absent.",
+    "The sums of the steps: times in milliseconds, `tokens`, `costUsd`."
   ),
   row(
     "attachments on the wire",
-    "Attachments as they are sent",
-    "As they are given.",
-    "`kind: \"url\"` is added where there is no `kind`, and `mimeType` is called `mime_type`."
+    "Attachments in the request",
+    "Unchanged.",
+    "With `kind: \"url\"` if `kind` is absent, and `mimeType` renamed to `mime_type`."
   ),
-  row("attachments", "`attachments` of `steps` and `events`", "Left out.", "Sent."),
+  row("attachments", "`attachments` of `steps` and `events`", "Not sent.", "Sent."),
   row(
     "queued",
     "`tools`, `toolHandler` and `attachments` of `executeAsync`",
-    "Left out: the run starts without them.",
-    "Reject with an `InvalidRequestError`, as does all else that the queue does not take."
+    "Not sent: the run starts without them.",
+    "Rejects with an `InvalidRequestError`, as for all options that the queue does not support."
   ),
-  row("conversations", "`messages`", "Unknown.", "A conversation in place of `message`, for `execute`."),
-  row("nested", "A scope in a scope", "Has an id of its own; in a replay it goes live.", "Joins the outer one."),
+  row("conversations", "`messages`", "Not supported.", "A conversation for `execute`, in place of `message`."),
+  row(
+    "nested",
+    "A scope in a scope",
+    "Has its own id. In a replay, it runs live and is billed.",
+    "Joins the outer scope."
+  ),
   row(
     "order of ids",
     "`sessionId` of the client, inside a scope",
-    "Wins.",
-    "The scope wins; that of a call wins over both."
+    "Overrides the scope.",
+    "The scope overrides it. The option of a call overrides both."
   ),
-  row("empty id", "`replaySessionId: \"\"`", "Throws.", "Counts as none."),
+  row("empty id", "`replaySessionId: \"\"`", "Throws.", "Counts as absent."),
   row(
     "jobs in replay",
     "`executeAsync` in a replay",
     "Throws a `ReplayError`.",
-    "Throws a `ReplayMissError`, which is one."
+    "Throws a `ReplayMissError`, a subclass."
   ),
   row(
     "run paths",
     "The first read of a run that answers 401, 403 or 404",
     "Fails.",
-    "Is made once more under `/flow-runs`, which some deployments serve in place of `/seq/…/runs`. The path that answered is remembered."
+    "Is retried once under `/flow-runs`, which some deployments serve in place of `/seq/…/runs`. The client remembers the path that answered."
   ),
-  row("reads in replay", "Traces and polls in a replay", "Go live.", "Throw a `ReplayMissError`: nothing goes live."),
+  row(
+    "reads in replay",
+    "Traces and polls in a replay",
+    "Are requested live.",
+    "Throw a `ReplayMissError`. Nothing is requested."
+  ),
   row(
     "scope state",
     "`currentScope()`",
-    "Also holds the recordings and the counters.",
-    "`{ mode, sessionId }`; outside a session, `null`."
+    "Also contains the recordings and counters.",
+    "`{ mode, sessionId }`, or `null` outside a session."
   ),
   row(
     "replayed JSON",
     "`requiresToolCalls` in the JSON of a replayed result",
-    "Is there.",
-    "Is not, as in that of any other result."
+    "Present.",
+    "Absent, as in the JSON of any other result."
   ),
   row(
     "retry event",
     "`retry` of `onLog`",
-    "`attempt` is the one that failed.",
-    "`attempt` is the one to come; `delay` says when."
+    "`attempt` is the failed attempt.",
+    "`attempt` is the next attempt. `delay` is the time until it."
   ),
-  row("error event", "`onLog` and broken connections", "Says nothing.", "Says `phase: \"error\"`."),
-  row("NOUKAI_ENV", "`NOUKAI_ENV` of another spelling", "Means production.", "Throws an `InvalidRequestError`."),
+  row("error event", "`onLog` and broken connections", "No event.", "An event with `phase: \"error\"`."),
+  row("NOUKAI_ENV", "`NOUKAI_ENV` with an unknown value", "Means production.", "Throws an `InvalidRequestError`."),
   row(
     "fetch",
     "A `globalThis.fetch` that was replaced",
-    "Is used, and what fails is sent again.",
-    "Is used if it was replaced before the client was made, and another one with the option `fetch`. Then nothing is retried, and `sent` is `\"unknown\"` until there is a response."
+    "Is used, and failed requests are retried.",
+    "Is used if it was replaced before the client was created. The option `fetch` sets another one. With either, nothing is retried, and `sent` is `\"unknown\"` until a response begins."
   ),
-  row("close", "Calls after `close()`", "Work.", "Reject with an `APIConnectionError`; those under way end with one.")
+  row("close", "Calls after `close()`", "Work.", "Reject with an `APIConnectionError`, as do calls in flight.")
 ]
 
 /** The table as Markdown. */
