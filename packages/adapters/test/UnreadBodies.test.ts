@@ -1,6 +1,6 @@
 /** Answers before the body has been read: whoever is still sending gets to see them, on every framework. */
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
-import { isWhole, size } from "../../sdk/test/support/size.js"
+import { deal, isWhole, size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
@@ -57,10 +57,18 @@ describe("13.2: a relay", () => {
   const path = "/agent/execute"
 
   /** One for each way of reading a request: of Node's, of the platform's, and of the web's. */
-  const thorough = new Set(["Express 5", "HttpRouter", "Hono, traced"])
+  const thorough = ["Express 5", "HttpRouter", "Hono, traced"]
 
-  for (const framework of [...relays, ...traced]) {
-    const isThorough = isWhole || thorough.has(framework.name)
+  for (const [at, framework] of [...relays, ...traced].entries()) {
+    const way = thorough.indexOf(framework.name)
+
+    const isThorough = isWhole || way === 0
+
+    const isDealt = way === -1 ? deal(at, 7, 1) : deal(way, thorough.length, 2)
+
+    const rule: (name: string, test: () => Promise<void>) => void = (name, test) => {
+      if (isDealt()) it(name, test)
+    }
 
     describe(framework.name, () => {
       const start = async () => {
@@ -72,13 +80,13 @@ describe("13.2: a relay", () => {
         assert.deepStrictEqual(await Promise.all(all), requests.map((request) => [request, [status, 200]]))
       }
 
-      it("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
+      rule("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
         await start()
-        const sizes = [[262_145, false], [300_000, true], [size(2_000_000, 1_000_000), false], [
+        const sizes = [[262_145, false], [300_000, true], [size(2_000_000, 600_000), false], [
           size(2_000_000, 600_000),
           true
         ], [
-          size(20_000_000, isThorough ? 3_000_000 : 1_000_000),
+          size(20_000_000, 1_000_000),
           true
         ]] as const
         await eachTime(
@@ -87,7 +95,7 @@ describe("13.2: a relay", () => {
         )
       })
 
-      it("1: it is answered when it is known, and the rest may come later", async () => {
+      rule("1: it is answered when it is known, and the rest may come later", async () => {
         await start()
         for (const framing of framings) {
           const connection = await open()
@@ -99,7 +107,7 @@ describe("13.2: a relay", () => {
         }
       })
 
-      it("1: requests that come behind it in one go are answered in order", async () => {
+      rule("1: requests that come behind it in one go are answered in order", async () => {
         await start()
         for (const framing of framings) {
           const connection = await open()
@@ -111,7 +119,7 @@ describe("13.2: a relay", () => {
         }
       })
 
-      it("1: a body that does not end is cut off after 64 MiB", async () => {
+      rule("1: a body that does not end is cut off after 64 MiB", async () => {
         await start()
         const connection = await open()
         await connection.begin({ path, bytes: 0, framing: "chunked" })
@@ -126,7 +134,7 @@ describe("13.2: a relay", () => {
         assert.isBelow(connection.socket.bytesWritten, 96 * 1024 * 1024)
       })
 
-      it("1: a caller that leaves with the answer harms nobody", async () => {
+      rule("1: a caller that leaves with the answer harms nobody", async () => {
         await start()
         for (const framing of framings) {
           const connection = await open()
@@ -142,7 +150,7 @@ describe("13.2: a relay", () => {
         await expect.poll(other.statuses).toEqual([200])
       })
 
-      it("1: many at once", async () => {
+      rule("1: many at once", async () => {
         await start()
         const all = Array.from(
           { length: size(40, 8) },
@@ -151,7 +159,7 @@ describe("13.2: a relay", () => {
         assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
       })
 
-      it("another method is 405, whatever it sends", async () => {
+      rule("another method is 405, whatever it sends", async () => {
         await start()
         await eachTime(
           ["PUT", "DELETE", "OPTIONS"].flatMap((method) =>

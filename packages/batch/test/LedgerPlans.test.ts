@@ -2,6 +2,7 @@
 import { BatchStore } from "@effect-noukai/batch"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { size } from "../../sdk/test/support/size.js"
 import { layer } from "./support/batches.js"
 import { everyOperation } from "./support/everyOperation.js"
 import { growing, statementsOf } from "./support/statements.js"
@@ -16,9 +17,12 @@ const steps = Effect.flatMap(BatchStore, ({ sql }) =>
 describe("the statements of a ledger", () => {
   it.live("look at a whole batch no more often when it has more rows", () =>
     Effect.gen(function*() {
-      const [few, fewSteps] = yield* Effect.provide(Effect.all([statementsOf(everyOperation(20)), steps]), layer())
+      const [few, fewSteps] = yield* Effect.provide(
+        Effect.all([statementsOf(everyOperation(size(20, 8))), steps]),
+        layer()
+      )
       yield* Effect.gen(function*() {
-        const many = yield* statementsOf(everyOperation(80))
+        const many = yield* statementsOf(everyOperation(size(80, 32)))
         assert.isAbove(many.size, 40)
         assert.deepStrictEqual(yield* growing(few, many), [])
         assert.isBelow(yield* steps, 5 * fewSteps)

@@ -1,16 +1,20 @@
-/** A program that reads a batch: `<ledger> <id>`. Prints its status, and the number of its results, as JSON. */
+/**
+ * A program that reads the batch `any` of each ledger that a line of stdin names. Prints a line of JSON for each: the
+ * ledger, and its status with the number of its results, or its error.
+ */
 import { Batch, BatchStore } from "@effect-noukai/batch"
 import { Effect, Either, Stream } from "effect"
+import { createInterface } from "node:readline"
 
-const [ledger, id] = process.argv.slice(2)
+const read = (ledger: string) =>
+  Effect.all([Batch.status("any"), Stream.runCount(Batch.results("any"))]).pipe(
+    Effect.map(([{ states, status }, results]) => ({ status, done: states.done, results })),
+    Effect.provide(BatchStore.layerFile(ledger)),
+    Effect.either
+  )
 
-const read = Effect.all([Batch.status(id!), Stream.runCount(Batch.results(id!))]).pipe(
-  Effect.map(([{ states, status }, results]) => ({ status, done: states.done, results })),
-  Effect.provide(BatchStore.layerFile(ledger!)),
-  Effect.either
-)
-
-const found = await Effect.runPromise(read)
-process.stdout.write(JSON.stringify(
-  Either.isRight(found) ? found.right : { error: found.left._tag, message: found.left.message }
-))
+for await (const ledger of createInterface(process.stdin)) {
+  const found = await Effect.runPromise(read(ledger))
+  const said = Either.isRight(found) ? found.right : { error: found.left._tag, message: found.left.message }
+  process.stdout.write(`${JSON.stringify({ ledger, said })}\n`)
+}

@@ -13,3 +13,12 @@ export const size = (whole: number, part: number): number => isWhole ? whole : p
  */
 export const share = <A>(rows: ReadonlyArray<A>, at: number, count: number): ReadonlyArray<A> =>
   isWhole ? rows : rows.filter((_, n) => n % count === at % count)
+
+/**
+ * Whether one of several of a kind, `at` of `count`, tries the next rule, asked once for each: in `npm test` they deal
+ * the rules out, so that `each` of them try each.
+ */
+export const deal = (at: number, count: number, each: number): () => boolean => {
+  let rule = 0
+  return () => isWhole || (at + rule++) % count < each
+}
