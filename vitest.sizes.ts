@@ -2,4 +2,4 @@
 import { configureGlobal } from "effect/FastCheck"
 import { size } from "./packages/sdk/test/support/size.js"
 
-configureGlobal({ numRuns: size(100, 25) })
+configureGlobal({ numRuns: size(100, 10) })

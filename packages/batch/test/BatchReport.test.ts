@@ -159,7 +159,7 @@ describe("appending", () => {
         assert.strictEqual(settledNo, all.length)
         assert.strictEqual(yield* read(path), linesOf(all))
       })),
-    { fastCheck: { numRuns: size(40, 15) } }
+    { fastCheck: { numRuns: size(40, 6) } }
   )
 
   it.scopedLive("rows are in the file as they come, and an interruption leaves them there", () =>

@@ -571,7 +571,7 @@ describe("a batch in its ledger", () => {
   it.scopedLive("is printed no further than somebody reads", () =>
     Effect.gen(function*() {
       const env = yield* environment
-      const cwd = yield* rowsOf(...many(size(300, 60), "x".repeat(5000)))
+      const cwd = yield* rowsOf(...many(size(300, 30), "x".repeat(5000)))
       yield* noukai(run("--concurrency", "100"), { env, cwd })
       const command = yield* started(["batch", "results", "b"], { cwd })
       command.child.stdout!.once("data", () => command.child.stdout!.destroy())

@@ -5,6 +5,7 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { folder, write } from "../../sdk/test/support/folder.js"
+import { size } from "../../sdk/test/support/size.js"
 import { ctrlC, noukai, spawned, watched } from "./support/command.js"
 import { environment, runs, server } from "./support/server.js"
 
@@ -166,7 +167,8 @@ describe("noukai doctor", () => {
   it.live("says that a version of Node.js is too old", () =>
     Effect.gen(function*() {
       const env = yield* environment
-      for (const [version, state] of [["18.20.8", "wrong"], ["20.18.3", "wrong"], ["20.19.0", "well"]] as const) {
+      const versions = [["20.18.3", "wrong"], ["20.19.0", "well"], ["18.20.8", "wrong"]] as const
+      for (const [version, state] of versions.slice(0, size(3, 2))) {
         const other = `Object.defineProperty(process.versions,'node',{value:'${version}'})`
         const NODE_OPTIONS = `--import=data:text/javascript,${other}`
         const { code, stdout } = yield* spawned(["doctor", "--json"], { env: { ...env, NODE_OPTIONS } })

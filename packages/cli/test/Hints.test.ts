@@ -98,7 +98,7 @@ describe("hints", () => {
           envFile: flag
         })
       }),
-      { numRuns: isWhole ? 500 : 40, seed: 7 }
+      { numRuns: isWhole ? 500 : 15, seed: 7 }
     )
     const names = {
       env: "env",

@@ -216,7 +216,7 @@ describe("arbitraries", () => {
 
 describe("whatever is recorded replays as what it was (property)", () => {
   // each writes a file and reads it
-  const files = { fastCheck: { numRuns: size(100, 15) } }
+  const files = { fastCheck: { numRuns: size(100, 6) } }
 
   const recorded = <A>(script: Script, program: (flows: FlowService.Service) => Effect.Effect<A>) =>
     Effect.scoped(Effect.gen(function*() {

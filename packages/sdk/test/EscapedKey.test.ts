@@ -5,6 +5,7 @@ import { Chunk, Context, Effect, Redacted, Schedule, Stream } from "effect"
 import type { ServerResponse } from "node:http"
 import { inspect } from "node:util"
 import { frame } from "./support/eventFrames.js"
+import { share } from "./support/size.js"
 import { spanLog } from "./support/tracer.js"
 import { flowsOver, type Over, transports } from "./support/transports.js"
 import * as Wire from "./support/WireServer.js"
@@ -75,9 +76,11 @@ const tracing = () => {
   return { spans, tracer: spanLog((...seen) => void spans.push(...seen)) }
 }
 
-for (const over of transports.filter(({ name }) => ["undici", "fetch", "HttpClient of node:http"].includes(name))) {
+const tried = transports.filter(({ name }) => ["undici", "fetch", "HttpClient of node:http"].includes(name))
+
+for (const [at, over] of tried.entries()) {
   describe(`over ${over.name}`, () => {
-    for (const [way, written] of Object.entries(writings)) {
+    for (const [way, written] of share(Object.entries(writings), at, tried.length)) {
       for (const [what, given] of Object.entries(answers(written))) {
         it.scopedLive(`${what}, the key written ${way}`, () =>
           Effect.gen(function*() {

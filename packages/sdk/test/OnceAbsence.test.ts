@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, TestClock } from "effect"
 import { noSession } from "../src/internal/sessions/noSession.js"
 import { echo, executeOnce, posts, runs, sessionOf, setup } from "./support/once.js"
+import { share } from "./support/size.js"
 
 const sessionId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
@@ -175,12 +176,12 @@ describe("the body of a 404", () => {
   })
 })
 
-for (const [name, once] of operations) {
+for (const [at, [name, once]] of operations.entries()) {
   describe(`${name}, with a 404 on the look-up`, () => {
     it.scoped("that says of no session that it does not exist, sends nothing", () =>
       Effect.gen(function*() {
         const emulator = yield* Emulator
-        for (const body of others) {
+        for (const body of share(others, at, operations.length)) {
           yield* emulator.clearFaults
           yield* answering(body)
           for (let call = 0; call < 3; call++) {

@@ -296,7 +296,7 @@ describe("the report of a changed call", () => {
   it.scoped("names exactly the field that was changed, removed or added (property)", () =>
     Effect.gen(function*() {
       const samples = FastCheck.sample(FastCheck.tuple(parametersArbitrary, FastCheck.nat()), {
-        numRuns: size(60, 10),
+        numRuns: size(60, 5),
         seed: 7
       })
       for (const [raw, pick] of samples) {

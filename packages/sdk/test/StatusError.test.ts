@@ -308,5 +308,5 @@ it.live.prop(
       assert.strictEqual(error.statusCode, status)
       assert.notInclude(error.message, "[object Object]")
     })),
-  { fastCheck: { numRuns: size(60, 20) } }
+  { fastCheck: { numRuns: size(60, 8) } }
 )

@@ -112,7 +112,7 @@ describe("functions on traces, given any values,", () => {
             assert.notMatch(String(told).replace(/<(title|desc|text)[^]*?<\/\1>/g, ""), /NaN|undefined/)
           }
         }),
-        { numRuns: size(500, 150) }
+        { numRuns: size(500, 50) }
       )
     })
 

@@ -98,7 +98,7 @@ describe("TraceSvg.render", () => {
           assert.closeTo(waiting === undefined ? 0 : numbers(waiting).width, wait * scale, total * scale * 0.01)
         }
       }),
-      { numRuns: size(40, 15) }
+      { numRuns: size(40, 6) }
     )
   })
 
@@ -225,7 +225,7 @@ describe("TraceSvg.render", () => {
         assert.notMatch(source, /NaN|Infinity|undefined|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u202e\ufffe\uffff]/)
         assert.isTrue(source === Buffer.from(source, "utf8").toString("utf8"))
       }),
-      { numRuns: size(60, 20) }
+      { numRuns: size(60, 8) }
     )
   })
 

@@ -53,7 +53,7 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
           assert.closeTo(row.lastIndexOf("█") - 6, (from + ms) / total * columns, 2)
         }
       }),
-      { numRuns: size(60, 20) }
+      { numRuns: size(60, 8) }
     )
   })
 
@@ -68,7 +68,7 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
         const coloured = TraceText.render(trace, { width, maxRows, colours: true }).replace(/\u001b\[\d+m/g, "")
         assert.strictEqual(coloured, TraceText.render(trace, { width, maxRows }))
       }),
-      { numRuns: size(100, 30) }
+      { numRuns: size(100, 10) }
     )
   })
 

@@ -7,14 +7,18 @@
  */
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
+import { size } from "./size.js"
 
 const long = process.env["FUZZ_RUNS"]
 
 const seed = process.env["FUZZ_SEED"] ?? (long === undefined ? "20" : undefined)
 
-/** So many percent of the long form's runs, since expensive checks do fewer; the short form does a tenth of that number. */
+/**
+ * So many percent of the long form's runs, since expensive checks do fewer; the short form does a tenth of that number, and
+ * `npm test` less than half of those.
+ */
 const parameters = (runs: number): FC.Parameters<unknown> => ({
-  numRuns: Math.ceil(long === undefined ? runs / 10 : Number(long) * runs / 100),
+  numRuns: Math.ceil(long === undefined ? runs / size(10, 25) : Number(long) * runs / 100),
   ...(seed === undefined ? {} : { seed: Number(seed) })
 })
 

@@ -174,7 +174,7 @@ describe("Limiter", () => {
         }
         assert.strictEqual(walk.all("gone").length - before, slots)
       }),
-      { numRuns: size(300, 80) }
+      { numRuns: size(300, 30) }
     )
   })
 
@@ -195,7 +195,7 @@ describe("Limiter", () => {
         walk.time.advance(10_000)
         assert.lengthOf(walk.all("refused"), waiting + 2)
       }),
-      { numRuns: size(200, 60) }
+      { numRuns: size(200, 25) }
     )
   })
 

@@ -321,7 +321,7 @@ describe("SseDecoder", () => {
         assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), whole)
         assert.deepStrictEqual(decodeChunks(bytewise(bytes)), whole)
       },
-      { fastCheck: { numRuns: size(500, 120) } }
+      { fastCheck: { numRuns: size(500, 40) } }
     )
 
     it.prop(
@@ -330,7 +330,7 @@ describe("SseDecoder", () => {
       ([bytes, at]) => {
         assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), decodeChunks([bytes]))
       },
-      { fastCheck: { numRuns: size(500, 120) } }
+      { fastCheck: { numRuns: size(500, 40) } }
     )
 
     // The peer follows WHATWG: it drops a last frame without a blank line, knows `message` as a name, strips no BOM.
@@ -347,7 +347,7 @@ describe("SseDecoder", () => {
           parser.feed(complete)
           assert.deepStrictEqual(decodeChunks(cutAt(utf8(complete), at)), expected)
         },
-        { fastCheck: { numRuns: size(300, 80) } }
+        { fastCheck: { numRuns: size(300, 30) } }
       )
     }
   })

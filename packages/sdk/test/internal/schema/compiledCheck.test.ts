@@ -76,19 +76,19 @@ describe("compiledCheck", () => {
         FastCheck.property(fitting, (value) => {
           assert.isTrue(check(value))
         }),
-        { numRuns: size(200, 60) }
+        { numRuns: size(200, 25) }
       )
       FastCheck.assert(
         FastCheck.property(fitting.chain(mutated), (value) => {
           assert.strictEqual(check(value), is(value))
         }),
-        { numRuns: size(500, 100) }
+        { numRuns: size(500, 40) }
       )
       FastCheck.assert(
         FastCheck.property(junk, (value) => {
           assert.strictEqual(check(value), is(value))
         }),
-        { numRuns: size(200, 60) }
+        { numRuns: size(200, 25) }
       )
     })
   }

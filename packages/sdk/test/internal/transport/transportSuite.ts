@@ -1,7 +1,7 @@
 /**
  * The promises of every transport, over real sockets.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, type Vitest } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,10 +23,12 @@ import type {
   StreamResponse,
   TransportError
 } from "../../../src/internal/transport/HttpTransport.js"
-import { size } from "../../support/size.js"
+import { deal, size } from "../../support/size.js"
 import * as RawServer from "./RawServer.js"
 
 export interface Subject {
+  /** Whether `npm test` tries every second rule of it alone. Default: false. */
+  readonly isShort?: boolean
   readonly name: string
   readonly make: Effect.Effect<HttpTransport, never, Scope.Scope>
   /** A socket is free as soon as its response has been read, not a turn of the event loop later. */
@@ -193,12 +195,22 @@ const settle = (transport: HttpTransport): Effect.Effect<void, TransportError, S
   )
 
 export const transportSuite = (subject: Subject): void => {
+  const isDealt = subject.isShort === true ? deal(0, 2, 1) : () => true
+
+  const dealt =
+    <R>(register: Vitest.Vitest.Tester<R>) =>
+    <A, E>(name: string, test: () => Effect.Effect<A, E, R>, timeout?: number): void => {
+      if (isDealt()) register(name, test, timeout)
+    }
+
+  const rule = { scoped: dealt(it.scoped), scopedLive: dealt(it.scopedLive) }
+
   const sentEarly = subject.seesSocket ? "no" : "unknown"
   const untilReusable = subject.reusesAtOnce ? Effect.void : Effect.replicateEffect(turn, 3)
   const setUp = Effect.all({ server: RawServer.make(), transport: subject.make })
 
   describe(`send over ${subject.name}`, () => {
-    it.scopedLive("writes method, path, headers and body as they were given", () =>
+    rule.scopedLive("writes method, path, headers and body as they were given", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber, request } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -211,7 +223,7 @@ export const transportSuite = (subject: Subject): void => {
         yield* Fiber.join(fiber)
       }))
 
-    it.scopedLive("sends a GET without a body", () =>
+    rule.scopedLive("sends a GET without a body", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber, request } = yield* under(
@@ -225,7 +237,7 @@ export const transportSuite = (subject: Subject): void => {
         yield* Fiber.join(fiber)
       }))
 
-    it.scopedLive("gives status, headers by their lower-case names and the text", () =>
+    rule.scopedLive("gives status, headers by their lower-case names and the text", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const progress: Progress = { sent: "no" }
@@ -244,7 +256,7 @@ export const transportSuite = (subject: Subject): void => {
       }))
 
     for (const status of [201, 204, 400, 404, 429, 500, 503]) {
-      it.scopedLive(`a ${status} is a response`, () =>
+      rule.scopedLive(`a ${status} is a response`, () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -257,7 +269,7 @@ export const transportSuite = (subject: Subject): void => {
         }))
     }
 
-    it.scopedLive("gives an empty text for an empty body", () =>
+    rule.scopedLive("gives an empty text for an empty body", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -265,7 +277,7 @@ export const transportSuite = (subject: Subject): void => {
         assert.strictEqual((yield* Fiber.join(fiber)).text, "")
       }))
 
-    it.scopedLive("decodes UTF-8 that is cut anywhere and strips its byte order mark", () =>
+    rule.scopedLive("decodes UTF-8 that is cut anywhere and strips its byte order mark", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -277,7 +289,7 @@ export const transportSuite = (subject: Subject): void => {
         assert.strictEqual((yield* Fiber.join(fiber)).text, "\"€😀\ufeff\"")
       }))
 
-    it.scopedLive("takes the response after an informational one", () =>
+    rule.scopedLive("takes the response after an informational one", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -289,7 +301,7 @@ export const transportSuite = (subject: Subject): void => {
       }))
 
     for (const status of [301, 302, 303, 307, 308]) {
-      it.scopedLive(`2.6: a ${status} is returned, not followed`, () =>
+      rule.scopedLive(`2.6: a ${status} is returned, not followed`, () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const other = yield* RawServer.make()
@@ -303,7 +315,7 @@ export const transportSuite = (subject: Subject): void => {
         }))
     }
 
-    it.scopedLive("keeps a socket for the next call", () =>
+    rule.scopedLive("keeps a socket for the next call", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -317,7 +329,7 @@ export const transportSuite = (subject: Subject): void => {
         assert.strictEqual(server.connections(), 1)
       }))
 
-    it.scopedLive("makes calls at the same time", () =>
+    rule.scopedLive("makes calls at the same time", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const calls = Array.from(
@@ -335,7 +347,7 @@ export const transportSuite = (subject: Subject): void => {
       }))
 
     describe("the limit of the body", () => {
-      it.scopedLive("a body of exactly that size passes", () =>
+      rule.scopedLive("a body of exactly that size passes", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(
@@ -346,26 +358,29 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual((yield* Fiber.join(fiber)).text.length, 1000)
         }))
 
-      it.scopedLive("a longer one fails at once, while the server still writes, and closes the socket", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const { connection, fiber } = yield* under(
-            server,
-            transport.send(sendRequest(server.origin, { maxBytes: 100_000 }))
-          )
-          yield* connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-          const more = (): void => {
-            if (!connection.socket.destroyed) {
-              connection.socket.write(RawServer.chunk("x".repeat(10_000)), more)
+      rule.scopedLive(
+        "a longer one fails at once, while the server still writes, and closes the socket",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(
+              server,
+              transport.send(sendRequest(server.origin, { maxBytes: 100_000 }))
+            )
+            yield* connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            const more = (): void => {
+              if (!connection.socket.destroyed) {
+                connection.socket.write(RawServer.chunk("x".repeat(10_000)), more)
+              }
             }
-          }
-          more()
-          const error = yield* Effect.flip(Fiber.join(fiber))
-          assert.deepInclude(error, { _tag: "BodyTooLarge", maxBytes: 100_000, status: 200 })
-          yield* connection.closed
-        }))
+            more()
+            const error = yield* Effect.flip(Fiber.join(fiber))
+            assert.deepInclude(error, { _tag: "BodyTooLarge", maxBytes: 100_000, status: 200 })
+            yield* connection.closed
+          })
+      )
 
-      it.scopedLive("an announced length over it fails without the body", () =>
+      rule.scopedLive("an announced length over it fails without the body", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(
@@ -380,7 +395,7 @@ export const transportSuite = (subject: Subject): void => {
 
     describe("a content coding", () => {
       for (const [name, header, body] of encodings) {
-        it.scopedLive(`${name} is taken off, however the bytes come`, () =>
+        rule.scopedLive(`${name} is taken off, however the bytes come`, () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
             for (const size of [1, 7, body.length]) {
@@ -396,7 +411,7 @@ export const transportSuite = (subject: Subject): void => {
           }))
       }
 
-      it.scopedLive("of an empty body makes no difference", () =>
+      rule.scopedLive("of an empty body makes no difference", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -404,7 +419,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepInclude(yield* Fiber.join(fiber), { status: 204, text: "" })
         }))
 
-      it.scopedLive("that nobody knows fails with its name, and closes the socket", () =>
+      rule.scopedLive("that nobody knows fails with its name, and closes the socket", () =>
         Effect.gen(function*() {
           for (const header of ["snappy", "gzip, snappy", "SNAPPY, br"]) {
             const { server, transport } = yield* setUp
@@ -420,7 +435,7 @@ export const transportSuite = (subject: Subject): void => {
           }
         }))
 
-      it.scopedLive("is taken off no more than three times", () =>
+      rule.scopedLive("is taken off no more than three times", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -428,7 +443,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { _tag: "BodyUndecodable", isKnown: false })
         }))
 
-      it.scopedLive("does not lift the limit of the body", () =>
+      rule.scopedLive("does not lift the limit of the body", () =>
         Effect.gen(function*() {
           for (const [header, bomb] of bombs) {
             const { server, transport } = yield* setUp
@@ -441,7 +456,7 @@ export const transportSuite = (subject: Subject): void => {
         }))
 
       if (subject.decodes) {
-        it.scopedLive("whose bytes are wrong is a failure", () =>
+        rule.scopedLive("whose bytes are wrong is a failure", () =>
           Effect.gen(function*() {
             for (const header of ["gzip", "deflate", "br", "br, gzip"]) {
               const { server, transport } = yield* setUp
@@ -454,29 +469,32 @@ export const transportSuite = (subject: Subject): void => {
             }
           }))
 
-        it.scopedLive("of a body that is cut off, though its message is whole, is a ConnectionFailure; its socket serves on", () =>
-          Effect.gen(function*() {
-            const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
-            const answered = (fiber: Fiber.Fiber<unknown, TransportError>, header: string, body: Uint8Array) =>
-              Effect.gen(function*() {
-                const cut = body.subarray(0, body.length - 9)
-                yield* connection.write(encodedHead(200, header, cut.length, "keep-alive"))
-                yield* connection.write(cut)
-                const error = yield* Effect.flip(Fiber.join(fiber))
-                assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
-                assert.match((error as ConnectionFailure).reason, /is cut off$/)
-              })
-            yield* answered(fiber, "gzip", encodings[0]![2])
-            for (const [, header, body] of encodings.slice(1)) {
-              yield* untilReusable
-              const next = yield* Effect.fork(transport.send(sendRequest(server.origin)))
-              yield* connection.request
-              yield* answered(next, header, body)
-            }
-          }))
+        rule.scopedLive(
+          "of a body that is cut off, though its message is whole, is a ConnectionFailure; its socket serves on",
+          () =>
+            Effect.gen(function*() {
+              const { server, transport } = yield* setUp
+              const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+              const answered = (fiber: Fiber.Fiber<unknown, TransportError>, header: string, body: Uint8Array) =>
+                Effect.gen(function*() {
+                  const cut = body.subarray(0, body.length - 9)
+                  yield* connection.write(encodedHead(200, header, cut.length, "keep-alive"))
+                  yield* connection.write(cut)
+                  const error = yield* Effect.flip(Fiber.join(fiber))
+                  assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+                  assert.match((error as ConnectionFailure).reason, /is cut off$/)
+                })
+              yield* answered(fiber, "gzip", encodings[0]![2])
+              for (const [, header, body] of encodings.slice(1)) {
+                yield* untilReusable
+                const next = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+                yield* connection.request
+                yield* answered(next, header, body)
+              }
+            })
+        )
 
-        it.scopedLive("that a body does not have, though it says so, costs nothing", () =>
+        rule.scopedLive("that a body does not have, though it says so, costs nothing", () =>
           Effect.gen(function*() {
             for (const header of ["gzip", "br", "deflate", "zstd", "br, gzip"]) {
               const { server, transport } = yield* setUp
@@ -487,45 +505,51 @@ export const transportSuite = (subject: Subject): void => {
             }
           }))
 
-        it.scopedLive("zstd is taken off where this Node can, and named where it cannot", () =>
-          Effect.gen(function*() {
-            const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
-            const body = Buffer.from("KLUv/SQQgQAAeyJzdGF0dXMiOiJva2F5In3Xe3R7", "base64")
-            yield* connection.write(encodedHead(200, "zstd", body.length))
-            yield* connection.write(body)
-            const exit = yield* Effect.exit(Fiber.join(fiber))
-            if (Exit.isFailure(exit)) {
-              assert.deepInclude(yield* Effect.flip(exit), { _tag: "BodyUndecodable", coding: "zstd", isKnown: true })
-            }
-          }))
+        rule.scopedLive(
+          "zstd is taken off where this Node can, and named where it cannot",
+          () =>
+            Effect.gen(function*() {
+              const { server, transport } = yield* setUp
+              const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+              const body = Buffer.from("KLUv/SQQgQAAeyJzdGF0dXMiOiJva2F5In3Xe3R7", "base64")
+              yield* connection.write(encodedHead(200, "zstd", body.length))
+              yield* connection.write(body)
+              const exit = yield* Effect.exit(Fiber.join(fiber))
+              if (Exit.isFailure(exit)) {
+                assert.deepInclude(yield* Effect.flip(exit), { _tag: "BodyUndecodable", coding: "zstd", isKnown: true })
+              }
+            })
+        )
       }
     })
 
     describe("an error", () => {
-      it.scoped("whose body does not end is one after five seconds, with what came of it", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const { connection, fiber } = yield* under(
-            server,
-            transport.send(sendRequest(server.origin, { attemptTimeout: 300_000 }))
-          )
-          yield* connection.write("HTTP/1.1 402 Oops\r\nX-Request-ID: req_4\r\nTransfer-Encoding: chunked\r\n\r\n")
-          for (const part of ["{", "\"a\"", ":"]) {
-            yield* connection.write(RawServer.chunk(part))
-            yield* settle(transport)
-            yield* TestClock.adjust(1600)
-          }
-          assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
-          yield* TestClock.adjust(200)
-          const response = yield* Fiber.join(fiber)
-          assert.strictEqual(response.status, 402)
-          assert.strictEqual(response.header("x-request-id"), "req_4")
-          assert.strictEqual(response.text, "{\"a\":")
-          yield* connection.closed
-        }))
+      rule.scoped(
+        "whose body does not end is one after five seconds, with what came of it",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(
+              server,
+              transport.send(sendRequest(server.origin, { attemptTimeout: 300_000 }))
+            )
+            yield* connection.write("HTTP/1.1 402 Oops\r\nX-Request-ID: req_4\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for (const part of ["{", "\"a\"", ":"]) {
+              yield* connection.write(RawServer.chunk(part))
+              yield* settle(transport)
+              yield* TestClock.adjust(1600)
+            }
+            assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
+            yield* TestClock.adjust(200)
+            const response = yield* Fiber.join(fiber)
+            assert.strictEqual(response.status, 402)
+            assert.strictEqual(response.header("x-request-id"), "req_4")
+            assert.strictEqual(response.text, "{\"a\":")
+            yield* connection.closed
+          })
+      )
 
-      it.scoped("whose body does not end is one when the attempt clock runs out", () =>
+      rule.scoped("whose body does not end is one when the attempt clock runs out", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const progress: Progress = { sent: "no" }
@@ -538,44 +562,50 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      it.scopedLive("whose body is cut off, too long or in an unknown coding is one all the same", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const cut = yield* under(server, transport.send(sendRequest(server.origin)))
-          yield* cut.connection.write("HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Length: 10\r\n\r\n{}")
-          yield* Effect.sync(() => cut.connection.socket.end())
-          const response = yield* Fiber.join(cut.fiber)
-          assert.deepInclude(response, { status: 429, text: "{}" })
-          assert.strictEqual(response.header("retry-after"), "3")
+      rule.scopedLive(
+        "whose body is cut off, too long or in an unknown coding is one all the same",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const cut = yield* under(server, transport.send(sendRequest(server.origin)))
+            yield* cut.connection.write("HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Length: 10\r\n\r\n{}")
+            yield* Effect.sync(() => cut.connection.socket.end())
+            const response = yield* Fiber.join(cut.fiber)
+            assert.deepInclude(response, { status: 429, text: "{}" })
+            assert.strictEqual(response.header("retry-after"), "3")
 
-          const long = yield* under(server, transport.send(sendRequest(server.origin, { maxBytes: 1000 })))
-          yield* long.connection.write(RawServer.response("x".repeat(5000), "HTTP/1.1 500 Oops"))
-          const { status, text } = yield* Fiber.join(long.fiber)
-          assert.strictEqual(status, 500)
-          assert.match(text, /^x{1000,}$/)
+            const long = yield* under(server, transport.send(sendRequest(server.origin, { maxBytes: 1000 })))
+            yield* long.connection.write(RawServer.response("x".repeat(5000), "HTTP/1.1 500 Oops"))
+            const { status, text } = yield* Fiber.join(long.fiber)
+            assert.strictEqual(status, 500)
+            assert.match(text, /^x{1000,}$/)
 
-          const odd = yield* under(server, transport.send(sendRequest(server.origin)))
-          yield* odd.connection.write(encodedHead(401, "snappy", 3))
-          assert.deepInclude(yield* Fiber.join(odd.fiber), { status: 401, text: "" })
-          yield* odd.connection.closed
-        }))
+            const odd = yield* under(server, transport.send(sendRequest(server.origin)))
+            yield* odd.connection.write(encodedHead(401, "snappy", 3))
+            assert.deepInclude(yield* Fiber.join(odd.fiber), { status: 401, text: "" })
+            yield* odd.connection.closed
+          })
+      )
     })
 
     describe("clocks", () => {
-      it.scoped("12.2: the attempt clock ends a call without a response and closes the socket", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const request = sendRequest(server.origin, { attemptTimeout: 300_000 })
-          const { connection, fiber } = yield* under(server, transport.send(request))
-          yield* TestClock.adjust(299_999)
-          assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
-          yield* TestClock.adjust(1)
-          const error = yield* Effect.flip(Fiber.join(fiber))
-          assert.deepInclude(error, { _tag: "ClockExpired", clock: "attempt", after: 300_000, sent: "unknown" })
-          yield* connection.closed
-        }))
+      rule.scoped(
+        "12.2: the attempt clock ends a call without a response and closes the socket",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const request = sendRequest(server.origin, { attemptTimeout: 300_000 })
+            const { connection, fiber } = yield* under(server, transport.send(request))
+            yield* TestClock.adjust(299_999)
+            assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
+            yield* TestClock.adjust(1)
+            const error = yield* Effect.flip(Fiber.join(fiber))
+            assert.deepInclude(error, { _tag: "ClockExpired", clock: "attempt", after: 300_000, sent: "unknown" })
+            yield* connection.closed
+          })
+      )
 
-      it.scoped("12.2: the attempt clock covers the body", () =>
+      rule.scoped("12.2: the attempt clock covers the body", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const progress: Progress = { sent: "no" }
@@ -589,7 +619,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      it.scopedLive("12.2: the attempt clock runs on the live clock too", () =>
+      rule.scopedLive("12.2: the attempt clock runs on the live clock too", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = sendRequest(server.origin, { attemptTimeout: 30, connectTimeout: 10_000 })
@@ -597,7 +627,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepInclude(error, { _tag: "ClockExpired", clock: "attempt", after: 30 })
         }))
 
-      it.scoped("no clock ends a call that has none", () =>
+      rule.scoped("no clock ends a call that has none", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -606,7 +636,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual((yield* Fiber.join(fiber)).text, "patience")
         }))
 
-      it.scoped("a slow drip is not idle: only the attempt clock ends it", () =>
+      rule.scoped("a slow drip is not idle: only the attempt clock ends it", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = sendRequest(server.origin, { connectTimeout: 50, attemptTimeout: 1000 })
@@ -619,7 +649,7 @@ export const transportSuite = (subject: Subject): void => {
         }))
     })
 
-    it.scopedLive("interruption before the response closes the socket", () =>
+    rule.scopedLive("interruption before the response closes the socket", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const progress: Progress = { sent: "no" }
@@ -629,7 +659,7 @@ export const transportSuite = (subject: Subject): void => {
         assert.strictEqual(progress.sent, "unknown")
       }))
 
-    it.scopedLive("interruption within the response closes the socket", () =>
+    rule.scopedLive("interruption within the response closes the socket", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const progress: Progress = { sent: "no" }
@@ -646,7 +676,7 @@ export const transportSuite = (subject: Subject): void => {
         sent: "no" | "unknown" | "yes",
         answer: (connection: RawServer.Connection) => Effect.Effect<unknown>
       ) =>
-        it.scopedLive(`${what}: ConnectionFailure with sent "${sent}"`, () =>
+        rule.scopedLive(`${what}: ConnectionFailure with sent "${sent}"`, () =>
           Effect.gen(function*() {
             const server = yield* RawServer.make({ allowHalfOpen: true })
             const transport = yield* subject.make
@@ -693,7 +723,7 @@ export const transportSuite = (subject: Subject): void => {
       }
 
       const resetWithin = (what: string, head: string) =>
-        it.scopedLive(`a reset within ${what}: ConnectionFailure with sent "yes"`, () =>
+        rule.scopedLive(`a reset within ${what}: ConnectionFailure with sent "yes"`, () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
             const progress: Progress = { sent: "no" }
@@ -712,7 +742,7 @@ export const transportSuite = (subject: Subject): void => {
         resetWithin("a body that ends with its connection", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
       }
 
-      it.scopedLive("reads a body that ends with its connection", () =>
+      rule.scopedLive("reads a body that ends with its connection", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -721,20 +751,23 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual((yield* Fiber.join(fiber)).text, "{}")
         }))
 
-      it.scopedLive(`a refused connection: sent "${sentEarly}", and the reason says where`, () =>
-        Effect.gen(function*() {
-          const { port } = yield* Effect.scoped(RawServer.make())
-          const transport = yield* subject.make
-          const error = yield* Effect.flip(transport.send(sendRequest(`http://127.0.0.1:${port}`)))
-          assert.deepInclude(error, {
-            _tag: "ConnectionFailure",
-            sent: sentEarly,
-            reason: `connect ECONNREFUSED 127.0.0.1:${port}`
+      rule.scopedLive(
+        `a refused connection: sent "${sentEarly}", and the reason says where`,
+        () =>
+          Effect.gen(function*() {
+            const { port } = yield* Effect.scoped(RawServer.make())
+            const transport = yield* subject.make
+            const error = yield* Effect.flip(transport.send(sendRequest(`http://127.0.0.1:${port}`)))
+            assert.deepInclude(error, {
+              _tag: "ConnectionFailure",
+              sent: sentEarly,
+              reason: `connect ECONNREFUSED 127.0.0.1:${port}`
+            })
+            assertNoSecret(error)
           })
-          assertNoSecret(error)
-        }))
+      )
 
-      it.scopedLive(`a name that is none: sent "${sentEarly}"`, () =>
+      rule.scopedLive(`a name that is none: sent "${sentEarly}"`, () =>
         Effect.gen(function*() {
           const transport = yield* subject.make
           const error = yield* Effect.flip(transport.send(sendRequest(`http://${"a".repeat(64)}.localhost`)))
@@ -742,7 +775,7 @@ export const transportSuite = (subject: Subject): void => {
           assertNoSecret(error)
         }))
 
-      it.scopedLive(`a server that does not speak TLS: sent "${sentEarly}"`, () =>
+      rule.scopedLive(`a server that does not speak TLS: sent "${sentEarly}"`, () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const fiber = yield* Effect.fork(transport.send(sendRequest(`https://127.0.0.1:${server.port}`)))
@@ -754,41 +787,47 @@ export const transportSuite = (subject: Subject): void => {
         }))
 
       for (const bad of ["with\nnewline", "with \u20ac"]) {
-        it.scopedLive(`a header that cannot be sent (${JSON.stringify(bad)}) fails without its value`, () =>
-          Effect.gen(function*() {
-            const { server, transport } = yield* setUp
-            const error = yield* Effect.flip(
-              transport.send(sendRequest(server.origin, { headers: { authorization: `Bearer ${key} ${bad}` } }))
-            )
-            assert.strictEqual(error._tag, "ConnectionFailure")
-            assertNoSecret(error)
-            assert.strictEqual(server.connections(), 0)
-          }))
+        rule.scopedLive(
+          `a header that cannot be sent (${JSON.stringify(bad)}) fails without its value`,
+          () =>
+            Effect.gen(function*() {
+              const { server, transport } = yield* setUp
+              const error = yield* Effect.flip(
+                transport.send(sendRequest(server.origin, { headers: { authorization: `Bearer ${key} ${bad}` } }))
+              )
+              assert.strictEqual(error._tag, "ConnectionFailure")
+              assertNoSecret(error)
+              assert.strictEqual(server.connections(), 0)
+            })
+        )
       }
     })
   })
 
   describe(`open over ${subject.name}`, () => {
-    it.scopedLive("hands over the body as it arrives and fails with None at its end, from then on", () =>
-      Effect.gen(function*() {
-        const { server, transport } = yield* setUp
-        const progress: Progress = { sent: "no" }
-        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin, { progress })))
-        yield* connection.write(RawServer.chunkedHead)
-        const response = yield* Fiber.join(fiber)
-        assert.strictEqual(progress.sent, "yes")
-        assert.strictEqual(response.status, 200)
-        assert.strictEqual(response.header("content-type"), "text/event-stream")
-        for (const part of ["data: 1\n\n", "data: 2\n\n"]) {
-          yield* connection.write(RawServer.chunk(part))
-          assert.strictEqual(yield* pullText(response, 1), part)
-        }
-        yield* connection.write(RawServer.lastChunk)
-        assert.isTrue(Option.isNone(yield* Effect.flip(response.pull)))
-        assert.isTrue(Option.isNone(yield* Effect.flip(response.pull)))
-      }))
+    rule.scopedLive(
+      "hands over the body as it arrives and fails with None at its end, from then on",
+      () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const progress: Progress = { sent: "no" }
+          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin, { progress })))
+          yield* connection.write(RawServer.chunkedHead)
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(progress.sent, "yes")
+          assert.strictEqual(response.status, 200)
+          assert.strictEqual(response.header("content-type"), "text/event-stream")
+          for (const part of ["data: 1\n\n", "data: 2\n\n"]) {
+            yield* connection.write(RawServer.chunk(part))
+            assert.strictEqual(yield* pullText(response, 1), part)
+          }
+          yield* connection.write(RawServer.lastChunk)
+          assert.isTrue(Option.isNone(yield* Effect.flip(response.pull)))
+          assert.isTrue(Option.isNone(yield* Effect.flip(response.pull)))
+        })
+    )
 
-    it.scopedLive("gives the head before there is a body, whatever its status", () =>
+    rule.scopedLive("gives the head before there is a body, whatever its status", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
@@ -800,7 +839,7 @@ export const transportSuite = (subject: Subject): void => {
         assert.strictEqual(yield* pullAll(response), "{}")
       }))
 
-    it.scoped("an empty body is a clean end, which no clock makes a failure", () =>
+    rule.scoped("an empty body is a clean end, which no clock makes a failure", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const request = openRequest(server.origin, { firstByteTimeout: 100, idleTimeout: 100 })
@@ -814,7 +853,7 @@ export const transportSuite = (subject: Subject): void => {
 
     describe("a content coding", () => {
       for (const [name, header, compress] of compressors) {
-        it.scopedLive(`${name} is taken off as the bytes come`, () =>
+        rule.scopedLive(`${name} is taken off as the bytes come`, () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
             const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
@@ -839,54 +878,60 @@ export const transportSuite = (subject: Subject): void => {
           }))
       }
 
-      it.scopedLive("that nobody knows, or whose bytes are wrong, fails the body and not the head", () =>
-        Effect.gen(function*() {
-          for (const [header, isKnown] of [["snappy", false], ["gzip", true]] as const) {
-            if (isKnown && !subject.decodes) continue
-            const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
-            yield* connection.write(encodedHead(200, header, noise.length))
-            const response = yield* Fiber.join(fiber)
-            yield* connection.write(noise)
-            const error = yield* pullFailure(response)
-            assert.deepInclude(error, { _tag: "BodyUndecodable", coding: header, isKnown, status: 200 })
-          }
-        }))
+      rule.scopedLive(
+        "that nobody knows, or whose bytes are wrong, fails the body and not the head",
+        () =>
+          Effect.gen(function*() {
+            for (const [header, isKnown] of [["snappy", false], ["gzip", true]] as const) {
+              if (isKnown && !subject.decodes) continue
+              const { server, transport } = yield* setUp
+              const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+              yield* connection.write(encodedHead(200, header, noise.length))
+              const response = yield* Fiber.join(fiber)
+              yield* connection.write(noise)
+              const error = yield* pullFailure(response)
+              assert.deepInclude(error, { _tag: "BodyUndecodable", coding: header, isKnown, status: 200 })
+            }
+          })
+      )
 
       if (subject.decodes) {
         for (const [name, header, compress] of compressors) {
-          it.scopedLive(`${name} of a body that is cut fails after everything that came`, () =>
-            Effect.gen(function*() {
-              for (const how of ["end", "reset"] as const) {
-                const { server, transport } = yield* setUp
-                const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
-                const stream = compress()
-                const parts: Array<Uint8Array> = []
-                stream.on("data", (bytes: Uint8Array) => parts.push(bytes))
-                stream.write(payload)
-                yield* Effect.async<void>((resume) => stream.flush(() => resume(Effect.void)))
-                const bytes = Buffer.concat(parts)
-                yield* connection.write(
-                  `HTTP/1.1 200 OK\r\nContent-Encoding: ${header}\r\nTransfer-Encoding: chunked\r\n\r\n` +
-                    `${bytes.length.toString(16)}\r\n`
-                )
-                yield* connection.write(bytes)
-                const response = yield* Fiber.join(fiber)
-                if (how === "end") yield* connection.write(`\r\n${RawServer.lastChunk}`)
-                else {
-                  // a reset may overtake what it follows
-                  yield* settle(transport)
-                  connection.socket.resetAndDestroy()
+          rule.scopedLive(
+            `${name} of a body that is cut fails after everything that came`,
+            () =>
+              Effect.gen(function*() {
+                for (const how of ["end", "reset"] as const) {
+                  const { server, transport } = yield* setUp
+                  const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+                  const stream = compress()
+                  const parts: Array<Uint8Array> = []
+                  stream.on("data", (bytes: Uint8Array) => parts.push(bytes))
+                  stream.write(payload)
+                  yield* Effect.async<void>((resume) => stream.flush(() => resume(Effect.void)))
+                  const bytes = Buffer.concat(parts)
+                  yield* connection.write(
+                    `HTTP/1.1 200 OK\r\nContent-Encoding: ${header}\r\nTransfer-Encoding: chunked\r\n\r\n` +
+                      `${bytes.length.toString(16)}\r\n`
+                  )
+                  yield* connection.write(bytes)
+                  const response = yield* Fiber.join(fiber)
+                  if (how === "end") yield* connection.write(`\r\n${RawServer.lastChunk}`)
+                  else {
+                    // a reset may overtake what it follows
+                    yield* settle(transport)
+                    connection.socket.resetAndDestroy()
+                  }
+                  assert.strictEqual(yield* pullText(response, payload.length), payload)
+                  const error = yield* pullFailure(response)
+                  assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+                  assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
                 }
-                assert.strictEqual(yield* pullText(response, payload.length), payload)
-                const error = yield* pullFailure(response)
-                assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
-                assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
-              }
-            }))
+              })
+          )
         }
 
-        it.scopedLive("does not fill the memory while nobody reads", () =>
+        rule.scopedLive("does not fill the memory while nobody reads", () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
             const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
@@ -913,7 +958,7 @@ export const transportSuite = (subject: Subject): void => {
       }
     })
 
-    it.scopedLive("2.6: a redirect is returned, not followed", () =>
+    rule.scopedLive("2.6: a redirect is returned, not followed", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const other = yield* RawServer.make()
@@ -924,7 +969,7 @@ export const transportSuite = (subject: Subject): void => {
       }))
 
     describe("clocks", () => {
-      it.scoped("12.2: the first-byte clock ends a request without a response", () =>
+      rule.scoped("12.2: the first-byte clock ends a request without a response", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
@@ -937,7 +982,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      it.scoped("12.2: headers are not enough for the first-byte clock", () =>
+      rule.scoped("12.2: headers are not enough for the first-byte clock", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
@@ -954,7 +999,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
         }))
 
-      it.scoped("12.2: the first byte stops the first-byte clock, taken or not", () =>
+      rule.scoped("12.2: the first byte stops the first-byte clock, taken or not", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000 })
@@ -970,7 +1015,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual(yield* pullAll(response), "b")
         }))
 
-      it.scoped("12.2: the idle clock runs only while somebody waits for bytes", () =>
+      rule.scoped("12.2: the idle clock runs only while somebody waits for bytes", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 50, idleTimeout: 1000 })
@@ -991,7 +1036,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
         }))
 
-      it.scoped("12.2: bytes start the idle clock anew", () =>
+      rule.scoped("12.2: bytes start the idle clock anew", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { idleTimeout: 1000 })
@@ -1007,7 +1052,7 @@ export const transportSuite = (subject: Subject): void => {
           }
         }))
 
-      it.scopedLive("12.2: both run on the live clock too", () =>
+      rule.scopedLive("12.2: both run on the live clock too", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           // which may be before there is a connection
@@ -1025,19 +1070,22 @@ export const transportSuite = (subject: Subject): void => {
 
     describe("cuts", () => {
       const cut = (what: string, head: string, how: (connection: RawServer.Connection) => void) =>
-        it.scopedLive(`${what} is a ConnectionFailure after the bytes that came, from then on`, () =>
-          Effect.gen(function*() {
-            const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
-            yield* connection.write(head)
-            const response = yield* Fiber.join(fiber)
-            assert.strictEqual(yield* pullText(response, 5), "abcde")
-            how(connection)
-            const error = yield* pullFailure(response)
-            assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
-            assertNoSecret(error)
-            assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
-          }))
+        rule.scopedLive(
+          `${what} is a ConnectionFailure after the bytes that came, from then on`,
+          () =>
+            Effect.gen(function*() {
+              const { server, transport } = yield* setUp
+              const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+              yield* connection.write(head)
+              const response = yield* Fiber.join(fiber)
+              assert.strictEqual(yield* pullText(response, 5), "abcde")
+              how(connection)
+              const error = yield* pullFailure(response)
+              assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+              assertNoSecret(error)
+              assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
+            })
+        )
 
       const chunked = RawServer.chunkedHead + RawServer.chunk("abcde")
       cut("a reset of a chunked body", chunked, (connection) => connection.socket.resetAndDestroy())
@@ -1055,7 +1103,7 @@ export const transportSuite = (subject: Subject): void => {
     })
 
     describe("lifetime", () => {
-      it.scopedLive("interruption before the head closes the socket", () =>
+      rule.scopedLive("interruption before the head closes the socket", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
@@ -1063,43 +1111,52 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      it.scopedLive("the end of its scope closes the socket of a response that was never read", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const { connection, fiber, scope } = yield* underInScope(server, transport)
-          yield* connection.write(RawServer.chunkedHead)
-          yield* Fiber.join(fiber)
-          yield* Scope.close(scope, Exit.void)
-          yield* connection.closed
-        }))
+      rule.scopedLive(
+        "the end of its scope closes the socket of a response that was never read",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber, scope } = yield* underInScope(server, transport)
+            yield* connection.write(RawServer.chunkedHead)
+            yield* Fiber.join(fiber)
+            yield* Scope.close(scope, Exit.void)
+            yield* connection.closed
+          })
+      )
 
-      it.scopedLive("the end of its scope closes the socket of a response that was read in part", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const { connection, fiber, scope } = yield* underInScope(server, transport)
-          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
-          const response = yield* Fiber.join(fiber)
-          assert.strictEqual(yield* pullText(response, 1), "a")
-          yield* Scope.close(scope, Exit.void)
-          yield* connection.closed
-          const end = yield* Effect.flip(response.pull)
-          assert.isTrue(Option.isSome(end) && end.value._tag === "ConnectionFailure")
-        }))
+      rule.scopedLive(
+        "the end of its scope closes the socket of a response that was read in part",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber, scope } = yield* underInScope(server, transport)
+            yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+            const response = yield* Fiber.join(fiber)
+            assert.strictEqual(yield* pullText(response, 1), "a")
+            yield* Scope.close(scope, Exit.void)
+            yield* connection.closed
+            const end = yield* Effect.flip(response.pull)
+            assert.isTrue(Option.isSome(end) && end.value._tag === "ConnectionFailure")
+          })
+      )
 
-      it.scopedLive("a response that was read to its end leaves its socket to the next request", () =>
-        Effect.gen(function*() {
-          const { server, transport } = yield* setUp
-          const { connection, fiber, scope } = yield* underInScope(server, transport)
-          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a") + RawServer.lastChunk)
-          assert.strictEqual(yield* pullAll(yield* Fiber.join(fiber)), "a")
-          yield* Scope.close(scope, Exit.void)
-          yield* untilReusable
-          const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
-          yield* connection.request
-          yield* connection.write(RawServer.response("b"))
-          assert.strictEqual((yield* Fiber.join(second)).text, "b")
-          assert.strictEqual(server.connections(), 1)
-        }))
+      rule.scopedLive(
+        "a response that was read to its end leaves its socket to the next request",
+        () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber, scope } = yield* underInScope(server, transport)
+            yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a") + RawServer.lastChunk)
+            assert.strictEqual(yield* pullAll(yield* Fiber.join(fiber)), "a")
+            yield* Scope.close(scope, Exit.void)
+            yield* untilReusable
+            const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+            yield* connection.request
+            yield* connection.write(RawServer.response("b"))
+            assert.strictEqual((yield* Fiber.join(second)).text, "b")
+            assert.strictEqual(server.connections(), 1)
+          })
+      )
 
       /** A response of which a part was read, and that was closed when nothing but its end was wanted. */
       const complete = (scope?: Scope.CloseableScope) =>
@@ -1115,20 +1172,23 @@ export const transportSuite = (subject: Subject): void => {
           return { server, transport, connection, response }
         })
 
-      it.scopedLive("a complete response leaves its socket to the next request once it has ended", () =>
-        Effect.gen(function*() {
-          const { connection, server, transport } = yield* complete()
-          yield* connection.write(RawServer.chunk("b"))
-          yield* connection.write(RawServer.lastChunk)
-          yield* settle(transport)
-          const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
-          yield* connection.request
-          yield* connection.write(RawServer.response("c"))
-          assert.strictEqual((yield* Fiber.join(second)).text, "c")
-          assert.strictEqual(server.connections(), 1)
-        }))
+      rule.scopedLive(
+        "a complete response leaves its socket to the next request once it has ended",
+        () =>
+          Effect.gen(function*() {
+            const { connection, server, transport } = yield* complete()
+            yield* connection.write(RawServer.chunk("b"))
+            yield* connection.write(RawServer.lastChunk)
+            yield* settle(transport)
+            const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+            yield* connection.request
+            yield* connection.write(RawServer.response("c"))
+            assert.strictEqual((yield* Fiber.join(second)).text, "c")
+            assert.strictEqual(server.connections(), 1)
+          })
+      )
 
-      it.scopedLive("a complete response that has been closed gives nothing more", () =>
+      rule.scopedLive("a complete response that has been closed gives nothing more", () =>
         Effect.gen(function*() {
           const { connection, response, transport } = yield* complete()
           const end = yield* Effect.flip(response.pull)
@@ -1139,21 +1199,21 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepStrictEqual(yield* Effect.flip(response.pull), end)
         }))
 
-      it.scoped("a complete response that does not end is given up after 100 ms", () =>
+      rule.scoped("a complete response that does not end is given up after 100 ms", () =>
         Effect.gen(function*() {
           const { connection } = yield* complete()
           yield* TestClock.adjust(100)
           yield* connection.closed
         }))
 
-      it.scoped("a complete response that goes on for more than 64 KiB is given up", () =>
+      rule.scoped("a complete response that goes on for more than 64 KiB is given up", () =>
         Effect.gen(function*() {
           const { connection } = yield* complete()
           yield* connection.write(RawServer.chunk("x".repeat(70 * 1024)))
           yield* connection.closed
         }))
 
-      it.scoped("a complete response of which much was not taken is read to its end", () =>
+      rule.scoped("a complete response of which much was not taken is read to its end", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber, scope: reading } = yield* underInScope(server, transport)
@@ -1173,7 +1233,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual(server.connections(), 1)
         }))
 
-      it.scoped("a complete response does not outlive the transport's scope", () =>
+      rule.scoped("a complete response does not outlive the transport's scope", () =>
         Effect.gen(function*() {
           const scope = yield* Scope.make()
           const { connection } = yield* complete(scope)
@@ -1181,7 +1241,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      it.scoped("a complete response that breaks off makes no difference", () =>
+      rule.scoped("a complete response that breaks off makes no difference", () =>
         Effect.gen(function*() {
           const { connection, server, transport } = yield* complete()
           connection.socket.resetAndDestroy()
@@ -1191,7 +1251,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual((yield* Fiber.join(fiber)).text, "c")
         }))
 
-      it.scopedLive("a request that was begun is not ended by who waits for its head", () =>
+      rule.scopedLive("a request that was begun is not ended by who waits for its head", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const opening = yield* Effect.withFiberRuntime<Opening>((fiber) =>
@@ -1210,33 +1270,36 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      it.scopedLive("the end of the transport's scope fails what is under way and closes every socket", () =>
-        Effect.gen(function*() {
-          const server = yield* RawServer.make()
-          const scope = yield* Scope.make()
-          const transport = yield* Scope.extend(subject.make, scope)
-          const idle = yield* under(server, transport.send(sendRequest(server.origin)))
-          const sending = yield* under(server, transport.send(sendRequest(server.origin)))
-          const opened = yield* under(server, transport.open(openRequest(server.origin)))
-          yield* idle.connection.write(RawServer.response("{}"))
-          yield* Fiber.join(idle.fiber)
-          yield* opened.connection.write(RawServer.chunkedHead)
-          const response = yield* Fiber.join(opened.fiber)
-          const pulling = yield* Effect.fork(pullFailure(response))
-          yield* Scope.close(scope, Exit.void)
-          assert.deepInclude(yield* Effect.flip(Fiber.join(sending.fiber)), {
-            _tag: "TransportClosed",
-            sent: "unknown"
+      rule.scopedLive(
+        "the end of the transport's scope fails what is under way and closes every socket",
+        () =>
+          Effect.gen(function*() {
+            const server = yield* RawServer.make()
+            const scope = yield* Scope.make()
+            const transport = yield* Scope.extend(subject.make, scope)
+            const idle = yield* under(server, transport.send(sendRequest(server.origin)))
+            const sending = yield* under(server, transport.send(sendRequest(server.origin)))
+            const opened = yield* under(server, transport.open(openRequest(server.origin)))
+            yield* idle.connection.write(RawServer.response("{}"))
+            yield* Fiber.join(idle.fiber)
+            yield* opened.connection.write(RawServer.chunkedHead)
+            const response = yield* Fiber.join(opened.fiber)
+            const pulling = yield* Effect.fork(pullFailure(response))
+            yield* Scope.close(scope, Exit.void)
+            assert.deepInclude(yield* Effect.flip(Fiber.join(sending.fiber)), {
+              _tag: "TransportClosed",
+              sent: "unknown"
+            })
+            assert.deepInclude(yield* Fiber.join(pulling), { _tag: "TransportClosed", sent: "yes" })
+            yield* sending.connection.closed
+            yield* opened.connection.closed
+            if (subject.endsWithScope) {
+              yield* idle.connection.closed
+            }
           })
-          assert.deepInclude(yield* Fiber.join(pulling), { _tag: "TransportClosed", sent: "yes" })
-          yield* sending.connection.closed
-          yield* opened.connection.closed
-          if (subject.endsWithScope) {
-            yield* idle.connection.closed
-          }
-        }))
+      )
 
-      it.scopedLive("takes no request after the transport's scope", () =>
+      rule.scopedLive("takes no request after the transport's scope", () =>
         Effect.gen(function*() {
           const server = yield* RawServer.make()
           const scope = yield* Scope.make()
@@ -1256,23 +1319,26 @@ export const transportSuite = (subject: Subject): void => {
           assert.isAtMost(server.connections(), 1)
         }))
 
-      it.scopedLive("the end of the transport's scope fails a response of which a part was not taken, after that part", () =>
-        Effect.gen(function*() {
-          const server = yield* RawServer.make()
-          const scope = yield* Scope.make()
-          const transport = yield* Scope.extend(subject.make, scope)
-          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
-          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
-          const response = yield* Fiber.join(fiber)
-          assert.strictEqual(yield* pullText(response, 1), "a")
-          yield* Scope.close(scope, Exit.void)
-          yield* connection.closed
-          const error = yield* pullFailure(response)
-          assert.deepInclude(error, { _tag: "TransportClosed", sent: "yes" })
-          assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
-        }))
+      rule.scopedLive(
+        "the end of the transport's scope fails a response of which a part was not taken, after that part",
+        () =>
+          Effect.gen(function*() {
+            const server = yield* RawServer.make()
+            const scope = yield* Scope.make()
+            const transport = yield* Scope.extend(subject.make, scope)
+            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+            const response = yield* Fiber.join(fiber)
+            assert.strictEqual(yield* pullText(response, 1), "a")
+            yield* Scope.close(scope, Exit.void)
+            yield* connection.closed
+            const error = yield* pullFailure(response)
+            assert.deepInclude(error, { _tag: "TransportClosed", sent: "yes" })
+            assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
+          })
+      )
 
-      it.scoped("12.2: a pause ends with its time, or with the transport's scope", () =>
+      rule.scoped("12.2: a pause ends with its time, or with the transport's scope", () =>
         Effect.gen(function*() {
           const scope = yield* Scope.make()
           const transport = yield* Scope.extend(subject.make, scope)
@@ -1293,7 +1359,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* Fiber.join(late)
         }))
 
-      it.scopedLive("an interrupted pull loses no bytes", () =>
+      rule.scopedLive("an interrupted pull loses no bytes", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
@@ -1308,7 +1374,7 @@ export const transportSuite = (subject: Subject): void => {
           }
         }))
 
-      it.scopedLive("the end of its scope fails whoever waits in pull", () =>
+      rule.scopedLive("the end of its scope fails whoever waits in pull", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const { connection, fiber, scope } = yield* underInScope(server, transport)
@@ -1325,39 +1391,42 @@ export const transportSuite = (subject: Subject): void => {
         }))
     })
 
-    it.scopedLive("a reader that does not read stops the server's writing, and then misses nothing", () =>
-      Effect.gen(function*() {
-        const { server, transport } = yield* setUp
-        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
-        const part = Buffer.alloc(64 * 1024, "x")
-        const parts = 1024
-        connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${parts * part.length}\r\n\r\n`)
-        let written = 0
-        const more = (): void => {
-          while (written < parts) {
-            written++
-            if (!connection.socket.write(part)) {
-              connection.socket.once("drain", more)
-              return
+    rule.scopedLive(
+      "a reader that does not read stops the server's writing, and then misses nothing",
+      () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          const part = Buffer.alloc(64 * 1024, "x")
+          const parts = 1024
+          connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${parts * part.length}\r\n\r\n`)
+          let written = 0
+          const more = (): void => {
+            while (written < parts) {
+              written++
+              if (!connection.socket.write(part)) {
+                connection.socket.once("drain", more)
+                return
+              }
             }
           }
-        }
-        more()
-        const response = yield* Fiber.join(fiber)
-        const other = yield* answering
-        for (let i = 0; i < size(200, 50); i++) {
-          yield* transport.send(sendRequest(other))
-        }
-        assert.isBelow(written, parts / 2)
-        let got = 0
-        yield* response.pull.pipe(
-          Effect.map((bytes) => {
-            got += bytes.length
-          }),
-          Effect.forever,
-          Effect.catchAll((end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value))
-        )
-        assert.strictEqual(got, parts * part.length)
-      }))
+          more()
+          const response = yield* Fiber.join(fiber)
+          const other = yield* answering
+          for (let i = 0; i < size(200, 50); i++) {
+            yield* transport.send(sendRequest(other))
+          }
+          assert.isBelow(written, parts / 2)
+          let got = 0
+          yield* response.pull.pipe(
+            Effect.map((bytes) => {
+              got += bytes.length
+            }),
+            Effect.forever,
+            Effect.catchAll((end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value))
+          )
+          assert.strictEqual(got, parts * part.length)
+        })
+    )
   })
 }

@@ -39,7 +39,8 @@ transportSuite({
   endsWithScope: false,
   noticesCutOfClosing: true,
   noticesReset: false,
-  decodes: true
+  decodes: true,
+  isShort: true
 })
 
 /** A TLS handshake that nobody answers: a connection attempt that hangs. */
