@@ -21,6 +21,7 @@ const shared: ViteUserConfig = {
     maxConcurrency: 50,
     sequence: { concurrent: false },
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // the command remembers runs there, and finds keys: those of tests are not the developer's
     env: {
       XDG_STATE_HOME: fileURLToPath(new URL("node_modules/.cache/test-state", import.meta.url)),

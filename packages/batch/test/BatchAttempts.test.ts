@@ -161,7 +161,7 @@ describe.concurrent("the attempts at a row", () => {
           assert.deepStrictEqual(yield* sql`select id from noukai_batch_attempt`, [])
         }).pipe(Effect.provide(onFile(path)))
       }).pipe(Effect.scoped, Effect.provide(client(failing(9)))),
-    20_000
+    60_000
   )
 
   it.live(
@@ -206,7 +206,7 @@ describe.concurrent("the attempts at a row", () => {
         assert.deepStrictEqual(begun.sort(), rows.flatMap(({ key }) => [`${key}/1`, `${key}/2`]))
         assert.deepStrictEqual(states(yield* Batch.status("lanes")), { done: 6 })
       }).pipe(Effect.scoped, Effect.provide(layer())),
-    20_000
+    60_000
   )
 
   it.live("are a number from 1 to 100", () =>

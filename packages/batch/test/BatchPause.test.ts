@@ -59,7 +59,7 @@ describe.concurrent("a batch that is paused", () => {
           assert.deepStrictEqual([last.status, last.isClean, last.states.done], ["completed", true, 12])
           assert.strictEqual((yield* runsOf).length, 12)
         }).pipe(Effect.scoped, Effect.provide(client())),
-      20_000
+      60_000
     )
   }
 

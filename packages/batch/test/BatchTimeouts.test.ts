@@ -1,6 +1,7 @@
 /** Rows whose runs take too long: they give up their slots, are asked for again by the next run, and never sent again. */
 import { Batch, BatchEngine, BatchReport, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
+import type { FunctionInput } from "@effect-noukai/emulator/Flow"
 import {
   APIConnectionError,
   FlowNotFoundError,
@@ -37,6 +38,18 @@ const stateCounts = (of: { readonly states: { readonly [state: string]: number }
 
 const lasting = (duration: string) => ({
   flows: [{ ref: echo, steps: [{ kind: "template" as const, id: "a", output: { said: "{{message}}" }, duration }] }]
+})
+
+/** Flows whose runs end once a latch is open. */
+const until = (gate: Effect.Latch) => ({
+  flows: [{
+    ref: echo,
+    steps: [{
+      kind: "function" as const,
+      id: "a",
+      run: ({ message }: FunctionInput) => Effect.as(gate.await, { said: message })
+    }]
+  }]
 })
 
 const posts = Effect.map(requestsTo("jobs"), ({ length }) => length)
@@ -92,12 +105,15 @@ describe("a row that times out", () => {
       assert.strictEqual(yield* posts, 4)
     }).pipe(Effect.scoped, Effect.provide(layer(lasting("1 hour")))))
 
+  const gate = Effect.unsafeMakeLatch(true)
+
   it.live("has its result when its run has ended meanwhile", () =>
     Effect.gen(function*() {
+      yield* gate.close
       const batch = echoing("later")
       const first = yield* Batch.run(batch, numbered(2), { ...quick, concurrency: 2, rowTimeout: 100 })
       assert.deepStrictEqual([first.status, first.timedOut], ["incomplete", 2])
-      yield* ended(2)
+      yield* Effect.zipRight(gate.open, ended(2))
       const summary = yield* Batch.run(batch, numbered(2), { ...quick, rowTimeout: 100 })
       assert.deepStrictEqual([summary.status, summary.isClean, summary.timedOut, stateCounts(summary)], [
         "completed",
@@ -110,15 +126,17 @@ describe("a row that times out", () => {
         [{ said: "row 2" }, undefined]
       ])
       assert.strictEqual(yield* posts, 2)
-    }).pipe(Effect.provide(layer(lasting("1500 millis")))))
+    }).pipe(Effect.provide(layer(until(gate)))))
 
   it.live("is waited for by the next run when its limit is longer", () =>
     Effect.gen(function*() {
+      yield* gate.close
       const batch = echoing("longer")
       assert.strictEqual((yield* Batch.run(batch, numbered(1), { ...quick, rowTimeout: 100 })).timedOut, 1)
+      yield* gate.open
       const summary = yield* Batch.run(batch, numbered(1), { ...quick, rowTimeout: "1 minute" })
       assert.deepStrictEqual([summary.status, yield* posts], ["completed", 1])
-    }).pipe(Effect.provide(layer(lasting("1500 millis")))))
+    }).pipe(Effect.provide(layer(until(gate)))))
 
   it.live("keeps what was reserved for it", () =>
     Effect.gen(function*() {
@@ -159,6 +177,7 @@ describe("a row that times out", () => {
         Effect.provide(Batch.run(batch, numbered(count), { ...quick, ...options }), onFile(file))
       // runs are listed
       yield* run(1, {})
+      yield* gate.close
       const first = yield* Effect.fork(run(2, { stopWithin: 0 }))
       let started = 0
       yield* emulator.awaitEvent((event) => event.type === "RunStarted" && ++started === 2)
@@ -167,13 +186,13 @@ describe("a row that times out", () => {
         const { stop, timedOut } = yield* run(2, { rowTimeout: 100 })
         assert.deepStrictEqual([stop?.reason, timedOut], ["timeout", 1])
       }
-      yield* ended(2)
+      yield* Effect.zipRight(gate.open, ended(2))
       const last = yield* run(2, { rowTimeout: 100 })
       assert.deepStrictEqual([last.status, stateCounts(last)], ["completed", { done: 2 }])
       const [, row] = yield* Effect.provide(collect(Batch.results(batch)), onFile(file))
       assert.deepStrictEqual([row!.executionId, row!.result], [(yield* runsOf)[1]!.executionId, { said: "row 2" }])
       assert.strictEqual((yield* requestsTo("execute")).length, 2)
-    }).pipe(Effect.scoped, Effect.provide(client({ ...lasting("1500 millis"), capture: "full" }))))
+    }).pipe(Effect.scoped, Effect.provide(client({ ...until(gate), capture: "full" }))))
 
   it.live("has a status that nobody knows, which counts as running and is told once", () =>
     Effect.gen(function*() {

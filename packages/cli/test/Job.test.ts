@@ -209,6 +209,6 @@ describe("noukai job result", () => {
       }).pipe(Effect.provide(
         Layer.provideMerge(Noukai.layerServices, server({ flows, jobs: { rowDelay: "1500 millis" } }))
       )),
-    15_000
+    60_000
   )
 })

@@ -94,7 +94,7 @@ describe("the key", () => {
           hides([text], stdout + stderr)
         }
       })).pipe(Effect.provide(echo)),
-    30_000
+    60_000
   )
 
   it.live("is not taken from an argument", () =>

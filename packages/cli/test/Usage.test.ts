@@ -120,6 +120,6 @@ describe("wrong usage", () => {
           }))
         yield* nothingSent
       }).pipe(Effect.provide(echo)),
-    30_000
+    60_000
   )
 })

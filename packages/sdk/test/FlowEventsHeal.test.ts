@@ -518,7 +518,7 @@ describe("heal: when", () => {
           respond(...two.second)
         ],
         Schedule.intersect(Schedule.exponential("1 second"), Schedule.recurs(3)),
-        20_000
+        60_000
       )
       assert.strictEqual(result._tag, "Right")
       // anew after step_completed, but not after step_started

@@ -198,7 +198,7 @@ export const transportSuite = (subject: Subject): void => {
   const isDealt = subject.isShort === true ? deal(0, 2, 1) : () => true
 
   const dealt =
-    <R>(register: Vitest.Vitest.Tester<R>) =>
+    <R>(register: Vitest.Tester<R>) =>
     <A, E>(name: string, test: () => Effect.Effect<A, E, R>, timeout?: number): void => {
       if (isDealt()) register(name, test, timeout)
     }
