@@ -15,7 +15,6 @@ import { invalid } from "./internal/errors/makeError.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
-import { reserving, reservingStream } from "./internal/live/reserving.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Once from "./internal/once/once.js"
@@ -111,9 +110,9 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
 
 const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Service => {
   const requests = {
-    execute: reserving(Execute.execute(caller)),
+    execute: Execute.reserving(Execute.execute(caller)),
     forward: Execute.forward(caller),
-    submitJob: reserving(Jobs.submitJob(caller)),
+    submitJob: Execute.reserving(Jobs.submitJob(caller)),
     pollJob: Jobs.pollJob(caller),
     trace: Runs.trace(caller),
     stepTrace: Runs.stepTrace(caller),
@@ -121,7 +120,7 @@ const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Ser
     runList: Runs.runList(caller),
     session: Session.session(caller)
   }
-  const streams = { step: reservingStream(Execute.step(caller)), traceStream: Runs.traceStream(caller) }
+  const streams = { step: Execute.reservingStream(Execute.step(caller)), traceStream: Runs.traceStream(caller) }
   const once = Once.make(requests, caller.config, caller.transport.pause, streams.traceStream)
   return make(fromTable(defaultsOf(config, caller), { ...requests, ...once }, streams))
 }

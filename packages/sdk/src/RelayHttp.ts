@@ -20,7 +20,6 @@ import { guarded, type InputRules, take } from "./internal/input/take.js"
 import { takeRate } from "./internal/limit/rate.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
-import { reserving } from "./internal/live/reserving.js"
 import { type HttpService, orElse } from "./internal/operations/operations.js"
 import type { ExecuteRequest } from "./internal/operations/runRequests.js"
 import { relayUrl } from "./internal/relay/relayUrl.js"
@@ -151,7 +150,7 @@ const makeHttp = (
     const config = { ...(yield* resolveSettings(settings)), headers, apiKey: undefined, origin, prefix: "" }
     const transport = yield* makeTransport({ dispatcher: config.dispatcher })
     const caller = yield* Call.make(config, transport)
-    const execute = reserving(Execute.executeAt(caller, path))
+    const execute = Execute.reserving(Execute.executeAt(caller, path))
     return NoukaiHttp.makeWithoutStreams({
       defaults: { timeout: config.timeout, log: caller.log, pause: transport.pause },
       request: orElse({

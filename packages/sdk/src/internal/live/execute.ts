@@ -2,7 +2,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
+import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import * as Address from "../flow/address.js"
+import type { RequestContext } from "../input/callOptions.js"
+import type { Streams } from "../operations/operations.js"
 import { readBody } from "../operations/responseBody.js"
 import type {
   ExecuteRequest,
@@ -11,6 +14,7 @@ import type {
   ForwardResponse,
   StepRequest
 } from "../operations/runRequests.js"
+import { deferred, fromSource, toSource } from "../runtime/streamPull.js"
 import { isOk } from "../transport/response.js"
 import { type Attempt, type Caller, limited, observed } from "./call.js"
 import { events } from "./eventStream.js"
@@ -102,3 +106,18 @@ export const executeAt = (
   caller: Caller,
   path: string
 ): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> => send(caller, () => path)
+
+/** Reserves the cost of a run in the budgets around its call, before a request of it is sent. */
+export const reserving =
+  <Q extends RequestContext, A, E>(send: (request: Q) => Effect.Effect<A, E>) =>
+  (request: Q): Effect.Effect<A, E | BudgetExceededError | InvalidRequestError> =>
+    request.reserve === undefined
+      ? send(request)
+      : Effect.zipRight(request.reserve, Effect.suspend(() => send(request)))
+
+export const reservingStream = (open: Streams["step"]): Streams["step"] => (request) => {
+  const { reserve } = request
+  return reserve === undefined
+    ? open(request)
+    : fromSource(() => deferred(Effect.map(reserve, () => toSource(open(request)))))
+}

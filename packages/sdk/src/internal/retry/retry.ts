@@ -45,23 +45,23 @@ const cap = 20_000
 /** The longest delay of the next poll of a job by `Retry-After`, in milliseconds. */
 const pollCap = 60_000
 
-const backoffs = new WeakSet<object>()
+const isDefault: unique symbol = Symbol("@effect-noukai/sdk/backoff")
 
 /** Whether a schedule is the default policy, with any number of retries: only that one is limited by a budget. */
-export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => backoffs.has(schedule)
+export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => isDefault in schedule
 
 /** The longest wait before retry k, from 0, in milliseconds: min(20 s, 1 s × 4^k). */
 export const longestBackoff = (retry: number): number => Math.min(cap, 1000 * 4 ** retry)
 
 /** The default policy, with full jitter: before retry k any wait up to `longestBackoff`. */
-export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
-  const schedule = Schedule.modifyDelayEffect(
-    Schedule.recurs(maxRetries),
-    (retry) => Effect.map(Random.next, (share) => Duration.millis(share * longestBackoff(retry)))
+export const backoff = (maxRetries: number): Schedule.Schedule<number> =>
+  Object.assign(
+    Schedule.modifyDelayEffect(
+      Schedule.recurs(maxRetries),
+      (retry) => Effect.map(Random.next, (share) => Duration.millis(share * longestBackoff(retry)))
+    ),
+    { [isDefault]: true }
   )
-  backoffs.add(schedule)
-  return schedule
-}
 
 /** Statuses of failures that may pass. */
 const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])

@@ -14,27 +14,25 @@ import type { Mark } from "./streamCursor.js"
 /** An event of a run that may have a limit of cost. */
 export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
 
+const closing: unique symbol = Symbol("@effect-noukai/sdk/closing")
+
 /**
- * The last events of replayed runs, by the failed step before them. A failed step ends a live response, but of a
- * replayed run the event after it is known: it is kept with the failed step, so that it is delivered however the events
- * are chunked.
+ * A failed step. It ends a live response, but of a replayed run the event after it is known: it is kept with the failed
+ * step, so that it is delivered however the events are chunked.
  *
  * @see contract 10.7
  */
-const closings = new WeakMap<FlowEvent.WireEventOf<"step_error">, FlowEvent.WireEventOf<"flow_completed">>()
+type FailedStep = FlowEvent.WireEventOf<"step_error"> & {
+  readonly [closing]?: FlowEvent.WireEventOf<"flow_completed">
+}
 
 /** The failed step, with the event that ends its run. */
 export const closedBy = (
   event: FlowEvent.WireEventOf<"step_error">,
-  closing: FlowEvent.WireEventOf<"flow_completed">
-): FlowEvent.WireEventOf<"step_error"> => {
-  closings.set(event, closing)
-  return event
-}
+  value: FlowEvent.WireEventOf<"flow_completed">
+): FailedStep => Object.defineProperty({ ...event }, closing, { value })
 
-export const closingOf = (
-  event: FlowEvent.WireEventOf<"step_error">
-): FlowEvent.WireEventOf<"flow_completed"> | undefined => closings.get(event)
+export const closingOf = (event: FailedStep): FlowEvent.WireEventOf<"flow_completed"> | undefined => event[closing]
 
 /** An event with the wire event behind it, if there is one. */
 class DeliveredEvent {

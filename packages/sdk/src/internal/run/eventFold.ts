@@ -12,7 +12,6 @@ import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import { unanswered } from "../tools/toolAnswering.js"
-import { callsOf } from "../tools/toolRound.js"
 import * as Delivered from "./deliveredEvent.js"
 import { closingOf } from "./deliveredEvent.js"
 import { failedStepIn, type KnownResult, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
@@ -339,19 +338,13 @@ export class EventFold {
   }
 
   private toolsRequired(event: WireEventOf<"tool_calls_required">): void {
-    const { cursor } = this
     if (!this.isOfThisRun(event)) return
-    const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
-    for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) cursor.add(stepId, output)
-    // a lower index than ours is counted from the start of this response
-    if (!cursor.again) cursor.stepIndex = Math.max(cursor.stepIndex, event.stepIndex ?? 0)
-    const pending = {
-      ...(typeof event.stepId === "string" ? { stepId: event.stepId } : undefined),
-      iterationsUsed: event.iterationsUsed,
-      toolCallMessages: event.toolCallMessages
+    const { cursor } = this
+    const { pending } = cursor
+    if (cursor.pause(event).length === 0) {
+      cursor.pending = pending
+      return this.failUnexpected("the run paused for tool calls and names none", unanswered)
     }
-    if (toolCalls.length === 0) return this.failUnexpected("the run paused for tool calls and names none", unanswered)
-    cursor.pending = { ...pending, toolCalls }
     this.pauseForTools(event)
   }
 }

@@ -45,9 +45,9 @@ import { withStepSpans } from "../timeline/stepSpans.js"
 import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
-import type { FlowCall } from "./flowCall.js"
 import { isEndedStatus, RunCosts } from "./runCosts.js"
 import { runPosition } from "./runPosition.js"
+import type { FlowCall } from "./streamSettings.js"
 
 /**
  * The fields of a run that every resume sends again.

@@ -4,6 +4,9 @@
  * @see contract 7.5
  */
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
+import type { WireEventOf } from "../../FlowEvent.js"
+import type { ToolCall } from "../tools/tool.js"
+import { callsOf } from "../tools/toolRound.js"
 import type { KnownOutput } from "./stepOutputs.js"
 
 /** A moment of a run, as its cursor. */
@@ -100,6 +103,21 @@ export class StreamCursor {
     this.stepIndex++
     this.answered = this.pending
     this.pending = undefined
+  }
+
+  /** Notes that the run waits for tool calls, and returns them. */
+  pause(event: WireEventOf<"tool_calls_required">): ReadonlyArray<ToolCall> {
+    const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
+    for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) this.add(stepId, output)
+    // a lower index than ours is counted from the start of this response
+    if (!this.again) this.stepIndex = Math.max(this.stepIndex, event.stepIndex ?? 0)
+    this.pending = {
+      ...(typeof event.stepId === "string" ? { stepId: event.stepId } : undefined),
+      iterationsUsed: event.iterationsUsed,
+      toolCallMessages: event.toolCallMessages,
+      toolCalls
+    }
+    return toolCalls
   }
 
   /** Keeps the answer to a pause; that of a step that completed before and runs again is kept apart. */

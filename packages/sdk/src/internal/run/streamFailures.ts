@@ -88,16 +88,8 @@ export class StreamFailures {
   }
 
   /** The error of a response that ended without the end of the run, or a pause. */
-  endedEarly(): APIConnectionError {
-    return new APIConnectionError(
-      known({
-        ...this.facts,
-        detail: "the stream ended before a terminal event",
-        sent: "yes",
-        isRetryable: false
-      }),
-      unchecked
-    )
+  endedEarly(detail = "the stream ended before a terminal event", isRetryable = false): APIConnectionError {
+    return new APIConnectionError(known({ ...this.facts, detail, sent: "yes", isRetryable }), unchecked)
   }
 
   runFailed(failure: RunFailure): FlowExecutionError {

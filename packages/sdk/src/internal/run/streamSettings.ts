@@ -1,10 +1,12 @@
 import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { NoukaiError } from "../../NoukaiError.js"
+import type { FlowAddress, FlowRef, FlowVersion } from "../flow/flow.js"
 import type { StreamOptions } from "../input/callOptions.js"
+import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, StepBody } from "../operations/runRequests.js"
+import type { AnswerStrategy } from "../tools/toolAnswering.js"
 import type { CallProgress } from "./callProgress.js"
-import type { FlowCall } from "./flowCall.js"
 import type { StreamCursor } from "./streamCursor.js"
 
 /** The fields that every request of a run carries as they were given. */
@@ -38,6 +40,20 @@ export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): Step
 /** Whether a request with this body can be made: only a first one does without the id of a run. */
 export const isAddressed = (body: StepBody): boolean =>
   body.executionId !== undefined || (body.stepIndex === 0 && body.toolCallMessages === undefined)
+
+/** The constants of a run, from its first request to its last. */
+export interface FlowCall<E, R> {
+  readonly http: HttpService
+  readonly method: string
+  readonly flow: FlowRef<never>
+  readonly address: FlowAddress
+  readonly addressText: string
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly answering: AnswerStrategy<E, R>
+  /** The limit of what the run may cost, in US dollars. */
+  readonly maxCostUsd: number | string | undefined
+}
 
 /** The constants of a streamed run. */
 export interface StreamSettings<E, R> extends FlowCall<E, R> {

@@ -10,15 +10,9 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
-import {
-  APIConnectionError,
-  type CallError,
-  FlowExecutionError,
-  type NoukaiError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import type { APIConnectionError, CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { invalid, unchecked } from "../errors/makeError.js"
+import { invalid } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import * as Address from "../flow/address.js"
 import type { FlowRef } from "../flow/flow.js"
@@ -32,11 +26,11 @@ import * as Delivered from "../run/deliveredEvent.js"
 import type { DeliveredRunEvent } from "../run/deliveredEvent.js"
 import { failedStepIn, noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
 import { StreamCursor } from "../run/streamCursor.js"
-import { canHeal } from "../run/streamHealing.js"
+import { StreamFailures } from "../run/streamFailures.js"
+import { canHeal, RepeatedEvents } from "../run/streamHealing.js"
 import { fromSource, toSource } from "../runtime/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
 import { type Pause, pauseOf } from "../time/clock.js"
-import { callsOf } from "../tools/toolRound.js"
 import type { LiveTraceOptions } from "./runOptions.js"
 import { resolveRead } from "./runRead.js"
 
@@ -53,6 +47,7 @@ const namesRun = (
 /** A reader of the events of one run. */
 class TraceReader {
   private readonly cursor: StreamCursor
+  private readonly failures: StreamFailures
   private readonly outputs = new StepOutputs()
   private begun = false
   /** The index of each step in the flow: one that runs again, in a loop or after a cut, keeps its index. */
@@ -78,6 +73,7 @@ class TraceReader {
       outputs: {},
       rounds: 0
     })
+    this.failures = new StreamFailures(method, addressText, this.cursor)
   }
 
   readonly pull = (source: TracePull<WireEvent>): TracePull<DeliveredRunEvent> => {
@@ -112,14 +108,7 @@ class TraceReader {
   }
 
   private cut(): APIConnectionError {
-    return new APIConnectionError({
-      method,
-      flow: this.addressText,
-      executionId: this.executionId,
-      detail: "the live trace ended before a terminal event",
-      sent: "yes",
-      isRetryable: true
-    }, unchecked)
+    return this.failures.endedEarly("the live trace ended before a terminal event", true)
   }
 
   private placeOf(stepId: string): number {
@@ -131,20 +120,10 @@ class TraceReader {
     return this.named === undefined || isOfRun(this.named, named)
   }
 
-  private unexpected(reason: string): UnexpectedResponseError {
-    return new UnexpectedResponseError({
-      method,
-      flow: this.addressText,
-      executionId: this.executionId,
-      reason,
-      isRetryable: false
-    }, unchecked)
-  }
-
   private take(event: WireEvent): void {
     const { cursor } = this
     if (namesRun(event) && !this.isOfThisRun(event.executionId)) {
-      this.end = Effect.fail(this.unexpected(otherRun(event.executionId)))
+      this.end = Effect.fail(this.failures.unexpected(otherRun(event.executionId)))
       return
     }
     switch (event.type) {
@@ -203,15 +182,7 @@ class TraceReader {
 
   private toolsRequired(event: WireEventOf<"tool_calls_required">): void {
     const { cursor } = this
-    for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) cursor.add(stepId, output)
-    cursor.stepIndex = Math.max(cursor.stepIndex, event.stepIndex ?? 0)
-    const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
-    cursor.pending = {
-      ...(typeof event.stepId === "string" ? { stepId: event.stepId } : undefined),
-      iterationsUsed: event.iterationsUsed,
-      toolCallMessages: event.toolCallMessages,
-      toolCalls
-    }
+    const toolCalls = cursor.pause(event)
     this.out.push(
       new Delivered.ToolCallsRequired(
         event,
@@ -238,23 +209,14 @@ class TraceReader {
   private completed(event: WireEventOf<"flow_completed">): Effect.Effect<DeliveredRunEvent, CallError> {
     const stepId = failedStepIn(event)
     if (stepId !== undefined) {
-      return Effect.fail(
-        new FlowExecutionError({
-          method,
-          flow: this.addressText,
-          executionId: this.executionId,
-          stepId,
-          result: event.result,
-          isRetryable: false
-        }, unchecked)
-      )
+      return Effect.fail(this.failures.runFailed({ stepId, result: event.result }))
     }
     const facts = { method, address: this.addressText, executionId: this.executionId, requestId: undefined }
     const known = resultOf(event, this.cursor.lastOutput)
     const executionId = event.executionId ?? this.executionId
     if (known === undefined) {
       return hasResultSchema(this.flow)
-        ? Effect.fail(this.unexpected(noResult))
+        ? Effect.fail(this.failures.unexpected(noResult))
         : Effect.succeed(new Delivered.FlowCompleted(event, executionId, undefined))
     }
     return Effect.map(
@@ -277,9 +239,6 @@ const traceRules: InputRules<LiveTraceOptions, LiveTraceOptions> = {
   check: (options) => checkStream(options) ?? checkSchedule("heal", options.heal)
 }
 
-/** The key that tells an event from others of its run; a step that runs again has several of each. */
-const keyOf = (event: DeliveredRunEvent): string => "stepId" in event ? `${event.type} ${event.stepId}` : event.type
-
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
   reading: Stream.Stream<DeliveredRunEvent, CallError>,
@@ -287,19 +246,16 @@ const healed = (
   pause: Pause
 ): Stream.Stream<DeliveredRunEvent, CallError> =>
   Stream.suspend(() => {
-    const given = new Map<string, number>()
+    const repeated = new RepeatedEvents()
     let isNew = false
     let delayAfter = backoffDriver(schedule)
     const next: Stream.Stream<DeliveredRunEvent, CallError> = Stream.suspend(() => {
-      const read = new Map<string, number>()
+      repeated.begin()
       isNew = false
       return Stream.filter(reading, (event) => {
-        const key = keyOf(event)
-        const count = (read.get(key) ?? 0) + 1
-        read.set(key, count)
-        if (count <= (given.get(key) ?? 0)) return false
-        given.set(key, count)
-        return isNew = true
+        const fits = repeated.isNew(event.type, "stepId" in event ? event.stepId ?? "" : "")
+        isNew ||= fits
+        return fits
       })
     }).pipe(Stream.catchAll((error) => {
       if (!error.isRetryable || !canHeal(error)) return Stream.fail(error)
