@@ -29,7 +29,7 @@ interface Options {
   readonly maxInputBytes?: number | undefined
 }
 
-/** A batch as it was defined. @internal */
+/** A batch as it was defined. */
 export interface Definition extends Options {
   readonly [TypeId]: object
   readonly version: FlowVersion
@@ -40,7 +40,6 @@ export interface Definition extends Options {
 
 const variance = {}
 
-/** @internal */
 export const make = (options: Options): Definition => {
   const operation = options.operation ?? "jobs"
   return {
@@ -61,7 +60,7 @@ const invalid = (method: string, field: string, reason: string) => new InvalidBa
 /** The longest id and key, in UTF-16 code units. */
 const longest = 1024
 
-/** The definition of a batch, checked. @internal */
+/** The definition of a batch, checked. */
 export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
     const { flow, id, maxInputBytes, operation, version } = definition
@@ -94,7 +93,7 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
 const sha256 = (...texts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(texts)).digest("hex")
 
-/** The hash of what a batch runs, from its rows in any order. @internal */
+/** The hash of what a batch runs, from its rows in any order. */
 export const hashing = (definition: Definition, { flow, operation, version }: Defined) => {
   const { flow: ref, row } = definition
   const { parameters, result } = typeof ref === "object" && Flow.isFlow(ref) ? ref : {}
@@ -108,7 +107,7 @@ export const hashing = (definition: Definition, { flow, operation, version }: De
   }
 }
 
-/** Why a text names no batch. @internal */
+/** Why a text names no batch. */
 export const idProblem = (id: unknown): string | undefined =>
   typeof id !== "string" || id === "" || id.length > longest || id.includes("\0") || /\p{Surrogate}/u.test(id)
     ? `must be a text of 1 to ${longest} characters`
@@ -120,12 +119,12 @@ const problem = (message: string): RowError => ({
   message: message.trim().replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
 })
 
-/** A row of a source: one with a key, or what it is refused for. @internal */
+/** A row of a source: one with a key, or what it is refused for. */
 export type Taken =
   | { readonly _tag: "row"; readonly row: PlannedRow }
   | { readonly _tag: "refused"; readonly at: string; readonly error: RowError }
 
-/** The words of what a function of a row threw. @internal */
+/** The words of what a function of a row threw. */
 export const textOf = (error: unknown): string =>
   ParseResult.isParseError(error) ? Flow.formatMismatch(error) : error instanceof Error ? error.message : String(error)
 
@@ -171,7 +170,7 @@ function sorted(this: unknown, key: string, value: unknown): unknown {
 /** JSON in which equal values have equal texts: the keys of objects are sorted. */
 const canonical = (value: unknown): string => JSON.stringify(value, sorted)
 
-/** Takes rows of a source as rows of a batch. @internal */
+/** Takes rows of a source as rows of a batch. */
 export const taking = (definition: Definition): (row: SourceRow<unknown>) => Taken => {
   const { flow, input: inputOf, key: keyOf, maxInputBytes, operation } = definition
   const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)

@@ -79,7 +79,6 @@ const most = 50
 
 const keysOf = (rows: Chunk.Chunk<RowResult>) => Chunk.toReadonlyArray(rows).map(({ key }) => key)
 
-/** @internal */
 export const diff = <E, R, E2, R2>(
   one: DiffSide<E, R>,
   other: DiffSide<E2, R2>

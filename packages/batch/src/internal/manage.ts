@@ -18,7 +18,7 @@ import * as Settling from "./ledger/settling.js"
 import * as Money from "./money.js"
 import { selecting } from "./selection.js"
 
-/** The batch of an id, and the ledger that keeps it. @internal */
+/** The batch of an id, and the ledger that keeps it. */
 export const standing = (
   method: string,
   id: string
@@ -47,7 +47,6 @@ const killed: BatchStatus["stop"] = {
   message: "the process that ran it is gone: run it again to go on"
 }
 
-/** @internal */
 export const statusOf = (
   ledger: BatchStore["Type"],
   record: Batches.BatchRecord
@@ -92,7 +91,6 @@ export const statusOf = (
     }
   })
 
-/** @internal */
 export const status = (batch: string): Effect.Effect<BatchStatus, LedgerError, BatchStore> =>
   Effect.flatMap(standing("Batch.status", batch), ([ledger, record]) => statusOf(ledger, record))
 
@@ -102,7 +100,7 @@ const [interval, share] = [1000, 20]
 /** The time over which the rate is measured, in milliseconds. */
 const window = 30_000
 
-/** How far a batch is, and how fast it goes. @internal */
+/** How far a batch is, and how fast it goes. */
 export const progress = (batch: string): Stream.Stream<Progress, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.map(standing("Batch.progress", batch), ([ledger]) => {
     const seen: Array<readonly [at: number, settled: number]> = []
@@ -197,7 +195,6 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
       })
 }
 
-/** @internal */
 export const results = (
   batch: Definition | string,
   { after = 0, follow = false, order = "input", select, withInput = false }: ResultsOptions = {}
@@ -220,7 +217,6 @@ export const results = (
     return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
 
-/** @internal */
 export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, BatchStore> =>
   Stream.unwrap(
     Effect.map(standing("Batch.refused", batch), ([ledger, record]) => Reading.refused(ledger, record.id))
@@ -228,7 +224,6 @@ export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, B
 
 const retried = ["failed", "cancelled", "invalid", "reported"]
 
-/** @internal */
 export const retry = (
   batch: string,
   options: RetryOptions
@@ -252,7 +247,6 @@ export const retry = (
       : yield* Settling.retried(ledger, record.id, options.only, isSelected)
   }))
 
-/** @internal */
 export const attempts = (
   batch: string,
   key: string
@@ -271,18 +265,15 @@ export const attempts = (
     })
   })
 
-/** @internal */
 export const pause = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
   Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.pause", batch)
     yield* Batches.paused(ledger, record.id, yield* Clock.currentTimeMillis)
   })
 
-/** @internal */
 export const resume = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
   Effect.flatMap(standing("Batch.resume", batch), ([ledger, record]) => Batches.resumed(ledger, record.id))
 
-/** @internal */
 export const cancel = (batch: string): Effect.Effect<number, LedgerError, BatchStore> =>
   Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.cancel", batch)
@@ -292,7 +283,6 @@ export const cancel = (batch: string): Effect.Effect<number, LedgerError, BatchS
     return yield* Settling.cancelPending(ledger, record.id, now)
   })
 
-/** @internal */
 export const forget = (batch: string): Effect.Effect<void, BatchLockedError | LedgerError, BatchStore> =>
   Effect.scoped(Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.forget", batch)

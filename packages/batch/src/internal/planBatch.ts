@@ -77,7 +77,7 @@ const planOf = (batch: string, absent: number, { known, met: _, ...found }: Plan
   known: known as { readonly [state in RowState]?: number }
 })
 
-/** Plans the rows of a source into the ledger, once no other process does; the batch is made if it is new. @internal */
+/** Plans the rows of a source into the ledger, once no other process does; the batch is made if it is new. */
 export const kept = <E, R>(
   ledger: Ledger,
   definition: Definition,
@@ -137,7 +137,7 @@ const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.flat
 
 const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, grace: 0, adopt: true }
 
-/** The content of a source beside that of the ledger. @internal */
+/** The content of a source beside that of the ledger. */
 export const dry = <E, R>(
   definition: Definition,
   source: BatchSource<unknown, E, R>,

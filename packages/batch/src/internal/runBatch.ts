@@ -154,7 +154,6 @@ const given = Effect.fnUntraced(function*(
   }
 })
 
-/** @internal */
 export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E, R>, options: RunOptions = {}) =>
   Effect.scoped(Effect.gen(function*() {
     const engine = yield* BatchEngine

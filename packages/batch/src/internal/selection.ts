@@ -6,7 +6,7 @@ import { InvalidBatchError } from "../BatchError.js"
 import { isSettled, RowState } from "../BatchRow.js"
 import type { RowSelection } from "../BatchStatus.js"
 
-/** Whether a row is one of those that were selected. @internal */
+/** Whether a row is one of those that were selected. */
 export type IsSelected = (row: { readonly key: string; readonly state: RowState }) => boolean
 
 const patternOf = (glob: string): RegExp => {
@@ -20,7 +20,7 @@ const patternOf = (glob: string): RegExp => {
 
 const isState = Schema.is(RowState)
 
-/** The rows of an option. `isOpen`: of those that are not settled. @internal */
+/** The rows of an option. `isOpen`: of those that are not settled. */
 export const selecting = (
   method: string,
   { key, state }: RowSelection = {},

@@ -253,7 +253,7 @@ const shared = (method: string) =>
       }))
   )
 
-/** The engine of a client of the cluster. @internal */
+/** The engine of a client of the cluster. */
 export const client = (
   options: ClusterOptions
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchStore> =>
@@ -271,7 +271,7 @@ export const client = (
       ))
   )
 
-/** The engine of a runner, which works on lanes with the driver. @internal */
+/** The engine of a runner, which works on lanes with the driver. */
 export const runner = (
   options: RunnerOptions
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchDriver | BatchStore> =>

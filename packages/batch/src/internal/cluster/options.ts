@@ -1,12 +1,7 @@
 import type * as Duration from "effect/Duration"
 import type { TypeId } from "../definition.js"
 
-/**
- * The options that all processes of a cluster share: each has to give the same.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options that all processes of a cluster share: each has to give the same. */
 export interface ClusterOptions {
   /**
    * The number of lanes of a batch, which the runners share evenly. A runner beyond this number has nothing to do.
@@ -20,12 +15,7 @@ export interface ClusterOptions {
   readonly lease?: Duration.DurationInput | undefined
 }
 
-/**
- * The options of a runner.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of a runner. */
 export interface RunnerOptions extends ClusterOptions {
   /**
    * The name or address under which the other processes of the cluster reach this one: no two runners may have the same

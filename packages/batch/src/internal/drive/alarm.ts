@@ -1,6 +1,5 @@
 /** Something to wait for, that may also happen before anyone waits. */
 
-/** @internal */
 export interface Alarm {
   readonly ring: () => void
   /** Forgets that it rang. */
@@ -9,7 +8,6 @@ export interface Alarm {
   readonly wait: (rung: () => void) => void
 }
 
-/** @internal */
 export const make = (): Alarm => {
   let isRung = false
   let waiting: (() => void) | undefined

@@ -16,12 +16,10 @@ import * as ExecuteRuns from "./executeRuns.js"
 import * as JobRuns from "./jobRuns.js"
 import { insisting } from "./running.js"
 
-/** A name of this process, that no other one has had. @internal */
+/** A name of this process, that no other one has had. */
 export const newOwner = (): string => `${hostname()}/${process.pid}/${randomUUID()}`
 
-/** @internal */
 export declare namespace BatchDriver {
-  /** @internal */
   export interface Service {
     /**
      * Runs rows of a batch as one of its lanes, until none is pending and the lane has none left, or the batch is stopped
@@ -32,12 +30,12 @@ export declare namespace BatchDriver {
   }
 }
 
-/** Runs lanes of batches in this process. @internal */
+/** Runs lanes of batches in this process. */
 export class BatchDriver
   extends Context.Tag("@effect-noukai/batch/internal/drive/batchDriver")<BatchDriver, BatchDriver.Service>()
 {}
 
-/** The services that run rows, beside the ledger. @internal */
+/** The services that run rows, beside the ledger. */
 export type Clients = FlowService | JobService | RunService | SessionService
 
 class PartKey extends Data.Class<{ readonly batch: string; readonly generation: number }> {}
@@ -45,8 +43,6 @@ class PartKey extends Data.Class<{ readonly batch: string; readonly generation: 
 /**
  * Takes part in each batch once, whatever the number of its lanes here, for as long as it has any of them. A part that
  * begins anew is another owner: what an earlier one left in flight may have been sent.
- *
- * @internal
  */
 export const layer = (
   definitionOf: (batch: string) => { readonly tools?: ExecuteRuns.BatchTools | undefined } | undefined

@@ -1,8 +1,6 @@
 /**
  * Takes part in batches: claims rows as slots come free, and runs each of them. A process takes part in a batch once,
  * whatever the number of lanes that it was given.
- *
- * @internal
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
@@ -36,7 +34,7 @@ interface Lane {
   rows: number
 }
 
-/** A batch that this process takes part in. @internal */
+/** A batch that this process takes part in. */
 export interface Part {
   /** Runs rows of the batch until none is pending and this lane has none left, or the batch is stopped. */
   readonly lane: (lane: number) => Effect.Effect<void, BatchStoreError>
@@ -57,7 +55,6 @@ const awaken = (running: Running.Running, millis: number): Effect.Effect<void> =
     Effect.asVoid
   )
 
-/** @internal */
 export const make = (
   ledger: Ledger,
   record: BatchRecord,

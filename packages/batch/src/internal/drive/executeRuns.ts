@@ -84,7 +84,6 @@ interface OnceResult {
   readonly reused: boolean
 }
 
-/** @internal */
 export const make = (
   record: BatchRecord,
   tools: BatchTools | undefined

@@ -18,11 +18,7 @@ interface Waiting<A> {
   readonly resume: (exit: Exit.Exit<boolean, BatchStoreError>) => void
 }
 
-/**
- * Writes an item with the others of its moment, and tells whether it was taken. `write` gives the items that were.
- *
- * @internal
- */
+/** Writes an item with the others of its moment, and tells whether it was taken. `write` gives the items that were. */
 export const make = <A extends { readonly id: number }>(
   write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>,
   sizeOf: (item: A) => number

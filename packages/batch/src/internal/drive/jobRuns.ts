@@ -31,11 +31,11 @@ const failure = (kind: string, unknown: string, status: JobFailed | JobCancelled
   return { kind, message, ...(code !== undefined && { code }) }
 }
 
-/** The version of a batch as a call takes it. @internal */
+/** The version of a batch as a call takes it. */
 export const versionOf = (version: string): number | "production" | "draft" =>
   version === "production" || version === "draft" ? version : Number(version)
 
-/** A UUID of version 5. @see RFC 9562, 5.5 @internal */
+/** A UUID of version 5. @see RFC 9562, 5.5 */
 export const uuid = (namespace: string, name: ReadonlyArray<unknown>): string => {
   const hash = createHash("sha1").update(Buffer.from(namespace, "hex")).update(JSON.stringify(name)).digest()
   hash[6] = (hash[6]! & 0x0f) | 0x50
@@ -50,8 +50,6 @@ const namespace = "7c4f2b189f0d4d6ea1c50b8e63d7f294"
 /**
  * The session of an attempt, from 1, at a key of a batch, so that every process finds what ran. Its parts, and their
  * order, must never change.
- *
- * @internal
  */
 export const rowSession = (
   { flow, name, version }: Pick<BatchRecord, "flow" | "name" | "version">,
@@ -59,7 +57,7 @@ export const rowSession = (
   attempt: number
 ): string => uuid(namespace, [name, flow, version, key, attempt])
 
-/** Whether the server says of every session that it is gone: also of one that no run has had. @internal */
+/** Whether the server says of every session that it is gone: also of one that no run has had. */
 export const areAllGone = (
   sessions: SessionService["Type"],
   record: Pick<BatchRecord, "flow" | "name" | "version">
@@ -72,7 +70,7 @@ export const areAllGone = (
     })
   )
 
-/** Reads what a session lists. @internal */
+/** Reads what a session lists. */
 export const lookUp = (
   sessions: SessionService["Type"],
   record: Pick<BatchRecord, "flow" | "name" | "version">,
@@ -117,7 +115,6 @@ export const lookUp = (
     }
   )
 
-/** @internal */
 export const make = (
   record: BatchRecord
 ): Effect.Effect<Runs, never, JobService | RunService | SessionService> =>

@@ -29,10 +29,10 @@ const drift = 10_000
 /** How many rows a process first has on their way to the server at once: it warms up before it sends more. */
 const firstRoom = 2
 
-/** Sends a row in its turn. @internal */
+/** Sends a row in its turn. */
 export type Turn = <A, E>(sending: Effect.Effect<A, E>) => Effect.Effect<A, E | BatchStoreError>
 
-/** Turns that follow one another. @internal */
+/** Turns that follow one another. */
 export interface Turns {
   readonly count: number
   /** When to claim rows for them, in milliseconds since 1970. */
@@ -41,7 +41,6 @@ export interface Turns {
   readonly turn: (nth: number, row: LiveRow) => Turn
 }
 
-/** @internal */
 export interface Pace {
   /**
    * How many more rows may be claimed. Rows whose answers are slow to come would come to the server together, however
@@ -56,7 +55,6 @@ export interface Pace {
   readonly arrived: (row: number) => void
 }
 
-/** @internal */
 export interface Options {
   /** Turns in a second. */
   readonly rate: number
@@ -68,7 +66,6 @@ export interface Options {
   readonly alarm: Alarm
 }
 
-/** @internal */
 export const make = ({ alarm, isAnsweredAtOnce, rate, turns }: Options): Pace => {
   const interval = 1000 / rate
   /** The best reading of the clock of the database: how far it is ahead, how long the reading took, and when it was. */

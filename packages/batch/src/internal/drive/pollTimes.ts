@@ -3,7 +3,6 @@
 /** The shortest and the longest time between two polls, in milliseconds. */
 const [shortest, longest] = [20, 5000]
 
-/** @internal */
 export interface PollTimes {
   /** The wait before the next poll of a job that has been polled so often and for so long. */
   readonly next: (polls: number, elapsed: number) => number
@@ -11,7 +10,6 @@ export interface PollTimes {
   readonly ended: (polls: number, elapsed: number) => void
 }
 
-/** @internal */
 export const make = (): PollTimes => {
   let typical = 0
   return {

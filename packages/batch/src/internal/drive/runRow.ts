@@ -29,13 +29,13 @@ import {
 } from "./running.js"
 import { isAbsence, mayPass, ofFollowing, ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
-/** The finding of a look at the session of an attempt. @internal */
+/** The finding of a look at the session of an attempt. */
 export type Look =
   | { readonly _tag: "absent" }
   | { readonly _tag: "found"; readonly executionId: string }
   | { readonly _tag: "ended"; readonly settled: Settled }
 
-/** The outcome of a request that begins a run. @internal */
+/** The outcome of a request that begins a run. */
 export type Begun =
   /** The run goes on, and is asked for. */
   | { readonly _tag: "submitted"; readonly executionId: string }
@@ -48,13 +48,13 @@ export type Begun =
     readonly look?: Effect.Effect<Look, NoukaiError>
   }
 
-/** The answer of a poll. A status that is not known counts as running. @internal */
+/** The answer of a poll. A status that is not known counts as running. */
 export type Polled =
   | { readonly _tag: "pending" }
   | { readonly _tag: "running"; readonly unknown?: string }
   | { readonly _tag: "ended"; readonly settled: Settled }
 
-/** How the runs of a batch are begun, found and followed. @internal */
+/** How the runs of a batch are begun, found and followed. */
 export interface Runs {
   /** A look at the session of an attempt. */
   readonly look: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
@@ -99,8 +99,6 @@ const costAttempts = 3
 /**
  * Runs a row that this process has claimed or taken over, until it is settled, pending again, or another process's. It is
  * sent in its turn.
- *
- * @internal
  */
 export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
   const { settings: { adopt, grace, pendingTimeout = Infinity, rowTimeout = Infinity } } = running.record

@@ -30,10 +30,10 @@ const longestBackoff = 30_000
 /** How long nothing may succeed before the batch stops, in milliseconds. */
 const unreachableAfter = 300_000
 
-/** The large inputs that are sent at once, in MiB, or one that has more. @internal */
+/** The large inputs that are sent at once, in MiB, or one that has more. */
 export const mostLarge = 8
 
-/** The outcome of a row. @internal */
+/** The outcome of a row. */
 export interface Settled {
   readonly state: SettledState
   /** As JSON: what it was read from is garbage while it waits to be written. */
@@ -49,7 +49,6 @@ export interface Settled {
   readonly tokens?: string
 }
 
-/** @internal */
 export interface Running {
   readonly ledger: Ledger
   readonly record: Batches.BatchRecord
@@ -97,11 +96,10 @@ const ledgerRetry = Schedule.exponential("50 millis").pipe(
   Schedule.upTo("2 minutes")
 )
 
-/** Repeats what a ledger refused in passing. @internal */
+/** Repeats what a ledger refused in passing. */
 export const insisting = <A, R>(effect: Effect.Effect<A, BatchStoreError, R>): Effect.Effect<A, BatchStoreError, R> =>
   Effect.retry(effect, { schedule: ledgerRetry, while: isPassing })
 
-/** @internal */
 export const make = (
   ledger: Ledger,
   record: Batches.BatchRecord,
@@ -137,7 +135,7 @@ export const make = (
     }
   })
 
-/** Begins no more rows, here and elsewhere, for a reason that stays in the ledger. @internal */
+/** Begins no more rows, here and elsewhere, for a reason that stays in the ledger. */
 export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
     running.isStopping = true
@@ -148,13 +146,13 @@ export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void
     )
   })
 
-/** The server did what it was asked. @internal */
+/** The server did what it was asked. */
 export const succeeded = (running: Running, now: number): void => {
   running.failures = 0
   running.succeededAt = now
 }
 
-/** Waits for a time before a poll, and until the server takes polls again. @internal */
+/** Waits for a time before a poll, and until the server takes polls again. */
 export const untilPoll = (running: Running, millis: number): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.zipRight(
@@ -163,7 +161,7 @@ export const untilPoll = (running: Running, millis: number): Effect.Effect<void>
         running.pollsFrom > then ? untilPoll(running, millis) : Effect.void)
     ))
 
-/** Keeps all slots from sending, for as long as the server says or the failures go on. @internal */
+/** Keeps all slots from sending, for as long as the server says or the failures go on. */
 export const pause = (running: Running, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // what fails in a pause began before it, with what the pause is for: all rows in flight are one failure
@@ -181,10 +179,10 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
       : insisting(Batches.heldUntil(running.ledger, running.record.id, until))
   })
 
-/** Whether nothing has succeeded for long. @internal */
+/** Whether nothing has succeeded for long. */
 export const isUnreachable = (running: Running, now: number): boolean => now - running.succeededAt > unreachableAfter
 
-/** Counts a failure that is not of the row alone, and stops the batch when nothing has succeeded for long. @internal */
+/** Counts a failure that is not of the row alone, and stops the batch when nothing has succeeded for long. */
 export const unreachable = (
   running: Running,
   message: string,
@@ -195,7 +193,7 @@ export const unreachable = (
       ? stop(running, { reason: "unreachable", message })
       : pause(running, seconds))
 
-/** Tells, once, that a run which began is not listed under its session. @internal */
+/** Tells, once, that a run which began is not listed under its session. */
 export const unlisted = (running: Running): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (running.isUnlistedTold) return Effect.void
@@ -209,7 +207,7 @@ export const unlisted = (running: Running): Effect.Effect<void> =>
     )
   })
 
-/** Tells, once for each, of a status that is not known. @internal */
+/** Tells, once for each, of a status that is not known. */
 export const unknownStatus = (running: Running, status: string, executionId: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (running.unknownStatuses.has(status)) return Effect.void
@@ -250,11 +248,11 @@ const liveRows = (batch: string, slots: number, doubts: number): Effect.Effect<v
     Metric.set(uncertainRows.pipe(Metric.tagged("batch", batch)), doubts)
   )
 
-/** Whether the cost of each run is asked for. @internal */
+/** Whether the cost of each run is asked for. */
 export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: Running): boolean =>
   cost || budgetUsd !== undefined
 
-/** Keeps what became of a row; false if it is not this process's any more. @internal */
+/** Keeps what became of a row; false if it is not this process's any more. */
 export const settle = (
   running: Running,
   row: Rows.LiveRow,
@@ -318,14 +316,14 @@ const tooManyFailed = (running: Running): Effect.Effect<void, BatchStoreError> =
     : Effect.void
 }
 
-/** The newest words of the ledger: whether to go on, and what other processes met. @internal */
+/** The newest words of the ledger: whether to go on, and what other processes met. */
 export const heed = (running: Running): Effect.Effect<void, BatchStoreError> =>
   Effect.zipRight(
     Effect.all([newest(running), due(running), liveRows(running.record.name, running.slots, running.uncertain)]),
     running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
   )
 
-/** Takes up rows whose next attempt is due. @internal */
+/** Takes up rows whose next attempt is due. */
 export const due = (running: Running): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => insisting(Rows.due(running.ledger, running.record.id, now)))
 

@@ -3,7 +3,6 @@ import type { FlowNotFoundError, NoukaiError } from "@effect-noukai/sdk"
 import type { RowError } from "../../BatchRow.js"
 import type { Stop } from "../ledger/batches.js"
 
-/** @internal */
 export type Verdict =
   /** No row can be run now: the key, the account or the flow is wrong. Nothing ran. */
   | { readonly _tag: "stop"; readonly stop: Stop }
@@ -23,7 +22,7 @@ export type Verdict =
   /** This row is refused for good. Nothing ran. */
   | { readonly _tag: "refused"; readonly error: RowError }
 
-/** An error of a call as what became of a row. @internal */
+/** An error of a call as what became of a row. */
 export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string>): RowError => ({
   kind: error._tag,
   message: error.message,
@@ -63,7 +62,7 @@ const ofAll = (error: NoukaiError): Verdict | undefined => {
   }
 }
 
-/** The verdict on a request that begins a run. @internal */
+/** The verdict on a request that begins a run. */
 export const ofSending = (error: NoukaiError): Verdict => {
   const general = ofAll(error)
   if (general !== undefined) return general
@@ -79,19 +78,19 @@ export const ofSending = (error: NoukaiError): Verdict => {
   return { _tag: "uncertain", message, seconds: retryAfter(error), isUnanswered: error._tag === "APITimeoutError" }
 }
 
-/** The verdict on a request that only reads: no row is worse off for it. @internal */
+/** The verdict on a request that only reads: no row is worse off for it. */
 export const ofReading = (error: NoukaiError): Verdict => ofAll(error) ?? { _tag: "unsent", message: error.message }
 
-/** Whether the server says that a run, or its flow, does not exist. Any other 404, of a gateway for example, proves nothing. @internal */
+/** Whether the server says that a run, or its flow, does not exist. Any other 404, of a gateway for example, proves nothing. */
 export const isAbsence = (error: NoukaiError): error is FlowNotFoundError =>
   error._tag === "FlowNotFoundError" && error.isAbsent
 
-/** The verdict on a poll or a look-up of a run that was begun. @internal */
+/** The verdict on a poll or a look-up of a run that was begun. */
 export const ofFollowing = (error: NoukaiError): Verdict =>
   // nothing is said of the run
   isAbsence(error) && /flow/i.test(error.code ?? error.detail ?? "") ? stop(error) : ofReading(error)
 
-/** Whether a request that only reads may be answered when it is made again. @internal */
+/** Whether a request that only reads may be answered when it is made again. */
 export const mayPass = (error: NoukaiError): boolean =>
   error.isRetryable || error._tag === "RateLimitError" || (error.statusCode === 404 && !isAbsence(error))
 
@@ -102,6 +101,6 @@ const lasting = new RegExp(
   "i"
 )
 
-/** Whether a run failed for a reason that another run may not meet. What was refused before it ran is none. @internal */
+/** Whether a run failed for a reason that another run may not meet. What was refused before it ran is none. */
 export const isPassingFailure = ({ code = "", kind, statusCode = 500 }: RowError): boolean =>
   kind === "FlowExecutionError" && (statusCode < 400 || statusCode >= 500) && !lasting.test(code)

@@ -5,14 +5,12 @@ import * as Schema from "effect/Schema"
 import { BatchConflictError, BatchNotFoundError, type BatchStoreError } from "../../BatchError.js"
 import { doing, greatest, indexed, type Ledger, sameText } from "./ledger.js"
 
-/** How rows are run: through the queue, or each in a request that waits for it. @internal */
+/** How rows are run: through the queue, or each in a request that waits for it. */
 export type Operation = "jobs" | "execute"
 
 /**
  * The settings of every process that runs the rows of a batch. Times are in milliseconds, money in US dollars as
  * decimal text.
- *
- * @internal
  */
 export const Settings = Schema.Struct({
   concurrency: Schema.Number,
@@ -31,12 +29,11 @@ export const Settings = Schema.Struct({
   adopt: Schema.Boolean
 })
 
-/** @internal */
 export interface Settings extends Schema.Schema.Type<typeof Settings> {}
 
 const encodeSettings = Schema.encodeSync(Schema.parseJson(Settings))
 
-/** Why a batch stopped before its rows were settled. @internal */
+/** Why a batch stopped before its rows were settled. */
 export const Stop = Schema.Struct({
   reason: Schema.Literal(
     "budget",
@@ -53,7 +50,6 @@ export const Stop = Schema.Struct({
   statusCode: Schema.optionalWith(Schema.Number, { exact: true })
 })
 
-/** @internal */
 export interface Stop extends Schema.Schema.Type<typeof Stop> {}
 
 const BatchRecord = Schema.Struct({
@@ -78,7 +74,6 @@ const BatchRecord = Schema.Struct({
   ended_at: Schema.NumberFromString
 })
 
-/** @internal */
 export interface BatchRecord extends Schema.Schema.Type<typeof BatchRecord> {}
 
 const numbers = [
@@ -102,14 +97,14 @@ const decode = (row: object): BatchRecord => {
 const one = (rows: ReadonlyArray<object>): Option.Option<BatchRecord> =>
   Option.map(Option.fromNullable(rows[0]), decode)
 
-/** The batch of a name, if there is one. @internal */
+/** The batch of a name, if there is one. */
 export const find = ({ sql }: Ledger, name: string): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
   Effect.map(
     doing("read a batch")(sql`select * from noukai_batch where ${sameText(sql, sql`name`, sql`${name}`)}`),
     one
   )
 
-/** The batch of a name. @internal */
+/** The batch of a name. */
 export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, BatchNotFoundError | BatchStoreError> =>
   Effect.flatMap(
     find(ledger, name),
@@ -119,14 +114,14 @@ export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, Ba
     })
   )
 
-/** The names of the first batches of a ledger. @internal */
+/** The names of the first batches of a ledger. */
 export const names = ({ sql }: Ledger): Effect.Effect<ReadonlyArray<string>, BatchStoreError> =>
   Effect.map(
     doing("read its batches")(sql<{ readonly name: string }>`select name from noukai_batch order by id limit 20`),
     (rows) => rows.map(({ name }) => name)
   )
 
-/** The parts of a definition that the ledger keeps. @internal */
+/** The parts of a definition that the ledger keeps. */
 export interface Defined {
   readonly name: string
   readonly flow: string
@@ -143,13 +138,13 @@ const conflict = (stored: BatchRecord, given: Defined): BatchConflictError | und
   return undefined
 }
 
-/** Fails when a batch of the name stands in the ledger and is another one. @internal */
+/** Fails when a batch of the name stands in the ledger and is another one. */
 export const agrees = (stored: BatchRecord, given: Defined): Effect.Effect<void, BatchConflictError> => {
   const error = conflict(stored, given)
   return error === undefined ? Effect.void : Effect.fail(error)
 }
 
-/** The batch of a definition, made if it is new, at the beginning of a pass over its source. @internal */
+/** The batch of a definition, made if it is new, at the beginning of a pass over its source. */
 export const planned = (
   ledger: Ledger,
   given: Defined,
@@ -172,7 +167,7 @@ export const planned = (
     return record
   })
 
-/** Keeps what the last source of a batch runs, and when that changed. @internal */
+/** Keeps what the last source of a batch runs, and when that changed. */
 export const definedAs = (
   { sql }: Ledger,
   id: number,
@@ -195,8 +190,6 @@ const pausing = JSON.stringify(
 /**
  * Begins to run what is pending; nothing, when the batch is paused, or was cancelled since it `was` planned. One that runs
  * already goes on as it is.
- *
- * @internal
  */
 export const started = (
   { sql }: Ledger,
@@ -215,7 +208,7 @@ export const started = (
     one
   )
 
-/** Gives the rows of a running batch out anew. @internal */
+/** Gives the rows of a running batch out anew. */
 export const renewed = ({ sql }: Ledger, id: number): Effect.Effect<BatchRecord, BatchStoreError> =>
   Effect.map(
     doing("gave the rows of a batch out anew")(
@@ -224,7 +217,7 @@ export const renewed = ({ sql }: Ledger, id: number): Effect.Effect<BatchRecord,
     (rows) => decode(rows[0]!)
   )
 
-/** Stops a batch that runs; the first reason stays. @internal */
+/** Stops a batch that runs; the first reason stays. */
 export const stopped = ({ sql }: Ledger, id: number, stop: Stop, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("stopped a batch")(sql`
@@ -232,14 +225,14 @@ export const stopped = ({ sql }: Ledger, id: number, stop: Stop, now: number): E
     where id = ${id} and state in ('running', 'planned')`)
   )
 
-/** Stops a batch for good. @internal */
+/** Stops a batch for good. */
 export const cancelled = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("cancelled a batch")(sql`
     update noukai_batch set state = 'stopped', stop = ${cancellation}, ended_at = ${now} where id = ${id}`)
   )
 
-/** Stops a batch that is not cancelled until it is resumed. @internal */
+/** Stops a batch that is not cancelled until it is resumed. */
 export const paused = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("paused a batch")(sql`
@@ -247,13 +240,13 @@ export const paused = ({ sql }: Ledger, id: number, now: number): Effect.Effect<
     where id = ${id} and (stop is null or stop <> ${cancellation})`)
   )
 
-/** Lets a batch run that was paused. @internal */
+/** Lets a batch run that was paused. */
 export const resumed = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("resumed a batch")(sql`update noukai_batch set stop = null where id = ${id} and stop = ${pausing}`)
   )
 
-/** Ends a batch whose rows are settled. A pause of it is over. @internal */
+/** Ends a batch whose rows are settled. A pause of it is over. */
 export const ended = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("ended a batch")(sql`
@@ -261,17 +254,17 @@ export const ended = ({ sql }: Ledger, id: number, now: number): Effect.Effect<v
     where id = ${id} and (state = 'running' or stop = ${pausing})`)
   )
 
-/** The batch as it is now. @internal */
+/** The batch as it is now. */
 export const reread = ({ sql }: Ledger, id: number): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
   Effect.map(doing("read a batch")(sql`select * from noukai_batch where id = ${id}`), one)
 
-/** Keeps that a run of this batch was found through its session. @internal */
+/** Keeps that a run of this batch was found through its session. */
 export const canaryHolds = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("kept that sessions can be looked up")(sql`update noukai_batch set canary = 'holds' where id = ${id}`)
   )
 
-/** Keeps every process from sending until a time. @internal */
+/** Keeps every process from sending until a time. */
 export const heldUntil = ({ sql }: Ledger, id: number, until: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("held a batch")(sql`

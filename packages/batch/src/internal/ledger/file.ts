@@ -275,7 +275,7 @@ const isTaken = (lock: Database, mayTake: boolean): boolean => {
   }
 }
 
-/** A ledger in a file. @internal */
+/** A ledger in a file. */
 export interface File {
   readonly sql: SqlClient.SqlClient
   /** Keeps the file for this process, until the scope closes or the process ends, however it ends. */
@@ -286,7 +286,7 @@ export interface File {
 
 const isLocked = Schema.is(BatchLockedError)
 
-/** Opens the ledger of a path. Nothing is made before the first statement that writes. @internal */
+/** Opens the ledger of a path. Nothing is made before the first statement that writes. */
 export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const problem = nameProblem(path)

@@ -5,7 +5,7 @@ import type { BatchStoreError } from "../../BatchError.js"
 import * as Money from "../money.js"
 import { doing, forUpdate, greatest, type Ledger, microseconds, transaction } from "./ledger.js"
 
-/** The first of some turns of a rate. @internal */
+/** The first of some turns of a rate. */
 export interface FirstTurn {
   /** Its moment, on the clock of the database, in milliseconds since 1970. */
   readonly at: number
@@ -16,8 +16,6 @@ export interface FirstTurn {
 /**
  * Takes turns of a rate on the clock of the database: a first one, and others that follow it at intervals. A turn that is
  * not used is lost.
- *
- * @internal
  */
 export const turns = (
   { sql }: Ledger,
@@ -62,7 +60,7 @@ const changed = <A>(
     return value
   }))
 
-/** Adds what was spent, and gives back what was reserved for it: within a transaction alone. @internal */
+/** Adds what was spent, and gives back what was reserved for it: within a transaction alone. */
 export const booked = (
   ledger: Ledger,
   batch: number,
@@ -74,7 +72,7 @@ export const booked = (
     spent: BigDecimal.sum(funds.spent, spent)
   }, undefined]))
 
-/** Reserves an amount for as many rows as the budget allows, at most `count`; returns their number. @internal */
+/** Reserves an amount for as many rows as the budget allows, at most `count`; returns their number. */
 export const reserve = (
   ledger: Ledger,
   batch: number,
@@ -90,7 +88,7 @@ export const reserve = (
     (rows = 0) => rows
   ))
 
-/** Gives back an amount that was reserved and not used, for so many rows. @internal */
+/** Gives back an amount that was reserved and not used, for so many rows. */
 export const release = (
   ledger: Ledger,
   batch: number,
@@ -101,7 +99,7 @@ export const release = (
     ? Effect.void
     : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
-/** Sums what is reserved from the rows in flight: after a crash the batch may say otherwise. @internal */
+/** Sums what is reserved from the rows in flight: after a crash the batch may say otherwise. */
 export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
   const { sql } = ledger
   return transaction(sql, "counted what is reserved")(Effect.gen(function*() {

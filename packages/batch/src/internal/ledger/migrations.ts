@@ -186,8 +186,6 @@ const refusal = (message: string, cause: Error = new Error(message)): SqlErrors.
 /**
  * How the tables stand to this version of the package. Fails with an error that names both versions where they are newer,
  * or older and must not be changed.
- *
- * @internal
  */
 export const standing = (
   mayWrite: boolean
@@ -204,7 +202,7 @@ export const standing = (
     ))
   })
 
-/** Makes the tables, or brings them up to date. @internal */
+/** Makes the tables, or brings them up to date. */
 export const migrate: Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> = Effect.flatMap(
   standing(true),
   (found) =>

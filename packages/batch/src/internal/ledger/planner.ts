@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import type { BatchStoreError } from "../../BatchError.js"
 import { doing, type Ledger } from "./ledger.js"
 
-/** Runs statements on the connection that holds the lock: where the lock is lost with it, they fail. @internal */
+/** Runs statements on the connection that holds the lock: where the lock is lost with it, they fail. */
 export type Planner = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** The time between two tries to plan, in milliseconds. */
@@ -39,8 +39,6 @@ const reserved = ({ sql }: Ledger, batch: string) =>
 /**
  * Keeps other processes from planning the batch of a name until the scope closes, and waits for one that does. Only a ledger
  * in PostgreSQL has many processes: a file has a lock of its own.
- *
- * @internal
  */
 export const alone = (ledger: Ledger, batch: string): Effect.Effect<Planner, BatchStoreError, Scope.Scope> =>
   ledger.sql.onDialectOrElse({

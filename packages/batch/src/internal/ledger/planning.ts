@@ -6,7 +6,7 @@ import type { IsSelected } from "../selection.js"
 import { doing, each, hasKey, type Ledger } from "./ledger.js"
 import { stateShown, type StoredState } from "./rows.js"
 
-/** A row of a source with its key. @internal */
+/** A row of a source with its key. */
 export interface PlannedRow {
   readonly key: string
   readonly at: string
@@ -16,7 +16,7 @@ export interface PlannedRow {
   readonly error: RowError | undefined
 }
 
-/** The findings of a pass over a source. @internal */
+/** The findings of a pass over a source. */
 export interface Found {
   /** Rows that were not in the ledger. */
   added: number
@@ -58,14 +58,14 @@ const nothingFound = (): Found => ({
 /** The number of refused rows that a report shows, and of invalid ones. */
 const shown = 100
 
-/** The places of the rows of a part of a source, in their order. @internal */
+/** The places of the rows of a part of a source, in their order. */
 export type Places = ReadonlyMap<string, number>
 
-/** Sorts rows of a part of a source by their places. @internal */
+/** Sorts rows of a part of a source by their places. */
 export const inPlace = <A extends { readonly at: string }>(places: Places, rows: ReadonlyArray<A>): ReadonlyArray<A> =>
   rows.toSorted((one, other) => (places.get(one.at) ?? 0) - (places.get(other.at) ?? 0))
 
-/** Counts rows that are no rows of the batch. @internal */
+/** Counts rows that are no rows of the batch. */
 export const refuse = (found: Found, refused: ReadonlyArray<RefusedRow>): void => {
   found.refusedCount += refused.length
   found.refused.push(...refused.slice(0, shown - found.refused.length))
@@ -87,7 +87,7 @@ const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
   }
 })
 
-/** A row of the ledger under the key of a row of a source. @internal */
+/** A row of the ledger under the key of a row of a source. */
 export interface Known {
   readonly id: number
   readonly no: number
@@ -104,7 +104,7 @@ type StoredKnown =
   & { readonly [field in "id" | "no" | "same" | "sent"]: number | string }
   & Pick<Known, "key" | "place" | "state">
 
-/** The rows of the ledger under the keys of some rows. @internal */
+/** The rows of the ledger under the keys of some rows. */
 export const knownRows = (
   { sql }: Ledger,
   batch: number,
@@ -150,7 +150,7 @@ const compare = (row: PlannedRow, known: Known): "keep" | "leave" | "replace" | 
   return row.error !== undefined || isSettled(stateShown(state)) ? "leave" : "keep"
 }
 
-/** Keeps what is no row of the batch. @internal */
+/** Keeps what is no row of the batch. */
 export const keepRefused = (
   { sql }: Ledger,
   batch: number,
@@ -166,13 +166,13 @@ export const keepRefused = (
       from ${each(sql, refused.map((row) => ({ ...row, error: JSON.stringify(row.error) })))}`)
     )
 
-/** Forgets what earlier passes refused. @internal */
+/** Forgets what earlier passes refused. */
 export const forgetRefused = ({ sql }: Ledger, batch: number, pass: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("forgot refused rows")(sql`delete from noukai_batch_refused where batch = ${batch} and pass < ${pass}`)
   )
 
-/** A pass over a source, which has one process at a time. @internal */
+/** A pass over a source, which has one process at a time. */
 export interface Pass {
   readonly batch: number
   readonly no: number
@@ -201,7 +201,7 @@ const numbers = (): (no: number) => boolean => {
   }
 }
 
-/** Begins a pass over the source of a batch. @internal */
+/** Begins a pass over the source of a batch. */
 export const begun = (
   { sql }: Ledger,
   batch: number,
@@ -228,7 +228,7 @@ const stateOf = (pass: Pass, row: PlannedRow) => row.error === undefined ? openS
 
 const errorOf = ({ error }: PlannedRow) => error === undefined ? null : JSON.stringify(error)
 
-/** Rows of a source, by what is to be done about them. @internal */
+/** Rows of a source, by what is to be done about them. */
 export interface Sorted {
   readonly added: ReadonlyArray<PlannedRow>
   /** Rows that were never sent, as they stood in the ledger and as the source has them now. */
@@ -238,7 +238,7 @@ export interface Sorted {
   readonly refused: ReadonlyArray<RefusedRow>
 }
 
-/** Sorts rows of a source by the rows of the ledger under their keys, and counts them. @internal */
+/** Sorts rows of a source by the rows of the ledger under their keys, and counts them. */
 export const sort = (
   pass: Pass,
   rows: ReadonlyArray<PlannedRow>,
@@ -293,7 +293,7 @@ export const sort = (
   return { added: [...added.values()], replaced, unsettled, refused }
 }
 
-/** Adds rows to a batch, each key once, and counts those that it had, and those that have no key. @internal */
+/** Adds rows to a batch, each key once, and counts those that it had, and those that have no key. */
 export const add = (
   ledger: Ledger,
   pass: Pass,
@@ -315,7 +315,7 @@ export const add = (
     yield* keepRefused(ledger, batch, pass.no, all)
   })
 
-/** Adds rows that are new, and numbers them. @internal */
+/** Adds rows that are new, and numbers them. */
 export const insert = (
   { sql }: Ledger,
   batch: number,
@@ -389,7 +389,7 @@ const keep = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<Known>): Effect.E
 /** The rows that one statement looks at. */
 const part = 5000
 
-/** Makes rows absent that are to be run, and that the source of a pass does not have. @internal */
+/** Makes rows absent that are to be run, and that the source of a pass does not have. */
 export const leaveAbsent = ({ sql }: Ledger, { batch, no }: Pass): Effect.Effect<void, BatchStoreError> =>
   Effect.gen(function*() {
     for (const state of ["pending", "waiting", "unselected"] satisfies ReadonlyArray<StoredState>) {

@@ -12,7 +12,7 @@ import type { BatchRecord } from "./batches.js"
 import { doing, each, hasKey, type Ledger, mostBytes, sameText } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
 
-/** How many rows are in each state. @internal */
+/** How many rows are in each state. */
 export type Counts = { readonly [state in StoredState]: number }
 
 const none: Counts = {
@@ -31,7 +31,6 @@ const none: Counts = {
   invalid: 0
 }
 
-/** @internal */
 export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, BatchStoreError> =>
   Effect.map(
     doing("counted rows")(sql<{ readonly state: StoredState; readonly n: number | string }>`
@@ -39,7 +38,7 @@ export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, Ba
     (rows) => ({ ...none, ...Object.fromEntries(rows.map(({ n, state }) => [state, Number(n)])) })
   )
 
-/** How many rows are not settled. @internal */
+/** How many rows are not settled. */
 export const unsettled = ({ intent, pending, submitted, uncertain, waiting }: Counts): number =>
   pending + waiting + intent + uncertain + submitted
 
@@ -51,23 +50,23 @@ const counted =
       (rows) => Number(rows[0]?.n ?? 0)
     )
 
-/** How many rows were found at the server. @internal */
+/** How many rows were found at the server. */
 export const adoptedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_row where batch = ${batch} and adopted = 1`)(ledger)
 
-/** Of how many rows the cost could not be read. @internal */
+/** Of how many rows the cost could not be read. */
 export const unknownCosts = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'`)(ledger)
 
-/** How many attempts were followed by others. @internal */
+/** How many attempts were followed by others. */
 export const retries = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_attempt where batch = ${batch}`)(ledger)
 
-/** How many rows of the last source are no rows of the batch. @internal */
+/** How many rows of the last source are no rows of the batch. */
 export const refusedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_refused where batch = ${batch}`)(ledger)
 
-/** How many rows failed, or were reported, since a time. @internal */
+/** How many rows failed, or were reported, since a time. */
 export const failedSince = (ledger: Ledger, batch: number, since: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) =>
     sql`noukai_batch_row where batch = ${batch} and state in ('failed', 'reported') and settled_at >= ${since}`
@@ -98,7 +97,7 @@ const costOf = (costUsd: string | null): Pick<RowResult, "costUsd" | "isCostUnkn
 
 const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
-/** A batch whose rows are read. @internal */
+/** A batch whose rows are read. */
 export type Read = Pick<BatchRecord, "id" | "version">
 
 const rowResult = ({ version }: Read) => (row: StoredResult): RowResult => ({
@@ -191,11 +190,11 @@ const numbered = (
   )
 }
 
-/** All rows, in the order of the input. @internal */
+/** All rows, in the order of the input. */
 export const inOrder = (ledger: Ledger, batch: Read, withInput = false): Stream.Stream<RowResult, BatchStoreError> =>
   numbered(ledger, batch, "no", 0, withInput)
 
-/** Settled rows, in the order in which they settled, after one of them. @internal */
+/** Settled rows, in the order in which they settled, after one of them. */
 export const settledAfter = (
   ledger: Ledger,
   batch: Read,
@@ -203,7 +202,7 @@ export const settledAfter = (
   withInput = false
 ): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo, withInput)
 
-/** The rows under some keys, by their keys. @internal */
+/** The rows under some keys, by their keys. */
 export const ofKeys = (
   { sql }: Ledger,
   batch: Read,
@@ -222,7 +221,7 @@ type StoredAttempt =
   & Pick<StoredResult, "attempt" | "state" | "execution_id" | "error" | "cost_usd" | "settled_at">
   & { readonly started_at: number | string | null }
 
-/** The attempts at the row of a key, the first one first; none where no row has it. @internal */
+/** The attempts at the row of a key, the first one first; none where no row has it. */
 export const attempts = (
   { sql }: Ledger,
   batch: number,
@@ -256,7 +255,7 @@ interface StoredRefused {
   readonly error: string
 }
 
-/** The rows of the source that are no rows of the batch. @internal */
+/** The rows of the source that are no rows of the batch. */
 export const refused = ({ sql }: Ledger, batch: number): Stream.Stream<RefusedRow, BatchStoreError> =>
   paged(
     0,

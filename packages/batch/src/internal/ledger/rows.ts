@@ -9,7 +9,7 @@ import * as Money from "../money.js"
 import { doing, each, forUpdate, type Ledger, mostBytes, transaction } from "./ledger.js"
 import { booked } from "./limits.js"
 
-/** A row that a process works on. @internal */
+/** A row that a process works on. */
 export interface LiveRow {
   readonly id: number
   readonly no: number
@@ -37,12 +37,10 @@ export interface LiveRow {
  * The state of a row in the ledger. An absent row is pending, and is not run: the last source does not have it with its
  * input; an unselected one, since the last run leaves it out. A waiting row is pending from some time on. A row that timed
  * out is submitted, and nobody asks for its run.
- *
- * @internal
  */
 export type StoredState = RowState | "absent" | "unselected" | "waiting" | "timedOut"
 
-/** The state of a row as it is shown. @internal */
+/** The state of a row as it is shown. */
 export const stateShown = (state: StoredState): RowState =>
   state === "timedOut"
     ? "submitted"
@@ -50,7 +48,7 @@ export const stateShown = (state: StoredState): RowState =>
     ? "pending"
     : state
 
-/** The `cost_usd` of a row whose cost was asked for and could not be read. @internal */
+/** The `cost_usd` of a row whose cost was asked for and could not be read. */
 export const unknownCost = "unknown"
 
 interface StoredRow {
@@ -95,7 +93,7 @@ const columns = (sql: SqlClient, bytes: number): Fragment =>
   sql`id, no, key, case when octet_length(input) <= ${bytes} then input end as input, octet_length(input) as bytes, state,
     attempt, lane, intent_at, execution_id, running_at, adopted, retries, reserved_usd`
 
-/** The input of a row, as JSON; nothing, if the row was forgotten. @internal */
+/** The input of a row, as JSON; nothing, if the row was forgotten. */
 export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | undefined, BatchStoreError> =>
   Effect.map(
     doing("read an input")(sql<{ readonly input: string }>`select input from noukai_batch_row where id = ${id}`),
@@ -104,7 +102,7 @@ export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | und
 
 const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
-/** Who claims rows, and for what. @internal */
+/** Who claims rows, and for what. */
 export interface Claim {
   readonly batch: number
   readonly generation: number
@@ -123,8 +121,6 @@ export interface Claim {
 /**
  * Makes pending rows intents of a process, the first ones first. None, when the batch is stopped, or its rows were given
  * out anew.
- *
- * @internal
  */
 export const claim = (
   { sql }: Ledger,
@@ -163,10 +159,10 @@ export const claim = (
   )
 }
 
-/** The bytes of the documents of a transition, about. @internal */
+/** The bytes of the documents of a transition, about. */
 export const sizeOf = ({ error, result }: Transition): number => (error?.length ?? 0) + (result?.length ?? 0)
 
-/** How one row goes on, if it still is what it was. A row that stays invalid keeps its error. @internal */
+/** How one row goes on, if it still is what it was. A row that stays invalid keeps its error. */
 export interface Transition {
   readonly id: number
   readonly attempt: number
@@ -200,8 +196,6 @@ export interface Transition {
  * is known of it, and not back.
  *
  * Settled rows are numbered in the order in which the statements that settle them become visible.
- *
- * @internal
  */
 export const transit = (
   { sql }: Ledger,
@@ -283,8 +277,6 @@ export const transit = (
 /**
  * Takes settled rows to their next attempt: at once, or when it is due. The attempt before is kept, if it was sent. Within
  * a transaction alone.
- *
- * @internal
  */
 export const nextAttempts = (
   { sql }: Ledger,
@@ -310,7 +302,7 @@ export const nextAttempts = (
   ])))
 }
 
-/** Makes rows pending whose next attempt is due, unless the last source does not have them. @internal */
+/** Makes rows pending whose next attempt is due, unless the last source does not have them. */
 export const due = ({ sql }: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("took up rows whose next attempt is due")(sql`
@@ -329,8 +321,6 @@ const toJson = ({ adopted, from, released, spent: _, ...transition }: Transition
 /**
  * The live rows of a lane, which are this process's from now on. An intent of another process may have been sent: it is
  * uncertain. A request leaves within half the grace of its intent, and is given up within the other half.
- *
- * @internal
  */
 export const adopted = (
   { sql }: Ledger,
@@ -350,7 +340,7 @@ export const adopted = (
     (rows) => rows.map(liveRow).sort(byId)
   )
 
-/** A row as it stands now, when it is live and of this process. @internal */
+/** A row as it stands now, when it is live and of this process. */
 export const own = (
   { sql }: Ledger,
   id: number,
@@ -363,13 +353,12 @@ export const own = (
     (rows) => rows[0] === undefined ? undefined : liveRow(rows[0])
   )
 
-/** The evidence that sessions can be looked up: a run that is known, or rows that will have one. @internal */
+/** The evidence that sessions can be looked up: a run that is known, or rows that will have one. */
 export interface Evidence {
   readonly run: Pick<LiveRow, "id" | "key" | "attempt"> | undefined
   readonly isOpen: boolean
 }
 
-/** @internal */
 export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence, BatchStoreError> => {
   const open = doing("looked for rows")(sql`
     select id from noukai_batch_row
@@ -383,7 +372,7 @@ export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence
   }))
 }
 
-/** Rows that a process owns and does not work on, such as those of a claim whose answer was lost. @internal */
+/** Rows that a process owns and does not work on, such as those of a claim whose answer was lost. */
 export const strayed = (
   { sql }: Ledger,
   batch: number,
@@ -396,14 +385,14 @@ export const strayed = (
     (rows) => rows.map(liveRow).sort(byId)
   )
 
-/** Has rows that timed out asked for again. @internal */
+/** Has rows that timed out asked for again. */
 export const resumed = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("took up rows that timed out")(sql`
     update noukai_batch_row set state = 'submitted', error = null where batch = ${batch} and state = 'timedOut'`)
   )
 
-/** Moves the live rows of lanes that a batch no longer has to its first one. @internal */
+/** Moves the live rows of lanes that a batch no longer has to its first one. */
 export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("gave the rows of lanes that are no more to others")(sql`
@@ -411,7 +400,7 @@ export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Ef
     where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
   )
 
-/** Whether rows of a batch are pending, or will be, and whether some are in flight, in whatever process. @internal */
+/** Whether rows of a batch are pending, or will be, and whether some are in flight, in whatever process. */
 export const left = (
   { sql }: Ledger,
   batch: number

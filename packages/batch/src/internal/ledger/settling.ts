@@ -17,7 +17,7 @@ const allOf = (
 ): Effect.Effect<number, BatchStoreError> =>
   Effect.flatMap(some, ({ length }) => length < most ? Effect.succeed(sum + length) : allOf(some, sum + length))
 
-/** Keeps the numbers of settled rows from being given again to those that settle later. @internal */
+/** Keeps the numbers of settled rows from being given again to those that settle later. */
 export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("kept the numbers of rows")(sql`
@@ -62,7 +62,7 @@ const changedAll = (
     return sum
   })
 
-/** Makes settled rows pending, each at its next attempt. @internal */
+/** Makes settled rows pending, each at its next attempt. */
 export const retried = (
   ledger: Ledger,
   batch: number,
@@ -76,7 +76,7 @@ export const retried = (
       transaction(ledger.sql, "began attempts")(nextAttempts(ledger, rows)))
   )
 
-/** Removes rows that could not be sent: their source is asked for them again. @internal */
+/** Removes rows that could not be sent: their source is asked for them again. */
 export const forgetInvalid = (
   ledger: Ledger,
   batch: number,
@@ -117,7 +117,7 @@ const settleAll = (
 
 const wanted: RowError = { kind: "Cancelled", message: "the batch was cancelled before it was sent" }
 
-/** Cancels what is pending, also what is not run. @internal */
+/** Cancels what is pending, also what is not run. */
 export const cancelPending = (ledger: Ledger, batch: number, now: number): Effect.Effect<number, BatchStoreError> =>
   Effect.map(
     Effect.forEach(
@@ -127,11 +127,11 @@ export const cancelPending = (ledger: Ledger, batch: number, now: number): Effec
     Number_.sumAll
   )
 
-/** Numbers the rows that cannot be run among those that are settled. @internal */
+/** Numbers the rows that cannot be run among those that are settled. */
 export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(settleAll(ledger, batch, "invalid", "invalid", now))
 
-/** Removes a batch and all that is known of it. @internal */
+/** Removes a batch and all that is known of it. */
 export const forgotten = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
   const { sql } = ledger
   const some = (table: "noukai_batch_attempt" | "noukai_batch_refused" | "noukai_batch_row") =>

@@ -20,8 +20,6 @@ interface Prepared {
 /**
  * A database whose statements are prepared once: libsql keeps the memory of each that it ever prepared, parameters
  * included.
- *
- * @internal
  */
 export class Database {
   private readonly database: Libsql.Database
@@ -54,14 +52,13 @@ export class Database {
   }
 }
 
-/** A database that is opened when it is first asked, and otherwise for a statement that only reads. @internal */
+/** A database that is opened when it is first asked, and otherwise for a statement that only reads. */
 export interface Source {
   /** None where there is no database: it has no rows. */
   readonly reading: Effect.Effect<Database | undefined, SqlErrors.SqlError>
   readonly writing: Effect.Effect<Database, SqlErrors.SqlError>
 }
 
-/** @internal */
 export const attempted = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
   Effect.try({ try: run, catch: (cause) => new SqlErrors.SqlError({ cause, message: "Failed to execute statement" }) })
 
@@ -132,7 +129,7 @@ const connection = (
   }
 }
 
-/** A client of a database, which has one connection. @internal */
+/** A client of a database, which has one connection. */
 export const client = (source: Source): Effect.Effect<SqlClient.SqlClient> =>
   Effect.gen(function*() {
     const semaphore = yield* Effect.makeSemaphore(1)

@@ -39,7 +39,7 @@ const unlisten = (): void => {
   for (const signal of signals) process.off(signal, onSignal)
 }
 
-/** Has something done where the process ends by itself or by a signal, for as long as the scope is open. @internal */
+/** Has something done where the process ends by itself or by a signal, for as long as the scope is open. */
 export const atExit = (run: () => void): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -54,10 +54,10 @@ export const atExit = (run: () => void): Effect.Effect<void, never, Scope.Scope>
 
 const remove = (path: string): void => rmSync(path, { recursive: true, force: true })
 
-/** Has a path removed where the process ends, for as long as the scope is open. @internal */
+/** Has a path removed where the process ends, for as long as the scope is open. */
 export const removedAtExit = (path: string): Effect.Effect<void, never, Scope.Scope> => atExit(() => remove(path))
 
-/** A folder of its own, which goes with the scope. @internal */
+/** A folder of its own, which goes with the scope. */
 export const temporaryFolder = <E>(failure: (cause: unknown) => E): Effect.Effect<string, E, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({ try: () => mkdtempSync(join(tmpdir(), "noukai-batch-")), catch: failure }),

@@ -106,7 +106,6 @@ const goOn = Effect.fnUntraced(
   }
 )
 
-/** @internal */
 export const append = <E, R>(
   path: string,
   options: AppendOptions<E, R>

@@ -55,7 +55,6 @@ const makeSpread = (name: string) => {
 
 const resultOf = (row: RowResult): unknown => hasResult(row) ? row.result : undefined
 
-/** @internal */
 export const csv = <E, R>(
   rows: Stream.Stream<RowResult, E, R>,
   { spreadsheet = false }: { readonly spreadsheet?: boolean | undefined } = {}

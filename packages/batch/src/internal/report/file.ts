@@ -21,11 +21,7 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: "this process may not write it"
 }
 
-/**
- * Runs an operation on a file to its end: an interruption waits, so that nothing is written after the file was closed.
- *
- * @internal
- */
+/** Runs an operation on a file to its end: an interruption waits, so that nothing is written after the file was closed. */
 export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, BatchReportError> =>
   Effect.uninterruptible(Effect.tryPromise({
     try: run,
@@ -37,7 +33,6 @@ export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A
 
 const close = (file: FileHandle): Effect.Effect<void> => Effect.promise(() => file.close().catch(() => {}))
 
-/** @internal */
 export const checkPlain = (path: string, stats: Stats): Effect.Effect<void, BatchReportError> =>
   stats.isFile()
     ? Effect.void
@@ -54,11 +49,7 @@ const syncFolder = (folder: string): Effect.Effect<void> =>
 // opened without waiting, as a pipe without a reader would have it wait for ever
 const appendFlags = constants.O_RDWR | constants.O_CREAT | (constants.O_NONBLOCK ?? 0)
 
-/**
- * Opens a file to go on with it, or creates it for its owner alone.
- *
- * @internal
- */
+/** Opens a file to go on with it, or creates it for its owner alone. */
 export const openToGoOn = Effect.fnUntraced(function*(path: string) {
   const file = yield* Effect.acquireRelease(attempt(path, () => open(path, appendFlags, 0o600)), close)
   const stats = yield* attempt(path, () => file.stat())
@@ -67,7 +58,6 @@ export const openToGoOn = Effect.fnUntraced(function*(path: string) {
   return { file, size: stats.size }
 })
 
-/** @internal */
 export const writeAt = async (file: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
   let done = 0
   while (done < bytes.length) {
@@ -76,11 +66,7 @@ export const writeAt = async (file: FileHandle, bytes: Uint8Array, position: num
   }
 }
 
-/**
- * A file that takes the place of another when it is whole.
- *
- * @internal
- */
+/** A file that takes the place of another when it is whole. */
 export interface NewFile {
   /** Writes whole lines. */
   readonly write: (lines: ReadonlyArray<string>) => Effect.Effect<void, BatchReportError>
@@ -111,8 +97,6 @@ const checkReplaceable = Effect.fnUntraced(function*(path: string) {
 /**
  * Makes a file beside the one that it will replace, for its owner alone. It is gone with the scope if it was not
  * published.
- *
- * @internal
  */
 export const newFile: (path: string) => Effect.Effect<NewFile, BatchReportError, Scope.Scope> = Effect.fnUntraced(
   function*(path) {

@@ -59,7 +59,6 @@ const writeRows = <E, R>(
   return Stream.runForEachChunk(rows, writeAll)
 }
 
-/** @internal */
 export const write = <E, R>(
   path: string,
   rows: Stream.Stream<RowResult, E, R>
@@ -102,7 +101,6 @@ const toIso = (field: string, folder: string, millis: number): Effect.Effect<str
 
 const names = { results: "results.jsonl", failures: "failures.jsonl", manifest: "manifest.json" }
 
-/** @internal */
 export const toFolder = <E, R, E2 = never, R2 = never>(
   folder: string,
   { refused = Stream.empty, rows, summary }: FolderOptions<E, R, E2, R2>

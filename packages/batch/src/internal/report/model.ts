@@ -3,12 +3,7 @@ import type * as Stream from "effect/Stream"
 import type { RefusedRow, RowResult, RowState } from "../../BatchRow.js"
 import type { BatchDefinition } from "../../BatchStatus.js"
 
-/**
- * The options of appending rows as they settle.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of appending rows as they settle. */
 export interface AppendOptions<out E = never, out R = never> {
   /**
    * The rows that settled after this one, in the order in which they settled: those whose `settledNo` is above it. 0 asks
@@ -23,12 +18,7 @@ export interface AppendOptions<out E = never, out R = never> {
   readonly syncInterval?: Duration.DurationInput | undefined
 }
 
-/**
- * The outcome of appending.
- *
- * @since 0.1.0
- * @category models
- */
+/** The outcome of appending. */
 export interface Appended {
   /** The number of rows that this call wrote. */
   readonly rows: number
@@ -36,12 +26,7 @@ export interface Appended {
   readonly settledNo: number
 }
 
-/**
- * The content of a file of a report.
- *
- * @since 0.1.0
- * @category models
- */
+/** The content of a file of a report. */
 export interface ReportFile {
   readonly lines: number
   readonly bytes: number
@@ -49,12 +34,7 @@ export interface ReportFile {
   readonly sha256: string
 }
 
-/**
- * The entries of a manifest about a batch, besides its rows.
- *
- * @since 0.1.0
- * @category models
- */
+/** The entries of a manifest about a batch, besides its rows. */
 export interface ReportSummary {
   /** The id of the batch. */
   readonly batch: string
@@ -69,12 +49,7 @@ export interface ReportSummary {
   readonly finishedAt?: number | undefined
 }
 
-/**
- * The report that is written to a folder.
- *
- * @since 0.1.0
- * @category options
- */
+/** The report that is written to a folder. */
 export interface FolderOptions<out E = never, out R = never, out E2 = never, out R2 = never> {
   /** The rows in the order of the input. */
   readonly rows: Stream.Stream<RowResult, E, R>
@@ -83,12 +58,7 @@ export interface FolderOptions<out E = never, out R = never, out E2 = never, out
   readonly summary: ReportSummary
 }
 
-/**
- * The content of `manifest.json`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The content of `manifest.json`. */
 export interface Manifest {
   readonly format: "noukai-batch/1"
   readonly batch: string

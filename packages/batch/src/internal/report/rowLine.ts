@@ -14,14 +14,9 @@ const errorFields = (error: RowError) => ({
   executionIds: error.executionIds
 })
 
-/**
- * Whether a row has a result. One whose result does not fit the schema of its flow is done, and has an error.
- *
- * @internal
- */
+/** Whether a row has a result. One whose result does not fit the schema of its flow is done, and has an error. */
 export const hasResult = (row: RowResult): boolean => row.state === "done" && row.error === undefined
 
-/** @internal */
 export const encodeRow = (row: RowResult): string =>
   JSON.stringify({
     no: row.no,
@@ -43,15 +38,10 @@ export const encodeRow = (row: RowResult): string =>
     settledNo: row.settledNo
   })
 
-/** @internal */
 export const encodeRefused = (row: RefusedRow): string =>
   JSON.stringify({ key: row.key, at: row.at, state: "refused", error: errorFields(row.error) })
 
-/**
- * The line of a row of a user's values, which may be no JSON: a bigint, or a circle.
- *
- * @internal
- */
+/** The line of a row of a user's values, which may be no JSON: a bigint, or a circle. */
 export const rowLine = (path: string, row: RowResult): Either.Either<string, BatchReportError> =>
   Either.try({
     try: () => `${encodeRow(row)}\n`,
@@ -59,7 +49,6 @@ export const rowLine = (path: string, row: RowResult): Either.Either<string, Bat
       new BatchReportError({ path, reason: `the result of row ${row.no} cannot be written as JSON`, cause })
   })
 
-/** @internal */
 export interface WrittenRow {
   readonly no: number
   readonly key: string
@@ -72,11 +61,7 @@ const isState = Schema.is(RowState)
 
 const isPlace = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
 
-/**
- * Reads a line back, if `encodeRow` may have written it for a settled row.
- *
- * @internal
- */
+/** Reads a line back, if `encodeRow` may have written it for a settled row. */
 export const parseRowLine = (text: string): WrittenRow | undefined => {
   let value: unknown
   try {
@@ -95,11 +80,7 @@ export const parseRowLine = (text: string): WrittenRow | undefined => {
 const first = "{\"no\":"
 const second = ",\"key\":\""
 
-/**
- * Whether a line of `encodeRow` may begin so.
- *
- * @internal
- */
+/** Whether a line of `encodeRow` may begin so. */
 export const beginsRowLine = (text: string): boolean => {
   if (text.length <= first.length) return first.startsWith(text)
   if (!text.startsWith(first)) return false

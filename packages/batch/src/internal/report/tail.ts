@@ -39,11 +39,7 @@ const firstLineEnd = async (file: FileHandle, to: number): Promise<number> => {
   return to
 }
 
-/**
- * Where to go on in a file.
- *
- * @internal
- */
+/** Where to go on in a file. */
 export interface Tail {
   /** The end of its last whole line. What stands behind it is a line that a crash cut off. */
   readonly end: number
@@ -55,11 +51,7 @@ export interface Tail {
 /** Enough of a line to tell whether it is one of a row. */
 const headBytes = 64
 
-/**
- * Finds the end of what was written. Reads the first and the last line, and changes nothing.
- *
- * @internal
- */
+/** Finds the end of what was written. Reads the first and the last line, and changes nothing. */
 export const readTail: (path: string, file: FileHandle, size: number) => Effect.Effect<Tail, BatchReportError> = Effect
   .fnUntraced(function*(path, file, size) {
     const refusal = (what: string) =>

@@ -8,8 +8,6 @@ import type { SourceRow } from "./SourceRow.js"
 /**
  * Divides bytes into rows. It is given no byte order mark. When it cannot go on it gives the rows that it has, and says
  * why, so that the rows before an error do not depend on how the bytes were cut.
- *
- * @internal
  */
 export interface Decoder<Row> {
   readonly push: (bytes: Uint8Array) => Effect.Effect<ReadonlyArray<SourceRow<Row>>>
@@ -19,11 +17,7 @@ export interface Decoder<Row> {
   readonly failure: () => BatchSourceError | undefined
 }
 
-/**
- * The name of the source, in the places of its rows, and in its errors.
- *
- * @internal
- */
+/** The name of the source, in the places of its rows, and in its errors. */
 export interface Place {
   readonly name: string
   readonly source: string
@@ -72,11 +66,7 @@ const opened = <Row>(source: string, decoder: Decoder<Row>): Decoder<Row> => {
   }
 }
 
-/**
- * The rows of bytes. What is made of one pull of bytes is one chunk of rows.
- *
- * @internal
- */
+/** The rows of bytes. What is made of one pull of bytes is one chunk of rows. */
 export const decode = <Row, E, R>(
   bytes: Stream.Stream<Uint8Array, E, R>,
   place: Place,
@@ -104,9 +94,5 @@ export const decode = <Row, E, R>(
     )
   }))
 
-/**
- * A view of the same bytes.
- *
- * @internal
- */
+/** A view of the same bytes. */
 export const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -7,7 +7,6 @@ import { codeOf } from "../node/fileKind.js"
 import { type Decoder, type Place, view } from "./Decoder.js"
 import type { CsvRow, SourceRow } from "./SourceRow.js"
 
-/** @internal */
 export interface CsvLimits {
   readonly columns: ReadonlyArray<string> | undefined
   /** Absent: the first line tells it. */
@@ -186,11 +185,7 @@ const failing = (source: string) => (line: number | undefined, reason: string, c
     ...(cause === undefined ? {} : { cause })
   })
 
-/**
- * Records of CSV. It holds the bytes of one record, up to the limit.
- *
- * @internal
- */
+/** Records of CSV. It holds the bytes of one record, up to the limit. */
 export const makeCsv: (
   place: Place,
   limits: CsvLimits

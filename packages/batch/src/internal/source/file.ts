@@ -44,8 +44,6 @@ const checkPlain = Effect.fnUntraced(function*(path: string, file: FileHandle) {
 
 /**
  * The bytes of a file, read as they are asked for, each time into the same memory: a piece is good until the next. The file is closed when the stream ends, fails or is interrupted.
- *
- * @internal
  */
 export const fileBytes = (path: string): Stream.Stream<Uint8Array, BatchSourceError> =>
   Stream.unwrapScoped(Effect.gen(function*() {

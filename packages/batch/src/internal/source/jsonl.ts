@@ -3,7 +3,6 @@ import { isUtf8 } from "node:buffer"
 import { type Decoder, type Place, view } from "./Decoder.js"
 import type { SourceRow } from "./SourceRow.js"
 
-/** @internal */
 export interface JsonlLimits {
   readonly maxLineBytes: number
 }
@@ -29,11 +28,7 @@ const parse = (at: string, text: string): SourceRow<unknown> => {
 
 const blank = /^[ \t\r]*$/
 
-/**
- * Lines of JSON. It holds what has come of one line, up to the limit.
- *
- * @internal
- */
+/** Lines of JSON. It holds what has come of one line, up to the limit. */
 export const makeJsonl = ({ name }: Place, { maxLineBytes }: JsonlLimits): Decoder<unknown> => {
   let line = 1
   let pieces: Array<Buffer> = []
