@@ -10,19 +10,16 @@ import type * as Stream from "effect/Stream"
 import type { BatchReportError } from "./BatchError.js"
 import type { RowResult } from "./BatchRow.js"
 import * as Append from "./internal/report/append.js"
+import type { Appended, AppendOptions } from "./internal/report/append.js"
 import * as Csv from "./internal/report/csv.js"
+import type { ReportFile } from "./internal/report/file.js"
 import * as Folder from "./internal/report/folder.js"
-import type { Appended, AppendOptions, FolderOptions, Manifest, ReportFile } from "./internal/report/model.js"
+import type { FolderOptions, Manifest } from "./internal/report/folder.js"
 import * as RowLine from "./internal/report/rowLine.js"
 
-export type {
-  Appended,
-  AppendOptions,
-  FolderOptions,
-  Manifest,
-  ReportFile,
-  ReportSummary
-} from "./internal/report/model.js"
+export type { Appended, AppendOptions } from "./internal/report/append.js"
+export type { ReportFile } from "./internal/report/file.js"
+export type { FolderOptions, Manifest, ReportSummary } from "./internal/report/folder.js"
 
 /**
  * The JSON of a row in one line, without the end of the line. The order of its fields is always the same: `no`, `key`,

@@ -10,12 +10,11 @@ import * as Stream from "effect/Stream"
 import { basename } from "node:path"
 import type { BatchSourceError } from "./BatchError.js"
 import { makeCsv } from "./internal/source/csv.js"
-import { decode, type Place } from "./internal/source/Decoder.js"
+import { type CsvRow, decode, type Place, type SourceRow } from "./internal/source/Decoder.js"
 import { fileBytes } from "./internal/source/file.js"
 import { makeJsonl } from "./internal/source/jsonl.js"
-import type { CsvRow, SourceRow } from "./internal/source/SourceRow.js"
 
-export type { CsvRow, SourceRow } from "./internal/source/SourceRow.js"
+export type { CsvRow, SourceRow } from "./internal/source/Decoder.js"
 
 /**
  * Rows in their order, each with the place where it stands.

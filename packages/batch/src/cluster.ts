@@ -13,11 +13,11 @@ import type { BatchEngine } from "./BatchEngine.js"
 import type { BatchStoreError, InvalidBatchError } from "./BatchError.js"
 import type { BatchStore } from "./BatchStore.js"
 import * as Lanes from "./internal/cluster/lanes.js"
-import type { ClusterOptions, RunnerOptions } from "./internal/cluster/options.js"
+import type { ClusterOptions, RunnerOptions } from "./internal/cluster/lanes.js"
 import type { Definition } from "./internal/definition.js"
 import * as BatchDriver from "./internal/drive/batchDriver.js"
 
-export type { ClusterOptions, RunnerOptions } from "./internal/cluster/options.js"
+export type { ClusterOptions, RunnerOptions } from "./internal/cluster/lanes.js"
 
 /**
  * The engine of a process that runs a batch and leaves its rows to the runners: a client of the cluster, which opens no

@@ -1,13 +1,12 @@
 /** Turns of a rate, on the clock of a database that is 5 s ahead. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, TestClock } from "effect"
-import * as Alarm from "../../src/internal/drive/alarm.js"
 import * as Pace from "../../src/internal/drive/pace.js"
 import type { LiveRow } from "../../src/internal/ledger/rows.js"
 
 /** A pace of 10 turns in a second, from a database that answers after `answers.after` milliseconds. */
 const made = (isAnsweredAtOnce = true) => {
-  const alarm = Alarm.make()
+  const alarm = Effect.unsafeMakeLatch()
   const answers = { after: 0, taken: 0 }
   let next = 0
   const pace = Pace.make({
@@ -96,12 +95,11 @@ describe("rows on their way", () => {
           fibers.push(yield* Effect.fork(turn(0, row(++id, yield* now))(Effect.sleep(1000))))
         }
         assert.strictEqual(pace.room(), 0)
-        alarm.reset()
+        alarm.unsafeClose()
         yield* TestClock.adjust(5000)
         yield* Fiber.joinAll(fibers)
-        let isRung = false
-        alarm.wait(() => isRung = true)
-        assert.isTrue(isRung)
+        // it is open
+        yield* alarm.await
       }
       assert.strictEqual(rooms[0], 2)
       assert.isAbove(rooms[3]!, 2)

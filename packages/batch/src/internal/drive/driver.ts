@@ -46,9 +46,7 @@ export interface Part {
 
 /** Waits until something happens here, or for so many milliseconds. */
 const awaken = (running: Running.Running, millis: number): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    running.alarm.wait(() => resume(Effect.void))
-  }).pipe(
+  running.alarm.await.pipe(
     Effect.timeoutOption(millis),
     // a lane that fails does not wait for those that sleep
     Effect.disconnect,
@@ -105,7 +103,7 @@ export const make = (
                   pace?.arrived(row.id)
                   if (Exit.isSuccess(exit)) interrupted.delete(row.id)
                   else interrupted.add(row.id)
-                  running.alarm.ring()
+                  running.alarm.unsafeOpen()
                 }),
                 Exit.isFailure(exit) && !Exit.isInterrupted(exit)
                   ? Deferred.failCause(lane.over, exit.cause)
@@ -139,7 +137,7 @@ export const make = (
     const until = (moment: number): Effect.Effect<void> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (running.isStopping || now >= moment) return Effect.void
-        running.alarm.reset()
+        running.alarm.unsafeClose()
         return Effect.zipRight(awaken(running, moment - now), Effect.suspend(() => until(moment)))
       })
 
@@ -219,7 +217,7 @@ export const make = (
     const claiming: Effect.Effect<void, BatchStoreError> = Effect.gen(function*() {
       while (true) {
         // what happens from here on is no reason to wait
-        running.alarm.reset()
+        running.alarm.unsafeClose()
         const now = yield* Clock.currentTimeMillis
         // until a run was found through its session, no more than one row may be in doubt
         const isFirst = running.canary !== "holds"
@@ -293,7 +291,7 @@ export const make = (
               yield* begin(lane, row, pace?.another ?? identity)
             }
             lanes.set(no, lane)
-            running.alarm.ring()
+            running.alarm.unsafeOpen()
             yield* Deferred.await(lane.over)
           }),
         (lane) =>
@@ -315,7 +313,7 @@ export const make = (
         }),
       stop: Effect.sync(() => {
         running.isStopping = true
-        running.alarm.ring()
+        running.alarm.unsafeOpen()
       })
     }
   })

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { FirstTurn } from "../ledger/limits.js"
 import type { LiveRow } from "../ledger/rows.js"
-import type { Alarm } from "./alarm.js"
 
 /**
  * How late a turn may be used, in milliseconds. One that is later is lost: used all the same, it would come together with
@@ -62,8 +61,8 @@ export interface Options {
   readonly turns: (count: number) => Effect.Effect<FirstTurn, BatchStoreError>
   /** Whether the answer to what is sent tells when it arrived. */
   readonly isAnsweredAtOnce: boolean
-  /** Rings when there is room again. */
-  readonly alarm: Alarm
+  /** Opened when there is room again. */
+  readonly alarm: Effect.Latch
 }
 
 export const make = ({ alarm, isAnsweredAtOnce, rate, turns }: Options): Pace => {
@@ -110,7 +109,7 @@ export const make = ({ alarm, isAnsweredAtOnce, rate, turns }: Options): Pace =>
     // only what was not enough grows, and slowly
     if (room() === 0) most += 1 / most
     onTheirWay.delete(row)
-    alarm.ring()
+    alarm.unsafeOpen()
   }
 
   return {

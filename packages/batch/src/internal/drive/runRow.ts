@@ -117,7 +117,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         released: row.reserved,
         ...fields
       }),
-      () => running.alarm.ring()
+      () => running.alarm.unsafeOpen()
     )
 
   /** Goes on with what the ledger says, after another process has changed it. */
@@ -195,7 +195,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   const holds: Step = Effect.suspend(() => {
     if (running.canary === "holds") return Effect.void
     running.canary = "holds"
-    running.alarm.ring()
+    running.alarm.unsafeOpen()
     return insisting(canaryHolds(running.ledger, running.record.id))
   })
 
@@ -511,7 +511,7 @@ const outOfSlot = <A>(running: Running, effect: Effect.Effect<A, BatchStoreError
   Effect.suspend(() => {
     let isOut = true
     running.slots--
-    running.alarm.ring()
+    running.alarm.unsafeOpen()
     const back = Effect.gen(function*() {
       while (running.slots >= running.record.settings.concurrency && !running.isStopping) yield* Effect.sleep(slotEvery)
       running.slots++

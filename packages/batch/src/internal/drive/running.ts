@@ -1,21 +1,21 @@
 /** A batch that this process takes part in: what its rows share. */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError, SettledState } from "../../BatchRow.js"
 import * as Batches from "../ledger/batches.js"
-import { isPassing, type Ledger } from "../ledger/ledger.js"
+import { isPassing, type Ledger, mostBytes } from "../ledger/ledger.js"
 import { failedSince } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
 import * as Money from "../money.js"
-import * as Alarm from "./alarm.js"
-import * as GroupWriter from "./groupWriter.js"
-import * as PollTimes from "./pollTimes.js"
 import { isPassingFailure } from "./verdict.js"
 
 /** The longest pause after a refusal, in milliseconds. */
@@ -55,7 +55,7 @@ export interface Running {
   readonly owner: string
   /** How often the rows were given out. */
   generation: number
-  readonly polls: PollTimes.PollTimes
+  readonly polls: PollTimes
   /** Rows that are under way here, or may be: each may have a run at the server. */
   slots: number
   /** Those of them of which no run is known. */
@@ -81,8 +81,8 @@ export interface Running {
   costs: { known: number; total: BigDecimal.BigDecimal }
   /** Rows that failed since the batch was started. */
   failedRows: number
-  /** Rings when something happens here that a claim waits for. */
-  readonly alarm: Alarm.Alarm
+  /** Opened when something happens here that a claim waits for. */
+  readonly alarm: Effect.Latch
   /** Room for large inputs that are being sent, in MiB: those of all slots at once would not fit into memory. */
   readonly large: Effect.Semaphore
   /** Takes a row from state to state; false if it is not what it was. */
@@ -100,22 +100,84 @@ const ledgerRetry = Schedule.exponential("50 millis").pipe(
 export const insisting = <A, R>(effect: Effect.Effect<A, BatchStoreError, R>): Effect.Effect<A, BatchStoreError, R> =>
   Effect.retry(effect, { schedule: ledgerRetry, while: isPassing })
 
+/** When to ask for jobs of one flow, learnt from those that ended: most are asked for once or twice. */
+interface PollTimes {
+  /** The wait before the next poll of a job that has been polled so often and for so long. */
+  readonly next: (polls: number, elapsed: number) => number
+  /** Learns from a job that had ended at its last poll. */
+  readonly ended: (polls: number, elapsed: number) => void
+}
+
+/** The shortest and the longest time between two polls, in milliseconds. */
+const [shortestWait, longestWait] = [20, 5000]
+
+const makePollTimes = (): PollTimes => {
+  let typical = 0
+  return {
+    next: (polls, elapsed) =>
+      Math.min(longestWait, Math.max(shortestWait, polls === 0 ? typical - elapsed : elapsed * 0.15)),
+    ended: (polls, elapsed) => {
+      // one that had ended at its first poll may have ended long before
+      const seen = polls <= 1 ? typical * 0.97 : elapsed
+      typical = typical === 0 ? seen : typical * 0.9 + seen * 0.1
+    }
+  }
+}
+
+/** How long the first of a group waits for others, in milliseconds, and the most of them. */
+const [linger, mostItems] = [3, 500]
+
+// native, for it is no time that a program knows of
+const lingering = Effect.async<void>((resume) => {
+  // eslint-disable-next-line no-restricted-globals
+  const timer = setTimeout(() => resume(Effect.void), linger)
+  return Effect.sync(() => clearTimeout(timer))
+})
+
+/**
+ * Writes what happens to many rows in one statement: a database takes hundreds of statements in a second, and thousands
+ * of rows. Writes a transition with the others of its moment, and tells whether it was taken. `write` gives the rows that were.
+ */
+const groupWriter = (
+  write: (transitions: ReadonlyArray<Rows.Transition>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>
+): Effect.Effect<Running["transit"], never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const waiting = yield* Queue.unbounded<
+      { readonly transition: Rows.Transition; readonly done: Deferred.Deferred<boolean, BatchStoreError> }
+    >()
+    const group = Effect.gen(function*() {
+      const first = yield* Queue.take(waiting)
+      yield* lingering
+      const all = [first, ...yield* Queue.takeUpTo(waiting, mostItems - 1)]
+      while (all.length > 0) {
+        let [count, bytes] = [1, Rows.sizeOf(all[0]!.transition)]
+        while (count < all.length && (bytes += Rows.sizeOf(all[count]!.transition)) <= mostBytes) count++
+        const some = all.splice(0, count)
+        const exit = yield* Effect.exit(write(some.map(({ transition }) => transition)))
+        for (const { done, transition } of some) {
+          Deferred.unsafeDone(done, Exit.map(exit, (taken) => taken.has(transition.id)))
+        }
+      }
+    })
+    yield* Effect.forkScoped(Effect.forever(group))
+    return (transition) =>
+      Effect.flatMap(Deferred.make<boolean, BatchStoreError>(), (done) =>
+        Effect.zipRight(Queue.offer(waiting, { transition, done }), Deferred.await(done)))
+  })
+
 export const make = (
   ledger: Ledger,
   record: Batches.BatchRecord,
   owner: string
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const transit = yield* GroupWriter.make<Rows.Transition>(
-      (transitions) => insisting(Rows.transit(ledger, record.id, owner, transitions)),
-      Rows.sizeOf
-    )
+    const transit = yield* groupWriter((transitions) => insisting(Rows.transit(ledger, record.id, owner, transitions)))
     return {
       ledger,
       record,
       owner,
       generation: record.generation,
-      polls: PollTimes.make(),
+      polls: makePollTimes(),
       slots: 0,
       uncertain: 0,
       canary: record.canary,
@@ -129,7 +191,7 @@ export const make = (
       succeededAt: yield* Clock.currentTimeMillis,
       costs: { known: 0, total: Money.none },
       failedRows: 0,
-      alarm: Alarm.make(),
+      alarm: Effect.unsafeMakeLatch(),
       large: Effect.unsafeMakeSemaphore(mostLarge),
       transit
     }
@@ -139,7 +201,7 @@ export const make = (
 export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
     running.isStopping = true
-    running.alarm.ring()
+    running.alarm.unsafeOpen()
     return Effect.flatMap(
       Clock.currentTimeMillis,
       (now) => insisting(Batches.stopped(running.ledger, running.record.id, reason, now))
@@ -172,7 +234,7 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
     const until = Math.ceil(now + wait)
     if (until <= running.pausedUntil) return Effect.void
     running.pausedUntil = until
-    running.alarm.ring()
+    running.alarm.unsafeOpen()
     // what the server said holds for every process
     return seconds === undefined
       ? Effect.void
@@ -342,5 +404,5 @@ const newest = (running: Running): Effect.Effect<void, BatchStoreError> =>
       running.pausedUntil = Math.max(running.pausedUntil, found.value.paused_until)
       if (found.value.canary === "holds") running.canary = "holds"
     }
-    running.alarm.ring()
+    running.alarm.unsafeOpen()
   })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { BatchConflictError, BatchNotFoundError, type BatchStoreError } from "../../BatchError.js"
-import { doing, greatest, indexed, type Ledger, sameText } from "./ledger.js"
+import { change, doing, greatest, indexed, type Ledger, sameText } from "./ledger.js"
 
 /** How rows are run: through the queue, or each in a request that waits for it. */
 export type Operation = "jobs" | "execute"
@@ -52,8 +52,11 @@ export const Stop = Schema.Struct({
 
 export interface Stop extends Schema.Schema.Type<typeof Stop> {}
 
+/** A driver gives 64-bit integers as numbers, another one as text. */
+const Integer = Schema.Union(Schema.Number, Schema.NumberFromString)
+
 const BatchRecord = Schema.Struct({
-  id: Schema.NumberFromString,
+  id: Integer,
   name: Schema.String,
   flow: Schema.String,
   version: Schema.String,
@@ -61,38 +64,22 @@ const BatchRecord = Schema.Struct({
   settings: Schema.parseJson(Settings),
   state: Schema.Literal("planned", "running", "stopped", "ended"),
   stop: Schema.NullOr(Schema.parseJson(Stop)),
-  generation: Schema.NumberFromString,
-  pass: Schema.NumberFromString,
+  generation: Integer,
+  pass: Integer,
   canary: Schema.Literal("unknown", "holds"),
-  paused_until: Schema.NumberFromString,
+  paused_until: Integer,
   reserved_usd: Schema.BigDecimal,
   spent_usd: Schema.BigDecimal,
   definition: Schema.NullOr(Schema.String),
-  definition_at: Schema.NullOr(Schema.NumberFromString),
-  created_at: Schema.NumberFromString,
-  started_at: Schema.NumberFromString,
-  ended_at: Schema.NumberFromString
+  definition_at: Schema.NullOr(Integer),
+  created_at: Integer,
+  started_at: Integer,
+  ended_at: Integer
 })
 
 export interface BatchRecord extends Schema.Schema.Type<typeof BatchRecord> {}
 
-const numbers = [
-  "definition_at",
-  "id",
-  "generation",
-  "pass",
-  "paused_until",
-  "created_at",
-  "started_at",
-  "ended_at"
-]
-
-// a driver gives 64-bit integers as numbers, another one as text
-const decode = (row: object): BatchRecord => {
-  const given: Record<string, unknown> = { ...row }
-  for (const name of numbers) given[name] = given[name] === null ? null : String(given[name])
-  return Schema.decodeUnknownSync(BatchRecord)(given)
-}
+const decode = Schema.decodeUnknownSync(BatchRecord)
 
 const one = (rows: ReadonlyArray<object>): Option.Option<BatchRecord> =>
   Option.map(Option.fromNullable(rows[0]), decode)
@@ -174,12 +161,10 @@ export const definedAs = (
   hash: string,
   now: number
 ): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("kept the definition of a batch")(sql`
+  change("kept the definition of a batch")(sql`
     update noukai_batch set definition = ${hash},
       definition_at = case when definition is null or definition = ${hash} then definition_at else ${now} end
     where id = ${id}`)
-  )
 
 const cancellation = JSON.stringify({ reason: "cancelled", message: "it was cancelled" } satisfies Stop)
 
@@ -219,40 +204,30 @@ export const renewed = ({ sql }: Ledger, id: number): Effect.Effect<BatchRecord,
 
 /** Stops a batch that runs; the first reason stays. */
 export const stopped = ({ sql }: Ledger, id: number, stop: Stop, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("stopped a batch")(sql`
+  change("stopped a batch")(sql`
     update noukai_batch set state = 'stopped', stop = ${JSON.stringify(stop)}, ended_at = ${now}
     where id = ${id} and state in ('running', 'planned')`)
-  )
 
 /** Stops a batch for good. */
 export const cancelled = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("cancelled a batch")(sql`
+  change("cancelled a batch")(sql`
     update noukai_batch set state = 'stopped', stop = ${cancellation}, ended_at = ${now} where id = ${id}`)
-  )
 
 /** Stops a batch that is not cancelled until it is resumed. */
 export const paused = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("paused a batch")(sql`
+  change("paused a batch")(sql`
     update noukai_batch set state = 'stopped', stop = ${pausing}, ended_at = ${now}
     where id = ${id} and (stop is null or stop <> ${cancellation})`)
-  )
 
 /** Lets a batch run that was paused. */
 export const resumed = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("resumed a batch")(sql`update noukai_batch set stop = null where id = ${id} and stop = ${pausing}`)
-  )
+  change("resumed a batch")(sql`update noukai_batch set stop = null where id = ${id} and stop = ${pausing}`)
 
 /** Ends a batch whose rows are settled. A pause of it is over. */
 export const ended = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("ended a batch")(sql`
+  change("ended a batch")(sql`
     update noukai_batch set state = 'ended', stop = null, ended_at = ${now}
     where id = ${id} and (state = 'running' or stop = ${pausing})`)
-  )
 
 /** The batch as it is now. */
 export const reread = ({ sql }: Ledger, id: number): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
@@ -260,13 +235,9 @@ export const reread = ({ sql }: Ledger, id: number): Effect.Effect<Option.Option
 
 /** Keeps that a run of this batch was found through its session. */
 export const canaryHolds = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("kept that sessions can be looked up")(sql`update noukai_batch set canary = 'holds' where id = ${id}`)
-  )
+  change("kept that sessions can be looked up")(sql`update noukai_batch set canary = 'holds' where id = ${id}`)
 
 /** Keeps every process from sending until a time. */
 export const heldUntil = ({ sql }: Ledger, id: number, until: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("held a batch")(sql`
+  change("held a batch")(sql`
     update noukai_batch set paused_until = ${greatest(sql)}(paused_until, ${until}) where id = ${id}`)
-  )

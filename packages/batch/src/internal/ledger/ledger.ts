@@ -50,6 +50,10 @@ export const isPassing = (error: BatchStoreError): boolean => {
 export const doing = (operation: string) => <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
   Effect.mapError(effect, failed(operation))
 
+/** Runs statements for what they change alone. */
+export const change = (operation: string) => <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
+  Effect.asVoid(doing(operation)(effect))
+
 /** Runs statements in one transaction. */
 export const transaction = (sql: SqlClient.SqlClient, operation: string) =>
 <A, R>(

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
 import type { IsSelected } from "../selection.js"
-import { doing, each, hasKey, type Ledger } from "./ledger.js"
+import { change, doing, each, hasKey, type Ledger } from "./ledger.js"
 import { stateShown, type StoredState } from "./rows.js"
 
 /** A row of a source with its key. */
@@ -159,18 +159,14 @@ export const keepRefused = (
 ): Effect.Effect<void, BatchStoreError> =>
   refused.length === 0
     ? Effect.void
-    : Effect.asVoid(
-      doing("kept refused rows")(sql`
+    : change("kept refused rows")(sql`
       insert into noukai_batch_refused (batch, pass, place, key, error)
       select ${batch}, ${pass}, j.value->>'at', j.value->>'key', j.value->>'error'
       from ${each(sql, refused.map((row) => ({ ...row, error: JSON.stringify(row.error) })))}`)
-    )
 
 /** Forgets what earlier passes refused. */
 export const forgetRefused = ({ sql }: Ledger, batch: number, pass: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("forgot refused rows")(sql`delete from noukai_batch_refused where batch = ${batch} and pass < ${pass}`)
-  )
+  change("forgot refused rows")(sql`delete from noukai_batch_refused where batch = ${batch} and pass < ${pass}`)
 
 /** A pass over a source, which has one process at a time. */
 export interface Pass {
@@ -376,15 +372,13 @@ const byId = (one: { readonly id: number }, other: { readonly id: number }): num
 
 /** Keeps that the source has rows that are yet to be run. In the order in which processes that run them lock them. */
 const keep = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<Known>): Effect.Effect<void, BatchStoreError> =>
-  rows.length === 0 ? Effect.void : Effect.asVoid(
-    doing("planned rows")(sql`
+  rows.length === 0 ? Effect.void : change("planned rows")(sql`
       update noukai_batch_row as r set pass = ${pass.no},
         state = case when r.state in ('pending', 'absent', 'unselected') or (r.state = 'waiting' and j.value->>'state' <> 'pending')
           then j.value->>'state' else r.state end
       from ${
-      each(sql, rows.map((row) => ({ id: row.id, state: openState(pass, row) })).sort(byId))
-    } where r.id = cast(j.value->>'id' as bigint)`)
-  )
+    each(sql, rows.map((row) => ({ id: row.id, state: openState(pass, row) })).sort(byId))
+  } where r.id = cast(j.value->>'id' as bigint)`)
 
 /** The rows that one statement looks at. */
 const part = 5000

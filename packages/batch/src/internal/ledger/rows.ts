@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowState } from "../../BatchRow.js"
 import * as Money from "../money.js"
-import { doing, each, forUpdate, type Ledger, mostBytes, transaction } from "./ledger.js"
+import { change, doing, each, forUpdate, type Ledger, mostBytes, transaction } from "./ledger.js"
 import { booked } from "./limits.js"
 
 /** A row that a process works on. */
@@ -304,12 +304,10 @@ export const nextAttempts = (
 
 /** Makes rows pending whose next attempt is due, unless the last source does not have them. */
 export const due = ({ sql }: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("took up rows whose next attempt is due")(sql`
+  change("took up rows whose next attempt is due")(sql`
     update noukai_batch_row set due_at = null,
       state = case when pass < (select pass from noukai_batch where id = ${batch}) then 'absent' else 'pending' end
     where batch = ${batch} and state = 'waiting' and due_at <= ${Math.floor(now)}`)
-  )
 
 const toJson = ({ adopted, from, released, spent: _, ...transition }: Transition) => ({
   ...transition,
@@ -387,18 +385,14 @@ export const strayed = (
 
 /** Has rows that timed out asked for again. */
 export const resumed = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("took up rows that timed out")(sql`
+  change("took up rows that timed out")(sql`
     update noukai_batch_row set state = 'submitted', error = null where batch = ${batch} and state = 'timedOut'`)
-  )
 
 /** Moves the live rows of lanes that a batch no longer has to its first one. */
 export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("gave the rows of lanes that are no more to others")(sql`
+  change("gave the rows of lanes that are no more to others")(sql`
     update noukai_batch_row set lane = 0
     where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
-  )
 
 /** Whether rows of a batch are pending, or will be, and whether some are in flight, in whatever process. */
 export const left = (

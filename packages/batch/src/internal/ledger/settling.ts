@@ -4,7 +4,7 @@ import * as Number_ from "effect/Number"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError, SettledState } from "../../BatchRow.js"
 import type { IsSelected } from "../selection.js"
-import { doing, each, greatest, type Ledger, transaction } from "./ledger.js"
+import { change, doing, each, greatest, type Ledger, transaction } from "./ledger.js"
 import { nextAttempts, type StoredState, transit } from "./rows.js"
 
 /** The rows that one statement takes: the statements of others come between. */
@@ -19,12 +19,10 @@ const allOf = (
 
 /** Keeps the numbers of settled rows from being given again to those that settle later. */
 export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("kept the numbers of rows")(sql`
+  change("kept the numbers of rows")(sql`
     update noukai_batch set settled = ${greatest(sql)}(settled,
       (select coalesce(max(settled_no), 0) from noukai_batch_row where batch = ${batch} and settled_no is not null))
     where id = ${batch}`)
-  )
 
 interface Standing {
   readonly id: number

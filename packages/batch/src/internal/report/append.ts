@@ -4,12 +4,113 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type { FileHandle } from "node:fs/promises"
 import { BatchReportError } from "../../BatchError.js"
 import type { RowResult } from "../../BatchRow.js"
 import { attempt, openToGoOn, writeAt } from "./file.js"
-import type { Appended, AppendOptions } from "./model.js"
-import { rowLine, type WrittenRow } from "./rowLine.js"
-import { readTail } from "./tail.js"
+import { beginsRowLine, parseRowLine, rowLine, type WrittenRow } from "./rowLine.js"
+
+/** The options of appending rows as they settle. */
+export interface AppendOptions<out E = never, out R = never> {
+  /**
+   * The rows that settled after this one, in the order in which they settled: those whose `settledNo` is above it. 0 asks
+   * for all. It is called with the number before that of the last row in the file: that row shows whether the file is of this
+   * batch. Where the batch does not have it any more, it is called once more, for the first row of the file.
+   */
+  readonly after: (settledNo: number) => Stream.Stream<RowResult, E, R>
+  /**
+   * The time after which what was written is brought to the disk, at the next row. Default: 1 second. The end always
+   * brings it there.
+   */
+  readonly syncInterval?: Duration.DurationInput | undefined
+}
+
+/** The outcome of appending. */
+export interface Appended {
+  /** The number of rows that this call wrote. */
+  readonly rows: number
+  /** The `settledNo` of the last row in the file; 0 where it has none. */
+  readonly settledNo: number
+}
+
+const newline = 0x0a
+const blockBytes = 64 * 1024
+const maxLineBytes = 256 * 1024 * 1024
+
+const readRange = async (file: FileHandle, from: number, to: number): Promise<Buffer> => {
+  const bytes = Buffer.alloc(to - from)
+  let done = 0
+  while (done < bytes.length) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, from + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return bytes.subarray(0, done)
+}
+
+/** The place after the last end of a line before `to`; 0 where there is none. */
+const lineStart = async (file: FileHandle, to: number): Promise<number> => {
+  for (let end = to; end > 0;) {
+    const start = Math.max(0, end - blockBytes)
+    const found = (await readRange(file, start, end)).lastIndexOf(newline)
+    if (found !== -1) return start + found + 1
+    end = start
+  }
+  return 0
+}
+
+/** The place of the first end of a line before `to`; `to` where there is none. */
+const firstLineEnd = async (file: FileHandle, to: number): Promise<number> => {
+  for (let start = 0; start < to; start += blockBytes) {
+    const found = (await readRange(file, start, Math.min(to, start + blockBytes))).indexOf(newline)
+    if (found !== -1) return start + found
+  }
+  return to
+}
+
+/** Where to go on in a file. */
+interface Tail {
+  /** The end of its last whole line. What stands behind it is a line that a crash cut off. */
+  readonly end: number
+  /** The rows of its first and its last whole line. */
+  readonly first?: WrittenRow
+  readonly last?: WrittenRow
+}
+
+/** Enough of a line to tell whether it is one of a row. */
+const headBytes = 64
+
+/** Finds the end of what was written. Reads the first and the last line, and changes nothing. */
+const readTail: (path: string, file: FileHandle, size: number) => Effect.Effect<Tail, BatchReportError> = Effect
+  .fnUntraced(function*(path, file, size) {
+    const refusal = (what: string) =>
+      new BatchReportError({ path, reason: `${what}: it is no file of rows of a batch, and is left as it is` })
+    const readLine = Effect.fnUntraced(function*(which: string, from: number, to: number) {
+      if (to - from > maxLineBytes) return yield* refusal(`its ${which} line is longer than ${maxLineBytes} bytes`)
+      const bytes = yield* attempt(path, () => readRange(file, from, to))
+      const row = parseRowLine(bytes.toString("utf8"))
+      return row === undefined ? yield* refusal(`its ${which} line is not one of a settled row`) : row
+    })
+
+    if (size === 0) return { end: 0 }
+    const head = yield* attempt(path, () => readRange(file, 0, Math.min(size, headBytes)))
+    if (!beginsRowLine(head.toString("latin1"))) return yield* refusal("its first line is not one of a settled row")
+
+    const end = yield* attempt(path, () => lineStart(file, size))
+    const torn = yield* attempt(path, () => readRange(file, end, Math.min(size, end + headBytes)))
+    // a file system may have made room for what was never written: it reads as zeros
+    const beginning = torn.toString("latin1").replace(/\0+$/, "")
+    if (!beginsRowLine(beginning)) return yield* refusal("its last line is not one of a settled row")
+    if (end === 0) return { end }
+
+    const start = yield* attempt(path, () => lineStart(file, end - 1))
+    const last = yield* readLine("last", start, end - 1)
+    const first = start === 0 ? last : yield* readLine("first", 0, yield* attempt(path, () => firstLineEnd(file, end)))
+    if (first.settledNo > last.settledNo) {
+      return yield* refusal("its rows do not stand in the order in which they settled")
+    }
+    return { end, first, last }
+  })
 
 /** The bytes that are encoded before they are written. */
 const pieceLength = 1024 * 1024

@@ -8,7 +8,14 @@ import { basename, dirname, join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
 import { codeOf, kindOf } from "../node/fileKind.js"
 import { removedAtExit } from "../node/leftovers.js"
-import type { ReportFile } from "./model.js"
+
+/** The content of a file of a report. */
+export interface ReportFile {
+  readonly lines: number
+  readonly bytes: number
+  /** In hexadecimal digits. */
+  readonly sha256: string
+}
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "this process may not write it",

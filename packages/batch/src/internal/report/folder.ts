@@ -4,12 +4,57 @@ import * as Stream from "effect/Stream"
 import { mkdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
-import type { RowResult } from "../../BatchRow.js"
-import { isSettled, RowState } from "../../BatchRow.js"
+import { isSettled, type RefusedRow, type RowResult, RowState } from "../../BatchRow.js"
+import type { BatchDefinition } from "../../BatchStatus.js"
 import { codeOf, kindOf } from "../node/fileKind.js"
-import { attempt, type NewFile, newFile } from "./file.js"
-import type { FolderOptions, Manifest, ReportFile } from "./model.js"
+import { attempt, type NewFile, newFile, type ReportFile } from "./file.js"
 import { encodeRefused, hasResult, rowLine } from "./rowLine.js"
+
+/** The entries of a manifest about a batch, besides its rows. */
+export interface ReportSummary {
+  /** The id of the batch. */
+  readonly batch: string
+  /** The name of its flow. */
+  readonly flow: string
+  readonly version?: string | undefined
+  /** As in its status. */
+  readonly definition?: BatchDefinition | undefined
+  /** When the batch began, in milliseconds since 1970. */
+  readonly startedAt?: number | undefined
+  /** When the batch ended, in milliseconds since 1970. */
+  readonly finishedAt?: number | undefined
+}
+
+/** The report that is written to a folder. */
+export interface FolderOptions<out E = never, out R = never, out E2 = never, out R2 = never> {
+  /** The rows in the order of the input. */
+  readonly rows: Stream.Stream<RowResult, E, R>
+  /** The rows of the source that are none of the batch. Default: none. */
+  readonly refused?: Stream.Stream<RefusedRow, E2, R2> | undefined
+  readonly summary: ReportSummary
+}
+
+/** The content of `manifest.json`. */
+export interface Manifest {
+  readonly format: "noukai-batch/1"
+  readonly batch: string
+  readonly flow: string
+  readonly version?: string
+  /** The hash of what it runs, as in its status, and when that changed: ISO 8601, in UTC. */
+  readonly definition?: { readonly hash: string; readonly changedAt?: string }
+  /** ISO 8601, in UTC. */
+  readonly startedAt?: string
+  /** ISO 8601, in UTC. */
+  readonly finishedAt?: string
+  /** The number of rows of the batch. */
+  readonly rows: number
+  /** How many of them are in each state. */
+  readonly states: Readonly<Record<RowState, number>>
+  /** The number of rows that are none of the batch. */
+  readonly refused: number
+  /** The files beside it, by name. */
+  readonly files: Readonly<Record<string, ReportFile>>
+}
 
 /** The bytes that are encoded before they are written. */
 const pieceLength = 1024 * 1024

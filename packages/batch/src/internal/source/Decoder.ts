@@ -3,7 +3,14 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { BatchSourceError } from "../../BatchError.js"
-import type { SourceRow } from "./SourceRow.js"
+
+/** A row as it stands in a source: its value, or why it has none. */
+export type SourceRow<Row> =
+  | { readonly _tag: "Row"; readonly at: string; readonly value: Row }
+  | { readonly _tag: "Unreadable"; readonly at: string; readonly reason: string }
+
+/** A record of CSV: the text of each column by its name. The schema of the definition reads numbers and dates from it. */
+export type CsvRow = Readonly<Record<string, string>>
 
 /**
  * Divides bytes into rows. It is given no byte order mark. When it cannot go on it gives the rows that it has, and says

@@ -4,8 +4,7 @@ import * as Scope from "effect/Scope"
 import { isUtf8 } from "node:buffer"
 import { BatchSourceError } from "../../BatchError.js"
 import { codeOf } from "../node/fileKind.js"
-import { type Decoder, type Place, view } from "./Decoder.js"
-import type { CsvRow, SourceRow } from "./SourceRow.js"
+import { type CsvRow, type Decoder, type Place, type SourceRow, view } from "./Decoder.js"
 
 export interface CsvLimits {
   readonly columns: ReadonlyArray<string> | undefined

@@ -1,7 +1,6 @@
 import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
-import { type Decoder, type Place, view } from "./Decoder.js"
-import type { SourceRow } from "./SourceRow.js"
+import { type Decoder, type Place, type SourceRow, view } from "./Decoder.js"
 
 export interface JsonlLimits {
   readonly maxLineBytes: number
