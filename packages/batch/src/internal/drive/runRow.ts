@@ -5,8 +5,11 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type { BatchStoreError } from "../../BatchError.js"
+import type { RowError } from "../../BatchRow.js"
 import { canaryHolds } from "../ledger/batches.js"
 import * as Rows from "../ledger/rows.js"
 import * as Money from "../money.js"
@@ -93,8 +96,8 @@ const shortestWait = 20
 /** How often a poll may fail for this row alone before it is reported. */
 const pollFailures = 8
 
-/** How often the cost of a run is asked for. */
-const costAttempts = 3
+/** How the cost of a run is asked for again. */
+const costRetry = { times: 2, schedule: Schedule.exponential("800 millis", 4) }
 
 /**
  * Runs a row that this process has claimed or taken over, until it is settled, pending again, or another process's. It is
@@ -107,18 +110,16 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   /** When its last request left this process. */
   let sentAt: number | undefined
 
-  const again = (fields: Partial<Rows.Transition> = {}): Step =>
-    Effect.map(
-      running.transit({
-        id: row.id,
-        attempt: row.attempt,
-        from: ["intent", "uncertain"],
-        to: "pending",
-        released: row.reserved,
-        ...fields
-      }),
-      () => running.alarm.unsafeOpen()
-    )
+  /** Takes a row without a known run to a state; false if it is not what it was. */
+  const to = (state: Rows.StoredState, fields: Partial<Rows.Transition> = {}) =>
+    running.transit({ id: row.id, attempt: row.attempt, from: ["intent", "uncertain"], to: state, ...fields })
+
+  const again = (fields?: Partial<Rows.Transition>): Step =>
+    Effect.map(to("pending", { released: row.reserved, ...fields }), () => running.alarm.unsafeOpen())
+
+  /** Ends a row whose outcome is not known. */
+  const reports = (error: RowError, executionId?: string): Step =>
+    Effect.asVoid(settle(running, row, { state: "reported", error, ...(executionId !== undefined && { executionId }) }))
 
   /** Goes on with what the ledger says, after another process has changed it. */
   const reread: Step = Effect.flatMap(
@@ -140,16 +141,8 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       // a request that found a run took less time than the run
       const seen = sentAt === undefined || adopted === true ? settled : { ...settled, durationMs: now - sentAt }
       if (!readsCosts(running) || executionId === undefined) return seen
-      const read = (attempt: number): Effect.Effect<Option.Option<RunCost>> =>
-        Effect.catchAll(
-          Effect.asSome(runs.cost(executionId)),
-          (error) =>
-            attempt < costAttempts && mayPass(error)
-              ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
-              // the row is done all the same
-              : Effect.succeedNone
-        )
-      const found = yield* read(1)
+      // the row is done all the same
+      const found = yield* Effect.option(Effect.retry(runs.cost(executionId), { ...costRetry, while: mayPass }))
       if (Option.isNone(found)) return { ...seen, costUsd: Rows.unknownCost }
       const { costUsd, isKnown, tokens, wallMs } = found.value
       if (isKnown) {
@@ -173,22 +166,12 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
     executionId: string,
     { adopted, isListed }: { readonly adopted: boolean; readonly isListed: boolean }
   ): Step =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.gen(function*() {
+      const now = yield* Clock.currentTimeMillis
       succeeded(running, now)
-      return Effect.flatMap(
-        running.transit({
-          id: row.id,
-          attempt: row.attempt,
-          from: ["intent", "uncertain"],
-          to: "submitted",
-          executionId,
-          adopted
-        }),
-        (isTaken) =>
-          isTaken
-            ? Effect.zipRight(isListed ? holds : sing(runs.look(row), now), follow(executionId, now))
-            : reread
-      )
+      if (!(yield* to("submitted", { executionId, adopted }))) return yield* reread
+      yield* isListed ? holds : sing(runs.look(row), now)
+      yield* follow(executionId, now)
     })
 
   /** Keeps that a run was found through its session: only then is an absence evidence. */
@@ -242,14 +225,11 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         )
       case "running":
         // it was found through its session
-        return Effect.zipRight(
-          holds,
-          Effect.flatMap(
-            Clock.currentTimeMillis,
-            (now) =>
-              isOver(now) && verdict.executionId !== undefined ? timedOut(verdict.executionId, "running") : doubt(0)
-          )
-        )
+        return Effect.gen(function*() {
+          yield* holds
+          const isLate = isOver(yield* Clock.currentTimeMillis)
+          yield* isLate && verdict.executionId !== undefined ? timedOut(verdict.executionId, "running") : doubt(0)
+        })
       case "refused":
         return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
     }
@@ -278,10 +258,12 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       onFailure: (error) => refusedFor(ofSending(error)),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
-        return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        return Effect.gen(function*() {
+          const now = yield* Clock.currentTimeMillis
           succeeded(running, now)
           // its result first, which is nowhere else
-          return Effect.zipRight(ended(outcome.settled), outcome.isListed ? holds : sing(outcome.look, now))
+          yield* ended(outcome.settled)
+          yield* outcome.isListed ? holds : sing(outcome.look, now)
         })
       }
     })
@@ -295,7 +277,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         : now - intentAt <= grace / 2
         ? request(input)
         : Effect.flatMap(
-          running.transit({ id: row.id, attempt: row.attempt, from: ["intent"], to: "intent", intentAt: now }),
+          to("intent", { from: ["intent"], intentAt: now }),
           (isTaken) => isTaken ? requestYoung(input, now) : Effect.succeed(reread)
         ))
 
@@ -323,12 +305,9 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 
   /** Keeps that the row may have been sent until so many milliseconds from now, and looks for its run a grace later. */
   const doubt = (later: number): Step =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const intentAt = Math.ceil(now + later)
-      return Effect.flatMap(
-        running.transit({ id: row.id, attempt: row.attempt, from: ["intent", "uncertain"], to: "uncertain", intentAt }),
-        (isTaken) => isTaken ? reconcile(intentAt) : reread
-      )
+    Effect.gen(function*() {
+      const intentAt = Math.ceil((yield* Clock.currentTimeMillis) + later)
+      yield* (yield* to("uncertain", { intentAt })) ? reconcile(intentAt) : reread
     })
 
   const absent: Step = Effect.suspend(() => {
@@ -342,15 +321,12 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       if (isThere) return absent
       // the next run of the batch knows more
       if (running.isStopping) return Effect.void
-      return Effect.asVoid(settle(running, row, {
-        state: "reported",
-        error: {
-          kind: "RunNotFound",
-          message:
-            "it may have been sent, and no run is listed under its session; that proves nothing, since no run of " +
-            "this batch was found through its session yet"
-        }
-      }))
+      return reports({
+        kind: "RunNotFound",
+        message:
+          "it may have been sent, and no run is listed under its session; that proves nothing, since no run of " +
+          "this batch was found through its session yet"
+      })
     })
   })
 
@@ -400,11 +376,8 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 
   /** Leaves its run to the next run of the batch. What was reserved for it stays so. */
   const timedOut = (executionId: string, status: "pending" | "running"): Step =>
-    Effect.asVoid(running.transit({
-      id: row.id,
-      attempt: row.attempt,
+    Effect.asVoid(to("timedOut", {
       from: ["intent", "uncertain", "submitted"],
-      to: "timedOut",
       executionId,
       ...(runningAt !== undefined && { runningAt }),
       error: JSON.stringify({
@@ -415,75 +388,53 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       })
     }))
 
-  const follow = (executionId: string, since: number): Step =>
-    Effect.matchEffect(runs.follow(executionId, row), {
-      onFailure: (error) =>
-        Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) })),
-      onSuccess: (poll) => following(poll, executionId, since, 0, 0)
-    })
-
   /** How long a poll may wait without a limit being over before it, at least a moment. */
   const untilOver = (now: number, since: number): number =>
     Math.max(shortestWait, runningAt === undefined ? since + pendingTimeout - now : runningAt + rowTimeout - now)
 
-  const following = (
-    poll: Effect.Effect<Polled, NoukaiError>,
-    executionId: string,
-    since: number,
-    polls: number,
-    failures: number
-  ): Step =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.zipRight(
-        untilPoll(running, Math.min(running.polls.next(polls, now - since), untilOver(now, since))),
-        Effect.matchEffect(poll, {
-          onFailure: (error) => {
-            const verdict = ofFollowing(error)
-            if (verdict._tag === "stop") return stop(running, verdict.stop)
-            if (isAbsence(error)) {
-              return Effect.asVoid(settle(running, row, {
-                state: "reported",
-                executionId,
-                error: {
-                  ...rowError(error),
-                  kind: "RunNotFound",
-                  message: `its run ${executionId} was begun, and is not known to the server any more`
-                }
-              }))
-            }
-            if (!mayPass(error) && failures >= pollFailures) {
-              return Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) }))
-            }
-            if (verdict._tag !== "wait" && isUnreachable(running, now)) {
-              return stop(running, { reason: "unreachable", message: error.message })
-            }
-            // nobody knows its status: it may be running
-            if (isOver(now)) return timedOut(executionId, "running")
-            const seconds = verdict._tag === "wait" ? verdict.seconds : undefined
-            const wait = Math.min(60_000, seconds === undefined ? 250 * 2 ** Math.min(failures, 7) : seconds * 1000)
-            return Effect.zipRight(
-              verdict._tag === "wait" ? pause(running, seconds) : Effect.void,
-              Effect.delay(Effect.suspend(() => following(poll, executionId, since, polls + 1, failures + 1)), wait)
-            )
-          },
-          onSuccess: (polled) =>
-            Effect.flatMap(Clock.currentTimeMillis, (then) => {
-              succeeded(running, then)
-              if (polled._tag !== "ended") {
-                const told = polled._tag === "running" && polled.unknown !== undefined
-                  ? unknownStatus(running, polled.unknown, executionId)
-                  : Effect.void
-                const isLate = polled._tag === "running" ? isOver(then) : then - since >= pendingTimeout
-                return Effect.zipRight(
-                  told,
-                  isLate ? timedOut(executionId, polled._tag) : following(poll, executionId, since, polls + 1, 0)
-                )
-              }
-              running.polls.ended(polls + 1, then - since)
-              return ended(polled.settled)
-            })
-        })
-      ))
+  const follow = (executionId: string, since: number): Step =>
+    Effect.gen(function*() {
+      const found = yield* Effect.either(runs.follow(executionId, row))
+      if (Either.isLeft(found)) return yield* reports(rowError(found.left), executionId)
+      for (let [polls, failures] = [0, 0];; polls++) {
+        const now = yield* Clock.currentTimeMillis
+        yield* untilPoll(running, Math.min(running.polls.next(polls, now - since), untilOver(now, since)))
+        const polled = yield* Effect.either(found.right)
+        if (Either.isLeft(polled)) {
+          const error = polled.left
+          const verdict = ofFollowing(error)
+          if (verdict._tag === "stop") return yield* stop(running, verdict.stop)
+          if (isAbsence(error)) {
+            const message = `its run ${executionId} was begun, and is not known to the server any more`
+            return yield* reports({ ...rowError(error), kind: "RunNotFound", message }, executionId)
+          }
+          if (!mayPass(error) && failures >= pollFailures) return yield* reports(rowError(error), executionId)
+          const isWait = verdict._tag === "wait"
+          if (!isWait && isUnreachable(running, now)) {
+            return yield* stop(running, { reason: "unreachable", message: error.message })
+          }
+          // nobody knows its status: it may be running
+          if (isOver(now)) return yield* timedOut(executionId, "running")
+          const seconds = isWait ? verdict.seconds : undefined
+          if (isWait) yield* pause(running, seconds)
+          const wait = seconds === undefined ? 250 * 2 ** Math.min(failures, 7) : seconds * 1000
+          yield* Effect.sleep(Math.min(60_000, wait))
+          failures++
+          continue
+        }
+        failures = 0
+        const status = polled.right
+        const then = yield* Clock.currentTimeMillis
+        succeeded(running, then)
+        if (status._tag === "ended") {
+          running.polls.ended(polls + 1, then - since)
+          return yield* ended(status.settled)
+        }
+        const isRunning = status._tag === "running"
+        if (isRunning && status.unknown !== undefined) yield* unknownStatus(running, status.unknown, executionId)
+        if (isRunning ? isOver(then) : then - since >= pendingTimeout) return yield* timedOut(executionId, status._tag)
+      }
+    })
 
   switch (row.state) {
     case "intent":

@@ -318,45 +318,35 @@ export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: Runnin
 export const settle = (
   running: Running,
   row: Rows.LiveRow,
-  { adopted, costUsd: read, durationMs, error, executionId, result, state, tokens }: Settled
+  { costUsd: read, durationMs, error, state, ...known }: Settled
 ): Effect.Effect<boolean, BatchStoreError> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
     // what may have run and is not known is taken to have cost what was reserved
     const costUsd = read ?? (state === "reported" && readsCosts(running) ? Rows.unknownCost : undefined)
-    const spent = costUsd === undefined
-      ? Money.none
-      : costUsd === Rows.unknownCost
-      ? row.reserved
-      : Money.parse(costUsd)
+    const isKnown = costUsd !== undefined && costUsd !== Rows.unknownCost
+    const spent = isKnown ? Money.parse(costUsd) : costUsd === undefined ? Money.none : row.reserved
     const wait = state === "failed" && error !== undefined && isPassingFailure(error)
       ? running.record.settings.attemptsAfter?.[row.retries]
       : undefined
-    return Effect.tap(
-      running.transit({
-        id: row.id,
-        attempt: row.attempt,
-        from: ["intent", "uncertain", "submitted"],
-        to: state,
-        settledAt: now,
-        ...(wait !== undefined && { dueAt: Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(now + wait)) }),
-        released: row.reserved,
-        ...(result !== undefined && { result }),
-        ...(error !== undefined && { error: JSON.stringify(error) }),
-        ...(executionId !== undefined && { executionId }),
-        ...(adopted !== undefined && { adopted }),
-        ...(costUsd !== undefined && { costUsd }),
-        ...(durationMs !== undefined && { durationMs: Math.round(durationMs) }),
-        ...(tokens !== undefined && { tokens }),
-        spent
-      }),
-      (isTaken) =>
-        isTaken
-          ? Effect.zipRight(
-            settledRow(running.record.name, wait === undefined ? state : "retried", spent),
-            wait === undefined && failures.has(state) ? anotherFailed(running) : Effect.void
-          )
-          : Effect.void
-    )
+    const isTaken = yield* running.transit({
+      ...known,
+      id: row.id,
+      attempt: row.attempt,
+      from: ["intent", "uncertain", "submitted"],
+      to: state,
+      settledAt: now,
+      dueAt: wait === undefined ? undefined : Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(now + wait)),
+      released: row.reserved,
+      error: error && JSON.stringify(error),
+      costUsd,
+      durationMs: durationMs && Math.round(durationMs),
+      spent
+    })
+    if (!isTaken) return false
+    yield* settledRow(running.record.name, wait === undefined ? state : "retried", spent)
+    if (wait === undefined && failures.has(state)) yield* anotherFailed(running)
+    return true
   })
 
 const failures: ReadonlySet<SettledState> = new Set(["failed", "reported"])

@@ -72,23 +72,11 @@ export const failedSince = (ledger: Ledger, batch: number, since: number): Effec
     sql`noukai_batch_row where batch = ${batch} and state in ('failed', 'reported') and settled_at >= ${since}`
   )(ledger)
 
-interface StoredResult {
-  readonly no: number | string
-  readonly key: string
-  readonly place: string
-  readonly state: StoredState
-  readonly attempt: number | string
-  readonly execution_id: string | null
-  readonly adopted: number | string
-  readonly result: string | null
-  readonly error: string | null
-  readonly cost_usd: string | null
-  readonly duration_ms: number | string | null
-  readonly tokens: string | null
-  readonly input?: string
-  readonly settled_at: number | string | null
-  readonly settled_no: number | string | null
-}
+type StoredResult =
+  & { readonly [field in "adopted" | "attempt" | "no"]: number | string }
+  & { readonly [field in "duration_ms" | "settled_at" | "settled_no"]: number | string | null }
+  & { readonly [field in "cost_usd" | "error" | "execution_id" | "result" | "tokens"]: string | null }
+  & { readonly key: string; readonly place: string; readonly state: StoredState; readonly input?: string }
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
 

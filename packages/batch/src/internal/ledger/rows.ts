@@ -51,22 +51,11 @@ export const stateShown = (state: StoredState): RowState =>
 /** The `cost_usd` of a row whose cost was asked for and could not be read. */
 export const unknownCost = "unknown"
 
-interface StoredRow {
-  readonly id: number | string
-  readonly no: number | string
-  readonly key: string
-  readonly input: string | null
-  readonly bytes: number | string
-  readonly state: LiveRow["state"]
-  readonly attempt: number | string
-  readonly lane: number | string | null
-  readonly intent_at: number | string | null
-  readonly execution_id: string | null
-  readonly running_at: number | string | null
-  readonly adopted: number | string
-  readonly retries: number | string
-  readonly reserved_usd: string | null
-}
+type StoredRow =
+  & { readonly [field in "adopted" | "attempt" | "bytes" | "id" | "no" | "retries"]: number | string }
+  & { readonly [field in "intent_at" | "lane" | "running_at"]: number | string | null }
+  & { readonly [field in "execution_id" | "input" | "reserved_usd"]: string | null }
+  & Pick<LiveRow, "key" | "state">
 
 const liveRow = (row: StoredRow): LiveRow => ({
   id: Number(row.id),
@@ -169,25 +158,25 @@ export interface Transition {
   readonly from: ReadonlyArray<StoredState>
   readonly to: StoredState
   /** The next attempt, for one that begins. */
-  readonly nextAttempt?: number
-  readonly intentAt?: number
-  readonly executionId?: string
-  readonly runningAt?: number
-  readonly adopted?: boolean
-  readonly result?: string
-  readonly error?: string
-  readonly costUsd?: string
+  readonly nextAttempt?: number | undefined
+  readonly intentAt?: number | undefined
+  readonly executionId?: string | undefined
+  readonly runningAt?: number | undefined
+  readonly adopted?: boolean | undefined
+  readonly result?: string | undefined
+  readonly error?: string | undefined
+  readonly costUsd?: string | undefined
   /** The time of its run in milliseconds. */
-  readonly durationMs?: number
+  readonly durationMs?: number | undefined
   /** The tokens of its run, as JSON. */
-  readonly tokens?: string
-  readonly settledAt?: number
+  readonly tokens?: string | undefined
+  readonly settledAt?: number | undefined
   /** When its next attempt begins, of one that is settled and goes on of itself, in milliseconds since 1970. */
-  readonly dueAt?: number
+  readonly dueAt?: number | undefined
   /** The cost of its run, known or assumed, in US dollars. */
-  readonly spent?: BigDecimal.BigDecimal
+  readonly spent?: BigDecimal.BigDecimal | undefined
   /** The amount that was reserved for it, in US dollars. */
-  readonly released?: BigDecimal.BigDecimal
+  readonly released?: BigDecimal.BigDecimal | undefined
 }
 
 /**
