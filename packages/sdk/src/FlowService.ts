@@ -10,16 +10,18 @@ import * as Stream from "effect/Stream"
 import type { EventsInput, StepsInput } from "./EventsInput.js"
 import type { CostError, CostLimit, ExecuteInput, ExecuteOnceInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "./ExecuteResult.js"
-import type { AnyParameters, FlowRef } from "./Flow.js"
+import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
+import { resolve } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/errors/makeError.js"
+import * as OnceSession from "./internal/once/onceSession.js"
 import { fakeHttp } from "./internal/operations/fakeHttp.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
 import type { Walk } from "./internal/run/executeRun.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
 import * as WalkedRun from "./internal/run/walkedRun.js"
-import type { CallError, OnceError } from "./NoukaiError.js"
+import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
 import { make as makeHttp, NoukaiHttp } from "./NoukaiHttp.js"
 import type * as Tools from "./Tools.js"
 import type { ToolResult } from "./Tools.js"
@@ -285,6 +287,26 @@ export const makeWithoutStreams = (
  * @category layers
  */
 export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(FlowService, make)
+
+/**
+ * Returns the session in which `executeOnce` and `submitOnce` run a key first: a UUID, the same in every process. Read it with
+ * `SessionService.get` to look a run up without starting one. `flow` has its organisation and project; `version` is
+ * `"production"` by default.
+ *
+ * Fails with `InvalidRequestError` for a wrong address, or where the platform has no `crypto.subtle`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const onceSession = (
+  key: string,
+  flow: FlowRef<never>,
+  version: FlowVersion = "production"
+): Effect.Effect<string, InvalidRequestError> =>
+  Effect.flatMap(
+    resolve(flow),
+    (flow) => OnceSession.onceSession({ method: "FlowService.onceSession", flow, version, key }, 1)
+  )
 
 /**
  * A fake in one line: `f` takes the slug (the last segment of the address) and the input that would have been sent, and

@@ -1,6 +1,7 @@
 /** Runs once per key, on the emulator: what is sent, what is found, what is told. */
 import { Emulator } from "@effect-noukai/emulator"
 import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
+import { onceSession } from "@effect-noukai/sdk/FlowService"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
 import { make as makeOnce } from "../src/internal/once/once.js"
@@ -29,6 +30,13 @@ describe("executeOnce", () => {
       assert.isFalse((yield* executeOnce("row 1", "acme/test/secretive")).reused)
       assert.lengthOf(yield* runs, 3)
     }).pipe(Effect.provide(setup())))
+
+  it.effect("has a session that any program can look up", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* onceSession("row 1", echo), yield* sessionOf(echo, "row 1"))
+      assert.strictEqual(yield* onceSession("row 1", Flow.make(echo), 3), yield* sessionOf(echo, "row 1", 1, "3"))
+      assert.strictEqual((yield* Effect.flip(onceSession("row 1", "echo")))._tag, "InvalidRequestError")
+    }))
 
   it.scoped("a found result fits the flow's own schema, or is no result", () =>
     Effect.gen(function*() {

@@ -16,6 +16,7 @@ import type {
 import { Flow, type FlowService, type JobService, type SessionService, Tools } from "@effect-noukai/sdk"
 import type { CallError, OnceError, SessionError } from "@effect-noukai/sdk"
 import type { ToolCallLimitError } from "@effect-noukai/sdk"
+import type { onceSession } from "@effect-noukai/sdk/FlowService"
 import type { Session } from "@effect-noukai/sdk/SessionService"
 import { Context, Data, Effect, Schema } from "effect"
 import { expectTypeOf } from "vitest"
@@ -106,3 +107,5 @@ expectTypeOf(sessions.get("5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01")).toEqualTypeOf
 expectTypeOf<Extract<SessionError, InvalidRequestError | UnexpectedResponseError>>().toEqualTypeOf<
   InvalidRequestError | UnexpectedResponseError
 >()
+
+expectTypeOf<ReturnType<typeof onceSession>>().toEqualTypeOf<Effect.Effect<string, InvalidRequestError>>()

@@ -4,11 +4,12 @@
  */
 import { FlowService, type NoukaiError, RunService, SessionService, type Tools } from "@effect-noukai/sdk"
 import type { ExecuteOnceInput } from "@effect-noukai/sdk"
+import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { BatchRecord } from "../ledger/batches.js"
 import type { LiveRow } from "../ledger/rows.js"
-import { areAllGone, lookUp, uuid, versionOf } from "./jobRuns.js"
+import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
 import type { Settled } from "./running.js"
 import type { Begun, Polled, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
@@ -18,10 +19,6 @@ const once = Schedule.stop
 /** The key of an attempt among the runs of its flow. What it is made of must never change. */
 const onceKey = (batch: string, { attempt, key }: Pick<LiveRow, "attempt" | "key">): string =>
   JSON.stringify(["noukai-batch", batch, key, attempt])
-
-/** The session in which `executeOnce` runs a key first: the same name in the same namespace as there. */
-const onceSession = ({ flow, name, version }: BatchRecord, row: Pick<LiveRow, "attempt" | "key">): string =>
-  uuid("3b1f6a0e58c44b0c9f0e7d2a94c1b6e5", [...flow.split("/"), version, onceKey(name, row), 1])
 
 const idsOf = ({ executionId }: NoukaiError): ReadonlyArray<string> => executionId === undefined ? [] : [executionId]
 
@@ -152,7 +149,7 @@ export const make = (
       })
 
     return {
-      look: (row) => lookAt(onceSession(record, row)),
+      look: (row) => Effect.flatMap(onceSession(onceKey(name, row), flow, options.version), lookAt),
       beginLooks: true,
       begin: (row, input) =>
         outcome(flows.executeOnce(onceKey(name, row), flow, {

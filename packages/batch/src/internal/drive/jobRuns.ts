@@ -35,27 +35,26 @@ const failure = (kind: string, unknown: string, status: JobFailed | JobCancelled
 export const versionOf = (version: string): number | "production" | "draft" =>
   version === "production" || version === "draft" ? version : Number(version)
 
-/** A UUID of version 5. @see RFC 9562, 5.5 */
-export const uuid = (namespace: string, name: ReadonlyArray<unknown>): string => {
-  const hash = createHash("sha1").update(Buffer.from(namespace, "hex")).update(JSON.stringify(name)).digest()
-  hash[6] = (hash[6]! & 0x0f) | 0x50
-  hash[8] = (hash[8]! & 0x3f) | 0x80
-  const hex = hash.toString("hex", 0, 16)
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
-}
-
 /** The namespace of the sessions of rows. It must never change. */
 const namespace = "7c4f2b189f0d4d6ea1c50b8e63d7f294"
 
 /**
- * The session of an attempt, from 1, at a key of a batch, so that every process finds what ran. Its parts, and their
- * order, must never change.
+ * The session of an attempt, from 1, at a key of a batch, so that every process finds what ran: a UUID of version 5. Its parts,
+ * and their order, must never change.
+ *
+ * @see RFC 9562, 5.5
  */
 export const rowSession = (
   { flow, name, version }: Pick<BatchRecord, "flow" | "name" | "version">,
   key: string,
   attempt: number
-): string => uuid(namespace, [name, flow, version, key, attempt])
+): string => {
+  const parts = JSON.stringify([name, flow, version, key, attempt])
+  const hash = createHash("sha1").update(Buffer.from(namespace, "hex")).update(parts).digest()
+  hash[6] = (hash[6]! & 0x0f) | 0x50
+  hash[8] = (hash[8]! & 0x3f) | 0x80
+  return hash.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+}
 
 /** Whether the server says of every session that it is gone: also of one that no run has had. */
 export const areAllGone = (
