@@ -99,7 +99,7 @@ const defaultMaxBytes = 16 * 1024 * 1024
 
 const jsonlRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: JsonlOptions = {}) => {
   const { maxLineBytes = defaultMaxBytes } = options
-  return decode(bytes, place, Effect.sync(() => makeJsonl(place, { maxLineBytes })))
+  return decode(bytes, place, Effect.sync(() => makeJsonl(place, maxLineBytes)))
 }
 
 const csvRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: CsvOptions = {}) => {

@@ -199,6 +199,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
   return (given) => {
     const { at } = given
     if (given._tag === "Unreadable") return { _tag: "refused", at, error: problem(given.reason) }
+    const invalid = (key: string, error: RowError): Taken => ({ _tag: "row", row: { key, at, input: "", error } })
     let row: unknown = given.value
     try {
       if (decode !== undefined) {
@@ -207,9 +208,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
           // it may have a key all the same, and then it is a row
           const error = problem(Flow.formatMismatch(decoded.left))
           const key = guess(keyOf, row)
-          return key === undefined
-            ? { _tag: "refused", at, error }
-            : { _tag: "row", row: { key, at, input: "", error } }
+          return key === undefined ? { _tag: "refused", at, error } : invalid(key, error)
         }
         row = decoded.right
       }
@@ -219,22 +218,19 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
       try {
         const input = inputOf(row)
         if (typeof input !== "object" || input === null) {
-          return { _tag: "row", row: { key, at, input: "", error: problem("its input is no object") } }
+          return invalid(key, problem("its input is no object"))
         }
         return Either.match(encoded(input), {
-          onLeft: (reason): Taken => ({ _tag: "row", row: { key, at, input: "", error: problem(reason) } }),
+          onLeft: (reason) => invalid(key, problem(reason)),
           onRight: (text): Taken => {
             const bytes = Buffer.byteLength(text)
-            return {
-              _tag: "row",
-              row: bytes <= maxInputBytes
-                ? { key, at, input: text, error: undefined }
-                : { key, at, input: "", error: problem(tooLarge(bytes, maxInputBytes)) }
-            }
+            return bytes <= maxInputBytes
+              ? { _tag: "row", row: { key, at, input: text, error: undefined } }
+              : invalid(key, problem(tooLarge(bytes, maxInputBytes)))
           }
         })
       } catch (error) {
-        return { _tag: "row", row: { key, at, input: "", error: problem(`it has no input: ${textOf(error)}`) } }
+        return invalid(key, problem(`it has no input: ${textOf(error)}`))
       }
     } catch (error) {
       return { _tag: "refused", at, error: problem(`it has no key: ${textOf(error)}`) }
@@ -255,11 +251,5 @@ const keyProblem = (key: unknown): string | undefined => {
   return /\p{Surrogate}/u.test(key) ? "its key is not valid Unicode: it has half of a surrogate pair" : undefined
 }
 
-const guess = (keyOf: (row: unknown) => string, row: unknown): string | undefined => {
-  try {
-    const key = keyOf(row)
-    return keyProblem(key) === undefined ? key : undefined
-  } catch {
-    return undefined
-  }
-}
+const guess = (keyOf: (row: unknown) => string, row: unknown): string | undefined =>
+  Option.getOrUndefined(Option.filter(Option.liftThrowable(keyOf)(row), (key) => keyProblem(key) === undefined))

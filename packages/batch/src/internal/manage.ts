@@ -254,15 +254,9 @@ export const attempts = (
   Effect.gen(function*() {
     const method = "Batch.attempts"
     const [ledger, record] = yield* standing(method, batch)
-    return yield* Option.match(yield* Reading.attempts(ledger, record.id, key), {
-      onNone: () =>
-        new InvalidBatchError({
-          method,
-          field: "key",
-          reason: `${JSON.stringify(key)} is not that of a row of the batch`
-        }),
-      onSome: Effect.succeed
-    })
+    const reason = `${JSON.stringify(key)} is not that of a row of the batch`
+    const found = yield* Reading.attempts(ledger, record.id, key)
+    return yield* Effect.mapError(found, () => new InvalidBatchError({ method, field: "key", reason }))
   })
 
 export const pause = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>

@@ -12,7 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import { type BatchConflictError, type BatchError, BatchSourceError, type BatchStoreError } from "../BatchError.js"
-import type { RefusedRow, RowError, RowState } from "../BatchRow.js"
+import type { RefusedRow, RowError } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan, PlanOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
@@ -124,7 +124,7 @@ const planOf = (batch: string, absent: number, { known, met: _, ...found }: Plan
   batch,
   ...found,
   absent,
-  known: known as { readonly [state in RowState]?: number }
+  known
 })
 
 /** Plans the rows of a source into the ledger, once no other process does; the batch is made if it is new. */

@@ -13,10 +13,8 @@ import type { BatchSource } from "../BatchSource.js"
 import type { BatchSummary, RunOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { defined, type Definition } from "./definition.js"
-import { newOwner } from "./drive/batchDriver.js"
-import * as Driver from "./drive/driver.js"
-import * as ExecuteRuns from "./drive/executeRuns.js"
-import * as JobRuns from "./drive/jobRuns.js"
+import { join } from "./drive/batchDriver.js"
+import type { Part } from "./drive/driver.js"
 import { insisting } from "./drive/running.js"
 import * as Batches from "./ledger/batches.js"
 import type { Ledger } from "./ledger/ledger.js"
@@ -33,19 +31,23 @@ const method = "Batch.run"
 
 const invalid = (field: string, reason: string) => new InvalidBatchError({ method, field, reason })
 
-const millis = (field: string, input: Duration.DurationInput): Effect.Effect<number, InvalidBatchError> =>
-  Option.match(Option.filter(Duration.decodeUnknown(input), Duration.isFinite), {
-    onNone: () => Effect.fail(invalid(field, "must be a finite duration: milliseconds, or text such as \"5 seconds\"")),
+const timeOf = (isAllowed: (duration: Duration.Duration) => boolean, rule: string) =>
+(
+  field: string,
+  input: Duration.DurationInput
+): Effect.Effect<number, InvalidBatchError> =>
+  Option.match(Option.filter(Duration.decodeUnknown(input), isAllowed), {
+    onNone: () => Effect.fail(invalid(field, `must be a ${rule}`)),
     onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
   })
 
+const millis = timeOf(Duration.isFinite, "finite duration: milliseconds, or text such as \"5 seconds\"")
+
 /** A limit of time in milliseconds, which may be infinite. */
-const limit = (field: string, input: Duration.DurationInput): Effect.Effect<number, InvalidBatchError> =>
-  Option.match(Option.filter(Duration.decodeUnknown(input), Duration.greaterThan(0)), {
-    onNone: () =>
-      Effect.fail(invalid(field, "must be a duration of more than 0: milliseconds, or text such as \"1 hour\"")),
-    onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
-  })
+const limit = timeOf(
+  Duration.greaterThan(0),
+  "duration of more than 0: milliseconds, or text such as \"1 hour\""
+)
 
 const isNumber = (value: unknown, least: number): boolean => typeof value === "number" && value >= least && value < 1e9
 
@@ -140,7 +142,7 @@ const given = Effect.fnUntraced(function*(
   ledger: Ledger,
   engine: BatchEngine.Service,
   record: Batches.BatchRecord,
-  part: Driver.Part
+  part: Part
 ) {
   let current = record
   while (true) {
@@ -180,10 +182,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     }
     const record = started.value
     yield* Rows.resumed(ledger, record.id)
-    const runs = definition.operation === "jobs"
-      ? yield* JobRuns.make(record)
-      : yield* ExecuteRuns.make(record, definition.tools)
-    const part = yield* Driver.make(ledger, record, newOwner(), runs)
+    const part = yield* join(ledger, record, definition.tools)
 
     const stopping = Effect.gen(function*() {
       yield* part.stop

@@ -30,9 +30,9 @@ const assertEachOnce = (fleet: Fleet, batch: Program, rows = few) =>
   })
 
 /** A fleet with two runners that have begun with a batch. */
-const running = (rows = few, faults: ReadonlyArray<FaultRule> = [], given: object = options) =>
+const running = (rows = few, faults: ReadonlyArray<FaultRule> = [], given: object = options, failing = 0) =>
   Effect.gen(function*() {
-    const fleet = yield* startFleet({ duration: 300, faults })
+    const fleet = yield* startFleet({ duration: 300, faults, failing })
     const [one, other] = yield* Effect.all([fleet.runner, fleet.runner], { concurrency: 2 })
     yield* fleet.awaitRunners(2)
     const batch = yield* fleet.coordinator(rows, given)
@@ -83,6 +83,33 @@ describe("the rows are run once", () => {
       const { millis } = yield* assertEachOnce(fleet, batch, many)
       yield* Effect.log(`settled after ${millis} ms`)
     }), 120_000)
+
+  it.scopedLive(
+    "and once more where their first runs fail, when a runner and who runs the batch are killed",
+    () =>
+      Effect.gen(function*() {
+        const given = { ...options, attempts: 2, backoff: 500 }
+        const { batch, fleet, one } = yield* running(few, [], given, 1)
+        yield* Effect.sleep("2 seconds")
+        yield* one.signal("SIGKILL")
+        yield* batch.signal("SIGKILL")
+        const last = yield* fleet.coordinator(few, given)
+        yield* last.ended
+        assert.strictEqual(summaryOf(last).status, "completed")
+        const { runs } = yield* fleet.emulator.ledger
+        assert.strictEqual(new Set(runs.map(({ sessionId }) => sessionId)).size, 2 * few)
+        const { neverRan, runs: count, states, twice } = yield* outcome(fleet, few)
+        assert.deepStrictEqual({ states, neverRan, count, twice: twice.length }, {
+          states: { done: few },
+          neverRan: [],
+          count: 2 * few,
+          twice: few
+        })
+        const kept = yield* fleet.query("SELECT DISTINCT row_id FROM noukai_batch_attempt WHERE state = 'failed'")
+        assert.lengthOf(kept, few)
+      }),
+    120_000
+  )
 
   it.scopedLive("when a runner is stopped for a moment", () =>
     Effect.gen(function*() {

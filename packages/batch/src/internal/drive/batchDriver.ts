@@ -6,18 +6,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
+import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 import { BatchStoreError } from "../../BatchError.js"
 import { BatchStore } from "../../BatchStore.js"
 import * as Batches from "../ledger/batches.js"
+import type { Ledger } from "../ledger/ledger.js"
 import * as Driver from "./driver.js"
 import * as ExecuteRuns from "./executeRuns.js"
 import * as JobRuns from "./jobRuns.js"
 import { insisting } from "./running.js"
 
 /** A name of this process, that no other one has had. */
-export const newOwner = (): string => `${hostname()}/${process.pid}/${randomUUID()}`
+const newOwner = (): string => `${hostname()}/${process.pid}/${randomUUID()}`
 
 export declare namespace BatchDriver {
   export interface Service {
@@ -37,6 +39,17 @@ export class BatchDriver
 
 /** The services that run rows, beside the ledger. */
 export type Clients = FlowService | JobService | RunService | SessionService
+
+/** Takes part in a batch, as an owner of its own. */
+export const join = (
+  ledger: Ledger,
+  record: Batches.BatchRecord,
+  tools: ExecuteRuns.BatchTools | undefined
+): Effect.Effect<Driver.Part, never, Clients | Scope.Scope> =>
+  Effect.gen(function*() {
+    const runs = record.operation === "jobs" ? yield* JobRuns.make(record) : yield* ExecuteRuns.make(record, tools)
+    return yield* Driver.make(ledger, record, newOwner(), runs)
+  })
 
 class PartKey extends Data.Class<{ readonly batch: string; readonly generation: number }> {}
 
@@ -58,11 +71,8 @@ export const layer = (
           // forgotten, or given out anew: there is nothing to do here
           if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
           const record = found.value
-          if (record.operation === "jobs") {
-            return Option.some(yield* Driver.make(ledger, record, newOwner(), yield* JobRuns.make(record)))
-          }
           const definition = definitionOf(batch)
-          if (definition === undefined) {
+          if (record.operation === "execute" && definition === undefined) {
             // without its tools a row would run, and its result would be another one
             const name = JSON.stringify(batch)
             return yield* new BatchStoreError({
@@ -70,8 +80,7 @@ export const layer = (
               detail: `this runner does not know the tools of ${name}: name the batch in its \`batches\``
             })
           }
-          const runs = yield* ExecuteRuns.make(record, definition.tools)
-          return Option.some(yield* Driver.make(ledger, record, newOwner(), runs))
+          return Option.some(yield* join(ledger, record, definition?.tools))
         }, Effect.provide(clients))
       })
       return {

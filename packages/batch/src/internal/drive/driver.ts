@@ -180,15 +180,10 @@ export const make = (
         () => Effect.sync(() => running.slots -= wanted)
       )
 
-    const over: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.forEach(
-        [...lanes.values()],
-        (lane) => lane.rows === 0 ? Deferred.succeed(lane.over, void 0) : Effect.void,
-        {
-          discard: true
-        }
-      )
-    )
+    const over: Effect.Effect<void> = Effect.suspend(() => {
+      const without = [...lanes.values()].filter(({ rows }) => rows === 0)
+      return Effect.forEach(without, ({ over }) => Deferred.succeed(over, void 0), { discard: true })
+    })
 
     const isQuiet = () => [...lanes.values()].every((lane) => lane.rows === 0)
 

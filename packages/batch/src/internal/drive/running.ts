@@ -62,10 +62,8 @@ export interface Running {
   uncertain: number
   /** Whether a run of the batch was found through its session. */
   canary: "unknown" | "holds"
-  /** Whether it was told that a run is not listed. */
-  isUnlistedTold: boolean
-  /** The statuses that were told because they are not known. */
-  readonly unknownStatuses: Set<string>
+  /** The warnings that were given once. */
+  readonly told: Set<string>
   /** Set while the budget lets no row begin, and none is under way here. */
   isPoor: boolean
   /** Set when no more rows are to be begun here. */
@@ -181,8 +179,7 @@ export const make = (
       slots: 0,
       uncertain: 0,
       canary: record.canary,
-      isUnlistedTold: false,
-      unknownStatuses: new Set(),
+      told: new Set(),
       isPoor: false,
       isStopping: false,
       pausedUntil: record.paused_until,
@@ -255,32 +252,29 @@ export const unreachable = (
       ? stop(running, { reason: "unreachable", message })
       : pause(running, seconds))
 
-/** Tells, once, that a run which began is not listed under its session. */
-export const unlisted = (running: Running): Effect.Effect<void> =>
+/** Warns of something once. */
+const tellOnce = ({ record, told }: Running, what: string, message: string): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (running.isUnlistedTold) return Effect.void
-    running.isUnlistedTold = true
-    const { name, settings: { grace } } = running.record
-    return Effect.logWarning(
-      `Batch ${
-        JSON.stringify(name)
-      }: a run that began ${grace} ms ago is not listed under its session, so rows run one at a ` +
-        "time until one is. Set a longer grace if the server lists runs later"
-    )
+    if (told.has(what)) return Effect.void
+    told.add(what)
+    return Effect.logWarning(`Batch ${JSON.stringify(record.name)}: ${message}`)
   })
 
+/** Tells, once, that a run which began is not listed under its session. */
+export const unlisted = (running: Running): Effect.Effect<void> =>
+  tellOnce(
+    running,
+    "unlisted",
+    `a run that began ${running.record.settings.grace} ms ago is not listed under its session, so rows run one at a ` +
+      "time until one is. Set a longer grace if the server lists runs later"
+  )
+
 /** Tells, once for each, of a status that is not known. */
-export const unknownStatus = (running: Running, status: string, executionId: string): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (running.unknownStatuses.has(status)) return Effect.void
-    running.unknownStatuses.add(status)
-    return Effect.logWarning(
-      `Batch ${JSON.stringify(running.record.name)}: the run ${executionId} has the unknown status ${
-        JSON.stringify(status)
-      }, ` +
-        "which counts as running"
-    )
-  })
+export const unknownStatus = (running: Running, status: string, executionId: string): Effect.Effect<void> => {
+  const shown = JSON.stringify(status)
+  const message = `the run ${executionId} has the unknown status ${shown}, which counts as running`
+  return tellOnce(running, `status ${shown}`, message)
+}
 
 const settledRows = Metric.counter("noukai_batch_rows_settled", { description: "Rows of batches that were settled" })
 

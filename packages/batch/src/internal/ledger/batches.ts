@@ -93,13 +93,7 @@ export const find = ({ sql }: Ledger, name: string): Effect.Effect<Option.Option
 
 /** The batch of a name. */
 export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, BatchNotFoundError | BatchStoreError> =>
-  Effect.flatMap(
-    find(ledger, name),
-    Option.match({
-      onNone: () => Effect.fail(new BatchNotFoundError({ batch: name })),
-      onSome: Effect.succeed
-    })
-  )
+  Effect.flatMap(find(ledger, name), Effect.mapError(() => new BatchNotFoundError({ batch: name })))
 
 /** The names of the first batches of a ledger. */
 export const names = ({ sql }: Ledger): Effect.Effect<ReadonlyArray<string>, BatchStoreError> =>
@@ -116,19 +110,12 @@ export interface Defined {
   readonly operation: Operation
 }
 
-const conflict = (stored: BatchRecord, given: Defined): BatchConflictError | undefined => {
-  for (const field of ["flow", "version", "operation"] as const) {
-    if (stored[field] !== given[field]) {
-      return new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
-    }
-  }
-  return undefined
-}
-
 /** Fails when a batch of the name stands in the ledger and is another one. */
 export const agrees = (stored: BatchRecord, given: Defined): Effect.Effect<void, BatchConflictError> => {
-  const error = conflict(stored, given)
-  return error === undefined ? Effect.void : Effect.fail(error)
+  const field = (["flow", "version", "operation"] as const).find((one) => stored[one] !== given[one])
+  return field === undefined
+    ? Effect.void
+    : new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
 }
 
 /** The batch of a definition, made if it is new, at the beginning of a pass over its source. */

@@ -2,6 +2,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { accessSync, closeSync, constants, existsSync, openSync, realpathSync, statSync } from "node:fs"
@@ -41,16 +42,9 @@ const made = (path: string): string => {
   return realpathSync(path)
 }
 
-const canWrite = (path: string): boolean => {
-  try {
-    accessSync(path, constants.W_OK)
-    // beside it stands what is not written into it yet
-    accessSync(dirname(path), constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
+/** Whether a file can be written, and what stands beside it until it is written into it. */
+const canWrite = (path: string): boolean =>
+  Option.isSome(Option.liftThrowable(() => [path, dirname(path)].forEach((one) => accessSync(one, constants.W_OK)))())
 
 const logOf = (path: string): string => `${path}-wal`
 
@@ -237,21 +231,17 @@ const locked = (path: string): Database => {
     lock.all("begin immediate")
     return lock
   } catch (error) {
-    const pid = isBusy(error) ? holderOf(lock) : undefined
+    const pid = isBusy(error) ? Option.getOrUndefined(holderOf(lock)) : undefined
     unlocked(lock)
     throw isBusy(error) ? new BatchLockedError({ file: path, ...(pid !== undefined && { pid }) }) : error
   }
 }
 
 /** The process that has a lock, if it says so. */
-const holderOf = (lock: Database): number | undefined => {
-  try {
-    const [row] = lock.all("select pid from holder") as ReadonlyArray<{ readonly pid: number }>
-    return row === undefined ? undefined : Number(row.pid)
-  } catch {
-    return undefined
-  }
-}
+const holderOf = Option.liftThrowable((lock: Database): number | undefined => {
+  const [row] = lock.all("select pid from holder") as ReadonlyArray<{ readonly pid: number }>
+  return row && Number(row.pid)
+})
 
 /** Gives up a lock. To close the database alone leaves it, for as long as its memory is there. */
 const unlocked = (lock: Database): void => {
@@ -266,7 +256,7 @@ const unlocked = (lock: Database): void => {
 /** Whether a process has a lock. One that may not be taken tells by the process that it names. */
 const isTaken = (lock: Database, mayTake: boolean): boolean => {
   try {
-    if (!mayTake) return process.kill(holderOf(lock) ?? 0, 0)
+    if (!mayTake) return process.kill(Option.getOrUndefined(holderOf(lock)) ?? 0, 0)
     lock.all("begin immediate")
     lock.all("rollback")
     return false

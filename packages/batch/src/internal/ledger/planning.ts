@@ -16,44 +16,32 @@ export interface PlannedRow {
   readonly error: RowError | undefined
 }
 
-/** The findings of a pass over a source. */
-export interface Found {
+const nothingFound = (known: { [state in RowState]?: number } = {}) => ({
   /** Rows that were not in the ledger. */
-  added: number
-  /** Rows that were, with the same input, by state. */
-  readonly known: { [state in RowState]?: number }
-  /** Rows, added or known, that cannot be run. */
-  invalid: number
-  /** Known rows that could not be run, and can be now. */
-  mended: number
-  /** Rows that were never sent, and have another input now. */
-  updated: number
-  /** Rows of the ledger that were yet to be run, and that the source has as it may run them. */
-  met: number
-  /** Rows, added or mended, that can be run. */
-  ready: number
-  /** The first of those that cannot be run, and why. */
-  readonly invalidRows: Array<RefusedRow>
-  /** Rows that could be run, and are not selected. */
-  unselected: number
-  /** The first of those that are no rows of the batch, and why. */
-  readonly refused: Array<RefusedRow>
-  refusedCount: number
-}
-
-const nothingFound = (): Found => ({
   added: 0,
-  known: {},
+  /** Rows that were, with the same input, by state. */
+  known,
+  /** Rows, added or known, that cannot be run. */
   invalid: 0,
+  /** Known rows that could not be run, and can be now. */
   mended: 0,
+  /** Rows that were never sent, and have another input now. */
   updated: 0,
+  /** Rows of the ledger that were yet to be run, and that the source has as it may run them. */
   met: 0,
+  /** Rows, added or mended, that can be run. */
   ready: 0,
-  invalidRows: [],
+  /** The first of those that cannot be run, and why. */
+  invalidRows: new Array<RefusedRow>(),
+  /** Rows that could be run, and are not selected. */
   unselected: 0,
-  refused: [],
+  /** The first of those that are no rows of the batch, and why. */
+  refused: new Array<RefusedRow>(),
   refusedCount: 0
 })
+
+/** The findings of a pass over a source. */
+export type Found = ReturnType<typeof nothingFound>
 
 /** The number of refused rows that a report shows, and of invalid ones. */
 const shown = 100

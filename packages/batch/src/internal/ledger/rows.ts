@@ -1,5 +1,6 @@
 /** Rows that are being run: how they are claimed, and how they go from one state to the next. */
 import type { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
@@ -91,6 +92,10 @@ export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | und
 
 const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
+/** The live rows that a statement gives, in the order of their ids. */
+const live = (operation: string) => <A extends StoredRow, R>(effect: Effect.Effect<ReadonlyArray<A>, SqlError, R>) =>
+  Effect.map(doing(operation)(effect), (rows) => rows.map(liveRow).sort(byId))
+
 /** Who claims rows, and for what. */
 export interface Claim {
   readonly batch: number
@@ -124,8 +129,7 @@ export const claim = (
         where batch = ${batch} and state in ('intent', 'submitted'))
       and not exists (select 1 from noukai_batch_row
         where batch = ${batch} and state = 'uncertain' and intent_at > ${Math.floor(now - aloneFor)})`
-  const claimed = Effect.map(
-    doing("claimed rows")(sql<StoredRow>`
+  const claimed = live("claimed rows")(sql<StoredRow>`
       with first as materialized (
         select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${count} ${unlocked}
       )
@@ -136,9 +140,7 @@ export const claim = (
       and state = 'pending'
       and exists (select 1 from noukai_batch
         where id = ${batch} and state = 'running' and generation = ${generation})${isAlone}
-      returning ${columns(sql, Math.min(large, Math.floor(mostBytes / count)))}`),
-    (rows) => rows.map(liveRow).sort(byId)
-  )
+      returning ${columns(sql, Math.min(large, Math.floor(mostBytes / count)))}`)
   // one process after the other: each sees the row of the one before it
   return aloneFor === undefined ? claimed : transaction(sql, "claimed rows")(
     Effect.zipRight(
@@ -316,16 +318,13 @@ export const adopted = (
   lane: number,
   grace: number
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
-  Effect.map(
-    doing("took over rows")(sql<StoredRow>`
+  live("took over rows")(sql<StoredRow>`
       update noukai_batch_row
       set owner = ${owner}, lane = ${lane}, sent = 1, state = case when state = 'intent' then 'uncertain' else state end,
         intent_at = case when state = 'intent' then intent_at + ${Math.ceil(grace)} else intent_at end
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')
         and lane = ${lane} and owner <> ${owner}
-      returning ${columns(sql, 0)}`),
-    (rows) => rows.map(liveRow).sort(byId)
-  )
+      returning ${columns(sql, 0)}`)
 
 /** A row as it stands now, when it is live and of this process. */
 export const own = (
@@ -365,12 +364,9 @@ export const strayed = (
   batch: number,
   owner: string
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
-  Effect.map(
-    doing("read its rows")(sql<StoredRow>`
+  live("read its rows")(sql<StoredRow>`
       select ${columns(sql, 0)} from noukai_batch_row
-      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`),
-    (rows) => rows.map(liveRow).sort(byId)
-  )
+      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`)
 
 /** Has rows that timed out asked for again. */
 export const resumed = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import type { FileHandle } from "node:fs/promises"
 import { BatchReportError } from "../../BatchError.js"
 import type { RowResult } from "../../BatchRow.js"
-import { attempt, openToGoOn, writeAt } from "./file.js"
+import { attempt, openToGoOn, pieceLength, writeAt } from "./file.js"
 import { beginsRowLine, parseRowLine, rowLine, type WrittenRow } from "./rowLine.js"
 
 /** The options of appending rows as they settle. */
@@ -111,9 +111,6 @@ const readTail: (path: string, file: FileHandle, size: number) => Effect.Effect<
     }
     return { end, first, last }
   })
-
-/** The bytes that are encoded before they are written. */
-const pieceLength = 1024 * 1024
 
 type Written = Pick<RowResult, "attempt" | "key" | "no"> & { readonly executionId?: string | undefined }
 

@@ -38,6 +38,9 @@ export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A
     }
   }))
 
+/** The length of a text that is encoded before it is written. */
+export const pieceLength = 1024 * 1024
+
 const close = (file: FileHandle): Effect.Effect<void> => Effect.promise(() => file.close().catch(() => {}))
 
 export const checkPlain = (path: string, stats: Stats): Effect.Effect<void, BatchReportError> =>
@@ -75,30 +78,24 @@ export const writeAt = async (file: FileHandle, bytes: Uint8Array, position: num
 
 /** A file that takes the place of another when it is whole. */
 export interface NewFile {
-  /** Writes whole lines. */
-  readonly write: (lines: ReadonlyArray<string>) => Effect.Effect<void, BatchReportError>
-  /** Makes what was written last. */
+  /** Writes a whole line, with others of its kind. */
+  readonly write: (line: string) => Effect.Effect<void, BatchReportError>
+  /** Writes the last lines, and makes all of them last. */
   readonly finish: Effect.Effect<ReportFile, BatchReportError>
   /** Puts it in its place. */
   readonly publish: Effect.Effect<void, BatchReportError>
 }
 
-/** Where a path leads: a link stays a link. */
-const target = async (path: string): Promise<string> => {
-  const real = await realpath(path).catch((cause: unknown) => {
-    if (codeOf(cause) === "ENOENT") return path
-    throw cause
-  })
-  return real
-}
-
-const checkReplaceable = Effect.fnUntraced(function*(path: string) {
+/** Where a path leads: a link stays a link. A plain file stands there, or nothing. */
+const target = Effect.fnUntraced(function*(path: string) {
   const stats = yield* attempt(path, () =>
     stat(path).catch((cause: unknown) => {
       if (codeOf(cause) === "ENOENT") return undefined
       throw cause
     }))
-  if (stats !== undefined) yield* checkPlain(path, stats)
+  if (stats === undefined) return path
+  yield* checkPlain(path, stats)
+  return yield* attempt(path, () => realpath(path))
 })
 
 /**
@@ -107,8 +104,7 @@ const checkReplaceable = Effect.fnUntraced(function*(path: string) {
  */
 export const newFile: (path: string) => Effect.Effect<NewFile, BatchReportError, Scope.Scope> = Effect.fnUntraced(
   function*(path) {
-    yield* checkReplaceable(path)
-    const place = yield* attempt(path, () => target(path))
+    const place = yield* target(path)
     const suffix = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
     const temporary = join(dirname(place), `.${basename(place)}.${suffix}.tmp`)
     yield* removedAtExit(temporary)
@@ -119,16 +115,25 @@ export const newFile: (path: string) => Effect.Effect<NewFile, BatchReportError,
     const hash = createHash("sha256")
     let lines = 0
     let bytes = 0
+    let text = ""
+    const flush = Effect.suspend(() => {
+      const data = Buffer.from(text)
+      text = ""
+      hash.update(data)
+      bytes += data.length
+      return attempt(path, () => writeAt(file, data, bytes - data.length))
+    })
     return {
-      write: (added) => {
-        const data = Buffer.from(added.join(""))
-        return Effect.map(attempt(path, () => writeAt(file, data, bytes)), () => {
-          hash.update(data)
-          lines += added.length
-          bytes += data.length
-        })
-      },
-      finish: Effect.map(attempt(path, () => file.sync()), () => ({ lines, bytes, sha256: hash.digest("hex") })),
+      write: (line) =>
+        Effect.suspend(() => {
+          lines++
+          text += line
+          return text.length < pieceLength ? Effect.void : flush
+        }),
+      finish: Effect.map(
+        Effect.zipRight(flush, attempt(path, () => file.sync())),
+        () => ({ lines, bytes, sha256: hash.digest("hex") })
+      ),
       publish: Effect.zipRight(attempt(path, () => rename(temporary, place)), syncFolder(dirname(place)))
     }
   }

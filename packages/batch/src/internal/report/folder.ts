@@ -56,34 +56,11 @@ export interface Manifest {
   readonly files: Readonly<Record<string, ReportFile>>
 }
 
-/** The bytes that are encoded before they are written. */
-const pieceLength = 1024 * 1024
-
-/** Collects lines for a file, and writes them when there are enough. */
-const lineWriter = (file: NewFile) => {
-  let lines: Array<string> = []
-  let length = 0
-  const flush = Effect.suspend(() => {
-    const taken = lines
-    lines = []
-    length = 0
-    return taken.length === 0 ? Effect.void : file.write(taken)
-  })
-  return {
-    add: (line: string): void => {
-      lines.push(line)
-      length += line.length
-    },
-    isFull: (): boolean => length >= pieceLength,
-    flush
-  }
-}
-
 /** Gives every row its lines, and sees that they come in the order of the input. */
 const writeRows = <E, R>(
   path: string,
   rows: Stream.Stream<RowResult, E, R>,
-  writerOf: (row: RowResult) => ReturnType<typeof lineWriter> | undefined
+  fileOf: (row: RowResult) => NewFile | undefined
 ): Effect.Effect<void, E | BatchReportError, R> => {
   let no = 0
   const writeAll = Effect.fnUntraced(function*(chunk: Chunk.Chunk<RowResult>) {
@@ -95,10 +72,8 @@ const writeRows = <E, R>(
         })
       }
       no = row.no
-      const writer = writerOf(row)
-      if (writer === undefined) continue
-      writer.add(yield* rowLine(path, row))
-      if (writer.isFull()) yield* writer.flush
+      const file = fileOf(row)
+      if (file !== undefined) yield* file.write(yield* rowLine(path, row))
     }
   })
   return Stream.runForEachChunk(rows, writeAll)
@@ -110,9 +85,7 @@ export const write = <E, R>(
 ): Effect.Effect<ReportFile, E | BatchReportError, R> =>
   Effect.scoped(Effect.gen(function*() {
     const file = yield* newFile(path)
-    const writer = lineWriter(file)
-    yield* writeRows(path, rows, () => writer)
-    yield* writer.flush
+    yield* writeRows(path, rows, () => file)
     const written = yield* file.finish
     yield* file.publish
     return written
@@ -167,8 +140,6 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
     const results = yield* newFile(join(folder, names.results))
     const failures = yield* newFile(join(folder, names.failures))
     const manifest = yield* newFile(join(folder, names.manifest))
-    const done = lineWriter(results)
-    const failed = lineWriter(failures)
 
     const states = Object.fromEntries(RowState.literals.map((state) => [state, 0])) as Record<RowState, number>
     let total = 0
@@ -176,19 +147,13 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
       total++
       states[row.state]++
       const timedOut = row.state === "submitted" && row.error !== undefined
-      return hasResult(row) ? done : timedOut || isSettled(row.state) ? failed : undefined
+      return hasResult(row) ? results : timedOut || isSettled(row.state) ? failures : undefined
     })
     let refusedRows = 0
-    yield* Stream.runForEachChunk(refused, (chunk) =>
-      Effect.suspend(() => {
-        for (const row of chunk) {
-          refusedRows++
-          failed.add(`${encodeRefused(row)}\n`)
-        }
-        return failed.isFull() ? failed.flush : Effect.void
-      }))
-    yield* done.flush
-    yield* failed.flush
+    yield* Stream.runForEach(refused, (row) => {
+      refusedRows++
+      return failures.write(`${encodeRefused(row)}\n`)
+    })
 
     const made: Manifest = {
       format: "noukai-batch/1",
@@ -202,7 +167,7 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
       refused: refusedRows,
       files: { [names.results]: yield* results.finish, [names.failures]: yield* failures.finish }
     }
-    yield* manifest.write([`${JSON.stringify(made, undefined, 2)}\n`])
+    yield* manifest.write(`${JSON.stringify(made, undefined, 2)}\n`)
     yield* manifest.finish
     // last, so that a manifest never stands beside files that are yet to come
     yield* results.publish

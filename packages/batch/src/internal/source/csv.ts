@@ -38,18 +38,12 @@ const lineEnd = (bytes: Buffer, at: number, to: number): number => {
   return -1
 }
 
-type Quotes =
-  | { readonly _tag: "Good" }
-  /** A quote that a strict reader refuses: the parser takes it as it stands, to find the end of the record. */
-  | { readonly _tag: "Stray" }
-  /** A CR that ends no line, outside of quotes: what stands behind it may have been meant as another record. */
-  | { readonly _tag: "Return" }
-  /** The value that begins here is not closed. */
-  | { readonly _tag: "Open"; readonly at: number }
-
-const good: Quotes = { _tag: "Good" }
-const stray: Quotes = { _tag: "Stray" }
-const lone: Quotes = { _tag: "Return" }
+/**
+ * How the quotes of a record stand. `stray`: a strict reader refuses one, and the parser takes it as it stands, to find the end of
+ * the record. `return`: a CR outside of quotes ends no line, and what stands behind it may have been meant as another record. A
+ * number: the value that begins there is not closed.
+ */
+type Quotes = "good" | "stray" | "return" | number
 
 const strayReason = "a quote stands where none may: put the value in quotes, and write each quote in it twice"
 const loneReason = "a CR stands alone: lines end with LF or CR LF, and a CR in a value is put in quotes"
@@ -62,22 +56,22 @@ const checkQuotes = (bytes: Buffer, from: number, to: number, delimiter: Buffer)
       const open = at++
       while (true) {
         const close = bytes.indexOf(quote, at)
-        if (close === -1 || close >= to) return { _tag: "Open", at: open }
+        if (close === -1 || close >= to) return open
         at = close + 1
         if (at >= to || bytes[at] !== quote) break
         at++
       }
-      if (at >= to || lineEnd(bytes, at, to) === to) return good
-      if (loneReturn(bytes, at, at + 1) === at) return lone
-      if (bytes.compare(delimiter, 0, delimiter.length, at, Math.min(at + delimiter.length, to)) !== 0) return stray
+      if (at >= to || lineEnd(bytes, at, to) === to) return "good"
+      if (loneReturn(bytes, at, at + 1) === at) return "return"
+      if (bytes.compare(delimiter, 0, delimiter.length, at, Math.min(at + delimiter.length, to)) !== 0) return "stray"
       at += delimiter.length
     } else {
       const next = bytes.indexOf(delimiter, at)
       const end = next === -1 || next >= to ? to : next
       const found = bytes.indexOf(quote, at)
-      if (found !== -1 && found < end) return stray
-      if (loneReturn(bytes, at, end) !== -1) return lone
-      if (end === to) return good
+      if (found !== -1 && found < end) return "stray"
+      if (loneReturn(bytes, at, end) !== -1) return "return"
+      if (end === to) return "good"
       at = end + delimiter.length
     }
   }
@@ -234,12 +228,12 @@ const parsing: (
       line += countNewlines(held, from, to)
       const bytes = held.subarray(from, to)
       const isPlain = !bytes.includes(quote) && loneReturn(held, from, to) === -1
-      const quotes = isPlain ? good : checkQuotes(held, from, to, delimiterBytes)
+      const quotes = isPlain ? "good" : checkQuotes(held, from, to, delimiterBytes)
       const reason = !isUtf8(bytes)
         ? "it is no UTF-8"
-        : quotes._tag === "Good"
+        : quotes === "good"
         ? undefined
-        : quotes._tag === "Return"
+        : quotes === "return"
         ? loneReason
         : strayReason
       held = held.subarray(to)
@@ -269,13 +263,13 @@ const parsing: (
       const from = passEmptyLines(0, held.length)
       const quotes = checkQuotes(held, from, held.length, delimiterBytes)
       const code = codeOf(cause)
-      if (code === "CSV_QUOTE_NOT_CLOSED" && quotes._tag === "Open") {
+      if (code === "CSV_QUOTE_NOT_CLOSED" && typeof quotes === "number") {
         const reason = "a value begins with a quote here, and no quote ends it"
-        failed = failure(line + countNewlines(held, from, quotes.at), reason)
+        failed = failure(line + countNewlines(held, from, quotes), reason)
       } else if (code === "CSV_MAX_RECORD_SIZE") {
-        const why = quotes._tag === "Open"
+        const why = typeof quotes === "number"
           ? "; a quote in it may not be closed"
-          : quotes._tag === "Return"
+          : quotes === "return"
           ? "; a CR alone ends no line"
           : ""
         failed = failure(line, `the record that begins here is longer than ${maxRecordBytes} bytes${why}`)

@@ -2,10 +2,6 @@ import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
 import { type Decoder, type Place, type SourceRow, view } from "./Decoder.js"
 
-export interface JsonlLimits {
-  readonly maxLineBytes: number
-}
-
 const newline = 0x0a
 
 const excerptLength = 40
@@ -28,7 +24,7 @@ const parse = (at: string, text: string): SourceRow<unknown> => {
 const blank = /^[ \t\r]*$/
 
 /** Lines of JSON. It holds what has come of one line, up to the limit. */
-export const makeJsonl = ({ name }: Place, { maxLineBytes }: JsonlLimits): Decoder<unknown> => {
+export const makeJsonl = ({ name }: Place, maxLineBytes: number): Decoder<unknown> => {
   let line = 1
   let pieces: Array<Buffer> = []
   let length = 0

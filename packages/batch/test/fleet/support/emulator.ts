@@ -11,14 +11,15 @@ export interface EmulatorProcess {
   readonly ledger: Effect.Effect<EmulatorLedger>
 }
 
-/** Starts an emulator whose runs take so many milliseconds. */
+/** Starts an emulator whose runs take so many milliseconds, and of whose runs of each message so many fail first. */
 export const startEmulator = (
   duration: number,
-  faults: ReadonlyArray<FaultRule> = []
+  faults: ReadonlyArray<FaultRule> = [],
+  failing = 0
 ): Effect.Effect<EmulatorProcess, never, Scope.Scope> =>
   Effect.gen(function*() {
     const path = yield* Programs.bundled(new URL("./emulatorProgram.ts", import.meta.url))
-    const program = yield* Programs.start(path, [String(duration), JSON.stringify(faults)])
+    const program = yield* Programs.start(path, [String(duration), JSON.stringify(faults), String(failing)])
     yield* program.awaitOutput("listens ")
     const [, baseUrl, apiKey] = /^listens (\S+) (\S+)$/m.exec(program.output())!
     const control = new URL("/_emulator/ledger", baseUrl)

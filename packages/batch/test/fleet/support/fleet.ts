@@ -29,11 +29,13 @@ export const startFleet = (options: {
   /** How long a run takes, in milliseconds. */
   readonly duration: number
   readonly faults?: ReadonlyArray<FaultRule>
+  /** How many runs of each row fail first. */
+  readonly failing?: number
 }) =>
   Effect.gen(function*() {
     const [postgres, emulator, runnerPath, coordinatorPath] = yield* Effect.all([
       startPostgres,
-      startEmulator(options.duration, options.faults),
+      startEmulator(options.duration, options.faults, options.failing),
       Programs.bundled(new URL("./batchRunner.ts", import.meta.url)),
       Programs.bundled(new URL("./batchCoordinator.ts", import.meta.url))
     ], { concurrency: 2 })
