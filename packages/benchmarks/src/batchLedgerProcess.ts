@@ -36,7 +36,7 @@ const finish = Effect.gen(function*() {
       update noukai_batch_row set state = 'done', result = ${
       JSON.stringify({ said: text })
     }, settled_at = 1, settled_no = no
-      where no > ${no} and no <= ${no + 1000}`
+      where batch in (select id from noukai_batch) and no > ${no} and no <= ${no + 1000}`
   }
 })
 
