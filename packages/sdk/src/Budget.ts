@@ -10,9 +10,10 @@ import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/budget/ledger.js"
-import { amountOf, checkAmount, checkPositiveAmount } from "./internal/cost/amount.js"
+import { amountOf, checkAmount } from "./internal/cost/amount.js"
 import { formatCost, noCost } from "./internal/cost/decimal.js"
-import { type InputRules, take } from "./internal/input/take.js"
+import * as Fields from "./internal/options/fields.js"
+import { options } from "./internal/options/options.js"
 import { runInBudgets, storedBudgets } from "./internal/scope/ambientScope.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
@@ -50,11 +51,11 @@ export interface State {
   readonly leftUsd: string
 }
 
-const rules: InputRules<Options, Options> = {
-  field: "options",
-  pick: ({ limitUsd, perRun }) => ({ limitUsd, perRun }),
-  check: ({ limitUsd, perRun }) => checkAmount("limitUsd", limitUsd) ?? checkPositiveAmount("perRun", perRun)
-}
+const budgetOptions = options<Options>(
+  "options",
+  () => ({ limitUsd: Fields.anything, perRun: Fields.costLimit }),
+  ({ limitUsd }) => checkAmount("limitUsd", limitUsd)
+)
 
 /**
  * Creates a budget. Fails with `InvalidRequestError` for an option that is not an amount.
@@ -62,10 +63,10 @@ const rules: InputRules<Options, Options> = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Effect.Effect<Budget, InvalidRequestError> =>
+export const make = (given: Options): Effect.Effect<Budget, InvalidRequestError> =>
   Effect.suspend(() =>
     Either.map(
-      take("Budget.make", rules, options),
+      budgetOptions("Budget.make", given),
       ({ limitUsd, perRun }) => new Ledger(amountOf(limitUsd) ?? noCost, amountOf(perRun))
     )
   )

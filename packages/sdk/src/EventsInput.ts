@@ -7,7 +7,7 @@ import type * as Schedule from "effect/Schedule"
 import type { CostInput, ExecuteOptions, ParametersInput, ToolsInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { FlowCursor } from "./FlowCursor.js"
-import type { StreamOptions } from "./internal/input/callOptions.js"
+import type { StreamOptions } from "./internal/options/callOptions.js"
 import type { NoukaiError } from "./NoukaiError.js"
 
 /**

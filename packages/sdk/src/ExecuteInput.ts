@@ -7,11 +7,11 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
-import type { CallOptions } from "./internal/input/callOptions.js"
+import type { CallOptions } from "./internal/options/callOptions.js"
 import type { CostLimitError } from "./NoukaiError.js"
 import type { ToolChoice } from "./Tools.js"
 
-export type { CallOptions, ReadOptions, StreamOptions } from "./internal/input/callOptions.js"
+export type { CallOptions, ReadOptions, StreamOptions } from "./internal/options/callOptions.js"
 
 /**
  * An entry of `messages`. Other keys are sent untouched.

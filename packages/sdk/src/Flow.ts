@@ -7,7 +7,6 @@ import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Address from "./internal/flow/address.js"
 import type { FlowAddress, FlowRef } from "./internal/flow/flow.js"
-import { guarded } from "./internal/input/take.js"
 import { issueText } from "./internal/schema/mismatch.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
@@ -42,10 +41,7 @@ export interface Defaults {
 export const resolve = (
   flow: FlowRef<never>,
   defaults: Defaults = {}
-): Either.Either<FlowAddress, InvalidRequestError> => {
-  const method = "Flow.resolve"
-  return guarded(method, "flow", () => Address.resolve(method, flow, defaults))
-}
+): Either.Either<FlowAddress, InvalidRequestError> => Address.resolve("Flow.resolve", flow, defaults)
 
 /**
  * The text `org/project/slug` of an address.

@@ -10,26 +10,25 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { OnceOptions, ParametersInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
-import { invalid, type Problem, problem } from "./internal/errors/makeError.js"
+import { invalid, type RefusalFacts } from "./internal/errors/makeError.js"
 import * as Address from "./internal/flow/address.js"
-import * as Input from "./internal/flow/executeInput.js"
 import { encodeParameters } from "./internal/flow/flowCodec.js"
-import type { CallOptions, Progress } from "./internal/input/callOptions.js"
-import { checkDuration } from "./internal/input/checks.js"
-import { checkKey, checkOnce } from "./internal/input/onceOptions.js"
-import { type InputRules, take } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import type { JobTarget } from "./internal/jobs/jobPoll.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/jobRequests.js"
 import type { HttpService } from "./internal/operations/operations.js"
-import { resolveCall, type ResolvedFlow, resolveFlow } from "./internal/operations/resolvedCall.js"
+import { type ResolvedFlow, resolveFlow } from "./internal/operations/resolvedCall.js"
 import { totalTimeout } from "./internal/operations/totalTimeout.js"
+import type { CallOptions, Progress } from "./internal/options/callOptions.js"
+import * as Fields from "./internal/options/fields.js"
+import { options as decoderOf } from "./internal/options/options.js"
+import * as RunInput from "./internal/options/runInput.js"
 import { RunCosts } from "./internal/run/runCosts.js"
-import { resolveSession } from "./internal/scope/sessionId.js"
+import { resolveRun } from "./internal/scope/sessionId.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
 import { monotonic } from "./internal/time/clock.js"
-import { milliseconds, toMillis } from "./internal/time/duration.js"
+import { toMillis } from "./internal/time/duration.js"
 import type { Job, OnceJob } from "./Job.js"
 import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
@@ -187,67 +186,25 @@ export interface AttachOptions {
 /** The time after a submission in which a 404 means `pending`, in milliseconds. */
 const submitGrace = 5000
 
-const refused = [
-  "tools",
-  "toolChoice",
-  "attachments",
-  "messages",
-  "maxToolRounds",
-  "maxCostUsd",
-  "onPause"
-] as const
+/** Options of `FlowService` that the queue does not take. */
+const unqueued = Fields.refused("is not taken by the queue: use FlowService")
 
-type SubmitFields = SubmitInput & { readonly [K in typeof refused[number]]?: unknown }
-
-const checkRefused = (input: SubmitFields): Problem | undefined => {
-  const field = refused.find((name) => input[name] !== undefined)
-  return field === undefined ? undefined : problem(field, "is not taken by the queue: use FlowService")
+const submitFields = {
+  ...RunInput.begun,
+  tools: unqueued,
+  toolChoice: unqueued,
+  attachments: unqueued,
+  messages: unqueued,
+  maxToolRounds: unqueued,
+  maxCostUsd: unqueued,
+  onPause: unqueued
 }
 
-const pickInput = (given: SubmitFields): SubmitFields => ({
-  message: given.message,
-  parameters: given.parameters,
-  blockOverrides: given.blockOverrides,
-  trace: given.trace,
-  version: given.version,
-  sessionId: given.sessionId,
-  headers: given.headers,
-  connectTimeout: given.connectTimeout,
-  attemptTimeout: given.attemptTimeout,
-  timeout: given.timeout,
-  retry: given.retry,
-  retryPost: given.retryPost,
-  tools: given.tools,
-  toolChoice: given.toolChoice,
-  attachments: given.attachments,
-  messages: given.messages,
-  maxToolRounds: given.maxToolRounds,
-  maxCostUsd: given.maxCostUsd,
-  onPause: given.onPause
-})
+const submitInput = decoderOf<SubmitInput>("input", () => submitFields)
 
-const checkInput = (input: SubmitFields): Problem | undefined =>
-  checkRefused(input) ??
-    Input.checkMessages(input.message, undefined) ??
-    Input.checkParameters(input.parameters) ??
-    Input.checkOverrides("blockOverrides", input.blockOverrides, true) ??
-    Input.checkRun(input)
+const submitOnceInput = decoderOf<SubmitInput & OnceOptions>("input", () => ({ ...submitFields, ...RunInput.once }))
 
-const submitRules: InputRules<SubmitFields, SubmitFields> = { field: "input", pick: pickInput, check: checkInput }
-
-type SubmitOnceFields = SubmitFields & OnceOptions
-
-const submitOnceRules: InputRules<SubmitOnceFields, SubmitOnceFields> = {
-  field: "input",
-  pick: (given) => ({ ...pickInput(given), rerunFailed: given.rerunFailed, settle: given.settle }),
-  check: (input) => checkOnce(input) ?? checkInput(input)
-}
-
-const attachRules: InputRules<AttachOptions, AttachOptions> = {
-  field: "options",
-  pick: (given) => ({ grace: given.grace }),
-  check: ({ grace }) => checkDuration("grace", grace)
-}
+const attachOptions = decoderOf<AttachOptions>("options", () => ({ grace: Fields.duration }))
 
 /** The submission of a checked run. */
 interface Submission<B> extends ResolvedFlow {
@@ -259,26 +216,21 @@ interface Submission<B> extends ResolvedFlow {
 }
 
 /** Checks a run, and submits it as `send` does. */
-const submitted = <B extends SubmitFields, A extends Job, E>(
+const submitted = <B extends SubmitInput, A extends Job, E>(
   http: HttpService,
   method: string,
   /** Whether the session of the run is derived from a key. */
   isKeyed: boolean,
   flow: FlowRef<never>,
-  rules: InputRules<B, B>,
+  decode: (method: string, given: B, facts: RefusalFacts) => Either.Either<B, InvalidRequestError>,
   given: B,
   outcomeOf: (job: A) => string,
   send: (submission: Submission<B>) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | CallError> =>
   Effect.withFiberRuntime((fiber) => {
-    const resolved = resolveCall(http, method, flow, rules, given)
+    const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { address, addressText, input, total } = resolved.right
-    const version = Address.checkVersion(method, input.version)
-    if (Either.isLeft(version)) return Effect.fail(version.left)
-
-    const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
-    if (Either.isLeft(session)) return Effect.fail(session.left)
+    const { address, addressText, input, sessionId, total, version } = resolved.right
     const progress: Progress = { sent: "no" }
     const costs = RunCosts.of(fiber, { http, method, address, addressText, options: input, maxCostUsd: undefined })
     const post = (parameters: unknown) =>
@@ -293,8 +245,8 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
           request: {
             method,
             flow: address,
-            version: version.right,
-            sessionId: session.right,
+            version,
+            sessionId,
             options: input,
             progress,
             reserve: costs?.reserve(undefined),
@@ -319,7 +271,7 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
       Spans.flowSpan(
         fiber,
         spanNames.executeAsync,
-        { address, version: version.right, sessionId: isKeyed ? undefined : session.right },
+        { address, version, sessionId: isKeyed ? undefined : sessionId },
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)
           // a job that was submitted is settled when it has ended
@@ -351,7 +303,7 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput)
     "JobService.submit",
     false,
     flow,
-    submitRules,
+    submitInput,
     given,
     () => "submitted",
     (submission) =>
@@ -373,10 +325,10 @@ const submitOnce = (http: HttpService) =>
 ): Effect.Effect<OnceJob, CallError | OnceError> =>
   Effect.suspend(() => {
     const method = "JobService.submitOnce"
-    const found = checkKey(key)
+    const found = Fields.checkKey(key)
     if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
     const outcomeOf = ({ reused }: OnceJob) => reused ? "reused" : "submitted"
-    return submitted(http, method, true, flow, submitOnceRules, given, outcomeOf, (submission) => {
+    return submitted(http, method, true, flow, submitOnceInput, given, outcomeOf, (submission) => {
       const { request, input: { rerunFailed = false, settle = 0 } } = submission
       return Effect.flatMap(
         http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),
@@ -395,26 +347,14 @@ const attach = (http: HttpService) =>
   executionId: string,
   options: AttachOptions = {}
 ): Effect.Effect<Job, InvalidRequestError> =>
-  Effect.flatMap(monotonic, (now) => {
+  Effect.gen(function*() {
+    const now = yield* monotonic
     const method = "JobService.attach"
-    return Either.gen(function*() {
-      const { address, addressText } = yield* resolveFlow(http, method, flow)
-      yield* Address.segment(method, "executionId", executionId)
-      const taken = yield* take(method, attachRules, options, { flow: addressText })
-      const grace = yield* milliseconds(method, "grace", taken.grace ?? 0)
-      return JobHandle.make(
-        {
-          http,
-          flow,
-          address,
-          addressText,
-          executionId,
-          costs: undefined,
-          graceEnds: now + (grace ?? Infinity)
-        },
-        {}
-      )
-    })
+    const { address, addressText } = yield* resolveFlow(http, method, flow)
+    yield* Address.segment(method, "executionId", executionId)
+    const { grace = 0 } = yield* attachOptions(method, options, { flow: addressText })
+    const graceEnds = now + (toMillis(grace) ?? 0)
+    return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {})
   })
 
 /**

@@ -11,18 +11,17 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import { baseUrl } from "./internal/config/baseUrl.js"
 import { extra } from "./internal/config/headers.js"
 import * as Invalid from "./internal/errors/makeError.js"
 import { type Problem, problem, unchecked } from "./internal/errors/makeError.js"
-import * as Checks from "./internal/input/checks.js"
-import { guarded, take } from "./internal/input/take.js"
-import { checkRate, type Rate, resolveRate, takeRate } from "./internal/limit/rate.js"
+import { type Rate, resolveRate } from "./internal/limit/rate.js"
+import * as Fields from "./internal/options/fields.js"
+import { options as decoderOf } from "./internal/options/options.js"
 import { backoff } from "./internal/retry/retry.js"
-import { milliseconds } from "./internal/time/duration.js"
+import { toMillis } from "./internal/time/duration.js"
 import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
 
@@ -224,87 +223,35 @@ const checkKey = (
 
 type ClockField = "connectTimeout" | "attemptTimeout" | "timeout" | "firstByteTimeout" | "idleTimeout"
 
-const checkClock = (field: ClockField, options: Options): Either.Either<Duration.Duration, InvalidRequestError> =>
-  Either.map(
-    milliseconds(method, field, options[field] ?? defaults[field]),
-    (ms) => ms === undefined ? Duration.infinity : Duration.millis(ms)
-  )
+const clock = (field: ClockField, options: Options): Duration.Duration =>
+  Duration.millis(toMillis(options[field] ?? defaults[field]) ?? Infinity)
 
 const checkDefaults = ({ org, project }: Options): Problem | undefined => {
   if ((org === undefined) !== (project === undefined)) {
     return problem(org === undefined ? "org" : "project", "org and project go together: give both or none")
   }
-  if (org === "" || project === "") return problem(org === "" ? "org" : "project", "must not be empty")
-  return Checks.checkText("org", org) ?? Checks.checkText("project", project)
+  return org === "" || project === "" ? problem(org === "" ? "org" : "project", "must not be empty") : undefined
 }
 
-const checkDispatcher = (dispatcher: unknown): Problem | undefined =>
-  dispatcher === undefined ||
-    (Predicate.hasProperty(dispatcher, "dispatch") && typeof dispatcher.dispatch === "function")
-    ? undefined
-    : problem("dispatcher", "must be an undici Dispatcher")
-
-const runPaths = ["auto", "seq", "flow-runs"]
-
-const checkOptions = (options: Options): Problem | undefined =>
-  checkDefaults(options) ??
-    Checks.checkSessionId("sessionId", options.sessionId) ??
-    Checks.checkCount("maxRetries", options.maxRetries, 0) ??
-    Checks.checkCount("maxResponseBytes", options.maxResponseBytes, 1) ??
-    Checks.checkCount("maxFrameBytes", options.maxFrameBytes, 1) ??
-    Checks.checkHeaders("headers", options.headers) ??
-    Checks.checkSchedule("retry", options.retry) ??
-    Checks.checkFlag("retryPost", options.retryPost) ??
-    Checks.checkCount("maxConcurrency", options.maxConcurrency, 1) ??
-    checkRate(options.rate) ??
-    Checks.checkFlag("replayEnabled", options.replayEnabled) ??
-    Checks.checkOneOf("runPaths", options.runPaths, runPaths) ??
-    Checks.checkFunction("isSessionNotFound", options.isSessionNotFound) ??
-    Checks.checkFunction("log", options.log) ??
-    Checks.checkFlag("logPayloads", options.logPayloads) ??
-    Checks.checkFlag("stepSpans", options.stepSpans) ??
-    checkDispatcher(options.dispatcher)
-
-const pickOptions = (given: Options): Options => ({
-  apiKey: given.apiKey,
-  env: given.env,
-  port: given.port,
-  baseUrl: given.baseUrl,
-  org: given.org,
-  project: given.project,
-  sessionId: given.sessionId,
-  connectTimeout: given.connectTimeout,
-  attemptTimeout: given.attemptTimeout,
-  timeout: given.timeout,
-  firstByteTimeout: given.firstByteTimeout,
-  idleTimeout: given.idleTimeout,
-  maxRetries: given.maxRetries,
-  retry: given.retry,
-  retryPost: given.retryPost,
-  maxConcurrency: given.maxConcurrency,
-  rate: takeRate(given.rate),
-  replayEnabled: given.replayEnabled,
-  runPaths: given.runPaths,
-  isSessionNotFound: given.isSessionNotFound,
-  headers: given.headers,
-  maxResponseBytes: given.maxResponseBytes,
-  maxFrameBytes: given.maxFrameBytes,
-  log: given.log,
-  logPayloads: given.logPayloads,
-  stepSpans: given.stepSpans,
-  dispatcher: given.dispatcher
-})
-
-/**
- * Reads the options of a caller once; also those of a relay, which has fewer.
- *
- * @internal
- */
-export const takeOptions = <A>(
-  method: string,
-  given: A,
-  pick: (given: A) => Options
-): Either.Either<Options, InvalidRequestError> => take(method, { field: "options", pick, check: checkOptions }, given)
+/** The key and the server are checked where the client is made, which has errors of its own for them. */
+const clientOptions = decoderOf<Options>("options", () => ({
+  ...Fields.ofClient,
+  apiKey: Fields.anything,
+  env: Fields.anything,
+  port: Fields.anything,
+  baseUrl: Fields.anything,
+  org: Fields.text,
+  project: Fields.text,
+  sessionId: Fields.sessionId,
+  firstByteTimeout: Fields.duration,
+  idleTimeout: Fields.duration,
+  retryPost: Fields.flag,
+  replayEnabled: Fields.flag,
+  runPaths: Fields.oneOf("auto", "seq", "flow-runs"),
+  isSessionNotFound: Fields.callback,
+  maxFrameBytes: Fields.count(1),
+  stepSpans: Fields.flag
+}), checkDefaults)
 
 /**
  * The settings without the server and the key.
@@ -322,11 +269,11 @@ export const resolveSettings = (
       org: options.org,
       project: options.project,
       sessionId: options.sessionId,
-      connectTimeout: yield* checkClock("connectTimeout", options),
-      attemptTimeout: yield* checkClock("attemptTimeout", options),
-      timeout: yield* checkClock("timeout", options),
-      firstByteTimeout: yield* checkClock("firstByteTimeout", options),
-      idleTimeout: yield* checkClock("idleTimeout", options),
+      connectTimeout: clock("connectTimeout", options),
+      attemptTimeout: clock("attemptTimeout", options),
+      timeout: clock("timeout", options),
+      firstByteTimeout: clock("firstByteTimeout", options),
+      idleTimeout: clock("idleTimeout", options),
       retry: options.retry ?? backoff(maxRetries),
       retryPost: options.retryPost ?? defaults.retryPost,
       maxConcurrency: options.maxConcurrency,
@@ -365,12 +312,7 @@ const resolveOptions = (
 export const make = (
   options: Options
 ): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
-  Effect.suspend(() =>
-    Either.flatMap(
-      takeOptions(method, options, pickOptions),
-      (taken) => guarded(method, "apiKey", () => resolveOptions(taken))
-    )
-  )
+  Effect.suspend(() => Either.flatMap(clientOptions(method, options), resolveOptions))
 
 const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> => {
   switch (value) {
@@ -407,18 +349,16 @@ const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
   )
 
 /** An application's own settings as one, if it gave any. */
-const unwrapped = (
-  config: Config.Config.Wrap<Options>
-): Either.Either<Config.Config<Options>, InvalidRequestError> =>
-  guarded(method, "configuration", () =>
-    Predicate.isRecord(config)
-      ? Either.right(Config.unwrap(config))
-      : Either.left(invalid("configuration", "must be a Config, or an object of them")))
+const unwrapped = (config: Config.Config.Wrap<Options>): Effect.Effect<Config.Config<Options>, InvalidRequestError> =>
+  Effect.try({
+    try: () => Config.unwrap(config),
+    catch: () => invalid("configuration", "must be a Config, or an object of them")
+  })
 
 /** Adds the variables of the environment where the options are silent. */
 const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestError> =>
   Effect.gen(function*() {
-    const options = yield* takeOptions(method, given, pickOptions)
+    const options = yield* clientOptions(method, given)
     const apiKey = options.apiKey ?? Option.getOrUndefined(yield* Config.option(Config.redacted("NOUKAI_API_KEY")))
     const found = { ...options, apiKey, replayEnabled: options.replayEnabled ?? (yield* replayEnabled) }
     if (options.env !== undefined || options.baseUrl !== undefined) return found
@@ -446,7 +386,7 @@ export const fromOptions = (
 export const fromConfig = (
   config: Config.Config.Wrap<Options>
 ): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
-  Effect.suspend(() => unwrapped(config)).pipe(
+  unwrapped(config).pipe(
     Effect.flatMap(Effect.mapError(fromConfigError)),
     Effect.flatMap(withEnvironment),
     Effect.flatMap(make)

@@ -25,8 +25,8 @@ import { over as overFetch } from "./internal/transport/fetch.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
-export type { Progress, RequestContext } from "./internal/input/callOptions.js"
 export type { CallDefaults, EventStreams, Operations } from "./internal/operations/operations.js"
+export type { Progress, RequestContext } from "./internal/options/callOptions.js"
 
 /**
  * The types of {@link NoukaiHttp}.

@@ -8,13 +8,13 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { answeredOnly, clientOf, defaultsOf, restore } from "./internal/cassette/layout.js"
-import { liveOf, recordOptions } from "./internal/cassette/recordingOptions.js"
+import { checkPath, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { invalid } from "./internal/errors/makeError.js"
 import type { Match } from "./internal/errors/replayReport.js"
@@ -162,7 +162,8 @@ const record = <E, R>(
   Layer.provideMerge(
     servicesOverHttp(),
     Layer.scopedContext(Effect.gen(function*() {
-      const options = yield* recordOptions(method, path, given)
+      yield* checkPath(method, path)
+      const options = yield* recordOptions(method, given)
       const mode = options.mode ?? (yield* defaultMode)
       const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text
@@ -277,10 +278,9 @@ export function toFile<E, R>(
   E | AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
   R
 > {
-  const live = liveOf(method, options)
-  if (Either.isLeft(live)) return Layer.fail(live.left)
+  const live = Predicate.hasProperty(options, "live") ? options.live : undefined
   // @effect-diagnostics-next-line missingLayerContext:off -- which overload was called decides what is needed
-  return live.right === undefined ? record(path, NoukaiLive, options) : record(path, live.right, options)
+  return live === undefined ? record(path, NoukaiLive, options) : record(path, live, options)
 }
 
 /**

@@ -17,7 +17,7 @@ import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/layout.js"
-import { checkCassette, replayFileOptions, replayOptions } from "./internal/cassette/recordingOptions.js"
+import { checkCassette, checkPath, replayOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import type { Match } from "./internal/errors/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
@@ -179,14 +179,11 @@ export const fromFile = (
   return Layer.provideMerge(
     servicesOverHttp(),
     Layer.effectContext(
-      Effect.flatMap(
-        Effect.suspend(() => replayFileOptions(method, path, options)),
-        (options) =>
-          Effect.flatMap(
-            CassetteFile.read(method, path),
-            (cassette) => open(method, `cassette ${path}`, cassette, options)
-          )
-      )
+      Effect.gen(function*() {
+        yield* checkPath(method, path)
+        const checked = yield* replayOptions(method, options)
+        return yield* open(method, `cassette ${path}`, yield* CassetteFile.read(method, path), checked)
+      })
     )
   )
 }

@@ -15,9 +15,9 @@ import * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import type { Defaults, FlowRef, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
-import { checkDuration, checkRecord, checkText } from "./internal/input/checks.js"
-import { guarded, type InputRules, take } from "./internal/input/take.js"
 import type { ForwardResponse } from "./internal/operations/runRequests.js"
+import * as Fields from "./internal/options/fields.js"
+import { options } from "./internal/options/options.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
 import { resolveSession } from "./internal/scope/sessionId.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
@@ -86,25 +86,16 @@ const isPresent = (u: unknown): boolean => u !== undefined && u !== null
 const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body"]): boolean =>
   isPresent(executionId) && isPresent(pausedAtStep) && isPresent(toolCallMessages)
 
-const forwardRules: InputRules<Options, Options> = {
-  field: "options",
-  pick: ({ attemptTimeout, version }) => ({ attemptTimeout, version }),
-  check: ({ attemptTimeout }) => checkDuration("attemptTimeout", attemptTimeout)
-}
+const forwardOptions = options<Options>("options", () => ({
+  version: Fields.version,
+  attemptTimeout: Fields.duration
+}))
 
-const requestRules: InputRules<Request, Request> = {
-  field: "request",
-  // the fields of a body are read here, where one that cannot be read is refused
-  pick: ({ body, traceparent, tracestate }) => ({
-    body: Predicate.isRecord(body) ? { ...body } : body,
-    traceparent,
-    tracestate
-  }),
-  check: ({ body, traceparent, tracestate }) =>
-    checkRecord("body", body ?? null, "must be an object") ??
-      checkText("traceparent", traceparent) ??
-      checkText("tracestate", tracestate)
-}
+const forwardRequest = options<Request>("request", () => ({
+  body: Fields.required(Predicate.isRecord, "must be an object"),
+  traceparent: Fields.text,
+  tracestate: Fields.text
+}))
 
 /**
  * Checks the flow and the options once, before any request; nothing in a request can change them. A wrong flow, version
@@ -117,13 +108,14 @@ const requestRules: InputRules<Request, Request> = {
  */
 export const make = (
   flow: FlowRef<never>,
-  options: Options = {},
+  given: Options = {},
   defaults: Defaults = {}
 ): Either.Either<RelayForward, InvalidRequestError> =>
   Either.gen(function*() {
-    const address = yield* guarded(method, "flow", () => Address.resolve(method, flow, defaults))
-    const { attemptTimeout, version: given } = yield* take(method, forwardRules, options)
-    const version = yield* Address.checkVersion(method, given)
+    const address = yield* Address.resolve(method, flow, defaults)
+    const options = yield* forwardOptions(method, given)
+    const { attemptTimeout } = options
+    const version = Address.versionOf(options.version)
 
     const answered = (
       http: NoukaiHttp.Service,
@@ -152,12 +144,13 @@ export const make = (
     return (given) =>
       Effect.flatMap(NoukaiHttp, (http) =>
         Effect.withFiberRuntime((fiber) => {
-          const taken = take(method, requestRules, given, facts)
-          if (Either.isLeft(taken)) return Effect.fail(taken.left)
-          const request = taken.right
-          const session = resolveSession(fiber, http, undefined, facts)
-          if (Either.isLeft(session)) return Effect.fail(session.left)
-          const sessionId = isResume(request.body) ? undefined : session.right
+          const resolved = Either.gen(function*() {
+            const request = yield* forwardRequest(method, given, facts)
+            return { request, session: yield* resolveSession(fiber, http, undefined, facts) }
+          })
+          if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+          const { request, session } = resolved.right
+          const sessionId = isResume(request.body) ? undefined : session
           const run = Effect.map(
             answered(http, fiber, request, sessionId),
             (response) => ForwardOutcome.of(method, response)

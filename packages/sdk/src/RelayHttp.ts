@@ -8,6 +8,7 @@ import * as Transport from "#transport"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { FlowAddress, FlowRef } from "./Flow.js"
@@ -15,18 +16,17 @@ import * as FlowService from "./FlowService.js"
 import * as Headers from "./internal/config/headers.js"
 import { invalid } from "./internal/errors/makeError.js"
 import * as Address from "./internal/flow/address.js"
-import { checkText } from "./internal/input/checks.js"
-import { guarded, type InputRules, take } from "./internal/input/take.js"
-import { takeRate } from "./internal/limit/rate.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import { type HttpService, orElse } from "./internal/operations/operations.js"
 import type { ExecuteRequest } from "./internal/operations/runRequests.js"
+import * as Fields from "./internal/options/fields.js"
+import { options as decoderOf } from "./internal/options/options.js"
 import { relayUrl } from "./internal/relay/relayUrl.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
 import type { MakeTransport } from "./internal/transport/HttpTransport.js"
 import type { LogHook } from "./LogHook.js"
-import { type Options as NoukaiOptions, type Rate, resolveSettings, takeOptions } from "./NoukaiConfig.js"
+import { type Rate, resolveSettings } from "./NoukaiConfig.js"
 import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
@@ -95,59 +95,28 @@ const problemOf = (
   return sessionId === undefined ? undefined : wrong("sessionId", "does not go through a relay")
 }
 
-interface RelayOptions {
-  readonly url: string
-  readonly flow: FlowRef<never, unknown> | undefined
-  readonly headers: Readonly<Record<string, string>> | undefined
-}
-
-const relayRules: InputRules<Options, RelayOptions> = {
-  field: "options",
-  pick: ({ flow, headers, url }) => ({ flow, headers, url }),
-  check: ({ url }) => checkText("url", url)
-}
-
-const settingsOf = (
-  {
-    attemptTimeout,
-    connectTimeout,
-    dispatcher,
-    log,
-    logPayloads,
-    maxConcurrency,
-    maxResponseBytes,
-    maxRetries,
-    rate,
-    retry,
-    timeout
-  }: Options
-): NoukaiOptions => ({
-  connectTimeout,
-  attemptTimeout,
-  timeout,
-  maxRetries,
-  retry,
-  maxConcurrency,
-  rate: takeRate(rate),
-  maxResponseBytes,
-  log,
-  logPayloads,
-  dispatcher
-})
+const relayOptions = decoderOf<Options>("options", () => ({
+  ...Fields.ofClient,
+  headers: Fields.anything,
+  url: Fields.required(Predicate.isString, "must be a string"),
+  flow: Fields.anything
+}))
 
 const makeHttp = (
-  options: Options,
+  given: Options,
   makeTransport: MakeTransport
 ): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { flow, headers: given = {}, url } = yield* take(method, relayRules, options)
+    const { flow, headers = {}, url, ...settings } = yield* relayOptions(method, given)
     const { origin, path } = yield* relayUrl(method, url)
-    let expected = flow === undefined
-      ? undefined
-      : yield* guarded(method, "flow", () => Address.resolve(method, flow, {}))
-    const headers = yield* guarded(method, "headers", () => Headers.ofRelay(method, given))
-    const settings = yield* takeOptions(method, options, settingsOf)
-    const config = { ...(yield* resolveSettings(settings)), headers, apiKey: undefined, origin, prefix: "" }
+    let expected = flow === undefined ? undefined : yield* Address.resolve(method, flow, {})
+    const config = {
+      ...(yield* resolveSettings(settings)),
+      headers: yield* Headers.ofRelay(method, headers),
+      apiKey: undefined,
+      origin,
+      prefix: ""
+    }
     const transport = yield* makeTransport({ dispatcher: config.dispatcher })
     const caller = yield* Call.make(config, transport)
     const execute = Execute.reserving(Execute.executeAt(caller, path))

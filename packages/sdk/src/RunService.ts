@@ -9,7 +9,6 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
-import { liveTrace } from "./internal/traces/liveTrace.js"
 import type {
   Attempt,
   ListOptions,
@@ -17,7 +16,8 @@ import type {
   RunOptions,
   StepTraceOf,
   StepTraceOptions
-} from "./internal/traces/runOptions.js"
+} from "./internal/options/readOptions.js"
+import { liveTrace } from "./internal/traces/liveTrace.js"
 import * as RunRead from "./internal/traces/runRead.js"
 import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
@@ -30,7 +30,7 @@ export type {
   RunOptions,
   StepTraceOf,
   StepTraceOptions
-} from "./internal/traces/runOptions.js"
+} from "./internal/options/readOptions.js"
 
 /**
  * The types of {@link RunService}.

@@ -5,21 +5,17 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import { checkCall } from "./internal/input/checks.js"
-import { type InputRules, take } from "./internal/input/take.js"
 import type { SessionResponse } from "./internal/operations/sessionRequests.js"
 import { timedRead } from "./internal/operations/timedRead.js"
+import { type RunOptions, runOptions } from "./internal/options/readOptions.js"
 import { isSessionId } from "./internal/scope/sessionId.js"
 import { notSessionId } from "./internal/sessions/notSessionId.js"
-import type { RunOptions } from "./internal/traces/runOptions.js"
-import { pickOptions } from "./internal/traces/runRead.js"
 import type { SessionError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 export { SessionExecution, SessionStep } from "./internal/operations/sessionRequests.js"
-export type { RunOptions } from "./internal/traces/runOptions.js"
+export type { RunOptions } from "./internal/options/readOptions.js"
 
 /**
  * The runs under a session id, in the order in which they were recorded.
@@ -79,18 +75,15 @@ export class SessionService extends Context.Tag("@effect-noukai/sdk/SessionServi
   SessionService.Service
 >() {}
 
-const rules: InputRules<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
-
 const get = (http: NoukaiHttp.Service): SessionService.Service["get"] => (sessionId, given = {}) =>
-  Effect.suspend((): Effect.Effect<Session, SessionError> => {
+  Effect.gen(function*() {
     const method = "SessionService.get"
-    if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
-    const options = take(method, rules, given)
-    if (Either.isLeft(options)) return Effect.fail(options.left)
-    return timedRead(
+    if (!isSessionId(sessionId)) return yield* notSessionId(method, sessionId)
+    const options = yield* runOptions(method, given)
+    return yield* timedRead(
       http,
       method,
-      options.right,
+      options,
       { flow: undefined, executionId: undefined },
       (context) => http.request("session", { ...context, sessionId })
     )

@@ -203,11 +203,7 @@ describe("10.4: a session that cannot be replayed", () => {
       )
       yield* Effect.flatMap(Emulator, (emulator) => emulator.expireSession(id))
       assert.strictEqual((yield* opening(id))._tag, "ReplaySessionExpiredError")
-      const off = yield* makeConfig({
-        ...(yield* NoukaiConfig),
-        replayEnabled: false,
-        baseUrl: (yield* Emulator).baseUrl
-      })
+      const off = NoukaiConfig.of({ ...(yield* NoukaiConfig), replayEnabled: false })
       const gated = yield* asked(
         Effect.provide(opening(id), Layer.provide(Noukai.layerServices, Layer.succeed(NoukaiConfig, off)))
       )

@@ -2,45 +2,19 @@
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 
-/** Made when it is used: a proxy that was revoked cannot even be printed. */
+/** Made when it is used. */
 export interface Wrong {
   readonly name: string
   readonly make: () => unknown
-}
-
-const revoked = <A extends object>(target: A): A => {
-  const { proxy, revoke } = Proxy.revocable(target, {})
-  revoke()
-  return proxy
 }
 
 const boom = (): never => {
   throw new Error("boom")
 }
 
-const traps: ReadonlyArray<keyof ProxyHandler<object>> = [
-  "get",
-  "has",
-  "ownKeys",
-  "getOwnPropertyDescriptor",
-  "getPrototypeOf"
-]
-
-/** A proxy whose every trap throws. */
-const hostile = (target: object): object => new Proxy(target, Object.fromEntries(traps.map((trap) => [trap, boom])))
-
 /** An object of which one field cannot be read. */
 export const throwing = (field: string, rest: object = {}): object =>
   Object.defineProperty({ ...rest }, field, { enumerable: true, get: boom })
-
-/** An object of which a field can be read once. */
-export const throwingLater = (field: string, value: unknown, rest: object = {}): object => {
-  let reads = 0
-  return Object.defineProperty({ ...rest }, field, {
-    enumerable: true,
-    get: () => reads++ === 0 ? value : boom()
-  })
-}
 
 export const nested = (depth: number): unknown => {
   let value: unknown = 1
@@ -110,12 +84,6 @@ export const wrongs: { readonly [name: string]: () => unknown } = {
   headers: () => new Headers({ a: "b" }),
   class: () => class {},
   instance: () => new (class Foo {})(),
-  "a revoked object": () => revoked({}),
-  "a revoked list": () => revoked([]),
-  "a revoked function": () => revoked(() => 1),
-  "a hostile proxy": () => hostile({}),
-  "a hostile list": () => hostile([]),
-  "an object that cannot be read": () => throwing("message"),
   "a toJSON that throws": () => ({ toJSON: boom }),
   cyclic,
   "nested 1,000 deep": () => nested(1_000),
@@ -124,8 +92,7 @@ export const wrongs: { readonly [name: string]: () => unknown } = {
   branching: () => branching(40),
   "a function inside": () => ({ a: [{ b: () => 1 }] }),
   "a symbol inside": () => ({ a: [Symbol("x")] }),
-  "NaN inside": () => ({ a: { b: NaN } }),
-  "a revoked one inside": () => ({ a: revoked({}), role: revoked({}), url: revoked({}) })
+  "NaN inside": () => ({ a: { b: NaN } })
 }
 
 const known: FC.Arbitrary<Wrong> = FC.constantFrom(
@@ -158,20 +125,6 @@ export const spoiled = (right: object, fields: ReadonlyArray<string>): FC.Arbitr
       }).map((changes) => ({
         name: changes.map(([field, { name }]) => `${field}: ${name}`).join(", "),
         make: () => ({ ...right, ...Object.fromEntries(changes.map(([field, { make }]) => [field, make()])) })
-      }))
-    },
-    {
-      weight: 1,
-      arbitrary: FC.constantFrom(...fields).map((field) => ({
-        name: `${field} throws`,
-        make: () => throwing(field, right)
-      }))
-    },
-    {
-      weight: 1,
-      arbitrary: FC.constantFrom(...fields).map((field) => ({
-        name: `${field} throws when it is read again`,
-        make: () => throwingLater(field, (right as Record<string, unknown>)[field], right)
       }))
     },
     { weight: 1, arbitrary: wrong }

@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext } from "../input/callOptions.js"
+import type { RequestContext } from "../options/callOptions.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
 
 /** The question of a call, by which its recording is found. */

@@ -45,36 +45,38 @@ export const TaggedError =
     return errorClass
   }
 
-/** Cursors by error. They are built when asked for, and are neither encoded nor printed with the fields. */
-const marks = new WeakMap<object, () => FlowCursor>()
-
-/** Sets the cursor of an error that has just been made. */
-export const setCursor = (error: object, mark: () => FlowCursor): void => {
-  marks.set(error, mark)
+/** The parts of an error that are neither encoded nor printed with its fields. */
+interface Hidden {
+  /** Builds the cursor when it is needed. */
+  mark?: () => FlowCursor
+  state?: PausedState
+  /** The received JSON that the error was made of. */
+  received?: unknown
 }
 
+const hiddenKey: unique symbol = Symbol("@effect-noukai/sdk/NoukaiError/hidden")
+
+const hiddenOf = (error: object): Hidden | undefined => (error as { readonly [hiddenKey]?: Hidden })[hiddenKey]
+
+/** Adds hidden parts to an error that has just been made. */
+const hide = <E extends object>(error: E, parts: Hidden): E =>
+  Object.defineProperty(error, hiddenKey, { value: { ...hiddenOf(error), ...parts }, configurable: true })
+
+export const setCursor = (error: object, mark: () => FlowCursor): void => void hide(error, { mark })
+
 /** The builder of the cursor of an error, if it has one. */
-export const markOf = (error: object): (() => FlowCursor) | undefined => marks.get(error)
+export const markOf = (error: object): (() => FlowCursor) | undefined => hiddenOf(error)?.mark
 
 export const cursorOf = (error: object): FlowCursor | undefined => markOf(error)?.()
 
-/** States by error: like cursors, they are neither encoded nor printed with the fields. */
-const states = new WeakMap<object, PausedState>()
+export const setState = (error: object, state: PausedState): void => void hide(error, { state })
 
-/** Sets the paused state of an error that has just been made. */
-export const setState = (error: object, state: PausedState): void => {
-  states.set(error, state)
-}
+export const stateOf = (error: object): PausedState | undefined => hiddenOf(error)?.state
 
-export const stateOf = (error: object): PausedState | undefined => states.get(error)
+export const receivedAs = <E extends object>(error: E, received: unknown): E =>
+  received === undefined ? error : hide(error, { received })
 
-/** The received JSON by error: like cursors, it is neither encoded nor printed with the fields. */
-const received = new WeakMap<object, unknown>()
+export const receivedOf = (error: object): unknown => hiddenOf(error)?.received
 
-/** Keeps the JSON that an error was made of, with an error that has just been made. */
-export const receivedAs = <E extends object>(error: E, json: unknown): E => {
-  if (json !== undefined) received.set(error, json)
-  return error
-}
-
-export const receivedOf = (error: object): unknown => received.get(error)
+/** A copy of the hidden parts of an error, in another that has just been made. */
+export const hiddenAs = <E extends object>(error: E, original: object): E => hide(error, hiddenOf(original) ?? {})

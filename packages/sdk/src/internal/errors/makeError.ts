@@ -1,5 +1,6 @@
+import type { FlowCursor } from "../../FlowCursor.js"
 import { InvalidRequestError, type NoukaiError } from "../../NoukaiError.js"
-import { markOf, receivedAs, receivedOf, setCursor, setState, stateOf } from "./errorClass.js"
+import { hiddenAs, setCursor } from "./errorClass.js"
 
 interface Changes {
   readonly isRetryable?: boolean
@@ -8,12 +9,10 @@ interface Changes {
 }
 
 /** A copy of an error with other fields. The given one stays as it is: it is a value, and may be shared. */
-export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark = markOf(error)): E => {
+export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?: () => FlowCursor): E => {
   const Class = error.constructor as new(fields: object, options: typeof unchecked) => E
-  const other = receivedAs(new Class({ ...error, ...changes }, unchecked), receivedOf(error))
+  const other = hiddenAs(new Class({ ...error, ...changes }, unchecked), error)
   if (mark !== undefined) setCursor(other, mark)
-  const state = stateOf(error)
-  if (state !== undefined) setState(other, state)
   return other
 }
 
@@ -36,11 +35,17 @@ export interface Problem {
 
 export const problem = (field: string, reason: string): Problem => ({ field, reason })
 
+/** The facts of a refused call beside its problem. */
+export interface RefusalFacts {
+  readonly flow?: string | undefined
+  readonly executionId?: string | undefined
+}
+
 /** The error of a check on this side that failed, before anything was sent. */
 export const invalid = (
   method: string,
   field: string,
   reason: string,
-  facts?: { readonly flow?: string | undefined; readonly cause?: unknown; readonly executionId?: string | undefined }
+  facts?: RefusalFacts & { readonly cause?: unknown }
 ): InvalidRequestError =>
   new InvalidRequestError(known({ method, field, reason, isRetryable: false, ...facts }), unchecked)

@@ -7,7 +7,7 @@
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem } from "../errors/makeError.js"
-import { type Flow, type FlowAddress, type FlowRef, type FlowVersion, isFlow } from "./flow.js"
+import { type FlowAddress, type FlowRef, type FlowVersion, isFlow } from "./flow.js"
 
 /** The default org and project of a client; both or neither. */
 export interface AddressDefaults {
@@ -98,27 +98,7 @@ export const resolve = (
   flow: FlowRef<never>,
   defaults: AddressDefaults
 ): Either.Either<FlowAddress, InvalidRequestError> => {
-  if (!isFlow(flow)) return fromRef(method, flow, defaults)
-  const known = complete.get(flow)
-  if (known !== undefined) return known
-  const address = fromRef(method, flow.ref, defaults)
-  if (Either.isRight(address) && typeof flow.ref === "string" && flow.ref.includes("/")) {
-    complete.set(flow, address)
-    basePaths.set(address.right, pathOf(address.right))
-  }
-  return address
-}
-
-/** Resolved flows that name all three segments, whose address is the same for every client. */
-const complete = new WeakMap<Flow<never>, Either.Either<FlowAddress, InvalidRequestError>>()
-
-const basePaths = new WeakMap<FlowAddress, string>()
-
-const fromRef = (
-  method: string,
-  ref: unknown,
-  defaults: AddressDefaults
-): Either.Either<FlowAddress, InvalidRequestError> => {
+  const ref: unknown = isFlow(flow) ? flow.ref : flow
   if (typeof ref === "string") return fromString(method, ref, defaults)
   if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
   const { org, project, slug } = ref as FlowAddress
@@ -132,23 +112,18 @@ export const format = (address: FlowAddress): string => `${address.org}/${addres
 export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
 
 /** The path `/seq/{org}/{project}/{slug}` of a checked address. */
-export const basePath = (address: FlowAddress): string => basePaths.get(address) ?? pathOf(address)
-
-const pathOf = (address: FlowAddress): string =>
+export const basePath = (address: FlowAddress): string =>
   `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
 
 /** The path of a version: `""`, `/v0` or `/vN`. */
 export const versionPath = (version: FlowVersion): string =>
   version === "production" ? "" : version === "draft" ? "/v0" : `/v${version}`
 
+export const versionForms = "must be \"production\", \"draft\" or an integer of at least 0"
+
+export const isVersion = (version: unknown): version is FlowVersion =>
+  version === "production" || version === "draft" ||
+  (typeof version === "number" && Number.isSafeInteger(version) && version >= 0)
+
 /** The version of a call. Absent: the production version; 0: the draft. */
-export const checkVersion = (
-  method: string,
-  version: unknown
-): Either.Either<FlowVersion, InvalidRequestError> => {
-  if (version === undefined || version === "production") return Either.right("production")
-  if (version === "draft" || version === 0) return Either.right("draft")
-  return typeof version === "number" && Number.isSafeInteger(version) && version > 0
-    ? Either.right(version)
-    : Either.left(invalid(method, "version", "must be \"production\", \"draft\" or an integer of at least 0"))
-}
+export const versionOf = (version: FlowVersion = "production"): FlowVersion => version === 0 ? "draft" : version

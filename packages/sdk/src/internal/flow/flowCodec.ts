@@ -4,36 +4,16 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { invalid, known, unchecked } from "../errors/makeError.js"
-import { checkJson } from "../input/json.js"
-import { guarded } from "../input/take.js"
+import { invalid, known, type Problem, problem, unchecked } from "../errors/makeError.js"
+import { checkJson } from "../json/checkJson.js"
 import { issueText } from "../schema/mismatch.js"
-import { flatMapNow, mapErrorNow, type ParseIssue, readEffect, writeEffect } from "../schema/schemaReader.js"
-import { checkParameters } from "./executeInput.js"
-import { type FlowRef, isFlow } from "./flow.js"
+import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../schema/schemaReader.js"
+import { type Flow, type FlowRef, isFlow } from "./flow.js"
 
-interface Codec {
-  readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseIssue>) | undefined
-  readonly decode: ((result: unknown) => Effect.Effect<unknown, ParseIssue>) | undefined
-}
-
-const none: Codec = { encode: undefined, decode: undefined }
-
-const codecs = new WeakMap<object, Codec>()
-
-const codecOf = (flow: FlowRef<never>): Codec => {
-  if (!isFlow(flow) || (flow.parameters === undefined && flow.result === undefined)) return none
-  const known = codecs.get(flow)
-  if (known !== undefined) return known
-  const codec: Codec = {
-    encode: flow.parameters === undefined ? undefined : writeEffect(flow.parameters),
-    decode: flow.result === undefined ? undefined : readEffect(flow.result)
-  }
-  codecs.set(flow, codec)
-  return codec
-}
+const schemasOf = (flow: FlowRef<never>): Partial<Flow<never>> => isFlow(flow) ? flow : {}
 
 /** Checks that the schemas of a flow are schemas, before a run is billed whose result could not be read. */
 export const checkSchemas = (
@@ -41,16 +21,20 @@ export const checkSchemas = (
   address: string,
   flow: FlowRef<never>
 ): Either.Either<void, InvalidRequestError> => {
-  if (!isFlow(flow) || codecs.has(flow)) return Either.void
+  const schemas = schemasOf(flow)
   for (const name of ["parameters", "result"] as const) {
-    if (flow[name] !== undefined && !Schema.isSchema(flow[name])) {
+    if (schemas[name] !== undefined && !Schema.isSchema(schemas[name])) {
       return Either.left(invalid(method, `flow.${name}`, "must be a schema", { flow: address }))
     }
   }
-  return guarded(method, "flow", () => {
-    codecOf(flow)
-    return Either.void
-  }, { flow: address })
+  return Either.void
+}
+
+export const checkParameters = (path: string, parameters: unknown): Problem | undefined => {
+  if (!Predicate.isRecord(parameters)) return problem(path, "must be an object of named inputs")
+  return "attachments" in parameters
+    ? problem(`${path}.attachments`, "is a reserved name; use the attachments option")
+    : undefined
 }
 
 /** Checks that parameters are JSON, which a request can carry. */
@@ -58,13 +42,12 @@ const written = (
   method: string,
   address: string,
   parameters: unknown
-): Either.Either<unknown, InvalidRequestError> =>
-  guarded(method, "parameters", () => {
-    const found = checkParameters(parameters) ?? checkJson("parameters", parameters)
-    return found === undefined
-      ? Either.right(parameters)
-      : Either.left(invalid(method, found.field, found.reason, { flow: address }))
-  }, { flow: address })
+): Either.Either<unknown, InvalidRequestError> => {
+  const found = checkParameters("parameters", parameters) ?? checkJson("parameters", parameters)
+  return found === undefined
+    ? Either.right(parameters)
+    : Either.left(invalid(method, found.field, found.reason, { flow: address }))
+}
 
 /** Encodes parameters. Fails before anything is sent. */
 export const encodeParameters = (
@@ -73,13 +56,11 @@ export const encodeParameters = (
   flow: FlowRef<never>,
   parameters: unknown
 ): Effect.Effect<unknown, InvalidRequestError> => {
-  const { encode } = codecOf(flow)
-  if (encode === undefined) return parameters === undefined ? noParameters : written(method, address, parameters)
-  const encoding = guarded(method, "parameters", () => Either.right(encode(parameters ?? {})), { flow: address })
-  if (Either.isLeft(encoding)) return encoding
+  const schema = schemasOf(flow).parameters
+  if (schema === undefined) return parameters === undefined ? noParameters : written(method, address, parameters)
   return flatMapNow(
     mapErrorNow(
-      encoding.right,
+      writeEffect(schema)(parameters ?? {}),
       (issue) => invalid(method, "parameters", issueText(issue), { flow: address })
     ),
     (encoded) => parameters === undefined && isEmpty(encoded) ? noParameters : written(method, address, encoded)
@@ -91,7 +72,7 @@ const noParameters: Either.Either<undefined> = Either.right(undefined)
 const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
 
 /** Whether the results of a flow are decoded by a schema. */
-export const hasResultSchema = (flow: FlowRef<never>): boolean => codecOf(flow).decode !== undefined
+export const hasResultSchema = (flow: FlowRef<never>): boolean => schemasOf(flow).result !== undefined
 
 /** The facts of the run whose result is decoded. */
 export interface ResultFacts {
@@ -107,9 +88,9 @@ export const decodeResult = (
   facts: ResultFacts,
   result: unknown
 ): Effect.Effect<unknown, UnexpectedResponseError> => {
-  const { decode } = codecOf(flow)
-  if (decode === undefined) return Either.right(result)
-  return mapErrorNow(decode(result), (issue) =>
+  const schema = schemasOf(flow).result
+  if (schema === undefined) return Either.right(result)
+  return mapErrorNow(readEffect(schema)(result), (issue) =>
     new UnexpectedResponseError(
       known({
         method: facts.method,

@@ -12,12 +12,11 @@ import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { receivedAs } from "../errors/errorClass.js"
 import { known, unchecked } from "../errors/makeError.js"
-import { checkCall, checkSchedule } from "../input/checks.js"
-import { type InputRules, take } from "../input/take.js"
+import { waitOptions } from "../options/readOptions.js"
 import { scheduleDriver } from "../retry/retry.js"
 import * as Spans from "../telemetry/spans.js"
 import { monotonic, pauseOf } from "../time/clock.js"
-import { milliseconds } from "../time/duration.js"
+import { limitOf } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
 import * as Poll from "./jobPoll.js"
 import type { JobTarget, PollOutcome } from "./jobPoll.js"
@@ -35,27 +34,14 @@ const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
 
 const defaultTimeout = Duration.seconds(300)
 
-const waitRules: InputRules<WaitOptions, WaitOptions> = {
-  field: "options",
-  pick: (given) => ({
-    timeout: given.timeout,
-    schedule: given.schedule,
-    headers: given.headers,
-    connectTimeout: given.connectTimeout,
-    attemptTimeout: given.attemptTimeout,
-    retry: given.retry
-  }),
-  check: (options) => checkSchedule("schedule", options.schedule) ?? checkCall(options)
-}
-
 const wait = Effect.fnUntraced(function*(
   target: JobTarget,
   method: string,
   given: WaitOptions = {}
 ): Effect.fn.Return<JobEnded, CallError> {
   const { addressText, executionId, http } = target
-  const options = yield* take(method, waitRules, given, { flow: addressText, executionId })
-  const ms = yield* milliseconds(method, "timeout", options.timeout ?? defaultTimeout)
+  const options = yield* waitOptions(method, given, { flow: addressText, executionId })
+  const ms = limitOf(options.timeout ?? defaultTimeout)
   const deadline = (yield* monotonic) + (ms ?? Infinity)
   const seen: { last?: PollOutcome } = {}
   const polls = Poll.polls(() => ({

@@ -13,12 +13,12 @@ import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
-import type { Progress, ReadOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
 import type { PollJobResponse } from "../operations/jobRequests.js"
 import type { HttpService } from "../operations/operations.js"
 import { totalOf } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
+import type { Progress, ReadOptions } from "../options/callOptions.js"
 import { isTransient, pollDelay } from "../retry/retry.js"
 import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
 import { monotonic, type Pause } from "../time/clock.js"
@@ -126,7 +126,7 @@ export const poll = Effect.fnUntraced(function*(
   const { address: flow, addressText, costs, executionId, http } = target
   const asked = yield* monotonic
   const progress: Progress = { sent: "no" }
-  const total = yield* totalOf(http, method, timeout)
+  const total = totalOf(http, timeout)
   let hasEnded = false
   const answered = Effect.matchEffect(http.request("pollJob", { method, options, progress, flow, executionId }), {
     onFailure: (error) =>

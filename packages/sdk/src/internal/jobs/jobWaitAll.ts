@@ -18,10 +18,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
-import { checkCount, checkDuration, checkSchedule } from "../input/checks.js"
-import { guarded, type InputRules, take } from "../input/take.js"
 import * as Limiter from "../limit/limiter.js"
-import { checkRate, type Rate, resolveRate, takeRate } from "../limit/rate.js"
+import { type Rate, resolveRate } from "../limit/rate.js"
+import * as Fields from "../options/fields.js"
+import { options } from "../options/options.js"
 import { clientClosed, pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
@@ -266,29 +266,24 @@ class WaitAll<J extends Pollable<A>, A, E> {
   }
 }
 
-const rulesOf = <A>(): InputRules<WaitAllOptions<A>, WaitAllOptions<A>> => ({
-  field: "options",
-  pick: (given) => ({
-    timeout: given.timeout,
-    schedule: given.schedule,
-    concurrency: given.concurrency,
-    rate: takeRate(given.rate)
-  }),
-  check: ({ concurrency, rate, schedule, timeout }) =>
-    checkDuration("timeout", timeout) ??
-      checkSchedule("schedule", schedule) ??
-      checkCount("concurrency", concurrency, 1) ??
-      checkRate(rate)
-})
+const waitAllOptions = options<WaitAllOptions<never>>("options", () => ({
+  timeout: Fields.duration,
+  schedule: Fields.schedule,
+  concurrency: Fields.count(1),
+  rate: Fields.rate
+}))
 
 /** The jobs of an iterable, read once. */
-const takeJobs = <J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, InvalidRequestError> =>
-  guarded(method, "jobs", () => {
-    const all = Predicate.isIterable(jobs) && typeof jobs !== "string" ? Array.from(jobs) : undefined
-    return all?.every(isPollable) === true
-      ? Either.right(all)
-      : Either.left(invalid(method, "jobs", "must be jobs, as submit and attach give them"))
-  })
+const takeJobs = <J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, InvalidRequestError> => {
+  const wrong = (cause?: unknown) =>
+    invalid(method, "jobs", "must be jobs, as submit and attach return them", { cause })
+  if (!Predicate.isIterable(jobs) || typeof jobs === "string") return Either.left(wrong())
+  return Either.filterOrLeft(
+    Either.try({ try: () => Array.from(jobs), catch: wrong }),
+    (all) => all.every(isPollable),
+    () => wrong()
+  )
+}
 
 const isStream = <J, E, R>(
   jobs: Iterable<J> | Stream.Stream<J, E, R>
@@ -303,7 +298,7 @@ export const waitAll = <J extends Pollable<A>, A, E, R>(
   given: WaitAllOptions<A>
 ): Stream.Stream<Outcome<J, A>, CallError | E, R> =>
   Stream.unwrapScoped(Effect.gen(function*() {
-    const { concurrency = 8, rate = 20, schedule, timeout } = yield* take(method, rulesOf<A>(), given)
+    const { concurrency = 8, rate = 20, schedule, timeout } = yield* waitAllOptions(method, given)
     const told = yield* Mailbox.make<Outcome<J, A>, CallError | E>({ capacity: outcomesHeld })
     const limits = { maxConcurrency: concurrency, rate: resolveRate(rate) }
     const waiting = new WaitAll<J, A, E>(schedule, toMillis(timeout) ?? Infinity, limits, told)

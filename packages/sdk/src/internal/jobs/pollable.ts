@@ -7,13 +7,13 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
-import type { ReadOptions } from "../input/callOptions.js"
-import { checkDuration, checkSchedule } from "../input/checks.js"
-import { guarded, type InputRules, take } from "../input/take.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
+import type { ReadOptions } from "../options/callOptions.js"
+import * as Fields from "../options/fields.js"
+import { options } from "../options/options.js"
 import { scheduleDriver } from "../retry/retry.js"
 import { type Pause, sleep } from "../time/clock.js"
-import { milliseconds } from "../time/duration.js"
+import { limitOf } from "../time/duration.js"
 import { updates as updatesOf } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 
@@ -52,16 +52,11 @@ export const isPollable = (job: unknown): boolean =>
   Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
 
 const checkJob = (method: string, job: unknown): Either.Either<void, InvalidRequestError> =>
-  guarded(method, "job", () =>
-    isPollable(job)
-      ? Either.void
-      : Either.left(invalid(method, "job", "must be a job, as submit and attach give it")))
+  isPollable(job)
+    ? Either.void
+    : Either.left(invalid(method, "job", "must be a job, as submit and attach return it"))
 
-const pollRules: InputRules<PollOptions, PollOptions> = {
-  field: "options",
-  pick: (given) => ({ timeout: given.timeout, retry: given.retry }),
-  check: ({ retry, timeout }) => checkDuration("timeout", timeout) ?? checkSchedule("retry", retry)
-}
+const pollOptions = options<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
 
 /** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
 export const poll = Effect.fnUntraced(function*<A>(
@@ -69,11 +64,11 @@ export const poll = Effect.fnUntraced(function*<A>(
   given: PollOptions
 ): Effect.fn.Return<JobStatus<A>, CallError> {
   const method = "Job.poll"
-  const options = yield* take(method, pollRules, given)
+  const checked = yield* pollOptions(method, given)
   yield* checkJob(method, job)
   const parts = job[handleParts]
-  if (parts !== undefined) return yield* parts.poll(options)
-  const ms = yield* milliseconds(method, "timeout", options.timeout ?? Infinity)
+  if (parts !== undefined) return yield* parts.poll(checked)
+  const ms = limitOf(checked.timeout ?? Infinity)
   return yield* totalTimeout(
     job.poll,
     ms,
@@ -90,8 +85,7 @@ export const updates = <A>(
   Stream.unwrap(Effect.gen(function*() {
     const method = "Job.updates"
     yield* checkJob(method, job)
-    const found = checkSchedule("schedule", schedule ?? null)
-    if (found !== undefined) return yield* invalid(method, found.field, found.reason)
+    if (!Schedule.isSchedule(schedule)) return yield* invalid(method, "schedule", "must be a Schedule")
     return updatesOf(() => ({
       executionId: job.executionId,
       poll: job.poll,

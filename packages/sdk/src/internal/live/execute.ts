@@ -4,7 +4,6 @@ import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import * as Address from "../flow/address.js"
-import type { RequestContext } from "../input/callOptions.js"
 import type { Streams } from "../operations/operations.js"
 import { readBody } from "../operations/responseBody.js"
 import type {
@@ -14,6 +13,7 @@ import type {
   ForwardResponse,
   StepRequest
 } from "../operations/runRequests.js"
+import type { RequestContext } from "../options/callOptions.js"
 import { deferred, fromSource, toSource } from "../runtime/streamPull.js"
 import { isOk } from "../transport/response.js"
 import { type Attempt, type Caller, limited, observed } from "./call.js"

@@ -11,7 +11,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Headers from "../config/headers.js"
 import { invalid } from "../errors/makeError.js"
 import type { FlowAddress } from "../flow/flow.js"
-import type { RequestContext } from "../input/callOptions.js"
+import type { RequestContext } from "../options/callOptions.js"
 import { finite, milliseconds } from "../time/duration.js"
 import { ClockExpired, type OpenRequest, type SendRequest, type TransportRequest } from "../transport/HttpTransport.js"
 

@@ -1,7 +1,7 @@
 /** The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}`. */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext } from "../input/callOptions.js"
+import type { RequestContext } from "../options/callOptions.js"
 import { lenient, nullAsAbsent } from "../schema/nullable.js"
 import type { ExecuteBody } from "./runRequests.js"
 

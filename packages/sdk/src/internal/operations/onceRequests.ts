@@ -1,5 +1,5 @@
 /** The requests and responses of running once per key. */
-import type { RequestContext } from "../input/callOptions.js"
+import type { RequestContext } from "../options/callOptions.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./jobRequests.js"
 import type { ExecuteRequest, ExecuteResponse } from "./runRequests.js"
 

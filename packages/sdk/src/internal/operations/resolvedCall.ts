@@ -2,11 +2,11 @@
 import type * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
+import type { RefusalFacts } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { checkSchemas } from "../flow/flowCodec.js"
-import { guarded, type InputRules, take } from "../input/take.js"
-import { milliseconds } from "../time/duration.js"
+import { limitOf } from "../time/duration.js"
 import type { HttpService } from "./operations.js"
 
 export interface ResolvedFlow {
@@ -27,38 +27,26 @@ export const resolveFlow = (
   method: string,
   flow: FlowRef<never>
 ): Either.Either<ResolvedFlow, InvalidRequestError> =>
-  guarded(
-    method,
-    "flow",
-    () =>
-      Either.flatMap(Address.resolve(method, flow, http.defaults), (address) => {
-        const addressText = Address.format(address)
-        return Either.map(checkSchemas(method, addressText, flow), () => ({ address, addressText }))
-      })
-  )
+  Either.gen(function*() {
+    const address = yield* Address.resolve(method, flow, http.defaults)
+    const addressText = Address.format(address)
+    yield* checkSchemas(method, addressText, flow)
+    return { address, addressText }
+  })
 
-/** The total timeout of a call: its own, else the client's. */
-export const totalOf = (
-  http: HttpService,
-  method: string,
-  timeout: Duration.DurationInput | undefined
-): Either.Either<number | undefined, InvalidRequestError> =>
-  milliseconds(method, "timeout", timeout ?? http.defaults.timeout ?? Infinity)
+/** The total timeout of a call in milliseconds: its own, else the client's; `undefined`: none. */
+export const totalOf = (http: HttpService, timeout: Duration.DurationInput | undefined): number | undefined =>
+  limitOf(timeout ?? http.defaults.timeout ?? Infinity)
 
-export const resolveCall = <A, B extends { readonly timeout?: Duration.DurationInput | undefined }>(
+export const resolveCall = <A extends { readonly timeout?: Duration.DurationInput | undefined }>(
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
-  rules: InputRules<A, B>,
+  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
-): Either.Either<ResolvedCall<B>, InvalidRequestError> => {
-  const resolved = resolveFlow(http, method, flow)
-  if (Either.isLeft(resolved)) return Either.left(resolved.left)
-  const { address, addressText } = resolved.right
-  const input = take(method, rules, given, { flow: addressText })
-  if (Either.isLeft(input)) return Either.left(input.left)
-  const total = totalOf(http, method, input.right.timeout)
-  return Either.isLeft(total)
-    ? Either.left(total.left)
-    : Either.right({ address, addressText, input: input.right, total: total.right })
-}
+): Either.Either<ResolvedCall<A>, InvalidRequestError> =>
+  Either.gen(function*() {
+    const { address, addressText } = yield* resolveFlow(http, method, flow)
+    const input = yield* decode(method, given, { flow: addressText })
+    return { address, addressText, input, total: totalOf(http, input.timeout) }
+  })

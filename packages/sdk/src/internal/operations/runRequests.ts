@@ -1,7 +1,7 @@
 /** The requests and responses of `POST …/execute`, also for a relay, and the request of `POST …/step`. */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext, StreamOptions } from "../input/callOptions.js"
+import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import { lenient, lenientWith } from "../schema/nullable.js"
 import { KeptObject } from "../schema/schemaReader.js"
 

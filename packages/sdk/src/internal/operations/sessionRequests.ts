@@ -1,6 +1,6 @@
 /** The request and response of `GET /seq/sessions/{sessionId}`. */
 import * as Schema from "effect/Schema"
-import type { RequestContext } from "../input/callOptions.js"
+import type { RequestContext } from "../options/callOptions.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "../schema/nullable.js"
 
 /** The request of `session`. */

@@ -1,8 +1,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import type { APITimeoutError, InvalidRequestError } from "../../NoukaiError.js"
-import type { Progress, ReadOptions, RequestContext } from "../input/callOptions.js"
+import type { APITimeoutError } from "../../NoukaiError.js"
+import type { Progress, ReadOptions, RequestContext } from "../options/callOptions.js"
 import type { HttpService } from "./operations.js"
 import { totalOf } from "./resolvedCall.js"
 import { totalTimeout } from "./totalTimeout.js"
@@ -20,14 +19,12 @@ export const timedRead = <A, E>(
   options: ReadOptions & { readonly timeout?: Duration.DurationInput | undefined },
   { executionId, flow }: TimedRead,
   ask: (context: RequestContext) => Effect.Effect<A, E>
-): Effect.Effect<A, E | APITimeoutError | InvalidRequestError> =>
-  Effect.suspend((): Effect.Effect<A, E | APITimeoutError | InvalidRequestError> => {
-    const total = totalOf(http, method, options.timeout)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
+): Effect.Effect<A, E | APITimeoutError> =>
+  Effect.suspend(() => {
     const progress: Progress = { sent: "no" }
     return totalTimeout(
       ask({ method, options, progress }),
-      total.right,
+      totalOf(http, options.timeout),
       { method, flow, executionId: () => executionId, onlyReads: true },
       progress
     )

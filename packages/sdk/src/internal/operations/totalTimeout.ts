@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { APITimeoutError } from "../../NoukaiError.js"
 import { known, unchecked } from "../errors/makeError.js"
-import type { Progress } from "../input/callOptions.js"
+import type { Progress } from "../options/callOptions.js"
 import { timeLimit } from "../time/timeLimit.js"
 
 /** The facts of a call that its timeout error carries. */

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
 import type { FlowAddress } from "../flow/flow.js"
-import type { RequestContext, StreamOptions } from "../input/callOptions.js"
+import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import { lenient } from "../schema/nullable.js"
 
 /** The request of one run of one flow. */

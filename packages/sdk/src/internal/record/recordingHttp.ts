@@ -18,12 +18,12 @@ import {
 import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
 import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
-import type { Progress } from "../input/callOptions.js"
 import { canonical } from "../json/jsonText.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import type { OnceResponse } from "../operations/onceRequests.js"
 import { onResponse } from "../operations/onceThrough.js"
 import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
+import type { Progress } from "../options/callOptions.js"
 import { monotonic } from "../time/clock.js"
 import type { Recorder } from "./recorder.js"
 

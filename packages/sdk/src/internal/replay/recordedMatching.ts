@@ -14,9 +14,9 @@ import {
   type ReplayReport,
   unfinishedRun
 } from "../errors/replayReport.js"
+import { nameDistance } from "../errors/similarity.js"
 import { differences, type Divergence } from "../json/diff.js"
 import { recordedAsExecute } from "../run/executeRun.js"
-import { nameDistance } from "./similarity.js"
 
 interface EntryState {
   readonly number: number

@@ -14,10 +14,10 @@ import {
   type ReplayReport,
   unfinishedRun
 } from "../errors/replayReport.js"
+import { nearest } from "../errors/similarity.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { SessionExecution, SessionResponse } from "../operations/sessionRequests.js"
-import { nameDistance } from "./similarity.js"
 
 export type Trigger = "execute" | "step"
 
@@ -166,15 +166,12 @@ export class SessionMatching {
         changes: [{ path: "$.endpoint", expected: otherTrigger.trigger, actual: trigger }]
       }
     }
-    const [best] = free.flatMap((entry) => {
-      const distance = entry.trigger === trigger ? nameDistance(entry.slug, slug) : undefined
-      return distance === undefined ? [] : [{ entry, distance }]
-    }).sort((a, b) => a.distance - b.distance)
+    const best = nearest(slug, free.filter((entry) => entry.trigger === trigger), (entry) => entry.slug)
     return best === undefined ? { kind: "extra", call } : {
       kind: "changed",
       call,
-      recording: recordingOf(best.entry),
-      changes: [{ path: "$.flow.slug", expected: best.entry.slug, actual: slug }]
+      recording: recordingOf(best),
+      changes: [{ path: "$.flow.slug", expected: best.slug, actual: slug }]
     }
   }
 

@@ -1,6 +1,6 @@
 import type { NoukaiError, Sent } from "../../NoukaiError.js"
 import { amended } from "../errors/makeError.js"
-import type { Progress } from "../input/callOptions.js"
+import type { Progress } from "../options/callOptions.js"
 
 const rank = { no: 0, unknown: 1, yes: 2 } as const
 

@@ -3,14 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type {
-  CostLimit,
-  ExecuteInput,
-  ExecuteOnceInput,
-  OnceOptions,
-  ResumeInput,
-  TakeOverOptions
-} from "../../ExecuteInput.js"
+import type { ExecuteOnceInput, OnceOptions, TakeOverOptions } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
 import type {
   CallError,
@@ -19,94 +12,36 @@ import type {
   OnceError,
   ToolCallLimitError
 } from "../../NoukaiError.js"
-import { invalid, type Problem, problem } from "../errors/makeError.js"
-import * as Address from "../flow/address.js"
-import * as Checks from "../flow/executeInput.js"
+import { isHeaderValue } from "../config/headers.js"
+import { invalid, type RefusalFacts } from "../errors/makeError.js"
 import type { AnyParameters, FlowRef } from "../flow/flow.js"
 import { encodeParameters } from "../flow/flowCodec.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
-import { checkCall, checkFlag, checkFunction, checkSessionId } from "../input/checks.js"
-import { checkStored } from "../input/json.js"
-import { checkKey, checkOnce } from "../input/onceOptions.js"
-import { guarded, type InputRules } from "../input/take.js"
+import { checkStored } from "../json/checkJson.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
 import type { ExecuteBody } from "../operations/runRequests.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
+import { checkKey } from "../options/fields.js"
+import {
+  checkTools,
+  declarationsOf,
+  executeInput,
+  type ExecuteInputOf,
+  executeOnceInput,
+  resumeInput,
+  type ResumeInputOf,
+  wireAttachments
+} from "../options/runInput.js"
 import { flatMapNow } from "../schema/schemaReader.js"
-import { resolveSession } from "../scope/sessionId.js"
+import { resolveRun } from "../scope/sessionId.js"
 import { toMillis } from "../time/duration.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
-import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { CallProgress } from "./callProgress.js"
 import * as ExecuteRun from "./executeRun.js"
-import { checkCostLimit, RunCosts } from "./runCosts.js"
-
-type ExecuteInputOf<E, R> = ExecuteInput<
-  AnyParameters,
-  Toolkit.ToolsOption<E, R> | undefined,
-  CostLimit | undefined,
-  E,
-  R
->
-
-type AnyExecuteInput = ExecuteInputOf<unknown, unknown>
-
-const pickInput = <E, R>(given: ExecuteInputOf<E, R>): ExecuteInputOf<E, R> => ({
-  message: given.message,
-  messages: given.messages,
-  parameters: given.parameters,
-  blockOverrides: given.blockOverrides,
-  attachments: given.attachments,
-  tools: given.tools,
-  toolChoice: given.toolChoice,
-  maxToolRounds: given.maxToolRounds,
-  toolConcurrency: given.toolConcurrency,
-  onToolFailure: given.onToolFailure,
-  maxCostUsd: given.maxCostUsd,
-  onPause: given.onPause,
-  trace: given.trace,
-  version: given.version,
-  sessionId: given.sessionId,
-  headers: given.headers,
-  connectTimeout: given.connectTimeout,
-  attemptTimeout: given.attemptTimeout,
-  timeout: given.timeout,
-  retry: given.retry,
-  retryPost: given.retryPost
-})
-
-/** Only what is asked for step by step can be stopped between its steps. */
-const checkWalk = ({ maxCostUsd, messages, version }: AnyExecuteInput): Problem | undefined =>
-  maxCostUsd === undefined
-    ? undefined
-    : messages !== undefined && messages.length > 0
-    ? problem("maxCostUsd", "cannot limit a run of messages, which is one request: give message, or no maxCostUsd")
-    : version === "draft" || version === 0
-    ? problem(
-      "maxCostUsd",
-      "cannot limit a run of the draft, which is one request: give another version, or no maxCostUsd"
-    )
-    : undefined
-
-const checkInput = (input: AnyExecuteInput): Problem | undefined =>
-  Checks.checkMessages(input.message, input.messages) ??
-    Checks.checkParameters(input.parameters) ??
-    Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
-    Checks.checkAttachments(input.attachments) ??
-    checkToolsInput(input) ??
-    checkCostLimit(input.maxCostUsd) ??
-    checkWalk(input) ??
-    checkFunction("onPause", input.onPause) ??
-    Checks.checkRun(input)
-
-const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E, R>> => ({
-  field: "input",
-  pick: pickInput,
-  check: checkInput
-})
+import { RunCosts } from "./runCosts.js"
 
 /** Warns of messages that are nearly too large, once for a client. */
 type SizeWarning = (messages: ReadonlyArray<unknown>) => Effect.Effect<void>
@@ -123,7 +58,11 @@ const sizeWarning = (method: string): SizeWarning => {
 /** The way in which a call begins its run: what it checks beside the input of `execute`, and what it sends. */
 interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   readonly method: string
-  readonly rules: <E, R>() => InputRules<ExecuteInputOf<E, R> & B, ExecuteInputOf<E, R> & B>
+  readonly decode: <E, R>(
+    method: string,
+    given: ExecuteInputOf<E, R> & B,
+    facts: RefusalFacts
+  ) => Either.Either<ExecuteInputOf<E, R> & B, InvalidRequestError>
   /** Whether the run is recorded when the caller does not say. */
   readonly trace: boolean
   readonly warn: SizeWarning
@@ -141,7 +80,7 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
 const withTools = <A, E1, R1, E, R>(
   method: string,
   addressText: string,
-  input: Parameters<typeof checkToolsInput>[0] & { readonly tools?: Toolkit.ToolsOption<E, R> | undefined },
+  input: Parameters<typeof checkTools>[0] & { readonly tools?: Toolkit.ToolsOption<E, R> | undefined },
   use: (tools: Toolkit.ResolvedTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
 ): Effect.Effect<A, E | E1 | InvalidRequestError, R | R1> => {
   const tools: Toolkit.ToolsOption<E, R> | undefined = input.tools
@@ -149,7 +88,7 @@ const withTools = <A, E1, R1, E, R>(
   return Effect.flatMap(
     Toolkit.resolve<E, R>(method, tools),
     (handled): Effect.Effect<A, E1 | InvalidRequestError, R1> => {
-      const found = checkToolsInput({ ...input, tools: handled })
+      const found = checkTools({ ...input, tools: handled })
       return found === undefined
         ? use(handled)
         : Effect.fail(invalid(method, found.field, found.reason, { flow: addressText }))
@@ -167,15 +106,11 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   given: ExecuteInputOf<E, R> & B
 ): Begun<A, X, E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const { isKeyed, method, outcomeOf, post, rules, trace, warn } = beginning
+    const { decode, isKeyed, method, outcomeOf, post, trace, warn } = beginning
     const progress = new CallProgress()
-    const resolved = resolveCall(http, method, flow, rules<E, R>(), given)
+    const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { address, addressText, input, total } = resolved.right
-    const version = Address.checkVersion(method, input.version)
-    if (Either.isLeft(version)) return Effect.fail(version.left)
-    const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
-    if (Either.isLeft(session)) return Effect.fail(session.left)
+    const { address, addressText, input, sessionId, total, version } = resolved.right
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
     let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
     const start = (parameters: unknown): Begun<A, X, E, R> => {
@@ -194,7 +129,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
           const resumeFields: ExecuteRun.ResumeFields = {
             parameters,
             blockOverrides: input.blockOverrides,
-            attachments: Checks.wireAttachments(input.attachments),
+            attachments: wireAttachments(input.attachments),
             tools: declarationsOf(tools),
             toolChoice: input.toolChoice,
             trace: input.trace ?? trace
@@ -205,8 +140,8 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
             flow,
             address,
             addressText,
-            version: version.right,
-            sessionId: session.right,
+            version,
+            sessionId,
             options: input,
             total,
             progress,
@@ -232,11 +167,10 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
-    const sessionId = isKeyed ? undefined : session.right
     const isWalked = () => !isKeyed && run !== undefined && ExecuteRun.isWalked(run, { messages })
     return ExecuteRun.asCall(
       fiber,
-      { address, http, method, version: version.right, sessionId, isWalked },
+      { address, http, method, version, sessionId: isKeyed ? undefined : sessionId, isWalked },
       outcomeOf,
       warnedFirst
     )
@@ -246,7 +180,7 @@ export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
   const method = "FlowService.execute"
   const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
     method,
-    rules: executeRules,
+    decode: executeInput,
     trace: false,
     warn: sizeWarning(method),
     post: (run, body) =>
@@ -262,32 +196,12 @@ export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
 
 type ExecuteOnceOptions = OnceOptions & TakeOverOptions
 
-const onceRules = <E, R>(): InputRules<
-  ExecuteInputOf<E, R> & ExecuteOnceOptions,
-  ExecuteInputOf<E, R> & ExecuteOnceOptions
-> => ({
-  field: "input",
-  pick: (given) => ({
-    ...pickInput(given),
-    rerunFailed: given.rerunFailed,
-    settle: given.settle,
-    takeOver: given.takeOver
-  }),
-  check: (input) =>
-    checkOnce(input) ??
-      checkFlag("takeOver", input.takeOver) ??
-      (input.maxCostUsd === undefined
-        ? undefined
-        : problem("maxCostUsd", "cannot limit a run of executeOnce, which is one request: use execute, or a Budget")) ??
-      checkInput(input)
-})
-
 export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const method = "FlowService.executeOnce"
   const warn = sizeWarning(method)
   const beginning = (key: string): Beginning<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
     method,
-    rules: onceRules,
+    decode: executeOnceInput,
     trace: true,
     warn,
     post: (run, body, { rerunFailed = false, settle = 0, takeOver = false }) =>
@@ -310,51 +224,25 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
 
 const isPausedState = Schema.is(PausedState)
 
-type ResumeInputOf<E, R> = ResumeInput<Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined, E, R>
-
-const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R>> => ({
-  field: "input",
-  pick: (given) => ({
-    tools: given.tools,
-    maxToolRounds: given.maxToolRounds,
-    toolConcurrency: given.toolConcurrency,
-    onToolFailure: given.onToolFailure,
-    maxCostUsd: given.maxCostUsd,
-    onPause: given.onPause,
-    headers: given.headers,
-    connectTimeout: given.connectTimeout,
-    attemptTimeout: given.attemptTimeout,
-    timeout: given.timeout,
-    retry: given.retry,
-    retryPost: given.retryPost
-  }),
-  check: (input) =>
-    checkToolsInput(input) ??
-      checkCostLimit(input.maxCostUsd) ??
-      checkFunction("onPause", input.onPause) ??
-      checkCall(input)
-})
-
-/** The stored state of a pause, or the error of a value that is none. */
+/** The stored state of a pause, or the error of a value that is not one. */
 const stateOf = (
   method: string,
   addressText: string,
   given: unknown
-): Either.Either<PausedState, InvalidRequestError> =>
-  guarded(method, "state", () => {
-    const refused = (field: string, reason: string) =>
-      Either.left(invalid(method, field, reason, { flow: addressText }))
-    const state: unknown = Predicate.isRecord(given) ? { ...given } : given
-    if (!isPausedState(state)) return refused("state", "is not the state of a paused run")
-    const unwritten = checkStored("state", state)
-    if (unwritten !== undefined) return refused(unwritten.field, unwritten.reason)
-    if (state.steps !== undefined && (state.flowVersion === "draft" || state.flowVersion === 0)) {
-      return refused("state", "is not the state of a paused run")
-    }
-    if (state.flow !== addressText) return refused("state", `is of another flow, ${state.flow}`)
-    const found = checkSessionId("state.sessionId", state.sessionId)
-    return found === undefined ? Either.right(state) : refused(found.field, found.reason)
-  }, { flow: addressText })
+): Either.Either<PausedState, InvalidRequestError> => {
+  const refused = (field: string, reason: string) => Either.left(invalid(method, field, reason, { flow: addressText }))
+  const state: unknown = Predicate.isRecord(given) ? { ...given } : given
+  if (!isPausedState(state)) return refused("state", "is not the state of a paused run")
+  const unwritten = checkStored("state", state)
+  if (unwritten !== undefined) return refused(unwritten.field, unwritten.reason)
+  if (state.steps !== undefined && (state.flowVersion === "draft" || state.flowVersion === 0)) {
+    return refused("state", "is not the state of a paused run")
+  }
+  if (state.flow !== addressText) return refused("state", `is of another flow, ${state.flow}`)
+  return state.sessionId === undefined || isHeaderValue(state.sessionId)
+    ? Either.right(state)
+    : refused("state.sessionId", "must be text that a header can carry")
+}
 
 export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
 <E, R>(
@@ -363,14 +251,10 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
   results: ReadonlyArray<ToolResult>,
   given: ResumeInputOf<E, R> = {}
 ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
-  Effect.suspend(() => {
+  Effect.gen(function*() {
     const method = "FlowService.resume"
-    const resolved = resolveCall(http, method, flow, resumeRules<E, R>(), given)
-    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { address, addressText, input, total } = resolved.right
-    const checked = stateOf(method, addressText, givenState)
-    if (Either.isLeft(checked)) return Effect.fail(checked.left)
-    const state = checked.right
+    const { address, addressText, input, total } = yield* resolveCall(http, method, flow, resumeInput, given)
+    const state = yield* stateOf(method, addressText, givenState)
     const before: Omit<ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R>, "costs"> = {
       http,
       method,
@@ -397,7 +281,7 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
       answeredItself: false,
       walk
     }
-    return ExecuteRun.goingOn(
+    return yield* ExecuteRun.goingOn(
       before,
       state,
       (run) =>

@@ -31,8 +31,8 @@ import {
 } from "../cost/decimal.js"
 import { invalid, known, type Problem, unchecked } from "../errors/makeError.js"
 import type { FlowAddress } from "../flow/flow.js"
-import type { CallOptions } from "../input/callOptions.js"
 import type { HttpService } from "../operations/operations.js"
+import type { CallOptions } from "../options/callOptions.js"
 
 export const checkCostLimit = (value: unknown): Problem | undefined => checkPositiveAmount("maxCostUsd", value)
 

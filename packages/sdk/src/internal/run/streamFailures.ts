@@ -11,7 +11,7 @@ import {
 } from "../../NoukaiError.js"
 import { cursorOf } from "../errors/errorClass.js"
 import { amended, known, unchecked } from "../errors/makeError.js"
-import type { Progress } from "../input/callOptions.js"
+import type { Progress } from "../options/callOptions.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { StreamCursor } from "./streamCursor.js"
 

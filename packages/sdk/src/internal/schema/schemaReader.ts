@@ -2,7 +2,7 @@
  * Reads foreign values by a schema. `Schema` itself throws at some JSON values: where it chooses by a literal it makes
  * text of the value, which may be an object whose `toString` is no function, or lists that nest without end.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
@@ -48,21 +48,27 @@ export const readEither = <A, I>(
   }
 }
 
+/** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */
+const guarded = <A, I, B>(
+  schema: Schema.Schema<A, I>,
+  parse: (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue>
+): (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue> =>
+(value) => {
+  try {
+    return parse(value)
+  } catch {
+    return Either.left(unreadable(schema, value))
+  }
+}
+
 /** Reads by a schema of a caller, which may be asynchronous. */
 export const readEffect = <A, I>(
   schema: Schema.Schema<A, I>
-): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> => {
-  const decode = ParseResult.decodeUnknown(schema, { errors: "all" })
-  return (value) => {
-    try {
-      return decode(value)
-    } catch {
-      return Effect.fail(unreadable(schema, value))
-    }
-  }
-}
+): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> =>
+  guarded(schema, ParseResult.decodeUnknown(schema, { errors: "all" }))
 
 /** Writes by a schema of a caller, which may be asynchronous. */
 export const writeEffect = <A, I>(
   schema: Schema.Schema<A, I>
-): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> => ParseResult.encodeUnknown(schema, { errors: "all" })
+): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> =>
+  guarded(schema, ParseResult.encodeUnknown(schema, { errors: "all" }))

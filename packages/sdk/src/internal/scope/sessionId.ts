@@ -1,11 +1,15 @@
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/makeError.js"
-import { checkSessionId } from "../input/checks.js"
+import { isHeaderValue } from "../config/headers.js"
+import { invalid, type RefusalFacts } from "../errors/makeError.js"
+import * as Address from "../flow/address.js"
+import type { FlowRef, FlowVersion } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
+import { resolveCall, type ResolvedCall } from "../operations/resolvedCall.js"
 import { liveRandom } from "../runtime/fiber.js"
 import { scopeOf } from "./currentScope.js"
 
@@ -32,11 +36,38 @@ export const resolveSession = (
   call: { readonly method: string; readonly flow: string }
 ): Either.Either<string | undefined, InvalidRequestError> => {
   const sessionId = sessionIdOf(fiber, http, explicit)
-  const found = checkSessionId("sessionId", sessionId)
-  return found === undefined
+  return sessionId === undefined || isHeaderValue(sessionId)
     ? Either.right(sessionId)
-    : Either.left(invalid(call.method, found.field, found.reason, { flow: call.flow }))
+    : Either.left(invalid(call.method, "sessionId", "must be text that a header can carry", { flow: call.flow }))
 }
+
+/** A call that may begin a run. */
+export interface ResolvedRun<A> extends ResolvedCall<A> {
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+}
+
+interface RunOptions {
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly version?: FlowVersion | undefined
+  readonly sessionId?: string | undefined
+}
+
+/** Resolves a call that may begin a run: also its version and its session. */
+export const resolveRun = <A extends RunOptions>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  given: A
+): Either.Either<ResolvedRun<A>, InvalidRequestError> =>
+  Either.gen(function*() {
+    const call = yield* resolveCall(http, method, flow, decode, given)
+    const { addressText, input } = call
+    const sessionId = yield* resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
+    return { ...call, version: Address.versionOf(input.version), sessionId }
+  })
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

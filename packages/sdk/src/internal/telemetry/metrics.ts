@@ -16,13 +16,13 @@ export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forw
 /** The number of flows with a label of their own, in a process. */
 const maxFlows = 100
 
-/** The labels of a flow, made once for each list of labels of a fiber, since Effect finds metrics by that list. */
+/** The label of a flow, and the list of labels made last: Effect finds metrics by their list of labels. */
 interface FlowLabels {
   readonly label: MetricLabel.MetricLabel
-  readonly added: WeakMap<UpdateLabels, UpdateLabels>
+  added: { readonly own: UpdateLabels; readonly labels: UpdateLabels } | undefined
 }
 
-const labelsOf = (flow: string): FlowLabels => ({ label: MetricLabel.make("flow", flow), added: new WeakMap() })
+const labelsOf = (flow: string): FlowLabels => ({ label: MetricLabel.make("flow", flow), added: undefined })
 
 /** The first flows of the process. It never holds more than `maxFlows`. */
 const firstFlows = new Map<string, FlowLabels>()
@@ -39,14 +39,10 @@ const flowLabels = (flow: string): FlowLabels => {
 
 /** Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100. */
 export const labelsWithFlow = (fiber: AnyFiber, address: FlowAddress): UpdateLabels => {
-  const { added, label } = flowLabels(format(address))
+  const flow = flowLabels(format(address))
   const own = metricLabelsOf(fiber)
-  let labels = added.get(own)
-  if (labels === undefined) {
-    labels = [...own, label]
-    added.set(own, labels)
-  }
-  return labels
+  if (flow.added?.own !== own) flow.added = { own, labels: [...own, flow.label] }
+  return flow.added.labels
 }
 
 /** Metrics are made when they are first written: a program that starts names all of them and writes one. */

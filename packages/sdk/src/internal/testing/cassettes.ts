@@ -6,8 +6,8 @@ import { layout } from "../cassette/layout.js"
 import type { RecordedCassette } from "../cassette/RecordedCassette.js"
 import type { SessionCassette } from "../cassette/SessionCassette.js"
 import type { SessionExecution } from "../operations/sessionRequests.js"
+import { declarationsOf } from "../options/runInput.js"
 import type { ToolChoice, ToolDeclaration } from "../tools/tool.js"
-import { declarationsOf } from "../tools/toolsInput.js"
 import { events } from "./events.js"
 
 /** A run of a recorded session. Its outcome is its `result`, the outputs of its `steps` in order, or its `error`. */

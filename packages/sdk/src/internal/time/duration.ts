@@ -39,6 +39,12 @@ export const toMillis = (input: unknown): number | undefined => {
 export const durationReason =
   "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\""
 
+/** Milliseconds of a limit that was checked; `undefined` when it is infinite. */
+export const limitOf = (input: Duration.DurationInput): number | undefined => {
+  const millis = toMillis(input)
+  return millis === Infinity ? undefined : millis
+}
+
 /** Milliseconds of an optional duration; `undefined` when it is infinite. */
 export const milliseconds = (
   method: string,

@@ -7,9 +7,8 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { PendingTools } from "../../FlowCursor.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem } from "../errors/makeError.js"
-import { checkJson } from "../input/json.js"
-import { guarded, type RefusalFacts } from "../input/take.js"
+import { invalid, type Problem, type RefusalFacts } from "../errors/makeError.js"
+import { checkJson } from "../json/checkJson.js"
 import { withRaw } from "../json/raw.js"
 import type { ToolCall, ToolResult } from "./tool.js"
 
@@ -104,22 +103,16 @@ export const answersOf = (
   calls: ReadonlyArray<ToolCall>,
   results: unknown,
   facts: RefusalFacts
-): Either.Either<ReadonlyArray<ToolResult>, InvalidRequestError> =>
-  guarded(method, "results", () => {
-    const answers: unknown = Array.isArray(results) && results.length <= maxResults
-      ? results.map((result: unknown) =>
-        Predicate.isRecord(result) ? { toolCallId: result.toolCallId, content: result.content } : result
-      )
-      : results
-    const found = checkResults(
-      calls,
-      answers,
-      (field, content) => checkJson(field, content) ?? checkWritten(field, content)
-    )
-    return found === undefined
-      ? Either.right(answers as ReadonlyArray<ToolResult>)
-      : Either.left(invalid(method, found.field, found.reason, facts))
-  }, facts)
+): Either.Either<ReadonlyArray<ToolResult>, InvalidRequestError> => {
+  const found = checkResults(
+    calls,
+    results,
+    (field, content) => checkJson(field, content) ?? checkWritten(field, content)
+  )
+  return found === undefined
+    ? Either.right(results as ReadonlyArray<ToolResult>)
+    : Either.left(invalid(method, found.field, found.reason, facts))
+}
 
 /**
  * The messages of a resume: those of the pause, verbatim, then one entry per result in the casing that the pause uses.

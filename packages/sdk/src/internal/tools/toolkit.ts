@@ -1,12 +1,10 @@
 /** `@effect/ai` toolkits, taken by shape: their tools as declarations, their `handle` as handlers. */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type Handled, isHandled, type ToolkitLike, TypeId } from "../../Tools.js"
 import { invalid } from "../errors/makeError.js"
-import { guarded } from "../input/take.js"
 import { toolSpans } from "../telemetry/spans.js"
 import type { RoundSettings, ToolCall, ToolDeclaration, ToolOutcome } from "./tool.js"
 import { parseArguments } from "./toolArguments.js"
@@ -108,10 +106,6 @@ export const resolve = <E, R>(
     "must be an array of tools, made by the Tools module, or an @effect/ai toolkit"
   )
   const handled = (toolkit: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>) =>
-    guarded(
-      method,
-      "tools",
-      () => isToolkit(toolkit) ? Either.right(toHandled(toolkit)) : Either.left(wrong)
-    )
+    isToolkit(toolkit) ? Effect.try({ try: () => toHandled(toolkit), catch: () => wrong }) : Effect.fail(wrong)
   return !isToolkit(tools) && Effect.isEffect(tools) ? Effect.flatMap(tools, handled) : handled(tools)
 }

@@ -17,10 +17,9 @@ import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import * as Address from "../flow/address.js"
 import type { FlowRef } from "../flow/flow.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
-import type { Progress } from "../input/callOptions.js"
-import { checkSchedule, checkStream } from "../input/checks.js"
-import type { InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
+import type { Progress } from "../options/callOptions.js"
+import { type LiveTraceOptions, liveTraceOptions } from "../options/readOptions.js"
 import { backoffDriver } from "../retry/retry.js"
 import * as Delivered from "../run/deliveredEvent.js"
 import type { DeliveredRunEvent } from "../run/deliveredEvent.js"
@@ -31,7 +30,6 @@ import { canHeal, RepeatedEvents } from "../run/streamHealing.js"
 import { fromSource, toSource } from "../runtime/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
 import { type Pause, pauseOf } from "../time/clock.js"
-import type { LiveTraceOptions } from "./runOptions.js"
 import { resolveRead } from "./runRead.js"
 
 type TracePull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
@@ -226,19 +224,6 @@ class TraceReader {
   }
 }
 
-const traceRules: InputRules<LiveTraceOptions, LiveTraceOptions> = {
-  field: "options",
-  pick: (given) => ({
-    firstByteTimeout: given.firstByteTimeout,
-    idleTimeout: given.idleTimeout,
-    headers: given.headers,
-    connectTimeout: given.connectTimeout,
-    retry: given.retry,
-    heal: given.heal
-  }),
-  check: (options) => checkStream(options) ?? checkSchedule("heal", options.heal)
-}
-
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
   reading: Stream.Stream<DeliveredRunEvent, CallError>,
@@ -275,7 +260,7 @@ export const liveTrace = (http: HttpService) =>
   given: LiveTraceOptions = {}
 ): Stream.Stream<DeliveredRunEvent, CallError> =>
   Stream.suspend(() => {
-    const resolved = resolveRead(http, method, flow, executionId, traceRules, given)
+    const resolved = resolveRead(http, method, flow, executionId, liveTraceOptions, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
     const [run, options] = resolved.right
     // an id of `/flow-runs` is not the one that events name

@@ -15,18 +15,23 @@ import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, RunCost } from "../../Trace.js"
 import * as Trace from "../../Trace.js"
 import { parseCost } from "../cost/decimal.js"
-import { problem, unchecked } from "../errors/makeError.js"
+import { type RefusalFacts, unchecked } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
-import type { RequestContext } from "../input/callOptions.js"
-import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
-import { type InputRules, take } from "../input/take.js"
 import type { HttpService, Operations } from "../operations/operations.js"
 import { resolveFlow } from "../operations/resolvedCall.js"
 import { timedRead } from "../operations/timedRead.js"
 import type { StepTraceResponse } from "../operations/traceRequests.js"
+import type { RequestContext } from "../options/callOptions.js"
+import {
+  type ListOptions,
+  listOptions,
+  type RunOptions,
+  runOptions,
+  type StepTraceOptions,
+  stepTraceOptions
+} from "../options/readOptions.js"
 import * as Spans from "../telemetry/spans.js"
-import type { ListOptions, RunOptions, StepTraceOptions } from "./runOptions.js"
 import { longestPage, RunPages } from "./runPages.js"
 
 interface RunAddress {
@@ -47,28 +52,18 @@ const resolveRun = (
       Either.map(Address.segment(method, "executionId", executionId), () => ({ flow: address, executionId }))
   )
 
-export const pickOptions = (given: RunOptions): RunOptions => ({
-  timeout: given.timeout,
-  headers: given.headers,
-  connectTimeout: given.connectTimeout,
-  attemptTimeout: given.attemptTimeout,
-  retry: given.retry
-})
-
-const readRules: InputRules<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
-
 /** The run to read, and the settings of the read. */
-export const resolveRead = <A, B extends object>(
+export const resolveRead = <A extends object>(
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
   executionId: string,
-  rules: InputRules<A, B>,
+  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
-): Either.Either<readonly [run: RunAddress, options: B], InvalidRequestError> =>
+): Either.Either<readonly [run: RunAddress, options: A], InvalidRequestError> =>
   Either.flatMap(resolveRun(http, method, flow, executionId), (run) =>
     Either.map(
-      take(method, rules, given, { flow: Address.format(run.flow), executionId }),
+      decode(method, given, { flow: Address.format(run.flow), executionId }),
       (options) => [run, options]
     ))
 
@@ -102,11 +97,9 @@ const reading = <K extends "trace" | "runSummary", A>(
 ) =>
 (http: HttpService) =>
 (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<A, CallError> =>
-  Effect.suspend(() => {
-    const resolved = resolveRead(http, method, flow, executionId, readRules, given)
-    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const [run, options] = resolved.right
-    return Spans.readSpan(
+  Effect.gen(function*() {
+    const [run, options] = yield* resolveRead(http, method, flow, executionId, runOptions, given)
+    return yield* Spans.readSpan(
       span,
       { address: run.flow, executionId },
       outcomeOf,
@@ -156,21 +149,6 @@ export const summary = reading({
   outcomeOf: ({ status }) => ({ status })
 })
 
-const isIndex = (value: unknown, minimum: number): boolean =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= minimum
-
-const stepRules: InputRules<StepTraceOptions, StepTraceOptions> = {
-  field: "options",
-  pick: (given) => ({ ...pickOptions(given), attempt: given.attempt, loopIndex: given.loopIndex }),
-  check: (options) =>
-    (options.attempt === undefined || options.attempt === "latest" || options.attempt === "all" ||
-        isIndex(options.attempt, 1)
-      ? undefined
-      : problem("attempt", "must be \"latest\", \"all\" or an integer of at least 1")) ??
-      checkCount("loopIndex", options.loopIndex, 0) ??
-      checkCall(options)
-}
-
 export const stepTrace = (http: HttpService) =>
 (
   flow: FlowRef<never>,
@@ -178,18 +156,14 @@ export const stepTrace = (http: HttpService) =>
   stepId: string,
   given: StepTraceOptions = {}
 ): Effect.Effect<StepTraceResponse, CallError> =>
-  Effect.suspend(() => {
+  Effect.gen(function*() {
     const method = "RunService.stepTrace"
-    const resolved = Either.flatMap(
-      Address.segment(method, "stepId", stepId),
-      () => resolveRead(http, method, flow, executionId, stepRules, given)
-    )
-    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const [run, options] = resolved.right
+    yield* Address.segment(method, "stepId", stepId)
+    const [run, options] = yield* resolveRead(http, method, flow, executionId, stepTraceOptions, given)
     const attempt = options.attempt === "latest" ? undefined : options.attempt
     const asked = timed(http, method, options, run, (context) =>
       http.request("stepTrace", { ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
-    return Spans.readSpan(
+    return yield* Spans.readSpan(
       spanNames.runStepTrace,
       { address: run.flow, executionId, stepId },
       noOutcome,
@@ -205,25 +179,6 @@ export const stepTrace = (http: HttpService) =>
     )
   })
 
-const statuses = ["running", "completed", "failed", "cancelled"]
-
-const listRules: InputRules<ListOptions, ListOptions> = {
-  field: "options",
-  pick: (given) => ({
-    ...pickOptions(given),
-    flowId: given.flowId,
-    limit: given.limit,
-    status: given.status
-  }),
-  check: (options) =>
-    Address.checkSegment("flowId", options.flowId) ??
-      (options.limit === undefined || (isIndex(options.limit, 1) && options.limit <= 100)
-        ? undefined
-        : problem("limit", "must be an integer from 1 to 100")) ??
-      checkOneOf("status", options.status, statuses) ??
-      checkCall(options)
-}
-
 /** The page of a server that is told no limit. */
 const defaultPage = 20
 
@@ -234,11 +189,9 @@ interface PageRequest {
 }
 
 export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<FlowRun, CallError> =>
-  Stream.suspend(() => {
+  Stream.unwrap(Effect.gen(function*() {
     const method = "RunService.list"
-    const taken = take(method, listRules, given)
-    if (Either.isLeft(taken)) return Stream.fail(taken.left)
-    const options = taken.right
+    const options = yield* listOptions(method, given)
     const { flowId, limit, status } = options
     const pages = new RunPages(limit ?? defaultPage)
     const page = ({ cursor, limit }: PageRequest) =>
@@ -276,4 +229,4 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<F
             : Effect.fail(doesNotPage())
         })
     )
-  })
+  }))

@@ -8,7 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
-import type { Progress } from "../input/callOptions.js"
+import type { Progress } from "../options/callOptions.js"
 import type { Pause } from "../time/clock.js"
 
 export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">

@@ -13,7 +13,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import * as Zlib from "node:zlib"
-import type { Progress } from "../../../src/internal/input/callOptions.js"
+import type { Progress } from "../../../src/internal/options/callOptions.js"
 import type {
   ConnectionFailure,
   HttpTransport,

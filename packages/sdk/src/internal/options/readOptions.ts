@@ -1,9 +1,13 @@
-/** The options of `RunService`. */
+/** The options of reads: of runs, sessions and jobs. */
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
+import type { WaitOptions } from "../../Job.js"
 import type { NoukaiError } from "../../NoukaiError.js"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
-import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
+import { checkSegment } from "../flow/address.js"
+import type { ReadOptions, StreamOptions } from "./callOptions.js"
+import * as Fields from "./fields.js"
+import { options } from "./options.js"
 
 /** The options of reading a run. */
 export interface RunOptions extends ReadOptions {
@@ -43,3 +47,34 @@ export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" |
    */
   readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
 }
+
+const ofRead = { ...Fields.ofCall, timeout: Fields.duration }
+
+export const runOptions = options<RunOptions>("options", () => ofRead)
+
+export const stepTraceOptions = options<StepTraceOptions>("options", () => ({
+  ...ofRead,
+  attempt: Fields.must(
+    (value) => value === "latest" || value === "all" || Fields.isCount(value, 1),
+    "must be \"latest\", \"all\" or an integer of at least 1"
+  ),
+  loopIndex: Fields.count(0)
+}))
+
+export const listOptions = options<ListOptions>(
+  "options",
+  () => ({
+    ...ofRead,
+    flowId: Fields.anything,
+    limit: Fields.must((value) => Fields.isCount(value, 1, 100), "must be an integer from 1 to 100"),
+    status: Fields.oneOf("running", "completed", "failed", "cancelled")
+  }),
+  ({ flowId }) => checkSegment("flowId", flowId)
+)
+
+export const liveTraceOptions = options<LiveTraceOptions>("options", () => ({
+  ...Fields.ofStream,
+  heal: Fields.schedule
+}))
+
+export const waitOptions = options<WaitOptions>("options", () => ({ ...ofRead, schedule: Fields.schedule }))

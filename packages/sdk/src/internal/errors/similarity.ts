@@ -19,3 +19,10 @@ export const nameDistance = (a: string, b: string): number | undefined => {
   const found = distance(a, b)
   return found <= Math.max(2, Math.floor(Math.min(a.length, b.length) / 3)) ? found : undefined
 }
+
+/** The one whose name a misspelled name was probably meant to be, if there is one. */
+export const nearest = <A>(name: string, all: ReadonlyArray<A>, nameOf: (one: A) => string): A | undefined =>
+  all.flatMap((one) => {
+    const distance = nameDistance(name, nameOf(one))
+    return distance === undefined ? [] : [{ one, distance }]
+  }).sort((a, b) => a.distance - b.distance)[0]?.one
