@@ -49,7 +49,7 @@ const table = {
 }
 
 /** The files that run on Node alone, reached through a condition of `imports`. */
-const undiciFiles = ["^packages/sdk/src/internal/transport/undici(Connections|Included|Required)?[.]ts$"]
+const undiciFiles = ["^packages/sdk/src/internal/http/undici(Connections|Included|Required)?[.]ts$"]
 const nodeFiles = [
   ...undiciFiles,
   "^packages/sdk/src/internal/node[^/]*[.]ts$",

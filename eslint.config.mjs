@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint"
 const source = "packages/*/src/**/*.ts"
 
 /** The files whose subject is the runtime's own timers. */
-const nativeTimers = ["packages/sdk/src/internal/transport/**/*.ts", "packages/sdk/src/internal/time/clock.ts"]
+const nativeTimers = ["packages/sdk/src/internal/core/time.ts"]
 
 const barrels = ["effect", "@effect/platform", "@effect/platform-node"]
 

@@ -17,12 +17,12 @@ const source = join(root, folder, "src")
 
 /** The files that `imports` of the manifest leads to, or the root would load all of them. */
 const byCondition = {
-  "internal/transport/undici": ["internal/transport/undici", "internal/transport/undiciConnections"],
-  "internal/transport/undiciRequired": ["internal/transport/undiciRequired"],
-  "internal/transport/undiciIncluded": ["internal/transport/undiciIncluded"],
-  "internal/transport/httpClient": ["internal/transport/httpClient"],
-  "internal/transport/lateHttpClient": ["internal/transport/lateHttpClient"],
-  "internal/files/node": ["internal/files/node"]
+  "internal/http/undici": ["internal/http/undici", "internal/http/undiciConnections"],
+  "internal/http/undiciRequired": ["internal/http/undiciRequired"],
+  "internal/http/undiciIncluded": ["internal/http/undiciIncluded"],
+  "internal/http/httpClient": ["internal/http/httpClient"],
+  "internal/http/lateHttpClient": ["internal/http/lateHttpClient"],
+  "internal/cassette/nodeFiles": ["internal/cassette/nodeFiles"]
 }
 
 const nameOf = (path) => relative(from, path).split(sep).join("/").replace(/\.js$/, "")
@@ -116,7 +116,7 @@ const { exports, imports } = await look(names)
 const onNode = Object.values(byCondition).flat()
 const ofRoot = closure(imports, ["index"])
 const ofLayers = closure(imports, ["Noukai"])
-const ofTransports = closure(imports, [...onNode, "internal/transport/fetch", "internal/files/none"])
+const ofTransports = closure(imports, [...onNode, "internal/http/fetch", "internal/cassette/noFiles"])
 /** Code for recordings alone is a file of its own: bundlers leave out whole files more surely than parts of one. */
 const joinedIn = (name) =>
   ofTransports.has(name)

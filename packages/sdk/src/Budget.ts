@@ -9,15 +9,14 @@ import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/budget/ledger.js"
-import { amountOf, checkAmount } from "./internal/cost/amount.js"
-import { formatCost, noCost } from "./internal/cost/decimal.js"
+import { amountOf, checkAmount, formatCost, noCost } from "./internal/core/cost.js"
+import { runInBudgets, storedBudgets } from "./internal/operations/scope.js"
+import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/options/budget.js"
 import * as Fields from "./internal/options/fields.js"
 import { options } from "./internal/options/options.js"
-import { runInBudgets, storedBudgets } from "./internal/scope/ambientScope.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
-export { type Budget, TypeId } from "./internal/budget/ledger.js"
+export { type Budget, TypeId } from "./internal/options/budget.js"
 
 /**
  * The options of a budget.

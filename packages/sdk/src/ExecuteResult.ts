@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { PausedState } from "./internal/schema/pausedState.js"
+import type { PausedState } from "./internal/core/wire.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
 
-export { PausedState } from "./internal/schema/pausedState.js"
+export { PausedState } from "./internal/core/wire.js"
 
 /**
  * The result of a run that completed. A run that failed is a `FlowExecutionError` instead.

@@ -5,13 +5,13 @@
  */
 import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
-import * as Address from "./internal/flow/address.js"
-import type { FlowAddress, FlowRef } from "./internal/flow/flow.js"
-import { issueText } from "./internal/schema/mismatch.js"
+import { issueText } from "./internal/core/mismatch.js"
+import * as Address from "./internal/options/address.js"
+import type { FlowAddress, FlowRef } from "./internal/options/address.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
-export { isFlow, make, TypeId } from "./internal/flow/flow.js"
-export type { AnyParameters, Flow, FlowAddress, FlowRef, FlowVersion, Schemas } from "./internal/flow/flow.js"
+export { isFlow, make, TypeId } from "./internal/options/address.js"
+export type { AnyParameters, Flow, FlowAddress, FlowRef, FlowVersion, Schemas } from "./internal/options/address.js"
 
 /**
  * The default org and project, for flows named by a bare slug.

@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { absentable } from "./internal/schema/nullable.js"
-import { KeptObject } from "./internal/schema/schemaReader.js"
+import { absentable, KeptObject } from "./internal/core/wire.js"
 
 /**
  * A tool pause whose step has not completed, or may have to run again; the next request echoes it.

@@ -14,7 +14,7 @@ import * as Pollable from "./internal/jobs/pollable.js"
 import type { ReadOptions } from "./internal/options/callOptions.js"
 import type { CallError } from "./NoukaiError.js"
 
-export type { ServerProblem } from "./internal/errors/runProblem.js"
+export type { ServerProblem } from "./internal/core/runProblem.js"
 export { isEnded, problemOf } from "./internal/jobs/jobStatus.js"
 export type {
   JobCancelled,

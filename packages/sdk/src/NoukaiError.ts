@@ -6,11 +6,10 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { cursorOf, receivedOf, render, stateOf, TaggedError } from "./internal/errors/errorClass.js"
-import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
-import { absentable } from "./internal/schema/nullable.js"
-import type { PausedState } from "./internal/schema/pausedState.js"
-import { noRun } from "./internal/sessions/noSession.js"
+import { cursorOf, receivedOf, render, stateOf, TaggedError } from "./internal/core/errorClass.js"
+import { ReplayReport, reportText } from "./internal/core/replayReport.js"
+import { absentable, type PausedState } from "./internal/core/wire.js"
+import { noRun } from "./internal/operations/noSession.js"
 
 /**
  * Marks the errors of this package, across copies of it.

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ReplayLeftoverError } from "./NoukaiError.js"
 
-export { Change, Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "./internal/errors/replayReport.js"
+export { Change, Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "./internal/core/replayReport.js"
 
 /**
  * The types of {@link ReplayCassette}.

@@ -17,8 +17,8 @@ import type {
   StepTraceOf,
   StepTraceOptions
 } from "./internal/options/readOptions.js"
-import { liveTrace } from "./internal/traces/liveTrace.js"
-import * as RunRead from "./internal/traces/runRead.js"
+import { liveTrace } from "./internal/run/liveTrace.js"
+import * as RunRead from "./internal/run/runRead.js"
 import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { FlowRun, RunCost, Trace } from "./Trace.js"

@@ -6,15 +6,14 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { SessionResponse } from "./internal/operations/sessionRequests.js"
-import { timedRead } from "./internal/operations/timedRead.js"
+import { timedRead } from "./internal/operations/call.js"
+import type { SessionResponse } from "./internal/operations/requests.js"
+import { isSessionId, notSessionId } from "./internal/operations/scope.js"
 import { type RunOptions, runOptions } from "./internal/options/readOptions.js"
-import { isSessionId } from "./internal/scope/sessionId.js"
-import { notSessionId } from "./internal/sessions/notSessionId.js"
 import type { SessionError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
-export { SessionExecution, SessionStep } from "./internal/operations/sessionRequests.js"
+export { SessionExecution, SessionStep } from "./internal/operations/requests.js"
 export type { RunOptions } from "./internal/options/readOptions.js"
 
 /**

@@ -8,30 +8,22 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
-import { problem } from "./internal/errors/makeError.js"
+import { problem } from "./internal/core/makeError.js"
+import {
+  failed,
+  type Json,
+  type RoundSettings,
+  type Tool,
+  type ToolCall,
+  type ToolDeclaration,
+  type ToolOutcome,
+  type ToolResult
+} from "./internal/run/tool.js"
+import * as TypedTool from "./internal/run/typedTool.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
-import type {
-  Json,
-  RoundSettings,
-  Tool,
-  ToolCall,
-  ToolDeclaration,
-  ToolOutcome,
-  ToolResult
-} from "./internal/tools/tool.js"
-import { failed } from "./internal/tools/toolOutcome.js"
-import * as TypedTool from "./internal/tools/typedTool.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
-export type {
-  Json,
-  Tool,
-  ToolCall,
-  ToolChoice,
-  ToolDeclaration,
-  ToolOutcome,
-  ToolResult
-} from "./internal/tools/tool.js"
+export type { Json, Tool, ToolCall, ToolChoice, ToolDeclaration, ToolOutcome, ToolResult } from "./internal/run/tool.js"
 
 /**
  * Marks tools that have a handler.

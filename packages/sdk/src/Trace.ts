@@ -5,23 +5,28 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
-import { addCost, formatCost, noCost, parseCost } from "./internal/cost/decimal.js"
-import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/schema/nullable.js"
+import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
+import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/core/wire.js"
+import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import {
   fieldsOf,
   type GivenStep,
   givenTrace,
+  loopsOf,
+  millisOf,
   numberOf,
   recordsIn,
+  resolutionOf,
   textOf,
+  type Times,
+  timesOf,
+  timesOfRun,
   tokensOf
-} from "./internal/timeline/givenTrace.js"
-import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/timeline/otlpSpans.js"
-import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/timeline/stepTimes.js"
+} from "./internal/trace/timeline.js"
 
-export { serverProblem as problemOf } from "./internal/errors/runProblem.js"
-export type { ServerProblem } from "./internal/errors/runProblem.js"
-export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/timeline/otlpSpans.js"
+export { serverProblem as problemOf } from "./internal/core/runProblem.js"
+export type { ServerProblem } from "./internal/core/runProblem.js"
+export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/trace/otlpSpans.js"
 
 const count = lenientWith(Schema.Number, 0)
 

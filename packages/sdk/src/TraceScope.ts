@@ -10,20 +10,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { budgetsOf } from "./internal/budget/ledger.js"
-import { runInBudgets, runInScope, storedScope } from "./internal/scope/ambientScope.js"
-import {
-  CurrentScope,
-  currentScope,
-  entered,
-  type Scope as ScopeOfCall,
-  scopeOf,
-  streamWithin,
-  within
-} from "./internal/scope/currentScope.js"
-import { logged, loggedScoped } from "./internal/traceScope/scopeLog.js"
 import {
   enter,
+  logged,
+  loggedScoped,
   method,
   newCapture,
   openCapture,
@@ -31,7 +21,20 @@ import {
   openReplay,
   replayed,
   sessionScope
-} from "./internal/traceScope/sessionScope.js"
+} from "./internal/cassette/sessionScope.js"
+import {
+  CurrentScope,
+  currentScope,
+  entered,
+  runInBudgets,
+  runInScope,
+  type Scope as ScopeOfCall,
+  scopeOf,
+  storedScope,
+  streamWithin,
+  within
+} from "./internal/operations/scope.js"
+import { budgetsOf } from "./internal/options/budget.js"
 import type { ReplayDisabledError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import type { NoukaiHttp } from "./NoukaiHttp.js"
 

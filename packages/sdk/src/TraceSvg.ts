@@ -3,25 +3,14 @@
  *
  * @since 0.1.0
  */
-import { formatCost, sumCosts } from "./internal/cost/decimal.js"
-import { cutText, safeText, widest } from "./internal/timeline/columns.js"
+import { formatCost, sumCosts } from "./internal/core/cost.js"
 import {
-  fieldsOf,
-  type GivenStep,
-  type GivenTrace,
-  givenTrace,
-  numberOf,
-  textOf
-} from "./internal/timeline/givenTrace.js"
-import { payloadText, spanIdOf } from "./internal/timeline/spanParts.js"
-import { millisOf } from "./internal/timeline/stepTimes.js"
-import { type Timeline, timelineOf } from "./internal/timeline/timeline.js"
-import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
-import {
+  cutText,
   dollars,
   factsOf,
   failureOf,
   failuresIn,
+  formatMillis,
   inOrder,
   joined,
   kindOf,
@@ -30,8 +19,24 @@ import {
   loopsIn,
   type Placed,
   rowsOf,
-  type TraceRow
-} from "./internal/timeline/traceRows.js"
+  safeText,
+  tickStep,
+  type TraceRow,
+  widest
+} from "./internal/trace/rows.js"
+import {
+  fieldsOf,
+  type GivenStep,
+  type GivenTrace,
+  givenTrace,
+  millisOf,
+  numberOf,
+  payloadText,
+  spanIdOf,
+  textOf,
+  type Timeline,
+  timelineOf
+} from "./internal/trace/timeline.js"
 import type { Trace } from "./Trace.js"
 
 const entities: Readonly<Record<string, string>> = {

@@ -3,24 +3,34 @@
  *
  * @since 0.1.0
  */
-import { cutText, safeText, widest, widthOf } from "./internal/timeline/columns.js"
-import { fieldsOf, type GivenTrace, givenTrace, numberOf, textOf } from "./internal/timeline/givenTrace.js"
-import { millisOf } from "./internal/timeline/stepTimes.js"
-import { timelineOf } from "./internal/timeline/timeline.js"
-import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
 import {
+  cutText,
   dollars,
   factsOf,
   failureOf,
   failuresIn,
+  formatMillis,
   joined,
   kindOf,
   lasting,
   loopsIn,
   type Placed,
   rowsOf,
-  type TraceRow
-} from "./internal/timeline/traceRows.js"
+  safeText,
+  tickStep,
+  type TraceRow,
+  widest,
+  widthOf
+} from "./internal/trace/rows.js"
+import {
+  fieldsOf,
+  type GivenTrace,
+  givenTrace,
+  millisOf,
+  numberOf,
+  textOf,
+  timelineOf
+} from "./internal/trace/timeline.js"
 import type { Trace } from "./Trace.js"
 
 /**

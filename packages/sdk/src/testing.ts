@@ -4,8 +4,8 @@
  *
  * @since 0.1.0
  */
-export { type Arbitraries, arbitraries } from "./internal/testing/arbitraries.js"
-export { type RecordedRun, recording, session, type SessionRun } from "./internal/testing/cassettes.js"
+export { type Arbitraries, arbitraries } from "./internal/cassette/arbitraries.js"
+export { type RecordedRun, recording, session, type SessionRun } from "./internal/cassette/recordings.js"
 export { cut, type Events, events, respond } from "./internal/testing/events.js"
 export { type AskedTool, completed, failed, paused, type RunFacts } from "./internal/testing/results.js"
 export { layerScripted, ScriptedHttp } from "./internal/testing/scripted.js"

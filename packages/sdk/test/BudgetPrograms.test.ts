@@ -3,7 +3,6 @@ import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { Budget, FlowService, JobService, Noukai, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer, Stream } from "effect"
-import { Hold, Ledger } from "../src/internal/budget/ledger.js"
 import {
   addCost,
   type Decimal,
@@ -12,7 +11,8 @@ import {
   noCost,
   parseCost,
   subtractCost
-} from "../src/internal/cost/decimal.js"
+} from "../src/internal/core/cost.js"
+import { Hold, Ledger } from "../src/internal/options/budget.js"
 
 const cents = (n: number) => parseCost(`${n}e-2`)!
 

@@ -28,7 +28,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Layer, Schema, Stream } from "effect"
 import { join } from "node:path"
-import { ExecuteResponse } from "../src/internal/operations/runRequests.js"
+import { ExecuteResponse } from "../src/internal/operations/requests.js"
 import { folder } from "./support/folder.js"
 import { size } from "./support/size.js"
 

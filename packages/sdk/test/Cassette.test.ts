@@ -6,7 +6,7 @@ import { Effect, Either } from "effect"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { files as noFiles } from "../src/internal/files/none.js"
+import { files as noFiles } from "../src/internal/cassette/noFiles.js"
 import { cassette, execution, session, sessionId, step } from "./support/sessions.js"
 
 /** A folder of its own, removed afterwards. */

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import * as Path from "node:path"
-import { files } from "../src/internal/files/node.js"
+import { files } from "../src/internal/cassette/nodeFiles.js"
 import { folder, list, write } from "./support/folder.js"
 import { cassette, execution } from "./support/sessions.js"
 

@@ -32,7 +32,7 @@ import {
   Stream,
   TestClock
 } from "effect"
-import type { PollJobResponse } from "../src/internal/operations/jobRequests.js"
+import type { PollJobResponse } from "../src/internal/operations/requests.js"
 import { SetClock } from "./support/clock.js"
 import { size } from "./support/size.js"
 

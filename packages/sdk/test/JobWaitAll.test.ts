@@ -28,7 +28,7 @@ import {
   Scope,
   Stream
 } from "effect"
-import type { HttpTransport, TextResponse } from "../src/internal/transport/HttpTransport.js"
+import type { HttpTransport, TextResponse } from "../src/internal/http/HttpTransport.js"
 import { config } from "./support/client.js"
 import { HandClock, turn } from "./support/clock.js"
 import { size } from "./support/size.js"

@@ -7,7 +7,7 @@ import { APIConnectionError, FlowExecutionError } from "@effect-noukai/sdk/Nouka
 import { layerTransport } from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Fiber, Layer, Schedule, TestClock } from "effect"
-import type { HttpTransport, TextResponse } from "../src/internal/transport/HttpTransport.js"
+import type { HttpTransport, TextResponse } from "../src/internal/http/HttpTransport.js"
 import { config } from "./support/client.js"
 import { HandClock } from "./support/clock.js"
 import { size } from "./support/size.js"

@@ -4,7 +4,7 @@ import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
-import { make as makeOnce } from "../src/internal/once/once.js"
+import { make as makeOnce } from "../src/internal/run/once.js"
 import { echo, executeOnce, failures, posts, runs, sessionOf, setup } from "./support/once.js"
 
 describe("executeOnce", () => {

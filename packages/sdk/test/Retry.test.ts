@@ -2,7 +2,7 @@
 import { JobService, RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"
-import * as Retry from "../src/internal/retry/retry.js"
+import * as Retry from "../src/internal/http/retry.js"
 import * as E from "../src/NoukaiError.js"
 import { clientFor, servicesFor } from "./support/client.js"
 import { sleepingUntil } from "./support/clock.js"

@@ -6,7 +6,7 @@ import * as Runs from "@effect-noukai/sdk/RunService"
 import { metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect, Fiber, Layer, Metric, Random, Schedule, TestClock } from "effect"
-import type { HttpTransport, TextResponse } from "../src/internal/transport/HttpTransport.js"
+import type { HttpTransport, TextResponse } from "../src/internal/http/HttpTransport.js"
 import { config } from "./support/client.js"
 import { size } from "./support/size.js"
 

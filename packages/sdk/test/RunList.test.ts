@@ -5,7 +5,7 @@ import { FlowService, Noukai, RunService, UnexpectedResponseError } from "@effec
 import { layerScripted, ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Layer, Stream } from "effect"
-import { RunPages } from "../src/internal/traces/runPages.js"
+import { RunPages } from "../src/internal/run/runRead.js"
 
 const flow = "noukai/samples/hello-world"
 

@@ -12,8 +12,8 @@ import {
 import { make as makeFlows } from "@effect-noukai/sdk/FlowService"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Fiber, Logger, Stream } from "effect"
-import type { SessionRequest } from "../src/internal/operations/sessionRequests.js"
-import { open } from "../src/internal/replay/sessionHttp.js"
+import { open } from "../src/internal/cassette/sessionHttp.js"
+import type { SessionRequest } from "../src/internal/operations/requests.js"
 import { cassette, execution, failedStep, otherId, session, sessionId, step } from "./support/sessions.js"
 
 type Json = { readonly [key: string]: unknown }

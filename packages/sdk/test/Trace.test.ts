@@ -2,7 +2,7 @@
 import { Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Either, FastCheck as fc, Schema } from "effect"
-import { RunListResponse } from "../src/internal/operations/traceRequests.js"
+import { RunListResponse } from "../src/internal/operations/requests.js"
 import { step } from "./support/traces.js"
 
 const fullRun = {

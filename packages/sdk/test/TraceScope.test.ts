@@ -21,7 +21,7 @@ import {
   Runtime,
   Stream
 } from "effect"
-import type { SessionResponse } from "../src/internal/operations/sessionRequests.js"
+import type { SessionResponse } from "../src/internal/operations/requests.js"
 import { execution, otherId, session, sessionId } from "./support/sessions.js"
 
 const version4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

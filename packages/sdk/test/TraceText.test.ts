@@ -2,7 +2,7 @@
 import * as TraceText from "@effect-noukai/sdk/TraceText"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { widthOf } from "../src/internal/timeline/columns.js"
+import { widthOf } from "../src/internal/trace/rows.js"
 import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
 import { size } from "./support/size.js"
 

@@ -4,7 +4,7 @@ import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck as fc, Layer, TestClock } from "effect"
-import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/timeline/stepTimes.js"
+import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/trace/timeline.js"
 import { passTime, step } from "./support/traces.js"
 
 const at = (ms: number) => new Date(Date.UTC(2026, 5, 7, 9) + ms).toISOString()

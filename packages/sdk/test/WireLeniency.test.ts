@@ -10,10 +10,16 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
-import { PollJobResponse, SubmitJobResponse } from "../src/internal/operations/jobRequests.js"
-import { ExecuteEnded, ExecutePaused } from "../src/internal/operations/runRequests.js"
-import { SessionExecution, SessionResponse, SessionStep } from "../src/internal/operations/sessionRequests.js"
-import { RunListResponse } from "../src/internal/operations/traceRequests.js"
+import {
+  ExecuteEnded,
+  ExecutePaused,
+  PollJobResponse,
+  RunListResponse,
+  SessionExecution,
+  SessionResponse,
+  SessionStep,
+  SubmitJobResponse
+} from "../src/internal/operations/requests.js"
 import { answering } from "./support/answering.js"
 import { plantedKey } from "./support/client.js"
 import { sessionId } from "./support/sessions.js"

@@ -1,6 +1,5 @@
 import { createParser } from "eventsource-parser"
-import { decodeEvent } from "../../../sdk/src/internal/live/eventDecoding.js"
-import { SseDecoder } from "../../../sdk/src/internal/live/sse.js"
+import { decodeEvent, SseDecoder } from "../../../sdk/src/internal/http/sse.js"
 import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
 import { eventStream, payloadsOf } from "../Fixtures.js"
 import type { Group, Row, Suite } from "../Suite.js"

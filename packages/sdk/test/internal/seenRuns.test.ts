@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { make } from "../../src/internal/once/seenRuns.js"
+import { make } from "../../src/internal/run/standing.js"
 
 it("remembers the newest 10,000 sessions, with the ids that are known", () => {
   const seen = make()

@@ -4,7 +4,7 @@ import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { layerScripted, type Script, ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { Effect, Layer, Stream } from "effect"
-import type { StepRequest } from "../../src/internal/operations/runRequests.js"
+import type { StepRequest } from "../../src/internal/operations/requests.js"
 
 export type Response = Stream.Stream<FlowEvent.WireEvent, CallError>
 

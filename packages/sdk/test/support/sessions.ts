@@ -1,7 +1,7 @@
 /** Sessions as the server would have recorded them. */
 import type { Cassette } from "@effect-noukai/sdk"
 import { Schema } from "effect"
-import { SessionResponse } from "../../src/internal/operations/sessionRequests.js"
+import { SessionResponse } from "../../src/internal/operations/requests.js"
 
 export const sessionId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Agent } from "undici"
-import * as Fetch from "../../src/internal/transport/fetch.js"
+import * as Fetch from "../../src/internal/http/fetch.js"
 import { config } from "./client.js"
 
 type Build = (options: Options) => Effect.Effect<

@@ -1,6 +1,7 @@
 /** The recording of a program: every call through `NoukaiHttp`, with its outcome. */
 import * as Schema from "effect/Schema"
-import { absentable } from "../schema/nullable.js"
+import { absentable } from "../core/wire.js"
+import { SessionResponse } from "../operations/requests.js"
 
 /** The operations of `NoukaiHttp` that are recorded. */
 export const RecordedOperation = Schema.Literal(
@@ -139,3 +140,18 @@ export interface RecordedCassette extends Schema.Schema.Type<typeof recordedCass
 /** A recording. Its entries are in the order of flow, fingerprint and occurrence. */
 export const RecordedCassette: Schema.Schema<RecordedCassette, Schema.Schema.Encoded<typeof recordedCassetteSchema>> =
   recordedCassetteSchema
+
+const sessionCassetteSchema = Schema.Struct({
+  format: Schema.Literal("noukai-cassette/1"),
+  kind: Schema.Literal("session"),
+  /** The org and project of bare slugs when the session was fetched. */
+  client: Schema.Struct({ org: absentable(Schema.String), project: absentable(Schema.String) }),
+  session: SessionResponse
+})
+
+/** */
+export interface SessionCassette extends Schema.Schema.Type<typeof sessionCassetteSchema> {}
+
+/** The runs of a session id, as the server gave them. */
+export const SessionCassette: Schema.Schema<SessionCassette, Schema.Schema.Encoded<typeof sessionCassetteSchema>> =
+  sessionCassetteSchema

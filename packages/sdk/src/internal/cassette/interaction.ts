@@ -1,7 +1,6 @@
 /** A call through `NoukaiHttp`, as JSON. */
 import * as Predicate from "effect/Predicate"
-import { format } from "../flow/address.js"
-import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
 

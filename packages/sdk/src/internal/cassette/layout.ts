@@ -1,14 +1,21 @@
 /** From the calls of a recording to the value that is written, and back. */
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
-import type { Match } from "../errors/replayReport.js"
-import { canonical, canonicalText } from "../json/jsonText.js"
+import { canonical, canonicalText } from "../core/json.js"
+import type { Match } from "../core/replayReport.js"
 import type { CallDefaults } from "../operations/operations.js"
 import type { Interaction } from "./interaction.js"
 import type { Entry, Meta, RecordedAnswer, RecordedCassette } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
-import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
-import { restoreMeasured, withoutMeasured } from "./volatile.js"
+import {
+  desymbolise,
+  index,
+  restoreMeasured,
+  symbolise,
+  symboliseText,
+  type Symbols,
+  withoutMeasured
+} from "./volatile.js"
 
 export type CassetteClient = RecordedCassette["client"]
 

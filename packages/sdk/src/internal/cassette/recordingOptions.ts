@@ -5,13 +5,12 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
-import { invalid, type Problem, problem } from "../errors/makeError.js"
-import type { Match } from "../errors/replayReport.js"
-import { checkStored } from "../json/checkJson.js"
+import { checkStored } from "../core/checkJson.js"
+import { invalid, type Problem, problem } from "../core/makeError.js"
+import type { Match } from "../core/replayReport.js"
 import * as Fields from "../options/fields.js"
 import { options } from "../options/options.js"
-import { RecordedCassette } from "./RecordedCassette.js"
-import { SessionCassette } from "./SessionCassette.js"
+import { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
 
 interface ReplayOptions {
   readonly org?: string | undefined

@@ -3,13 +3,13 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
-import { invalid } from "../errors/makeError.js"
-import { type Segment, unquoted } from "../json/jsonPath.js"
-import { digitsOf, mapEmbedded } from "../json/jsonText.js"
-import { KnownValues } from "./knownValues.js"
-import { redacted, renamed } from "./renamed.js"
-import { maskSecrets } from "./secretForms.js"
-import { payloads } from "./volatile.js"
+import { type Segment, unquoted } from "../core/diff.js"
+import { digitsOf, mapEmbedded } from "../core/json.js"
+import { invalid } from "../core/makeError.js"
+import type { Interaction, Question } from "./interaction.js"
+import type { RecordedAnswer, RecordedError, RecordedValue, SessionCassette } from "./RecordedCassette.js"
+import { maskSecrets, redacted, renamed } from "./secretForms.js"
+import { KnownValues, payloads } from "./volatile.js"
 
 /**
  * Removes values that must not be recorded: the client's key, secrets of well-known forms, and what `redact` names.
@@ -217,3 +217,104 @@ export const redactionOf = (
     }
     return new Redactor(paths, (redact?.patterns ?? []).map(global), scrub)
   })
+
+/** A question without what must not be recorded; a recording and a replay of it ask the same. */
+export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
+  endpoint,
+  flow: flow === undefined ? undefined : redact.text(flow),
+  version: version === undefined ? undefined : redact.text(version),
+  input: redact.call(input)
+})
+
+/** An answer, or one of those that were given to polls. */
+export type Status = RecordedValue | { readonly error: RecordedError }
+
+/** The value as it will be read from JSON. */
+const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
+
+const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
+  ...redact.call(plain(error)) as { readonly [key: string]: unknown },
+  _tag: error._tag
+})
+
+export const redactStatus = (status: Status, redact: Redaction): Status =>
+  "error" in status
+    ? { error: redactError(status.error, redact) }
+    : { ...status, value: redact.call(plain(status.value ?? null)) }
+
+export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
+  const once = redactParts(answer, redact)
+  // a value that is removed from one event is known in all
+  return redact.hasPaths ? redactParts(once, redact) : once
+}
+
+const redactParts = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
+  if ("statuses" in answer) {
+    const [first, ...rest] = answer.statuses
+    return { statuses: [redactStatus(first, redact), ...rest.map((status) => redactStatus(status, redact))] }
+  }
+  if ("value" in answer || "error" in answer) return redactStatus(answer, redact)
+  return "events" in answer
+    ? {
+      events: answer.events.map((event) => redact.call(plain(event))),
+      end: typeof answer.end === "string" ? answer.end : { error: redactError(answer.end.error, redact) }
+    }
+    : answer
+}
+
+/** The whole of a call. */
+export const redactInteraction = (interaction: Interaction, redact: Redaction): Interaction => ({
+  ...redactQuestion(interaction, redact),
+  answer: redactAnswer(interaction.answer, redact),
+  at: interaction.at
+})
+
+const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
+
+/** The new names of steps, by their names. Steps with different names keep different names. */
+const stepNames = (ids: ReadonlyArray<string>, redact: Redaction): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, (id) => id))
+      .map(([name, id]) => [String(id), name])
+  )
+
+/** A session without the values to redact, in its snapshots and in the names of its flows and steps. */
+export const redactSession = (cassette: SessionCassette, redact: Redaction): SessionCassette => {
+  const { client: { org, project }, session } = cassette
+  const ids = session.executions.flatMap(({ errorAtStep, steps }) => [
+    ...steps.map(({ stepId }) => stepId),
+    ...(errorAtStep === undefined ? [] : [errorAtStep])
+  ])
+  const names = stepNames(ids, redact)
+  // a value that is removed from one snapshot is known in all
+  if (redact.hasPaths) {
+    for (const { steps } of session.executions) {
+      for (const step of steps) for (const name of snapshots) redact.payload(step[name])
+    }
+  }
+  return {
+    ...cassette,
+    client: {
+      ...(org === undefined ? undefined : { org: redact.text(org) }),
+      ...(project === undefined ? undefined : { project: redact.text(project) })
+    },
+    session: {
+      ...session,
+      executions: session.executions.map((execution) => {
+        const { errorAtStep, slug, steps } = execution
+        return {
+          ...execution,
+          ...(slug === undefined ? undefined : { slug: redact.text(slug) }),
+          ...(errorAtStep === undefined ? undefined : { errorAtStep: names.get(errorAtStep)! }),
+          steps: steps.map((step) => ({
+            ...step,
+            stepId: names.get(step.stepId)!,
+            ...Object.fromEntries(
+              snapshots.flatMap((name) => name in step ? [[name, redact.payload(step[name])]] : [])
+            )
+          }))
+        }
+      })
+    }
+  }
+}

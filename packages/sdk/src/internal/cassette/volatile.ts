@@ -1,7 +1,10 @@
 /** The values that differ between recordings of the same calls: ids, times, costs. */
 import * as Predicate from "effect/Predicate"
-import { formatPath, parsePath, type Path, putInto } from "../json/jsonPath.js"
+import { eachString, formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
+import { canonicalText } from "../core/json.js"
+import type { Interaction, Question } from "./interaction.js"
 import type { RecordedAnswer } from "./RecordedCassette.js"
+import { redacted } from "./secretForms.js"
 
 /** Fields with values of the flow and its caller, in which nothing is replaced. */
 export const payloads: ReadonlySet<string> = new Set([
@@ -83,5 +86,208 @@ export const restoreMeasured = (answer: unknown, values: { readonly [path: strin
   for (const [text, value] of Object.entries(values ?? {})) {
     const path = parsePath(text)
     if (path !== undefined) putInto(answer, path, value)
+  }
+}
+
+/**
+ * A hash of a text, of 64 bits as 16 hexadecimal digits: enough to tell the calls of a file apart, and no more than
+ * that.
+ */
+export const hashText = (text: string): string => {
+  let high = 0xdeadbeef
+  let low = 0x41c6ce57
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    high = Math.imul(high ^ code, 2654435761)
+    low = Math.imul(low ^ code, 1597334677)
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909)
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909)
+  return [low, high].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("")
+}
+
+/** The names of ids, by id. */
+export type Symbols = ReadonlyMap<string, string>
+
+/** Marks a text of a user that looks like one of these names; the mark is taken off again when it is read. */
+const escape = (text: string): string => text.replace(/<id(!*):/g, "<id!$1:")
+
+const reference = (name: string): string => `<id:${name}>`
+
+/** A value with names in place of ids, wherever a whole text is an id. */
+export const symbolise = (value: unknown, symbols: Symbols): unknown =>
+  mapStrings(value, (text) => {
+    const name = symbols.get(text)
+    return name === undefined ? escape(text) : reference(name)
+  })
+
+/** A text for people, such as the message of an error, with names in place of the ids between its words. */
+export const symboliseText = (text: string, symbols: Symbols): string =>
+  escape(text).replace(/[\w-]{8,}/g, (word) => {
+    const name = symbols.get(word)
+    return name === undefined ? word : reference(name)
+  })
+
+/** The inverse of both. An unknown name stays. */
+export const desymbolise = (value: unknown, ids: { readonly [name: string]: string }): unknown =>
+  mapStrings(value, (text) =>
+    text.includes("<id")
+      ? text
+        .replace(/<id:([\w.]+)>/g, (whole, name: string) => Object.hasOwn(ids, name) ? ids[name]! : whole)
+        .replace(/<id!(!*):/g, "<id$1:")
+      : text)
+
+/** The text by which equal calls are found equal. */
+export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Symbols): string =>
+  canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
+
+export interface KeyedInteraction {
+  readonly interaction: Interaction
+  readonly key: string
+  readonly fingerprint: string
+  /** The place among the interactions with this key, from 1. */
+  readonly occurrence: number
+}
+
+/** The beginning that the names of all ids have which a call introduced. */
+export const ownName = ({ fingerprint, occurrence }: Pick<KeyedInteraction, "fingerprint" | "occurrence">): string =>
+  `${fingerprint.slice(0, 12)}.${occurrence}`
+
+const named = /<id:(\w+\.\d+)(\.\d+>)/g
+
+/** The beginnings of the names of the ids in a value. */
+export const idNames = (value: unknown): ReadonlySet<string> => {
+  const names = new Set<string>()
+  eachString(value, (text) => {
+    if (text.includes("<id:")) { for (const [, name] of text.matchAll(named)) names.add(name!) }
+  })
+  return names
+}
+
+/** A value in which the ids of some calls have the names that those of other calls would have. */
+export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
+  mapStrings(value, (text) =>
+    text.includes("<id:")
+      ? text.replace(named, (whole, name: string, rest: string) => {
+        const other = names.get(name)
+        return other === undefined ? whole : `<id:${other}${rest}`
+      })
+      : text)
+
+const longestId = 200
+
+/**
+ * Names the ids of a recording, and gives each call its key. An id is named after the call that introduced it, so that
+ * names are the same in the next recording; an id that the program knew before keeps its text.
+ */
+export const index = (
+  interactions: ReadonlyArray<Interaction>
+): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<KeyedInteraction> } => {
+  const symbols = new Map<string, string>()
+  const known = new Set<string>()
+  const counts = new Map<string, number>()
+  const keyed = interactions.map((interaction): KeyedInteraction => {
+    eachString(interaction.input, (text) => {
+      if (text.length <= longestId && !symbols.has(text)) known.add(text)
+    })
+    const key = keyOf(interaction, symbols)
+    const fingerprint = hashText(key)
+    const occurrence = (counts.get(key) ?? 0) + 1
+    counts.set(key, occurrence)
+    const name = ownName({ fingerprint, occurrence })
+    let count = 0
+    for (const id of idsIn(interaction.answer)) {
+      if (id.length > longestId || symbols.has(id) || known.has(id)) continue
+      symbols.set(id, `${name}.${++count}`)
+    }
+    return { interaction, key, fingerprint, occurrence }
+  })
+  return { symbols, keyed }
+}
+
+const shortest = 6
+
+/** Whether a text tells enough of its owner to be removed wherever it is: a short text or a word may mean anything. */
+const isTelling = (text: string): boolean =>
+  text.length >= shortest && /[^\p{L}\s]|\p{L}\s+\p{L}/u.test(text) && !text.includes("[redacted")
+
+const controls: { readonly [name: string]: string } = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }
+
+const escapes = /\\+(?:u([\da-fA-F]{4})|([bfnrt"/]))?/g
+
+const unescaped = (code: string | undefined, char: string | undefined): string =>
+  code !== undefined ? String.fromCharCode(parseInt(code, 16)) : char === undefined ? "\\" : controls[char] ?? char
+
+/** A text with the escapes of JSON, of JSON in JSON, and so on, as the characters that they stand for. */
+const plainOf = (text: string): string =>
+  text.includes("\\")
+    ? text.replace(escapes, (_, code: string | undefined, char: string | undefined) => unescaped(code, char))
+    : text
+
+/** For each place of a plain text, and for its end, the place in the text with escapes. */
+const placesOf = (text: string): ReadonlyArray<number> => {
+  const places: Array<number> = []
+  let done = 0
+  for (const { 0: { length }, index } of text.matchAll(escapes)) {
+    while (done < index) places.push(done++)
+    places.push(index)
+    done = index + length
+  }
+  while (done <= text.length) places.push(done++)
+  return places
+}
+
+const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{L}\p{N}]/u.test(char)
+
+/** Whether a value stands by itself at a place of a text, and is no part of a longer word. */
+const isWhole = (text: string, value: string, at: number): boolean =>
+  !(isWord(value[0]) && isWord(text[at - 1])) && !(isWord(value.at(-1)) && isWord(text[at + value.length]))
+
+export class KnownValues {
+  /** The values as plain texts, longest first, by their first characters. */
+  private readonly byBeginning = new Map<string, Array<string>>()
+  private readonly values = new Set<string>()
+
+  get size(): number {
+    return this.values.size
+  }
+
+  /** Adds a removed value, with the values inside it. */
+  add(value: unknown): void {
+    if (typeof value === "string" || typeof value === "number") this.addText(String(value).trim())
+    else if (Array.isArray(value)) { for (const item of value) this.add(item) }
+    else if (Predicate.isRecord(value)) { for (const item of Object.values(value)) this.add(item) }
+  }
+
+  private addText(text: string): void {
+    const plain = plainOf(text)
+    if (!isTelling(text) || plain.length < shortest || this.values.has(plain)) return
+    this.values.add(plain)
+    const beginning = plain.slice(0, shortest)
+    const same = this.byBeginning.get(beginning) ?? []
+    same.push(plain)
+    this.byBeginning.set(beginning, same.sort((a, b) => b.length - a.length))
+  }
+
+  has(text: string): boolean {
+    return this.values.has(plainOf(text))
+  }
+
+  /** A text without the values. */
+  removeFrom(text: string): string {
+    if (this.values.size === 0 || text.length < shortest) return text
+    const plain = plainOf(text)
+    const places = plain === text ? undefined : placesOf(text)
+    const parts: Array<string> = []
+    let done = 0
+    for (let at = 0; at <= plain.length - shortest; at++) {
+      const found = this.byBeginning.get(plain.slice(at, at + shortest))
+        ?.find((value) => plain.startsWith(value, at) && isWhole(plain, value, at))
+      if (found === undefined) continue
+      parts.push(text.slice(done, places?.[at] ?? at), redacted)
+      at += found.length - 1
+      done = places?.[at + 1] ?? at + 1
+    }
+    return done === 0 ? text : parts.join("") + text.slice(done)
   }
 }

@@ -1,5 +1,5 @@
 /** The status of a job. */
-import { type ServerProblem, serverProblem } from "../errors/runProblem.js"
+import { type ServerProblem, serverProblem } from "../core/runProblem.js"
 
 interface PolledStatus {
   /**

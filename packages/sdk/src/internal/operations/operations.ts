@@ -16,19 +16,30 @@ import type {
   SessionError
 } from "../../NoukaiError.js"
 import type { FlowRun, Trace } from "../../Trace.js"
-import type { Pause } from "../time/clock.js"
-import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "./jobRequests.js"
-import type { ExecuteOnceRequest, ExecuteOnceResponse, SubmitOnceRequest, SubmitOnceResponse } from "./onceRequests.js"
-import type { ExecuteRequest, ExecuteResponse, ForwardRequest, ForwardResponse, StepRequest } from "./runRequests.js"
-import type { SessionRequest, SessionResponse } from "./sessionRequests.js"
+import type { Pause } from "../core/time.js"
 import type {
+  ExecuteOnceRequest,
+  ExecuteOnceResponse,
+  ExecuteRequest,
+  ExecuteResponse,
+  ForwardRequest,
+  ForwardResponse,
+  PollJobRequest,
+  PollJobResponse,
   RunListRequest,
   RunListResponse,
   RunRequest,
+  SessionRequest,
+  SessionResponse,
+  StepRequest,
   StepTraceRequest,
   StepTraceResponse,
+  SubmitJobRequest,
+  SubmitJobResponse,
+  SubmitOnceRequest,
+  SubmitOnceResponse,
   TraceStreamRequest
-} from "./traceRequests.js"
+} from "./requests.js"
 
 /** The settings of a client for calls without their own. */
 export interface CallDefaults {

@@ -3,13 +3,18 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
-import { withRaw } from "../json/raw.js"
-import { issueText } from "../schema/mismatch.js"
-import { readEither } from "../schema/schemaReader.js"
-import { PollJobResponse, SubmitJobResponse } from "./jobRequests.js"
-import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "./runRequests.js"
-import { SessionResponse } from "./sessionRequests.js"
-import { RunListResponse } from "./traceRequests.js"
+import { withRaw } from "../core/json.js"
+import { issueText } from "../core/mismatch.js"
+import { readEither } from "../core/wire.js"
+import {
+  type ExecuteEnded,
+  type ExecutePaused,
+  ExecuteResponse,
+  PollJobResponse,
+  RunListResponse,
+  SessionResponse,
+  SubmitJobResponse
+} from "./requests.js"
 
 /** The facts of a response beside its body. */
 export interface ResponseFacts {

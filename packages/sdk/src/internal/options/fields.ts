@@ -2,11 +2,11 @@
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { headersProblem, isHeaderValue } from "../config/headers.js"
-import { checkPositiveAmount } from "../cost/amount.js"
-import { type Problem, problem } from "../errors/makeError.js"
-import { isVersion, versionForms } from "../flow/address.js"
-import { durationReason, toMillis } from "../time/duration.js"
+import { checkPositiveAmount } from "../core/cost.js"
+import { type Problem, problem } from "../core/makeError.js"
+import { durationReason, toMillis } from "../core/time.js"
+import { isVersion, versionForms } from "./address.js"
+import { headersProblem, isHeaderValue } from "./headers.js"
 
 export type Option = Schema.optionalWith<Schema.Schema<unknown>, { readonly exact: true }>
 

@@ -5,8 +5,8 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem, problem, type RefusalFacts } from "../errors/makeError.js"
-import { nearest } from "../errors/similarity.js"
+import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { nearest } from "../core/similarity.js"
 
 type Field = Schema.Schema<unknown> | Schema.optionalWith<Schema.Schema<unknown>, { readonly exact: true }>
 

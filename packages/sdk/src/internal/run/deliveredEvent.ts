@@ -7,9 +7,9 @@ import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
 import type { CallError, CostLimitError } from "../../NoukaiError.js"
 import { rawOf } from "../operations/rawEvent.js"
-import type { ToolCall, ToolResult } from "../tools/tool.js"
 import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
+import type { ToolCall, ToolResult } from "./tool.js"
 
 /** An event of a run that may have a limit of cost. */
 export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>

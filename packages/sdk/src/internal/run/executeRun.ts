@@ -21,33 +21,32 @@ import {
 } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
-import { receivedAs, setCursor, setState } from "../errors/errorClass.js"
-import { invalid, known, unchecked } from "../errors/makeError.js"
-import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
-import type { FlowVersion } from "../flow/flow.js"
-import { decodeResult } from "../flow/flowCodec.js"
-import { withRaw } from "../json/raw.js"
-import type { ExecuteOnceRequest } from "../operations/onceRequests.js"
+import { receivedAs, setCursor, setState } from "../core/errorClass.js"
+import { withRaw } from "../core/json.js"
+import { invalid, known, unchecked } from "../core/makeError.js"
+import { isOfRun, otherRun, problemOf } from "../core/runProblem.js"
+import { mapNow } from "../core/wire.js"
+import { afterARunMayExist, CallProgress, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import type {
   ExecuteBody,
   ExecuteEnded,
+  ExecuteOnceRequest,
   ExecutePaused,
   ExecuteRequest,
   ExecuteResponse
-} from "../operations/runRequests.js"
-import { totalTimeout } from "../operations/totalTimeout.js"
+} from "../operations/requests.js"
+import type { FlowVersion } from "../options/address.js"
 import type { CallOptions } from "../options/callOptions.js"
-import { mapNow } from "../schema/schemaReader.js"
+import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { withStepSpans } from "../timeline/stepSpans.js"
-import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../tools/toolAnswering.js"
-import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
-import { afterARunMayExist, CallProgress } from "./callProgress.js"
+import { withStepSpans } from "../trace/stepSpans.js"
 import { isEndedStatus, RunCosts } from "./runCosts.js"
 import { runPosition } from "./runPosition.js"
-import type { FlowCall } from "./streamSettings.js"
+import type { FlowCall } from "./streamHealing.js"
+import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "./toolAnswering.js"
+import { answersOf, callsOf, resumeMessages } from "./toolRound.js"
 
 /**
  * The fields of a run that every resume sends again.

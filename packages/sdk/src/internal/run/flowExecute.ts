@@ -12,36 +12,35 @@ import type {
   OnceError,
   ToolCallLimitError
 } from "../../NoukaiError.js"
-import { isHeaderValue } from "../config/headers.js"
-import { invalid, type RefusalFacts } from "../errors/makeError.js"
-import type { AnyParameters, FlowRef } from "../flow/flow.js"
-import { encodeParameters } from "../flow/flowCodec.js"
-import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
-import { checkStored } from "../json/checkJson.js"
+import { checkStored } from "../core/checkJson.js"
+import { invalid, type RefusalFacts } from "../core/makeError.js"
+import { toMillis } from "../core/time.js"
+import { flatMapNow } from "../core/wire.js"
+import { CallProgress, resolveCall, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
-import { resolveCall } from "../operations/resolvedCall.js"
-import type { ExecuteBody } from "../operations/runRequests.js"
-import { totalTimeout } from "../operations/totalTimeout.js"
+import type { ExecuteBody } from "../operations/requests.js"
+import { resolveRun } from "../operations/scope.js"
+import type { AnyParameters, FlowRef } from "../options/address.js"
 import { checkKey } from "../options/fields.js"
+import { encodeParameters } from "../options/flowCodec.js"
+import { isHeaderValue } from "../options/headers.js"
+import * as ExecuteRun from "./executeRun.js"
+import { RunCosts } from "./runCosts.js"
 import {
   checkTools,
   declarationsOf,
   executeInput,
   type ExecuteInputOf,
   executeOnceInput,
+  isNearLimit,
   resumeInput,
   type ResumeInputOf,
+  warnOfSize,
   wireAttachments
-} from "../options/runInput.js"
-import { flatMapNow } from "../schema/schemaReader.js"
-import { resolveRun } from "../scope/sessionId.js"
-import { toMillis } from "../time/duration.js"
-import type { ToolResult } from "../tools/tool.js"
-import { answeringOf } from "../tools/toolAnswering.js"
-import * as Toolkit from "../tools/toolkit.js"
-import { CallProgress } from "./callProgress.js"
-import * as ExecuteRun from "./executeRun.js"
-import { RunCosts } from "./runCosts.js"
+} from "./runInput.js"
+import type { ToolResult } from "./tool.js"
+import { answeringOf } from "./toolAnswering.js"
+import * as Toolkit from "./toolkit.js"
 
 /** Warns of messages that are nearly too large, once for a client. */
 type SizeWarning = (messages: ReadonlyArray<unknown>) => Effect.Effect<void>

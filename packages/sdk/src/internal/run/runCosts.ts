@@ -17,10 +17,10 @@ import {
   type Sent
 } from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
-import { budgetsOf, Hold, Ledger } from "../budget/ledger.js"
-import { amountOf, checkPositiveAmount } from "../cost/amount.js"
 import {
   addCost,
+  amountOf,
+  checkPositiveAmount,
   type Decimal,
   formatCost,
   isMore,
@@ -28,10 +28,11 @@ import {
   parseCost,
   subtractCost,
   sumCosts
-} from "../cost/decimal.js"
-import { invalid, known, type Problem, unchecked } from "../errors/makeError.js"
-import type { FlowAddress } from "../flow/flow.js"
+} from "../core/cost.js"
+import { invalid, known, type Problem, unchecked } from "../core/makeError.js"
 import type { HttpService } from "../operations/operations.js"
+import type { FlowAddress } from "../options/address.js"
+import { budgetsOf, Hold, Ledger } from "../options/budget.js"
 import type { CallOptions } from "../options/callOptions.js"
 
 export const checkCostLimit = (value: unknown): Problem | undefined => checkPositiveAmount("maxCostUsd", value)

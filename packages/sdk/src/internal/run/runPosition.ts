@@ -9,11 +9,16 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
-import { format } from "../flow/address.js"
-import type { ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/runRequests.js"
-import type { RunRequest, TraceStreamRequest } from "../operations/traceRequests.js"
-import { endedBy } from "../time/timeLimit.js"
+import { unchecked } from "../core/makeError.js"
+import { endedBy } from "../core/time.js"
+import type {
+  ExecuteEnded,
+  ExecutePaused,
+  ExecuteResponse,
+  RunRequest,
+  TraceStreamRequest
+} from "../operations/requests.js"
+import { format } from "../options/address.js"
 import { failedStepIn, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
 
 /** Folds the events of a run into the answer that a request would have now. */

@@ -5,9 +5,9 @@
  */
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEventOf } from "../../FlowEvent.js"
-import type { ToolCall } from "../tools/tool.js"
-import { callsOf } from "../tools/toolRound.js"
 import type { KnownOutput } from "./stepOutputs.js"
+import type { ToolCall } from "./tool.js"
+import { callsOf } from "./toolRound.js"
 
 /** A moment of a run, as its cursor. */
 export type Mark = () => FlowCursor

@@ -1,9 +1,28 @@
 /** The decision whether a run goes on after a response that broke off, and when. */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { CallError, NoukaiError } from "../../NoukaiError.js"
-import { backoffDriver, mayPassSoon } from "../retry/retry.js"
+import type { FlowCursor } from "../../FlowCursor.js"
+import {
+  APIConnectionError,
+  APITimeoutError,
+  type CallError,
+  type ErrorCode,
+  FlowExecutionError,
+  isNoukaiError,
+  type NoukaiError,
+  type Sent,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
+import { cursorOf } from "../core/errorClass.js"
+import { amended, known, unchecked } from "../core/makeError.js"
+import { backoffDriver, mayPassSoon } from "../http/retry.js"
+import { afterARunMayExist, CallProgress } from "../operations/call.js"
+import type { HttpService } from "../operations/operations.js"
+import type { ExecuteBody, StepBody } from "../operations/requests.js"
+import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
+import type { Progress, StreamOptions } from "../options/callOptions.js"
 import type { StreamCursor } from "./streamCursor.js"
+import type { AnswerStrategy } from "./toolAnswering.js"
 
 /**
  * Tells the events of a step that runs again after a cut from those that were delivered before it: as many of each kind
@@ -71,5 +90,178 @@ export class StreamHealing {
       this.since = reached
     }
     return this.delay(error)
+  }
+}
+
+/** The fields that every request of a run carries as they were given. */
+export type EveryRequest = Pick<
+  StepBody,
+  "inputOverrides" | "blockOverrides" | "runRemaining" | "tools" | "toolChoice" | "trace"
+>
+
+/**
+ * The body of the request for the next step of a run.
+ *
+ * @see contract 7.1
+ */
+export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): StepBody => {
+  const { again, stepToRun } = cursor
+  const pending = again ? cursor.answered : cursor.pending
+  const fresh = stepToRun === 0 && pending === undefined
+  return {
+    executionId: cursor.executionId,
+    stepIndex: stepToRun,
+    accumulatedOutputs: stepToRun === 0 && again ? {} : cursor.outputs(again ? cursor.lastStepId : undefined),
+    message: fresh ? cursor.first?.message : undefined,
+    parameters: (fresh ? cursor.first?.parameters : undefined) ?? {},
+    attachments: fresh ? cursor.first?.attachments : undefined,
+    ...everyRequest,
+    toolCallMessages: pending?.toolCallMessages,
+    iterationsUsed: pending?.iterationsUsed ?? 0
+  }
+}
+
+/** Whether a request with this body can be made: only a first one does without the id of a run. */
+export const isAddressed = (body: StepBody): boolean =>
+  body.executionId !== undefined || (body.stepIndex === 0 && body.toolCallMessages === undefined)
+
+/** The constants of a run, from its first request to its last. */
+export interface FlowCall<E, R> {
+  readonly http: HttpService
+  readonly method: string
+  readonly flow: FlowRef<never>
+  readonly address: FlowAddress
+  readonly addressText: string
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly answering: AnswerStrategy<E, R>
+  /** The limit of what the run may cost, in US dollars. */
+  readonly maxCostUsd: number | string | undefined
+}
+
+/** The constants of a streamed run. */
+export interface StreamSettings<E, R> extends FlowCall<E, R> {
+  readonly options: StreamOptions
+  /** The delivered events: completed steps alone, or every event. */
+  readonly only: "steps" | "events"
+  readonly everyRequest: EveryRequest
+  readonly heal: Schedule.Schedule<unknown, NoukaiError> | undefined
+  /** The total timeout, in milliseconds. */
+  readonly timeout: number | undefined
+  /** The body of the `execute` that is walked. Absent: the events are for the caller. */
+  readonly asExecute?: ExecuteBody | undefined
+}
+
+/** The origin of a walk. */
+export interface Origin {
+  readonly cursor: FlowCursor
+  /** Whether `run_started` has been delivered. */
+  readonly begun: boolean
+  /** Whether the last step of the cursor's run may have completed. */
+  readonly mayBeOver: boolean
+  /** Whether the costs of the cursor's run are known to be within its limit. Default: false. */
+  readonly isAfforded?: boolean
+  /** The progress of the call that the walk is a part of. Default: its own. */
+  readonly progress?: CallProgress
+}
+
+interface RunFailure {
+  readonly code?: ErrorCode | undefined
+  readonly detail?: string | undefined
+  readonly stepId?: string | undefined
+  readonly result?: unknown
+}
+
+export class StreamFailures {
+  private received = false
+  /** Whether something may have run because of this call, so that making the whole call again could run it twice. */
+  private mayHaveRun = false
+
+  constructor(
+    private readonly method: string,
+    private readonly addressText: string,
+    private readonly cursor: StreamCursor,
+    private readonly progress = new CallProgress()
+  ) {}
+
+  /** The progress of the next request. */
+  begin(): Progress {
+    return this.progress.begin()
+  }
+
+  eventsCame(): void {
+    this.received = true
+    this.mayHaveRun = true
+  }
+
+  handlerRan(): void {
+    this.mayHaveRun = true
+  }
+
+  requestFailed(error: CallError): void {
+    this.mayHaveRun ||= !error.isRetryable
+  }
+
+  /** The progress of this call: the furthest of its requests. */
+  get sent(): Sent {
+    return this.received ? "yes" : this.progress.sent
+  }
+
+  private get facts() {
+    return { method: this.method, flow: this.addressText, executionId: this.cursor.executionId }
+  }
+
+  /** The error with the facts of this run. */
+  of<E extends CallError>(error: E): E {
+    const { cursor } = this
+    const told = this.mayHaveRun ? afterARunMayExist(error, this.sent) : error
+    return amended(
+      told,
+      told.executionId === undefined && cursor.executionId !== undefined ? { executionId: cursor.executionId } : {},
+      cursor.mark()
+    )
+  }
+
+  /** An error of the handler, which is the caller's own and stays as it is, unless the round itself was at fault. */
+  ofHandler<E>(error: E): E {
+    const { cursor } = this
+    return isNoukaiError(error) && error.executionId === cursor.executionId && cursorOf(error) === undefined
+      ? amended(error, {}, cursor.mark())
+      : error
+  }
+
+  unexpected(reason: string, code?: ErrorCode): UnexpectedResponseError {
+    return new UnexpectedResponseError(
+      known({ ...this.facts, reason, code, isRetryable: false }),
+      unchecked
+    )
+  }
+
+  /** The error of a response that ended without the end of the run, or a pause. */
+  endedEarly(detail = "the stream ended before a terminal event", isRetryable = false): APIConnectionError {
+    return new APIConnectionError(known({ ...this.facts, detail, sent: "yes", isRetryable }), unchecked)
+  }
+
+  runFailed(failure: RunFailure): FlowExecutionError {
+    return new FlowExecutionError(known({ ...this.facts, ...failure, isRetryable: false }), unchecked)
+  }
+
+  /** The error of a total timeout. */
+  timedOut(ms: number): APITimeoutError {
+    const { sent } = this
+    const error = this.of(
+      new APITimeoutError(
+        known({
+          ...this.facts,
+          detail: `after ${ms} ms`,
+          clock: "total",
+          sent,
+          isRetryable: sent === "no"
+        }),
+        unchecked
+      )
+    )
+    this.progress.timedOut?.(error)
+    return error
   }
 }

@@ -12,22 +12,28 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { APITimeoutError, CallError, CostLimitError } from "../../NoukaiError.js"
-import { setCursor } from "../errors/errorClass.js"
-import { decodeResult } from "../flow/flowCodec.js"
-import { Background, type Pull, type Source, toSource } from "../runtime/streamPull.js"
+import { setCursor } from "../core/errorClass.js"
+import { Background, type Pull, type Source, toSource } from "../core/streamPull.js"
+import { pauseOf } from "../core/time.js"
+import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
-import { pauseOf } from "../time/clock.js"
-import { answer, warnOfConversation } from "../tools/toolAnswering.js"
-import { answeredPause } from "../tools/toolRound.js"
 import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { type Continuation, EventFold } from "./eventFold.js"
 import { type CallEnd, isOpen, type RunCosts } from "./runCosts.js"
 import type { KnownResult } from "./stepOutputs.js"
 import { StreamCursor } from "./streamCursor.js"
-import { StreamFailures } from "./streamFailures.js"
-import { isBeyondLastStep, StreamHealing } from "./streamHealing.js"
-import { isAddressed, type Origin, stepBody, type StreamSettings } from "./streamSettings.js"
+import {
+  isAddressed,
+  isBeyondLastStep,
+  type Origin,
+  stepBody,
+  StreamFailures,
+  StreamHealing,
+  type StreamSettings
+} from "./streamHealing.js"
+import { answer, warnOfConversation } from "./toolAnswering.js"
+import { answeredPause } from "./toolRound.js"
 
 type ResponsePull = Pull<WireEvent, CallError>
 

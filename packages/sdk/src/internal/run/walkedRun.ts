@@ -9,13 +9,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { CallError, CostLimitError } from "../../NoukaiError.js"
-import { withRaw } from "../json/raw.js"
-import type { ExecuteBody, ExecutePaused } from "../operations/runRequests.js"
-import type { ToolCall } from "../tools/tool.js"
+import { withRaw } from "../core/json.js"
+import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import type { AnyRun, Walk, Walked } from "./executeRun.js"
-import type { StreamSettings } from "./streamSettings.js"
+import type { StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
+import type { ToolCall } from "./tool.js"
 
 const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, never> => ({
   http: run.http,

@@ -5,11 +5,19 @@ import * as Exit from "effect/Exit"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
-import { format } from "../flow/address.js"
-import type { FlowAddress } from "../flow/flow.js"
-import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
-import { counter, durations, gauge, noLabels, update, type UpdateLabels } from "../runtime/metric.js"
-import { unsafeMonotonic } from "../time/clock.js"
+import {
+  type AnyFiber,
+  clockOf,
+  counter,
+  durations,
+  gauge,
+  metricLabelsOf,
+  noLabels,
+  update,
+  type UpdateLabels
+} from "../core/fiber.js"
+import { unsafeMonotonic } from "../core/time.js"
+import { type FlowAddress, format } from "../options/address.js"
 
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
 

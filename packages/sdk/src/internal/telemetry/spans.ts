@@ -13,9 +13,8 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
-import { format } from "../flow/address.js"
-import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import { clockOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
+import { clockOf, spanAnnotationsOf, tracerOf } from "../core/fiber.js"
+import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 
 /** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
 export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => tracerOf(fiber) !== undefined

@@ -4,7 +4,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type { LogEvent, LogHook } from "../../LogHook.js"
-import { writesDebug } from "../runtime/fiber.js"
+import { writesDebug } from "../core/fiber.js"
 
 /** The safe hook of a client: an exception is reported once as a warning and never reaches the call. */
 export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void> =>

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { ExecuteResponse } from "../operations/runRequests.js"
+import type { ExecuteResponse } from "../operations/requests.js"
 
 /** The facts of a run beside its result. */
 export interface RunFacts {

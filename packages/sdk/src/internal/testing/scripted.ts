@@ -7,8 +7,7 @@ import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
-import { forwardThrough } from "../operations/forwardThrough.js"
-import { onceThrough } from "../operations/onceThrough.js"
+import { forwardThrough, onceThrough } from "../operations/fake.js"
 import { type EventStreams, type Operations, orElse } from "../operations/operations.js"
 
 /** An operation that can be scripted. */

@@ -1,7 +1,7 @@
 /** The states of the limits of a client, by random walks through them. */
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as FC } from "effect"
-import { Limiter, type Limits, Ticket, type Time } from "../../../src/internal/limit/limiter.js"
+import { Limiter, type Limits, Ticket, type Time } from "../../../src/internal/http/limiter.js"
 import { size } from "../../support/size.js"
 
 /** Time that is moved by hand. */

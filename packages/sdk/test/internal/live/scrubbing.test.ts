@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { chunkScrubber, scrubOf } from "../../../src/internal/live/scrubbing.js"
+import { chunkScrubber, scrubOf } from "../../../src/internal/http/request.js"
 
 const key = "nk_test_planted8/0123456789+abcdef-ABC.x~/y"
 

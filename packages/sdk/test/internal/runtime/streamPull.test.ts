@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as StreamPull from "../../../src/internal/runtime/streamPull.js"
+import * as StreamPull from "../../../src/internal/core/streamPull.js"
 
 /** Gives its chunks and then ends, or fails if `failure` is given; writes down what happens to it. */
 const source = (chunks: ReadonlyArray<ReadonlyArray<number>>, failure?: string) => {

@@ -1,7 +1,7 @@
 import { FlowEvent } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, FastCheck, Schema } from "effect"
-import { compiledCheck } from "../../../src/internal/schema/compiledCheck.js"
+import { compiledCheck } from "../../../src/internal/core/compiledCheck.js"
 import { size } from "../../support/size.js"
 
 const Tree: Schema.Schema<Tree> = Schema.Struct({

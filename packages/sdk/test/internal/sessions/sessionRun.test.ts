@@ -1,7 +1,7 @@
 /** Runs of recorded executions (contract 10.7). */
 import { assert, describe, it } from "@effect/vitest"
-import { eventsOf } from "../../../src/internal/replay/sessionEvents.js"
-import { runOf } from "../../../src/internal/sessions/sessionRun.js"
+import { eventsOf } from "../../../src/internal/cassette/sessionHttp.js"
+import { runOf } from "../../../src/internal/operations/sessionRun.js"
 import { execution, failedStep, session, step } from "../../support/sessions.js"
 
 type Steps = ReadonlyArray<{ readonly [key: string]: unknown }>

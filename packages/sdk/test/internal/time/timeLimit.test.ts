@@ -16,7 +16,7 @@ import {
   Supervisor,
   TestClock
 } from "effect"
-import { timeLimit } from "../../../src/internal/time/timeLimit.js"
+import { timeLimit } from "../../../src/internal/core/time.js"
 
 const late = Effect.fail("late" as const)
 

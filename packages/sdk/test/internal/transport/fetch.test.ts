@@ -1,7 +1,7 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Fetch from "../../../src/internal/transport/fetch.js"
+import * as Fetch from "../../../src/internal/http/fetch.js"
 import * as RawServer from "./RawServer.js"
 import { openRequest, sendRequest, transportSuite, under } from "./transportSuite.js"
 

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { fromHttpClient } from "../../../src/internal/transport/httpClient.js"
+import { fromHttpClient } from "../../../src/internal/http/httpClient.js"
 import * as RawServer from "./RawServer.js"
 import { assertNoSecret, key, sendRequest, transportSuite, under } from "./transportSuite.js"
 

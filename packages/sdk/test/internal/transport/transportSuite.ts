@@ -13,7 +13,6 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import * as Zlib from "node:zlib"
-import type { Progress } from "../../../src/internal/options/callOptions.js"
 import type {
   ConnectionFailure,
   HttpTransport,
@@ -22,7 +21,8 @@ import type {
   SendRequest,
   StreamResponse,
   TransportError
-} from "../../../src/internal/transport/HttpTransport.js"
+} from "../../../src/internal/http/HttpTransport.js"
+import type { Progress } from "../../../src/internal/options/callOptions.js"
 import { deal, size } from "../../support/size.js"
 import * as RawServer from "./RawServer.js"
 

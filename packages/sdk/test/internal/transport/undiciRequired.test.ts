@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import * as Undici from "undici"
-import * as Included from "../../../src/internal/transport/undiciIncluded.js"
-import * as Required from "../../../src/internal/transport/undiciRequired.js"
+import * as Included from "../../../src/internal/http/undiciIncluded.js"
+import * as Required from "../../../src/internal/http/undiciRequired.js"
 
 const require = createRequire(import.meta.url)
 

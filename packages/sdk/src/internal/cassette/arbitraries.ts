@@ -1,0 +1,127 @@
+import * as FastCheck from "effect/FastCheck"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { ExecuteResponse } from "../operations/requests.js"
+import { events } from "../testing/events.js"
+import { pauseFields } from "../testing/results.js"
+import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
+import { type RecordedRun, recording, session, type SessionRun } from "./recordings.js"
+
+/** Arbitraries for property tests, of fast-check. */
+export interface Arbitraries {
+  /** Any value that JSON can hold. */
+  readonly json: FastCheck.Arbitrary<unknown>
+  /** A response of `/execute`: a result, a failure, or a pause. */
+  readonly response: FastCheck.Arbitrary<ExecuteResponse>
+  /** The events of a whole run, in their order: completed, failed, with partial outputs, with unknown events. */
+  readonly run: FastCheck.Arbitrary<ReadonlyArray<WireEvent>>
+  /** A cassette of a recorded session. */
+  readonly session: FastCheck.Arbitrary<SessionCassette>
+  /** A cassette of a recording. */
+  readonly recording: FastCheck.Arbitrary<RecordedCassette>
+}
+
+/** A JSON value as it comes out of a response: without `-0`, and with `__proto__` an ordinary key. */
+const json: FastCheck.Arbitrary<unknown> = FastCheck.jsonValue({ maxDepth: 3 }).map((value): unknown =>
+  JSON.parse(JSON.stringify(value))
+)
+
+const id = FastCheck.uuid()
+
+const slug = FastCheck.stringMatching(/^[a-z][a-z0-9-]{0,10}[a-z0-9]$/)
+
+const problem = FastCheck.record({
+  code: FastCheck.constantFrom("INTERNAL_ERROR", "CREDITS_EXHAUSTED", "X"),
+  message: FastCheck.string()
+})
+
+const tools = FastCheck.array(
+  FastCheck.record({ id, name: FastCheck.constantFrom("get_weather", "lookup_order"), arguments: json }),
+  { minLength: 1, maxLength: 3 }
+)
+
+const response: FastCheck.Arbitrary<ExecuteResponse> = FastCheck.oneof(
+  FastCheck.record({
+    status: FastCheck.constant("completed" as const),
+    result: json,
+    flowId: id,
+    blockCount: FastCheck.nat(20),
+    executionId: id
+  }),
+  FastCheck.record({
+    status: FastCheck.constant("failed" as const),
+    result: FastCheck.oneof(problem, FastCheck.string()),
+    flowId: id,
+    blockCount: FastCheck.nat(20),
+    executionId: id
+  }),
+  FastCheck.record({ executionId: id, pausedAtStep: slug, tools }).map(({ executionId, pausedAtStep, tools }) => ({
+    status: "tool_calls_required" as const,
+    executionId,
+    pausedAtStep,
+    ...pauseFields(tools)
+  }))
+)
+
+const step = FastCheck.record({
+  stepId: slug,
+  output: json,
+  partials: FastCheck.array(json, { maxLength: 2 }),
+  unknown: FastCheck.boolean()
+})
+
+const run: FastCheck.Arbitrary<ReadonlyArray<WireEvent>> = FastCheck.record({
+  executionId: id,
+  steps: FastCheck.array(step, { minLength: 1, maxLength: 4 }),
+  failure: FastCheck.option(FastCheck.oneof(problem, FastCheck.string()), { nil: undefined })
+}).map(({ executionId, failure, steps }) => [
+  events.runStarted({ executionId, stepCount: steps.length }),
+  ...steps.flatMap(({ output, partials, stepId, unknown }, place): ReadonlyArray<WireEvent> => [
+    events.stepStarted(stepId),
+    ...partials.map((partial) => events.stepOutput(stepId, partial)),
+    ...(unknown ? [{ type: "unknown" as const, name: "step_progress", data: { stepId } }] : []),
+    failure !== undefined && place === steps.length - 1
+      ? events.stepError(stepId, failure)
+      : events.stepCompleted(stepId, output)
+  ]),
+  ...(failure === undefined ? [events.flowCompleted(steps.at(-1)!.output, { executionId })] : [])
+])
+
+const outputs = FastCheck.dictionary(slug, json, { minKeys: 1, maxKeys: 3 })
+
+const sessionRun: FastCheck.Arbitrary<SessionRun> = FastCheck.record({
+  slug: FastCheck.constantFrom("grade-3", "answer", "summary"),
+  trigger: FastCheck.constantFrom("execute" as const, "step" as const),
+  steps: outputs,
+  executionId: id,
+  error: FastCheck.option(FastCheck.record({ stepId: FastCheck.constant("last-step"), code: slug, message: slug }), {
+    nil: undefined
+  })
+})
+
+const recordedRun: FastCheck.Arbitrary<RecordedRun> = FastCheck.record({
+  flow: FastCheck.constantFrom("acme/spelling/grade-3", "acme/support/answer"),
+  version: FastCheck.constantFrom("production" as const, "draft" as const, 1, 2),
+  message: FastCheck.string(),
+  parameters: FastCheck.dictionary(slug, json, { maxKeys: 3 }),
+  result: json,
+  executionId: id
+})
+
+/**
+ * Arbitraries of responses of Noukai, and of cassettes.
+ *
+ * @example
+ * ```ts
+ * import { arbitraries } from "@effect-noukai/sdk/testing"
+ * import { FastCheck } from "effect"
+ *
+ * FastCheck.assert(FastCheck.property(arbitraries.run, (events) => events[0]?.type === "run_started"))
+ * ```
+ */
+export const arbitraries: Arbitraries = {
+  json,
+  response,
+  run,
+  session: FastCheck.array(sessionRun, { maxLength: 5 }).map((runs) => session(...runs)),
+  recording: FastCheck.array(recordedRun, { maxLength: 5 }).map((runs) => recording(...runs))
+}

@@ -1,0 +1,174 @@
+/** A service over another one that records every call and its outcome. */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { CallError } from "../../NoukaiError.js"
+import { canonical } from "../core/json.js"
+import { monotonic } from "../core/time.js"
+import { forwardThrough, onResponse } from "../operations/fake.js"
+import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
+import type { OnceResponse } from "../operations/requests.js"
+import type { Progress } from "../options/callOptions.js"
+import {
+  type AnsweredOperation,
+  decodeValue,
+  encodeError,
+  encodeValue,
+  type OperationRequest,
+  type OperationResponse,
+  type RecordableError
+} from "./codec.js"
+import { type Question, questionOf } from "./interaction.js"
+import type { RecordedAnswer } from "./RecordedCassette.js"
+import type { Recorder } from "./recorder.js"
+
+/** Events after which the rest of a response has no meaning: the run waits for its caller, or is over. */
+const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
+  "step_paused",
+  "tool_calls_required",
+  "step_error",
+  "flow_completed"
+])
+
+/**
+ * A value with its keys in the order of the file, so that text which a program makes of an answer, such as its next
+ * message, is the same in a replay. A value that is too deep for that is left as it is, and cannot be written either.
+ */
+const inOrder = <A>(value: A): A => {
+  try {
+    return canonical(value) as A
+  } catch {
+    return value
+  }
+}
+
+/** An answer with its body in the order of the file, read as the replay will read it. */
+const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: OperationResponse<K>): OperationResponse<K> => {
+  const recorded = encodeValue(value)
+  if (recorded.received === undefined) return inOrder(value)
+  try {
+    return Either.getOrElse(decodeValue(endpoint, recorded), () => value)
+  } catch {
+    return value
+  }
+}
+
+/** Records a call with one response. A call that is interrupted, or dies, is not recorded. */
+const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
+  recorder: Recorder,
+  endpoint: K,
+  question: Question,
+  progress: Progress,
+  live: Effect.Effect<OperationResponse<K>, E>
+): Effect.Effect<OperationResponse<K>, E> =>
+  Effect.suspend(() => {
+    const isPoll = question.endpoint === "pollJob"
+    const call = isPoll ? undefined : recorder.begin(question)
+    if (call !== undefined) progress.timedOut = (error) => recorder.end(call, { error: encodeError(error) })
+    const done = (result: Either.Either<OperationResponse<K>, E>): Effect.Effect<void> =>
+      Effect.map(monotonic, (instant) => {
+        const now = Math.round(instant)
+        if (call === undefined) recorder.polled(question, result, now)
+        else recorder.answered(call, result, now)
+      })
+    return Effect.onExit(
+      Effect.map(live, (value) => answerInOrder(endpoint, value)),
+      (exit) => {
+        if (Exit.isSuccess(exit)) {
+          return done(Either.right(exit.value))
+        }
+        const failure = Cause.failureOption(exit.cause)
+        return Option.isSome(failure) ? done(Either.left(failure.value)) : Effect.void
+      }
+    )
+  })
+
+/** Records a stream, as far as it was pulled. One that is interrupted before it is over is not recorded. */
+const recordStream = (
+  recorder: Recorder,
+  question: Question,
+  progress: Progress,
+  live: Stream.Stream<WireEvent, CallError>
+): Stream.Stream<WireEvent, CallError> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const events: Array<WireEvent> = []
+    /** Absent while the next events are waited for. */
+    let end: Extract<RecordedAnswer, { readonly events: unknown }>["end"] | undefined = "left"
+    const call = recorder.begin(question)
+    progress.timedOut = (error) => {
+      end = { error: encodeError(error) }
+    }
+    yield* Effect.addFinalizer((exit) =>
+      Effect.sync(() => {
+        const last = events.at(-1)
+        const isOver = last !== undefined && endsResponse.has(last.type) && typeof end !== "object"
+        if (isOver) recorder.end(call, { events, end: "done" })
+        else if (end !== undefined && !Exit.isInterrupted(exit)) recorder.end(call, { events, end })
+      })
+    )
+    const pull = Effect.map(yield* Stream.toPull(live), Chunk.map(inOrder))
+    const waiting = Effect.sync(() => {
+      end = undefined
+    })
+    return Stream.repeatEffectChunkOption(Effect.tapBoth(Effect.zipRight(waiting, pull), {
+      onSuccess: (chunk) =>
+        Effect.sync(() => {
+          end = "left"
+          recorder.weigh(Chunk.toReadonlyArray(chunk))
+          if (recorder.overflowed) events.length = 0
+          else for (const event of chunk) events.push(event)
+        }),
+      onFailure: (failure) =>
+        Effect.sync(() => {
+          end = Option.match(failure, { onNone: () => "done", onSome: (error) => ({ error: encodeError(error) }) })
+        })
+    }))
+  }))
+
+/** The settings of a client whose calls are recorded: the recorder learns of interruptions that no request shows. */
+export const interruptible = (recorder: Recorder, defaults: CallDefaults): CallDefaults => ({
+  ...defaults,
+  interrupted: (executionId) => recorder.interruptedRun(executionId)
+})
+
+export const make = (recorder: Recorder, live: HttpService): HttpService => {
+  const one = <K extends AnsweredOperation>(operation: K, input: OperationRequest<K>) =>
+    Effect.suspend(() => {
+      const question = input.isUnrecorded === true ? undefined : questionOf(operation, input)
+      const asked = live.request(operation, input)
+      return question === undefined ? asked : recordEffect(recorder, operation, question, input.progress, asked)
+    })
+  /** Records a run once per key as the run that it is, or found: a replay looks nothing up. */
+  const once = <K extends "execute" | "submitJob", E extends RecordableError>(
+    operation: K,
+    input: OperationRequest<K>,
+    asked: Effect.Effect<OnceResponse<OperationResponse<K>>, E>
+  ): Effect.Effect<OnceResponse<OperationResponse<K>>, E> =>
+    Effect.suspend(() => {
+      const question = questionOf(operation, input)
+      return question === undefined
+        ? asked
+        : onResponse(input, asked, (response) => recordEffect(recorder, operation, question, input.progress, response))
+    })
+
+  return {
+    defaults: interruptible(recorder, live.defaults),
+    // every other operation is recorded as it is
+    request: orElse({
+      forward: forwardThrough((input) => one("execute", input)),
+      executeOnce: (input) => once("execute", input, live.request("executeOnce", input)),
+      submitOnce: (input) => once("submitJob", input, live.request("submitOnce", input))
+    }, one as HttpService["request"]),
+    stream: (operation, input) =>
+      Stream.suspend(() => {
+        const question = questionOf(operation, input)
+        const asked = live.stream(operation, input)
+        return question === undefined ? asked : recordStream(recorder, question, input.progress, asked)
+      })
+  }
+}

@@ -1,0 +1,129 @@
+/** Paths into JSON values, `$.a.b[0]["c d"]`, and walks along them. */
+import * as Predicate from "effect/Predicate"
+
+/** A place in which two values differ; an absent value is left out. */
+export interface Divergence {
+  readonly path: Path
+  readonly expected?: unknown
+  readonly actual?: unknown
+}
+
+/** The places in which two JSON values differ, at most so many. */
+export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Divergence> => {
+  const changes: Array<Divergence> = []
+  const add = (path: Path, more: Omit<Divergence, "path">): void => {
+    if (changes.length < limit) changes.push({ path, ...more })
+  }
+  const compare = (before: unknown, after: unknown, path: Path): void => {
+    if (changes.length >= limit || Object.is(before, after)) return
+    if (Array.isArray(before) && Array.isArray(after)) {
+      for (let index = 0; index < Math.max(before.length, after.length); index++) {
+        const place = [...path, index]
+        if (index >= before.length) add(place, { actual: after[index] })
+        else if (index >= after.length) add(place, { expected: before[index] })
+        else compare(before[index], after[index], place)
+      }
+      return
+    }
+    if (Predicate.isRecord(before) && Predicate.isRecord(after)) {
+      for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
+        const place = [...path, key]
+        if (!Object.hasOwn(before, key)) add(place, { actual: after[key] })
+        else if (!Object.hasOwn(after, key)) add(place, { expected: before[key] })
+        else compare(before[key], after[key], place)
+      }
+      return
+    }
+    add(path, { expected: before, actual: after })
+  }
+  compare(expected, actual, [])
+  return changes
+}
+
+export type Segment = string | number
+
+export type Path = ReadonlyArray<Segment>
+
+const plain = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+export const formatPath = (path: Path): string =>
+  `$${
+    path.map((segment) =>
+      typeof segment === "number"
+        ? `[${segment}]`
+        : plain.test(segment)
+        ? `.${segment}`
+        : `[${JSON.stringify(segment)}]`
+    ).join("")
+  }`
+
+const segment = /\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]/y
+
+/** The text of a quoted segment; `undefined` if it is no JSON text. */
+export const unquoted = (text: string): string | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "string" ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The inverse of `formatPath`; `undefined` for anything else. */
+export const parsePath = (text: string): Path | undefined => {
+  if (!text.startsWith("$")) return undefined
+  const path: Array<Segment> = []
+  let at = 1
+  while (at < text.length) {
+    segment.lastIndex = at
+    const match = segment.exec(text)
+    if (match === null) return undefined
+    const [whole, name, index, string] = match
+    const next = name ?? (index === undefined ? unquoted(string!) : Number(index))
+    if (next === undefined) return undefined
+    path.push(next)
+    at += whole.length
+  }
+  return path
+}
+
+/** A value with its strings, and the names of its keys, replaced. */
+export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
+  if (typeof value === "string") return f(value)
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, f))
+  return Predicate.isRecord(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)]))
+    : value
+}
+
+/** Calls `f` with every string of a value, those of keys included, and its place. */
+export const eachString = (
+  value: unknown,
+  f: (text: string, path: Path, isKey: boolean) => void,
+  path: Path = []
+): void => {
+  if (typeof value === "string") f(value, path, false)
+  else if (Array.isArray(value)) value.forEach((item, index) => eachString(item, f, [...path, index]))
+  else if (Predicate.isRecord(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      f(key, path, true)
+      eachString(item, f, [...path, key])
+    }
+  }
+}
+
+/**
+ * Puts a value at a place inside another one, which is changed in place and so must not be shared. Without an object or
+ * list to hold it, it is dropped.
+ */
+export const putInto = (value: unknown, path: Path, item: unknown): void => {
+  let holder = value
+  for (const segment of path.slice(0, -1)) {
+    if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, segment)) return
+    holder = (holder as { readonly [key: string | number]: unknown })[segment]
+  }
+  const last = path.at(-1)
+  const fits = typeof last === "number" ? Array.isArray(holder) && last < holder.length : Predicate.isRecord(holder)
+  if (last === undefined || !fits) return
+  Object.defineProperty(holder, last, { value: item, enumerable: true, writable: true, configurable: true })
+}

@@ -1,0 +1,71 @@
+/**
+ * The parts of a fiber that Effect keeps in references of its own: the services that every program has, and settings of
+ * logs, metrics and spans.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import type * as HashMap from "effect/HashMap"
+import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
+import * as MetricLabel from "effect/MetricLabel"
+import * as Random from "effect/Random"
+import * as Tracer from "effect/Tracer"
+
+export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+export const liveClock: Clock.Clock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+export const liveRandom: Random.Random = Context.get(DefaultServices.liveServices, Random.Random)
+
+const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+const serviceOf = <I, S>(fiber: AnyFiber, tag: Context.Tag<I, S>): S =>
+  Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), tag)
+
+export const clockOf = (fiber: AnyFiber): Clock.Clock => serviceOf(fiber, Clock.Clock)
+
+/** The tracer of a fiber; `undefined` where it is Effect's built-in one, or switched off. */
+export const tracerOf = (fiber: AnyFiber): Tracer.Tracer | undefined => {
+  const tracer = serviceOf(fiber, Tracer.Tracer)
+  return tracer !== liveTracer && fiber.getFiberRef(FiberRef.currentTracerEnabled) ? tracer : undefined
+}
+
+export const spanAnnotationsOf = (fiber: AnyFiber): HashMap.HashMap<string, unknown> =>
+  fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)
+
+export const metricLabelsOf = (fiber: AnyFiber): UpdateLabels => fiber.getFiberRef(FiberRef.currentMetricLabels)
+
+/** Whether a debug line of a fiber would be written. */
+export const writesDebug = (fiber: AnyFiber): boolean =>
+  LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
+
+export { gauge, update } from "effect/Metric"
+
+/** The labels of an update beside those of its metric. */
+export type UpdateLabels = ReadonlyArray<MetricLabel.MetricLabel>
+
+export const noLabels: UpdateLabels = []
+
+type Labels = Readonly<Record<string, string>>
+
+const labelled = (labels: Labels): ReadonlyArray<MetricLabel.MetricLabel> =>
+  Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
+
+export const counter = (name: string, description: string, labels: Labels = {}): Metric.Metric.Counter<number> =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
+  )
+
+/** A histogram of durations in milliseconds, from 16 to about nine minutes. */
+export const durations = (name: string, description: string, labels: Labels): Metric.Metric.Histogram<number> =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(
+      MetricKey.histogram(name, MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 }), description),
+      labelled(labels)
+    )
+  )

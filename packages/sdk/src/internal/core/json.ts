@@ -1,0 +1,210 @@
+/** JSON that travels as text: the arguments of a tool, its answer, a quoted body. */
+import * as Predicate from "effect/Predicate"
+
+/** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
+export const maxDepth = 512
+
+/**
+ * The limit of values: more than any request or recording holds. Lists that hold one another a few times each reach it,
+ * and neither their text nor a walk through them would end.
+ */
+export const maxValues = 10_000_000
+
+/** Whether lists and objects are nested deeper than {@link maxDepth}, or without end. */
+export const nestsTooDeep = (value: unknown): boolean => {
+  let level: ReadonlyArray<unknown> = [value]
+  for (let depth = 0; depth <= maxDepth; depth++) {
+    const inner: Array<unknown> = []
+    for (const one of level) {
+      if (typeof one === "object" && one !== null) { for (const item of Object.values(one)) inner.push(item) }
+    }
+    if (inner.length === 0) return false
+    if (inner.length > maxValues) return true
+    level = inner
+  }
+  return true
+}
+
+/**
+ * A JSON value with the keys of its objects in order, so that equal values make equal text. Keys without a value are
+ * left out.
+ */
+export const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(canonical)
+  return Predicate.isRecord(value)
+    ? Object.fromEntries(
+      Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, canonical(value[key])]])
+    )
+    : value
+}
+
+export const canonicalText = (value: unknown): string => JSON.stringify(canonical(value)) ?? "null"
+
+/** The starts of JSON with more than one value: testing for them is cheaper than a failed parse. */
+const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/
+
+/** The value of a text that is JSON of an object, a list or a text; else `undefined`, also if it nests too deeply. */
+export const valueOfText = (text: string): unknown => {
+  if (text.length < 2 || !opening.test(text)) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return nestsTooDeep(value) ? undefined : value
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Begins a text that stands for a number which `JSON.stringify` would write otherwise: `1.0`, `12345678901234567890`.
+ */
+const mark = "\uE000\uE001"
+
+/** The digits of a text that stands for a number; else `undefined`. */
+export const digitsOf = (text: string): string | undefined =>
+  text.startsWith(mark) ? text.slice(mark.length) : undefined
+
+const withMarks = (text: string): string =>
+  text.replace(
+    /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g,
+    (token) => token.startsWith("\"") || String(Number(token)) === token ? token : `"${mark}${token}"`
+  )
+
+const marked = new RegExp(`"${mark}(-?\\d[\\d.eE+-]*)"`, "g")
+
+/** The number of backslashes that end at a place of a text. */
+const backslashesBefore = (text: string, at: number): number => {
+  let from = at
+  while (text[from - 1] === "\\") from--
+  return at - from
+}
+
+const outsideStrings = new Set(" \t\r\n0123456789.,:+-eEtrufalsn\\")
+
+/** The limit of nesting of JSON between words: each open bracket of a text is followed so far. */
+const maxPieceDepth = 64
+
+/** The place of a piece of JSON in a text, and the number of times that it was written into a string. */
+interface Piece {
+  readonly from: number
+  readonly to: number
+  readonly level: number
+}
+
+/** The piece of JSON whose bracket opens at a place of a text, if what is between the brackets looks like one. */
+const pieceAt = (text: string, from: number): Piece | undefined => {
+  let depth = 0
+  let level: number | undefined
+  for (let at = from; at < text.length; at++) {
+    const char = text[at]!
+    if (char === "{" || char === "[") {
+      if (++depth > maxPieceDepth) return undefined
+    } else if (char === "}" || char === "]") {
+      if (--depth === 0) return { from, to: at + 1, level: level ?? 0 }
+    } else if (char === "\"") {
+      // each level doubles the backslashes of the level below, and puts one before the quote
+      level ??= Math.log2(backslashesBefore(text, at) + 1)
+      if (!Number.isInteger(level)) return undefined
+      do {
+        at = text.indexOf("\"", at + 1)
+        if (at < 0) return undefined
+      } while (backslashesBefore(text, at) % 2 ** (level + 1) !== 2 ** level - 1)
+    } else if (!outsideStrings.has(char)) return undefined
+  }
+  return undefined
+}
+
+const written = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+/** The text that was written into a string so many times; `undefined` if it was not. */
+const readString = (text: string, level: number): string | undefined => {
+  let read = text
+  try {
+    // a line break is no part of a string, and is one of the text around it
+    for (let n = 0; n < level; n++) read = String(JSON.parse(`"${read.replace(/[\n\r\t]/g, written)}"`))
+  } catch {
+    return undefined
+  }
+  return read
+}
+
+/** A piece of JSON mapped; `undefined` if it is none. */
+const mapPiece = (piece: string, level: number, f: (value: unknown) => unknown): string | undefined => {
+  const text = readString(piece, level)
+  const value = text === undefined ? undefined : valueOfText(text)
+  if (text === undefined || value === undefined) return undefined
+  let mapped = mapValue(text, value, f)
+  if (mapped === text) return piece
+  for (let n = 0; n < level; n++) mapped = written(mapped)
+  return mapped
+}
+
+/**
+ * A text with every object and list mapped that it holds as JSON: as a whole, between words, and as JSON that was
+ * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers stay as
+ * they were written: some are given as text that {@link digitsOf} reads.
+ */
+export const mapEmbedded = (text: string, f: (value: unknown) => unknown): string => {
+  const whole = valueOfText(text)
+  if (whole !== undefined) return mapValue(text, whole, f)
+  const parts: Array<string> = []
+  let done = 0
+  const bracket = /[[{]/g
+  for (let found = bracket.exec(text); found !== null; found = bracket.exec(text)) {
+    const piece = pieceAt(text, found.index)
+    const mapped = piece === undefined ? undefined : mapPiece(text.slice(piece.from, piece.to), piece.level, f)
+    if (piece === undefined || mapped === undefined) continue
+    parts.push(text.slice(done, piece.from), mapped)
+    done = bracket.lastIndex = piece.to
+  }
+  return done === 0 ? text : parts.join("") + text.slice(done)
+}
+
+const mapValue = (text: string, value: unknown, f: (value: unknown) => unknown): string => {
+  if (value === undefined) return text
+  const before = JSON.stringify(value)
+  const after = JSON.stringify(f(value))
+  if (after === before || before.includes(mark)) return after === before ? text : after
+  return JSON.stringify(f(JSON.parse(withMarks(text)))).replace(marked, "$1")
+}
+
+/**
+ * The JSON that a value was decoded from, as its `raw`. It is no enumerable property and the getter is shared, so that
+ * neither comparisons nor `JSON.stringify` nor `inspect` see it, and it costs little where it is not read.
+ */
+
+/**
+ * A class whose constructor returns the given object as the instance, so that a subclass can add a private field to it.
+ */
+class GivenObject {
+  constructor(value: object) {
+    return value
+  }
+}
+
+/** Adds a private field to a plain object: cheaper than a `WeakMap`, and no reflection shows it. */
+class ObjectWithJson extends GivenObject {
+  readonly #json: unknown
+  constructor(value: object, json: unknown) {
+    super(value)
+    this.#json = json
+  }
+  static jsonOf(value: object): unknown {
+    return #json in value ? value.#json : undefined
+  }
+}
+
+const getter: PropertyDescriptor = {
+  get(this: object) {
+    return ObjectWithJson.jsonOf(this)
+  },
+  enumerable: false,
+  configurable: true
+}
+
+/** Adds `raw` to a new object, unless there is no JSON. */
+export const withRaw = <A extends object>(value: A, json: unknown): A => {
+  if (json === undefined) return value
+  // the instance is the value itself; a bundler would drop an unused expression
+  const received: object = new ObjectWithJson(Object.defineProperty(value, "raw", getter), json)
+  return received as A
+}

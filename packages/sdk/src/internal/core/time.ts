@@ -1,0 +1,164 @@
+/**
+ * One-shot timers on the fiber's clock. On the live clock they are the runtime's own, because an Effect timeout costs
+ * more than a whole call; on any other clock (`TestClock`) they sleep on that clock.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { clockOf, liveClock } from "./fiber.js"
+import { invalid } from "./makeError.js"
+
+/** How long after its loop an iteration may end by the clocks of a server, in milliseconds. */
+export const iterationLateness = 10
+
+/** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
+export type Pause = (ms: number) => Effect.Effect<boolean>
+
+export const sleep: Pause = (ms) => Number.isFinite(ms) ? Effect.as(Effect.sleep(ms), true) : Effect.never
+
+/** The sleep of a client between two requests, which the end of the client wakes. */
+export const pauseOf = ({ defaults }: { readonly defaults: { readonly pause?: Pause | undefined } }): Pause =>
+  defaults.pause ?? sleep
+
+/** Milliseconds of a clock that goes on evenly when the wall clock is set, for differences alone. */
+export const unsafeMonotonic = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
+
+/** `unsafeMonotonic` of the fiber's clock. */
+export const monotonic: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(() => unsafeMonotonic(clock)))
+
+/** Cancels a timer; safe to call after it fired. */
+export type Cancel = () => void
+
+export interface Timers {
+  /** Calls `fire` once after `ms` milliseconds. */
+  readonly after: (ms: number, fire: () => void) => Cancel
+}
+
+/** The longest delay that the runtime's timers take; longer ones would fire at once. */
+const maxDelay = 2_147_483_647
+
+const native: Timers = {
+  after: (ms, fire) => {
+    const handle = setTimeout(fire, Math.min(ms, maxDelay))
+    return () => clearTimeout(handle)
+  }
+}
+
+const onClock = (clock: Clock.Clock): Timers => ({
+  after: (ms, fire) => {
+    const fiber = Effect.runFork(Effect.andThen(clock.sleep(Duration.millis(ms)), Effect.sync(fire)))
+    return () => fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+})
+
+/** The timers of the running fiber's clock. */
+export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Timers => {
+  const clock = clockOf(fiber)
+  return clock === liveClock ? native : onClock(clock)
+}
+
+/** Milliseconds of a duration that was checked before; `undefined` when it is infinite. */
+export const finite = (duration: Duration.Duration): number | undefined =>
+  Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
+
+const isPart = (u: unknown): boolean => typeof u === "number" && u >= 0
+
+/** Whether an input is negative, which Effect takes for zero, and a clock of zero runs out at once. */
+const isNegative = (input: unknown): boolean => {
+  switch (typeof input) {
+    case "string":
+      return input.startsWith("-")
+    case "bigint":
+      return input < 0n
+    default:
+      return Array.isArray(input) && !(isPart(input[0]) && isPart(input[1]))
+  }
+}
+
+/**
+ * Milliseconds of a duration of any form, which may be infinite; `undefined` for a value that is none, or is negative.
+ */
+export const toMillis = (input: unknown): number | undefined => {
+  if (typeof input === "number") return input >= 0 ? input : undefined
+  try {
+    if (isNegative(input)) return undefined
+    const millis = Option.map(Duration.decodeUnknown(input), Duration.toMillis)
+    return Option.isSome(millis) && millis.value >= 0 ? millis.value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export const durationReason =
+  "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\""
+
+/** Milliseconds of a limit that was checked; `undefined` when it is infinite. */
+export const limitOf = (input: Duration.DurationInput): number | undefined => {
+  const millis = toMillis(input)
+  return millis === Infinity ? undefined : millis
+}
+
+/** Milliseconds of an optional duration; `undefined` when it is infinite. */
+export const milliseconds = (
+  method: string,
+  field: string,
+  input: Duration.DurationInput
+): Either.Either<number | undefined, InvalidRequestError> => {
+  const millis = toMillis(input)
+  if (millis === undefined) return Either.left(invalid(method, field, durationReason))
+  return Either.right(millis === Infinity ? undefined : millis)
+}
+
+/** Fails with the defects of finalizers, which an interruption must not hide. */
+const defectsOf = <A, E>(exit: Exit.Exit<A, E>): Effect.Effect<void> =>
+  Exit.isFailure(exit) ? Effect.failCause(Cause.stripFailures(exit.cause)) : Effect.void
+
+/**
+ * Runs an effect until `limit` has ended, then interrupts it and continues with `onLimit`.
+ *
+ * `Effect.timeout` of Effect 3 neither ends when a sibling in `Effect.all` fails, nor in an uninterruptible region. This
+ * form ends in both. The effect runs in a daemon fiber, because Effect interrupts the children of an interrupted fiber
+ * even in an uninterruptible region. So a caller that is interrupted there still receives the result.
+ *
+ * Otherwise the effect behaves as in the fiber of the caller: its changes of fiber refs are visible. The fibers that it
+ * forks end with it.
+ */
+export const endedBy = <A, E, R, B, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  limit: Effect.Effect<unknown>,
+  onLimit: Effect.Effect<B, E2, R2>
+): Effect.Effect<A | B, E | E2, R | R2> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      let isOver = false
+      const call = yield* Effect.forkDaemon(Effect.interruptible(self))
+      const end = Effect.suspend(() => {
+        isOver = true
+        return Fiber.interrupt(call)
+      })
+      const limiting = yield* Effect.forkDaemon(Effect.interruptible(Effect.zipRight(limit, end)))
+      const exit = yield* restore(Fiber.await(call)).pipe(
+        Effect.onInterrupt(() => Effect.flatMap(Fiber.interrupt(call), defectsOf)),
+        Effect.ensuring(Effect.zipRight(Fiber.interrupt(limiting), Fiber.inheritAll(call)))
+      )
+      return yield* isOver && Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause) ? restore(onLimit) : exit
+    })
+  )
+
+/**
+ * Runs an effect for at most `ms` milliseconds, then interrupts it and continues with `onTimeout`.
+ *
+ * @see endedBy
+ */
+export const timeLimit = <A, E, R, B, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  ms: number,
+  onTimeout: Effect.Effect<B, E2, R2>
+): Effect.Effect<A | B, E | E2, R | R2> => endedBy(self, Effect.sleep(ms), onTimeout)

@@ -1,0 +1,171 @@
+/**
+ * Schemas of keys that the server may leave out or send as `null`, which is the same.
+ *
+ * @see contract 0.4
+ */
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type { ParseOptions } from "effect/SchemaAST"
+import type * as Types from "effect/Types"
+
+/**
+ * A key that may be absent, and whose type says no more. A value of `undefined` fits too: a constructor of an error must
+ * not throw because of one.
+ */
+export const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
+  Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
+
+/** A key whose `null` is kept: reading changes nothing. */
+export const nullable = <A, I>(
+  schema: Schema.Schema<A, I>
+): Schema.optional<Schema.NullOr<Schema.Schema<A, I>>> => Schema.optional(Schema.NullOr(schema))
+
+/** A key whose `null` becomes absent. */
+export const nullAsAbsent = <A, I>(
+  schema: Schema.Schema<A, I>
+): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true }> => Schema.optionalWith(schema, { nullable: true })
+
+/** A key with a default for an absent value or `null`; any other value must fit. */
+export const nullAs = <A, I>(
+  schema: Schema.Schema<A, I>,
+  absent: () => Types.NoInfer<A>
+): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true; default: () => Types.NoInfer<A> }> =>
+  Schema.optionalWith(schema, { nullable: true, default: absent })
+
+const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> => {
+  let decode: ((given: unknown) => Option.Option<A>) | undefined
+  return Option.flatMap((given) => {
+    // made when it is first needed: a module of schemas would load twice as long
+    decode ??= Schema.decodeUnknownOption(schema)
+    return decode(given)
+  })
+}
+
+/** A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else. */
+export const lenient = <A, I>(
+  schema: Schema.Schema<A, I>
+): Schema.PropertySignature<"?:", A, never, "?:", unknown> =>
+  Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
+    decode: fitting(schema),
+    encode: identity
+  })
+
+/** A key that nothing depends on, with a default for `null` and values that do not fit. */
+export const lenientWith = <A, I>(
+  schema: Schema.Schema<A, I>,
+  absent: A
+): Schema.PropertySignature<":", A, never, "?:", unknown> => {
+  const fit = fitting(schema)
+  return Schema.optionalToRequired(Schema.Unknown, Schema.typeSchema(schema), {
+    decode: (given) => Option.getOrElse(fit(given), () => absent),
+    encode: Option.some
+  })
+}
+
+/** An object by key, kept as it is: a `Schema.Record` copies, and loses a key that is called `__proto__`. */
+export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
+  (u): u is { readonly [key: string]: unknown } => Predicate.isRecord(u),
+  {
+    identifier: "KeptObject",
+    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue()),
+    jsonSchema: { type: "object" }
+  }
+)
+
+/** The mismatch of a value and its schema. */
+export type ParseIssue = ParseResult.ParseIssue
+
+/**
+ * These take an effect that may be an `Either`, and go on at once where it is one: cheaper than an operation of Effect.
+ */
+export const mapNow: typeof ParseResult.map = ParseResult.map
+
+export const flatMapNow: typeof ParseResult.flatMap = ParseResult.flatMap
+
+export const mapErrorNow: typeof ParseResult.mapError = ParseResult.mapError
+
+const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
+  new ParseResult.Type(schema.ast, value, "a value cannot be read")
+
+const first: ParseOptions = { errors: "first" }
+
+/** The decoder is made when it is first needed: most programs read few of the bodies that there are. */
+export const readEither = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
+  let decode: ((value: unknown) => Either.Either<A, ParseResult.ParseIssue>) | undefined
+  return (value) => {
+    const decoding = decode ??= ParseResult.decodeUnknownEither(schema, first)
+    return Either.flatMap(Either.try({ try: () => decoding(value), catch: () => unreadable(schema, value) }), identity)
+  }
+}
+
+/** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */
+const guarded = <A, I, B>(
+  schema: Schema.Schema<A, I>,
+  parse: (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue>
+): (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue> =>
+(value) => {
+  try {
+    return parse(value)
+  } catch {
+    return Either.left(unreadable(schema, value))
+  }
+}
+
+/** Reads by a schema of a caller, which may be asynchronous. */
+export const readEffect = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> =>
+  guarded(schema, ParseResult.decodeUnknown(schema, { errors: "all" }))
+
+/** Writes by a schema of a caller, which may be asynchronous. */
+export const writeEffect = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> =>
+  guarded(schema, ParseResult.encodeUnknown(schema, { errors: "all" }))
+
+const pausedStateSchema = Schema.Struct({
+  version: Schema.Literal(1),
+  /** `org/project/slug` */
+  flow: Schema.String,
+  flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt),
+  executionId: Schema.NonEmptyString,
+  pausedAtStep: Schema.String,
+  /** The server's round counter, echoed unchanged. */
+  iterationsUsed: Schema.Number,
+  /** The conversation inside the paused step, echoed verbatim. */
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
+  accumulatedOutputs: KeptObject,
+  sessionId: absentable(Schema.String),
+  /** The number of calls of the tool handler before this pause. */
+  rounds: Schema.NonNegativeInt,
+  parameters: absentable(Schema.Unknown),
+  blockOverrides: absentable(KeptObject),
+  attachments: absentable(Schema.Array(Schema.Unknown)),
+  tools: absentable(Schema.Array(Schema.Unknown)),
+  toolChoice: absentable(Schema.Unknown),
+  trace: Schema.Boolean,
+  /** The place of a run that is walked step by step. */
+  steps: absentable(Schema.Struct({
+    stepIndex: Schema.NonNegativeInt,
+    stepCount: absentable(Schema.Number),
+    lastStepId: absentable(Schema.String)
+  }))
+})
+
+/** */
+export interface PausedState extends Schema.Schema.Type<typeof pausedStateSchema> {}
+
+/**
+ * The state that resumes a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
+ * `executionId` and `toolCalls`.
+ */
+export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeof pausedStateSchema>> =
+  pausedStateSchema

@@ -1,0 +1,176 @@
+/**
+ * The carrier of bytes to Noukai and back. `NoukaiHttp` is the only caller; its implementation is chosen by the
+ * `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
+ */
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { Sent, TimeoutClock } from "../../NoukaiError.js"
+import type { Pause } from "../core/time.js"
+import type { Progress } from "../options/callOptions.js"
+
+export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">
+
+export interface TransportRequest {
+  readonly method: "GET" | "POST"
+  /** Scheme, host and port: `https://api.noukai.xyz`. */
+  readonly origin: string
+  /** Path and query, already encoded: `/api/v1/seq/…`. */
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: string | undefined
+  /** Milliseconds until the request is on a socket; `undefined`: no clock. Only where the transport can see it. */
+  readonly connectTimeout: number | undefined
+  readonly progress: Progress
+}
+
+export interface SendRequest extends TransportRequest {
+  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
+  readonly attemptTimeout: number | undefined
+  /** Bytes, decoded; a longer body fails with `BodyTooLarge`. */
+  readonly maxBytes: number
+}
+
+export interface OpenRequest extends TransportRequest {
+  /** Milliseconds from the moment the request is on a socket to the first byte of the body; `undefined`: no clock. */
+  readonly firstByteTimeout: number | undefined
+  /** Milliseconds between two arrivals of bytes, while a pull waits for them; `undefined`: no clock. */
+  readonly idleTimeout: number | undefined
+  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
+  readonly attemptTimeout?: number | undefined
+}
+
+export interface TransportResponse {
+  readonly status: number
+  /** The value of a header by its lower-case name; of a repeated one the first, or all joined by `, ` over `fetch`. */
+  readonly header: (name: string) => string | undefined
+}
+
+export interface TextResponse extends TransportResponse {
+  readonly text: string
+}
+
+export interface StreamResponse extends TransportResponse {
+  /**
+   * The next bytes of the body. Fails with `None` at its clean end. Reading pauses the socket when bytes are not
+   * taken (64 KiB), so memory stays bounded.
+   */
+  readonly pull: Effect.Effect<Uint8Array, Option.Option<TransportError>>
+  /** The same as `pull`, in the parts in which the bytes came: joining them copies all bytes of a stream. */
+  readonly pullParts: Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
+  /**
+   * Tells that no bytes are wanted any more but the end of the body: what closes the response then reads on for it, at
+   * most 64 KiB and 100 ms, so that the connection can be used again.
+   */
+  readonly complete: () => void
+}
+
+/** A request whose body is handed over as it arrives, under way since it was begun. */
+export interface Opening {
+  /** The response, as soon as its head is there. An interruption of the wait does not end the request. */
+  readonly response: Effect.Effect<StreamResponse, TransportError>
+  /** Closes the socket, or lets a complete response end. Every further pull fails. */
+  readonly close: () => void
+}
+
+export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
+  /** A short text that is safe to show: `connect ECONNREFUSED 127.0.0.1:1`. */
+  readonly reason: string
+  readonly sent: Sent
+  /** The original error, free of request headers. */
+  readonly cause: unknown
+}> {}
+
+/** The transport was closed before the request, or while it was under way. */
+export class TransportClosed extends Data.TaggedClass("TransportClosed")<{
+  readonly sent: Sent
+}> {}
+
+export class ClockExpired extends Data.TaggedClass("ClockExpired")<{
+  readonly clock: TransportClock
+  /** Milliseconds. */
+  readonly after: number
+  readonly sent: Sent
+}> {}
+
+export class BodyTooLarge extends Data.TaggedClass("BodyTooLarge")<{
+  readonly maxBytes: number
+  readonly status: number
+}> {}
+
+/** The body has a content coding that is unknown or cannot be decoded. */
+export class BodyUndecodable extends Data.TaggedClass("BodyUndecodable")<{
+  readonly coding: string
+  readonly isKnown: boolean
+  readonly status: number
+}> {}
+
+export type TransportError = ConnectionFailure | TransportClosed | ClockExpired | BodyTooLarge | BodyUndecodable
+
+/**
+ * Sends requests. Never follows a redirect; a response of any status is a success here. Interruption closes the socket.
+ * Closing its scope fails the requests under way and closes their sockets; after that nothing is sent.
+ */
+export interface HttpTransport {
+  /** Sends a request and reads the whole body; of an error, the part that comes in 5 s. */
+  readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
+  /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
+  readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
+  /** Sends a request as `open` does, with the clocks of a fiber, for a caller that closes it. */
+  readonly begin: (request: OpenRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Opening
+  /** Sleeps until the time is over or the transport is closed. */
+  readonly pause: Pause
+}
+
+export interface TransportOptions {
+  /** An undici `Dispatcher` (a proxy, a mock), on Node, in place of own connections; it is not closed. */
+  readonly dispatcher: unknown
+}
+
+/** The export `make` of a `#transport` module. */
+export type MakeTransport = (options: TransportOptions) => Effect.Effect<HttpTransport, never, Scope.Scope>
+
+/**
+ * The time to wait for the body of an error, from the head on, in milliseconds: the status tells the error, and the
+ * body only adds to it.
+ */
+export const timeout = 5000
+
+/** The limit of the body of an error, in bytes. */
+export const maxBytes: number = 1024 * 1024
+
+/** Whether a status is no error. */
+export const isOk = (status: number): boolean => status >= 200 && status <= 299
+
+/** The size of all parts together, in bytes. */
+export const sizeOf = (parts: ReadonlyArray<Uint8Array>): number => {
+  let size = 0
+  for (const part of parts) size += part.length
+  return size
+}
+
+/**
+ * The parts as one; a single part is not copied.
+ *
+ * @param size of all of them together
+ */
+export const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  if (parts.length === 1) {
+    return parts[0]!
+  }
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+/**
+ * The status of a response, and 302, the plainest redirect, for status 0: the opaque response that `fetch` of a browser
+ * gives for a redirect that it does not follow.
+ */
+export const redirectStatus = (status: number): number => status === 0 ? 302 : status

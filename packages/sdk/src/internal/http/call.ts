@@ -1,0 +1,308 @@
+/**
+ * One call on the wire: headers, clocks, retries, log events, and the mapping of every outcome. Every endpoint goes
+ * through here.
+ *
+ * @see contract 2, 11, 12
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { AttemptInfo, LogEvent } from "../../LogHook.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { finite, milliseconds } from "../core/time.js"
+import type { ReadBody } from "../operations/responseBody.js"
+import * as Address from "../options/address.js"
+import * as Metrics from "../telemetry/metrics.js"
+import * as Spans from "../telemetry/spans.js"
+import { type EventSink, makeEventSink, makeLog } from "../telemetry/tell.js"
+import {
+  type HttpTransport,
+  isOk,
+  type SendRequest,
+  type TextResponse,
+  TransportClosed,
+  type TransportError,
+  type TransportRequest,
+  type TransportResponse
+} from "./HttpTransport.js"
+import * as Limiter from "./limiter.js"
+import {
+  type CallConfig,
+  type RequestBuilder,
+  requestBuilder,
+  type RequestDescription,
+  type Scrubber,
+  scrubOf,
+  spentClock
+} from "./request.js"
+import { attempted, type LiveError, makeBudget, type RetryBudget } from "./retrying.js"
+import { type Choice, RunPaths } from "./runPaths.js"
+import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
+
+/** A request to an endpoint, and the reader of its answer. */
+export interface Endpoint<A> extends RequestDescription {
+  /** Reads a 2xx body. */
+  readonly decode: ReadBody<A>
+  /** The paths of a read that deployments serve under different ones. Default: `path`. */
+  readonly choose?: () => Choice
+}
+
+export interface Caller {
+  readonly config: CallConfig
+  readonly transport: HttpTransport
+  readonly log: ((event: LogEvent) => void) | undefined
+  /** The event sink of a fiber; `undefined` without a listener. */
+  readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
+  readonly budget: RetryBudget
+  readonly scrub: Scrubber
+  readonly prepare: RequestBuilder
+  /** The request of an endpoint that answers once. */
+  readonly request: (
+    endpoint: RequestDescription,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>
+  ) => Either.Either<SendRequest, InvalidRequestError>
+  readonly runPaths: RunPaths
+  readonly facts: (endpoint: RequestDescription) => CallFacts
+  /** `undefined` without a limit. */
+  readonly limiter: Limiter.Limiter | undefined
+  readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
+}
+
+const parseJson = (text: string): Either.Either<unknown, string> => {
+  try {
+    return Either.right(JSON.parse(text))
+  } catch {
+    return Either.left(
+      text.trim() === ""
+        ? "the body is empty"
+        : /^\s*</.test(text)
+        ? "the body is HTML, not JSON"
+        : "the body is not JSON"
+    )
+  }
+}
+
+/** Whether a request begins a run or goes on with one, which the limit on what is under way counts. */
+const isOfRun = ({ httpMethod }: RequestDescription): boolean => httpMethod === "POST"
+
+const closed = new TransportClosed({ sent: "no" })
+
+/** The failure of a request that waited for its turn when its client was closed. */
+const refused = ({ facts }: Pick<Caller, "facts">, endpoint: RequestDescription): Effect.Effect<never, LiveError> =>
+  Effect.failSync(() => fromTransport(facts(endpoint), closed))
+
+/** Makes one request within the limits of the client. */
+export const limited = <A, R>(
+  caller: Pick<Caller, "facts" | "limiter">,
+  endpoint: RequestDescription,
+  self: Effect.Effect<A, LiveError, R>
+): Effect.Effect<A, LiveError, R> =>
+  caller.limiter === undefined ? self : caller.limiter.within(isOfRun(endpoint), self, refused(caller, endpoint))
+
+/** Opens one response within the limits of the client. */
+export const limitedOpening = <A, R>(
+  caller: Caller,
+  endpoint: RequestDescription,
+  self: Effect.Effect<A, LiveError, R>
+): Effect.Effect<A, LiveError, R | Scope.Scope> =>
+  caller.limiter === undefined ? self : caller.limiter.opening(isOfRun(endpoint), self, refused(caller, endpoint))
+
+/** One attempt at a request. */
+export interface Attempt {
+  readonly endpoint: RequestDescription
+  readonly request: TransportRequest
+  readonly info: AttemptInfo
+  /** The sink of its log events; `undefined` without a listener. */
+  readonly tell: EventSink | undefined
+}
+
+/** The error of an attempt without a whole response, once its listener has been told. */
+export const lost = (
+  caller: Pick<Caller, "facts">,
+  { endpoint, info, tell }: Attempt,
+  failure: TransportError
+): Effect.Effect<never, LiveError> =>
+  Effect.suspend(() => {
+    const error = fromTransport(caller.facts(endpoint), failure)
+    return tell === undefined
+      ? Effect.fail(error)
+      : Effect.zipRight(
+        tell({ ...info, phase: "error", error: error._tag, message: error.message }),
+        Effect.fail(error)
+      )
+  })
+
+/**
+ * Makes one attempt, and tells its listener of the request and of the response, or the failure. `logPayloads`: whether it
+ * is told the bodies.
+ */
+export const observed = <A extends TransportResponse & { readonly text?: string }, R>(
+  caller: Pick<Caller, "facts" | "scrub">,
+  attempt: Attempt,
+  logPayloads: boolean,
+  sent: Effect.Effect<A, TransportError, R>
+): Effect.Effect<A, LiveError, R> => {
+  const { info, request: { body }, tell } = attempt
+  const received = Effect.catchAll(sent, (failure) => lost(caller, attempt, failure))
+  if (tell === undefined) return received
+  return Effect.zipRight(
+    tell({
+      ...info,
+      phase: "request",
+      ...(logPayloads && body !== undefined ? { requestBody: caller.scrub(body) } : undefined)
+    }),
+    Effect.tap(received, ({ header, status, text }) => {
+      const requestId = header("x-request-id")
+      return tell({
+        ...info,
+        phase: "response",
+        statusCode: status,
+        ...(requestId === undefined ? undefined : { requestId: caller.scrub(requestId) }),
+        ...(logPayloads && text !== undefined ? { responseBody: text } : undefined)
+      })
+    })
+  )
+}
+
+/** The error of a response that is not 2xx. `body`: without the key. */
+export const refusal = (
+  caller: Pick<Caller, "facts">,
+  endpoint: RequestDescription,
+  response: TransportResponse,
+  body: string
+): Effect.Effect<never, LiveError> =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (now) => Effect.fail(fromStatus(caller.facts(endpoint), response, body, now))
+  )
+
+/**
+ * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
+ */
+export const make = (
+  config: CallConfig,
+  transport: HttpTransport
+): Effect.Effect<Caller, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { apiKey } = config
+    const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
+    const scrub = scrubOf(key)
+    const log = config.log === undefined ? undefined : yield* makeLog(config.log)
+    const sinkOf = makeEventSink(log)
+    const budget = makeBudget(Metrics.retryTokens)
+    const limiter = Limiter.isLimited(config) ? yield* Limiter.make(config) : undefined
+    const attemptTimeout = finite(config.attemptTimeout)
+    const prepare = requestBuilder(config)
+
+    const facts: Caller["facts"] = (endpoint) => ({
+      method: endpoint.context.method,
+      flow: endpoint.flow === undefined ? undefined : Address.format(endpoint.flow),
+      isPost: endpoint.httpMethod === "POST",
+      executionId: endpoint.executionId,
+      scrub
+    })
+
+    /** A response without the key, should the server ever repeat it. */
+    const scrubbed = ({ header, status, text }: TextResponse): TextResponse => ({
+      status,
+      text: isOk(status) ? scrub(text) : scrub.cut(text),
+      header: (name) => {
+        const value = header(name)
+        return value === undefined ? undefined : scrub(value)
+      }
+    })
+
+    const read = <A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, LiveError> => {
+      const { status, text } = response
+      if (!isOk(status)) return refusal({ facts }, endpoint, response, text)
+      const json = parseJson(text)
+      const decoded: Either.Either<A, string> = Either.isLeft(json)
+        ? Either.left(json.left)
+        : endpoint.decode(json.right, { raw: json.right, requestId: response.header("x-request-id") })
+      return Either.mapLeft(
+        decoded,
+        (reason) => unexpected(facts(endpoint), response, text, reason, Either.getOrUndefined(json))
+      )
+    }
+
+    const request: Caller["request"] = (endpoint, fiber) => {
+      const { method, options } = endpoint.context
+      const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
+      if (Either.isLeft(prepared)) return Either.left(prepared.left)
+      let timeout = attemptTimeout
+      if (options.attemptTimeout !== undefined) {
+        const ms = milliseconds(method, "attemptTimeout", options.attemptTimeout)
+        if (Either.isLeft(ms)) return Either.left(ms.left)
+        timeout = ms.right
+      }
+      // extended in place, since a copy per call is measurable
+      return Either.right(Object.assign(prepared.right, {
+        attemptTimeout: timeout,
+        maxBytes: config.maxResponseBytes
+      }))
+    }
+
+    const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> =>
+      Effect.withFiberRuntime((fiber) => {
+        const prepared = request(endpoint, fiber)
+        if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+        const spent = spentClock(prepared.right)
+        if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
+        const tell = sinkOf(fiber)
+        const choice = endpoint.choose?.()
+        const isPost = endpoint.httpMethod === "POST"
+        const info = (attempt: number): AttemptInfo => ({
+          method: endpoint.httpMethod,
+          path: choice?.path ?? endpoint.path,
+          attempt
+        })
+        const attempt = (n: number): Effect.Effect<A, LiveError> => {
+          const chosen = choice === undefined ?
+            prepared.right :
+            { ...prepared.right, path: config.prefix + choice.path }
+          const sent = observed(
+            { facts, scrub },
+            { endpoint, request: chosen, info: info(n), tell },
+            config.logPayloads,
+            Effect.map(transport.send(chosen), scrubbed)
+          )
+          const answered = limited(
+            { facts, limiter },
+            endpoint,
+            Effect.flatMap(sent, (response) => read(endpoint, response))
+          )
+          return choice === undefined
+            ? answered
+            : Effect.flatMap(Effect.either(answered), (outcome) => choice.judge(outcome) ?? attempt(n))
+        }
+        return attempted({
+          endpoint,
+          isPost,
+          retryPost: isPost,
+          config,
+          budget,
+          tell,
+          info,
+          pause: transport.pause,
+          attempt
+        })
+      })
+
+    return {
+      config,
+      transport,
+      log,
+      sinkOf,
+      budget,
+      scrub,
+      prepare,
+      request,
+      runPaths: new RunPaths(config.runPaths),
+      facts,
+      limiter,
+      send
+    }
+  })

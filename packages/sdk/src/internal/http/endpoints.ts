@@ -1,0 +1,379 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { BudgetExceededError, InvalidRequestError, ReplayMissError, SessionError } from "../../NoukaiError.js"
+import { spanNames } from "../../Telemetry.js"
+import type { FlowRun, Trace } from "../../Trace.js"
+import { maxDepth, nestsTooDeep } from "../core/json.js"
+import { deferred, fromSource, type Pull, type Source, toSource } from "../core/streamPull.js"
+import { noSession } from "../operations/noSession.js"
+import type { Streams } from "../operations/operations.js"
+import type * as JobCall from "../operations/requests.js"
+import type {
+  ExecuteRequest,
+  ExecuteResponse,
+  ForwardRequest,
+  ForwardResponse,
+  PollJobResponse,
+  RunListRequest,
+  RunListResponse,
+  RunRequest,
+  SessionRequest,
+  SessionResponse,
+  StepRequest,
+  StepTraceRequest,
+  StepTraceResponse,
+  SubmitJobResponse,
+  TraceStreamRequest
+} from "../operations/requests.js"
+import { type ReadBody, readBody } from "../operations/responseBody.js"
+import { isSameSession, isSessionId, notSessionId } from "../operations/scope.js"
+import * as Address from "../options/address.js"
+import type { RequestContext } from "../options/callOptions.js"
+import * as Spans from "../telemetry/spans.js"
+import { type Attempt, type Caller, limited, observed } from "./call.js"
+import { events } from "./eventStream.js"
+import { isOk } from "./HttpTransport.js"
+import type { LiveError } from "./retrying.js"
+import type { Choice } from "./runPaths.js"
+import { ofSession } from "./statusError.js"
+
+/**
+ * `POST …/execute` for a relay. Sent once, since it is never known whether a run that may be billed has begun. The log
+ * hook sees the attempt, and never its body.
+ *
+ * @see contract 13.2
+ */
+export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
+  Effect.withFiberRuntime((fiber) => {
+    const { scrub } = caller
+    const endpoint = {
+      context: request,
+      httpMethod: "POST",
+      path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/execute`,
+      flow: request.flow,
+      sessionId: request.sessionId,
+      body: request.body,
+      executionId: undefined
+    } as const
+    const prepared = caller.request(endpoint, fiber)
+    if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+    const attempt: Attempt = {
+      endpoint,
+      request: prepared.right,
+      info: { method: "POST", path: endpoint.path, attempt: 0 },
+      tell: caller.sinkOf(fiber)
+    }
+    const sent = observed(caller, attempt, false, caller.transport.send(prepared.right))
+    return limited(
+      caller,
+      endpoint,
+      Effect.map(sent, ({ status, text }) => ({ status, text: isOk(status) ? scrub(text) : scrub.cut(text) }))
+    )
+  })
+
+/**
+ * `POST …/step`.
+ *
+ * @see contract 7
+ */
+export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<WireEvent, LiveError> =>
+  events(caller, {
+    context: request,
+    httpMethod: "POST",
+    path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/step`,
+    flow: request.flow,
+    sessionId: request.sessionId,
+    body: request.body,
+    executionId: request.body.executionId,
+    isRun: true,
+    isExecute: request.asExecute !== undefined
+  })
+
+const send =
+  (caller: Caller, path: (request: ExecuteRequest) => string) =>
+  (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
+    caller.send({
+      context: request,
+      httpMethod: "POST",
+      path: path(request),
+      flow: request.flow,
+      sessionId: request.sessionId,
+      body: request.body,
+      executionId: request.body.executionId,
+      decode: readBody.execute
+    })
+
+/**
+ * `POST …/execute`.
+ *
+ * @see contract 5
+ */
+export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> =>
+  send(
+    caller,
+    ({ flow, version }) => `${Address.basePath(flow)}${Address.versionPath(version)}/execute`
+  )
+
+/**
+ * `POST` of an execution to a relay, whose server chooses the flow.
+ *
+ * @see contract 13.1
+ */
+export const executeAt = (
+  caller: Caller,
+  path: string
+): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> => send(caller, () => path)
+
+/** Reserves the cost of a run in the budgets around its call, before a request of it is sent. */
+export const reserving =
+  <Q extends RequestContext, A, E>(send: (request: Q) => Effect.Effect<A, E>) =>
+  (request: Q): Effect.Effect<A, E | BudgetExceededError | InvalidRequestError> =>
+    request.reserve === undefined
+      ? send(request)
+      : Effect.zipRight(request.reserve, Effect.suspend(() => send(request)))
+
+export const reservingStream = (open: Streams["step"]): Streams["step"] => (request) => {
+  const { reserve } = request
+  return reserve === undefined
+    ? open(request)
+    : fromSource(() => deferred(Effect.map(reserve, () => toSource(open(request)))))
+}
+
+const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
+  Either.filterOrLeft(
+    readBody.submitJob(json, received),
+    ({ executionId }) => Either.isRight(Address.segment("", "executionId", executionId)),
+    () => "executionId is not an id that a path can carry"
+  )
+
+/**
+ * `POST …/jobs`.
+ *
+ * @see contract 8.1
+ */
+export const submitJob =
+  (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, LiveError> =>
+    caller.send({
+      context: request,
+      httpMethod: "POST",
+      path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/jobs`,
+      flow: request.flow,
+      sessionId: request.sessionId,
+      body: request.body,
+      executionId: undefined,
+      decode: readSubmitted
+    })
+
+/** The limit of a poll, which reads one row and so gets less time than a run. */
+const pollTimeout = Duration.seconds(30)
+
+/**
+ * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
+ *
+ * @see contract 8.2
+ */
+export const pollJob = (caller: Caller) => {
+  const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
+  return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, LiveError> =>
+    caller.send({
+      context: {
+        ...request,
+        options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
+      },
+      httpMethod: "GET",
+      path: `${Address.basePath(request.flow)}/jobs/${Address.encode(request.executionId)}`,
+      flow: request.flow,
+      sessionId: undefined,
+      body: undefined,
+      executionId: request.executionId,
+      decode: readBody.pollJob
+    })
+}
+
+/** The request of a read, without its path. */
+const get = (request: RunRequest) => ({
+  context: request,
+  httpMethod: "GET" as const,
+  flow: request.flow,
+  sessionId: undefined,
+  body: undefined,
+  executionId: request.executionId
+})
+
+/** Reads a run under the paths of the client. */
+const read = <A>(
+  caller: Caller,
+  request: RunRequest,
+  rest: string,
+  decode: ReadBody<A>
+): Effect.Effect<A, LiveError> => {
+  const choose = () => caller.runPaths.of(request, rest)
+  return caller.send({ ...get(request), path: choose().path, choose, decode })
+}
+
+/**
+ * `GET …/runs/{executionId}/trace`.
+ *
+ * @see contract 9.1
+ */
+export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
+  read(caller, request, "/trace", readBody.trace)
+
+/** Events under the first of the paths that is not refused. */
+class ChosenEvents implements Source<WireEvent, LiveError> {
+  private readonly first: Source<WireEvent, LiveError>
+  private current: Source<WireEvent, LiveError>
+  private isJudged = false
+
+  constructor(
+    private readonly choice: Choice,
+    private readonly open: (path: string) => Source<WireEvent, LiveError>
+  ) {
+    this.current = this.first = open(choice.path)
+  }
+
+  readonly pull: Pull<WireEvent, LiveError> = Effect.suspend(() =>
+    this.isJudged ? this.current.pull : Effect.matchEffect(this.current.pull, {
+      onFailure: (end) => this.judge(Option.match(end, { onNone: () => Either.void, onSome: Either.left }), end),
+      onSuccess: (chunk) => {
+        this.isJudged = true
+        this.choice.judge(Either.void)
+        return Effect.succeed(chunk)
+      }
+    })
+  )
+
+  private judge(
+    outcome: Either.Either<void, LiveError>,
+    end: Option.Option<LiveError>
+  ): Pull<WireEvent, LiveError> {
+    const judged = this.choice.judge(outcome)
+    if (judged === undefined) {
+      this.current = this.open(this.choice.path)
+      return Effect.zipRight(this.first.close(Exit.void), this.pull)
+    }
+    this.isJudged = true
+    return Effect.fail(Either.isLeft(judged) ? Option.some(judged.left) : end)
+  }
+
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.zipRight(this.first.close(exit), this.current === this.first ? Effect.void : this.current.close(exit))
+}
+
+/**
+ * `GET …/runs/{executionId}/trace/stream`.
+ *
+ * @see contract 9.3
+ */
+export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
+  fromSource(() =>
+    new ChosenEvents(
+      caller.runPaths.of(request, "/trace/stream"),
+      (path) => toSource(events(caller, { ...get(request), context: request, path, isRun: false, isExecute: false }))
+    )
+  )
+
+/**
+ * `GET …/runs/{executionId}/steps/{stepId}/trace`.
+ *
+ * @see contract 9.2
+ */
+export const stepTrace =
+  (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
+    const { attempt, loopIndex, stepId } = request
+    const query = [
+      ...(attempt === undefined ? [] : [`attempt=${attempt}`]),
+      ...(loopIndex === undefined ? [] : [`loop_index=${loopIndex}`])
+    ].join("&")
+    const path = `/steps/${Address.encode(stepId)}/trace`
+    const decode: ReadBody<StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
+    return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
+  }
+
+/**
+ * `GET …/runs/{executionId}`.
+ *
+ * @see contract 9.4
+ */
+export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, LiveError> =>
+  read(caller, request, "", readBody.runSummary)
+
+/**
+ * `GET /flow-runs?flow_id=…`.
+ *
+ * @see contract 9.6
+ */
+export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, LiveError> => {
+  const query = [
+    `flow_id=${encodeURIComponent(request.flowId)}`,
+    ...(request.limit === undefined ? [] : [`limit=${request.limit}`]),
+    ...(request.status === undefined ? [] : [`status=${request.status}`]),
+    ...(request.cursor === undefined ? [] : [`cursor=${encodeURIComponent(request.cursor)}`])
+  ].join("&")
+  return caller.send({
+    context: request,
+    httpMethod: "GET",
+    path: `/flow-runs?${query}`,
+    flow: undefined,
+    sessionId: undefined,
+    body: undefined,
+    executionId: undefined,
+    decode: readBody.runList
+  })
+}
+
+/** Reads a session and checks its depth, since it is walked again and again: compared, redacted, written. */
+const readSession = (sessionId: string): ReadBody<SessionResponse> => (json, received) =>
+  nestsTooDeep(json)
+    ? Either.left(`the session nests deeper than ${maxDepth} levels`)
+    : Either.filterOrLeft(
+      readBody.session(json, received),
+      (read) => isSameSession(read.sessionId, sessionId),
+      () => "the server answered with another session"
+    )
+
+/** Whether a 404 says that the session does not exist, by the rule of the caller's or else by ours. */
+const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string) => (body: string): boolean => {
+  if (isSessionNotFound === undefined) return noSession(body, sessionId)
+  try {
+    return isSessionNotFound(body) === true
+  } catch {
+    // a run is sent for a clear yes only
+    return false
+  }
+}
+
+/**
+ * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
+ * path.
+ *
+ * @see contract 10.4
+ */
+export const session =
+  (caller: Caller) =>
+  (request: SessionRequest): Effect.Effect<SessionResponse, Exclude<SessionError, ReplayMissError>> =>
+    isSessionId(request.sessionId)
+      ? Spans.readSpan(
+        spanNames.session,
+        { sessionId: request.sessionId },
+        () => ({}),
+        Effect.mapError(
+          caller.send({
+            context: request,
+            httpMethod: "GET",
+            path: `/seq/sessions/${request.sessionId}`,
+            flow: undefined,
+            sessionId: undefined,
+            body: undefined,
+            executionId: undefined,
+            decode: readSession(request.sessionId)
+          }),
+          ofSession(isAbsence(caller, request.sessionId))
+        )
+      )
+      : Effect.fail(notSessionId(request.method, request.sessionId))

@@ -1,0 +1,404 @@
+/**
+ * Turns the bytes of an event stream into frames. The work is linear in the bytes, however they are cut into chunks.
+ *
+ * @see contract 7.2; where that differs from WHATWG's algorithm, 7.2 wins
+ */
+import * as Data from "effect/Data"
+import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
+import * as FlowEvent from "../../FlowEvent.js"
+import { compiledCheck } from "../core/compiledCheck.js"
+import { keepOriginal } from "../operations/rawEvent.js"
+import { concat } from "./HttpTransport.js"
+
+/**
+ * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
+ * `message`; `data` is its `data` lines joined with `\n`.
+ */
+export type OnFrame = (name: string | undefined, data: string) => void
+
+/** A frame, or a line, is longer than the limit. The error holds nothing of the frame. */
+export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
+  /** UTF-16 units */
+  readonly limit: number
+}> {}
+
+/** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. */
+export const defaultFrameLimit: number = 16 * 1024 * 1024
+
+const LF = 10
+const space = 32
+const colon = 58
+const byteOrderMark = 0xfeff
+
+/** Keeps byte order marks: the decoder would strip one from every chunk. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The number of bytes at the end of `bytes` that begin a character which may go on in the next chunk: 0 to 3. */
+const unfinished = (bytes: Uint8Array): number => {
+  const length = bytes.length
+  for (let back = 1; back <= 3 && back <= length; back++) {
+    const byte = bytes[length - back]!
+    if (byte < 0x80) {
+      return 0
+    }
+    if (byte >= 0xc0) {
+      const needs = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+      return back < needs ? back : 0
+    }
+  }
+  return 0
+}
+
+const isData = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === 100 && text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 &&
+  text.charCodeAt(at + 3) === 97
+
+const isEvent = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === 101 && text.charCodeAt(at + 1) === 118 && text.charCodeAt(at + 2) === 101 &&
+  text.charCodeAt(at + 3) === 110 && text.charCodeAt(at + 4) === 116
+
+/**
+ * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
+ * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
+ * keeps returning it.
+ *
+ * @example
+ * const decoder = new SseDecoder((name, data) => frames.push({ name, data }))
+ * const tooLarge = decoder.push(chunk)
+ */
+export class SseDecoder {
+  private carried: Uint8Array | undefined = undefined
+  private started = false
+  private afterCr = false
+  /** The line that has begun but not ended, in the pieces that it came in. */
+  private line: Array<string> = []
+  private lineLength = 0
+  private name: string | undefined = undefined
+  private data: string | undefined = undefined
+  private failure: FrameTooLarge | undefined = undefined
+
+  constructor(
+    private readonly onFrame: OnFrame,
+    private readonly limit: number = defaultFrameLimit,
+    /** A function that sees the text of each chunk before its frames are delivered. */
+    private readonly onText: (text: string) => void = () => {}
+  ) {}
+
+  push(bytes: Uint8Array): FrameTooLarge | undefined {
+    if (this.failure !== undefined || bytes.length === 0) {
+      return this.failure
+    }
+    const all = this.carried === undefined ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
+    const rest = unfinished(all)
+    if (rest === 0) {
+      this.carried = undefined
+      this.read(utf8.decode(all))
+    } else {
+      this.carried = new Uint8Array(all.subarray(all.length - rest))
+      this.read(utf8.decode(all.subarray(0, all.length - rest)))
+    }
+    return this.failure
+  }
+
+  end(): FrameTooLarge | undefined {
+    if (this.carried !== undefined && this.failure === undefined) {
+      const carried = this.carried
+      this.carried = undefined
+      this.read(utf8.decode(carried))
+    }
+    if (this.failure === undefined) {
+      this.endStream()
+    }
+    return this.failure
+  }
+
+  private endStream(): void {
+    if (this.lineLength > 0) {
+      const line = this.line.join("")
+      // the rest of the name may be lost, and another name would be another event
+      if (isEvent(line, 0) && this.valueAt(line, 5, line.length) !== -1) {
+        this.data = undefined
+      }
+      this.endLine("", 0, 0)
+    }
+    this.endFrame()
+  }
+
+  private read(text: string): void {
+    let start = 0
+    if (text.length === 0) {
+      return
+    }
+    this.onText(text)
+    if (!this.started) {
+      this.started = true
+      start = text.charCodeAt(0) === byteOrderMark ? 1 : 0
+    }
+    if (this.afterCr) {
+      this.afterCr = false
+      start = text.charCodeAt(start) === LF ? start + 1 : start
+    }
+    // one search for both kinds of line end would scan the whole text again for each line of a stream that has only one
+    // kind
+    const rest = text.indexOf("\r", start) === -1 ? this.readLf(text, start) : this.readAny(text, start)
+    if (rest < text.length && this.failure === undefined) {
+      this.line.push(rest === 0 ? text : text.slice(rest))
+      this.lineLength += text.length - rest
+      if (this.lineLength + (this.data === undefined ? 0 : this.data.length) > this.limit) {
+        this.fail()
+      }
+    }
+  }
+
+  /** Reads the lines of a text that has only line feeds; returns the start of the line that does not end in it. */
+  private readLf(text: string, from: number): number {
+    let start = from
+    let end = text.indexOf("\n", start)
+    if (end !== -1 && this.lineLength > 0) {
+      this.endLine(text, start, end)
+      start = end + 1
+      end = text.indexOf("\n", start)
+    }
+    while (end !== -1 && this.failure === undefined) {
+      if (end === start) {
+        this.endFrame()
+      } else if (
+        this.data === undefined && isData(text, start) && text.charCodeAt(start + 4) === colon &&
+        text.charCodeAt(end + 1) === LF && end - start <= this.limit
+      ) {
+        const value = text.slice(text.charCodeAt(start + 5) === space ? start + 6 : start + 5, end)
+        const name = this.name
+        this.name = undefined
+        this.onFrame(name, value)
+        end++
+      } else {
+        this.readLine(text, start, end)
+      }
+      start = end + 1
+      end = text.indexOf("\n", start)
+    }
+    return start
+  }
+
+  /** Reads the lines of a text that has carriage returns; returns the start of the line that does not end in it. */
+  private readAny(text: string, from: number): number {
+    let start = from
+    let cr = text.indexOf("\r", start)
+    let lf = text.indexOf("\n", start)
+    while ((cr !== -1 || lf !== -1) && this.failure === undefined) {
+      const isCr = lf === -1 || (cr !== -1 && cr < lf)
+      const end = isCr ? cr : lf
+      if (this.lineLength > 0) {
+        this.endLine(text, start, end)
+      } else if (end === start) {
+        this.endFrame()
+      } else {
+        this.readLine(text, start, end)
+      }
+      start = end + 1
+      if (isCr && start === text.length) {
+        this.afterCr = true
+      } else if (isCr && start === lf) {
+        start++
+      }
+      if (cr !== -1 && cr < start) {
+        cr = text.indexOf("\r", start)
+      }
+      if (lf !== -1 && lf < start) {
+        lf = text.indexOf("\n", start)
+      }
+    }
+    return start
+  }
+
+  /** Reads the line that began in earlier chunks. */
+  private endLine(text: string, start: number, end: number): void {
+    this.line.push(text.slice(start, end))
+    const line = this.line.join("")
+    this.line = []
+    this.lineLength = 0
+    this.readLine(line, 0, line.length)
+  }
+
+  private readLine(text: string, start: number, end: number): void {
+    if (isData(text, start)) {
+      const at = this.valueAt(text, start + 4, end)
+      if (at !== -1) {
+        const value = text.slice(at, end)
+        this.data = this.data === undefined ? value : `${this.data}\n${value}`
+        if (this.data.length > this.limit) {
+          this.fail()
+        }
+      }
+    } else if (isEvent(text, start)) {
+      const at = this.valueAt(text, start + 5, end)
+      if (at !== -1) {
+        const name = text.slice(at, end)
+        this.name = name === "" || name === "message" ? undefined : name
+      }
+    }
+  }
+
+  /** The start of the value of a field whose name ends at `at`; -1 if the name goes on. */
+  private valueAt(text: string, at: number, end: number): number {
+    if (at === end) {
+      return at
+    }
+    if (text.charCodeAt(at) !== colon) {
+      return -1
+    }
+    return at + 1 < end && text.charCodeAt(at + 1) === space ? at + 2 : at + 1
+  }
+
+  private endFrame(): void {
+    const { data, name } = this
+    this.name = undefined
+    if (data !== undefined) {
+      this.data = undefined
+      this.onFrame(name, data)
+    }
+  }
+
+  private fail(): void {
+    this.failure = new FrameTooLarge({ limit: this.limit })
+    this.carried = undefined
+    this.line = []
+    this.lineLength = 0
+    this.data = undefined
+    this.name = undefined
+  }
+}
+
+/** A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload. */
+export interface UndecodableFrame {
+  readonly type: "undecodable"
+  readonly reason: string
+}
+
+type Payload = { [key: string]: unknown }
+
+interface EventKind {
+  readonly type: FlowEvent.WireEvent["type"]
+  /** Whether the run depends on the event. */
+  readonly essential: boolean
+  readonly fits: (payload: Payload) => boolean
+  readonly fields: ReadonlyArray<
+    { readonly name: string; readonly dispensable: boolean; readonly fits: EventKind["fits"] }
+  >
+}
+
+const literalOf = (schema: Schema.Schema.AnyNoContext): FlowEvent.WireEvent["type"] => {
+  const type = AST.getPropertySignatures(schema.ast).find(({ name }) => name === "type")!.type
+  return (type as AST.Literal).literal as FlowEvent.WireEvent["type"]
+}
+
+/**
+ * Makes a kind of event. Fields in `dispensable` only inform: one that does not fit is dropped, and the event is kept.
+ */
+const kind = (
+  schema: Schema.Schema.AnyNoContext,
+  essential: boolean,
+  dispensable: ReadonlyArray<string>
+): EventKind => {
+  const signatures = AST.getPropertySignatures(schema.ast).filter(({ name }) => name !== "type")
+  const checkOf = (some: ReadonlyArray<AST.PropertySignature>) =>
+    compiledCheck(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
+  let fields: EventKind["fields"] | undefined
+  return {
+    type: literalOf(schema),
+    essential,
+    fits: checkOf(signatures),
+    get fields() {
+      return fields ??= signatures.map((signature) => ({
+        name: String(signature.name),
+        dispensable: dispensable.includes(String(signature.name)),
+        fits: checkOf([signature])
+      }))
+    }
+  }
+}
+
+const runStarted = kind(FlowEvent.WireRunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
+
+/** The kinds, most frequent first: comparing names is cheaper than hashing one that is made anew for each event. */
+const kinds: ReadonlyArray<readonly [name: string, kind: EventKind]> = [
+  ["step_output", kind(FlowEvent.WireStepOutput, false, [])],
+  ["step_started", kind(FlowEvent.WireStepStarted, false, ["name", "stepIndex"])],
+  ["step_completed", kind(FlowEvent.WireStepCompleted, true, ["name", "durationMs", "tokens", "costUsd"])],
+  ["step_input", kind(FlowEvent.WireStepInput, false, [])],
+  ["step_paused", kind(FlowEvent.WireStepPaused, true, ["stepId"])],
+  ["step_error", kind(FlowEvent.WireStepError, true, ["name"])],
+  ["step_paused_for_tool_calls", kind(FlowEvent.WireToolCallsRequired, true, ["stepId", "runId"])],
+  ["flow_completed", kind(FlowEvent.WireFlowCompleted, true, ["executionId", "runId", "summary"])],
+  ["run_started", runStarted],
+  ["flow_started", runStarted]
+]
+
+const kindOf = (name: string): EventKind | undefined => {
+  for (const entry of kinds) if (entry[0] === name) return entry[1]
+  return undefined
+}
+
+const parse = (data: string): Payload | undefined => {
+  try {
+    const json: unknown = JSON.parse(data)
+    return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Payload : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Drops fields that only inform and do not fit. */
+const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
+  keepOriginal(payload, { ...payload })
+  for (const field of kind.fields) {
+    if (field.fits(payload)) continue
+    if (!field.dispensable) return field.name
+    delete payload[field.name]
+    warn(`${field.name} of an event ${name} does not fit and was left out`)
+  }
+  return undefined
+}
+
+const refuse = (
+  kind: EventKind | undefined,
+  reason: string,
+  warn: (text: string) => void
+): UndecodableFrame | undefined => {
+  if (kind?.essential === true) return { type: "undecodable", reason }
+  warn(reason)
+  return undefined
+}
+
+/**
+ * The event of a frame; `undefined` for a dropped one, which `warn` reports. `name` is the frame's own name, if it has
+ * one.
+ */
+export const decodeEvent = (
+  frameName: string | undefined,
+  data: string,
+  warn: (text: string) => void
+): FlowEvent.WireEvent | UndecodableFrame | undefined => {
+  const payload = parse(data)
+  const name = frameName ?? payload?.eventType
+  if (typeof name !== "string" || name === "") {
+    warn(payload === undefined ? "an event is not a JSON object" : "an event has no name")
+    return undefined
+  }
+  const known = kindOf(name)
+  if (payload === undefined) return refuse(known, `an event ${name} is not a JSON object`, warn)
+  if (known === undefined) return { type: "unknown", name, data: payload }
+  if (!known.fits(payload)) {
+    const misfit = mend(known, name, payload, warn)
+    if (misfit !== undefined) return refuse(known, `an event ${name} has no ${misfit} that fits`, warn)
+  }
+  // older servers name the run in `runId` alone
+  if (known === runStarted && typeof payload.executionId !== "string" && typeof payload.runId !== "string") {
+    return refuse(known, `an event ${name} has no executionId that fits`, warn)
+  }
+  // a key `type` of the payload is the server's own, and stays in `raw`
+  if (payload.type !== undefined) keepOriginal(payload, { ...payload })
+  payload.type = known.type
+  return payload as FlowEvent.WireEvent
+}

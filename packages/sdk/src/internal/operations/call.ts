@@ -1,0 +1,155 @@
+/** Resolves a call of a flow before anything is sent: the flow, the input, the total timeout. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { APITimeoutError, type InvalidRequestError, type NoukaiError, type Sent } from "../../NoukaiError.js"
+import { amended, known, type RefusalFacts, unchecked } from "../core/makeError.js"
+import { limitOf, timeLimit } from "../core/time.js"
+import * as Address from "../options/address.js"
+import type { FlowAddress, FlowRef } from "../options/address.js"
+import type { Progress, ReadOptions, RequestContext } from "../options/callOptions.js"
+import { checkSchemas } from "../options/flowCodec.js"
+import type { HttpService } from "./operations.js"
+
+export interface ResolvedFlow {
+  readonly address: FlowAddress
+  readonly addressText: string
+}
+
+export interface ResolvedCall<B> extends ResolvedFlow {
+  /** The checked input. */
+  readonly input: B
+  /** The total timeout of the call in milliseconds, if it has one. */
+  readonly total: number | undefined
+}
+
+/** The flow of a reference. */
+export const resolveFlow = (
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>
+): Either.Either<ResolvedFlow, InvalidRequestError> =>
+  Either.gen(function*() {
+    const address = yield* Address.resolve(method, flow, http.defaults)
+    const addressText = Address.format(address)
+    yield* checkSchemas(method, addressText, flow)
+    return { address, addressText }
+  })
+
+/** The total timeout of a call in milliseconds: its own, else the client's; `undefined`: none. */
+export const totalOf = (http: HttpService, timeout: Duration.DurationInput | undefined): number | undefined =>
+  limitOf(timeout ?? http.defaults.timeout ?? Infinity)
+
+export const resolveCall = <A extends { readonly timeout?: Duration.DurationInput | undefined }>(
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  given: A
+): Either.Either<ResolvedCall<A>, InvalidRequestError> =>
+  Either.gen(function*() {
+    const { address, addressText } = yield* resolveFlow(http, method, flow)
+    const input = yield* decode(method, given, { flow: addressText })
+    return { address, addressText, input, total: totalOf(http, input.timeout) }
+  })
+
+/** The facts of a call that its timeout error carries. */
+export interface TimedCall {
+  readonly method: string
+  readonly flow: string | undefined
+  readonly executionId: () => string | undefined
+  /** Whether the call starts nothing, and so may be made again. Default: false. */
+  readonly onlyReads?: boolean
+}
+
+/** Limits a whole call: attempts, waits and tool rounds. Costs nothing without a limit. */
+export const totalTimeout = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  ms: number | undefined,
+  facts: TimedCall,
+  progress: Progress
+): Effect.Effect<A, E | APITimeoutError, R> => {
+  if (ms === undefined) return self
+  const timedOut = Effect.failSync(() => {
+    const error = new APITimeoutError(
+      known({
+        method: facts.method,
+        flow: facts.flow,
+        executionId: facts.executionId(),
+        detail: `after ${ms} ms`,
+        clock: "total",
+        sent: progress.sent,
+        isRetryable: facts.onlyReads === true || progress.sent === "no"
+      }),
+      unchecked
+    )
+    progress.timedOut?.(error)
+    return error
+  })
+  // with a limit of 0 nothing may be sent
+  return ms === 0 ? timedOut : timeLimit(self, ms, timedOut)
+}
+
+/** The facts of a reading, for errors. */
+interface TimedRead {
+  readonly flow: string | undefined
+  readonly executionId: string | undefined
+}
+
+/** Limits one read by the total timeout. */
+export const timedRead = <A, E>(
+  http: HttpService,
+  method: string,
+  options: ReadOptions & { readonly timeout?: Duration.DurationInput | undefined },
+  { executionId, flow }: TimedRead,
+  ask: (context: RequestContext) => Effect.Effect<A, E>
+): Effect.Effect<A, E | APITimeoutError> =>
+  Effect.suspend(() => {
+    const progress: Progress = { sent: "no" }
+    return totalTimeout(
+      ask({ method, options, progress }),
+      totalOf(http, options.timeout),
+      { method, flow, executionId: () => executionId, onlyReads: true },
+      progress
+    )
+  })
+
+const rank = { no: 0, unknown: 1, yes: 2 } as const
+
+/** The one after which more may have been sent. */
+export const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
+
+/**
+ * The progress of a call of several requests: the furthest of any of them. Each request has a progress of its own,
+ * since one that never left may be sent again whatever became of those before.
+ */
+export class CallProgress {
+  private earlier: Sent = "no"
+  private latest: Progress = { sent: "no" }
+
+  get sent(): Sent {
+    return further(this.earlier, this.latest.sent)
+  }
+
+  get timedOut(): Progress["timedOut"] {
+    return this.latest.timedOut
+  }
+
+  /** The progress of the next request. */
+  begin(): Progress {
+    this.earlier = this.sent
+    this.latest = { sent: "no" }
+    return this.latest
+  }
+}
+
+/**
+ * The error of a call after a request that may have started a run: it is not retryable, since a second run could start.
+ */
+export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent = "no"): E =>
+  amended(error, {
+    isRetryable: false,
+    ...(error._tag === "APIConnectionError" || error._tag === "APITimeoutError"
+      ? { sent: further(error.sent, sent) }
+      : undefined)
+  })

@@ -1,0 +1,105 @@
+/** Forwarding through a service that decodes: a replay, a recording, a fake. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { CallError, FlowExecutionError } from "../../NoukaiError.js"
+import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
+import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./requests.js"
+
+/** The defect of all other operations: a test that needs them takes another layer. */
+const notFaked = () =>
+  Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
+
+/** A service whose runs complete at once, in one step, with the result of `f`. */
+export const fakeHttp = (
+  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
+): HttpService => {
+  const step: Streams["step"] = (request) => {
+    const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body
+    const body = { message, parameters, blockOverrides, attachments, tools, toolChoice, trace }
+    const events = (result: unknown): ReadonlyArray<WireEvent> => [
+      { type: "run_started", executionId: "ex_test", flowId: "fl_test", stepCount: 1 },
+      { type: "step_started", stepId: "test" },
+      { type: "step_completed", stepId: "test", output: result },
+      { type: "flow_completed", executionId: "ex_test", result }
+    ]
+    return Stream.unwrap(Effect.map(f(request.flow.slug, body), (result) => Stream.fromIterable(events(result))))
+  }
+  const execute: Requests["execute"] = (request) =>
+    Effect.map(f(request.flow.slug, request.body), (result) => ({
+      status: "completed",
+      result,
+      flowId: "fl_test",
+      blockCount: 1,
+      executionId: "ex_test"
+    }))
+  return {
+    defaults: { org: "test", project: "test" },
+    request: orElse({ execute, forward: forwardThrough(execute), ...onceThrough(execute, notFaked) }, notFaked),
+    stream: streaming({ step }, () => Stream.fromEffect(notFaked()))
+  }
+}
+
+const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
+
+/** The response of a failed run: the server's, else one that is made from the error. */
+const failed = (error: FlowExecutionError): ForwardResponse =>
+  error.statusCode !== undefined && error.responseBody !== undefined
+    ? { status: error.statusCode, text: error.responseBody }
+    : json({
+      status: "failed",
+      result: error.result ?? error.detail ?? null,
+      flowId: error.flowId ?? "",
+      blockCount: error.blockCount ?? 0,
+      executionId: error.executionId
+    })
+
+/**
+ * The operation `forward` by an `execute` that decodes: its response is the received body, or else one encoded again.
+ */
+export const forwardThrough = (execute: Requests["execute"]): Requests["forward"] => (request) =>
+  execute({ ...request, body: { trace: false, ...request.body } }).pipe(
+    Effect.map(({ raw, requestId: _, ...response }) => json(raw ?? response)),
+    Effect.catchTag("FlowExecutionError", (error) => Effect.succeed(failed(error)))
+  )
+
+interface Tagged {
+  readonly sessionId: string | undefined
+}
+
+const through = <Q extends Tagged, A, E>(run: (request: Q) => Effect.Effect<A, E>) =>
+(
+  { key: _key, rerunFailed: _rerunFailed, settle: _settle, takeOver: _takeOver, ...request }: OnceRequest & Q
+): Effect.Effect<OnceResponse<A>, E> =>
+  Effect.map(
+    // the rest of `OnceRequest & Q` is a `Q`
+    run(request as unknown as Q),
+    (response) => ({ response, reused: false, sessionId: request.sessionId })
+  )
+
+/**
+ * Runs `through` on the response of a run that runs once per key, such as one that records it, or gives a recorded one
+ * in its place. What was not asked for was not found.
+ */
+export const onResponse = <A, E, E2>(
+  { sessionId }: Tagged,
+  asked: Effect.Effect<OnceResponse<A>, E>,
+  through: (response: Effect.Effect<A, E>) => Effect.Effect<A, E2>
+): Effect.Effect<OnceResponse<A>, E2> =>
+  Effect.suspend(() => {
+    let outcome: Omit<OnceResponse<A>, "response"> = { reused: false, sessionId }
+    const response = Effect.map(asked, (given) => {
+      outcome = given
+      return given.response
+    })
+    return Effect.map(through(response), (response) => ({ ...outcome, response }))
+  })
+
+/** Running once per key by running, for services that hold what ran and look nothing up: a replay, a fake. */
+export const onceThrough = (
+  execute: Requests["execute"],
+  submitJob: Requests["submitJob"]
+): Pick<Requests, "executeOnce" | "submitOnce"> => ({
+  executeOnce: through(execute),
+  submitOnce: through(submitJob)
+})

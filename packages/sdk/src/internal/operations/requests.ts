@@ -1,0 +1,354 @@
+/** The requests and responses of `POST …/execute`, also for a relay, and the request of `POST …/step`. */
+import * as Schema from "effect/Schema"
+import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
+import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent } from "../core/wire.js"
+import type { FlowAddress, FlowVersion } from "../options/address.js"
+import type { RequestContext, StreamOptions } from "../options/callOptions.js"
+
+/** The request of `forward`: `POST …/execute` with a body and a response that are passed on unread. */
+export interface ForwardRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  /** The JSON body, whole. */
+  readonly body: { readonly [key: string]: unknown }
+}
+
+/** A response of any status. */
+export interface ForwardResponse {
+  readonly status: number
+  /** The body, without the key. */
+  readonly text: string
+}
+
+/** The JSON body. Absent and `undefined` keys are not sent. */
+export interface StepBody {
+  readonly executionId?: string | undefined
+  /** The step to run, 0-based, in the whole flow. */
+  readonly stepIndex: number
+  /** The output of every step before it. */
+  readonly accumulatedOutputs: { readonly [stepId: string]: unknown }
+  readonly message?: string | undefined
+  readonly parameters?: unknown
+  readonly attachments?: ReadonlyArray<unknown> | undefined
+  readonly inputOverrides: { readonly [stepId: string]: unknown }
+  readonly blockOverrides?: { readonly [stepId: string]: unknown } | undefined
+  readonly runRemaining: boolean
+  readonly tools?: ReadonlyArray<unknown> | undefined
+  readonly toolChoice?: unknown
+  readonly toolCallMessages?: ReadonlyArray<unknown> | undefined
+  readonly iterationsUsed: number
+  readonly trace: boolean
+}
+
+/** The request of `step`. */
+export interface StepRequest extends RequestContext {
+  readonly options: StreamOptions
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: StepBody
+  /**
+   * The body of the `execute` that runs this flow step by step. Such a request has the timeouts and retries of
+   * `execute`, and a replay may hold its run as one of `execute`. Absent: the events are for the caller.
+   */
+  readonly asExecute?: ExecuteBody | undefined
+}
+
+/** The JSON body. Absent and `undefined` keys are not sent. */
+export interface ExecuteBody {
+  readonly message?: string | undefined
+  readonly messages?: ReadonlyArray<unknown> | undefined
+  readonly parameters?: unknown
+  readonly blockOverrides?: { readonly [stepId: string]: unknown } | undefined
+  readonly attachments?: ReadonlyArray<unknown> | undefined
+  readonly tools?: ReadonlyArray<unknown> | undefined
+  readonly toolChoice?: unknown
+  readonly executionId?: string | undefined
+  readonly pausedAtStep?: string | undefined
+  readonly iterationsUsed?: number | undefined
+  readonly toolCallMessages?: ReadonlyArray<unknown> | undefined
+  readonly accumulatedOutputs?: { readonly [stepId: string]: unknown } | undefined
+  readonly trace: boolean
+}
+
+/** The request of `execute`. */
+export interface ExecuteRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: ExecuteBody
+}
+
+/** A run that ended. Keys that nothing depends on are absent where the server leaves them out or sends another type. */
+export const ExecuteEnded = Schema.Struct({
+  status: Schema.Literal("completed", "failed"),
+  result: Schema.optional(Schema.Unknown),
+  flowId: lenient(Schema.String),
+  blockCount: lenient(Schema.Number),
+  executionId: lenient(Schema.String)
+})
+
+/** One tool call as it is on the wire; `arguments` is JSON text. */
+export const WireToolCall = Schema.Struct({
+  id: Schema.String,
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+})
+
+/** */
+export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
+
+/**
+ * A run that waits for tool results. `toolCallMessages` is opaque and goes back verbatim; where `toolCalls` cannot be
+ * read, its last assistant message names the calls.
+ */
+export const ExecutePaused = Schema.Struct({
+  status: Schema.Literal("tool_calls_required"),
+  /** The id of the run; absent: that of the request. */
+  executionId: lenient(Schema.String),
+  pausedAtStep: Schema.String,
+  iterationsUsed: lenientWith(Schema.Number, 0),
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: lenient(Schema.Array(Schema.Unknown)),
+  accumulatedOutputs: lenient(KeptObject),
+  flowId: lenient(Schema.String),
+  blockCount: lenient(Schema.Number)
+})
+
+/** */
+export interface ExecuteEnded {
+  readonly status: "completed" | "failed"
+  readonly result?: unknown
+  readonly flowId?: string | undefined
+  readonly blockCount?: number | undefined
+  readonly executionId?: string | undefined
+  readonly requestId?: string | undefined
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
+
+/** */
+export interface ExecutePaused {
+  readonly status: "tool_calls_required"
+  readonly executionId?: string | undefined
+  readonly pausedAtStep: string
+  readonly iterationsUsed: number
+  readonly toolCallMessages: ReadonlyArray<unknown>
+  readonly toolCalls?: ReadonlyArray<unknown> | undefined
+  readonly accumulatedOutputs?: { readonly [stepId: string]: unknown } | undefined
+  readonly flowId?: string | undefined
+  readonly blockCount?: number | undefined
+  readonly requestId?: string | undefined
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
+
+/** The response of `/execute` with status 200. */
+export const ExecuteResponse = Schema.Union(ExecuteEnded, ExecutePaused)
+
+/** */
+export type ExecuteResponse = ExecuteEnded | ExecutePaused
+
+/** The JSON body of a submission. Absent and `undefined` keys are not sent. */
+export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
+
+/** The request of `submitJob`. */
+export interface SubmitJobRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: SubmitJobBody
+}
+
+/**
+ * The response of a submission with a 2xx. Only `executionId` is required, since without it the job could not be found
+ * again.
+ */
+export const SubmitJobResponse = Schema.Struct({
+  executionId: Schema.NonEmptyString,
+  /** Free text, such as `started`, that nothing depends on. */
+  status: lenient(Schema.String),
+  flowId: lenient(Schema.String),
+  blockCount: lenient(Schema.Number)
+})
+
+/** */
+export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
+
+/** The request of `pollJob`. */
+export interface PollJobRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly executionId: string
+}
+
+/** The response of a poll with a 2xx. */
+export const PollJobResponse = Schema.Struct({
+  executionId: lenient(Schema.String),
+  /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  /** The result of a completed job, which may be `null`. */
+  result: Schema.optional(Schema.Unknown),
+  /** The error of a failed job: text, or an object. */
+  error: nullAsAbsent(Schema.Unknown)
+})
+
+/** */
+export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse> {
+  readonly requestId?: string | undefined
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
+
+/** The request of one run of one flow. */
+export interface RunRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly executionId: string
+}
+
+/** The request of the events of a run, past and future. */
+export interface TraceStreamRequest extends RunRequest {
+  readonly options: StreamOptions
+}
+
+/** The request of `stepTrace`. */
+export interface StepTraceRequest extends RunRequest {
+  readonly stepId: string
+  /** The attempt; absent: the latest. */
+  readonly attempt: "all" | number | undefined
+  readonly loopIndex: number | undefined
+}
+
+/** One attempt, or all of them if `attempt` was `"all"`. */
+export type StepTraceResponse = StepTrace | StepAttempts
+
+/** The request of `runList`. */
+export interface RunListRequest extends RequestContext {
+  readonly flowId: string
+  readonly limit: number | undefined
+  readonly status: "running" | "completed" | "failed" | "cancelled" | undefined
+  /** The place from which the list goes on; absent: from the newest run. */
+  readonly cursor?: string | undefined
+}
+
+/** The runs of a flow, newest first. */
+export const RunListResponse = Schema.Struct({
+  runs: Schema.Array(FlowRun),
+  /** The cursor of the next page, of servers that say it. */
+  nextCursor: lenient(Schema.NonEmptyString)
+})
+
+/** */
+export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse> {
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
+
+/** The request of `session`. */
+export interface SessionRequest extends RequestContext {
+  /** A UUID. */
+  readonly sessionId: string
+}
+
+/**
+ * One attempt at one step. Keys that the server leaves out or sends as `null` are absent, but for snapshots, where
+ * `null` is a value.
+ */
+export const SessionStep = Schema.Struct({
+  stepId: Schema.String,
+  /** From 1. */
+  attempt: lenientWith(Schema.Number, 1),
+  /** From 0, of a step in a loop. */
+  loopIndex: nullAsAbsent(Schema.Number),
+  /** `running`, `completed`, `failed`, `skipped`, or something newer. */
+  status: nullAs(Schema.String, () => "completed"),
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
+  /** Milliseconds. */
+  durationMs: lenient(Schema.Number),
+  inputSnapshot: Schema.optional(Schema.Unknown),
+  /** May hold `__rendered_prompt__`, which is not part of the output. */
+  outputSnapshot: Schema.optional(Schema.Unknown),
+  errorSnapshot: Schema.optional(Schema.Unknown),
+  /** Whether a snapshot was cut when it was stored. */
+  truncated: lenientWith(Schema.Boolean, false)
+})
+
+/** */
+export interface SessionStep extends Schema.Schema.Type<typeof SessionStep> {}
+
+/** One run of the session. */
+export const SessionExecution = Schema.Struct({
+  executionId: Schema.String,
+  flowId: lenient(Schema.String),
+  /** The bare slug of the flow; absent when the flow was deleted. */
+  slug: nullAsAbsent(Schema.String),
+  /** `execute`, `step`, `job`, or something newer. */
+  triggerType: nullAsAbsent(Schema.String),
+  /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
+  /** `full`, `redacted`, `metadata_only`, `off`; absent when no step was recorded. */
+  traceCaptureMode: lenient(Schema.String),
+  /** Whether payloads were kept. False when the server does not say. */
+  snapshotsAvailable: lenientWith(Schema.Boolean, false),
+  errorAtStep: nullAsAbsent(Schema.String),
+  /** In the order in which they began. */
+  steps: nullAs(Schema.Array(SessionStep), () => [])
+})
+
+/** */
+export interface SessionExecution extends Schema.Schema.Type<typeof SessionExecution> {}
+
+/** A recorded session. */
+export const SessionResponse = Schema.Struct({
+  sessionId: Schema.String,
+  /** In the order in which they were recorded. */
+  executions: nullAs(Schema.Array(SessionExecution), () => [])
+})
+
+/** */
+export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse> {
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
+
+/**
+ * The fields of a request that runs once per key, beside those of the run. Its session is made of the key; `sessionId`
+ * is that of a replay, which answers as it answers the run itself.
+ */
+export interface OnceRequest extends RequestContext {
+  /** The name of the run, among all runs of this flow and version. */
+  readonly key: string
+  /** Whether a run that failed or was cancelled is followed by another one. */
+  readonly rerunFailed: boolean
+  /** Whether a run that has not ended is followed, to its end or to a pause that this call answers. Default: false. */
+  readonly takeOver?: boolean
+  /** Milliseconds after which an absence is looked at again; 0: never. */
+  readonly settle: number
+}
+
+/** The request of `executeOnce`. */
+export interface ExecuteOnceRequest extends OnceRequest, ExecuteRequest {}
+
+/** The request of `submitOnce`. */
+export interface SubmitOnceRequest extends OnceRequest, SubmitJobRequest {}
+
+/** The run under a key, begun or found. */
+export interface OnceResponse<out A> {
+  /** The answer to the run, or what is known of one that was found. */
+  readonly response: A
+  /** Whether another call began the run, in this process or another. */
+  readonly reused: boolean
+  /** The session of the run. */
+  readonly sessionId: string | undefined
+}
+
+/** The response of `executeOnce`. */
+export interface ExecuteOnceResponse extends OnceResponse<ExecuteResponse> {}
+
+/** The response of `submitOnce`. */
+export interface SubmitOnceResponse extends OnceResponse<SubmitJobResponse> {}

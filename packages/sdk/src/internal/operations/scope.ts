@@ -1,0 +1,273 @@
+/**
+ * The scope and the budgets of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where
+ * it has one.
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import { globalValue } from "effect/GlobalValue"
+import type * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import { type InvalidRequestError, ReplayInvalidSessionError } from "../../NoukaiError.js"
+import { liveRandom } from "../core/fiber.js"
+import { invalid, type RefusalFacts, unchecked } from "../core/makeError.js"
+import * as Address from "../options/address.js"
+import type { FlowRef, FlowVersion } from "../options/address.js"
+import type { Budget } from "../options/budget.js"
+import { isHeaderValue } from "../options/headers.js"
+import { resolveCall, type ResolvedCall } from "./call.js"
+import type { HttpService } from "./operations.js"
+
+/** The session of a call, and whether it is answered from a recording. */
+export interface Scope {
+  readonly mode: "capture" | "replay" | "session"
+  readonly sessionId: string
+  /** The service of a replay, in a replay. */
+  readonly http: HttpService | undefined
+}
+
+/**
+ * The scope of the calling fiber; by default there is none.
+ */
+export class CurrentScope extends Context.Reference<CurrentScope>()("@effect-noukai/sdk/TraceScope", {
+  defaultValue: (): Scope | undefined => undefined
+}) {}
+
+/**
+ * The replay that a fiber is in. A fiber stays in it whatever context it is given, such as that of a program that
+ * captures; joining the fiber does not enter it.
+ */
+const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
+  "@effect-noukai/sdk/currentReplay",
+  () => FiberRef.unsafeMake<Scope | undefined>(undefined, { join: (parent) => parent })
+)
+
+export const scopeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Scope | undefined => {
+  const scope = Context.get(fiber.currentContext, CurrentScope) ?? undefined
+  return scope?.http === undefined ? fiber.getFiberRef(currentReplay) ?? scope : scope
+}
+
+export const currentScope: Effect.Effect<Scope | undefined> = Effect.withFiberRuntime((fiber) =>
+  Effect.succeed(scopeOf(fiber))
+)
+
+const replayIn = (scope: Scope | undefined): Scope | undefined => scope?.http === undefined ? undefined : scope
+
+/**
+ * The scope that results from entering a scope. Only another replay leaves a replay: in it a capture joins, a named
+ * session is answered from that session, and `undefined` changes nothing.
+ */
+export const entered = (enclosing: Scope | undefined, scope: Scope | undefined): Scope | undefined => {
+  if (enclosing?.http === undefined || scope?.http !== undefined) return scope
+  return scope?.mode === "session" ? { ...scope, http: enclosing.http } : enclosing
+}
+
+const placed = <A, E, R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  scope: Scope | undefined,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const provided = Effect.provideService(body, CurrentScope, scope)
+  const replay = replayIn(scope)
+  // an unchanged reference is not set, so that a runtime taken inside says nothing of replays
+  return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
+}
+
+export const within = <A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
+
+/** Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself. */
+export const leavingReplay = <A, E, R>(
+  scope: Scope | undefined,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
+
+export const streamWithin = <A, E, R>(
+  scope: Scope | undefined,
+  body: Stream.Stream<A, E, R>
+): Stream.Stream<A, E, R> =>
+  Stream.unwrapScoped(Effect.flatMap(currentScope, (enclosing) => {
+    const inside = entered(enclosing, scope)
+    const provided = Stream.provideService(body, CurrentScope, inside)
+    const replay = replayIn(inside)
+    return replay === undefined ? Effect.succeed(provided) : Effect.map(
+      Stream.toPull(provided),
+      (pull) => Stream.repeatEffectChunkOption(Effect.locally(pull, currentReplay, replay))
+    )
+  }))
+
+interface Ambient {
+  readonly scope: Scope | undefined
+  readonly budgets: ReadonlyArray<Budget>
+}
+
+interface Storage {
+  readonly run: <A>(store: Ambient, f: () => A) => A
+  readonly getStore: () => Ambient | undefined
+}
+
+const nothing: Ambient = { scope: undefined, budgets: [] }
+
+/** A storage without the platform's help, in which a scope lasts until the first `await`. */
+class SynchronousStorage implements Storage {
+  private store: Ambient | undefined
+  getStore(): Ambient | undefined {
+    return this.store
+  }
+  run<A>(store: Ambient, f: () => A): A {
+    const before = this.store
+    this.store = store
+    try {
+      return f()
+    } finally {
+      this.store = before
+    }
+  }
+}
+
+interface Host {
+  readonly AsyncLocalStorage?: new() => Storage
+  readonly process?: {
+    readonly getBuiltinModule?: (id: string) => { readonly AsyncLocalStorage?: new() => Storage } | undefined
+  }
+}
+
+const make = (): Storage => {
+  const host = globalThis as Host
+  const Platform = host.process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage ?? host.AsyncLocalStorage
+  return Platform === undefined ? new SynchronousStorage() : new Platform()
+}
+
+let storage: Storage | undefined
+
+const stored = (): Ambient => storage?.getStore() ?? nothing
+
+const runStored = <A>(ambient: Ambient, f: () => A): A => {
+  if (storage === undefined && ambient.scope === undefined && ambient.budgets.length === 0) return f()
+  storage ??= make()
+  return storage.run(ambient, f)
+}
+
+export const storedScope = (): Scope | undefined => stored().scope
+
+export const storedBudgets = (): ReadonlyArray<Budget> => stored().budgets
+
+export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => runStored({ ...stored(), scope }, f)
+
+export const runInBudgets = <A>(budgets: ReadonlyArray<Budget>, f: () => A): A => runStored({ ...stored(), budgets }, f)
+
+const sessionIdOf = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  http: HttpService,
+  explicit: string | undefined
+): string | undefined => {
+  if (explicit !== undefined) return explicit
+  const scope = scopeOf(fiber)
+  return scope === undefined || (scope.mode === "capture" && http.defaults.replayedSessionId !== undefined)
+    ? http.defaults.sessionId
+    : scope.sessionId
+}
+
+/**
+ * The session of a run: the call's own, else the scope's, else the client's. In the replay of a session, a capture's
+ * session is the recorded one. Ids of scopes may come with a request from outside, so they too are checked here.
+ */
+export const resolveSession = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  http: HttpService,
+  explicit: string | undefined,
+  call: { readonly method: string; readonly flow: string }
+): Either.Either<string | undefined, InvalidRequestError> => {
+  const sessionId = sessionIdOf(fiber, http, explicit)
+  return sessionId === undefined || isHeaderValue(sessionId)
+    ? Either.right(sessionId)
+    : Either.left(invalid(call.method, "sessionId", "must be text that a header can carry", { flow: call.flow }))
+}
+
+/** A call that may begin a run. */
+export interface ResolvedRun<A> extends ResolvedCall<A> {
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+}
+
+interface RunOptions {
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly version?: FlowVersion | undefined
+  readonly sessionId?: string | undefined
+}
+
+/** Resolves a call that may begin a run: also its version and its session. */
+export const resolveRun = <A extends RunOptions>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  given: A
+): Either.Either<ResolvedRun<A>, InvalidRequestError> =>
+  Either.gen(function*() {
+    const call = yield* resolveCall(http, method, flow, decode, given)
+    const { addressText, input } = call
+    const sessionId = yield* resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
+    return { ...call, version: Address.versionOf(input.version), sessionId }
+  })
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * Whether a value can be the id of a session: any UUID, in any case.
+ *
+ * @see contract 10.4
+ */
+export const isSessionId = (id: unknown): id is string => typeof id === "string" && uuid.test(id)
+
+export const isSameSession = (a: unknown, b: unknown): boolean =>
+  typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase()
+
+const fromRandom = (random: Random.Random): Effect.Effect<Uint8Array> =>
+  Effect.map(
+    Effect.all(Array.from({ length: 16 }, () => random.nextIntBetween(0, 256))),
+    (bytes) => Uint8Array.from(bytes)
+  )
+
+const format = (bytes: Uint8Array): string => {
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+}
+
+/**
+ * A new session id, a UUID of version 4. Effect's own generator begins each process with 32 random bits, too few for
+ * ids that must differ between all processes of an application; so it is the platform's unless another was given.
+ */
+export const newSessionId: Effect.Effect<string> = Effect.flatMap(
+  Effect.randomWith(Effect.succeed),
+  (random) =>
+    Effect.map(
+      random === liveRandom
+        ? Effect.sync(() => globalThis.crypto.getRandomValues(new Uint8Array(16)))
+        : fromRandom(random),
+      format
+    )
+)
+
+const maxQuoted = 60
+
+/**
+ * The error of an id that no session can have, found before anything is sent.
+ *
+ * @see contract 10.4
+ */
+export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
+  const quoted = typeof id === "string" ? JSON.stringify(id.slice(0, maxQuoted)) : "the session id"
+  return new ReplayInvalidSessionError({
+    method,
+    detail: `${quoted} is not a UUID`,
+    statusCode: 400,
+    isRetryable: false
+  }, unchecked)
+}

@@ -1,0 +1,231 @@
+/**
+ * Resolves references to flows to addresses and paths. Every reference that is not plainly right is refused before
+ * anything is sent.
+ *
+ * @see contract 1.4, 3.2
+ */
+import * as Either from "effect/Either"
+import { type Pipeable, pipeArguments } from "effect/Pipeable"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { invalid, type Problem, problem } from "../core/makeError.js"
+
+/** The default org and project of a client; both or neither. */
+export interface AddressDefaults {
+  readonly org?: string | undefined
+  readonly project?: string | undefined
+}
+
+const maxSegmentBytes = 255
+
+const encoder = new TextEncoder()
+
+/** The reason why a string cannot be one path segment, or `undefined`. */
+const segmentProblem = (segment: string): string | undefined => {
+  if (segment === "") return "must not be empty"
+  if (segment === "." || segment === "..") return "must not be a dot segment"
+  if (segment.length > maxSegmentBytes || encoder.encode(segment).length > maxSegmentBytes) {
+    return `must be at most ${maxSegmentBytes} bytes of UTF-8`
+  }
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(segment)) return "must not hold control characters"
+  if (/\p{Surrogate}/u.test(segment)) return "must be well-formed Unicode"
+  return undefined
+}
+
+const plain = /^[A-Za-z0-9_-]{1,64}$/
+
+/** The problem of a value that cannot be one path segment, if it cannot. */
+export const checkSegment = (field: string, value: unknown): Problem | undefined => {
+  const reason = typeof value === "string" ? segmentProblem(value) : "must be a string"
+  return reason === undefined ? undefined : problem(field, reason)
+}
+
+/** One percent-encoded path segment. */
+export const segment = (
+  method: string,
+  field: string,
+  value: string
+): Either.Either<string, InvalidRequestError> => {
+  if (typeof value === "string" && plain.test(value)) return Either.right(value)
+  const found = checkSegment(field, value)
+  return found === undefined
+    ? Either.right(encodeURIComponent(value))
+    : Either.left(invalid(method, found.field, found.reason))
+}
+
+const forms = "use \"slug\" with a default org and project, \"org/project/slug\", or { org, project, slug }"
+
+const fromString = (
+  method: string,
+  ref: string,
+  defaults: AddressDefaults
+): Either.Either<FlowAddress, InvalidRequestError> => {
+  const parts = ref.split("/", 5)
+  if (parts.length === 1) {
+    return defaults.org === undefined || defaults.project === undefined
+      ? Either.left(
+        invalid(
+          method,
+          "flow",
+          "org and project are missing: use \"org/project/slug\", or set a default org and project"
+        )
+      )
+      : check(method, { org: defaults.org, project: defaults.project, slug: ref })
+  }
+  if (parts.length !== 3) return Either.left(invalid(method, "flow", `must have one or three segments: ${forms}`))
+  return check(method, { org: parts[0]!, project: parts[1]!, slug: parts[2]! })
+}
+
+const check = (method: string, address: FlowAddress): Either.Either<FlowAddress, InvalidRequestError> => {
+  for (const field of ["org", "project", "slug"] as const) {
+    const value: unknown = address[field]
+    if (value === undefined) {
+      return Either.left(invalid(method, `flow.${field}`, `org, project and slug must all be given: ${forms}`))
+    }
+    if (typeof value === "string" && value.includes("/")) {
+      return Either.left(invalid(method, `flow.${field}`, `must be one segment, without "/": ${forms}`))
+    }
+    if (typeof value === "string" && plain.test(value)) continue
+    const found = checkSegment(`flow.${field}`, value)
+    if (found !== undefined) return Either.left(invalid(method, found.field, found.reason))
+  }
+  return Either.right(address)
+}
+
+/** The address of a reference. */
+export const resolve = (
+  method: string,
+  flow: FlowRef<never>,
+  defaults: AddressDefaults
+): Either.Either<FlowAddress, InvalidRequestError> => {
+  const ref: unknown = isFlow(flow) ? flow.ref : flow
+  if (typeof ref === "string") return fromString(method, ref, defaults)
+  if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
+  const { org, project, slug } = ref as FlowAddress
+  return check(method, { org, project, slug })
+}
+
+/** The text `org/project/slug` of an address. */
+export const format = (address: FlowAddress): string => `${address.org}/${address.project}/${address.slug}`
+
+/** Encodes one path segment, which `segment` has checked. */
+export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
+
+/** The path `/seq/{org}/{project}/{slug}` of a checked address. */
+export const basePath = (address: FlowAddress): string =>
+  `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
+
+/** The path of a version: `""`, `/v0` or `/vN`. */
+export const versionPath = (version: FlowVersion): string =>
+  version === "production" ? "" : version === "draft" ? "/v0" : `/v${version}`
+
+export const versionForms = "must be \"production\", \"draft\" or an integer of at least 0"
+
+export const isVersion = (version: unknown): version is FlowVersion =>
+  version === "production" || version === "draft" ||
+  (typeof version === "number" && Number.isSafeInteger(version) && version >= 0)
+
+/** The version of a call. Absent: the production version; 0: the draft. */
+export const versionOf = (version: FlowVersion = "production"): FlowVersion => version === 0 ? "draft" : version
+
+/** Marks the flows of {@link make}. */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Flow")
+
+/** Marks the flows of {@link make}. */
+export type TypeId = typeof TypeId
+
+/** The three slugs of a flow. Each becomes one percent-encoded path segment. */
+export interface FlowAddress {
+  readonly org: string
+  readonly project: string
+  readonly slug: string
+}
+
+/** Named inputs of a flow without a schema. */
+export type AnyParameters = { readonly [name: string]: unknown }
+
+/**
+ * The version of a flow that runs: `"production"` the published one (the draft while nothing is published), `"draft"`
+ * or 0 the live draft, N >= 1 the published version N. Step streams take no draft.
+ */
+export type FlowVersion = "production" | "draft" | number
+
+/** A flow whose parameters are `P` and whose result is `A`. */
+export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
+  readonly [TypeId]: { readonly _P: (_: P) => void; readonly _A: () => A }
+  readonly ref: string | FlowAddress
+  readonly parameters: Schema.Schema.AnyNoContext | undefined
+  readonly result: Schema.Schema.AnyNoContext | undefined
+}
+
+/**
+ * A name of a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
+ * `Flow`.
+ */
+export type FlowRef<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
+
+/** The types of {@link Flow}. */
+export declare namespace Flow {
+  /** The type {@link FlowRef}, beside the other types of a flow. */
+  export type Ref<P = AnyParameters, A = unknown> = FlowRef<P, A>
+
+  /** The parameters of a flow: `Flow.Flow.Parameters<typeof Grade>`. */
+  export type Parameters<F> = F extends Flow<infer P, infer _> ? P : never
+
+  /** The result of a flow: `Flow.Flow.Result<typeof Grade>`. */
+  export type Result<F> = F extends Flow<infer _, infer A> ? A : never
+}
+
+/** The schemas of a flow, both optional. */
+export interface Schemas<P, A, PI = unknown, AI = unknown> {
+  /** Types and encodes the parameters of every call. Default: any named inputs. */
+  readonly parameters?: Schema.Schema<P, PI> | undefined
+  /** Decodes the result. Default: the result is `unknown`. */
+  readonly result?: Schema.Schema<A, AI> | undefined
+}
+
+const variance = { _P: (_: never) => {}, _A: () => undefined as never }
+
+const Proto = {
+  [TypeId]: variance,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+/** Reads schemas; of an unreadable object none, and each operation will then refuse the flow. */
+const read = (schemas: { readonly parameters?: unknown; readonly result?: unknown } | undefined) => {
+  try {
+    return { parameters: schemas?.parameters, result: schemas?.result }
+  } catch {
+    return { parameters: null, result: null }
+  }
+}
+
+/**
+ * Makes a flow reference. Pure: the address is checked by each operation, which fails with `InvalidRequestError`
+ * before anything is sent.
+ *
+ * With `parameters`, the parameters of every call are typed and encoded through that schema; with `result`, the result
+ * is decoded, and one that does not fit is an `UnexpectedResponseError` that carries the raw value.
+ *
+ * @example
+ * ```ts
+ * import { Flow } from "@effect-noukai/sdk"
+ * import { Schema } from "effect"
+ *
+ * const Grade = Flow.make("acme/spelling/grade-3", {
+ *   parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
+ *   result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
+ * })
+ * ```
+ */
+export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
+  ref: string | FlowAddress,
+  schemas?: Schemas<P, A, PI, AI>
+): Flow<P, A> => Object.assign(Object.create(Proto), { ref, ...read(schemas) })
+
+/** Whether a value was made by {@link make}. */
+export const isFlow = (u: unknown): u is Flow<never, unknown> => Predicate.hasProperty(u, TypeId)

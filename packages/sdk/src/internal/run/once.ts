@@ -1,0 +1,288 @@
+/**
+ * Runs once per key, over requests of which each is sent once: a session is made of the key, and looked up before
+ * anything is sent.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import { globalValue } from "effect/GlobalValue"
+import * as Option from "effect/Option"
+import type { NoukaiConfig } from "../../NoukaiConfig.js"
+import {
+  APIConnectionError,
+  type CallError,
+  type OnceError,
+  ResultNotStoredError,
+  type RunInProgressError,
+  type Sent
+} from "../../NoukaiError.js"
+import { known, unchecked } from "../core/makeError.js"
+import { monotonic, type Pause, toMillis } from "../core/time.js"
+import { clientClosed } from "../http/retry.js"
+import { further } from "../operations/call.js"
+import type { Refusal, Requests, Streams } from "../operations/operations.js"
+import type {
+  ExecuteOnceRequest,
+  ExecuteOnceResponse,
+  OnceResponse,
+  SubmitOnceRequest,
+  SubmitOnceResponse
+} from "../operations/requests.js"
+import { format } from "../options/address.js"
+import { annotateSession } from "../telemetry/spans.js"
+import { runPosition } from "./runPosition.js"
+import * as SeenRuns from "./standing.js"
+import {
+  type Asked,
+  beforeARun,
+  executed,
+  type FoundRun,
+  inProgress,
+  onceSession,
+  standing,
+  submitted
+} from "./standing.js"
+
+type Failure = CallError | OnceError | Refusal
+
+/** An operation that runs once per key: how its run is begun, and given when it is found. */
+interface OnceOperation<Q extends Asked, A> {
+  readonly name: "execute" | "submit"
+  /** Sends the run under a session. */
+  readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
+  readonly found: (request: Q, run: FoundRun) => Effect.Effect<A, Failure>
+  /** The outcome of another call for this one. */
+  readonly shared: (request: Q, outcome: OnceResponse<A>) => Effect.Effect<OnceResponse<A>, Failure>
+}
+
+/** The error of an absence after a call of this process that may have begun the run. */
+const unseen = (asked: Asked): APIConnectionError =>
+  new APIConnectionError({
+    method: asked.method,
+    flow: format(asked.flow),
+    detail: "another call here may have begun its run, and none is seen yet",
+    sent: "unknown",
+    isRetryable: false
+  }, unchecked)
+
+/** The error of an absence after a run that this client has begun or found. */
+const missing = (asked: Asked, sessionId: string, executionId: string | undefined): ResultNotStoredError =>
+  new ResultNotStoredError(
+    known({
+      method: asked.method,
+      flow: format(asked.flow),
+      reason: "missing",
+      executionId,
+      sessionId,
+      isRetryable: false
+    }),
+    unchecked
+  )
+
+/**
+ * Failures of the client of a call or of its budget, which another one need not have: its client may be open and have
+ * another key, and it may be in no budget.
+ */
+const isOfItsCaller = (error: Failure): boolean =>
+  error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError" ||
+  error._tag === "BudgetExceededError" || (error._tag === "InvalidRequestError" && error.field === "maxCostUsd") ||
+  error._tag === "ReplayForbiddenError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
+
+/**
+ * Whether a call ended without an outcome of its key, so that a call that follows it continues in its place: it was
+ * interrupted, which its total timeout does too, it had a defect, its client or its budget refused it, or its attempt timed out while the
+ * other one `hasTimeLeft`.
+ */
+const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): boolean =>
+  Exit.isFailure(exit) &&
+  Option.match(Cause.failureOption(exit.cause), {
+    onNone: () => true,
+    onSome: (error) => error._tag === "APITimeoutError" ? hasTimeLeft : isOfItsCaller(error)
+  })
+
+/** Whether a failure of a request shows that its run began: an answer names it, or was that of a run. */
+const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
+  executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
+
+const isRunInProgress = (exit: Exit.Exit<unknown, Failure>): boolean =>
+  Exit.isFailure(exit) &&
+  Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => _tag === "RunInProgressError")
+
+interface Ended<A> {
+  readonly operation: string
+  readonly rerunFailed: boolean
+  readonly outcome: OnceResponse<A>
+}
+
+/** Runs once per key: what is found is given, what is absent is sent. */
+export const make = (
+  requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob" | "trace">,
+  { attemptTimeout, origin }: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">,
+  pause: Pause,
+  traceStream: Streams["traceStream"]
+): Pick<Requests, "executeOnce" | "submitOnce"> => {
+  const seen = SeenRuns.make()
+
+  const once = <Q extends Asked, A extends { readonly executionId?: string | undefined }>(
+    operation: OnceOperation<Q, A>
+  ) => {
+    /** Looks, and sends what is absent, unless an earlier call may have sent it. */
+    const decide = (request: Q, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
+      Effect.flatMap(
+        standing(requests.session, pause, request, seen),
+        (found): Effect.Effect<OnceResponse<A>, Failure> => {
+          if (found._tag === "found") {
+            const { run } = found
+            return Effect.map(
+              Effect.zipRight(annotateSession(run.sessionId), operation.found(request, run)),
+              (response) => ({ response, reused: true, sessionId: run.sessionId })
+            )
+          }
+          if (sentBefore !== "no") return Effect.fail(unseen(request))
+          const { sessionId } = found
+          if (found._tag === "missing") return Effect.fail(missing(request, sessionId, seen.executionId(sessionId)))
+          return Effect.tapError(
+            Effect.map(
+              Effect.zipRight(annotateSession(sessionId), operation.send(request, sessionId)),
+              (response) => ({ response, reused: false, sessionId })
+            ),
+            (error) => Effect.sync(() => showsARun(error) && seen.add(sessionId, error.executionId))
+          )
+        }
+      )
+
+    /** Leads, or follows another call of the key. An attempt of its own would end at the instant `ends`. */
+    const run = (
+      request: Q,
+      name: string,
+      ends: number,
+      sentBefore: Sent
+    ): Effect.Effect<OnceResponse<A>, Failure> => {
+      const again = (sent: Sent) => run(request, name, ends, sent)
+      const follow = ({ exit, sent }: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> =>
+        Effect.flatMap(monotonic, (now) => {
+          if (isOfItsOwn(exit, now < ends)) return again(sent)
+          // the leader may not take it over
+          if (request.takeOver === true && isRunInProgress(exit)) return again("no")
+          if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
+          const { operation: other, outcome, rerunFailed } = exit.value
+          // a run of the other operation is looked up, and may not be listed yet
+          if (other !== operation.name) return again(outcome.reused ? "no" : "unknown")
+          // what was found may have failed
+          if (outcome.reused && request.rerunFailed && !rerunFailed) return again("no")
+          return operation.shared(request, outcome)
+        })
+      const ended = (outcome: OnceResponse<A>): Ended<A> => ({
+        operation: operation.name,
+        rerunFailed: request.rerunFailed,
+        outcome
+      })
+      return Effect.map(
+        singleFlight(
+          name,
+          Effect.map(decide(request, sentBefore), ended),
+          () => further(sentBefore, request.progress.sent),
+          (led) => Effect.map(follow(led), ended)
+        ),
+        ({ outcome }) => outcome
+      )
+    }
+
+    return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>
+      Effect.flatMap(Effect.zip(onceSession(request, 1), monotonic), ([session, now]) => {
+        const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
+        return Effect.tap(
+          run(request, `${origin} ${session}`, now + attempt, "no"),
+          ({ response, sessionId }) => sessionId !== undefined && seen.add(sessionId, response.executionId)
+        )
+      })
+  }
+
+  /** A request of a run, which is sent once whatever the caller says of others. */
+  const sentOnce = <Q extends Asked>(request: Q, sessionId: string) => ({
+    ...request,
+    sessionId,
+    options: { ...request.options, retryPost: false }
+  })
+
+  /** A run that goes on, followed to its end or its pause for a call that takes it over. */
+  const takenOver = (
+    request: ExecuteOnceRequest,
+    { execution: { executionId, triggerType } }: FoundRun,
+    error: RunInProgressError
+  ): Effect.Effect<ExecuteOnceResponse["response"], Failure> =>
+    request.takeOver !== true || triggerType === "job"
+      ? Effect.fail(error)
+      : Effect.flatMap(
+        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
+        (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
+      )
+
+  return {
+    executeOnce: once<ExecuteOnceRequest, ExecuteOnceResponse["response"]>({
+      name: "execute",
+      send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
+      found: (request, run) =>
+        Effect.catchTag(
+          executed(requests.pollJob, request, run),
+          "RunInProgressError",
+          (error) => takenOver(request, run, error)
+        ),
+      shared: (request, { response, sessionId }) =>
+        response.status === "tool_calls_required"
+          ? Effect.fail(
+            inProgress(request, {
+              execution: { executionId: response.executionId ?? "" },
+              sessionId: sessionId ?? ""
+            }, "it waits for tool results, which another call here gives")
+          )
+          : Effect.succeed({ response, reused: true, sessionId })
+    }),
+    submitOnce: once<SubmitOnceRequest, SubmitOnceResponse["response"]>({
+      name: "submit",
+      send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
+      found: submitted,
+      shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
+    })
+  }
+}
+
+/** The end of the call that led, and whether it sent its run. */
+export interface Led<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly sent: Sent
+}
+
+/** The calls that lead, by what they run; of all clients of the process. */
+const leaders = globalValue(
+  "@effect-noukai/sdk/once/leaders",
+  () => new Map<string, Deferred.Deferred<Led<unknown, unknown>>>()
+)
+
+/**
+ * Runs an effect unless another call of the process is running one of this name: the first call of a name leads, and the
+ * others follow its end. `sent` returns whether the leader sent its run. All effects of one name have one type.
+ */
+export const singleFlight = <A, E>(
+  name: string,
+  lead: Effect.Effect<A, E>,
+  sent: () => Sent,
+  follow: (led: Led<A, E>) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const leader = leaders.get(name)
+      if (leader !== undefined) {
+        return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led as Led<A, E>)))
+      }
+      const done = Deferred.unsafeMake<Led<unknown, unknown>>(FiberId.none)
+      leaders.set(name, done)
+      return Effect.onExit(restore(lead), (exit) =>
+        Effect.sync(() => {
+          leaders.delete(name)
+          Deferred.unsafeDone(done, Exit.succeed({ exit, sent: sent() }))
+        }))
+    })
+  )

@@ -1,0 +1,192 @@
+/** The vocabulary of tools: declarations, calls, results. */
+import * as Effect from "effect/Effect"
+import * as JSONSchema from "effect/JSONSchema"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
+import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
+import { issueText } from "../core/mismatch.js"
+import { readEffect } from "../core/wire.js"
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
+
+/**
+ * A tool in its form on the wire: OpenAI's function format. At most 64 of them; names are 1 to 64 of `A-Z a-z 0-9 _ -`.
+ */
+export interface ToolDeclaration {
+  readonly type: "function"
+  readonly function: {
+    readonly name: string
+    readonly description?: string | undefined
+    /** A JSON Schema. */
+    readonly parameters?: { readonly [key: string]: unknown } | undefined
+  }
+}
+
+/** The tools that the model may or must call. */
+export type ToolChoice =
+  | "auto"
+  | "none"
+  | "required"
+  | { readonly type: "function"; readonly function: { readonly name: string } }
+
+/** A call of a tool by the model. `arguments` is JSON text. */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  readonly arguments: string
+  /** The call as the server sent it, unknown keys included, without the key. Not enumerable, and not in a stored state. */
+  readonly raw?: unknown
+}
+
+/** The result of one call. Content that is not a string is sent as JSON text. */
+export interface ToolResult {
+  readonly toolCallId: string
+  readonly content: string | Json
+}
+
+/** The settings of a round, from `toolConcurrency` and `onToolFailure` of the run. */
+export interface RoundSettings {
+  readonly method: string
+  readonly concurrency: number
+  readonly onFailure: "fail" | "report"
+}
+
+/**
+ * The result of one call, with its fault: a call that never reached a handler because the model named an unknown tool
+ * or gave arguments that do not fit.
+ */
+export interface ToolOutcome extends ToolResult {
+  readonly fault?: "unknown tool" | "bad arguments" | undefined
+}
+
+/** One typed tool; made by `Tools.tool`, gathered by `Tools.make`. */
+export interface Tool<out E, out R> {
+  readonly name: string
+  readonly description: string | undefined
+  readonly parameters: Schema.Schema.AnyNoContext
+  readonly success: Schema.Schema.AnyNoContext | undefined
+  readonly handler: (parameters: never, call: ToolCall) => Effect.Effect<unknown, E, R>
+}
+
+type JsonObject = { readonly [key: string]: unknown }
+
+/** Removes Effect's own ids, which mean nothing to a model provider. */
+const withoutIds = (u: unknown): unknown => {
+  if (Array.isArray(u)) return u.map(withoutIds)
+  if (!Predicate.isRecord(u)) return u
+  return Object.fromEntries(
+    Object.entries(u).flatMap(([key, value]) =>
+      key === "$id" && typeof value === "string" && value.startsWith("/schemas/") ? [] : [[key, withoutIds(value)]]
+    )
+  )
+}
+
+/**
+ * Whether a schema is a struct without fields, which takes any object or array in Effect, and means a tool without
+ * parameters here.
+ */
+const isEmptyStruct = (ast: AST.AST): boolean =>
+  ast._tag === "TypeLiteral" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
+
+/** The JSON Schema of a tool's parameters, an object schema; or the reason why there is none. */
+export const ofParameters = (ast: AST.AST): JsonObject | string => {
+  if (isEmptyStruct(ast)) return { type: "object", properties: {}, required: [], additionalProperties: false }
+  const definitions = {}
+  try {
+    const schema = withoutIds(JSONSchema.fromAST(ast, { definitions, topLevelReferenceStrategy: "skip" }))
+    if (!Predicate.isRecord(schema) || (schema.type !== "object" && !("anyOf" in schema))) {
+      return "parameters must be an object"
+    }
+    return Object.keys(definitions).length === 0 ? schema : { ...schema, $defs: withoutIds(definitions) }
+  } catch (error) {
+    return error instanceof Error ? error.message : "it has no JSON Schema"
+  }
+}
+
+/** The declaration of a tool, and the reason why its parameters cannot be sent, if they cannot. */
+export interface DeclaredTool {
+  readonly declaration: ToolDeclaration
+  readonly problem: string | undefined
+}
+
+/** @param parameters the schema of its parameters, or why it has none */
+export const declare = (
+  tool: { readonly name: string; readonly description?: string | undefined },
+  parameters: AST.AST | string
+): DeclaredTool => {
+  const schema = typeof parameters === "string" ? parameters : ofParameters(parameters)
+  const hasSchema = typeof schema !== "string"
+  return {
+    declaration: {
+      type: "function",
+      function: {
+        name: tool.name,
+        ...(tool.description === undefined ? undefined : { description: tool.description }),
+        ...(hasSchema ? { parameters: schema } : undefined)
+      }
+    },
+    problem: hasSchema ? undefined : schema
+  }
+}
+
+/** The arguments of a call as a value; a string is the reason why they are none. An empty text means no arguments. */
+export const parseArguments = (call: ToolCall): { readonly value: unknown } | string => {
+  if (call.arguments.trim() === "") return { value: {} }
+  try {
+    const value: unknown = JSON.parse(call.arguments)
+    return nestsTooDeep(value) ? `the arguments nest deeper than ${maxDepth} levels` : { value }
+  } catch {
+    return "the arguments are not JSON"
+  }
+}
+
+/** Decodes the arguments of calls by the parameters of their tool. The error is the reason that the model is told. */
+export const argumentsDecoder = <A, I>(
+  parameters: Schema.Schema<A, I>
+): (call: ToolCall) => Effect.Effect<A, string> => {
+  const decode = readEffect(parameters)
+  return (call) => {
+    const args = parseArguments(call)
+    return typeof args === "string" ? Effect.fail(args) : Effect.mapError(decode(args.value), issueText)
+  }
+}
+
+const comparable = (call: ToolCall): string => {
+  const parsed = parseArguments(call)
+  return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
+}
+
+/** Whether two calls ask for the same: one tool, with equal arguments. */
+export const isSameCall = (a: ToolCall, b: ToolCall): boolean => a.name === b.name && comparable(a) === comparable(b)
+
+const describe = (error: unknown): string =>
+  error instanceof Error && error.message !== ""
+    ? error.message
+    : typeof error === "string" && error !== ""
+    ? error
+    : "the tool failed"
+
+/** The result of a call from a handler's value; `undefined` is `null`. */
+export const answered = (call: ToolCall, content: unknown): ToolOutcome => ({
+  toolCallId: call.id,
+  content: (content ?? null) as Json
+})
+
+/** The result of a call whose handler failed: the message, no stack. */
+export const failed = (call: ToolCall, error: unknown): ToolOutcome => ({
+  toolCallId: call.id,
+  content: { error: describe(error) }
+})
+
+/** The result of a call that no handler could take. */
+export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>, reason: string): ToolOutcome => ({
+  toolCallId: call.id,
+  content: { error: `${fault}: ${reason}` },
+  fault
+})
+
+/** The result of a call of an unknown tool. */
+export const unknownTool = (call: ToolCall, known: Iterable<string>): ToolOutcome =>
+  faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${[...known].join(", ")}`)

@@ -1,0 +1,182 @@
+/** Spans in the JSON of OTLP/HTTP, as a collector takes them at `/v1/traces`. */
+import { attributeKeys, spanNames } from "../../Telemetry.js"
+import { formatCost, sumCosts } from "../core/cost.js"
+import { version } from "../core/version.js"
+import type { FlowAddress } from "../options/address.js"
+import {
+  type AttributeValue,
+  fieldsOf,
+  type GivenTrace,
+  millisOf,
+  spanIdOf,
+  stepAttributes,
+  stepSpanIds,
+  textOf,
+  timelineOf,
+  traceIdOf
+} from "./timeline.js"
+
+/** The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers. */
+export type OtlpValue =
+  | { readonly stringValue: string }
+  | { readonly intValue: string }
+  | { readonly doubleValue: number }
+  | { readonly boolValue: boolean }
+
+/** An attribute of a span or a resource. */
+export interface OtlpAttribute {
+  readonly key: string
+  readonly value: OtlpValue
+}
+
+/** One span. */
+export interface OtlpSpan {
+  /** 16 bytes in hexadecimal digits. */
+  readonly traceId: string
+  /** 8 bytes in hexadecimal digits. */
+  readonly spanId: string
+  /** Absent of the first span of a trace. */
+  readonly parentSpanId?: string
+  readonly name: string
+  /** 1: internal. */
+  readonly kind: 1
+  /** Nanoseconds since 1970, as text. */
+  readonly startTimeUnixNano: string
+  /** Nanoseconds since 1970, as text. */
+  readonly endTimeUnixNano: string
+  readonly attributes: ReadonlyArray<OtlpAttribute>
+  /** 0: not told, 1: ok, 2: failed. */
+  readonly status: { readonly code: 0 | 1 | 2 }
+}
+
+/** The body of an OTLP/HTTP request for traces. */
+export interface OtlpTraces {
+  readonly resourceSpans: ReadonlyArray<{
+    readonly resource: { readonly attributes: ReadonlyArray<OtlpAttribute> }
+    readonly scopeSpans: ReadonlyArray<{
+      readonly scope: { readonly name: string; readonly version: string }
+      readonly spans: ReadonlyArray<OtlpSpan>
+    }>
+  }>
+}
+
+/** The options of `Trace.toSpans`. */
+export interface SpanOptions {
+  /** `service.name` of the resource. Default: that of `resource`, or `"noukai"`. */
+  readonly serviceName?: string | undefined
+  /** More attributes of the resource. Default: none. */
+  readonly resource?: Readonly<Record<string, string | number | boolean>> | undefined
+  /** The flow of the run, whose address a trace does not say. Default: not told. */
+  readonly flow?: FlowAddress | undefined
+  /**
+   * The span below which the run belongs: the ids of a `traceparent`, of 32 and 16 hexadecimal digits. Ids of another
+   * form are ignored. Default: a trace of its own.
+   */
+  readonly parent?: { readonly traceId: string; readonly spanId: string } | undefined
+  /** Adds inputs, outputs and errors as JSON text, cut at 4,096 characters. Default: false. */
+  readonly payloads?: boolean | undefined
+}
+
+const valueOf = (value: AttributeValue): OtlpValue =>
+  typeof value === "string"
+    ? { stringValue: value }
+    : typeof value === "boolean"
+    ? { boolValue: value }
+    : Number.isSafeInteger(value)
+    ? { intValue: String(value) }
+    : { doubleValue: value }
+
+const attributesOf = (
+  entries: Iterable<readonly [string, AttributeValue | undefined]>
+): ReadonlyArray<OtlpAttribute> =>
+  [...entries].flatMap(([key, value]) =>
+    // JSON has no infinity
+    value === undefined || (typeof value === "number" && !Number.isFinite(value))
+      ? []
+      : [{ key, value: valueOf(value) }]
+  )
+
+const latestInstant = 0xffffffffffffffffn
+
+/** An instant as text, within the 64 bits that it has. */
+const instantOf = (nanos: bigint): string => String(nanos < latestInstant ? nanos : latestInstant)
+
+const statusOf = (status: string): OtlpSpan["status"] => ({
+  code: status === "failed" ? 2 : status === "completed" ? 1 : 0
+})
+
+const traceIdForm = /^(?!0{32})[0-9a-f]{32}$/
+const spanIdForm = /^(?!0{16})[0-9a-f]{16}$/
+
+/** The ids of a parent, as they are on the wire; ids of another form name no span. */
+const parentOf = (u: unknown): SpanOptions["parent"] => {
+  const { spanId, traceId } = fieldsOf(u)
+  const ids = { traceId: String(traceId).toLowerCase(), spanId: String(spanId).toLowerCase() }
+  return traceIdForm.test(ids.traceId) && spanIdForm.test(ids.spanId) ? ids : undefined
+}
+
+const isAttribute = (u: unknown): u is AttributeValue =>
+  typeof u === "string" || typeof u === "number" || typeof u === "boolean"
+
+/** The attributes of a resource, one for each key. */
+const resourceOf = (serviceName: unknown, resource: unknown): ReadonlyArray<OtlpAttribute> => {
+  const attributes = new Map<string, AttributeValue>([["service.name", "noukai"]])
+  for (const [key, value] of Object.entries(fieldsOf(resource))) if (isAttribute(value)) attributes.set(key, value)
+  if (typeof serviceName === "string") attributes.set("service.name", serviceName)
+  return attributesOf(attributes)
+}
+
+export const otlpSpans = (
+  trace: GivenTrace,
+  options: { readonly [K in keyof SpanOptions]?: unknown }
+): OtlpTraces => {
+  const { flowRun: { flowId, id, status } } = trace
+  const flow = fieldsOf(options.flow)
+  const parent = parentOf(options.parent)
+  const payloads = options.payloads === true
+  const timeline = timelineOf(trace)
+  const traceId = parent?.traceId ?? traceIdOf(id)
+  const runSpanId = spanIdOf(id)
+  const ids = stepSpanIds(id, trace.steps)
+  const run: OtlpSpan = {
+    traceId,
+    spanId: runSpanId,
+    ...(parent === undefined ? undefined : { parentSpanId: parent.spanId }),
+    name: spanNames.run,
+    kind: 1,
+    startTimeUnixNano: instantOf(timeline.start),
+    endTimeUnixNano: instantOf(timeline.end),
+    attributes: attributesOf([
+      [attributeKeys.org, textOf(flow.org)],
+      [attributeKeys.project, textOf(flow.project)],
+      [attributeKeys.slug, textOf(flow.slug)],
+      [attributeKeys.executionId, id],
+      [attributeKeys.flowId, flowId],
+      [attributeKeys.status, status],
+      [attributeKeys.runCost, formatCost(sumCosts(trace.steps))],
+      [attributeKeys.runWaiting, millisOf(timeline.waiting)],
+      [attributeKeys.inputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.prompt ?? 0), 0)],
+      [attributeKeys.outputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.completion ?? 0), 0)]
+    ]),
+    status: statusOf(status)
+  }
+  const steps = timeline.steps.map((placed, index): OtlpSpan => ({
+    traceId,
+    spanId: ids[index]!,
+    parentSpanId: placed.loop === undefined ? runSpanId : ids[placed.loop]!,
+    name: spanNames.step,
+    kind: 1,
+    startTimeUnixNano: instantOf(placed.start),
+    endTimeUnixNano: instantOf(placed.end),
+    attributes: attributesOf(stepAttributes(placed, payloads)),
+    status: statusOf(placed.step.status)
+  }))
+  return {
+    resourceSpans: timeline.isDated
+      ? [{
+        resource: { attributes: resourceOf(options.serviceName, options.resource) },
+        scopeSpans: [{ scope: { name: "@effect-noukai/sdk", version }, spans: [run, ...steps] }]
+      }]
+      : []
+  }
+}
