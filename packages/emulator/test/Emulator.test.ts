@@ -191,7 +191,7 @@ describe("Emulator", () => {
     assert.strictEqual((await send()).status, 200)
     assert.strictEqual(emulator.ledger().runsStarted, 1)
     emulator.addFaults({ script: ["503"] })
-    assert.throws(() => emulator.addFaults({ script: ["explode"] }), /no fault/)
+    assert.throws(() => emulator.addFaults({ script: ["explode"] }), /is not a fault/)
     assert.strictEqual((await send()).status, 503)
     assert.strictEqual((await send()).status, 200)
     await emulator.reset()

@@ -288,12 +288,15 @@ describe("the flow label", () => {
         Effect.tagMetrics("test", own)
       )
       const labels = (yield* Metric.snapshot).flatMap(({ metricKey: { name, tags } }) =>
-        name === metricNames.executions ? tags.flatMap(({ key, value }) => key === "flow" ? [value] : []) : []
+        name === metricNames.executions && tags.some(({ key, value }) => key === "test" && value === own)
+          ? tags.flatMap(({ key, value }) => key === "flow" ? [value] : [])
+          : []
       )
-      assert.strictEqual(new Set(labels.filter((label) => label !== "other")).size, 100)
+      const named = new Set(labels.filter((label) => label !== "other")).size
+      assert.isAbove(named, 0)
+      // calls of other tests have labels, too
+      assert.isAtMost(named, 100)
       assert.strictEqual(yield* valueOf(metricNames.executions, own, { flow: "a/many/f0" }), 2)
-      const shared = yield* valueOf(metricNames.executions, own, { flow: "other" })
-      const own100 = labels.filter((label) => label.startsWith("a/many/"))
-      assert.strictEqual(shared, many.length - new Set(own100).size)
+      assert.strictEqual(yield* valueOf(metricNames.executions, own, { flow: "other" }), many.length - named)
     }))
 })
