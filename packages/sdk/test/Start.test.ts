@@ -156,7 +156,7 @@ describe("a process", () => {
 
   it("loads the platform's client when a layer over one is built", async () => {
     const paths = (await parts)[1]!
-    assert.deepStrictEqual(matching((await parts)[0]!, /internal\/transport\/httpClient/), [])
-    assert.isNotEmpty(matching(paths, /packages\/sdk\/(?:src|dist)\/internal\/transport\/httpClient/))
+    assert.deepStrictEqual(matching((await parts)[0]!, /internal\/http\/httpClient/), [])
+    assert.isNotEmpty(matching(paths, /packages\/sdk\/(?:src|dist)\/internal\/http\/httpClient/))
   })
 })
