@@ -10,7 +10,6 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { inspect } from "node:util"
 import { variable } from "../settings/environment.js"
-import { cut } from "./table.js"
 import { escaped, inPicture, inText, plain } from "./text.js"
 
 /** How much a command prints. */
@@ -120,13 +119,16 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       note: (text, colour) => voice.quiet ? Effect.void : line(text, colour),
       detail: (text) => voice.verbose && !voice.quiet ? line(text) : Effect.void,
       progress: (text) =>
-        Effect.sync(() => {
-          if (!isWatched) return
-          // a line that is wider than the terminal cannot be replaced
-          const line = cut(plain(text), (stderr.columns ?? 80) - 1)
-          if (line !== shown) stderr.write(clear + line)
-          shown = line
-        })
+        !isWatched ? Effect.void : Effect.map(
+          // to measure text takes a tenth of the start
+          Effect.promise(() => import("./table.js")),
+          ({ cut }) => {
+            // a line that is wider than the terminal cannot be replaced
+            const line = cut(plain(text), (stderr.columns ?? 80) - 1)
+            if (line !== shown) stderr.write(clear + line)
+            shown = line
+          }
+        )
     }
   })
 

@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 import { decimal, time } from "./amounts.js"
 import { inMessage } from "./json.js"
 import { hint, type ServerFlags } from "./shell.js"
-import { cell } from "./table.js"
 import { Terminal } from "./Terminal.js"
+import { cell } from "./text.js"
 
 export interface Steps {
   /** Shows one event. */

@@ -1,6 +1,6 @@
 /** Tables. Values are printed in one line each. */
 import stringWidth from "string-width"
-import { plain } from "./text.js"
+import { cell } from "./text.js"
 
 const letters = new Intl.Segmenter()
 
@@ -18,9 +18,6 @@ export const cut = (text: string, columns: number): string => {
 /** Returns a text that fits into the columns. A longer text ends with `…`. */
 export const shortened = (text: string, columns: number): string =>
   stringWidth(text) > columns ? `${cut(text, columns - 1)}…` : text
-
-/** Returns a text in one line. */
-export const cell = (text: string): string => plain(text.replace(/\s+/g, " "))
 
 /** A value in a table. */
 export type Value = string | number | undefined

@@ -26,3 +26,6 @@ export const masked = (text: string): string =>
 
 /** Returns a message in one line, without keys and control characters. */
 export const plain = (text: string): string => escaped(masked(text), inLine)
+
+/** Returns a text in one line. */
+export const cell = (text: string): string => plain(text.replace(/\s+/g, " "))

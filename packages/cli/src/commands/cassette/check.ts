@@ -9,8 +9,8 @@ import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { counted } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
-import { cell } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
+import { cell } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
 
 const config = {

@@ -7,8 +7,9 @@ import * as Values from "../../arguments/values.js"
 import { services } from "../../settings/services.js"
 import { between, counted, moment } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
-import { cell, row, shortened, widest } from "../../terminal/table.js"
+import { row, shortened, widest } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
+import { cell } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
 
 const config = {
