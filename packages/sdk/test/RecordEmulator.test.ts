@@ -21,7 +21,7 @@ const flows: ReadonlyArray<EmulatedFlow> = [
   },
   {
     ref: "acme/test/slow",
-    steps: [{ kind: "template", id: "a", output: { late: true }, duration: "300 millis", costUsd: "0.1" }]
+    steps: [{ kind: "template", id: "a", output: { late: true }, duration: "400 millis", costUsd: "0.1" }]
   }
 ]
 
@@ -29,7 +29,7 @@ const emulatorOf = (streamOutputs: "hosted" | "documented") =>
   Emulator.layer({
     flows,
     organisations: { noukai: { capture: "full" }, acme: { capture: "full" } },
-    jobs: { queueDelay: "150 millis" },
+    jobs: { queueDelay: "400 millis" },
     streamOutputs
   })
 
