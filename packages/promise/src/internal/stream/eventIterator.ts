@@ -1,3 +1,5 @@
+// a rejected promise has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * Reads a stream of the SDK as an asynchronous iterator. Events arrive in chunks. An event of a chunk needs no fiber.
  */
