@@ -117,7 +117,7 @@ describe("maxConcurrency", () => {
         most(20, size(10_000, 200)),
         Layer.provideMerge(Noukai.layerServices, Emulators.layer({ flows, config: { maxConcurrency: 20 } }))
       ),
-    120_000
+    300_000
   )
 
   it.scopedLive("the same over fetch", () =>
