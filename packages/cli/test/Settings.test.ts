@@ -41,6 +41,82 @@ describe("noukai.json", () => {
       assert.deepStrictEqual(yield* requests, [])
     }).pipe(Effect.provide(echo)))
 
+  it.live("a wrong setting is said by the name that it has where it stands, and nothing is sent", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const env = yield* environment
+      const run = ["run", "acme/test/echo", "x"]
+      const { NOUKAI_API_KEY } = env
+      const refused = (env: Record<string, string>, args: ReadonlyArray<string>, said: RegExp) =>
+        Effect.gen(function*() {
+          const { code, stderr } = yield* noukai([...run, ...args], { env })
+          assert.strictEqual(code, 2, stderr)
+          assert.match(stderr.split("\n")[0]!, said)
+        })
+      yield* refused(env, ["--env", "local"], /^noukai: --env is production or dev, not "local"$/)
+      yield* refused(env, ["--env", "production", "--port", "1"], /^noukai: --port requires --env dev$/)
+      yield* refused(
+        env,
+        ["--env", "dev", "--base-url", "http://localhost"],
+        /^noukai: --base-url cannot be combined with --env or --port$/
+      )
+      yield* refused(
+        { NOUKAI_API_KEY, NOUKAI_ENV: "local" },
+        [],
+        /^noukai: NOUKAI_ENV is production or dev, not "local"$/
+      )
+      yield* refused(env, ["--base-url", "ftp://x"], /^noukai: invalid --base-url: must be https:/)
+      yield* refused(
+        { NOUKAI_API_KEY, NOUKAI_BASE_URL: "ftp://x" },
+        [],
+        /^noukai: invalid NOUKAI_BASE_URL: must be https:/
+      )
+      yield* refused(
+        env,
+        ["--max-cost", "0"],
+        /^noukai: acme\/test\/echo: invalid --max-cost: must be an amount above 0/
+      )
+      assert.deepStrictEqual(yield* requests, [])
+    })).pipe(Effect.provide(echo)))
+
+  it.live("an error names no module of the SDK", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const env = { ...(yield* environment), NOUKAI_BASE_URL: "http://127.0.0.1:1" }
+      const id = "00000000-0000-4000-8000-000000000000"
+      const flow = "acme/test/echo"
+      const commands = [
+        ["run", flow, "x", "--once", "k"],
+        ["run", flow, "x"],
+        ["run", flow, "x", "--stream"],
+        ["job", "submit", flow, "x"],
+        ["job", "status", flow, id],
+        ["job", "status", flow, id, "--json"],
+        ["job", "status", flow, ""],
+        ["job", "result", flow, id, "--no-wait"],
+        ["job", "wait", flow, id, "--timeout", "0s"],
+        ["trace", flow, id],
+        ["cost", flow, id],
+        ["cost", flow, id, id],
+        ["runs", flow, "--flow-id", "f"],
+        ["session", "show", id],
+        ["watch", flow, "", "--timeout", "0s"],
+        ["cassette", "check", "none.json"],
+        ["cassette", "check", "none.json", "--json"],
+        ["cassette", "diff", "none.json", "none.json"],
+        ["session", "save", id, "none.json"],
+        ["doctor"]
+      ]
+      yield* Effect.forEach(commands, (args) =>
+        Effect.gen(function*() {
+          const { code, stderr, stdout } = yield* noukai(args, { env })
+          assert.notStrictEqual(code, 0, args.join(" "))
+          assert.notMatch(
+            stdout + stderr,
+            /\b(FlowService|JobService|RunService|SessionService|Cassette|Job|Noukai[A-Z]\w+)[.:]/,
+            args.join(" ")
+          )
+        }), { concurrency: 3 })
+    })).pipe(Effect.provide(echo)))
+
   it.live("that is wrong is said field by field, without a value, and nothing is sent", () =>
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
@@ -92,7 +168,7 @@ describe("noukai.json", () => {
           env: { NOUKAI_API_KEY: "nk_test", NOUKAI_PORT }
         })
         assert.deepStrictEqual([NOUKAI_PORT, code], [NOUKAI_PORT, 2])
-        assert.include(stderr, "invalid port")
+        assert.include(stderr, "invalid NOUKAI_PORT: must be an integer from 1 to 65535")
       }
     }))
 })

@@ -11,7 +11,7 @@ import { argument, connection, flowOrRun, json, noHistory, since } from "../argu
 import * as Values from "../arguments/values.js"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodeOf, worst } from "../exit/exitCode.js"
-import { toCommandError } from "../exit/failing.js"
+import { toCommandError, withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
 import { services } from "../settings/services.js"
 import { counted, time } from "../terminal/amounts.js"
@@ -120,7 +120,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     yield* terminal.write(jsonLine({
       runs: runs.map(jsonOf),
       total: { ...jsonOf(total), isKnown: isAll },
-      failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: error.message }))
+      failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: withoutMethod(error) }))
     }))
   } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
   else if (failed.length === 0) yield* terminal.note("no runs")
@@ -131,7 +131,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   return yield* new CommandError({
     code: worst(failed.map(({ code }) => code)),
     message: `${failed.length} of ${counted(read.length, "run")} could not be read`,
-    advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
+    advice: failed.map(({ error, executionId }) => `${executionId}: ${withoutMethod(error)}`)
   })
 })
 

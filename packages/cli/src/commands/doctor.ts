@@ -16,6 +16,7 @@ import { connection, type ConnectionFlags, json, optional } from "../arguments/f
 import * as Values from "../arguments/values.js"
 import { CommandError } from "../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../exit/exitCode.js"
+import { withoutMethod } from "../exit/failing.js"
 import * as Answer from "../settings/answer.js"
 import { variable } from "../settings/environment.js"
 import * as Proxy from "../settings/proxy.js"
@@ -178,7 +179,7 @@ const answered = (error: NoukaiError, was: Check): Check => {
       return wrong(
         "key",
         exitCodeOf(error, "reads"),
-        `${was.message}; cannot tell whether the server accepts it: ${error.message}`
+        `${was.message}; cannot tell whether the server accepts it: ${withoutMethod(error)}`
       )
   }
 }
@@ -261,7 +262,11 @@ export const checks = (
         wrong(
           "settings",
           exitCodes.usage,
-          `${read}; ${config.left.message}`,
+          `${read}; ${
+            config.left._tag === "InvalidRequestError"
+              ? Settings.wrongSetting(settings, config.left)
+              : withoutMethod(config.left)
+          }`,
           "fix this first: no command works until then"
         ),
         ofKey,

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { argument, connection, json, jsonl, noHistory, oneOf, optional, since, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { UsageError } from "../exit/CommandError.js"
+import { withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
 import { services } from "../settings/services.js"
 import { between, counted, moment, time } from "../terminal/amounts.js"
@@ -160,7 +161,7 @@ const ofMachine = Effect.fnUntraced(function*(input: Input, { limit = newest, si
     flowId,
     seenAt: new Date(at).toISOString(),
     ...Either.match(cost, {
-      onLeft: ({ message }) => ({ error: message }),
+      onLeft: (error) => ({ error: withoutMethod(error) }),
       onRight: ({ costUsd, isKnown, status, wallMs }) => ({
         status,
         durationMs: wallMs,

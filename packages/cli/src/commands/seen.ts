@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Values from "../arguments/values.js"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
+import { withoutMethod } from "../exit/failing.js"
 import { History, type Learnt } from "../settings/History.js"
 import { hint, type ServerFlags } from "../terminal/shell.js"
 
@@ -85,7 +86,7 @@ export const flowIdOf = (
 const notPaged = (error: UnexpectedResponseError) =>
   new CommandError({
     code: exitCodes.failed,
-    message: error.message,
+    message: withoutMethod(error),
     advice: [`--limit ${longestPage} lists the newest, in one request`]
   })
 

@@ -9,7 +9,7 @@ import { argument, connection, flow, json, jsonl, noHistory, optional } from "..
 import * as Values from "../arguments/values.js"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { ending } from "../exit/failing.js"
+import { ending, withoutMethod } from "../exit/failing.js"
 import { note } from "../settings/History.js"
 import { services } from "../settings/services.js"
 import { jsonLine, printed } from "../terminal/json.js"
@@ -54,7 +54,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     Schedule.upTo(patience),
     Schedule.intersect(Schedule.forever),
     Schedule.whileOutput(([, tries]) => hasBegun || tries < firstTries),
-    Schedule.tapInput((error: NoukaiError) => terminal.progress(`… retrying: ${plain(error.message)}`))
+    Schedule.tapInput((error: NoukaiError) => terminal.progress(`… retrying: ${plain(withoutMethod(error))}`))
   )
 
   const watched = Effect.gen(function*() {

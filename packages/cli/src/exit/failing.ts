@@ -84,7 +84,26 @@ const batchFlags: { readonly [field: string]: string } = {
   key: "the key"
 }
 
-/** Returns the message of an error. It names flags, not options. */
+/** Options of the SDK whose flags have another name. */
+const sdkFlags: { readonly [field: string]: string } = {
+  attachments: "--attach",
+  executionId: "id",
+  key: "--once",
+  maxCostUsd: "--max-cost",
+  message: "message",
+  parameters: "--params",
+  sessionId: "--session"
+}
+
+/** Returns the message of an error, without the method of the SDK that it begins with. */
+export const withoutMethod = (error: { readonly message: string; readonly method?: string }): string => {
+  const { message, method } = error
+  return method !== undefined && message.startsWith(method)
+    ? message.slice(method.length).replace(/^:? /, "")
+    : message
+}
+
+/** Returns the message of an error. It names flags, not options or methods. */
 const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): string => {
   switch (error._tag) {
     case "InvalidBatchError":
@@ -92,18 +111,23 @@ const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): str
     case "BatchConflictError":
       return `batch ${JSON.stringify(error.batch)} has the ${error.field} ${error.stored} in its ledger, ` +
         `not ${error.given}: use another id, or another --ledger`
-    case "InvalidRequestError":
-      return error.field === "flow" && error.statusCode === undefined
+    case "InvalidRequestError": {
+      if (error.statusCode !== undefined) return withoutMethod(error)
+      return error.field === "flow"
         ? `invalid flow${flow === undefined ? "" : ` ${JSON.stringify(flow)}`}: ` +
           "write org/project/slug, or set --org and --project"
-        : error.message
+        : withoutMethod(error).replace(
+          `invalid ${error.field}:`,
+          () => `invalid ${sdkFlags[error.field] ?? flagOf(error.field)}:`
+        )
+    }
     case "UnexpectedResponseError":
       return error.code === "TOOL_CALLS_UNANSWERED_CLIENT"
         ? `run ${error.executionId ?? "without an id"} is paused for tool calls: ` +
           "to answer them, run the flow from a program"
-        : error.message
+        : withoutMethod(error)
     default:
-      return error.message
+      return withoutMethod(error)
   }
 }
 

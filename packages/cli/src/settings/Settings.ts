@@ -4,6 +4,7 @@
  * and never from an argument, because other users can see arguments.
  */
 import type * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import type { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -18,7 +19,7 @@ import type { ConnectionFlags } from "../arguments/flags.js"
 import { reason } from "../arguments/values.js"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { hint } from "../terminal/shell.js"
+import { flagOf, hint } from "../terminal/shell.js"
 import { configFolder, setVariables, variable } from "./environment.js"
 import { type Proxy, proxyFor } from "./proxy.js"
 
@@ -47,6 +48,13 @@ const File = Schema.Struct({
 
 type File = typeof File.Type
 
+/** The names of the settings of a server in one source. */
+interface Names {
+  readonly env: string
+  readonly port: string
+  readonly baseUrl: string
+}
+
 export declare namespace Settings {
   interface Service {
     /** For `Noukai.layer`. */
@@ -55,6 +63,8 @@ export declare namespace Settings {
     readonly keyFrom: string | undefined
     /** The source of the server. */
     readonly serverFrom: string
+    /** The names of its settings there. */
+    readonly names: Names
     /** The `noukai.json` that was read. */
     readonly file: string | undefined
     /** Whether runs cost money, because the hosted service makes them. */
@@ -134,27 +144,49 @@ const readFile = (path: string | undefined): Either.Either<File, UsageError> => 
     }))
 }
 
+interface Server {
+  readonly from: string
+  readonly names: Names
+  readonly options: NoukaiConfig.Options
+}
+
+const asFlags: Names = { env: "--env", port: "--port", baseUrl: "--base-url" }
+
+const asVariables: Names = { env: "NOUKAI_ENV", port: "NOUKAI_PORT", baseUrl: "NOUKAI_BASE_URL" }
+
+const inFile = (file: string): Names => ({
+  env: `${file}: env`,
+  port: `${file}: port`,
+  baseUrl: `${file}: baseUrl`
+})
+
 /** Returns the server that one source names, if it names one. */
 const serverOf = (
   from: string,
+  names: Names,
   { baseUrl, env, port }: {
     readonly baseUrl?: string | undefined
     readonly env?: string | undefined
     readonly port?: number | undefined
   }
-): Either.Either<{ readonly from: string; readonly options: NoukaiConfig.Options } | undefined, UsageError> => {
+): Either.Either<Server | undefined, UsageError> => {
   if (baseUrl !== undefined) {
-    return env === undefined && port === undefined
-      ? Either.right({ from, options: { baseUrl } })
-      : wrong(`${from}: set a base URL, or an environment with an optional port, not both`)
+    if (env !== undefined || port !== undefined) {
+      return wrong(`${names.baseUrl} cannot be combined with ${asFlags.env} or ${asFlags.port}`)
+    }
+    return Either.right({ from, names, options: { baseUrl } })
   }
   if (env === undefined && port === undefined) return Either.right(undefined)
   const isDev = env === "dev" || env === "development" || env === undefined
-  if (!isDev && env !== "production") {
-    return wrong(`${from}: the environment is production or dev, not ${JSON.stringify(env)}`)
-  }
-  if (!isDev && port !== undefined) return wrong(`${from}: a port requires the environment dev`)
-  return Either.right({ from, options: isDev ? { env: "dev", port } : { env: "production" } })
+  if (!isDev && env !== "production") return wrong(`${names.env} is production or dev, not ${JSON.stringify(env)}`)
+  if (!isDev && port !== undefined) return wrong(`${names.port} requires ${asFlags.env} dev`)
+  return Either.right({ from, names, options: isDev ? { env: "dev", port } : { env: "production" } })
+}
+
+/** Returns the message of an error in settings. It uses the names that they have in their source. */
+export const wrongSetting = ({ names }: Settings.Service, { field, reason }: InvalidRequestError): string => {
+  const name = field === "baseUrl" || field === "port" ? names[field] : flagOf(field)
+  return `invalid ${name}: ${reason}`
 }
 
 /** Reads a whole number. Returns `NaN` for any other text. */
@@ -194,11 +226,11 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
       env: variable("NOUKAI_BASE_URL") === undefined ? variable("NOUKAI_ENV") : undefined,
       port: portText === undefined || variable("NOUKAI_BASE_URL") !== undefined ? undefined : wholeNumber(portText)
     }
-    const server = (yield* serverOf("the flags", given)) ??
-      (yield* serverOf(`the profile ${name}`, profile ?? {})) ??
-      (yield* serverOf("the environment", environment)) ??
-      (yield* serverOf(path ?? "", file)) ??
-      { from: "the default", options: {} }
+    const server = (yield* serverOf("the flags", asFlags, given)) ??
+      (yield* serverOf(`the profile ${name}`, inFile(`the profile ${name}`), profile ?? {})) ??
+      (yield* serverOf("the environment", asVariables, environment)) ??
+      (yield* serverOf(path ?? "", inFile(path ?? ""), file)) ??
+      { from: "the default", names: asFlags, options: {} }
 
     const fromEnvironment = variable("NOUKAI_API_KEY")
     const ofFile = (path: string, from: string) => Either.map(keyIn(path), (key) => ({ key, from }))
@@ -239,6 +271,7 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
       },
       keyFrom: key?.from,
       serverFrom: server.from,
+      names: server.names,
       file: path,
       isHosted: remote !== undefined,
       proxy: remote === undefined ? undefined : yield* proxyFor(remote)

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { ConnectionFlags } from "../arguments/flags.js"
 import { duration } from "../arguments/values.js"
+import { UsageError } from "../exit/CommandError.js"
 import { time } from "../terminal/amounts.js"
 import { Terminal } from "../terminal/Terminal.js"
 import * as History from "./History.js"
@@ -51,7 +52,9 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
       const how = patience(hasAnswered, event.method)
       if (how === undefined) return
       isLost = true
-      Effect.runSync(terminal.note(`the server cannot be reached (${event.message}); retrying ${how}`))
+      Effect.runSync(
+        terminal.note(`the server cannot be reached (${event.message.replace(/^.*?: /, "")}); retrying ${how}`)
+      )
     }
   }
 }
@@ -60,13 +63,18 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
 export const services = (input: ServiceFlags, patience?: Patience) =>
   History.layer(input.noHistory !== true).pipe(
     Layer.provideMerge(Layer.unwrapScoped(Effect.gen(function*() {
-      const { options, proxy } = yield* Settings.Settings
+      const settings = yield* Settings.Settings
+      const { options, proxy } = settings
       const terminal = yield* Terminal
       return Noukai.layer({
         ...options,
         ...patience === undefined ? {} : { log: outages(terminal, patience) },
         ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
-      })
+      }).pipe(Layer.mapError((error) =>
+        error._tag === "InvalidRequestError"
+          ? new UsageError({ message: Settings.wrongSetting(settings, error) })
+          : error
+      ))
     }))),
     Layer.provideMerge(Settings.layer(input))
   )

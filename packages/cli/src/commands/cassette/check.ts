@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises"
 import { argument, json } from "../../arguments/flags.js"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
+import { withoutMethod } from "../../exit/failing.js"
 import { counted } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -131,7 +132,9 @@ const check = (path: string): Effect.Effect<Checked> =>
     const holds = credentials.length === 0 && content.unanswered === undefined
     return { path, holds, ...content, credentials }
   }).pipe(
-    Effect.catchAll(({ message, reason }) => Effect.succeed({ path, holds: false, reason, message }))
+    Effect.catchAll((error) =>
+      Effect.succeed({ path, holds: false, reason: error.reason, message: withoutMethod(error) })
+    )
   )
 
 const textOf = (checked: Checked): string => {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { argument, json } from "../../arguments/flags.js"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
+import { withoutMethod } from "../../exit/failing.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
@@ -20,7 +21,7 @@ type Input = InputOf<typeof config>
 const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
   Effect.mapError(
     Cassette.load(path),
-    ({ message }) => new CommandError({ code: exitCodes.usage, message })
+    (error) => new CommandError({ code: exitCodes.usage, message: withoutMethod(error) })
   )
 
 const handle = Effect.fnUntraced(function*(input: Input) {

@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import { connection, flow, json, jsonl } from "../../arguments/flags.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodeOf, worst } from "../../exit/exitCode.js"
-import { ending } from "../../exit/failing.js"
+import { ending, withoutMethod } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -24,7 +24,7 @@ const concurrency = 8
 /** Returns the status of a job, or the reason why it cannot be read. */
 const row = (executionId: string, read: Either.Either<JobStatus, NoukaiError>): object =>
   Either.match(read, {
-    onLeft: (error) => ({ executionId, status: "unread", error: { kind: error._tag, message: error.message } }),
+    onLeft: (error) => ({ executionId, status: "unread", error: { kind: error._tag, message: withoutMethod(error) } }),
     onRight: (status) => status
   })
 
@@ -61,10 +61,10 @@ const handle = Effect.fnUntraced(
     const failures = reads.flatMap(({ read }) => Either.isLeft(read) ? [read.left] : [])
     const last = failures.at(-1)
     if (last !== undefined) {
-      for (const { message } of failures.slice(0, -1)) yield* terminal.note(`noukai: ${message}`)
+      for (const failure of failures.slice(0, -1)) yield* terminal.note(`noukai: ${withoutMethod(failure)}`)
       return yield* new CommandError({
         code: worst(failures.map((error) => exitCodeOf(error, "reads"))),
-        message: last.message
+        message: withoutMethod(last)
       })
     }
   },

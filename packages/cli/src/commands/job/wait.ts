@@ -10,7 +10,7 @@ import { connection, flow, json, jsonl, noHistory, optional } from "../../argume
 import * as Values from "../../arguments/values.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../exit/exitCode.js"
-import { ending } from "../../exit/failing.js"
+import { ending, withoutMethod } from "../../exit/failing.js"
 import { note } from "../../settings/History.js"
 import { services, waiting as patience } from "../../settings/services.js"
 import { inMessage, jsonLine } from "../../terminal/json.js"
@@ -45,7 +45,7 @@ const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
     const failure = Cause.failureOption(outcome.cause)
     const [kind, error] = Option.match(failure, {
       onNone: () => ["Defect", Cause.pretty(outcome.cause)] as const,
-      onSome: (error) => [error._tag, error.message] as const
+      onSome: (error) => [error._tag, withoutMethod(error)] as const
     })
     return {
       status: "unread",
@@ -111,6 +111,6 @@ export const command = leaf("wait", "Wait for jobs and print each when it ends."
 const whole = (input: Input, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>
   new CommandError({
     code: worst([...codes, exitCodeOf(error, "reads")]),
-    message: error.message,
+    message: withoutMethod(error),
     advice: error._tag === "APITimeoutError" ? [`wait again: ${waiting(input, left)}`] : []
   })

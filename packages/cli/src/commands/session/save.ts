@@ -8,6 +8,7 @@ import { argument, connection, flag, repeated, sessionId } from "../../arguments
 import * as Values from "../../arguments/values.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
+import { withoutMethod } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
 import { counted } from "../../terminal/amounts.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -43,7 +44,7 @@ const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
     return redact
   })
 
-const notSaved = ({ message }: CassetteError) => new CommandError({ code: exitCodes.failed, message })
+const notSaved = (error: CassetteError) => new CommandError({ code: exitCodes.failed, message: withoutMethod(error) })
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
