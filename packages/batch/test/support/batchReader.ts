@@ -1,10 +1,16 @@
 /**
  * A program that reads the batch `any` of each ledger that a line of stdin names. Prints a line of JSON for each: the
- * ledger, and its status with the number of its results, or its error.
+ * ledger, and its status with the number of its results, or its error. Gives up the rights of root, which may write
+ * anything.
  */
 import { Batch, BatchStore } from "@effect-noukai/batch"
 import { Effect, Either, Stream } from "effect"
 import { createInterface } from "node:readline"
+
+if (process.getuid?.() === 0) {
+  process.setgid!(65_534)
+  process.setuid!(65_534)
+}
 
 const read = (ledger: string) =>
   Effect.all([Batch.status("any"), Stream.runCount(Batch.results("any"))]).pipe(
