@@ -208,6 +208,18 @@ describe("noukai dev --exec", () => {
       assert.include(command.output(), "cleaned")
     })))
 
+  it.live("is interrupted also where it hears of Ctrl-C after the command has ended", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const options = `${process.env.NODE_OPTIONS ?? ""} --require "${join(import.meta.dirname, "support/hearsLate.cjs")}"`
+      const command = yield* inTerminal(
+        ["dev", "--port", "0", "--exec", "trap 'exit 9' INT; echo begun; while :; do sleep 0.1; done"],
+        { env: { NODE_OPTIONS: options } }
+      )
+      yield* command.awaitOutput("begun")
+      yield* command.type(ctrlC)
+      assert.strictEqual(yield* command.code, 130)
+    })))
+
   it.live("passes SIGTERM on, which no terminal sends", () =>
     Effect.scoped(Effect.gen(function*() {
       const loop = "trap 'echo terminated; exit 9' TERM; echo begun; while :; do sleep 0.1; done"
