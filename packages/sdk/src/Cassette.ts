@@ -11,7 +11,8 @@ import { type CassetteDifference, diff as diffOf, differenceText as textOf } fro
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { RecordedCassette, SessionCassette } from "./internal/cassette/RecordedCassette.js"
 import { redactionOf, redactSession } from "./internal/cassette/redaction.js"
-import { checkSnapshots } from "./internal/cassette/sessionHttp.js"
+import { checkSnapshots } from "./internal/cassette/sessionRecordings.js"
+import { known } from "./internal/core/makeError.js"
 import type { CassetteError, InvalidRequestError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { Redact } from "./Redact.js"
@@ -73,7 +74,7 @@ export const fromSession: (
   return {
     format: "noukai-cassette/1" as const,
     kind: "session" as const,
-    client: { ...(org === undefined ? undefined : { org }), ...(project === undefined ? undefined : { project }) },
+    client: known({ org, project }),
     session
   }
 })

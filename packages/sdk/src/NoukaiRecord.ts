@@ -13,12 +13,12 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import * as CassetteReplay from "./internal/cassette/cassetteReplay.js"
 import { answeredOnly, clientOf, defaultsOf, restore } from "./internal/cassette/layout.js"
 import { existing, Recorder, savedAtTheEnd, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
 import { checkPath, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
+import { openCassette } from "./internal/cassette/replay.js"
 import { invalid } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import { type HttpService, lazily } from "./internal/operations/operations.js"
@@ -176,11 +176,7 @@ const record = <E, R>(
       }
       const isIncomplete = old?.kind === "recording" && old.incomplete === true
       if (old !== undefined && (mode === "none" || (mode === "once" && !isIncomplete))) {
-        const replay = yield* CassetteReplay.open(old, {
-          ...replaying,
-          defaults: defaultsOf(old.client),
-          otherwise: undefined
-        })
+        const replay = yield* openCassette(old, { ...replaying, defaults: defaultsOf(old.client) })
         return provided(
           replay.http,
           { verify: replay.verify("ReplayCassette.verify") },
@@ -210,7 +206,7 @@ const record = <E, R>(
       yield* savedAtTheEnd(recorder, save)
       const defaults = RecordingHttp.interruptible(recorder, defaultsOf(old.client))
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
-      const replay = yield* CassetteReplay.open(answered, {
+      const replay = yield* openCassette(answered, {
         ...replaying,
         defaults,
         otherwise: lazily(defaults, recording),

@@ -16,12 +16,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import * as CassetteReplay from "./internal/cassette/cassetteReplay.js"
 import { defaultsOf } from "./internal/cassette/layout.js"
-import type { OpenReplay } from "./internal/cassette/recordedHttp.js"
 import { checkCassette, checkPath, replayOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
-import * as SessionHttp from "./internal/cassette/sessionHttp.js"
+import { openCassette, type OpenReplay, openSession } from "./internal/cassette/replay.js"
 import type { Match } from "./internal/core/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import { currentScope, leavingReplay } from "./internal/operations/scope.js"
@@ -91,7 +89,7 @@ export const fromSession = (
       // the fetch leaves this replay and goes through the one around it
       const fetch: Requests["session"] = (request) => leavingReplay(enclosing, live.request("session", request))
       const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
-      const replay = yield* SessionHttp.open(session, { method, fetch, defaults: live.defaults })
+      const replay = yield* openSession(method, session, { fetch, defaults: live.defaults })
       return provide(replay)
     }))
   )
@@ -107,7 +105,7 @@ const open = (
 > =>
   redactionOf(method, options.redact).pipe(
     Effect.flatMap((redact) =>
-      CassetteReplay.open(cassette, {
+      openCassette(cassette, {
         method,
         source,
         match: options.match ?? "input",
@@ -116,8 +114,7 @@ const open = (
           ...defaultsOf(cassette.client),
           org: options.org ?? cassette.client.org,
           project: options.project ?? cassette.client.project
-        },
-        otherwise: undefined
+        }
       })
     ),
     Effect.map(provide)

@@ -16,8 +16,8 @@ import { Effect, FastCheck, Layer, Logger, Random, Stream } from "effect"
 import { join } from "node:path"
 import type { Interaction } from "../src/internal/cassette/interaction.js"
 import { isSameRecording, layout, restore } from "../src/internal/cassette/layout.js"
+import { Matching } from "../src/internal/cassette/matching.js"
 import type { RecordedCassette } from "../src/internal/cassette/RecordedCassette.js"
-import { RecordedMatching } from "../src/internal/cassette/recordedMatching.js"
 import { differences, formatPath, parsePath } from "../src/internal/core/diff.js"
 import { canonicalText } from "../src/internal/core/json.js"
 import { folder, read } from "./support/folder.js"
@@ -437,14 +437,14 @@ describe("the file", () => {
       }))
       const restored = restore(JSON.parse(JSON.stringify(layout(interactions, {}))))
       for (const match of ["input", "strict", "position"] as const) {
-        const matching = new RecordedMatching(restored, match, "test")
+        const matching = new Matching({ source: "test", match, recordings: restored })
         for (const interaction of interactions) {
           const { endpoint, flow, input, version } = interaction
           const found = matching.find({ operation: "test", question: { endpoint, flow, input, version } })
-          if (match !== "position") assert.deepStrictEqual(found?.interaction.input, input)
+          if (match !== "position") assert.deepStrictEqual(found?.recording.input, input)
           assert.isDefined(found)
         }
-        assert.isUndefined(matching.leftover("test"))
+        Effect.runSync(matching.verify("test"))
       }
     }
   )

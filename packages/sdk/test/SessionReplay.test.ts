@@ -12,7 +12,7 @@ import {
 import { make as makeFlows } from "@effect-noukai/sdk/FlowService"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Fiber, Logger, Stream } from "effect"
-import { open } from "../src/internal/cassette/sessionHttp.js"
+import { openSession } from "../src/internal/cassette/replay.js"
 import type { SessionRequest } from "../src/internal/operations/requests.js"
 import { cassette, execution, failedStep, otherId, session, sessionId, step } from "./support/sessions.js"
 
@@ -306,12 +306,15 @@ describe("10.6: another session that a call names", () => {
   const setup = (other: ReadonlyArray<Json>) =>
     Effect.gen(function*() {
       const fetched: Array<string> = []
-      const replayed = yield* open(session(execution("a", "execute", "own1"), execution("a", "execute", "own2")), {
-        method: "test",
-        defaults: {},
-        fetch: (request: SessionRequest) =>
-          Effect.as(Effect.sync(() => fetched.push(request.sessionId)), session(...other))
-      })
+      const replayed = yield* openSession(
+        "test",
+        session(execution("a", "execute", "own1"), execution("a", "execute", "own2")),
+        {
+          defaults: {},
+          fetch: (request: SessionRequest) =>
+            Effect.as(Effect.sync(() => fetched.push(request.sessionId)), session(...other))
+        }
+      )
       const flows = yield* Effect.provideService(makeFlows, NoukaiHttp, replayed.http)
       return { fetched, flows, replayed }
     })

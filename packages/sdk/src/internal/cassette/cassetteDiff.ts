@@ -5,8 +5,8 @@ import { type Change, type RecordedCall, recordingText, valueText } from "../cor
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
 import { entriesInOrder, restore } from "./layout.js"
+import { recordingOf } from "./matching.js"
 import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
-import { recordingOf } from "./recordedMatching.js"
 import { maskChange } from "./secretForms.js"
 import { idNames, ownName, renameIds } from "./volatile.js"
 
@@ -57,7 +57,7 @@ const ofRecording = (cassette: RecordedCassette): ReadonlyArray<Compared> => {
   return entriesInOrder(cassette).map((entry, place): Compared => {
     const { answer, endpoint, flow, input, version } = entry
     return {
-      call: recordingOf({ interaction: interactions[place]!, number: place + 1 }),
+      call: recordingOf({ recording: interactions[place]!, number: place + 1 }),
       kin: `${endpoint} ${flow ?? ""}`,
       asked: ({ input, version }) => [version ?? null, input],
       value: { ...(version === undefined ? undefined : { version }), input, answer },

@@ -1,5 +1,6 @@
 /** A call through `NoukaiHttp`, as JSON. */
 import * as Predicate from "effect/Predicate"
+import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
@@ -17,6 +18,15 @@ export interface Interaction extends Question {
   /** The times of `statuses`, in milliseconds, and that of the last poll of a job that had not ended. */
   readonly at: ReadonlyArray<number> | undefined
 }
+
+/** A run of a session, which answers every call of the run. */
+export interface SessionRecording extends Question {
+  readonly answer: { readonly run: RunOfSession }
+  readonly at: undefined
+}
+
+/** A recorded call, or a run of a session. */
+export type Recording = Interaction | SessionRecording
 
 interface AnyRequest extends RequestContext {
   readonly flow?: FlowAddress
@@ -59,8 +69,9 @@ export const executionIdOf = ({ input }: Question): string | undefined => {
 
 /** The id of the run that a recorded call began, went on with, or asked about. */
 export const runIdOf = (
-  { answer, input }: { readonly answer: RecordedAnswer; readonly input: unknown }
+  { answer, input }: { readonly answer: Recording["answer"]; readonly input: unknown }
 ): string | undefined => {
+  if ("run" in answer) return answer.run.execution.executionId
   const values = "value" in answer ? [answer.value] : "events" in answer ? answer.events : []
   const id = [...values, input].map((value) => Predicate.isRecord(value) ? value.executionId : undefined)
     .find((found) => typeof found === "string" && found !== "")

@@ -80,9 +80,9 @@ const order = (a: Entry, b: Entry): number => {
 export const layout = (interactions: ReadonlyArray<Interaction>, client: CassetteClient): RecordedCassette => {
   const { keyed, symbols } = index(interactions)
   const meta: { [key: string]: Meta["entries"][string] } = {}
-  const entries = keyed.map(({ fingerprint, interaction, occurrence }, place): Entry => {
-    const { at, endpoint, flow, input, version } = interaction
-    const { answer, values } = withoutMeasured(interaction.answer)
+  const entries = keyed.map(({ fingerprint, occurrence }, place): Entry => {
+    const { answer: given, at, endpoint, flow, input, version } = interactions[place]!
+    const { answer, values } = withoutMeasured(given)
     meta[entryKey({ fingerprint, occurrence })] = {
       order: place + 1,
       ...(at === undefined ? undefined : { at }),

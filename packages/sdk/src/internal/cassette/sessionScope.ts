@@ -16,8 +16,7 @@ import { unchecked } from "../core/makeError.js"
 import type { HttpService, Requests } from "../operations/operations.js"
 import { currentScope, isSameSession, leavingReplay, newSessionId, type Scope, within } from "../operations/scope.js"
 import { type EventSink, makeEventSink } from "../telemetry/tell.js"
-import type { OpenReplay } from "./recordedHttp.js"
-import { open as openSession } from "./sessionHttp.js"
+import { type OpenReplay, openSession } from "./replay.js"
 
 export const method = "TraceScope.replay"
 
@@ -64,7 +63,7 @@ export const enter = (id: string): Effect.Effect<ScopeEntry, ReplayDisabledError
     // the fetch leaves this replay and goes through the one around it
     const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
-      Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
+      Effect.flatMap((session) => openSession(method, session, { fetch, defaults: http.defaults })),
       Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
     )
     return { _tag: "new", open }

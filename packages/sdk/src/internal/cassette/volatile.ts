@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import { eachString, formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
-import type { Interaction, Question } from "./interaction.js"
+import type { Question, Recording } from "./interaction.js"
 import type { RecordedAnswer } from "./RecordedCassette.js"
 import { redacted } from "./secretForms.js"
 
@@ -43,7 +43,7 @@ const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
 }
 
 /** The ids that an answer introduces, in order. */
-export const idsIn = (answer: RecordedAnswer): ReadonlyArray<string> => {
+export const idsIn = (answer: Recording["answer"]): ReadonlyArray<string> => {
   const found: Array<unknown> = []
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) return value.forEach(visit)
@@ -141,8 +141,7 @@ export const desymbolise = (value: unknown, ids: { readonly [name: string]: stri
 export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Symbols): string =>
   canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
 
-export interface KeyedInteraction {
-  readonly interaction: Interaction
+export interface CallKey {
   readonly key: string
   readonly fingerprint: string
   /** The place among the interactions with this key, from 1. */
@@ -150,7 +149,7 @@ export interface KeyedInteraction {
 }
 
 /** The beginning that the names of all ids have which a call introduced. */
-export const ownName = ({ fingerprint, occurrence }: Pick<KeyedInteraction, "fingerprint" | "occurrence">): string =>
+export const ownName = ({ fingerprint, occurrence }: Pick<CallKey, "fingerprint" | "occurrence">): string =>
   `${fingerprint.slice(0, 12)}.${occurrence}`
 
 const named = /<id:(\w+\.\d+)(\.\d+>)/g
@@ -181,26 +180,26 @@ const longestId = 200
  * names are the same in the next recording; an id that the program knew before keeps its text.
  */
 export const index = (
-  interactions: ReadonlyArray<Interaction>
-): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<KeyedInteraction> } => {
+  recordings: ReadonlyArray<Recording>
+): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<CallKey> } => {
   const symbols = new Map<string, string>()
   const known = new Set<string>()
   const counts = new Map<string, number>()
-  const keyed = interactions.map((interaction): KeyedInteraction => {
-    eachString(interaction.input, (text) => {
+  const keyed = recordings.map((recording): CallKey => {
+    eachString(recording.input, (text) => {
       if (text.length <= longestId && !symbols.has(text)) known.add(text)
     })
-    const key = keyOf(interaction, symbols)
+    const key = keyOf(recording, symbols)
     const fingerprint = hashText(key)
     const occurrence = (counts.get(key) ?? 0) + 1
     counts.set(key, occurrence)
     const name = ownName({ fingerprint, occurrence })
     let count = 0
-    for (const id of idsIn(interaction.answer)) {
+    for (const id of idsIn(recording.answer)) {
       if (id.length > longestId || symbols.has(id) || known.has(id)) continue
       symbols.set(id, `${name}.${++count}`)
     }
-    return { interaction, key, fingerprint, occurrence }
+    return { key, fingerprint, occurrence }
   })
   return { symbols, keyed }
 }

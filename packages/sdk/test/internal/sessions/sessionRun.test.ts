@@ -1,6 +1,6 @@
 /** Runs of recorded executions (contract 10.7). */
 import { assert, describe, it } from "@effect/vitest"
-import { eventsOf } from "../../../src/internal/cassette/sessionHttp.js"
+import { eventsOf } from "../../../src/internal/cassette/sessionRecordings.js"
 import { runOf } from "../../../src/internal/operations/sessionRun.js"
 import { execution, failedStep, session, step } from "../../support/sessions.js"
 

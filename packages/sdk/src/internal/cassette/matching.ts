@@ -1,0 +1,422 @@
+/** Finds the recordings of calls, and reports the calls that have none. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import { differences, type Divergence } from "../core/diff.js"
+import { known, unchecked } from "../core/makeError.js"
+import {
+  type Difference,
+  type Match,
+  notEnded,
+  type RecordedCall,
+  type ReplayedCall,
+  type ReplayReport,
+  unfinishedRun
+} from "../core/replayReport.js"
+import { nameDistance } from "../core/similarity.js"
+import type { SessionResponse } from "../operations/requests.js"
+import { recordedAsExecute } from "../run/executeRun.js"
+import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
+import { maskChange } from "./secretForms.js"
+import { index, keyOf, type Symbols } from "./volatile.js"
+
+/** The recordings of a replay. */
+export interface Recordings {
+  /** The name of the replayed source, for people: `cassette grade.json`. */
+  readonly source: string
+  readonly match: Match
+  /** In recorded order. A recording that no call can take is `undefined`. */
+  readonly recordings: ReadonlyArray<Recording | undefined>
+  /** The session, if the recordings are its runs. It has no versions and no inputs. */
+  readonly session?: SessionResponse | undefined
+}
+
+interface EntryState {
+  readonly number: number
+  readonly recording: Recording
+  /** Equal for equal calls. */
+  readonly key: string
+}
+
+/** A call of the program. */
+export interface ProgramCall {
+  /** The operation that the program called: `FlowService.execute`. */
+  readonly operation: string
+  readonly question: Question
+  /** The run that it continues or reads, under the id that the program knows. */
+  readonly run?: string | undefined
+  /** The session that the call names, if it is not the replayed one. */
+  readonly sessionId?: string | undefined
+}
+
+/** How to record a missing call. */
+const again = "to record it, use NoukaiRecord.toFile with mode \"new\" or \"all\", or delete the file"
+
+/** How to replace a recording that ends too early. */
+export const anew = "to record it again, use NoukaiRecord.toFile with mode \"all\", or delete the file"
+
+const sessionAnew = "to record it again, capture the request anew, or use NoukaiRecord.toFile with mode \"all\""
+
+/** The reason why a recording ends before its call. */
+export interface Gap {
+  readonly reason: string
+  readonly code?: ErrorCode
+  /** How to record the call again. Default: the way that fits the call. */
+  readonly fix?: string
+}
+
+/** The number of misses that a report keeps, and of places that it names. */
+const keptMisses = 100
+const namedChanges = 50
+
+/** The number of recordings compared to find the nearest one: in all, and at least for each miss. */
+const comparedInAll = 100_000
+const comparedAtLeast = 200
+
+const isJob = ({ endpoint }: Question): boolean => endpoint === "pollJob"
+
+const isRun = ({ endpoint }: Question): boolean => endpoint === "execute" || endpoint === "step"
+
+/** The group whose calls are counted together under `position`: the new runs of a slug, or the calls of one run. */
+const placeOf = (question: Question, key: string): string =>
+  newRunsOf(question) ?? (isRun(question) || question.endpoint === "submitJob"
+    ? `${question.endpoint} ${slugOf(question.flow)} of ${executionIdOf(question)}`
+    : key)
+
+const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`
+
+export class Matching {
+  private readonly entries: ReadonlyArray<EntryState>
+  private readonly queues = new Map<string, Array<EntryState>>()
+  private readonly keys = new Map<string, Array<EntryState>>()
+  private readonly symbols: Symbols
+  private readonly consumed = new Set<EntryState>()
+  private readonly misses: Array<Difference> = []
+  private readonly runs = new Set<string>()
+  private readonly taken = new Map<string, number>()
+  private readonly running = new Map<string, number>()
+  private readonly warned = new Set<string>()
+  private calls = 0
+  private compared = 0
+  private next = 0
+
+  constructor(private readonly of: Recordings) {
+    const numbered = of.recordings.flatMap((recording, place) =>
+      recording === undefined ? [] : [{ number: place + 1, recording }]
+    )
+    const { keyed, symbols } = index(numbered.map(({ recording }) => recording))
+    this.symbols = symbols
+    this.entries = numbered.map((one, place) => ({ ...one, key: keyed[place]!.key }))
+    for (const entry of this.entries) {
+      const run = runIdOf(entry.recording)
+      if (run !== undefined) this.runs.add(run)
+      add(this.keys, entry.key, entry)
+      add(this.queues, this.placeOf(entry.recording, entry.key), entry)
+      // all calls that continue a run of a session take the one recording of the run
+      if (this.isSession) add(this.queues, placeOf({ ...entry.recording, input: { executionId: run } }, ""), entry)
+    }
+  }
+
+  private get isSession(): boolean {
+    return this.of.session !== undefined
+  }
+
+  private placeOf(question: Question, key: string): string {
+    return this.of.match === "position" ? placeOf(question, key) : key
+  }
+
+  /** The parts of a call by which its recording is found. */
+  private matched({ question, run }: ProgramCall): Question {
+    if (!this.isSession) return question
+    const { endpoint, flow } = question
+    const input = run === undefined ? undefined : { executionId: run }
+    return { endpoint, flow: flow === undefined ? undefined : slugOf(flow), version: undefined, input }
+  }
+
+  private keysOf(asked: ProgramCall): { readonly question: Question; readonly key: string; readonly place: string } {
+    const question = this.matched(asked)
+    const key = keyOf(question, this.symbols)
+    return { question, key, place: this.placeOf(question, key) }
+  }
+
+  /** Whether a call continues a recorded run, whose next steps only the recording knows. */
+  goesOn({ question, run }: ProgramCall): boolean {
+    return run !== undefined && isRun(question) && this.runs.has(run)
+  }
+
+  /**
+   * Runs a call. Under `position`, calls of a flow that run at once can take each other's recordings: warns once of each
+   * such flow, and lets each call yield, as a wait for a response would.
+   */
+  turn<A, E, R>(asked: ProgramCall, use: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const shared = this.entering(asked)
+    return shared === undefined ? use : Effect.acquireUseRelease(
+      shared.enter,
+      () => Effect.zipLeft(use, Effect.yieldNow()),
+      () => shared.leave
+    )
+  }
+
+  /** Counts a call while it runs, as {@link turn} does; `undefined` for a call that shares its recording with none. */
+  entering(
+    asked: ProgramCall
+  ): { readonly enter: Effect.Effect<void>; readonly leave: Effect.Effect<void> } | undefined {
+    const question = this.matched(asked)
+    if (this.of.match !== "position" || executionIdOf(question) !== undefined) return undefined
+    const key = placeOf(question, "")
+    const count = (change: number) => {
+      const before = this.running.get(key) ?? 0
+      this.running.set(key, before + change)
+      return before
+    }
+    return {
+      enter: Effect.suspend(() => {
+        if (count(1) === 0 || this.warned.has(key)) return Effect.void
+        this.warned.add(key)
+        return Effect.logWarning(
+          `replay: several calls of ${
+            JSON.stringify(question.flow ?? "")
+          } run at once; each takes the next recording ` +
+            "as it begins, which need not be the one it had when they were recorded"
+        )
+      }),
+      leave: Effect.sync(() => void count(-1))
+    }
+  }
+
+  /** Takes the recording of a call. Returns it with its place. */
+  find(asked: ProgramCall): { readonly recording: Recording; readonly place: number } | undefined {
+    this.calls++
+    const { key, place, question } = this.keysOf(asked)
+    const entry = isJob(question)
+      ? this.keys.get(key)?.[0]
+      : this.isSession && asked.run !== undefined
+      ? this.queues.get(place)?.[0]
+      : this.of.match === "strict"
+      ? this.findNext(key)
+      : this.findQueued(place)
+    if (entry === undefined) return undefined
+    this.consumed.add(entry)
+    return { recording: entry.recording, place: entry.number - 1 }
+  }
+
+  /** The number of the recording that a call would take; `Infinity` where there is none. */
+  numberOf(asked: ProgramCall): number {
+    const { key, place } = this.keysOf(asked)
+    if (this.of.match === "strict") return this.expected?.key === key ? this.expected.number : Infinity
+    return this.queues.get(place)?.[this.taken.get(place) ?? 0]?.number ?? Infinity
+  }
+
+  private findQueued(place: string): EntryState | undefined {
+    const nth = this.taken.get(place) ?? 0
+    this.taken.set(place, nth + 1)
+    return this.queues.get(place)?.[nth]
+  }
+
+  /** The recording that is next in order. */
+  private get expected(): EntryState | undefined {
+    while (this.next < this.entries.length && isJob(this.entries[this.next]!.recording)) this.next++
+    return this.entries[this.next]
+  }
+
+  private findNext(key: string): EntryState | undefined {
+    const entry = this.expected
+    if (entry?.key !== key) return undefined
+    this.next++
+    return entry
+  }
+
+  /** The miss of a walked run that was recorded as one of `execute`. Its caller then calls `execute`. */
+  asExecute(asked: ProgramCall): ReplayMissError {
+    const detail = "it was recorded as a run of execute"
+    return this.missed(asked, detail, this.report(detail, 0, []), recordedAsExecute)
+  }
+
+  /** The miss of a call whose recording ends too early. */
+  unfinished(asked: ProgramCall, gap: Gap): ReplayMissError {
+    return this.noted(asked, gap, 1, { kind: "extra", call: this.callOf(asked, 1) })
+  }
+
+  /** The miss of a call that this replay can never answer. */
+  refuse(asked: ProgramCall, reason: string): ReplayMissError {
+    this.calls++
+    return this.noted(asked, { reason }, 0, { kind: "extra", call: this.callOf(asked, 1) })
+  }
+
+  private callOf({ operation, question, sessionId }: ProgramCall, nth: number): ReplayedCall {
+    const { endpoint, flow, version } = question
+    const executionId = executionIdOf(question)
+    return { number: this.calls, operation, endpoint, ...known({ flow, version, executionId, sessionId }), nth }
+  }
+
+  /** The miss of a call for which no recording was found, with its reasons. */
+  miss(asked: ProgramCall): ReplayMissError {
+    const { key, place, question } = this.keysOf(asked)
+    const same = this.keys.get(key) ?? []
+    const nth = this.taken.get(place) ?? 1
+    const call = this.callOf(asked, nth)
+    const extra = { kind: "extra", call } as const
+    const expected = this.of.match === "strict" ? this.entries[this.next] : undefined
+    const moved = same.find((entry) => !this.consumed.has(entry))
+    if (moved !== undefined) {
+      const reason = expected === undefined
+        ? "it comes after the last one that was recorded"
+        : `it comes too early: recording ${expected.number} is next`
+      return this.noted(asked, { reason }, same.length, { kind: "moved", call, recording: recordingOf(moved) })
+    }
+    if (
+      !this.isSession && expected === undefined && same.length === 0 && this.goesOn(asked) && !this.isContinued(asked)
+    ) {
+      return this.noted(asked, { reason: notEnded(stepOf(question)), code: unfinishedRun }, 0, extra)
+    }
+    const isNew = this.isSession ? isRun(question) && executionIdOf(question) === undefined : same.length === 0
+    const nearest = isNew ? this.nearest(question, expected) : undefined
+    const reason = this.isSession
+      ? this.reasonOfSession(question, nth, same.length)
+      : same.length > 0
+      ? `its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`
+      : nearest === undefined
+      ? "nothing like it was recorded"
+      : "it was recorded a little differently"
+    return this.noted(
+      asked,
+      { reason },
+      same.length,
+      nearest === undefined ? extra : {
+        kind: "changed",
+        call,
+        recording: recordingOf(nearest.entry),
+        changes: nearest.changes.map(maskChange)
+      }
+    )
+  }
+
+  private reasonOfSession(question: Question, nth: number, count: number): string {
+    if (!isRun(question)) return "a session holds runs of flows, and neither jobs nor traces"
+    if (executionIdOf(question) !== undefined) return "the run that this call goes on with was not recorded"
+    const name = `${question.endpoint === "execute" ? "execute" : "events or steps"} of ${
+      JSON.stringify(question.flow)
+    }`
+    return `this is call ${nth} of ${name}, and ${plural(count, "recording")} there`
+  }
+
+  /** Whether a recording that no call took continues the run of a call. */
+  private isContinued({ question, run }: ProgramCall): boolean {
+    return this.entries.some((entry) =>
+      !this.consumed.has(entry) && entry.recording.endpoint === question.endpoint &&
+      executionIdOf(entry.recording) === run
+    )
+  }
+
+  private nearest(
+    question: Question,
+    expected: EntryState | undefined
+  ): { readonly entry: EntryState; readonly changes: ReadonlyArray<Divergence> } | undefined {
+    if (expected?.recording.endpoint === question.endpoint && expected.recording.flow === question.flow) {
+      return { entry: expected, changes: this.changesOf(expected.recording, question, namedChanges) }
+    }
+    const isFree = (entry: EntryState): boolean => !this.consumed.has(entry)
+    const sameFlow = (entry: EntryState): boolean => entry.recording.flow === question.flow
+    const candidates = this.entries.filter(({ recording }) => recording.endpoint === question.endpoint)
+    const free = candidates.filter(isFree)
+    // a session may hold a run of the flow by the other endpoint
+    const pools = this.isSession
+      ? [this.entries.filter((entry) => isFree(entry) && sameFlow(entry)).slice(0, 1)]
+      : [free.filter(sameFlow), candidates.filter(sameFlow)]
+    const distance = ({ recording }: EntryState) => nameDistance(slugOf(recording.flow), slugOf(question.flow))
+    const pool = pools.find((some) => some.length > 0) ?? free.filter((entry) => distance(entry) !== undefined)
+    if (this.isSession) pool.sort((a, b) => (distance(a) ?? 0) - (distance(b) ?? 0))
+    let best: { readonly entry: EntryState; readonly changes: ReadonlyArray<Divergence> } | undefined
+    for (const entry of pool.slice(0, Math.max(comparedAtLeast, comparedInAll - this.compared))) {
+      this.compared++
+      const changes = this.changesOf(entry.recording, question, best?.changes.length ?? namedChanges)
+      if (best === undefined || changes.length < best.changes.length) best = { entry, changes }
+    }
+    return best
+  }
+
+  private changesOf(recorded: Question, question: Question, limit: number): ReadonlyArray<Divergence> {
+    const facts = (["endpoint", "flow", "version"] as const).flatMap((name): ReadonlyArray<Divergence> =>
+      recorded[name] === question[name] ? [] : [{
+        path: this.isSession && name === "flow" ? ["flow", "slug"] : [name],
+        ...known({ expected: recorded[name], actual: question[name] })
+      }]
+    )
+    return [...facts, ...differences(recorded.input, question.input, limit)]
+  }
+
+  private report(reason: string, matching: number, differences: ReadonlyArray<Difference>): ReplayReport {
+    const { match, recordings: { length: total }, source } = this.of
+    const unmatchable = total - this.entries.length
+    return { match, source, reason, recordings: { matching, total, unmatchable }, differences }
+  }
+
+  /** Keeps a miss for the report of what is left over. */
+  private noted(
+    asked: ProgramCall,
+    { code, fix, reason }: Gap,
+    matching: number,
+    difference: Difference
+  ): ReplayMissError {
+    if (this.misses.length < keptMisses) this.misses.push(difference)
+    const way = this.isSession ? sessionAnew : fix ?? (this.goesOn(asked) ? anew : again)
+    return this.missed(asked, `${reason}; ${way}`, this.report(reason, matching, [difference]), code)
+  }
+
+  private missed(
+    { operation: method, question }: ProgramCall,
+    detail: string,
+    report: ReplayReport,
+    code: ErrorCode | undefined
+  ): ReplayMissError {
+    const facts = known({ flow: question.flow, executionId: executionIdOf(question), code })
+    return new ReplayMissError({ method, ...facts, detail, isRetryable: false, report }, unchecked)
+  }
+
+  /** Fails if there are recordings that no call took. Those that no call can take do not count. */
+  verify(method: string): Effect.Effect<void, ReplayLeftoverError> {
+    return Effect.suspend(() => {
+      const left = this.entries.filter((entry) => !this.consumed.has(entry))
+      if (left.length === 0) return Effect.void
+      const explained = new Set(this.misses.flatMap((miss) => "recording" in miss ? [miss.recording.number] : []))
+      const reason = `${left.length} of ${this.of.recordings.length} recordings`
+      const ids = left.map(({ recording }) => runIdOf(recording)).filter((id) => id !== undefined)
+      const missing = left.filter(({ number }) => !explained.has(number)).map((entry): Difference => ({
+        kind: "missing",
+        recording: recordingOf(entry)
+      }))
+      return Effect.fail(
+        new ReplayLeftoverError({
+          method,
+          detail: reason,
+          isRetryable: false,
+          executionIds: [...new Set(ids)].sort(),
+          report: this.report(reason, 0, [...this.misses, ...missing])
+        }, unchecked)
+      )
+    })
+  }
+}
+
+/** The step that a call continues with. */
+const stepOf = ({ input }: Question): string => {
+  const { pausedAtStep, stepIndex } = Predicate.isRecord(input) ? input : {}
+  return typeof pausedAtStep === "string"
+    ? JSON.stringify(pausedAtStep)
+    : typeof stepIndex === "number"
+    ? String(stepIndex + 1)
+    : "1"
+}
+
+const add = (map: Map<string, Array<EntryState>>, key: string, entry: EntryState): void => {
+  const some = map.get(key)
+  if (some === undefined) map.set(key, [entry])
+  else some.push(entry)
+}
+
+export const recordingOf = (
+  { number, recording }: { readonly recording: Recording; readonly number: number }
+): RecordedCall => {
+  const { endpoint, flow, version } = recording
+  return { number, endpoint, ...known({ flow, version, executionId: runIdOf(recording) }) }
+}

@@ -1,0 +1,399 @@
+/** `NoukaiHttp` over recordings: every call has its recorded outcome. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import {
+  type CallError,
+  type InvalidRequestError,
+  type OnceError,
+  type ReplayLeftoverError,
+  type ReplayNoSnapshotsError,
+  type SessionError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
+import { invalid, known, unchecked } from "../core/makeError.js"
+import type { Match } from "../core/replayReport.js"
+import { monotonic } from "../core/time.js"
+import { forwardThrough, onResponse } from "../operations/fake.js"
+import { type CallDefaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
+import type { OnceResponse, SessionRequest, SessionResponse } from "../operations/requests.js"
+import { isSameSession } from "../operations/scope.js"
+import { type FlowAddress, format } from "../options/address.js"
+import type { RequestContext } from "../options/callOptions.js"
+import * as Codec from "./codec.js"
+import { decodeError, type RecordableError } from "./codec.js"
+import { executionIdOf, hasEnded, type Interaction, questionOf, type Recording } from "./interaction.js"
+import { restore } from "./layout.js"
+import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
+import type {
+  RecordedCassette,
+  RecordedError,
+  RecordedOperation,
+  RecordedValue,
+  SessionCassette
+} from "./RecordedCassette.js"
+import { type Redaction, redactQuestion } from "./redaction.js"
+import { answerOf, recordingsOf } from "./sessionRecordings.js"
+
+/** A replay that was opened. */
+export interface OpenReplay {
+  readonly http: HttpService
+  /** Fails if there are recordings that no call has taken. */
+  readonly verify: (method: string) => Effect.Effect<void, ReplayLeftoverError>
+}
+
+interface Options {
+  readonly redact: Redaction
+  readonly defaults: CallDefaults
+  /** The service for calls that were not recorded. Absent: they fail. */
+  readonly otherwise?: HttpService | undefined
+  /** Is called with the place of each recording that a call takes. */
+  readonly reach?: ((place: number) => void) | undefined
+  /** Fetches another session that a call names. Absent: such a call fails. */
+  readonly fetch?: ((request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>) | undefined
+}
+
+export interface CassetteOptions extends Options {
+  /** The operation that errors name. */
+  readonly method: string
+  /** The name of the cassette, for people. */
+  readonly source: string
+  readonly match: Match
+}
+
+/** Opens the replay of a cassette of either kind. */
+export const openCassette = (
+  cassette: SessionCassette | RecordedCassette,
+  options: CassetteOptions
+): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> => {
+  const { match, method, redact, source } = options
+  if (cassette.kind === "session") {
+    return Effect.map(recordingsOf(method, cassette.session, redact.text), (recordings) => open(recordings, options))
+  }
+  // both sides are redacted, so that recordings from before a redaction are found
+  const recordings = restore(cassette).map((one): Interaction => ({ ...one, ...redactQuestion(one, redact) }))
+  return Effect.succeed(open({ source, match, recordings }, options))
+}
+
+const nothing: Redaction = { hasPaths: false, call: identity, payload: identity, text: identity }
+
+/** Opens the replay of a session that was fetched. */
+export const openSession = (
+  method: string,
+  session: SessionResponse,
+  options: Pick<Options, "defaults" | "fetch">
+): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> =>
+  Effect.map(recordingsOf(method, session), (recordings) => open(recordings, { ...options, redact: nothing }))
+
+/** The time for which the last status of a job that had not ended is repeated, in milliseconds. */
+const pollGrace = 5_000
+
+const interrupted: Gap = { reason: "the recorded program was interrupted before this call was answered" }
+
+const left: Gap = { reason: "the recorded program left the stream here; later events were not recorded", fix: anew }
+
+const unpolled: Gap = { reason: "the recorded program no longer polled this job, which had not ended" }
+
+const isOnce = (error: RecordableError): error is OnceError =>
+  error._tag === "RunInProgressError" || error._tag === "ResultNotStoredError" || error._tag === "AmbiguousRunError"
+
+/** The error of a recorded answer that does not fit its endpoint, although it was checked when the cassette was read. */
+const spoiled = (method: string, reason: string, flow?: string): UnexpectedResponseError =>
+  new UnexpectedResponseError(
+    known({ method, flow, reason: `the recording does not fit: ${reason}`, isRetryable: false }),
+    unchecked
+  )
+
+/** The error of a call that does not run once; other errors cannot have been recorded for one. */
+const withoutOnce = (method: string) => (error: RecordableError): CallError =>
+  isOnce(error) ? spoiled(method, `${method} does not fail with ${error._tag}`) : error
+
+/** The error of a session fetch; other errors cannot have been recorded for one. */
+const ofSession = (method: string) => (error: CallError): SessionError => {
+  switch (error._tag) {
+    case "PermissionDeniedError":
+    case "FlowNotFoundError":
+    case "BudgetExceededError":
+    case "ReplayNoSnapshotsError":
+      return spoiled(method, `a session fetch does not fail with ${error._tag}`)
+    default:
+      return error
+  }
+}
+
+interface AnyRequest extends RequestContext {
+  readonly flow?: FlowAddress
+  readonly sessionId?: string | undefined
+  readonly body?: unknown
+}
+
+const open = (recordings: Recordings, options: Options): OpenReplay => {
+  const { fetch, otherwise, redact } = options
+  const { session } = recordings
+  const own = new Matching(recordings)
+  const others = new Map<string, Matching>()
+  const fetching = Effect.unsafeMakeSemaphore(1)
+  const submitted = new Map<string, number>()
+  /** Runs that began outside the recording. A server may give one the id of a recorded run. */
+  const begunElsewhere = new Set<string>()
+
+  const isForeign = (sessionId: string | undefined): sessionId is string =>
+    session !== undefined && sessionId !== undefined && !isSameSession(sessionId, session.sessionId)
+
+  const spoiledFor = ({ operation, question }: ProgramCall) => (reason: string): UnexpectedResponseError =>
+    spoiled(operation, reason, question.flow)
+
+  const failing = (asked: ProgramCall, error: RecordedError): Effect.Effect<never, RecordableError> =>
+    Effect.flatMap(Either.mapLeft(decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
+
+  /**
+   * Notes whether a run began outside the recording, since its later calls are then made there. Calls that only read a
+   * run change nothing.
+   */
+  const markBeginning = (asked: ProgramCall, isElsewhere: boolean) => <A>(answer: A): A => {
+    const id = asked.run === undefined && Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
+    if (typeof id === "string") {
+      if (isElsewhere) begunElsewhere.add(id)
+      else begunElsewhere.delete(id)
+    }
+    return answer
+  }
+
+  const asking = (
+    endpoint: RecordedOperation,
+    request: AnyRequest
+  ): Either.Either<ProgramCall, InvalidRequestError> => {
+    const question = questionOf(endpoint, request)
+    const isRun = endpoint === "execute" || endpoint === "step"
+    return question === undefined
+      ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
+      : Either.right({
+        operation: request.method,
+        question: redactQuestion(question, redact),
+        run: executionIdOf(question),
+        sessionId: isRun && isForeign(request.sessionId) ? request.sessionId : undefined
+      })
+  }
+
+  /** The recordings of the session that a call names. Another session is fetched once, and counted on its own. */
+  const matchingFor = (asked: ProgramCall): Effect.Effect<Matching, CallError> => {
+    const { operation: method, sessionId } = asked
+    if (sessionId === undefined) return Effect.succeed(own)
+    if (sessionId === "") return Effect.fail(own.refuse(asked, "the call says that it belongs to no session"))
+    if (fetch === undefined) {
+      return Effect.fail(own.refuse(asked, `the call belongs to another session, ${sessionId}`))
+    }
+    const id = sessionId.toLowerCase()
+    return fetching.withPermits(1)(Effect.gen(function*() {
+      const known = others.get(id)
+      if (known !== undefined) return known
+      const fetched = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
+      const matching = new Matching(yield* recordingsOf(method, fetched, redact.text))
+      others.set(id, matching)
+      return matching
+    }))
+  }
+
+  /** The recording of a call; `undefined` if it is made elsewhere. */
+  const find = (
+    matching: Matching,
+    asked: ProgramCall,
+    now: number
+  ): Either.Either<Recording | undefined, CallError> => {
+    if (asked.run !== undefined && begunElsewhere.has(asked.run)) return Either.right(undefined)
+    const found = matching.find(asked)
+    if (found !== undefined) {
+      options.reach?.(found.place)
+      if (!isBeyond(asked, found.recording, now)) return Either.right(found.recording)
+      return otherwise === undefined ? Either.left(matching.unfinished(asked, unpolled)) : Either.right(undefined)
+    }
+    return otherwise === undefined || matching.goesOn(asked)
+      ? Either.left(matching.miss(asked))
+      : Either.right(undefined)
+  }
+
+  const remember = (asked: ProgramCall, value: unknown): Effect.Effect<void> =>
+    asked.question.endpoint === "submitJob" && Predicate.isRecord(value) && typeof value.executionId === "string"
+      ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
+      : Effect.void
+
+  /** The age of a job, in milliseconds. */
+  const ageOf = (asked: ProgramCall, { at = [] }: Recording, now: number): number => {
+    const id = asked.run ?? ""
+    const began = submitted.get(id) ?? now - (at[0] ?? 0)
+    submitted.set(id, began)
+    return now - began
+  }
+
+  /** The status of a job at its present age. */
+  const statusNow = (
+    asked: ProgramCall,
+    recording: Recording,
+    statuses: ReadonlyArray<RecordedValue | { readonly error: RecordedError }>,
+    now: number
+  ) => {
+    const { at = [] } = recording
+    const age = ageOf(asked, recording, now)
+    const later = statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > age)
+    return statuses[later < 0 ? statuses.length - 1 : later - 1]!
+  }
+
+  /** Whether a job that had not ended is polled for longer than it was when it was recorded. */
+  const isBeyond = (asked: ProgramCall, recording: Recording, now: number): boolean => {
+    const { answer, at = [] } = recording
+    if (!("statuses" in answer) || hasEnded(answer.statuses)) return false
+    const until = at[answer.statuses.length]
+    return until !== undefined && ageOf(asked, recording, now) > until + pollGrace
+  }
+
+  /** The answer of a recording to a call. Warns of payloads that were cut. */
+  const answerNow = (asked: ProgramCall, request: AnyRequest, recording: Recording, now: number) =>
+    Effect.gen(function*() {
+      const { answer } = recording
+      if ("statuses" in answer) return statusNow(asked, recording, answer.statuses, now)
+      if (!("run" in answer)) return answer
+      const { run } = answer
+      const flow = request.flow === undefined ? "" : format(request.flow)
+      if (run.truncated.length > 0) {
+        const steps = run.truncated.map((id) => JSON.stringify(id)).join(", ")
+        yield* Effect.logWarning(
+          `${request.method} ${flow}: snapshots of ${steps} in execution ${run.execution.executionId} were cut when they ` +
+            "were stored; what is replayed may not be what the run gave"
+        )
+      }
+      const from = Predicate.isRecord(request.body) ? Number(request.body.stepIndex ?? 0) : 0
+      const { question: { endpoint } } = asked
+      return answerOf(run, { method: request.method, endpoint, flow, from, isFirst: asked.run === undefined })
+    }).pipe(Effect.tap((answer) =>
+      Effect.sync(() => {
+        // the call was sent when it was recorded; an error says so itself
+        if (!("error" in answer)) request.progress.sent = "yes"
+      })
+    ))
+
+  /** The recorded outcome of a call, or the answer of `elsewhere` to a call that was not recorded. */
+  const recordedOr = <K extends Codec.AnsweredOperation, E>(
+    endpoint: K,
+    request: Codec.OperationRequest<K> & RequestContext,
+    elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
+  ): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> =>
+    Effect.gen(function*() {
+      const asked = yield* asking(endpoint, request)
+      const matching = yield* matchingFor(asked)
+      return yield* matching.turn(
+        asked,
+        Effect.gen(function*() {
+          const now = yield* monotonic
+          const recording = yield* find(matching, asked, now)
+          if (recording === undefined) return markBeginning(asked, true)(yield* elsewhere(otherwise!))
+          const answer = yield* answerNow(asked, request, recording, now)
+          if ("gap" in answer) return yield* matching.unfinished(asked, answer.gap)
+          if ("unanswered" in answer) return yield* matching.unfinished(asked, interrupted)
+          if ("error" in answer) return yield* failing(asked, answer.error)
+          if (!("value" in answer)) return yield* spoiledFor(asked)("it is of another endpoint")
+          const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
+          yield* remember(asked, answer.value)
+          return markBeginning(asked, false)(value)
+        })
+      )
+    })
+
+  const one = <K extends Codec.AnsweredOperation>(
+    endpoint: K,
+    request: Codec.OperationRequest<K> & RequestContext
+  ): Effect.Effect<Codec.OperationResponse<K>, CallError> =>
+    Effect.mapError(
+      recordedOr(endpoint, request, (otherwise) => otherwise.request(endpoint, request)),
+      withoutOnce(request.method)
+    )
+
+  /** A recording holds what runs once per key as the run that it was, so that nothing is looked up. */
+  const once = <K extends "execute" | "submitJob", E>(
+    endpoint: K,
+    request: Codec.OperationRequest<K>,
+    elsewhere: (otherwise: HttpService) => Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E>
+  ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E | RecordableError> =>
+    onResponse(
+      request,
+      Effect.suspend(() => elsewhere(otherwise!)),
+      (response) => recordedOr(endpoint, request, () => response)
+    )
+
+  const eventsOf = (
+    matching: Matching,
+    asked: ProgramCall,
+    answer: Effect.Effect.Success<ReturnType<typeof answerNow>>
+  ): Stream.Stream<WireEvent, CallError> => {
+    const failed = (error: RecordedError) =>
+      Stream.fromEffect(Effect.mapError(failing(asked, error), withoutOnce(asked.operation)))
+    if ("error" in answer) return failed(answer.error)
+    if (!("events" in answer)) return Stream.fail(spoiledFor(asked)("it is of another endpoint"))
+    const events = Codec.decodeEvents(answer.events)
+    if (Either.isLeft(events)) return Stream.fail(spoiledFor(asked)(events.left))
+    const recorded = Stream.fromIterable(events.right)
+    const { end } = answer
+    if (end === "done") return recorded
+    if (typeof end !== "string" && "error" in end) return Stream.concat(recorded, failed(end.error))
+    const gap = end === "left" ? left : end === "unanswered" ? interrupted : end.gap
+    return Stream.concat(recorded, Stream.suspend(() => Stream.fail(matching.unfinished(asked, gap))))
+  }
+
+  /** Whether a run that is walked in place of an `execute` was recorded as one, before another that it could take. */
+  const isOfExecute = (
+    matching: Matching,
+    asked: ProgramCall,
+    request: EventStreams[Codec.StreamedOperation]
+  ): boolean => {
+    if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
+    const whole = asking("execute", { ...request, body: request.asExecute })
+    return Either.isRight(whole) && matching.numberOf(whole.right) < matching.numberOf(asked)
+  }
+
+  const many = <K extends Codec.StreamedOperation>(
+    endpoint: K,
+    request: EventStreams[K]
+  ): Stream.Stream<WireEvent, CallError> =>
+    Stream.unwrapScoped(Effect.gen(function*() {
+      const asked = yield* asking(endpoint, request)
+      const matching = yield* matchingFor(asked)
+      const shared = matching.entering(asked)
+      if (shared !== undefined) yield* Effect.acquireRelease(shared.enter, () => shared.leave)
+      const now = yield* monotonic
+      if (isOfExecute(matching, asked, request)) return yield* matching.asExecute(asked)
+      const recording = yield* find(matching, asked, now)
+      if (recording === undefined) {
+        return Stream.map(otherwise!.stream(endpoint, request), markBeginning(asked, true))
+      }
+      const answer = yield* answerNow(asked, request, recording, now)
+      return Stream.map(eventsOf(matching, asked, answer), markBeginning(asked, false))
+    }))
+
+  const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, SessionError> => {
+    if (session === undefined) return Effect.mapError(one("session", request), ofSession(request.method))
+    if (!isForeign(request.sessionId)) return Effect.succeed(session)
+    if (fetch !== undefined) return fetch(request)
+    const question = { endpoint: "session", flow: undefined, version: undefined, input: undefined } as const
+    return Effect.fail(own.refuse(
+      { operation: request.method, question, sessionId: request.sessionId },
+      `another session, ${request.sessionId}, cannot be fetched here`
+    ))
+  }
+
+  const http: HttpService = {
+    defaults: session === undefined
+      ? options.defaults
+      : { ...options.defaults, sessionId: session.sessionId, replayedSessionId: session.sessionId },
+    request: orElse({
+      forward: forwardThrough((request) => one("execute", request)),
+      executeOnce: (request) => once("execute", request, (live) => live.request("executeOnce", request)),
+      submitOnce: (request) => once("submitJob", request, (live) => live.request("submitOnce", request)),
+      session: fetched
+      // every other operation fails with any `CallError`
+    }, one as HttpService["request"]),
+    stream: many
+  }
+  return { http, verify: (method) => own.verify(method) }
+}

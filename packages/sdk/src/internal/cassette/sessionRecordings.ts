@@ -1,0 +1,175 @@
+/** Turns the runs of a session into the recordings of a cassette. */
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import type { WireEvent } from "../../FlowEvent.js"
+import { FlowExecutionError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
+import { known, unchecked } from "../core/makeError.js"
+import { notEnded, unfinishedRun } from "../core/replayReport.js"
+import { problemOf } from "../core/runProblem.js"
+import { keepOriginal } from "../operations/rawEvent.js"
+import type { SessionExecution, SessionResponse } from "../operations/requests.js"
+import { isUnderWay, runOf, type RunOfSession, stoodAt } from "../operations/sessionRun.js"
+import { closedBy } from "../run/deliveredEvent.js"
+import { encodeError } from "./codec.js"
+import type { Question, SessionRecording } from "./interaction.js"
+import type { Gap, Recordings } from "./matching.js"
+import type { RecordedAnswer } from "./RecordedCassette.js"
+
+/** Whether a run stopped before its first step: it has no payloads, and no mode in which they would be captured. */
+const hasNothingToCapture = ({ status, steps, traceCaptureMode }: SessionExecution): boolean =>
+  status !== "completed" && steps.length === 0 && traceCaptureMode === undefined
+
+/**
+ * Fails unless every execution has its payloads.
+ *
+ * @see contract 10.3
+ */
+export const checkSnapshots = (
+  method: string,
+  { executions }: SessionResponse
+): Effect.Effect<void, ReplayNoSnapshotsError> => {
+  const without = executions.filter((one) => !one.snapshotsAvailable && !hasNothingToCapture(one))
+  const [first] = without
+  if (first === undefined) return Effect.void
+  const mode = first.traceCaptureMode === undefined ? "" : `, captured with mode ${first.traceCaptureMode}`
+  return Effect.fail(
+    new ReplayNoSnapshotsError({
+      method,
+      detail: `${without.length} of ${executions.length} executions, such as ${first.executionId} of ${
+        first.slug === undefined ? "a deleted flow" : JSON.stringify(first.slug)
+      }${mode}`,
+      executionId: first.executionId,
+      isRetryable: false
+    }, unchecked)
+  )
+}
+
+const recordingOf = (execution: SessionExecution, redact: (text: string) => string): SessionRecording | undefined => {
+  const { slug, triggerType } = execution
+  if ((triggerType !== "execute" && triggerType !== "step") || slug === undefined || slug === "") return undefined
+  return {
+    endpoint: triggerType,
+    flow: redact(slug),
+    version: undefined,
+    input: undefined,
+    answer: { run: runOf(execution) },
+    at: undefined
+  }
+}
+
+/**
+ * The recordings of a session. Warns of runs that no call can take: jobs, and runs of flows that were deleted. Fails
+ * unless every execution has its payloads.
+ */
+export const recordingsOf = (
+  method: string,
+  session: SessionResponse,
+  redact: (text: string) => string = identity
+): Effect.Effect<Recordings, ReplayNoSnapshotsError> =>
+  Effect.gen(function*() {
+    yield* checkSnapshots(method, session)
+    const source = `session ${session.sessionId}`
+    const recordings = session.executions.map((execution) => recordingOf(execution, redact))
+    const unmatchable = recordings.filter((one) => one === undefined).length
+    if (unmatchable > 0) {
+      yield* Effect.logWarning(
+        `replay: ${unmatchable} of ${recordings.length} recordings of ${source} are jobs or of flows that were ` +
+          "deleted, and are passed over"
+      )
+    }
+    return { source, match: "position", recordings, session }
+  })
+
+/** A call that a run of a session answers. */
+interface SessionCall {
+  readonly method: string
+  readonly endpoint: Question["endpoint"]
+  /** `org/project/slug`; a session knows the slug alone. */
+  readonly flow: string
+  /** The first step to answer. */
+  readonly from: number
+  readonly isFirst: boolean
+}
+
+/** The answer of a run of a session to a call. */
+export const answerOf = (
+  run: RunOfSession,
+  { endpoint, flow, from, isFirst, method }: SessionCall
+): RecordedAnswer | { readonly gap: Gap } | {
+  readonly events: ReadonlyArray<WireEvent>
+  readonly end: { readonly gap: Gap }
+} => {
+  const { completed, ending, execution: { executionId, flowId } } = run
+  const events = endpoint === "step" ? eventsOf(run, from, isFirst) : undefined
+  switch (ending._tag) {
+    case "completed": {
+      const blockCount = Math.max(1, completed.length)
+      return events === undefined
+        ? { value: { status: "completed", result: ending.result, flowId: flowId ?? "", blockCount, executionId } }
+        : { events, end: "done" }
+    }
+    case "failed": {
+      const { code, detail = "the recording does not say why" } = problemOf(ending.error)
+      const { error: result, stepId } = ending
+      const facts = known({ method, flow, executionId, code, detail, stepId, result, isRetryable: false })
+      const failure = { error: encodeError(new FlowExecutionError(facts, unchecked)) }
+      return events === undefined ? failure : { events, end: failure }
+    }
+    case "unfinished": {
+      const reason = `${notEnded(stoodAt(run))}: it had not ended when the session was read, ${ending.reason}`
+      const end = { gap: { reason, code: unfinishedRun } }
+      return events === undefined ? end : { events, end }
+    }
+  }
+}
+
+/**
+ * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
+ * if it is known, and with `flow_completed`; one that did not end with the beginning of the step that was under way. No
+ * server sent the events, so that they have no JSON behind them.
+ */
+export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
+  const { completed, ending, execution: { executionId, flowId }, last } = run
+  const stepCount = completed.length + (ending._tag === "failed" && ending.stepId !== undefined ? 1 : 0)
+  const events: Array<WireEvent> = isFirst
+    ? [{
+      type: "run_started",
+      executionId,
+      runId: executionId,
+      ...(flowId === undefined ? undefined : { flowId }),
+      ...(ending._tag === "unfinished" ? undefined : { stepCount })
+    }]
+    : []
+  for (const [index, { output, stepId }] of completed.slice(from).entries()) {
+    events.push({ type: "step_started", stepId, stepIndex: index }, { type: "step_completed", stepId, output })
+  }
+  const stepIndex = Math.max(0, completed.length - from)
+  if (ending._tag === "unfinished" && last !== undefined && isUnderWay(last)) {
+    events.push({ type: "step_started", stepId: last.stepId, stepIndex })
+  }
+  if (ending._tag === "completed") {
+    events.push({ type: "flow_completed", executionId, runId: executionId, result: ending.result })
+  }
+  if (ending._tag === "failed" && ending.stepId !== undefined) {
+    const { error, stepId } = ending
+    const closing = {
+      type: "flow_completed",
+      executionId,
+      runId: executionId,
+      result: null,
+      summary: { failedAtStep: stepId }
+    } as const
+    const failed = {
+      type: "step_error",
+      stepId,
+      ...(error === undefined || error === null ? undefined : { error })
+    } as const
+    events.push(
+      { type: "step_started", stepId, stepIndex },
+      closedBy(failed, closing),
+      closing
+    )
+  }
+  for (const event of events) keepOriginal(event, undefined)
+  return events
+}
