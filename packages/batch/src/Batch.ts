@@ -97,8 +97,8 @@ interface CommonInput {
   readonly message?: string | undefined
   /** Fields to override, by step id. */
   readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** Asks the server to keep input and output snapshots of this run. Default: false. */
-  readonly trace?: boolean | undefined
+  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
+  readonly snapshots?: boolean | undefined
 }
 
 /**

@@ -157,6 +157,25 @@ describe("a batch", () => {
       assert.deepStrictEqual(JSON.parse(sent!.body).parameters, { at: "1970-01-01T00:00:00.000Z" })
     }).pipe(Effect.provide(layer())))
 
+  it.live("whose input has a field of the batch, of another operation, or under its name on the wire is invalid", () =>
+    Effect.gen(function*() {
+      const inputs: ReadonlyArray<unknown> = [{ sessionId: "s" }, { messages: [] }, { trace: true }, { message: "a" }]
+      const batch = Batch.make({
+        id: "refused",
+        flow: echo,
+        key: (at: number) => `${at}`,
+        input: (at) => inputs[at] as { readonly message: string }
+      })
+      const { plan } = yield* Batch.run(batch, BatchSource.fromIterable(inputs.keys()), quick)
+      assert.deepStrictEqual([plan.added, plan.invalid, plan.ready], [4, 3, 1])
+      assert.deepStrictEqual((yield* collect(Batch.results(batch))).map(({ error }) => error?.message), [
+        "its input has sessionId, which is of the batch, not of a row",
+        "its input has messages, which the queue does not take: make the batch with operation \"execute\"",
+        "its input has trace, which is not an option: did you mean snapshots?",
+        undefined
+      ])
+    }).pipe(Effect.provide(layer())))
+
   it.live("gives results by the schema of its flow, and says which do not fit", () =>
     Effect.gen(function*() {
       const batch = Batch.make({

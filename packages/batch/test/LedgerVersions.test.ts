@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import Libsql from "libsql"
 import { copyFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
-import { client, collect, echoing, ledgerFile, onFile, rowsOf, runsOf } from "./support/batches.js"
+import { client, collect, echoing, ledgerFile, onFile, requestsTo, rowsOf, runsOf } from "./support/batches.js"
 
 /** A copy of a ledger that was written when the schema had this version. */
 const ofSchema = (version: number) =>
@@ -65,6 +65,33 @@ describe("a ledger of the first schema", () => {
         assert.deepStrictEqual([plan.updated, plan.refused.map(({ key }) => key)], [8, ["row 1", "row 2"]])
       }).pipe(Effect.provide(BatchStore.layerFile(path)))
     }))
+
+  it.scopedLive("sends rows that store the option snapshots as trace, and knows them in today's source", () =>
+    Effect.gen(function*() {
+      const path = yield* ofSchema(1)
+      const database = new Libsql(path)
+      database.exec(`update noukai_batch_row set input = json_set(input, '$.trace', json('true'))
+        where state = 'pending'`)
+      database.close()
+      const keys = Array.from({ length: 10 }, (_, n) => `row ${n + 1}`)
+      const batch = Batch.make({
+        id: "left",
+        flow: "acme/test/echo",
+        key: (key: string) => key,
+        input: (key) => ({ message: key, snapshots: true })
+      })
+      const { plan } = yield* Effect.provide(
+        Batch.run(batch, BatchSource.fromIterable(keys), { grace: 200 }),
+        onFile(path)
+      )
+      // two were intents, without the option
+      assert.deepStrictEqual([plan.updated, plan.refused.map(({ key }) => key)], [0, ["row 1", "row 2"]])
+      const submissions = (yield* requestsTo("jobs")).filter(({ method }) => method === "POST")
+      assert.deepStrictEqual(
+        submissions.map(({ body }) => JSON.parse(body!)).map(({ message, trace }) => [message, trace]).sort(),
+        keys.slice(2).map((key) => [key, true]).sort()
+      )
+    }).pipe(Effect.provide(client())))
 
   it.scopedLive("keeps what its batches cost and have reserved", () =>
     Effect.gen(function*() {

@@ -58,7 +58,7 @@ const work = Effect.gen(function*() {
       (job) => job.wait({ schedule: Schedule.spaced("20 millis"), timeout: "2 seconds" })
     ),
     Effect.flatMap(
-      flows.execute(Hello, { message: "hi", trace: true }),
+      flows.execute(Hello, { message: "hi", snapshots: true }),
       ({ executionId }) => runs.trace(Hello, executionId ?? "")
     )
   ]

@@ -51,6 +51,7 @@ describe("arguments", () => {
   it("are refused as ever where a flag is none of the command, has no value, or is given twice", () => {
     assert.match(read("--svg", "run", flow), /^unknown flag --svg/)
     assert.match(read("--strem", "run", flow), /^unknown flag --strem: did you mean --stream\?/)
+    assert.match(read("--trace", "run", flow), /^unknown flag --trace: did you mean --snapshots\?/)
     assert.match(read("-vx", "run", flow), /^unknown flag -vx/)
     assert.match(read("run", flow, "-vv"), /^-v is given twice/)
     assert.match(read("--env", "dev", "run", flow, "--env", "dev"), /^--env is given twice/)

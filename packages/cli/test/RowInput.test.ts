@@ -8,7 +8,7 @@ const none: Mapping = {
   messageField: Option.none(),
   messageTemplate: Option.none(),
   parameter: [],
-  trace: false
+  snapshots: false
 }
 
 const row = { id: 7, text: "The {{cat}}", level: 3, tags: ["a"], nothing: null }
@@ -57,8 +57,8 @@ describe("rowInput", () => {
   it.effect("gives a field that stands alone as it is, and text or JSON otherwise", () =>
     Effect.gen(function*() {
       const parameter = ["level={{level}}", "all=of {{level}}", "none={{nothing}}", "fixed:={\"a\":\"{{level}}\"}"]
-      assert.deepStrictEqual(yield* input({ parameter, trace: true }), {
-        trace: true,
+      assert.deepStrictEqual(yield* input({ parameter, snapshots: true }), {
+        snapshots: true,
         parameters: { level: 3, all: "of 3", none: null, fixed: { a: "{{level}}" } }
       })
     }))

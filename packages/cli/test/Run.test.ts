@@ -37,6 +37,16 @@ describe("noukai run", () => {
       }
     }).pipe(Effect.provide(server(echo()))))
 
+  it.live("asks for snapshots with --snapshots, alone and with --no-steps", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      yield* noukai(["run", flow, "hi"], { env })
+      yield* noukai(["run", flow, "hi", "--snapshots"], { env })
+      yield* noukai(["run", flow, "hi", "--snapshots", "--no-steps"], { env })
+      const bodies = (yield* (yield* Emulator).ledger).requests.map(({ body }) => JSON.parse(body!))
+      assert.deepStrictEqual(bodies.map(({ trace }) => trace), [false, true, true])
+    }).pipe(Effect.provide(server(echo()))))
+
   it.live("takes the message from stdin", () =>
     Effect.gen(function*() {
       const env = yield* environment

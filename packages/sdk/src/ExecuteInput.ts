@@ -62,8 +62,8 @@ export interface ExecuteOptions extends CallOptions {
   readonly toolConcurrency?: number | undefined
   /** Whether a failing handler fails the run, or is reported to the model as a tool error. Default: `"fail"`. */
   readonly onToolFailure?: "fail" | "report" | undefined
-  /** Asks the server to keep input and output snapshots of this run. Default: false. */
-  readonly trace?: boolean | undefined
+  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
+  readonly snapshots?: boolean | undefined
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
   /** The session of the run, for replay. Default: the scope's, then the client's. */
@@ -199,7 +199,7 @@ export interface TakeOverOptions {
 
 /**
  * The input of `executeOnce`: that of `execute`, without a session, which is made of the key, and without `maxCostUsd`,
- * since the run is one request and cannot be stopped. `trace` is true unless it
+ * since the run is one request and cannot be stopped. `snapshots` is true unless it
  * is set, so that the server keeps the result for later calls of the key. `retryPost` does not apply to the request that
  * begins the run.
  *

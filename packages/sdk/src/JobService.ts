@@ -143,8 +143,8 @@ export interface SubmitOptions extends CallOptions {
   readonly message?: string | undefined
   /** Fields to override, by step id. */
   readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** Asks the server to keep input and output snapshots of this run. Default: false. */
-  readonly trace?: boolean | undefined
+  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
+  readonly snapshots?: boolean | undefined
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
   /** The session of the run, for replay. Default: the scope's, then the client's. */
@@ -162,7 +162,7 @@ export interface SubmitOptions extends CallOptions {
 export type SubmitInput<P = AnyParameters> = SubmitOptions & ParametersInput<P>
 
 /**
- * The input of `submitOnce`: that of `submit`, without a session, which is made of the key. `trace` is false unless it
+ * The input of `submitOnce`: that of `submit`, without a session, which is made of the key. `snapshots` is false unless it
  * is set: the queue keeps results by itself. `retryPost` does not apply.
  *
  * @since 0.1.0
@@ -252,7 +252,7 @@ const submitted = <B extends SubmitInput, A extends Job, E>(
               message: input.message,
               parameters,
               blockOverrides: input.blockOverrides,
-              trace: input.trace ?? false
+              trace: input.snapshots ?? false
             }
           }
         }),

@@ -701,7 +701,7 @@ export class RunInProgressError extends TaggedError<RunInProgressError>(
  * again by itself: run under another key to have a result.
  *
  * - `capture`: the server kept no output of it, because of the flow's capture mode, or because it was not asked to
- *   (`trace: false`).
+ *   (`snapshots: false`).
  * - `redacted`: it kept the output with parts replaced.
  * - `truncated`: it cut the output when it stored it.
  * - `expired`: its session is gone (410); `executionId` is not known then.

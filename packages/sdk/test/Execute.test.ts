@@ -58,7 +58,7 @@ describe("request (5.1, 2)", () => {
       },
       `{"message":"hi","attachments":[{"kind":"url","url":"https://i.example.com/d.png","mime_type":"image/png","filename":"d.png"}],"trace":false}`
     ],
-    ["trace", { message: "hi", trace: true }, `{"message":"hi","trace":true}`],
+    ["snapshots", { message: "hi", snapshots: true }, `{"message":"hi","trace":true}`],
     [
       "undefined options are not sent",
       { message: "hi", parameters: undefined, sessionId: undefined },

@@ -63,7 +63,7 @@ describe("requests (7.1)", () => {
           blockOverrides: { answer: { model: "small" } },
           tools: [{ type: "function", function: { name: "lookup_order" } }],
           toolChoice: "auto",
-          trace: true
+          snapshots: true
         }))
         const [first, second] = yield* bodies
         const every = {

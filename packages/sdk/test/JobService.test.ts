@@ -91,7 +91,7 @@ describe("submit (8.1)", () => {
         message: "hi",
         parameters: { since: new Date(0) },
         blockOverrides: { draft: { model: "small" } },
-        trace: true,
+        snapshots: true,
         version: 3,
         sessionId: "s-1"
       })

@@ -189,7 +189,7 @@ describe("jobs against the emulator", () => {
 })
 
 /** The execution id of a run that has ended. */
-const execute = (ref: string, input: { readonly message?: string; readonly trace?: boolean } = { message: "hi" }) =>
+const execute = (ref: string, input: { readonly message?: string; readonly snapshots?: boolean } = { message: "hi" }) =>
   Effect.gen(function*() {
     const service = yield* FlowService
     const fiber = yield* Effect.fork(Effect.exit(service.execute(ref, input)))
@@ -263,17 +263,17 @@ for (
     it.scoped("9.7: what is stored in each capture mode", () =>
       program(Effect.gen(function*() {
         const runs = yield* RunService
-        const steps = (ref: string, input?: { readonly message?: string; readonly trace?: boolean }) =>
+        const steps = (ref: string, input?: { readonly message?: string; readonly snapshots?: boolean }) =>
           Effect.flatMap(execute(ref, input), (id) => Effect.map(runs.trace(ref, id), (trace) => trace.steps))
         assert.lengthOf(yield* steps("acme/test/off"), 0)
         const [metadata] = yield* steps("noukai/samples/hello-world")
         assert.isUndefined(metadata!.outputContext)
         assert.isNumber(metadata!.outputSizeBytes)
-        const [traced] = yield* steps("noukai/samples/hello-world", { message: "hi", trace: true })
+        const [traced] = yield* steps("noukai/samples/hello-world", { message: "hi", snapshots: true })
         assert.deepStrictEqual(traced!.outputContext, { text: "Hello! You said: hi" })
         const [redacted] = yield* steps("acme/test/hidden")
         assert.deepStrictEqual(redacted!.outputContext, { text: "[redacted]" })
-        const [long] = yield* steps("noukai/samples/hello-world", { message: "x".repeat(70_000), trace: true })
+        const [long] = yield* steps("noukai/samples/hello-world", { message: "x".repeat(70_000), snapshots: true })
         assert.isTrue(long!.truncated)
       })))
 

@@ -147,7 +147,10 @@ describe("executeOnce", () => {
       const session = yield* sessionOf("acme/test/slow", "row 1")
       // as another process would have begun it
       yield* Effect.fork(
-        Effect.flatMap(FlowService, (service) => service.execute("acme/test/slow", { sessionId: session, trace: true }))
+        Effect.flatMap(
+          FlowService,
+          (service) => service.execute("acme/test/slow", { sessionId: session, snapshots: true })
+        )
       )
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
       const error = yield* Effect.flip(executeOnce("row 1", "acme/test/slow"))
@@ -163,7 +166,7 @@ describe("executeOnce", () => {
 
   it.scoped.each(
     [
-      ["acme/test/secretive", { trace: false }, "capture"],
+      ["acme/test/secretive", { snapshots: false }, "capture"],
       ["acme/test/untraced", {}, "capture"],
       ["acme/test/redacted", {}, "redacted"],
       ["acme/test/long", {}, "truncated"]
@@ -326,7 +329,7 @@ describe("executeOnce", () => {
 describe("a list of runs that lags", () => {
   const crashed = Effect.gen(function*() {
     const service = yield* FlowService
-    yield* service.execute(echo, { message: "hi", sessionId: yield* sessionOf(echo, "row 1"), trace: true })
+    yield* service.execute(echo, { message: "hi", sessionId: yield* sessionOf(echo, "row 1"), snapshots: true })
   })
 
   it.scoped("settle looks again before anything is sent", () =>

@@ -305,7 +305,7 @@ for (const [name, once] of operations) {
         const { executionId } = name === "submitOnce"
           ? yield* Effect.flatMap(JobService, (jobs) =>
             Effect.flatMap(sessionOf(echo, "k"), (sessionId) => jobs.submit(echo, { message: "hi", sessionId })))
-          : yield* service.execute(echo, { message: "hi", sessionId: yield* sessionOf(echo, "k"), trace: true })
+          : yield* service.execute(echo, { message: "hi", sessionId: yield* sessionOf(echo, "k"), snapshots: true })
         yield* Effect.exit(once("k", echo))
         yield* forgets
         isMissing(yield* Effect.flip(once("k", echo)), executionId)

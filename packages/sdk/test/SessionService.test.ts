@@ -12,7 +12,7 @@ describe("SessionService", () => {
       const jobs = yield* JobService
       const service = yield* FlowService
       const sessionId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
-      const done = yield* service.execute(echo, { message: "hi", sessionId, trace: true })
+      const done = yield* service.execute(echo, { message: "hi", sessionId, snapshots: true })
       const job = yield* jobs.submit("acme/test/secretive", { sessionId })
       yield* job.wait({ schedule: Schedule.spaced(0) })
       const session = yield* sessions.get(sessionId.toUpperCase())

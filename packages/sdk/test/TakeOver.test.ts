@@ -43,7 +43,7 @@ const left = () =>
     const paused = yield* service.execute(ref, {
       message: "?",
       sessionId,
-      trace: true,
+      snapshots: true,
       tools: declarations
     })
     assert(paused.status === "tool_calls_required")
@@ -102,7 +102,7 @@ describe("takeOver", () => {
       const service = yield* FlowService
       const slow = "acme/test/slow"
       const sessionId = yield* sessionOf(slow, "k")
-      yield* Effect.fork(service.execute(slow, { sessionId, trace: true }))
+      yield* Effect.fork(service.execute(slow, { sessionId, snapshots: true }))
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
       const call = yield* Effect.fork(executeOnce("k", slow, { takeOver: true }))
       yield* emulator.awaitEvent((event) => event.type === "RequestReceived" && event.endpoint === "traceStream")

@@ -52,7 +52,7 @@ interface Row {
   readonly clock?: "total" | "wait"
 }
 
-const aRun = Effect.flatMap(FlowService, (service) => service.execute(echo, { message, sessionId, trace: true }))
+const aRun = Effect.flatMap(FlowService, (service) => service.execute(echo, { message, sessionId, snapshots: true }))
 
 /** The answer to a pause. */
 const aPause = Effect.gen(function*() {

@@ -82,7 +82,7 @@ describe("6.3: the loop", () => {
         attachments: [{ url: "https://i.example.com/a.png", mime_type: "image/png" }],
         tools: answering(),
         toolChoice: "auto",
-        trace: true,
+        snapshots: true,
         version: 3,
         sessionId: "s-1",
         headers: { "X-Team": "blue" }

@@ -304,6 +304,9 @@ describe("an option that does not exist", () => {
     ["execute", execute({ mesage: "hi" }), "mesage", "is not an option: did you mean message?"],
     ["events", events({ message: "hi", maxCostUSD: 1 }), "maxCostUSD", "is not an option: did you mean maxCostUsd?"],
     ["submit", submit({ message: "hi", toolConcurrency: 1 }), "toolConcurrency", "is not an option: remove it"],
+    ["execute", execute({ message: "hi", trace: true }), "trace", "is not an option: did you mean snapshots?"],
+    ["events", events({ message: "hi", trace: true }), "trace", "is not an option: did you mean snapshots?"],
+    ["submit", submit({ message: "hi", trace: false }), "trace", "is not an option: did you mean snapshots?"],
     ["resume", resume(state, answered, { timeuot: 1 }), "timeuot", "is not an option: did you mean timeout?"],
     [
       "runs.list",

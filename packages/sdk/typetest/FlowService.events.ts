@@ -84,7 +84,7 @@ void flows.events("a/b/c", {
   version: 3,
   sessionId: "s",
   headers: { "x-a": "b" },
-  trace: true,
+  snapshots: true,
   retry: Schedule.recurs(1),
   maxToolRounds: 3,
   toolConcurrency: 2,

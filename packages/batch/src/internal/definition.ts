@@ -79,13 +79,7 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
       return yield* invalid(method, "maxInputBytes", `must be a whole number from 1 to ${mostInputBytes}`)
     }
     const config = yield* Effect.serviceOption(NoukaiConfig)
-    const address = Flow.resolve(
-      flow,
-      Option.match(config, {
-        onNone: () => ({}),
-        onSome: ({ org, project }) => ({ org, project })
-      })
-    )
+    const address = Flow.resolve(flow, Option.getOrElse(config, () => ({})))
     if (Either.isLeft(address)) return yield* invalid(method, "flow", address.left.reason)
     return { name: id, flow: Flow.format(address.right), version: String(version), operation }
   })
@@ -128,9 +122,16 @@ export type Taken =
 export const textOf = (error: unknown): string =>
   ParseResult.isParseError(error) ? Flow.formatMismatch(error) : error instanceof Error ? error.message : String(error)
 
-const refused = ["tools", "toolChoice", "sessionId", "version"] as const
+const ofBatch = "which is of the batch, not of a row"
 
-const ofQueue = ["messages", "attachments"] as const
+const ofRequests = "which the queue does not take: make the batch with operation \"execute\""
+
+const notAnOption = "which is not an option: did you mean snapshots?"
+
+const refused = { tools: ofBatch, toolChoice: ofBatch, sessionId: ofBatch, version: ofBatch, trace: notAnOption }
+
+/** The fields that a row's input cannot have, with the reason. */
+const refusals = { execute: refused, jobs: { ...refused, messages: ofRequests, attachments: ofRequests } }
 
 const isPlain = (value: object): boolean => {
   const proto: unknown = Object.getPrototypeOf(value)
@@ -179,20 +180,15 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
 
   const encoded = (given: object): Either.Either<string, string> => {
     const input = given as { readonly [field: string]: unknown; readonly parameters?: AnyParameters }
-    for (const field of refused) {
-      if (input[field] !== undefined) return Either.left(`its input has ${field}, which is of the batch, not of a row`)
+    for (const [field, reason] of Object.entries(refusals[operation])) {
+      if (input[field] !== undefined) return Either.left(`its input has ${field}, ${reason}`)
     }
-    for (const field of operation === "jobs" ? ofQueue : []) {
-      if (input[field] !== undefined) {
-        return Either.left(
-          `its input has ${field}, which the queue does not take: make the batch with operation "execute"`
-        )
-      }
-    }
-    if (encode === undefined) return Either.right(canonical(input))
+    const { snapshots: trace, ...rest } = input
+    const stored = trace === undefined ? input : { ...rest, trace }
+    if (encode === undefined) return Either.right(canonical(stored))
     return Either.mapBoth(encode(input.parameters ?? {}), {
       onLeft: (error) => `its parameters do not fit the flow: ${Flow.formatMismatch(error)}`,
-      onRight: (known) => canonical({ ...input, parameters: known })
+      onRight: (known) => canonical({ ...stored, parameters: known })
     })
   }
 

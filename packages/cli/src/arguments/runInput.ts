@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { UsageError } from "../exit/CommandError.js"
 import { Terminal } from "../terminal/Terminal.js"
-import { argument, flowVersion, optional, parameter, trace } from "./flags.js"
+import { argument, flowVersion, optional, parameter, snapshots } from "./flags.js"
 import * as Values from "./values.js"
 
 /** The flags and arguments of a command that begins a run. */
@@ -16,7 +16,7 @@ export const runFlags = {
   parameter: parameter("Set a parameter: key=text or key:=JSON. Repeatable."),
   parameters: optional("params", "Read parameters from this JSON file; - reads stdin."),
   version: flowVersion,
-  trace
+  snapshots
 }
 
 type RunFlags = Command.Command.ParseConfig<typeof runFlags>
@@ -26,7 +26,7 @@ export interface RunInput {
   readonly message: string | undefined
   readonly parameters: { readonly [key: string]: unknown } | undefined
   readonly version: FlowVersion | undefined
-  readonly trace: true | undefined
+  readonly snapshots: true | undefined
 }
 
 /** The text that is piped to a command without other input. `undefined` if nothing is piped. */
@@ -66,5 +66,5 @@ export const runInput = (
     if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
       return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
     }
-    return { message, parameters, version, trace: flags.trace || undefined }
+    return { message, parameters, version, snapshots: flags.snapshots || undefined }
   })

@@ -153,7 +153,7 @@ const continuing = (input: Input, executionId: string, sessionId: string): strin
     ...Option.match(input.version, { onNone: () => [], onSome: (version) => [["--version", version] as const] }),
     ...Option.match(input.tools, { onNone: () => [], onSome: (path) => [["--tools", path] as const] }),
     ...Option.match(input.maxCost, { onNone: () => [], onSome: (cost) => [["--max-cost", cost] as const] }),
-    ...input.trace ? [["--trace"] as const] : []
+    ...input.snapshots ? [["--snapshots"] as const] : []
   ])
 
 type Failure = NoukaiError | CommandError | UsageError

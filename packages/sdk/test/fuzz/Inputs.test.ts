@@ -95,7 +95,7 @@ const runFields = [
   "maxToolRounds",
   "toolConcurrency",
   "onToolFailure",
-  "trace",
+  "snapshots",
   "version",
   "sessionId"
 ]

@@ -33,7 +33,7 @@ const runKey = (key: string) =>
           (job) => job.result({ schedule: Schedule.spaced("20 millis"), attemptTimeout })
         )
         : Effect.map(
-          flows.executeOnce(key, Echo, { ...options, trace: capture === "metadata_only" ? false : undefined }),
+          flows.executeOnce(key, Echo, { ...options, snapshots: capture === "metadata_only" ? false : undefined }),
           ({ result }) => result
         )
     })

@@ -8,7 +8,7 @@ import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { BatchRecord } from "../ledger/batches.js"
-import type { LiveRow } from "../ledger/rows.js"
+import { type LiveRow, runInput } from "../ledger/rows.js"
 import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
 import type { Settled } from "./running.js"
 import type { Begun, Polled, Runs } from "./runRow.js"
@@ -153,7 +153,7 @@ export const make = (
       beginLooks: true,
       begin: (row, input) =>
         outcome(flows.executeOnce(onceKey(name, row), flow, {
-          ...JSON.parse(input) as ExecuteOnceInput,
+          ...runInput(input) as ExecuteOnceInput,
           ...options,
           // the row is of this process: another one that waits with its tools has lost it
           ...(tools !== undefined && { tools, takeOver: true })

@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import { createHash } from "node:crypto"
 import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
-import type { LiveRow } from "../ledger/rows.js"
+import { type LiveRow, runInput } from "../ledger/rows.js"
 import type { Settled } from "./running.js"
 import type { Look, Polled, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
@@ -143,7 +143,7 @@ export const make = (
       begin: (row, input, timeout) =>
         Effect.map(
           jobs.submit(flow, {
-            ...JSON.parse(input) as SubmitInput,
+            ...runInput(input) as SubmitInput,
             version: versionOf(version),
             sessionId: sessionOf(row),
             retry: once,

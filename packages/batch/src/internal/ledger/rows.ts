@@ -90,6 +90,12 @@ export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | und
     ([row]) => row?.input
   )
 
+/** The input of a run from its JSON, in which `snapshots` has its name on the wire, `trace`. */
+export const runInput = (json: string): object => {
+  const { trace: snapshots, ...input } = JSON.parse(json) as { readonly trace?: boolean }
+  return { ...input, snapshots }
+}
+
 const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
 /** The live rows that a statement gives, in the order of their ids. */

@@ -9,7 +9,7 @@ import { Settings } from "../../settings/Settings.js"
 import type { DefinedFlags } from "./flags.js"
 
 /** The flags that map a row to its run. */
-export type Mapping = Pick<DefinedFlags, "key" | "messageField" | "messageTemplate" | "parameter" | "trace">
+export type Mapping = Pick<DefinedFlags, "key" | "messageField" | "messageTemplate" | "parameter" | "snapshots">
 
 type Fields = { readonly [field: string]: unknown }
 
@@ -85,7 +85,6 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
     }
     const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
     const isWhole = message === undefined && parameters.length === 0
-    const trace = flags.trace || undefined
     return {
       key: (row) => {
         const key = valueOf(row, flags.key)
@@ -99,7 +98,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
         return String(key)
       },
       input: (row) => ({
-        trace,
+        snapshots: flags.snapshots || undefined,
         ...message !== undefined && { message: message(row) },
         ...isWhole
           ? { parameters: fieldsOf(row) }

@@ -3,7 +3,7 @@ import type { RowState } from "@effect-noukai/batch/BatchRow"
 import type { RowSelection } from "@effect-noukai/batch/BatchStatus"
 import * as Options from "@effect/cli/Options"
 import * as Arr from "effect/Array"
-import { argument, flow, flowVersion, oneOf, optional, parameter, repeated, trace } from "../../arguments/flags.js"
+import { argument, flow, flowVersion, oneOf, optional, parameter, repeated, snapshots } from "../../arguments/flags.js"
 import type { InputOf } from "../leaf.js"
 
 /** The id and the ledger of a batch. */
@@ -43,7 +43,7 @@ export const defined = {
     "jobs"
   ),
   version: flowVersion,
-  trace
+  snapshots
 }
 
 export type DefinedFlags = InputOf<typeof defined>

@@ -75,6 +75,7 @@ const operations: { readonly [method: string]: string } = {
 /** Fields of the SDK, and their names in this package. */
 const fields: { readonly [field: string]: string } = {
   attemptTimeout: "timeout",
+  snapshots: "trace",
   firstByteTimeout: "timeout",
   idleTimeout: "timeout",
   log: "onLog"

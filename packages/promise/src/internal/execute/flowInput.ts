@@ -60,7 +60,7 @@ export const submitInput = (operation: string, options: ExecuteAsyncOptions): Su
     message: given(options.message),
     parameters: given(options.parameters),
     blockOverrides: given(options.blockOverrides),
-    trace: given(options.trace),
+    snapshots: given(options.trace),
     version: given(options.version),
     sessionId: given(options.sessionId),
     attemptTimeout: given(options.timeout)
@@ -80,7 +80,7 @@ export const executeInput = (
   toolChoice: given(options.toolChoice) as ToolChoice | undefined,
   maxToolRounds: given(options.maxToolRounds),
   maxCostUsd: given(options.maxCostUsd),
-  trace: given(options.trace),
+  snapshots: given(options.trace),
   version: given(options.version),
   sessionId: given(options.sessionId),
   attemptTimeout: given(options.timeout)
@@ -91,9 +91,7 @@ const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
   settle: given(settle)
 })
 
-export const executeOnceInput = (
-  options: ExecuteOnceOptions
-): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
+export const executeOnceInput = (options: ExecuteOnceOptions): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
   // the SDK refuses a session and a limit
   ...executeInput(options),
   ...onceInput(options),

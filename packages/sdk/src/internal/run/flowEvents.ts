@@ -106,7 +106,7 @@ const start = <E, R>(
         runRemaining: input.runRemaining ?? false,
         tools: declarationsOf(tools),
         toolChoice: input.toolChoice,
-        trace: input.trace ?? false
+        trace: input.snapshots ?? false
       },
       heal: input.heal,
       timeout: total

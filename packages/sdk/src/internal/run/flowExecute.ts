@@ -62,8 +62,8 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
     given: ExecuteInputOf<E, R> & B,
     facts: RefusalFacts
   ) => Either.Either<ExecuteInputOf<E, R> & B, InvalidRequestError>
-  /** Whether the run is recorded when the caller does not say. */
-  readonly trace: boolean
+  /** The default of the option `snapshots`. */
+  readonly snapshots: boolean
   readonly warn: SizeWarning
   readonly post: <E, R>(
     run: ExecuteRun.Run<E, R>,
@@ -105,7 +105,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   given: ExecuteInputOf<E, R> & B
 ): Begun<A, X, E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const { decode, isKeyed, method, outcomeOf, post, trace, warn } = beginning
+    const { decode, isKeyed, method, outcomeOf, post, snapshots, warn } = beginning
     const progress = new CallProgress()
     const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
@@ -131,7 +131,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
             attachments: wireAttachments(input.attachments),
             tools: declarationsOf(tools),
             toolChoice: input.toolChoice,
-            trace: input.trace ?? trace
+            trace: input.snapshots ?? snapshots
           }
           run = {
             http,
@@ -180,7 +180,7 @@ export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
   const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
     method,
     decode: executeInput,
-    trace: false,
+    snapshots: false,
     warn: sizeWarning(method),
     post: (run, body) =>
       ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0),
@@ -201,7 +201,7 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
   const beginning = (key: string): Beginning<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
     method,
     decode: executeOnceInput,
-    trace: true,
+    snapshots: true,
     warn,
     post: (run, body, { rerunFailed = false, settle = 0, takeOver = false }) =>
       ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0, takeOver }),

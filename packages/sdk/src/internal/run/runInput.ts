@@ -164,7 +164,8 @@ export const begun = {
   message: Fields.text,
   parameters: Fields.checked(checkParameters),
   blockOverrides: Fields.checked(checkOverrides(true)),
-  trace: Fields.flag,
+  snapshots: Fields.flag,
+  trace: Fields.refused("is not an option: did you mean snapshots?"),
   version: Fields.version,
   sessionId: Fields.sessionId,
   timeout: Fields.duration
