@@ -2,7 +2,7 @@ import { JobService } from "@effect-noukai/sdk"
 import { Effect, Schedule, Stream } from "effect"
 import { Grade } from "./grade.js"
 
-// the run goes into the queue, and this program may end: keep the id
+// submits the run to the queue; this program may end: keep the id
 export const submit = Effect.gen(function*() {
   const jobs = yield* JobService
   const job = yield* jobs.submit(Grade, { message: "The cat sat.", parameters: { difficulty: "easy" } })

@@ -47,9 +47,9 @@ export declare namespace JobService {
    */
   export interface Service {
     /**
-     * Puts a run into the queue and gives its handle. The session id is the call's, the scope's, or the client's.
+     * Submits a run to the queue and returns its handle. The session id is the call's, the scope's, or the client's.
      *
-     * A failure with `sent: "unknown"` may have queued a run, so it is never repeated unless `retryPost` is set. An
+     * A failure with `sent: "unknown"` may have submitted a run, so it is never repeated unless `retryPost` is set. An
      * answer without an execution id is an `UnexpectedResponseError`: the run exists, but cannot be found.
      *
      * @example
@@ -70,7 +70,7 @@ export declare namespace JobService {
     ) => Effect.Effect<Job<A>, CallError>
 
     /**
-     * Puts a run into the queue once per key, across crashes and processes, as long as the server keeps its sessions,
+     * Submits a run to the queue once per key, across crashes and processes, as long as the server keeps its sessions,
      * and gives its handle. The key names the run among all of this flow and version, so it must name the input too.
      * The queue keeps the result whatever the capture mode is, so that every later call of the key can read it.
      *
@@ -268,7 +268,7 @@ const submitted = <B extends SubmitInput, A extends Job, E>(
       outcomeOf,
       Spans.flowSpan(
         fiber,
-        spanNames.executeAsync,
+        spanNames.submit,
         { address, version, sessionId: isKeyed ? undefined : sessionId },
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)

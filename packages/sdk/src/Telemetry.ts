@@ -16,7 +16,7 @@ export const spanNames = {
   events: "noukai.flow.events",
   steps: "noukai.flow.steps",
   step: "noukai.flow.step",
-  executeAsync: "noukai.flow.execute_async",
+  submit: "noukai.flow.execute_async",
   jobPoll: "noukai.job.poll",
   jobWait: "noukai.job.wait",
   jobUpdates: "noukai.job.updates",

@@ -82,7 +82,7 @@ export interface Operations {
   readonly execute: Row<ExecuteRequest, ExecuteResponse>
   /** Runs a flow for a relay: body and response are not read, and the request is sent once. */
   readonly forward: Row<ForwardRequest, ForwardResponse>
-  /** Puts a run into the queue. */
+  /** Submits a run to the queue. */
   readonly submitJob: Row<SubmitJobRequest, SubmitJobResponse>
   /** Reads the status of a job. A job that failed is a value here. */
   readonly pollJob: Row<PollJobRequest, PollJobResponse>
@@ -96,7 +96,7 @@ export interface Operations {
   readonly runList: Row<RunListRequest, RunListResponse>
   /** Runs a flow unless a run of the key is found, whose outcome is given then. */
   readonly executeOnce: Row<ExecuteOnceRequest, ExecuteOnceResponse, CallError | OnceError>
-  /** Puts a run into the queue unless a run of the key is found, which is given then. */
+  /** Submits a run to the queue unless a run of the key is found, which is given then. */
   readonly submitOnce: Row<SubmitOnceRequest, SubmitOnceResponse, CallError | OnceError>
   /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
   readonly session: Row<SessionRequest, SessionResponse, SessionError>
