@@ -82,7 +82,7 @@ export interface PausedResult<out A = unknown, out E = never> {
  * @since 0.1.0
  * @category models
  */
-export interface OncePaused<out A = unknown, out E = never> extends PausedResult<A, E> {
+export interface OncePausedResult<out A = unknown, out E = never> extends PausedResult<A, E> {
   /** Whether another call began the run: only with `takeOver`, since it is a `RunInProgressError` else. */
   readonly reused: boolean
 }

@@ -169,7 +169,7 @@ export const Unknown = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface Unknown extends Schema.Schema.Type<typeof Unknown>, Received {}
+export interface Unknown extends Schema.Schema.Type<typeof Unknown>, RawEvent {}
 
 /**
  * An event as the server sent it, under the names of this package: the elements of the streams of `NoukaiHttp`. Indices
@@ -211,7 +211,7 @@ export type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { read
  * @since 0.1.0
  * @category models
  */
-export interface Received {
+export interface RawEvent {
   /**
    * The JSON of the event, unknown keys included, without the API key. Not enumerable, and built when asked for. Absent
    * where no server sent the event, as in the replay of a session.
@@ -225,7 +225,7 @@ export interface Received {
  * @since 0.1.0
  * @category models
  */
-export interface RunStarted extends Received {
+export interface RunStarted extends RawEvent {
   readonly type: "run_started"
   readonly executionId: string
   readonly flowId: string | undefined
@@ -241,7 +241,7 @@ export interface RunStarted extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface StepStarted extends Received {
+export interface StepStarted extends RawEvent {
   readonly type: "step_started"
   readonly stepId: string
   readonly name: string | undefined
@@ -255,7 +255,7 @@ export interface StepStarted extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface StepInput extends Received {
+export interface StepInput extends RawEvent {
   readonly type: "step_input"
   readonly stepId: string
   readonly inputData?: unknown
@@ -267,7 +267,7 @@ export interface StepInput extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface StepOutput extends Received {
+export interface StepOutput extends RawEvent {
   readonly type: "step_output"
   readonly stepId: string
   readonly outputData?: unknown
@@ -280,7 +280,7 @@ export interface StepOutput extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface StepCompleted extends Received {
+export interface StepCompleted extends RawEvent {
   readonly type: "step_completed"
   readonly stepId: string
   readonly name: string | undefined
@@ -305,7 +305,7 @@ export interface StepCompleted extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface StepError extends Received {
+export interface StepError extends RawEvent {
   readonly type: "step_error"
   readonly stepId: string
   readonly name: string | undefined
@@ -320,7 +320,7 @@ export interface StepError extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface StepPaused extends Received {
+export interface StepPaused extends RawEvent {
   readonly type: "step_paused"
   readonly executionId: string | undefined
   /** The step that has just completed; 0-based, in the whole flow. */
@@ -337,7 +337,7 @@ export interface StepPaused extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface ToolCallsRequired<out A = unknown, out E = never> extends Received {
+export interface ToolCallsRequired<out A = unknown, out E = never> extends RawEvent {
   readonly type: "tool_calls_required"
   readonly executionId: string
   readonly stepId: string | undefined
@@ -362,7 +362,7 @@ export interface ToolCallsRequired<out A = unknown, out E = never> extends Recei
  * @since 0.1.0
  * @category models
  */
-export interface FlowCompleted<out A = unknown> extends Received {
+export interface FlowCompleted<out A = unknown> extends RawEvent {
   readonly type: "flow_completed"
   readonly executionId: string | undefined
   readonly runId: string | undefined

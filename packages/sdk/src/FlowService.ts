@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { EventsInput, StepsInput } from "./EventsInput.js"
 import type { CostError, CostLimit, ExecuteInput, ExecuteOnceInput, ResumeInput } from "./ExecuteInput.js"
-import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "./ExecuteResult.js"
+import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { resolve } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
@@ -74,7 +74,7 @@ export declare namespace FlowService {
       flow: FlowRef<P, A>,
       input: ExecuteInput<NoInfer<P>, T, C, E, R>
     ) => Effect.Effect<
-      ExecuteResult<A> | Tools.Paused<PausedResult<A, CostError<C>>, T>,
+      ExecuteResult<A> | Tools.PauseOf<PausedResult<A, CostError<C>>, T>,
       CallError | Tools.HandlerError<T> | CostError<C> | E,
       Tools.HandlerContext<T> | R
     >
@@ -120,7 +120,7 @@ export declare namespace FlowService {
       flow: FlowRef<P, A>,
       input: ExecuteOnceInput<NoInfer<P>, T, E, R>
     ) => Effect.Effect<
-      OnceResult<A> | Tools.Paused<OncePaused<A>, T>,
+      OnceResult<A> | Tools.PauseOf<OncePausedResult<A>, T>,
       CallError | OnceError | Tools.HandlerError<T> | E,
       Tools.HandlerContext<T> | R
     >
@@ -162,7 +162,7 @@ export declare namespace FlowService {
       input?: ResumeInput<T, C, E, R>
     ) => Effect.Effect<
       | ExecuteResult<A>
-      | Tools.Paused<PausedResult<A, CostError<C>>, T>
+      | Tools.PauseOf<PausedResult<A, CostError<C>>, T>
       | (undefined extends T ? PausedResult<A, CostError<C>> : never),
       CallError | Tools.HandlerError<T> | CostError<C> | E,
       Tools.HandlerContext<T> | R
@@ -199,7 +199,7 @@ export declare namespace FlowService {
       flow: FlowRef<P, A>,
       input: EventsInput<NoInfer<P>, T, C>
     ) => Stream.Stream<
-      RunEvent<A> | Tools.Paused<ToolCallsRequired<A, CostError<C>>, T>,
+      RunEvent<A> | Tools.PauseOf<ToolCallsRequired<A, CostError<C>>, T>,
       CallError | Tools.HandlerError<T> | CostError<C>,
       Tools.HandlerContext<T>
     >

@@ -55,7 +55,7 @@ export type Handler<E, R> = (calls: ReadonlyArray<ToolCall>) => Effect.Effect<Re
  * @since 0.1.0
  * @category models
  */
-export interface Handled<out E, out R> {
+export interface ToolSet<out E, out R> {
   readonly [TypeId]: TypeId
   readonly declarations: ReadonlyArray<ToolDeclaration>
   /** The reason why a declaration cannot be sent; runs with these tools fail with it as an `InvalidRequestError`. */
@@ -96,7 +96,7 @@ export interface ToolkitLike<out E, out R> {
  */
 export type Tools =
   | ReadonlyArray<ToolDeclaration>
-  | Handled<unknown, unknown>
+  | ToolSet<unknown, unknown>
   | ToolkitLike<unknown, unknown>
   | Effect.Effect<ToolkitLike<unknown, unknown>, unknown, unknown>
 
@@ -106,7 +106,7 @@ export type Tools =
  * @since 0.1.0
  * @category models
  */
-export type Paused<X, T> = T extends ReadonlyArray<ToolDeclaration> ? X : never
+export type PauseOf<X, T> = T extends ReadonlyArray<ToolDeclaration> ? X : never
 
 /**
  * The errors that the handler of these tools adds to those of a run.
@@ -124,7 +124,7 @@ export type HandlerError<T> = [T] extends [undefined] ? never
  * @since 0.1.0
  * @category models
  */
-export type ToolsError<T> = T extends Handled<infer E, infer _> ? E
+export type ToolsError<T> = T extends ToolSet<infer E, infer _> ? E
   : T extends Effect.Effect<infer K, infer X, infer _> ? X | ToolsError<K>
   : T extends ToolkitLike<infer E, infer _> ? E
   : never
@@ -135,7 +135,7 @@ export type ToolsError<T> = T extends Handled<infer E, infer _> ? E
  * @since 0.1.0
  * @category models
  */
-export type HandlerContext<T> = T extends Handled<infer _, infer R> ? R
+export type HandlerContext<T> = T extends ToolSet<infer _, infer R> ? R
   : T extends Effect.Effect<infer K, infer _, infer X> ? X | HandlerContext<K>
   : T extends ToolkitLike<infer _, infer R> ? R
   : never
@@ -146,7 +146,7 @@ export type HandlerContext<T> = T extends Handled<infer _, infer R> ? R
  * @since 0.1.0
  * @category models
  */
-export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
+export type ToolErrors<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
 
 /**
  * The requirements of tools gathered by `Tools.make`.
@@ -154,7 +154,7 @@ export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool
  * @since 0.1.0
  * @category models
  */
-export type MadeContext<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
+export type ToolContexts<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
 
 /**
  * The options of a typed tool.
@@ -196,7 +196,7 @@ export interface ToolOptions<P, PI, E, R, S = Json | void, SI = unknown> {
 export const handle = <E, R>(
   declarations: ReadonlyArray<ToolDeclaration>,
   handler: Handler<E, R>
-): Handled<E, R> => ({
+): ToolSet<E, R> => ({
   [TypeId]: TypeId,
   declarations,
   problem: typeof handler === "function" ? undefined : problem("tools", "have no handler that is a function"),
@@ -253,11 +253,11 @@ export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
  * @since 0.1.0
  * @category constructors
  */
-export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): Handled<
-  MadeError<T> | InvalidRequestError,
-  MadeContext<T>
+export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): ToolSet<
+  ToolErrors<T> | InvalidRequestError,
+  ToolContexts<T>
 > => {
-  const runners = (tools as ReadonlyArray<Tool<MadeError<T>, MadeContext<T>>>).map(TypedTool.make)
+  const runners = (tools as ReadonlyArray<Tool<ToolErrors<T>, ToolContexts<T>>>).map(TypedTool.make)
   return {
     [TypeId]: TypeId,
     declarations: runners.map((runner) => runner.declaration),
@@ -277,4 +277,4 @@ export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: 
  * @since 0.1.0
  * @category guards
  */
-export const isHandled = (u: unknown): u is Handled<unknown, unknown> => Predicate.hasProperty(u, TypeId)
+export const isHandled = (u: unknown): u is ToolSet<unknown, unknown> => Predicate.hasProperty(u, TypeId)

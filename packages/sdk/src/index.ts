@@ -10,7 +10,7 @@ export type { EventsInput, StepsInput } from "./EventsInput.js"
 export type { Attachment, ExecuteInput, ExecuteOnceInput, Message, ResumeInput } from "./ExecuteInput.js"
 export {
   type ExecuteResult,
-  type OncePaused,
+  type OncePausedResult,
   type OnceResult,
   type PausedResult,
   PausedState

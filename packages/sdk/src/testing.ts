@@ -7,6 +7,6 @@
 export { type Arbitraries, arbitraries } from "./internal/cassette/arbitraries.js"
 export { type RecordedRun, recording, session, type SessionRun } from "./internal/cassette/recordings.js"
 export { cut, type Events, events, respond } from "./internal/testing/events.js"
-export { type AskedTool, completed, failed, paused, type RunFacts } from "./internal/testing/results.js"
+export { completed, failed, paused, type RunFacts, type ToolCallInput } from "./internal/testing/results.js"
 export { layerScripted, ScriptedHttp } from "./internal/testing/scripted.js"
-export type { Answer, Answers, Operation, Recorded, Request, Script } from "./internal/testing/scripted.js"
+export type { Answer, Answers, Operation, Request, Script, ScriptedCall } from "./internal/testing/scripted.js"

@@ -587,7 +587,7 @@ describe("Tools.make", () => {
 
   const rounds = (
     pauses: ReadonlyArray<ReadonlyArray<readonly [id: string, name: string, args: string]>>,
-    tools: Tools.Handled<unknown, never>,
+    tools: Tools.ToolSet<unknown, never>,
     input: ExecuteInput = {}
   ) =>
     Effect.gen(function*() {

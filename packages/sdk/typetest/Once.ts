@@ -4,7 +4,7 @@ import type {
   ExecuteResult,
   InvalidRequestError,
   OnceJob,
-  OncePaused,
+  OncePausedResult,
   OnceResult,
   PausedResult,
   PausedState,
@@ -54,9 +54,9 @@ void flows.executeOnce(1, "a/b/c", {})
 
 // tools by hand: it may pause
 expectTypeOf(flows.executeOnce("key", "a/b/c", { tools: declarations })).toEqualTypeOf<
-  Effect.Effect<OnceResult<unknown> | OncePaused<unknown>, CallError | OnceError>
+  Effect.Effect<OnceResult<unknown> | OncePausedResult<unknown>, CallError | OnceError>
 >()
-declare const paused: OncePaused<Score>
+declare const paused: OncePausedResult<Score>
 expectTypeOf(paused.resume).returns.toEqualTypeOf<
   Effect.Effect<ExecuteResult<Score> | PausedResult<Score>, CallError>
 >()

@@ -41,8 +41,8 @@ expectTypeOf<NoukaiRecord.Mode>().toEqualTypeOf<"once" | "new" | "all" | "none">
 
 // a call recorded by hand takes the tools that a program gives its call, whatever their handlers fail with and need
 expectTypeOf<RecordedRun["tools"]>().toEqualTypeOf<
-  ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<unknown, unknown> | undefined
+  ReadonlyArray<Tools.ToolDeclaration> | Tools.ToolSet<unknown, unknown> | undefined
 >()
-expectTypeOf<Tools.Handled<"broken", "needs">>().toExtend<RecordedRun["tools"]>()
+expectTypeOf<Tools.ToolSet<"broken", "needs">>().toExtend<RecordedRun["tools"]>()
 
 expectTypeOf(maskSecrets).toEqualTypeOf<(text: string) => string>()

@@ -71,7 +71,7 @@ const broken = (defect: unknown): Settled => ({
 })
 
 /** Tools of every row of a batch, whose handlers need nothing and do not fail. Named by the public types. */
-export type BatchTools = Tools.Handled<NoukaiError, never>
+export type BatchTools = Tools.ToolSet<NoukaiError, never>
 
 /** The result of a run that runs once. */
 interface OnceResult {

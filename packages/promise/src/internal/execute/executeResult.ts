@@ -1,7 +1,7 @@
 /** Translates results of `execute` from the SDK. */
 import type {
   ExecuteResult as SdkResult,
-  OncePaused as SdkOncePaused,
+  OncePausedResult as SdkOncePaused,
   OnceResult as SdkOnceResult,
   PausedResult as SdkPausedResult
 } from "@effect-noukai/sdk/ExecuteResult"

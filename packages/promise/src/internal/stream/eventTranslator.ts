@@ -51,7 +51,7 @@ const named: ReadonlySet<string> = new Set([
 const ours: ReadonlySet<string> = new Set(["outputFrom", "resultFrom", "resume"])
 
 /** Adds the fields that the types do not declare. */
-const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A => {
+const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.RawEvent): A => {
   if (raw === undefined) return out
   const received = raw as { readonly [key: string]: unknown }
   const fields = out as { [key: string]: unknown }

@@ -48,7 +48,7 @@ export const answerOf = (
   })
 
 /** The `tools` of inputs of the SDK. */
-export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
+export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.ToolSet<Thrown, never> | undefined
 
 /**
  * Returns the tools of a call. The handler runs in the asynchronous context of the call.

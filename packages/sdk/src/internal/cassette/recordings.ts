@@ -1,5 +1,5 @@
 import type { CallError } from "../../NoukaiError.js"
-import type { Handled } from "../../Tools.js"
+import type { ToolSet } from "../../Tools.js"
 import type { SessionExecution } from "../operations/requests.js"
 import { declarationsOf } from "../run/runInput.js"
 import type { ToolChoice, ToolDeclaration } from "../run/tool.js"
@@ -85,7 +85,7 @@ export interface RecordedRun {
   readonly message?: string | undefined
   readonly parameters?: { readonly [name: string]: unknown } | undefined
   /** The tools of the call: declarations, or tools with their handlers, which the run did not call. Default: none. */
-  readonly tools?: ReadonlyArray<ToolDeclaration> | Handled<unknown, unknown> | undefined
+  readonly tools?: ReadonlyArray<ToolDeclaration> | ToolSet<unknown, unknown> | undefined
   readonly toolChoice?: ToolChoice | undefined
   readonly result?: unknown
   readonly steps?: { readonly [stepId: string]: unknown } | undefined

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import type * as Types from "effect/Types"
-import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
+import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
 import {
   type CallError,
@@ -113,7 +113,7 @@ export const isWalked = (
 
 export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
 
-export type OnceRunResult = OnceResult<unknown> | OncePaused<unknown, CostLimitError>
+export type OnceRunResult = OnceResult<unknown> | OncePausedResult<unknown, CostLimitError>
 
 export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
 

@@ -10,7 +10,7 @@ import {
   ToolCallLimitError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { type Handled, isHandled } from "../../Tools.js"
+import { isHandled, type ToolSet } from "../../Tools.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import { isNearLimit, warnOfSize } from "./runInput.js"
@@ -31,7 +31,7 @@ interface AnsweredCall {
 
 export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly _tag: "handled"
-  readonly tools: Handled<E, R>
+  readonly tools: ToolSet<E, R>
   readonly maxRounds: number
   readonly concurrency: number
   readonly onFailure: "fail" | "report"

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { type Handled, isHandled, type ToolkitLike, TypeId } from "../../Tools.js"
+import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
 import { invalid } from "../core/makeError.js"
 import { toolSpans } from "../telemetry/spans.js"
 import {
@@ -20,7 +20,7 @@ import {
 } from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
-export type ResolvedTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
+export type ResolvedTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | ToolSet<E, R>
 
 /** A toolkit with its handlers, or the effect that provides one. */
 export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
@@ -80,7 +80,7 @@ const call = <E, R>(
   )
 }
 
-const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequestError, R> => {
+const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): ToolSet<E | InvalidRequestError, R> => {
   const declared = Object.values(toolkit.tools).map((tool) => ({
     name: tool.name,
     ...declare(tool, parametersOf(tool))
@@ -107,7 +107,7 @@ const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequest
 export const resolve = <E, R>(
   method: string,
   tools: Toolkit<E, R>
-): Effect.Effect<Handled<E | InvalidRequestError, R>, E | InvalidRequestError, R> => {
+): Effect.Effect<ToolSet<E | InvalidRequestError, R>, E | InvalidRequestError, R> => {
   const wrong = invalid(
     method,
     "tools",

@@ -1,7 +1,7 @@
 import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
-import { type AskedTool, pauseFields } from "./results.js"
+import { pauseFields, type ToolCallInput } from "./results.js"
 
 type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>
 
@@ -23,7 +23,7 @@ export interface Events {
   /** Default: a pause of the run `ex_test`. */
   readonly toolCallsRequired: (
     stepId: string,
-    tools: ReadonlyArray<AskedTool>,
+    tools: ReadonlyArray<ToolCallInput>,
     more?: More<"tool_calls_required">
   ) => WireEventOf<"tool_calls_required">
   readonly flowCompleted: (result: unknown, more?: More<"flow_completed">) => WireEventOf<"flow_completed">

@@ -26,7 +26,7 @@ export const failed = (error: unknown, facts?: RunFacts): Effect.Effect<ExecuteR
   Effect.succeed({ status: "failed", result: error, ...common(facts) })
 
 /** A call of a tool by a model. */
-export interface AskedTool {
+export interface ToolCallInput {
   /** Default: `tc_` and the place of the call in the round, from 1. */
   readonly id?: string | undefined
   readonly name: string
@@ -34,7 +34,7 @@ export interface AskedTool {
   readonly arguments?: unknown
 }
 
-export const pauseFields = (tools: ReadonlyArray<AskedTool>) => {
+export const pauseFields = (tools: ReadonlyArray<ToolCallInput>) => {
   const toolCalls = tools.map((tool, place) => ({
     id: tool.id ?? `tc_${place + 1}`,
     type: "function",
@@ -49,7 +49,7 @@ export const pauseFields = (tools: ReadonlyArray<AskedTool>) => {
 
 /** The answer of a run that waits for the results of these tools. */
 export const paused = (
-  tools: ReadonlyArray<AskedTool>,
+  tools: ReadonlyArray<ToolCallInput>,
   facts?: RunFacts & { readonly pausedAtStep?: string | undefined }
 ): Effect.Effect<ExecuteResponse> =>
   Effect.succeed({

@@ -26,7 +26,9 @@ export type Request<K extends Operation> = RequestOf[K]
 export type Answer<K extends Operation> = AnswerOf[K]
 
 /** A call that the scripted service received. */
-export type Recorded = { readonly [K in Operation]: { readonly endpoint: K; readonly request: Request<K> } }[Operation]
+export type ScriptedCall = {
+  readonly [K in Operation]: { readonly endpoint: K; readonly request: Request<K> }
+}[Operation]
 
 /** Answers by endpoint, served in order. */
 export type Answers = { readonly [K in Operation]?: ReadonlyArray<Answer<K>> | undefined }
@@ -36,7 +38,7 @@ export declare namespace ScriptedHttp {
   /** The controls of a scripted service: its requests so far, and its next answers. */
   export interface Service {
     /** The calls so far, in order. */
-    readonly calls: Effect.Effect<ReadonlyArray<Recorded>>
+    readonly calls: Effect.Effect<ReadonlyArray<ScriptedCall>>
     /** The requests to one endpoint so far, in order. */
     readonly requests: <K extends Operation>(endpoint: K) => Effect.Effect<ReadonlyArray<Request<K>>>
     /** Adds answers behind those that are not yet served. */
@@ -69,12 +71,12 @@ export type Script = Answers & {
  */
 export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
   Layer.effectContext(Effect.gen(function*() {
-    const calls = yield* Ref.make<ReadonlyArray<Recorded>>([])
+    const calls = yield* Ref.make<ReadonlyArray<ScriptedCall>>([])
     const queues = yield* Ref.make<Answers>(script)
 
     /** Notes the call, and takes the next answer of its operation. */
     const take = <A>(endpoint: Operation, request: unknown): Effect.Effect<A> =>
-      Ref.update(calls, (all) => [...all, { endpoint, request } as Recorded]).pipe(
+      Ref.update(calls, (all) => [...all, { endpoint, request } as ScriptedCall]).pipe(
         Effect.zipRight(Ref.modify(queues, (all) => {
           const [next, ...rest] = all[endpoint] ?? []
           return [next as A | undefined, { ...all, [endpoint]: rest }]
