@@ -10,14 +10,14 @@ import type * as Stream from "effect/Stream"
 import type { BatchReportError } from "./BatchError.js"
 import type { RowResult } from "./BatchRow.js"
 import * as Append from "./internal/report/append.js"
-import type { Appended, AppendOptions } from "./internal/report/append.js"
+import type { AppendOptions, AppendResult } from "./internal/report/append.js"
 import * as Csv from "./internal/report/csv.js"
 import type { ReportFile } from "./internal/report/file.js"
 import * as Folder from "./internal/report/folder.js"
 import type { FolderOptions, Manifest } from "./internal/report/folder.js"
 import * as RowLine from "./internal/report/rowLine.js"
 
-export type { Appended, AppendOptions } from "./internal/report/append.js"
+export type { AppendOptions, AppendResult } from "./internal/report/append.js"
 export type { ReportFile } from "./internal/report/file.js"
 export type { FolderOptions, Manifest, ReportSummary } from "./internal/report/folder.js"
 
@@ -87,7 +87,7 @@ export const csv: <E, R>(
 export const append: <E, R>(
   path: string,
   options: AppendOptions<E, R>
-) => Effect.Effect<Appended, E | BatchReportError, R> = Append.append
+) => Effect.Effect<AppendResult, E | BatchReportError, R> = Append.append
 
 /**
  * Writes rows in the order of the input to a file (mode 0600), which takes the place of the one that stands there when it

@@ -13,7 +13,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, HashMap, Layer, Logger, TestClock } from "effect"
 import { folder } from "../../sdk/test/support/folder.js"
 import * as Driver from "../src/internal/drive/driver.js"
-import type { Polled, Runs } from "../src/internal/drive/runRow.js"
+import type { PollResult, Runs } from "../src/internal/drive/runRow.js"
 import * as Batches from "../src/internal/ledger/batches.js"
 import * as Planning from "../src/internal/ledger/planning.js"
 import {
@@ -229,7 +229,7 @@ describe("a row that times out", () => {
 
 describe("the limit of a row", () => {
   /** Runs a row whose polls answer so until its lane has ended, and gives its state and how many seconds that took. */
-  const lasted = (poll: (seconds: number) => Effect.Effect<Polled, NoukaiError>) =>
+  const lasted = (poll: (seconds: number) => Effect.Effect<PollResult, NoukaiError>) =>
     Effect.gen(function*() {
       const ledger = yield* BatchStore
       const batch = yield* Batches.planned(
@@ -272,13 +272,13 @@ describe("the limit of a row", () => {
 
   it.scoped("counts from the first time that the run is said to be running, and not while it is pending", () =>
     Effect.gen(function*() {
-      const answer = (at: number): Polled => ({ _tag: at < 90 ? "pending" : "running" })
+      const answer = (at: number): PollResult => ({ _tag: at < 90 ? "pending" : "running" })
       assert.deepStrictEqual(yield* lasted((at) => Effect.succeed(answer(at))), ["timedOut", 150])
     }).pipe(Effect.provide(store())))
 
   it.scoped("is not reached by a run that ends before", () =>
     Effect.gen(function*() {
-      const ending: Polled = { _tag: "ended", settled: { state: "done", result: "null", executionId: "x" } }
+      const ending: PollResult = { _tag: "ended", settled: { state: "done", result: "null", executionId: "x" } }
       assert.deepStrictEqual(yield* lasted((at) => Effect.succeed(at < 50 ? { _tag: "running" } : ending)), [
         "done",
         50
@@ -288,7 +288,7 @@ describe("the limit of a row", () => {
   it.scoped("counts polls that fail as running, though others succeed", () =>
     Effect.gen(function*() {
       const poll = (at: number) =>
-        Math.round(at) % 3 === 0 ? Effect.succeed<Polled>({ _tag: "pending" }) : Effect.fail(refused)
+        Math.round(at) % 3 === 0 ? Effect.succeed<PollResult>({ _tag: "pending" }) : Effect.fail(refused)
       const [state, seconds] = yield* lasted(poll)
       // the last wait between two polls may have begun before
       assert.isTrue(state === "timedOut" && seconds >= 60 && seconds <= 100, String(seconds))
@@ -314,7 +314,7 @@ describe("the limit of a row", () => {
 
   it.scoped("is not reached, nor is a run given up, because of a 404 that does not say that it does not exist", () =>
     Effect.gen(function*() {
-      const ending: Polled = { _tag: "ended", settled: { state: "done", result: "null", executionId: "x" } }
+      const ending: PollResult = { _tag: "ended", settled: { state: "done", result: "null", executionId: "x" } }
       let asked = 0
       const [state] = yield* lasted(() =>
         asked < foreign.length ? Effect.fail(foreign[asked++]!) : Effect.succeed(ending)

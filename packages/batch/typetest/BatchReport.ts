@@ -18,7 +18,7 @@ const summary = { batch: "grades", flow: "acme/grade" }
 expectTypeOf(BatchReport.encodeRow).parameters.toEqualTypeOf<[RowResult]>()
 
 expectTypeOf(BatchReport.append("rows.jsonl", { after: () => rows })).toEqualTypeOf<
-  Effect.Effect<BatchReport.Appended, "store" | BatchReportError, Ledger>
+  Effect.Effect<BatchReport.AppendResult, "store" | BatchReportError, Ledger>
 >()
 
 expectTypeOf(BatchReport.write("rows.jsonl", rows)).toEqualTypeOf<

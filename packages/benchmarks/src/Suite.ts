@@ -33,7 +33,7 @@ export interface Group {
 }
 
 /** A suite with everything it needs running. */
-export interface Prepared {
+export interface SuiteRun {
   readonly groups: ReadonlyArray<Group>
   /** kB of programs, where the suite weighs some. */
   readonly sizes?: ReadonlyArray<Weighed> | undefined
@@ -47,5 +47,5 @@ export interface Suite {
    * other slower, by the types that V8 sees and the memory that they keep.
    */
   readonly apart?: boolean | undefined
-  readonly prepare: () => Promise<Prepared>
+  readonly prepare: () => Promise<SuiteRun>
 }

@@ -1,5 +1,5 @@
 /** Answers that need no more than the arguments: help, the version, completions, and wrong usage. */
-import type { Asked, Grammar } from "./arguments/grammar.js"
+import type { Grammar, Meaning } from "./arguments/grammar.js"
 import { help } from "./arguments/help.js"
 import { completions, shells } from "./completions.js"
 import { exitCodes } from "./exit/exitCode.js"
@@ -7,7 +7,7 @@ import { said } from "./exit/failure.js"
 import { version } from "./version.js"
 
 /** Writes an answer, and returns the code of the command; `undefined` for a command that has to be run. */
-export const answered = (grammar: Grammar, asked: Asked, isJson: boolean): number | undefined => {
+export const answered = (grammar: Grammar, asked: Meaning, isJson: boolean): number | undefined => {
   switch (asked._tag) {
     case "command": {
       const [name, , ...words] = asked.args

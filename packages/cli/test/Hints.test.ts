@@ -9,7 +9,7 @@ import { stripVTControlCharacters } from "node:util"
 import * as TypeScript from "typescript"
 import { isWhole } from "../../sdk/test/support/size.js"
 import { connection } from "../src/arguments/flags.js"
-import { type Asked, checked, type Grammar } from "../src/arguments/grammar.js"
+import { checked, type Grammar, type Meaning } from "../src/arguments/grammar.js"
 import { grammar } from "../src/commands/grammar.js"
 import { hint, type ServerFlags } from "../src/terminal/shell.js"
 import { ctrlC, noukai, watched } from "./support/command.js"
@@ -26,7 +26,7 @@ const words = (lines: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string
   return text.split("\0\0").slice(0, -1).map((line) => line.split("\0"))
 }
 
-const asked = (args: ReadonlyArray<string>): Asked => {
+const asked = (args: ReadonlyArray<string>): Meaning => {
   const asked = checked(grammar, args)
   return asked._tag === "wrong" ? assert.fail(`${args.join(" ")}: ${asked.message}`) : asked
 }

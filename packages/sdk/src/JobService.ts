@@ -14,7 +14,7 @@ import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import type { JobTarget } from "./internal/jobs/jobPoll.js"
-import { type ResolvedFlow, resolveFlow, totalTimeout } from "./internal/operations/call.js"
+import { type FlowTarget, resolveFlow, totalTimeout } from "./internal/operations/call.js"
 import type { HttpService } from "./internal/operations/operations.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
 import { resolveRun } from "./internal/operations/scope.js"
@@ -205,7 +205,7 @@ const submitOnceInput = decoderOf<SubmitInput & OnceOptions>("input", () => ({ .
 const attachOptions = decoderOf<AttachOptions>("options", () => ({ grace: Fields.duration }))
 
 /** The submission of a checked run. */
-interface Submission<B> extends ResolvedFlow {
+interface Submission<B> extends FlowTarget {
   readonly method: string
   readonly flow: FlowRef<never>
   readonly input: B

@@ -1184,15 +1184,15 @@ export const ReplayError: { [Symbol.hasInstance](u: unknown): u is ReplayError }
 
 const hasTag = (u: unknown, tag: NoukaiError["_tag"]): boolean => isNoukaiError(u) && u._tag === tag
 
-interface Progressed {
+interface RetryFacts {
   readonly sent: Sent
   readonly isRetryable: boolean
 }
 
 /** Whether the requests of an error start no run: they were sent, and may still be repeated. */
-const onlyRead = ({ isRetryable, sent }: Progressed): boolean => isRetryable && sent !== "no"
+const onlyRead = ({ isRetryable, sent }: RetryFacts): boolean => isRetryable && sent !== "no"
 
-const sentHint = (error: Progressed): string => {
+const sentHint = (error: RetryFacts): string => {
   if (onlyRead(error)) return "it only read, and started and billed nothing: read again"
   switch (error.sent) {
     case "no":

@@ -105,13 +105,13 @@ export interface Options {
 
 const method = "NoukaiRecord.toFile"
 
-type Provided = NoukaiHttp.NoukaiHttp | ReplayCassette | Recording
+type RecordServices = NoukaiHttp.NoukaiHttp | ReplayCassette | Recording
 
 const provided = (
   http: HttpService,
   cassette: ReplayCassette.Service,
   recording: Recording.Service
-): Context.Context<Provided> =>
+): Context.Context<RecordServices> =>
   Context.make(NoukaiHttp.NoukaiHttp, NoukaiHttp.make(http)).pipe(
     Context.add(ReplayCassette, cassette),
     Context.add(Recording, recording)

@@ -259,7 +259,7 @@ export interface RunCost extends Totals {
   readonly isKnown: boolean
 }
 
-type Used = Pick<Amounts, "tokens" | "cost" | "costUsd">
+type UsageAmounts = Pick<Amounts, "tokens" | "cost" | "costUsd">
 
 class Sum {
   wall = 0n
@@ -284,7 +284,7 @@ class Sum {
     if (costUsd !== undefined) this.cost = addCost(this.cost, parseCost(costUsd) ?? noCost)
   }
 
-  get used(): Used {
+  get used(): UsageAmounts {
     const { completion, cost, prompt, total } = this
     return {
       tokens: { prompt, completion, total },
@@ -365,7 +365,7 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
 }
 
 /** The amounts as they are given; one that is missing or of another type is 0. */
-const usedOf = ({ costUsd, tokens }: { readonly [key: string]: unknown }): Used => {
+const usedOf = ({ costUsd, tokens }: { readonly [key: string]: unknown }): UsageAmounts => {
   const cost = parseCost(textOf(costUsd) ?? "0") ?? noCost
   return { tokens: tokensOf(tokens), cost: BigDecimal.make(cost.value, cost.scale), costUsd: formatCost(cost) }
 }
@@ -377,7 +377,7 @@ const amountsOf = (given: { readonly [key: string]: unknown }): Amounts => ({
   ...usedOf(given)
 })
 
-const addUsed = (a: Used, b: Used): Used => {
+const addUsed = (a: UsageAmounts, b: UsageAmounts): UsageAmounts => {
   const cost = addCost(addCost(noCost, a.cost), b.cost)
   return {
     tokens: {
@@ -390,7 +390,7 @@ const addUsed = (a: Used, b: Used): Used => {
   }
 }
 
-const modelTotals = (model: string | undefined, used: Used): ModelTotals => ({
+const modelTotals = (model: string | undefined, used: UsageAmounts): ModelTotals => ({
   ...(model === undefined ? undefined : { model }),
   ...used
 })

@@ -17,9 +17,9 @@ import {
   method,
   newCapture,
   openCapture,
-  type OpenedScope,
   openReplay,
   replayed,
+  type ScopeHandle,
   sessionScope
 } from "./internal/cassette/sessionScope.js"
 import {
@@ -75,7 +75,7 @@ export declare namespace TraceScope {
    * @since 0.1.0
    * @category models
    */
-  export interface Opened extends OpenedScope {}
+  export interface Opened extends ScopeHandle {}
 }
 
 const inside = <A, E, R>(scope: TraceScope.Scope, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -17,11 +17,11 @@ import {
   labelOf,
   lasting,
   loopsIn,
-  type Placed,
   rowsOf,
   safeText,
   tickStep,
   type TraceRow,
+  type TraceStep,
   widest
 } from "./internal/trace/rows.js"
 import {
@@ -86,7 +86,7 @@ const payloadLimit = 4_096
 const payload = (name: string, value: unknown): string | undefined =>
   value === undefined ? undefined : `${name}: ${cutText(payloadText(value), payloadLimit)}`
 
-const tooltipOf = (placed: Placed, start: bigint, payloads: boolean | undefined): string => {
+const tooltipOf = (placed: TraceStep, start: bigint, payloads: boolean | undefined): string => {
   const { step, waiting } = placed
   const tokens = step.tokens === undefined || step.tokens.total === 0
     ? undefined

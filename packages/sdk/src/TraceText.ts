@@ -14,11 +14,11 @@ import {
   kindOf,
   lasting,
   loopsIn,
-  type Placed,
   rowsOf,
   safeText,
   tickStep,
   type TraceRow,
+  type TraceStep,
   widest,
   widthOf
 } from "./internal/trace/rows.js"
@@ -73,7 +73,7 @@ const uncoloured: Paint = (_, text) => text
 /** A text in one line, which controls no terminal. */
 const inLine = (text: string): string => safeText(text).replace(/[\t\n\r\u0080-\u009f\u2028\u2029]/g, "\ufffd")
 
-const kindOfBar = (placed: Placed): Kind => {
+const kindOfBar = (placed: TraceStep): Kind => {
   const kind = kindOf(placed.step.status)
   return kind === "completed" || kind === "failed" || kind === "running" ? kind : "other"
 }

@@ -11,7 +11,7 @@ import { InvalidBatchError } from "../BatchError.js"
 import type { RowError } from "../BatchRow.js"
 import type { SourceRow } from "../BatchSource.js"
 import type { BatchTools } from "./drive/executeRuns.js"
-import type { Defined, Operation } from "./ledger/batches.js"
+import type { BatchIdentity, Operation } from "./ledger/batches.js"
 import type { PlannedRow } from "./ledger/planning.js"
 
 // named by the public types
@@ -61,7 +61,7 @@ const invalid = (method: string, field: string, reason: string) => new InvalidBa
 const longest = 1024
 
 /** The definition of a batch, checked. */
-export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
+export const defined = (method: string, definition: Definition): Effect.Effect<BatchIdentity, InvalidBatchError> =>
   Effect.gen(function*() {
     const { flow, id, maxInputBytes, operation, version } = definition
     const wrongId = idProblem(id)
@@ -88,7 +88,7 @@ const sha256 = (...texts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(texts)).digest("hex")
 
 /** The hash of what a batch runs, from its rows in any order. */
-export const hashing = (definition: Definition, { flow, operation, version }: Defined) => {
+export const hashing = (definition: Definition, { flow, operation, version }: BatchIdentity) => {
   const { flow: ref, row } = definition
   const { parameters, result } = typeof ref === "object" && Flow.isFlow(ref) ? ref : {}
   const schemas = [row, parameters, result].map((schema) => schema === undefined ? "" : Schema.format(schema))
@@ -114,7 +114,7 @@ const problem = (message: string): RowError => ({
 })
 
 /** A row of a source: one with a key, or what it is refused for. */
-export type Taken =
+export type BatchEntry =
   | { readonly _tag: "row"; readonly row: PlannedRow }
   | { readonly _tag: "refused"; readonly at: string; readonly error: RowError }
 
@@ -172,7 +172,7 @@ function sorted(this: unknown, key: string, value: unknown): unknown {
 const canonical = (value: unknown): string => JSON.stringify(value, sorted)
 
 /** Takes rows of a source as rows of a batch. */
-export const taking = (definition: Definition): (row: SourceRow<unknown>) => Taken => {
+export const taking = (definition: Definition): (row: SourceRow<unknown>) => BatchEntry => {
   const { flow, input: inputOf, key: keyOf, maxInputBytes, operation } = definition
   const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)
   const parameters = typeof flow === "object" && Flow.isFlow(flow) ? flow.parameters : undefined
@@ -195,7 +195,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
   return (given) => {
     const { at } = given
     if (given._tag === "Unreadable") return { _tag: "refused", at, error: problem(given.reason) }
-    const invalid = (key: string, error: RowError): Taken => ({ _tag: "row", row: { key, at, input: "", error } })
+    const invalid = (key: string, error: RowError): BatchEntry => ({ _tag: "row", row: { key, at, input: "", error } })
     let row: unknown = given.value
     try {
       if (decode !== undefined) {
@@ -218,7 +218,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
         }
         return Either.match(encoded(input), {
           onLeft: (reason) => invalid(key, problem(reason)),
-          onRight: (text): Taken => {
+          onRight: (text): BatchEntry => {
             const bytes = Buffer.byteLength(text)
             return bytes <= maxInputBytes
               ? { _tag: "row", row: { key, at, input: text, error: undefined } }

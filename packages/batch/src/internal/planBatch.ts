@@ -132,7 +132,7 @@ export const kept = <E, R>(
   ledger: Ledger,
   definition: Definition,
   source: BatchSource<unknown, E, R>,
-  given: Batches.Defined,
+  given: Batches.BatchIdentity,
   settings: Batches.Settings,
   isSelected: IsSelected
 ): Effect.Effect<

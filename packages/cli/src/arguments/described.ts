@@ -9,7 +9,7 @@ import { stripVTControlCharacters } from "node:util"
 import type { Argument, Flag, Grammar } from "./grammar.js"
 
 /** A flag or an argument in a usage. Names of arguments are in angle brackets. */
-interface Named {
+interface UsageName {
   readonly names: ReadonlyArray<string>
   readonly acceptedValues: Option.Option<string>
   readonly isOptional: boolean
@@ -17,7 +17,7 @@ interface Named {
 }
 
 /** Returns all names of a usage, in order. */
-const namedIn = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<Named> => {
+const namedIn = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<UsageName> => {
   switch (usage._tag) {
     case "Named":
       return [{ names: usage.names, acceptedValues: usage.acceptedValues, isOptional, isRepeated }]
@@ -83,7 +83,7 @@ export const described = <Name extends string, R, E, A>(
   const rowOf = (name: string) =>
     rows.find(({ shown }) => shown.split(/[\s,]+|\.\.\.$/).includes(name)) ?? { shown: name, does: "" }
   const named = namedIn(Command.getUsage(command))
-  const isFlag = ({ names }: Named) => names[0]?.startsWith("-") === true
+  const isFlag = ({ names }: UsageName) => names[0]?.startsWith("-") === true
   const flags = named.filter(isFlag).map(({ acceptedValues, isRepeated, names }): Flag => ({
     ...rowOf(names[0]!),
     names,

@@ -125,7 +125,7 @@ export const wantsJson = (args: ReadonlyArray<string>): boolean => {
 }
 
 /** The meaning of the arguments: a command, its help, the version, or a mistake. */
-export type Asked =
+export type Meaning =
   | { readonly _tag: "command"; readonly args: ReadonlyArray<string> }
   | { readonly _tag: "help"; readonly path: ReadonlyArray<string>; readonly grammar: Grammar }
   | { readonly _tag: "version" }
@@ -135,15 +135,15 @@ export type Asked =
  * Checks arguments and sorts them: the command, its flags, `--`, and the rest. Flags may precede the command. `--help`
  * anywhere before `--` prints the help of the command.
  */
-export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Asked => {
+export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Meaning => {
   const path: Array<string> = []
   const before: Array<string> = []
-  const wrong = (message: string): Asked => ({ _tag: "wrong", message, command: ["noukai", ...path].join(" ") })
+  const wrong = (message: string): Meaning => ({ _tag: "wrong", message, command: ["noukai", ...path].join(" ") })
 
   let at = grammar
   let next = 0
   let isHelp = false
-  const asHelp = (): Asked => ({ _tag: "help", path, grammar: at })
+  const asHelp = (): Meaning => ({ _tag: "help", path, grammar: at })
   while (at.commands !== undefined) {
     const name = args[next++]
     if (name === undefined) return before.length === 0 ? asHelp() : wrong(`a command is missing after ${before.at(-1)}`)

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import { configFolder } from "./environment.js"
 
 /** A stored key and its place. */
-export interface Stored {
+export interface StoredKey {
   readonly key: string
   readonly from: string
 }
@@ -29,7 +29,7 @@ const keyring = (does: "store" | "look up" | "clear", profile: string, key = "")
 }
 
 /** Returns the key of a profile. */
-export const stored = (profile: string): Stored | undefined => {
+export const stored = (profile: string): StoredKey | undefined => {
   const path = pathOf(profile)
   if (existsSync(path)) return { key: readFileSync(path, "utf8").trim(), from: `the file ${path}` }
   const key = keyring("look up", profile)

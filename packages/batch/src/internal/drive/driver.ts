@@ -16,7 +16,7 @@ import * as Limits from "../ledger/limits.js"
 import * as Rows from "../ledger/rows.js"
 import * as Money from "../money.js"
 import * as Pace from "./pace.js"
-import * as Running from "./running.js"
+import * as BatchDrive from "./running.js"
 import { runRow, type Runs } from "./runRow.js"
 
 /** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
@@ -45,7 +45,7 @@ export interface Part {
 }
 
 /** Waits until something happens here, or for so many milliseconds. */
-const awaken = (running: Running.Running, millis: number): Effect.Effect<void> =>
+const awaken = (running: BatchDrive.BatchDrive, millis: number): Effect.Effect<void> =>
   running.alarm.await.pipe(
     Effect.timeoutOption(millis),
     // a lane that fails does not wait for those that sleep
@@ -60,7 +60,7 @@ export const make = (
   runs: Runs
 ): Effect.Effect<Part, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const running = yield* Running.make(ledger, record, owner)
+    const running = yield* BatchDrive.make(ledger, record, owner)
     const { settings } = record
     const { budgetUsd, concurrency, fleetConcurrency, grace, lanes: laneCount, maxCostUsd = Money.none, rate } =
       settings
@@ -80,7 +80,7 @@ export const make = (
       ? undefined
       : Pace.make({
         rate,
-        turns: (count) => Running.insisting(Limits.turns(ledger, String(record.id), 1_000_000 / rate, count)),
+        turns: (count) => BatchDrive.insisting(Limits.turns(ledger, String(record.id), 1_000_000 / rate, count)),
         isAnsweredAtOnce: runs.beginLooks !== true,
         alarm: running.alarm
       })
@@ -150,9 +150,9 @@ export const make = (
         const reserved = budgetUsd === undefined ? Money.none : estimate()
         const affordable = budgetUsd === undefined
           ? count
-          : yield* Running.insisting(Limits.reserve(ledger, record.id, reserved, count, budgetUsd))
+          : yield* BatchDrive.insisting(Limits.reserve(ledger, record.id, reserved, count, budgetUsd))
         if (affordable === 0) return "poor"
-        const rows = yield* Running.insisting(Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        const rows = yield* BatchDrive.insisting(Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Rows.claim(ledger, {
             batch: record.id,
             generation: running.generation,
@@ -164,7 +164,7 @@ export const make = (
             ...(running.canary !== "holds" && { aloneFor: grace })
           })))
         if (budgetUsd !== undefined) {
-          yield* Running.insisting(Limits.release(ledger, record.id, reserved, affordable - rows.length))
+          yield* BatchDrive.insisting(Limits.release(ledger, record.id, reserved, affordable - rows.length))
         }
         for (const [nth, row] of rows.entries()) {
           yield* begin(lane, row, turns === undefined ? identity : turns.turn(nth, row))
@@ -192,7 +192,7 @@ export const make = (
      * whether there were any.
      */
     const strays: Effect.Effect<boolean, BatchStoreError> = Effect.gen(function*() {
-      const rows = yield* Running.insisting(Rows.strayed(ledger, record.id, owner))
+      const rows = yield* BatchDrive.insisting(Rows.strayed(ledger, record.id, owner))
       if (!isQuiet()) return true
       for (const row of rows) {
         if (live.has(row.id)) continue
@@ -238,11 +238,11 @@ export const make = (
           running.isPoor = begun === "poor" && running.slots === 0
           if (begun === "poor") {
             if (isQuiet() && !(yield* strays)) {
-              const left = yield* Running.insisting(Rows.left(ledger, record.id))
+              const left = yield* BatchDrive.insisting(Rows.left(ledger, record.id))
               if (!left.isPending) yield* over
               // what others have in flight may give back some of what it reserved
               else if (!left.isLive) {
-                yield* Running.stop(running, {
+                yield* BatchDrive.stop(running, {
                   reason: "budget",
                   message: "the budget does not allow for another row; raise it and run the batch again"
                 })
@@ -250,9 +250,9 @@ export const make = (
             }
             yield* awaken(running, idle)
           } else if (begun === 0) {
-            const left = yield* Running.insisting(Rows.left(ledger, record.id))
+            const left = yield* BatchDrive.insisting(Rows.left(ledger, record.id))
             // rows wait for their next attempt, or for the first row, which another process may have
-            if (left.isPending) yield* Running.due(running)
+            if (left.isPending) yield* BatchDrive.due(running)
             else if (isQuiet() && !(yield* strays)) yield* over
             yield* awaken(running, idle)
           } else yield* Effect.yieldNow()
@@ -260,7 +260,7 @@ export const make = (
       }
     })
 
-    const heeding = Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), Running.heed(running)))
+    const heeding = Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), BatchDrive.heed(running)))
 
     const failing = (error: BatchStoreError) =>
       Effect.forEach([...lanes.values()], (lane) => Deferred.fail(lane.over, error), { discard: true })
@@ -282,7 +282,7 @@ export const make = (
         }),
         (lane) =>
           Effect.gen(function*() {
-            for (const row of yield* Running.insisting(Rows.adopted(ledger, record.id, owner, no, grace))) {
+            for (const row of yield* BatchDrive.insisting(Rows.adopted(ledger, record.id, owner, no, grace))) {
               yield* begin(lane, row, pace?.another ?? identity)
             }
             lanes.set(no, lane)

@@ -10,8 +10,8 @@ import * as Schedule from "effect/Schedule"
 import type { BatchRecord } from "../ledger/batches.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
 import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
-import type { Settled } from "./running.js"
-import type { Begun, Polled, Runs } from "./runRow.js"
+import type { Settlement } from "./running.js"
+import type { BeginResult, PollResult, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
 
 const once = Schedule.stop
@@ -22,14 +22,14 @@ const onceKey = (batch: string, { attempt, key }: Pick<LiveRow, "attempt" | "key
 
 const idsOf = ({ executionId }: NoukaiError): ReadonlyArray<string> => executionId === undefined ? [] : [executionId]
 
-const reported = (error: NoukaiError, kind: string, executionIds: ReadonlyArray<string>): Settled => ({
+const reported = (error: NoukaiError, kind: string, executionIds: ReadonlyArray<string>): Settlement => ({
   state: "reported",
   error: { ...rowError(error, executionIds), kind },
   ...(executionIds.length === 1 && { executionId: executionIds[0]! })
 })
 
 /** The state that an error of the run itself leaves its row in; `undefined` for one of the request. */
-const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined => {
+const settledBy = (error: NoukaiError, hasTools: boolean): Settlement | undefined => {
   switch (error._tag) {
     case "FlowExecutionError":
       // any other one is the answer to a request
@@ -65,7 +65,7 @@ const isOfSession = (error: NoukaiError): boolean =>
   (error._tag === "ResultNotStoredError" && error.reason !== "expired" && error.reason !== "missing")
 
 /** A tool that throws leaves a run that waits for it, and was billed so far. The other rows have nothing to do with it. */
-const broken = (defect: unknown): Settled => ({
+const broken = (defect: unknown): Settlement => ({
   state: "reported",
   error: { kind: "Defect", message: defect instanceof Error ? defect.message : String(defect) }
 })
@@ -95,7 +95,7 @@ export const make = (
     const lookAt = (sessionId: string) =>
       lookUp(sessions, record, sessionId, ({ executionId }) => ({ _tag: "found", executionId }))
 
-    const ended = (settled: Settled, sessionId: string | undefined, isListed: boolean): Begun => ({
+    const ended = (settled: Settlement, sessionId: string | undefined, isListed: boolean): BeginResult => ({
       _tag: "ended",
       settled,
       isListed,
@@ -103,7 +103,7 @@ export const make = (
     })
 
     /** The end of a row whose run failed or was found; the error itself where it is of the request. */
-    const failed = (error: NoukaiError): Effect.Effect<Begun, NoukaiError> =>
+    const failed = (error: NoukaiError): Effect.Effect<BeginResult, NoukaiError> =>
       Effect.gen(function*() {
         const settled = settledBy(error, tools !== undefined)
         if (settled === undefined) return yield* error
@@ -113,9 +113,9 @@ export const make = (
         return ended(settled, isRun ? error.sessionId : undefined, isRun ? error.reused === true : isOfSession(error))
       })
 
-    const outcome = (asked: Effect.Effect<OnceResult, NoukaiError>): Effect.Effect<Begun, NoukaiError> =>
+    const outcome = (asked: Effect.Effect<OnceResult, NoukaiError>): Effect.Effect<BeginResult, NoukaiError> =>
       asked.pipe(
-        Effect.map(({ executionId, result, reused, sessionId }): Begun =>
+        Effect.map(({ executionId, result, reused, sessionId }): BeginResult =>
           ended(
             {
               state: "done",
@@ -129,16 +129,16 @@ export const make = (
         ),
         Effect.catchAll(failed),
         Effect.catchAllDefect((defect) =>
-          Effect.succeed<Begun>({ _tag: "ended", settled: broken(defect), isListed: false })
+          Effect.succeed<BeginResult>({ _tag: "ended", settled: broken(defect), isListed: false })
         )
       )
 
     /** The end of a run that timed out and has ended. It is looked up and never sent: an absence would be looked at for longer. */
-    const lookedUp = (executionId: string, row: LiveRow): Effect.Effect<Polled, NoukaiError> =>
+    const lookedUp = (executionId: string, row: LiveRow): Effect.Effect<PollResult, NoukaiError> =>
       Effect.timeoutTo(outcome(flows.executeOnce(onceKey(name, row), flow, { ...options, settle: "1 day" })), {
         duration: "1 minute",
-        onSuccess: (begun): Polled => begun._tag === "ended" ? begun : { _tag: "running" },
-        onTimeout: (): Polled => ({
+        onSuccess: (begun): PollResult => begun._tag === "ended" ? begun : { _tag: "running" },
+        onTimeout: (): PollResult => ({
           _tag: "ended",
           settled: {
             state: "reported",
@@ -163,7 +163,7 @@ export const make = (
         Effect.succeed(
           Effect.flatMap(runs.summary(flow, executionId), ({ status }) =>
             status === "pending" || status === "running"
-              ? Effect.succeed<Polled>({ _tag: status })
+              ? Effect.succeed<PollResult>({ _tag: status })
               : lookedUp(executionId, row))
         ),
       cost: (executionId) => runs.cost(flow, executionId)

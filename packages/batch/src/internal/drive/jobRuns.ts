@@ -9,8 +9,8 @@ import { createHash } from "node:crypto"
 import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
-import type { Settled } from "./running.js"
-import type { Look, Polled, Runs } from "./runRow.js"
+import type { Settlement } from "./running.js"
+import type { Look, PollResult, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
 
 /** Sent once: what may be sent again is another intent. */
@@ -156,8 +156,8 @@ export const make = (
       follow: (executionId) =>
         Effect.map(jobs.attach(flow, executionId, { grace }), (job) =>
           // a retry of the client would hide a 429 from the polls of the other rows
-          Effect.map(poll(job, { retry: once }), (status): Polled => {
-            const ended = (settled: Settled): Polled => ({
+          Effect.map(poll(job, { retry: once }), (status): PollResult => {
+            const ended = (settled: Settlement): PollResult => ({
               _tag: "ended",
               settled: { ...settled, executionId }
             })

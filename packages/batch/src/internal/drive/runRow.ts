@@ -15,14 +15,14 @@ import * as Rows from "../ledger/rows.js"
 import * as Money from "../money.js"
 import type { Turn } from "./pace.js"
 import {
+  type BatchDrive,
   insisting,
   isUnreachable,
   mostLarge,
   pause,
   readsCosts,
-  type Running,
   settle,
-  type Settled,
+  type Settlement,
   stop,
   succeeded,
   unknownStatus,
@@ -36,15 +36,15 @@ import { isAbsence, mayPass, ofFollowing, ofReading, ofSending, rowError, type V
 export type Look =
   | { readonly _tag: "absent" }
   | { readonly _tag: "found"; readonly executionId: string }
-  | { readonly _tag: "ended"; readonly settled: Settled }
+  | { readonly _tag: "ended"; readonly settled: Settlement }
 
 /** The outcome of a request that begins a run. */
-export type Begun =
+export type BeginResult =
   /** The run goes on, and is asked for. */
   | { readonly _tag: "submitted"; readonly executionId: string }
   | {
     readonly _tag: "ended"
-    readonly settled: Settled
+    readonly settled: Settlement
     /** Whether it was found through its session. */
     readonly isListed: boolean
     /** A look at its session, where that is known. */
@@ -52,10 +52,10 @@ export type Begun =
   }
 
 /** The answer of a poll. A status that is not known counts as running. */
-export type Polled =
+export type PollResult =
   | { readonly _tag: "pending" }
   | { readonly _tag: "running"; readonly unknown?: string }
-  | { readonly _tag: "ended"; readonly settled: Settled }
+  | { readonly _tag: "ended"; readonly settled: Settlement }
 
 /** How the runs of a batch are begun, found and followed. */
 export interface Runs {
@@ -67,12 +67,12 @@ export interface Runs {
     row: Rows.LiveRow,
     input: string,
     timeout: Duration.DurationInput
-  ) => Effect.Effect<Begun, NoukaiError>
+  ) => Effect.Effect<BeginResult, NoukaiError>
   /** Polls of a run that was begun. */
   readonly follow: (
     executionId: string,
     row: Rows.LiveRow
-  ) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
+  ) => Effect.Effect<Effect.Effect<PollResult, NoukaiError>, NoukaiError>
   /** The cost, time and tokens of a run that ended. */
   readonly cost: (executionId: string) => Effect.Effect<RunCost, NoukaiError>
 }
@@ -103,7 +103,7 @@ const costRetry = { times: 2, schedule: Schedule.exponential("800 millis", 4) }
  * Runs a row that this process has claimed or taken over, until it is settled, pending again, or another process's. It is
  * sent in its turn.
  */
-export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
+export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
   const { settings: { adopt, grace, pendingTimeout = Infinity, rowTimeout = Infinity } } = running.record
   /** Since when its run is known to be running. */
   let { runningAt } = row
@@ -127,14 +127,14 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
     (found) => found === undefined || found.attempt !== row.attempt ? Effect.void : runRow(running, runs, found, turn)
   )
 
-  const ended = (settled: Settled): Step =>
+  const ended = (settled: Settlement): Step =>
     Effect.flatMap(
       measured(settled),
       (known) => Effect.flatMap(settle(running, row, known), (isTaken) => isTaken ? Effect.void : reread)
     )
 
   /** Adds how long the run took, and what it cost where that is asked for. */
-  const measured = (settled: Settled): Effect.Effect<Settled> =>
+  const measured = (settled: Settlement): Effect.Effect<Settlement> =>
     Effect.gen(function*() {
       const { adopted, executionId } = settled
       const now = yield* Clock.currentTimeMillis
@@ -450,7 +450,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 }
 
 /** Counts a row of which no run is known. */
-const inDoubt = <A, E>(running: Running, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+const inDoubt = <A, E>(running: BatchDrive, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.acquireUseRelease(
     Effect.sync(() => running.uncertain++),
     () => effect,
@@ -458,7 +458,10 @@ const inDoubt = <A, E>(running: Running, effect: Effect.Effect<A, E>): Effect.Ef
   )
 
 /** Waits without the slot of its row, and then for a free one. */
-const outOfSlot = <A>(running: Running, effect: Effect.Effect<A, BatchStoreError>): Effect.Effect<A, BatchStoreError> =>
+const outOfSlot = <A>(
+  running: BatchDrive,
+  effect: Effect.Effect<A, BatchStoreError>
+): Effect.Effect<A, BatchStoreError> =>
   Effect.suspend(() => {
     let isOut = true
     running.slots--

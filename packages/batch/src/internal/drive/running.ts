@@ -34,7 +34,7 @@ const unreachableAfter = 300_000
 export const mostLarge = 8
 
 /** The outcome of a row. */
-export interface Settled {
+export interface Settlement {
   readonly state: SettledState
   /** As JSON: what it was read from is garbage while it waits to be written. */
   readonly result?: string
@@ -49,7 +49,7 @@ export interface Settled {
   readonly tokens?: string
 }
 
-export interface Running {
+export interface BatchDrive {
   readonly ledger: Ledger
   readonly record: Batches.BatchRecord
   readonly owner: string
@@ -138,7 +138,7 @@ const lingering = Effect.async<void>((resume) => {
  */
 const groupWriter = (
   write: (transitions: ReadonlyArray<Rows.Transition>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>
-): Effect.Effect<Running["transit"], never, Scope.Scope> =>
+): Effect.Effect<BatchDrive["transit"], never, Scope.Scope> =>
   Effect.gen(function*() {
     const waiting = yield* Queue.unbounded<
       { readonly transition: Rows.Transition; readonly done: Deferred.Deferred<boolean, BatchStoreError> }
@@ -167,7 +167,7 @@ export const make = (
   ledger: Ledger,
   record: Batches.BatchRecord,
   owner: string
-): Effect.Effect<Running, never, Scope.Scope> =>
+): Effect.Effect<BatchDrive, never, Scope.Scope> =>
   Effect.gen(function*() {
     const transit = yield* groupWriter((transitions) => insisting(Rows.transit(ledger, record.id, owner, transitions)))
     return {
@@ -195,7 +195,7 @@ export const make = (
   })
 
 /** Begins no more rows, here and elsewhere, for a reason that stays in the ledger. */
-export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
+export const stop = (running: BatchDrive, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
     running.isStopping = true
     running.alarm.unsafeOpen()
@@ -206,13 +206,13 @@ export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void
   })
 
 /** The server did what it was asked. */
-export const succeeded = (running: Running, now: number): void => {
+export const succeeded = (running: BatchDrive, now: number): void => {
   running.failures = 0
   running.succeededAt = now
 }
 
 /** Waits for a time before a poll, and until the server takes polls again. */
-export const untilPoll = (running: Running, millis: number): Effect.Effect<void> =>
+export const untilPoll = (running: BatchDrive, millis: number): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.zipRight(
       Effect.sleep(millis + Math.max(0, running.pollsFrom - now)),
@@ -221,7 +221,7 @@ export const untilPoll = (running: Running, millis: number): Effect.Effect<void>
     ))
 
 /** Keeps all slots from sending, for as long as the server says or the failures go on. */
-export const pause = (running: Running, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
+export const pause = (running: BatchDrive, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // what fails in a pause began before it, with what the pause is for: all rows in flight are one failure
     if (seconds === undefined && running.pausedUntil > now) return Effect.void
@@ -239,11 +239,11 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
   })
 
 /** Whether nothing has succeeded for long. */
-export const isUnreachable = (running: Running, now: number): boolean => now - running.succeededAt > unreachableAfter
+export const isUnreachable = (running: BatchDrive, now: number): boolean => now - running.succeededAt > unreachableAfter
 
 /** Counts a failure that is not of the row alone, and stops the batch when nothing has succeeded for long. */
 export const unreachable = (
-  running: Running,
+  running: BatchDrive,
   message: string,
   seconds: number | undefined
 ): Effect.Effect<void, BatchStoreError> =>
@@ -253,7 +253,7 @@ export const unreachable = (
       : pause(running, seconds))
 
 /** Warns of something once. */
-const tellOnce = ({ record, told }: Running, what: string, message: string): Effect.Effect<void> =>
+const tellOnce = ({ record, told }: BatchDrive, what: string, message: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (told.has(what)) return Effect.void
     told.add(what)
@@ -261,7 +261,7 @@ const tellOnce = ({ record, told }: Running, what: string, message: string): Eff
   })
 
 /** Tells, once, that a run which began is not listed under its session. */
-export const unlisted = (running: Running): Effect.Effect<void> =>
+export const unlisted = (running: BatchDrive): Effect.Effect<void> =>
   tellOnce(
     running,
     "unlisted",
@@ -270,7 +270,7 @@ export const unlisted = (running: Running): Effect.Effect<void> =>
   )
 
 /** Tells, once for each, of a status that is not known. */
-export const unknownStatus = (running: Running, status: string, executionId: string): Effect.Effect<void> => {
+export const unknownStatus = (running: BatchDrive, status: string, executionId: string): Effect.Effect<void> => {
   const shown = JSON.stringify(status)
   const message = `the run ${executionId} has the unknown status ${shown}, which counts as running`
   return tellOnce(running, `status ${shown}`, message)
@@ -305,14 +305,14 @@ const liveRows = (batch: string, slots: number, doubts: number): Effect.Effect<v
   )
 
 /** Whether the cost of each run is asked for. */
-export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: Running): boolean =>
+export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: BatchDrive): boolean =>
   cost || budgetUsd !== undefined
 
 /** Keeps what became of a row; false if it is not this process's any more. */
 export const settle = (
-  running: Running,
+  running: BatchDrive,
   row: Rows.LiveRow,
-  { costUsd: read, durationMs, error, state, ...known }: Settled
+  { costUsd: read, durationMs, error, state, ...known }: Settlement
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
@@ -345,14 +345,14 @@ export const settle = (
 
 const failures: ReadonlySet<SettledState> = new Set(["failed", "reported"])
 
-const anotherFailed = (running: Running): Effect.Effect<void, BatchStoreError> =>
+const anotherFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
     running.failedRows++
     return tooManyFailed(running)
   })
 
 /** Stops the batch when more rows failed than may. */
-const tooManyFailed = (running: Running): Effect.Effect<void, BatchStoreError> => {
+const tooManyFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> => {
   const { maxFailures } = running.record.settings
   return maxFailures !== undefined && running.failedRows > maxFailures && !running.isStopping
     ? stop(running, {
@@ -363,23 +363,23 @@ const tooManyFailed = (running: Running): Effect.Effect<void, BatchStoreError> =
 }
 
 /** The newest words of the ledger: whether to go on, and what other processes met. */
-export const heed = (running: Running): Effect.Effect<void, BatchStoreError> =>
+export const heed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.zipRight(
     Effect.all([newest(running), due(running), liveRows(running.record.name, running.slots, running.uncertain)]),
     running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
   )
 
 /** Takes up rows whose next attempt is due. */
-export const due = (running: Running): Effect.Effect<void, BatchStoreError> =>
+export const due = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => insisting(Rows.due(running.ledger, running.record.id, now)))
 
-const failedElsewhere = (running: Running): Effect.Effect<void, BatchStoreError> =>
+const failedElsewhere = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(insisting(failedSince(running.ledger, running.record.id, running.record.started_at)), (failed) => {
     running.failedRows = Math.max(running.failedRows, failed)
     return tooManyFailed(running)
   })
 
-const newest = (running: Running): Effect.Effect<void, BatchStoreError> =>
+const newest = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.map(insisting(Batches.reread(running.ledger, running.record.id)), (found) => {
     const goesOn = Option.isSome(found) && found.value.state === "running" &&
       found.value.generation === running.generation

@@ -103,7 +103,7 @@ export const names = ({ sql }: Ledger): Effect.Effect<ReadonlyArray<string>, Bat
   )
 
 /** The parts of a definition that the ledger keeps. */
-export interface Defined {
+export interface BatchIdentity {
   readonly name: string
   readonly flow: string
   readonly version: string
@@ -111,7 +111,7 @@ export interface Defined {
 }
 
 /** Fails when a batch of the name stands in the ledger and is another one. */
-export const agrees = (stored: BatchRecord, given: Defined): Effect.Effect<void, BatchConflictError> => {
+export const agrees = (stored: BatchRecord, given: BatchIdentity): Effect.Effect<void, BatchConflictError> => {
   const field = (["flow", "version", "operation"] as const).find((one) => stored[one] !== given[one])
   return field === undefined
     ? Effect.void
@@ -121,7 +121,7 @@ export const agrees = (stored: BatchRecord, given: Defined): Effect.Effect<void,
 /** The batch of a definition, made if it is new, at the beginning of a pass over its source. */
 export const planned = (
   ledger: Ledger,
-  given: Defined,
+  given: BatchIdentity,
   settings: Settings,
   now: number
 ): Effect.Effect<BatchRecord, BatchConflictError | BatchStoreError> =>

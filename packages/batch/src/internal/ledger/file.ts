@@ -49,7 +49,7 @@ const canWrite = (path: string): boolean =>
 const logOf = (path: string): string => `${path}-wal`
 
 /** A file that stands open, as the schema `ledger` of a database in memory. */
-interface Attached {
+interface FileAttachment {
   readonly path: string
   mode: "immutable" | "reading" | "writing"
 }
@@ -60,7 +60,7 @@ interface Attached {
  */
 const makeHolder = () => {
   const database = new Database(":memory:")
-  let attached: Attached | undefined
+  let attached: FileAttachment | undefined
 
   const attach = (path: string, mode: "immutable" | "reading"): void => {
     const name = mode === "immutable" ? `${pathToFileURL(path).href}?immutable=1` : path
@@ -191,7 +191,7 @@ const database = (path: string): Effect.Effect<SqlClient.SqlClient, BatchStoreEr
     let isReady = false
     /** The database, if the file is open in the right way; else it is opened, for one statement at a time. */
     const opened = <A extends Database | undefined>(
-      isRight: (mode: Attached) => boolean,
+      isRight: (mode: FileAttachment) => boolean,
       open: Effect.Effect<A, SqlError>
     ): Effect.Effect<A | Database, SqlError> => {
       const orElse = (other: Effect.Effect<A | Database, SqlError>): Effect.Effect<A | Database, SqlError> =>

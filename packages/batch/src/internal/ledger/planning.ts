@@ -213,7 +213,7 @@ const stateOf = (pass: Pass, row: PlannedRow) => row.error === undefined ? openS
 const errorOf = ({ error }: PlannedRow) => error === undefined ? null : JSON.stringify(error)
 
 /** Rows of a source, by what is to be done about them. */
-export interface Sorted {
+export interface SortResult {
   readonly added: ReadonlyArray<PlannedRow>
   /** Rows that were never sent, as they stood in the ledger and as the source has them now. */
   readonly replaced: ReadonlyArray<readonly [Known, PlannedRow]>
@@ -227,7 +227,7 @@ export const sort = (
   pass: Pass,
   rows: ReadonlyArray<PlannedRow>,
   known: ReadonlyMap<string, Known>
-): Sorted => {
+): SortResult => {
   const { found, meets } = pass
   const refused: Array<RefusedRow> = []
   const added = new Map<string, PlannedRow>()

@@ -111,13 +111,13 @@ const rowResult = ({ version }: Read) => (row: StoredResult): RowResult => ({
 /** The most rows of a page; large ones fill it sooner. */
 const page = 500
 
-interface Placed {
+interface PlaceSize {
   readonly place: number | string
   readonly bytes: number | string
 }
 
 /** The last of some places whose documents fit into a page; the first one always does. */
-const lastOf = (placed: ReadonlyArray<Placed>): number => {
+const lastOf = (placed: ReadonlyArray<PlaceSize>): number => {
   let bytes = 0
   let last = placed[0]!
   for (const one of placed) {
@@ -131,7 +131,7 @@ const lastOf = (placed: ReadonlyArray<Placed>): number => {
 /** Pages of rows from the place after one on: `read` gives those after a place, to another one, of those that `place` finds. */
 const paged = <Stored, A>(
   after: number,
-  place: (after: number) => Effect.Effect<ReadonlyArray<Placed>, BatchStoreError>,
+  place: (after: number) => Effect.Effect<ReadonlyArray<PlaceSize>, BatchStoreError>,
   read: (after: number, last: number) => Effect.Effect<ReadonlyArray<Stored>, BatchStoreError>,
   decode: (row: Stored) => A
 ): Stream.Stream<A, BatchStoreError> =>
@@ -167,7 +167,7 @@ const numbered = (
   return paged(
     after,
     (from) =>
-      doing("read rows")(sql<Placed>`
+      doing("read rows")(sql<PlaceSize>`
         select ${place} as place, ${bytes} as bytes
         from noukai_batch_row as r where r.batch = ${batch.id} and ${place} > ${from} order by ${place} limit ${page}`),
     (from, last) =>
@@ -248,7 +248,7 @@ export const refused = ({ sql }: Ledger, batch: number): Stream.Stream<RefusedRo
   paged(
     0,
     (from) =>
-      doing("read refused rows")(sql<Placed>`
+      doing("read refused rows")(sql<PlaceSize>`
         select id as place, octet_length(error) as bytes
         from noukai_batch_refused where batch = ${batch} and id > ${from} order by id limit ${page}`),
     (from, last) =>

@@ -11,7 +11,7 @@ import Libsql from "libsql"
 /** The statements that are kept for another time, of the newest texts. */
 const most = 200
 
-interface Prepared {
+interface CachedStatement {
   readonly statement: Libsql.Statement
   /** Whether it gives rows. */
   readonly reads: boolean
@@ -23,13 +23,13 @@ interface Prepared {
  */
 export class Database {
   private readonly database: Libsql.Database
-  private readonly prepared = new Map<string, Prepared>()
+  private readonly prepared = new Map<string, CachedStatement>()
 
   constructor(path: string) {
     this.database = new Libsql(path)
   }
 
-  private prepare(text: string): Prepared {
+  private prepare(text: string): CachedStatement {
     const known = this.prepared.get(text)
     if (known !== undefined) return known
     const statement = this.database.prepare(text)

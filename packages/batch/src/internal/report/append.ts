@@ -26,7 +26,7 @@ export interface AppendOptions<out E = never, out R = never> {
 }
 
 /** The outcome of appending. */
-export interface Appended {
+export interface AppendResult {
   /** The number of rows that this call wrote. */
   readonly rows: number
   /** The `settledNo` of the last row in the file; 0 where it has none. */
@@ -207,4 +207,4 @@ const goOn = Effect.fnUntraced(
 export const append = <E, R>(
   path: string,
   options: AppendOptions<E, R>
-): Effect.Effect<Appended, E | BatchReportError, R> => Effect.scoped(goOn(path, options))
+): Effect.Effect<AppendResult, E | BatchReportError, R> => Effect.scoped(goOn(path, options))

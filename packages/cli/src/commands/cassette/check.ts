@@ -116,14 +116,14 @@ const contentOf = (cassette: Cassette.Cassette): Content => {
   }
 }
 
-type Checked =
+type CheckResult =
   & { readonly path: string; readonly holds: boolean }
   & (
     | Content & { readonly credentials: ReadonlyArray<string> }
     | { readonly reason: string; readonly message: string }
   )
 
-const check = (path: string): Effect.Effect<Checked> =>
+const check = (path: string): Effect.Effect<CheckResult> =>
   Effect.gen(function*() {
     const content = contentOf(yield* Cassette.load(path))
     // also fields that a cassette does not have
@@ -137,7 +137,7 @@ const check = (path: string): Effect.Effect<Checked> =>
     )
   )
 
-const textOf = (checked: Checked): string => {
+const textOf = (checked: CheckResult): string => {
   const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `
   if ("reason" in checked) return `${begin}${cell(checked.message)}\n`
   const { credentials, flows, format, incomplete, kind, recordings, unanswered = [] } = checked
@@ -153,7 +153,7 @@ const textOf = (checked: Checked): string => {
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const all: Array<Checked> = []
+  const all: Array<CheckResult> = []
   for (const path of input.files) {
     const checked = yield* check(path)
     all.push(checked)

@@ -33,7 +33,7 @@ export type CassetteDifference =
   | { readonly kind: "moved"; readonly before: RecordedCall; readonly after: RecordedCall }
 
 /** A recording, as it is compared. */
-interface Compared {
+interface ComparedCall {
   readonly call: RecordedCall
   /** Recordings of one kin may be one that changed. */
   readonly kin: string
@@ -52,9 +52,9 @@ type Value = { readonly [key: string]: unknown }
 const namedChanges = 1_000
 const comparedAtMost = 200
 
-const ofRecording = (cassette: RecordedCassette): ReadonlyArray<Compared> => {
+const ofRecording = (cassette: RecordedCassette): ReadonlyArray<ComparedCall> => {
   const interactions = restore(cassette)
-  return entriesInOrder(cassette).map((entry, place): Compared => {
+  return entriesInOrder(cassette).map((entry, place): ComparedCall => {
     const { answer, endpoint, flow, input, version } = entry
     return {
       call: recordingOf({ recording: interactions[place]!, number: place + 1 }),
@@ -76,8 +76,8 @@ const valueOf = ({ errorAtStep, snapshotsAvailable, status, steps, traceCaptureM
   steps: steps.map(({ completedAt: _, durationMs: __, startedAt: ___, ...step }) => step)
 })
 
-const ofSession = ({ session }: SessionCassette): ReadonlyArray<Compared> =>
-  session.executions.map((execution, place): Compared => {
+const ofSession = ({ session }: SessionCassette): ReadonlyArray<ComparedCall> =>
+  session.executions.map((execution, place): ComparedCall => {
     const { executionId, slug, triggerType = "run" } = execution
     return {
       call: {
@@ -95,7 +95,7 @@ const ofSession = ({ session }: SessionCassette): ReadonlyArray<Compared> =>
     }
   })
 
-const recordingsOf = (cassette: AnyCassette): ReadonlyArray<Compared> =>
+const recordingsOf = (cassette: AnyCassette): ReadonlyArray<ComparedCall> =>
   cassette.kind === "session" ? ofSession(cassette) : ofRecording(cassette)
 
 /** The places of a list of different numbers that stay when as few as can be are taken out to leave it in order. */
@@ -126,15 +126,15 @@ const grouped = <A>(groups: Map<string, Array<A>>, key: string, one: A): void =>
 /** Pairs the recordings of two cassettes: those that ask the same, then those that differ least. */
 class Pairing {
   /** The recordings of the first cassette, by those of the second one. */
-  readonly pairs = new Map<Compared, Compared>()
+  readonly pairs = new Map<ComparedCall, ComparedCall>()
   /** The names that the ids of paired recordings of the second cassette have in the first one. */
   private readonly names = new Map<string, string>()
-  private readonly same = new Map<string, Array<Compared>>()
-  private readonly kin = new Map<string, Set<Compared>>()
+  private readonly same = new Map<string, Array<ComparedCall>>()
+  private readonly kin = new Map<string, Set<ComparedCall>>()
   /** The recordings of the second cassette by the names of the ids that they ask with. */
-  private readonly asking = new Map<string, Array<Compared>>()
+  private readonly asking = new Map<string, Array<ComparedCall>>()
 
-  constructor(first: ReadonlyArray<Compared>, second: ReadonlyArray<Compared>) {
+  constructor(first: ReadonlyArray<ComparedCall>, second: ReadonlyArray<ComparedCall>) {
     for (const one of first) {
       const key = this.keyOf(one, one.value)
       grouped(this.same, key, one)
@@ -153,17 +153,17 @@ class Pairing {
     }
   }
 
-  private keyOf(one: Compared, value: Value): string {
+  private keyOf(one: ComparedCall, value: Value): string {
     return canonicalText([one.kin, one.asked(value)])
   }
 
   /** The value of a recording of the second cassette with the ids of the first. */
-  private renamed({ ids, value }: Compared): Value {
+  private renamed({ ids, value }: ComparedCall): Value {
     return ids === undefined ? value : renameIds(value, this.names) as Value
   }
 
   /** Pairs two recordings, and gives those that may be found now, since they ask with an id of the second one. */
-  private pair(first: Compared, second: Compared): ReadonlyArray<Compared> {
+  private pair(first: ComparedCall, second: ComparedCall): ReadonlyArray<ComparedCall> {
     this.pairs.set(second, first)
     this.kin.get(first.kin)?.delete(first)
     if (first.ids === undefined || second.ids === undefined || first.ids === second.ids) return []
@@ -171,7 +171,7 @@ class Pairing {
     return this.asking.get(second.ids) ?? []
   }
 
-  private pairEqual(some: ReadonlyArray<Compared>): void {
+  private pairEqual(some: ReadonlyArray<ComparedCall>): void {
     const open = [...some]
     for (const one of open) {
       if (this.pairs.has(one)) continue
@@ -185,9 +185,9 @@ class Pairing {
     }
   }
 
-  private nearest(one: Compared): Compared | undefined {
+  private nearest(one: ComparedCall): ComparedCall | undefined {
     const value = this.renamed(one)
-    let best: Compared | undefined
+    let best: ComparedCall | undefined
     let least = namedChanges + 1
     let compared = 0
     for (const other of this.kin.get(one.kin) ?? []) {
@@ -198,7 +198,7 @@ class Pairing {
     return best ?? this.kin.get(one.kin)?.values().next().value
   }
 
-  changes(first: Compared, second: Compared): ReadonlyArray<Change> {
+  changes(first: ComparedCall, second: ComparedCall): ReadonlyArray<Change> {
     const value = this.renamed(second)
     return differences(first.value, value, namedChanges).map(maskChange)
   }

@@ -21,7 +21,7 @@ import { type OpenReplay, openSession } from "./replay.js"
 export const method = "TraceScope.replay"
 
 /** A scope that was entered by hand. */
-export interface OpenedScope {
+export interface ScopeHandle {
   readonly scope: Scope
   /** Fails if recordings are left that no call took; without a replay, never. */
   readonly verify: Effect.Effect<void, ReplayLeftoverError>
@@ -44,13 +44,13 @@ const isReplayed = (id: string, http: HttpService, enclosing: Scope | undefined)
     ? http.defaults.replayedSessionId !== undefined && isSameSession(http.defaults.replayedSessionId, id)
     : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
 
-interface OpenedReplay extends OpenReplay {
+interface ReplayHandle extends OpenReplay {
   readonly scope: Scope
 }
 
 export type ScopeEntry =
   | { readonly _tag: "joined"; readonly scope: Scope | undefined }
-  | { readonly _tag: "new"; readonly open: Effect.Effect<OpenedReplay, ReplayOpenError> }
+  | { readonly _tag: "new"; readonly open: Effect.Effect<ReplayHandle, ReplayOpenError> }
 
 export const enter = (id: string): Effect.Effect<ScopeEntry, ReplayDisabledError, NoukaiHttp> =>
   Effect.gen(function*() {
@@ -64,7 +64,7 @@ export const enter = (id: string): Effect.Effect<ScopeEntry, ReplayDisabledError
     const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
       Effect.flatMap((session) => openSession(method, session, { fetch, defaults: http.defaults })),
-      Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
+      Effect.map((replay): ReplayHandle => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
     )
     return { _tag: "new", open }
   })
@@ -79,7 +79,7 @@ export const replayed = <A, E, R>(
     Effect.flatMap(entry.open, ({ scope, verify }) => Effect.zipLeft(within(scope, body), verify(method)))
   )
 
-export const openCapture: Effect.Effect<OpenedScope, never, EffectScope.Scope> = Effect.gen(function*() {
+export const openCapture: Effect.Effect<ScopeHandle, never, EffectScope.Scope> = Effect.gen(function*() {
   const enclosing = yield* currentScope
   if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
   const scope = yield* newCapture
@@ -89,7 +89,7 @@ export const openCapture: Effect.Effect<OpenedScope, never, EffectScope.Scope> =
 
 export const openReplay = (
   sessionId: string
-): Effect.Effect<OpenedScope, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
+): Effect.Effect<ScopeHandle, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
   Effect.flatMap(enter(sessionId), (entry) =>
     entry._tag === "joined" ? openCapture : Effect.zipRight(
       loggedScoped({ mode: "replay", sessionId }),

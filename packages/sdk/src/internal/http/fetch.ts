@@ -18,7 +18,7 @@ interface Bytes {
   readonly cancel: () => unknown
 }
 
-interface Iterated {
+interface BodyStream {
   readonly [Symbol.asyncIterator]?: () => AsyncIterator<Uint8Array>
 }
 
@@ -33,7 +33,7 @@ const bytesOf = (response: Response): Bytes => {
     const reader = body.getReader()
     return { next: () => reader.read(), cancel: () => reader.cancel() }
   }
-  const iterator = (body as Iterated | null | undefined)?.[Symbol.asyncIterator]?.() ?? textOf(response)
+  const iterator = (body as BodyStream | null | undefined)?.[Symbol.asyncIterator]?.() ?? textOf(response)
   return { next: () => iterator.next(), cancel: () => iterator.return?.() }
 }
 

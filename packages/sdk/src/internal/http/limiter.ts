@@ -177,17 +177,17 @@ export class Limiter {
 }
 
 /** The limits of a configuration. */
-interface Configured {
+interface LimiterSettings {
   readonly maxConcurrency: number | undefined
-  readonly rate: CheckedRate | undefined
+  readonly rate: RateSetting | undefined
 }
 
 /** Whether a client has limits. */
-export const isLimited = ({ maxConcurrency, rate }: Configured): boolean =>
+export const isLimited = ({ maxConcurrency, rate }: LimiterSettings): boolean =>
   maxConcurrency !== undefined || rate !== undefined
 
 /** Makes the limiter of a client, on the clock of the fiber that builds it. It is closed with the scope. */
-export const make = ({ maxConcurrency, rate }: Configured): Effect.Effect<Limiter, never, Scope.Scope> =>
+export const make = ({ maxConcurrency, rate }: LimiterSettings): Effect.Effect<Limiter, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.withFiberRuntime<Limiter>((fiber) => {
       const clock = clockOf(fiber)
@@ -213,12 +213,12 @@ export interface Rate {
 }
 
 /** A rate that was checked. */
-export interface CheckedRate {
+export interface RateSetting {
   readonly limit: number
   readonly interval: Duration.Duration
 }
 
-export const resolveRate = (rate: number | Rate): CheckedRate =>
+export const resolveRate = (rate: number | Rate): RateSetting =>
   typeof rate === "number"
     ? { limit: rate, interval: Duration.seconds(1) }
     : { limit: rate.limit, interval: Duration.decode(rate.interval) }

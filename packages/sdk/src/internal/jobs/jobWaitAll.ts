@@ -95,7 +95,7 @@ interface Outcome<J, A> {
  * A job that has not ended, as far as is known. A fiber and a stream for each would take fifty times the memory, so that
  * only polls have them.
  */
-interface Waiting<J, A> {
+interface PendingJob<J, A> {
   readonly job: J
   readonly since: number
   readonly rules: PollRules<A>
@@ -110,7 +110,7 @@ const isOfAll = (error: CallError): boolean =>
   error._tag === "AuthenticationError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
 class WaitAll<J extends Pollable<A>, A, E> {
-  private dueJobs = RedBlackTree.empty<Due, Waiting<J, A>>(Order.tuple(Order.number, Order.number))
+  private dueJobs = RedBlackTree.empty<Due, PendingJob<J, A>>(Order.tuple(Order.number, Order.number))
   /** The ids of the jobs whose outcome has not been told. */
   private readonly untold = new Set<string>()
   private readonly durations = new Durations()
@@ -152,7 +152,7 @@ class WaitAll<J extends Pollable<A>, A, E> {
     this.push({ job, since: now, rules, seen: undefined }, due)
   }
 
-  private push(waiting: Waiting<J, A>, due: number): void {
+  private push(waiting: PendingJob<J, A>, due: number): void {
     this.dueJobs = RedBlackTree.insert(this.dueJobs, [due, this.turns++], waiting)
     this.latch.unsafeOpen()
   }
@@ -227,7 +227,7 @@ class WaitAll<J extends Pollable<A>, A, E> {
     }
   })
 
-  private poll(waiting: Waiting<J, A>): Effect.Effect<void, CallError> {
+  private poll(waiting: PendingJob<J, A>): Effect.Effect<void, CallError> {
     const { job, rules, since } = waiting
     const polled = Effect.tapError(rules.poll, (error) =>
       error._tag === "RateLimitError"

@@ -11,12 +11,12 @@ import type { Progress, ReadOptions, RequestContext } from "../options/callOptio
 import { checkSchemas } from "../options/flowCodec.js"
 import type { HttpService } from "./operations.js"
 
-export interface ResolvedFlow {
+export interface FlowTarget {
   readonly address: FlowAddress
   readonly addressText: string
 }
 
-export interface ResolvedCall<B> extends ResolvedFlow {
+export interface CallTarget<B> extends FlowTarget {
   /** The checked input. */
   readonly input: B
   /** The total timeout of the call in milliseconds, if it has one. */
@@ -28,7 +28,7 @@ export const resolveFlow = (
   http: HttpService,
   method: string,
   flow: FlowRef<never>
-): Either.Either<ResolvedFlow, InvalidRequestError> =>
+): Either.Either<FlowTarget, InvalidRequestError> =>
   Either.gen(function*() {
     const address = yield* Address.resolve(method, flow, http.defaults)
     const addressText = Address.format(address)
@@ -46,7 +46,7 @@ export const resolveCall = <A extends { readonly timeout?: Duration.DurationInpu
   flow: FlowRef<never>,
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
-): Either.Either<ResolvedCall<A>, InvalidRequestError> =>
+): Either.Either<CallTarget<A>, InvalidRequestError> =>
   Either.gen(function*() {
     const { address, addressText } = yield* resolveFlow(http, method, flow)
     const input = yield* decode(method, given, { flow: addressText })

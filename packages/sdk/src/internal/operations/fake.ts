@@ -63,11 +63,11 @@ export const forwardThrough = (execute: Requests["execute"]): Requests["forward"
     Effect.catchTag("FlowExecutionError", (error) => Effect.succeed(failed(error)))
   )
 
-interface Tagged {
+interface WithSession {
   readonly sessionId: string | undefined
 }
 
-const through = <Q extends Tagged, A, E>(run: (request: Q) => Effect.Effect<A, E>) =>
+const through = <Q extends WithSession, A, E>(run: (request: Q) => Effect.Effect<A, E>) =>
 (
   { key: _key, rerunFailed: _rerunFailed, settle: _settle, takeOver: _takeOver, ...request }: OnceRequest & Q
 ): Effect.Effect<OnceResponse<A>, E> =>
@@ -82,7 +82,7 @@ const through = <Q extends Tagged, A, E>(run: (request: Q) => Effect.Effect<A, E
  * in its place. What was not asked for was not found.
  */
 export const onResponse = <A, E, E2>(
-  { sessionId }: Tagged,
+  { sessionId }: WithSession,
   asked: Effect.Effect<OnceResponse<A>, E>,
   through: (response: Effect.Effect<A, E>) => Effect.Effect<A, E2>
 ): Effect.Effect<OnceResponse<A>, E2> =>

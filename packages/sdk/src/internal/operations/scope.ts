@@ -18,7 +18,7 @@ import * as Address from "../options/address.js"
 import type { FlowRef, FlowVersion } from "../options/address.js"
 import type { Budget } from "../options/budget.js"
 import { isHeaderValue } from "../options/headers.js"
-import { resolveCall, type ResolvedCall } from "./call.js"
+import { type CallTarget, resolveCall } from "./call.js"
 import type { HttpService } from "./operations.js"
 
 /** The session of a call, and whether it is answered from a recording. */
@@ -188,7 +188,7 @@ export const resolveSession = (
 }
 
 /** A call that may begin a run. */
-export interface ResolvedRun<A> extends ResolvedCall<A> {
+export interface RunTarget<A> extends CallTarget<A> {
   readonly version: FlowVersion
   readonly sessionId: string | undefined
 }
@@ -207,7 +207,7 @@ export const resolveRun = <A extends RunOptions>(
   flow: FlowRef<never>,
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
-): Either.Either<ResolvedRun<A>, InvalidRequestError> =>
+): Either.Either<RunTarget<A>, InvalidRequestError> =>
   Either.gen(function*() {
     const call = yield* resolveCall(http, method, flow, decode, given)
     const { addressText, input } = call

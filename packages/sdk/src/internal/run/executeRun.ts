@@ -85,7 +85,7 @@ export interface Run<E, R> extends FlowCall<E, R> {
 export type AnyRun = Run<unknown, unknown>
 
 /** The answer to a run that is walked step by step, as `/execute` would have given it. */
-export interface Walked {
+export interface WalkAnswer {
   readonly response: ExecuteResponse
   /** The place of a pause. */
   readonly cursor?: FlowCursor
@@ -98,7 +98,7 @@ export type Walk = (
   run: AnyRun,
   from: FlowCursor,
   asExecute: ExecuteBody
-) => Effect.Effect<Walked, CallError | CostLimitError>
+) => Effect.Effect<WalkAnswer, CallError | CostLimitError>
 
 /**
  * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
@@ -223,7 +223,7 @@ export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E,
     "ReplayMissError",
     (miss) =>
       miss.code === recordedAsExecute
-        ? Effect.map(sent(run, body), (response): Walked => ({ response }))
+        ? Effect.map(sent(run, body), (response): WalkAnswer => ({ response }))
         : Effect.fail(miss)
   )
   return Effect.flatMap(walked, (answer) => follow(run, answer, 0))
@@ -252,7 +252,7 @@ const answeredBefore = <A, E extends CallError | CostLimitError>(
   response: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
 
-const follow = <E, R>(run: Run<E, R>, answer: Walked, rounds: number): RunEffect<E, R> => {
+const follow = <E, R>(run: Run<E, R>, answer: WalkAnswer, rounds: number): RunEffect<E, R> => {
   const { response } = answer
   if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
     return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
@@ -533,7 +533,7 @@ const sendOnce = (
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Effect.Effect<Walked, CallError | CostLimitError> => {
+): Effect.Effect<WalkAnswer, CallError | CostLimitError> => {
   const { executionId, pausedAtStep, steps } = state
   const { address: flow, method, options: { retryPost: _, ...options } } = run
   const answer = Effect.suspend(() => send(run, state, results, rounds))
@@ -541,7 +541,7 @@ const sendOnce = (
   // a run that cannot be read is answered
   return Effect.matchEffect(trace, {
     onFailure: () => answer,
-    onSuccess: ({ flowRun, steps: traced }): Effect.Effect<Walked, CallError | CostLimitError> => {
+    onSuccess: ({ flowRun, steps: traced }): Effect.Effect<WalkAnswer, CallError | CostLimitError> => {
       if (isEndedStatus(flowRun.status)) {
         return Effect.flatMap(
           positionOf(run, state),
@@ -573,7 +573,7 @@ const send = (
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Effect.Effect<Walked, CallError | CostLimitError> => {
+): Effect.Effect<WalkAnswer, CallError | CostLimitError> => {
   const toolCallMessages = resumeMessages(state.toolCallMessages, results)
   const body: ExecuteBody = {
     ...run.resumeFields,
@@ -589,7 +589,7 @@ const send = (
         warnOfConversation(run.method, run.addressText, toolCallMessages),
         Effect.suspend(() => sent(run, body))
       ),
-      (response): Walked => ({ response })
+      (response): WalkAnswer => ({ response })
     )
     : answeredBefore(run, walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
   // what was refused can be sent again
@@ -628,7 +628,7 @@ const movedPast = (
   run: AnyRun,
   state: PausedState,
   refusal: FlowExecutionError
-): Effect.Effect<Walked, CallError> =>
+): Effect.Effect<WalkAnswer, CallError> =>
   Effect.flatMap(
     positionOf(run, state),
     (response) =>

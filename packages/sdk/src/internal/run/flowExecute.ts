@@ -80,7 +80,7 @@ const withTools = <A, E1, R1, E, R>(
   method: string,
   addressText: string,
   input: Parameters<typeof checkTools>[0] & { readonly tools?: Toolkit.ToolsOption<E, R> | undefined },
-  use: (tools: Toolkit.ResolvedTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
+  use: (tools: Toolkit.RunTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
 ): Effect.Effect<A, E | E1 | InvalidRequestError, R | R1> => {
   const tools: Toolkit.ToolsOption<E, R> | undefined = input.tools
   if (!Toolkit.isUnresolved(tools)) return use(tools)

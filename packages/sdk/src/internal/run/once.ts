@@ -35,11 +35,11 @@ import { annotateSession } from "../telemetry/spans.js"
 import { runPosition } from "./runPosition.js"
 import * as SeenRuns from "./standing.js"
 import {
-  type Asked,
   beforeARun,
   executed,
   type FoundRun,
   inProgress,
+  type KeyRequest,
   onceSession,
   standing,
   submitted
@@ -48,7 +48,7 @@ import {
 type Failure = CallError | OnceError | Refusal
 
 /** An operation that runs once per key: how its run is begun, and given when it is found. */
-interface OnceOperation<Q extends Asked, A> {
+interface OnceOperation<Q extends KeyRequest, A> {
   readonly name: "execute" | "submit"
   /** Sends the run under a session. */
   readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
@@ -58,7 +58,7 @@ interface OnceOperation<Q extends Asked, A> {
 }
 
 /** The error of an absence after a call of this process that may have begun the run. */
-const unseen = (asked: Asked): APIConnectionError =>
+const unseen = (asked: KeyRequest): APIConnectionError =>
   new APIConnectionError({
     method: asked.method,
     flow: format(asked.flow),
@@ -68,7 +68,7 @@ const unseen = (asked: Asked): APIConnectionError =>
   }, unchecked)
 
 /** The error of an absence after a run that this client has begun or found. */
-const missing = (asked: Asked, sessionId: string, executionId: string | undefined): ResultNotStoredError =>
+const missing = (asked: KeyRequest, sessionId: string, executionId: string | undefined): ResultNotStoredError =>
   new ResultNotStoredError(
     known({
       method: asked.method,
@@ -110,7 +110,7 @@ const isRunInProgress = (exit: Exit.Exit<unknown, Failure>): boolean =>
   Exit.isFailure(exit) &&
   Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => _tag === "RunInProgressError")
 
-interface Ended<A> {
+interface OnceEnd<A> {
   readonly operation: string
   readonly rerunFailed: boolean
   readonly outcome: OnceResponse<A>
@@ -125,7 +125,7 @@ export const make = (
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
   const seen = SeenRuns.make()
 
-  const once = <Q extends Asked, A extends { readonly executionId?: string | undefined }>(
+  const once = <Q extends KeyRequest, A extends { readonly executionId?: string | undefined }>(
     operation: OnceOperation<Q, A>
   ) => {
     /** Looks, and sends what is absent, unless an earlier call may have sent it. */
@@ -161,7 +161,7 @@ export const make = (
       sentBefore: Sent
     ): Effect.Effect<OnceResponse<A>, Failure> => {
       const again = (sent: Sent) => run(request, name, ends, sent)
-      const follow = ({ exit, sent }: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> =>
+      const follow = ({ exit, sent }: LeaderExit<OnceEnd<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> =>
         Effect.flatMap(monotonic, (now) => {
           if (isOfItsOwn(exit, now < ends)) return again(sent)
           // the leader may not take it over
@@ -174,7 +174,7 @@ export const make = (
           if (outcome.reused && request.rerunFailed && !rerunFailed) return again("no")
           return operation.shared(request, outcome)
         })
-      const ended = (outcome: OnceResponse<A>): Ended<A> => ({
+      const ended = (outcome: OnceResponse<A>): OnceEnd<A> => ({
         operation: operation.name,
         rerunFailed: request.rerunFailed,
         outcome
@@ -201,7 +201,7 @@ export const make = (
   }
 
   /** A request of a run, which is sent once whatever the caller says of others. */
-  const sentOnce = <Q extends Asked>(request: Q, sessionId: string) => ({
+  const sentOnce = <Q extends KeyRequest>(request: Q, sessionId: string) => ({
     ...request,
     sessionId,
     options: { ...request.options, retryPost: false }
@@ -250,7 +250,7 @@ export const make = (
 }
 
 /** The end of the call that led, and whether it sent its run. */
-export interface Led<A, E> {
+export interface LeaderExit<A, E> {
   readonly exit: Exit.Exit<A, E>
   readonly sent: Sent
 }
@@ -258,7 +258,7 @@ export interface Led<A, E> {
 /** The calls that lead, by what they run; of all clients of the process. */
 const leaders = globalValue(
   "@effect-noukai/sdk/once/leaders",
-  () => new Map<string, Deferred.Deferred<Led<unknown, unknown>>>()
+  () => new Map<string, Deferred.Deferred<LeaderExit<unknown, unknown>>>()
 )
 
 /**
@@ -269,15 +269,15 @@ export const singleFlight = <A, E>(
   name: string,
   lead: Effect.Effect<A, E>,
   sent: () => Sent,
-  follow: (led: Led<A, E>) => Effect.Effect<A, E>
+  follow: (led: LeaderExit<A, E>) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const leader = leaders.get(name)
       if (leader !== undefined) {
-        return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led as Led<A, E>)))
+        return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led as LeaderExit<A, E>)))
       }
-      const done = Deferred.unsafeMake<Led<unknown, unknown>>(FiberId.none)
+      const done = Deferred.unsafeMake<LeaderExit<unknown, unknown>>(FiberId.none)
       leaders.set(name, done)
       return Effect.onExit(restore(lead), (exit) =>
         Effect.sync(() => {

@@ -19,7 +19,7 @@ import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
 import { options } from "../options/options.js"
 import type { ToolDeclaration } from "./tool.js"
-import { isUnresolved, type ResolvedTools, type ToolsOption } from "./toolkit.js"
+import { isUnresolved, type RunTools, type ToolsOption } from "./toolkit.js"
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
@@ -139,7 +139,7 @@ const checkToolChoice = (
 
 /** The declarations of tools, for the request. */
 export const declarationsOf = (
-  tools: ResolvedTools<unknown, unknown> | undefined
+  tools: RunTools<unknown, unknown> | undefined
 ): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
 
 /** Checks the tools of a run; a toolkit that is still to be provided is checked later. */

@@ -37,12 +37,12 @@ export type Standing =
   | { readonly _tag: "missing"; readonly sessionId: string }
   | { readonly _tag: "found"; readonly run: FoundRun }
 
-export type Asked = OnceRequest & Keyed
+export type KeyRequest = OnceRequest & RunKey
 
 /** More attempts than any caller makes: a server that finds a failed run in every session would be asked for ever. */
 const maxAttempts = 1_000
 
-const facts = ({ flow, method }: Asked) => ({ method, flow: format(flow), isRetryable: false })
+const facts = ({ flow, method }: KeyRequest) => ({ method, flow: format(flow), isRetryable: false })
 
 /** The error of a read. Nothing of a run was sent for it. */
 export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
@@ -51,7 +51,7 @@ export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
 /** The runs of a session, each once. A session that the server does not know has none. */
 const listed = (
   session: Requests["session"],
-  asked: Asked,
+  asked: KeyRequest,
   sessionId: string
 ): Effect.Effect<ReadonlyArray<SessionExecution>, CallError | OnceError> => {
   const { retryPost: _, ...options } = asked.options
@@ -97,7 +97,7 @@ const listed = (
 }
 
 const onlyOne = (
-  asked: Asked,
+  asked: KeyRequest,
   sessionId: string,
   runs: ReadonlyArray<SessionExecution>
 ): Effect.Effect<SessionExecution | undefined, AmbiguousRunError> =>
@@ -124,7 +124,7 @@ const endedBadly = (execution: SessionExecution): boolean => {
 export const standing = (
   session: Requests["session"],
   pause: Pause,
-  asked: Asked,
+  asked: KeyRequest,
   seen: SeenRuns
 ): Effect.Effect<Standing, CallError | OnceError> => {
   const look = (sessionId: string) =>
@@ -161,7 +161,7 @@ export const standing = (
 }
 
 /** The flow and version that run under a key. */
-export interface Keyed {
+export interface RunKey {
   readonly method: string
   readonly flow: FlowAddress
   readonly version: FlowVersion
@@ -189,7 +189,7 @@ const namespace = Uint8Array.from([
 ])
 
 /** The name of an attempt, as text that no two of them share. It must never change. */
-const nameOf = ({ flow: { org, project, slug }, key, version }: Keyed, attempt: number): string =>
+const nameOf = ({ flow: { org, project, slug }, key, version }: RunKey, attempt: number): string =>
   JSON.stringify([org, project, slug, String(version), key, attempt])
 
 const uuidOf = (hash: Uint8Array): string => {
@@ -204,7 +204,7 @@ const uuidOf = (hash: Uint8Array): string => {
  *
  * @see RFC 9562, 5.5
  */
-export const onceSession = (keyed: Keyed, attempt: number): Effect.Effect<string, InvalidRequestError> =>
+export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<string, InvalidRequestError> =>
   Effect.suspend(() => {
     // pages that are not served securely have none
     const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
@@ -250,18 +250,18 @@ interface NamedRun {
   readonly sessionId: string
 }
 
-const factsOf = (asked: Asked, { execution, sessionId }: NamedRun) => ({
+const factsOf = (asked: KeyRequest, { execution, sessionId }: NamedRun) => ({
   method: asked.method,
   flow: format(asked.flow),
   executionId: execution.executionId,
   sessionId
 })
 
-export const inProgress = (asked: Asked, run: NamedRun, detail?: string): RunInProgressError =>
+export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): RunInProgressError =>
   // a call of the same key never starts a second run
   new RunInProgressError(known({ ...factsOf(asked, run), detail, isRetryable: true }), unchecked)
 
-const notStored = (asked: Asked, run: FoundRun, reason: ResultNotStoredError["reason"]): ResultNotStoredError => {
+const notStored = (asked: KeyRequest, run: FoundRun, reason: ResultNotStoredError["reason"]): ResultNotStoredError => {
   const { traceCaptureMode } = run.execution
   return new ResultNotStoredError({
     ...factsOf(asked, run),
@@ -271,10 +271,10 @@ const notStored = (asked: Asked, run: FoundRun, reason: ResultNotStoredError["re
   }, unchecked)
 }
 
-const unexpected = (asked: Asked, run: FoundRun, reason: string): UnexpectedResponseError =>
+const unexpected = (asked: KeyRequest, run: FoundRun, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({ ...factsOf(asked, run), reason, isRetryable: false }, unchecked)
 
-const ofSlug = (asked: Asked, { execution }: FoundRun): boolean =>
+const ofSlug = (asked: KeyRequest, { execution }: FoundRun): boolean =>
   execution.slug === undefined || execution.slug === "" || execution.slug === asked.flow.slug
 
 const ended = (
@@ -285,7 +285,7 @@ const ended = (
 
 /** The outcome of a run from what its session keeps. */
 const fromSession = (
-  asked: Asked,
+  asked: KeyRequest,
   run: FoundRun
 ): Effect.Effect<ExecuteEnded, UnexpectedResponseError | OnceError> => {
   const { execution } = run
@@ -307,7 +307,7 @@ const fromSession = (
 }
 
 const fromJob = (
-  asked: Asked,
+  asked: KeyRequest,
   run: FoundRun,
   { error, executionId, result, status }: PollJobResponse
 ): Effect.Effect<ExecuteEnded, UnexpectedResponseError | OnceError> => {
@@ -335,7 +335,7 @@ const fromJob = (
  */
 export const executed = (
   pollJob: Requests["pollJob"],
-  asked: Asked,
+  asked: KeyRequest,
   run: FoundRun
 ): Effect.Effect<ExecuteEnded, CallError | OnceError> => {
   const { execution: { executionId, status, triggerType } } = run
@@ -363,7 +363,7 @@ export const executed = (
 }
 
 /** The job that was found, in place of another one. */
-export const submitted = (asked: Asked, run: FoundRun): Effect.Effect<SubmitJobResponse, CallError> => {
+export const submitted = (asked: KeyRequest, run: FoundRun): Effect.Effect<SubmitJobResponse, CallError> => {
   const { execution: { executionId, flowId, triggerType } } = run
   if (!ofSlug(asked, run)) {
     return Effect.fail(unexpected(asked, run, `its run is of another flow, ${run.execution.slug}`))

@@ -15,7 +15,7 @@ import { invalid, known, unchecked } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import { isNearLimit, warnOfSize } from "./runInput.js"
 import { isSameCall, type ToolCall, type ToolOutcome, type ToolResult } from "./tool.js"
-import type { ResolvedTools } from "./toolkit.js"
+import type { RunTools } from "./toolkit.js"
 import { checkResults } from "./toolRound.js"
 
 /** The way in which pauses are answered: not at all, by the caller later, or by a handler now. */
@@ -44,7 +44,7 @@ export interface HandlerStrategy<E = unknown, R = unknown> {
 }
 
 export interface AnswerOptions<E = unknown, R = unknown> {
-  readonly tools?: ResolvedTools<E, R> | undefined
+  readonly tools?: RunTools<E, R> | undefined
   readonly maxToolRounds?: number | undefined
   readonly toolConcurrency?: number | undefined
   readonly onToolFailure?: "fail" | "report" | undefined

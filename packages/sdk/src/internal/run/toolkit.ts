@@ -20,13 +20,13 @@ import {
 } from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
-export type ResolvedTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | ToolSet<E, R>
+export type RunTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | ToolSet<E, R>
 
 /** A toolkit with its handlers, or the effect that provides one. */
 export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
 
 /** The input `tools`; `E` and `R` are those of its handlers. */
-export type ToolsOption<E, R> = ResolvedTools<E, R> | Toolkit<E, R>
+export type ToolsOption<E, R> = RunTools<E, R> | Toolkit<E, R>
 
 /** Whether `tools` must still be turned into declarations and handlers by `resolve`. */
 export const isUnresolved = <E, R>(tools: ToolsOption<E, R> | undefined): tools is Toolkit<E, R> =>

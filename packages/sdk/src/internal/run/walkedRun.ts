@@ -12,7 +12,7 @@ import type { CallError, CostLimitError } from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
-import type { AnyRun, Walk, Walked } from "./executeRun.js"
+import type { AnyRun, Walk, WalkAnswer } from "./executeRun.js"
 import type { StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolCall } from "./tool.js"
@@ -73,7 +73,7 @@ export const walk: Walk = (run, cursor, asExecute) =>
     )
     let stepCount = cursor.stepCount
 
-    const answerOf = (event: DeliveredRunEvent): Walked | undefined => {
+    const answerOf = (event: DeliveredRunEvent): WalkAnswer | undefined => {
       switch (event.type) {
         case "run_started":
           run.executionId ??= event.executionId || undefined
@@ -111,7 +111,7 @@ export const walk: Walk = (run, cursor, asExecute) =>
       }
     }
 
-    const next: Effect.Effect<Walked, CallError | CostLimitError> = Effect.matchEffect(source.pull, {
+    const next: Effect.Effect<WalkAnswer, CallError | CostLimitError> = Effect.matchEffect(source.pull, {
       // a run never ends without an event that says so
       onFailure: Option.match({
         onNone: () => Effect.dieMessage("the walk ended without an end"),

@@ -3,21 +3,21 @@ import { formatCost, sumCosts } from "../core/cost.js"
 import { problemOf } from "../core/runProblem.js"
 import { type GivenStep, type GivenTrace, millisOf, payloadText, type PlacedStep, type Timeline } from "./timeline.js"
 
-export type Placed = PlacedStep<GivenStep>
+export type TraceStep = PlacedStep<GivenStep>
 
 /** One row: a bar, or all bars of one step. */
 export interface TraceRow {
   readonly label: string
   readonly depth: 0 | 1
-  readonly bars: ReadonlyArray<Placed>
+  readonly bars: ReadonlyArray<TraceStep>
 }
 
-export const labelOf = ({ step: { attempt, loopIndex, stepId } }: Placed): string =>
+export const labelOf = ({ step: { attempt, loopIndex, stepId } }: TraceStep): string =>
   `${stepId}${loopIndex === undefined ? "" : ` [${loopIndex}]`}${attempt === 1 ? "" : ` attempt ${attempt}`}`
 
 /** The steps, each loop followed by its iterations. */
-export const inOrder = (steps: ReadonlyArray<Placed>): ReadonlyArray<Placed> => {
-  const within = new Map<number, Array<Placed>>()
+export const inOrder = (steps: ReadonlyArray<TraceStep>): ReadonlyArray<TraceStep> => {
+  const within = new Map<number, Array<TraceStep>>()
   for (const step of steps) {
     if (step.loop === undefined) continue
     const iterations = within.get(step.loop)
@@ -27,7 +27,7 @@ export const inOrder = (steps: ReadonlyArray<Placed>): ReadonlyArray<Placed> => 
   return steps.flatMap((step, index) => step.loop === undefined ? [step, ...(within.get(index) ?? [])] : [])
 }
 
-const isFailed = ({ step }: Placed): boolean => step.status === "failed"
+const isFailed = ({ step }: TraceStep): boolean => step.status === "failed"
 
 const inOneLine = (text: string): string => text.replace(/\s+/g, " ").trim()
 
@@ -38,7 +38,7 @@ const reasonOf = ({ errorContext }: GivenStep): string => {
 }
 
 /** The error and the input of the last failure, a line each, as far as they were captured. */
-export const failureOf = (bars: ReadonlyArray<Placed>): ReadonlyArray<string> => {
+export const failureOf = (bars: ReadonlyArray<TraceStep>): ReadonlyArray<string> => {
   const failed = bars.findLast(({ step }) => step.errorContext !== undefined) ?? bars.findLast(isFailed)
   if (failed === undefined) return []
   const { errorContext, inputContext } = failed.step
@@ -49,21 +49,21 @@ export const failureOf = (bars: ReadonlyArray<Placed>): ReadonlyArray<string> =>
 }
 
 /** The number of bars that failed. */
-export const failuresIn = (bars: ReadonlyArray<Placed>): number => bars.filter(isFailed).length
+export const failuresIn = (bars: ReadonlyArray<TraceStep>): number => bars.filter(isFailed).length
 
 /** The steps that are loops around others. */
-export const loopsIn = ({ steps }: Timeline<GivenStep>): ReadonlySet<Placed | undefined> =>
+export const loopsIn = ({ steps }: Timeline<GivenStep>): ReadonlySet<TraceStep | undefined> =>
   new Set(steps.map(({ loop }) => loop === undefined ? undefined : steps[loop]))
 
-const depthOf = ({ loop }: Placed): 0 | 1 => loop === undefined ? 0 : 1
+const depthOf = ({ loop }: TraceStep): 0 | 1 => loop === undefined ? 0 : 1
 
 /** A row for each bar, or where they are more than `most`, one for each step with all its bars. */
-export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArray<TraceRow> => {
+export const rowsOf = (steps: ReadonlyArray<TraceStep>, most: number): ReadonlyArray<TraceRow> => {
   const ordered = inOrder(steps)
   if (ordered.length <= most) {
     return ordered.map((step) => ({ label: labelOf(step), depth: depthOf(step), bars: [step] }))
   }
-  const lanes = new Map<string, Array<Placed>>()
+  const lanes = new Map<string, Array<TraceStep>>()
   for (const placed of ordered) {
     const lane = JSON.stringify([placed.loop ?? null, placed.step.stepId])
     const bars = lanes.get(lane)
@@ -71,7 +71,7 @@ export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArra
     else bars.push(placed)
   }
   return [...lanes.values()].map((bars) => {
-    const [first] = bars as [Placed]
+    const [first] = bars as [TraceStep]
     return {
       label: bars.length === 1 ? labelOf(first) : `${first.step.stepId} ×${bars.length}`,
       depth: depthOf(first),
@@ -82,7 +82,7 @@ export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArra
 }
 
 /** The time of all bars together. */
-export const lasting = (bars: ReadonlyArray<Placed>): bigint =>
+export const lasting = (bars: ReadonlyArray<TraceStep>): bigint =>
   bars.reduce((sum, { end, start }) => sum + end - start, 0n)
 
 /** The cost of all steps together; absent where none says one. */
