@@ -1,9 +1,9 @@
 /** The errors: a class tree of its own, and one table that leads to it. */
 import * as promise from "@effect-noukai/promise"
 import { fromRuntime } from "@effect-noukai/promise/NoukaiPromise"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Noukai from "@effect-noukai/sdk/Noukai"
 import * as sdk from "@effect-noukai/sdk/NoukaiError"
-import { layerScripted } from "@effect-noukai/sdk/testing"
 import * as published from "@noukai/sdk"
 import { Effect, Exit, Layer, ManagedRuntime } from "effect"
 import { inspect } from "node:util"

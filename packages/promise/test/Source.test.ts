@@ -1,7 +1,7 @@
 /** The streams of the SDK are pulled as they are made; any other stream is read in a scope. */
 import { type FlowEvent, FlowService } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
-import { layerScripted } from "@effect-noukai/sdk/testing"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { assert, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Layer, Option, Stream } from "effect"
 import { toSource } from "../src/internal/stream/streamReader.js"

@@ -247,7 +247,7 @@ export const layerTest: (
  * @category layers
  */
 export const layerScripted = (script: Scripted.Script = {}): Layer.Layer<Services | Scripted.ScriptedHttp> =>
-  Layer.provideMerge(servicesOverHttp(), Scripted.layerScripted(script))
+  Layer.provideMerge(servicesOverHttp(), Scripted.layer(script))
 
 /**
  * A schedule for callers that repeat calls by hand, with `Effect.retry`. It waits for the time of `retryAfter`, else

@@ -1,6 +1,6 @@
 /**
- * Support for tests of code that uses flows: an implementation that answers from a queue and remembers its requests,
- * and builders of results, events and cassettes, with arbitraries of them.
+ * Support for tests of code that uses flows: builders of results, events and cassettes, arbitraries of them, and the
+ * controls of `Noukai.layerScripted`.
  *
  * @since 0.1.0
  */
@@ -8,5 +8,5 @@ export { type Arbitraries, arbitraries } from "./internal/cassette/arbitraries.j
 export { type RecordedRun, recording, session, type SessionRun } from "./internal/cassette/recordings.js"
 export { cut, type Events, events, respond } from "./internal/testing/events.js"
 export { completed, failed, paused, type RunFacts, type ToolCallInput } from "./internal/testing/results.js"
-export { layerScripted, ScriptedHttp } from "./internal/testing/scripted.js"
+export { ScriptedHttp } from "./internal/testing/scripted.js"
 export type { Answer, Answers, Operation, Request, Script, ScriptedCall } from "./internal/testing/scripted.js"

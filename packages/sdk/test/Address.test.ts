@@ -1,9 +1,9 @@
 /** Flow addresses on the wire (contract 1.4): encoded as one segment each, or refused before anything is sent. */
 import { FlowService } from "@effect-noukai/sdk"
-import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Layer } from "effect"
+import { Effect, FastCheck } from "effect"
 import { clientFor } from "./support/client.js"
 import { anyText } from "./support/fuzz.js"
 import * as Wire from "./support/WireServer.js"
@@ -49,7 +49,7 @@ describe("one encoded segment each", () => {
     }))
 })
 
-const scripted = Layer.provideMerge(flowLayer, Scripted.layerScripted())
+const scripted = layerScripted()
 
 const refused = (flow: unknown) =>
   Effect.gen(function*() {
@@ -101,6 +101,6 @@ it.effect.prop(
         assert.deepStrictEqual(calls[0]!.flow, { org: "o", project: "p", slug: ref })
       }
     }).pipe(Effect.provide(
-      Layer.provideMerge(flowLayer, Scripted.layerScripted({ execute: [Scripted.completed(null)] }))
+      layerScripted({ execute: [Scripted.completed(null)] })
     ))
 )

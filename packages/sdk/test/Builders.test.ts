@@ -11,7 +11,7 @@ import {
   Tools
 } from "@effect-noukai/sdk"
 import { WireEvent } from "@effect-noukai/sdk/FlowEvent"
-import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Script } from "@effect-noukai/sdk/testing"
 import {
   arbitraries,
@@ -19,14 +19,13 @@ import {
   cut,
   events,
   failed,
-  layerScripted,
   paused,
   recording,
   respond,
   session
 } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Either, FastCheck, Layer, Schema, Stream } from "effect"
+import { Chunk, Effect, Either, FastCheck, Schema, Stream } from "effect"
 import { join } from "node:path"
 import { ExecuteResponse } from "../src/internal/operations/requests.js"
 import { folder } from "./support/folder.js"
@@ -35,7 +34,7 @@ import { size } from "./support/size.js"
 const flow = "acme/spelling/grade-3"
 
 const scripted = <A, E>(script: Script, program: (flows: FlowService.Service) => Effect.Effect<A, E>) =>
-  Effect.flatMap(FlowService, program).pipe(Effect.provide(Layer.provideMerge(flowLayer, layerScripted(script))))
+  Effect.flatMap(FlowService, program).pipe(Effect.provide(layerScripted(script)))
 
 const outcomeOf = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.map(

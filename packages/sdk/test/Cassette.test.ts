@@ -1,5 +1,6 @@
 /** Cassettes as values and as files. */
 import { Cassette, CassetteError, FlowService, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
@@ -35,7 +36,7 @@ const example = cassette(
 
 describe("fromSession", () => {
   const http = (one: ReturnType<typeof session>) =>
-    Scripted.layerScripted({ session: [Effect.succeed(one)], defaults: { org: "acme", project: "test" } })
+    layerScripted({ session: [Effect.succeed(one)], defaults: { org: "acme", project: "test" } })
 
   it.effect("holds the session and where bare slugs belong", () =>
     Effect.gen(function*() {

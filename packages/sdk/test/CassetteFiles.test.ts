@@ -1,5 +1,6 @@
 /** Only plain files are read and replaced. */
 import { Cassette, CassetteError, FlowService, NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -85,7 +86,7 @@ describe("what is no plain file", () => {
     Effect.gen(function*() {
       const dir = yield* folder
       const path = Path.join(dir, "c.json")
-      const live = Scripted.layerScripted({ execute: [Scripted.completed("fine")] })
+      const live = layerScripted({ execute: [Scripted.completed("fine")] })
       const program = Effect.gen(function*() {
         yield* Effect.flatMap(FlowService, (flows) => flows.execute("acme/test/a", {}))
         execFileSync("mkfifo", [path])

@@ -2,6 +2,7 @@
 import { Flow, FlowService } from "@effect-noukai/sdk"
 import type { ExecuteInput } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, LogLevel, Schema } from "effect"
@@ -323,8 +324,7 @@ describe("typed flows", () => {
     result: Schema.Struct({ score: Schema.NumberFromString })
   })
 
-  const scripted = (result: unknown) =>
-    Layer.provideMerge(flowLayer, Scripted.layerScripted({ execute: [Scripted.completed(result)] }))
+  const scripted = (result: unknown) => layerScripted({ execute: [Scripted.completed(result)] })
 
   it.effect("parameters are encoded through the schema", () =>
     Effect.gen(function*() {
@@ -381,7 +381,7 @@ describe("message size (5.4)", () => {
     }).pipe(
       Effect.provide(Layer.provideMerge(
         flowLayer,
-        Scripted.layerScripted({ execute: [Scripted.completed(1), Scripted.completed(1)] })
+        layerScripted({ execute: [Scripted.completed(1), Scripted.completed(1)] })
       ))
     ))
 })

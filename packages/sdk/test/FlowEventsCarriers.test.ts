@@ -1,7 +1,7 @@
 /** Outputs and results wherever they travel (contract 7.8): over real sockets, over scripts, and against a model. */
 import { Flow, FlowCursor, type FlowEvent, RunService, UnexpectedResponseError } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { layer as runLayer } from "@effect-noukai/sdk/RunService"
-import { layerScripted } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck, Layer, Schedule, Schema, Stream } from "effect"
 import { clientFor } from "./support/client.js"

@@ -13,6 +13,7 @@ import {
 } from "@effect-noukai/sdk"
 import { isEnded, poll, updates, waitAll } from "@effect-noukai/sdk/Job"
 import * as Jobs from "@effect-noukai/sdk/JobService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -55,7 +56,7 @@ const resetByPeer = failing(new APIConnectionError({ method: "m", sent: "unknown
 const submitted = (rest: object = {}) => Effect.succeed({ executionId: "ex-1", ...rest })
 
 const setup = (script: Scripted.Script) =>
-  Layer.provideMerge(Jobs.layer, Scripted.layerScripted({ submitJob: [submitted()], ...script }))
+  Layer.provideMerge(Jobs.layer, layerScripted({ submitJob: [submitted()], ...script }))
 
 /** Runs with a job that was submitted at instant 0, and answers with the instants of its polls. */
 const withJob = <A, E>(

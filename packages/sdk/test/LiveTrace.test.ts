@@ -6,6 +6,7 @@ import { Flow, FlowService, JobService, Noukai, RunService } from "@effect-nouka
 import { FlowExecutionError, FlowNotFoundError, RateLimitError } from "@effect-noukai/sdk"
 import type { CallError, FlowEvent, NoukaiError } from "@effect-noukai/sdk"
 import type { WireEvent } from "@effect-noukai/sdk/FlowEvent"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Runs from "@effect-noukai/sdk/RunService"
 import * as Scripted from "@effect-noukai/sdk/testing"
@@ -31,7 +32,7 @@ const watchScripted = <A = unknown>(
   flow: Flow.Flow.Ref<never, A> = "a/b/c"
 ) =>
   Effect.flatMap(RunService, (runs) => collect(runs.liveTrace(flow, "ex-1"))).pipe(
-    Effect.provide(Layer.provide(Runs.layer, Scripted.layerScripted({ traceStream: [events] })))
+    Effect.provide(Layer.provide(Runs.layer, layerScripted({ traceStream: [events] })))
   )
 
 const happy: ReadonlyArray<WireEvent> = [
@@ -246,7 +247,7 @@ describe("what a live trace gives", () => {
     heal: Schedule.Schedule<unknown, NoukaiError> = Schedule.recurs(2)
   ) =>
     Effect.flatMap(RunService, (runs) => collect(runs.liveTrace("a/b/c", "ex-1", { heal }))).pipe(
-      Effect.provide(Layer.provide(Runs.layer, Scripted.layerScripted({ traceStream: readings })))
+      Effect.provide(Layer.provide(Runs.layer, layerScripted({ traceStream: readings })))
     )
 
   it.effect("with heal, a cut is read over, and each event is given once, wherever it was", () =>
@@ -333,7 +334,7 @@ describe("what a live trace gives", () => {
       const error = yield* Effect.flip(Stream.runDrain(runs.liveTrace("a/b/c", "..")))
       assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "executionId")
       assert.lengthOf(yield* script.calls, 0)
-    }).pipe(Effect.provide(Layer.provideMerge(Runs.layer, Scripted.layerScripted()))))
+    }).pipe(Effect.provide(Layer.provideMerge(Runs.layer, layerScripted()))))
 })
 
 const frames = (...events: ReadonlyArray<readonly [string, object]>): string =>

@@ -17,6 +17,7 @@ import {
   TraceScope,
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
@@ -166,7 +167,7 @@ describe("modes", () => {
   it.scoped("new: a replayed run that the program takes another way is a miss, not a request", () =>
     Effect.gen(function*() {
       const path = yield* file
-      const http = Scripted.layerScripted({
+      const http = layerScripted({
         execute: [
           Effect.succeed({
             status: "tool_calls_required",
@@ -216,7 +217,7 @@ describe("modes", () => {
           )
           return yield* flows.execute(flow, { message: "hi", tools })
         })
-      const recorded = Scripted.layerScripted({
+      const recorded = layerScripted({
         execute: [pause, Scripted.completed("done", { executionId: "ex-1" })]
       })
       yield* Effect.provide(
@@ -228,7 +229,7 @@ describe("modes", () => {
         JobService,
         (jobs) => Effect.map(Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll), ({ status }) => status)
       )
-      const live = Scripted.layerScripted({ pollJob: [Effect.succeed({ executionId: "ex-1", status: "running" })] })
+      const live = layerScripted({ pollJob: [Effect.succeed({ executionId: "ex-1", status: "running" })] })
       const error = yield* Effect.flip(
         Effect.provide(program(polling), NoukaiRecord.toFile(path, { mode: "new", live }))
       )
@@ -353,7 +354,7 @@ describe("writing", () => {
         }),
         NoukaiRecord.toFile(path, {
           mode: "all",
-          live: Scripted.layerScripted({ execute: [Scripted.completed(deep)] })
+          live: layerScripted({ execute: [Scripted.completed(deep)] })
         })
       ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
       assert.deepInclude(outcome, { _tag: "CassetteError", reason: "Invalid" })
@@ -372,7 +373,7 @@ describe("writing", () => {
           NoukaiRecord.toFile(join(dir, "c.json"), {
             mode: "all",
             redact,
-            live: Scripted.layerScripted({ step: [respond(runStarted(1), stepCompleted("s", 1), flowCompleted(1))] })
+            live: layerScripted({ step: [respond(runStarted(1), stepCompleted("s", 1), flowCompleted(1))] })
           })
         ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
         assert.deepInclude(error, { _tag: "CassetteError", reason: "Invalid", at: ["$.entries[0].answer"] })
@@ -406,7 +407,7 @@ const recorded = <A, E>(
     const path = yield* file
     const value = yield* Effect.provide(
       program,
-      NoukaiRecord.toFile(path, { ...options, mode: "all", live: Scripted.layerScripted(script) })
+      NoukaiRecord.toFile(path, { ...options, mode: "all", live: layerScripted(script) })
     )
     return { path, value, replay: NoukaiReplay.fromFile(path, options) }
   })
@@ -460,7 +461,7 @@ describe("errors", () => {
   it.scoped("a defect is not recorded", () =>
     Effect.gen(function*() {
       const path = yield* file
-      const live = Scripted.layerScripted({ execute: [Effect.die("defect"), Scripted.completed(1)] })
+      const live = layerScripted({ execute: [Effect.die("defect"), Scripted.completed(1)] })
       yield* Effect.provide(
         Effect.zipRight(Effect.exit(say("a")), say("a")),
         NoukaiRecord.toFile(path, { mode: "all", live })

@@ -11,6 +11,7 @@ import {
   RunService
 } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -216,7 +217,7 @@ describe("there is none", () => {
     ).pipe(
       Effect.provide(Layer.provideMerge(
         flowLayer,
-        Scripted.layerScripted({ execute: [Scripted.completed(1)] })
+        layerScripted({ execute: [Scripted.completed(1)] })
       ))
     ))
 

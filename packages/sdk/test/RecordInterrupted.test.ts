@@ -9,6 +9,7 @@ import {
   ReplayCassette,
   Tools
 } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -343,7 +344,7 @@ describe("a run with tools", () => {
             Effect.zipRight(say("a"), slow),
             toFile(
               path,
-              Scripted.layerScripted({
+              layerScripted({
                 ...script,
                 execute: [
                   Scripted.completed("a", { executionId: "ex-0" }),
@@ -355,7 +356,7 @@ describe("a run with tools", () => {
           const partly = yield* recordingOf(path)
           assert.isTrue(partly.incomplete)
           assert.lengthOf(partly.entries, 1)
-          yield* Effect.provide(run(Effect.succeed("found")), toFile(path, Scripted.layerScripted(good)))
+          yield* Effect.provide(run(Effect.succeed("found")), toFile(path, layerScripted(good)))
           assert.isUndefined((yield* recordingOf(path)).incomplete)
           yield* Effect.provide(
             Effect.all([say("a"), run(Effect.succeed("found")), ReplayCassette.verify]),
@@ -367,7 +368,7 @@ describe("a run with tools", () => {
     it.scoped(`${name}: a replay that is interrupted takes nothing from the file`, () =>
       Effect.gen(function*() {
         const path = yield* file
-        yield* Effect.provide(run(Effect.succeed("found")), toFile(path, Scripted.layerScripted(good)))
+        yield* Effect.provide(run(Effect.succeed("found")), toFile(path, layerScripted(good)))
         const before = yield* read(path)
         yield* Effect.provide(
           after("1 second", Effect.timeout(run(Effect.never), "1 second")),
@@ -382,7 +383,7 @@ describe("a stream", () => {
   const whole = [runStarted(2), stepStarted("s"), stepCompleted("s", 1), flowCompleted(1)]
   const reading = (use: (events: Stream.Stream<unknown, unknown>) => Effect.Effect<unknown, unknown>) =>
     Effect.flatMap(FlowService, (flows) => use(flows.events(flow, { message: "hi" })))
-  const scripted = (...step: ReadonlyArray<Response>) => Scripted.layerScripted({ step })
+  const scripted = (...step: ReadonlyArray<Response>) => layerScripted({ step })
 
   it.scoped("that its reader leaves early replays the same events, and fails when it is read further", () =>
     Effect.gen(function*() {
@@ -488,13 +489,13 @@ describe("a job", () => {
       // it is polled at 0, 2 and 4 seconds
       yield* Effect.provide(
         after("5 seconds", waiting("5 seconds")),
-        toFile(path, Scripted.layerScripted(script("pending", "running", "running")))
+        toFile(path, layerScripted(script("pending", "running", "running")))
       )
       assert.isTrue((yield* recordingOf(path)).incomplete)
       // the same program replays without asking anybody
       yield* Effect.provide(after("5 seconds", waiting("5 seconds")), toFile(path, noLive))
       // a longer wait goes on where the recording stopped, and does not submit again
-      const live = Scripted.layerScripted({ pollJob: script("completed").pollJob })
+      const live = layerScripted({ pollJob: script("completed").pollJob })
       const exit = yield* Effect.provide(after("60 seconds", waiting("60 seconds")), toFile(path, live))
       assert.deepStrictEqual(JSON.parse(JSON.stringify(exit)).value, { _id: "Option", _tag: "Some", value: "done" })
       const { entries, incomplete } = yield* recordingOf(path)
@@ -509,7 +510,7 @@ describe("a job", () => {
       const path = yield* file
       yield* Effect.provide(
         after("5 seconds", waiting("5 seconds")),
-        toFile(path, Scripted.layerScripted(script("pending", "running", "running")))
+        toFile(path, layerScripted(script("pending", "running", "running")))
       )
       const exit = yield* Effect.provide(after("12 seconds", waiting("5 minutes")), NoukaiReplay.fromFile(path))
       const error = yield* Effect.flip(exit)
@@ -571,7 +572,7 @@ describe("a file of an earlier version", () => {
           Effect.sync(() => seen.push(type))))
       yield* Effect.provide(
         program,
-        toFile(path, Scripted.layerScripted({ step: [respond(runStarted(1), stepCompleted("s"), flowCompleted(1))] }))
+        toFile(path, layerScripted({ step: [respond(runStarted(1), stepCompleted("s"), flowCompleted(1))] }))
       )
       const json = JSON.parse(yield* read(path))
       json.entries[0].answer = { events: json.entries[0].answer.events.slice(0, 2), end: "unanswered" }
@@ -589,7 +590,7 @@ describe("a call whose own clock runs out", () => {
   const recorded = (script: Scripted.Script, program: Effect.Effect<unknown, unknown, FlowService>) =>
     Effect.gen(function*() {
       const path = yield* file
-      const exit = yield* Effect.provide(after("5 seconds", program), toFile(path, Scripted.layerScripted(script)))
+      const exit = yield* Effect.provide(after("5 seconds", program), toFile(path, layerScripted(script)))
       assert.isUndefined((yield* recordingOf(path)).incomplete)
       return [exit, yield* Effect.provide(Effect.exit(program), toFile(path, noLive))] as const
     })
@@ -634,7 +635,7 @@ it.scoped("a call in flight is given up when the layer closes, and is not waited
       }),
       toFile(
         path,
-        Scripted.layerScripted({
+        layerScripted({
           execute: [Scripted.completed("a")],
           step: [Stream.concat(respond(runStarted(1)), Stream.never)]
         })

@@ -9,6 +9,7 @@ import {
   ReplayCassette,
   type ReplayMissError
 } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -206,7 +207,7 @@ describe("recording calls again in another order", () => {
           NoukaiRecord.toFile(path, {
             mode,
             match,
-            live: Scripted.layerScripted({
+            live: layerScripted({
               execute: messages.map((message) => Scripted.completed(message, { executionId: `run-${++runs}` }))
             })
           })
@@ -465,7 +466,7 @@ describe("the file", () => {
         program,
         NoukaiRecord.toFile(path, {
           mode: "all",
-          live: Scripted.layerScripted({
+          live: layerScripted({
             step: [Stream.make(
               { type: "run_started" as const, executionId: "0a6c2f5e-9d41", runId: "r-77", stepCount: 1 },
               {

@@ -1,6 +1,7 @@
 /** Nothing inside a replay goes live, whatever scope is entered there, by whatever way. */
 import type { NoukaiHttp } from "@effect-noukai/sdk"
 import { FlowService, JobService, RunService, TraceScope } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { layerOverHttp, layerServices } from "@effect-noukai/sdk/Noukai"
 import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
 import * as NoukaiReplay from "@effect-noukai/sdk/NoukaiReplay"
@@ -24,7 +25,7 @@ const recorded = (id: string, ...results: ReadonlyArray<unknown>) => ({
 const live = (...sessions: ReadonlyArray<ReturnType<typeof recorded>>) =>
   Layer.provideMerge(
     layerOverHttp,
-    Scripted.layerScripted({
+    layerScripted({
       execute: Array.from({ length: 5 }, () => Scripted.completed("live")),
       session: sessions.map((one) => Effect.succeed(one)),
       defaults: { replayEnabled: true }

@@ -2,7 +2,7 @@
 import { Emulator } from "@effect-noukai/emulator"
 import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { Cassette, FlowService, Noukai, NoukaiRecord, NoukaiReplay, Tools, TraceScope } from "@effect-noukai/sdk"
-import { layerScripted } from "@effect-noukai/sdk/testing"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Schema, Stream } from "effect"
 import { join } from "node:path"

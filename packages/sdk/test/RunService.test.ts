@@ -10,6 +10,7 @@ import {
   TraceScope
 } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/JobService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import type { StepTraceOptions } from "@effect-noukai/sdk/RunService"
 import * as Runs from "@effect-noukai/sdk/RunService"
@@ -237,7 +238,7 @@ describe("E6: a step", () => {
       assert.strictEqual(error._tag, "UnexpectedResponseError")
       assert.strictEqual(error.executionId, "ex-1")
     }).pipe(Effect.provide(
-      Layer.provide(Runs.layer, Scripted.layerScripted({ stepTrace: [Effect.succeed(decodedStep)] }))
+      Layer.provide(Runs.layer, layerScripted({ stepTrace: [Effect.succeed(decodedStep)] }))
     )))
 })
 
@@ -328,7 +329,7 @@ describe("B-PY-11: ids", () => {
       return error
     }).pipe(
       Effect.orDieWith((a) => new Error(`should have failed: ${JSON.stringify(a)}`)),
-      Effect.provide(Layer.provideMerge(Runs.layer, Scripted.layerScripted()))
+      Effect.provide(Layer.provideMerge(Runs.layer, layerScripted()))
     )
 
   const bad: ReadonlyArray<readonly [string, (runs: RunService.Service) => Effect.Effect<unknown, CallError>]> = [
@@ -390,5 +391,5 @@ describe("NoukaiHttp", () => {
       yield* Effect.provideService(everything, TraceScope, { mode: "replay", sessionId: "s-1", http: recording })
       assert.deepStrictEqual(asked, ["submitJob", "pollJob", "trace", "stepTrace", "runSummary", "runList"])
       assert.lengthOf(yield* (yield* Scripted.ScriptedHttp).calls, 0)
-    }).pipe(Effect.provide(Layer.provideMerge(Layer.merge(Runs.layer, Jobs.layer), Scripted.layerScripted()))))
+    }).pipe(Effect.provide(Layer.provideMerge(Layer.merge(Runs.layer, Jobs.layer), layerScripted()))))
 })

@@ -2,6 +2,7 @@
 import { FlowService, type NoukaiHttp, TraceScope } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { LogEvent } from "@effect-noukai/sdk/LogHook"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { ReplaySessionNotFoundError } from "@effect-noukai/sdk/NoukaiError"
 import * as Scripted from "@effect-noukai/sdk/testing"
@@ -39,7 +40,7 @@ const live = ({ answers = 0, defaults, sessions = [] }: Live = {}) => {
   const events: Array<LogEvent> = []
   const layer = Layer.provideMerge(
     flowLayer,
-    Scripted.layerScripted({
+    layerScripted({
       execute: Array.from({ length: answers }, (_, n) => Scripted.completed(`live ${n}`)),
       session: sessions.map((one) => Effect.succeed(one)),
       defaults: { replayEnabled: true, log: (event) => events.push(event), ...defaults }

@@ -4,9 +4,10 @@
  */
 import { Flow, FlowService, JobService, Noukai, NoukaiHttp, NoukaiReplay } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/JobService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Https from "@effect-noukai/sdk/NoukaiHttp"
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
-import { completed, layerScripted, recording } from "@effect-noukai/sdk/testing"
+import { completed, recording } from "@effect-noukai/sdk/testing"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, it } from "@effect/vitest"
 import { Config, Context, Effect, Layer, Redacted } from "effect"

@@ -1,9 +1,10 @@
 /** Responses of `/step` for the scripted `NoukaiHttp`, and its requests. */
 import { APIConnectionError, type FlowCursor, type FlowEvent, FlowService } from "@effect-noukai/sdk"
-import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
-import { layerScripted, type Script, ScriptedHttp } from "@effect-noukai/sdk/testing"
-import { Effect, Layer, Stream } from "effect"
+import { type Script, ScriptedHttp } from "@effect-noukai/sdk/testing"
+import type { Layer } from "effect"
+import { Effect, Stream } from "effect"
 import type { StepRequest } from "../../src/internal/operations/requests.js"
 
 export type Response = Stream.Stream<FlowEvent.WireEvent, CallError>
@@ -88,8 +89,7 @@ export const between = (flow: string): FlowCursor => ({
   rounds: 0
 })
 
-const layerOf = (script: Script): Layer.Layer<FlowService | ScriptedHttp> =>
-  Layer.provideMerge(flowLayer, layerScripted(script))
+const layerOf = (script: Script): Layer.Layer<FlowService | ScriptedHttp> => layerScripted(script)
 
 /** Runs `body` on a service that answers `/step` with these responses. */
 export const scripted = <A, E, R>(

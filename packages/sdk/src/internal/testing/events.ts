@@ -52,9 +52,11 @@ const run: Events["run"] = (outputs, facts = {}) => {
  *
  * @example
  * ```ts
- * import { events, layerScripted, respond } from "@effect-noukai/sdk/testing"
+ * import { Noukai } from "@effect-noukai/sdk"
+ * import { events, respond } from "@effect-noukai/sdk/testing"
  *
- * const http = layerScripted({ step: [respond(...events.run({ classify: "order", answer: { text: "Monday" } }))] })
+ * const answer = respond(...events.run({ classify: "order", answer: { text: "Monday" } }))
+ * const scripted = Noukai.layerScripted({ step: [answer] })
  * ```
  */
 export const events: Events = {

@@ -59,17 +59,8 @@ export type Script = Answers & {
   readonly defaults?: NoukaiHttp.NoukaiHttp.Service["defaults"] | undefined
 }
 
-/**
- * An implementation that answers from a queue. A call beyond the queue is a defect: the test did not expect it.
- *
- * @example
- * ```ts
- * import { completed, layerScripted } from "@effect-noukai/sdk/testing"
- *
- * const http = layerScripted({ execute: [completed({ text: "hi" })] })
- * ```
- */
-export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
+/** An implementation that answers from a queue. A call beyond the queue is a defect: the test did not expect it. */
+export const layer = (script: Script): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
   Layer.effectContext(Effect.gen(function*() {
     const calls = yield* Ref.make<ReadonlyArray<ScriptedCall>>([])
     const queues = yield* Ref.make<Answers>(script)
