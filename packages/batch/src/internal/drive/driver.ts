@@ -22,6 +22,9 @@ import { runRow, type Runs } from "./runRow.js"
 /** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]
 
+/** How long slots that come free wait for others, so that one claim has rows for several, in milliseconds. */
+const linger = 10
+
 /** A row may cost so many times the average. */
 const room = BigDecimal.make(15n, 1)
 
@@ -255,7 +258,7 @@ export const make = (
             if (left.isPending) yield* BatchDrive.due(running)
             else if (isQuiet() && !(yield* strays)) yield* over
             yield* awaken(running, idle)
-          } else yield* Effect.yieldNow()
+          } else yield* BatchDrive.lingering(linger)
         }
       }
     })

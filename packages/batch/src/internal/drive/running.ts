@@ -1,7 +1,6 @@
 /** A batch that this process takes part in: what its rows share. */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
@@ -125,12 +124,14 @@ const makePollTimes = (): PollTimes => {
 /** How long the first of a group waits for others, in milliseconds, and the most of them. */
 const [linger, mostItems] = [3, 500]
 
-// native, for it is no time that a program knows of
-const lingering = Effect.async<void>((resume) => {
-  // eslint-disable-next-line no-restricted-globals
-  const timer = setTimeout(() => resume(Effect.void), linger)
-  return Effect.sync(() => clearTimeout(timer))
-})
+/** Waits so many milliseconds for others. */
+export const lingering = (millis: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    // native, for it is no time that a program knows of
+    // eslint-disable-next-line no-restricted-globals
+    const timer = setTimeout(() => resume(Effect.void), millis)
+    return Effect.sync(() => clearTimeout(timer))
+  })
 
 /**
  * Writes what happens to many rows in one statement: a database takes hundreds of statements in a second, and thousands
@@ -140,27 +141,24 @@ const groupWriter = (
   write: (transitions: ReadonlyArray<Rows.Transition>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>
 ): Effect.Effect<BatchDrive["transit"], never, Scope.Scope> =>
   Effect.gen(function*() {
-    const waiting = yield* Queue.unbounded<
-      { readonly transition: Rows.Transition; readonly done: Deferred.Deferred<boolean, BatchStoreError> }
-    >()
+    const waiting = yield* Queue.unbounded<{
+      readonly transition: Rows.Transition
+      readonly resume: (written: Effect.Effect<boolean, BatchStoreError>) => void
+    }>()
     const group = Effect.gen(function*() {
       const first = yield* Queue.take(waiting)
-      yield* lingering
+      yield* lingering(linger)
       const all = [first, ...yield* Queue.takeUpTo(waiting, mostItems - 1)]
       while (all.length > 0) {
         let [count, bytes] = [1, Rows.sizeOf(all[0]!.transition)]
         while (count < all.length && (bytes += Rows.sizeOf(all[count]!.transition)) <= mostBytes) count++
         const some = all.splice(0, count)
         const exit = yield* Effect.exit(write(some.map(({ transition }) => transition)))
-        for (const { done, transition } of some) {
-          Deferred.unsafeDone(done, Exit.map(exit, (taken) => taken.has(transition.id)))
-        }
+        for (const { resume, transition } of some) resume(Exit.map(exit, (taken) => taken.has(transition.id)))
       }
     })
     yield* Effect.forkScoped(Effect.forever(group))
-    return (transition) =>
-      Effect.flatMap(Deferred.make<boolean, BatchStoreError>(), (done) =>
-        Effect.zipRight(Queue.offer(waiting, { transition, done }), Deferred.await(done)))
+    return (transition) => Effect.async((resume) => void waiting.unsafeOffer({ transition, resume }))
   })
 
 export const make = (

@@ -165,12 +165,11 @@ export const scrubOf = (key: string | undefined): Scrubber => {
     whole ??= new RegExp(forms.join(""), "g")
     return text.replace(whole, redacted)
   }
+  let end: RegExp | undefined
   const cut = (text: string): string => {
-    const more = forms.slice(minCut).reduceRight((rest, form) => `(?:${form}${rest})?`, "")
-    return scrub(text).replace(
-      new RegExp(`${forms.slice(0, minCut).join("")}${more}(?:\\\\+(?:u[0-9a-fA-F]{0,3})?)?$`),
-      redacted
-    )
+    const more = () => forms.slice(minCut).reduceRight((rest, form) => `(?:${form}${rest})?`, "")
+    end ??= new RegExp(`${forms.slice(0, minCut).join("")}${more()}(?:\\\\+(?:u[0-9a-fA-F]{0,3})?)?$`)
+    return scrub(text).replace(end, redacted)
   }
   return Object.assign(scrub, { cut, reach: 8 * key.length })
 }
