@@ -100,15 +100,26 @@ export const limited = <A, R>(
   endpoint: RequestDescription,
   self: Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R> =>
-  caller.limiter === undefined ? self : caller.limiter.within(isOfRun(endpoint), self, refused(caller, endpoint))
+  Effect.suspend(() => {
+    const waiting = caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
+    return waiting === undefined ? self : Effect.ensuring(Effect.zipRight(waiting.turn, self), waiting.leave)
+  })
 
-/** Opens one response within the limits of the client. */
+/** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
 export const limitedOpening = <A, R>(
   caller: Caller,
   endpoint: RequestDescription,
   self: Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R | Scope.Scope> =>
-  caller.limiter === undefined ? self : caller.limiter.opening(isOfRun(endpoint), self, refused(caller, endpoint))
+  Effect.suspend(() => {
+    const waiting = caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
+    if (waiting === undefined) return self
+    const { leave, turn } = waiting
+    return Effect.zipRight(
+      Effect.addFinalizer(() => leave),
+      Effect.onError(Effect.zipRight(turn, self), () => leave)
+    )
+  })
 
 /** One attempt at a request. */
 export interface Attempt {

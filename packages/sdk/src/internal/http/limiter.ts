@@ -1,6 +1,6 @@
 /**
- * The limits of a client: how many requests of runs are under way at once, and how many requests leave in a time. Who is
- * over a limit waits here, first come, first served.
+ * The limits of a client: the number of requests of runs in flight, and the number of requests that leave in a time.
+ * Requests over a limit wait here, first come, first served.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import { clockOf } from "../core/fiber.js"
 import * as timers from "../core/time.js"
 
 export interface Limits {
-  /** Requests of runs that are under way at once; `Infinity`: no limit. */
+  /** The most requests of runs in flight; `Infinity`: no limit. */
   readonly slots: number
   /** Requests that leave within any `interval` milliseconds; `undefined`: no limit. */
   readonly rate: { readonly limit: number; readonly interval: number } | undefined
@@ -27,11 +27,33 @@ export class Ticket {
   constructor(readonly needsSlot: boolean, readonly go: () => void, readonly refuse: () => void) {}
 }
 
+/**
+ * A line of requests, first come, first served. A semaphore of Effect is not one: a fiber that frees a permit and takes
+ * another passes all that wait, and each release wakes all of them.
+ */
+class Line extends Set<Ticket> {
+  constructor(private readonly admits: () => boolean, private readonly admitted: (ticket: Ticket) => void) {
+    super()
+  }
+
+  advance(): void {
+    for (const ticket of this) {
+      if (!this.admits()) return
+      this.delete(ticket)
+      this.admitted(ticket)
+    }
+  }
+}
+
 export class Limiter {
-  private readonly waitingForSlot = new Set<Ticket>()
-  private readonly waitingToLeave = new Set<Ticket>()
+  private readonly toStart = new Line(() => this.free > 0, (ticket) => {
+    this.free--
+    ticket.holdsSlot = true
+    this.enterLine(this.toLeave, ticket)
+  })
+  private readonly toLeave = new Line(() => this.departs(), (ticket) => ticket.go())
   private free: number
-  /** The times of the last departures; the oldest is overwritten. */
+  /** The times of the last departures. The oldest is overwritten. */
   private readonly departures: Array<number> = []
   private departed = 0
   private cancelTimer: timers.Cancel | undefined
@@ -43,78 +65,54 @@ export class Limiter {
 
   /** Calls `go` of the ticket when its turn comes, or `refuse` when the limiter is closed. */
   enter(ticket: Ticket): void {
-    if (this.isClosed) return ticket.refuse()
-    if (!ticket.needsSlot) return this.queue(ticket)
-    if (this.free === 0) {
-      this.waitingForSlot.add(ticket)
-      return
-    }
-    this.free--
-    this.give(ticket)
+    if (this.isClosed) ticket.refuse()
+    else this.enterLine(ticket.needsSlot ? this.toStart : this.toLeave, ticket)
+  }
+
+  private enterLine(line: Line, ticket: Ticket): void {
+    line.add(ticket)
+    line.advance()
   }
 
   /** Ends a request, or its waiting. The slot goes to the one that has waited longest. Leaving twice is harmless. */
   leave(ticket: Ticket): void {
-    this.waitingForSlot.delete(ticket)
-    if (this.waitingToLeave.delete(ticket) && this.waitingToLeave.size === 0) this.disarm()
+    this.toStart.delete(ticket)
+    if (this.toLeave.delete(ticket) && this.toLeave.size === 0) this.disarm()
     if (!ticket.holdsSlot) return
     ticket.holdsSlot = false
-    for (const next of this.waitingForSlot) {
-      this.waitingForSlot.delete(next)
-      return this.give(next)
-    }
     this.free++
+    this.toStart.advance()
   }
 
   /** Refuses all that wait, and all that come. */
   close(): void {
     this.isClosed = true
     this.disarm()
-    const waiting = [...this.waitingForSlot, ...this.waitingToLeave]
-    this.waitingForSlot.clear()
-    this.waitingToLeave.clear()
+    const waiting = [...this.toStart, ...this.toLeave]
+    this.toStart.clear()
+    this.toLeave.clear()
     for (const ticket of waiting) ticket.refuse()
   }
 
-  private give(ticket: Ticket): void {
-    ticket.holdsSlot = true
-    this.queue(ticket)
-  }
-
-  private queue(ticket: Ticket): void {
-    this.waitingToLeave.add(ticket)
-    // those before it wait for the timer
-    if (this.cancelTimer === undefined) this.depart()
-  }
-
-  private depart(): void {
-    for (const ticket of this.waitingToLeave) {
-      const wait = this.delay()
-      if (wait > 0) {
-        // a timer that is early would fire again and again
-        this.cancelTimer = this.time.after(Math.ceil(wait), () => {
-          this.cancelTimer = undefined
-          this.depart()
-        })
-        return
-      }
-      this.waitingToLeave.delete(ticket)
-      ticket.go()
-    }
-  }
-
-  /** Notes a departure at this time; if it is too early for one, the milliseconds until it is not. */
-  private delay(): number {
+  /** Notes a departure, unless it is too early for one: then a timer lets those that wait leave. */
+  private departs(): boolean {
     const { rate } = this.limits
-    if (rate === undefined) return 0
+    if (rate === undefined) return true
+    if (this.cancelTimer !== undefined) return false
     const now = this.time.now()
     const place = this.departed % rate.limit
-    const oldest = this.departures[place]
-    const wait = oldest === undefined ? 0 : oldest + rate.interval - now
-    if (wait > 0) return wait
+    const wait = (this.departures[place] ?? -Infinity) + rate.interval - now
+    if (wait > 0) {
+      // a timer that is early would fire again and again
+      this.cancelTimer = this.time.after(Math.ceil(wait), () => {
+        this.cancelTimer = undefined
+        this.toLeave.advance()
+      })
+      return false
+    }
     this.departures[place] = now
     this.departed++
-    return 0
+    return true
   }
 
   private disarm(): void {
@@ -123,56 +121,23 @@ export class Limiter {
   }
 
   /**
-   * Runs one request when its turn comes, or fails with `closed`. The interruption of one that waits takes it out of the
-   * queue.
+   * A request on its way through the limiter: `turn` waits, or fails with `closed`; `leave` ends it at any moment, and
+   * must be run, also if `turn` is interrupted.
    */
-  within<A, E, E2, R>(
+  request<E>(
     needsSlot: boolean,
-    self: Effect.Effect<A, E, R>,
-    closed: Effect.Effect<never, E2>
-  ): Effect.Effect<A, E | E2, R> {
-    return this.ticketed(needsSlot, closed, (turn, leave) => Effect.ensuring(Effect.zipRight(turn, self), leave))
-  }
-
-  /** Waits for a place and the rate, and gives the effect that frees the place; for code that ends with the limiter. */
-  readonly turn: Effect.Effect<Effect.Effect<void>> = this.ticketed(
-    true,
-    Effect.never,
-    (turn, leave) => Effect.as(turn, leave)
-  )
-
-  /** Opens a response when its turn comes. It is under way until it has failed or its scope is closed. */
-  opening<A, E, E2, R>(
-    needsSlot: boolean,
-    self: Effect.Effect<A, E, R>,
-    closed: Effect.Effect<never, E2>
-  ): Effect.Effect<A, E | E2, R | Scope.Scope> {
-    return this.ticketed(
-      needsSlot,
-      closed,
-      (turn, leave) =>
-        Effect.zipRight(Effect.addFinalizer(() => leave), Effect.onError(Effect.zipRight(turn, self), () => leave))
-    )
-  }
-
-  /** The end of a ticket is sure before its beginning: there is no moment at which an interruption could lose a slot. */
-  private ticketed<A, E, E2, R>(
-    needsSlot: boolean,
-    closed: Effect.Effect<never, E2>,
-    use: (turn: Effect.Effect<void, E2>, leave: Effect.Effect<void>) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => {
-      let ticket: Ticket | undefined
-      return use(
-        Effect.async((resume) => {
-          ticket = new Ticket(needsSlot, () => resume(Effect.void), () => resume(closed))
-          this.enter(ticket)
-        }),
-        Effect.sync(() => {
-          if (ticket !== undefined) this.leave(ticket)
-        })
-      )
-    })
+    closed: Effect.Effect<never, E>
+  ): { readonly turn: Effect.Effect<void, E>; readonly leave: Effect.Effect<void> } {
+    let ticket: Ticket | undefined
+    return {
+      turn: Effect.async((resume) => {
+        ticket = new Ticket(needsSlot, () => resume(Effect.void), () => resume(closed))
+        this.enter(ticket)
+      }),
+      leave: Effect.sync(() => {
+        if (ticket !== undefined) this.leave(ticket)
+      })
+    }
   }
 }
 
@@ -189,17 +154,13 @@ export const isLimited = ({ maxConcurrency, rate }: LimiterSettings): boolean =>
 /** Makes the limiter of a client, on the clock of the fiber that builds it. It is closed with the scope. */
 export const make = ({ maxConcurrency, rate }: LimiterSettings): Effect.Effect<Limiter, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.withFiberRuntime<Limiter>((fiber) => {
-      const clock = clockOf(fiber)
-      return Effect.succeed(
-        new Limiter(
-          {
-            slots: maxConcurrency ?? Infinity,
-            rate: rate === undefined ? undefined : { limit: rate.limit, interval: Duration.toMillis(rate.interval) }
-          },
-          { now: () => timers.unsafeMonotonic(clock), after: timers.ofFiber(fiber).after }
-        )
-      )
+    Effect.withFiberRuntime((fiber) => {
+      const time = { now: () => timers.unsafeMonotonic(clockOf(fiber)), after: timers.ofFiber(fiber).after }
+      const limits = {
+        slots: maxConcurrency ?? Infinity,
+        rate: rate && { limit: rate.limit, interval: Duration.toMillis(rate.interval) }
+      }
+      return Effect.succeed(new Limiter(limits, time))
     }),
     (limiter) => Effect.sync(() => limiter.close())
   )

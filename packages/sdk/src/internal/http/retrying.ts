@@ -3,16 +3,18 @@
  *
  * @see contract 12.1
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { ApiError, InvalidRequestError, NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { known } from "../core/makeError.js"
 import type { Pause } from "../core/time.js"
 import { afterARunMayExist } from "../operations/call.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { EventSink } from "../telemetry/tell.js"
 import type { CallConfig, RequestDescription } from "./request.js"
-import { backoffDriver, isBackoff, shouldRetry } from "./retry.js"
+import { isBackoff, serverDelay, shouldRetry } from "./retry.js"
 
 export type LiveError = ApiError | InvalidRequestError | UnexpectedResponseError
 
@@ -73,48 +75,52 @@ export interface Attempts<A, R> {
   readonly attempt: (n: number) => Effect.Effect<A, LiveError, R>
 }
 
-/** Goes on after the first attempt has failed. */
+/** Makes further attempts after the first one has failed. */
 export const retried = <A, R>(
   { attempt, budget, config, endpoint, info, isPost, pause, tell, ...call }: Attempts<A, R>,
   first: LiveError
 ): Effect.Effect<A, LiveError, R> =>
-  Effect.gen(function*() {
+  Effect.suspend(() => {
     const { context: { options, progress }, executionId } = endpoint
     const retryPost = call.retryPost && (options.retryPost ?? config.retryPost)
     const facts = { isPost, isFresh: executionId === undefined, retryPost }
     const schedule = options.retry ?? config.retry
     const isLimited = isBackoff(schedule)
-    const next = backoffDriver(schedule)
     let error = first
+    let retries = 0
+    let taken: number | undefined
     // whether an attempt before the last one may have started a run
     let mayHaveRun = false
-    for (let n = 1; shouldRetry(error, facts); n++) {
-      const delay = yield* next(error)
-      if (delay === undefined) break
-      const taken = isLimited ? budget.take(error) : 0
-      if (taken === undefined) break
-      if (tell !== undefined) {
-        yield* tell({
-          ...info(n),
-          phase: "retry",
-          delay,
-          ...(error.statusCode === undefined ? undefined : { statusCode: error.statusCode }),
-          ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
-        })
-      }
-      yield* Metrics.countRetry(error)
-      mayHaveRun ||= isPost && !error.isRetryable
-      // while every attempt was refused, nothing has been sent
-      if (isPost && !mayHaveRun) progress.sent = "no"
-      yield* pause(delay)
-      const outcome = yield* Effect.either(attempt(n))
-      if (Either.isRight(outcome)) {
-        budget.succeeded(isLimited ? taken : undefined)
-        return outcome.right
-      }
-      error = outcome.left
+    const isAllowed = (failure: LiveError): boolean => {
+      error = failure
+      if (!shouldRetry(error, facts)) return false
+      taken = isLimited ? budget.take(error) : undefined
+      return !isLimited || taken !== undefined
     }
-    return yield* mayHaveRun ? afterARunMayExist(error, progress.sent) : error
+    const waiting = (wait: Duration.Duration) =>
+      Effect.gen(function*() {
+        const { requestId, statusCode } = error
+        const delay = Math.max(Duration.toMillis(wait), serverDelay(error))
+        retries++
+        if (tell !== undefined) {
+          yield* tell({ ...info(retries), phase: "retry", delay, ...known({ statusCode, requestId }) })
+        }
+        yield* Metrics.countRetry(error)
+        mayHaveRun ||= isPost && !error.isRetryable
+        // while every attempt was refused, nothing has been sent
+        if (isPost && !mayHaveRun) progress.sent = "no"
+        // waits here, since the end of the client ends the wait
+        yield* pause(delay)
+        return Duration.zero
+      })
+    return Effect.suspend(() => retries === 0 ? Effect.fail(first) : attempt(retries)).pipe(
+      Effect.retry(schedule.pipe(
+        Schedule.check(isAllowed),
+        Schedule.modifyDelayEffect((_, wait) => waiting(wait))
+      )),
+      Effect.tap(() => Effect.sync(() => budget.succeeded(taken))),
+      Effect.mapError((error) => mayHaveRun ? afterARunMayExist(error, progress.sent) : error)
+    )
   })
 
 /** Makes the attempts. */

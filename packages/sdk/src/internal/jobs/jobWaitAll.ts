@@ -207,7 +207,8 @@ class WaitAll<J extends Pollable<A>, A, E> {
       }
       // where the pause did not end by itself the client is closed, as the poll will tell
       if (wait > 0) this.notBefore = 0
-      const leave = yield* limiter.turn
+      const { leave, turn } = limiter.request(true, Effect.never)
+      yield* turn
       // a poll that ended in the meantime may have been refused
       if (this.isOver || this.notBefore > (yield* monotonic)) {
         yield* leave
