@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { cursorOf, receivedOf, render, stateOf, TaggedError } from "./internal/core/errorClass.js"
+import { cursorOf, type ErrorFields, receivedOf, render, stateOf } from "./internal/core/errorClass.js"
 import { ReplayReport, reportText } from "./internal/core/replayReport.js"
 import { absentable, type PausedState } from "./internal/core/wire.js"
 import { noRun } from "./internal/operations/noSession.js"
@@ -138,38 +139,105 @@ const fields = {
   cause: absentable(Schema.Defect)
 }
 
+/** A failure, advice, and more lines. */
+type Words = readonly [what: string, hint?: string | undefined, more?: string]
+
+type Common = typeof fields
+
+type FieldsOf<Tag extends string, Fields> = { readonly _tag: Schema.tag<Tag> } & Common & Fields
+
+/** The parts of every error beside its fields. */
+interface Marked {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId
+}
+
+/** The parts of an error of a call. */
+interface Placed extends Marked {
+  /**
+   * The place of the run, on errors of an event stream and of runs that go step by step, for `from` of `events`. Not
+   * enumerable. Absent before a run has begun.
+   *
+   * @since 0.1.0
+   */
+  readonly cursor: FlowCursor | undefined
+}
+
+/** A class of errors, as `Schema.TaggedErrorClass`. */
+interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields, Parts> extends
+  Schema.Class<
+    Self,
+    Fields,
+    Schema.Struct.Encoded<Fields>,
+    Schema.Struct.Context<Fields>,
+    Schema.Struct.Constructor<Omit<Fields, "_tag">>,
+    object,
+    Cause.YieldableError & Parts
+  >
+{
+  readonly _tag: Tag
+}
+
+/**
+ * Makes the classes of errors, with the common fields and a message. The `status` of 500 is not enumerable: the default
+ * error handlers of Express and Koa answer with the `status` of an error, and with its `statusCode` if it has none. A
+ * key of ours that Noukai refuses would be a 401 for the caller of such a server. Koa writes `status` too.
+ */
+function errorClass<Parts>(parts: PropertyDescriptorMap) {
+  return function<Self>() {
+    return function<const Tag extends string, Fields extends Schema.Struct.Fields>(
+      tag: Tag,
+      own: Fields,
+      words: Words | ((error: Schema.Struct.Type<Common & Fields>) => Words)
+    ): ErrorClass<Self, Tag, FieldsOf<Tag, Fields>, Parts> {
+      const made: object = Schema.TaggedError<object>(`@effect-noukai/sdk/${tag}`)(tag, { ...fields, ...own })
+      // the class has the parts from here on, which the compiler cannot see
+      const result = made as ErrorClass<Self, Tag, FieldsOf<Tag, Fields>, Parts> & { readonly prototype: object }
+      Object.defineProperties(result.prototype, {
+        [TypeId]: { value: TypeId },
+        status: { value: 500, writable: true, configurable: true },
+        message: {
+          get(this: Schema.Struct.Type<Common & Fields> & ErrorFields) {
+            const [what, hint, more = ""] = Predicate.isFunction(words) ? words(this) : words
+            return render(this, what, hint) + more
+          }
+        },
+        ...parts
+      })
+      return result
+    }
+  }
+}
+
+const plain = errorClass<Marked>({})
+
+const failure = errorClass<Placed>({
+  cursor: {
+    get() {
+      return cursorOf(this)
+    }
+  }
+})
+
 /**
  * 401, or a key that is missing or does not begin with `nk_` (then without `statusCode`, before any traffic).
  *
  * @since 0.1.0
  * @category errors
  */
-export class AuthenticationError extends TaggedError<AuthenticationError>(
-  "@effect-noukai/sdk/AuthenticationError"
-)("AuthenticationError", {
-  ...fields,
-  /** `WWW-Authenticate` of the response. */
-  wwwAuthenticate: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      this.statusCode === undefined ? "there is no key to use" : "the key was not accepted",
-      "check the key that was given, or that of NOUKAI_API_KEY"
-    )
-  }
-}
+export class AuthenticationError extends failure<AuthenticationError>()(
+  "AuthenticationError",
+  {
+    /** `WWW-Authenticate` of the response. */
+    wwwAuthenticate: absentable(Schema.String)
+  },
+  (
+    error
+  ) => [
+    error.statusCode === undefined ? "there is no key to use" : "the key was not accepted",
+    "check the key that was given, or that of NOUKAI_API_KEY"
+  ]
+) {}
 
 /**
  * 403: the key is good, but not for this flow, run or session.
@@ -177,24 +245,10 @@ export class AuthenticationError extends TaggedError<AuthenticationError>(
  * @since 0.1.0
  * @category errors
  */
-export class PermissionDeniedError extends TaggedError<PermissionDeniedError>(
-  "@effect-noukai/sdk/PermissionDeniedError"
-)("PermissionDeniedError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "permission denied", "each key is bound to one project; check that it is this one")
-  }
-}
+export class PermissionDeniedError extends failure<PermissionDeniedError>()("PermissionDeniedError", {}, [
+  "permission denied",
+  "each key is bound to one project; check that it is this one"
+]) {}
 
 /**
  * The kind of thing that a {@link FlowNotFoundError} did not find.
@@ -212,6 +266,27 @@ const missingOf: { readonly [code: string]: NotFoundKind | undefined } = {
   SESSION_NOT_FOUND: "session"
 }
 
+interface NotFound {
+  readonly method: string
+  readonly code?: string | undefined
+  readonly detail?: string | undefined
+  readonly executionId?: string | undefined
+  readonly responseBody?: string | undefined
+}
+
+const isAbsent = ({ code, executionId, responseBody = JSON.stringify({ detail: { code } }) }: NotFound): boolean =>
+  noRun(responseBody, executionId)
+
+const kindOf = (error: NotFound): NotFoundKind | undefined => {
+  const { code = "", detail = "", executionId, method } = error
+  const named = missingOf[code]
+  if (named !== undefined) return named === "flow" && /\bversion\b/i.test(detail) ? "version" : named
+  if (!isAbsent(error)) return undefined
+  const said = /\b(version|flow|job|run|session)\b/i.exec(detail)?.[1]
+  if (said !== undefined) return said.toLowerCase() as NotFoundKind
+  return executionId === undefined ? "flow" : method.startsWith("Job") ? "job" : "run"
+}
+
 /**
  * 404, for flows, versions, jobs and runs alike; `kind` tells which. Without `isAbsent` it may be a gateway's, and a run
  * that was begun may go on.
@@ -219,27 +294,17 @@ const missingOf: { readonly [code: string]: NotFoundKind | undefined } = {
  * @since 0.1.0
  * @category errors
  */
-export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
-  "@effect-noukai/sdk/FlowNotFoundError"
-)("FlowNotFoundError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
+export class FlowNotFoundError extends failure<FlowNotFoundError>()("FlowNotFoundError", {}, (error) => [
+  `${kindOf(error) ?? ""} not found`.trim(),
+  "check the address org/project/slug, the version and the id"
+]) {
   /**
    * Whether the server says that the flow, the job or the run does not exist: in complete JSON, by its code or in words.
    *
    * @since 0.1.0
    */
   get isAbsent(): boolean {
-    const { code, executionId, responseBody = JSON.stringify({ detail: { code } }) } = this
-    return noRun(responseBody, executionId)
+    return isAbsent(this)
   }
   /**
    * The kind of thing that was not found, by the code of the answer, its words, or the call. Absent where no answer says
@@ -248,19 +313,7 @@ export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
    * @since 0.1.0
    */
   get kind(): NotFoundKind | undefined {
-    const { code = "", detail = "", executionId, isAbsent, method } = this
-    const named = missingOf[code]
-    if (named !== undefined) return named === "flow" && /\bversion\b/i.test(detail) ? "version" : named
-    if (!isAbsent) return undefined
-    const said = /\b(version|flow|job|run|session)\b/i.exec(detail)?.[1]
-    if (said !== undefined) return said.toLowerCase() as NotFoundKind
-    return executionId === undefined ? "flow" : method.startsWith("Job") ? "job" : "run"
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    const { kind } = this
-    const problem = kind === undefined ? "not found" : `${kind} not found`
-    return render(this, problem, "check the address org/project/slug, the version and the id")
+    return kindOf(this)
   }
 }
 
@@ -270,24 +323,10 @@ export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
  * @since 0.1.0
  * @category errors
  */
-export class InsufficientCreditsError extends TaggedError<InsufficientCreditsError>(
-  "@effect-noukai/sdk/InsufficientCreditsError"
-)("InsufficientCreditsError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "the workspace has no credits left", "add credits and run again")
-  }
-}
+export class InsufficientCreditsError extends failure<InsufficientCreditsError>()("InsufficientCreditsError", {}, [
+  "the workspace has no credits left",
+  "add credits and run again"
+]) {}
 
 /**
  * 429. `retryAfter` is in seconds, from a number or an HTTP date, and always finite; absent when the server sent none
@@ -296,24 +335,19 @@ export class InsufficientCreditsError extends TaggedError<InsufficientCreditsErr
  * @since 0.1.0
  * @category errors
  */
-export class RateLimitError extends TaggedError<RateLimitError>("@effect-noukai/sdk/RateLimitError")(
+export class RateLimitError extends failure<RateLimitError>()(
   "RateLimitError",
   {
-    ...fields,
     /** The wait that the server asked for, in seconds. */
     retryAfter: absentable(Schema.Number)
-  }
+  },
+  (
+    error
+  ) => [
+    "rate limited",
+    error.retryAfter === undefined ? "wait before the next call" : `retry after ${error.retryAfter} s`
+  ]
 ) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
   /**
    * The pause whose answer was refused, on errors of `execute` and `resume`: `FlowService.resume` goes on from it. Not
    * enumerable.
@@ -323,26 +357,20 @@ export class RateLimitError extends TaggedError<RateLimitError>("@effect-noukai/
   get state(): PausedState | undefined {
     return stateOf(this)
   }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      "rate limited",
-      this.retryAfter === undefined ? "wait before the next call" : `retry after ${this.retryAfter} s`
-    )
-  }
 }
 
 /** Operations that only read, whose requests are refused whatever became of the run. */
 const reads = /^(Job|RunService|SessionService)\./
 
 /** A run, or no more than the request: one that is refused has begun none. */
-const whatFailed = (
-  { code, executionId, isRetryable, method, status, statusCode }: Pick<
-    FlowExecutionError,
-    "code" | "executionId" | "isRetryable" | "method" | "status" | "statusCode"
-  >
-): string => {
+const whatFailed = ({ code, executionId, isRetryable, method, status, statusCode }: {
+  readonly method: string
+  readonly isRetryable: boolean
+  readonly code?: string | undefined
+  readonly executionId?: string | undefined
+  readonly status?: "failed" | 500 | undefined
+  readonly statusCode?: number | undefined
+}): string => {
   if (statusCode === undefined || status === "failed") return "the run failed"
   const isOfRun = (executionId !== undefined && !isRetryable) || code === "TOOL_ITERATION_LIMIT"
   if (isOfRun && !reads.test(method)) return "the run failed"
@@ -356,10 +384,7 @@ const whatFailed = (
  * @since 0.1.0
  * @category errors
  */
-export class FlowExecutionError extends TaggedError<FlowExecutionError>(
-  "@effect-noukai/sdk/FlowExecutionError"
-)("FlowExecutionError", {
-  ...fields,
+export class FlowExecutionError extends failure<FlowExecutionError>()("FlowExecutionError", {
   /** The wait that the server asked for on 503, in seconds. */
   retryAfter: absentable(Schema.Number),
   /** `failed` of a run whose response says so; 500 of any other failure, as on every error (see `statusCode`). */
@@ -376,9 +401,7 @@ export class FlowExecutionError extends TaggedError<FlowExecutionError>(
   stepId: absentable(Schema.String),
   /** Whether another call of the key began the run, of one that runs once per key. */
   reused: absentable(Schema.Boolean)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
+}, (error) => [error.stepId === undefined ? whatFailed(error) : `step ${JSON.stringify(error.stepId)} failed`]) {
   /**
    * The response as the server sent it, without the key, of a run or a job that ended as failed. Not enumerable.
    *
@@ -386,18 +409,6 @@ export class FlowExecutionError extends TaggedError<FlowExecutionError>(
    */
   get raw(): unknown {
     return receivedOf(this)
-  }
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, this.stepId === undefined ? whatFailed(this) : `step ${JSON.stringify(this.stepId)} failed`)
   }
 }
 
@@ -410,23 +421,11 @@ export class FlowExecutionError extends TaggedError<FlowExecutionError>(
  * @since 0.1.0
  * @category errors
  */
-export class APIConnectionError extends TaggedError<APIConnectionError>(
-  "@effect-noukai/sdk/APIConnectionError"
-)("APIConnectionError", { ...fields, sent: Sent }) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, onlyRead(this) ? "the reading broke off" : "the connection failed", sentHint(this))
-  }
+export class APIConnectionError extends failure<APIConnectionError>()(
+  "APIConnectionError",
+  { sent: Sent },
+  (error) => [onlyRead(error) ? "the reading broke off" : "the connection failed", sentHint(error)]
+) {
   /** @since 0.1.0 */
   static override [Symbol.hasInstance](u: unknown): u is APIConnectionError | APITimeoutError {
     return hasTag(u, "APIConnectionError") || hasTag(u, "APITimeoutError")
@@ -440,35 +439,21 @@ export class APIConnectionError extends TaggedError<APIConnectionError>(
  * @since 0.1.0
  * @category errors
  */
-export class APITimeoutError extends TaggedError<APITimeoutError>("@effect-noukai/sdk/APITimeoutError")(
+export class APITimeoutError extends failure<APITimeoutError>()(
   "APITimeoutError",
   {
-    ...fields,
     clock: TimeoutClock,
     sent: Sent,
     /** The last status of a job that was waited for. */
     lastStatus: absentable(Schema.String)
-  }
-) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      `the ${this.clock} clock ran out`,
-      this.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(this)
-    )
-  }
-}
+  },
+  (
+    error
+  ) => [
+    `the ${error.clock} clock ran out`,
+    error.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(error)
+  ]
+) {}
 
 /**
  * The flow asked for tools again after `maxToolRounds` calls of the handler (`TOOL_CALL_LIMIT_CLIENT`); raised before
@@ -477,30 +462,12 @@ export class APITimeoutError extends TaggedError<APITimeoutError>("@effect-nouka
  * @since 0.1.0
  * @category errors
  */
-export class ToolCallLimitError extends TaggedError<ToolCallLimitError>(
-  "@effect-noukai/sdk/ToolCallLimitError"
-)("ToolCallLimitError", {
-  ...fields,
+export class ToolCallLimitError extends failure<ToolCallLimitError>()("ToolCallLimitError", {
   /** The number of calls of the handler. */
   rounds: absentable(Schema.Number),
   /** The tool that the model called wrongly, if that ended the run. */
   toolName: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "the limit of tool rounds was reached", "raise maxToolRounds or change the flow")
-  }
-}
+}, ["the limit of tool rounds was reached", "raise maxToolRounds or change the flow"]) {}
 
 /**
  * A run has cost more than `maxCostUsd`, or its cost could not be read. It was stopped before its next step or tool
@@ -510,26 +477,17 @@ export class ToolCallLimitError extends TaggedError<ToolCallLimitError>(
  * @since 0.1.0
  * @category errors
  */
-export class CostLimitError extends TaggedError<CostLimitError>(
-  "@effect-noukai/sdk/CostLimitError"
-)("CostLimitError", {
-  ...fields,
+export class CostLimitError extends failure<CostLimitError>()("CostLimitError", {
   /** The limit, in US dollars, as decimal text. */
   maxCostUsd: Schema.String,
   /** The known cost of the run, in US dollars, as decimal text. Absent if it could not be read: `cause` says why. */
   spentUsd: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of a run that goes step by step, for `from` of `events`. Absent on errors of a run that began without a
-   * limit. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
+}, (error) => [
+  error.spentUsd === undefined
+    ? "the cost of the run could not be read, and it has a limit"
+    : `the run has cost $${error.spentUsd}, more than its limit of $${error.maxCostUsd}`,
+  "it was stopped before its next step or tool round"
+]) {
   /**
    * The pause for tool calls at which `execute` or `resume` was stopped, if it was at one. Not enumerable.
    *
@@ -537,16 +495,6 @@ export class CostLimitError extends TaggedError<CostLimitError>(
    */
   get state(): PausedState | undefined {
     return stateOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      this.spentUsd === undefined
-        ? "the cost of the run could not be read, and it has a limit"
-        : `the run has cost $${this.spentUsd}, more than its limit of $${this.maxCostUsd}`,
-      "it was stopped before its next step or tool round"
-    )
   }
 }
 
@@ -560,27 +508,19 @@ export class CostLimitError extends TaggedError<CostLimitError>(
  * @since 0.1.0
  * @category errors
  */
-export class BudgetExceededError extends TaggedError<BudgetExceededError>(
-  "@effect-noukai/sdk/BudgetExceededError"
-)("BudgetExceededError", {
-  ...fields,
+export class BudgetExceededError extends failure<BudgetExceededError>()("BudgetExceededError", {
   /** The limit of the budget, in US dollars, as decimal text. */
   limitUsd: Schema.String,
   /** The part of the limit that is neither spent nor reserved, in US dollars; below 0 after a step that cost too much. */
   leftUsd: Schema.String,
   /** The amount that did not fit, in US dollars. Absent if the cost of the run could not be read: `cause` says why. */
   neededUsd: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of a run that was stopped between its steps, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
+}, (error) => [
+  error.neededUsd === undefined
+    ? `the cost of the run could not be read, and it is in a budget of $${error.limitUsd}`
+    : `the run needs $${error.neededUsd} of its budget of $${error.limitUsd}, which has $${error.leftUsd} left`,
+  error.executionId === undefined ? "nothing was sent" : "the run waits, and nothing more was sent"
+]) {
   /**
    * The pause for tool calls at which `execute` or `resume` was stopped, if it was at one. Not enumerable.
    *
@@ -588,16 +528,6 @@ export class BudgetExceededError extends TaggedError<BudgetExceededError>(
    */
   get state(): PausedState | undefined {
     return stateOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      this.neededUsd === undefined
-        ? `the cost of the run could not be read, and it is in a budget of $${this.limitUsd}`
-        : `the run needs $${this.neededUsd} of its budget of $${this.limitUsd}, which has $${this.leftUsd} left`,
-      this.executionId === undefined ? "nothing was sent" : "the run waits, and nothing more was sent"
-    )
   }
 }
 
@@ -607,31 +537,12 @@ export class BudgetExceededError extends TaggedError<BudgetExceededError>(
  * @since 0.1.0
  * @category errors
  */
-export class InvalidRequestError extends TaggedError<InvalidRequestError>(
-  "@effect-noukai/sdk/InvalidRequestError"
-)("InvalidRequestError", {
-  ...fields,
+export class InvalidRequestError extends failure<InvalidRequestError>()("InvalidRequestError", {
   /** The name of the input: `parameters.difficulty`. */
   field: Schema.String,
   /** The rule that the input breaks. */
   reason: Schema.String
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable. Absent before a run has
-   * begun.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, `invalid ${this.field}: ${this.reason}`)
-  }
-}
+}, (error) => [`invalid ${error.field}: ${error.reason}`]) {}
 
 /**
  * The response does not fit the API (empty, HTML, wrong shape, over a limit), or does not fit the schema of the `Flow`;
@@ -642,32 +553,14 @@ export class InvalidRequestError extends TaggedError<InvalidRequestError>(
  * @since 0.1.0
  * @category errors
  */
-export class UnexpectedResponseError extends TaggedError<UnexpectedResponseError>(
-  "@effect-noukai/sdk/UnexpectedResponseError"
-)("UnexpectedResponseError", {
-  ...fields,
+export class UnexpectedResponseError extends failure<UnexpectedResponseError>()("UnexpectedResponseError", {
   /** The mismatch, in words. */
   reason: Schema.String,
   /** The raw value that a schema of the `Flow` refused. */
   value: absentable(Schema.Unknown),
   /** The `result` in the response, whole, without the key. */
   result: absentable(Schema.Unknown)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, `unexpected response: ${this.reason}`)
-  }
-}
+}, (error) => [`unexpected response: ${error.reason}`]) {}
 
 /**
  * The run of this key has begun and has not ended: another call of the key waits for it, or its process died, or it
@@ -677,23 +570,20 @@ export class UnexpectedResponseError extends TaggedError<UnexpectedResponseError
  * @since 0.1.0
  * @category errors
  */
-export class RunInProgressError extends TaggedError<RunInProgressError>(
-  "@effect-noukai/sdk/RunInProgressError"
-)("RunInProgressError", {
-  ...fields,
+export class RunInProgressError extends plain<RunInProgressError>()("RunInProgressError", {
   /** The session of the run. */
   sessionId: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      "the run of this key has not ended",
-      "call again later; if its process has died, set `takeOver` or resume its stored state"
-    )
-  }
+}, [
+  "the run of this key has not ended",
+  "call again later; if its process has died, set `takeOver` or resume its stored state"
+]) {}
+
+const notStored = {
+  capture: "the run of this key ended and was billed, and the server kept no output of it",
+  redacted: "the run of this key ended and was billed, and the server kept its output redacted",
+  truncated: "the run of this key ended and was billed, and the server kept its output cut off",
+  expired: "the session of this key is gone, and what ran in it is not known",
+  missing: "this client has run this key, and the server does not list its run now"
 }
 
 /**
@@ -710,35 +600,16 @@ export class RunInProgressError extends TaggedError<RunInProgressError>(
  * @since 0.1.0
  * @category errors
  */
-export class ResultNotStoredError extends TaggedError<ResultNotStoredError>(
-  "@effect-noukai/sdk/ResultNotStoredError"
-)("ResultNotStoredError", {
-  ...fields,
+export class ResultNotStoredError extends plain<ResultNotStoredError>()("ResultNotStoredError", {
   reason: Schema.Literal("capture", "redacted", "truncated", "expired", "missing"),
   /** The session of the run. */
   sessionId: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      notStored[this.reason],
-      this.reason === "missing"
-        ? "nothing was sent: call again later, or run under another key"
-        : "it does not run again under this key"
-    )
-  }
-}
-
-const notStored: { readonly [K in ResultNotStoredError["reason"]]: string } = {
-  capture: "the run of this key ended and was billed, and the server kept no output of it",
-  redacted: "the run of this key ended and was billed, and the server kept its output redacted",
-  truncated: "the run of this key ended and was billed, and the server kept its output cut off",
-  expired: "the session of this key is gone, and what ran in it is not known",
-  missing: "this client has run this key, and the server does not list its run now"
-}
+}, (error) => [
+  notStored[error.reason],
+  error.reason === "missing"
+    ? "nothing was sent: call again later, or run under another key"
+    : "it does not run again under this key"
+]) {}
 
 /**
  * More than one run was found under a key, `executionIds`: two processes began it at the same moment, or something else
@@ -747,26 +618,21 @@ const notStored: { readonly [K in ResultNotStoredError["reason"]]: string } = {
  * @since 0.1.0
  * @category errors
  */
-export class AmbiguousRunError extends TaggedError<AmbiguousRunError>(
-  "@effect-noukai/sdk/AmbiguousRunError"
-)("AmbiguousRunError", {
-  ...fields,
-  /** The ids of the runs, in the order in which they were recorded. */
-  executionIds: Schema.Array(Schema.String),
-  /** The session of the runs. */
-  sessionId: absentable(Schema.String)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(
-      this,
-      `${this.executionIds.length} runs were found under this key: ${this.executionIds.slice(0, 10).join(", ")}`,
-      "read them with RunService, and go on under another key"
-    )
-  }
-}
+export class AmbiguousRunError extends plain<AmbiguousRunError>()(
+  "AmbiguousRunError",
+  {
+    /** The ids of the runs, in the order in which they were recorded. */
+    executionIds: Schema.Array(Schema.String),
+    /** The session of the runs. */
+    sessionId: absentable(Schema.String)
+  },
+  (
+    error
+  ) => [
+    `${error.executionIds.length} runs were found under this key: ${error.executionIds.slice(0, 10).join(", ")}`,
+    "read them with RunService, and go on under another key"
+  ]
+) {}
 
 /**
  * The replay has no recording for a call. `report` holds the call, the nearest recording and the differences.
@@ -774,25 +640,11 @@ export class AmbiguousRunError extends TaggedError<AmbiguousRunError>(
  * @since 0.1.0
  * @category errors
  */
-export class ReplayMissError extends TaggedError<ReplayMissError>("@effect-noukai/sdk/ReplayMissError")(
+export class ReplayMissError extends failure<ReplayMissError>()(
   "ReplayMissError",
-  { ...fields, report: absentable(ReplayReport) }
-) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "no recording for this call") + reportText(this.report)
-  }
-}
+  { report: absentable(ReplayReport) },
+  (error) => ["no recording for this call", undefined, reportText(error.report)]
+) {}
 
 /**
  * The replay ended with recordings that no call took. `report` lists them.
@@ -800,29 +652,11 @@ export class ReplayMissError extends TaggedError<ReplayMissError>("@effect-nouka
  * @since 0.1.0
  * @category errors
  */
-export class ReplayLeftoverError extends TaggedError<ReplayLeftoverError>(
-  "@effect-noukai/sdk/ReplayLeftoverError"
-)("ReplayLeftoverError", {
-  ...fields,
+export class ReplayLeftoverError extends failure<ReplayLeftoverError>()("ReplayLeftoverError", {
   /** The ids of the executions that no call took, sorted. */
   executionIds: absentable(Schema.Array(Schema.String)),
   report: absentable(ReplayReport)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "recordings were never consumed") + reportText(this.report)
-  }
-}
+}, (error) => ["recordings were never consumed", undefined, reportText(error.report)]) {}
 
 /**
  * 403 on the session: recorded by another project.
@@ -830,24 +664,10 @@ export class ReplayLeftoverError extends TaggedError<ReplayLeftoverError>(
  * @since 0.1.0
  * @category errors
  */
-export class ReplayForbiddenError extends TaggedError<ReplayForbiddenError>(
-  "@effect-noukai/sdk/ReplayForbiddenError"
-)("ReplayForbiddenError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "the session belongs to another project", "use a key of the project that recorded it")
-  }
-}
+export class ReplayForbiddenError extends failure<ReplayForbiddenError>()("ReplayForbiddenError", {}, [
+  "the session belongs to another project",
+  "use a key of the project that recorded it"
+]) {}
 
 /**
  * 404 on the session. Only with `isAbsent` has nothing run in it: without, the 404 may be a gateway's.
@@ -855,30 +675,14 @@ export class ReplayForbiddenError extends TaggedError<ReplayForbiddenError>(
  * @since 0.1.0
  * @category errors
  */
-export class ReplaySessionNotFoundError extends TaggedError<ReplaySessionNotFoundError>(
-  "@effect-noukai/sdk/ReplaySessionNotFoundError"
-)("ReplaySessionNotFoundError", {
-  ...fields,
+export class ReplaySessionNotFoundError extends failure<ReplaySessionNotFoundError>()("ReplaySessionNotFoundError", {
   /** Whether the server says that the session does not exist, by the rule of `isSessionNotFound` of the client. */
   isAbsent: absentable(Schema.Boolean)
-}) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return this.isAbsent === false
-      ? render(this, "the 404 does not say that the session does not exist", "check the base URL and any gateway")
-      : render(this, "the session does not exist")
-  }
-}
+}, (error) =>
+  error.isAbsent === false
+    ? ["the 404 does not say that the session does not exist", "check the base URL and any gateway"]
+    : ["the session does not exist"])
+{}
 
 /**
  * 410 on the session.
@@ -886,24 +690,10 @@ export class ReplaySessionNotFoundError extends TaggedError<ReplaySessionNotFoun
  * @since 0.1.0
  * @category errors
  */
-export class ReplaySessionExpiredError extends TaggedError<ReplaySessionExpiredError>(
-  "@effect-noukai/sdk/ReplaySessionExpiredError"
-)("ReplaySessionExpiredError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "the session has expired", "record it again")
-  }
-}
+export class ReplaySessionExpiredError extends failure<ReplaySessionExpiredError>()("ReplaySessionExpiredError", {}, [
+  "the session has expired",
+  "record it again"
+]) {}
 
 /**
  * The session id is not a UUID (before any traffic), 400 on the session, or a cassette that cannot be read.
@@ -911,24 +701,9 @@ export class ReplaySessionExpiredError extends TaggedError<ReplaySessionExpiredE
  * @since 0.1.0
  * @category errors
  */
-export class ReplayInvalidSessionError extends TaggedError<ReplayInvalidSessionError>(
-  "@effect-noukai/sdk/ReplayInvalidSessionError"
-)("ReplayInvalidSessionError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "this is not a session that can be replayed")
-  }
-}
+export class ReplayInvalidSessionError extends failure<ReplayInvalidSessionError>()("ReplayInvalidSessionError", {}, [
+  "this is not a session that can be replayed"
+]) {}
 
 /**
  * An execution of the session was captured without payloads, so it cannot be replayed.
@@ -936,24 +711,10 @@ export class ReplayInvalidSessionError extends TaggedError<ReplayInvalidSessionE
  * @since 0.1.0
  * @category errors
  */
-export class ReplayNoSnapshotsError extends TaggedError<ReplayNoSnapshotsError>(
-  "@effect-noukai/sdk/ReplayNoSnapshotsError"
-)("ReplayNoSnapshotsError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "the session holds no payloads", "capture with mode full or redacted")
-  }
-}
+export class ReplayNoSnapshotsError extends failure<ReplayNoSnapshotsError>()("ReplayNoSnapshotsError", {}, [
+  "the session holds no payloads",
+  "capture with mode full or redacted"
+]) {}
 
 /**
  * A replay was asked for and `NOUKAI_REPLAY_ENABLED` is off.
@@ -961,23 +722,17 @@ export class ReplayNoSnapshotsError extends TaggedError<ReplayNoSnapshotsError>(
  * @since 0.1.0
  * @category errors
  */
-export class ReplayDisabledError extends TaggedError<ReplayDisabledError>(
-  "@effect-noukai/sdk/ReplayDisabledError"
-)("ReplayDisabledError", fields) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
-   *
-   * @since 0.1.0
-   */
-  get cursor(): FlowCursor | undefined {
-    return cursorOf(this)
-  }
-  /** @since 0.1.0 */
-  override get message(): string {
-    return render(this, "replay is switched off here", "set NOUKAI_REPLAY_ENABLED=1, or replayEnabled in code")
-  }
+export class ReplayDisabledError extends failure<ReplayDisabledError>()("ReplayDisabledError", {}, [
+  "replay is switched off here",
+  "set NOUKAI_REPLAY_ENABLED=1, or replayEnabled in code"
+]) {}
+
+const cassetteProblem: { readonly [reason: string]: Words } = {
+  NotFound: ["does not exist", "record it first, where Noukai can be reached"],
+  Invalid: ["is not valid"],
+  NewerFormat: ["was written by a newer version", "update @effect-noukai/sdk"],
+  TooLarge: ["is too large"],
+  Files: ["could not be read or written"]
 }
 
 /**
@@ -992,45 +747,20 @@ export class ReplayDisabledError extends TaggedError<ReplayDisabledError>(
  * @since 0.1.0
  * @category errors
  */
-export class CassetteError extends TaggedError<CassetteError>("@effect-noukai/sdk/CassetteError")(
-  "CassetteError",
-  {
-    ...fields,
-    reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Files"),
-    /** The path of the file. */
-    path: absentable(Schema.String),
-    /** The places inside it that are wrong: `$.entries[3].input.message`. */
-    at: absentable(Schema.Array(Schema.String))
-  }
-) {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId = TypeId
-  /** @since 0.1.0 */
-  override get message(): string {
-    const what = this.path === undefined ? "the cassette" : `the cassette ${this.path}`
-    return render(this, `${what} ${cassetteProblem[this.reason]}`, cassetteHint(this.reason)) +
-      (this.at ?? []).slice(0, 10).map((place) => `\n  ${place}`).join("")
-  }
-}
-
-const cassetteProblem: { readonly [K in CassetteError["reason"]]: string } = {
-  NotFound: "does not exist",
-  Invalid: "is not valid",
-  NewerFormat: "was written by a newer version",
-  TooLarge: "is too large",
-  Files: "could not be read or written"
-}
-
-const cassetteHint = (reason: CassetteError["reason"]): string | undefined => {
-  switch (reason) {
-    case "NotFound":
-      return "record it first, where Noukai can be reached"
-    case "NewerFormat":
-      return "update @effect-noukai/sdk"
-    default:
-      return undefined
-  }
-}
+export class CassetteError extends plain<CassetteError>()("CassetteError", {
+  reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Files"),
+  /** The path of the file. */
+  path: absentable(Schema.String),
+  /** The places inside it that are wrong: `$.entries[3].input.message`. */
+  at: absentable(Schema.Array(Schema.String))
+}, ({ at = [], path, reason }) => {
+  const [problem, hint] = cassetteProblem[reason]!
+  return [
+    `the cassette ${path === undefined ? "" : `${path} `}${problem}`,
+    hint,
+    at.slice(0, 10).map((place) => `\n  ${place}`).join("")
+  ]
+}) {}
 
 /**
  * The failures of a replay.

@@ -1,6 +1,4 @@
 /** The parts that the error classes share: the line that they print, and what they keep beside their fields. */
-import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { PausedState } from "./wire.js"
 
@@ -29,21 +27,6 @@ export const render = (error: ErrorFields, what: string, hint?: string): string 
   return `${error.method}${flow}: ${what}${detail}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}` +
     (hint === undefined ? "" : `; ${hint}`)
 }
-
-/**
- * `Schema.TaggedError`, with a `status` of 500 that is not enumerable. The default error handlers of Express and Koa
- * answer with the `status` of an error, and with its `statusCode` if it has none: a key of ours that Noukai refuses would
- * be a 401 for the caller of such a server. Koa writes `status` too.
- */
-export const TaggedError =
-  <Self = never>(identifier: string) =>
-  <Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
-    const errorClass = Schema.TaggedError<Self>(identifier)(tag, fields)
-    if (Predicate.isFunction(errorClass)) {
-      Object.defineProperty(errorClass.prototype, "status", { value: 500, writable: true, configurable: true })
-    }
-    return errorClass
-  }
 
 /** The parts of an error that are neither encoded nor printed with its fields. */
 interface Hidden {
