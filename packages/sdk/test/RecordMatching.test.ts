@@ -328,7 +328,7 @@ describe("the report of a changed call", () => {
           "$.parameters.of.deep[1]",
           ({ message, parameters: { n } }) => ({ message, parameters: { n, of: { deep: [n, -1] } } })
         ],
-        ["$.trace", (call) => ({ ...call, trace: true })],
+        ["$.trace", (call) => ({ ...call, snapshots: true })],
         ["$.toolChoice", (call) => ({ ...call, toolChoice: "auto" })],
         ["$.blockOverrides", (call) => ({ ...call, blockOverrides: { a: { x: 1 } } })],
         ["$.version", (call) => ({ ...call, version: 2 })]
