@@ -7,150 +7,12 @@
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "./FlowCursor.js"
-import { nullable } from "./internal/core/wire.js"
-import { WireToolCall } from "./internal/operations/requests.js"
+import { Fields, UnknownEvent } from "./internal/operations/wireEvent.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
 import type { Tokens } from "./Trace.js"
 
 export type { Tokens } from "./Trace.js"
-
-const Index = Schema.NonNegativeInt
-
-const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
-/**
- * The run has begun. `executionId` may be empty; older servers name the run in `runId` alone.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireRunStarted = Schema.Struct({
-  type: Schema.Literal("run_started"),
-  executionId: nullable(Schema.String),
-  flowId: nullable(Schema.String),
-  stepCount: nullable(Index),
-  runId: nullable(Schema.String)
-})
-
-/**
- * A step has begun. `stepIndex` counts from the first step of one response.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireStepStarted = Schema.Struct({
-  type: Schema.Literal("step_started"),
-  stepId: Schema.String,
-  name: nullable(Schema.String),
-  stepIndex: nullable(Schema.Number)
-})
-
-/**
- * The input of a step.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireStepInput = Schema.Struct({
-  type: Schema.Literal("step_input"),
-  stepId: Schema.String,
-  inputData: Schema.optional(Schema.Unknown),
-  /** The input, where the hosted server puts it. */
-  inputContext: Schema.optional(Schema.Unknown)
-})
-
-/**
- * The output of a step so far, in part or in whole.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireStepOutput = Schema.Struct({
-  type: Schema.Literal("step_output"),
-  stepId: Schema.String,
-  outputData: Schema.optional(Schema.Unknown),
-  /** The output of the step, where the hosted server puts it. */
-  outputContext: Schema.optional(Schema.Unknown)
-})
-
-/**
- * A step has completed. The hosted server sends its output before, on `step_output`.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireStepCompleted = Schema.Struct({
-  type: Schema.Literal("step_completed"),
-  stepId: Schema.String,
-  name: nullable(Schema.String),
-  output: Schema.optional(Schema.Unknown),
-  durationMs: nullable(Schema.Number),
-  tokens: nullable(Schema.Struct({
-    prompt: nullable(Schema.Number),
-    completion: nullable(Schema.Number),
-    total: nullable(Schema.Number)
-  })),
-  costUsd: nullable(Schema.String)
-})
-
-/**
- * A step has failed, and the run with it. `error` is an object or text.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireStepError = Schema.Struct({
-  type: Schema.Literal("step_error"),
-  stepId: Schema.String,
-  name: nullable(Schema.String),
-  error: Schema.optional(Schema.Unknown)
-})
-
-/**
- * The run waits for the next request.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireStepPaused = Schema.Struct({
-  type: Schema.Literal("step_paused"),
-  executionId: nullable(Schema.String),
-  nextStepIndex: nullable(Index),
-  stepId: nullable(Schema.String)
-})
-
-/**
- * The run waits for tool results; `step_paused_for_tool_calls` on the wire. `toolCallMessages` is opaque.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireToolCallsRequired = Schema.Struct({
-  type: Schema.Literal("tool_calls_required"),
-  executionId: Schema.String,
-  iterationsUsed: Schema.Number,
-  toolCallMessages: Schema.Array(Schema.Unknown),
-  toolCalls: nullable(Schema.Array(WireToolCall)),
-  accumulatedOutputs: nullable(Fields),
-  stepId: nullable(Schema.String),
-  stepIndex: nullable(Index),
-  runId: nullable(Schema.String)
-})
-
-/**
- * The run has ended. The hosted server sends no `result`: it is the output of the step that completed last.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireFlowCompleted = Schema.Struct({
-  type: Schema.Literal("flow_completed"),
-  executionId: nullable(Schema.String),
-  runId: nullable(Schema.String),
-  result: Schema.optional(Schema.Unknown),
-  summary: nullable(Fields)
-})
 
 /**
  * An event that this version does not know.
@@ -158,12 +20,7 @@ export const WireFlowCompleted = Schema.Struct({
  * @since 0.1.0
  * @category schemas
  */
-export const Unknown = Schema.Struct({
-  type: Schema.Literal("unknown"),
-  /** The name of the event on the wire. */
-  name: Schema.String,
-  data: Fields
-})
+export const Unknown: typeof UnknownEvent = UnknownEvent
 
 /**
  * @since 0.1.0
@@ -171,39 +28,23 @@ export const Unknown = Schema.Struct({
  */
 export interface Unknown extends Schema.Schema.Type<typeof Unknown>, RawEvent {}
 
-/**
- * An event as the server sent it, under the names of this package: the elements of the streams of `NoukaiHttp`. Indices
- * are the server's, and there is no cursor.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const WireEvent = Schema.Union(
-  WireRunStarted,
-  WireStepStarted,
-  WireStepInput,
-  WireStepOutput,
-  WireStepCompleted,
-  WireStepError,
-  WireStepPaused,
-  WireToolCallsRequired,
-  WireFlowCompleted,
-  Unknown
-)
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type WireEvent = Schema.Schema.Type<typeof WireEvent>
-
-/**
- * An event of a stream as Noukai sends it, of one type.
- *
- * @since 0.1.0
- * @category models
- */
-export type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+export type {
+  /**
+   * An event as the server sent it, under the names of this package: the elements of the streams of `NoukaiHttp`. Indices
+   * are the server's, and there is no cursor.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  WireEvent,
+  /**
+   * An event of a stream as Noukai sends it, of one type.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  WireEventOf
+} from "./internal/operations/wireEvent.js"
 
 /**
  * An event as it was received.

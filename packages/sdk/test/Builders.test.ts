@@ -10,7 +10,6 @@ import {
   ReplayCassette,
   Tools
 } from "@effect-noukai/sdk"
-import { WireEvent } from "@effect-noukai/sdk/FlowEvent"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Script } from "@effect-noukai/sdk/testing"
 import {
@@ -28,6 +27,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Schema, Stream } from "effect"
 import { join } from "node:path"
 import { ExecuteResponse } from "../src/internal/operations/requests.js"
+import { WireEvent } from "../src/internal/operations/wireEvent.js"
 import { folder } from "./support/folder.js"
 import { size } from "./support/size.js"
 

@@ -1,6 +1,6 @@
 import * as FastCheck from "effect/FastCheck"
-import type { WireEvent } from "../../FlowEvent.js"
 import type { ExecuteResponse } from "../operations/requests.js"
+import type { WireEvent } from "../operations/wireEvent.js"
 import { events } from "../testing/events.js"
 import { pauseFields } from "../testing/results.js"
 import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"

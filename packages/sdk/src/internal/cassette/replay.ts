@@ -4,7 +4,6 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import type { WireEvent } from "../../FlowEvent.js"
 import {
   type CallError,
   type InvalidRequestError,
@@ -21,6 +20,7 @@ import { forwardThrough, onResponse } from "../operations/fake.js"
 import { type CallDefaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import type { OnceResponse, SessionRequest, SessionResponse } from "../operations/requests.js"
 import { isSameSession } from "../operations/scope.js"
+import type { WireEvent } from "../operations/wireEvent.js"
 import { type FlowAddress, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import * as Codec from "./codec.js"

@@ -6,9 +6,8 @@
 import * as Data from "effect/Data"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
-import * as FlowEvent from "../../FlowEvent.js"
 import { compiledCheck } from "../core/compiledCheck.js"
-import { keepOriginal } from "../operations/rawEvent.js"
+import * as Wire from "../operations/wireEvent.js"
 import { concat } from "./HttpTransport.js"
 
 /**
@@ -279,7 +278,7 @@ export interface UndecodableFrame {
 type Payload = { [key: string]: unknown }
 
 interface EventKind {
-  readonly type: FlowEvent.WireEvent["type"]
+  readonly type: Wire.WireEvent["type"]
   /** Whether the run depends on the event. */
   readonly essential: boolean
   readonly fits: (payload: Payload) => boolean
@@ -288,9 +287,9 @@ interface EventKind {
   >
 }
 
-const literalOf = (schema: Schema.Schema.AnyNoContext): FlowEvent.WireEvent["type"] => {
+const literalOf = (schema: Schema.Schema.AnyNoContext): Wire.WireEvent["type"] => {
   const type = AST.getPropertySignatures(schema.ast).find(({ name }) => name === "type")!.type
-  return (type as AST.Literal).literal as FlowEvent.WireEvent["type"]
+  return (type as AST.Literal).literal as Wire.WireEvent["type"]
 }
 
 /**
@@ -319,18 +318,18 @@ const kind = (
   }
 }
 
-const runStarted = kind(FlowEvent.WireRunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
+const runStarted = kind(Wire.RunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
 
 /** The kinds, most frequent first: comparing names is cheaper than hashing one that is made anew for each event. */
 const kinds: ReadonlyArray<readonly [name: string, kind: EventKind]> = [
-  ["step_output", kind(FlowEvent.WireStepOutput, false, [])],
-  ["step_started", kind(FlowEvent.WireStepStarted, false, ["name", "stepIndex"])],
-  ["step_completed", kind(FlowEvent.WireStepCompleted, true, ["name", "durationMs", "tokens", "costUsd"])],
-  ["step_input", kind(FlowEvent.WireStepInput, false, [])],
-  ["step_paused", kind(FlowEvent.WireStepPaused, true, ["stepId"])],
-  ["step_error", kind(FlowEvent.WireStepError, true, ["name"])],
-  ["step_paused_for_tool_calls", kind(FlowEvent.WireToolCallsRequired, true, ["stepId", "runId"])],
-  ["flow_completed", kind(FlowEvent.WireFlowCompleted, true, ["executionId", "runId", "summary"])],
+  ["step_output", kind(Wire.StepOutput, false, [])],
+  ["step_started", kind(Wire.StepStarted, false, ["name", "stepIndex"])],
+  ["step_completed", kind(Wire.StepCompleted, true, ["name", "durationMs", "tokens", "costUsd"])],
+  ["step_input", kind(Wire.StepInput, false, [])],
+  ["step_paused", kind(Wire.StepPaused, true, ["stepId"])],
+  ["step_error", kind(Wire.StepError, true, ["name"])],
+  ["step_paused_for_tool_calls", kind(Wire.ToolCallsRequired, true, ["stepId", "runId"])],
+  ["flow_completed", kind(Wire.FlowCompleted, true, ["executionId", "runId", "summary"])],
   ["run_started", runStarted],
   ["flow_started", runStarted]
 ]
@@ -351,7 +350,7 @@ const parse = (data: string): Payload | undefined => {
 
 /** Drops fields that only inform and do not fit. */
 const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
-  keepOriginal(payload, { ...payload })
+  Wire.keepOriginal(payload, { ...payload })
   for (const field of kind.fields) {
     if (field.fits(payload)) continue
     if (!field.dispensable) return field.name
@@ -379,7 +378,7 @@ export const decodeEvent = (
   frameName: string | undefined,
   data: string,
   warn: (text: string) => void
-): FlowEvent.WireEvent | UndecodableFrame | undefined => {
+): Wire.WireEvent | UndecodableFrame | undefined => {
   const payload = parse(data)
   const name = frameName ?? payload?.eventType
   if (typeof name !== "string" || name === "") {
@@ -398,7 +397,7 @@ export const decodeEvent = (
     return refuse(known, `an event ${name} has no executionId that fits`, warn)
   }
   // a key `type` of the payload is the server's own, and stays in `raw`
-  if (payload.type !== undefined) keepOriginal(payload, { ...payload })
+  if (payload.type !== undefined) Wire.keepOriginal(payload, { ...payload })
   payload.type = known.type
-  return payload as FlowEvent.WireEvent
+  return payload as Wire.WireEvent
 }

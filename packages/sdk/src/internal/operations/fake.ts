@@ -1,10 +1,10 @@
 /** Forwarding through a service that decodes: a replay, a recording, a fake. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./requests.js"
+import type { WireEvent } from "./wireEvent.js"
 
 /** The defect of all other operations: a test that needs them takes another layer. */
 const notFaked = () =>

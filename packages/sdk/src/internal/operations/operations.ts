@@ -5,7 +5,6 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { WireEvent } from "../../FlowEvent.js"
 import type { LogEvent } from "../../LogHook.js"
 import type {
   AuthenticationError,
@@ -40,6 +39,7 @@ import type {
   SubmitOnceResponse,
   TraceStreamRequest
 } from "./requests.js"
+import type { WireEvent } from "./wireEvent.js"
 
 /** The settings of a client for calls without their own. */
 export interface CallDefaults {

@@ -89,15 +89,6 @@ export const ExecuteEnded = Schema.Struct({
   executionId: lenient(Schema.String)
 })
 
-/** One tool call as it is on the wire; `arguments` is JSON text. */
-export const WireToolCall = Schema.Struct({
-  id: Schema.String,
-  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
-})
-
-/** */
-export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
-
 /**
  * A run that waits for tool results. `toolCallMessages` is opaque and goes back verbatim; where `toolCalls` cannot be
  * read, its last assistant message names the calls.

@@ -1,6 +1,6 @@
 import * as Stream from "effect/Stream"
-import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
+import type { WireEvent, WireEventOf } from "../operations/wireEvent.js"
 import { pauseFields, type ToolCallInput } from "./results.js"
 
 type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>

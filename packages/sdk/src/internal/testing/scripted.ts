@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
-import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
 import { forwardThrough, onceThrough } from "../operations/fake.js"
 import { type EventStreams, type Operations, orElse } from "../operations/operations.js"
+import type { WireEvent } from "../operations/wireEvent.js"
 
 /** An operation that can be scripted. */
 export type Operation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce"> | keyof EventStreams

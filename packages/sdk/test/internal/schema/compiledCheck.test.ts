@@ -1,7 +1,7 @@
-import { FlowEvent } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, FastCheck, Schema } from "effect"
 import { compiledCheck } from "../../../src/internal/core/compiledCheck.js"
+import { WireEvent } from "../../../src/internal/operations/wireEvent.js"
 import { size } from "../../support/size.js"
 
 const Tree: Schema.Schema<Tree> = Schema.Struct({
@@ -15,8 +15,8 @@ interface Tree {
 
 /** Everything that wire schemas are made of, and what is left to `Schema.is`. */
 const schemas: { readonly [name: string]: Schema.Schema.AnyNoContext } = {
-  ...Object.fromEntries(FlowEvent.WireEvent.members.map((member) => [String(member.fields.type.literals), member])),
-  "the union": FlowEvent.WireEvent,
+  ...Object.fromEntries(WireEvent.members.map((member) => [String(member.fields.type.literals), member])),
+  "the union": WireEvent,
   "required undefined": Schema.Struct({ a: Schema.UndefinedOr(Schema.String), b: Schema.Boolean }),
   "exact optional": Schema.Struct({ a: Schema.optionalWith(Schema.String, { exact: true }) }),
   "record of numbers": Schema.Record({ key: Schema.String, value: Schema.Number }),
@@ -95,8 +95,8 @@ describe("compiledCheck", () => {
 
   it("takes a discriminator that cannot become a string for one that does not fit", () => {
     const value: unknown = JSON.parse(`{"type":{"toString":[],"valueOf":[]},"stepId":"a"}`)
-    assert.isFalse(compiledCheck(FlowEvent.WireEvent)(value))
-    assert.isFalse(isOf(FlowEvent.WireEvent)(value))
+    assert.isFalse(compiledCheck(WireEvent)(value))
+    assert.isFalse(isOf(WireEvent)(value))
   })
 
   it("sees inherited fields as Schema.is does: not at all", () => {

@@ -1,0 +1,152 @@
+/** The events of the wire, and the JSON behind them. */
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { nullable } from "../core/wire.js"
+
+const Index = Schema.NonNegativeInt
+
+export const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** The run has begun. `executionId` may be empty; older servers name the run in `runId` alone. */
+export const RunStarted = Schema.Struct({
+  type: Schema.Literal("run_started"),
+  executionId: nullable(Schema.String),
+  flowId: nullable(Schema.String),
+  stepCount: nullable(Index),
+  runId: nullable(Schema.String)
+})
+
+/** A step has begun. `stepIndex` counts from the first step of one response. */
+export const StepStarted = Schema.Struct({
+  type: Schema.Literal("step_started"),
+  stepId: Schema.String,
+  name: nullable(Schema.String),
+  stepIndex: nullable(Schema.Number)
+})
+
+/** The input of a step. */
+export const StepInput = Schema.Struct({
+  type: Schema.Literal("step_input"),
+  stepId: Schema.String,
+  inputData: Schema.optional(Schema.Unknown),
+  /** The input, where the hosted server puts it. */
+  inputContext: Schema.optional(Schema.Unknown)
+})
+
+/** The output of a step so far, in part or in whole. */
+export const StepOutput = Schema.Struct({
+  type: Schema.Literal("step_output"),
+  stepId: Schema.String,
+  outputData: Schema.optional(Schema.Unknown),
+  /** The output of the step, where the hosted server puts it. */
+  outputContext: Schema.optional(Schema.Unknown)
+})
+
+/** A step has completed. The hosted server sends its output before, on `step_output`. */
+export const StepCompleted = Schema.Struct({
+  type: Schema.Literal("step_completed"),
+  stepId: Schema.String,
+  name: nullable(Schema.String),
+  output: Schema.optional(Schema.Unknown),
+  durationMs: nullable(Schema.Number),
+  tokens: nullable(Schema.Struct({
+    prompt: nullable(Schema.Number),
+    completion: nullable(Schema.Number),
+    total: nullable(Schema.Number)
+  })),
+  costUsd: nullable(Schema.String)
+})
+
+/** A step has failed, and the run with it. `error` is an object or text. */
+export const StepError = Schema.Struct({
+  type: Schema.Literal("step_error"),
+  stepId: Schema.String,
+  name: nullable(Schema.String),
+  error: Schema.optional(Schema.Unknown)
+})
+
+/** The run waits for the next request. */
+export const StepPaused = Schema.Struct({
+  type: Schema.Literal("step_paused"),
+  executionId: nullable(Schema.String),
+  nextStepIndex: nullable(Index),
+  stepId: nullable(Schema.String)
+})
+
+/** One tool call as it is on the wire; `arguments` is JSON text. */
+const ToolCall = Schema.Struct({
+  id: Schema.String,
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+})
+
+/** The run waits for tool results; `step_paused_for_tool_calls` on the wire. `toolCallMessages` is opaque. */
+export const ToolCallsRequired = Schema.Struct({
+  type: Schema.Literal("tool_calls_required"),
+  executionId: Schema.String,
+  iterationsUsed: Schema.Number,
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: nullable(Schema.Array(ToolCall)),
+  accumulatedOutputs: nullable(Fields),
+  stepId: nullable(Schema.String),
+  stepIndex: nullable(Index),
+  runId: nullable(Schema.String)
+})
+
+/** The run has ended. The hosted server sends no `result`: it is the output of the step that completed last. */
+export const FlowCompleted = Schema.Struct({
+  type: Schema.Literal("flow_completed"),
+  executionId: nullable(Schema.String),
+  runId: nullable(Schema.String),
+  result: Schema.optional(Schema.Unknown),
+  summary: nullable(Fields)
+})
+
+/** An event that this version does not know. */
+export const UnknownEvent = Schema.Struct({
+  type: Schema.Literal("unknown"),
+  /** The name of the event on the wire. */
+  name: Schema.String,
+  data: Fields
+})
+
+/**
+ * An event as the server sent it, under the names of this package: the elements of the streams of `NoukaiHttp`. Indices
+ * are the server's, and there is no cursor.
+ */
+export const WireEvent = Schema.Union(
+  RunStarted,
+  StepStarted,
+  StepInput,
+  StepOutput,
+  StepCompleted,
+  StepError,
+  StepPaused,
+  ToolCallsRequired,
+  FlowCompleted,
+  UnknownEvent
+)
+
+/** */
+export type WireEvent = Schema.Schema.Type<typeof WireEvent>
+
+/** An event of a stream as Noukai sends it, of one type. */
+export type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+
+/**
+ * A wire event is the JSON itself under this package's name of its type, so that the original is kept only for the few
+ * that had to be changed, as a property that is not listed.
+ */
+const original: unique symbol = Symbol("@effect-noukai/sdk/original")
+
+/** Keeps the original of an event that reading changes; `undefined` for an event that no server sent. */
+export const keepOriginal = (event: object, value: unknown): void => {
+  if (!(original in event)) Object.defineProperty(event, original, { value })
+}
+
+/** The JSON of an event as it was received; `undefined` for one that no server sent. */
+export const rawOf = (event: WireEvent): unknown => {
+  if (Predicate.hasProperty(event, original)) return event[original]
+  if (event.type === "unknown") return event.data
+  const { type: _, ...received } = event
+  return received
+}
