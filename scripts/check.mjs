@@ -20,6 +20,7 @@ const checks = [
   { name: "lint", what: "ESLint and formatting", command: ["node_modules/eslint/bin/eslint.js", "."] },
   { name: "effect", what: "Effect diagnostics", command: ["scripts/diagnostics.mjs"] },
   { name: "arrows", what: "imports, arrows and cycles", command: ["scripts/arrows.mjs"] },
+  { name: "unused", what: "files and exports without a use", command: ["node_modules/knip/bin/knip.js"] },
   { name: "sizes", what: "bundles, against their budgets", command: ["scripts/sizes.mjs"] },
   { name: "hygiene", what: "paths, skipped tests, README", command: ["scripts/hygiene.mjs"] }
 ]
