@@ -22,6 +22,11 @@ const checks = [
   { name: "arrows", what: "imports, arrows and cycles", command: ["scripts/arrows.mjs"] },
   { name: "unused", what: "files and exports without a use", command: ["node_modules/knip/bin/knip.js"] },
   { name: "sizes", what: "bundles, against their budgets", command: ["scripts/sizes.mjs"] },
+  {
+    name: "modules",
+    what: "modules that a call runs through",
+    command: ["--conditions=@effect-noukai/source", "--import", "tsx", "scripts/modules.mjs"]
+  },
   { name: "hygiene", what: "paths, skipped tests, README", command: ["scripts/hygiene.mjs"] }
 ]
 
