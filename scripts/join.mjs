@@ -17,7 +17,7 @@ const source = join(root, folder, "src")
 
 /** The files that `imports` of the manifest leads to, or the root would load all of them. */
 const byCondition = {
-  "internal/http/undici": ["internal/http/undici", "internal/http/undiciConnections"],
+  "internal/http/undici": ["internal/http/undici"],
   "internal/http/undiciRequired": ["internal/http/undiciRequired"],
   "internal/http/undiciIncluded": ["internal/http/undiciIncluded"],
   "internal/http/httpClient": ["internal/http/httpClient"],

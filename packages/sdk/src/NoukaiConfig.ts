@@ -18,7 +18,6 @@ import { type Problem, problem, unchecked } from "./internal/core/makeError.js"
 import { toMillis } from "./internal/core/time.js"
 import { type Rate, resolveRate } from "./internal/http/limiter.js"
 import { backoff } from "./internal/http/retry.js"
-import { baseUrl } from "./internal/options/config.js"
 import * as Fields from "./internal/options/fields.js"
 import { extra } from "./internal/options/headers.js"
 import { options as decoderOf } from "./internal/options/options.js"
@@ -221,6 +220,56 @@ const checkKey = (
     : Either.left(noKey("the key holds characters that no key has"))
 }
 
+const hosted: ReadonlySet<string> = new Set(["api.noukai.xyz", "api.noukai.dev"])
+
+const prefix = "/api/v1"
+
+const allowed =
+  "must be https://api.noukai.xyz/api/v1, https://api.noukai.dev/api/v1, or http(s) on a loopback address (localhost, 127.x.x.x, [::1])"
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
+
+const isAllowed = (url: URL): boolean => {
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false
+  if (isLoopback(url.hostname)) return url.protocol === "http:" || url.protocol === "https:"
+  return url.protocol === "https:" && url.port === "" && hosted.has(url.hostname)
+}
+
+/**
+ * The server that the options name: one of the two hosted hosts over https, or loopback, since the key is sent there. No
+ * variable of the environment names another host.
+ *
+ * @see contract 1.1, C2
+ */
+const serverOf = (
+  options: Options
+): Either.Either<Pick<NoukaiConfig.Service, "origin" | "prefix">, InvalidRequestError> => {
+  const refuse = (field: string, reason: string) => Either.left(invalid(field, reason))
+  const { baseUrl: given, env, port } = options
+  if (given !== undefined) {
+    if (env !== undefined || port !== undefined) {
+      return refuse("baseUrl", "give either baseUrl, or env (with an optional port)")
+    }
+    const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined
+    if (url === undefined || !isAllowed(url)) return refuse("baseUrl", allowed)
+    const path = url.pathname.replace(/\/+$/, "")
+    return Either.right({ origin: url.origin, prefix: path === "" ? prefix : path })
+  }
+  if (env === "dev" || env === "development") {
+    const dev = port ?? 8080
+    return Number.isInteger(dev) && dev > 0 && dev < 65_536
+      ? Either.right({ origin: `http://localhost:${dev}`, prefix })
+      : refuse("port", "must be an integer from 1 to 65535")
+  }
+  if (env !== undefined && env !== "production") {
+    return refuse("env", "must be \"production\", \"dev\" or \"development\"")
+  }
+  return port === undefined
+    ? Either.right({ origin: "https://api.noukai.xyz", prefix })
+    : refuse("port", "goes with env \"dev\" only")
+}
+
 type ClockField = "connectTimeout" | "attemptTimeout" | "timeout" | "firstByteTimeout" | "idleTimeout"
 
 const clock = (field: ClockField, options: Options): Duration.Duration =>
@@ -296,7 +345,7 @@ const resolveOptions = (
 ): Either.Either<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
   Either.gen(function*() {
     const apiKey = yield* checkKey(options.apiKey)
-    const { origin, prefix } = yield* baseUrl(method, options)
+    const { origin, prefix } = yield* serverOf(options)
     return { apiKey, origin, prefix, ...(yield* resolveSettings(options)) }
   })
 

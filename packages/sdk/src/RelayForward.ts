@@ -14,7 +14,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import type { Defaults, FlowRef, FlowVersion } from "./Flow.js"
-import * as ForwardOutcome from "./internal/http/forwardOutcome.js"
+import { fromStatus } from "./internal/http/statusError.js"
 import type { ForwardResponse } from "./internal/operations/requests.js"
 import { resolveSession } from "./internal/operations/scope.js"
 import * as Address from "./internal/options/address.js"
@@ -86,6 +86,49 @@ const isPresent = (u: unknown): boolean => u !== undefined && u !== null
 const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body"]): boolean =>
   isPresent(executionId) && isPresent(pausedAtStep) && isPresent(toolCallMessages)
 
+/** The outcomes in the metrics, by the status of a run on the wire. */
+const outcomes: ReadonlyMap<unknown, string> = new Map([
+  ["completed", "completed"],
+  ["failed", "failed"],
+  ["tool_calls_required", "paused"]
+])
+
+interface ForwardOutcome extends Spans.RunOutcome {
+  readonly response: ForwardResponse
+  /** The outcome in the metrics. */
+  readonly outcome: string
+}
+
+const unreadable = "UnexpectedResponseError"
+
+const fieldsOf = (text: string): { readonly executionId?: unknown; readonly status?: unknown } => {
+  try {
+    const json: unknown = JSON.parse(text)
+    return Predicate.isRecord(json) ? json : {}
+  } catch {
+    return {}
+  }
+}
+
+/** The outcome of a run, from a response that is passed on as it is. */
+const outcomeOf = (response: ForwardResponse): ForwardOutcome => {
+  const { status: httpStatus, text } = response
+  if (httpStatus < 200 || httpStatus > 299) {
+    const facts = { method, flow: undefined, isPost: true, executionId: undefined, scrub: (text: string) => text }
+    const { _tag, executionId } = fromStatus(facts, { status: httpStatus, header: () => undefined }, text, 0)
+    return { response, outcome: _tag, httpStatus, executionId }
+  }
+  const { executionId, status } = fieldsOf(text)
+  const outcome = outcomes.get(status)
+  return {
+    response,
+    outcome: outcome ?? unreadable,
+    httpStatus,
+    executionId: typeof executionId === "string" ? executionId : undefined,
+    status: outcome === undefined ? undefined : String(status)
+  }
+}
+
 const forwardOptions = options<Options>("options", () => ({
   version: Fields.version,
   attemptTimeout: Fields.duration
@@ -153,7 +196,7 @@ export const make = (
           const sessionId = isResume(request.body) ? undefined : session
           const run = Effect.map(
             answered(http, fiber, request, sessionId),
-            (response) => ForwardOutcome.of(method, response)
+            outcomeOf
           )
           const spanned = Spans.flowSpan(fiber, spanNames.execute, { address, version, sessionId }, run)
           const parent = broughtParent(fiber, request.traceparent)

@@ -7,6 +7,7 @@
 import * as Transport from "#transport"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
@@ -18,7 +19,6 @@ import * as Call from "./internal/http/call.js"
 import * as Execute from "./internal/http/endpoints.js"
 import { over as overFetch } from "./internal/http/fetch.js"
 import type { MakeTransport } from "./internal/http/HttpTransport.js"
-import { relayUrl } from "./internal/http/relayUrl.js"
 import { type HttpService, orElse } from "./internal/operations/operations.js"
 import type { ExecuteRequest } from "./internal/operations/requests.js"
 import * as Address from "./internal/options/address.js"
@@ -95,6 +95,27 @@ const problemOf = (
   return sessionId === undefined ? undefined : wrong("sessionId", "does not go through a relay")
 }
 
+/** The base of relative URLs, in a page or a worker. */
+const base = (): string | undefined => {
+  const page: unknown = Predicate.hasProperty(globalThis, "location") ? globalThis.location : undefined
+  return Predicate.hasProperty(page, "href") && typeof page.href === "string" ? page.href : undefined
+}
+
+/** The parts of the URL of a relay. Any host is allowed, since no key is sent. */
+const relayUrl = (
+  url: unknown
+): Either.Either<{ readonly origin: string; readonly path: string }, InvalidRequestError> => {
+  const wrong = (reason: string) => Either.left(invalid(method, "url", reason))
+  const from = base()
+  if (typeof url !== "string" || !URL.canParse(url, from)) {
+    return wrong(from === undefined ? "must be an absolute URL, as there is no page to start from" : "must be a URL")
+  }
+  const { hash, origin, password, pathname, protocol, search, username } = new URL(url, from)
+  if (protocol !== "http:" && protocol !== "https:") return wrong("must begin with http:// or https://")
+  if (username !== "" || password !== "" || hash !== "") return wrong("must hold no user, password or fragment")
+  return Either.right({ origin, path: pathname + search })
+}
+
 const relayOptions = decoderOf<Options>("options", () => ({
   ...Fields.ofClient,
   headers: Fields.anything,
@@ -108,7 +129,7 @@ const makeHttp = (
 ): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
   Effect.gen(function*() {
     const { flow, headers = {}, url, ...settings } = yield* relayOptions(method, given)
-    const { origin, path } = yield* relayUrl(method, url)
+    const { origin, path } = yield* relayUrl(url)
     let expected = flow === undefined ? undefined : yield* Address.resolve(method, flow, {})
     const config = {
       ...(yield* resolveSettings(settings)),

@@ -42,6 +42,29 @@ import type { LiveError } from "./retrying.js"
 import type { Choice } from "./runPaths.js"
 import { ofSession } from "./statusError.js"
 
+/** A request about a flow, `POST …`. */
+interface FlowRequest extends RequestContext {
+  readonly flow: Address.FlowAddress
+  readonly version: Address.FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: unknown
+}
+
+const flowPath = ({ flow, version }: Pick<FlowRequest, "flow" | "version">, rest: string): string =>
+  Address.basePath(flow) + Address.versionPath(version) + rest
+
+/** The description of a `POST` about a flow. */
+const post = (request: FlowRequest, path: string, executionId: string | undefined) => {
+  const { body, flow, sessionId } = request
+  return { context: request, httpMethod: "POST" as const, path, flow, sessionId, body, executionId }
+}
+
+/** The description of a `GET`. */
+const get = (context: RequestContext & Partial<Pick<RunRequest, "flow" | "executionId">>, path: string) => {
+  const { executionId, flow } = context
+  return { context, httpMethod: "GET" as const, path, flow, sessionId: undefined, body: undefined, executionId }
+}
+
 /**
  * `POST …/execute` for a relay. Sent once, since it is never known whether a run that may be billed has begun. The log
  * hook sees the attempt, and never its body.
@@ -51,15 +74,7 @@ import { ofSession } from "./statusError.js"
 export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
     const { scrub } = caller
-    const endpoint = {
-      context: request,
-      httpMethod: "POST",
-      path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/execute`,
-      flow: request.flow,
-      sessionId: request.sessionId,
-      body: request.body,
-      executionId: undefined
-    } as const
+    const endpoint = post(request, flowPath(request, "/execute"), undefined)
     const prepared = caller.request(endpoint, fiber)
     if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
     const attempt: Attempt = {
@@ -83,51 +98,27 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
  */
 export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
-    context: request,
-    httpMethod: "POST",
-    path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/step`,
-    flow: request.flow,
-    sessionId: request.sessionId,
-    body: request.body,
-    executionId: request.body.executionId,
+    ...post(request, flowPath(request, "/step"), request.body.executionId),
     isRun: true,
     isExecute: request.asExecute !== undefined
   })
-
-const send =
-  (caller: Caller, path: (request: ExecuteRequest) => string) =>
-  (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
-    caller.send({
-      context: request,
-      httpMethod: "POST",
-      path: path(request),
-      flow: request.flow,
-      sessionId: request.sessionId,
-      body: request.body,
-      executionId: request.body.executionId,
-      decode: readBody.execute
-    })
 
 /**
  * `POST …/execute`.
  *
  * @see contract 5
  */
-export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> =>
-  send(
-    caller,
-    ({ flow, version }) => `${Address.basePath(flow)}${Address.versionPath(version)}/execute`
-  )
+export const execute = (caller: Caller) => (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
+  executeAt(caller, flowPath(request, "/execute"))(request)
 
 /**
  * `POST` of an execution to a relay, whose server chooses the flow.
  *
  * @see contract 13.1
  */
-export const executeAt = (
-  caller: Caller,
-  path: string
-): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> => send(caller, () => path)
+export const executeAt =
+  (caller: Caller, path: string) => (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
+    caller.send({ ...post(request, path, request.body.executionId), decode: readBody.execute })
 
 /** Reserves the cost of a run in the budgets around its call, before a request of it is sent. */
 export const reserving =
@@ -158,16 +149,7 @@ const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
  */
 export const submitJob =
   (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, LiveError> =>
-    caller.send({
-      context: request,
-      httpMethod: "POST",
-      path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/jobs`,
-      flow: request.flow,
-      sessionId: request.sessionId,
-      body: request.body,
-      executionId: undefined,
-      decode: readSubmitted
-    })
+    caller.send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
 
 /** The limit of a poll, which reads one row and so gets less time than a run. */
 const pollTimeout = Duration.seconds(30)
@@ -181,29 +163,20 @@ export const pollJob = (caller: Caller) => {
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
   return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, LiveError> =>
     caller.send({
+      ...get(request, `${Address.basePath(request.flow)}/jobs/${Address.encode(request.executionId)}`),
       context: {
         ...request,
         options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
       },
-      httpMethod: "GET",
-      path: `${Address.basePath(request.flow)}/jobs/${Address.encode(request.executionId)}`,
-      flow: request.flow,
-      sessionId: undefined,
-      body: undefined,
-      executionId: request.executionId,
       decode: readBody.pollJob
     })
 }
 
-/** The request of a read, without its path. */
-const get = (request: RunRequest) => ({
-  context: request,
-  httpMethod: "GET" as const,
-  flow: request.flow,
-  sessionId: undefined,
-  body: undefined,
-  executionId: request.executionId
-})
+/** The query of the parameters that are known. */
+const queryOf = (parameters: { readonly [name: string]: string | number | undefined }): string =>
+  Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]
+  ).join("&")
 
 /** Reads a run under the paths of the client. */
 const read = <A>(
@@ -213,7 +186,7 @@ const read = <A>(
   decode: ReadBody<A>
 ): Effect.Effect<A, LiveError> => {
   const choose = () => caller.runPaths.of(request, rest)
-  return caller.send({ ...get(request), path: choose().path, choose, decode })
+  return caller.send({ ...get(request, choose().path), choose, decode })
 }
 
 /**
@@ -274,7 +247,7 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
   fromSource(() =>
     new ChosenEvents(
       caller.runPaths.of(request, "/trace/stream"),
-      (path) => toSource(events(caller, { ...get(request), context: request, path, isRun: false, isExecute: false }))
+      (path) => toSource(events(caller, { ...get(request, path), context: request, isRun: false, isExecute: false }))
     )
   )
 
@@ -286,10 +259,7 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
 export const stepTrace =
   (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
     const { attempt, loopIndex, stepId } = request
-    const query = [
-      ...(attempt === undefined ? [] : [`attempt=${attempt}`]),
-      ...(loopIndex === undefined ? [] : [`loop_index=${loopIndex}`])
-    ].join("&")
+    const query = queryOf({ attempt, loop_index: loopIndex })
     const path = `/steps/${Address.encode(stepId)}/trace`
     const decode: ReadBody<StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
     return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
@@ -309,22 +279,9 @@ export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effe
  * @see contract 9.6
  */
 export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, LiveError> => {
-  const query = [
-    `flow_id=${encodeURIComponent(request.flowId)}`,
-    ...(request.limit === undefined ? [] : [`limit=${request.limit}`]),
-    ...(request.status === undefined ? [] : [`status=${request.status}`]),
-    ...(request.cursor === undefined ? [] : [`cursor=${encodeURIComponent(request.cursor)}`])
-  ].join("&")
-  return caller.send({
-    context: request,
-    httpMethod: "GET",
-    path: `/flow-runs?${query}`,
-    flow: undefined,
-    sessionId: undefined,
-    body: undefined,
-    executionId: undefined,
-    decode: readBody.runList
-  })
+  const { cursor, flowId, limit, status } = request
+  const query = queryOf({ flow_id: flowId, limit, status, cursor })
+  return caller.send({ ...get(request, `/flow-runs?${query}`), decode: readBody.runList })
 }
 
 /** Reads a session and checks its depth, since it is walked again and again: compared, redacted, written. */
@@ -364,13 +321,7 @@ export const session =
         () => ({}),
         Effect.mapError(
           caller.send({
-            context: request,
-            httpMethod: "GET",
-            path: `/seq/sessions/${request.sessionId}`,
-            flow: undefined,
-            sessionId: undefined,
-            body: undefined,
-            executionId: undefined,
+            ...get(request, `/seq/sessions/${request.sessionId}`),
             decode: readSession(request.sessionId)
           }),
           ofSession(isAbsence(caller, request.sessionId))

@@ -5,8 +5,7 @@ import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import type { Sent } from "../../NoukaiError.js"
 import * as timers from "../core/time.js"
-import type { Cancel, Timers } from "../core/time.js"
-import * as Closing from "./closing.js"
+import type { Cancel, Pause, Timers } from "../core/time.js"
 import * as errorBody from "./HttpTransport.js"
 import {
   BodyTooLarge,
@@ -49,11 +48,57 @@ export interface Wire extends Decoding.Pausable {
   readonly abort: () => void
 }
 
+/** A request that ends with the transport. */
+interface ClosableExchange {
+  readonly transportClosed: () => void
+}
+
+class Closing {
+  isClosed = false
+  readonly underWay = new Set<ClosableExchange>()
+
+  close(): void {
+    this.isClosed = true
+    for (const one of [...this.underWay]) one.transportClosed()
+    this.underWay.clear()
+  }
+
+  /**
+   * Sleeps until the end comes, or for these milliseconds. A request that follows the end fails; a replayed call sleeps
+   * on as before.
+   */
+  readonly pause: Pause = (ms) =>
+    Effect.withFiberRuntime((fiber) =>
+      Effect.async<boolean>((resume) => {
+        let cancel = () => {}
+        const stop = () => {
+          this.underWay.delete(one)
+          cancel()
+        }
+        const wake = (slept: boolean) => {
+          stop()
+          resume(Effect.succeed(slept))
+        }
+        const one: ClosableExchange = { transportClosed: () => wake(false) }
+        this.underWay.add(one)
+        // the clock may fire before it returns
+        if (Number.isFinite(ms)) cancel = timers.ofFiber(fiber).after(ms, () => wake(true))
+        return Effect.sync(stop)
+      })
+    )
+}
+
+/** Makes the end of a transport, which comes with the end of the scope. */
+const makeClosing: Effect.Effect<Closing, never, Scope> = Effect.acquireRelease(
+  Effect.sync(() => new Closing()),
+  (closing) => Effect.sync(() => closing.close())
+)
+
 const noTimer: Cancel = () => {}
 
 const none: ReadonlyArray<never> = []
 
-abstract class Exchange implements Receiver, Closing.ClosableExchange {
+abstract class Exchange implements Receiver, ClosableExchange {
   protected cancelTimer: Cancel = noTimer
   protected cancelWholeTimer: Cancel = noTimer
   protected onItsWay = false
@@ -68,7 +113,7 @@ abstract class Exchange implements Receiver, Closing.ClosableExchange {
     protected readonly request: TransportRequest,
     protected readonly wire: Wire,
     protected readonly timers: Timers,
-    private readonly closing: Closing.Closing
+    private readonly closing: Closing
   ) {}
 
   protected abstract started(): void
@@ -207,7 +252,7 @@ class SendExchange extends Exchange {
     protected override readonly request: SendRequest,
     wire: Wire,
     clock: Timers,
-    closing: Closing.Closing
+    closing: Closing
   ) {
     super(request, wire, clock, closing)
     this.limit = request.maxBytes
@@ -315,7 +360,7 @@ class OpenExchange extends Exchange implements Opening {
     protected override readonly request: OpenRequest,
     wire: Wire,
     clock: Timers,
-    closing: Closing.Closing
+    closing: Closing
   ) {
     super(request, wire, clock, closing)
   }
@@ -456,7 +501,7 @@ const refusedOpening: Opening = { response: refused, close: () => {} }
 export const transportOver = (
   wire: (request: TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
 ): Effect.Effect<HttpTransport, never, Scope> =>
-  Effect.map(Closing.make, (closing) => {
+  Effect.map(makeClosing, (closing) => {
     const begin: HttpTransport["begin"] = (request, fiber) => {
       if (closing.isClosed) return refusedOpening
       const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)

@@ -193,64 +193,35 @@ export const fromTransport = (
   facts: CallFacts,
   error: TransportError
 ): E.APIConnectionError | E.APITimeoutError | E.UnexpectedResponseError => {
-  const base = { method: facts.method, flow: facts.flow, executionId: facts.executionId }
+  const { executionId, flow, isPost, method, scrub } = facts
+  const base = { method, flow, executionId, isRetryable: "sent" in error && (!isPost || error.sent === "no") }
+  const unreadable = (statusCode: number, reason: string) =>
+    new E.UnexpectedResponseError(known({ ...base, statusCode, reason }), unchecked)
   switch (error._tag) {
-    case "ConnectionFailure":
+    case "ConnectionFailure": {
+      const { cause, reason, sent } = error
+      return new E.APIConnectionError(known({ ...base, detail: scrub(reason), sent, cause }), unchecked)
+    }
+    case "TransportClosed": {
+      const detail = "the client is closed"
+      const { sent } = error
       return new E.APIConnectionError(
-        known({
-          ...base,
-          detail: facts.scrub(error.reason),
-          sent: error.sent,
-          isRetryable: !facts.isPost || error.sent === "no",
-          cause: error.cause
-        }),
+        known({ ...base, detail, code: clientClosed, sent, isRetryable: false }),
         unchecked
       )
-    case "TransportClosed":
-      return new E.APIConnectionError(
-        known({
-          ...base,
-          detail: "the client is closed",
-          code: clientClosed,
-          sent: error.sent,
-          isRetryable: false
-        }),
-        unchecked
-      )
-    case "ClockExpired":
-      return new E.APITimeoutError(
-        known({
-          ...base,
-          detail: `after ${error.after} ms`,
-          clock: error.clock,
-          sent: error.sent,
-          isRetryable: !facts.isPost || error.sent === "no"
-        }),
-        unchecked
-      )
+    }
+    case "ClockExpired": {
+      const { after, clock, sent } = error
+      return new E.APITimeoutError(known({ ...base, detail: `after ${after} ms`, clock, sent }), unchecked)
+    }
     case "BodyTooLarge":
-      return new E.UnexpectedResponseError(
-        known({
-          ...base,
-          statusCode: error.status,
-          reason: `the body is longer than ${error.maxBytes} bytes`,
-          isRetryable: false
-        }),
-        unchecked
-      )
+      return unreadable(error.status, `the body is longer than ${error.maxBytes} bytes`)
     case "BodyUndecodable": {
-      const coding = JSON.stringify(facts.scrub(error.coding).slice(0, maxQuoted))
-      return new E.UnexpectedResponseError(
-        known({
-          ...base,
-          statusCode: error.status,
-          reason: error.isKnown
-            ? `the body cannot be decoded as ${coding}`
-            : `the body has an unknown content coding, ${coding}`,
-          isRetryable: false
-        }),
-        unchecked
-      )
+      const coding = JSON.stringify(scrub(error.coding).slice(0, maxQuoted))
+      const reason = error.isKnown
+        ? `the body cannot be decoded as ${coding}`
+        : `the body has an unknown content coding, ${coding}`
+      return unreadable(error.status, reason)
     }
   }
 }
@@ -263,18 +234,19 @@ export const unexpected = (
   reason: string,
   json?: unknown
 ): E.UnexpectedResponseError => {
+  const { flow, method, scrub } = facts
   const requestId = response.header("x-request-id")
   const fields = record(json)
   return new E.UnexpectedResponseError(
     known({
-      method: facts.method,
-      flow: facts.flow,
-      reason: facts.scrub(reason),
+      method,
+      flow,
+      reason: scrub(reason),
       statusCode: response.status,
       executionId: facts.executionId ?? text(fields?.executionId),
-      requestId: requestId === undefined ? undefined : facts.scrub(requestId),
+      requestId: requestId === undefined ? undefined : scrub(requestId),
       responseBody: keepBody(facts, body),
-      ...(fields?.result === undefined ? undefined : { result: fields.result }),
+      result: fields?.result,
       isRetryable: false
     }),
     unchecked
@@ -291,16 +263,7 @@ export const ofSession = (isAbsence: (body: string) => boolean) =>
   error: E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
 ): Exclude<E.SessionError, E.ReplayMissError> => {
   const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
-  const props = known({
-    method,
-    detail,
-    statusCode,
-    code,
-    executionId,
-    requestId,
-    responseBody,
-    isRetryable: false
-  })
+  const props = known({ method, detail, statusCode, code, executionId, requestId, responseBody, isRetryable: false })
   switch (error._tag) {
     case "PermissionDeniedError":
       return new E.ReplayForbiddenError(props, unchecked)

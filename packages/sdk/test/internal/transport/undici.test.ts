@@ -8,7 +8,6 @@ import * as TestClock from "effect/TestClock"
 import { Agent, MockAgent } from "undici"
 import type { HttpTransport, TransportError, TransportResponse } from "../../../src/internal/http/HttpTransport.js"
 import * as Undici from "../../../src/internal/http/undici.js"
-import { Connections } from "../../../src/internal/http/undiciConnections.js"
 import type { Progress } from "../../../src/internal/options/callOptions.js"
 import * as RawServer from "./RawServer.js"
 import { assertNoSecret, openRequest, sendRequest, transportSuite, under } from "./transportSuite.js"
@@ -69,8 +68,8 @@ describe("a connection whose request failed is forgotten", () => {
   for (const [name, fail] of Object.entries(failures)) {
     it.scopedLive(name, () =>
       Effect.gen(function*() {
-        const acquired = vi.spyOn(Connections.prototype, "acquire")
-        const ended = vi.spyOn(Connections.prototype, "ended")
+        const acquired = vi.spyOn(Undici.Connections.prototype, "acquire")
+        const ended = vi.spyOn(Undici.Connections.prototype, "ended")
         yield* Effect.addFinalizer(() => Effect.sync(() => [acquired, ended].forEach((spy) => spy.mockRestore())))
         const server = yield* RawServer.make()
         const transport = yield* make
