@@ -4,6 +4,7 @@ import { canonicalText } from "../core/json.js"
 import { type Change, type RecordedCall, recordingText, valueText } from "../core/replayReport.js"
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
+import { addTo } from "./interaction.js"
 import { entriesInOrder, restore } from "./layout.js"
 import { recordingOf } from "./matching.js"
 import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
@@ -117,12 +118,6 @@ const longestInOrder = (numbers: ReadonlyArray<number>): ReadonlySet<number> => 
   return kept
 }
 
-const grouped = <A>(groups: Map<string, Array<A>>, key: string, one: A): void => {
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, [one])
-  else group.push(one)
-}
-
 /** Pairs the recordings of two cassettes: those that ask the same, then those that differ least. */
 class Pairing {
   /** The recordings of the first cassette, by those of the second one. */
@@ -137,13 +132,13 @@ class Pairing {
   constructor(first: ReadonlyArray<ComparedCall>, second: ReadonlyArray<ComparedCall>) {
     for (const one of first) {
       const key = this.keyOf(one, one.value)
-      grouped(this.same, key, one)
+      addTo(this.same, key, one)
       const kin = this.kin.get(one.kin)
       if (kin === undefined) this.kin.set(one.kin, new Set([one]))
       else kin.add(one)
     }
     for (const one of second) {
-      for (const name of one.asksWith) grouped(this.asking, name, one)
+      for (const name of one.asksWith) addTo(this.asking, name, one)
     }
     this.pairEqual(second)
     for (const one of second) {

@@ -32,12 +32,14 @@ const requestIdIn = (json: unknown): string | undefined =>
  * Decodes the body as the server sent it, in the order of keys of a recording, or else the value that was decoded from
  * it.
  */
-const decoder = <A>(read: ReadBody<A>): Decoder<A> => ({ received, requestId, value }) =>
-  quotingNoSecret(value, (json) => {
-    if (received === undefined) return read(json, { raw: undefined, requestId: requestIdIn(json) })
-    const raw = canonical(json)
-    return read(raw, { raw, requestId })
-  })
+function decoder<A>(read: ReadBody<A>): Decoder<A> {
+  return ({ received, requestId, value }) =>
+    quotingNoSecret(value, (json) => {
+      if (received === undefined) return read(json, { raw: undefined, requestId: requestIdIn(json) })
+      const raw = canonical(json)
+      return read(raw, { raw, requestId })
+    })
+}
 
 const readStepTrace: ReadBody<StepTraceResponse> = (json, received) =>
   Predicate.isRecord(json) && Array.isArray(json.attempts) && typeof json.status !== "string"
@@ -103,10 +105,10 @@ export const problemOfAnswer = (endpoint: RecordedOperation, answer: RecordedAns
 }
 
 /** Reads a recorded value. A mismatch is told in words, which quote values, but no secret. */
-export const quotingNoSecret = <A>(
+export function quotingNoSecret<A>(
   value: unknown,
   read: (value: unknown) => Either.Either<A, string>
-): Either.Either<A, string> => {
+): Either.Either<A, string> {
   const whole = read(value)
   if (Either.isRight(whole)) return whole
   const masked = read(withoutSecrets(value))

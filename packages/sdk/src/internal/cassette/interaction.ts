@@ -96,3 +96,10 @@ export const hasEnded = (statuses: ReadonlyArray<RecordedValue | { readonly erro
   const last = statuses.at(-1)
   return last === undefined || "error" in last || (Predicate.isRecord(last.value) && ended.has(last.value.status))
 }
+
+/** Adds one to a group. */
+export function addTo<A>(groups: Map<string, Array<A>>, key: string, one: A): void {
+  const group = groups.get(key)
+  if (group === undefined) groups.set(key, [one])
+  else group.push(one)
+}

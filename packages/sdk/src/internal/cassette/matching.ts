@@ -16,7 +16,7 @@ import {
 import { nameDistance } from "../core/similarity.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { recordedAsExecute } from "../run/executeRun.js"
-import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
+import { addTo, executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
 import { maskChange } from "./secretForms.js"
 import { index, keyOf, type Symbols } from "./volatile.js"
 
@@ -110,10 +110,10 @@ export class Matching {
     for (const entry of this.entries) {
       const run = runIdOf(entry.recording)
       if (run !== undefined) this.runs.add(run)
-      add(this.keys, entry.key, entry)
-      add(this.queues, this.placeOf(entry.recording, entry.key), entry)
+      addTo(this.keys, entry.key, entry)
+      addTo(this.queues, this.placeOf(entry.recording, entry.key), entry)
       // all calls that continue a run of a session take the one recording of the run
-      if (this.isSession) add(this.queues, placeOf({ ...entry.recording, input: { executionId: run } }, ""), entry)
+      if (this.isSession) addTo(this.queues, placeOf({ ...entry.recording, input: { executionId: run } }, ""), entry)
     }
   }
 
@@ -406,12 +406,6 @@ const stepOf = ({ input }: Question): string => {
     : typeof stepIndex === "number"
     ? String(stepIndex + 1)
     : "1"
-}
-
-const add = (map: Map<string, Array<EntryState>>, key: string, entry: EntryState): void => {
-  const some = map.get(key)
-  if (some === undefined) map.set(key, [entry])
-  else some.push(entry)
 }
 
 export const recordingOf = (

@@ -39,7 +39,7 @@ const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
  * A value with its keys in the order of the file, so that text which a program makes of an answer, such as its next
  * message, is the same in a replay. A value that is too deep for that is left as it is, and cannot be written either.
  */
-const inOrder = <A>(value: A): A => {
+function inOrder<A>(value: A): A {
   try {
     return canonical(value) as A
   } catch {

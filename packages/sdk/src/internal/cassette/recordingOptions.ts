@@ -63,7 +63,8 @@ export const checkPath = (method: string, path: unknown): Either.Either<void, In
 
 const isCassette = Schema.is(Schema.Union(SessionCassette, RecordedCassette))
 
-export const checkCassette = <A>(method: string, cassette: A): Either.Either<A, InvalidRequestError> =>
-  checkStored("cassette", cassette) === undefined && isCassette(cassette)
+export function checkCassette<A>(method: string, cassette: A): Either.Either<A, InvalidRequestError> {
+  return checkStored("cassette", cassette) === undefined && isCassette(cassette)
     ? Either.right(cassette)
     : Either.left(invalid(method, "cassette", "is not a cassette: read it with Cassette.decode or Cassette.load"))
+}

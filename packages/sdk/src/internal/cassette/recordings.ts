@@ -1,5 +1,6 @@
 import type { CallError } from "../../NoukaiError.js"
 import type { ToolSet } from "../../Tools.js"
+import { jsonCopy } from "../core/json.js"
 import type { SessionExecution } from "../operations/requests.js"
 import { declarationsOf } from "../run/runInput.js"
 import type { ToolChoice, ToolDeclaration } from "../run/tool.js"
@@ -120,14 +121,12 @@ const answerOf = (run: RecordedRun, executionId: string): Interaction["answer"] 
     : { error: encodeError(error) }
 }
 
-const json = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
-
 const interactionOf = (run: RecordedRun, place: number): Interaction => ({
   endpoint: run.steps === undefined ? "execute" : "step",
   flow: run.flow,
   version: String(run.version ?? "production"),
-  input: json(bodyOf(run)),
-  answer: json(answerOf(run, run.executionId ?? `ex_${place + 1}`)),
+  input: jsonCopy(bodyOf(run)),
+  answer: jsonCopy(answerOf(run, run.executionId ?? `ex_${place + 1}`)),
   at: undefined
 })
 

@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
 import { type Segment, unquoted } from "../core/diff.js"
-import { digitsOf, mapEmbedded } from "../core/json.js"
+import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid } from "../core/makeError.js"
 import type { Interaction, Question } from "./interaction.js"
 import type { RecordedAnswer, RecordedError, RecordedValue, SessionCassette } from "./RecordedCassette.js"
@@ -229,18 +229,15 @@ export const redactQuestion = ({ endpoint, flow, input, version }: Question, red
 /** An answer, or one of those that were given to polls. */
 export type Status = RecordedValue | { readonly error: RecordedError }
 
-/** The value as it will be read from JSON. */
-const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
-
 const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
-  ...redact.call(plain(error)) as { readonly [key: string]: unknown },
+  ...redact.call(jsonCopy(error)) as { readonly [key: string]: unknown },
   _tag: error._tag
 })
 
 export const redactStatus = (status: Status, redact: Redaction): Status =>
   "error" in status
     ? { error: redactError(status.error, redact) }
-    : { ...status, value: redact.call(plain(status.value ?? null)) }
+    : { ...status, value: redact.call(jsonCopy(status.value ?? null)) }
 
 export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
   const once = redactParts(answer, redact)
@@ -256,7 +253,7 @@ const redactParts = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer 
   if ("value" in answer || "error" in answer) return redactStatus(answer, redact)
   return "events" in answer
     ? {
-      events: answer.events.map((event) => redact.call(plain(event))),
+      events: answer.events.map((event) => redact.call(jsonCopy(event))),
       end: typeof answer.end === "string" ? answer.end : { error: redactError(answer.end.error, redact) }
     }
     : answer

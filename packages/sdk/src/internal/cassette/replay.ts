@@ -153,14 +153,22 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
    * Notes whether a run began outside the recording, since its later calls are then made there. Calls that only read a
    * run change nothing.
    */
-  const markBeginning = (asked: ProgramCall, isElsewhere: boolean) => <A>(answer: A): A => {
-    const id = asked.run === undefined && Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
-    if (typeof id === "string") {
-      if (isElsewhere) begunElsewhere.add(id)
-      else begunElsewhere.delete(id)
-    }
-    return answer
+  const noteBeginning = (asked: ProgramCall, isElsewhere: boolean, answer: object): void => {
+    const id = asked.run === undefined && "executionId" in answer ? answer.executionId : undefined
+    if (typeof id !== "string") return
+    if (isElsewhere) begunElsewhere.add(id)
+    else begunElsewhere.delete(id)
   }
+
+  const noting = (
+    asked: ProgramCall,
+    isElsewhere: boolean,
+    events: Stream.Stream<WireEvent, CallError>
+  ): Stream.Stream<WireEvent, CallError> =>
+    Stream.map(events, (event) => {
+      noteBeginning(asked, isElsewhere, event)
+      return event
+    })
 
   const asking = (
     endpoint: RecordedOperation,
@@ -288,15 +296,27 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
         Effect.gen(function*() {
           const now = yield* monotonic
           const recording = yield* find(matching, asked, now)
-          if (recording === undefined) return markBeginning(asked, true)(yield* elsewhere(otherwise!))
+          if (recording === undefined) {
+            return yield* Effect.tap(elsewhere(otherwise!), (answer) =>
+              Effect.sync(() => noteBeginning(asked, true, answer)))
+          }
           const answer = yield* answerNow(asked, request, recording, now)
-          if ("gap" in answer) return yield* matching.unfinished(asked, answer.gap)
-          if ("unanswered" in answer) return yield* matching.unfinished(asked, interrupted)
-          if ("error" in answer) return yield* failing(asked, answer.error)
-          if (!("value" in answer)) return yield* spoiledFor(asked)("it is of another endpoint")
+          if ("gap" in answer) {
+            return yield* matching.unfinished(asked, answer.gap)
+          }
+          if ("unanswered" in answer) {
+            return yield* matching.unfinished(asked, interrupted)
+          }
+          if ("error" in answer) {
+            return yield* failing(asked, answer.error)
+          }
+          if (!("value" in answer)) {
+            return yield* spoiledFor(asked)("it is of another endpoint")
+          }
           const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
           yield* remember(asked, answer.value)
-          return markBeginning(asked, false)(value)
+          noteBeginning(asked, false, value)
+          return value
         })
       )
     })
@@ -364,11 +384,9 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       const now = yield* monotonic
       if (isOfExecute(matching, asked, request)) return yield* matching.asExecute(asked)
       const recording = yield* find(matching, asked, now)
-      if (recording === undefined) {
-        return Stream.map(otherwise!.stream(endpoint, request), markBeginning(asked, true))
-      }
+      if (recording === undefined) return noting(asked, true, otherwise!.stream(endpoint, request))
       const answer = yield* answerNow(asked, request, recording, now)
-      return Stream.map(eventsOf(matching, asked, answer), markBeginning(asked, false))
+      return noting(asked, false, eventsOf(matching, asked, answer))
     }))
 
   const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, SessionError> => {

@@ -208,3 +208,8 @@ export const withRaw = <A extends object>(value: A, json: unknown): A => {
   const received: object = new ObjectWithJson(Object.defineProperty(value, "raw", getter), json)
   return received as A
 }
+
+/** The value as it will be read from JSON. */
+export function jsonCopy<A>(value: A): A {
+  return JSON.parse(JSON.stringify(value)) as A
+}

@@ -179,12 +179,12 @@ const queryOf = (parameters: { readonly [name: string]: string | number | undefi
   ).join("&")
 
 /** Reads a run under the paths of the client. */
-const read = <A>(
+function read<A>(
   caller: Caller,
   request: RunRequest,
   rest: string,
   decode: ReadBody<A>
-): Effect.Effect<A, LiveError> => {
+): Effect.Effect<A, LiveError> {
   const choose = () => caller.runPaths.of(request, rest)
   return caller.send({ ...get(request, choose().path), choose, decode })
 }

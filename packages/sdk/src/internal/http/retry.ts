@@ -18,9 +18,9 @@ import { unsafeMonotonic } from "../core/time.js"
  * state of one walk through the schedule, which begins at the time of day and then goes on evenly, even if the wall
  * clock is set.
  */
-export const scheduleDriver = <In>(
+export function scheduleDriver<In>(
   schedule: Schedule.Schedule<unknown, In>
-): (input: In) => Effect.Effect<number | undefined> => {
+): (input: In) => Effect.Effect<number | undefined> {
   let state: unknown = schedule.initial
   let toWallClock: number | undefined
   return (input) =>
