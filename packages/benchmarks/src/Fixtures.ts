@@ -36,6 +36,20 @@ export const streams = {
   completed: stream(10_000, ", only completed steps, each another", "-completed")
 } as const
 
+/** About 330 bytes, as `execute` answers them. */
+export const completedRun: string = JSON.stringify({
+  status: "completed",
+  result: {
+    score: 7,
+    feedback: "Two words are misspelled in the second sentence; the punctuation of the first one is right.",
+    words: ["their", "receive"]
+  },
+  flowId: "fl_31c9",
+  blockCount: 2,
+  executionId: "6f0d3c1e-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
+  sessionId: "a3a6a3c4-6f0e-4f63-9d0f-0b0d9d4f8e11"
+})
+
 const frame = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
 const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"
