@@ -1,15 +1,15 @@
 /**
- * The events that callers see. The cursor and the JSON of an event are built when asked for, and are not among its
+ * The events that callers see. The cursor and the JSON of an event are built when they are read, and are not among its
  * fields.
  */
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
 import type { CallError, CostLimitError } from "../../NoukaiError.js"
+import { problemOf } from "../core/runProblem.js"
 import { rawOf } from "../operations/wireEvent.js"
-import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
-import type { Mark } from "./streamCursor.js"
-import type { ToolCall, ToolResult } from "./tool.js"
+import { cursorAt, inputOf, type KnownResult, partialOutputOf, placeOf, type RunState, stepToRun } from "./runFold.js"
+import type { ToolResult } from "./tool.js"
 
 /** An event of a run that may have a limit of cost. */
 export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
@@ -17,8 +17,8 @@ export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
 const closing: unique symbol = Symbol("@effect-noukai/sdk/closing")
 
 /**
- * A failed step. It ends a live response, but of a replayed run the event after it is known: it is kept with the failed
- * step, so that it is delivered however the events are chunked.
+ * A failed step. It ends a live response, but a replayed run knows the event after it. That event is kept with the
+ * failed step, so that it is delivered however the events are chunked.
  *
  * @see contract 10.7
  */
@@ -35,7 +35,7 @@ export const closedBy = (
 export const closingOf = (event: FailedStep): FlowEvent.WireEventOf<"flow_completed"> | undefined => event[closing]
 
 /** An event with the wire event behind it, if there is one. */
-class DeliveredEvent {
+class Delivered {
   readonly #event: FlowEvent.WireEvent | undefined
   constructor(event: FlowEvent.WireEvent | undefined) {
     this.#event = event
@@ -46,127 +46,20 @@ class DeliveredEvent {
 }
 
 /** An event from which a run can go on. */
-class ResumableEvent extends DeliveredEvent {
-  readonly #mark: Mark
-  constructor(event: FlowEvent.WireEvent | undefined, mark: Mark) {
+class Resumable extends Delivered {
+  readonly #state: RunState
+  constructor(event: FlowEvent.WireEvent | undefined, state: RunState) {
     super(event)
-    this.#mark = mark
+    this.#state = state
   }
   get cursor(): FlowCursor {
-    return this.#mark()
+    return cursorAt(this.#state)
   }
 }
 
-export class RunStarted extends ResumableEvent implements FlowEvent.RunStarted {
-  readonly type = "run_started"
-  readonly flowId: string | undefined
-  readonly stepCount: number | undefined
-  readonly runId: string | undefined
-  constructor(event: FlowEvent.WireEventOf<"run_started">, readonly executionId: string, mark: Mark) {
-    super(event, mark)
-    this.flowId = event.flowId ?? undefined
-    this.stepCount = event.stepCount ?? undefined
-    this.runId = event.runId ?? undefined
-  }
-}
-
-export class StepStarted extends DeliveredEvent implements FlowEvent.StepStarted {
-  readonly type = "step_started"
-  readonly stepId: string
-  readonly name: string | undefined
-  constructor(event: FlowEvent.WireEventOf<"step_started">, readonly stepIndex: number) {
-    super(event)
-    this.stepId = event.stepId
-    this.name = event.name ?? undefined
-  }
-}
-
-export class StepInput extends DeliveredEvent implements FlowEvent.StepInput {
-  readonly type = "step_input"
-  readonly stepId: string
-  declare readonly inputData?: unknown
-  constructor(event: FlowEvent.WireEventOf<"step_input">) {
-    super(event)
-    this.stepId = event.stepId
-    const input = inputOf(event)
-    if (input !== undefined) this.inputData = input
-  }
-}
-
-export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
-  readonly type = "step_output"
-  readonly stepId: string
-  declare readonly outputData?: unknown
-  constructor(event: FlowEvent.WireEventOf<"step_output">) {
-    super(event)
-    this.stepId = event.stepId
-    const output = partialOutputOf(event)
-    if (output !== undefined) this.outputData = output
-  }
-}
-
-const tokensOf = (tokens: FlowEvent.WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
-  tokens === undefined || tokens === null
-    ? undefined
-    : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
-
-export class StepCompleted extends ResumableEvent implements FlowEvent.StepCompleted {
-  readonly type = "step_completed"
-  readonly stepId: string
-  readonly name: string | undefined
-  declare readonly output?: unknown
-  declare readonly outputFrom?: KnownOutput["from"]
-  readonly durationMs: number | undefined
-  readonly tokens: FlowEvent.Tokens | undefined
-  readonly costUsd: string | undefined
-  constructor(
-    event: FlowEvent.WireEventOf<"step_completed">,
-    readonly stepIndex: number,
-    output: KnownOutput | undefined,
-    mark: Mark
-  ) {
-    super(event, mark)
-    this.stepId = event.stepId
-    this.name = event.name ?? undefined
-    if (output !== undefined) {
-      this.output = output.value
-      this.outputFrom = output.from
-    }
-    this.durationMs = event.durationMs ?? undefined
-    this.tokens = tokensOf(event.tokens)
-    this.costUsd = event.costUsd ?? undefined
-  }
-}
-
-export class StepError extends DeliveredEvent implements FlowEvent.StepError {
-  readonly type = "step_error"
-  readonly stepId: string
-  readonly name: string | undefined
-  readonly error: unknown
-  constructor(
-    event: FlowEvent.WireEventOf<"step_error">,
-    readonly code: string | undefined,
-    readonly message: string | undefined
-  ) {
-    super(event)
-    this.stepId = event.stepId
-    this.name = event.name ?? undefined
-    this.error = event.error
-  }
-}
-
-export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
-  readonly type = "step_paused"
-  readonly stepIndex: number
-  constructor(
-    event: FlowEvent.WireEventOf<"step_paused"> | undefined,
-    readonly executionId: string | undefined,
-    readonly nextStepIndex: number,
-    mark: Mark
-  ) {
-    super(event, mark)
-    this.stepIndex = nextStepIndex - 1
-  }
+/** The end of a run. The key of the result is absent if the result is not known. */
+class Completed extends Delivered {
+  declare readonly result: unknown
 }
 
 export type ResumeStream = (
@@ -174,19 +67,11 @@ export type ResumeStream = (
   results: ReadonlyArray<ToolResult>
 ) => Stream.Stream<DeliveredRunEvent, CallError | CostLimitError>
 
-export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolCallsRequired<unknown, CostLimitError> {
-  readonly type = "tool_calls_required"
+/** A pause that the caller answers. */
+class ManualPause extends Resumable {
   readonly #resume: ResumeStream
-  constructor(
-    event: FlowEvent.WireEventOf<"tool_calls_required"> | undefined,
-    readonly executionId: string,
-    readonly stepId: string | undefined,
-    readonly stepIndex: number,
-    readonly toolCalls: ReadonlyArray<ToolCall>,
-    mark: Mark,
-    resume: ResumeStream
-  ) {
-    super(event, mark)
+  constructor(event: FlowEvent.WireEvent | undefined, state: RunState, resume: ResumeStream) {
+    super(event, state)
     this.#resume = resume
   }
   get resume(): FlowEvent.ToolCallsRequired<unknown, CostLimitError>["resume"] {
@@ -194,34 +79,115 @@ export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolC
   }
 }
 
-export class FlowCompleted extends DeliveredEvent implements FlowEvent.FlowCompleted {
-  readonly type = "flow_completed"
-  readonly runId: string | undefined
-  declare readonly result: unknown
-  declare readonly resultFrom?: KnownResult["from"]
-  readonly summary: { readonly [key: string]: unknown } | undefined
-  constructor(
-    event: FlowEvent.WireEventOf<"flow_completed">,
-    readonly executionId: string | undefined,
-    result: KnownResult | undefined
-  ) {
-    super(event)
-    this.runId = event.runId ?? undefined
-    if (result !== undefined) {
-      this.result = result.value
-      this.resultFrom = result.from
-    }
-    this.summary = event.summary ?? undefined
-  }
-}
+export const stepPaused = (
+  event: FlowEvent.WireEventOf<"step_paused"> | undefined,
+  state: RunState
+): FlowEvent.StepPaused =>
+  Object.assign(new Resumable(event, state), {
+    type: "step_paused" as const,
+    executionId: state.executionId,
+    stepIndex: state.stepIndex - 1,
+    nextStepIndex: state.stepIndex
+  })
 
-export class Unknown extends DeliveredEvent implements FlowEvent.Unknown {
-  readonly type = "unknown"
-  readonly name: string
-  readonly data: { readonly [key: string]: unknown }
-  constructor(event: FlowEvent.WireEventOf<"unknown">) {
-    super(event)
-    this.name = event.name
-    this.data = event.data
+export const toolCallsRequired = (
+  event: FlowEvent.WireEventOf<"tool_calls_required"> | undefined,
+  state: RunState,
+  resume: ResumeStream
+): FlowEvent.ToolCallsRequired<unknown, CostLimitError> =>
+  Object.assign(new ManualPause(event, state, resume), {
+    type: "tool_calls_required" as const,
+    executionId: state.named ?? "",
+    stepId: state.pending?.stepId,
+    stepIndex: stepToRun(state),
+    toolCalls: state.pending?.toolCalls ?? []
+  })
+
+export const flowCompleted = (
+  event: FlowEvent.WireEventOf<"flow_completed">,
+  state: RunState,
+  result: KnownResult | undefined
+): FlowEvent.FlowCompleted =>
+  Object.assign(new Completed(event), {
+    type: "flow_completed" as const,
+    executionId: event.executionId ?? state.executionId,
+    runId: event.runId ?? undefined,
+    summary: event.summary ?? undefined,
+    ...(result && { result: result.value, resultFrom: result.from })
+  })
+
+const tokensOf = (tokens: FlowEvent.WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
+  tokens === undefined || tokens === null
+    ? undefined
+    : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
+
+/** The event for the caller, from the states before and after it. `undefined` for pauses for tools and the end of a run. */
+export const deliveredOf = (
+  before: RunState,
+  event: FlowEvent.WireEvent,
+  after: RunState
+): DeliveredRunEvent | undefined => {
+  switch (event.type) {
+    case "run_started":
+      return before.begun ? undefined : Object.assign(new Resumable(event, after), {
+        type: event.type,
+        // a trace may be read by another id than the one in its events
+        executionId: (after.places === undefined ? after.executionId : event.executionId || event.runId) ?? "",
+        flowId: event.flowId ?? undefined,
+        stepCount: event.stepCount ?? undefined,
+        runId: event.runId ?? undefined
+      })
+    case "step_started":
+      return Object.assign(new Delivered(event), {
+        type: event.type,
+        stepId: event.stepId,
+        name: event.name ?? undefined,
+        stepIndex: placeOf(before, event.stepId)
+      })
+    case "step_input": {
+      const inputData = inputOf(event)
+      const { stepId, type } = event
+      return Object.assign(
+        new Delivered(event),
+        inputData === undefined ? { type, stepId } : { type, stepId, inputData }
+      )
+    }
+    case "step_output": {
+      const outputData = partialOutputOf(event)
+      const { stepId, type } = event
+      return Object.assign(
+        new Delivered(event),
+        outputData === undefined ? { type, stepId } : { type, stepId, outputData }
+      )
+    }
+    case "step_completed":
+      return Object.assign(new Resumable(event, after), {
+        type: event.type,
+        stepId: event.stepId,
+        name: event.name ?? undefined,
+        stepIndex: placeOf(before, event.stepId),
+        ...(after.output && { output: after.output.value, outputFrom: after.output.from }),
+        durationMs: event.durationMs ?? undefined,
+        tokens: tokensOf(event.tokens),
+        costUsd: event.costUsd ?? undefined
+      })
+    case "step_error": {
+      const { code, detail } = problemOf(event.error)
+      return Object.assign(new Delivered(event), {
+        type: event.type,
+        stepId: event.stepId,
+        name: event.name ?? undefined,
+        error: event.error,
+        code,
+        message: detail
+      })
+    }
+    case "step_paused":
+      return stepPaused(event, after)
+    case "unknown":
+      return Object.assign(new Delivered(event), { type: event.type, name: event.name, data: event.data })
+    case "tool_calls_required":
+    case "flow_completed":
+      return undefined
   }
 }

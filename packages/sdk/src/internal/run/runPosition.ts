@@ -11,59 +11,9 @@ import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { unchecked } from "../core/makeError.js"
 import { endedBy } from "../core/time.js"
-import type {
-  ExecuteEnded,
-  ExecutePaused,
-  ExecuteResponse,
-  RunRequest,
-  TraceStreamRequest
-} from "../operations/requests.js"
+import type { ExecutePaused, ExecuteResponse, RunRequest, TraceStreamRequest } from "../operations/requests.js"
 import { format } from "../options/address.js"
-import { failedStepIn, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
-
-/** Folds the events of a run into the answer that a request would have now. */
-class Position {
-  private readonly outputs = new StepOutputs()
-  private last: { readonly stepId: string; readonly value: unknown } | undefined
-  pause: WireEventOf<"tool_calls_required"> | undefined
-  /** The end of the run; without a result where no event carried it. */
-  ended: ExecuteEnded | undefined
-
-  constructor(private readonly executionId: string) {}
-
-  take(event: WireEvent): void {
-    const { executionId } = this
-    if (event.type !== "unknown") this.pause = undefined
-    switch (event.type) {
-      case "step_started":
-        return this.outputs.started(event.stepId)
-      case "step_output": {
-        const late = this.outputs.arrived(event)
-        if (late !== undefined && this.last?.stepId === event.stepId) this.last = { stepId: event.stepId, ...late }
-        return
-      }
-      case "step_completed": {
-        const output = this.outputs.complete(event)
-        this.last = output && { stepId: event.stepId, value: output.value }
-        return
-      }
-      case "tool_calls_required":
-        this.pause = event
-        return
-      case "step_error":
-        this.ended = { status: "failed", executionId, result: event.error }
-        return
-      case "flow_completed": {
-        if (failedStepIn(event) !== undefined) {
-          this.ended = { status: "failed", executionId, result: event.result }
-          return
-        }
-        const known = resultOf(event, this.last)
-        this.ended = { status: "completed", executionId, ...(known && { result: known.value }) }
-      }
-    }
-  }
-}
+import { fold, noResult, traceState } from "./runFold.js"
 
 interface Facts {
   readonly method: string
@@ -111,23 +61,27 @@ export const runPosition = (
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
   const anotherRead = Effect.suspend(() => Effect.ignore(trace({ ...request(), isUnrecorded: true })))
   return Effect.scoped(Effect.gen(function*() {
-    const position = new Position(executionId)
+    let state = traceState(facts.flow, executionId, undefined)
     const pull = yield* Stream.toPull(traceStream(request()))
-    while (position.ended === undefined) {
-      const { pause } = position
+    while (true) {
+      const pause = state.end?._tag === "tools" ? state.end.event : undefined
       const next = Effect.catchAll(Effect.asSome(pull), (end) =>
         Option.match(end, {
           onNone: () => pause === undefined ? Effect.fail(cut(facts)) : Effect.succeedNone,
-          // what cannot be read here is not known; what may be read later is told
+          // an event that cannot be read here is not known; one that can be read later is an error
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))
       const events = yield* (pause === undefined ? next : endedBy(next, anotherRead, Effect.succeedNone))
       if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
-      for (const event of events.value) position.take(event)
+      for (const event of events.value) {
+        state = fold(state, event)
+        const { end } = state
+        if (end?._tag === "unexpected") return undefined
+        if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
+        if (end?._tag !== "completed") continue
+        if (end.result !== undefined) return { status: "completed", executionId, result: end.result.value } as const
+        return yield* new UnexpectedResponseError({ ...facts, reason: noResult, isRetryable: false }, unchecked)
+      }
     }
-    if (position.ended.status === "completed" && !("result" in position.ended)) {
-      return yield* new UnexpectedResponseError({ ...facts, reason: noResult, isRetryable: false }, unchecked)
-    }
-    return position.ended
   }))
 }

@@ -21,7 +21,7 @@ import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, StepBody } from "../operations/requests.js"
 import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
 import type { Progress, StreamOptions } from "../options/callOptions.js"
-import type { StreamCursor } from "./streamCursor.js"
+import { cursorAt, outputsOf, progressOf, type RunState, stepToRun } from "./runFold.js"
 import type { AnswerStrategy } from "./toolAnswering.js"
 
 /**
@@ -63,28 +63,25 @@ const gaveUp = Effect.as(Effect.void, undefined)
  * Whether the server refuses the step of a request because the last one has completed. A request with the answer to a
  * tool call is for a step that has not completed.
  */
-export const isBeyondLastStep = (error: CallError, cursor: StreamCursor): boolean =>
+export const isBeyondLastStep = (error: CallError, { again, mayBeOver, pending, stepIndex }: RunState): boolean =>
   error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" &&
-  cursor.stepIndex > 0 && cursor.pending === undefined && cursor.mayBeOver && !cursor.again
+  stepIndex > 0 && pending === undefined && mayBeOver && !again
 
 export class StreamHealing {
   private delay: ((error: NoukaiError) => Effect.Effect<number | undefined>) | undefined
   /** The progress of the run when the schedule began. */
   private since = -1
 
-  constructor(
-    private readonly schedule: Schedule.Schedule<unknown, NoukaiError> | undefined,
-    private readonly cursor: StreamCursor
-  ) {}
+  constructor(private readonly schedule: Schedule.Schedule<unknown, NoukaiError> | undefined) {}
 
   /**
    * The milliseconds to wait; `undefined` when the stream fails. The schedule begins anew only when the run has made
    * progress: the events of a step that is cut off each time do not count, since it may be billed each time.
    */
-  delayAfter(error: CallError): Effect.Effect<number | undefined> {
-    const { cursor, schedule } = this
-    if (schedule === undefined || cursor.executionId === undefined || !canHeal(error)) return gaveUp
-    const reached = cursor.progress + cursor.rounds
+  delayAfter(error: CallError, state: RunState): Effect.Effect<number | undefined> {
+    const { schedule } = this
+    if (schedule === undefined || state.executionId === undefined || !canHeal(error)) return gaveUp
+    const reached = progressOf(state) + state.rounds
     if (this.delay === undefined || reached > this.since) {
       this.delay = backoffDriver(schedule)
       this.since = reached
@@ -104,17 +101,18 @@ export type EveryRequest = Pick<
  *
  * @see contract 7.1
  */
-export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): StepBody => {
-  const { again, stepToRun } = cursor
-  const pending = again ? cursor.answered : cursor.pending
-  const fresh = stepToRun === 0 && pending === undefined
+export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody => {
+  const { again } = state
+  const stepIndex = stepToRun(state)
+  const pending = again ? state.answered : state.pending
+  const first = stepIndex === 0 && pending === undefined ? state.start.first : undefined
   return {
-    executionId: cursor.executionId,
-    stepIndex: stepToRun,
-    accumulatedOutputs: stepToRun === 0 && again ? {} : cursor.outputs(again ? cursor.lastStepId : undefined),
-    message: fresh ? cursor.first?.message : undefined,
-    parameters: (fresh ? cursor.first?.parameters : undefined) ?? {},
-    attachments: fresh ? cursor.first?.attachments : undefined,
+    executionId: state.executionId,
+    stepIndex,
+    accumulatedOutputs: stepIndex === 0 && again ? {} : outputsOf(state, again ? state.lastStepId : undefined),
+    message: first?.message,
+    parameters: first?.parameters ?? {},
+    attachments: first?.attachments,
     ...everyRequest,
     toolCallMessages: pending?.toolCallMessages,
     iterationsUsed: pending?.iterationsUsed ?? 0
@@ -180,7 +178,7 @@ export class StreamFailures {
   constructor(
     private readonly method: string,
     private readonly addressText: string,
-    private readonly cursor: StreamCursor,
+    private readonly state: () => RunState,
     private readonly progress = new CallProgress()
   ) {}
 
@@ -208,25 +206,25 @@ export class StreamFailures {
   }
 
   private get facts() {
-    return { method: this.method, flow: this.addressText, executionId: this.cursor.executionId }
+    return { method: this.method, flow: this.addressText, executionId: this.state().executionId }
   }
 
   /** The error with the facts of this run. */
   of<E extends CallError>(error: E): E {
-    const { cursor } = this
+    const state = this.state()
     const told = this.mayHaveRun ? afterARunMayExist(error, this.sent) : error
     return amended(
       told,
-      told.executionId === undefined && cursor.executionId !== undefined ? { executionId: cursor.executionId } : {},
-      cursor.mark()
+      told.executionId === undefined && state.executionId !== undefined ? { executionId: state.executionId } : {},
+      () => cursorAt(state)
     )
   }
 
   /** An error of the handler, which is the caller's own and stays as it is, unless the round itself was at fault. */
   ofHandler<E>(error: E): E {
-    const { cursor } = this
-    return isNoukaiError(error) && error.executionId === cursor.executionId && cursorOf(error) === undefined
-      ? amended(error, {}, cursor.mark())
+    const state = this.state()
+    return isNoukaiError(error) && error.executionId === state.executionId && cursorOf(error) === undefined
+      ? amended(error, {}, () => cursorAt(state))
       : error
   }
 

@@ -10,34 +10,47 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
-import type { APITimeoutError, CallError, CostLimitError } from "../../NoukaiError.js"
+import type { StepPaused, WireEvent, WireEventOf } from "../../FlowEvent.js"
+import type { APITimeoutError, CallError, CostLimitError, ErrorCode } from "../../NoukaiError.js"
 import { setCursor } from "../core/errorClass.js"
+import { problemOf } from "../core/runProblem.js"
 import { Background, type Pull, type Source, toSource } from "../core/streamPull.js"
 import { pauseOf } from "../core/time.js"
-import { decodeResult } from "../options/flowCodec.js"
+import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
+import * as Delivered from "./deliveredEvent.js"
 import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
-import { type Continuation, EventFold } from "./eventFold.js"
 import { type CallEnd, isOpen, type RunCosts } from "./runCosts.js"
-import type { KnownResult } from "./stepOutputs.js"
-import { StreamCursor } from "./streamCursor.js"
+import * as RunFold from "./runFold.js"
+import type { KnownResult, RunState } from "./runFold.js"
 import {
   isAddressed,
   isBeyondLastStep,
   type Origin,
+  RepeatedEvents,
   stepBody,
   StreamFailures,
   StreamHealing,
   type StreamSettings
 } from "./streamHealing.js"
-import { answer, warnOfConversation } from "./toolAnswering.js"
+import { answer, unanswered, warnOfConversation } from "./toolAnswering.js"
 import { answeredPause } from "./toolRound.js"
 
 type ResponsePull = Pull<WireEvent, CallError>
 
 export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError | CostLimitError, R>
+
+/**
+ * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the
+ * stream.
+ */
+type Continuation =
+  | { readonly _tag: "open" }
+  | { readonly _tag: "answer" }
+  | { readonly _tag: "complete"; readonly event: WireEventOf<"flow_completed">; readonly result: KnownResult }
+  | { readonly _tag: "fail"; readonly error: CallError }
+  | { readonly _tag: "done" }
 
 /** The action of the walk at its next pull. */
 type Next<E> =
@@ -55,15 +68,25 @@ const isDone = { _tag: "done" } as const
 
 const ended = Effect.fail(Option.none())
 
+const unknownFacts = { durationMs: undefined, costUsd: undefined, tokens: undefined }
+
 /** Sets the parent span, and hides `ParentSpan` from the requirements that callers see. */
 const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
 export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError | CostLimitError, R> {
-  private readonly cursor: StreamCursor
+  private state: RunState
   private readonly failures: StreamFailures
   private readonly healing: StreamHealing
-  private readonly fold: EventFold
+  private readonly repeated: RepeatedEvents | undefined
+  /** The events that have not been delivered. */
+  private out: Array<DeliveredRunEvent> = []
+  /** The status with which the run ended. */
+  private status: string | undefined
+  /** Whether the caller goes on with another stream, and may never read the end of this one. */
+  private handedOver = false
+  /** A pause that a cut swallowed. It is delivered once the server goes on from there. */
+  private owed: StepPaused | undefined
   private next: Next<E> = toOpen
   private response: Source<WireEvent, CallError> | undefined
   /** The work in a fiber of its own, and the pull that waits for it. */
@@ -79,24 +102,23 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */
     private readonly count: (outcome: string) => void,
-    resume: ResumeStream
+    private readonly resume: ResumeStream
   ) {
-    this.cursor = new StreamCursor(origin.cursor, origin.mayBeOver)
-    this.failures = new StreamFailures(settings.method, settings.addressText, this.cursor, origin.progress)
-    this.healing = new StreamHealing(settings.heal, this.cursor)
-    this.fold = new EventFold(settings, this.cursor, this.failures, spans, origin.begun, resume)
-    if (this.cursor.pending?.toolCalls !== undefined) {
-      this.cursor.again = this.cursor.isOver
-      this.fold.pauseForTools()
-      this.endResponse()
-    } else if (this.cursor.executionId !== undefined && origin.isAfforded !== true) {
+    this.state = { ...RunFold.stateAt(origin.cursor, origin.mayBeOver), begun: origin.begun }
+    this.failures = new StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
+    this.healing = new StreamHealing(settings.heal)
+    this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()
+    if (this.state.pending?.toolCalls !== undefined) {
+      this.state = { ...this.state, again: RunFold.isOver(this.state) }
+      this.goOn(this.pauseForTools(undefined))
+    } else if (this.state.executionId !== undefined && origin.isAfforded !== true) {
       this.goOn(toOpen)
     }
   }
 
   readonly pull: EventPull<E, R> = Effect.suspend((): EventPull<E, R> => {
     if (this.underWay !== undefined) return this.waiting(this.underWay)
-    if (this.fold.out.length > 0) return this.emitted
+    if (this.out.length > 0) return this.emitted
     const { next } = this
     switch (next._tag) {
       case "open":
@@ -125,14 +147,118 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     },
     onSuccess: (events: Chunk.Chunk<WireEvent>): EventPull<E, R> => {
       this.failures.eventsCame()
-      this.fold.accept(events)
-      const { costs } = this
-      if (costs !== undefined) {
-        for (const event of this.fold.out) if (event.type === "step_completed") costs.add(event.costUsd)
+      for (const event of Chunk.toReadonlyArray(events)) {
+        const then = this.take(event)
+        if (then === undefined) continue
+        // events after the end of a response have no meaning
+        this.goOn(then)
+        break
       }
-      this.endResponse()
-      return this.fold.out.length > 0 ? this.emitted : this.pull
+      return this.out.length > 0 ? this.emitted : this.pull
     }
+  }
+
+  /** Takes an event of a response. Returns the continuation, if it ends the response. */
+  private take(event: WireEvent): Continuation | undefined {
+    const { owed, spans, state: before } = this
+    const after = RunFold.fold(before, event)
+    this.state = after
+    this.owed = undefined
+    if (owed !== undefined) this.emit(owed)
+    if (after.end?._tag === "unexpected") return this.unexpected(after.end.reason, after.end.code)
+    if (event.type === "step_completed" || event.type === "step_paused") this.repeated?.forget()
+    if (event.type === "step_started") spans?.stepStarted(event.stepId)
+    const delivered = this.isRepeated(event) ? undefined : Delivered.deliveredOf(before, event, after)
+    if (event.type === "step_completed") {
+      spans?.stepCompleted(delivered?.type === "step_completed" ? delivered : unknownFacts)
+      if (delivered !== undefined) this.costs?.add(event.costUsd ?? undefined)
+    }
+    if (delivered !== undefined) this.emit(delivered)
+    return after.end === undefined ? undefined : this.endOfResponse(event, after.end)
+  }
+
+  private endOfResponse(
+    event: WireEvent,
+    end: Exclude<RunFold.RunEnd, { readonly _tag: "unexpected" }>
+  ): Continuation {
+    const { settings: { flow, only }, state } = this
+    switch (end._tag) {
+      case "paused":
+        return toOpen
+      case "tools":
+        return this.pauseForTools(end.event)
+      case "failed": {
+        const { result, stepId } = end
+        if (event.type !== "step_error") return this.failed(this.failures.runFailed({ stepId, result }))
+        const error = this.failures.runFailed({ ...problemOf(result), stepId, result })
+        this.spans?.stepFailed(error)
+        if (only === "steps") return this.failed(error)
+        const closing = Delivered.closingOf(event)
+        if (closing !== undefined) {
+          this.emit(Delivered.flowCompleted(closing, state, { value: null, from: "completed" }))
+        }
+        this.status = "failed"
+        return isDone
+      }
+      case "completed": {
+        const { result } = end
+        const isDecoded = only === "events" && hasResultSchema(flow)
+        if (isDecoded && result === undefined) return this.unexpected(RunFold.noResult)
+        this.status = "completed"
+        if (isDecoded && result !== undefined) return { _tag: "complete", event: end.event, result }
+        this.emit(Delivered.flowCompleted(end.event, state, result))
+        return isDone
+      }
+    }
+  }
+
+  /** The continuation of a response that ends with the pause in the state of the run. */
+  private pauseForTools(event: WireEventOf<"tool_calls_required"> | undefined): Continuation {
+    const { answering, only } = this.settings
+    switch (answering._tag) {
+      case "none":
+        return this.unexpected("the run is paused for tool calls; this call has no tools", unanswered)
+      case "manual":
+        if (only === "steps") {
+          return this.unexpected(
+            "the run paused for tool calls, which steps cannot hand over: use events, or tools with a handler",
+            unanswered
+          )
+        }
+        this.emit(Delivered.toolCallsRequired(event, this.state, this.resume))
+        this.handedOver = true
+        return isDone
+      case "handled":
+        return { _tag: "answer" }
+    }
+  }
+
+  /** Whether an event of the step in progress was delivered before a cut. */
+  private isRepeated(event: WireEvent): boolean {
+    switch (event.type) {
+      case "step_started":
+      case "step_input":
+      case "step_output":
+        return this.state.again || this.repeated?.isNew(event.type, event.stepId) === false
+      case "unknown": {
+        const { data: { stepId }, name } = event
+        return this.state.again || this.repeated?.isNew(name, typeof stepId === "string" ? stepId : "") === false
+      }
+      default:
+        return event.type === "step_completed" && this.state.again
+    }
+  }
+
+  private emit(event: DeliveredRunEvent): void {
+    if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
+  }
+
+  private failed(error: CallError): Continuation {
+    return { _tag: "fail", error: this.failures.of(error) }
+  }
+
+  private unexpected(reason: string, code?: ErrorCode): Continuation {
+    return this.failed(this.failures.unexpected(reason, code))
   }
 
   /**
@@ -153,11 +279,10 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   }
 
   private readonly emitted: EventPull<E, R> = Effect.suspend(() => {
-    const { fold } = this
-    const events = fold.out
-    fold.out = this.isEndOfMany(events) ? events.splice(-1) : []
+    const events = this.out
+    this.out = this.isEndOfMany(events) ? events.splice(-1) : []
     const chunk = Chunk.unsafeFromArray(events)
-    return fold.handedOver ? this.afterResponse(Effect.succeed(chunk)) : Effect.succeed(chunk)
+    return this.handedOver ? this.afterResponse(Effect.succeed(chunk)) : Effect.succeed(chunk)
   })
 
   /**
@@ -165,7 +290,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
    * after they are read, and the cursors of events hold every output before them.
    */
   private isEndOfMany(events: ReadonlyArray<DeliveredRunEvent>): boolean {
-    return this.next._tag === "done" && events.length > 1 && this.cursor.length > manyOutputs &&
+    return this.next._tag === "done" && events.length > 1 && this.state.length > manyOutputs &&
       events.at(-1)?.type === "flow_completed"
   }
 
@@ -178,16 +303,17 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
     const end = Effect.suspend(() => {
-      const { executionId } = this.cursor
-      const isOver = this.fold.status !== undefined || this.fold.handedOver
+      const { executionId } = this.state
+      const isOver = this.status !== undefined || this.handedOver
       if (executionId !== undefined && !isOver && Exit.isInterrupted(exit)) {
         this.settings.http.defaults.interrupted?.(executionId)
       }
       this.count(this.end(exit))
       this.callEnd = this.endOf(exit)
       this.next = isDone
-      this.fold.out = []
-      this.cursor.release()
+      this.out = []
+      // V8 keeps streams longer than they are read, and the outputs with them
+      this.state = { ...this.state, last: undefined, kept: [] }
       return Effect.void
     })
     const closed = this.afterResponse(end)
@@ -196,18 +322,18 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   /** Ends the telemetry of the run, and gives its outcome. */
   private end(exit: Exit.Exit<unknown, unknown>): string {
-    const { fold, next, spans } = this
+    const { next, spans } = this
     const failure = next._tag === "fail" ? Exit.fail(next.error) : exit
-    const status = next._tag === "done" && Exit.isSuccess(failure) ? fold.status : undefined
-    spans?.end(failure, { executionId: this.cursor.executionId, status })
+    const status = next._tag === "done" && Exit.isSuccess(failure) ? this.status : undefined
+    spans?.end(failure, { executionId: this.state.executionId, status })
     return Exit.isFailure(failure)
       ? Metrics.failureOutcome(failure.cause)
-      : status ?? (fold.handedOver ? "paused" : "stopped")
+      : status ?? (this.handedOver ? "paused" : "stopped")
   }
 
   /** The end of the call for its costs; none of one that was left while a step ran. */
   private endOf(exit: Exit.Exit<unknown, unknown>): CallEnd | undefined {
-    const { cursor: { executionId }, failures: { sent }, next } = this
+    const { failures: { sent }, next, state: { executionId } } = this
     switch (next._tag) {
       case "fail":
         return { executionId, sent, goesOn: isOpen(next.error) }
@@ -221,18 +347,6 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     }
   }
 
-  private fail(error: CallError): void {
-    this.next = { _tag: "fail", error: this.failures.of(error) }
-  }
-
-  /** Goes on with the continuation of a response that has ended. */
-  private endResponse(): void {
-    const { ending } = this.fold
-    if (ending === undefined) return
-    this.fold.ending = undefined
-    this.goOn(ending)
-  }
-
   /** Goes on; before another step or tool round of a run with a limit of cost, once it is known to be within it. */
   private goOn(next: Continuation): void {
     const limited = this.costs !== undefined && (next._tag === "open" || next._tag === "answer")
@@ -240,26 +354,29 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   }
 
   private afford(then: Continuation): Effect.Effect<void> {
-    const { costs, cursor } = this
+    const { costs, state } = this
     if (costs === undefined) return Effect.dieMessage("nothing limits the costs")
     return this.afterResponse(
-      Effect.map(costs.check(cursor.executionId), (error) => {
-        if (error !== undefined) setCursor(error, cursor.mark())
+      Effect.map(costs.check(state.executionId), (error) => {
+        if (error !== undefined) setCursor(error, () => RunFold.cursorAt(state))
         this.next = error === undefined ? then : { _tag: "fail", error }
       })
     )
   }
 
   private open(): EventPull<E, R> {
-    const { cursor, settings } = this
-    if (cursor.isOver && cursor.mayBeOver) cursor.again = true
-    const body = stepBody(cursor, settings.everyRequest)
+    const { settings } = this
+    if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = { ...this.state, again: true }
+    const { executionId } = this.state
+    const body = stepBody(this.state, settings.everyRequest)
     if (!isAddressed(body)) {
-      this.fail(this.failures.unexpected("the server never named the run, which therefore cannot go on"))
+      this.next = this.unexpected("the server never named the run, which therefore cannot go on")
       return this.pull
     }
     const closed = this.closeResponse()
-    this.fold.begin()
+    this.state = RunFold.begin(this.state)
+    this.repeated?.begin()
+    if (this.state.again) this.owed = undefined
     this.response = toSource(settings.http.stream("step", {
       method: settings.method,
       flow: settings.address,
@@ -269,7 +386,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
       progress: this.failures.begin(),
       body,
       asExecute: settings.asExecute,
-      reserve: this.costs?.reserve(cursor.executionId)
+      reserve: this.costs?.reserve(executionId)
     }))
     this.next = { _tag: "read", pull: this.traced(this.response.pull) }
     const opened = closed === undefined ? this.pull : Effect.zipRight(closed, this.pull)
@@ -302,18 +419,19 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   }
 
   private recover(error: CallError): Effect.Effect<void> {
-    const { cursor } = this
-    if (isBeyondLastStep(error, cursor)) {
-      cursor.stepCount = cursor.stepIndex
-      cursor.again = true
+    const { state } = this
+    if (isBeyondLastStep(error, state)) {
+      this.state = { ...state, stepCount: state.stepIndex, again: true }
       this.next = toOpen
       return Effect.void
     }
     this.failures.requestFailed(error)
-    return Effect.flatMap(this.healing.delayAfter(error), (delay) => {
-      if (delay === undefined) return Effect.sync(() => this.fail(error))
-      cursor.mayBeOver = true
-      this.fold.interrupted()
+    return Effect.flatMap(this.healing.delayAfter(error, state), (delay) => {
+      if (delay === undefined) return Effect.sync(() => this.goOn(this.failed(error)))
+      this.state = { ...state, mayBeOver: true }
+      if (state.completedHere && !this.settings.everyRequest.runRemaining) {
+        this.owed = Delivered.stepPaused(undefined, this.state)
+      }
       this.goOn(toOpen)
       return Effect.asVoid(pauseOf(this.settings.http)(delay))
     })
@@ -323,36 +441,36 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     event: WireEventOf<"flow_completed">,
     { from, value }: KnownResult
   ): Effect.Effect<void> {
-    const { cursor, settings } = this
+    const { settings, state } = this
     const facts = {
       method: settings.method,
       address: settings.addressText,
-      executionId: cursor.executionId,
+      executionId: state.executionId,
       requestId: undefined
     }
     return this.afterResponse(
       Effect.match(decodeResult(settings.flow, facts, value), {
-        onFailure: (error) => this.fail(error),
+        onFailure: (error) => this.goOn(this.failed(error)),
         onSuccess: (result) => {
-          this.fold.deliverCompleted(event, { value: result, from })
-          this.endResponse()
+          this.emit(Delivered.flowCompleted(event, state, { value: result, from }))
+          this.next = isDone
         }
       })
     )
   }
 
   private readonly answer: Effect.Effect<void, never, R> = Effect.suspend(() => {
-    const { cursor, settings: { addressText, answering, method } } = this
-    const { pending } = cursor
+    const { settings: { addressText, answering, method }, state } = this
+    const { pending } = state
     if (answering._tag !== "handled" || pending?.toolCalls === undefined) {
       return Effect.dieMessage("nothing to answer")
     }
     const answered = answer(answering, {
       method,
       addressText,
-      executionId: cursor.executionId ?? "",
+      executionId: state.executionId ?? "",
       toolCalls: pending.toolCalls,
-      rounds: cursor.rounds
+      rounds: state.rounds
     })
     const traced = this.spans === undefined ? answered : withParent(answered, this.spans.innermost())
     return this.afterResponse(
@@ -362,9 +480,8 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
         },
         onSuccess: (results) => {
           this.failures.handlerRan()
-          cursor.rounds++
-          cursor.answer(answeredPause(pending, results))
-          this.fold.answered()
+          this.state = RunFold.answered(state, answeredPause(pending, results))
+          this.repeated?.forget()
           this.next = toOpen
         }
       })
