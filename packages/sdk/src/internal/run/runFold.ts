@@ -4,8 +4,6 @@
  *
  * @see contract 7.3–7.8, 9.3
  */
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
@@ -45,11 +43,15 @@ export type RunEnd =
  * array is an old object, and so are object literals that mostly live long. Instances of a class are not.
  */
 class Completion {
+  /** The number of completions, this one included. */
+  readonly length: number
   constructor(
     readonly stepId: string,
     readonly output: unknown,
     readonly before: Completion | undefined
-  ) {}
+  ) {
+    this.length = before === undefined ? 1 : before.length + 1
+  }
 }
 
 /** The output of a completed step that no event carried. */
@@ -65,56 +67,85 @@ interface KeptOutput {
   readonly taken: number | undefined
 }
 
-/** The state of a run. It never changes: each event makes another. */
-export interface RunState {
+/** A state of a run that a fold makes. It is a class, because V8 copies spread objects slowly. */
+class Draft {
   /** The cursor that the run goes on from. */
-  readonly start: FlowCursor
-  readonly executionId: string | undefined
+  start: FlowCursor
+  executionId: string | undefined
   /** The id by which events name the run. */
-  readonly named: string | undefined
+  named: string | undefined
   /** The index of the first step that has not completed, in the whole flow. */
-  readonly stepIndex: number
-  readonly stepCount: number | undefined
-  readonly pending: PendingTools | undefined
+  stepIndex: number
+  stepCount: number | undefined
+  pending: PendingTools | undefined
   /** The answered pause of the step that completed last. */
-  readonly answered: PendingTools | undefined
-  readonly rounds: number
+  answered: PendingTools | undefined
+  rounds: number
   /** The step that completed last. */
-  readonly lastStepId: string | undefined
+  lastStepId: string | undefined
   /** The step that completed last, and those before it. */
-  readonly last: Completion | undefined
-  /** The number of completions that it holds, and that at which replaced outputs are dropped. */
-  readonly length: number
-  readonly compactAt: number
+  last: Completion | undefined
   /** Whether an event has begun the run. */
-  readonly begun: boolean
+  begun: boolean
   /** Whether the last step may have completed, and the end of the run been lost. */
-  readonly mayBeOver: boolean
+  mayBeOver: boolean
   /** Whether the last step, which has been delivered, runs again, because the events after it were lost. */
-  readonly again: boolean
+  again: boolean
   /** The first step of this response. */
-  readonly requested: number
+  requested: number
   /** Whether a step has completed in this response. */
-  readonly completedHere: boolean
+  completedHere: boolean
   /** The step that completed last, until an event of another step: a loop may complete once per iteration. */
-  readonly justCompleted: string | undefined
-  /** The index of each completed step. Only in a trace, where a step that runs again keeps its index. */
-  readonly places: HashMap.HashMap<string, number> | undefined
+  justCompleted: string | undefined
+  /**
+   * The index of each completed step. Only in a trace, where a step that runs again keeps its index. All states of a
+   * trace share it: an entry counts in the states that are past its index.
+   */
+  places: Map<string, number> | undefined
   /** Outputs of this response: a step that is cut off or paused runs again. */
-  readonly kept: ReadonlyArray<KeptOutput>
+  kept: ReadonlyArray<KeptOutput>
   /** The output of the step that the last event completed. */
-  readonly output: KnownOutput | undefined
+  output: KnownOutput | undefined
   /** The progress of the run at the last pause, and the number of pauses since it changed. */
-  readonly pauses: { readonly progress: number; readonly times: number }
-  readonly end: RunEnd | undefined
+  pauses: { readonly progress: number; readonly times: number }
+  end: RunEnd | undefined
+
+  constructor(from: RunState) {
+    this.start = from.start
+    this.executionId = from.executionId
+    this.named = from.named
+    this.stepIndex = from.stepIndex
+    this.stepCount = from.stepCount
+    this.pending = from.pending
+    this.answered = from.answered
+    this.rounds = from.rounds
+    this.lastStepId = from.lastStepId
+    this.last = from.last
+    this.begun = from.begun
+    this.mayBeOver = from.mayBeOver
+    this.again = from.again
+    this.requested = from.requested
+    this.completedHere = from.completedHere
+    this.justCompleted = from.justCompleted
+    this.places = from.places
+    this.kept = from.kept
+    this.output = from.output
+    this.pauses = from.pauses
+    this.end = from.end
+  }
 }
+
+/** The state of a run. It never changes: each event makes another. */
+export type RunState = Readonly<Draft>
+
+/** A state with other values. */
+export const changed = (state: RunState, changes: Partial<RunState>): RunState =>
+  Object.assign(new Draft(state), changes)
 
 /** Whether every step has completed, as far as the number of steps is known. */
 export const isOver = (
   { stepCount, stepIndex }: { readonly stepCount?: number | undefined; readonly stepIndex: number }
 ): boolean => stepCount !== undefined && stepIndex > 0 && stepIndex >= stepCount
-
-const minCompaction = 1024
 
 /** The state of a run at a cursor. */
 export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
@@ -125,7 +156,7 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
   if (lastStepId !== undefined && !Object.hasOwn(outputs, lastStepId)) {
     last = new Completion(lastStepId, unknownOutput, last)
   }
-  return {
+  return new Draft({
     start,
     executionId,
     named: executionId,
@@ -136,8 +167,6 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
     rounds,
     lastStepId,
     last,
-    length: Object.keys(outputs).length,
-    compactAt: minCompaction,
     begun: false,
     mayBeOver,
     again: false,
@@ -149,33 +178,33 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
     output: undefined,
     pauses: { progress: outputsByStep(last).size, times: 0 },
     end: undefined
-  }
+  })
 }
 
 /** The state of a run before its first stored event. `named`: the id of the run in the events, if it is known. */
-export const traceState = (flow: string, executionId: string, named: string | undefined): RunState => ({
-  ...stateAt({ version: 1, flow, flowVersion: "production", executionId, stepIndex: 0, outputs: {}, rounds: 0 }),
-  named,
-  places: HashMap.empty()
-})
+export const traceState = (flow: string, executionId: string, named: string | undefined): RunState =>
+  changed(
+    stateAt({ version: 1, flow, flowVersion: "production", executionId, stepIndex: 0, outputs: {}, rounds: 0 }),
+    { named, places: new Map() }
+  )
 
 /** The state at the begin of another response. */
-export const begin = (state: RunState): RunState => ({
-  ...state,
-  requested: stepToRun(state),
-  completedHere: false,
-  justCompleted: undefined,
-  kept: [],
-  end: undefined
-})
+export const begin = (state: RunState): RunState =>
+  changed(state, {
+    requested: stepToRun(state),
+    completedHere: false,
+    justCompleted: undefined,
+    kept: [],
+    end: undefined
+  })
 
 /** Keeps the answer to a pause. The answer of a step that completed before and runs again is kept apart. */
-export const answered = (state: RunState, pending: PendingTools): RunState => ({
-  ...state,
-  rounds: state.rounds + 1,
-  pending: isOver(state) ? undefined : pending,
-  answered: isOver(state) ? pending : state.answered
-})
+export const answered = (state: RunState, pending: PendingTools): RunState =>
+  changed(state, {
+    rounds: state.rounds + 1,
+    pending: isOver(state) ? undefined : pending,
+    answered: isOver(state) ? pending : state.answered
+  })
 
 /** The step that the next request runs. */
 export const stepToRun = ({ again, stepIndex }: RunState): number => again ? stepIndex - 1 : stepIndex
@@ -184,7 +213,9 @@ export const stepToRun = ({ again, stepIndex }: RunState): number => again ? ste
 const outputsByStep = (last: Completion | undefined): Map<string, unknown> => {
   const completions: Array<Completion> = []
   for (let at = last; at !== undefined; at = at.before) completions.push(at)
-  return new Map(completions.reverse().map(({ output, stepId }) => [stepId, output]))
+  const outputs = new Map<string, unknown>()
+  for (const { output, stepId } of completions.reverse()) outputs.set(stepId, output)
+  return outputs
 }
 
 /** The outputs so far, without one. */
@@ -225,29 +256,31 @@ export const cursorAt = (state: RunState): FlowCursor => {
   }
 }
 
+const minCompaction = 1024
+
 /** The completions with one more. Replaced outputs are dropped: a step in a loop would fill the memory with them. */
-const adding = (
-  { compactAt, last, length }: RunState,
-  stepId: string,
-  output: unknown
-): Pick<RunState, "last" | "length" | "compactAt"> => {
-  const added = { last: new Completion(stepId, output, last), length: length + 1, compactAt }
-  if (added.length < compactAt) return added
-  const outputs = outputsByStep(added.last)
-  const next = { ...added, compactAt: Math.max(minCompaction, outputs.size * 8) }
-  if (outputs.size * 2 > added.length) return next
-  let compact: Completion | undefined
-  for (const [id, value] of outputs) compact = new Completion(id, value, compact)
-  return { ...next, last: compact, length: outputs.size }
+const adding = (before: Completion | undefined, stepId: string, output: unknown): Completion => {
+  const last = new Completion(stepId, output, before)
+  const { length } = last
+  // checked at powers of two, since it reads them all
+  if (length < minCompaction || (length & (length - 1)) !== 0) return last
+  const outputs = outputsByStep(last)
+  if (outputs.size * 2 > length) return last
+  let compact = last
+  let latest: Completion | undefined
+  for (const [id, value] of outputs) compact = latest = new Completion(id, value, latest)
+  return compact
 }
 
-/** The index of a step in the flow. A step that has just completed begins again, in a loop. */
-export const placeOf = (state: RunState, stepId: string): number => {
-  const { justCompleted, places, stepIndex } = state
-  return places === undefined
-    ? justCompleted === stepId ? stepIndex - 1 : stepIndex
-    : Option.getOrElse(HashMap.get(places, stepId), () => stepIndex)
+/** The index of a completed step that runs again: in a loop or, in a trace, at any time. */
+const placeBefore = ({ justCompleted, places, stepIndex }: RunState, stepId: string): number | undefined => {
+  if (places === undefined) return justCompleted === stepId ? stepIndex - 1 : undefined
+  const place = places.get(stepId)
+  return place === undefined || place >= stepIndex ? undefined : place
 }
+
+/** The index of a step in the flow. */
+export const placeOf = (state: RunState, stepId: string): number => placeBefore(state, stepId) ?? state.stepIndex
 
 /** The rank of an output: one of a higher rank is not replaced by one of a lower rank. */
 const ranks = { none: 0, outputData: 1, outputContext: 2 } as const
@@ -260,42 +293,41 @@ export const inputOf = (event: WireEventOf<"step_input">): unknown =>
 export const partialOutputOf = (event: WireEventOf<"step_output">): unknown =>
   event.outputContext === undefined ? event.outputData : event.outputContext
 
-/** The number of completed steps whose output may still arrive. Earlier ones are forgotten. */
-const maxFinished = 16
+/** The number of kept outputs from which on the oldest one of a completed step is forgotten. */
+const manyKept = 4
 
 /** The kept outputs with another one of a step, or without one. */
 const keeping = (kept: ReadonlyArray<KeptOutput>, stepId: string, output?: KeptOutput): ReadonlyArray<KeptOutput> => {
-  if (kept.length === 0) return output === undefined ? kept : [output]
-  const others = kept.filter((other) => other.stepId !== stepId)
-  if (output === undefined) return others
-  const finished = others.length < maxFinished ? [] : others.filter(({ taken }) => taken !== undefined)
-  const forgotten = finished.length < maxFinished ? undefined : finished[0]
-  return [...(forgotten === undefined ? others : others.filter((other) => other !== forgotten)), output]
+  const old = keptOf(kept, stepId) ??
+    (output === undefined || kept.length < manyKept ? undefined : kept.find(({ taken }) => taken !== undefined))
+  const next: Array<KeptOutput> = []
+  for (const one of kept) if (one !== old) next.push(one)
+  if (output !== undefined) next.push(output)
+  return next
 }
 
-const keptOf = ({ kept }: RunState, stepId: string): KeptOutput | undefined =>
-  kept.findLast((one) => one.stepId === stepId)
+const keptOf = (kept: ReadonlyArray<KeptOutput>, stepId: string): KeptOutput | undefined => {
+  for (const one of kept) if (one.stepId === stepId) return one
+  return undefined
+}
 
-/** The state after an output: one of a step that has completed replaces its output. */
-const stepOutput = (state: RunState, event: WireEventOf<"step_output">): RunState => {
+/** An output. One of a step that has completed replaces its output. */
+const stepOutput = (state: Draft, event: WireEventOf<"step_output">): void => {
   const { stepId } = event
   const value = partialOutputOf(event)
-  if (value === undefined) return state
+  if (value === undefined) return
   const rank = event.outputContext === undefined ? ranks.outputData : ranks.outputContext
-  const kept = keptOf(state, stepId)
+  const kept = keptOf(state.kept, stepId)
   const best = kept === undefined || rank >= kept.rank ? { rank, value } : kept
   const isLate = kept?.taken !== undefined && kept.taken <= rank
   const taken = isLate ? rank : kept?.taken
-  return {
-    ...state,
-    ...(isLate ? adding(state, stepId, value) : undefined),
-    kept: keeping(state.kept, stepId, { stepId, rank: best.rank, value: best.value, taken })
-  }
+  if (isLate) state.last = adding(state.last, stepId, value)
+  state.kept = keeping(state.kept, stepId, { stepId, rank: best.rank, value: best.value, taken })
 }
 
-const stepCompleted = (state: RunState, event: WireEventOf<"step_completed">): RunState => {
+const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void => {
   const { stepId } = event
-  const kept = keptOf(state, stepId)
+  const kept = keptOf(state.kept, stepId)
   const output: KnownOutput | undefined = event.output !== undefined
     ? { value: event.output, from: "completed" }
     : kept === undefined || kept.rank === ranks.none
@@ -304,31 +336,23 @@ const stepCompleted = (state: RunState, event: WireEventOf<"step_completed">): R
   const finished = event.output === undefined
     ? { stepId, rank: ranks.none, value: undefined, taken: kept?.rank ?? ranks.none }
     : undefined
-  const completed = {
-    ...state,
-    output,
-    kept: keeping(state.kept, stepId, finished),
-    justCompleted: stepId
+  const { again } = state
+  const isRepeated = placeBefore(state, stepId) !== undefined
+  state.output = output
+  state.kept = keeping(state.kept, stepId, finished)
+  state.justCompleted = stepId
+  if (output !== undefined || !again) {
+    state.last = adding(state.last, stepId, output === undefined ? unknownOutput : output.value)
+    state.lastStepId = stepId
   }
-  if (state.again && output === undefined) return completed
-  const added = {
-    ...completed,
-    ...adding(state, stepId, output === undefined ? unknownOutput : output.value),
-    lastStepId: stepId
+  if (again) return
+  if (!isRepeated) {
+    state.places?.set(stepId, state.stepIndex)
+    state.stepIndex++
+    state.answered = state.pending
   }
-  if (state.again) return added
-  const place = placeOf(state, stepId)
-  const isRepeated = state.places === undefined ? state.justCompleted === stepId : HashMap.has(state.places, stepId)
-  return {
-    ...added,
-    completedHere: true,
-    pending: undefined,
-    ...(isRepeated ? undefined : {
-      stepIndex: state.stepIndex + 1,
-      answered: state.pending,
-      places: state.places && HashMap.set(state.places, stepId, place)
-    })
-  }
+  state.completedHere = true
+  state.pending = undefined
 }
 
 /**
@@ -337,51 +361,51 @@ const stepCompleted = (state: RunState, event: WireEventOf<"step_completed">): R
  */
 const maxIdlePauses = 16
 
-const unexpected = (state: RunState, reason: string, code?: ErrorCode): RunState => ({
-  ...state,
-  end: { _tag: "unexpected", reason, ...(code === undefined ? undefined : { code }) }
-})
-
-const stepPaused = (state: RunState, event: WireEventOf<"step_paused">): RunState => {
-  const { completedHere, requested, stepCount } = state
-  const stepIndex = event.nextStepIndex ?? state.stepIndex
-  const paused: RunState = { ...state, stepIndex, mayBeOver: false, again: false, end: { _tag: "paused" } }
-  if (state.places !== undefined) return paused
-  if (stepIndex <= requested) {
-    return unexpected(state, `the server paused without having completed step ${requested}`)
-  }
-  if (stepCount !== undefined && stepIndex > stepCount) {
-    return unexpected(state, `the server paused before step ${stepIndex} of a flow of ${stepCount}`)
-  }
-  const progress = progressOf(state)
-  // a loop may complete the same step repeatedly, within the number of steps that the flow is known to have
-  const hasCome = progress > state.pauses.progress || (completedHere && stepCount !== undefined)
-  const times = hasCome ? 0 : state.pauses.times + 1
-  return times >= maxIdlePauses
-    ? unexpected(state, `the server paused ${maxIdlePauses} times in a row without having completed a new step`)
-    : { ...paused, pauses: { progress, times } }
+const unexpected = (state: Draft, reason: string, code?: ErrorCode): void => {
+  state.end = { _tag: "unexpected", reason, ...(code === undefined ? undefined : { code }) }
 }
 
-const toolsRequired = (state: RunState, event: WireEventOf<"tool_calls_required">): RunState => {
-  const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
-  let paused: RunState = {
-    ...state,
-    // a lower index than ours is counted from the start of this response
-    stepIndex: state.again ? state.stepIndex : Math.max(state.stepIndex, event.stepIndex ?? 0)
+const stepPaused = (state: Draft, event: WireEventOf<"step_paused">): void => {
+  const { completedHere, pauses, requested, stepCount } = state
+  const stepIndex = event.nextStepIndex ?? state.stepIndex
+  if (state.places === undefined) {
+    if (stepIndex <= requested) {
+      return unexpected(state, `the server paused without having completed step ${requested}`)
+    }
+    if (stepCount !== undefined && stepIndex > stepCount) {
+      return unexpected(state, `the server paused before step ${stepIndex} of a flow of ${stepCount}`)
+    }
+    const progress = progressOf(state)
+    // a loop may complete the same step repeatedly, within the number of steps that the flow is known to have
+    const hasCome = progress > pauses.progress || (completedHere && stepCount !== undefined)
+    state.pauses = { progress, times: hasCome ? 0 : pauses.times + 1 }
+    if (state.pauses.times >= maxIdlePauses) {
+      const reason = `the server paused ${maxIdlePauses} times in a row without having completed a new step`
+      return unexpected(state, reason)
+    }
   }
-  for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) {
-    paused = { ...paused, ...adding(paused, stepId, output) }
-  }
+  state.stepIndex = stepIndex
+  state.mayBeOver = false
+  state.again = false
+  state.end = { _tag: "paused" }
+}
+
+const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">): void => {
+  const { iterationsUsed, stepId, toolCallMessages } = event
+  const toolCalls = callsOf(event.toolCalls, toolCallMessages)
+  // a lower index than ours is counted from the start of this response
+  if (!state.again) state.stepIndex = Math.max(state.stepIndex, event.stepIndex ?? 0)
+  for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) state.last = adding(state.last, id, output)
   if (toolCalls.length === 0 && state.places === undefined) {
-    return unexpected(paused, "the run paused for tool calls and names none", unanswered)
+    return unexpected(state, "the run paused for tool calls and names none", unanswered)
   }
-  const pending = {
-    ...(typeof event.stepId === "string" ? { stepId: event.stepId } : undefined),
-    iterationsUsed: event.iterationsUsed,
-    toolCallMessages: event.toolCallMessages,
+  state.pending = {
+    ...(typeof stepId === "string" ? { stepId } : undefined),
+    iterationsUsed,
+    toolCallMessages,
     toolCalls
   }
-  return { ...paused, pending, end: { _tag: "tools", event } }
+  state.end = { _tag: "tools", event }
 }
 
 /** The step that failed, of a run that ends with a summary of it. */
@@ -393,73 +417,81 @@ export const failedStepIn = ({ summary }: WireEventOf<"flow_completed">): string
 /** The reason why a run that completed has no result. */
 export const noResult = "the run completed, and no event carried its result"
 
-const flowCompleted = (state: RunState, event: WireEventOf<"flow_completed">): RunState => {
-  const { result } = event
+const flowCompleted = (state: Draft, event: WireEventOf<"flow_completed">): void => {
   const stepId = failedStepIn(event)
-  if (stepId !== undefined) return { ...state, end: { _tag: "failed", stepId, result } }
-  const last = result === undefined ? lastOutput(state) : undefined
-  const known: KnownResult | undefined = result !== undefined
-    ? { value: result, from: "completed" }
+  if (stepId !== undefined) {
+    state.end = { _tag: "failed", stepId, result: event.result }
+    return
+  }
+  const last = event.result === undefined ? lastOutput(state) : undefined
+  const result: KnownResult | undefined = event.result !== undefined
+    ? { value: event.result, from: "completed" }
     : last && { value: last.value, from: "last_step" }
-  return { ...state, end: { _tag: "completed", event, result: known } }
+  state.end = { _tag: "completed", event, result }
 }
-
-type NamingEvent = WireEventOf<"run_started" | "step_paused" | "tool_calls_required" | "flow_completed">
-
-const namesRun = (event: WireEvent): event is NamingEvent =>
-  event.type === "run_started" || event.type === "step_paused" || event.type === "tool_calls_required" ||
-  event.type === "flow_completed"
 
 /**
- * The state with the id of its run. Events of another run are refused. Older servers name a run that begins in `runId`
- * alone.
+ * Takes the id of the run from an event. Returns whether the event is of this run. Older servers name a run that begins
+ * in `runId` alone.
  */
-const naming = (state: RunState, event: NamingEvent): RunState => {
-  const { named } = state
-  if (named !== undefined) {
-    return isOfRun(named, event.executionId) ? state : unexpected(state, otherRun(event.executionId))
+const isOfThisRun = (
+  state: Draft,
+  { executionId, runId }: {
+    readonly executionId?: string | null | undefined
+    readonly runId?: string | null | undefined
   }
-  const runId = "runId" in event && state.places === undefined ? event.runId : undefined
-  const id = event.executionId || runId || undefined
-  return id === undefined ? state : { ...state, named: id, executionId: state.executionId ?? id }
+): boolean => {
+  if (state.named !== undefined) {
+    if (isOfRun(state.named, executionId)) return true
+    unexpected(state, otherRun(executionId))
+    return false
+  }
+  state.named = executionId || (state.places === undefined ? runId : undefined) || undefined
+  state.executionId ??= state.named
+  return true
 }
+
+/** Events that change no state. */
+const isInert = ({ again, end, justCompleted, kept }: RunState, { type }: WireEvent): boolean =>
+  !again && end === undefined && justCompleted === undefined &&
+  (type === "step_input" || type === "unknown" || (type === "step_started" && kept.length === 0))
 
 /** The state of a run after an event of it. */
 export const fold = (before: RunState, event: WireEvent): RunState => {
-  if (event.type === "unknown") return leaving(before, event.data.stepId)
-  const open = before.end === undefined ? before : { ...before, end: undefined }
-  if (!namesRun(event)) return ofStep(leaving(open, event.stepId), event)
-  const state = naming(leaving(open, "stepId" in event ? event.stepId : undefined), event)
-  if (state.end !== undefined) return state
+  if (isInert(before, event)) return before
+  const state = new Draft(before)
+  const stepId = event.type === "unknown" ? event.data.stepId : "stepId" in event ? event.stepId : undefined
+  if (state.justCompleted !== undefined && typeof stepId === "string" && stepId !== state.justCompleted) {
+    state.justCompleted = undefined
+    state.again = false
+  }
+  if (event.type !== "unknown") state.end = undefined
   switch (event.type) {
     case "run_started":
-      return { ...state, stepCount: event.stepCount ?? state.stepCount, begun: true }
-    case "step_paused":
-      return stepPaused(state, event)
-    case "tool_calls_required":
-      return toolsRequired(state, event)
-    case "flow_completed":
-      return flowCompleted(state, event)
-  }
-}
-
-const ofStep = (state: RunState, event: Exclude<WireEvent, NamingEvent | WireEventOf<"unknown">>): RunState => {
-  switch (event.type) {
-    case "step_input":
-      return state
+      if (!isOfThisRun(state, event)) break
+      state.stepCount = event.stepCount ?? state.stepCount
+      state.begun = true
+      break
     case "step_started":
-      return state.kept.length === 0 ? state : { ...state, kept: keeping(state.kept, event.stepId) }
+      state.kept = keeping(state.kept, event.stepId)
+      break
     case "step_output":
-      return stepOutput(state, event)
+      stepOutput(state, event)
+      break
     case "step_completed":
-      return stepCompleted(state, event)
+      stepCompleted(state, event)
+      break
     case "step_error":
-      return { ...state, end: { _tag: "failed", stepId: event.stepId, result: event.error } }
+      state.end = { _tag: "failed", stepId: event.stepId, result: event.error }
+      break
+    case "step_paused":
+      if (isOfThisRun(state, event)) stepPaused(state, event)
+      break
+    case "tool_calls_required":
+      if (isOfThisRun(state, event)) toolsRequired(state, event)
+      break
+    case "flow_completed":
+      if (isOfThisRun(state, event)) flowCompleted(state, event)
   }
+  return state
 }
-
-/** The state at an event of a step, which may be another than the one that has just completed. */
-const leaving = (state: RunState, stepId: unknown): RunState =>
-  state.justCompleted === undefined || typeof stepId !== "string" || stepId === state.justCompleted
-    ? state
-    : { ...state, justCompleted: undefined, again: false }

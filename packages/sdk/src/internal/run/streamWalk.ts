@@ -104,12 +104,12 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     private readonly count: (outcome: string) => void,
     private readonly resume: ResumeStream
   ) {
-    this.state = { ...RunFold.stateAt(origin.cursor, origin.mayBeOver), begun: origin.begun }
+    this.state = RunFold.changed(RunFold.stateAt(origin.cursor, origin.mayBeOver), { begun: origin.begun })
     this.failures = new StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
     this.healing = new StreamHealing(settings.heal)
     this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()
     if (this.state.pending?.toolCalls !== undefined) {
-      this.state = { ...this.state, again: RunFold.isOver(this.state) }
+      this.state = RunFold.changed(this.state, { again: RunFold.isOver(this.state) })
       this.goOn(this.pauseForTools(undefined))
     } else if (this.state.executionId !== undefined && origin.isAfforded !== true) {
       this.goOn(toOpen)
@@ -290,7 +290,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
    * after they are read, and the cursors of events hold every output before them.
    */
   private isEndOfMany(events: ReadonlyArray<DeliveredRunEvent>): boolean {
-    return this.next._tag === "done" && events.length > 1 && this.state.length > manyOutputs &&
+    return this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs &&
       events.at(-1)?.type === "flow_completed"
   }
 
@@ -313,7 +313,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
       this.next = isDone
       this.out = []
       // V8 keeps streams longer than they are read, and the outputs with them
-      this.state = { ...this.state, last: undefined, kept: [] }
+      this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
       return Effect.void
     })
     const closed = this.afterResponse(end)
@@ -366,7 +366,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   private open(): EventPull<E, R> {
     const { settings } = this
-    if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = { ...this.state, again: true }
+    if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = RunFold.changed(this.state, { again: true })
     const { executionId } = this.state
     const body = stepBody(this.state, settings.everyRequest)
     if (!isAddressed(body)) {
@@ -421,14 +421,14 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   private recover(error: CallError): Effect.Effect<void> {
     const { state } = this
     if (isBeyondLastStep(error, state)) {
-      this.state = { ...state, stepCount: state.stepIndex, again: true }
+      this.state = RunFold.changed(state, { stepCount: state.stepIndex, again: true })
       this.next = toOpen
       return Effect.void
     }
     this.failures.requestFailed(error)
     return Effect.flatMap(this.healing.delayAfter(error, state), (delay) => {
       if (delay === undefined) return Effect.sync(() => this.goOn(this.failed(error)))
-      this.state = { ...state, mayBeOver: true }
+      this.state = RunFold.changed(state, { mayBeOver: true })
       if (state.completedHere && !this.settings.everyRequest.runRemaining) {
         this.owed = Delivered.stepPaused(undefined, this.state)
       }
