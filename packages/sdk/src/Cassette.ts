@@ -81,7 +81,7 @@ export const fromSession: (
 
 /**
  * Removes from a session the values that must not be committed. Paths are matched against each snapshot: `**.email`,
- * `message`. Patterns are also matched against the names of flows and steps; a replay must then be given the same
+ * `message`. Patterns are also matched against the names of flows and steps; a replay then requires the same
  * patterns. A recording is redacted while it is recorded.
  *
  * Fails with `InvalidRequestError` if a path cannot be read.
@@ -99,7 +99,7 @@ export const redact: {
 )
 
 /**
- * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is no cassette, or
+ * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is not a cassette, or
  * one of a newer format.
  *
  * @since 0.1.0
@@ -157,10 +157,10 @@ export const load = (path: string): Effect.Effect<Cassette, CassetteError> => Ca
 
 /**
  * The ways in which a cassette `b` differs from `a`: settings, recordings that were removed, added, changed or moved.
- * Ids, times and costs, which differ between any two recordings of the same calls, are no differences.
+ * Ids, times and costs, which differ between any two recordings of the same calls, are not compared.
  *
- * A recording that asks what one of `a` asked is that one; what is left is compared to recordings of the same endpoint
- * and flow, and the one that differs least is the one that changed. Cassettes of different kinds differ in `$.kind`, and
+ * Recordings with equal requests are paired. Each of the others is compared to recordings of the same endpoint and flow,
+ * and paired with the one that differs least, which has changed. Cassettes of different kinds differ in `$.kind`, and
  * their recordings are not compared.
  *
  * @example

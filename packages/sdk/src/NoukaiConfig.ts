@@ -135,8 +135,8 @@ export interface Options {
   readonly retryPost?: boolean | undefined
   /**
    * The number of requests of runs (`execute`, `resume`, `submit`, event streams for as long as they are open) that are
-   * under way at once. Those above it wait their turn, first come, first served; a run that is paused for tool calls
-   * holds no place. The wait counts against `timeout` alone. Default: no limit.
+   * in flight. Requests above the limit wait their turn, first come, first served. A run that is paused for tool calls
+   * does not count. The wait counts against `timeout` alone. Default: no limit.
    */
   readonly maxConcurrency?: number | undefined
   /**
@@ -170,8 +170,8 @@ export interface Options {
   /** Whether `log` sees bodies. Default: false. */
   readonly logPayloads?: boolean | undefined
   /**
-   * Whether an `execute` or `resume` that ended is given the spans of its steps, where a tracer is installed: its trace
-   * is read, one more request and a wait of at most 5 seconds. What goes wrong with it changes nothing. Default: false.
+   * Whether an `execute` or `resume` that ended gets the spans of its steps, where a tracer is installed. Its trace is
+   * read: one more request and a wait of at most 5 seconds. A failure of it changes nothing. Default: false.
    */
   readonly stepSpans?: boolean | undefined
   /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */

@@ -288,8 +288,8 @@ const kindOf = (error: NotFound): NotFoundKind | undefined => {
 }
 
 /**
- * 404, for flows, versions, jobs and runs alike; `kind` tells which. Without `isAbsent` it may be a gateway's, and a run
- * that was begun may go on.
+ * 404, of a flow, version, job or run: see `kind`. Without `isAbsent` the 404 may come from a gateway, and a run that has
+ * begun may go on.
  *
  * @since 0.1.0
  * @category errors
@@ -359,7 +359,7 @@ export class RateLimitError extends failure<RateLimitError>()(
   }
 }
 
-/** Operations that only read, whose requests are refused whatever became of the run. */
+/** Operations that only read: an error of theirs says nothing about the run. */
 const reads = /^(Job|RunService|SessionService)\./
 
 /** A run, or no more than the request: one that is refused has begun none. */
@@ -379,7 +379,7 @@ const whatFailed = ({ code, executionId, isRetryable, method, status, statusCode
 
 /**
  * Every other status that is not 2xx (branch on `code`), a run that ended with `status: "failed"`, and a failed step of
- * an operation that gives steps.
+ * an operation that returns steps.
  *
  * @since 0.1.0
  * @category errors
@@ -415,7 +415,7 @@ export class FlowExecutionError extends failure<FlowExecutionError>()("FlowExecu
 /**
  * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
  * call only reads: then it is retryable, and starts nothing. The code `CLIENT_CLOSED` means that the layer was closed:
- * before the call (`sent: "no"`), or while it was under way. `instanceof APIConnectionError` also holds for
+ * before the call (`sent: "no"`), or while it was in flight. `instanceof APIConnectionError` also holds for
  * `APITimeoutError`.
  *
  * @since 0.1.0
@@ -739,10 +739,10 @@ const cassetteProblem: { readonly [reason: string]: Words } = {
  * A cassette file could not be read or was not written.
  *
  * - `NotFound`: there is no such file.
- * - `Invalid`: it is no cassette, or a damaged one. A value that is no cassette is not written.
+ * - `Invalid`: it is not a cassette, or a damaged one. A value that is not a cassette is not written.
  * - `NewerFormat`: it was written by a newer version of this package.
  * - `TooLarge`: it is over the limit of 64 MiB.
- * - `Files`: it is no plain file, the file system failed, or there is none here.
+ * - `Files`: it is not a plain file, the file system failed, or this platform has no files.
  *
  * @since 0.1.0
  * @category errors
@@ -812,7 +812,7 @@ export type CallError =
   | Exclude<ReplayError, ReplayLeftoverError | ReplayDisabledError>
 
 /**
- * The failures that running once per key adds to those of a call.
+ * The failures of running once per key, beside the failures of a call.
  *
  * @since 0.1.0
  * @category errors
@@ -844,7 +844,7 @@ export type SessionError =
 export type ReplayOpenError = SessionError | ReplayNoSnapshotsError
 
 /**
- * The failures that `TraceScope.replay` adds to those of its body.
+ * The failures of `TraceScope.replay`, beside the failures of its body.
  *
  * @since 0.1.0
  * @category errors

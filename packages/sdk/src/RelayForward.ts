@@ -59,8 +59,8 @@ export interface Request {
 }
 
 /**
- * Runs one version of one flow. Every response of Noukai, whatever its status, is a success; without a response it
- * fails, and it fails as a replay does.
+ * Runs one version of one flow. A response of any status is a success. Fails if there is no response, and as a replay
+ * does.
  *
  * @since 0.1.0
  * @category models

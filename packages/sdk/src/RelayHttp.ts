@@ -56,9 +56,9 @@ export interface Options {
   readonly maxRetries?: number | undefined
   /** A schedule in place of the default policy. `maxRetries` does not apply to it. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
-  /** The number of requests that are under way at once; those above it wait their turn. Default: no limit. */
+  /** The number of requests in flight. Requests above it wait their turn. Default: no limit. */
   readonly maxConcurrency?: number | undefined
-  /** The number of requests that leave in a time; those above it wait their turn. Default: no limit. */
+  /** The number of requests that leave in a time. Requests above it wait their turn. Default: no limit. */
   readonly rate?: number | Rate | undefined
   /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined
@@ -194,7 +194,7 @@ export const layer = (options: Options): Layer.Layer<FlowService.FlowService, In
   layerOver(options, Transport.make)
 
 /**
- * The layer as {@link layer} gives it, over a `fetch` of yours, on any platform; see `NoukaiHttp.layerFetch`.
+ * The same layer as {@link layer}, over a `fetch` of yours, on any platform; see `NoukaiHttp.layerFetch`.
  *
  * @since 0.1.0
  * @category layers

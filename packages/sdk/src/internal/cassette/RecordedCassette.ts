@@ -33,8 +33,8 @@ export interface RecordedError extends Schema.Schema.Type<typeof RecordedError> 
 export const RecordedValue = Schema.Struct({
   value: Schema.Unknown,
   /**
-   * The value is the body as the server sent it, which a replay gives as `raw`. Absent: the value that was decoded from
-   * the body.
+   * The value is the body as the server sent it; a replay returns it as `raw`. Absent: the value was decoded from the
+   * body.
    */
   received: absentable(Schema.Literal(true)),
   /** The server's id of the request, of a body that was received. */
@@ -55,7 +55,7 @@ const Failure = Schema.Struct({ error: RecordedError })
  * - `statuses`: the changes of a job's status.
  * - `unanswered`: the program gave the call up.
  *
- * `unanswered` of either kind is only in files of earlier versions. A replay fails where it comes to one.
+ * `unanswered` of either kind is only in files of earlier versions. A replay fails where it reaches one.
  */
 export const RecordedAnswer = Schema.Union(
   Failure,

@@ -1,6 +1,7 @@
 /** The differences of two cassettes, as data and in words. */
 import { differences } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
+import { known } from "../core/makeError.js"
 import { type Change, type RecordedCall, recordingText, valueText } from "../core/replayReport.js"
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
@@ -13,7 +14,7 @@ import { idNames, ownName, renameIds } from "./volatile.js"
 
 /**
  * One way in which a cassette differs from another one, which is called the first. In changes, `expected` is the value of
- * the first cassette and `actual` that of the second; secrets of well-known forms are masked.
+ * the first cassette and `actual` the value of the second. Secrets of well-known forms are masked.
  *
  * - `settings`: the kind of the cassette, or the settings of its client.
  * - `removed`: a recording of the first cassette alone.
@@ -43,7 +44,7 @@ interface ComparedCall {
   readonly value: Value
   /** The beginning of the names of the ids that it introduced. */
   readonly ids: string | undefined
-  /** The beginnings of the names of the ids that it asks with, which others introduced. */
+  /** The beginnings of the names of the ids in its input, which other recordings introduced. */
   readonly asksWith: ReadonlySet<string>
 }
 
@@ -81,15 +82,10 @@ const ofSession = ({ session }: SessionCassette): ReadonlyArray<ComparedCall> =>
   session.executions.map((execution, place): ComparedCall => {
     const { executionId, slug, triggerType = "run" } = execution
     return {
-      call: {
-        number: place + 1,
-        endpoint: triggerType,
-        ...(slug === undefined ? undefined : { flow: slug }),
-        executionId
-      },
+      call: { number: place + 1, endpoint: triggerType, ...known({ flow: slug, executionId }) },
       kin: `${triggerType} ${slug ?? ""}`,
       asked: (value) => value,
-      // absent keys are no difference
+      // absent keys are not a difference
       value: JSON.parse(JSON.stringify(valueOf(execution))) as Value,
       ids: undefined,
       asksWith: new Set()
@@ -120,7 +116,7 @@ const longestInOrder = (numbers: ReadonlyArray<number>): ReadonlySet<number> => 
 
 /** Pairs the recordings of two cassettes: those that ask the same, then those that differ least. */
 class Pairing {
-  /** The recordings of the first cassette, by those of the second one. */
+  /** Maps recordings of the second cassette to recordings of the first one. */
   readonly pairs = new Map<ComparedCall, ComparedCall>()
   /** The names that the ids of paired recordings of the second cassette have in the first one. */
   private readonly names = new Map<string, string>()
@@ -157,7 +153,7 @@ class Pairing {
     return ids === undefined ? value : renameIds(value, this.names) as Value
   }
 
-  /** Pairs two recordings, and gives those that may be found now, since they ask with an id of the second one. */
+  /** Pairs two recordings. Returns the recordings whose inputs have an id of the second one: they may be found now. */
   private pair(first: ComparedCall, second: ComparedCall): ReadonlyArray<ComparedCall> {
     this.pairs.set(second, first)
     this.kin.get(first.kin)?.delete(first)

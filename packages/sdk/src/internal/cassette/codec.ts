@@ -104,7 +104,7 @@ export const problemOfAnswer = (endpoint: RecordedOperation, answer: RecordedAns
   return endpoint === "pollJob" ? "a job has statuses" : check(decodeValue(endpoint, answer))
 }
 
-/** Reads a recorded value. A mismatch is told in words, which quote values, but no secret. */
+/** Reads a recorded value. The message of a mismatch quotes values, but not secrets. */
 export function quotingNoSecret<A>(
   value: unknown,
   read: (value: unknown) => Either.Either<A, string>
@@ -149,8 +149,7 @@ const recordableErrors = () =>
 let decode: ((value: unknown) => Either.Either<RecordableError, string>) | undefined
 
 /**
- * Fields that are not recorded: a cause may name places of the recording machine, and the operation is that of the
- * replay.
+ * Fields that are not recorded: a cause may name paths of the recording machine, and a replay sets its own operation.
  */
 const leftOut: ReadonlySet<string> = new Set(["cause", "method", "name", "message", "stack"])
 

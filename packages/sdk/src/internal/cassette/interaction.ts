@@ -15,7 +15,7 @@ export interface Question {
 
 export interface Interaction extends Question {
   readonly answer: RecordedAnswer
-  /** The times of `statuses`, in milliseconds, and that of the last poll of a job that had not ended. */
+  /** The times of `statuses`, in milliseconds. Of a job that had not ended, also the time of the last poll. */
   readonly at: ReadonlyArray<number> | undefined
 }
 

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import { canonical, canonicalText } from "../core/json.js"
+import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import type { CallDefaults } from "../operations/operations.js"
 import type { Interaction } from "./interaction.js"
@@ -29,12 +30,8 @@ export const clientOf = (
   ...(replayEnabled === true ? { replayEnabled } : undefined)
 })
 
-export const defaultsOf = ({ org, project, replayEnabled, timeout }: CassetteClient): CallDefaults => ({
-  ...(org === undefined ? undefined : { org }),
-  ...(project === undefined ? undefined : { project }),
-  ...(timeout === undefined ? undefined : { timeout: Duration.millis(timeout) }),
-  ...(replayEnabled === undefined ? undefined : { replayEnabled })
-})
+export const defaultsOf = ({ timeout, ...client }: CassetteClient): CallDefaults =>
+  known({ ...client, timeout: timeout === undefined ? undefined : Duration.millis(timeout) })
 
 const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 

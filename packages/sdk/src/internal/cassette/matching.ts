@@ -351,7 +351,7 @@ export class Matching {
     return { match, source, reason, recordings: { matching, total, unmatchable }, differences }
   }
 
-  /** Keeps a miss for the report of what is left over. */
+  /** Keeps a miss for the report of `verify`. */
   private noted(
     asked: ProgramCall,
     { code, fix, reason }: Gap,

@@ -76,7 +76,7 @@ export class Recorder {
   ) {
     this.interactions = earlier.map((interaction) => redactInteraction(interaction, redact))
     this.earlier = earlier.length
-    // what an earlier recording still holds, and is to be removed now, is a reason to write it anew
+    // an earlier recording with values to remove is written anew
     this.hasChanged = canonicalText(earlier) !== canonicalText(this.interactions)
     for (const [place, interaction] of this.interactions.entries()) this.adopt(place, interaction!)
   }

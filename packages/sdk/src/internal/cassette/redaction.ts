@@ -5,16 +5,16 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
 import { type Segment, unquoted } from "../core/diff.js"
 import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
-import { invalid } from "../core/makeError.js"
+import { invalid, known } from "../core/makeError.js"
 import type { Interaction, Question } from "./interaction.js"
 import type { RecordedAnswer, RecordedError, RecordedValue, SessionCassette } from "./RecordedCassette.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
 import { KnownValues, payloads } from "./volatile.js"
 
 /**
- * Removes values that must not be recorded: the client's key, secrets of well-known forms, and what `redact` names.
- * Removing twice is removing once. A value that was removed by its path is
- * known from then on, and removed from every text that repeats it.
+ * Removes values that must not be recorded: the client's key, secrets of well-known forms, and the values of `redact`.
+ * Removing twice changes nothing more. A value that was removed by its path is then removed from every text that
+ * repeats it.
  */
 export interface Redaction {
   /** Whether values are removed by their paths. */
@@ -95,7 +95,7 @@ const isFact = (key: Segment, item: unknown): boolean =>
   typeof key === "string" &&
   (typeof item === "number" ? counts.has(key) : typeof item === "string" && measures.has(key))
 
-/** Fields of a request that a caller writes; those of answers are in `payloads`. */
+/** Fields of a request that a caller writes. `payloads` has the fields of answers. */
 const written: ReadonlySet<string> = new Set([
   "attachments",
   "blockOverrides",
@@ -147,7 +147,7 @@ class Redactor implements Redaction {
   private cleanAll(value: unknown, isWritten: boolean): unknown {
     const { size } = this.known
     const cleaned = this.clean(value, this.paths, isWritten)
-    // what became known on the way may be repeated before
+    // a value that was found may be repeated earlier
     return this.known.size === size ? cleaned : this.clean(cleaned, this.paths, isWritten)
   }
 
@@ -218,7 +218,7 @@ export const redactionOf = (
     return new Redactor(paths, (redact?.patterns ?? []).map(global), scrub)
   })
 
-/** A question without what must not be recorded; a recording and a replay of it ask the same. */
+/** A question without the values to remove. A recording and a replay redact it alike. */
 export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
   endpoint,
   flow: flow === undefined ? undefined : redact.text(flow),
@@ -291,10 +291,7 @@ export const redactSession = (cassette: SessionCassette, redact: Redaction): Ses
   }
   return {
     ...cassette,
-    client: {
-      ...(org === undefined ? undefined : { org: redact.text(org) }),
-      ...(project === undefined ? undefined : { project: redact.text(project) })
-    },
+    client: known({ org: org && redact.text(org), project: project && redact.text(project) }),
     session: {
       ...session,
       executions: session.executions.map((execution) => {

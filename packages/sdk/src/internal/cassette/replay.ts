@@ -330,7 +330,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       withoutOnce(request.method)
     )
 
-  /** A recording holds what runs once per key as the run that it was, so that nothing is looked up. */
+  /** A call that runs once per key is recorded as its run, so that nothing is looked up. */
   const once = <K extends "execute" | "submitJob", E>(
     endpoint: K,
     request: Codec.OperationRequest<K>,

@@ -124,9 +124,9 @@ export const answerOf = (
 }
 
 /**
- * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
- * if it is known, and with `flow_completed`; one that did not end with the beginning of the step that was under way. No
- * server sent the events, so that they have no JSON behind them.
+ * The recorded events of a run, from one of its steps on. A failed run ends with `flow_completed`, after the failed
+ * step if it is known. A run that had not ended ends with the `step_started` of its current step. No server sent these
+ * events, so they have no JSON behind them.
  */
 export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
   const { completed, ending, execution: { executionId, flowId }, last } = run

@@ -163,7 +163,7 @@ export const idNames = (value: unknown): ReadonlySet<string> => {
   return names
 }
 
-/** A value in which the ids of some calls have the names that those of other calls would have. */
+/** A value in which the ids of some calls have the names of the ids of other calls. */
 export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
   mapStrings(value, (text) =>
     text.includes("<id:")
@@ -176,7 +176,7 @@ export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): u
 const longestId = 200
 
 /**
- * Names the ids of a recording, and gives each call its key. An id is named after the call that introduced it, so that
+ * Names the ids of a recording, and makes the key of each call. An id is named after the call that introduced it, so that
  * names are the same in the next recording; an id that the program knew before keeps its text.
  */
 export const index = (
@@ -206,7 +206,7 @@ export const index = (
 
 const shortest = 6
 
-/** Whether a text tells enough of its owner to be removed wherever it is: a short text or a word may mean anything. */
+/** Whether a text is removed wherever it occurs. A short text or a single word may mean anything, and stays. */
 const isTelling = (text: string): boolean =>
   text.length >= shortest && /[^\p{L}\s]|\p{L}\s+\p{L}/u.test(text) && !text.includes("[redacted")
 
@@ -238,7 +238,7 @@ const placesOf = (text: string): ReadonlyArray<number> => {
 
 const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{L}\p{N}]/u.test(char)
 
-/** Whether a value stands by itself at a place of a text, and is no part of a longer word. */
+/** Whether a value at a place of a text is not part of a longer word. */
 const isWhole = (text: string, value: string, at: number): boolean =>
   !(isWord(value[0]) && isWord(text[at - 1])) && !(isWord(value.at(-1)) && isWord(text[at + value.length]))
 

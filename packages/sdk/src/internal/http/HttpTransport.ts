@@ -61,13 +61,13 @@ export interface StreamResponse extends TransportResponse {
   /** The same as `pull`, in the parts in which the bytes came: joining them copies all bytes of a stream. */
   readonly pullParts: Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
   /**
-   * Tells that no bytes are wanted any more but the end of the body: what closes the response then reads on for it, at
-   * most 64 KiB and 100 ms, so that the connection can be used again.
+   * Notes that only the end of the body is needed. Closing the response then reads to that end, at most 64 KiB and
+   * 100 ms, so that the connection can be used again.
    */
   readonly complete: () => void
 }
 
-/** A request whose body is handed over as it arrives, under way since it was begun. */
+/** A request in flight whose body is returned as it arrives. */
 export interface Opening {
   /** The response, as soon as its head is there. An interruption of the wait does not end the request. */
   readonly response: Effect.Effect<StreamResponse, TransportError>
@@ -83,7 +83,7 @@ export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
   readonly cause: unknown
 }> {}
 
-/** The transport was closed before the request, or while it was under way. */
+/** The transport was closed before the request, or while it was in flight. */
 export class TransportClosed extends Data.TaggedClass("TransportClosed")<{
   readonly sent: Sent
 }> {}
@@ -111,7 +111,7 @@ export type TransportError = ConnectionFailure | TransportClosed | ClockExpired 
 
 /**
  * Sends requests. Never follows a redirect; a response of any status is a success here. Interruption closes the socket.
- * Closing its scope fails the requests under way and closes their sockets; after that nothing is sent.
+ * Closing its scope fails the requests in flight and closes their sockets; after that nothing is sent.
  */
 export interface HttpTransport {
   /** Sends a request and reads the whole body; of an error, the part that comes in 5 s. */
@@ -133,15 +133,14 @@ export interface TransportOptions {
 export type MakeTransport = (options: TransportOptions) => Effect.Effect<HttpTransport, never, Scope.Scope>
 
 /**
- * The time to wait for the body of an error, from the head on, in milliseconds: the status tells the error, and the
- * body only adds to it.
+ * The time to wait for the body of an error, from the head on, in milliseconds. The status alone decides the error.
  */
 export const timeout = 5000
 
 /** The limit of the body of an error, in bytes. */
 export const maxBytes: number = 1024 * 1024
 
-/** Whether a status is no error. */
+/** Whether a status is 2xx. */
 export const isOk = (status: number): boolean => status >= 200 && status <= 299
 
 /** The size of all parts together, in bytes. */
@@ -170,7 +169,7 @@ export const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Arr
 }
 
 /**
- * The status of a response, and 302, the plainest redirect, for status 0: the opaque response that `fetch` of a browser
- * gives for a redirect that it does not follow.
+ * The status of a response. For status 0 it is 302: `fetch` of a browser returns such an opaque response for a redirect
+ * that it does not follow.
  */
 export const redirectStatus = (status: number): number => status === 0 ? 302 : status

@@ -85,7 +85,7 @@ const parseJson = (text: string): Either.Either<unknown, string> => {
   }
 }
 
-/** Whether a request begins a run or goes on with one, which the limit on what is under way counts. */
+/** Whether a request begins or continues a run. `maxConcurrency` counts such requests. */
 const isOfRun = ({ httpMethod }: RequestDescription): boolean => httpMethod === "POST"
 
 const closed = new TransportClosed({ sent: "no" })
@@ -147,8 +147,7 @@ export const lost = (
   })
 
 /**
- * Makes one attempt, and tells its listener of the request and of the response, or the failure. `logPayloads`: whether it
- * is told the bodies.
+ * Makes one attempt, and logs the request and the response or the failure. `logPayloads`: whether bodies are logged.
  */
 export const observed = <A extends TransportResponse & { readonly text?: string }, R>(
   caller: Pick<Caller, "facts" | "scrub">,

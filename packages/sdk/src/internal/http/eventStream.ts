@@ -272,7 +272,7 @@ class WireEventSource implements Source<WireEvent, LiveError> {
     return { method, path, attempt, streaming: true }
   }
 
-  /** Further attempts are made only if what failed never left or was refused. */
+  /** Further attempts are made only if the request never left or was refused. */
   private get attempts(): Attempts<WireEventPull, Scope.Scope> {
     const { caller, endpoint, tell } = this
     return {

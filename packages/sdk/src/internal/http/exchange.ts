@@ -552,7 +552,7 @@ const codeOf = (error: unknown): string | undefined =>
     ? error.code
     : undefined
 
-/** The messages of an error; one after attempts at several addresses has only those of the attempts. */
+/** The messages of an error. After attempts at several addresses: only the messages of the attempts. */
 const messagesOf = (error: unknown): string => {
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(messagesOf).join(", ")

@@ -1,9 +1,9 @@
 /**
- * The transport over `fetch`: the global one, in every runtime but Node, or a given one. It does not tell when a
- * request is on a socket, so there is no connect clock, the first-byte clock starts with the call, and `sent` is
- * `"unknown"` until there is a response. Failures that a runtime's `fetch` hides stay hidden. That of Node 20 ends
- * cleanly a chunked body that is cut on a connection that was to close, a body of no known length that is reset, and a
- * compressed one that is cut off; of one that is not compressed as it says, it gives nothing more.
+ * The transport over `fetch`: the global one, in every runtime but Node, or a given one. `fetch` does not
+ * show when a request is on a socket. So there is no connect clock, the first-byte clock starts with the call, and
+ * `sent` is `"unknown"` until there is a response. Failures that a runtime's `fetch` hides stay hidden. The one of Node
+ * 20 ends cleanly a chunked body that is cut on a connection that was to close, a body of unknown length that is reset,
+ * and a compressed body that is cut off. It returns nothing of a body that is not compressed as its header says.
  */
 import * as Predicate from "effect/Predicate"
 import { type Receiver, transportOver, type Wire } from "./exchange.js"

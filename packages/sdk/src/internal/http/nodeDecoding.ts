@@ -150,7 +150,7 @@ const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecod
 const maxCodings = 3
 
 /**
- * Decodes the codings of a body, the last one first; gives the name of an unknown one.
+ * Decodes the codings of a body, the last one first; returns the name of an unknown one.
  *
  * @param encoding the header `content-encoding`
  * @returns the codings as they were applied: bytes go into the last and come out of the first

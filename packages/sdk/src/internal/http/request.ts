@@ -151,7 +151,7 @@ const formOf = (char: string): string => {
   return `(?:${slashes}${char.replace(/\W/, "\\$&")}|\\\\{1,16}u00${hex})`
 }
 
-/** The least length of a cut key that tells anything of it. */
+/** The least length of a cut key that is removed. */
 const minCut = 6
 
 /** @param key printable characters of ASCII */

@@ -140,7 +140,7 @@ export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: 
 }
 
 /**
- * The waits of one call, in milliseconds: those of `schedule`, but at least the wait that the server asked for.
+ * The waits of one call, in milliseconds: the waits of `schedule`, but at least `Retry-After`.
  * `undefined` when the schedule is done.
  */
 export const backoffDriver = (

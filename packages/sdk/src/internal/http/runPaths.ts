@@ -1,7 +1,7 @@
 /**
  * The paths that runs are read under: `/seq/{org}/{project}/{flow}/runs/{id}`, or `/flow-runs/{id}`. A deployment may
- * refuse either of them. A client that is told neither asks the first one, and the other one if that is refused, and
- * remembers which of them answered.
+ * refuse either of them. By default a client tries the first one, then the other one if the first is refused, and
+ * remembers the one that answered.
  *
  * @see contract 9, C26
  */
@@ -18,7 +18,7 @@ export interface RunAddress {
   readonly executionId: string
 }
 
-/** Whether a 404 is about a run: whoever answers so serves runs. */
+/** Whether a 404 is about a run: a server that answers so serves runs. */
 const isMissingRun = ({ code, statusCode }: LiveError): boolean =>
   statusCode === 404 && code !== undefined && /(^|_)(RUN|EXECUTION|STEP|TRACE)_NOT_FOUND$/i.test(code)
 
@@ -54,7 +54,7 @@ interface Place {
   readonly learn: (outcome: Either.Either<unknown, LiveError>) => void
 }
 
-/** The paths of one read, and what became of it. */
+/** The paths of one read, and its outcome. */
 export class Choice {
   private refusal: LiveError | undefined
 

@@ -99,7 +99,7 @@ const readProblem = (body: string): ServerProblem => {
   }
 }
 
-/** The three forms of a date; that of `asctime` is in GMT without saying so. */
+/** The three forms of a date. The form of `asctime` is in GMT, too. */
 const httpDate =
   /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? (\d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} [\d:]{8} GMT|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/
 
@@ -254,7 +254,7 @@ export const unexpected = (
 }
 
 /**
- * The error of a failed fetch of a session. `isAbsence` is given the body of a 404.
+ * The error of a failed fetch of a session. `isAbsence` reads the body of a 404.
  *
  * @see contract 10.4
  */

@@ -142,8 +142,8 @@ class Connection {
 const closed = new Error("the client is closed")
 
 /**
- * The connections of a transport, by origin. Undici's own pool gives a call that follows another one a second socket,
- * because it hears only later that the first is free, and its agent loses sight of a pool after a failed attempt.
+ * The connections of a transport, by origin. Undici's own pool opens a second socket for a call that follows another
+ * one, because the first is marked as free only later, and its agent loses a pool after a failed attempt.
  */
 export class Connections {
   readonly connect: Connector.connector

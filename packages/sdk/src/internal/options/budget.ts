@@ -9,7 +9,7 @@ export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Budget")
 /** The type of the mark of a budget. */
 export type TypeId = typeof TypeId
 
-/** A limit of what the calls within it may cost together. Fibers share it. */
+/** A limit of the costs of all calls within it. Fibers share it. */
 export interface Budget {
   readonly [TypeId]: TypeId
   /** US dollars, as decimal text. */
@@ -47,13 +47,13 @@ export class Hold {
 
   private constructor(private readonly ledgers: ReadonlyArray<Ledger>, public amount: Decimal) {}
 
-  /** Reserves an amount in all budgets; gives the first budget in which it does not fit, and then reserves nothing. */
+  /** Reserves an amount in all budgets. If it does not fit into one, reserves nothing and returns that budget. */
   static take(ledgers: ReadonlyArray<Ledger>, amount: Decimal): Hold | Ledger {
     const hold = new Hold(ledgers, noCost)
     return hold.grow(amount) ?? hold
   }
 
-  /** Raises the amount to that of the costs so far; gives the budget in which that does not fit. */
+  /** Raises the amount to the costs so far, or returns the budget in which they do not fit. */
   grow(costs: Decimal): Ledger | undefined {
     if (!isMore(costs, this.amount)) return undefined
     const more = subtractCost(costs, this.amount)

@@ -37,7 +37,7 @@ export interface StreamOptions extends CallOptions {
  */
 export interface Progress {
   sent: Sent
-  /** Is called with the error of a clock above the call that ran out, which interrupts the call. Absent: nobody is told. */
+  /** Is called with the error when a clock above the call runs out, which interrupts the call. Absent: not called. */
   timedOut?: ((error: APITimeoutError) => void) | undefined
 }
 

@@ -12,13 +12,13 @@ export type Option = Schema.optionalWith<Schema.Schema<unknown>, { readonly exac
 
 const optional = (schema: Schema.Schema<unknown>): Option => Schema.optionalWith(schema, { exact: true })
 
-/** A value that fits; the reason is told of one that does not. */
+/** A value that fits, or the reason why not. */
 export const required = (fits: (value: unknown) => boolean, reason: string): Schema.Schema<unknown> =>
   Schema.Unknown.pipe(Schema.filter((value) => fits(value) || reason))
 
 export const must = (fits: (value: unknown) => boolean, reason: string): Option => optional(required(fits, reason))
 
-/** An option with a check, which is given the path to its value, and returns the path to the part that is wrong. */
+/** An option with a check, which takes the path to its value, and returns the path to the wrong part. */
 export const checked = (check: (path: string, value: unknown) => Problem | undefined): Option =>
   optional(Schema.Unknown.pipe(Schema.filter((value) => {
     const found = check("", value)

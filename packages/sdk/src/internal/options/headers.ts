@@ -76,7 +76,7 @@ export const extra = (
   headers: Readonly<Record<string, string>>
 ): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reserved)
 
-/** The headers of a request to a relay, of which only the content type is set here. */
+/** The headers of a request to a relay. Only the content type is ours. */
 export const ofRelay = (
   method: string,
   headers: Readonly<Record<string, string>>

@@ -39,7 +39,7 @@ export interface ListOptions extends RunOptions {
   readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
 }
 
-/** The options of watching a run. There is no timeout over the whole. */
+/** The options of watching a run. There is no timeout for the whole stream. */
 export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {
   /**
    * Reads again after a cut or a refusal that may pass, while the schedule lasts; the schedule begins anew with each new
