@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as BigDecimal from "effect/BigDecimal"
+import type * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/core/wire.js"
@@ -261,6 +261,12 @@ export interface RunCost extends Totals {
 
 type UsageAmounts = Pick<Amounts, "tokens" | "cost" | "costUsd">
 
+const usedBy = (tokens: Tokens, cost: BigDecimal.BigDecimal): UsageAmounts => ({
+  tokens,
+  cost,
+  costUsd: formatCost(cost)
+})
+
 class Sum {
   wall = 0n
   busy = 0n
@@ -286,11 +292,7 @@ class Sum {
 
   get used(): UsageAmounts {
     const { completion, cost, prompt, total } = this
-    return {
-      tokens: { prompt, completion, total },
-      cost: BigDecimal.make(cost.value, cost.scale),
-      costUsd: formatCost(cost)
-    }
+    return usedBy({ prompt, completion, total }, cost)
   }
 
   get amounts(): Amounts {
@@ -365,10 +367,8 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
 }
 
 /** The amounts as they are given; one that is missing or of another type is 0. */
-const usedOf = ({ costUsd, tokens }: { readonly [key: string]: unknown }): UsageAmounts => {
-  const cost = parseCost(textOf(costUsd) ?? "0") ?? noCost
-  return { tokens: tokensOf(tokens), cost: BigDecimal.make(cost.value, cost.scale), costUsd: formatCost(cost) }
-}
+const usedOf = ({ costUsd, tokens }: { readonly [key: string]: unknown }): UsageAmounts =>
+  usedBy(tokensOf(tokens), parseCost(textOf(costUsd) ?? "0") ?? noCost)
 
 const amountsOf = (given: { readonly [key: string]: unknown }): Amounts => ({
   wallMs: numberOf(given.wallMs) ?? 0,
@@ -377,18 +377,12 @@ const amountsOf = (given: { readonly [key: string]: unknown }): Amounts => ({
   ...usedOf(given)
 })
 
-const addUsed = (a: UsageAmounts, b: UsageAmounts): UsageAmounts => {
-  const cost = addCost(addCost(noCost, a.cost), b.cost)
-  return {
-    tokens: {
-      prompt: a.tokens.prompt + b.tokens.prompt,
-      completion: a.tokens.completion + b.tokens.completion,
-      total: a.tokens.total + b.tokens.total
-    },
-    cost: BigDecimal.make(cost.value, cost.scale),
-    costUsd: formatCost(cost)
-  }
-}
+const addUsed = (a: UsageAmounts, b: UsageAmounts): UsageAmounts =>
+  usedBy({
+    prompt: a.tokens.prompt + b.tokens.prompt,
+    completion: a.tokens.completion + b.tokens.completion,
+    total: a.tokens.total + b.tokens.total
+  }, addCost(a.cost, b.cost))
 
 const modelTotals = (model: string | undefined, used: UsageAmounts): ModelTotals => ({
   ...(model === undefined ? undefined : { model }),

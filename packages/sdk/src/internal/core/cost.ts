@@ -1,5 +1,42 @@
-/** Amounts of US dollars as callers give them: numbers and decimal text. */
+/**
+ * Amounts of US dollars, as exact decimals.
+ *
+ * @see contract 0.4
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
 import { type Problem, problem } from "./makeError.js"
+
+export type Decimal = BigDecimal.BigDecimal
+
+export const noCost: Decimal = BigDecimal.make(0n, 0)
+
+export const addCost: (a: Decimal, b: Decimal) => Decimal = BigDecimal.sum
+
+export const subtractCost: (a: Decimal, b: Decimal) => Decimal = BigDecimal.subtract
+
+export const isMore: (a: Decimal, b: Decimal) => boolean = BigDecimal.greaterThan
+
+/** The limit of digits keeps sums of costs cheap, whatever the server sends. */
+const decimal = /^[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})(?:[eE][+-]?\d{1,2})?$/
+
+/** The amount of a decimal text of at least 0; `undefined` for any other text. */
+export const parseCost = (text: string): Decimal | undefined =>
+  decimal.test(text)
+    ? Option.getOrUndefined(Option.filter(BigDecimal.fromString(text), ({ value }) => value >= 0n))
+    : undefined
+
+/** The sum of the costs of steps. A step without a cost adds nothing. */
+export const sumCosts = (steps: ReadonlyArray<{ readonly costUsd?: string | undefined }>): Decimal =>
+  steps.reduce((sum, { costUsd }) => costUsd === undefined ? sum : addCost(sum, parseCost(costUsd) ?? noCost), noCost)
+
+/** An amount with all its digits, without an exponent. */
+export const formatCost = (amount: Decimal): string => {
+  const { scale, value } = BigDecimal.normalize(amount)
+  if (scale <= 0) return String(value * 10n ** BigInt(-scale))
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
+  return `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+}
 
 /** The amount of a number or text; `undefined` for any other value, and for one below 0. */
 export const amountOf = (value: unknown): Decimal | undefined => {
@@ -17,58 +54,4 @@ export const checkPositiveAmount = (field: string, value: unknown): Problem | un
   return value === undefined || (amount !== undefined && isMore(amount, noCost))
     ? undefined
     : problem(field, `must be an amount above 0: ${forms}`)
-}
-
-/**
- * Costs as exact decimals.
- *
- * @see contract 0.4
- */
-
-/** `value` × 10^-`scale`. */
-export interface Decimal {
-  readonly value: bigint
-  readonly scale: number
-}
-
-export const noCost: Decimal = { value: 0n, scale: 0 }
-
-/** The limit of digits keeps adding costs cheap whatever the server sends. */
-const decimal = /^([+-]?)(?:(\d{1,64})(?:\.(\d{0,64}))?|\.(\d{1,64}))(?:[eE]([+-]?\d{1,2}))?$/
-
-/** The amount of a decimal text of at least 0; `undefined` for any other text. */
-export const parseCost = (text: string): Decimal | undefined => {
-  const found = decimal.exec(text)
-  if (found === null) return undefined
-  const [, sign, whole = "", fraction = found[4] ?? "", , exponent = "0"] = found
-  const value = BigInt(whole + fraction)
-  if (sign === "-" && value !== 0n) return undefined
-  const scale = fraction.length - Number(exponent)
-  return scale < 0 ? { value: value * 10n ** BigInt(-scale), scale: 0 } : { value, scale }
-}
-
-const valueAt = ({ scale, value }: Decimal, at: number): bigint => value * 10n ** BigInt(at - scale)
-
-export const addCost = (a: Decimal, b: Decimal): Decimal => {
-  const scale = Math.max(a.scale, b.scale)
-  return { value: valueAt(a, scale) + valueAt(b, scale), scale }
-}
-
-export const subtractCost = (a: Decimal, { scale, value }: Decimal): Decimal => addCost(a, { value: -value, scale })
-
-export const isMore = (a: Decimal, b: Decimal): boolean => {
-  const scale = Math.max(a.scale, b.scale)
-  return valueAt(a, scale) > valueAt(b, scale)
-}
-
-/** The sum of the costs of steps; what has none adds nothing. */
-export const sumCosts = (steps: ReadonlyArray<{ readonly costUsd?: string | undefined }>): Decimal =>
-  steps.reduce((sum, { costUsd }) => costUsd === undefined ? sum : addCost(sum, parseCost(costUsd) ?? noCost), noCost)
-
-/** An amount with all its digits, without an exponent. */
-export const formatCost = ({ scale, value }: Decimal): string => {
-  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
-  const fraction = digits.slice(digits.length - scale).replace(/0+$/, "")
-  const whole = digits.slice(0, digits.length - scale)
-  return `${value < 0n ? "-" : ""}${whole}${fraction === "" ? "" : `.${fraction}`}`
 }
