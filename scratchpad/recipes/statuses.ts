@@ -13,6 +13,7 @@ const statuses: Record<Exclude<CallError, ReplayError>["_tag"], number> = {
   UnexpectedResponseError: 502,
   APIConnectionError: 502,
   BudgetExceededError: 502,
+  CostLimitError: 502,
   InsufficientCreditsError: 503,
   APITimeoutError: 504
 }

@@ -53,7 +53,7 @@ type ParametersOrCursor<P> = {} extends P ? ParametersInput<P>
  * @since 0.1.0
  * @category options
  */
-export type EventsInput<P = AnyParameters, T = undefined, C = undefined> =
+export type EventsInput<P = AnyParameters, T = undefined> =
   & StreamRunOptions
   & {
     /** Runs all steps that are left in one response, without a pause after each. Default: false. */
@@ -61,7 +61,7 @@ export type EventsInput<P = AnyParameters, T = undefined, C = undefined> =
   }
   & ParametersOrCursor<P>
   & ToolsInput<T>
-  & CostInput<C>
+  & CostInput
 
 /**
  * The input of `steps`, which runs one step per request.
@@ -69,8 +69,8 @@ export type EventsInput<P = AnyParameters, T = undefined, C = undefined> =
  * @since 0.1.0
  * @category options
  */
-export type StepsInput<P = AnyParameters, T = undefined, C = undefined> =
+export type StepsInput<P = AnyParameters, T = undefined> =
   & StreamRunOptions
   & ParametersOrCursor<P>
   & ToolsInput<T>
-  & CostInput<C>
+  & CostInput

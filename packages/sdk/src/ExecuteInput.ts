@@ -8,7 +8,6 @@ import type * as Effect from "effect/Effect"
 import type { PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { CallOptions } from "./internal/options/callOptions.js"
-import type { CostLimitError } from "./NoukaiError.js"
 import type { ToolChoice } from "./Tools.js"
 
 export type { CallOptions, ReadOptions, StreamOptions } from "./internal/options/callOptions.js"
@@ -116,7 +115,7 @@ export type CostLimit = number | string
  * @since 0.1.0
  * @category options
  */
-export type CostInput<C = undefined> = {
+export interface CostInput {
   /**
    * The cost in US dollars above which the run is stopped. The cost is checked between steps, so the run may cost more
    * than the limit by one step. An amount of 0 or less is an `InvalidRequestError` before anything is sent.
@@ -127,30 +126,22 @@ export type CostInput<C = undefined> = {
    * whatever it cost. Two kinds of responses are not stopped: `runRemaining` of `events`, and `resume` of a run that
    * began without a limit, whose cost is checked between tool rounds only. Default: no limit, and nothing is read.
    */
-  readonly maxCostUsd?: C
+  readonly maxCostUsd?: CostLimit | undefined
 }
 
 /**
- * The failure that a limit of cost adds to a call: `never` without one.
- *
- * @since 0.1.0
- * @category errors
- */
-export type CostError<C> = [C] extends [undefined] ? never : CostLimitError
-
-/**
- * The hook at each pause of a run.
+ * The hook at each pause of a run. `X` is its effect, whose errors and requirements the call has too.
  *
  * @since 0.1.0
  * @category options
  */
-export interface PauseInput<E = never, R = never> {
+export interface PauseInput<X = Effect.Effect<void>> {
   /**
    * Is given the state of each pause for tool calls, before any of them is answered: by a handler, or by the caller of
    * `resume`. The run goes on when the effect ends, so that what it stores is there after a crash, for `resume` in
    * another process. Its failure fails the call; the run stays paused. Default: nothing is done.
    */
-  readonly onPause?: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
+  readonly onPause?: ((state: PausedState) => X) | undefined
 }
 
 /**
@@ -159,12 +150,12 @@ export interface PauseInput<E = never, R = never> {
  * @since 0.1.0
  * @category options
  */
-export type ExecuteInput<P = AnyParameters, T = undefined, C = undefined, E = never, R = never> =
+export type ExecuteInput<P = AnyParameters, T = undefined, X = Effect.Effect<void>> =
   & ExecuteOptions
   & ParametersInput<P>
   & ToolsInput<T>
-  & CostInput<C>
-  & PauseInput<E, R>
+  & CostInput
+  & PauseInput<X>
 
 /**
  * The options of running once per key.
@@ -206,11 +197,11 @@ export interface TakeOverOptions {
  * @since 0.1.0
  * @category options
  */
-export type ExecuteOnceInput<P = AnyParameters, T = undefined, E = never, R = never> =
+export type ExecuteOnceInput<P = AnyParameters, T = undefined, X = Effect.Effect<void>> =
   & Omit<ExecuteOptions, "sessionId">
   & ParametersInput<P>
   & ToolsInput<T>
-  & PauseInput<E, R>
+  & PauseInput<X>
   & OnceOptions
   & TakeOverOptions
 
@@ -220,12 +211,12 @@ export type ExecuteOnceInput<P = AnyParameters, T = undefined, E = never, R = ne
  * @since 0.1.0
  * @category options
  */
-export type ResumeInput<T = undefined, C = undefined, E = never, R = never> =
+export type ResumeInput<T = undefined, X = Effect.Effect<void>> =
   & CallOptions
-  & PauseInput<E, R>
+  & PauseInput<X>
   & Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "timeout">
   & {
     /** The tools for the rounds after this one. Default: the tools of the first call, answered by hand. */
     readonly tools?: T
   }
-  & CostInput<C>
+  & CostInput

@@ -54,7 +54,7 @@ export interface OnceResult<out A = unknown> extends ExecuteResult<A> {
  * @since 0.1.0
  * @category models
  */
-export interface PausedResult<out A = unknown, out E = never> {
+export interface PausedResult<out A = unknown> {
   readonly status: "tool_calls_required"
   readonly executionId: string
   /** The calls that wait for a result. */
@@ -73,7 +73,7 @@ export interface PausedResult<out A = unknown, out E = never> {
    */
   readonly resume: (
     results: ReadonlyArray<ToolResult>
-  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A, E>, CallError | E>
+  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, CallError>
 }
 
 /**
@@ -82,7 +82,7 @@ export interface PausedResult<out A = unknown, out E = never> {
  * @since 0.1.0
  * @category models
  */
-export interface OncePausedResult<out A = unknown, out E = never> extends PausedResult<A, E> {
+export interface OncePausedResult<out A = unknown> extends PausedResult<A> {
   /** Whether another call began the run: only with `takeOver`, since it is a `RunInProgressError` else. */
   readonly reused: boolean
 }

@@ -178,7 +178,7 @@ export interface StepPaused extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface ToolCallsRequired<out A = unknown, out E = never> extends RawEvent {
+export interface ToolCallsRequired<out A = unknown> extends RawEvent {
   readonly type: "tool_calls_required"
   readonly executionId: string
   readonly stepId: string | undefined
@@ -192,7 +192,7 @@ export interface ToolCallsRequired<out A = unknown, out E = never> extends RawEv
    * `InvalidRequestError` before anything is sent. Nothing is sent until the stream runs. A run with `maxCostUsd` that
    * has cost more is a `CostLimitError`.
    */
-  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A, E>, CallError | E>
+  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A>, CallError>
 }
 
 /**
@@ -232,13 +232,12 @@ export type RunEvent<A = unknown> =
   | Unknown
 
 /**
- * An event of a run, told apart by `type`. `A` is the result of the flow, `E` what answering a pause may also fail with:
- * `CostLimitError` if the run has `maxCostUsd`.
+ * An event of a run, told apart by `type`. `A` is the result of the flow.
  *
  * @since 0.1.0
  * @category models
  */
-export type FlowEvent<A = unknown, E = never> = RunEvent<A> | ToolCallsRequired<A, E>
+export type FlowEvent<A = unknown> = RunEvent<A> | ToolCallsRequired<A>
 
 const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
 

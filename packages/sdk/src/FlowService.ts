@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { EventsInput, StepsInput } from "./EventsInput.js"
-import type { CostError, CostLimit, ExecuteInput, ExecuteOnceInput, ResumeInput } from "./ExecuteInput.js"
+import type { ExecuteInput, ExecuteOnceInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { resolve } from "./Flow.js"
@@ -67,16 +67,14 @@ export declare namespace FlowService {
       A = unknown,
       P = AnyParameters,
       T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined,
-      E = never,
-      R = never
+      X extends Effect.Effect<void, unknown, unknown> = Effect.Effect<void>
     >(
       flow: FlowRef<P, A>,
-      input: ExecuteInput<NoInfer<P>, T, C, E, R>
+      input: ExecuteInput<NoInfer<P>, T, X>
     ) => Effect.Effect<
-      ExecuteResult<A> | Tools.PauseOf<PausedResult<A, CostError<C>>, T>,
-      CallError | Tools.HandlerError<T> | CostError<C> | E,
-      Tools.HandlerContext<T> | R
+      ExecuteResult<A> | Tools.PauseOf<PausedResult<A>, T>,
+      CallError | Tools.HandlerError<T> | Effect.Effect.Error<X>,
+      Tools.HandlerContext<T> | Effect.Effect.Context<X>
     >
 
     /**
@@ -113,16 +111,15 @@ export declare namespace FlowService {
       A = unknown,
       P = AnyParameters,
       T extends Tools.Tools | undefined = undefined,
-      E = never,
-      R = never
+      X extends Effect.Effect<void, unknown, unknown> = Effect.Effect<void>
     >(
       key: string,
       flow: FlowRef<P, A>,
-      input: ExecuteOnceInput<NoInfer<P>, T, E, R>
+      input: ExecuteOnceInput<NoInfer<P>, T, X>
     ) => Effect.Effect<
       OnceResult<A> | Tools.PauseOf<OncePausedResult<A>, T>,
-      CallError | OnceError | Tools.HandlerError<T> | E,
-      Tools.HandlerContext<T> | R
+      CallError | OnceError | Tools.HandlerError<T> | Effect.Effect.Error<X>,
+      Tools.HandlerContext<T> | Effect.Effect.Context<X>
     >
 
     /**
@@ -152,20 +149,18 @@ export declare namespace FlowService {
       A = unknown,
       P = AnyParameters,
       T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined,
-      E = never,
-      R = never
+      X extends Effect.Effect<void, unknown, unknown> = Effect.Effect<void>
     >(
       flow: FlowRef<P, A>,
       state: PausedState,
       results: ReadonlyArray<ToolResult>,
-      input?: ResumeInput<T, C, E, R>
+      input?: ResumeInput<T, X>
     ) => Effect.Effect<
       | ExecuteResult<A>
-      | Tools.PauseOf<PausedResult<A, CostError<C>>, T>
-      | (undefined extends T ? PausedResult<A, CostError<C>> : never),
-      CallError | Tools.HandlerError<T> | CostError<C> | E,
-      Tools.HandlerContext<T> | R
+      | Tools.PauseOf<PausedResult<A>, T>
+      | (undefined extends T ? PausedResult<A> : never),
+      CallError | Tools.HandlerError<T> | Effect.Effect.Error<X>,
+      Tools.HandlerContext<T> | Effect.Effect.Context<X>
     >
 
     /**
@@ -193,14 +188,13 @@ export declare namespace FlowService {
     readonly events: <
       A = unknown,
       P = AnyParameters,
-      T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined
+      T extends Tools.Tools | undefined = undefined
     >(
       flow: FlowRef<P, A>,
-      input: EventsInput<NoInfer<P>, T, C>
+      input: EventsInput<NoInfer<P>, T>
     ) => Stream.Stream<
-      RunEvent<A> | Tools.PauseOf<ToolCallsRequired<A, CostError<C>>, T>,
-      CallError | Tools.HandlerError<T> | CostError<C>,
+      RunEvent<A> | Tools.PauseOf<ToolCallsRequired<A>, T>,
+      CallError | Tools.HandlerError<T>,
       Tools.HandlerContext<T>
     >
 
@@ -223,12 +217,11 @@ export declare namespace FlowService {
     readonly steps: <
       A = unknown,
       P = AnyParameters,
-      T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined
+      T extends Tools.Tools | undefined = undefined
     >(
       flow: FlowRef<P, A>,
-      input: StepsInput<NoInfer<P>, T, C>
-    ) => Stream.Stream<StepCompleted, CallError | Tools.HandlerError<T> | CostError<C>, Tools.HandlerContext<T>>
+      input: StepsInput<NoInfer<P>, T>
+    ) => Stream.Stream<StepCompleted, CallError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
   }
 }
 

@@ -798,8 +798,8 @@ export type ApiError =
 /**
  * The failures of a call: of every operation of every service, live, replayed or scripted. The replay errors are for
  * programs that run in a replay, where a call may have no recording, or name another session that has to be fetched;
- * `BudgetExceededError` is for calls that run a flow within a `Budget`.
- * Other failures of a call (a tool handler's errors, `ToolCallLimitError`, `CostLimitError`) are beside it in its type.
+ * `BudgetExceededError` is for calls that run a flow within a `Budget`, `CostLimitError` for those with `maxCostUsd`.
+ * Other failures of a call (a tool handler's errors, `ToolCallLimitError`) are beside it in its type.
  *
  * @since 0.1.0
  * @category errors
@@ -809,6 +809,7 @@ export type CallError =
   | InvalidRequestError
   | UnexpectedResponseError
   | BudgetExceededError
+  | CostLimitError
   | Exclude<ReplayError, ReplayLeftoverError | ReplayDisabledError>
 
 /**

@@ -356,7 +356,7 @@ describe("a cost that is not known", () => {
     }).pipe(Effect.provide(world)))
 })
 
-const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A, E>, E, R>) =>
+const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A>, E, R>) =>
   Effect.map(Stream.runCollect(stream), (events) => Chunk.toReadonlyArray(events).map(({ type }) => type))
 
 describe("streams in a budget", () => {

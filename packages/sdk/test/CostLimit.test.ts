@@ -53,7 +53,7 @@ const tools = Tools.handle(
   (calls) => Effect.succeed(calls.map(({ id }) => ({ toolCallId: id, content: "x" })))
 )
 
-const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A, E>, E, R>) =>
+const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A>, E, R>) =>
   Effect.map(Stream.runCollect(stream), (events) => Chunk.toReadonlyArray(events).map(({ type }) => type))
 
 describe("the cost of a run", () => {

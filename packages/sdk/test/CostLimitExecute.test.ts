@@ -92,7 +92,7 @@ const resultsOf = (calls: ReadonlyArray<Tools.ToolCall>) => calls.map(({ id }) =
 
 const tools = Tools.handle(declarations, (calls) => Effect.succeed(resultsOf(calls)))
 
-const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A, E>, E, R>) =>
+const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A>, E, R>) =>
   Effect.map(Stream.runCollect(stream), (events) => Chunk.toReadonlyArray(events).map(({ type }) => type))
 
 const shown = ({ executionId: _, requestId: __, ...fields }: ExecuteResult | PausedResult) => fields

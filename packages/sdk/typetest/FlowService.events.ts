@@ -1,7 +1,6 @@
 /** Types of `events` and `steps`: exact events, errors, requirements and inputs. */
 import type {
   CallError,
-  CostLimitError,
   EventsInput,
   FlowCursor,
   FlowEvent,
@@ -145,10 +144,10 @@ expectTypeOf(followSteps(Grade, { from: cursor })).toEqualTypeOf<
   Stream.Stream<FlowEvent.StepCompleted, CallError, never>
 >()
 
-// a limit of cost: its error is in the type where it is given, also of answering a pause
+// a limit of cost changes no type: its error is one of every call
 expectTypeOf(flows.steps("a/b/c", { maxCostUsd: 0.5 })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.StepCompleted, CallError | CostLimitError, never>
+  Stream.Stream<FlowEvent.StepCompleted, CallError, never>
 >()
 expectTypeOf(flows.events("a/b/c", { maxCostUsd: "0.5", tools: declarations })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.FlowEvent<unknown, CostLimitError>, CallError | CostLimitError, never>
+  Stream.Stream<FlowEvent.FlowEvent<unknown>, CallError, never>
 >()

@@ -44,6 +44,7 @@ type Expected =
   | APIConnectionError
   | APITimeoutError
   | BudgetExceededError
+  | CostLimitError
   | InvalidRequestError
   | UnexpectedResponseError
   | ReplayMissError
@@ -113,19 +114,38 @@ expectTypeOf(flows.execute("a/b/c", { tools: handled })).toEqualTypeOf<
   Effect.Effect<ExecuteResult<unknown>, Expected | Offline | ToolCallLimitError, Database>
 >()
 
-// a limit of cost: its error is in the type where it is given, also of answering a pause
+// a limit of cost changes no type: its error is one of every call, also of answering a pause
 expectTypeOf(flows.execute("a/b/c", { maxCostUsd: 0.5 })).toEqualTypeOf<
-  Effect.Effect<ExecuteResult<unknown>, Expected | CostLimitError, never>
+  Effect.Effect<ExecuteResult<unknown>, Expected, never>
 >()
 expectTypeOf(flows.execute("a/b/c", { tools: declarations, maxCostUsd: "0.5" })).toEqualTypeOf<
-  Effect.Effect<ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>, Expected | CostLimitError, never>
+  Effect.Effect<ExecuteResult<unknown> | PausedResult<unknown>, Expected, never>
 >()
 expectTypeOf(flows.execute("a/b/c", { maxCostUsd: undefined })).toEqualTypeOf<
   Effect.Effect<ExecuteResult<unknown>, Expected, never>
 >()
-expectTypeOf<ReturnType<PausedResult<number, CostLimitError>["resume"]>>().toEqualTypeOf<
-  Effect.Effect<ExecuteResult<number> | PausedResult<number, CostLimitError>, Expected | CostLimitError>
+
+// the hook at a pause: its errors and requirements are the call's, beside those of tools
+declare const store: (state: PausedState) => Effect.Effect<void, Offline, Database>
+declare const audit: (state: PausedState) => Effect.Effect<void, "full"> | Effect.Effect<void, "slow", Database>
+expectTypeOf(flows.execute("a/b/c", { tools: declarations, onPause: store })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown> | PausedResult<unknown>, Expected | Offline, Database>
 >()
+expectTypeOf(flows.execute("a/b/c", { tools: handled, onPause: audit })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected | Offline | ToolCallLimitError | "full" | "slow", Database>
+>()
+expectTypeOf(flows.execute("a/b/c", { onPause: undefined })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected, never>
+>()
+flows.execute("a/b/c", {
+  onPause: (state) => {
+    expectTypeOf(state).toEqualTypeOf<PausedState>()
+    return Effect.void
+  }
+})
+// @ts-expect-error a hook returns an effect
+flows.execute("a/b/c", { onPause: () => undefined })
+
 // @ts-expect-error an amount is a number or text
 flows.execute("a/b/c", { maxCostUsd: 1n })
 

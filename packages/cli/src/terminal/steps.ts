@@ -11,7 +11,7 @@ import { cell } from "./text.js"
 
 export interface Steps {
   /** Shows one event. */
-  readonly show: (event: FlowEvent<unknown, unknown>) => Effect.Effect<void>
+  readonly show: (event: FlowEvent) => Effect.Effect<void>
   /** The cost of the completed steps, in US dollars. Absent if no step had a cost. */
   readonly costUsd: () => string | undefined
 }
@@ -33,7 +33,7 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
   const named = (name: string | undefined, stepId: string) => `${place()} ${cell(name ?? stepId)}`
   const line = (text: string) =>
     Effect.zipRight(terminal.progress(""), terminal.isWatched ? terminal.note(text) : terminal.detail(text))
-  const show = (event: FlowEvent<unknown, unknown>) => {
+  const show = (event: FlowEvent) => {
     switch (event.type) {
       case "run_started":
         stepCount = event.stepCount

@@ -5,13 +5,13 @@ import type {
   OnceResult as SdkOnceResult,
   PausedResult as SdkPausedResult
 } from "@effect-noukai/sdk/ExecuteResult"
-import { type CostLimitError, type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
 import { hide, overReceived } from "../json.js"
 import { answerOf, wireCalls } from "../tools/toolHandling.js"
 
-type SdkPaused = SdkPausedResult<unknown, CostLimitError>
+type SdkPaused = SdkPausedResult
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
 

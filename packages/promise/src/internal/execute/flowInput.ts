@@ -1,6 +1,6 @@
 /** Translates options into inputs of the SDK, which checks them. */
 import type { EventsInput } from "@effect-noukai/sdk/EventsInput"
-import type { Attachment, CostLimit, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/ExecuteInput"
+import type { Attachment, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/ExecuteInput"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tools"
@@ -69,7 +69,7 @@ export const submitInput = (operation: string, options: ExecuteAsyncOptions): Su
 
 export const executeInput = (
   options: ExecuteOptions
-): ExecuteInput<AnyParameters, ToolsInput, CostLimit | undefined> => ({
+): ExecuteInput<AnyParameters, ToolsInput> => ({
   // one literal, because merging objects is slow
   message: given(options.message),
   messages: given(options.messages) as ReadonlyArray<Message> | undefined,
@@ -103,7 +103,7 @@ export const submitOnceInput = (operation: string, options: ExecuteAsyncOnceOpti
   ...onceInput(options)
 })
 
-export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput, CostLimit | undefined> => {
+export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput> => {
   const { attemptTimeout, ...input } = executeInput(options)
   return {
     ...input,

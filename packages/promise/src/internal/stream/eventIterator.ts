@@ -4,7 +4,6 @@
  * Reads a stream of the SDK as an asynchronous iterator. Events arrive in chunks. An event of a chunk needs no fiber.
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
-import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -21,7 +20,7 @@ import type { CallOptions } from "../options/reading.js"
 import { answerOf } from "../tools/toolHandling.js"
 import { StreamReader, type StreamToRead } from "./streamReader.js"
 
-type SdkPause = FlowEvent.ToolCallsRequired<unknown, CostLimitError>
+type SdkPause = FlowEvent.ToolCallsRequired
 
 type Resume = ToolCallsRequired["resume"]
 

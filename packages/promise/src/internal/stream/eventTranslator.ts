@@ -2,7 +2,6 @@
  * Translates events of the SDK. Each loop has its own instance, because some events repeat fields of earlier ones.
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
-import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
 import type * as StreamEvent from "../../StreamEvent.js"
 import { hide } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
@@ -62,7 +61,7 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.RawEvent): A =
   return out
 }
 
-type OnPause = (event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>) => StreamEvent.ToolCallsRequired["resume"]
+type OnPause = (event: FlowEvent.ToolCallsRequired) => StreamEvent.ToolCallsRequired["resume"]
 
 export class EventTranslator {
   private executionId: string | undefined
@@ -75,7 +74,7 @@ export class EventTranslator {
 
   /** Translates an event. Returns `undefined` for an unknown event. */
   readonly event = (
-    event: FlowEvent.FlowEvent<unknown, CostLimitError>,
+    event: FlowEvent.FlowEvent,
     pause: OnPause
   ): StreamEvent.StreamEvent | undefined => {
     const out = this.fieldsOf(event, pause)
@@ -83,7 +82,7 @@ export class EventTranslator {
   }
 
   private fieldsOf(
-    event: FlowEvent.FlowEvent<unknown, CostLimitError>,
+    event: FlowEvent.FlowEvent,
     pause: OnPause
   ): StreamEvent.StreamEvent | undefined {
     switch (event.type) {
@@ -156,7 +155,7 @@ export class EventTranslator {
   }
 
   private toolCallsRequired(
-    event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>,
+    event: FlowEvent.ToolCallsRequired,
     pause: OnPause
   ): StreamEvent.ToolCallsRequired {
     const { outputs, pending } = event.cursor

@@ -117,6 +117,7 @@ const ofSession = (method: string) => (error: CallError): SessionError => {
     case "PermissionDeniedError":
     case "FlowNotFoundError":
     case "BudgetExceededError":
+    case "CostLimitError":
     case "ReplayNoSnapshotsError":
       return spoiled(method, `a session fetch does not fail with ${error._tag}`)
     default:

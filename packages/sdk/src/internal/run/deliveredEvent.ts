@@ -5,7 +5,7 @@
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
-import type { CallError, CostLimitError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
 import { problemOf } from "../core/runProblem.js"
 import { rawOf } from "../operations/wireEvent.js"
 import {
@@ -21,7 +21,7 @@ import {
 import type { ToolResult } from "./tool.js"
 
 /** An event of a run that may have a limit of cost. */
-export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
+export type DeliveredRunEvent = FlowEvent.FlowEvent
 
 const closing: unique symbol = Symbol("@effect-noukai/sdk/closing")
 
@@ -74,7 +74,7 @@ class Completed extends Delivered {
 export type ResumeStream = (
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
-) => Stream.Stream<DeliveredRunEvent, CallError | CostLimitError>
+) => Stream.Stream<DeliveredRunEvent, CallError>
 
 /** A pause that the caller answers. */
 class ManualPause extends Resumable {
@@ -83,7 +83,7 @@ class ManualPause extends Resumable {
     super(event, state)
     this.#resume = resume
   }
-  get resume(): FlowEvent.ToolCallsRequired<unknown, CostLimitError>["resume"] {
+  get resume(): FlowEvent.ToolCallsRequired["resume"] {
     return (results) => this.#resume(this.cursor, results)
   }
 }
@@ -103,7 +103,7 @@ export const toolCallsRequired = (
   event: FlowEvent.WireEventOf<"tool_calls_required"> | undefined,
   state: RunState,
   resume: ResumeStream
-): FlowEvent.ToolCallsRequired<unknown, CostLimitError> =>
+): FlowEvent.ToolCallsRequired =>
   Object.assign(new ManualPause(event, state, resume), {
     type: "tool_calls_required" as const,
     executionId: state.named ?? "",

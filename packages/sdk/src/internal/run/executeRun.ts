@@ -12,7 +12,6 @@ import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult, PausedS
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
 import {
   type CallError,
-  type CostLimitError,
   type ErrorCode,
   FlowExecutionError,
   isNoukaiError,
@@ -98,7 +97,7 @@ export type Walk = (
   run: AnyRun,
   from: FlowCursor,
   asExecute: ExecuteBody
-) => Effect.Effect<WalkAnswer, CallError | CostLimitError>
+) => Effect.Effect<WalkAnswer, CallError>
 
 /**
  * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
@@ -111,11 +110,11 @@ export const isWalked = (
   maxCostUsd !== undefined ||
   (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
 
-export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
+export type RunResult = ExecuteResult<unknown> | PausedResult
 
-export type OnceRunResult = OnceResult<unknown> | OncePausedResult<unknown, CostLimitError>
+export type OnceRunResult = OnceResult<unknown> | OncePausedResult
 
-export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
+export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | E, R>
 
 /** The run of an execution that failed, if it had one and ended. */
 const executionIdOf = (error: unknown): string | undefined =>
@@ -234,10 +233,10 @@ export const postOnce = <E, R>(
   run: Run<E, R>,
   body: ExecuteBody,
   once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
-): Effect.Effect<OnceRunResult, CallError | CostLimitError | OnceError | E, R> =>
+): Effect.Effect<OnceRunResult, CallError | OnceError | E, R> =>
   Effect.flatMap(
     run.http.request("executeOnce", { ...requestOf(run, body), ...once }),
-    ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | CostLimitError | E, R> => {
+    ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | E, R> => {
       run.sessionId = sessionId
       run.reused = reused
       return Effect.map(follow(run, { response }, 0), (ended) => withRaw({ ...ended, reused }, ended.raw))
@@ -247,7 +246,7 @@ export const postOnce = <E, R>(
 const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> =>
   answeredBefore(run, run.http.request("execute", requestOf(run, body)))
 
-const answeredBefore = <A, E extends CallError | CostLimitError>(
+const answeredBefore = <A, E extends CallError>(
   run: AnyRun,
   response: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
@@ -270,7 +269,7 @@ const follow = <E, R>(run: Run<E, R>, answer: WalkAnswer, rounds: number): RunEf
 }
 
 /** Adds to a result the facts of its run that are known. It is the given object: this path is hot. */
-const withFacts = <A extends ExecuteResult | PausedResult<unknown, CostLimitError>>(
+const withFacts = <A extends ExecuteResult | PausedResult>(
   run: AnyRun,
   { blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused,
   result: Types.Mutable<A>
@@ -475,9 +474,9 @@ const pausedResult = (
   run: AnyRun,
   state: PausedState,
   response: ExecutePaused
-): PausedResult<unknown, CostLimitError> =>
+): PausedResult =>
   withRaw(
-    withFacts<PausedResult<unknown, CostLimitError>>(run, response, {
+    withFacts<PausedResult>(run, response, {
       status: "tool_calls_required",
       executionId: state.executionId,
       toolCalls: state.toolCalls,
@@ -533,7 +532,7 @@ const sendOnce = (
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Effect.Effect<WalkAnswer, CallError | CostLimitError> => {
+): Effect.Effect<WalkAnswer, CallError> => {
   const { executionId, pausedAtStep, steps } = state
   const { address: flow, method, options: { retryPost: _, ...options } } = run
   const answer = Effect.suspend(() => send(run, state, results, rounds))
@@ -541,7 +540,7 @@ const sendOnce = (
   // a run that cannot be read is answered
   return Effect.matchEffect(trace, {
     onFailure: () => answer,
-    onSuccess: ({ flowRun, steps: traced }): Effect.Effect<WalkAnswer, CallError | CostLimitError> => {
+    onSuccess: ({ flowRun, steps: traced }): Effect.Effect<WalkAnswer, CallError> => {
       if (isEndedStatus(flowRun.status)) {
         return Effect.flatMap(
           positionOf(run, state),
@@ -573,7 +572,7 @@ const send = (
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Effect.Effect<WalkAnswer, CallError | CostLimitError> => {
+): Effect.Effect<WalkAnswer, CallError> => {
   const toolCallMessages = resumeMessages(state.toolCallMessages, results)
   const body: ExecuteBody = {
     ...run.resumeFields,

@@ -5,13 +5,7 @@ import * as Either from "effect/Either"
 import type * as Stream from "effect/Stream"
 import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { FlowEvent } from "../../FlowEvent.js"
-import type {
-  APITimeoutError,
-  CallError,
-  CostLimitError,
-  InvalidRequestError,
-  ToolCallLimitError
-} from "../../NoukaiError.js"
+import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { invalid } from "../core/makeError.js"
 import { deferred, fromSource, type Source } from "../core/streamPull.js"
 import { flatMapNow } from "../core/wire.js"
@@ -41,14 +35,14 @@ const firstCall = (input: EventsInputOf<unknown, unknown>, parameters: unknown):
 }
 
 type EventStream<E, R> = Stream.Stream<
-  FlowEvent<unknown, CostLimitError>,
-  E | CallError | CostLimitError | ToolCallLimitError,
+  FlowEvent,
+  E | CallError | ToolCallLimitError,
   R
 >
 
 type FlowEventSource<E, R> = Source<
-  FlowEvent<unknown, CostLimitError>,
-  E | CallError | ToolCallLimitError | CostLimitError,
+  FlowEvent,
+  E | CallError | ToolCallLimitError,
   R
 >
 
@@ -128,7 +122,7 @@ export const stream =
   (http: HttpService, only: "steps" | "events") =>
   <E, R>(flow: FlowRef<never>, input: EventsInputOf<E, R>): EventStream<E, R> =>
     fromSource(() =>
-      deferred<FlowEvent<unknown, CostLimitError>, E | CallError | ToolCallLimitError | CostLimitError, R>(
+      deferred<FlowEvent, E | CallError | ToolCallLimitError, R>(
         start(http, only, flow, input)
       )
     )

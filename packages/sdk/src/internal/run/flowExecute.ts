@@ -5,13 +5,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { ExecuteOnceInput, OnceOptions, TakeOverOptions } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
-import type {
-  CallError,
-  CostLimitError,
-  InvalidRequestError,
-  OnceError,
-  ToolCallLimitError
-} from "../../NoukaiError.js"
+import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } from "../../NoukaiError.js"
 import { checkStored } from "../core/checkJson.js"
 import { invalid, type RefusalFacts } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
@@ -69,7 +63,7 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
     run: ExecuteRun.Run<E, R>,
     body: ExecuteBody,
     input: ExecuteInputOf<E, R> & B
-  ) => Effect.Effect<A, CallError | CostLimitError | X | E, R>
+  ) => Effect.Effect<A, CallError | X | E, R>
   readonly outcomeOf: (result: A) => string
   /** Whether the session of the run is derived from a key, so that the session of the call is not that of the run. */
   readonly isKeyed: boolean
@@ -95,7 +89,7 @@ const withTools = <A, E1, R1, E, R>(
   )
 }
 
-type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | ToolCallLimitError, R>
+type Begun<A, X, E, R> = Effect.Effect<A, CallError | X | E | ToolCallLimitError, R>
 
 const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   http: HttpService,
@@ -211,7 +205,7 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
   return <E, R>(
     key: string,
     flow: FlowRef<never>,
-    input: ExecuteOnceInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, E, R>
+    input: ExecuteOnceInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
   ): Begun<ExecuteRun.OnceRunResult, OnceError, E, R> =>
     Effect.suspend(() => {
       const found = checkKey(key)

@@ -10,7 +10,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { CallError, CostLimitError, InvalidRequestError } from "../../NoukaiError.js"
+import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { clockOf } from "../core/fiber.js"
 import { amended, invalid } from "../core/makeError.js"
@@ -26,7 +26,7 @@ import { type EventPull, StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
 import { answeredPause, answersOf } from "./toolRound.js"
 
-type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError | CostLimitError, R>
+type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
 
 const resume = <E, R>(
   settings: StreamSettings<E, R>,
@@ -44,7 +44,7 @@ const resume = <E, R>(
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
-  const begun = Effect.withFiberRuntime<Source<DeliveredRunEvent, CallError | CostLimitError>>((fiber) =>
+  const begun = Effect.withFiberRuntime<Source<DeliveredRunEvent, CallError>>((fiber) =>
     Effect.succeed(begin(fiber, manual, origin))
   )
   // the stream that paused may still be open, and holds no more of its budgets than it has cost
@@ -64,7 +64,7 @@ export const begin = <E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   settings: StreamSettings<E, R>,
   origin: Origin
-): Source<DeliveredRunEvent, E | CallError | CostLimitError, R> => {
+): Source<DeliveredRunEvent, E | CallError, R> => {
   const name = settings.only === "steps" ? spanNames.steps : spanNames.events
   const costs = RunCosts.of(fiber, settings)
   const walk = new StreamWalk(

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { EventsInput } from "../../EventsInput.js"
-import type { CostLimit, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../ExecuteInput.js"
+import type { ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../ExecuteInput.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import { isHandled } from "../../Tools.js"
@@ -195,9 +195,7 @@ export const once = {
 export type ExecuteInputOf<E, R> = ExecuteInput<
   AnyParameters,
   ToolsOption<E, R> | undefined,
-  CostLimit | undefined,
-  E,
-  R
+  Effect.Effect<void, E, R>
 >
 
 type AnyExecuteInput = ExecuteInputOf<unknown, unknown>
@@ -235,7 +233,7 @@ export const executeOnceInput = options<ExecuteOnceInputOf<unknown, unknown>>("i
   maxCostUsd: Fields.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
 }), checkExecute)
 
-export type ResumeInputOf<E, R> = ResumeInput<ToolsOption<E, R> | undefined, CostLimit | undefined, E, R>
+export type ResumeInputOf<E, R> = ResumeInput<ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
 
 export const resumeInput = options<ResumeInputOf<unknown, unknown>>("input", () => ({
   ...Fields.ofCall,
@@ -245,7 +243,7 @@ export const resumeInput = options<ResumeInputOf<unknown, unknown>>("input", () 
   onPause: Fields.callback
 }), checkTools)
 
-export type EventsInputOf<E, R> = EventsInput<AnyParameters, ToolsOption<E, R> | undefined, CostLimit | undefined>
+export type EventsInputOf<E, R> = EventsInput<AnyParameters, ToolsOption<E, R> | undefined>
 
 type AnyEventsInput = EventsInputOf<unknown, unknown>
 

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { StepPaused, WireEvent, WireEventOf } from "../../FlowEvent.js"
-import type { APITimeoutError, CallError, CostLimitError, ErrorCode } from "../../NoukaiError.js"
+import type { APITimeoutError, CallError, ErrorCode } from "../../NoukaiError.js"
 import { setCursor } from "../core/errorClass.js"
 import { problemOf } from "../core/runProblem.js"
 import { Background, type Pull, type Source, toSource } from "../core/streamPull.js"
@@ -39,7 +39,7 @@ import { answeredPause } from "./toolRound.js"
 
 type ResponsePull = Pull<WireEvent, CallError>
 
-export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError | CostLimitError, R>
+export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError, R>
 
 /**
  * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the
@@ -58,7 +58,7 @@ type Next<E> =
   | { readonly _tag: "read"; readonly pull: ResponsePull }
   | { readonly _tag: "broken"; readonly failure: Option.Option<CallError> }
   | { readonly _tag: "afford"; readonly then: Continuation }
-  | { readonly _tag: "fail"; readonly error: E | CallError | CostLimitError }
+  | { readonly _tag: "fail"; readonly error: E | CallError }
 
 const manyOutputs = 256
 
@@ -74,7 +74,7 @@ const unknownFacts = { durationMs: undefined, costUsd: undefined, tokens: undefi
 const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
-export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError | CostLimitError, R> {
+export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError, R> {
   private state: RunState
   private readonly failures: StreamFailures
   private readonly healing: StreamHealing

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { CallError, CostLimitError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
@@ -111,7 +111,7 @@ export const walk: Walk = (run, cursor, asExecute) =>
       }
     }
 
-    const next: Effect.Effect<WalkAnswer, CallError | CostLimitError> = Effect.matchEffect(source.pull, {
+    const next: Effect.Effect<WalkAnswer, CallError> = Effect.matchEffect(source.pull, {
       // a run never ends without an event that says so
       onFailure: Option.match({
         onNone: () => Effect.dieMessage("the walk ended without an end"),
