@@ -7,12 +7,86 @@
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "./FlowCursor.js"
+import { absentable } from "./internal/core/wire.js"
 import { Fields, UnknownEvent } from "./internal/operations/wireEvent.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
-import type { Tokens } from "./Trace.js"
 
 export type { Tokens } from "./Trace.js"
+
+const maybe = <A, I>(schema: Schema.Schema<A, I>): Schema.UndefinedOr<Schema.Schema<A, I>> => Schema.UndefinedOr(schema)
+
+const runStarted = Schema.Struct({
+  type: Schema.Literal("run_started"),
+  executionId: Schema.String,
+  flowId: maybe(Schema.String),
+  stepCount: maybe(Schema.Number),
+  runId: maybe(Schema.String)
+})
+
+const stepStarted = Schema.Struct({
+  type: Schema.Literal("step_started"),
+  stepId: Schema.String,
+  name: maybe(Schema.String),
+  /** 0-based, in the whole flow. */
+  stepIndex: Schema.Number
+})
+
+const stepInput = Schema.Struct({
+  type: Schema.Literal("step_input"),
+  stepId: Schema.String,
+  inputData: absentable(Schema.Unknown)
+})
+
+const stepOutput = Schema.Struct({
+  type: Schema.Literal("step_output"),
+  stepId: Schema.String,
+  outputData: absentable(Schema.Unknown)
+})
+
+const stepCompleted = Schema.Struct({
+  type: Schema.Literal("step_completed"),
+  stepId: Schema.String,
+  name: maybe(Schema.String),
+  /** 0-based, in the whole flow. */
+  stepIndex: Schema.Number,
+  output: absentable(Schema.Unknown),
+  /** The event that carried the output. Absent with it. */
+  outputFrom: absentable(Schema.Literal("completed", "step_output")),
+  /** Milliseconds. */
+  durationMs: maybe(Schema.Number),
+  tokens: maybe(Schema.Struct({ prompt: Schema.Number, completion: Schema.Number, total: Schema.Number })),
+  /** US dollars, as decimal text. */
+  costUsd: maybe(Schema.String)
+})
+
+const stepError = Schema.Struct({
+  type: Schema.Literal("step_error"),
+  stepId: Schema.String,
+  name: maybe(Schema.String),
+  error: Schema.Unknown,
+  code: maybe(Schema.String),
+  message: maybe(Schema.String)
+})
+
+const stepPaused = Schema.Struct({
+  type: Schema.Literal("step_paused"),
+  executionId: maybe(Schema.String),
+  /** The step that has just completed; 0-based, in the whole flow. */
+  stepIndex: Schema.Number,
+  nextStepIndex: Schema.Number
+})
+
+const flowCompleted = Schema.Struct({
+  type: Schema.Literal("flow_completed"),
+  executionId: maybe(Schema.String),
+  runId: maybe(Schema.String),
+  result: absentable(Schema.Unknown),
+  /** The origin of the result. Absent with it. */
+  resultFrom: absentable(Schema.Literal("completed", "last_step")),
+  /** Totals, as the server sent them. */
+  summary: maybe(Fields)
+})
 
 /**
  * An event that this version does not know.
@@ -66,13 +140,8 @@ export interface RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface RunStarted extends RawEvent {
-  readonly type: "run_started"
-  readonly executionId: string
-  readonly flowId: string | undefined
-  readonly stepCount: number | undefined
-  readonly runId: string | undefined
-  /** The place of the run. Built when asked for. */
+export interface RunStarted extends Schema.Schema.Type<typeof runStarted>, RawEvent {
+  /** The place of the run. Built when it is read. */
   readonly cursor: FlowCursor
 }
 
@@ -82,13 +151,7 @@ export interface RunStarted extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface StepStarted extends RawEvent {
-  readonly type: "step_started"
-  readonly stepId: string
-  readonly name: string | undefined
-  /** 0-based, in the whole flow. */
-  readonly stepIndex: number
-}
+export interface StepStarted extends Schema.Schema.Type<typeof stepStarted>, RawEvent {}
 
 /**
  * The input of a step; absent where the server did not send it.
@@ -96,11 +159,7 @@ export interface StepStarted extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface StepInput extends RawEvent {
-  readonly type: "step_input"
-  readonly stepId: string
-  readonly inputData?: unknown
-}
+export interface StepInput extends Schema.Schema.Type<typeof stepInput>, RawEvent {}
 
 /**
  * The output of a step so far, in part or in whole. May come many times.
@@ -108,11 +167,7 @@ export interface StepInput extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface StepOutput extends RawEvent {
-  readonly type: "step_output"
-  readonly stepId: string
-  readonly outputData?: unknown
-}
+export interface StepOutput extends Schema.Schema.Type<typeof stepOutput>, RawEvent {}
 
 /**
  * A step has completed. Its output is that of the event, or else of the `step_output` before it; the key is absent
@@ -121,21 +176,8 @@ export interface StepOutput extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface StepCompleted extends RawEvent {
-  readonly type: "step_completed"
-  readonly stepId: string
-  readonly name: string | undefined
-  readonly output?: unknown
-  /** The event that carried the output. Absent with it. */
-  readonly outputFrom?: "completed" | "step_output"
-  /** Milliseconds. */
-  readonly durationMs: number | undefined
-  readonly tokens: Tokens | undefined
-  /** US dollars, as decimal text. */
-  readonly costUsd: string | undefined
-  /** 0-based, in the whole flow. */
-  readonly stepIndex: number
-  /** The place of the run, this step included. Built when asked for. */
+export interface StepCompleted extends Schema.Schema.Type<typeof stepCompleted>, RawEvent {
+  /** The place of the run, this step included. Built when it is read. */
   readonly cursor: FlowCursor
 }
 
@@ -146,14 +188,7 @@ export interface StepCompleted extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface StepError extends RawEvent {
-  readonly type: "step_error"
-  readonly stepId: string
-  readonly name: string | undefined
-  readonly error: unknown
-  readonly code: string | undefined
-  readonly message: string | undefined
-}
+export interface StepError extends Schema.Schema.Type<typeof stepError>, RawEvent {}
 
 /**
  * The run waits between two steps. The next request is sent when the next event is pulled.
@@ -161,13 +196,8 @@ export interface StepError extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface StepPaused extends RawEvent {
-  readonly type: "step_paused"
-  readonly executionId: string | undefined
-  /** The step that has just completed; 0-based, in the whole flow. */
-  readonly stepIndex: number
-  readonly nextStepIndex: number
-  /** The place of the run. Built when asked for. */
+export interface StepPaused extends Schema.Schema.Type<typeof stepPaused>, RawEvent {
+  /** The place of the run. Built when it is read. */
   readonly cursor: FlowCursor
 }
 
@@ -203,15 +233,10 @@ export interface ToolCallsRequired<out A = unknown> extends RawEvent {
  * @since 0.1.0
  * @category models
  */
-export interface FlowCompleted<out A = unknown> extends RawEvent {
-  readonly type: "flow_completed"
-  readonly executionId: string | undefined
-  readonly runId: string | undefined
+export interface FlowCompleted<out A = unknown>
+  extends Omit<Schema.Schema.Type<typeof flowCompleted>, "result">, RawEvent
+{
   readonly result: A
-  /** The origin of the result. Absent with it. */
-  readonly resultFrom?: "completed" | "last_step"
-  /** Totals, as the server sent them. */
-  readonly summary: { readonly [key: string]: unknown } | undefined
 }
 
 /**
@@ -239,10 +264,6 @@ export type RunEvent<A = unknown> =
  */
 export type FlowEvent<A = unknown> = RunEvent<A> | ToolCallsRequired<A>
 
-const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
-
-const stepFields = { stepId: Schema.String, name: maybe(Schema.String) }
-
 /**
  * Run events as JSON, for programs that pass them on: an endpoint encodes the events of a run with it, and the page
  * decodes them. Cursors and `raw` are not part of it.
@@ -262,47 +283,14 @@ const stepFields = { stepId: Schema.String, name: maybe(Schema.String) }
  * @category schemas
  */
 export const RunEventJson = Schema.Union(
-  Schema.Struct({
-    type: Schema.Literal("run_started"),
-    executionId: Schema.String,
-    flowId: maybe(Schema.String),
-    stepCount: maybe(Schema.Number),
-    runId: maybe(Schema.String)
-  }),
-  Schema.Struct({ type: Schema.Literal("step_started"), ...stepFields, stepIndex: Schema.Number }),
-  Schema.Struct({ type: Schema.Literal("step_input"), stepId: Schema.String, inputData: maybe(Schema.Unknown) }),
-  Schema.Struct({ type: Schema.Literal("step_output"), stepId: Schema.String, outputData: maybe(Schema.Unknown) }),
-  Schema.Struct({
-    type: Schema.Literal("step_completed"),
-    ...stepFields,
-    stepIndex: Schema.Number,
-    output: maybe(Schema.Unknown),
-    outputFrom: maybe(Schema.Literal("completed", "step_output")),
-    durationMs: maybe(Schema.Number),
-    tokens: maybe(Schema.Struct({ prompt: Schema.Number, completion: Schema.Number, total: Schema.Number })),
-    costUsd: maybe(Schema.String)
-  }),
-  Schema.Struct({
-    type: Schema.Literal("step_error"),
-    ...stepFields,
-    error: Schema.Unknown,
-    code: maybe(Schema.String),
-    message: maybe(Schema.String)
-  }),
-  Schema.Struct({
-    type: Schema.Literal("step_paused"),
-    executionId: maybe(Schema.String),
-    stepIndex: Schema.Number,
-    nextStepIndex: Schema.Number
-  }),
-  Schema.Struct({
-    type: Schema.Literal("flow_completed"),
-    executionId: maybe(Schema.String),
-    runId: maybe(Schema.String),
-    result: maybe(Schema.Unknown),
-    resultFrom: maybe(Schema.Literal("completed", "last_step")),
-    summary: maybe(Fields)
-  }),
+  runStarted,
+  stepStarted,
+  stepInput,
+  stepOutput,
+  stepCompleted,
+  stepError,
+  stepPaused,
+  flowCompleted,
   Unknown
 )
 

@@ -292,14 +292,7 @@ const literalOf = (schema: Schema.Schema.AnyNoContext): Wire.WireEvent["type"] =
   return (type as AST.Literal).literal as Wire.WireEvent["type"]
 }
 
-/**
- * Makes a kind of event. Fields in `dispensable` only inform: one that does not fit is dropped, and the event is kept.
- */
-const kind = (
-  schema: Schema.Schema.AnyNoContext,
-  essential: boolean,
-  dispensable: ReadonlyArray<string>
-): EventKind => {
+const kind = (schema: Schema.Schema.AnyNoContext, essential: boolean): EventKind => {
   const signatures = AST.getPropertySignatures(schema.ast).filter(({ name }) => name !== "type")
   const checkOf = (some: ReadonlyArray<AST.PropertySignature>) =>
     compiledCheck(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
@@ -311,25 +304,25 @@ const kind = (
     get fields() {
       return fields ??= signatures.map((signature) => ({
         name: String(signature.name),
-        dispensable: dispensable.includes(String(signature.name)),
+        dispensable: signature.annotations[Wire.Informing] === true,
         fits: checkOf([signature])
       }))
     }
   }
 }
 
-const runStarted = kind(Wire.RunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
+const runStarted = kind(Wire.RunStarted, true)
 
 /** The kinds, most frequent first: comparing names is cheaper than hashing one that is made anew for each event. */
 const kinds: ReadonlyArray<readonly [name: string, kind: EventKind]> = [
-  ["step_output", kind(Wire.StepOutput, false, [])],
-  ["step_started", kind(Wire.StepStarted, false, ["name", "stepIndex"])],
-  ["step_completed", kind(Wire.StepCompleted, true, ["name", "durationMs", "tokens", "costUsd"])],
-  ["step_input", kind(Wire.StepInput, false, [])],
-  ["step_paused", kind(Wire.StepPaused, true, ["stepId"])],
-  ["step_error", kind(Wire.StepError, true, ["name"])],
-  ["step_paused_for_tool_calls", kind(Wire.ToolCallsRequired, true, ["stepId", "runId"])],
-  ["flow_completed", kind(Wire.FlowCompleted, true, ["executionId", "runId", "summary"])],
+  ["step_output", kind(Wire.StepOutput, false)],
+  ["step_started", kind(Wire.StepStarted, false)],
+  ["step_completed", kind(Wire.StepCompleted, true)],
+  ["step_input", kind(Wire.StepInput, false)],
+  ["step_paused", kind(Wire.StepPaused, true)],
+  ["step_error", kind(Wire.StepError, true)],
+  ["step_paused_for_tool_calls", kind(Wire.ToolCallsRequired, true)],
+  ["flow_completed", kind(Wire.FlowCompleted, true)],
   ["run_started", runStarted],
   ["flow_started", runStarted]
 ]

@@ -7,21 +7,27 @@ const Index = Schema.NonNegativeInt
 
 export const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
+/** Marks fields that only inform: one that does not fit is dropped, and the event is kept. */
+export const Informing: unique symbol = Symbol("@effect-noukai/sdk/Informing")
+
+const informing = <A, I>(schema: Schema.Schema<A, I>): ReturnType<typeof nullable<A, I>> =>
+  nullable(schema).annotations({ [Informing]: true })
+
 /** The run has begun. `executionId` may be empty; older servers name the run in `runId` alone. */
 export const RunStarted = Schema.Struct({
   type: Schema.Literal("run_started"),
-  executionId: nullable(Schema.String),
-  flowId: nullable(Schema.String),
-  stepCount: nullable(Index),
-  runId: nullable(Schema.String)
+  executionId: informing(Schema.String),
+  flowId: informing(Schema.String),
+  stepCount: informing(Index),
+  runId: informing(Schema.String)
 })
 
 /** A step has begun. `stepIndex` counts from the first step of one response. */
 export const StepStarted = Schema.Struct({
   type: Schema.Literal("step_started"),
   stepId: Schema.String,
-  name: nullable(Schema.String),
-  stepIndex: nullable(Schema.Number)
+  name: informing(Schema.String),
+  stepIndex: informing(Schema.Number)
 })
 
 /** The input of a step. */
@@ -46,22 +52,22 @@ export const StepOutput = Schema.Struct({
 export const StepCompleted = Schema.Struct({
   type: Schema.Literal("step_completed"),
   stepId: Schema.String,
-  name: nullable(Schema.String),
+  name: informing(Schema.String),
   output: Schema.optional(Schema.Unknown),
-  durationMs: nullable(Schema.Number),
-  tokens: nullable(Schema.Struct({
+  durationMs: informing(Schema.Number),
+  tokens: informing(Schema.Struct({
     prompt: nullable(Schema.Number),
     completion: nullable(Schema.Number),
     total: nullable(Schema.Number)
   })),
-  costUsd: nullable(Schema.String)
+  costUsd: informing(Schema.String)
 })
 
 /** A step has failed, and the run with it. `error` is an object or text. */
 export const StepError = Schema.Struct({
   type: Schema.Literal("step_error"),
   stepId: Schema.String,
-  name: nullable(Schema.String),
+  name: informing(Schema.String),
   error: Schema.optional(Schema.Unknown)
 })
 
@@ -70,7 +76,7 @@ export const StepPaused = Schema.Struct({
   type: Schema.Literal("step_paused"),
   executionId: nullable(Schema.String),
   nextStepIndex: nullable(Index),
-  stepId: nullable(Schema.String)
+  stepId: informing(Schema.String)
 })
 
 /** One tool call as it is on the wire; `arguments` is JSON text. */
@@ -87,18 +93,18 @@ export const ToolCallsRequired = Schema.Struct({
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: nullable(Schema.Array(ToolCall)),
   accumulatedOutputs: nullable(Fields),
-  stepId: nullable(Schema.String),
+  stepId: informing(Schema.String),
   stepIndex: nullable(Index),
-  runId: nullable(Schema.String)
+  runId: informing(Schema.String)
 })
 
 /** The run has ended. The hosted server sends no `result`: it is the output of the step that completed last. */
 export const FlowCompleted = Schema.Struct({
   type: Schema.Literal("flow_completed"),
-  executionId: nullable(Schema.String),
-  runId: nullable(Schema.String),
+  executionId: informing(Schema.String),
+  runId: informing(Schema.String),
   result: Schema.optional(Schema.Unknown),
-  summary: nullable(Fields)
+  summary: informing(Fields)
 })
 
 /** An event that this version does not know. */
