@@ -97,22 +97,21 @@ export const retried = <A, R>(
       taken = isLimited ? budget.take(error) : undefined
       return !isLimited || taken !== undefined
     }
-    const waiting = (wait: Duration.Duration) =>
-      Effect.gen(function*() {
-        const { requestId, statusCode } = error
-        const delay = Math.max(Duration.toMillis(wait), serverDelay(error))
-        retries++
-        if (tell !== undefined) {
-          yield* tell({ ...info(retries), phase: "retry", delay, ...known({ statusCode, requestId }) })
-        }
-        yield* Metrics.countRetry(error)
-        mayHaveRun ||= isPost && !error.isRetryable
-        // while every attempt was refused, nothing has been sent
-        if (isPost && !mayHaveRun) progress.sent = "no"
-        // waits here, since the end of the client ends the wait
-        yield* pause(delay)
-        return Duration.zero
-      })
+    const waiting = Effect.fnUntraced(function*(wait: Duration.Duration) {
+      const { requestId, statusCode } = error
+      const delay = Math.max(Duration.toMillis(wait), serverDelay(error))
+      retries++
+      if (tell !== undefined) {
+        yield* tell({ ...info(retries), phase: "retry", delay, ...known({ statusCode, requestId }) })
+      }
+      yield* Metrics.countRetry(error)
+      mayHaveRun ||= isPost && !error.isRetryable
+      // while every attempt was refused, nothing has been sent
+      if (isPost && !mayHaveRun) progress.sent = "no"
+      // waits here, since the end of the client ends the wait
+      yield* pause(delay)
+      return Duration.zero
+    })
     return Effect.suspend(() => retries === 0 ? Effect.fail(first) : attempt(retries)).pipe(
       Effect.retry(schedule.pipe(
         Schedule.check(isAllowed),
