@@ -12,7 +12,7 @@ import { monotonic } from "../core/time.js"
 import { forwardThrough, onResponse } from "../operations/fake.js"
 import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
 import type { OnceResponse } from "../operations/requests.js"
-import type { WireEvent } from "../operations/wireEvent.js"
+import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { Progress } from "../options/callOptions.js"
 import {
   type AnsweredOperation,
@@ -26,14 +26,6 @@ import {
 import { type Question, questionOf } from "./interaction.js"
 import type { RecordedAnswer } from "./RecordedCassette.js"
 import type { Recorder } from "./recorder.js"
-
-/** Events after which the rest of a response has no meaning: the run waits for its caller, or is over. */
-const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
-  "step_paused",
-  "tool_calls_required",
-  "step_error",
-  "flow_completed"
-])
 
 /**
  * A value with its keys in the order of the file, so that text which a program makes of an answer, such as its next
@@ -106,7 +98,7 @@ const recordStream = (
     yield* Effect.addFinalizer((exit) =>
       Effect.sync(() => {
         const last = events.at(-1)
-        const isOver = last !== undefined && endsResponse.has(last.type) && typeof end !== "object"
+        const isOver = last !== undefined && endsResponse(last) && typeof end !== "object"
         if (isOver) recorder.end(call, { events, end: "done" })
         else if (end !== undefined && !Exit.isInterrupted(exit)) recorder.end(call, { events, end })
       })

@@ -16,7 +16,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.js"
 import { Background, fromSource, type Pull, type Source } from "../core/streamPull.js"
 import { milliseconds, timeLimit } from "../core/time.js"
-import type { WireEvent } from "../operations/wireEvent.js"
+import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -202,10 +202,6 @@ const decoding = (
   )
   return next
 }
-
-/** Whether an event is the last of its response, so that nothing is read after it. */
-const endsResponse = ({ type }: WireEvent): boolean =>
-  type === "flow_completed" || type === "step_paused" || type === "step_error" || type === "tool_calls_required"
 
 const closed = Effect.fail(Option.none())
 

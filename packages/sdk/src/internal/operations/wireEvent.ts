@@ -138,6 +138,10 @@ export type WireEvent = Schema.Schema.Type<typeof WireEvent>
 /** An event of a stream as Noukai sends it, of one type. */
 export type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
+/** Whether an event ends its response: the run waits for its caller, or is over. */
+export const endsResponse = ({ type }: WireEvent): boolean =>
+  type === "flow_completed" || type === "step_paused" || type === "step_error" || type === "tool_calls_required"
+
 /**
  * A wire event is the JSON itself under this package's name of its type, so that the original is kept only for the few
  * that had to be changed, as a property that is not listed.
