@@ -161,10 +161,11 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   }
   if (Option.isSome(input.exec)) {
     // these variables would name another server
-    const code = yield* executed(input.exec.value, environmentWith(environment, ["NOUKAI_BASE_URL", "NOUKAI_PORT"])).pipe(
-      // a signal to both may be heard of after the end of the command
-      Effect.zipLeft(Effect.sleep(interval))
-    )
+    const code = yield* executed(input.exec.value, environmentWith(environment, ["NOUKAI_BASE_URL", "NOUKAI_PORT"]))
+      .pipe(
+        // a signal to both may be heard of after the end of the command
+        Effect.zipLeft(Effect.sleep(interval))
+      )
     // the command has printed its failure
     return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
   }

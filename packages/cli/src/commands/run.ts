@@ -12,7 +12,7 @@ import { randomUUID } from "node:crypto"
 import { connection, flag, flow, json, jsonl, noHistory, optional, repeated } from "../arguments/flags.js"
 import { runFlags, runInput } from "../arguments/runInput.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { ending } from "../exit/failing.js"
 import { findable } from "../exit/interrupted.js"
@@ -47,8 +47,6 @@ const config = {
 }
 
 type Input = InputOf<typeof config>
-
-const wrong = (message: string) => new UsageError({ message })
 
 /** Reads the tools of a file. The SDK checks each tool. */
 const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, UsageError> =>

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { argument, connection, json, jsonl, noHistory, oneOf, optional, since, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { UsageError } from "../exit/CommandError.js"
+import { wrong } from "../exit/CommandError.js"
 import { withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
 import { services } from "../settings/services.js"
@@ -37,8 +37,6 @@ const config = {
 }
 
 type Input = InputOf<typeof config>
-
-const wrong = (message: string) => new UsageError({ message })
 
 /** The number of costs that are read at once. */
 const concurrency = 4

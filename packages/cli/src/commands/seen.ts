@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Values from "../arguments/values.js"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { withoutMethod } from "../exit/failing.js"
 import { History, type Learnt } from "../settings/History.js"
@@ -20,8 +20,6 @@ export interface RunOfFlow {
   readonly flow: string
   readonly run: string
 }
-
-const wrong = (message: string) => new UsageError({ message })
 
 const unknown = (what: string) => wrong(`this machine has not seen ${what}: give the flow and the id of the run`)
 

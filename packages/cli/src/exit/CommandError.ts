@@ -16,3 +16,6 @@ export class CommandError extends Data.TaggedError("CommandError")<{
 export class UsageError extends Data.TaggedError("UsageError")<{
   readonly message: string
 }> {}
+
+/** The error of a wrong argument, flag or setting. */
+export const wrong = (message: string): UsageError => new UsageError({ message })

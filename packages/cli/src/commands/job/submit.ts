@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import { connection, flag, flow, json, noHistory, optional } from "../../arguments/flags.js"
 import { runFlags, runInput } from "../../arguments/runInput.js"
 import * as Values from "../../arguments/values.js"
-import { UsageError } from "../../exit/CommandError.js"
+import { wrong } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
 import { findable } from "../../exit/interrupted.js"
 import { note } from "../../settings/History.js"
@@ -33,8 +33,6 @@ const config = {
 }
 
 type Input = InputOf<typeof config>
-
-const wrong = (message: string) => new UsageError({ message })
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
