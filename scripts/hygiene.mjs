@@ -2,7 +2,7 @@
  * Faults that no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted,
  * documents that name files or headings which are not there.
  */
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { differences } from "./readme.mjs"
 import { files, libraries, read, root } from "./workspace.mjs"
@@ -107,14 +107,27 @@ const headings = files().filter((path) => path.endsWith(".md")).flatMap((path) =
   )
 )
 
-/** A link to a file beside the document, and a path of the repository in backticks. `internal/…` is that of the sdk. */
-const mention = /\]\((?!\w+:|#)([^)#\s]+)|`((?:packages|scripts|scratchpad|internal)\/[\w./-]+\.(?:ts|mjs|json))`/g
+const internals = "packages/sdk/src/internal"
+
+const layers = readdirSync(join(root, internals))
+
+/** A link to a file beside the document, and a path of the repository, or of the internal files of the sdk, in backticks. */
+const mention = new RegExp(
+  `\\]\\((?!\\w+:|#)([^)#\\s]+)|\`((?:packages|scripts|scratchpad|internal|${
+    layers.join("|")
+  })/[\\w./-]+\\.(?:ts|mjs|json))\``,
+  "g"
+)
 
 const nowhere = files().filter((path) => path.endsWith(".md")).flatMap((path) =>
   read(path).split("\n").flatMap((line, index) =>
     [...line.matchAll(mention)]
       .map(([, link, file]) =>
-        link === undefined ? file.replace(/^internal/, "packages/sdk/src/internal") : join(dirname(path), link)
+        link !== undefined
+          ? join(dirname(path), link)
+          : layers.includes(file.split("/")[0])
+          ? join(internals, file)
+          : file.replace(/^internal/, internals)
       )
       .filter((target) => !existsSync(join(root, target)))
       .map((target) => `${path}:${index + 1}: ${target} is not there`)
