@@ -262,8 +262,8 @@ const minCompaction = 1024
 const adding = (before: Completion | undefined, stepId: string, output: unknown): Completion => {
   const last = new Completion(stepId, output, before)
   const { length } = last
-  // checked at powers of two, since it reads them all
-  if (length < minCompaction || (length & (length - 1)) !== 0) return last
+  // only at 1,024 · 8ⁿ, since it reads them all
+  if (length < minCompaction || (length & (length - 1)) !== 0 || Math.clz32(length) % 3 !== 0) return last
   const outputs = outputsByStep(last)
   if (outputs.size * 2 > length) return last
   let compact = last
