@@ -84,6 +84,7 @@ export const retried = <A, R>(
     const { context: { options, progress }, executionId } = endpoint
     const retryPost = call.retryPost && (options.retryPost ?? config.retryPost)
     const facts = { isPost, isFresh: executionId === undefined, retryPost }
+    if (!shouldRetry(first, facts)) return Effect.fail(first)
     const schedule = options.retry ?? config.retry
     const isLimited = isBackoff(schedule)
     let error = first

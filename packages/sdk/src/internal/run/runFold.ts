@@ -294,7 +294,7 @@ export const partialOutputOf = (event: WireEventOf<"step_output">): unknown =>
   event.outputContext === undefined ? event.outputData : event.outputContext
 
 /** The number of kept outputs from which on the oldest one of a completed step is forgotten. */
-const manyKept = 4
+const manyKept = 16
 
 /** The kept outputs with another one of a step, or without one. */
 const keeping = (kept: ReadonlyArray<KeptOutput>, stepId: string, output?: KeptOutput): ReadonlyArray<KeptOutput> => {
