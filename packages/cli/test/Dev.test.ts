@@ -210,7 +210,9 @@ describe("noukai dev --exec", () => {
 
   it.live("is interrupted also where it hears of Ctrl-C after the command has ended", () =>
     Effect.scoped(Effect.gen(function*() {
-      const options = `${process.env.NODE_OPTIONS ?? ""} --require "${join(import.meta.dirname, "support/hearsLate.cjs")}"`
+      const options = `${process.env.NODE_OPTIONS ?? ""} --require "${
+        join(import.meta.dirname, "support/hearsLate.cjs")
+      }"`
       const command = yield* inTerminal(
         ["dev", "--port", "0", "--exec", "trap 'exit 9' INT; echo begun; while :; do sleep 0.1; done"],
         { env: { NODE_OPTIONS: options } }

@@ -1,6 +1,7 @@
 /** Lets a process hear of Ctrl-C after the end of what it started, which a busy machine does at times. */
 const childProcess = require("node:child_process")
 const { syncBuiltinESMExports } = require("node:module")
+const { setImmediate } = require("node:timers")
 
 const { spawn } = childProcess
 const emit = process.emit

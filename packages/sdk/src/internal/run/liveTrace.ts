@@ -122,7 +122,7 @@ class TraceReader {
     }
     const facts = { method, address: addressText, executionId, requestId: undefined }
     const decoded: Effect.Effect<KnownResult | undefined, CallError> = result === undefined
-      ? Effect.succeed(undefined)
+      ? Effect.succeed(result)
       : Effect.map(decodeResult(flow, facts, result.value), (value) => ({ ...result, value }))
     return Effect.mapBoth(decoded, {
       onFailure: Option.some,
