@@ -16,10 +16,24 @@ import { limitOf, monotonic, pauseOf, timeLimit } from "../core/time.js"
 import { scheduleDriver } from "../http/retry.js"
 import { waitOptions } from "../options/readOptions.js"
 import * as Spans from "../telemetry/spans.js"
-import * as Poll from "./jobPoll.js"
-import type { JobTarget, PollOutcome } from "./jobPoll.js"
-import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus, problemOf } from "./jobStatus.js"
-import { type HandleParts, handleParts, type PollOptions } from "./pollable.js"
+import {
+  gaveUp,
+  type HandleParts,
+  handleParts,
+  isEnded,
+  type JobCancelled,
+  type JobEnded,
+  type JobFailed,
+  type JobStatus,
+  type JobTarget,
+  label,
+  type PollOptions,
+  type PollOutcome,
+  polls,
+  pollTarget,
+  problemOf,
+  updatesOf
+} from "./jobPoll.js"
 
 /** The facts of a submission beside the execution id. */
 export interface SubmissionFacts {
@@ -41,23 +55,23 @@ const wait = Effect.fnUntraced(function*(
   const options = yield* waitOptions(method, given, { flow: addressText, executionId })
   const ms = limitOf(options.timeout ?? defaultTimeout)
   const deadline = (yield* monotonic) + (ms ?? Infinity)
-  const seen: { last?: PollOutcome } = {}
-  const polls = Poll.polls(() => ({
+  const polling = polls(() => ({
     executionId,
-    poll: Poll.poll(target, method, options),
+    poll: pollTarget(target, method, options),
     next: scheduleDriver(options.schedule ?? defaultSchedule),
     pause: pauseOf(http),
     deadline
   }))
-  const polling = Stream.runForEach(ms === 0 ? Stream.take(polls, 1) : polls, (outcome) =>
+  let last: PollOutcome | undefined
+  const waiting = Stream.runForEach(ms === 0 ? Stream.take(polling, 1) : polling, (outcome) =>
     Effect.sync(() => {
-      seen.last = outcome
+      last = outcome
     }))
-  const gaveUp = (detail: string) => Effect.failSync(() => Poll.gaveUp(target, method, seen.last, detail))
-  yield* ms === undefined || ms === 0 ? polling : timeLimit(polling, ms, gaveUp(`after ${ms} ms`))
-  const status = seen.last?.status
+  const timedOut = Effect.failSync(() => gaveUp(target, method, last, `after ${ms} ms`))
+  yield* ms === undefined || ms === 0 ? waiting : timeLimit(waiting, ms, timedOut)
+  const status = last?.status
   if (status !== undefined && isEnded(status)) return status
-  return yield* gaveUp(ms === 0 ? "after one poll" : Poll.scheduleEnded)
+  return yield* gaveUp(target, method, last, ms === 0 ? "after one poll" : undefined)
 })
 
 const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
@@ -83,9 +97,9 @@ const notCompleted = (target: JobTarget, method: string, status: JobFailed | Job
 const makeHandle = <More extends object>(target: JobTarget, facts: SubmissionFacts, more: More): Job & More => {
   const { address, executionId, http } = target
   const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Spans.readSpan(name, { address, executionId }, (status) => ({ status: Poll.label(status) }), self)
+    Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
   const poll = ({ timeout, ...options }: PollOptions = {}) =>
-    spanned(spanNames.jobPoll, Poll.poll(target, "Job.poll", options, timeout))
+    spanned(spanNames.jobPoll, pollTarget(target, "Job.poll", options, timeout))
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))
   const parts: HandleParts<unknown> = { pause: pauseOf(http), poll }
@@ -103,9 +117,9 @@ const makeHandle = <More extends object>(target: JobTarget, facts: SubmissionFac
     updates: Spans.readStreamSpan(
       spanNames.jobUpdates,
       { address, executionId },
-      Poll.updates(() => ({
+      updatesOf(() => ({
         executionId,
-        poll: Poll.poll(target, "Job.updates", {}),
+        poll: pollTarget(target, "Job.updates", {}),
         next: scheduleDriver(defaultSchedule),
         pause: parts.pause
       }))

@@ -1,5 +1,5 @@
 /**
- * Polling a job: one poll, with the grace after a submission, and the stream of polls up to the last status.
+ * Polling a job: its status, one poll, and the stream of polls up to the last status.
  *
  * @see contract 8.2, 8.3
  */
@@ -7,21 +7,115 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { APITimeoutError, type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
+import {
+  APITimeoutError,
+  type CallError,
+  type InvalidRequestError,
+  type NoukaiError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
-import { known, unchecked } from "../core/makeError.js"
-import { isOfRun, otherRun } from "../core/runProblem.js"
-import { monotonic, type Pause } from "../core/time.js"
-import { isTransient, pollDelay } from "../http/retry.js"
+import { invalid, known, unchecked } from "../core/makeError.js"
+import { isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
+import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
+import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
 import { totalOf, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import type { PollJobResponse } from "../operations/requests.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
 import type { Progress, ReadOptions } from "../options/callOptions.js"
+import * as Fields from "../options/fields.js"
 import { decodeResult } from "../options/flowCodec.js"
+import { options } from "../options/options.js"
 import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
-import { isEnded, type JobCompleted, type JobPending, type JobStatus } from "./jobStatus.js"
+
+interface PolledStatus {
+  /**
+   * The answer to the poll as the server sent it, unknown keys included, without the key. Not enumerable. Absent where
+   * no server answered: for a job so new that the server does not show it yet.
+   */
+  readonly raw?: unknown
+}
+
+/** A job in the queue, or so new that the server does not show it yet. */
+export interface JobPending extends PolledStatus {
+  readonly status: "pending"
+  readonly executionId: string
+}
+
+/** A job that has begun. */
+export interface JobRunning extends PolledStatus {
+  readonly status: "running"
+  readonly executionId: string
+}
+
+/** A job that succeeded, with its result. */
+export interface JobCompleted<out A = unknown> extends PolledStatus {
+  readonly status: "completed"
+  readonly executionId: string
+  readonly result: A
+}
+
+/** A job that failed. */
+export interface JobFailed extends PolledStatus {
+  readonly status: "failed"
+  readonly executionId: string
+  /** The error as the server sent it: text, or an object. */
+  readonly error: unknown
+}
+
+/** A job that was cancelled. */
+export interface JobCancelled extends PolledStatus {
+  readonly status: "cancelled"
+  readonly executionId: string
+  /** The error as the server sent it, if any. */
+  readonly error: unknown
+}
+
+/**
+ * A status that this version does not know; it is not the last one. Next to a result it is an `UnexpectedResponseError`
+ * instead, which holds the result.
+ */
+export interface JobUnknown extends PolledStatus {
+  readonly status: "unknown"
+  readonly executionId: string
+  /** The status as the server names it. */
+  readonly reported: string
+}
+
+/** The status of a job. */
+export type JobStatus<A = unknown> =
+  | JobPending
+  | JobRunning
+  | JobCompleted<A>
+  | JobFailed
+  | JobCancelled
+  | JobUnknown
+
+/** The last status of a job. */
+export type JobEnded<A = unknown> = JobCompleted<A> | JobFailed | JobCancelled
+
+/** Whether a status is the last one. */
+export function isEnded<A>(status: JobStatus<A>): status is JobEnded<A> {
+  return status.status === "completed" || status.status === "failed" || status.status === "cancelled"
+}
+
+/**
+ * Returns the code and the message of a job that failed or was cancelled. The error of such a job may be text only; its
+ * code is then read from beside it.
+ */
+export const problemOf = ({ error, raw }: JobFailed | JobCancelled): ServerProblem => {
+  const { code } = serverProblem(raw)
+  return { ...(code === undefined ? {} : { code }), ...serverProblem(error) }
+}
+
+/** The server's name of a status. */
+export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
+
+const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
 
 /** The facts that a handle has of its job. */
 export interface JobTarget {
@@ -36,74 +130,27 @@ export interface JobTarget {
   readonly graceEnds: number
 }
 
-export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
-
-/** The server's name of a status. */
-export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
-
-/**
- * Whether a failed poll tells nothing about the job, so that the next one may be answered. A 404 of a gateway is one.
- */
-export const isPassing = (error: NoukaiError): boolean =>
-  error._tag === "APITimeoutError" || isTransient(error) || (error._tag === "FlowNotFoundError" && !error.isAbsent)
-
-const completed = (
-  target: JobTarget,
-  method: string,
-  response: PollJobResponse
-): Effect.Effect<JobCompleted, UnexpectedResponseError> =>
-  Effect.map(
-    decodeResult(target.flow, {
-      method,
-      address: target.addressText,
-      executionId: target.executionId,
-      requestId: response.requestId
-    }, response.result),
-    (result) => withRaw({ status: "completed", executionId: target.executionId, result }, response.raw)
-  )
-
-/** The error of an answer that tells nothing of the job. A result in it is kept. */
-const unexpected = (
-  { addressText, executionId }: JobTarget,
-  method: string,
-  { requestId, result }: PollJobResponse,
-  reason: string
-): UnexpectedResponseError =>
-  new UnexpectedResponseError(
-    known({ method, flow: addressText, executionId, requestId, reason, result, isRetryable: false }),
-    unchecked
-  )
-
-/** An unknown status is not the last one, unless it has a result, which would otherwise be lost. */
-const unknown = (
-  target: JobTarget,
-  method: string,
-  response: PollJobResponse
-): Effect.Effect<JobStatus, UnexpectedResponseError> => {
-  const { executionId } = target
-  const { raw, result, status } = response
-  return result === undefined || result === null
-    ? Effect.succeed(withRaw({ status: "unknown", executionId, reported: status }, raw))
-    : Effect.fail(
-      unexpected(target, method, response, `unknown status ${JSON.stringify(status)}`)
-    )
-}
-
 const statusOf = (
-  target: JobTarget,
+  { addressText, executionId, flow }: JobTarget,
   method: string,
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
-  const { executionId } = target
-  const { error, raw, result, status } = response
-  if (!isOfRun(executionId, response.executionId)) {
-    return Effect.fail(
-      unexpected(target, method, response, otherRun(response.executionId))
+  const { error, raw, requestId, result, status } = response
+  // a result is kept
+  const unexpected = (reason: string) =>
+    Effect.fail(
+      new UnexpectedResponseError(
+        known({ method, flow: addressText, executionId, requestId, reason, result, isRetryable: false }),
+        unchecked
+      )
     )
-  }
+  if (!isOfRun(executionId, response.executionId)) return unexpected(otherRun(response.executionId))
   switch (status) {
     case "completed":
-      return completed(target, method, response)
+      return Effect.map(
+        decodeResult(flow, { method, address: addressText, executionId, requestId }, result),
+        (result) => withRaw({ status, executionId, result }, raw)
+      )
     case "failed":
     case "cancelled":
       return Effect.succeed(withRaw({ status, executionId, error: error ?? result }, raw))
@@ -111,12 +158,15 @@ const statusOf = (
     case "running":
       return Effect.succeed(withRaw({ status, executionId }, raw))
     default:
-      return unknown(target, method, response)
+      // an unknown status is not the last one, unless it has a result, which would otherwise be lost
+      return result === undefined || result === null
+        ? Effect.succeed(withRaw({ status: "unknown", executionId, reported: status }, raw))
+        : unexpected(`unknown status ${JSON.stringify(status)}`)
   }
 }
 
 /** Polls once. `timeout` limits the poll with its attempts; without one the client's does. */
-export const poll = Effect.fnUntraced(function*(
+export const pollTarget = Effect.fnUntraced(function*(
   target: JobTarget,
   method: string,
   options: ReadOptions,
@@ -125,20 +175,19 @@ export const poll = Effect.fnUntraced(function*(
   const { address: flow, addressText, costs, executionId, http } = target
   const asked = yield* monotonic
   const progress: Progress = { sent: "no" }
-  const total = totalOf(http, timeout)
   let hasEnded = false
-  const answered = Effect.matchEffect(http.request("pollJob", { method, options, progress, flow, executionId }), {
-    onFailure: (error) =>
-      error._tag === "FlowNotFoundError" && asked < target.graceEnds
-        ? Effect.succeed(pending(executionId))
-        : Effect.fail(error),
-    onSuccess: (response): Effect.Effect<JobStatus, CallError> => {
-      hasEnded = isEndedStatus(response.status)
-      return statusOf(target, method, response)
-    }
+  const polled = Effect.gen(function*() {
+    const response = yield* http.request("pollJob", { method, options, progress, flow, executionId })
+    hasEnded = isEndedStatus(response.status)
+    return yield* statusOf(target, method, response)
   })
+  const answered = Effect.catchTag(
+    polled,
+    "FlowNotFoundError",
+    (error) => asked < target.graceEnds ? Effect.succeed(pending(executionId)) : Effect.fail(error)
+  )
   const facts = { method, flow: addressText, executionId: () => executionId, onlyReads: true }
-  const exit = yield* Effect.exit(totalTimeout(answered, total, facts, progress))
+  const exit = yield* Effect.exit(totalTimeout(answered, totalOf(http, timeout), facts, progress))
   if (hasEnded && costs !== undefined) yield* costs.settle({ executionId, sent: "yes", goesOn: false })
   return yield* exit
 })
@@ -149,16 +198,19 @@ interface Patience {
   readonly ms: number
 }
 
-const endless: Patience = { failures: 1, ms: Infinity }
-
 /** The rules by which one job is polled. */
 export interface PollRules<A> {
   readonly executionId: string
   readonly poll: Effect.Effect<JobStatus<A>, CallError>
   /** The milliseconds to the next poll, given the status seen last; `undefined` when no other follows. */
   readonly next: (status: JobStatus<A>) => Effect.Effect<number | undefined>
+  readonly pause: Pause
   /** Default: no limit. */
-  readonly patience?: Patience | undefined
+  readonly patience?: Patience
+  /** The milliseconds before the first poll. Default: 0. */
+  readonly firstAfter?: number
+  /** The instant of the monotonic clock from which on no poll begins, if the reader ends the wait there. */
+  readonly deadline?: number
 }
 
 /** The outcome of the polls so far. */
@@ -171,76 +223,71 @@ export interface PollOutcome<A = unknown> {
   readonly failingSince: number
 }
 
-/** Polls a job once more. A poll that fails in passing is an outcome; any other failure, and the end of the patience, fail. */
-export const pollAfter = <A>(
-  seen: PollOutcome<A> | undefined,
-  { patience = endless, poll }: PollRules<A>
-): Effect.Effect<PollOutcome<A>, CallError> =>
-  Effect.flatMap(Effect.zip(Effect.either(poll), monotonic), ([polled, now]) => {
-    if (Either.isRight(polled)) {
-      return Effect.succeed<PollOutcome<A>>({
-        status: polled.right,
-        failure: undefined,
-        failures: 0,
-        failingSince: now
-      })
-    }
-    const failure = polled.left
-    const { failures, failingSince } = seen?.failure === undefined ? { failures: 0, failingSince: now } : seen
-    return isPassing(failure) && (failures + 1 < patience.failures || now - failingSince < patience.ms)
-      ? Effect.succeed<PollOutcome<A>>({ status: seen?.status, failure, failures: failures + 1, failingSince })
-      : Effect.fail(failure)
-  })
+/**
+ * Whether a failed poll tells nothing about the job, so that the next one may be answered. A 404 of a gateway is one.
+ */
+const isPassing = (error: NoukaiError): boolean =>
+  error._tag === "APITimeoutError" || isTransient(error) || (error._tag === "FlowNotFoundError" && !error.isAbsent)
 
-/** The milliseconds from an outcome to the next poll; `undefined` when none follows. */
-export const delayAfter = <A>(
-  seen: PollOutcome<A>,
-  { executionId, next, patience = endless }: PollRules<A>
-): Effect.Effect<number | undefined> =>
-  Effect.zipWith(next(seen.status ?? pending(executionId)), monotonic, (delay, now) => {
+/**
+ * Polls a job once more after an outcome, or for the first time: at the instant of its rules. `None` after the last
+ * status, and at the end of the schedule. A poll that fails in passing is an outcome; any other failure, and the end of
+ * the patience, fail.
+ */
+export const nextPoll = Effect.fnUntraced(function*<A>(
+  rules: PollRules<A>,
+  seen: PollOutcome<A> | undefined
+): Effect.fn.Return<Option.Option<PollOutcome<A>>, CallError> {
+  const { deadline = Infinity, firstAfter = 0, patience = { failures: 1, ms: Infinity }, pause, poll } = rules
+  if (seen === undefined) {
+    if (firstAfter > 0) yield* pause(firstAfter)
+  } else {
+    if (seen.status !== undefined && seen.failure === undefined && isEnded(seen.status)) return Option.none()
+    const delay = yield* rules.next(seen.status ?? pending(rules.executionId))
+    if (delay === undefined) return Option.none()
+    const now = yield* monotonic
     const left = seen.failures + 1 < patience.failures ? Infinity : seen.failingSince + patience.ms - now
-    return delay && Math.max(delay, Math.min(pollDelay(seen.failure), Math.max(left, 0)))
-  })
-
-/** The rules of a reader that waits between the polls. */
-export interface WaitRules<A> extends PollRules<A> {
-  readonly pause: Pause
-  /** The instant of the monotonic clock from which on no poll begins, if the reader ends the wait there. */
-  readonly deadline?: number | undefined
-}
+    const wait = Math.max(delay, Math.min(pollDelay(seen.failure), Math.max(left, 0)))
+    // a poll that begins at the deadline could not be answered in time
+    yield* pause(wait < deadline - now ? wait : Infinity)
+  }
+  const polled = yield* Effect.either(poll)
+  const now = yield* monotonic
+  if (Either.isRight(polled)) {
+    return Option.some({ status: polled.right, failure: undefined, failures: 0, failingSince: now })
+  }
+  const failure = polled.left
+  const { failures, failingSince } = seen?.failure === undefined ? { failures: 0, failingSince: now } : seen
+  const isPatient = failures + 1 < patience.failures || now - failingSince < patience.ms
+  return isPatient && isPassing(failure)
+    ? Option.some({ status: seen?.status, failure, failures: failures + 1, failingSince })
+    : yield* Effect.fail(failure)
+})
 
 /** Polls a job at once and then by its rules, up to and with the last status. */
-export const polls = <A>(makeRules: () => WaitRules<A>): Stream.Stream<PollOutcome<A>, CallError> =>
+export const polls = <A = unknown>(makeRules: () => PollRules<A>): Stream.Stream<PollOutcome<A>, CallError> =>
   Stream.suspend(() => {
     const rules = makeRules()
-    return Stream.unfoldEffect(undefined as PollOutcome<A> | undefined, (seen) =>
-      Effect.gen(function*() {
-        if (seen?.status !== undefined && isEnded(seen.status)) return Option.none()
-        if (seen !== undefined) {
-          const delay = yield* delayAfter(seen, rules)
-          if (delay === undefined) return Option.none()
-          // a poll that begins at the deadline could not be answered in time
-          const left = (rules.deadline ?? Infinity) - (yield* monotonic)
-          yield* rules.pause(delay < left ? delay : Infinity)
-        }
-        const outcome = yield* pollAfter(seen, rules)
-        return Option.some([outcome, outcome])
-      }))
+    return Stream.unfoldEffect(
+      undefined as PollOutcome<A> | undefined,
+      (seen) => Effect.map(nextPoll(rules, seen), Option.map((outcome) => [outcome, outcome] as const))
+    )
   })
 
 /** The changes of the status, up to and with the last one. */
-export const updates = <A>(rules: () => WaitRules<A>): Stream.Stream<JobStatus<A>, CallError> =>
-  polls(() => ({ patience: { failures: 1, ms: 300_000 }, ...rules() })).pipe(
+export function updatesOf<A>(makeRules: () => PollRules<A>): Stream.Stream<JobStatus<A>, CallError> {
+  return polls(() => ({ patience: { failures: 1, ms: 300_000 }, ...makeRules() })).pipe(
     Stream.filterMap(({ failure, status }) => failure === undefined ? Option.fromNullable(status) : Option.none()),
     Stream.changesWith((before, after) => label(before) === label(after))
   )
+}
 
 /** The error of a wait that has ended before its jobs. */
 export const gaveUp = (
   target: Partial<Pick<JobTarget, "addressText" | "executionId">>,
   method: string,
   seen: PollOutcome | undefined,
-  detail: string
+  detail = "the schedule has ended"
 ): APITimeoutError => {
   const lastStatus = seen?.status === undefined ? undefined : label(seen.status)
   return new APITimeoutError(
@@ -259,4 +306,71 @@ export const gaveUp = (
   )
 }
 
-export const scheduleEnded = "the schedule has ended"
+/** The options of one poll. */
+export interface PollOptions {
+  /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** The schedule of retries; `Schedule.stop` for a single attempt. Default: the client's. */
+  readonly retry?: ReadOptions["retry"]
+}
+
+export const handleParts: unique symbol = Symbol("@effect-noukai/sdk/handleParts")
+
+/** The operations of a handle that are not part of its interface. */
+export interface HandleParts<A> {
+  /** The sleep of its client. */
+  readonly pause: Pause
+  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus<A>, CallError>
+}
+
+/** The part of a handle that is needed to poll it. One that was made elsewhere has no `handleParts`. */
+export interface Pollable<A> {
+  readonly executionId: string
+  readonly poll: Effect.Effect<JobStatus<A>, CallError>
+  readonly [handleParts]?: HandleParts<A>
+}
+
+/** The sleep of a handle's client. */
+export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]?.pause ?? sleep
+
+export const isPollable = (job: unknown): boolean =>
+  Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
+
+const checkJob = (method: string, job: unknown): Either.Either<void, InvalidRequestError> =>
+  isPollable(job)
+    ? Either.void
+    : Either.left(invalid(method, "job", "must be a job, as submit and attach return it"))
+
+const pollOptions = options<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
+
+/** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
+export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<JobStatus<A>, CallError> {
+  return Effect.gen(function*() {
+    const method = "Job.poll"
+    const checked = yield* pollOptions(method, given)
+    yield* checkJob(method, job)
+    const parts = job[handleParts]
+    if (parts !== undefined) return yield* parts.poll(checked)
+    const ms = limitOf(checked.timeout ?? Infinity)
+    const facts = { method, flow: undefined, executionId: () => job.executionId, onlyReads: true }
+    return yield* totalTimeout(job.poll, ms, facts, { sent: ms === 0 ? "no" : "unknown" })
+  })
+}
+
+/** `Job.updates`. */
+export function updates<A>(
+  job: Pollable<A>,
+  schedule: Schedule.Schedule<unknown, JobStatus<A>>
+): Stream.Stream<JobStatus<A>, CallError> {
+  return Stream.unwrap(Effect.gen(function*() {
+    const method = "Job.updates"
+    yield* checkJob(method, job)
+    if (!Schedule.isSchedule(schedule)) return yield* invalid(method, "schedule", "must be a Schedule")
+    return updatesOf(() => ({
+      executionId: job.executionId,
+      poll: job.poll,
+      next: scheduleDriver(schedule),
+      pause: pauseOfHandle(job)
+    }))
+  }))
+}
