@@ -10,22 +10,16 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import {
-  enter,
-  logged,
-  loggedScoped,
-  method,
-  newCapture,
-  openCapture,
-  openReplay,
-  replayed,
-  type ScopeHandle,
-  sessionScope
-} from "./internal/cassette/sessionScope.js"
+import { openSession } from "./internal/cassette/replay.js"
+import { unchecked } from "./internal/core/makeError.js"
+import type { HttpService, Requests } from "./internal/operations/operations.js"
 import {
   CurrentScope,
   currentScope,
   entered,
+  isSameSession,
+  leavingReplay,
+  newSessionId,
   runInBudgets,
   runInScope,
   type Scope as ScopeOfCall,
@@ -35,8 +29,14 @@ import {
   within
 } from "./internal/operations/scope.js"
 import { budgetsOf } from "./internal/options/budget.js"
-import type { ReplayDisabledError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
-import type { NoukaiHttp } from "./NoukaiHttp.js"
+import { makeEventSink } from "./internal/telemetry/tell.js"
+import {
+  ReplayDisabledError,
+  type ReplayLeftoverError,
+  type ReplayOpenError,
+  type ReplayScopeError
+} from "./NoukaiError.js"
+import { NoukaiHttp } from "./NoukaiHttp.js"
 
 interface PromiseOptions<A, E> {
   readonly try: (signal: AbortSignal) => PromiseLike<A>
@@ -75,14 +75,89 @@ export declare namespace TraceScope {
    * @since 0.1.0
    * @category models
    */
-  export interface Opened extends ScopeHandle {}
+  export interface Opened extends OpenScope<ReplayLeftoverError> {}
 }
 
-const inside = <A, E, R>(scope: TraceScope.Scope, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  logged(scope, within(scope, body))
+interface OpenScope<E> {
+  readonly scope: ScopeOfCall
+  /** Fails if recordings are left that no call took; without a replay, never. */
+  readonly verify: Effect.Effect<void, E>
+}
 
-const insideStream = <A, E, R>(scope: TraceScope.Scope, body: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
-  Stream.unwrapScoped(Effect.as(loggedScoped(scope), streamWithin(scope, body)))
+const method = "TraceScope.replay"
+
+/** Logs that a scope opens, and at the end that it closes. */
+const logged = ({ mode, sessionId }: Pick<ScopeOfCall, "mode" | "sessionId">) =>
+  Effect.gen(function*() {
+    const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
+    const sinkOf = makeEventSink(http?.defaults.log)
+    const tell = yield* Effect.withFiberRuntime<ReturnType<typeof sinkOf>>((fiber) => Effect.succeed(sinkOf(fiber)))
+    if (tell === undefined) return
+    yield* Effect.acquireRelease(
+      tell({ phase: "scope_open", mode, sessionId }),
+      () => tell({ phase: "scope_close", mode, sessionId })
+    )
+  })
+
+/** Opens a capture, or joins the enclosing scope. In a replay, a capture has the id of the replayed session. */
+const openCapture: Effect.Effect<OpenScope<never>, never, EffectScope.Scope> = Effect.gen(function*() {
+  const enclosing = yield* currentScope
+  if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
+  const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
+  const sessionId = http?.defaults.replayedSessionId ?? (yield* newSessionId)
+  const scope = { mode: "capture", sessionId, http: undefined } as const
+  yield* logged(scope)
+  return { scope, verify: Effect.void }
+})
+
+/** Opens the scope of a named session; in a replay, still one that only replays. */
+const openNamed = (sessionId: string): Effect.Effect<OpenScope<never>, never, EffectScope.Scope> =>
+  Effect.gen(function*() {
+    const enclosing = yield* currentScope
+    const scope = { mode: "session", sessionId, http: enclosing?.http } as const
+    yield* logged(scope)
+    return { scope, verify: Effect.void }
+  })
+
+/** Whether calls are already answered from this session. */
+const isReplayed = (id: string, http: HttpService, enclosing: ScopeOfCall | undefined): boolean =>
+  enclosing?.http === undefined
+    ? isSameSession(http.defaults.replayedSessionId, id)
+    : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
+
+const openReplay = (
+  sessionId: string
+): Effect.Effect<TraceScope.Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
+  Effect.gen(function*() {
+    const http = yield* NoukaiHttp
+    const enclosing = yield* currentScope
+    if (isReplayed(sessionId, http, enclosing)) return yield* openCapture
+    if (http.defaults.replayEnabled !== true) {
+      return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
+    }
+    yield* logged({ mode: "replay", sessionId })
+    // the fetch leaves this replay and goes through the one around it
+    const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
+    const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
+    const replay = yield* openSession(method, session, { fetch, defaults: http.defaults })
+    return { scope: { mode: "replay", sessionId, http: replay.http }, verify: replay.verify(method) }
+  })
+
+/** Runs an effect in a scope that closes when the effect ends, and verifies the scope if the effect succeeded. */
+const inside = <A, E, R, E2, E3, R2>(
+  opening: Effect.Effect<OpenScope<E2>, E3, R2>,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | E2 | E3, R | Exclude<R2, EffectScope.Scope>> =>
+  Effect.using(opening, ({ scope, verify }) => Effect.zipLeft(within(scope, self), verify))
+
+const insideStream = <A, E, R, E2, E3, R2>(
+  opening: Effect.Effect<OpenScope<E2>, E3, R2>,
+  self: Stream.Stream<A, E, R>
+): Stream.Stream<A, E | E2 | E3, R | Exclude<R2, EffectScope.Scope>> =>
+  Stream.unwrapScoped(
+    Effect.map(opening, ({ scope, verify }) =>
+      Stream.concat(streamWithin(scope, self), Stream.drain(Stream.fromEffect(verify))))
+  )
 
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 
@@ -120,10 +195,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static capture<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(
-      currentScope,
-      (enclosing) => enclosing === undefined ? Effect.flatMap(newCapture, (scope) => inside(scope, self)) : self
-    )
+    return inside(openCapture, self)
   }
 
   /**
@@ -152,8 +224,7 @@ export class TraceScope extends CurrentScope {
   static replay(
     sessionId: string
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ReplayScopeError, R | NoukaiHttp> {
-    return <A, E, R>(self: Effect.Effect<A, E, R>) =>
-      Effect.flatMap(enter(sessionId), (entry) => replayed(sessionId, entry, self))
+    return (self) => inside(openReplay(sessionId), self)
   }
 
   /**
@@ -166,11 +237,13 @@ export class TraceScope extends CurrentScope {
   static replayOrCapture(
     sessionId: string | undefined
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ReplayScopeError, R | NoukaiHttp> {
-    return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | ReplayScopeError, R | NoukaiHttp> =>
-      sessionId === undefined || sessionId === "" ? TraceScope.capture(self) : Effect.matchEffect(enter(sessionId), {
-        onFailure: () => Effect.zipRight(Effect.logWarning(passedOver), TraceScope.capture(self)),
-        onSuccess: (entry) => replayed(sessionId, entry, self)
-      })
+    if (sessionId === undefined || sessionId === "") return TraceScope.capture
+    const opening = Effect.catchTag(
+      openReplay(sessionId),
+      "ReplayDisabledError",
+      () => Effect.zipRight(Effect.logWarning(passedOver), openCapture)
+    )
+    return (self) => inside(opening, self)
   }
 
   /**
@@ -179,7 +252,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static withSession(sessionId: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
-    return (self) => Effect.flatMap(sessionScope(sessionId), (scope) => inside(scope, self))
+    return (self) => inside(openNamed(sessionId), self)
   }
 
   /**
@@ -207,12 +280,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static captureStream<A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> {
-    return Stream.unwrap(
-      Effect.flatMap(currentScope, (enclosing) =>
-        enclosing === undefined
-          ? Effect.map(newCapture, (scope) => insideStream(scope, self))
-          : Effect.succeed(streamWithin(enclosing, self)))
-    )
+    return insideStream(openCapture, self)
   }
 
   /**
@@ -224,20 +292,7 @@ export class TraceScope extends CurrentScope {
   static replayStream(
     sessionId: string
   ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ReplayScopeError, R | NoukaiHttp> {
-    return <A, E, R>(self: Stream.Stream<A, E, R>) =>
-      Stream.unwrapScoped(
-        Effect.flatMap(enter(sessionId), (entry) =>
-          entry._tag === "joined"
-            ? Effect.succeed(streamWithin(entry.scope, self))
-            : Effect.zipRight(
-              loggedScoped({ mode: "replay", sessionId }),
-              Effect.map(entry.open, ({ scope, verify }): Stream.Stream<A, E | ReplayScopeError, R> =>
-                Stream.concat(
-                  streamWithin(scope, self),
-                  Stream.drain(Stream.fromEffect(verify(method)))
-                ))
-            ))
-      )
+    return (self) => insideStream(openReplay(sessionId), self)
   }
 
   /**
@@ -246,7 +301,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static withSessionStream(sessionId: string): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R> {
-    return (self) => Stream.unwrap(Effect.map(sessionScope(sessionId), (scope) => insideStream(scope, self)))
+    return (self) => insideStream(openNamed(sessionId), self)
   }
 
   /**
@@ -339,13 +394,7 @@ export class TraceScope extends CurrentScope {
    */
   static readonly layerCapture: Layer.Layer<TraceScope> = Layer.scoped(
     CurrentScope,
-    Effect.gen(function*() {
-      const enclosing = yield* currentScope
-      if (enclosing !== undefined) return enclosing
-      const scope = yield* newCapture
-      yield* loggedScoped(scope)
-      return scope
-    })
+    Effect.map(openCapture, ({ scope }) => scope)
   )
 
   /**
@@ -354,6 +403,6 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static layerSession(sessionId: string): Layer.Layer<TraceScope> {
-    return Layer.scoped(CurrentScope, Effect.tap(sessionScope(sessionId), loggedScoped))
+    return Layer.scoped(CurrentScope, Effect.map(openNamed(sessionId), ({ scope }) => scope))
   }
 }
