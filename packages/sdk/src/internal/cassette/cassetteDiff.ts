@@ -1,16 +1,16 @@
 /** The differences of two cassettes, as data and in words. */
+import * as Array from "effect/Array"
 import { differences } from "../core/diff.js"
-import { canonicalText } from "../core/json.js"
+import { canonicalText, jsonCopy } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import { type Change, type RecordedCall, recordingText, valueText } from "../core/replayReport.js"
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
-import { addTo } from "./interaction.js"
 import { entriesInOrder, restore } from "./layout.js"
 import { recordingOf } from "./matching.js"
 import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
 import { maskChange } from "./secretForms.js"
-import { idNames, ownName, renameIds } from "./volatile.js"
+import { ownName, renameIds, withoutIds } from "./volatile.js"
 
 /**
  * One way in which a cassette differs from another one, which is called the first. In changes, `expected` is the value of
@@ -34,21 +34,19 @@ export type CassetteDifference =
   }
   | { readonly kind: "moved"; readonly before: RecordedCall; readonly after: RecordedCall }
 
+type Value = { readonly [key: string]: unknown }
+
 /** A recording, as it is compared. */
 interface ComparedCall {
   readonly call: RecordedCall
   /** Recordings of one kin may be one that changed. */
   readonly kin: string
-  /** The part of the value by which a recording is found again. */
-  readonly asked: (value: Value) => unknown
+  /** The part of the value that equal recordings have in common. */
+  readonly asked: unknown
   readonly value: Value
   /** The beginning of the names of the ids that it introduced. */
-  readonly ids: string | undefined
-  /** The beginnings of the names of the ids in its input, which other recordings introduced. */
-  readonly asksWith: ReadonlySet<string>
+  readonly ids?: string
 }
-
-type Value = { readonly [key: string]: unknown }
 
 /** The number of places that are named of one recording, and of recordings that are compared to find the nearest. */
 const namedChanges = 1_000
@@ -61,166 +59,124 @@ const ofRecording = (cassette: RecordedCassette): ReadonlyArray<ComparedCall> =>
     return {
       call: recordingOf({ recording: interactions[place]!, number: place + 1 }),
       kin: `${endpoint} ${flow ?? ""}`,
-      asked: ({ input, version }) => [version ?? null, input],
-      value: { ...(version === undefined ? undefined : { version }), input, answer },
-      ids: ownName(entry),
-      asksWith: idNames(input)
+      asked: [version ?? null, input],
+      value: { ...known({ version }), input, answer },
+      ids: ownName(entry)
     }
   })
 }
 
 /** The parts of a run that are the same in the next recording of it. */
-const valueOf = ({ errorAtStep, snapshotsAvailable, status, steps, traceCaptureMode }: SessionExecution): Value => ({
-  status,
-  traceCaptureMode,
-  snapshotsAvailable,
-  errorAtStep,
-  steps: steps.map(({ completedAt: _, durationMs: __, startedAt: ___, ...step }) => step)
-})
+const valueOf = ({ errorAtStep, snapshotsAvailable, status, steps, traceCaptureMode }: SessionExecution): Value =>
+  // absent keys are not a difference
+  jsonCopy({
+    status,
+    traceCaptureMode,
+    snapshotsAvailable,
+    errorAtStep,
+    steps: steps.map(({ completedAt: _, durationMs: __, startedAt: ___, ...step }) => step)
+  })
 
 const ofSession = ({ session }: SessionCassette): ReadonlyArray<ComparedCall> =>
   session.executions.map((execution, place): ComparedCall => {
     const { executionId, slug, triggerType = "run" } = execution
+    const value = valueOf(execution)
     return {
       call: { number: place + 1, endpoint: triggerType, ...known({ flow: slug, executionId }) },
       kin: `${triggerType} ${slug ?? ""}`,
-      asked: (value) => value,
-      // absent keys are not a difference
-      value: JSON.parse(JSON.stringify(valueOf(execution))) as Value,
-      ids: undefined,
-      asksWith: new Set()
+      asked: value,
+      value
     }
   })
 
 const recordingsOf = (cassette: AnyCassette): ReadonlyArray<ComparedCall> =>
   cassette.kind === "session" ? ofSession(cassette) : ofRecording(cassette)
 
-/** The places of a list of different numbers that stay when as few as can be are taken out to leave it in order. */
+/** As many of these different numbers as can stay to leave the list in order. */
 const longestInOrder = (numbers: ReadonlyArray<number>): ReadonlySet<number> => {
-  const ends: Array<number> = []
-  const before: Array<number> = []
-  for (const [place, number] of numbers.entries()) {
-    let [low, high] = [0, ends.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (numbers[ends[middle]!]! < number) low = middle + 1
-      else high = middle
-    }
-    before.push(low === 0 ? -1 : ends[low - 1]!)
-    ends[low] = place
+  interface Chain {
+    readonly number: number
+    readonly before: Chain | undefined
+  }
+  /** For each length, the chain of that length with the smallest last number. */
+  const chains: globalThis.Array<Chain> = []
+  for (const number of numbers) {
+    const longer = chains.findIndex((chain) => chain.number > number)
+    const place = longer < 0 ? chains.length : longer
+    chains[place] = { number, before: chains[place - 1] }
   }
   const kept = new Set<number>()
-  for (let place = ends.at(-1) ?? -1; place >= 0; place = before[place]!) kept.add(place)
+  for (let chain = chains.at(-1); chain !== undefined; chain = chain.before) kept.add(chain.number)
   return kept
 }
 
-/** Pairs the recordings of two cassettes: those that ask the same, then those that differ least. */
-class Pairing {
-  /** Maps recordings of the second cassette to recordings of the first one. */
-  readonly pairs = new Map<ComparedCall, ComparedCall>()
-  /** The names that the ids of paired recordings of the second cassette have in the first one. */
-  private readonly names = new Map<string, string>()
-  private readonly same = new Map<string, Array<ComparedCall>>()
-  private readonly kin = new Map<string, Set<ComparedCall>>()
-  /** The recordings of the second cassette by the names of the ids that they ask with. */
-  private readonly asking = new Map<string, Array<ComparedCall>>()
-
-  constructor(first: ReadonlyArray<ComparedCall>, second: ReadonlyArray<ComparedCall>) {
-    for (const one of first) {
-      const key = this.keyOf(one, one.value)
-      addTo(this.same, key, one)
-      const kin = this.kin.get(one.kin)
-      if (kin === undefined) this.kin.set(one.kin, new Set([one]))
-      else kin.add(one)
-    }
-    for (const one of second) {
-      for (const name of one.asksWith) addTo(this.asking, name, one)
-    }
-    this.pairEqual(second)
-    for (const one of second) {
-      if (this.pairs.has(one)) continue
-      const nearest = this.nearest(one)
-      if (nearest !== undefined) this.pairEqual(this.pair(nearest, one))
-    }
+/** The recording that differs least from one of the other cassette. */
+const nearest = (one: ComparedCall, others: ReadonlyArray<ComparedCall>): ComparedCall | undefined => {
+  const value = withoutIds(one.value)
+  let best = others[0]
+  let least = namedChanges + 1
+  for (const other of others.slice(0, comparedAtMost)) {
+    const found = differences(withoutIds(other.value), value, least).length
+    if (found < least) [best, least] = [other, found]
   }
-
-  private keyOf(one: ComparedCall, value: Value): string {
-    return canonicalText([one.kin, one.asked(value)])
-  }
-
-  /** The value of a recording of the second cassette with the ids of the first. */
-  private renamed({ ids, value }: ComparedCall): Value {
-    return ids === undefined ? value : renameIds(value, this.names) as Value
-  }
-
-  /** Pairs two recordings. Returns the recordings whose inputs have an id of the second one: they may be found now. */
-  private pair(first: ComparedCall, second: ComparedCall): ReadonlyArray<ComparedCall> {
-    this.pairs.set(second, first)
-    this.kin.get(first.kin)?.delete(first)
-    if (first.ids === undefined || second.ids === undefined || first.ids === second.ids) return []
-    this.names.set(second.ids, first.ids)
-    return this.asking.get(second.ids) ?? []
-  }
-
-  private pairEqual(some: ReadonlyArray<ComparedCall>): void {
-    const open = [...some]
-    for (const one of open) {
-      if (this.pairs.has(one)) continue
-      const key = this.keyOf(one, this.renamed(one))
-      const same = this.same.get(key) ?? []
-      const found = same.find((other) => this.kin.get(other.kin)?.has(other) === true)
-      if (found === undefined) continue
-      // those before it are taken
-      this.same.set(key, same.slice(same.indexOf(found) + 1))
-      for (const other of this.pair(found, one)) open.push(other)
-    }
-  }
-
-  private nearest(one: ComparedCall): ComparedCall | undefined {
-    const value = this.renamed(one)
-    let best: ComparedCall | undefined
-    let least = namedChanges + 1
-    let compared = 0
-    for (const other of this.kin.get(one.kin) ?? []) {
-      if (++compared > comparedAtMost) break
-      const found = differences(other.value, value, least).length
-      if (found < least) [best, least] = [other, found]
-    }
-    return best ?? this.kin.get(one.kin)?.values().next().value
-  }
-
-  changes(first: ComparedCall, second: ComparedCall): ReadonlyArray<Change> {
-    const value = this.renamed(second)
-    return differences(first.value, value, namedChanges).map(maskChange)
-  }
+  return best
 }
+
+/**
+ * Pairs the recordings of the second cassette with those of the first: first those with equal requests, then those that
+ * are equal but for the ids in them, then those that differ least.
+ */
+const pair = (
+  first: ReadonlyArray<ComparedCall>,
+  second: ReadonlyArray<ComparedCall>
+): ReadonlyMap<ComparedCall, ComparedCall> => {
+  const pairs = new Map<ComparedCall, ComparedCall>()
+  const left = new Set(first)
+  const add = (one: ComparedCall, other: ComparedCall | undefined): void => {
+    if (other === undefined) return
+    pairs.set(one, other)
+    left.delete(other)
+  }
+  const unpaired = () => second.filter((one) => !pairs.has(one))
+  const pairEqual = (keyOf: (one: ComparedCall) => string): void => {
+    const groups = Array.groupBy(left, keyOf)
+    for (const one of unpaired()) add(one, groups[keyOf(one)]?.find((other) => left.has(other)))
+  }
+  pairEqual(({ asked, kin }) => canonicalText([kin, asked]))
+  pairEqual(({ asked, kin }) => canonicalText([kin, withoutIds(asked)]))
+  for (const one of unpaired()) add(one, nearest(one, [...left].filter(({ kin }) => kin === one.kin)))
+  return pairs
+}
+
+const changesOf = (before: unknown, after: unknown): ReadonlyArray<Change> =>
+  differences(before, after, namedChanges).map(maskChange)
 
 const settingsOf = ({ client, kind }: AnyCassette): unknown => ({ kind, client })
 
 export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDifference> => {
-  const settings = [settingsOf(a), settingsOf(b)] as const
-  const changed = differences(...settings, namedChanges).map(maskChange)
-  const found: Array<CassetteDifference> = changed.length === 0 ? [] : [{ kind: "settings", changes: changed }]
-  if (a.kind !== b.kind) return found
+  const changes = changesOf(settingsOf(a), settingsOf(b))
+  const settings: ReadonlyArray<CassetteDifference> = changes.length === 0 ? [] : [{ kind: "settings", changes }]
+  if (a.kind !== b.kind) return settings
 
   const [first, second] = [recordingsOf(a), recordingsOf(b)]
-  const pairing = new Pairing(first, second)
-  const paired = second.filter((one) => pairing.pairs.has(one))
-  const stays = longestInOrder(paired.map((one) => pairing.pairs.get(one)!.call.number))
-  const inOrder = new Set(paired.filter((_, place) => stays.has(place)))
-  const kept = new Set(pairing.pairs.values())
-  for (const { call } of first.filter((one) => !kept.has(one))) found.push({ kind: "removed", recording: call })
-  for (const one of second) {
-    const before = pairing.pairs.get(one)
-    if (before === undefined) {
-      found.push({ kind: "added", recording: one.call })
-      continue
-    }
-    const changes = pairing.changes(before, one)
-    if (changes.length > 0) found.push({ kind: "changed", before: before.call, after: one.call, changes })
-    else if (!inOrder.has(one)) found.push({ kind: "moved", before: before.call, after: one.call })
-  }
-  return found
+  const pairs = pair(first, second)
+  const kept = new Set(pairs.values())
+  const inOrder = longestInOrder(second.flatMap((one) => pairs.get(one)?.call.number ?? []))
+  /** The names that the ids of the second cassette have in the first one. */
+  const names = new Map<string, string>()
+  for (const [{ ids }, other] of pairs) if (ids !== undefined && other.ids !== undefined) names.set(ids, other.ids)
+  const removed = first.filter((one) => !kept.has(one)).map(({ call }): CassetteDifference => ({
+    kind: "removed",
+    recording: call
+  }))
+  const others = second.flatMap(({ call, value }, place): ReadonlyArray<CassetteDifference> => {
+    const before = pairs.get(second[place]!)
+    if (before === undefined) return [{ kind: "added", recording: call }]
+    const changes = changesOf(before.value, renameIds(value, names))
+    if (changes.length > 0) return [{ kind: "changed", before: before.call, after: call, changes }]
+    return inOrder.has(before.call.number) ? [] : [{ kind: "moved", before: before.call, after: call }]
+  })
+  return [...settings, ...removed, ...others]
 }
 
 const changeText = (change: Change): string =>

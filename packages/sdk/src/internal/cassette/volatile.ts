@@ -154,24 +154,15 @@ export const ownName = ({ fingerprint, occurrence }: Pick<CallKey, "fingerprint"
 
 const named = /<id:(\w+\.\d+)(\.\d+>)/g
 
-/** The beginnings of the names of the ids in a value. */
-export const idNames = (value: unknown): ReadonlySet<string> => {
-  const names = new Set<string>()
-  eachString(value, (text) => {
-    if (text.includes("<id:")) { for (const [, name] of text.matchAll(named)) names.add(name!) }
-  })
-  return names
-}
+/** A value in which all ids have the same name. */
+export const withoutIds = (value: unknown): unknown => mapStrings(value, (text) => text.replace(named, "<id>"))
 
 /** A value in which the ids of some calls have the names of the ids of other calls. */
 export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
-  mapStrings(value, (text) =>
-    text.includes("<id:")
-      ? text.replace(named, (whole, name: string, rest: string) => {
-        const other = names.get(name)
-        return other === undefined ? whole : `<id:${other}${rest}`
-      })
-      : text)
+  mapStrings(
+    value,
+    (text) => text.replace(named, (_, name: string, rest: string) => `<id:${names.get(name) ?? name}${rest}`)
+  )
 
 const longestId = 200
 
