@@ -1,15 +1,17 @@
 /** Turns the options of a redaction into the functions that redact. */
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
+import * as EffectRegExp from "effect/RegExp"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
-import { type Segment, unquoted } from "../core/diff.js"
+import { type Path, type Segment, segmentsOf } from "../core/diff.js"
 import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid, known } from "../core/makeError.js"
 import type { Interaction, Question } from "./interaction.js"
 import type { RecordedAnswer, RecordedError, RecordedValue, SessionCassette } from "./RecordedCassette.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
-import { KnownValues, payloads } from "./volatile.js"
+import { payloads } from "./volatile.js"
 
 /**
  * Removes values that must not be recorded: the client's key, secrets of well-known forms, and the values of `redact`.
@@ -27,26 +29,9 @@ export interface Redaction {
   readonly text: (text: string) => string
 }
 
-type Pattern = ReadonlyArray<Segment>
+type Pattern = Path
 
 const part = /(?:^|\.)(\*\*|\*|[^.*[\]"]+)|\[(\d{1,9}|\*)\]|\[("(?:[^"\\]|\\.)*")\]/y
-
-const parse = (text: string): Pattern | undefined => {
-  const body = text.replace(/^\$\.?/, "")
-  const pattern: Array<Segment> = []
-  let at = 0
-  while (at < body.length) {
-    part.lastIndex = at
-    const match = part.exec(body)
-    if (match === null) return undefined
-    const [whole, name, index, quoted] = match
-    const next = name ?? (index === undefined ? unquoted(quoted!) : index === "*" ? "*" : Number(index))
-    if (next === undefined) return undefined
-    pattern.push(next)
-    at += whole.length
-  }
-  return pattern.length === 0 ? undefined : pattern
-}
 
 const fits = (pattern: Segment | undefined, segment: Segment): boolean =>
   pattern === "*" || pattern === segment || (typeof segment === "number" && pattern === String(segment))
@@ -114,22 +99,47 @@ const global = (pattern: RegExp): RegExp => new RegExp(pattern.source, `${patter
 
 const marker = /\[redacted(?: \d{1,9})?\]/g
 
-/** Replaces matches, but does not look into text that was removed before. */
+/** Replaces matches, but no match that cuts through text that was removed before. */
 const without = (text: string, pattern: RegExp): string => {
-  if (!text.includes("[redacted")) return text.replace(pattern, redacted)
   const markers = Array.from(text.matchAll(marker), ({ 0: { length }, index }) => ({ from: index, to: index + length }))
-  let next = 0
   return text.replace(pattern, (match, ...more: ReadonlyArray<unknown>) => {
-    const from = more.find((one) => typeof one === "number")!
+    const from = more.find(Predicate.isNumber)!
     const to = from + match.length
-    while (next < markers.length && markers[next]!.to <= from) next++
-    const one = markers[next]
-    return one !== undefined && one.from < to && !(from <= one.from && one.to <= to) ? match : redacted
+    const isCut = markers.some((one) => one.from < to && from < one.to && (one.from < from || to < one.to))
+    return isCut ? match : redacted
   })
 }
 
+/** Whether a text is removed wherever it occurs. A short text or a single word may mean anything, and stays. */
+const isTelling = (text: string): boolean =>
+  text.length >= 6 && /[^\p{L}\s]|\p{L}\s+\p{L}/u.test(text) && !text.includes("[redacted")
+
+const shortEscapes: { readonly [char: string]: string } = { "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t" }
+
+/** The pattern of a character, also with the escapes of JSON, of JSON in JSON, and so on. */
+const charPattern = (char: string): string => {
+  if (/[\w .@-]/.test(char)) return EffectRegExp.escape(char)
+  if (char === "\\") return "\\\\+"
+  const codes = Array.from({ length: char.length }, (_, at) => char.charCodeAt(at).toString(16).padStart(4, "0"))
+    .map((code) => `\\\\+u${code.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)}`)
+  const plain = char === "\"" || char === "/" ? `\\\\*${char}` : EffectRegExp.escape(char)
+  const short = shortEscapes[char]
+  return `(?:${[plain, codes.join(""), ...(short === undefined ? [] : [`\\\\+${short}`])].join("|")})`
+}
+
+/** The pattern of texts, longest first, where they are not part of a longer word. */
+const wholePattern = (texts: Iterable<string>): RegExp => {
+  const all = [...texts].sort((a, b) => b.length - a.length)
+    .map((text) => Array.from(text.replace(/\\+/g, "\\"), charPattern).join(""))
+  const word = "[\\p{L}\\p{N}]"
+  const escape = "\\\\(?:[bfnrt]|u[\\da-fA-F]{4})"
+  return new RegExp(`(?:(?<!${word})|(?<=${escape})|(?!${word}))(?:${all.join("|")})(?:(?<!${word})|(?!${word}))`, "gu")
+}
+
 class Redactor implements Redaction {
-  private readonly known = new KnownValues()
+  /** The texts that a path removed, which are removed wherever they occur. */
+  private readonly known = new Set<string>()
+  private pattern: RegExp | undefined
   readonly hasPaths: boolean
 
   constructor(
@@ -151,10 +161,8 @@ class Redactor implements Redaction {
     return this.known.size === size ? cleaned : this.clean(cleaned, this.paths, isWritten)
   }
 
-  readonly text = (text: string): string => {
-    // secrets go first, since another pattern could remove a part of one and leave the rest
-    return this.patterns.reduce(without, this.withoutSecrets(text))
-  }
+  // secrets go first, since another pattern could remove a part of one and leave the rest
+  readonly text = (text: string): string => this.patterns.reduce(without, this.withoutSecrets(text))
 
   private withoutSecrets(text: string): string {
     return this.scrub(maskSecrets(text))
@@ -168,16 +176,13 @@ class Redactor implements Redaction {
         return this.cleanNumber(String(value)) ?? value
     }
     const below = (item: unknown, segment: Segment, isInside: boolean): unknown => {
-      const left = paths.length === 0 ? paths : descend(paths, segment)
+      const left = descend(paths, segment)
       if (left.some((pattern) => pattern.length === 0)) {
-        this.known.add(item)
+        this.learn(item)
         return redacted
       }
-      return isInside || !isFact(segment, item)
-        ? this.clean(item, left, isInside)
-        : typeof item === "string"
-        ? this.withoutSecrets(item)
-        : item
+      if (isInside || !isFact(segment, item)) return this.clean(item, left, isInside)
+      return typeof item === "string" ? this.withoutSecrets(item) : item
     }
     if (Array.isArray(value)) return value.map((item, index) => below(item, index, isWritten))
     return Predicate.isRecord(value)
@@ -192,31 +197,42 @@ class Redactor implements Redaction {
       ? text
       : mapEmbedded(text, (value) => this.clean(value, paths, true))
     // an id outside of payloads is one that a replay needs
-    return this.text(isWritten || !this.known.has(inside) ? this.known.removeFrom(inside) : inside)
+    return this.text(isWritten || !this.known.has(inside) ? this.withoutKnown(inside) : inside)
   }
 
   /** Removes a number, as a whole. */
   private cleanNumber(digits: string): string | undefined {
     return this.text(digits) === digits && !this.known.has(digits) ? undefined : redacted
   }
+
+  /** Adds the texts in a removed value. */
+  private learn(value: unknown): void {
+    if (typeof value === "object" && value !== null) return Object.values(value).forEach((item) => this.learn(item))
+    const text = String(value).trim()
+    if (this.known.has(text) || !isTelling(text)) return
+    this.known.add(text)
+    this.pattern = undefined
+  }
+
+  private withoutKnown(text: string): string {
+    if (this.known.size === 0) return text
+    return text.replace(this.pattern ??= wholePattern(this.known), redacted)
+  }
 }
 
 export const redactionOf = (
   method: string,
   redact: Redact | undefined,
-  scrub: (text: string) => string = (text) => text
-): Either.Either<Redaction, InvalidRequestError> =>
-  Either.gen(function*() {
-    const paths: Array<Pattern> = []
-    for (const text of redact?.paths ?? []) {
-      const pattern = parse(text)
-      if (pattern === undefined) {
-        return yield* Either.left(invalid(method, "redact.paths", `${JSON.stringify(text)} is no path`))
-      }
-      paths.push(pattern)
-    }
-    return new Redactor(paths, (redact?.patterns ?? []).map(global), scrub)
-  })
+  scrub: (text: string) => string = identity
+): Either.Either<Redaction, InvalidRequestError> => {
+  const paths = Either.all((redact?.paths ?? []).map((text) => {
+    const pattern = segmentsOf(text.replace(/^\$\.?/, ""), part)
+    return pattern === undefined || pattern.length === 0
+      ? Either.left(invalid(method, "redact.paths", `${JSON.stringify(text)} is no path`))
+      : Either.right(pattern)
+  }))
+  return Either.map(paths, (paths) => new Redactor(paths, (redact?.patterns ?? []).map(global), scrub))
+}
 
 /** A question without the values to remove. A recording and a replay redact it alike. */
 export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({

@@ -1,4 +1,5 @@
 /** The well-known forms of secrets, which no cassette and no report contains. */
+import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
 import { type Divergence, formatPath } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
@@ -58,16 +59,10 @@ interface Field {
  * The order of fields whose names become equal: a field that keeps its name first, the others by value, so that the
  * removed text does not matter.
  */
-const byValue = (a: Field, b: Field): number => {
-  const [left, right] = [a, b].map(({ item, key, name }) =>
-    [key === name ? 0 : 1, canonicalText(item), key] as const
-  ) as [
-    readonly [number, string, string],
-    readonly [number, string, string]
-  ]
-  const differs = left.findIndex((part, index) => part !== right[index])
-  return differs < 0 ? 0 : left[differs]! < right[differs]! ? -1 : 1
-}
+const byValue: Order.Order<Field> = Order.mapInput(
+  Order.tuple(Order.number, Order.string, Order.string),
+  ({ item, key, name }) => [key === name ? 0 : 1, canonicalText(item), key] as const
+)
 
 /**
  * An object with other names and other values. Names that become equal are numbered, `[redacted 2]`, so that no value
@@ -79,24 +74,16 @@ export const renamed = (
   change: (item: unknown, key: string) => unknown
 ): { readonly [key: string]: unknown } => {
   const all = Object.entries(fields).map(([key, item]): Field => ({ key, name: rename(key), item: change(item, key) }))
-  const names = new Map(all.map((field) => [field.key, field.name]))
-  const taken = new Set(names.values())
-  if (taken.size < all.length) {
-    const seen = new Set<string>()
-    const next = new Map<string, number>()
-    for (const { key, name } of [...all].sort(byValue)) {
-      if (!seen.has(name)) {
-        seen.add(name)
-        continue
-      }
-      let number = next.get(name) ?? 2
-      let free: string
-      do free = name.replace(redacted, `${redacted.slice(0, -1)} ${number++}]`)
-      while (taken.has(free))
-      next.set(name, number)
-      taken.add(free)
-      names.set(key, free)
+  const taken = new Set(all.map(({ name }) => name))
+  const names = new Map<string, string>()
+  const seen = new Set<string>()
+  for (const { key, name } of taken.size === all.length ? all : [...all].sort(byValue)) {
+    let free = name
+    for (let number = 2; seen.has(free) || (free !== name && taken.has(free)); number++) {
+      free = name.replace(redacted, `${redacted.slice(0, -1)} ${number}]`)
     }
+    seen.add(free)
+    names.set(key, free)
   }
   return Object.fromEntries(all.map(({ item, key }) => [names.get(key)!, item]))
 }

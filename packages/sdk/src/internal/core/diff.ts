@@ -59,33 +59,33 @@ export const formatPath = (path: Path): string =>
 
 const segment = /\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]/y
 
-/** The text of a quoted segment; `undefined` if it is no JSON text. */
-export const unquoted = (text: string): string | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === "string" ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** The inverse of `formatPath`; `undefined` for anything else. */
-export const parsePath = (text: string): Path | undefined => {
-  if (!text.startsWith("$")) return undefined
+/**
+ * The segments of a path, read by a sticky pattern whose groups are a name, an index and a quoted name; `undefined` if
+ * the pattern does not fit.
+ */
+export const segmentsOf = (text: string, pattern: RegExp): Path | undefined => {
   const path: Array<Segment> = []
-  let at = 1
+  let at = 0
   while (at < text.length) {
-    segment.lastIndex = at
-    const match = segment.exec(text)
+    pattern.lastIndex = at
+    const match = pattern.exec(text)
     if (match === null) return undefined
-    const [whole, name, index, string] = match
-    const next = name ?? (index === undefined ? unquoted(string!) : Number(index))
-    if (next === undefined) return undefined
-    path.push(next)
+    const [whole, name, index, quoted] = match
+    if (quoted !== undefined) {
+      try {
+        path.push(String(JSON.parse(quoted)))
+      } catch {
+        return undefined
+      }
+    } else path.push(name ?? (index === "*" ? index : Number(index)))
     at += whole.length
   }
   return path
 }
+
+/** The inverse of `formatPath`; `undefined` for anything else. */
+export const parsePath = (text: string): Path | undefined =>
+  text.startsWith("$") ? segmentsOf(text.slice(1), segment) : undefined
 
 /** A value with its strings, and the names of its keys, replaced. */
 export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
