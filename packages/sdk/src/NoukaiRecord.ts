@@ -7,21 +7,22 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import { answeredOnly, clientOf, defaultsOf, restore } from "./internal/cassette/layout.js"
+import { answeredOnly, type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
 import { existing, Recorder, savedAtTheEnd, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
 import { checkPath, recordOptions } from "./internal/cassette/recordingOptions.js"
-import { redactionOf } from "./internal/cassette/redaction.js"
+import { type Redaction, redactionOf } from "./internal/cassette/redaction.js"
 import { openCassette } from "./internal/cassette/replay.js"
-import { invalid } from "./internal/core/makeError.js"
+import { invalid, known } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
-import { type HttpService, lazily } from "./internal/operations/operations.js"
+import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
 import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
 import {
   type AuthenticationError,
@@ -116,6 +117,15 @@ const provided = (
     Context.add(ReplayCassette, cassette),
     Context.add(Recording, recording)
   )
+
+/** The settings of the client that records, as a replay needs them. */
+const clientOf = ({ org, project, replayEnabled, timeout }: CallDefaults, { text }: Redaction): CassetteClient =>
+  known({
+    org: org === undefined ? undefined : text(org),
+    project: project === undefined ? undefined : text(project),
+    timeout: timeout === undefined || !Duration.isFinite(timeout) ? undefined : Duration.toMillis(timeout),
+    replayEnabled: replayEnabled === true ? true : undefined
+  })
 
 const switchedOff: ReadonlySet<string> = new Set(["", "0", "false"])
 

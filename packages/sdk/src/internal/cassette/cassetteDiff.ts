@@ -7,10 +7,10 @@ import { type Change, type RecordedCall, recordingText, valueText } from "../cor
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
 import { entriesInOrder, restore } from "./layout.js"
+import { ownName, renameIds, withoutIds } from "./layout.js"
 import { recordingOf } from "./matching.js"
 import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
 import { maskChange } from "./secretForms.js"
-import { ownName, renameIds, withoutIds } from "./volatile.js"
 
 /**
  * One way in which a cassette differs from another one, which is called the first. In changes, `expected` is the value of

@@ -1,4 +1,5 @@
 /** A call through `NoukaiHttp`, as JSON. */
+import * as Array from "effect/Array"
 import * as Predicate from "effect/Predicate"
 import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
@@ -92,14 +93,30 @@ export const slugOf = (flow: string | undefined): string => flow?.split("/").at(
 const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
 
 /** Whether the statuses of a job are all that there are: the last one is the end of the job, or an error. */
-export const hasEnded = (statuses: ReadonlyArray<RecordedValue | { readonly error: RecordedError }>): boolean => {
+export const hasEnded = (statuses: ReadonlyArray<Status>): boolean => {
   const last = statuses.at(-1)
   return last === undefined || "error" in last || (Predicate.isRecord(last.value) && ended.has(last.value.status))
 }
 
-/** Adds one to a group. */
-export function addTo<A>(groups: Map<string, Array<A>>, key: string, one: A): void {
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, [one])
-  else group.push(one)
+/** The answer to a poll. */
+export type Status = RecordedValue | { readonly error: RecordedError }
+
+interface AnswerMapping {
+  readonly value: (value: unknown) => unknown
+  readonly error: (error: RecordedError) => RecordedError
+}
+
+export const mapStatus = (status: Status, { error, value }: AnswerMapping): Status =>
+  "error" in status ? { error: error(status.error) } : { ...status, value: value(status.value) }
+
+/** An answer with its values, events and errors mapped. */
+export const mapAnswer = (answer: RecordedAnswer, mapping: AnswerMapping): RecordedAnswer => {
+  if ("statuses" in answer) return { statuses: Array.map(answer.statuses, (status) => mapStatus(status, mapping)) }
+  if ("value" in answer || "error" in answer) return mapStatus(answer, mapping)
+  if (!("events" in answer)) return answer
+  const { end, events } = answer
+  return {
+    events: events.map(mapping.value),
+    end: typeof end === "string" ? end : { error: mapping.error(end.error) }
+  }
 }

@@ -1,34 +1,208 @@
-/** From the calls of a recording to the value that is written, and back. */
+/**
+ * From the calls of a recording to the value that is written, and back. Values that differ between recordings of the
+ * same calls are apart there: ids have names; times and costs are in `meta`.
+ */
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
+import { eachString, formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
 import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import type { CallDefaults } from "../operations/operations.js"
-import type { Interaction } from "./interaction.js"
-import type { Entry, Meta, RecordedAnswer, RecordedCassette } from "./RecordedCassette.js"
-import type { Redaction } from "./redaction.js"
-import {
-  desymbolise,
-  index,
-  restoreMeasured,
-  symbolise,
-  symboliseText,
-  type Symbols,
-  withoutMeasured
-} from "./volatile.js"
+import { type Interaction, mapAnswer, type Question, type Recording } from "./interaction.js"
+import type { Entry, Meta, RecordedAnswer, RecordedCassette, RecordedError } from "./RecordedCassette.js"
+
+/** Fields with values of the flow and its caller, in which nothing is replaced. */
+export const payloads: ReadonlySet<string> = new Set([
+  "result",
+  "output",
+  "outputData",
+  "inputData",
+  "data",
+  "accumulatedOutputs",
+  "toolCallMessages",
+  "inputContext",
+  "outputContext",
+  "errorContext",
+  "inputSnapshot",
+  "outputSnapshot",
+  "errorSnapshot",
+  "function"
+])
+
+const measured: ReadonlySet<string> = new Set([
+  "requestId",
+  "durationMs",
+  "waitingMs",
+  "costUsd",
+  "startedAt",
+  "completedAt",
+  "retryAfter"
+])
+
+const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
+  if (Array.isArray(value)) return value.flatMap(toolCallIds)
+  if (!Predicate.isRecord(value)) return []
+  return [value.toolCalls, value.tool_calls].flatMap((calls) =>
+    Array.isArray(calls) ? calls.map((call) => Predicate.isRecord(call) ? call.id : undefined) : []
+  )
+}
+
+/** The ids that an answer introduces, in order. */
+const idsIn = (answer: Recording["answer"]): ReadonlyArray<string> => {
+  const found: Array<unknown> = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(visit)
+    if (!Predicate.isRecord(value)) return
+    found.push(value.executionId, value.runId)
+    for (const id of toolCallIds(value)) found.push(id)
+    for (const id of toolCallIds(value.toolCallMessages)) found.push(id)
+    if (Predicate.isRecord(value.flowRun)) found.push(value.flowRun.id)
+    if (Array.isArray(value.runs)) { for (const run of value.runs) if (Predicate.isRecord(run)) found.push(run.id) }
+    for (const [key, item] of Object.entries(value)) if (!payloads.has(key)) visit(item)
+  }
+  visit(answer)
+  return [...new Set(found.filter((id): id is string => typeof id === "string" && id !== ""))]
+}
+
+/** An answer without its measured values, and those values by their place. */
+const withoutMeasured = (
+  answer: RecordedAnswer
+): { readonly answer: RecordedAnswer; readonly values: { readonly [path: string]: unknown } } => {
+  const values: { [path: string]: unknown } = {}
+  const strip = (value: unknown, path: Path): unknown => {
+    if (Array.isArray(value)) return value.map((item, index) => strip(item, [...path, index]))
+    if (!Predicate.isRecord(value)) return value
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, item]) => {
+        const place = [...path, key]
+        if (measured.has(key) && !Predicate.isRecord(item)) {
+          values[formatPath(place)] = item
+          return []
+        }
+        return [[key, payloads.has(key) ? item : strip(item, place)]]
+      })
+    )
+  }
+  return { answer: strip(answer, []) as RecordedAnswer, values }
+}
+
+/** Puts measured values back into an answer, which is changed in place and so must not be shared. */
+const restoreMeasured = (answer: unknown, values: { readonly [path: string]: unknown } | undefined): void => {
+  for (const [text, value] of Object.entries(values ?? {})) {
+    const path = parsePath(text)
+    if (path !== undefined) putInto(answer, path, value)
+  }
+}
+
+/**
+ * A hash of a text, of 64 bits as 16 hexadecimal digits: enough to tell the calls of a file apart, and no more than
+ * that.
+ */
+const hashText = (text: string): string => {
+  let high = 0xdeadbeef
+  let low = 0x41c6ce57
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    high = Math.imul(high ^ code, 2654435761)
+    low = Math.imul(low ^ code, 1597334677)
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909)
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909)
+  return [low, high].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("")
+}
+
+/** The names of ids, by id. */
+export type Symbols = ReadonlyMap<string, string>
+
+/** Marks a text of a user that looks like one of these names; the mark is taken off again when it is read. */
+const escape = (text: string): string => text.replace(/<id(!*):/g, "<id!$1:")
+
+const reference = (name: string): string => `<id:${name}>`
+
+/** A value with names in place of ids, wherever a whole text is an id. */
+const symbolise = (value: unknown, symbols: Symbols): unknown =>
+  mapStrings(value, (text) => {
+    const name = symbols.get(text)
+    return name === undefined ? escape(text) : reference(name)
+  })
+
+/** A text for people, such as the message of an error, with names in place of the ids between its words. */
+const symboliseText = (text: string, symbols: Symbols): string =>
+  escape(text).replace(/[\w-]{8,}/g, (word) => {
+    const name = symbols.get(word)
+    return name === undefined ? word : reference(name)
+  })
+
+/** The inverse of both. An unknown name stays. */
+const desymbolise = (value: unknown, ids: { readonly [name: string]: string }): unknown =>
+  mapStrings(value, (text) =>
+    text.includes("<id")
+      ? text
+        .replace(/<id:([\w.]+)>/g, (whole, name: string) => Object.hasOwn(ids, name) ? ids[name]! : whole)
+        .replace(/<id!(!*):/g, "<id$1:")
+      : text)
+
+/** The text by which equal calls are found equal. */
+export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Symbols): string =>
+  canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
+
+interface CallKey {
+  readonly key: string
+  readonly fingerprint: string
+  /** The place among the interactions with this key, from 1. */
+  readonly occurrence: number
+}
+
+/** The beginning that the names of all ids have which a call introduced. */
+export const ownName = ({ fingerprint, occurrence }: Pick<CallKey, "fingerprint" | "occurrence">): string =>
+  `${fingerprint.slice(0, 12)}.${occurrence}`
+
+const named = /<id:(\w+\.\d+)(\.\d+>)/g
+
+/** A value in which all ids have the same name. */
+export const withoutIds = (value: unknown): unknown => mapStrings(value, (text) => text.replace(named, "<id>"))
+
+/** A value in which the ids of some calls have the names of the ids of other calls. */
+export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
+  mapStrings(
+    value,
+    (text) => text.replace(named, (_, name: string, rest: string) => `<id:${names.get(name) ?? name}${rest}`)
+  )
+
+const longestId = 200
+
+/**
+ * Names the ids of a recording, and makes the key of each call. An id is named after the call that introduced it, so that
+ * names are the same in the next recording; an id that the program knew before keeps its text.
+ */
+export const index = (
+  recordings: ReadonlyArray<Recording>
+): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<CallKey> } => {
+  const symbols = new Map<string, string>()
+  const known = new Set<string>()
+  const counts = new Map<string, number>()
+  const keyed = recordings.map((recording): CallKey => {
+    eachString(recording.input, (text) => {
+      if (text.length <= longestId && !symbols.has(text)) known.add(text)
+    })
+    const key = keyOf(recording, symbols)
+    const fingerprint = hashText(key)
+    const occurrence = (counts.get(key) ?? 0) + 1
+    counts.set(key, occurrence)
+    const name = ownName({ fingerprint, occurrence })
+    let count = 0
+    for (const id of idsIn(recording.answer)) {
+      if (id.length > longestId || symbols.has(id) || known.has(id)) continue
+      symbols.set(id, `${name}.${++count}`)
+    }
+    return { key, fingerprint, occurrence }
+  })
+  return { symbols, keyed }
+}
 
 export type CassetteClient = RecordedCassette["client"]
-
-export const clientOf = (
-  { org, project, replayEnabled, timeout }: CallDefaults,
-  redact: Redaction
-): CassetteClient => ({
-  ...(org === undefined ? undefined : { org: redact.text(org) }),
-  ...(project === undefined ? undefined : { project: redact.text(project) }),
-  ...(timeout === undefined || !Duration.isFinite(timeout) ? undefined : { timeout: Duration.toMillis(timeout) }),
-  ...(replayEnabled === true ? { replayEnabled } : undefined)
-})
 
 export const defaultsOf = ({ timeout, ...client }: CassetteClient): CallDefaults =>
   known({ ...client, timeout: timeout === undefined ? undefined : Duration.millis(timeout) })
@@ -36,34 +210,12 @@ export const defaultsOf = ({ timeout, ...client }: CassetteClient): CallDefaults
 const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 
 /** Replaces ids in an error, whose words name them too. */
-const symboliseError = (error: unknown, symbols: Symbols): unknown =>
-  Predicate.isRecord(error)
-    ? Object.fromEntries(
-      Object.entries(error).map(([key, value]) =>
-        typeof value === "string" && texts.has(key)
-          ? [key, symboliseText(value, symbols)]
-          : [key, symbolise(value, symbols)]
-      )
-    )
-    : error
-
-const symboliseAnswer = (answer: unknown, symbols: Symbols): unknown => {
-  if (!Predicate.isRecord(answer)) return answer
-  return Object.fromEntries(
-    Object.entries(answer).map(([key, value]) => {
-      switch (key) {
-        case "error":
-          return [key, symboliseError(value, symbols)]
-        case "end":
-          return [key, Predicate.isRecord(value) ? symboliseAnswer(value, symbols) : value]
-        case "statuses":
-          return [key, Array.isArray(value) ? value.map((status) => symboliseAnswer(status, symbols)) : value]
-        default:
-          return [key, symbolise(value, symbols)]
-      }
-    })
-  )
-}
+const symboliseError = (error: RecordedError, symbols: Symbols): RecordedError =>
+  Record.map(
+    error,
+    (value, key) =>
+      typeof value === "string" && texts.has(key) ? symboliseText(value, symbols) : symbolise(value, symbols)
+  ) as RecordedError
 
 const entryKey = ({ fingerprint, occurrence }: Pick<Entry, "fingerprint" | "occurrence">): string =>
   `${fingerprint}.${occurrence}`
@@ -76,6 +228,10 @@ const order = (a: Entry, b: Entry): number => {
 /** The cassette of the calls of a recording, given in the order in which they began. */
 export const layout = (interactions: ReadonlyArray<Interaction>, client: CassetteClient): RecordedCassette => {
   const { keyed, symbols } = index(interactions)
+  const symbolising = {
+    value: (value: unknown) => symbolise(value, symbols),
+    error: (error: RecordedError) => symboliseError(error, symbols)
+  }
   const meta: { [key: string]: Meta["entries"][string] } = {}
   const entries = keyed.map(({ fingerprint, occurrence }, place): Entry => {
     const { answer: given, at, endpoint, flow, input, version } = interactions[place]!
@@ -92,7 +248,7 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Cassett
       fingerprint,
       occurrence,
       input: canonical(symbolise(input, symbols)),
-      answer: canonical(symboliseAnswer(answer, symbols)) as RecordedAnswer
+      answer: canonical(mapAnswer(answer, symbolising)) as RecordedAnswer
     }
   })
   const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)

@@ -16,9 +16,9 @@ import {
 import { nameDistance } from "../core/similarity.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { recordedAsExecute } from "../run/executeRun.js"
-import { addTo, executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
+import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
+import { index, keyOf, type Symbols } from "./layout.js"
 import { maskChange } from "./secretForms.js"
-import { index, keyOf, type Symbols } from "./volatile.js"
 
 /** The recordings of a replay. */
 export interface Recordings {
@@ -84,6 +84,11 @@ const placeOf = (question: Question, key: string): string =>
     : key)
 
 const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`
+
+/** Adds one to a group. */
+function addTo<A>(groups: Map<string, Array<A>>, key: string, one: A): void {
+  groups.set(key, [...groups.get(key) ?? [], one])
+}
 
 export class Matching {
   private readonly entries: ReadonlyArray<EntryState>

@@ -9,17 +9,18 @@ import { canonicalText } from "../core/json.js"
 import type { Match } from "../core/replayReport.js"
 import * as CassetteFile from "./cassetteFile.js"
 import { encodeError, encodeValue, type RecordableError } from "./codec.js"
-import { executionIdOf, hasEnded, type Interaction, newRunsOf, type Question, runIdOf } from "./interaction.js"
+import {
+  executionIdOf,
+  hasEnded,
+  type Interaction,
+  newRunsOf,
+  type Question,
+  runIdOf,
+  type Status
+} from "./interaction.js"
 import { isSameRecording, layout } from "./layout.js"
 import type { RecordedAnswer, RecordedCassette } from "./RecordedCassette.js"
-import {
-  redactAnswer,
-  redactInteraction,
-  type Redaction,
-  redactQuestion,
-  redactStatus,
-  type Status
-} from "./redaction.js"
+import { redactAnswer, redactInteraction, type Redaction, redactQuestion, redactStatus } from "./redaction.js"
 
 /** A call that has begun. */
 export interface PendingCall {

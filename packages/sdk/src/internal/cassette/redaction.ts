@@ -3,15 +3,17 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as EffectRegExp from "effect/RegExp"
+import * as Struct from "effect/Struct"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
 import { type Path, type Segment, segmentsOf } from "../core/diff.js"
 import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid, known } from "../core/makeError.js"
-import type { Interaction, Question } from "./interaction.js"
-import type { RecordedAnswer, RecordedError, RecordedValue, SessionCassette } from "./RecordedCassette.js"
+import type { SessionExecution } from "../operations/requests.js"
+import { type Interaction, mapAnswer, mapStatus, type Question, type Status } from "./interaction.js"
+import { payloads } from "./layout.js"
+import type { RecordedAnswer, RecordedError, SessionCassette } from "./RecordedCassette.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
-import { payloads } from "./volatile.js"
 
 /**
  * Removes values that must not be recorded: the client's key, secrets of well-known forms, and the values of `redact`.
@@ -242,37 +244,21 @@ export const redactQuestion = ({ endpoint, flow, input, version }: Question, red
   input: redact.call(input)
 })
 
-/** An answer, or one of those that were given to polls. */
-export type Status = RecordedValue | { readonly error: RecordedError }
-
-const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
-  ...redact.call(jsonCopy(error)) as { readonly [key: string]: unknown },
-  _tag: error._tag
+/** The parts of an answer without the values to remove. */
+const answerWithout = (redact: Redaction) => ({
+  value: (value: unknown) => redact.call(jsonCopy(value ?? null)),
+  error: (error: RecordedError): RecordedError => ({
+    ...redact.call(jsonCopy(error)) as { readonly [key: string]: unknown },
+    _tag: error._tag
+  })
 })
 
-export const redactStatus = (status: Status, redact: Redaction): Status =>
-  "error" in status
-    ? { error: redactError(status.error, redact) }
-    : { ...status, value: redact.call(jsonCopy(status.value ?? null)) }
+export const redactStatus = (status: Status, redact: Redaction): Status => mapStatus(status, answerWithout(redact))
 
 export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
-  const once = redactParts(answer, redact)
+  const once = mapAnswer(answer, answerWithout(redact))
   // a value that is removed from one event is known in all
-  return redact.hasPaths ? redactParts(once, redact) : once
-}
-
-const redactParts = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
-  if ("statuses" in answer) {
-    const [first, ...rest] = answer.statuses
-    return { statuses: [redactStatus(first, redact), ...rest.map((status) => redactStatus(status, redact))] }
-  }
-  if ("value" in answer || "error" in answer) return redactStatus(answer, redact)
-  return "events" in answer
-    ? {
-      events: answer.events.map((event) => redact.call(jsonCopy(event))),
-      end: typeof answer.end === "string" ? answer.end : { error: redactError(answer.end.error, redact) }
-    }
-    : answer
+  return redact.hasPaths ? mapAnswer(once, answerWithout(redact)) : once
 }
 
 /** The whole of a call. */
@@ -282,49 +268,35 @@ export const redactInteraction = (interaction: Interaction, redact: Redaction): 
   at: interaction.at
 })
 
-const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
-
-/** The new names of steps, by their names. Steps with different names keep different names. */
-const stepNames = (ids: ReadonlyArray<string>, redact: Redaction): ReadonlyMap<string, string> =>
-  new Map(
-    Object.entries(renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, (id) => id))
-      .map(([name, id]) => [String(id), name])
-  )
-
 /** A session without the values to redact, in its snapshots and in the names of its flows and steps. */
 export const redactSession = (cassette: SessionCassette, redact: Redaction): SessionCassette => {
   const { client: { org, project }, session } = cassette
-  const ids = session.executions.flatMap(({ errorAtStep, steps }) => [
-    ...steps.map(({ stepId }) => stepId),
-    ...(errorAtStep === undefined ? [] : [errorAtStep])
-  ])
-  const names = stepNames(ids, redact)
+  const ids = session.executions.flatMap(({ errorAtStep = [], steps }) =>
+    steps.map(({ stepId }) => stepId).concat(errorAtStep)
+  )
+  // steps with different names keep different names
+  const renamedIds = renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, (id) => id)
+  const names = new Map(Object.entries(renamedIds).map(([name, id]) => [id, name]))
+  const clean = (execution: SessionExecution): SessionExecution => ({
+    ...execution,
+    ...known({
+      slug: execution.slug && redact.text(execution.slug),
+      errorAtStep: execution.errorAtStep && names.get(execution.errorAtStep)
+    }),
+    steps: execution.steps.map((step) =>
+      Struct.evolve(step, {
+        stepId: (id) => names.get(id) ?? id,
+        inputSnapshot: redact.payload,
+        outputSnapshot: redact.payload,
+        errorSnapshot: redact.payload
+      })
+    )
+  })
   // a value that is removed from one snapshot is known in all
-  if (redact.hasPaths) {
-    for (const { steps } of session.executions) {
-      for (const step of steps) for (const name of snapshots) redact.payload(step[name])
-    }
-  }
+  if (redact.hasPaths) session.executions.forEach(clean)
   return {
     ...cassette,
     client: known({ org: org && redact.text(org), project: project && redact.text(project) }),
-    session: {
-      ...session,
-      executions: session.executions.map((execution) => {
-        const { errorAtStep, slug, steps } = execution
-        return {
-          ...execution,
-          ...(slug === undefined ? undefined : { slug: redact.text(slug) }),
-          ...(errorAtStep === undefined ? undefined : { errorAtStep: names.get(errorAtStep)! }),
-          steps: steps.map((step) => ({
-            ...step,
-            stepId: names.get(step.stepId)!,
-            ...Object.fromEntries(
-              snapshots.flatMap((name) => name in step ? [[name, redact.payload(step[name])]] : [])
-            )
-          }))
-        }
-      })
-    }
+    session: { ...session, executions: session.executions.map(clean) }
   }
 }
