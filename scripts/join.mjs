@@ -15,8 +15,9 @@ const from = compiled(folder)
 const to = join(root, folder, "dist")
 const source = join(root, folder, "src")
 
-/** The files that `imports` of the manifest leads to, or the root would load all of them. */
+/** The files that `imports` of the manifest leads to, or the root would load all of them, and what needs no Effect. */
 const byCondition = {
+  ErrorResponse: ["ErrorResponse"],
   "internal/http/undici": ["internal/http/undici"],
   "internal/http/undiciRequired": ["internal/http/undiciRequired"],
   "internal/http/undiciIncluded": ["internal/http/undiciIncluded"],
