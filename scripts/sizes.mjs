@@ -27,6 +27,14 @@ const execute = `
 /** kB of 1000 bytes: the goal is what it should weigh, the budget what it may. */
 const programs = [
   {
+    name: "a relay flow",
+    goal: 8,
+    budget: 12,
+    code: `
+      import { createRelayFlow } from "@effect-noukai/promise/relay"
+      createRelayFlow({ url: "/agent/execute" }).execute({ message: "hi" })`
+  },
+  {
     name: "through a relay",
     goal: 80,
     budget: 113.1,

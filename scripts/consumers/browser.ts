@@ -3,10 +3,6 @@ import { createRelayFlow } from "@effect-noukai/promise"
 
 export const main = async (url: string): Promise<string> => {
   const agent = createRelayFlow({ url })
-  try {
-    const done = await agent.execute({ message: "Hi." })
-    return done.status
-  } finally {
-    await agent.close()
-  }
+  const done = await agent.execute({ message: "Hi." })
+  return done.status
 }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
 import { refusal } from "./internal/options/reading.js"
 import { hasAsyncContext } from "./internal/scope/asyncContext.js"
+import { guardLiveRuns } from "./internal/scope/guardLiveRuns.js"
 
 /**
  * The options of a budget.
@@ -96,6 +97,7 @@ export class Budget {
         "has no AsyncLocalStorage, so calls after the first await would have no limit"
       )
     }
+    guardLiveRuns()
     return await SdkBudget.runIn(this.budget, async () => await fn())
   }
 }

@@ -132,3 +132,64 @@ export interface EventsOptions extends StepsOptions {
   /** Runs all steps in one response. Default: false. */
   runRemaining?: boolean | undefined
 }
+
+/**
+ * A message of a conversation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChatMessage {
+  /** `"user"`, `"assistant"` or `"tool"`. */
+  role: string
+  content?: unknown
+  toolCalls?: Record<string, unknown>[]
+  toolCallId?: string
+  name?: string
+  [key: string]: unknown
+}
+
+/**
+ * A duration as text, such as `"30 seconds"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type DurationText = `${number} ${"milli" | "second" | "minute" | "hour" | "day"}${"" | "s"}`
+
+/**
+ * The options of a relay flow.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface CreateRelayFlowOptions {
+  /** The URL of the relay. In a page, or with `fetch`, it may be relative: `/agent/execute`. */
+  url: string
+  /** The function that sends requests. It can add headers, such as your login. Default: the global `fetch`. */
+  fetch?: typeof globalThis.fetch | undefined
+  /** The limit of each request, its body included: text such as `"30 seconds"`, or SECONDS. Default: 300 seconds. */
+  timeout?: DurationText | number | undefined
+}
+
+/**
+ * The options of a relay's transport.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RelayExecuteTransportOptions extends CreateRelayFlowOptions {
+  /** Ends every request. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * The options of a run through a relay. The relay sets the version, and it sends no session.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId" | "maxCostUsd" | "timeout"> {
+  /** The limit of each request as text, such as `"30 seconds"`. Default: that of the flow. */
+  timeout?: DurationText | undefined
+}

@@ -8,12 +8,17 @@ export type { BudgetOptions, BudgetState } from "./Budget.js"
 export type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 export { Flow } from "./Flow.js"
 export type {
+  ChatMessage,
+  CreateRelayFlowOptions,
+  DurationText,
   EventsOptions,
   ExecuteAsyncOnceOptions,
   ExecuteAsyncOptions,
   ExecuteOnceOptions,
   ExecuteOptions,
   OnceOptions,
+  RelayExecuteOptions,
+  RelayExecuteTransportOptions,
   StepsOptions,
   VersionSpec
 } from "./FlowOptions.js"
@@ -55,8 +60,8 @@ export {
 export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
 export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 export type { NoukaiTransport } from "./NoukaiTransport.js"
-export { createRelayFlow } from "./RelayFlow.js"
-export type { RelayExecuteOptions, RelayFlow, RelayFlowOptions } from "./RelayFlow.js"
+export { createRelayFlow, RelayExecuteTransport, RelayFlow } from "./relay.js"
+export type { ExecuteTransport } from "./relay.js"
 export { Run } from "./Run.js"
 export type { AttemptSpec, StepTraceOptions, TraceOptions } from "./Run.js"
 export { ServerErrorCode } from "./ServerErrorCode.js"

@@ -1,5 +1,6 @@
 /** The package in a bundle: for environments without Node, and in a process of its own. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
+import type { createRelayFlow as makeRelayFlow } from "@effect-noukai/promise/relay"
 import type { BuildOptions, Metafile } from "esbuild"
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
@@ -10,6 +11,7 @@ import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { createContext, Script } from "node:vm"
+import { gzipSync } from "node:zlib"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { isWhole } from "../../sdk/test/support/size.js"
 import type { Relay } from "./support/relay.js"
@@ -84,6 +86,27 @@ describe("a bundle for environments without Node", () => {
     assert.strictEqual(withKey.scoped[0], withKey.scoped[1])
     assert.deepStrictEqual(withKey.missing, ["FlowNotFoundError", 404])
     assert.strictEqual(noKey, "AuthenticationError")
+  })
+
+  it("of relay flows alone has no Effect and at most 12 kB, from the subpath and from the root", async () => {
+    for (const specifier of ["@effect-noukai/promise/relay", "@effect-noukai/promise"]) {
+      const { code, metafile } = await forBrowsers({
+        stdin: { contents: `export { createRelayFlow } from "${specifier}"`, resolveDir: here(".") },
+        minify: true
+      })
+      const kept = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+        Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
+      )
+      assert.deepStrictEqual(kept.filter((path) => path.includes("node_modules")), [])
+      assert.isAtMost(gzipSync(code).length, 12_000)
+      const { createRelayFlow } = evaluate(code) as { readonly createRelayFlow: typeof makeRelayFlow }
+      const run = await createRelayFlow({ url: relay.url }).execute({
+        message: "hi",
+        tools: [{ type: "function", function: { name: "get_weather" } }],
+        toolHandler: (calls) => calls.map(({ id }) => ({ tool_call_id: id, content: "sunny" }))
+      })
+      assert.strictEqual(run.status, "completed")
+    }
   })
 
   it("can be loaded where there is next to nothing, and does nothing then", async () => {
@@ -199,7 +222,7 @@ describe("a bundle for Node, with all that it imports", () => {
       const { code, metafile } = await bundled
       assert.deepStrictEqual(Object.keys(metafile.inputs).filter((path) => path.includes("/undici/")), [])
       const { stderr, stdout } = await runBeside(code, extension, "undici")
-      assert.deepStrictEqual(told(stdout), { results, sent: ["no", "no", "no"], newGlobals: 0, logged: [] })
+      assert.deepStrictEqual(told(stdout), { results, sent: ["no", "no", "unknown"], newGlobals: 0, logged: [] })
       assert.strictEqual(stderr, "")
     })
 

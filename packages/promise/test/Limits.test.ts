@@ -1,8 +1,7 @@
-/** The limits of a client and of a relay's flow: further calls wait their turn, and are ended as every other call. */
-import { APIConnectionError, createRelayFlow } from "@effect-noukai/promise"
+/** The limits of a client: further calls wait their turn, and are ended as every other call. */
+import { APIConnectionError } from "@effect-noukai/promise"
 import { assert, describe, it } from "vitest"
 import { ownEmulator } from "./support/ownEmulator.js"
-import { startRelay } from "./support/relay.js"
 import { answers, hello, rejection, tools, weather } from "./support/world.js"
 
 const { client, emulator } = ownEmulator()
@@ -79,22 +78,5 @@ describe("maxConcurrency", () => {
     const done = await Promise.all(Array.from({ length: 30 }, () => noukai.flow(hello).execute({ message: "hi" })))
     assert.strictEqual(most, 3)
     assert.strictEqual(new Set(done.map(({ executionId }) => executionId)).size, 30)
-  })
-
-  it("of a relay's flow", async () => {
-    const relay = await startRelay(emulator(), slow)
-    await using flow = createRelayFlow({ url: relay.url, maxConcurrency: 1, rate: 100 })
-    const stop = new AbortController()
-    const first = rejection(flow.execute({ message: "1", signal: stop.signal }))
-    await arrived(1)
-    const second = rejection(flow.execute({ message: "2" }))
-    await turns()
-    assert.lengthOf(relay.received, 1)
-    stop.abort()
-    await first
-    await arrived(2)
-    await flow.close()
-    assert.instanceOf(await second, APIConnectionError)
-    await relay.close()
   })
 })

@@ -12,8 +12,6 @@ import type {
   OnceJob,
   OnceResult,
   PausedResult,
-  RelayFlow,
-  RelayFlowOptions,
   Run,
   ServerErrorCodeValue,
   StepAttempts,
@@ -24,7 +22,16 @@ import type {
   ToolCallsRequired,
   Trace
 } from "@effect-noukai/promise"
-import { createRelayFlow, currentSessionId, type ServerErrorCode, trace, traceScope } from "@effect-noukai/promise"
+import {
+  createRelayFlow,
+  type CreateRelayFlowOptions,
+  currentSessionId,
+  RelayExecuteTransport,
+  RelayFlow,
+  type ServerErrorCode,
+  trace,
+  traceScope
+} from "@effect-noukai/promise"
 import { NoukaiPromise } from "@effect-noukai/promise/effect"
 import type { NoukaiLive } from "@effect-noukai/sdk"
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
@@ -105,8 +112,22 @@ expectTypeOf(noukai._transport).toEqualTypeOf<NoukaiTransport>()
 void traceScope(() => 1, { transport: {} })
 
 // relays
-expectTypeOf(createRelayFlow).toEqualTypeOf<(options: RelayFlowOptions) => RelayFlow>()
+expectTypeOf(createRelayFlow).toEqualTypeOf<(options: CreateRelayFlowOptions) => RelayFlow>()
+expectTypeOf(new RelayFlow({ url: "/agent" })).toEqualTypeOf<RelayFlow>()
+expectTypeOf<Awaited<ReturnType<RelayFlow["execute"]>>>().toEqualTypeOf<ExecuteResult | PausedResult>()
+expectTypeOf(new RelayExecuteTransport({ url: "/agent", timeout: "30 seconds" }).send).returns.toEqualTypeOf<
+  Promise<{ status: number; body: Record<string, unknown> }>
+>()
 declare const relay: RelayFlow
+// a test may use any object
+const fake: RelayFlow = { execute: () => relay.execute({ message: "hi", timeout: "30 seconds" }) }
+void fake
+// @ts-expect-error a number may mean seconds or milliseconds
+void relay.execute({ timeout: 30 })
+// @ts-expect-error a text has a unit
+createRelayFlow({ url: "/agent", timeout: "30" })
+// @ts-expect-error fetch adds headers
+createRelayFlow({ url: "/agent", headers: {} })
 // @ts-expect-error the version is the relay's
 void relay.execute({ version: 3 })
 

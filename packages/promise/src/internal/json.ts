@@ -1,14 +1,14 @@
-/** JSON of the server. Fields that the types do not declare are kept, as in `@noukai/sdk`. */
-import * as Predicate from "effect/Predicate"
-
+/** JSON of the server. Fields that the types do not declare are kept, as in `@noukai/sdk`. Needs no Effect. */
 export type Json = { readonly [key: string]: unknown }
+
+export const isRecord = (u: unknown): u is Json => typeof u === "object" && u !== null && !Array.isArray(u)
 
 /**
  * Returns the received fields with the declared ones over them. Returns only the declared ones if `raw` is not an
  * object.
  */
 export const overReceived = <A extends object>(raw: unknown, declared: A): A =>
-  Predicate.isRecord(raw) ? { ...raw, ...declared } : declared
+  isRecord(raw) ? { ...raw, ...declared } : declared
 
 export const fieldOf = (raw: unknown, key: string | number): unknown =>
   typeof raw === "object" && raw !== null ? (raw as { readonly [key: string | number]: unknown })[key] : undefined

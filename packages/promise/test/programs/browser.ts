@@ -17,7 +17,6 @@ const relayed = async ({ relay }: Environment) => {
   const flow = createRelayFlow({ url: relay })
   const result = await flow.execute({ message: "hi", tools, toolHandler })
   const aborted = await flow.execute({ message: "hi", signal: AbortSignal.abort("left") }).catch((error) => error)
-  await flow.close()
   return { result, aborted }
 }
 

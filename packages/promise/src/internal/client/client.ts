@@ -4,6 +4,7 @@ import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import type * as Effect from "effect/Effect"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
+import { guardLiveRuns } from "../scope/guardLiveRuns.js"
 import type { Lifetime, Services } from "./lifetime.js"
 import { signalsOf } from "./signals.js"
 
@@ -31,7 +32,9 @@ export class Client implements NoukaiTransport {
       readonly scope: TraceScope.Scope | undefined
       readonly budgets: ReadonlyArray<Budget.Budget>
     }
-  ) {}
+  ) {
+    guardLiveRuns()
+  }
 
   /** Whether a value is a client. */
   static is(u: unknown): u is Client {

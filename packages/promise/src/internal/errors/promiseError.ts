@@ -54,7 +54,6 @@ const table: Table = {
 const operations: { readonly [method: string]: string } = {
   "Budget.make": "new Budget",
   NoukaiConfig: "new Noukai",
-  RelayHttp: "createRelayFlow",
   "Flow.resolve": "noukai.flow",
   "FlowService.execute": "flow.execute",
   "FlowService.executeOnce": "flow.executeOnce",

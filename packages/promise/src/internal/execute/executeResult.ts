@@ -9,7 +9,8 @@ import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/Nouka
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
 import { hide, overReceived } from "../json.js"
-import { answerOf, wireCalls } from "../tools/toolHandling.js"
+import { wireCalls } from "../tools/toolHandling.js"
+import { answerOf } from "../tools/toolResults.js"
 
 type SdkPaused = SdkPausedResult
 

@@ -4,7 +4,6 @@ import type { Attachment, ExecuteInput, ExecuteOnceInput, Message } from "@effec
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tools"
-import * as Predicate from "effect/Predicate"
 import type {
   EventsOptions,
   ExecuteAsyncOnceOptions,
@@ -15,6 +14,7 @@ import type {
 } from "../../FlowOptions.js"
 import { refusal } from "../options/reading.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
+import { attachmentsOf } from "./attachments.js"
 
 /**
  * Returns `undefined` for `null`.
@@ -22,23 +22,6 @@ import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
  * @see contract 0.4
  */
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined
-
-const attachmentOf = (given: unknown): unknown => {
-  if (!Predicate.isRecord(given)) return given
-  const { mimeType, ...attachment } = given
-  return mimeType === undefined || "mime_type" in attachment ? attachment : { ...attachment, mime_type: mimeType }
-}
-
-/** The longest list that is translated. The SDK refuses a longer one. */
-const maxAttachments = 10
-
-/** Translates a list of attachments. The SDK refuses any other value. */
-const attachmentsOf = (attachments: unknown): ReadonlyArray<Attachment> | undefined =>
-  given(
-    Array.isArray(attachments) && attachments.length <= maxAttachments ? attachments.map(attachmentOf) : attachments
-  ) as
-    | ReadonlyArray<Attachment>
-    | undefined
 
 /** Options of `execute` that the queue does not support. Without them, another run would start. */
 const notQueued = [
@@ -75,7 +58,7 @@ export const executeInput = (
   messages: given(options.messages) as ReadonlyArray<Message> | undefined,
   parameters: given(options.parameters),
   blockOverrides: given(options.blockOverrides),
-  attachments: attachmentsOf(options.attachments),
+  attachments: given(attachmentsOf(options.attachments)) as ReadonlyArray<Attachment> | undefined,
   tools: toolsOf(given(options.tools), given(options.toolHandler)),
   toolChoice: given(options.toolChoice) as ToolChoice | undefined,
   maxToolRounds: given(options.maxToolRounds),

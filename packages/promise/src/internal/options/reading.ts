@@ -1,6 +1,6 @@
-/** Reads the options of a caller. The SDK checks the values themselves. */
-import * as Predicate from "effect/Predicate"
+/** Reads the options of a caller. The SDK checks the values themselves. Needs no Effect. */
 import { InvalidRequestError, type InvalidRequestErrorInit, NoukaiError } from "../../NoukaiError.js"
+import { isRecord } from "../json.js"
 
 export const refusal = (
   operation: string,
@@ -12,7 +12,7 @@ export const refusal = (
 
 /** Whether a value is a plain set of fields, and not a list, a map or a promise. */
 const isFields = (u: unknown): boolean =>
-  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
+  isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
 
 /** Returns the value of `read`. Throws its error of this package, and a refusal of the field for any other error. */
 export const reading = <A>(operation: string, field: string, read: () => A): A => {
@@ -35,7 +35,7 @@ export const fieldsOf = <A extends object>(operation: string, given: A | undefin
 }
 
 const isSignal = (u: unknown): u is AbortSignal =>
-  Predicate.isObject(u) && "aborted" in u && typeof u.aborted === "boolean" &&
+  typeof u === "object" && u !== null && "aborted" in u && typeof u.aborted === "boolean" &&
   "addEventListener" in u && typeof u.addEventListener === "function" &&
   "removeEventListener" in u && typeof u.removeEventListener === "function"
 

@@ -17,7 +17,7 @@ import type { Rejection, Stoppable } from "../client/lifetime.js"
 import { onAbort } from "../client/signals.js"
 import { promiseError } from "../errors/promiseError.js"
 import type { CallOptions } from "../options/reading.js"
-import { answerOf } from "../tools/toolHandling.js"
+import { answerOf } from "../tools/toolResults.js"
 import { StreamReader, type StreamToRead } from "./streamReader.js"
 
 type SdkPause = FlowEvent.ToolCallsRequired

@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Thrown } from "../errors/thrown.js"
 import { fieldOf, overReceived } from "../json.js"
-import { fieldsOf, reading, refusal } from "../options/reading.js"
 import { snapshot } from "../scope/asyncContext.js"
+import { resultsOf } from "./toolResults.js"
 
 /** Returns tool calls in the shape of the wire, with their unknown fields. */
 export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall> =>
@@ -19,33 +19,8 @@ export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall>
 
 type UnknownFields = { readonly [key: string]: unknown }
 
-const resultOf = (given: UnknownFields): Tools.ToolResult => {
-  const id = given.tool_call_id ?? given.toolCallId
-  const content = given.content ?? given.output ?? null
-  return { toolCallId: typeof id === "string" ? id : "", content: content as Tools.ToolResult["content"] }
-}
-
-/** The longest list that is translated. No pause has more calls. */
-const maxResults = 10_000
-
 /** Translates results. The SDK checks that they answer the calls. */
-export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
-  Array.isArray(results) && results.length <= maxResults
-    ? results.map((result: unknown) => resultOf(Object(result) as UnknownFields))
-    // the SDK refuses any other value
-    : results as ReadonlyArray<Tools.ToolResult>
-
-/** Returns the results that answer a pause. */
-export const answerOf = (
-  operation: string,
-  answer: { readonly toolResults: unknown },
-  executionId: string
-): ReadonlyArray<Tools.ToolResult> =>
-  reading(operation, "toolResults", () => {
-    const { toolResults } = fieldsOf(operation, answer)
-    if (Array.isArray(toolResults)) return resultsOf(toolResults)
-    throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
-  })
+const handledResults = (results: unknown) => (resultsOf(results) ?? results) as ReadonlyArray<Tools.ToolResult>
 
 /** The `tools` of inputs of the SDK. */
 export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.ToolSet<Thrown, never> | undefined
@@ -66,7 +41,7 @@ export const toolsOf = (
     Effect.flatMap(TraceScope.current, (scope) => {
       const controller = new AbortController()
       const { signal } = controller
-      const handled = async () => resultsOf(await handler(wireCalls(calls), { signal }))
+      const handled = async () => handledResults(await handler(wireCalls(calls), { signal }))
       return Effect.tryPromise({
         // calls of the handler are in the scope of a pinned client too
         try: () => inContext(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled)),

@@ -1,0 +1,32 @@
+/** Translates the results of tools. Needs no Effect. */
+import type { ToolResult } from "@effect-noukai/sdk/Tools"
+import { fieldsOf, reading, refusal } from "../options/reading.js"
+
+const resultOf = (given: { readonly [key: string]: unknown }): ToolResult => {
+  const id = given.tool_call_id ?? given.toolCallId
+  return {
+    toolCallId: typeof id === "string" ? id : "",
+    content: (given.content ?? given.output ?? null) as ToolResult["content"]
+  }
+}
+
+/** The longest list that is translated. No pause has more calls. */
+const maxResults = 10_000
+
+/** Translates results. Returns `undefined` for a value that is not a list. */
+export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> | undefined =>
+  Array.isArray(results) && results.length <= maxResults
+    ? results.map((result: unknown) => resultOf(Object(result) as { readonly [key: string]: unknown }))
+    : undefined
+
+/** Returns the results that answer a pause. */
+export const answerOf = (
+  operation: string,
+  answer: { readonly toolResults: unknown },
+  executionId: string
+): ReadonlyArray<ToolResult> =>
+  reading(operation, "toolResults", () => {
+    const results = resultsOf(fieldsOf(operation, answer).toolResults)
+    if (results !== undefined) return results
+    throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
+  })

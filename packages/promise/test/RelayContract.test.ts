@@ -1,0 +1,336 @@
+/** The relay flow and the client with Effect, against one server: the same requests, results and errors. */
+import * as promise from "@effect-noukai/promise"
+import { NoukaiError } from "@effect-noukai/promise"
+import * as FC from "effect/FastCheck"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { size } from "../../sdk/test/support/size.js"
+
+interface Answer {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  /** Text, or JSON. */
+  readonly body: unknown
+}
+
+let left: ReadonlyArray<Answer> = []
+let received: Array<unknown> = []
+let noukai: promise.Noukai
+let relay: promise.RelayFlow
+
+const server = createServer((request, response) => {
+  const chunks: Array<Buffer> = []
+  request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
+    received.push(JSON.parse(Buffer.concat(chunks).toString()))
+    const [{ body, headers = {}, status = 200 }, ...rest] = left as [Answer, ...Array<Answer>]
+    left = rest
+    response.writeHead(status, { "content-type": "application/json", "x-request-id": "req-1", ...headers })
+      .end(typeof body === "string" ? body : JSON.stringify(body))
+  })
+})
+
+beforeAll(async () => {
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  noukai = new promise.Noukai({ apiKey: "nk_contract", env: "dev", port, maxRetries: 0 })
+  relay = promise.createRelayFlow({ url: `http://127.0.0.1:${port}/agent/execute` })
+})
+
+afterAll(async () => {
+  await noukai.close()
+  server.closeAllConnections()
+  server.close()
+})
+
+const told = (error: unknown): unknown => {
+  if (!(error instanceof NoukaiError)) return error
+  const { message, requestId, statusCode, ...fields } = error
+  const { cause: _, ...shown } = fields as typeof fields & { readonly cause?: unknown }
+  const detail = JSON.stringify(error.responseBody)
+  // the words are those of the server, where it sent any
+  return {
+    ...shown,
+    class: error.constructor,
+    name: error.name,
+    statusCode,
+    requestId: statusCode === undefined ? undefined : requestId,
+    words: detail?.includes(JSON.stringify(message)) ? message : undefined
+  }
+}
+
+const outcome = async (run: () => Promise<unknown>): Promise<unknown> => {
+  try {
+    const value = await run() as promise.ExecuteResult | promise.PausedResult
+    return { value: JSON.parse(JSON.stringify(value)), paused: value.requiresToolCalls }
+  } catch (error) {
+    return { error: told(error) }
+  }
+}
+
+interface Case {
+  readonly name: string
+  readonly options: promise.RelayExecuteOptions
+  readonly answers: ReadonlyArray<Answer>
+  /** Answers the pause by hand with these results. */
+  readonly resume?: ReadonlyArray<Record<string, unknown>>
+}
+
+const observe = async ({ answers, options, resume }: Case, flow: promise.RelayFlow) => {
+  left = answers
+  received = []
+  const seen = await outcome(async () => {
+    const run = await flow.execute(options)
+    return resume !== undefined && run.requiresToolCalls ? await run.resume({ toolResults: [...resume] }) : run
+  })
+  return { seen, received, left: left.length }
+}
+
+const agree = async (given: Case) => {
+  const ours = await observe(given, noukai.flow("acme/support/agent") as unknown as promise.RelayFlow)
+  const small = await observe(given, relay)
+  assert.deepStrictEqual(small, ours, given.name)
+  return small
+}
+
+const done = { status: "completed", result: { a: 1 }, flowId: "f", blockCount: 2, executionId: "ex-1", extra: [1] }
+
+const call = (id: string, name = "look", args: unknown = "{\"x\":1}") => ({
+  id,
+  type: "function",
+  function: { name, arguments: args }
+})
+
+const paused = (calls: ReadonlyArray<unknown>, more: object = {}) => ({
+  status: "tool_calls_required",
+  executionId: "ex-1",
+  pausedAtStep: "ask",
+  iterationsUsed: 1,
+  toolCallMessages: [{ role: "user", content: "hi" }, { role: "assistant", content: null, tool_calls: calls }],
+  toolCalls: calls,
+  accumulatedOutputs: { first: { n: 1 } },
+  flowId: "f",
+  blockCount: 2,
+  ...more
+})
+
+const tools = [{ type: "function", function: { name: "look" } }]
+
+const toolHandler: promise.ToolHandler = (calls) => calls.map(({ id }) => ({ tool_call_id: id, content: { at: id } }))
+
+const hi = { message: "hi" }
+
+const cases: ReadonlyArray<Case> = [
+  { name: "a result", options: hi, answers: [{ body: done }] },
+  {
+    name: "every option on the wire",
+    options: {
+      messages: [{ role: "user", content: "hi" }],
+      parameters: { n: 1 },
+      blockOverrides: { ask: { model: "m" } },
+      attachments: [{ url: "https://a.example/b.png", mimeType: "image/png" }],
+      tools,
+      toolChoice: "auto",
+      trace: true
+    },
+    answers: [{ body: done }]
+  },
+  { name: "no options", options: {}, answers: [{ body: done }] },
+  { name: "an empty conversation", options: { message: "hi", messages: [] }, answers: [{ body: done }] },
+  { name: "a failed run", options: hi, answers: [{ body: { ...done, status: "failed", result: { error: "x" } } }] },
+  { name: "fields of another type", options: hi, answers: [{ body: { ...done, flowId: null, blockCount: "2" } }] },
+  {
+    name: "tool rounds",
+    options: { ...hi, tools, toolHandler },
+    answers: [
+      { body: paused([call("t1"), call("t2")]) },
+      { body: paused([call("t3", "look", { x: 2 })], { iterationsUsed: 2 }) },
+      { body: done }
+    ]
+  },
+  {
+    name: "a call that is repeated",
+    options: { ...hi, tools, toolHandler },
+    answers: [
+      { body: paused([call("t1"), call("t1")]) },
+      { body: paused([call("t1"), call("t2")]) },
+      { body: done }
+    ]
+  },
+  {
+    name: "one id of two calls",
+    options: { ...hi, tools, toolHandler },
+    answers: [
+      { body: paused([call("t1"), call("t1", "other")]) }
+    ]
+  },
+  {
+    name: "camel case",
+    options: { ...hi, tools, toolHandler },
+    answers: [
+      { body: paused([], { toolCallMessages: [{ role: "assistant", toolCalls: [call("t1")] }] }) },
+      { body: done }
+    ]
+  },
+  { name: "a pause for the caller", options: { ...hi, tools }, answers: [{ body: paused([call("t1")]) }] },
+  {
+    name: "a pause without its lists",
+    options: { ...hi, tools },
+    answers: [
+      { body: paused([call("t1")], { toolCalls: undefined, accumulatedOutputs: null, iterationsUsed: undefined }) }
+    ]
+  },
+  {
+    name: "resume by hand",
+    options: { ...hi, tools, parameters: { n: 1 } },
+    answers: [{ body: paused([call("t1")]) }, { body: { ...done, executionId: undefined } }],
+    resume: [{ tool_call_id: "t1", output: 7 }]
+  },
+  {
+    name: "resume of another id",
+    options: { ...hi, tools },
+    answers: [{ body: paused([call("t1")]) }],
+    resume: [{ tool_call_id: "t2", content: "x" }]
+  },
+  {
+    name: "resume without results",
+    options: { ...hi, tools },
+    answers: [{ body: paused([call("t1"), call("t2")]) }],
+    resume: [{ tool_call_id: "t1", content: "x" }]
+  },
+  {
+    name: "resume with two results of one call",
+    options: { ...hi, tools },
+    answers: [{ body: paused([call("t1")]) }],
+    resume: [{ tool_call_id: "t1", content: "x" }, { toolCallId: "t1", content: "y" }]
+  },
+  { name: "a pause without tools", options: hi, answers: [{ body: paused([call("t1")]) }] },
+  {
+    name: "a pause without calls",
+    options: { ...hi, tools },
+    answers: [{ body: paused([], { toolCallMessages: [] }) }]
+  },
+  {
+    name: "a pause without a run",
+    options: { ...hi, tools },
+    answers: [
+      { body: paused([call("t1")], { executionId: undefined }) }
+    ]
+  },
+  {
+    name: "the limit of rounds",
+    options: { ...hi, tools, toolHandler, maxToolRounds: 1 },
+    answers: [
+      { body: paused([call("t1")]) },
+      { body: paused([call("t2")]) }
+    ]
+  },
+  {
+    name: "no rounds",
+    options: { ...hi, tools, toolHandler, maxToolRounds: 0 },
+    answers: [{ body: paused([call("t1")]) }]
+  },
+  {
+    name: "another run",
+    options: { ...hi, tools, toolHandler },
+    answers: [
+      { body: paused([call("t1")]) },
+      { body: { ...done, executionId: "ex-2" } }
+    ]
+  },
+  {
+    name: "a 429 after a round",
+    options: { ...hi, tools, toolHandler },
+    answers: [
+      { body: paused([call("t1")]) },
+      { status: 429, body: { detail: { code: "RATE_LIMITED", message: "slow down" } }, headers: { "retry-after": "3" } }
+    ]
+  },
+  {
+    name: "a 429 to an answer by hand",
+    options: { ...hi, tools },
+    answers: [{ body: paused([call("t1")]) }, { status: 429, body: { detail: "slow down" } }],
+    resume: [{ tool_call_id: "t1", content: "x" }]
+  },
+  { name: "an empty body", options: hi, answers: [{ body: "" }] },
+  { name: "HTML", options: hi, answers: [{ body: "<html>hello</html>" }] },
+  { name: "no JSON", options: hi, answers: [{ body: "hello" }] },
+  { name: "an unknown status", options: hi, answers: [{ body: { ...done, status: "paused" } }] },
+  { name: "a redirect", options: hi, answers: [{ status: 302, body: "", headers: { location: "/other" } }] },
+  {
+    name: "a date to retry after",
+    options: hi,
+    answers: [{ status: 429, body: "{}", headers: { "retry-after": "Fri, 01 Jan 2021 00:00:00 GMT" } }]
+  },
+  {
+    name: "a 401 with a challenge",
+    options: hi,
+    answers: [{ status: 401, body: { detail: "LOG_IN" }, headers: { "www-authenticate": "Bearer" } }]
+  },
+  {
+    name: "a 429 that names a run",
+    options: hi,
+    answers: [{ status: 429, body: { detail: { message: "no", executionId: "ex-9" } } }]
+  },
+  ...["message", "messages", "parameters", "blockOverrides", "attachments", "tools", "maxToolRounds", "trace"]
+    .map((field): Case => ({ name: `a wrong ${field}`, options: { [field]: -1 }, answers: [] })),
+  { name: "a wrong role", options: { messages: [{ role: "system", content: "x" }] }, answers: [] },
+  { name: "two inputs", options: { message: "", messages: [{ role: "user", content: "x" }] }, answers: [] }
+]
+
+/** The fields of a refusal: the paths and words of the two clients differ. */
+const fieldOf = (observed: { readonly seen: unknown }): unknown => {
+  const { error } = observed.seen as { readonly error?: { readonly field?: string } }
+  return error?.field?.replace(/[[.].*/, "")
+}
+
+describe("the relay flow and the client with Effect", () => {
+  for (const given of cases.filter(({ answers }) => answers.length > 0)) {
+    it(given.name, async () => void await agree(given))
+  }
+
+  for (const given of cases.filter(({ answers }) => answers.length === 0)) {
+    it(given.name, async () => {
+      const small = await observe(given, relay)
+      const ours = await observe(given, noukai.flow("acme/support/agent") as unknown as promise.RelayFlow)
+      assert.isString(fieldOf(small))
+      assert.deepStrictEqual([fieldOf(small), small.received, ours.received], [fieldOf(ours), [], []])
+    })
+  }
+
+  const code = FC.constantFrom("FLOW_NOT_FOUND", "FORBIDDEN", "not a code", "")
+  const words = FC.constantFrom("no such flow", "UPSTREAM_UNAVAILABLE", "", 7, null)
+  const detail = FC.oneof(
+    code,
+    words,
+    FC.record({ code, message: words, executionId: FC.constantFrom("ex-7", "", 3) }, { requiredKeys: [] }),
+    FC.array(FC.oneof(words, FC.record({ loc: FC.constant(["body", "n", 0]), msg: words })), { maxLength: 2 })
+  )
+  const body = FC.oneof(
+    FC.constantFrom("", "<h1>Bad&nbsp;Gateway</h1>", "plain words", "\"a text\"", "[1]", "{\"executionId\":\"ex-5\"}"),
+    FC.record({ detail, error: detail, message: words, code, executionId: words }, { requiredKeys: [] })
+  )
+
+  it("make the same error of any status and body", async () => {
+    await FC.assert(
+      FC.asyncProperty(
+        FC.constantFrom(301, 400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504),
+        body,
+        async (
+          status,
+          body
+        ) => {
+          const { received } = await agree({
+            name: `${status} ${JSON.stringify(body)}`,
+            options: hi,
+            answers: [{ status, body }]
+          })
+          assert.lengthOf(received, 1)
+        }
+      ),
+      { numRuns: size(500, 30) }
+    )
+  })
+})
