@@ -92,7 +92,7 @@ export interface Options<in Request, out E, out R> extends Limits {
    * that goes to Noukai, with `blockOverrides`.
    *
    * `true` or an object, such as the user, allows the run. `false`, a failure and any other value refuse it with 403
-   * `FORBIDDEN`. Another value, such as `undefined`, also logs a warning. A failure with a `status` or `statusCode`
+   * `FORBIDDEN`. Another value also logs a warning; `undefined` logs it once. A failure with a `status` or `statusCode`
    * from 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
    * message.
    */

@@ -271,7 +271,7 @@ export interface RelayOptions<Request extends ExpressRequest = ExpressRequest> e
    * that goes to Noukai, with `blockOverrides`.
    *
    * `true` or an object, such as the user, allows the run. `false`, an error and any other value refuse it with 403
-   * `FORBIDDEN`. Another value, such as `undefined`, also logs a warning. An error with a `status` or `statusCode` from
+   * `FORBIDDEN`. Another value also logs a warning; `undefined` logs it once. An error with a `status` or `statusCode` from
    * 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
    * message.
    */

@@ -198,7 +198,7 @@ export interface RelayOptions<Request extends globalThis.Request = globalThis.Re
    * that goes to Noukai, with `blockOverrides`. It must not read the request's own body.
    *
    * `true` or an object, such as the user, allows the run. `false`, an error and any other value refuse it with 403
-   * `FORBIDDEN`. Another value, such as `undefined`, also logs a warning. An error with a `status` or `statusCode` from
+   * `FORBIDDEN`. Another value also logs a warning; `undefined` logs it once. An error with a `status` or `statusCode` from
    * 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
    * message.
    */

@@ -373,7 +373,6 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
 
     rule("4: whatever else it gives refuses, with a warning that says what to give", async () => {
       const given = dealt<readonly [unknown, string]>([
-        [undefined, "undefined"],
         [null, "null"],
         [0, "a number"],
         [1, "a number"],
@@ -404,6 +403,14 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
         assert.include(warned.lines[before], "return true or an object")
         assert.notInclude(warned.lines[before], "my-secret")
       }
+    })
+
+    rule("4: one that returns nothing refuses every caller, and says so once", async () => {
+      const warned = warnings()
+      await start({ authorize: () => undefined, onLog: warned.push })
+      for (let n = 0; n < 3; n++) await refused(() => post("{}"), 403, "FORBIDDEN")
+      assert.lengthOf(warned.lines, 1)
+      assert.include(warned.lines[0], "authorize returned undefined, and the request was refused; return true")
     })
 
     rule("4: an authorize that hangs is a refusal", async () => {

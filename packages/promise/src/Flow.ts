@@ -21,6 +21,7 @@ import type {
 import type { Client } from "./internal/client/client.js"
 import { executeResult, onceResult } from "./internal/execute/executeResult.js"
 import {
+  checkStreamed,
   eventsInput,
   executeInput,
   executeOnceInput,
@@ -155,9 +156,10 @@ export class Flow {
 
   /**
    * Runs the flow step by step and emits each completed step. Rejects if a step fails, or if the run pauses for tool
-   * calls without a `toolHandler`.
+   * calls without a `toolHandler`. Throws an `InvalidRequestError` at the call for the draft or a wrong version.
    */
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
+    checkStreamed("flow.steps", options)
     const asked = () =>
       takeOptions("flow.steps", options, (given) => {
         const input = eventsInput(given)
@@ -168,7 +170,8 @@ export class Flow {
 
   /**
    * Runs the flow step by step and emits every event as it arrives. Nothing is sent before the first event is
-   * requested. Leaving the loop closes the connection.
+   * requested. Leaving the loop closes the connection. Throws an `InvalidRequestError` at the call for the draft or a
+   * wrong version.
    *
    * @example
    * ```ts
@@ -182,6 +185,7 @@ export class Flow {
    * ```
    */
   events(options?: EventsOptions): AsyncIterable<StreamEvent> {
+    checkStreamed("flow.events", options)
     const asked = () =>
       takeOptions("flow.events", options, (given) => {
         const input = eventsInput(given)

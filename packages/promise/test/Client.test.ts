@@ -478,6 +478,29 @@ describe("nulls", () => {
   })
 })
 
+describe("the version of a stream", () => {
+  it("throws at the call if it is the draft or not a version, and nothing is sent", async () => {
+    const noukai = client()
+    for (const version of ["draft", 0, -1, 1.5, NaN, Infinity, "latest", "2", true, {}]) {
+      for (const method of ["steps", "events"] as const) {
+        try {
+          noukai.flow(hello)[method]({ message: "hi", version: version as never })
+          assert.fail(`${String(version)} was accepted`)
+        } catch (error) {
+          assert.instanceOf(error, InvalidRequestError)
+          assert.strictEqual((error as InvalidRequestError).field, "version")
+          assert.match((error as Error).message, /^flow\.(steps|events): invalid version: /)
+        }
+      }
+    }
+    for (const version of ["production", 1, null, undefined]) {
+      noukai.flow(hello).steps({ message: "hi", version: version as never })
+      noukai.flow(hello).events({ message: "hi", version: version as never })
+    }
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+  })
+})
+
 describe("the version", () => {
   it("is that of the package", async () => {
     const manifest = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"))

@@ -158,13 +158,18 @@ export const differences: ReadonlyArray<Difference> = [
     "Lead to another endpoint.",
     "Are encoded or refused."
   ),
-  row("versions", "`version: -1`, `version: 1.5`", "Sends them.", "Rejects with an `InvalidRequestError`."),
+  row(
+    "versions",
+    "`version: -1`, `version: 1.5`",
+    "Sends them.",
+    "`execute` rejects with an `InvalidRequestError`. `steps` and `events` throw it at the call."
+  ),
   row("production", "`version: \"production\"`", "Throws.", "Is the default: the published version."),
   row(
     "draft",
     "`version: \"draft\"`",
     "Runs the published version, if there is one.",
-    "Runs the draft. `steps` and `events` refuse it, like the server."
+    "Runs the draft. `steps` and `events` throw an `InvalidRequestError` at the call."
   ),
   row("frames", "Streams with CRLF, or without a blank line at the end", "Lose events.", "Are read completely."),
   row(

@@ -58,15 +58,19 @@ const forbidden = refusal(403, "FORBIDDEN")
 
 /**
  * The refusal of a caller, if `authorize` does not allow the run. Logs only the kind of an odd verdict, because the
- * verdict may hold a secret.
+ * verdict may hold a secret. An `authorize` that returns nothing is a mistake in the program, and is logged once.
  */
-const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
-  const odd = oddVerdict(verdict)
-  const warned = odd === undefined ? Effect.void : Effect.logWarning(
-    `relay: authorize returned ${odd}, and the request was refused; return true or an object, such as the user, to ` +
-      "let the caller pass, and false to refuse"
-  )
-  return Effect.as(warned, odd === undefined && verdict !== false ? undefined : forbidden)
+const judge = () => {
+  let isTold = false
+  return (verdict: unknown): Effect.Effect<Answer | undefined> => {
+    const odd = oddVerdict(verdict)
+    if (odd === undefined) return Effect.succeed(verdict === false ? forbidden : undefined)
+    if (verdict === undefined && isTold) return Effect.succeed(forbidden)
+    isTold ||= verdict === undefined
+    const warning = `relay: authorize returned ${odd}, and the request was refused; return true or an object, such ` +
+      "as the user, to let the caller pass, and false to refuse"
+    return Effect.as(Effect.logWarning(warning), forbidden)
+  }
 }
 
 /**
@@ -76,26 +80,32 @@ const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
 export const authorized = <Request, Body, E, R>(
   authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>,
   timeout: Duration.Duration
-) =>
-(request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
-  called(() => authorize(request, body)).pipe(
-    Effect.timeoutOption(timeout),
-    // the timeout also fires in an uninterruptible region, and a failed sibling does not wait for it
-    Effect.interruptible,
-    Effect.disconnect,
-    Effect.flatMap(Option.match({
-      onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
-      onSome: judged
-    })),
-    Effect.catchAllCause((cause): Effect.Effect<Answer> => {
-      const [failed] = [...Chunk.toReadonlyArray(Cause.failures(cause)), ...Chunk.toReadonlyArray(Cause.defects(cause))]
-      const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
-      const refused = looked(() => refusalOf(error))
-      return refused === undefined
-        ? Effect.as(
-          Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
-          forbidden
-        )
-        : Effect.succeed(refused)
-    })
-  )
+) => {
+  const judged = judge()
+  return (request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
+    called(() => authorize(request, body)).pipe(
+      Effect.timeoutOption(timeout),
+      // the timeout also fires in an uninterruptible region, and a failed sibling does not wait for it
+      Effect.interruptible,
+      Effect.disconnect,
+      Effect.flatMap(Option.match({
+        onNone: () =>
+          Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
+        onSome: judged
+      })),
+      Effect.catchAllCause((cause): Effect.Effect<Answer> => {
+        const [failed] = [
+          ...Chunk.toReadonlyArray(Cause.failures(cause)),
+          ...Chunk.toReadonlyArray(Cause.defects(cause))
+        ]
+        const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
+        const refused = looked(() => refusalOf(error))
+        return refused === undefined
+          ? Effect.as(
+            Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
+            forbidden
+          )
+          : Effect.succeed(refused)
+      })
+    )
+}

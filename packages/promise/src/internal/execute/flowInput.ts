@@ -12,7 +12,8 @@ import type {
   ExecuteOptions,
   OnceOptions
 } from "../../FlowOptions.js"
-import { refusal } from "../options/reading.js"
+import { fieldOf } from "../json.js"
+import { reading, refusal } from "../options/reading.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 import { attachmentsOf } from "./attachments.js"
 
@@ -85,6 +86,17 @@ export const submitOnceInput = (operation: string, options: ExecuteAsyncOnceOpti
   ...submitInput(operation, options),
   ...onceInput(options)
 })
+
+/** Throws a refusal of a version that has no stream, at the call as `@noukai/sdk` does. */
+export const checkStreamed = (operation: string, options: EventsOptions | undefined): void => {
+  const version = reading(operation, "options", () => given(fieldOf(options, "version")))
+  if (version === undefined || version === "production") return
+  if (version === "draft" || version === 0) {
+    throw refusal(operation, "version", "the draft cannot be streamed: use execute, or a published version")
+  }
+  if (Number.isSafeInteger(version) && Number(version) > 0) return
+  throw refusal(operation, "version", `is ${String(version)}, and must be "production" or a whole number of at least 1`)
+}
 
 export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput> => {
   const { attemptTimeout, ...input } = executeInput(options)
