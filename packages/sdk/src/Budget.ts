@@ -183,4 +183,6 @@ export const ambient = (): ReadonlyArray<Budget> => {
  * @since 0.1.0
  * @category combinators
  */
-export const runIn = <A>(budget: Budget, f: () => A): A => runInBudgets([...ambient(), budget], f)
+export function runIn<A>(budget: Budget, f: () => A): A {
+  return runInBudgets([...ambient(), budget], f)
+}

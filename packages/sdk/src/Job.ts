@@ -120,8 +120,9 @@ export interface OnceJob<out A = unknown> extends Job<A> {
  * @since 0.1.0
  * @category combinators
  */
-export const poll = <A>(job: Job<A>, options: JobPoll.PollOptions = {}): Effect.Effect<JobStatus<A>, CallError> =>
-  JobPoll.poll(job, options)
+export function poll<A>(job: Job<A>, options: JobPoll.PollOptions = {}): Effect.Effect<JobStatus<A>, CallError> {
+  return JobPoll.poll(job, options)
+}
 
 /**
  * The changes of the status, polled on a schedule of the caller's. When the schedule ends, the stream ends without an
@@ -138,10 +139,12 @@ export const poll = <A>(job: Job<A>, options: JobPoll.PollOptions = {}): Effect.
  * @since 0.1.0
  * @category combinators
  */
-export const updates = <A>(
+export function updates<A>(
   job: Job<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, CallError> => JobPoll.updates(job, schedule)
+): Stream.Stream<JobStatus<A>, CallError> {
+  return JobPoll.updates(job, schedule)
+}
 
 /**
  * A job, and how waiting for it ended.

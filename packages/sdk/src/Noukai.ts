@@ -81,10 +81,10 @@ export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConf
 )
 
 /** All live services as one layer, since building several takes a third of the time in which a program starts. */
-const layerOf = <E>(
+function layerOf<E>(
   makeConfig: Effect.Effect<NoukaiConfig.NoukaiConfig.Service, E>
-): Layer.Layer<Services | NoukaiConfig.NoukaiConfig, E> =>
-  Layer.scopedContext(Effect.gen(function*() {
+): Layer.Layer<Services | NoukaiConfig.NoukaiConfig, E> {
+  return Layer.scopedContext(Effect.gen(function*() {
     const config = yield* makeConfig
     const http = yield* NoukaiHttp.makeLive(config)
     const services = yield* Effect.provideService(makeServices, NoukaiHttp.NoukaiHttp, http)
@@ -93,6 +93,7 @@ const layerOf = <E>(
       Context.add(NoukaiConfig.NoukaiConfig, config)
     )
   }))
+}
 
 /**
  * The live services from options, and from the environment where they are silent.

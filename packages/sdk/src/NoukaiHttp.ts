@@ -125,19 +125,21 @@ const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Ser
   return make(fromTable(defaultsOf(config, caller), { ...requests, ...once }, streams))
 }
 
-const makeOver = <R>(
+function makeOver<R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
   config: NoukaiConfig.Service
-): Effect.Effect<NoukaiHttp.Service, never, R | Scope.Scope> =>
-  Effect.flatMap(
+): Effect.Effect<NoukaiHttp.Service, never, R | Scope.Scope> {
+  return Effect.flatMap(
     makeTransport(config),
     (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
   )
+}
 
-const layerOver = <R>(
+function layerOver<R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>
-): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> =>
-  Layer.scoped(NoukaiHttp, Effect.flatMap(NoukaiConfig, (config) => makeOver(makeTransport, config)))
+): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> {
+  return Layer.scoped(NoukaiHttp, Effect.flatMap(NoukaiConfig, (config) => makeOver(makeTransport, config)))
+}
 
 /**
  * Makes the service that {@link layer} provides.
