@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Flow, FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
-import type { Attachment, Message, ParametersInput } from "@effect-noukai/sdk/ExecuteInput"
+import type { Attachment, Message, ParametersInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowVersion } from "@effect-noukai/sdk/Flow"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"

@@ -7,11 +7,20 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { EventsInput, StepsInput } from "./EventsInput.js"
-import type { ExecuteInput, ExecuteOnceInput, ResumeInput } from "./ExecuteInput.js"
-import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult, PausedState } from "./ExecuteResult.js"
+import type {
+  EventsInput,
+  ExecuteInput,
+  ExecuteOnceInput,
+  ExecuteResult,
+  OncePausedResult,
+  OnceResult,
+  PausedResult,
+  ResumeInput,
+  StepsInput
+} from "./Execution.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { resolve } from "./Flow.js"
+import type { PausedState } from "./FlowCursor.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/core/makeError.js"
 import { fakeHttp } from "./internal/operations/fake.js"

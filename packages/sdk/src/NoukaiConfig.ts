@@ -21,8 +21,8 @@ import { backoff } from "./internal/http/retry.js"
 import * as Fields from "./internal/options/fields.js"
 import { extra } from "./internal/options/headers.js"
 import { options as decoderOf } from "./internal/options/options.js"
-import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
+import type { LogHook } from "./Telemetry.js"
 
 export type { Rate } from "./internal/http/limiter.js"
 

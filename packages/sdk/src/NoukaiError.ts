@@ -6,10 +6,10 @@
 import type * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { FlowCursor } from "./FlowCursor.js"
+import type { FlowCursor, PausedState } from "./FlowCursor.js"
 import { cursorOf, type ErrorFields, receivedOf, render, stateOf } from "./internal/core/errorClass.js"
 import { ReplayReport, reportText } from "./internal/core/replayReport.js"
-import { absentable, type PausedState } from "./internal/core/wire.js"
+import { absentable } from "./internal/core/wire.js"
 import { noRun } from "./internal/operations/noSession.js"
 
 /**

@@ -25,10 +25,10 @@ import * as Address from "./internal/options/address.js"
 import * as Fields from "./internal/options/fields.js"
 import * as Headers from "./internal/options/headers.js"
 import { options as decoderOf } from "./internal/options/options.js"
-import type { LogHook } from "./LogHook.js"
 import { type Rate, resolveSettings } from "./NoukaiConfig.js"
 import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
+import type { LogHook } from "./Telemetry.js"
 
 /**
  * The options of a relay: its address, and the extras of every request.

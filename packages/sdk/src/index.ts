@@ -6,17 +6,21 @@
  */
 export * as Budget from "./Budget.js"
 export * as Cassette from "./Cassette.js"
-export type { EventsInput, StepsInput } from "./EventsInput.js"
-export type { Attachment, ExecuteInput, ExecuteOnceInput, Message, ResumeInput } from "./ExecuteInput.js"
-export {
-  type ExecuteResult,
-  type OncePausedResult,
-  type OnceResult,
-  type PausedResult,
-  PausedState
-} from "./ExecuteResult.js"
+export type {
+  Attachment,
+  EventsInput,
+  ExecuteInput,
+  ExecuteOnceInput,
+  ExecuteResult,
+  Message,
+  OncePausedResult,
+  OnceResult,
+  PausedResult,
+  ResumeInput,
+  StepsInput
+} from "./Execution.js"
 export * as Flow from "./Flow.js"
-export { FlowCursor } from "./FlowCursor.js"
+export { FlowCursor, PausedState } from "./FlowCursor.js"
 export * as FlowEvent from "./FlowEvent.js"
 export { FlowService } from "./FlowService.js"
 export type { Job, JobEnded, JobStatus, OnceJob, WaitOptions } from "./Job.js"

@@ -5,9 +5,9 @@
  * `npm run test:faults` runs all cells and prints the grid; `npm test` a seeded slice (`FAULTS_SEED` picks another).
  */
 import { FlowService, JobService, NoukaiHttp, RunService } from "@effect-noukai/sdk"
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, it } from "@effect/vitest"
 import {
   Array as Arr,

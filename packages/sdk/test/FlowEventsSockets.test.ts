@@ -11,9 +11,9 @@ import {
   RateLimitError,
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Layer, Logger, Schedule, Stream, Supervisor, TestClock } from "effect"
 import type { ServerResponse } from "node:http"

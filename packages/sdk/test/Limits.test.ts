@@ -12,11 +12,11 @@ import {
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Schedule, Scope, Stream, TestClock } from "effect"
 import { sleepingUntil, turn } from "./support/clock.js"

@@ -1,5 +1,5 @@
 /** The log hook (contract 12.3). */
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Schedule } from "effect"
 import { clientFor, plantedKey } from "./support/client.js"

@@ -1,7 +1,7 @@
 /** The metrics of `Telemetry.metricNames`, and what Effect's logger is told. */
 import { FlowService, JobService, NoukaiHttp, RunService, TraceScope } from "@effect-noukai/sdk"
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"

@@ -1,8 +1,8 @@
 /** Forwarding of a relay, on the wire (contract 13.2). */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
-import type * as LogHook from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import type * as LogHook from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
 import { answering } from "./support/answering.js"

@@ -1,9 +1,9 @@
 /** Reads of runs where a deployment serves one path and refuses the other (contract 9, C26), over real sockets. */
 import { Emulator } from "@effect-noukai/emulator"
 import { type CallError, FlowService, Noukai, NoukaiRecord, RunService } from "@effect-noukai/sdk"
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import type { Mode } from "@effect-noukai/sdk/NoukaiRecord"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Metric, Schedule, Stream, TestClock } from "effect"
 import { join } from "node:path"

@@ -1,10 +1,10 @@
 /** Scopes (contract 10.2, 10.3): where they reach, what they nest, and what they say. */
 import { FlowService, type NoukaiHttp, TraceScope } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
-import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { ReplaySessionNotFoundError } from "@effect-noukai/sdk/NoukaiError"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import {

@@ -1,5 +1,5 @@
 /** Values of arguments and flags. */
-import type { Attachment } from "@effect-noukai/sdk/ExecuteInput"
+import type { Attachment } from "@effect-noukai/sdk/Execution"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -1,6 +1,6 @@
 /** The services of the SDK, with the settings of a command. */
-import type { LogHook } from "@effect-noukai/sdk/LogHook"
 import * as Noukai from "@effect-noukai/sdk/Noukai"
+import type { LogHook } from "@effect-noukai/sdk/Telemetry"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

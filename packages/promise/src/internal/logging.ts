@@ -1,5 +1,5 @@
 /** The log of a client: its hook and its console. */
-import type * as Sdk from "@effect-noukai/sdk/LogHook"
+import type * as Sdk from "@effect-noukai/sdk/Telemetry"
 import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { LogEvent } from "../LogEvent.js"

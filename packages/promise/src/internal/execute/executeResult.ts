@@ -4,7 +4,7 @@ import type {
   OncePausedResult as SdkOncePaused,
   OnceResult as SdkOnceResult,
   PausedResult as SdkPausedResult
-} from "@effect-noukai/sdk/ExecuteResult"
+} from "@effect-noukai/sdk/Execution"
 import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"

@@ -1,6 +1,5 @@
 /** The parts that the error classes share: the line that they print, and what they keep beside their fields. */
-import type { FlowCursor } from "../../FlowCursor.js"
-import type { PausedState } from "./wire.js"
+import type { FlowCursor, PausedState } from "../../FlowCursor.js"
 
 export interface ErrorFields {
   readonly method: string

@@ -5,7 +5,6 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { LogEvent } from "../../LogHook.js"
 import type {
   AuthenticationError,
   CallError,
@@ -14,6 +13,7 @@ import type {
   ReplayMissError,
   SessionError
 } from "../../NoukaiError.js"
+import type { LogEvent } from "../../Telemetry.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import type { Pause } from "../core/time.js"
 import type {

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import type * as Types from "effect/Types"
-import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
-import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
+import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult } from "../../Execution.js"
+import type { FirstCall, FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
 import {
   type CallError,
   type ErrorCode,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
-import type { LogEvent, LogHook } from "../../LogHook.js"
+import type { LogEvent, LogHook } from "../../Telemetry.js"
 import { writesDebug } from "../core/fiber.js"
 
 /** The safe hook of a client: an exception is reported once as a warning and never reaches the call. */

@@ -1,14 +1,16 @@
 /**
- * The input of a run.
+ * The inputs and the results of runs.
  *
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { PausedState } from "./ExecuteResult.js"
+import type * as Schedule from "effect/Schedule"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
-import type { CallOptions } from "./internal/options/callOptions.js"
-import type { ToolChoice } from "./Tools.js"
+import type { FlowCursor, PausedState } from "./FlowCursor.js"
+import type { CallOptions, StreamOptions } from "./internal/options/callOptions.js"
+import type { CallError, NoukaiError } from "./NoukaiError.js"
+import type { ToolCall, ToolChoice, ToolResult } from "./Tools.js"
 
 export type { CallOptions, ReadOptions, StreamOptions } from "./internal/options/callOptions.js"
 
@@ -220,3 +222,145 @@ export type ResumeInput<T = undefined, X = Effect.Effect<void>> =
     readonly tools?: T
   }
   & CostInput
+
+/**
+ * The options of a streamed run, without its parameters and tools.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface StreamRunOptions
+  extends
+    Omit<ExecuteOptions, "messages" | "version" | "attemptTimeout" | "retryPost">,
+    Pick<StreamOptions, "firstByteTimeout" | "idleTimeout">
+{
+  /** Default: the cursor's, else `"production"`. */
+  readonly version?: Exclude<FlowVersion, "draft"> | undefined
+  /** Outputs, by step id, that later steps see in place of the real ones. Default: none. */
+  readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
+  /**
+   * Goes on from the cursor of an event or an error, of this process or another. The outputs in it may have been
+   * edited. A step that had not completed runs again; so does the last one, if the end of the run was lost.
+   */
+  readonly from?: FlowCursor | undefined
+  /**
+   * Goes on after a cut, while the schedule lasts; the schedule begins anew when a step or a tool round has completed
+   * since. A run is never started twice, but the step that was cut off runs again with each recurrence and may be
+   * billed as often. Default: off.
+   */
+  readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
+}
+
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+type ParametersOrCursor<P> = {} extends P ? ParametersInput<P>
+  : ParametersInput<P> | {
+    /** Named inputs of the flow. Default: those that the cursor brings. */
+    readonly parameters?: P | undefined
+    readonly from: FlowCursor
+  }
+
+/**
+ * The input of `events`. `parameters` is required exactly when the flow's schema requires some and `from` does not
+ * bring them.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type EventsInput<P = AnyParameters, T = undefined> =
+  & StreamRunOptions
+  & {
+    /** Runs all steps that are left in one response, without a pause after each. Default: false. */
+    readonly runRemaining?: boolean | undefined
+  }
+  & ParametersOrCursor<P>
+  & ToolsInput<T>
+  & CostInput
+
+/**
+ * The input of `steps`, which runs one step per request.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type StepsInput<P = AnyParameters, T = undefined> =
+  & StreamRunOptions
+  & ParametersOrCursor<P>
+  & ToolsInput<T>
+  & CostInput
+
+/**
+ * The result of a run that completed. A run that failed is a `FlowExecutionError` instead.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteResult<out A = unknown> {
+  readonly status: "completed"
+  readonly result: A
+  /** Absent if the server did not say. */
+  readonly executionId?: string
+  /** The server's id of the flow, which `RunService.list` takes; absent if the server did not say. */
+  readonly flowId?: string
+  readonly blockCount?: number
+  /** The session of the run, if any. */
+  readonly sessionId?: string
+  /** The server's id of the last request, for questions to its support. */
+  readonly requestId?: string
+  /**
+   * The last response as the server sent it, unknown keys included, without the key. Not enumerable. Absent where no
+   * server answered, as in the replay of a session.
+   */
+  readonly raw?: unknown
+}
+
+/**
+ * The result of a run that completed, of this call or, with `reused`, of another one of the same key. Of a run that was
+ * found, `result` is the last output that the server kept, and `raw`, `requestId` and `blockCount` are absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OnceResult<out A = unknown> extends ExecuteResult<A> {
+  /** Whether another call began the run, in this process or another. */
+  readonly reused: boolean
+}
+
+/**
+ * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is sent until `resume` runs, and
+ * `state` can be stored and resumed elsewhere with `FlowService.resume`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PausedResult<out A = unknown> {
+  readonly status: "tool_calls_required"
+  readonly executionId: string
+  /** The calls that wait for a result. */
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  /** The state to store, to resume the run later. */
+  readonly state: PausedState
+  readonly flowId?: string
+  readonly blockCount?: number
+  readonly sessionId?: string
+  readonly requestId?: string
+  /** The response as the server sent it. Not enumerable. */
+  readonly raw?: unknown
+  /**
+   * Goes on with exactly one result per call. Missing, unknown or duplicate results are an `InvalidRequestError` before
+   * anything is sent. A run with `maxCostUsd` that has cost more is a `CostLimitError`.
+   */
+  readonly resume: (
+    results: ReadonlyArray<ToolResult>
+  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, CallError>
+}
+
+/**
+ * A run of `executeOnce` that waits for the results of `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OncePausedResult<out A = unknown> extends PausedResult<A> {
+  /** Whether another call began the run: only with `takeOver`, since it is a `RunInProgressError` else. */
+  readonly reused: boolean
+}
