@@ -1,5 +1,5 @@
 import { RunService } from "@effect-noukai/sdk"
-import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { FileSystem } from "@effect/platform"
 import { Effect } from "effect"
 
@@ -9,5 +9,5 @@ export const draw = (executionId: string, path: string) =>
     const runs = yield* RunService
     const files = yield* FileSystem.FileSystem
     const trace = yield* runs.trace("noukai/samples/two-step", executionId)
-    yield* files.writeFileString(path, TraceSvg.render(trace, { title: "Where is order A17?" }))
+    yield* files.writeFileString(path, Waterfall.toSvg(trace, { title: "Where is order A17?" }))
   })

@@ -1,6 +1,6 @@
 import { Emulator } from "@effect-noukai/emulator"
 import { FlowService, Noukai, RunService } from "@effect-noukai/sdk"
-import * as TraceText from "@effect-noukai/sdk/TraceText"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { Effect, Layer } from "effect"
 
 const flow = "acme/support/reply"
@@ -31,6 +31,6 @@ export const why = Effect.gen(function*() {
     Effect.catchTag("FlowExecutionError", (error) =>
       error.executionId === undefined
         ? Effect.fail(error)
-        : Effect.map(runs.trace(flow, error.executionId), (trace) => TraceText.render(trace)))
+        : Effect.map(runs.trace(flow, error.executionId), (trace) => Waterfall.toText(trace)))
   )
 }).pipe(Effect.provide(Layer.provide(Noukai.layerServices, FailingEmulator)))

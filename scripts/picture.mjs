@@ -4,7 +4,7 @@
  *     npm run picture
  */
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as Schema from "effect/Schema"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -14,4 +14,4 @@ const guides = join(root, "docs/guides")
 
 const trace = Schema.decodeUnknownSync(Schema.parseJson(Trace.Trace))(await readFile(join(guides, "run.json"), "utf8"))
 
-await writeFile(join(guides, "run.svg"), TraceSvg.render(trace, { title: "acme/support/orders" }))
+await writeFile(join(guides, "run.svg"), Waterfall.toSvg(trace, { title: "acme/support/orders" }))

@@ -10,17 +10,12 @@ import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/core/wire
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import {
   fieldsOf,
-  type GivenStep,
   givenTrace,
-  loopsOf,
   millisOf,
   numberOf,
   recordsIn,
-  resolutionOf,
   textOf,
-  type Times,
-  timesOf,
-  timesOfRun,
+  timelineOf,
   tokensOf
 } from "./internal/trace/timeline.js"
 
@@ -259,53 +254,86 @@ export interface RunCost extends Totals {
   readonly isKnown: boolean
 }
 
-type UsageAmounts = Pick<Amounts, "tokens" | "cost" | "costUsd">
+/** The part of a run that is added up. */
+interface Part {
+  readonly wallMs: number
+  readonly busyMs: number
+  readonly waitingMs: number
+  readonly tokens: Tokens | undefined
+  readonly cost: BigDecimal.BigDecimal
+  readonly attempts: number
+}
 
-const usedBy = (tokens: Tokens, cost: BigDecimal.BigDecimal): UsageAmounts => ({
-  tokens,
-  cost,
-  costUsd: formatCost(cost)
-})
+/** The sum of milliseconds, exact to the nanosecond. */
+const plus = (a: number, b: number): number => Math.round((a + b) * 1_000_000) / 1_000_000
 
 class Sum {
-  wall = 0n
-  busy = 0n
-  waiting = 0n
+  wallMs = 0
+  busyMs = 0
+  waitingMs = 0
   attempts = 0
-  private prompt = 0
-  private completion = 0
-  private total = 0
+  private tokens: Tokens = { prompt: 0, completion: 0, total: 0 }
   private cost = noCost
 
-  add({ costUsd, tokens }: GivenStep, { waiting, wall }: Times, iterations: bigint): void {
-    this.attempts++
-    this.wall += wall
-    this.waiting += waiting
-    this.busy += wall - waiting > iterations ? wall - waiting - iterations : 0n
-    if (tokens !== undefined) {
-      this.prompt += tokens.prompt
-      this.completion += tokens.completion
-      this.total += tokens.total
+  add({ attempts, busyMs, cost, tokens, waitingMs, wallMs }: Part): void {
+    this.wallMs = plus(this.wallMs, wallMs)
+    this.busyMs = plus(this.busyMs, busyMs)
+    this.waitingMs = plus(this.waitingMs, waitingMs)
+    this.attempts += attempts
+    this.cost = addCost(this.cost, cost)
+    if (tokens === undefined) return
+    const { completion, prompt, total } = this.tokens
+    this.tokens = {
+      prompt: prompt + tokens.prompt,
+      completion: completion + tokens.completion,
+      total: total + tokens.total
     }
-    if (costUsd !== undefined) this.cost = addCost(this.cost, parseCost(costUsd) ?? noCost)
   }
 
-  get used(): UsageAmounts {
-    const { completion, cost, prompt, total } = this
-    return usedBy({ prompt, completion, total }, cost)
+  get used(): Pick<Amounts, "tokens" | "cost" | "costUsd"> {
+    const { cost, tokens } = this
+    return { tokens, cost, costUsd: formatCost(cost) }
   }
 
   get amounts(): Amounts {
-    const { busy, waiting, wall } = this
-    return { wallMs: millisOf(wall), busyMs: millisOf(busy), waitingMs: millisOf(waiting), ...this.used }
+    const { busyMs, waitingMs, wallMs } = this
+    return { wallMs, busyMs, waitingMs, ...this.used }
   }
 }
 
-const sumOf = <K>(sums: Map<K, Sum>, key: K): Sum => {
-  const sum = sums.get(key) ?? new Sum()
-  sums.set(key, sum)
-  return sum
+/** The sums of a run, and those by step and by model. */
+class Sums {
+  readonly all = new Sum()
+  durationMs = 0
+  private readonly steps = new Map<string, Sum>()
+  private readonly models = new Map<string | undefined, Sum>()
+
+  addStep(stepId: string, part: Part): void {
+    const sum = this.steps.get(stepId) ?? new Sum()
+    this.steps.set(stepId, sum)
+    sum.add(part)
+  }
+
+  addModel(model: string | undefined, part: Part): void {
+    const sum = this.models.get(model) ?? new Sum()
+    this.models.set(model, sum)
+    sum.add(part)
+  }
+
+  get totals(): Totals {
+    return {
+      ...this.all.amounts,
+      durationMs: this.durationMs,
+      steps: [...this.steps].map(([stepId, sum]) => ({ stepId, attempts: sum.attempts, ...sum.amounts })),
+      models: [...this.models].map(([model, { used }]) => ({
+        ...(model === undefined ? undefined : { model }),
+        ...used
+      }))
+    }
+  }
 }
+
+const costOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ?? noCost
 
 /**
  * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
@@ -339,67 +367,39 @@ const sumOf = <K>(sums: Map<K, Sum>, key: K): Sum => {
  * @category combinators
  */
 export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun">> | StepAttempts): Totals => {
-  const { flowRun, steps: records } = givenTrace(trace)
-  const resolution = resolutionOf([flowRun, ...records])
-  const times = records.map((record) => timesOf(record, resolution))
-  const iterations = records.map(() => 0n)
-  for (const [index, loop] of loopsOf(records, times).entries()) {
-    if (loop !== undefined) iterations[loop]! += times[index]!.wall
+  const { steps, wall } = timelineOf(givenTrace(trace))
+  const iterations = steps.map(() => 0n)
+  for (const { loop, wall } of steps) if (loop !== undefined) iterations[loop]! += wall
+  const sums = new Sums()
+  for (const [index, { step, waiting, wall }] of steps.entries()) {
+    const { costUsd, durationMs = 0, modelUsed, stepId, tokens } = step
+    const busy = wall - waiting - iterations[index]!
+    const part = {
+      wallMs: millisOf(wall),
+      busyMs: busy > 0n ? millisOf(busy) : 0,
+      waitingMs: millisOf(waiting),
+      tokens,
+      cost: costOf(costUsd),
+      attempts: 1
+    }
+    sums.durationMs += durationMs
+    sums.all.add(part)
+    sums.addStep(stepId, part)
+    if (tokens !== undefined || costUsd !== undefined) sums.addModel(modelUsed, part)
   }
-  const all = new Sum()
-  const steps = new Map<string, Sum>()
-  const models = new Map<string | undefined, Sum>()
-  let durationMs = 0
-  for (const [index, record] of records.entries()) {
-    durationMs += record.durationMs ?? 0
-    const { costUsd, modelUsed, stepId, tokens } = record
-    const sums = [all, sumOf(steps, stepId)]
-    if (tokens !== undefined || costUsd !== undefined) sums.push(sumOf(models, modelUsed))
-    for (const sum of sums) sum.add(record, times[index]!, iterations[index]!)
-  }
-  all.wall = timesOfRun(flowRun, times, resolution).wall
-  return {
-    ...all.amounts,
-    durationMs,
-    steps: [...steps].map(([stepId, sum]) => ({ stepId, attempts: sum.attempts, ...sum.amounts })),
-    models: [...models].map(([model, sum]) => modelTotals(model, sum.used))
-  }
+  sums.all.wallMs = millisOf(wall)
+  return sums.totals
 }
 
 /** The amounts as they are given; one that is missing or of another type is 0. */
-const usedOf = ({ costUsd, tokens }: { readonly [key: string]: unknown }): UsageAmounts =>
-  usedBy(tokensOf(tokens), parseCost(textOf(costUsd) ?? "0") ?? noCost)
-
-const amountsOf = (given: { readonly [key: string]: unknown }): Amounts => ({
+const partOf = (given: { readonly [key: string]: unknown }): Part => ({
   wallMs: numberOf(given.wallMs) ?? 0,
   busyMs: numberOf(given.busyMs) ?? 0,
   waitingMs: numberOf(given.waitingMs) ?? 0,
-  ...usedOf(given)
+  tokens: tokensOf(given.tokens),
+  cost: costOf(textOf(given.costUsd)),
+  attempts: numberOf(given.attempts) ?? 0
 })
-
-const addUsed = (a: UsageAmounts, b: UsageAmounts): UsageAmounts =>
-  usedBy({
-    prompt: a.tokens.prompt + b.tokens.prompt,
-    completion: a.tokens.completion + b.tokens.completion,
-    total: a.tokens.total + b.tokens.total
-  }, addCost(a.cost, b.cost))
-
-const modelTotals = (model: string | undefined, used: UsageAmounts): ModelTotals => ({
-  ...(model === undefined ? undefined : { model }),
-  ...used
-})
-
-const addAmounts = (a: Amounts, b: Amounts): Amounts => ({
-  wallMs: a.wallMs + b.wallMs,
-  busyMs: a.busyMs + b.busyMs,
-  waitingMs: a.waitingMs + b.waitingMs,
-  ...addUsed(a, b)
-})
-
-const addTo = <K, A>(sums: Map<K, A>, key: K, value: A, add: (a: A, b: A) => A): void => {
-  const sum = sums.get(key)
-  sums.set(key, sum === undefined ? value : add(sum, value))
-}
 
 /**
  * Adds up the totals of several runs: times, tokens and costs, in all, by step and by model, in the order in which steps
@@ -423,24 +423,14 @@ const addTo = <K, A>(sums: Map<K, A>, key: K, value: A, add: (a: A, b: A) => A):
  * @category combinators
  */
 export const sumTotals = (all: Iterable<Totals>): Totals => {
-  let sum: Amounts = new Sum().amounts
-  let durationMs = 0
-  const steps = new Map<string, StepTotals>()
-  const models = new Map<string | undefined, ModelTotals>()
+  const sums = new Sums()
   for (const totals of recordsIn(all)) {
-    sum = addAmounts(sum, amountsOf(totals))
-    durationMs += numberOf(totals.durationMs) ?? 0
-    for (const step of recordsIn(totals.steps)) {
-      const stepId = textOf(step.stepId) ?? "unknown"
-      const one = { stepId, attempts: numberOf(step.attempts) ?? 0, ...amountsOf(step) }
-      addTo(steps, stepId, one, (a, b) => ({ stepId, attempts: a.attempts + b.attempts, ...addAmounts(a, b) }))
-    }
-    for (const model of recordsIn(totals.models)) {
-      const name = textOf(model.model)
-      addTo(models, name, modelTotals(name, usedOf(model)), (a, b) => modelTotals(name, addUsed(a, b)))
-    }
+    sums.all.add(partOf(totals))
+    sums.durationMs += numberOf(totals.durationMs) ?? 0
+    for (const step of recordsIn(totals.steps)) sums.addStep(textOf(step.stepId) ?? "unknown", partOf(step))
+    for (const model of recordsIn(totals.models)) sums.addModel(textOf(model.model), partOf(model))
   }
-  return { ...sum, durationMs, steps: [...steps.values()], models: [...models.values()] }
+  return sums.totals
 }
 
 /**

@@ -1,7 +1,6 @@
 /** The pure functions on traces take any value: what is not as it should be counts as absent. */
 import { Trace } from "@effect-noukai/sdk"
-import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
-import * as TraceText from "@effect-noukai/sdk/TraceText"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { at, step, traceOf } from "./support/drawnRuns.js"
@@ -12,8 +11,8 @@ const functions: { readonly [name: string]: (trace: never, options?: never) => u
   totals: Trace.totals,
   sumTotals: Trace.sumTotals,
   toSpans: Trace.toSpans,
-  text: TraceText.render,
-  svg: TraceSvg.render
+  text: Waterfall.toText,
+  svg: Waterfall.toSvg
 }
 
 const circular: { self?: unknown } = {}
@@ -136,10 +135,10 @@ describe("functions on traces, given any values,", () => {
     assert.deepStrictEqual(Trace.sumTotals(undefined as never), Trace.sumTotals([]))
     assert.deepStrictEqual(Trace.toSpans(null as never), { resourceSpans: [] })
     assert.include(
-      TraceText.render({} as never),
+      Waterfall.toText({} as never),
       "Run unknown\nunknown · 0 ms · 0 steps\nNo steps are stored of this run."
     )
-    assert.include(TraceSvg.render(7 as never), "No steps are stored of this run.")
+    assert.include(Waterfall.toSvg(7 as never), "No steps are stored of this run.")
   })
 
   it("a step with a wrong field keeps the others, and its cost counts", () => {
@@ -154,7 +153,7 @@ describe("functions on traces, given any values,", () => {
     const trace = { flowRun: null, steps: [odd, step("b", 0, 50, { costUsd: "0.5" }), null] }
     const { costUsd, durationMs, steps } = Trace.totals(trace as never)
     assert.deepStrictEqual([costUsd, durationMs, steps.map(({ stepId }) => stepId)], ["0.75", 50, ["a", "b"]])
-    assert.match(TraceText.render(trace as never), /^ {2}a .*\$0\.25$/m)
+    assert.match(Waterfall.toText(trace as never), /^ {2}a .*\$0\.25$/m)
     assert.strictEqual(
       Trace.sumTotals([Trace.totals(trace as never), undefined, { costUsd: "1" }] as never).costUsd,
       "1.75"
@@ -176,12 +175,12 @@ describe("a run of very many steps", () => {
   }
 
   it("is text, with a row for each", () => {
-    const lines = TraceText.render(many).split("\n")
+    const lines = Waterfall.toText(many).split("\n")
     assert.include(lines[1], `${count} steps · $${count / 1_000}`)
     assert.isAbove(lines.length, count)
   })
 
   it("is a picture, with a bar for each", () => {
-    assert.strictEqual(TraceSvg.render(many).match(/class="bar"/g)?.length, count)
+    assert.strictEqual(Waterfall.toSvg(many).match(/class="bar"/g)?.length, count)
   })
 })

@@ -1,8 +1,7 @@
 /** `noukai trace`. */
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
-import * as TraceText from "@effect-noukai/sdk/TraceText"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import { argument, connection, flag, flowOrRun, noHistory } from "../arguments/flags.js"
@@ -38,11 +37,11 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     yield* note({ flow, run, flowId: trace.flowRun.flowId })
     return { flow, run, trace }
   }).pipe(Effect.provide(services(input)))
-  if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${flow} ${run}` }))
+  if (input.svg) return yield* terminal.write(Waterfall.toSvg(trace, { title: `${flow} ${run}` }))
   if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
   if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
   yield* terminal.draw(
-    TraceText.render(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
+    Waterfall.toText(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
   )
 })
 

@@ -8,12 +8,9 @@ import {
   fieldsOf,
   type GivenTrace,
   millisOf,
-  spanIdOf,
   stepAttributes,
-  stepSpanIds,
   textOf,
-  timelineOf,
-  traceIdOf
+  timelineOf
 } from "./timeline.js"
 
 /** The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers. */
@@ -96,6 +93,41 @@ const attributesOf = (
       : [{ key, value: valueOf(value) }]
   )
 
+const fnvPrime = 0x100000001b3n
+
+/** FNV-1a with a last mixing, so that texts that differ in their last characters alone are far apart. */
+const hash64 = (text: string, seed: bigint): string => {
+  let hash = 0xcbf29ce484222325n ^ seed
+  for (let i = 0; i < text.length; i++) hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * fnvPrime)
+  for (const factor of [0xff51afd7ed558ccdn, 0xc4ceb9fe1a85ec53n, 1n]) {
+    hash = BigInt.asUintN(64, (hash ^ (hash >> 33n)) * factor)
+  }
+  return (hash === 0n ? 1n : hash).toString(16).padStart(16, "0")
+}
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** The id of a run as that of a trace: 16 bytes. */
+const traceIdOf = (executionId: string): string => {
+  const digits = uuid.test(executionId) ? executionId.replaceAll("-", "").toLowerCase() : ""
+  return /[^0]/.test(digits) ? digits : hash64(executionId, 0n) + hash64(executionId, 1n)
+}
+
+/** The id of a span: 8 bytes, of the run and the parts that tell the span from others. */
+export const spanIdOf = (executionId: string, ...parts: ReadonlyArray<string | number | undefined>): string =>
+  hash64(JSON.stringify([executionId, ...parts.map((part) => part ?? null)]), 2n)
+
+/** The span ids of steps; steps that nothing tells apart are counted. */
+const stepSpanIds = ({ flowRun, steps }: GivenTrace): ReadonlyArray<string> => {
+  const seen = new Map<string, number>()
+  return steps.map(({ attempt, loopIndex, stepId }) => {
+    const place = JSON.stringify([stepId, attempt, loopIndex ?? null])
+    const nth = seen.get(place) ?? 0
+    seen.set(place, nth + 1)
+    return spanIdOf(flowRun.id, stepId, attempt, loopIndex, nth)
+  })
+}
+
 const latestInstant = 0xffffffffffffffffn
 
 /** An instant as text, within the 64 bits that it has. */
@@ -137,7 +169,7 @@ export const otlpSpans = (
   const timeline = timelineOf(trace)
   const traceId = parent?.traceId ?? traceIdOf(id)
   const runSpanId = spanIdOf(id)
-  const ids = stepSpanIds(id, trace.steps)
+  const ids = stepSpanIds(trace)
   const run: OtlpSpan = {
     traceId,
     spanId: runSpanId,

@@ -1,116 +1,123 @@
-/** The rows of the waterfall of a run, whatever it is drawn with. */
+/** The rows of the waterfall of a run, and the words of it. */
+import * as Arr from "effect/Array"
 import { formatCost, sumCosts } from "../core/cost.js"
 import { problemOf } from "../core/runProblem.js"
-import { type GivenStep, type GivenTrace, millisOf, payloadText, type PlacedStep, type Timeline } from "./timeline.js"
-
-export type TraceStep = PlacedStep<GivenStep>
+import { type GivenStep, type GivenTrace, millisOf, payloadText, type PlacedStep, timelineOf } from "./timeline.js"
 
 /** One row: a bar, or all bars of one step. */
-export interface TraceRow {
+export interface Row {
   readonly label: string
   readonly depth: 0 | 1
-  readonly bars: ReadonlyArray<TraceStep>
+  readonly bars: ReadonlyArray<PlacedStep>
+  /** The number of bars that failed. */
+  readonly failed: number
+  /** The time and the cost of all bars together. */
+  readonly time: string
+  readonly cost: string | undefined
+  /** The error and the input of the last failure, a line each, as far as they were captured. */
+  readonly failure: ReadonlyArray<string>
 }
 
-export const labelOf = ({ step: { attempt, loopIndex, stepId } }: TraceStep): string =>
+/** A run to draw. */
+export interface Drawing {
+  /** The steps, each loop followed by its iterations. */
+  readonly steps: ReadonlyArray<PlacedStep>
+  readonly rows: ReadonlyArray<Row>
+  /** The steps that are loops around others. */
+  readonly loops: ReadonlySet<PlacedStep | undefined>
+  readonly start: bigint
+  readonly total: bigint
+  readonly isWaiting: boolean
+  /** The run in one line. */
+  readonly facts: string
+}
+
+/** A run whose bars share the row of their step where they are more than `most`. */
+export const drawingOf = (trace: GivenTrace, most: number): Drawing => {
+  const { end, start, steps, waiting, wall } = timelineOf(trace)
+  const ordered = inOrder(steps)
+  const lanes = ordered.length <= most
+    ? ordered.map(Arr.of)
+    : Object.values(Arr.groupBy(ordered, ({ loop, step }) => JSON.stringify([loop ?? null, step.stepId])))
+  const tokens = tokensIn(steps)
+  return {
+    steps: ordered,
+    rows: lanes.map(rowOf),
+    loops: new Set(steps.map(({ loop }) => loop === undefined ? undefined : steps[loop])),
+    start,
+    total: end - start,
+    isWaiting: waiting > 0n,
+    facts: joined(
+      trace.flowRun.status,
+      timeText(wall),
+      waiting === 0n ? undefined : `${timeText(waiting)} waiting for tools`,
+      `${steps.length} ${steps.length === 1 ? "step" : "steps"}`,
+      tokens === 0 ? undefined : `${tokens} tokens`,
+      costText(trace.steps)
+    )
+  }
+}
+
+const inOrder = (steps: ReadonlyArray<PlacedStep>): ReadonlyArray<PlacedStep> => {
+  const iterations = Arr.groupBy(steps, ({ loop }) => String(loop))
+  return steps.flatMap((step, index) => step.loop === undefined ? [step, ...(iterations[index] ?? [])] : [])
+}
+
+const rowOf = (given: Arr.NonEmptyReadonlyArray<PlacedStep>): Row => {
+  const [first] = given
+  const [others, failed] = Arr.partition(given, isFailed)
+  // the failed ones lie on top
+  const bars = [...others, ...failed]
+  return {
+    label: bars.length === 1 ? labelOf(first) : `${first.step.stepId} ×${bars.length}`,
+    depth: first.loop === undefined ? 0 : 1,
+    bars,
+    failed: failed.length,
+    time: timeText(bars.reduce((sum, { end, start }) => sum + end - start, 0n)),
+    cost: costText(bars.map(({ step }) => step)),
+    failure: failureOf(bars)
+  }
+}
+
+const isFailed = ({ step }: PlacedStep): boolean => step.status === "failed"
+
+export const labelOf = ({ step: { attempt, loopIndex, stepId } }: PlacedStep): string =>
   `${stepId}${loopIndex === undefined ? "" : ` [${loopIndex}]`}${attempt === 1 ? "" : ` attempt ${attempt}`}`
 
-/** The steps, each loop followed by its iterations. */
-export const inOrder = (steps: ReadonlyArray<TraceStep>): ReadonlyArray<TraceStep> => {
-  const within = new Map<number, Array<TraceStep>>()
-  for (const step of steps) {
-    if (step.loop === undefined) continue
-    const iterations = within.get(step.loop)
-    if (iterations === undefined) within.set(step.loop, [step])
-    else iterations.push(step)
-  }
-  return steps.flatMap((step, index) => step.loop === undefined ? [step, ...(within.get(index) ?? [])] : [])
-}
-
-const isFailed = ({ step }: TraceStep): boolean => step.status === "failed"
-
-const inOneLine = (text: string): string => text.replace(/\s+/g, " ").trim()
-
-const reasonOf = ({ errorContext }: GivenStep): string => {
+const reasonOf = (errorContext: unknown): string => {
   const { code, detail } = problemOf(errorContext)
   const words = [code, detail].filter((part) => part !== undefined).join(": ")
   return words === "" ? payloadText(errorContext) : words
 }
 
 /** The error and the input of the last failure, a line each, as far as they were captured. */
-export const failureOf = (bars: ReadonlyArray<TraceStep>): ReadonlyArray<string> => {
+export const failureOf = (bars: ReadonlyArray<PlacedStep>): ReadonlyArray<string> => {
   const failed = bars.findLast(({ step }) => step.errorContext !== undefined) ?? bars.findLast(isFailed)
   if (failed === undefined) return []
   const { errorContext, inputContext } = failed.step
   return [
-    ...(errorContext === undefined ? [] : [reasonOf(failed.step)]),
-    ...(inputContext === undefined ? [] : [`input: ${payloadText(inputContext)}`])
-  ].map(inOneLine)
+    errorContext === undefined ? undefined : reasonOf(errorContext),
+    inputContext === undefined ? undefined : `input: ${payloadText(inputContext)}`
+  ].flatMap((line) => line === undefined ? [] : [line.replace(/\s+/g, " ").trim()])
 }
 
-/** The number of bars that failed. */
-export const failuresIn = (bars: ReadonlyArray<TraceStep>): number => bars.filter(isFailed).length
-
-/** The steps that are loops around others. */
-export const loopsIn = ({ steps }: Timeline<GivenStep>): ReadonlySet<TraceStep | undefined> =>
-  new Set(steps.map(({ loop }) => loop === undefined ? undefined : steps[loop]))
-
-const depthOf = ({ loop }: TraceStep): 0 | 1 => loop === undefined ? 0 : 1
-
-/** A row for each bar, or where they are more than `most`, one for each step with all its bars. */
-export const rowsOf = (steps: ReadonlyArray<TraceStep>, most: number): ReadonlyArray<TraceRow> => {
-  const ordered = inOrder(steps)
-  if (ordered.length <= most) {
-    return ordered.map((step) => ({ label: labelOf(step), depth: depthOf(step), bars: [step] }))
-  }
-  const lanes = new Map<string, Array<TraceStep>>()
-  for (const placed of ordered) {
-    const lane = JSON.stringify([placed.loop ?? null, placed.step.stepId])
-    const bars = lanes.get(lane)
-    if (bars === undefined) lanes.set(lane, [placed])
-    else bars.push(placed)
-  }
-  return [...lanes.values()].map((bars) => {
-    const [first] = bars as [TraceStep]
-    return {
-      label: bars.length === 1 ? labelOf(first) : `${first.step.stepId} ×${bars.length}`,
-      depth: depthOf(first),
-      // what failed lies on top
-      bars: [...bars.filter((bar) => !isFailed(bar)), ...bars.filter(isFailed)]
-    }
-  })
-}
-
-/** The time of all bars together. */
-export const lasting = (bars: ReadonlyArray<TraceStep>): bigint =>
-  bars.reduce((sum, { end, start }) => sum + end - start, 0n)
+export const tokensIn = (bars: ReadonlyArray<PlacedStep>): number =>
+  bars.reduce((sum, { step }) => sum + (step.tokens?.total ?? 0), 0)
 
 /** The cost of all steps together; absent where none says one. */
-export const dollars = (steps: ReadonlyArray<GivenStep>): string | undefined =>
+export const costText = (steps: ReadonlyArray<GivenStep>): string | undefined =>
   steps.some(({ costUsd }) => costUsd !== undefined) ? `$${formatCost(sumCosts(steps))}` : undefined
 
 /** Facts in one line. */
 export const joined = (...parts: ReadonlyArray<string | undefined>): string =>
   parts.filter((part) => part !== undefined).join(" · ")
 
-const kinds: ReadonlySet<string> = new Set(["completed", "failed", "running", "skipped"])
+const kinds = ["completed", "failed", "running", "skipped"] as const
 
-export const kindOf = (status: string): string => kinds.has(status) ? status : "other"
+export const kindOf = ({ step: { status } }: PlacedStep): typeof kinds[number] | "other" =>
+  kinds.find((kind) => kind === status) ?? "other"
 
-/** The run in one line. */
-export const factsOf = (trace: GivenTrace, timeline: Timeline<GivenStep>): string => {
-  const tokens = trace.steps.reduce((sum, step) => sum + (step.tokens?.total ?? 0), 0)
-  return joined(
-    trace.flowRun.status,
-    formatMillis(millisOf(timeline.wall)),
-    timeline.waiting === 0n ? undefined : `${formatMillis(millisOf(timeline.waiting))} waiting for tools`,
-    `${trace.steps.length} ${trace.steps.length === 1 ? "step" : "steps"}`,
-    tokens === 0 ? undefined : `${tokens} tokens`,
-    dollars(trace.steps)
-  )
-}
-
-/** Times for people. */
+export const timeText = (nanos: bigint): string => formatMillis(millisOf(nanos))
 
 const second = 1_000
 const minute = 60 * second
@@ -138,8 +145,6 @@ const steps = [
 /** The milliseconds between two marks of an axis that has at most so many. */
 export const tickStep = (totalMs: number, most: number): number =>
   steps.find((step) => totalMs / step <= most) ?? 24 * hour * Math.ceil(totalMs / most / (24 * hour))
-
-/** Text in columns of a monospaced font, safe whatever it was made of. */
 
 /** Characters that neither XML nor a terminal is to be given, and those that turn the direction of what follows. */
 const forbidden =

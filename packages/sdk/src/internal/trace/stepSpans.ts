@@ -15,7 +15,7 @@ import { timeLimit } from "../core/time.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
 import * as Metrics from "../telemetry/metrics.js"
-import { stepAttributes, timelineOf } from "./timeline.js"
+import { givenTrace, stepAttributes, timelineOf } from "./timeline.js"
 
 /** The time that a call may wait for its trace, in milliseconds. */
 const patience = 5_000
@@ -48,7 +48,7 @@ const openSpans = (
   { address, isWalked }: EndedRun,
   trace: StoredTrace
 ): void => {
-  const { isDated, steps } = timelineOf(trace)
+  const { isDated, steps } = timelineOf(givenTrace(trace))
   if (!isDated) return
   const annotations = spanAnnotationsOf(fiber)
   const meter = new Metrics.Meter(Metrics.labelsWithFlow(fiber, address))

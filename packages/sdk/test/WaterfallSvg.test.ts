@@ -1,5 +1,5 @@
 /** A stored run as a picture: true bars, safe text, words for screen readers, and the one that the README shows. */
-import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { readFile } from "node:fs/promises"
@@ -65,13 +65,13 @@ const axisOf = (svg: Element) => {
   return { zero: zero!.x, others }
 }
 
-describe("TraceSvg.render", () => {
+describe("Waterfall.toSvg", () => {
   it("its bars are true to the times of the trace, to 1 % of the whole", () => {
     const durations = fc.array(fc.tuple(fc.nat(2_000), fc.nat(5_000), fc.nat(3_000)), { minLength: 1, maxLength: 50 })
     fc.assert(
       fc.property(durations, (given) => {
         const total = Math.max(1, ...given.map(([from, ms, wait]) => from + ms + wait))
-        const svg = parse(TraceSvg.render(traceOf(
+        const svg = parse(Waterfall.toSvg(traceOf(
           total,
           ...given.map(([from, ms, wait], n) => step(`s${n}`, from, ms + wait, { waitingMs: wait }))
         )))
@@ -102,7 +102,7 @@ describe("TraceSvg.render", () => {
   })
 
   it("a step whose clock is behind that of its run begins in the picture, which begins with it", () => {
-    const svg = parse(TraceSvg.render(traceOf(1_000, step("early", -1_000, 500), step("b", 500, 500)), { width: 960 }))
+    const svg = parse(Waterfall.toSvg(traceOf(1_000, step("early", -1_000, 500), step("b", 500, 500)), { width: 960 }))
     const [early, b] = named(svg, "rect").filter(has("completed")).slice(1)
     const unit = Number(early!.attributes.width)
     assert.isAtLeast(Number(early!.attributes.x), 16)
@@ -111,7 +111,7 @@ describe("TraceSvg.render", () => {
   })
 
   it("shows names, attempts, iterations, failures, times and cost", () => {
-    const svg = parse(TraceSvg.render(traceOf(
+    const svg = parse(Waterfall.toSvg(traceOf(
       1_000,
       step("a", 0, 412, { costUsd: "0.00031", tokens: { prompt: 3, completion: 1, total: 4 }, modelUsed: "small" }),
       step("flaky", 412, 88, { status: "failed" }),
@@ -141,7 +141,7 @@ describe("TraceSvg.render", () => {
   })
 
   it("is an image with a title and the run in words; its ids are those of the run", () => {
-    const source = TraceSvg.render(traceOf(100, step("a", 0, 100, { waitingMs: 60, costUsd: "0.5" })), {
+    const source = Waterfall.toSvg(traceOf(100, step("a", 0, 100, { waitingMs: 60, costUsd: "0.5" })), {
       title: "Order A17"
     })
     const svg = parse(source)
@@ -154,7 +154,7 @@ describe("TraceSvg.render", () => {
     assert.match(source, /@media \(prefers-color-scheme:dark\)/)
     assert.notMatch(source, /<script|<foreignObject|href|url\((?!#)|@import|https?:\/\/(?!www\.w3\.org\/2000\/svg)/)
     assert.notStrictEqual(
-      parse(TraceSvg.render(decode({ flowRun: { id: "run-2", status: "completed" } }))).attributes.id,
+      parse(Waterfall.toSvg(decode({ flowRun: { id: "run-2", status: "completed" } }))).attributes.id,
       svg.attributes.id
     )
   })
@@ -170,9 +170,9 @@ describe("TraceSvg.render", () => {
         errorContext: { message: "private" }
       })
     )
-    const plain = TraceSvg.render(trace, { payloads: false })
-    const some = TraceSvg.render(trace)
-    const full = TraceSvg.render(trace, { payloads: true, title: key })
+    const plain = Waterfall.toSvg(trace, { payloads: false })
+    const some = Waterfall.toSvg(trace)
+    const full = Waterfall.toSvg(trace, { payloads: true, title: key })
     assert.notInclude(plain, "private")
     assert.notInclude(bars(parse(some))[0]!.children[0]!.text, "private")
     assert.match(bars(parse(some))[1]!.children[0]!.text, /\nprivate\ninput: \{"text":"private <\/title><script>/)
@@ -187,7 +187,7 @@ describe("TraceSvg.render", () => {
 
   it("a failed step has its error and its input below it, within the picture, and the rows after it lower", () => {
     const long = "x".repeat(3_000)
-    const svg = parse(TraceSvg.render(
+    const svg = parse(Waterfall.toSvg(
       traceOf(
         1_000,
         step("a", 0, 500, {
@@ -214,7 +214,7 @@ describe("TraceSvg.render", () => {
   it("any names, statuses and times make a whole SVG of the XML characters", () => {
     fc.assert(
       fc.property(anyTrace, fc.nat(10), (trace, maxRows) => {
-        const source = TraceSvg.render(trace, { payloads: true, maxRows, width: 600 })
+        const source = Waterfall.toSvg(trace, { payloads: true, maxRows, width: 600 })
         for (const { attributes, name } of all(parse(source))) {
           if (name !== "rect" || attributes.x === undefined) continue
           assert.isAtLeast(Number(attributes.x), 0)
@@ -233,7 +233,7 @@ describe("TraceSvg.render", () => {
       step("read", n * 20, 10, { loopIndex: n, costUsd: "0.001" }),
       step("judge", n * 20 + 10, 10, { loopIndex: n, status: n === 7 ? "failed" : "completed" })
     ]).flat()
-    const svg = parse(TraceSvg.render(traceOf(5_000, step("each", 0, 5_000), ...rounds)))
+    const svg = parse(Waterfall.toSvg(traceOf(5_000, step("each", 0, 5_000), ...rounds)))
     const texts = named(svg, "text").map(({ text }) => text)
     for (const text of ["each", "read ×250", "judge ×250", "2.5 s · $0.25", "1 failed · 2.5 s"]) {
       assert.include(texts, text)
@@ -244,7 +244,7 @@ describe("TraceSvg.render", () => {
   })
 
   it("a run without steps says so", () => {
-    const svg = parse(TraceSvg.render(decode({ flowRun: { id: "r", status: "completed" } })))
+    const svg = parse(Waterfall.toSvg(decode({ flowRun: { id: "r", status: "completed" } })))
     assert.include(named(svg, "text").map(({ text }) => text), "No steps are stored of this run.")
   })
 
@@ -252,7 +252,7 @@ describe("TraceSvg.render", () => {
     const guides = new URL("../../../docs/guides/", import.meta.url)
     const trace = decode(JSON.parse(await readFile(new URL("run.json", guides), "utf8")))
     assert.strictEqual(
-      TraceSvg.render(trace, { title: "acme/support/orders" }),
+      Waterfall.toSvg(trace, { title: "acme/support/orders" }),
       await readFile(new URL("run.svg", guides), "utf8"),
       "npm run picture"
     )

@@ -1,5 +1,5 @@
 /** A stored run as text: true bars, lines that fit, and names that control no terminal. */
-import * as TraceText from "@effect-noukai/sdk/TraceText"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { widthOf } from "../src/internal/trace/rows.js"
@@ -16,10 +16,10 @@ const run = traceOf(
   step("in", 800, 200, { loopIndex: 1, costUsd: "0.1" })
 )
 
-describe("TraceText.render", () => {
+describe("Waterfall.toText", () => {
   it("shows names, attempts, iterations, failures, waits, times, tokens and cost", () => {
     assert.strictEqual(
-      TraceText.render(run),
+      Waterfall.toText(run),
       `Run run-1
 completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
 
@@ -41,7 +41,7 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
     fc.assert(
       fc.property(spans, fc.integer({ min: 60, max: 300 }), (given, width) => {
         const total = Math.max(1, ...given.map(([from, ms]) => from + ms))
-        const rows = TraceText.render(
+        const rows = Waterfall.toText(
           traceOf(total, ...given.map(([from, ms], n) => step(`s${String(n).padStart(2, "0")}`, from, ms))),
           { width }
         ).split("\n").slice(4, 4 + given.length)
@@ -60,23 +60,23 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
   it("no line is longer than the width, whatever the names; no name controls a terminal", () => {
     fc.assert(
       fc.property(anyTrace, fc.integer({ min: 40, max: 220 }), fc.nat(10), (trace, width, maxRows) => {
-        const text = TraceText.render(trace, { width, maxRows, title: "\u001b[2J\u009b1m\r\n" })
+        const text = Waterfall.toText(trace, { width, maxRows, title: "\u001b[2J\u009b1m\r\n" })
         for (const line of text.split("\n")) assert.isAtMost(widthOf(line), width, line)
         // eslint-disable-next-line no-control-regex
         assert.notMatch(text, /NaN|Infinity|undefined|[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
         // eslint-disable-next-line no-control-regex
-        const coloured = TraceText.render(trace, { width, maxRows, colours: true }).replace(/\u001b\[\d+m/g, "")
-        assert.strictEqual(coloured, TraceText.render(trace, { width, maxRows }))
+        const coloured = Waterfall.toText(trace, { width, maxRows, colours: true }).replace(/\u001b\[\d+m/g, "")
+        assert.strictEqual(coloured, Waterfall.toText(trace, { width, maxRows }))
       }),
       { numRuns: size(100, 10) }
     )
   })
 
   it("leaves out cost and tokens where they leave no room for bars", () => {
-    const [, , , head = ""] = TraceText.render(run, { width: 40 }).split("\n")
+    const [, , , head = ""] = Waterfall.toText(run, { width: 40 }).split("\n")
     assert.match(head, /^ {2}step.*time$/)
-    assert.match(TraceText.render(run, { width: 52 }), /step.*time +tokens\n/)
-    assert.isTrue(TraceText.render(run, { width: 1 }).split("\n").every((line) => widthOf(line) <= 40))
+    assert.match(Waterfall.toText(run, { width: 52 }), /step.*time +tokens\n/)
+    assert.isTrue(Waterfall.toText(run, { width: 1 }).split("\n").every((line) => widthOf(line) <= 40))
   })
 
   it("many attempts share the rows of their steps, and those that failed are counted", () => {
@@ -84,14 +84,14 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
       step("read", n * 20, 10, { loopIndex: n, costUsd: "0.001" }),
       step("judge", n * 20 + 10, 10, { loopIndex: n, status: n === 7 ? "failed" : "completed" })
     ]).flat()
-    const rows = TraceText.render(traceOf(5_000, step("each", 0, 5_000), ...rounds), { width: 120 }).split("\n")
+    const rows = Waterfall.toText(traceOf(5_000, step("each", 0, 5_000), ...rounds), { width: 120 }).split("\n")
     assert.match(rows[5]!, /^ {4}read ×250 .*2\.5 s +\$0\.25$/)
     assert.match(rows[6]!, /^✕ {3}judge ×250 \(1 failed\) .*2\.5 s$/)
     assert.strictEqual(rows[7], "")
   })
 
   it("tells a step that goes on, and one that was skipped", () => {
-    const text = TraceText.render(decode({
+    const text = Waterfall.toText(decode({
       flowRun: { id: "r", status: "running", startedAt: "2026-06-07T09:00:00Z" },
       steps: [step("a", 0, 100), { stepId: "b", status: "running", startedAt: "2026-06-07T09:00:00.100Z" }, {
         stepId: "c",
@@ -115,15 +115,15 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
       }),
       step("draft", 500, 500, { loopIndex: 0, attempt: 2, inputContext: { message: "hi" } })
     )
-    const lines = TraceText.render(failed, { width: 90 }).split("\n")
+    const lines = Waterfall.toText(failed, { width: 90 }).split("\n")
     assert.match(lines[5]!, /^✕ {3}draft \[0\]/)
     assert.strictEqual(lines[6], "      MODEL_OVERLOADED: try again \ufffd[2J")
     assert.match(lines[7]!, /^ {6}input: \{"message":"hi x+…$/)
     assert.strictEqual(widthOf(lines[7]!), 90)
     assert.match(lines[8]!, /^ {4}draft \[0\] attempt 2/)
     assert.notInclude(lines[9]!, "hi")
-    assert.notInclude(TraceText.render(failed, { payloads: false }), "MODEL_OVERLOADED")
-    const shared = TraceText.render(failed, { width: 90, maxRows: 1 }).split("\n")
+    assert.notInclude(Waterfall.toText(failed, { payloads: false }), "MODEL_OVERLOADED")
+    const shared = Waterfall.toText(failed, { width: 90, maxRows: 1 }).split("\n")
     assert.match(shared[5]!, /^✕ {3}draft ×2 \(1 failed\)/)
     assert.strictEqual(shared[6], lines[6])
   })
@@ -147,27 +147,27 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
     ] as const
   ) {
     it(`says of an error ${JSON.stringify(error)}: ${said}`, () => {
-      const text = TraceText.render(traceOf(1, step("a", 0, 1, { status: "failed", errorContext: error })))
+      const text = Waterfall.toText(traceOf(1, step("a", 0, 1, { status: "failed", errorContext: error })))
       assert.strictEqual(text.split("\n")[5], `    ${said}`)
     })
   }
 
   it("masks what looks like a key", () => {
     const key = "nk_test_planted8_0123456789abcdef0123456789abcdef"
-    assert.notInclude(TraceText.render(traceOf(1, step(key, 0, 1)), { title: key }), "planted8")
+    assert.notInclude(Waterfall.toText(traceOf(1, step(key, 0, 1)), { title: key }), "planted8")
   })
 
   it("a run without steps says so", () => {
     assert.strictEqual(
-      TraceText.render(decode({ flowRun: { id: "r", status: "completed" } })),
+      Waterfall.toText(decode({ flowRun: { id: "r", status: "completed" } })),
       "Run r\ncompleted · 0 ms · 0 steps\nNo steps are stored of this run.\n"
     )
   })
 
   it("its bars are painted, and what failed", () => {
-    const painted = TraceText.render(run, { colours: true })
+    const painted = Waterfall.toText(run, { colours: true })
     assert.include(painted, "\u001b[34m█")
     assert.include(painted, "\u001b[31m✕\u001b[0m \u001b[31mflaky")
-    assert.notInclude(TraceText.render(run), "\u001b")
+    assert.notInclude(Waterfall.toText(run), "\u001b")
   })
 })

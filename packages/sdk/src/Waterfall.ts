@@ -1,0 +1,504 @@
+/**
+ * A stored run as a waterfall of its steps: as text for terminals and logs, and as a self-contained SVG.
+ *
+ * @since 0.1.0
+ */
+import * as Arr from "effect/Array"
+import { spanIdOf } from "./internal/trace/otlpSpans.js"
+import {
+  costText,
+  cutText,
+  type Drawing,
+  drawingOf,
+  failureOf,
+  formatMillis,
+  joined,
+  kindOf,
+  labelOf,
+  type Row,
+  safeText,
+  tickStep,
+  timeText,
+  tokensIn,
+  widest,
+  widthOf
+} from "./internal/trace/rows.js"
+import {
+  fieldsOf,
+  givenTrace,
+  millisOf,
+  numberOf,
+  payloadText,
+  type PlacedStep,
+  textOf
+} from "./internal/trace/timeline.js"
+import type { Trace } from "./Trace.js"
+
+/**
+ * The options of {@link toText}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface TextOptions {
+  /** The heading. Default: `Run` and the id of the run. */
+  readonly title?: string | undefined
+  /** The width in columns, 40 to 1,000. No line is longer. Default: 80. */
+  readonly width?: number | undefined
+  /** Whether the text has colours, as the control sequences of a terminal. Nothing is told by them alone. Default: false. */
+  readonly colours?: boolean | undefined
+  /** Whether a failed step has its error and its input below it, where they were captured. Default: true. */
+  readonly payloads?: boolean | undefined
+  /** The number of rows from which on the attempts and iterations of one step share a row. Default: 200. */
+  readonly maxRows?: number | undefined
+}
+
+/**
+ * The options of {@link toSvg}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface SvgOptions {
+  /** The heading. Default: `Run` and the id of the run. */
+  readonly title?: string | undefined
+  /** The width in pixels, 480 to 4,096. Default: 960. */
+  readonly width?: number | undefined
+  /**
+   * The number of rows from which on the attempts and iterations of one step share a row. Default: 60.
+   */
+  readonly maxRows?: number | undefined
+  /**
+   * Captured payloads may be private. `true` adds inputs, outputs and errors to the tooltips of all bars, as text, each cut
+   * at 4,096 characters; `false` leaves out all of them. Default: the error and the input of failed steps.
+   */
+  readonly payloads?: boolean | undefined
+}
+
+/** Options as JavaScript may give them. */
+type Given<A> = { readonly [K in keyof A]?: unknown }
+
+/** A number of the options within its limits. */
+const within = (value: unknown, least: number, most: number, standard: number): number =>
+  Math.min(most, Math.max(least, Math.floor(numberOf(value) ?? standard) || standard))
+
+const noSteps = "No steps are stored of this run."
+
+type Kind = "plain" | "heading" | "soft" | "completed" | "failed" | "running" | "other"
+
+const codes: { readonly [K in Exclude<Kind, "plain">]: number } = {
+  heading: 1,
+  soft: 2,
+  completed: 34,
+  failed: 31,
+  running: 33,
+  other: 2
+}
+
+type Paint = (kind: Kind, text: string) => string
+
+const coloured: Paint = (kind, text) =>
+  kind === "plain" || text.trim() === "" ? text : `\u001b[${codes[kind]}m${text}\u001b[0m`
+
+const uncoloured: Paint = (_, text) => text
+
+/** A text in one line, which controls no terminal. */
+const inLine = (text: string): string => safeText(text).replace(/[\t\n\r\u0080-\u009f\u2028\u2029]/g, "\ufffd")
+
+const paintOf = (bar: PlacedStep): Kind => {
+  const kind = kindOf(bar)
+  return kind === "skipped" ? "other" : kind
+}
+
+/** The kind of a row: the worst of its bars. */
+const paintOfRow = ({ bars, failed }: Row): Kind =>
+  failed > 0 ? "failed" : bars.map(paintOf).find((kind) => kind !== "completed") ?? "completed"
+
+const marks: { readonly [K in Kind]?: string } = { failed: "✕", running: "…", other: "-" }
+
+/** The part of a bar in which a step was at work, waited for tools, or had its iterations below it. */
+const [working, waiting, around] = ["█", "░", "▒"] as const
+
+const right = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - widthOf(text))) + text
+
+const left = (text: string, columns: number): string => {
+  const cut = widthOf(text) > columns ? cutText(text, columns) : text
+  return cut + " ".repeat(Math.max(0, columns - widthOf(cut)))
+}
+
+/** The bars of a row in so many columns. */
+const plotted = (row: Row, { loops, start, total }: Drawing, plot: number, paint: Paint): string => {
+  const cells = Arr.makeBy(plot, (): readonly [Kind, string] => ["plain", " "])
+  const column = (at: bigint): number => total === 0n ? 0 : Number(at - start) / Number(total) * plot
+  for (const bar of row.bars) {
+    const from = Math.min(plot - 1, Math.floor(column(bar.start) + 1e-9))
+    const until = Math.min(plot, Math.max(from + 1, Math.round(column(bar.end))))
+    const wait = bar.waiting > 0n ? Math.round(column(bar.end - bar.waiting)) : until
+    const fill = loops.has(bar) ? around : working
+    for (let at = from; at < until; at++) cells[at] = [paintOf(bar), at >= wait ? waiting : fill]
+  }
+  return Arr.groupWith(cells, ([a], [b]) => a === b)
+    .map((group) => paint(group[0][0], group.map(([, character]) => character).join("")))
+    .join("")
+}
+
+/** Room for the bars that is worth drawing them in. */
+const leastPlot = 12
+
+/** Marks on the axis and their times. What would touch the one before, or go over the end, is left out. */
+const axisOf = (totalMs: number, plot: number): string => {
+  const step = tickStep(totalMs, Math.max(1, Math.floor(plot / 12)))
+  let axis = ""
+  for (let at = 0; at <= totalMs; at += step) {
+    const place = totalMs === 0 ? 0 : Math.floor(at / totalMs * plot)
+    const text = `|${formatMillis(at)}`
+    if ((axis === "" || place > axis.length) && place + text.length <= plot) axis = axis.padEnd(place) + text
+    if (step <= 0 || totalMs === 0) break
+  }
+  return axis.padEnd(plot)
+}
+
+/**
+ * Draws a stored run as lines of text that are no longer than `width` columns: a row for every attempt at every step, with
+ * iterations below their loop, its bar where its time was, `░` as far as it waited for tools (for how long, not when: a
+ * trace does not say that), its time, tokens and cost. `✕` marks a failed step. Its error and its input are below it, one
+ * line each, where they were captured.
+ *
+ * A run of more than `maxRows` attempts has one row for each step, with all its bars. Where the width does not do for
+ * all columns, cost and tokens are left out, then names cut. Names control no terminal, and keys of Noukai are masked.
+ *
+ * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
+ * steps: nothing is thrown.
+ *
+ * @example
+ * ```ts
+ * import { RunService } from "@effect-noukai/sdk"
+ * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+ * import { Console, Effect } from "effect"
+ *
+ * const show = (executionId: string) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
+ *     yield* Console.log(Waterfall.toText(trace, { width: 120 }))
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toText = (trace: Trace, options: TextOptions = {}): string => {
+  const { colours, maxRows, payloads, title, width: wide }: Given<TextOptions> = fieldsOf(options)
+  const given = givenTrace(trace)
+  const width = within(wide, 40, 1_000, 80)
+  const paint = colours === true ? coloured : uncoloured
+  const drawing = drawingOf(given, numberOf(maxRows) ?? 200)
+  const { facts, isWaiting, loops, rows, total } = drawing
+  const heading = [
+    paint("heading", cutText(inLine(textOf(title) ?? `Run ${given.flowRun.id}`), width)),
+    paint("soft", cutText(inLine(facts), width))
+  ]
+  if (rows.length === 0) return [...heading, noSteps, ""].join("\n")
+
+  const labels = rows.map(({ bars, depth, failed, label }) =>
+    inLine(`${"  ".repeat(depth)}${label}${failed > 0 && bars.length > 1 ? ` (${failed} failed)` : ""}`)
+  )
+  const columns = Object.entries({
+    time: rows.map(({ time }) => time),
+    tokens: rows.map(({ bars }) => String(tokensIn(bars) || "")),
+    cost: rows.map(({ cost = "" }) => cost)
+  }).flatMap(([name, values]) => {
+    const columnWidth = widest(values, widthOf(name))
+    return values.some((value) => value !== "") ? [[name, ...values].map((text) => `  ${right(text, columnWidth)}`)] : []
+  })
+  // two columns before a name are of its mark, and two after it
+  const rest = () => width - 4 - labelWidth - columns.reduce((sum, [name = ""]) => sum + widthOf(name), 0)
+  let labelWidth = Math.min(widest(labels, 4), Math.max(12, Math.floor(width * 0.3)))
+  while (rest() < leastPlot && columns.length > 1) columns.pop()
+  labelWidth = Math.max(4, labelWidth + Math.min(0, rest() - leastPlot))
+  const plot = Math.max(1, rest())
+
+  const line = (label: string, bars: string, nth: number) =>
+    `${label}  ${bars}${columns.map((column) => column[nth]).join("")}`.trimEnd()
+  const lines = rows.flatMap((row, index) => {
+    const kind = paintOfRow(row)
+    const label = paint(kind === "failed" ? kind : "plain", left(labels[index]!, labelWidth))
+    const indent = "  ".repeat(row.depth + 2)
+    return [
+      line(`${paint(kind, marks[kind] ?? " ")} ${label}`, plotted(row, drawing, plot, paint), index + 1),
+      ...(payloads === false ? [] : row.failure).map((text) => paint("failed", cutText(inLine(indent + text), width)))
+    ]
+  })
+  const kinds = new Set(rows.map(paintOfRow))
+  const legend = joined(
+    kinds.has("failed") ? "✕ failed" : undefined,
+    kinds.has("running") ? "… running" : undefined,
+    kinds.has("other") ? "- skipped or other" : undefined,
+    isWaiting ? `${waiting} waiting for tools` : undefined,
+    loops.size > 1 ? `${around} loop` : undefined
+  )
+  return [
+    ...heading,
+    "",
+    paint("soft", line(`  ${left("step", labelWidth)}`, axisOf(millisOf(total), plot), 0)),
+    ...lines,
+    ...(legend === "" ? [] : ["", paint("soft", cutText(legend, width))]),
+    ""
+  ].join("\n")
+}
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  "\"": "&quot;",
+  "'": "&#39;"
+}
+
+/** Any text as the content of an element or an attribute. */
+const escapeXml = (text: string): string => safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
+
+const payloadLimit = 4_096
+
+const payload = (name: string, value: unknown): string | undefined =>
+  value === undefined ? undefined : `${name}: ${cutText(payloadText(value), payloadLimit)}`
+
+const tooltipOf = (bar: PlacedStep, start: bigint, payloads: unknown): string => {
+  const { step, waiting } = bar
+  return [
+    joined(labelOf(bar), step.status),
+    joined(
+      `${timeText(bar.end - bar.start)} from ${timeText(bar.start - start)} on`,
+      waiting === 0n ? undefined : `${timeText(waiting)} of it for tools`
+    ),
+    joined(step.modelUsed, tokensIn([bar]) === 0 ? undefined : `${tokensIn([bar])} tokens`, costText([step])),
+    ...(payloads === undefined ? failureOf([bar]).map((line) => cutText(line, payloadLimit)) : []),
+    ...(payloads === true
+      ? [payload("input", step.inputContext), payload("output", step.outputContext), payload("error", step.errorContext)]
+      : [])
+  ].filter((line) => line !== undefined && line !== "").join("\n")
+}
+
+/** The run in words, for those who do not see the picture. */
+const describe = ({ start, steps }: Drawing, heading: string, payloads: unknown): string => {
+  const told = steps.slice(0, 40)
+  const lines = told.map((bar) => {
+    const wait = bar.waiting === 0n ? "" : `, ${timeText(bar.waiting)} of it waiting for tools`
+    const cost = costText([bar.step])
+    const failure = payloads === false ? [] : failureOf([bar])
+    return `${labelOf(bar)}: ${bar.step.status}, ${timeText(bar.end - bar.start)} from ${
+      timeText(bar.start - start)
+    } on${wait}${cost === undefined ? "" : `, ${cost}`}.${failure.map((line) => ` ${cutText(line, 400)}.`).join("")}`
+  })
+  const rest = steps.length - told.length
+  return [heading, ...lines, ...(rest > 0 ? [`And ${rest} more.`] : [])].join(" ")
+}
+
+/** Colours that are told apart by lightness too, with a contrast of at least 3 to 1 on either ground. */
+const style = (id: string): string => {
+  const light =
+    "--ground:#ffffff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--band:#f6f8fa;--completed:#2f6fce;--failed:#cf222e;--running:#9a6700;--other:#6e7781"
+  const dark =
+    "--ground:#0d1117;--ink:#e6edf3;--soft:#9198a1;--line:#30363d;--band:#151b23;--completed:#6ea8fe;--failed:#ff7b72;--running:#e3b341;--other:#8b949e"
+  const rules: { readonly [selector: string]: string } = {
+    ".g": "fill:var(--ground)",
+    "text": "fill:var(--ink);font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace",
+    ".h": "font-size:15px;font-weight:600",
+    ".s": "fill:var(--soft)",
+    ".e": "text-anchor:end",
+    ".m": "text-anchor:middle",
+    ".l": "stroke:var(--line);stroke-width:1",
+    ".b": "fill:var(--band)",
+    ".completed": "fill:var(--completed)",
+    ".failed": "fill:var(--failed)",
+    ".running": "fill:var(--running)",
+    ".skipped,.other": "fill:var(--other)",
+    ".loop": "fill-opacity:0.45",
+    ".wait": `fill:url(#${id}-h)`,
+    ".x": "fill:var(--failed);font-weight:700",
+    ".r": "fill:var(--failed)"
+  }
+  const scoped = Object.entries(rules).map(([selector, body]) =>
+    `${selector.split(",").map((one) => `#${id} ${one}`).join(",")}{${body}}`
+  )
+  return `#${id}{${light}}@media (prefers-color-scheme:dark){#${id}{${dark}}}${scoped.join("")}`
+}
+
+const margin = 16
+const gap = 12
+const characterWidth = 7.3
+const lineHeight = 16
+
+type Attributes = { readonly [name: string]: string | number | undefined }
+
+/** An element with the attributes that have a value. */
+const element = (name: string, attributes: Attributes, content?: string): string => {
+  const written = Object.entries(attributes).flatMap(([key, value]) =>
+    value === undefined ? [] : ` ${key}="${typeof value === "number" ? round(value) : value}"`
+  )
+  return `<${name}${written.join("")}${content === undefined ? "/>" : `>${content}</${name}>`}`
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100
+
+const text = (x: number, y: number, classes: string, content: string): string =>
+  element("text", { x, y, class: classes === "" ? undefined : classes }, escapeXml(content))
+
+/** The rectangle of a bar, or of a key of the legend. */
+const bar = (classes: string, x: number, y: number, width: number, height: number): string =>
+  element("rect", { class: classes, x, y, width, height, rx: 2 })
+
+/** The kinds of bars that there are, each with its name. */
+const legendOf = ({ isWaiting, steps }: Drawing): string => {
+  const used = new Set<string>(steps.map(kindOf))
+  const entries = [
+    ["completed", "completed", used.has("completed")],
+    ["failed", "failed", used.has("failed")],
+    ["running", "running", used.has("running")],
+    ["other", "skipped or other", used.has("skipped") || used.has("other")],
+    ["completed", "waiting for tools", isWaiting]
+  ] as const
+  let x = margin
+  return entries.filter(([, , isUsed]) => isUsed).flatMap(([kind, name]) => {
+    const at = x
+    x += 18 + (name.length + 2) * characterWidth
+    const hatch = name === "waiting for tools" ? [bar("wait", at, 56, 12, 10)] : []
+    return [bar(kind, at, 56, 12, 10), ...hatch, text(at + 18, 65, "s", name)]
+  }).join("\n")
+}
+
+/**
+ * Draws a stored run as one SVG without scripts, fonts or references: a row for every attempt at every step, its bar where
+ * its time was, hatched as far as it waited for tools (for how long, not when: a trace does not say that), with its time
+ * and cost. It follows the reader's light or dark colours, and has the run in words for screen readers.
+ *
+ * A run of more than `maxRows` attempts has one row for each step, with all its bars. Names and payloads are text, never
+ * markup, and keys of Noukai are masked.
+ *
+ * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
+ * steps: nothing is thrown.
+ *
+ * @example
+ * ```ts
+ * import { RunService } from "@effect-noukai/sdk"
+ * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+ * import { Effect } from "effect"
+ *
+ * const picture = (executionId: string) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     return Waterfall.toSvg(yield* runs.trace("acme/spelling/grade-3", executionId))
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
+  const { maxRows, payloads, title, width: wide }: Given<SvgOptions> = fieldsOf(options)
+  const given = givenTrace(trace)
+  const { id: runId } = given.flowRun
+  const width = within(wide, 480, 4_096, 960)
+  const drawing = drawingOf(given, numberOf(maxRows) ?? 60)
+  const { facts, loops, rows, start, total } = drawing
+  const heading = safeText(textOf(title) ?? `Run ${runId}`)
+  const id = `noukai-${spanIdOf(runId, "svg")}`
+
+  const most = Math.floor((width - 2 * margin) / characterWidth)
+  const rowHeight = rows.length > 120 ? 16 : 22
+  const values = rows.map(({ bars, cost, failed, time }) =>
+    joined(failed > 0 && bars.length > 1 ? `${failed} failed` : undefined, time, cost)
+  )
+  const columns = widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + safeText(label)), 0)
+  const labelWidth = Math.min(Math.max(80, columns * characterWidth), width * 0.32)
+  const valueWidth = Math.max(60, widest(values, 0) * characterWidth)
+  const plotX = margin + labelWidth + gap
+  const plotWidth = Math.max(120, width - plotX - gap - valueWidth - margin)
+  const scale = (time: bigint): number => total === 0n ? 0 : Number(time) / Number(total) * plotWidth
+  const top = 92
+
+  const barOf = (placed: PlacedStep, y: number, isAlone: boolean): string => {
+    const { step, waiting } = placed
+    const x = plotX + scale(placed.start - start)
+    const barWidth = Math.max(2, scale(placed.end - placed.start))
+    const waited = waiting === 0n ? 0 : Number(waiting) / Number(placed.end - placed.start) * barWidth
+    const after = x + barWidth + 4
+    return element("g", {
+      "class": "bar",
+      "data-step": escapeXml(step.stepId),
+      "data-attempt": String(step.attempt),
+      "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
+    }, [
+      element("title", {}, escapeXml(tooltipOf(placed, start, payloads))),
+      bar(`${kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
+      ...(waiting === 0n ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
+      ...(step.status === "failed" && isAlone
+        ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
+        : []),
+      ""
+    ].join("\n"))
+  }
+
+  let bottom = top
+  const bands: Array<string> = []
+  const drawn = rows.flatMap(({ bars, depth, failure, label }, index) => {
+    const y = bottom
+    const baseline = y + rowHeight / 2 + 4
+    const indent = depth * 2
+    const lines = payloads === false ? [] : failure
+    const height = rowHeight + lines.length * lineHeight
+    bottom += height
+    if (index % 2 === 1) bands.push(element("rect", { class: "b", x: 0, y, width, height }))
+    const cut = cutText(safeText(label), Math.floor(labelWidth / characterWidth) - indent)
+    return [
+      text(margin + indent * characterWidth, baseline, depth === 0 ? "" : "s", cut),
+      ...bars.map((placed) => barOf(placed, y, bars.length === 1)),
+      text(width - margin, baseline, "s e", values[index]!),
+      ...lines.map((line, nth) =>
+        text(
+          margin + (indent + 2) * characterWidth,
+          baseline + (nth + 1) * lineHeight,
+          "r",
+          cutText(safeText(line), most - indent - 2)
+        )
+      )
+    ]
+  })
+
+  const axis: Array<string> = []
+  const totalMs = millisOf(total)
+  const step = tickStep(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
+  for (let at = 0; rows.length > 0 && at <= totalMs; at += step) {
+    const x = plotX + (totalMs === 0 ? 0 : at / totalMs * plotWidth)
+    axis.push(element("line", { class: "l", x1: x, x2: x, y1: top - 6, y2: bottom }))
+    axis.push(text(x, top - 12, "s m", formatMillis(at)))
+    if (step <= 0 || totalMs === 0) break
+  }
+
+  const height = Math.ceil(bottom + (rows.length === 0 ? 48 : 20))
+  const legend = legendOf(drawing)
+  return element("svg", {
+    "xmlns": "http://www.w3.org/2000/svg",
+    id,
+    "role": "img",
+    "aria-labelledby": `${id}-t ${id}-d`,
+    width,
+    height,
+    "viewBox": `0 0 ${width} ${height}`
+  }, [
+    "",
+    element("title", { id: `${id}-t` }, escapeXml(heading)),
+    element("desc", { id: `${id}-d` }, escapeXml(describe(drawing, `${heading}: ${facts}.`, payloads))),
+    element("style", {}, style(id)),
+    `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
+    element("rect", { class: "g", width, height }),
+    text(margin, 26, "h", cutText(heading, Math.floor(most * 0.78))),
+    text(margin, 45, "s", cutText(facts, most)),
+    ...(legend === "" ? [] : [legend]),
+    ...bands,
+    ...axis,
+    ...drawn,
+    ...(rows.length === 0 ? [text(margin, top + 8, "s", noSteps)] : []),
+    ""
+  ].join("\n")) + "\n"
+}
