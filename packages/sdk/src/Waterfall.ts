@@ -209,7 +209,9 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
     cost: rows.map(({ cost = "" }) => cost)
   }).flatMap(([name, values]) => {
     const columnWidth = widest(values, widthOf(name))
-    return values.some((value) => value !== "") ? [[name, ...values].map((text) => `  ${right(text, columnWidth)}`)] : []
+    return values.some((value) => value !== "")
+      ? [[name, ...values].map((text) => `  ${right(text, columnWidth)}`)]
+      : []
   })
   // two columns before a name are of its mark, and two after it
   const rest = () => width - 4 - labelWidth - columns.reduce((sum, [name = ""]) => sum + widthOf(name), 0)
@@ -274,7 +276,11 @@ const tooltipOf = (bar: PlacedStep, start: bigint, payloads: unknown): string =>
     joined(step.modelUsed, tokensIn([bar]) === 0 ? undefined : `${tokensIn([bar])} tokens`, costText([step])),
     ...(payloads === undefined ? failureOf([bar]).map((line) => cutText(line, payloadLimit)) : []),
     ...(payloads === true
-      ? [payload("input", step.inputContext), payload("output", step.outputContext), payload("error", step.errorContext)]
+      ? [
+        payload("input", step.inputContext),
+        payload("output", step.outputContext),
+        payload("error", step.errorContext)
+      ]
       : [])
   ].filter((line) => line !== undefined && line !== "").join("\n")
 }
@@ -423,20 +429,24 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
     const barWidth = Math.max(2, scale(placed.end - placed.start))
     const waited = waiting === 0n ? 0 : Number(waiting) / Number(placed.end - placed.start) * barWidth
     const after = x + barWidth + 4
-    return element("g", {
-      "class": "bar",
-      "data-step": escapeXml(step.stepId),
-      "data-attempt": String(step.attempt),
-      "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
-    }, [
-      element("title", {}, escapeXml(tooltipOf(placed, start, payloads))),
-      bar(`${kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
-      ...(waiting === 0n ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
-      ...(step.status === "failed" && isAlone
-        ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
-        : []),
-      ""
-    ].join("\n"))
+    return element(
+      "g",
+      {
+        "class": "bar",
+        "data-step": escapeXml(step.stepId),
+        "data-attempt": String(step.attempt),
+        "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
+      },
+      [
+        element("title", {}, escapeXml(tooltipOf(placed, start, payloads))),
+        bar(`${kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
+        ...(waiting === 0n ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
+        ...(step.status === "failed" && isAlone
+          ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
+          : []),
+        ""
+      ].join("\n")
+    )
   }
 
   let bottom = top
@@ -477,28 +487,32 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
 
   const height = Math.ceil(bottom + (rows.length === 0 ? 48 : 20))
   const legend = legendOf(drawing)
-  return element("svg", {
-    "xmlns": "http://www.w3.org/2000/svg",
-    id,
-    "role": "img",
-    "aria-labelledby": `${id}-t ${id}-d`,
-    width,
-    height,
-    "viewBox": `0 0 ${width} ${height}`
-  }, [
-    "",
-    element("title", { id: `${id}-t` }, escapeXml(heading)),
-    element("desc", { id: `${id}-d` }, escapeXml(describe(drawing, `${heading}: ${facts}.`, payloads))),
-    element("style", {}, style(id)),
-    `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
-    element("rect", { class: "g", width, height }),
-    text(margin, 26, "h", cutText(heading, Math.floor(most * 0.78))),
-    text(margin, 45, "s", cutText(facts, most)),
-    ...(legend === "" ? [] : [legend]),
-    ...bands,
-    ...axis,
-    ...drawn,
-    ...(rows.length === 0 ? [text(margin, top + 8, "s", noSteps)] : []),
-    ""
-  ].join("\n")) + "\n"
+  return element(
+    "svg",
+    {
+      "xmlns": "http://www.w3.org/2000/svg",
+      id,
+      "role": "img",
+      "aria-labelledby": `${id}-t ${id}-d`,
+      width,
+      height,
+      "viewBox": `0 0 ${width} ${height}`
+    },
+    [
+      "",
+      element("title", { id: `${id}-t` }, escapeXml(heading)),
+      element("desc", { id: `${id}-d` }, escapeXml(describe(drawing, `${heading}: ${facts}.`, payloads))),
+      element("style", {}, style(id)),
+      `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
+      element("rect", { class: "g", width, height }),
+      text(margin, 26, "h", cutText(heading, Math.floor(most * 0.78))),
+      text(margin, 45, "s", cutText(facts, most)),
+      ...(legend === "" ? [] : [legend]),
+      ...bands,
+      ...axis,
+      ...drawn,
+      ...(rows.length === 0 ? [text(margin, top + 8, "s", noSteps)] : []),
+      ""
+    ].join("\n")
+  ) + "\n"
 }
