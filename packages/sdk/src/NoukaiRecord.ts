@@ -17,12 +17,13 @@ import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { answeredOnly, type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
 import { existing, Recorder, savedAtTheEnd, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
-import { checkPath, recordOptions } from "./internal/cassette/recordingOptions.js"
-import { type Redaction, redactionOf } from "./internal/cassette/redaction.js"
+import { type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette } from "./internal/cassette/replay.js"
 import { invalid, known } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
+import * as Fields from "./internal/options/fields.js"
+import { options } from "./internal/options/options.js"
 import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
 import {
   type AuthenticationError,
@@ -106,6 +107,13 @@ export interface Options {
 
 const method = "NoukaiRecord.toFile"
 
+const decodeOptions = options<Options & { readonly live?: unknown }>("options", () => ({
+  mode: Fields.oneOf("once", "new", "all", "none"),
+  match: Fields.oneOf("position", "input", "strict"),
+  redact: redactOption,
+  live: Fields.must(Layer.isLayer, "must be a Layer")
+}))
+
 type RecordServices = NoukaiHttp.NoukaiHttp | ReplayCassette | Recording
 
 const provided = (
@@ -171,8 +179,8 @@ const record = <E, R>(
   Layer.provideMerge(
     servicesOverHttp(),
     Layer.scopedContext(Effect.gen(function*() {
-      yield* checkPath(method, path)
-      const options = yield* recordOptions(method, given)
+      yield* CassetteFile.checkPath(method, path)
+      const options = yield* decodeOptions(method, given)
       const mode = options.mode ?? (yield* defaultMode)
       const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text

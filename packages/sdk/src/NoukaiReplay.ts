@@ -17,12 +17,14 @@ import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/layout.js"
-import { checkCassette, checkPath, replayOptions } from "./internal/cassette/recordingOptions.js"
-import { redactionOf } from "./internal/cassette/redaction.js"
+import { redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette, type OpenReplay, openSession } from "./internal/cassette/replay.js"
+import { invalid } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import { currentScope, leavingReplay } from "./internal/operations/scope.js"
+import * as Fields from "./internal/options/fields.js"
+import { options as decoderOf } from "./internal/options/options.js"
 import { type Services, servicesOverHttp } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
 import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
@@ -46,6 +48,13 @@ export interface Options {
   /** The values that were removed from the recording, to remove from calls too. Default: the keys of Noukai. */
   readonly redact?: Redact | undefined
 }
+
+const decodeOptions = decoderOf<Options>("options", () => ({
+  org: Fields.text,
+  project: Fields.text,
+  match: Fields.oneOf("position", "input", "strict"),
+  redact: redactOption
+}))
 
 const provide = (
   replay: OpenReplay
@@ -136,13 +145,12 @@ export const fromCassette = (
 ): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> =>
   Layer.provideMerge(
     servicesOverHttp(),
-    Layer.effectContext(Effect.suspend(() => {
+    Layer.effectContext(Effect.gen(function*() {
       const method = "NoukaiReplay.fromCassette"
-      return Effect.zipWith(
-        checkCassette(method, cassette),
-        replayOptions(method, options),
-        (cassette, options) => open(method, `the ${cassette.kind}`, cassette, options)
-      ).pipe(Effect.flatten)
+      if (!CassetteFile.isCassette(cassette)) {
+        return yield* invalid(method, "cassette", "is not a cassette: read it with Cassette.decode or Cassette.load")
+      }
+      return yield* open(method, `the ${cassette.kind}`, cassette, yield* decodeOptions(method, options))
     }))
   )
 
@@ -177,8 +185,8 @@ export const fromFile = (
     servicesOverHttp(),
     Layer.effectContext(
       Effect.gen(function*() {
-        yield* checkPath(method, path)
-        const checked = yield* replayOptions(method, options)
+        yield* CassetteFile.checkPath(method, path)
+        const checked = yield* decodeOptions(method, options)
         return yield* open(method, `cassette ${path}`, yield* CassetteFile.read(method, path), checked)
       })
     )

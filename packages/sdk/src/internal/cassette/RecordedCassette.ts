@@ -116,8 +116,9 @@ export const Meta = Schema.Struct({
 export interface Meta extends Schema.Schema.Type<typeof Meta> {}
 
 const recordedCassetteSchema = Schema.Struct({
-  format: Schema.Literal("noukai-cassette/1"),
+  // first, since it tells the two kinds apart when a value is decoded
   kind: Schema.Literal("recording"),
+  format: Schema.Literal("noukai-cassette/1"),
   /** The settings of the client that recorded. */
   client: Schema.Struct({
     /** The org and project of bare slugs. */
@@ -142,8 +143,9 @@ export const RecordedCassette: Schema.Schema<RecordedCassette, Schema.Schema.Enc
   recordedCassetteSchema
 
 const sessionCassetteSchema = Schema.Struct({
-  format: Schema.Literal("noukai-cassette/1"),
+  // first, since it tells the two kinds apart when a value is decoded
   kind: Schema.Literal("session"),
+  format: Schema.Literal("noukai-cassette/1"),
   /** The org and project of bare slugs when the session was fetched. */
   client: Schema.Struct({ org: absentable(Schema.String), project: absentable(Schema.String) }),
   session: SessionResponse

@@ -3,12 +3,13 @@ import { files } from "#files"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
-import { CassetteError } from "../../NoukaiError.js"
+import { CassetteError, type InvalidRequestError } from "../../NoukaiError.js"
 import { canonical, maxDepth, nestsTooDeep } from "../core/json.js"
-import { known, unchecked } from "../core/makeError.js"
-import { problemOfAnswer, readRecorded } from "./codec.js"
-import type { FileFailure } from "./Files.js"
+import { invalid, known, unchecked } from "../core/makeError.js"
+import { checkAnswer, readRecorded } from "./codec.js"
+import type { FileFailure } from "./noFiles.js"
 import { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
 import { withoutSecrets } from "./secretForms.js"
 
@@ -36,105 +37,62 @@ export const cassetteError = (
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
 
+export const isCassette = Schema.is(AnyCassette)
+
 const decodeCassette = readRecorded(AnyCassette)
 
-const decodeKind = {
-  session: readRecorded(SessionCassette),
-  recording: readRecorded(RecordedCassette)
-}
-
 const field = (value: unknown, name: string): unknown => Predicate.isRecord(value) ? value[name] : undefined
-
-const versionOf = (value: unknown): number | undefined => {
-  const format = field(value, "format")
-  const match = typeof format === "string" ? /^noukai-cassette\/(\d{1,9})$/.exec(format) : null
-  return match === null ? undefined : Number(match[1])
-}
-
-const badEntry = (cassette: AnyCassette): { readonly at: string; readonly detail: string } | undefined => {
-  if (cassette.kind === "session") return undefined
-  for (const [place, { answer, endpoint }] of cassette.entries.entries()) {
-    const detail = problemOfAnswer(endpoint, answer)
-    if (detail !== undefined) return { at: `$.entries[${place}].answer`, detail }
-  }
-  return undefined
-}
 
 export const decode = (
   method: string,
   path: string | undefined,
   value: unknown
-): Either.Either<AnyCassette, CassetteError> => {
-  if (nestsTooDeep(value)) {
-    return Either.left(cassetteError(method, "Invalid", { path, detail: `it nests deeper than ${maxDepth} levels` }))
-  }
-  const version = versionOf(value)
-  if (version === undefined) {
-    return Either.left(
-      cassetteError(method, "Invalid", { path, detail: `its format is not noukai-cassette/${formatVersion}` })
-    )
-  }
-  if (version > formatVersion) {
-    return Either.left(
-      cassetteError(method, "NewerFormat", { path, detail: `its format is noukai-cassette/${version}` })
-    )
-  }
-  const kind = field(value, "kind")
-  const decoded = kind === "session" || kind === "recording" ? decodeKind[kind](value) : decodeCassette(value)
-  if (Either.isLeft(decoded)) {
-    return Either.left(cassetteError(method, "Invalid", { path, detail: decoded.left }))
-  }
-  const bad = badEntry(decoded.right)
-  return bad === undefined
-    ? Either.right(decoded.right)
-    : Either.left(cassetteError(method, "Invalid", { path, detail: bad.detail, at: [bad.at] }))
-}
-
-const encodeSession = Schema.encodeSync(SessionCassette)
-
-const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
-
-const plainSession = (cassette: SessionCassette): unknown => {
-  const { client, format, kind, session: { executions = [], ...session } } = encodeSession(cassette)
-  return {
-    format,
-    kind,
-    client,
-    session: {
-      ...session,
-      executions: (executions ?? []).map(({ steps, ...execution }) => ({
-        ...execution,
-        steps: (steps ?? []).map((step) => ({
-          ...step,
-          ...Object.fromEntries(snapshots.flatMap((name) => name in step ? [[name, canonical(step[name])]] : []))
-        }))
-      }))
+): Either.Either<AnyCassette, CassetteError> =>
+  Either.gen(function*() {
+    const spoiled = (detail: string, at?: string) =>
+      cassetteError(method, "Invalid", { path, detail, ...(at === undefined ? undefined : { at: [at] }) })
+    if (nestsTooDeep(value)) return yield* Either.left(spoiled(`it nests deeper than ${maxDepth} levels`))
+    const version = /^noukai-cassette\/(\d{1,9})$/.exec(String(field(value, "format")))?.[1]
+    if (version === undefined) return yield* Either.left(spoiled(`its format is not noukai-cassette/${formatVersion}`))
+    if (Number(version) > formatVersion) {
+      const detail = `its format is noukai-cassette/${version}`
+      return yield* Either.left(cassetteError(method, "NewerFormat", { path, detail }))
     }
-  }
+    const cassette = yield* Either.mapLeft(decodeCassette(value), (detail) => spoiled(detail))
+    const entries = cassette.kind === "recording" ? cassette.entries : []
+    for (const [place, { answer, endpoint }] of entries.entries()) {
+      yield* Either.mapLeft(
+        checkAnswer(endpoint, answer),
+        (detail) => spoiled(detail, `$.entries[${place}].answer`)
+      )
+    }
+    return cassette
+  })
+
+const encodeCassette = Schema.encodeSync(AnyCassette)
+
+/** Fields with JSON of the server or of callers, whose keys are written in alphabetical order. */
+const ofJson: ReadonlySet<string> = new Set([
+  "input",
+  "answer",
+  "meta",
+  "inputSnapshot",
+  "outputSnapshot",
+  "errorSnapshot"
+])
+
+/** A value whose keys are in the order of the file: that of the schema, and below that of {@link ofJson}. */
+const inOrder = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(inOrder)
+  return Predicate.isRecord(value)
+    ? Record.map(value, (item, key) => ofJson.has(key) ? canonical(item) : inOrder(item))
+    : value
 }
 
-const plainRecording = ({ client, entries, format, incomplete, kind, meta }: RecordedCassette): unknown => ({
-  format,
-  kind,
-  client,
-  incomplete,
-  entries: entries.map(({ answer, endpoint, fingerprint, flow, input, occurrence, version }) => ({
-    flow,
-    endpoint,
-    version,
-    fingerprint,
-    occurrence,
-    input: canonical(input),
-    answer: canonical(answer)
-  })),
-  meta: canonical(meta)
-})
-
-/** The plain value of a cassette, without secrets of well-known forms, with its keys in the order of the file. */
-const plain = (cassette: AnyCassette): unknown =>
-  withoutSecrets(cassette.kind === "session" ? plainSession(cassette) : plainRecording(cassette))
-
-export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
+export const encode = (cassette: AnyCassette): string => {
+  const { format, kind, ...rest } = encodeCassette(cassette)
+  return `${JSON.stringify(withoutSecrets(inOrder({ format, kind, ...rest })), null, 2)}\n`
+}
 
 /** Writes a cassette, unless it is too large or could not be read again. */
 export const write = (
@@ -159,15 +117,18 @@ export const write = (
 export const tooLarge = (method: string, path: string, detail: string): CassetteError =>
   cassetteError(method, "TooLarge", { path, detail })
 
-const readJson = (method: string, path: string): Effect.Effect<unknown, CassetteError> =>
-  Effect.flatMap(
-    Effect.mapError(files.read(path, maxBytes), ofFile(method, path)),
-    (text) =>
-      Either.try({
-        try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
-        catch: () => cassetteError(method, "Invalid", { path, detail: "it is not JSON" })
-      })
-  )
+/** Checks that a path is text, since the file system takes a number for a file that is already open. */
+export const checkPath = (method: string, path: unknown): Either.Either<void, InvalidRequestError> =>
+  typeof path === "string" && path !== ""
+    ? Either.void
+    : Either.left(invalid(method, "path", "must be the path of a file"))
 
 export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
-  Effect.flatMap(readJson(method, path), (value) => decode(method, path, value))
+  Effect.gen(function*() {
+    const text = yield* Effect.mapError(files.read(path, maxBytes), ofFile(method, path))
+    const value = yield* Either.try({
+      try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
+      catch: () => cassetteError(method, "Invalid", { path, detail: "it is not JSON" })
+    })
+    return yield* decode(method, path, value)
+  })

@@ -10,8 +10,9 @@ import type { Operations } from "../operations/operations.js"
 import type { StepTraceResponse } from "../operations/requests.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import { WireEvent } from "../operations/wireEvent.js"
+import type { Status } from "./interaction.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
-import { withoutSecrets } from "./secretForms.js"
+import { maskSecrets } from "./secretForms.js"
 
 /** Endpoints that answer once. */
 export type AnsweredOperation = Exclude<RecordedOperation, StreamedOperation>
@@ -23,44 +24,29 @@ export type OperationRequest<K extends AnsweredOperation> = Operations[K]["reque
 
 export type OperationResponse<K extends AnsweredOperation> = Operations[K]["response"]
 
-type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
-
 const requestIdIn = (json: unknown): string | undefined =>
   Predicate.isRecord(json) && typeof json.requestId === "string" ? json.requestId : undefined
+
+const readers: { readonly [K in AnsweredOperation]: ReadBody<OperationResponse<K>> } = {
+  ...readBody,
+  stepTrace: (json, received): Either.Either<StepTraceResponse, string> =>
+    Predicate.isRecord(json) && Array.isArray(json.attempts) && typeof json.status !== "string"
+      ? readBody.stepAttempts(json, received)
+      : readBody.stepTrace(json, received)
+}
 
 /**
  * Decodes the body as the server sent it, in the order of keys of a recording, or else the value that was decoded from
  * it.
  */
-function decoder<A>(read: ReadBody<A>): Decoder<A> {
-  return ({ received, requestId, value }) =>
-    quotingNoSecret(value, (json) => {
-      if (received === undefined) return read(json, { raw: undefined, requestId: requestIdIn(json) })
-      const raw = canonical(json)
-      return read(raw, { raw, requestId })
-    })
-}
-
-const readStepTrace: ReadBody<StepTraceResponse> = (json, received) =>
-  Predicate.isRecord(json) && Array.isArray(json.attempts) && typeof json.status !== "string"
-    ? readBody.stepAttempts(json, received)
-    : readBody.stepTrace(json, received)
-
-const decoders: { readonly [K in AnsweredOperation]: Decoder<OperationResponse<K>> } = {
-  execute: decoder(readBody.execute),
-  submitJob: decoder(readBody.submitJob),
-  pollJob: decoder(readBody.pollJob),
-  trace: decoder(readBody.trace),
-  stepTrace: decoder(readStepTrace),
-  runSummary: decoder(readBody.runSummary),
-  runList: decoder(readBody.runList),
-  session: decoder(readBody.session)
-}
-
 export const decodeValue = <K extends AnsweredOperation>(
   endpoint: K,
-  recorded: RecordedValue
-): Either.Either<OperationResponse<K>, string> => decoders[endpoint](recorded)
+  { received, requestId, value }: RecordedValue
+): Either.Either<OperationResponse<K>, string> => {
+  const raw = received === undefined ? undefined : canonical(value)
+  const facts = received === undefined ? { raw, requestId: requestIdIn(value) } : { raw, requestId }
+  return Either.mapLeft(readers[endpoint](raw ?? value, facts), maskSecrets)
+}
 
 /** The recorded form of an answer: the body where there is one. */
 export const encodeValue = (value: unknown): RecordedValue => {
@@ -82,47 +68,34 @@ export const decodeEvents = (events: ReadonlyArray<unknown>): Either.Either<Read
 const isStream = (endpoint: RecordedOperation): endpoint is StreamedOperation =>
   endpoint === "step" || endpoint === "traceStream"
 
-const check = (result: Either.Either<unknown, string>): string | undefined =>
-  Either.isLeft(result) ? result.left : undefined
-
-/** The reason why an answer does not fit calls of an endpoint, if it does not. */
-export const problemOfAnswer = (endpoint: RecordedOperation, answer: RecordedAnswer): string | undefined => {
-  if ("unanswered" in answer) return undefined
-  if ("error" in answer) return check(decodeError(answer.error, ""))
-  if ("events" in answer) {
-    if (!isStream(endpoint)) return "this endpoint answers with no events"
-    return check(decodeEvents(answer.events)) ??
-      (typeof answer.end === "string" ? undefined : check(decodeError(answer.end.error, "")))
+/** Checks that an answer fits calls of an endpoint. A text is the reason why it does not. */
+export const checkAnswer = (endpoint: RecordedOperation, answer: RecordedAnswer): Either.Either<unknown, string> => {
+  if ("unanswered" in answer) return Either.void
+  if ("error" in answer) return decodeError(answer.error, "")
+  if (isStream(endpoint)) {
+    if (!("events" in answer)) return Either.left("this endpoint answers with events")
+    const { end, events } = answer
+    return Either.all([decodeEvents(events), typeof end === "string" ? Either.void : decodeError(end.error, "")])
   }
-  if (isStream(endpoint)) return "this endpoint answers with events"
+  if ("events" in answer) return Either.left("this endpoint answers with no events")
   if ("statuses" in answer) {
-    if (endpoint !== "pollJob") return "only jobs have statuses"
-    return answer.statuses.map((status) =>
-      "error" in status ? check(decodeError(status.error, "")) : check(decodeValue(endpoint, status))
-    ).find((problem) => problem !== undefined)
+    return endpoint === "pollJob"
+      ? Either.all(answer.statuses.map((status) => checkStatus(endpoint, status)))
+      : Either.left("only jobs have statuses")
   }
-  return endpoint === "pollJob" ? "a job has statuses" : check(decodeValue(endpoint, answer))
+  return endpoint === "pollJob" ? Either.left("a job has statuses") : checkStatus(endpoint, answer)
 }
 
-/** Reads a recorded value. The message of a mismatch quotes values, but not secrets. */
-export function quotingNoSecret<A>(
-  value: unknown,
-  read: (value: unknown) => Either.Either<A, string>
-): Either.Either<A, string> {
-  const whole = read(value)
-  if (Either.isRight(whole)) return whole
-  const masked = read(withoutSecrets(value))
-  return Either.isLeft(masked) ? masked : Either.left("a value does not fit")
-}
+const checkStatus = (endpoint: AnsweredOperation, status: Status): Either.Either<unknown, string> =>
+  "error" in status ? decodeError(status.error, "") : decodeValue(endpoint, status)
 
-/** Reads a recorded value by a schema. */
+/** Reads a recorded value by a schema. The message of a mismatch quotes values, but not secrets. */
 export const readRecorded = <A, I>(schema: Schema.Schema<A, I>): (value: unknown) => Either.Either<A, string> => {
   const read = readEither(schema)
-  return (value) => quotingNoSecret(value, (json) => Either.mapLeft(read(json), issueText))
+  return (value) => Either.mapLeft(read(value), (issue) => maskSecrets(issueText(issue)))
 }
 
-/** Made when an error is first read: few programs do. */
-const recordableErrors = () =>
+const decode = readRecorded(
   Schema.Union(
     E.AuthenticationError,
     E.PermissionDeniedError,
@@ -145,8 +118,7 @@ const recordableErrors = () =>
     E.ReplayInvalidSessionError,
     E.ReplayNoSnapshotsError
   )
-
-let decode: ((value: unknown) => Either.Either<RecordableError, string>) | undefined
+)
 
 /**
  * Fields that are not recorded: a cause may name paths of the recording machine, and a replay sets its own operation.
@@ -162,4 +134,4 @@ export const encodeError = (error: RecordableError): RecordedError => ({
 })
 
 export const decodeError = (recorded: RecordedError, method: string): Either.Either<RecordableError, string> =>
-  (decode ??= readRecorded(recordableErrors()))({ ...recorded, method })
+  decode({ ...recorded, method })

@@ -8,8 +8,9 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
 import { type Path, type Segment, segmentsOf } from "../core/diff.js"
 import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
-import { invalid, known } from "../core/makeError.js"
+import { invalid, known, problem } from "../core/makeError.js"
 import type { SessionExecution } from "../operations/requests.js"
+import * as Fields from "../options/fields.js"
 import { type Interaction, mapAnswer, mapStatus, type Question, type Status } from "./interaction.js"
 import { payloads } from "./layout.js"
 import type { RecordedAnswer, RecordedError, SessionCassette } from "./RecordedCassette.js"
@@ -235,6 +236,18 @@ export const redactionOf = (
   }))
   return Either.map(paths, (paths) => new Redactor(paths, (redact?.patterns ?? []).map(global), scrub))
 }
+
+/** The option `redact` of a caller. */
+export const redactOption: Fields.Option = Fields.checked((path, value) => {
+  if (!Predicate.isRecord(value)) return problem(path, "must be an object with paths or patterns")
+  const { paths = [], patterns = [] } = value
+  if (!Array.isArray(paths) || !paths.every(Predicate.isString)) {
+    return problem(`${path}.paths`, "must be a list of paths")
+  }
+  return Array.isArray(patterns) && patterns.every(Predicate.isRegExp)
+    ? undefined
+    : problem(`${path}.patterns`, "must be a list of regular expressions")
+})
 
 /** A question without the values to remove. A recording and a replay redact it alike. */
 export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
