@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
-export { type Arbitraries, arbitraries } from "./internal/cassette/arbitraries.js"
-export { type RecordedRun, recording, session, type SessionRun } from "./internal/cassette/recordings.js"
-export { cut, type Events, events, respond } from "./internal/testing/events.js"
-export { completed, failed, paused, type RunFacts, type ToolCallInput } from "./internal/testing/results.js"
+export { type Arbitraries, arbitraries, recording, session } from "./internal/testing/cassettes.js"
+export type { RecordedRun, SessionRun } from "./internal/testing/cassettes.js"
+export { completed, cut, type Events, events, failed, paused, respond } from "./internal/testing/runs.js"
+export type { RunFacts, ToolCallInput } from "./internal/testing/runs.js"
 export { ScriptedHttp } from "./internal/testing/scripted.js"
 export type { Answer, Answers, Operation, Request, Script, ScriptedCall } from "./internal/testing/scripted.js"
