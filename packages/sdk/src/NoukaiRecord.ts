@@ -10,12 +10,11 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { answeredOnly, type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
-import { existing, Recorder, savedAtTheEnd, saving } from "./internal/cassette/recorder.js"
+import { Recorder, savedAtTheEnd, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
 import { type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette } from "./internal/cassette/replay.js"
@@ -182,7 +181,11 @@ const record = <E, R>(
       yield* CassetteFile.checkPath(method, path)
       const options = yield* decodeOptions(method, given)
       const mode = options.mode ?? (yield* defaultMode)
-      const old = Option.getOrUndefined(yield* existing(path, mode))
+      const old = yield* Effect.catchIf(
+        CassetteFile.read(method, path),
+        (error) => error.reason === "NotFound" && mode !== "none",
+        () => Effect.succeed(undefined)
+      )
       let scrub = (text: string): string => text
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
       const match = options.match ?? "input"
@@ -213,13 +216,13 @@ const record = <E, R>(
       })
       if (old === undefined || mode === "all") {
         const http = yield* built
-        const recorder = new Recorder(redact, CassetteFile.maxBytes, match, [])
+        const recorder = new Recorder(redact, match, [])
         const save = saving(path, match, recorder, old, () => clientOf(http.defaults, redact))
         yield* savedAtTheEnd(recorder, save)
         return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
       }
       const answered = answeredOnly(old)
-      const recorder = new Recorder(redact, CassetteFile.maxBytes, match, restore(answered))
+      const recorder = new Recorder(redact, match, restore(answered))
       const save = saving(path, match, recorder, old, () => old.client)
       yield* savedAtTheEnd(recorder, save)
       const defaults = RecordingHttp.interruptible(recorder, defaultsOf(old.client))

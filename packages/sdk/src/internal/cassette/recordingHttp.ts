@@ -1,5 +1,4 @@
 /** A service over another one that records every call and its outcome. */
-import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -23,7 +22,7 @@ import {
   type OperationResponse,
   type RecordableError
 } from "./codec.js"
-import { type Question, questionOf } from "./interaction.js"
+import { type Question, questionOf, type Status } from "./interaction.js"
 import type { RecordedAnswer } from "./RecordedCassette.js"
 import type { Recorder } from "./recorder.js"
 
@@ -59,25 +58,18 @@ const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
   live: Effect.Effect<OperationResponse<K>, E>
 ): Effect.Effect<OperationResponse<K>, E> =>
   Effect.suspend(() => {
-    const isPoll = question.endpoint === "pollJob"
-    const call = isPoll ? undefined : recorder.begin(question)
+    const call = question.endpoint === "pollJob" ? undefined : recorder.begin(question)
     if (call !== undefined) progress.timedOut = (error) => recorder.end(call, { error: encodeError(error) })
-    const done = (result: Either.Either<OperationResponse<K>, E>): Effect.Effect<void> =>
+    const note = (status: Status): Effect.Effect<void> =>
       Effect.map(monotonic, (instant) => {
         const now = Math.round(instant)
-        if (call === undefined) recorder.polled(question, result, now)
-        else recorder.answered(call, result, now)
+        if (call === undefined) recorder.polled(question, status, now)
+        else recorder.answered(call, status, now)
       })
-    return Effect.onExit(
-      Effect.map(live, (value) => answerInOrder(endpoint, value)),
-      (exit) => {
-        if (Exit.isSuccess(exit)) {
-          return done(Either.right(exit.value))
-        }
-        const failure = Cause.failureOption(exit.cause)
-        return Option.isSome(failure) ? done(Either.left(failure.value)) : Effect.void
-      }
-    )
+    return Effect.tapBoth(Effect.map(live, (value) => answerInOrder(endpoint, value)), {
+      onSuccess: (value) => note(encodeValue(value)),
+      onFailure: (error) => note({ error: encodeError(error) })
+    })
   })
 
 /** Records a stream, as far as it was pulled. One that is interrupted before it is over is not recorded. */
@@ -111,9 +103,7 @@ const recordStream = (
       onSuccess: (chunk) =>
         Effect.sync(() => {
           end = "left"
-          recorder.weigh(Chunk.toReadonlyArray(chunk))
-          if (recorder.overflowed) events.length = 0
-          else for (const event of chunk) events.push(event)
+          events.push(...chunk)
         }),
       onFailure: (failure) =>
         Effect.sync(() => {
