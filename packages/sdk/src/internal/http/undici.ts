@@ -4,8 +4,7 @@
  */
 import { undiciParts } from "#undici"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import type { buildConnector as Connector, Client, Dispatcher } from "undici"
+import type { buildConnector as Connector, Dispatcher, Pool } from "undici"
 import { type Receiver, transportOver, type Wire } from "./exchange.js"
 import * as Fetch from "./fetch.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
@@ -23,21 +22,34 @@ const valueOf = (headers: Headers, name: string): string | undefined => {
   return typeof value === "object" ? name === "content-encoding" ? value.join() : value[0] : value
 }
 
-abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
-  protected receiver: Receiver | undefined = undefined
-  protected controller: Controller | undefined = undefined
+/** The part of a socket that is used. */
+interface Socket {
+  readonly destroy: (error: Error) => unknown
+  readonly once: (event: "close", listener: () => void) => unknown
+}
 
-  constructor(protected readonly request: TransportRequest) {}
+const isSocket = (value: unknown): value is Socket =>
+  typeof value === "object" && value !== null && "destroy" in value && "once" in value
 
-  /** The dispatcher of the request; it may throw. */
-  protected abstract dispatcher(): Pick<Dispatcher, "dispatch">
-  abstract abort(): void
+/** Dispatches a request, and gives the socket that is connected for it alone, if there is one. */
+type Dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => Socket | undefined
+
+class UndiciWire implements Wire, Dispatcher.DispatchHandler {
+  private receiver: Receiver | undefined = undefined
+  private controller: Controller | undefined = undefined
+  private connecting: Socket | undefined = undefined
+  private isAborted = false
+
+  constructor(
+    private readonly request: TransportRequest,
+    private readonly dispatch: Dispatch
+  ) {}
 
   start(receiver: Receiver): void {
     this.receiver = receiver
     const { body, headers, method, origin, path } = this.request
     try {
-      this.dispatcher().dispatch(
+      this.connecting = this.dispatch(
         { origin, path, method, headers, body: body ?? null, headersTimeout: 0, bodyTimeout: 0 },
         this
       )
@@ -54,8 +66,17 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
     this.controller?.resume()
   }
 
+  abort(): void {
+    this.isAborted = true
+    if (this.controller === undefined) this.connecting?.destroy(stopped)
+    else this.controller.abort(stopped)
+  }
+
   onRequestStart(controller: Controller): void {
+    // one that nobody waits for any more is not written
+    if (this.isAborted) return controller.abort(stopped)
     this.controller = controller
+    this.connecting = undefined
     this.receiver?.onSocket()
   }
 
@@ -79,7 +100,7 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
    * Releases the receiver: undici keeps a request for longer than it runs, and the objects of the call would outlive
    * many collections with it.
    */
-  protected leave(): Receiver | undefined {
+  private leave(): Receiver | undefined {
     const { receiver } = this
     this.receiver = undefined
     this.controller = undefined
@@ -87,194 +108,57 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   }
 }
 
-/** The part of a socket that is used. */
-interface Socket {
-  readonly errored: Error | null
-  readonly destroy: (error: Error) => unknown
-  readonly once: (event: "close", listener: () => void) => unknown
-}
-
-const isSocket = (value: unknown): value is Socket =>
-  typeof value === "object" && value !== null && "destroy" in value && "once" in value
-
-/**
- * One connection at a time, which is made anew when it has been closed. Undici does not show the socket that it
- * connects and lets an attempt go on when nobody waits for it any more; this does neither.
- */
-class Connection {
-  readonly client: Client
-  private socket: Socket | undefined = undefined
-
-  constructor(readonly origin: string, private readonly connections: Connections) {
-    this.client = new connections.parts.Client(origin, {
-      connect: (options, callback) => this.connectSocket(options, callback)
-    })
-  }
-
-  private connectSocket(options: Connector.Options, callback: Connector.Callback): void {
-    // undici returns the socket, though its type does not say so
-    const socket: unknown = this.connections.connect(options, callback)
-    if (isSocket(socket)) {
-      this.socket = socket
-      this.connections.opened(socket)
-      socket.once("close", () => this.connections.closed(socket, this))
-    }
-  }
-
-  /** The error of the socket, if it had one. */
-  get errored(): Error | null {
-    return this.socket?.errored ?? null
-  }
-
-  /** Frees the connection for the next request, after its response has been read. */
-  release(): void {
-    this.connections.release(this)
-  }
-
-  /** Closes the socket, also one that is still connecting, and takes no more requests. */
-  end(reason: Error): void {
-    this.connections.ended(this)
-    this.socket?.destroy(reason)
-    void this.client.destroy(reason)
-  }
-}
-
 const closed = new Error("the client is closed")
 
 /**
- * The connections of a transport, by origin. Undici's own pool opens a second socket for a call that follows another
- * one, because the first is marked as free only later, and its agent loses a pool after a failed attempt.
+ * The pools of a transport, one for each origin, which keep free connections for 4 s. Not undici's `Agent`, which loses
+ * a pool when one of its attempts to connect fails.
  */
-export class Connections {
-  readonly connect: Connector.connector
-  private readonly all = new Set<Connection>()
+class Pools {
+  private readonly connect: Connector.connector
+  private readonly pools = new Map<string, Pool>()
   private readonly sockets = new Set<Socket>()
-  /** The idle connections, the latest one last: it is taken first, so that the others of a burst time out. */
-  private readonly idle = new Map<string, Array<Connection>>()
+  /** The last one that was made. */
+  private socket: Socket | undefined = undefined
 
-  constructor(readonly parts: UndiciParts) {
+  constructor(private readonly parts: UndiciParts) {
     this.connect = parts.buildConnector({ timeout: 0 })
   }
 
-  /** An idle connection, or a new one. */
-  acquire(origin: string): Connection {
-    const connection = this.idle.get(origin)?.pop() ?? new Connection(origin, this)
-    this.all.add(connection)
-    return connection
+  /** Undici connects within `dispatch`, does not show the socket, and goes on with it when nobody waits any more. */
+  readonly dispatch: Dispatch = (options, handler) => {
+    this.socket = undefined
+    this.of(String(options.origin)).dispatch(options, handler)
+    return this.socket
   }
 
-  release(connection: Connection): void {
-    if (connection.client.destroyed) {
-      return
-    }
-    const idle = this.idle.get(connection.origin)
-    if (idle === undefined) {
-      this.idle.set(connection.origin, [connection])
-    } else {
-      idle.push(connection)
-    }
+  private of(origin: string): Pool {
+    const known = this.pools.get(origin)
+    if (known !== undefined) return known
+    const pool = new this.parts.Pool(origin, {
+      connect: (options, callback) => {
+        // undici returns the socket, though its type does not say so
+        const socket: unknown = this.connect(options, callback)
+        if (!isSocket(socket)) return
+        this.socket = socket
+        this.sockets.add(socket)
+        socket.once("close", () => this.sockets.delete(socket))
+      }
+    })
+    this.pools.set(origin, pool)
+    return pool
   }
 
-  opened(socket: Socket): void {
-    this.sockets.add(socket)
-  }
-
-  closed(socket: Socket, connection: Connection): void {
-    this.sockets.delete(socket)
-    const idle = this.idle.get(connection.origin)
-    const at = idle === undefined ? -1 : idle.lastIndexOf(connection)
-    if (at !== -1) {
-      idle!.splice(at, 1)
-      connection.end(closed)
-    }
-  }
-
-  ended(connection: Connection): void {
-    this.all.delete(connection)
-  }
-
-  /** Ends every connection and waits until its socket is closed. No connection may be acquired after that. */
-  readonly close: Effect.Effect<void> = Effect.async((resume) => {
-    this.idle.clear()
-    this.all.forEach((connection) => connection.end(closed))
-    let left = this.sockets.size
-    if (left === 0) {
-      resume(Effect.void)
-    }
-    this.sockets.forEach((socket) =>
-      socket.once("close", () => {
-        left--
-        if (left === 0) {
-          resume(Effect.void)
-        }
-      })
-    )
+  /** Ends every connection and waits until its socket is closed. No request may follow. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const ends = Array.from(this.sockets, (socket) =>
+      Effect.async<void>((resume) => {
+        socket.once("close", () => resume(Effect.void))
+        socket.destroy(closed)
+      }))
+    for (const pool of this.pools.values()) void pool.destroy(closed)
+    return Effect.all(ends, { concurrency: "unbounded", discard: true })
   })
-}
-
-const makeConnections = (parts: UndiciParts): Effect.Effect<Connections, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => new Connections(parts)),
-    (connections) => connections.close
-  )
-
-class ConnectionWire extends UndiciWire {
-  private connection: Connection | undefined = undefined
-
-  constructor(request: TransportRequest, private readonly connections: Connections) {
-    super(request)
-  }
-
-  protected dispatcher(): Pick<Dispatcher, "dispatch"> {
-    this.connection = this.connections.acquire(this.request.origin)
-    return this.connection.client
-  }
-
-  abort(): void {
-    this.connection?.end(stopped)
-  }
-
-  override onResponseEnd(): void {
-    // the end of a body without a length is the end of its connection, for which undici also takes a reset
-    const error = this.connection?.errored
-    if (error) {
-      this.onResponseError(undefined, error)
-    } else {
-      this.connection?.release()
-      super.onResponseEnd()
-    }
-  }
-
-  override onResponseError(controller: unknown, error: Error): void {
-    // it is not taken again
-    this.connection?.end(stopped)
-    super.onResponseError(controller, error)
-  }
-}
-
-class DispatcherWire extends UndiciWire {
-  private aborted = false
-
-  constructor(request: TransportRequest, private readonly given: Pick<Dispatcher, "dispatch">) {
-    super(request)
-  }
-
-  protected dispatcher(): Pick<Dispatcher, "dispatch"> {
-    return this.given
-  }
-
-  abort(): void {
-    this.aborted = true
-    this.controller?.abort(stopped)
-  }
-
-  override onRequestStart(controller: Controller): void {
-    if (this.aborted) {
-      controller.abort(stopped)
-    } else {
-      super.onRequestStart(controller)
-    }
-  }
 }
 
 let isWarned = false
@@ -289,20 +173,23 @@ const warned = Effect.suspend(() => {
 })
 
 /**
- * The transport over own connections, closed when the scope ends, or over the given `dispatcher`. A dispatcher that
- * cannot dispatch fails each call with a `ConnectionFailure`. In a bundle without undici it is that over `fetch`.
+ * The transport over own pools, closed when the scope ends, or over the given `dispatcher`. A dispatcher that cannot
+ * dispatch fails each call with a `ConnectionFailure`. In a bundle without undici it is that over `fetch`.
  */
 export const make: MakeTransport = (options) =>
-  Effect.suspend(() => {
+  Effect.gen(function*() {
     const { dispatcher } = options
     if (dispatcher !== undefined) {
-      return transportOver((request) => new DispatcherWire(request, dispatcher as Dispatcher))
+      return yield* transportOver((request) =>
+        new UndiciWire(request, (given, handler) => {
+          const to = dispatcher as Dispatcher
+          to.dispatch(given, handler)
+          return undefined
+        })
+      )
     }
     const parts = undiciParts()
-    return parts === undefined
-      ? Effect.zipRight(warned, Fetch.make(options))
-      : Effect.flatMap(
-        makeConnections(parts),
-        (connections) => transportOver((request) => new ConnectionWire(request, connections))
-      )
+    if (parts === undefined) return yield* Effect.zipRight(warned, Fetch.make(options))
+    const pools = yield* Effect.acquireRelease(Effect.sync(() => new Pools(parts)), ({ close }) => close)
+    return yield* transportOver((request) => new UndiciWire(request, pools.dispatch))
   })

@@ -5,7 +5,7 @@
 // @ts-expect-error undici declares types for its index alone
 import buildConnector from "undici/lib/core/connect.js"
 // @ts-expect-error as above
-import Client from "undici/lib/dispatcher/client.js"
+import Pool from "undici/lib/dispatcher/pool.js"
 import type { UndiciParts } from "./undiciRequired.js"
 
-export const undiciParts = (): UndiciParts => ({ Client, buildConnector })
+export const undiciParts = (): UndiciParts => ({ Pool, buildConnector })

@@ -10,7 +10,7 @@ import { createRequire } from "node:module"
 import type * as Undici from "undici"
 
 export interface UndiciParts {
-  readonly Client: typeof Undici.Client
+  readonly Pool: typeof Undici.Pool
   readonly buildConnector: typeof Undici.buildConnector
 }
 
@@ -24,7 +24,7 @@ const load = (): UndiciParts | undefined => {
     // beside a bundle there may be any version, whose files are others
     if (!version.startsWith("7.")) return undefined
     return {
-      Client: requireFrom("undici/lib/dispatcher/client.js"),
+      Pool: requireFrom("undici/lib/dispatcher/pool.js"),
       buildConnector: requireFrom("undici/lib/core/connect.js")
     }
   } catch {

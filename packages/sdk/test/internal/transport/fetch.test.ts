@@ -10,11 +10,9 @@ const make = Fetch.make({ dispatcher: undefined })
 transportSuite({
   name: "fetch",
   make,
-  reusesAtOnce: false,
   seesSocket: false,
   endsWithScope: false,
   noticesCutOfClosing: false,
-  noticesReset: false,
   decodes: false
 })
 

@@ -23,11 +23,9 @@ const nodeClient = build(
 transportSuite({
   name: "HttpClient over node:http",
   make: Effect.flatMap(nodeClient, fromHttpClient),
-  reusesAtOnce: false,
   seesSocket: false,
   endsWithScope: false,
   noticesCutOfClosing: true,
-  noticesReset: false,
   decodes: true
 })
 

@@ -31,16 +31,12 @@ export interface Subject {
   readonly isShort?: boolean
   readonly name: string
   readonly make: Effect.Effect<HttpTransport, never, Scope.Scope>
-  /** A socket is free as soon as its response has been read, not a turn of the event loop later. */
-  readonly reusesAtOnce: boolean
   /** It knows when a request is on a socket. */
   readonly seesSocket: boolean
   /** The end of the transport's scope closes idle sockets too. */
   readonly endsWithScope: boolean
   /** It notices that a chunked body on a connection that was to close is cut. */
   readonly noticesCutOfClosing: boolean
-  /** It notices that a body of no known length is reset. */
-  readonly noticesReset: boolean
   /** It decodes bodies itself and not by what `fetch` does. */
   readonly decodes: boolean
 }
@@ -137,6 +133,9 @@ const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
+/** A socket is free a turn after its response has been read. */
+export const untilReusable = Effect.replicateEffect(turn, 3)
+
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
 /** Everything up to the clean end. */
@@ -206,7 +205,6 @@ export const transportSuite = (subject: Subject): void => {
   const rule = { scoped: dealt(it.scoped), scopedLive: dealt(it.scopedLive) }
 
   const sentEarly = subject.seesSocket ? "no" : "unknown"
-  const untilReusable = subject.reusesAtOnce ? Effect.void : Effect.replicateEffect(turn, 3)
   const setUp = Effect.all({ server: RawServer.make(), transport: subject.make })
 
   describe(`send over ${subject.name}`, () => {
@@ -738,9 +736,6 @@ export const transportSuite = (subject: Subject): void => {
 
       resetWithin("a body of known length", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}")
       resetWithin("a chunked body", `${RawServer.chunkedHead}2\r\n{}\r\n`)
-      if (subject.noticesReset) {
-        resetWithin("a body that ends with its connection", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
-      }
 
       rule.scopedLive("reads a body that ends with its connection", () =>
         Effect.gen(function*() {
@@ -1093,13 +1088,6 @@ export const transportSuite = (subject: Subject): void => {
       const known = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcde"
       cut("a reset of a body of known length", known, (connection) => connection.socket.resetAndDestroy())
       cut("the end of a body of known length before its end", known, (connection) => connection.socket.end())
-      if (subject.noticesReset) {
-        cut(
-          "a reset of a body that ends with its connection",
-          "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde",
-          (connection) => connection.socket.resetAndDestroy()
-        )
-      }
     })
 
     describe("lifetime", () => {

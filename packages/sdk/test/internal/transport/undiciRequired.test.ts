@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url)
 describe("the parts of undici", () => {
   it("are what undici exports", () => {
     for (const parts of [Included.undiciParts(), Required.undiciParts()]) {
-      assert.strictEqual(parts?.Client, Undici.Client)
+      assert.strictEqual(parts?.Pool, Undici.Pool)
       assert.strictEqual(parts?.buildConnector, Undici.buildConnector)
     }
   })
