@@ -27,13 +27,13 @@ for (const { folder, manifest } of libraries()) {
   const projectFolder = join(root, folder)
   const build = join(projectFolder, "build/api")
   // every module that programs may import, under its name
-  const modules = Object.keys(manifest.exports).filter((path) => path !== "./package.json").map((path) =>
-    path === "." ? "index" : path.slice(2)
-  )
+  const modules = Object.entries(manifest.exports).filter(([path]) => path !== "./package.json").map((
+    [path, { default: file }]
+  ) => ({ name: path === "." ? "index" : path.slice(2), file }))
   mkdirSync(build, { recursive: true })
   writeFileSync(
     join(build, "all.d.ts"),
-    modules.map((name) => `export * as ${name} from "../../dist/${name}.js"\n`).join("")
+    modules.map(({ file, name }) => `export * as ${name} from "../../${file.slice(2)}"\n`).join("")
   )
   const { apiReportChanged } = Extractor.invoke(
     ExtractorConfig.prepare({

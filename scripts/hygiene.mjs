@@ -139,7 +139,8 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   const modules = files(`${folder}/src`).map((path) => path.slice(`${folder}/src/`.length))
     .filter((path) => /^\w+\.ts$/.test(path) && path !== "index.ts")
     .map((path) => `./${path.replace(/\.ts$/, "")}`)
-  const named = Object.keys(manifest.exports).filter((name) => name !== "." && name !== "./package.json")
+  const named = Object.entries(manifest.exports).filter(([name]) => name !== "." && name !== "./package.json")
+    .map(([, { "@effect-noukai/source": source }]) => source.replace(/^\.\/src\/(.+)\.ts$/, "./$1"))
   return [
     ...modules.filter((name) => !named.includes(name)).map((name) => `${folder}/package.json: no export ${name}`),
     ...named.filter((name) => !modules.includes(name)).map((name) => `${folder}/package.json: no module of ${name}`)

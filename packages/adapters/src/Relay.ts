@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Defaults, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import { InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import type * as Chunk from "effect/Chunk"
@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { type Answer, answer, refusal } from "./internal/relay/answer.js"
+import { type Answer, answer, invalid, limit, refusal } from "./internal/relay/answer.js"
 import { authorized } from "./internal/relay/authorize.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
 import { declaresBody, readBody, type ReadProblem } from "./internal/relay/readBody.js"
@@ -137,27 +137,26 @@ export const defaults = {
   authorizeTimeout: "10 seconds"
 } as const
 
-const statusOf: { readonly [Problem in ReadProblem | BodyProblem]: number } = {
+/**
+ * The codes of requests that a relay cannot read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Problem = ReadProblem | BodyProblem
+
+/**
+ * The status of each code.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const statusOf: { readonly [P in Problem]: number } = {
   BODY_TOO_LARGE: 413,
   BODY_TOO_SLOW: 408,
   INVALID_JSON: 400,
   UNSUPPORTED_MEDIA_TYPE: 415,
   TOO_MANY_MESSAGES: 413
-}
-
-const invalid = (field: string, reason: string): InvalidRequestError =>
-  new InvalidRequestError({ method: "Relay.make", field, reason, isRetryable: false }, { disableValidation: true })
-
-/** A checked count. Refuses a value that is not a number, because it would not limit anything. */
-const limit = (
-  field: string,
-  value: unknown,
-  otherwise: number
-): Either.Either<number, InvalidRequestError> => {
-  if (value === undefined) return Either.right(otherwise)
-  return typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity)
-    ? Either.right(value)
-    : Either.left(invalid(field, "must be a whole number of at least 0, or Infinity"))
 }
 
 /** A checked duration. */
@@ -175,17 +174,25 @@ const clock = (
   )
 }
 
-interface TraceContext {
-  readonly traceparent?: string
-  readonly tracestate?: string
-}
+/**
+ * A W3C trace context, as headers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TraceContext = { readonly traceparent?: string; readonly tracestate?: string }
 
 const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 const tracestateShape = /^[\u0020-\u007e\t]{1,512}$/
 
-/** The W3C trace context of a request, if it is valid. */
-const traceContext = (header: (name: string) => string | undefined): TraceContext => {
+/**
+ * Returns the W3C trace context of a request, if it is valid.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const traceContext = (header: (name: string) => string | undefined): TraceContext => {
   const traceparent = header("traceparent")
   if (traceparent === undefined || !traceparentShape.test(traceparent)) return {}
   const tracestate = header("tracestate")

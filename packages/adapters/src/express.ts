@@ -11,6 +11,7 @@ import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as ErrorAnswer from "./ErrorAnswer.js"
+import type { RelayHandlerOptions } from "./FlowRelay.js"
 import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
@@ -263,20 +264,7 @@ export const requestSignal = (response: ExpressResponse): AbortSignal => cutOff(
  * @since 0.1.0
  * @category options
  */
-export interface RelayOptions<Request extends ExpressRequest = ExpressRequest> extends Relay.Limits {
-  /** The client with the key. */
-  readonly client: Noukai
-  /**
-   * You pay for every run, so this function decides who may run the flow and with which body. It gets the whole body
-   * that goes to Noukai, with `blockOverrides`.
-   *
-   * `true` or an object, such as the user, allows the run. `false`, an error and any other value refuse it with 403
-   * `FORBIDDEN`. Another value also logs a warning; `undefined` logs it once. An error with a `status` or `statusCode` from
-   * 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
-   * message.
-   */
-  readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
-}
+export type RelayOptions<Request extends ExpressRequest = ExpressRequest> = RelayHandlerOptions<Request>
 
 const relayed = <Request extends ExpressRequest>(
   rules: Relay.Relay<RequestInContext<Request>, NoukaiHttp>,
@@ -335,3 +323,27 @@ export const relay = <Request extends ExpressRequest = ExpressRequest>(
  * @category constructors
  */
 export const noukaiRelayHandler: typeof relay = relay
+
+/**
+ * The name of `RelayOptions` in `@noukai/sdk`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type NoukaiRelayHandlerOptions<Request extends ExpressRequest = ExpressRequest> = RelayOptions<Request>
+
+/**
+ * The name of `ExpressRequest` in `@noukai/sdk`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RelayExpressRequest = ExpressRequest
+
+/**
+ * The name of `Options` in `@noukai/sdk`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type NoukaiTraceMiddlewareOptions = Options

@@ -9,6 +9,7 @@ import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as ErrorAnswer from "./ErrorAnswer.js"
+import type { RelayHandlerOptions } from "./FlowRelay.js"
 import { snapshot } from "./internal/asyncContext.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
@@ -18,7 +19,6 @@ import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
 import { type RequestBody, requestBody } from "./internal/web/requestBody.js"
 import { responseOf, ScopedRequest } from "./internal/web/scopedRequest.js"
-import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
 
@@ -190,20 +190,7 @@ async (...args) => {
  * @since 0.1.0
  * @category options
  */
-export interface RelayOptions<Request extends globalThis.Request = globalThis.Request> extends Relay.Limits {
-  /** The client with the key. */
-  readonly client: Noukai
-  /**
-   * You pay for every run, so this function decides who may run the flow and with which body. It gets the whole body
-   * that goes to Noukai, with `blockOverrides`. It must not read the request's own body.
-   *
-   * `true` or an object, such as the user, allows the run. `false`, an error and any other value refuse it with 403
-   * `FORBIDDEN`. Another value also logs a warning; `undefined` logs it once. An error with a `status` or `statusCode` from
-   * 400 to 599 is answered with that status, and with its `detail` if that is a string. The caller never sees its
-   * message.
-   */
-  readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
-}
+export type RelayOptions<Request extends globalThis.Request = globalThis.Request> = RelayHandlerOptions<Request>
 
 /**
  * The relay as a handler. A `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`

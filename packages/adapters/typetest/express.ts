@@ -7,6 +7,14 @@ import {
   requestSignal,
   sessions
 } from "@effect-noukai/adapters/express"
+import type {
+  ExpressRequest,
+  NoukaiRelayHandlerOptions,
+  NoukaiTraceMiddlewareOptions,
+  Options,
+  RelayExpressRequest,
+  RelayOptions
+} from "@effect-noukai/adapters/express"
 import type { Noukai } from "@effect-noukai/promise"
 import type * as Express5 from "express"
 import type * as Express4 from "express4"
@@ -51,6 +59,17 @@ relay({ client, flow: "a/b/c", authorize: (request: WithSession) => request.sess
 relay({ client, flow: "a/b/c", authorize: async (request: WithSession) => request.session?.user })
 // @ts-expect-error nothing lets nobody pass
 relay({ client, flow: "a/b/c", authorize: () => {} })
+
+// the names of @noukai/sdk
+const named = { client, org: "a", project: "b", slug: "c", bounds: { maxBodyBytes: 1, maxMessages: 2 } }
+relay({ ...named, authorize: (request: Express5.Request) => request.ip === "x" })
+// @ts-expect-error the flow is named by its parts, or as one
+relay({ client, org: "a", slug: "c", authorize: () => true })
+// @ts-expect-error a relay runs one flow
+relay({ client, authorize: () => true })
+expectTypeOf<NoukaiRelayHandlerOptions>().toEqualTypeOf<RelayOptions>()
+expectTypeOf<RelayExpressRequest>().toEqualTypeOf<ExpressRequest>()
+expectTypeOf<NoukaiTraceMiddlewareOptions>().toEqualTypeOf<Options>()
 
 expectTypeOf(requestSignal(response4)).toEqualTypeOf<AbortSignal>()
 expectTypeOf(requestSignal(response5)).toEqualTypeOf<AbortSignal>()

@@ -1,3 +1,5 @@
+import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
+import * as Either from "effect/Either"
 import { jsonHeaders } from "../jsonAnswer.js"
 
 /** The response to a caller: status, headers and body. */
@@ -20,3 +22,18 @@ export const answer = (status: number, body: string | undefined, isRead: boolean
 /** The answer to a request that the relay refuses. */
 export const refusal = (status: number, code: string, isRead?: boolean): Answer =>
   answer(status, JSON.stringify({ detail: code }), isRead)
+
+export const invalid = (field: string, reason: string): InvalidRequestError =>
+  new InvalidRequestError({ method: "Relay.make", field, reason, isRetryable: false }, { disableValidation: true })
+
+/** A checked count. Refuses a value that is not a number, because it would not limit anything. */
+export const limit = (
+  field: string,
+  value: unknown,
+  otherwise: number
+): Either.Either<number, InvalidRequestError> => {
+  if (value === undefined) return Either.right(otherwise)
+  return typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity)
+    ? Either.right(value)
+    : Either.left(invalid(field, "must be a whole number of at least 0, or Infinity"))
+}

@@ -15,15 +15,15 @@ import { isJsonObject } from "./parseBody.js"
 const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
 
 /**
- * The response that an error of `authorize` describes, if it has a status. The status of an error of ours is not for
- * the caller.
+ * The refusal that an error of `authorize` describes, if it has a status. The status of an error of ours is not for the
+ * caller.
  */
-const refusalOf = (error: unknown): Answer | undefined => {
+export const rejectionOf = (error: unknown): { readonly status: number; readonly detail: string } | undefined => {
   if (!isJsonObject(error) || isNoukaiError(error) || error instanceof NoukaiError) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
   if (status === undefined) return undefined
   const { detail } = error
-  return refusal(status, typeof detail === "string" ? detail : "FORBIDDEN")
+  return { status, detail: typeof detail === "string" ? detail : "FORBIDDEN" }
 }
 
 const nameOf = (error: unknown): string => {
@@ -99,13 +99,13 @@ export const authorized = <Request, Body, E, R>(
           ...Chunk.toReadonlyArray(Cause.defects(cause))
         ]
         const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
-        const refused = looked(() => refusalOf(error))
+        const refused = looked(() => rejectionOf(error))
         return refused === undefined
           ? Effect.as(
             Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
             forbidden
           )
-          : Effect.succeed(refused)
+          : Effect.succeed(refusal(refused.status, refused.detail))
       })
     )
 }
