@@ -1,7 +1,7 @@
 /**
  * Checks that a value is JSON as it is: `JSON.stringify` would drop or replace no part of it, nor follow it without end.
  */
-import { maxDepth, maxValues } from "./json.js"
+import { maxDepth } from "./json.js"
 import { type Problem, problem } from "./makeError.js"
 
 /** The depth of values that servers send and callers send back, which may be greater than that of inputs. */
@@ -25,15 +25,9 @@ const isPlain = (value: object): boolean => {
 
 const saysNothing = "must be JSON: an object of this kind has no JSON"
 
-class Walk {
-  private values = 0
-  /** The keys to the value that is checked; after a fault, those to its place. */
-  readonly path: Array<string | number> = []
-
-  constructor(private readonly maxDepth: number) {}
-
-  /** The reason why a value is not JSON, if there is one. */
-  reasonOf(value: unknown, depth: number): string | undefined {
+/** The reason why a value is not JSON, if there is one. `path` then holds the keys to the wrong place. */
+const reasonIn = (given: unknown, maxDepth: number, path: Array<string | number>): string | undefined => {
+  const ofValue = (value: unknown, depth: number): string | undefined => {
     switch (typeof value) {
       case "string":
       case "boolean":
@@ -42,64 +36,46 @@ class Walk {
       case "number":
         return Number.isFinite(value) ? undefined : "must be a finite number"
       case "object":
-        return value === null ? undefined : this.ofObject(value, depth)
+        return value === null ? undefined : ofObject(value, depth)
       default:
         return `must be JSON, not a ${typeof value}`
     }
   }
-
-  private ofObject(value: object, depth: number): string | undefined {
-    if (depth > this.maxDepth) return this.ofWhole(`must not nest deeper than ${this.maxDepth} levels, nor hold itself`)
-    if (Array.isArray(value)) return this.ofList(value, depth)
+  const ofObject = (value: object, depth: number): string | undefined => {
+    if (depth > maxDepth) {
+      path.length = 0
+      return `must not nest deeper than ${maxDepth} levels, nor hold itself`
+    }
+    if (Array.isArray(value)) return ofEntries(value.entries(), depth)
     if (hasToJson(value)) {
       if (value instanceof Date && Number.isNaN(value.getTime())) return "must be a valid Date"
       const json = value.toJSON("")
-      return json === undefined ? saysNothing : this.reasonOf(json, depth + 1)
+      return json === undefined ? saysNothing : ofValue(json, depth + 1)
     }
-    const keys = Object.keys(value)
-    if (!isPlain(value) && (keys.length === 0 || Symbol.iterator in value)) return saysNothing
-    if (this.isTooMuch(keys.length)) return this.ofWhole("holds too many values")
-    for (const key of keys) {
-      const reason = this.at(key, (value as { readonly [key: string]: unknown })[key], depth)
+    const entries = Object.entries(value)
+    return !isPlain(value) && (entries.length === 0 || Symbol.iterator in value)
+      ? saysNothing
+      : ofEntries(entries, depth)
+  }
+  const ofEntries = (entries: Iterable<readonly [string | number, unknown]>, depth: number): string | undefined => {
+    for (const [key, value] of entries) {
+      path.push(key)
+      const reason = value === undefined && typeof key === "number"
+        ? "must be JSON, which has no undefined in a list"
+        : ofValue(value, depth + 1)
       if (reason !== undefined) return reason
+      path.pop()
     }
     return undefined
   }
-
-  private ofList(list: ReadonlyArray<unknown>, depth: number): string | undefined {
-    if (this.isTooMuch(list.length)) return this.ofWhole("holds too many values")
-    for (let index = 0; index < list.length; index++) {
-      const reason = this.at(index, list[index], depth)
-      if (reason !== undefined) return reason
-    }
-    return undefined
-  }
-
-  private at(key: string | number, value: unknown, depth: number): string | undefined {
-    this.path.push(key)
-    const reason = value === undefined && typeof key === "number"
-      ? "must be JSON, which has no undefined in a list"
-      : this.reasonOf(value, depth + 1)
-    if (reason === undefined) this.path.pop()
-    return reason
-  }
-
-  private isTooMuch(values: number): boolean {
-    this.values += values
-    return this.values > maxValues
-  }
-
-  private ofWhole(reason: string): string {
-    this.path.length = 0
-    return reason
-  }
+  return ofValue(given, 0)
 }
 
 const checkedTo = (maxDepth: number) => (field: string, value: unknown): Problem | undefined => {
-  const walk = new Walk(maxDepth)
+  const path: Array<string | number> = []
   try {
-    const reason = walk.reasonOf(value, 0)
-    return reason === undefined ? undefined : problem(field + walk.path.map(step).join("").slice(0, maxPath), reason)
+    const reason = reasonIn(value, maxDepth, path)
+    return reason === undefined ? undefined : problem(field + path.map(step).join("").slice(0, maxPath), reason)
   } catch {
     // a `toJSON` that throws
     return problem(field, "cannot be read: reading it throws")

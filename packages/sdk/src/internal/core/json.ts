@@ -4,23 +4,12 @@ import * as Predicate from "effect/Predicate"
 /** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
 export const maxDepth = 512
 
-/**
- * The limit of values: more than any request or recording holds. Lists that hold one another a few times each reach it,
- * and neither their text nor a walk through them would end.
- */
-export const maxValues = 10_000_000
-
 /** Whether lists and objects are nested deeper than {@link maxDepth}, or without end. */
 export const nestsTooDeep = (value: unknown): boolean => {
   let level: ReadonlyArray<unknown> = [value]
   for (let depth = 0; depth <= maxDepth; depth++) {
-    const inner: Array<unknown> = []
-    for (const one of level) {
-      if (typeof one === "object" && one !== null) { for (const item of Object.values(one)) inner.push(item) }
-    }
-    if (inner.length === 0) return false
-    if (inner.length > maxValues) return true
-    level = inner
+    level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
+    if (level.length === 0) return false
   }
   return true
 }
@@ -168,46 +157,11 @@ const mapValue = (text: string, value: unknown, f: (value: unknown) => unknown):
 }
 
 /**
- * The JSON that a value was decoded from, as its `raw`. It is no enumerable property and the getter is shared, so that
- * neither comparisons nor `JSON.stringify` nor `inspect` see it, and it costs little where it is not read.
+ * Adds the JSON that a value was decoded from to it, as its `raw`, unless there is none. The property is not enumerable, so
+ * that neither comparisons nor `JSON.stringify` see it.
  */
-
-/**
- * A class whose constructor returns the given object as the instance, so that a subclass can add a private field to it.
- */
-class GivenObject {
-  constructor(value: object) {
-    return value
-  }
-}
-
-/** Adds a private field to a plain object: cheaper than a `WeakMap`, and no reflection shows it. */
-class ObjectWithJson extends GivenObject {
-  readonly #json: unknown
-  constructor(value: object, json: unknown) {
-    super(value)
-    this.#json = json
-  }
-  static jsonOf(value: object): unknown {
-    return #json in value ? value.#json : undefined
-  }
-}
-
-const getter: PropertyDescriptor = {
-  get(this: object) {
-    return ObjectWithJson.jsonOf(this)
-  },
-  enumerable: false,
-  configurable: true
-}
-
-/** Adds `raw` to a new object, unless there is no JSON. */
-export const withRaw = <A extends object>(value: A, json: unknown): A => {
-  if (json === undefined) return value
-  // the instance is the value itself; a bundler would drop an unused expression
-  const received: object = new ObjectWithJson(Object.defineProperty(value, "raw", getter), json)
-  return received as A
-}
+export const withRaw = <A extends object>(value: A, json: unknown): A =>
+  json === undefined ? value : Object.defineProperty(value, "raw", { get: () => json, configurable: true })
 
 /** The value as it will be read from JSON. */
 export function jsonCopy<A>(value: A): A {
