@@ -40,11 +40,11 @@ const programs = [
     budget: 113.1,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
-      import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+      import * as Relay from "@effect-noukai/sdk/Relay"
       import * as Effect from "effect/Effect"
       Effect.runPromise(Effect.provide(
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
-        RelayHttp.layer({ url: "/agent/execute" })))`
+        Relay.layer({ url: "/agent/execute" })))`
   },
   { name: "execute", goal: 100, budget: 132.8, code: execute },
   {

@@ -7,7 +7,7 @@
 import type { Defaults, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import type * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -204,7 +204,7 @@ export const traceContext = (header: (name: string) => string | undefined): Trac
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
 
 /** Noukai's answer unchanged, if it is usable. */
-const relayed = ({ status, text }: RelayForward.ForwardResponse): Answer => {
+const relayed = ({ status, text }: SdkRelay.ForwardResponse): Answer => {
   if (status < 200 || status > 599) return refusal(502, "UPSTREAM_NON_JSON")
   if (withoutBody.has(status)) return answer(status, undefined)
   const json = parseJson(text)
@@ -214,8 +214,8 @@ const relayed = ({ status, text }: RelayForward.ForwardResponse): Answer => {
 }
 
 const forwarded = (
-  forward: RelayForward.RelayForward,
-  request: RelayForward.Request
+  forward: SdkRelay.Forward,
+  request: SdkRelay.ForwardRequest
 ): Effect.Effect<Answer, never, NoukaiHttp> =>
   Effect.matchEffect(forward(request), {
     onFailure: (error) => {
@@ -249,7 +249,7 @@ export const make = <Request, E, R>(
   defaultsOfClient: Defaults = {}
 ): Either.Either<Relay<Request, R | NoukaiHttp>, InvalidRequestError> => {
   return Either.gen(function*() {
-    const forward = yield* RelayForward.make(
+    const forward = yield* SdkRelay.forward(
       options.flow,
       { version: options.version, attemptTimeout: options.timeout },
       defaultsOfClient

@@ -13,7 +13,6 @@ import { amountOf, checkAmount, formatCost, noCost } from "./internal/core/cost.
 import { runInBudgets, storedBudgets } from "./internal/operations/scope.js"
 import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/options/budget.js"
 import * as Fields from "./internal/options/fields.js"
-import { options } from "./internal/options/options.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
 export { type Budget, TypeId } from "./internal/options/budget.js"
@@ -50,7 +49,7 @@ export interface State {
   readonly leftUsd: string
 }
 
-const budgetOptions = options<Options>(
+const budgetOptions = Fields.decoder<Options>(
   "options",
   () => ({ limitUsd: Fields.anything, perRun: Fields.costLimit }),
   ({ limitUsd }) => checkAmount("limitUsd", limitUsd)

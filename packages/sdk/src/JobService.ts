@@ -22,7 +22,6 @@ import * as Address from "./internal/options/address.js"
 import type { CallOptions, Progress } from "./internal/options/callOptions.js"
 import * as Fields from "./internal/options/fields.js"
 import { encodeParameters } from "./internal/options/flowCodec.js"
-import { options as decoderOf } from "./internal/options/options.js"
 import { RunCosts } from "./internal/run/runCosts.js"
 import * as RunInput from "./internal/run/runInput.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
@@ -198,11 +197,14 @@ const submitFields = {
   onPause: unqueued
 }
 
-const submitInput = decoderOf<SubmitInput>("input", () => submitFields)
+const submitInput = Fields.decoder<SubmitInput>("input", () => submitFields)
 
-const submitOnceInput = decoderOf<SubmitInput & OnceOptions>("input", () => ({ ...submitFields, ...RunInput.once }))
+const submitOnceInput = Fields.decoder<SubmitInput & OnceOptions>(
+  "input",
+  () => ({ ...submitFields, ...RunInput.once })
+)
 
-const attachOptions = decoderOf<AttachOptions>("options", () => ({ grace: Fields.duration }))
+const attachOptions = Fields.decoder<AttachOptions>("options", () => ({ grace: Fields.duration }))
 
 /** The submission of a checked run. */
 interface Submission<B> extends FlowTarget {

@@ -20,7 +20,6 @@ import { type Rate, resolveRate } from "./internal/http/limiter.js"
 import { backoff } from "./internal/http/retry.js"
 import * as Fields from "./internal/options/fields.js"
 import { extra } from "./internal/options/headers.js"
-import { options as decoderOf } from "./internal/options/options.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
 import type { LogHook } from "./Telemetry.js"
 
@@ -283,7 +282,7 @@ const checkDefaults = ({ org, project }: Options): Problem | undefined => {
 }
 
 /** The key and the server are checked where the client is made, which has errors of its own for them. */
-const clientOptions = decoderOf<Options>("options", () => ({
+const clientOptions = Fields.decoder<Options>("options", () => ({
   ...Fields.ofClient,
   apiKey: Fields.anything,
   env: Fields.anything,

@@ -22,7 +22,6 @@ import { invalid, known } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
 import * as Fields from "./internal/options/fields.js"
-import { options } from "./internal/options/options.js"
 import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
 import {
   type AuthenticationError,
@@ -106,7 +105,7 @@ export interface Options {
 
 const method = "NoukaiRecord.toFile"
 
-const decodeOptions = options<Options & { readonly live?: unknown }>("options", () => ({
+const decodeOptions = Fields.decoder<Options & { readonly live?: unknown }>("options", () => ({
   mode: Fields.oneOf("once", "new", "all", "none"),
   match: Fields.oneOf("position", "input", "strict"),
   redact: redactOption,

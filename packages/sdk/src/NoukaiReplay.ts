@@ -24,7 +24,6 @@ import type { Match } from "./internal/core/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import { currentScope, leavingReplay } from "./internal/operations/scope.js"
 import * as Fields from "./internal/options/fields.js"
-import { options as decoderOf } from "./internal/options/options.js"
 import { type Services, servicesOverHttp } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
 import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
@@ -49,7 +48,7 @@ export interface Options {
   readonly redact?: Redact | undefined
 }
 
-const decodeOptions = decoderOf<Options>("options", () => ({
+const decodeOptions = Fields.decoder<Options>("options", () => ({
   org: Fields.text,
   project: Fields.text,
   match: Fields.oneOf("position", "input", "strict"),

@@ -14,7 +14,7 @@ import {
 } from "@effect-noukai/sdk"
 import type { FlowEvent, Tools } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Either, Exit, Fiber, Layer, Redacted, Schema, Stream, TestClock } from "effect"
 import { cassette, execution } from "./support/sessions.js"
@@ -583,7 +583,7 @@ describe("replays, fakes and relays", () => {
       assert.strictEqual((yield* call).result, "relayed")
       exceeded(yield* Effect.flip(call), { leftUsd: "0.1" })
     }).pipe(
-      Effect.provide(RelayHttp.layerFetch({ url: "http://relay.test/agent", flow: "acme/test/cheap" }, () =>
+      Effect.provide(Relay.layerFetch({ url: "http://relay.test/agent", flow: "acme/test/cheap" }, () =>
         Promise.resolve(
           new Response(
             JSON.stringify({ status: "completed", result: "relayed", flowId: "f", blockCount: 1, executionId: "e-1" }),

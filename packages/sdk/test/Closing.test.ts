@@ -3,7 +3,7 @@ import { APIConnectionError, FlowService, JobService, RunService } from "@effect
 import * as Job from "@effect-noukai/sdk/Job"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Exit, Fiber, Layer, Option, Schedule, Scope, Stream, TestClock } from "effect"
 import { turn } from "./support/clock.js"
@@ -214,7 +214,7 @@ describe("a relay", () => {
     Effect.gen(function*() {
       const server = yield* Wire.serve(Wire.silence, completed)
       const scope = yield* Scope.make()
-      const layer = Layer.orDie(RelayHttp.layer({ url: `${server.baseUrl}/relay` }))
+      const layer = Layer.orDie(Relay.layer({ url: `${server.baseUrl}/relay` }))
       const flows = Context.get(yield* Layer.buildWithScope(layer, scope), FlowService)
       const executing = yield* Effect.fork(flows.execute(flow, { message: "hi" }))
       yield* server.arrived(1)

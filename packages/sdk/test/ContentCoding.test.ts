@@ -6,7 +6,7 @@ import {
   RunService,
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
 import * as Zlib from "node:zlib"
@@ -131,7 +131,7 @@ for (const over of transports) {
 it.scopedLive("a relay's answer is read too", () =>
   Effect.gen(function*() {
     const server = yield* Wire.serve(encoded("br", 200, JSON.stringify(completed)))
-    const relay = RelayHttp.layer({ url: `${server.baseUrl}/relay` })
+    const relay = Relay.layer({ url: `${server.baseUrl}/relay` })
     const flows = Context.get(yield* Layer.build(Layer.orDie(relay)), FlowService)
     assert.deepStrictEqual((yield* flows.execute(flow, { message: "hi" })).result, result)
     assert.strictEqual(server.requests[0]!.headers["accept-encoding"], "identity")

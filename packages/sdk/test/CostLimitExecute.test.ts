@@ -14,7 +14,7 @@ import {
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Fiber, Layer, Schedule, Schema, Stream, TestClock } from "effect"
 import { copyFileSync } from "node:fs"
@@ -399,7 +399,7 @@ describe("layers without streams", () => {
       const error = yield* Effect.flip(flows.execute("acme/test/plain", { message: "hi", maxCostUsd: 1 }))
       assert.deepInclude({ ...error }, { _tag: "InvalidRequestError", field: "maxCostUsd" })
     }).pipe(
-      Effect.provide(RelayHttp.layerFetch({ url: "http://127.0.0.1:1/agent", flow: "acme/test/plain" }, () => {
+      Effect.provide(Relay.layerFetch({ url: "http://127.0.0.1:1/agent", flow: "acme/test/plain" }, () => {
         throw new Error("nothing is sent")
       }))
     ))

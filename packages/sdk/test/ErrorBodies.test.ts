@@ -1,7 +1,7 @@
 /** An error whose body trickles, stalls or breaks off is told in time: its status says what it means. */
 import { FlowService, InsufficientCreditsError, JobService, RunService } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import type { ServerResponse } from "node:http"
@@ -113,7 +113,7 @@ for (const over of transports) {
 it.scopedLive("a relay's errors too", () =>
   Effect.gen(function*() {
     const server = yield* Wire.serve(begun())
-    const relay = RelayHttp.layer({ url: `${server.baseUrl}/relay`, attemptTimeout: "2 seconds" })
+    const relay = Relay.layer({ url: `${server.baseUrl}/relay`, attemptTimeout: "2 seconds" })
     const flows = Context.get(yield* Layer.build(Layer.orDie(relay)), FlowService)
     assertTold(yield* Effect.flip(flows.execute(flow, { message: "hi" })))
   }), { concurrent: true })

@@ -6,7 +6,7 @@
  */
 import { FlowService, JobService, NoukaiHttp, RunService } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, it } from "@effect/vitest"
 import {
@@ -412,7 +412,7 @@ const clientOf = (cell: Cell, server: FaultServer, onSent: () => void) => {
   }
   if (cell.operation.isRelay !== true) return servicesFor({ baseUrl }, options)
   const { attemptTimeout, dispatcher, log } = options
-  const relay = RelayHttp.layer({
+  const relay = Relay.layer({
     url: baseUrl.replace("/api/v1", "/relay"),
     ...retry,
     attemptTimeout,

@@ -14,8 +14,7 @@ import {
 } from "@effect-noukai/sdk"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import * as RelayForward from "@effect-noukai/sdk/RelayForward"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Schedule, Scope, Stream, TestClock } from "effect"
@@ -366,7 +365,7 @@ describe("maxConcurrency", () => {
     Effect.gen(function*() {
       const first = held()
       const { flows, http, server } = yield* client([first.answer, completed], { maxConcurrency: 1 })
-      const pinned = yield* RelayForward.make(flow)
+      const pinned = yield* Relay.forward(flow)
       const running = yield* Effect.fork(flows.execute(flow, { message: "hi" }))
       yield* server.arrived(1)
       const forwarded = yield* Effect.fork(Effect.provideService(pinned({ body: {} }), NoukaiHttp, http))
@@ -382,7 +381,7 @@ describe("maxConcurrency", () => {
       const first = held()
       const server = yield* Wire.serve(first.answer, completed)
       const flows = Context.get(
-        yield* Layer.build(RelayHttp.layer({ url: `${server.baseUrl}/agent`, maxConcurrency: 1, rate: 1000 })),
+        yield* Layer.build(Relay.layer({ url: `${server.baseUrl}/agent`, maxConcurrency: 1, rate: 1000 })),
         FlowService
       )
       const calls = yield* Effect.forEach([1, 2], (n) => Effect.fork(flows.execute(flow, { message: `${n}` })))

@@ -1,7 +1,7 @@
 /** A 429 where nothing can have run is tried again, a POST too; everywhere else it is the caller's (design: Retry). */
 import { FlowService, JobService, type NoukaiError } from "@effect-noukai/sdk"
 import type { Services } from "@effect-noukai/sdk/Noukai"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Fiber, Layer, Schedule, Stream, TestClock } from "effect"
 import { servicesFor } from "./support/client.js"
@@ -184,7 +184,7 @@ describe("a run that has begun", () => {
 it.scopedLive("through a relay it is the same", () =>
   Effect.gen(function*() {
     const server = yield* Wire.serve(refusal("{\"detail\":\"RATE_LIMITED\"}"), result, pause, refusal({}))
-    const context = yield* Layer.build(RelayHttp.layer({
+    const context = yield* Layer.build(Relay.layer({
       url: server.baseUrl.replace("/api/v1", "/agent/execute"),
       retry: Schedule.recurs(2)
     }))

@@ -1,7 +1,7 @@
 /** Forwarding of a relay, on the wire (contract 13.2). */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import type * as LogHook from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
@@ -14,18 +14,18 @@ import * as Wire from "./support/WireServer.js"
 
 const flow = "acme/support/answer"
 
-const pinned = (answers: ReadonlyArray<Wire.Answer>, options: RelayForward.Options = {}, config: Options = {}) =>
+const pinned = (answers: ReadonlyArray<Wire.Answer>, options: Relay.ForwardOptions = {}, config: Options = {}) =>
   Effect.gen(function*() {
     const server = yield* Wire.serve(...answers)
     const http = yield* httpFor(server, config)
-    const pinned = yield* RelayForward.make(flow, options)
-    const forward = (request: RelayForward.Request) => Effect.provideService(pinned(request), NoukaiHttp, http)
+    const pinned = yield* Relay.forward(flow, options)
+    const forward = (request: Relay.ForwardRequest) => Effect.provideService(pinned(request), NoukaiHttp, http)
     return { server, http, forward }
   })
 
 const completed = { status: "completed", result: { text: "hi" }, flowId: "fl", blockCount: 1 }
 
-describe("RelayForward", () => {
+describe("Relay.forward", () => {
   it.scopedLive("13.2: one POST to the pinned flow and version, under the server's key, with the body as it is", () =>
     Effect.gen(function*() {
       const { forward, server } = yield* pinned([Wire.json(200, completed)], { version: 3 })
@@ -203,7 +203,7 @@ describe("RelayForward", () => {
 
   it.effect("a service that only decodes is asked to execute", () =>
     Effect.gen(function*() {
-      const forward = yield* RelayForward.make(flow)
+      const forward = yield* Relay.forward(flow)
       const response = yield* forward({ body: { message: "hi" } })
       assert.strictEqual(response.status, 200)
       assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
@@ -214,7 +214,7 @@ describe("RelayForward", () => {
       const path = `${yield* folder}/cassette.json`
       const sent = { ...completed, blockCount: "1", model: "m-1", flowId: null }
       const live = answering({ status: 200, body: JSON.stringify(sent) })
-      const forwarded = Effect.flatMap(RelayForward.make(flow, {}), (pinned) => pinned({ body: { message: "hi" } }))
+      const forwarded = Effect.flatMap(Relay.forward(flow, {}), (pinned) => pinned({ body: { message: "hi" } }))
       for (const mode of ["all", "none"] as const) {
         const { text } = yield* Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live }))
         assert.deepStrictEqual(JSON.parse(text), sent)
@@ -223,7 +223,7 @@ describe("RelayForward", () => {
 
   it.effect("10.2: a capture around it that knows nothing of a replayed session does not name another one", () =>
     Effect.gen(function*() {
-      const forward = yield* RelayForward.make(flow)
+      const forward = yield* Relay.forward(flow)
       const replayed = Effect.provide(
         forward({ body: { message: "hi" } }),
         NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded")))
@@ -234,11 +234,11 @@ describe("RelayForward", () => {
 
   it.effect("1.4, 3.2: a wrong flow, version or clock is refused when it is pinned", () =>
     Effect.gen(function*() {
-      const wrong = (ref: string, options: RelayForward.Options = {}) => Effect.flip(RelayForward.make(ref, options))
+      const wrong = (ref: string, options: Relay.ForwardOptions = {}) => Effect.flip(Relay.forward(ref, options))
       assert.strictEqual((yield* wrong("a/b")).field, "flow")
       assert.strictEqual((yield* wrong("../x/y")).field, "flow.org")
       assert.strictEqual((yield* wrong(flow, { version: -1 })).field, "version")
       assert.strictEqual((yield* wrong(flow, { attemptTimeout: -1 })).field, "attemptTimeout")
-      assert.isTrue(Either.isRight(RelayForward.make("bare", {}, { org: "acme", project: "support" })))
+      assert.isTrue(Either.isRight(Relay.forward("bare", {}, { org: "acme", project: "support" })))
     }))
 })

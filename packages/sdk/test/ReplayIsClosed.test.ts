@@ -5,8 +5,7 @@ import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { layerOverHttp, layerServices } from "@effect-noukai/sdk/Noukai"
 import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
 import * as NoukaiReplay from "@effect-noukai/sdk/NoukaiReplay"
-import * as RelayForward from "@effect-noukai/sdk/RelayForward"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
@@ -154,7 +153,7 @@ describe("in a replay, these do not leave it:", () => {
       const bodies = [
         Effect.provide(call, Layer.provide(layerServices, dead)),
         Effect.provide(call, Layer.provide(Layer.provideMerge(layerOverHttp, layerHttpClient), [dead, client])),
-        Effect.provide(call, RelayHttp.layer({ url: "http://127.0.0.1:1/execute", maxRetries: 0 }))
+        Effect.provide(call, Relay.layer({ url: "http://127.0.0.1:1/execute", maxRetries: 0 }))
       ]
       const done = yield* TraceScope.replay(sessionId)(within(undefined)(Effect.all(bodies)))
       assert.deepStrictEqual(done.map(({ result }) => result), [1, 2, 3])
@@ -196,7 +195,7 @@ describe("in a replay, these do not leave it:", () => {
   it.effect("jobs, traces, lists of runs and what is forwarded: a miss, and nothing is sent", () =>
     Effect.gen(function*() {
       const [jobs, runs] = [yield* JobService, yield* RunService]
-      const forward = Either.getOrThrow(RelayForward.make(flow))
+      const forward = Either.getOrThrow(Relay.forward(flow))
       const calls: ReadonlyArray<Effect.Effect<unknown, unknown, NoukaiHttp>> = [
         jobs.submit(flow, {}),
         Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll),

@@ -111,7 +111,7 @@ describe("a bundle of a program with Noukai.layer", () => {
     assert.deepStrictEqual(
       matching(
         paths,
-        /\/(?:fakeHttp|scripted|httpClient|lateHttpClient|RelayHttp|recordings|others)\.(?:ts|js)$/
+        /\/(?:fakeHttp|scripted|httpClient|lateHttpClient|Relay|recordings|others)\.(?:ts|js)$/
       ),
       []
     )

@@ -6,7 +6,7 @@ import { Flow, FlowService, JobService, Noukai, NoukaiHttp, NoukaiReplay } from 
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Https from "@effect-noukai/sdk/NoukaiHttp"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { completed, recording } from "@effect-noukai/sdk/testing"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, it } from "@effect/vitest"
@@ -104,7 +104,7 @@ it.effect("a replay beside a live client sends nothing", () =>
 it.effect("two relays are two", () =>
   Effect.gen(function*() {
     const relay = (name: string, sent: Array<string>) =>
-      RelayHttp.layerFetch({ url: `https://${name}.example/run`, flow: Flow.make(flow) }, (url) => {
+      Relay.layerFetch({ url: `https://${name}.example/run`, flow: Flow.make(flow) }, (url) => {
         sent.push(new URL(String(url)).host)
         return Promise.reject(new Error("no network"))
       })

@@ -3,7 +3,7 @@ import { Flow, FlowService, InvalidRequestError, JobService, RunService, Tools, 
 import { layerOverHttp, layerServices, type Services } from "@effect-noukai/sdk/Noukai"
 import { layer, make } from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Schema, Stream, TestClock } from "effect"
@@ -460,7 +460,7 @@ describe("options of a layer", () => {
           [{ url: "http://127.0.0.1:1/agent", log: "a" }, "log"]
         ]
       ) {
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(RelayHttp.layer(any(options)))))
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(Relay.layer(any(options)))))
         assert.strictEqual(error.field, field)
       }
     }))

@@ -11,7 +11,7 @@ import {
   type NoukaiError,
   type NoukaiHttp
 } from "@effect-noukai/sdk"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import type { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import type { HttpClient } from "@effect/platform"
 import { Config, Effect, type Layer, type Schedule, Stream } from "effect"
@@ -45,7 +45,7 @@ expectTypeOf(Noukai.layerTest(() => Effect.succeed(1))).toEqualTypeOf<
   Layer.Layer<FlowService | NoukaiHttp>
 >()
 expectTypeOf(Noukai.layerScripted()).toEqualTypeOf<Layer.Layer<Noukai.Services | ScriptedHttp>>()
-expectTypeOf(RelayHttp.layerFetch({ url: "/agent/execute" }, fetch)).toEqualTypeOf<
+expectTypeOf(Relay.layerFetch({ url: "/agent/execute" }, fetch)).toEqualTypeOf<
   Layer.Layer<FlowService, InvalidRequestError>
 >()
 
@@ -58,7 +58,7 @@ Noukai.layerConfig({
   maxConcurrency: Config.integer("MOST"),
   rate: Config.withDefault(Config.integer("PER_SECOND"), undefined)
 })
-RelayHttp.layer({ url: "/agent/execute", maxConcurrency: 8, rate: { limit: 1, interval: 5 } })
+Relay.layer({ url: "/agent/execute", maxConcurrency: 8, rate: { limit: 1, interval: 5 } })
 // @ts-expect-error a limit has an interval
 Noukai.layer({ rate: { limit: 200 } })
 // @ts-expect-error a limit is a number

@@ -16,8 +16,7 @@ import * as Job from "@effect-noukai/sdk/Job"
 import { layerOverHttp, type Services } from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
-import * as RelayForward from "@effect-noukai/sdk/RelayForward"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, Option, Schema, Stream } from "effect"
 import * as FC from "effect/FastCheck"
@@ -264,7 +263,7 @@ const operations: { readonly [name: string]: Operation } = {
     values: [ref, wrong],
     call: (flow, defaults) => Effect.suspend(() => Flow.resolve(any(flow), any(defaults)))
   },
-  "RelayForward": {
+  "Relay.forward": {
     values: [
       ref,
       spoiled({}, ["version", "attemptTimeout"]),
@@ -272,7 +271,7 @@ const operations: { readonly [name: string]: Operation } = {
     ],
     call: (flow, options, request) =>
       Effect.flatMap(
-        Effect.suspend(() => RelayForward.make(any(flow), any(options))),
+        Effect.suspend(() => Relay.forward(any(flow), any(options))),
         (forward) => forward(any(request))
       )
   }
@@ -361,9 +360,9 @@ const layers: {
     FC.tuple(spoiled({}, configFields), wrong),
     (options) => any(Layer.effectDiscard(NoukaiConfig.make(any(options))))
   ],
-  "RelayHttp.layer": [
+  "Relay.layer": [
     FC.tuple(spoiled({ url: "http://127.0.0.1:1/agent" }, ["url", "flow", ...configFields]), wrong),
-    (options) => any(RelayHttp.layer(any(options)))
+    (options) => any(Relay.layer(any(options)))
   ],
   "NoukaiReplay.fromSession": [
     FC.tuple(executionId, wrong),

@@ -29,7 +29,6 @@ import type { FlowAddress, FlowRef } from "../options/address.js"
 import type { Progress, ReadOptions } from "../options/callOptions.js"
 import * as Fields from "../options/fields.js"
 import { decodeResult } from "../options/flowCodec.js"
-import { options } from "../options/options.js"
 import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
 
 interface PolledStatus {
@@ -341,7 +340,7 @@ const checkJob = (method: string, job: unknown): Either.Either<void, InvalidRequ
     ? Either.void
     : Either.left(invalid(method, "job", "must be a job, as submit and attach return it"))
 
-const pollOptions = options<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
+const pollOptions = Fields.decoder<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
 
 /** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
 export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<JobStatus<A>, CallError> {

@@ -22,7 +22,6 @@ import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
 import { clientClosed, pollDelay, scheduleDriver } from "../http/retry.js"
 import * as Fields from "../options/fields.js"
-import { options } from "../options/options.js"
 import {
   gaveUp,
   handleParts,
@@ -70,7 +69,7 @@ export interface WaitAllOptions<in A = unknown> {
   readonly rate?: number | Rate | undefined
 }
 
-const waitAllOptions = options<WaitAllOptions<never>>("options", () => ({
+const waitAllOptions = Fields.decoder<WaitAllOptions<never>>("options", () => ({
   timeout: Fields.duration,
   schedule: Fields.schedule,
   concurrency: Fields.count(1),

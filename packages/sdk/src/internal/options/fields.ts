@@ -1,34 +1,96 @@
-/** The schemas of single options. */
+/** The schemas of options, and the decoders of public inputs that are made of them. */
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import { checkPositiveAmount } from "../core/cost.js"
-import { type Problem, problem } from "../core/makeError.js"
+import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { nearest } from "../core/similarity.js"
 import { durationReason, toMillis } from "../core/time.js"
 import { isVersion, versionForms } from "./address.js"
 import { headersProblem, isHeaderValue } from "./headers.js"
 
-export type Option = Schema.optionalWith<Schema.Schema<unknown>, { readonly exact: true }>
+/** The schema of an option that is given. */
+type Option = Schema.Schema<unknown>
 
-const optional = (schema: Schema.Schema<unknown>): Option => Schema.optionalWith(schema, { exact: true })
+/** Decodes an input of a caller, or returns the error of the first option that is wrong or unknown. */
+type Decode<A extends object> = <B extends A>(
+  method: string,
+  given: B,
+  facts?: RefusalFacts
+) => Either.Either<B, InvalidRequestError>
+
+/** Whether a value is an object of options: not a list, map, promise or effect. */
+const isInput = (u: unknown): u is { readonly [name: string]: unknown } =>
+  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
+
+const unknownOption = (name: string, names: ReadonlyArray<string>): Problem => {
+  const meant = nearest(name, names, identity)
+  return problem(name, `is not an option: ${meant === undefined ? "remove it" : `did you mean ${meant}?`}`)
+}
+
+/** The problem of an option, if it has one. The path of a check within its option is text already. */
+const problemOf = (name: string, option: Option, value: unknown): Problem | undefined => {
+  const decoded = ParseResult.decodeUnknownEither(option)(value)
+  if (Either.isRight(decoded)) return undefined
+  const { message, path } = ParseResult.ArrayFormatter.formatIssueSync(decoded.left)[0]!
+  return problem(name + path.join(""), message)
+}
+
+/**
+ * The decoder of an input whose name is `whole`, from the schemas of its options, which are made on the first call. Only
+ * the options that are given are decoded. `rules` requires options, and checks them against one another.
+ */
+export const decoder = <A extends object>(
+  whole: string,
+  options: () => { readonly [K in keyof A]-?: Option },
+  rules: (input: A, facts: RefusalFacts | undefined) => Problem | undefined = () => undefined
+): Decode<A> => {
+  let made: { readonly [name: string]: Option } | undefined
+  return (method, given, facts) => {
+    const known = made ??= options()
+    let at = whole
+    const problemIn = (input: unknown): Problem | undefined => {
+      if (!isInput(input)) return problem(whole, "must be an object")
+      for (at of Object.keys(input)) {
+        const value = input[at]
+        if (value === undefined) continue
+        const option = Object.hasOwn(known, at) ? known[at] : undefined
+        const found = option === undefined ? unknownOption(at, Object.keys(known)) : problemOf(at, option, value)
+        if (found !== undefined) return found
+      }
+      at = whole
+      return rules(given, facts)
+    }
+    try {
+      const found = problemIn(given)
+      return found === undefined
+        ? Either.right({ ...given })
+        : Either.left(invalid(method, found.field, found.reason, facts))
+    } catch (cause) {
+      return Either.left(invalid(method, at, "cannot be read: reading it throws", { ...facts, cause }))
+    }
+  }
+}
 
 /** A value that fits, or the reason why not. */
-export const required = (fits: (value: unknown) => boolean, reason: string): Schema.Schema<unknown> =>
+export const must = (fits: (value: unknown) => boolean, reason: string): Option =>
   Schema.Unknown.pipe(Schema.filter((value) => fits(value) || reason))
-
-export const must = (fits: (value: unknown) => boolean, reason: string): Option => optional(required(fits, reason))
 
 /** An option with a check, which takes the path to its value, and returns the path to the wrong part. */
 export const checked = (check: (path: string, value: unknown) => Problem | undefined): Option =>
-  optional(Schema.Unknown.pipe(Schema.filter((value) => {
+  Schema.Unknown.pipe(Schema.filter((value) => {
     const found = check("", value)
     return found && { path: [found.field], message: found.reason }
-  })))
+  }))
 
 /** An option of another operation. */
 export const refused = (reason: string): Option => must(() => false, reason)
 
-export const anything: Option = must(() => true, "")
+export const anything: Option = Schema.Unknown
 
 export const text: Option = must(Predicate.isString, "must be a string")
 

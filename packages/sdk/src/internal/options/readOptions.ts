@@ -7,7 +7,6 @@ import type { StepAttempts, StepTrace } from "../../Trace.js"
 import { checkSegment } from "./address.js"
 import type { ReadOptions, StreamOptions } from "./callOptions.js"
 import * as Fields from "./fields.js"
-import { options } from "./options.js"
 
 /** The options of reading a run. */
 export interface RunOptions extends ReadOptions {
@@ -50,9 +49,9 @@ export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" |
 
 const ofRead = { ...Fields.ofCall, timeout: Fields.duration }
 
-export const runOptions = options<RunOptions>("options", () => ofRead)
+export const runOptions = Fields.decoder<RunOptions>("options", () => ofRead)
 
-export const stepTraceOptions = options<StepTraceOptions>("options", () => ({
+export const stepTraceOptions = Fields.decoder<StepTraceOptions>("options", () => ({
   ...ofRead,
   attempt: Fields.must(
     (value) => value === "latest" || value === "all" || Fields.isCount(value, 1),
@@ -61,7 +60,7 @@ export const stepTraceOptions = options<StepTraceOptions>("options", () => ({
   loopIndex: Fields.count(0)
 }))
 
-export const listOptions = options<ListOptions>(
+export const listOptions = Fields.decoder<ListOptions>(
   "options",
   () => ({
     ...ofRead,
@@ -72,9 +71,9 @@ export const listOptions = options<ListOptions>(
   ({ flowId }) => checkSegment("flowId", flowId)
 )
 
-export const liveTraceOptions = options<LiveTraceOptions>("options", () => ({
+export const liveTraceOptions = Fields.decoder<LiveTraceOptions>("options", () => ({
   ...Fields.ofStream,
   heal: Fields.schedule
 }))
 
-export const waitOptions = options<WaitOptions>("options", () => ({ ...ofRead, schedule: Fields.schedule }))
+export const waitOptions = Fields.decoder<WaitOptions>("options", () => ({ ...ofRead, schedule: Fields.schedule }))

@@ -16,7 +16,6 @@ import { isVersion } from "../options/address.js"
 import * as Fields from "../options/fields.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
-import { options } from "../options/options.js"
 import type { ToolDeclaration } from "./tool.js"
 import { isUnresolved, type RunTools, type ToolsOption } from "./toolkit.js"
 
@@ -221,11 +220,11 @@ const checkExecute = (input: AnyExecuteInput): Problem | undefined =>
 
 const executeFields = { ...interactive, messages: Fields.checked(checkMessages), onPause: Fields.callback }
 
-export const executeInput = options<AnyExecuteInput>("input", () => executeFields, checkExecute)
+export const executeInput = Fields.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
 
 export type ExecuteOnceInputOf<E, R> = ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
 
-export const executeOnceInput = options<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
+export const executeOnceInput = Fields.decoder<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
   ...executeFields,
   ...once,
   takeOver: Fields.flag,
@@ -234,7 +233,7 @@ export const executeOnceInput = options<ExecuteOnceInputOf<unknown, unknown>>("i
 
 export type ResumeInputOf<E, R> = ResumeInput<ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
 
-export const resumeInput = options<ResumeInputOf<unknown, unknown>>("input", () => ({
+export const resumeInput = Fields.decoder<ResumeInputOf<unknown, unknown>>("input", () => ({
   ...Fields.ofCall,
   ...answering,
   timeout: Fields.duration,
@@ -283,11 +282,11 @@ const checkEvents = (input: AnyEventsInput, facts: RefusalFacts | undefined): Pr
 
 /** The decoders of the inputs of streams. */
 export const eventsInputs = {
-  events: options<AnyEventsInput>("input", () => ({
+  events: Fields.decoder<AnyEventsInput>("input", () => ({
     ...eventsFields,
     runRemaining: Fields.flag
   }), checkEvents),
-  steps: options<AnyEventsInput>("input", () => ({
+  steps: Fields.decoder<AnyEventsInput>("input", () => ({
     ...eventsFields,
     runRemaining: Fields.must((value) => value === false, "steps runs one step per request; use events")
   }), checkEvents)

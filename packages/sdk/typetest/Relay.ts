@@ -1,15 +1,15 @@
 import type { InvalidRequestError, NoukaiHttp, ReplayDisabledError, ReplayOpenError } from "@effect-noukai/sdk"
 import { TraceScope } from "@effect-noukai/sdk"
 import type { CallError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
-import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import type { Effect, Either, Scope } from "effect"
 import { expectTypeOf } from "vitest"
 
-expectTypeOf(RelayForward.make("acme/support/agent", { version: "draft" })).toEqualTypeOf<
-  Either.Either<RelayForward.RelayForward, InvalidRequestError>
+expectTypeOf(Relay.forward("acme/support/agent", { version: "draft" })).toEqualTypeOf<
+  Either.Either<Relay.Forward, InvalidRequestError>
 >()
 
-declare const forward: RelayForward.RelayForward
+declare const forward: Relay.Forward
 
 // every status is a success
 expectTypeOf(forward({ body: { message: "hi" } })).toEqualTypeOf<

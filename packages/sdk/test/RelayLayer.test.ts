@@ -1,6 +1,6 @@
 /** Flows without a key, through a relay (13). */
 import { Flow, FlowService, TraceScope } from "@effect-noukai/sdk"
-import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import * as Relay from "@effect-noukai/sdk/Relay"
 import { handle } from "@effect-noukai/sdk/Tools"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Either, Fiber, Layer, Schema, Stream } from "effect"
@@ -24,9 +24,9 @@ const paused = {
   blockCount: 2
 }
 
-const relay = (server: Wire.WireServer, options: Partial<RelayHttp.Options> = {}) =>
+const relay = (server: Wire.WireServer, options: Partial<Relay.Options> = {}) =>
   Effect.map(
-    Layer.build(RelayHttp.layer({ url: server.baseUrl.replace("/api/v1", "/agent/execute"), ...options })),
+    Layer.build(Relay.layer({ url: server.baseUrl.replace("/api/v1", "/agent/execute"), ...options })),
     (context) => Context.get(context, FlowService)
   )
 
@@ -39,7 +39,7 @@ const failure = (status: number, body: unknown) =>
     return yield* Effect.flip(flows.execute(agent, { message: "hi" }))
   })
 
-describe("RelayHttp.layer", () => {
+describe("Relay.layer", () => {
   it.scopedLive("13.3: posts to the relay's URL without a key or a header of ours", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(Wire.json(200, done))
@@ -195,7 +195,7 @@ describe("RelayHttp.layer", () => {
   ]
   for (const [url, why] of urls) {
     it.scopedLive(`the URL ${url} is refused when the layer is built`, () =>
-      Effect.map(Effect.either(Layer.build(RelayHttp.layer({ url }))), (built) => {
+      Effect.map(Effect.either(Layer.build(Relay.layer({ url }))), (built) => {
         assert.isTrue(Either.isLeft(built))
         if (Either.isLeft(built)) {
           assert.strictEqual(built.left.field, "url")

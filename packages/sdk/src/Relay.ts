@@ -1,37 +1,49 @@
 /**
- * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow. For browsers, and for
- * every other place that must not hold a key.
+ * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow. `layer` is its client, for
+ * browsers and for every other place that must not hold a key; `forward` runs the flow in the server.
  *
  * @since 0.1.0
  */
 import * as Transport from "#transport"
+import * as PlatformHeaders from "@effect/platform/Headers"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { FlowAddress, FlowRef } from "./Flow.js"
+import * as Tracer from "effect/Tracer"
+import { readErrorResponse } from "./ErrorResponse.js"
+import type { Defaults, FlowAddress, FlowRef, FlowVersion } from "./Flow.js"
 import * as FlowService from "./FlowService.js"
-import { invalid } from "./internal/core/makeError.js"
+import { invalid, problem } from "./internal/core/makeError.js"
 import * as Call from "./internal/http/call.js"
 import * as Execute from "./internal/http/endpoints.js"
 import { over as overFetch } from "./internal/http/fetch.js"
 import type { MakeTransport } from "./internal/http/HttpTransport.js"
 import { type HttpService, orElse } from "./internal/operations/operations.js"
-import type { ExecuteRequest } from "./internal/operations/requests.js"
+import type { ExecuteRequest, ForwardResponse } from "./internal/operations/requests.js"
+import { resolveSession } from "./internal/operations/scope.js"
 import * as Address from "./internal/options/address.js"
 import * as Fields from "./internal/options/fields.js"
 import * as Headers from "./internal/options/headers.js"
-import { options as decoderOf } from "./internal/options/options.js"
+import * as Metrics from "./internal/telemetry/metrics.js"
+import * as Spans from "./internal/telemetry/spans.js"
 import { type Rate, resolveSettings } from "./NoukaiConfig.js"
-import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
+import type { CallError, InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
+import { spanNames } from "./Telemetry.js"
+
+export type { ForwardResponse } from "./internal/operations/requests.js"
 import type { LogHook } from "./Telemetry.js"
 
 /**
- * The options of a relay: its address, and the extras of every request.
+ * The options of the client of a relay: its address, and the extras of every request.
  *
  * @since 0.1.0
  * @category options
@@ -78,7 +90,7 @@ export interface Options {
  */
 export const pinned: FlowAddress = { org: "relay", project: "pinned", slug: "flow" }
 
-const method = "RelayHttp"
+const method = "Relay.layer"
 
 const onlyExecutes = ["relay", "runs flows to their end and nothing else: use execute"] as const
 
@@ -116,10 +128,10 @@ const relayUrl = (
   return Either.right({ origin, path: pathname + search })
 }
 
-const relayOptions = decoderOf<Options>("options", () => ({
+const relayOptions = Fields.decoder<Options>("options", () => ({
   ...Fields.ofClient,
   headers: Fields.anything,
-  url: Fields.required(Predicate.isString, "must be a string"),
+  url: Fields.text,
   flow: Fields.anything
 }))
 
@@ -174,7 +186,7 @@ const layerOver = (
  * @example
  * ```ts
  * import { FlowService } from "@effect-noukai/sdk"
- * import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+ * import * as Relay from "@effect-noukai/sdk/Relay"
  * import { Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
@@ -183,7 +195,7 @@ const layerOver = (
  * })
  *
  * const inTheBrowser = program.pipe(
- *   Effect.provide(RelayHttp.layer({ url: "/agent/execute", flow: "acme/support/agent" }))
+ *   Effect.provide(Relay.layer({ url: "/agent/execute", flow: "acme/support/agent" }))
  * )
  * ```
  *
@@ -203,3 +215,166 @@ export const layerFetch = (
   options: Options,
   fetch: typeof globalThis.fetch
 ): Layer.Layer<FlowService.FlowService, InvalidRequestError> => layerOver(options, () => overFetch(fetch))
+
+/**
+ * The options of forwarded calls.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ForwardOptions {
+  /** Default: `"production"`. */
+  readonly version?: FlowVersion | undefined
+  /** The limit of the response, its body included. Default: the client's, 300 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * A request of somebody else, to forward.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForwardRequest {
+  /** The body of `/execute`, whole. */
+  readonly body: { readonly [key: string]: unknown }
+  /**
+   * The W3C trace context of the request. Where spans are traced, the context of the run's own span is sent in its
+   * place, as a child of the open span, or else of this one.
+   */
+  readonly traceparent?: string | undefined
+  readonly tracestate?: string | undefined
+}
+
+/**
+ * Runs one version of one flow. A response of any status is a success. Fails if there is no response, and as a replay
+ * does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Forward = (request: ForwardRequest) => Effect.Effect<ForwardResponse, CallError, NoukaiHttp.NoukaiHttp>
+
+/** The parent span that a request brings, for use when no span is open. */
+const broughtParent = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  traceparent: string | undefined
+): Tracer.ExternalSpan | undefined => {
+  if (traceparent === undefined || !Spans.isTracing(fiber)) return undefined
+  if (Option.isSome(Context.getOption(fiber.currentContext, Tracer.ParentSpan))) return undefined
+  return Option.getOrUndefined(HttpTraceContext.w3c(PlatformHeaders.fromInput({ traceparent })))
+}
+
+/** A run that goes on stays in the session that it began in. */
+const isResume = ({ executionId, pausedAtStep, toolCallMessages }: ForwardRequest["body"]): boolean =>
+  [executionId, pausedAtStep, toolCallMessages].every(Predicate.isNotNullable)
+
+/** The outcomes in the metrics, by the status of a run on the wire. */
+const outcomes: ReadonlyMap<unknown, string> = new Map([
+  ["completed", "completed"],
+  ["failed", "failed"],
+  ["tool_calls_required", "paused"]
+])
+
+interface ForwardOutcome extends Spans.RunOutcome {
+  readonly response: ForwardResponse
+  /** The outcome in the metrics. */
+  readonly outcome: string
+}
+
+const fieldsOf = (text: string): { readonly executionId?: unknown; readonly status?: unknown } => {
+  try {
+    const json: unknown = JSON.parse(text)
+    return Predicate.isRecord(json) ? json : {}
+  } catch {
+    return {}
+  }
+}
+
+/** The outcome of a run, from a response that is passed on as it is. */
+const outcomeOf = (response: ForwardResponse): ForwardOutcome => {
+  const { status: httpStatus, text } = response
+  if (httpStatus < 200 || httpStatus > 299) {
+    const { _tag, executionId } = readErrorResponse({ status: httpStatus, header: () => undefined, body: text }, 0)
+    return { response, outcome: _tag, httpStatus, executionId }
+  }
+  const { executionId, status } = fieldsOf(text)
+  const outcome = outcomes.get(status)
+  return {
+    response,
+    outcome: outcome ?? "UnexpectedResponseError",
+    httpStatus,
+    executionId: typeof executionId === "string" ? executionId : undefined,
+    status: outcome === undefined ? undefined : String(status)
+  }
+}
+
+const forwardOptions = Fields.decoder<ForwardOptions>("options", () => ({
+  version: Fields.version,
+  attemptTimeout: Fields.duration
+}))
+
+const forwardRequest = Fields.decoder<ForwardRequest>(
+  "request",
+  () => ({ body: Fields.anything, traceparent: Fields.text, tracestate: Fields.text }),
+  ({ body }) => Predicate.isRecord(body) ? undefined : problem("body", "must be an object")
+)
+
+/**
+ * Checks the flow and the options once, before any request; nothing in a request can change them. A wrong flow, version
+ * or clock is an `InvalidRequestError`.
+ *
+ * A request belongs to the session of the scope that it is made in; in a replay it is answered from there.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forward = (
+  flow: FlowRef<never>,
+  given: ForwardOptions = {},
+  defaults: Defaults = {}
+): Either.Either<Forward, InvalidRequestError> =>
+  Either.gen(function*() {
+    const method = "Relay.forward"
+    const address = yield* Address.resolve(method, flow, defaults)
+    const options = yield* forwardOptions(method, given)
+    const version = Address.versionOf(options.version)
+    const facts = { method, flow: Address.format(address) }
+
+    const run = (
+      http: NoukaiHttp.NoukaiHttp.Service,
+      fiber: Fiber.RuntimeFiber<unknown, unknown>,
+      given: ForwardRequest
+    ) =>
+      Effect.gen(function*() {
+        const { body, traceparent, tracestate } = yield* forwardRequest(method, given, facts)
+        const session = yield* resolveSession(fiber, http, undefined, facts)
+        const sessionId = isResume(body) ? undefined : session
+        const headers = {
+          ...(traceparent === undefined || Spans.isTracing(fiber) ? undefined : { traceparent }),
+          ...(tracestate === undefined ? undefined : { tracestate })
+        }
+        const response = http.request("forward", {
+          method,
+          options: { headers, attemptTimeout: options.attemptTimeout },
+          progress: { sent: "no" },
+          flow: address,
+          version,
+          sessionId,
+          body
+        })
+        const spanned = Spans.flowSpan(
+          fiber,
+          spanNames.execute,
+          { address, version, sessionId },
+          Effect.map(response, outcomeOf)
+        )
+        const parent = broughtParent(fiber, traceparent)
+        const placed = parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
+        const ended = yield* Metrics.counted(fiber, "forward", address, ({ outcome }) => outcome, placed)
+        return ended.response
+      })
+
+    return (given) =>
+      Effect.flatMap(NoukaiHttp.NoukaiHttp, (http) => Effect.withFiberRuntime((fiber) => run(http, fiber, given)))
+  })
