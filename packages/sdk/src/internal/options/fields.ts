@@ -14,7 +14,7 @@ import { isVersion, versionForms } from "./address.js"
 import { headersProblem, isHeaderValue } from "./headers.js"
 
 /** The schema of an option that is given. */
-type Option = Schema.Schema<unknown>
+export type Option = Schema.Schema<unknown>
 
 /** Decodes an input of a caller, or returns the error of the first option that is wrong or unknown. */
 type Decode<A extends object> = <B extends A>(
