@@ -7,7 +7,7 @@
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import * as Relay from "@effect-noukai/sdk/Relay"
+import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -195,7 +195,7 @@ export const forwardToFlow = async (
 ): Promise<RelayOutcome> => {
   const { traceparent, tracestate } = traceHeaders
   const forwarded = Effect.flatMap(
-    Relay.forward({ org, project, slug }, { version }),
+    SdkRelay.forward({ org, project, slug }, { version }),
     (forward) => forward({ body: payload, traceparent, tracestate })
   )
   const { status, text } = await run(client, forwarded)
