@@ -29,7 +29,9 @@ export interface SessionRecording extends Question {
 /** A recorded call, or a run of a session. */
 export type Recording = Interaction | SessionRecording
 
-interface AnyRequest extends RequestContext {
+/** The parts of requests that recordings look at. */
+export interface AnyRequest extends RequestContext {
+  readonly sessionId?: string | undefined
   readonly flow?: FlowAddress
   readonly version?: FlowVersion
   readonly body?: unknown

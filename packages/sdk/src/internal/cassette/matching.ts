@@ -1,6 +1,7 @@
 /** Finds the recordings of calls, and reports the calls that have none. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { differences, type Divergence } from "../core/diff.js"
 import { known, unchecked } from "../core/makeError.js"
@@ -13,7 +14,7 @@ import {
   type ReplayReport,
   unfinishedRun
 } from "../core/replayReport.js"
-import { nameDistance } from "../core/similarity.js"
+import { nearest } from "../core/similarity.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { recordedAsExecute } from "../run/executeRun.js"
 import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
@@ -65,13 +66,10 @@ export interface Gap {
   readonly fix?: string
 }
 
-/** The number of misses that a report keeps, and of places that it names. */
+/** The number of misses that a report keeps, of places that it names, and of recordings that a miss is compared to. */
 const keptMisses = 100
 const namedChanges = 50
-
-/** The number of recordings compared to find the nearest one: in all, and at least for each miss. */
-const comparedInAll = 100_000
-const comparedAtLeast = 200
+const comparedAtMost = 1_000
 
 const isJob = ({ endpoint }: Question): boolean => endpoint === "pollJob"
 
@@ -87,23 +85,26 @@ const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun}
 
 /** Adds one to a group. */
 function addTo<A>(groups: Map<string, Array<A>>, key: string, one: A): void {
-  groups.set(key, [...groups.get(key) ?? [], one])
+  const group = groups.get(key)
+  if (group === undefined) groups.set(key, [one])
+  else group.push(one)
 }
 
 export class Matching {
   private readonly entries: ReadonlyArray<EntryState>
+  /** The entries that are counted together, by their place. */
   private readonly queues = new Map<string, Array<EntryState>>()
+  /** The number of calls so far at a place. */
+  private readonly taken = new Map<string, number>()
   private readonly keys = new Map<string, Array<EntryState>>()
   private readonly symbols: Symbols
   private readonly consumed = new Set<EntryState>()
   private readonly misses: Array<Difference> = []
   private readonly runs = new Set<string>()
-  private readonly taken = new Map<string, number>()
+  /** The number of calls in flight of the flows that several calls ran at once. */
   private readonly running = new Map<string, number>()
   private readonly warned = new Set<string>()
   private calls = 0
-  private compared = 0
-  private next = 0
 
   constructor(private readonly of: Recordings) {
     const numbered = of.recordings.flatMap((recording, place) =>
@@ -127,6 +128,8 @@ export class Matching {
   }
 
   private placeOf(question: Question, key: string): string {
+    // a job is asked about as often as its caller likes
+    if (this.of.match === "strict" && !isJob(question)) return "strict"
     return this.of.match === "position" ? placeOf(question, key) : key
   }
 
@@ -150,85 +153,56 @@ export class Matching {
   }
 
   /**
-   * Runs a call. Under `position`, calls of a flow that run at once can take each other's recordings: warns once of each
-   * such flow, and lets each call yield, as a wait for a response would.
+   * Counts a call until the scope closes. Under `position`, calls of a flow that run at once can take each other's
+   * recordings: warns once of each such flow, and lets each call yield, as a wait for a response would.
    */
-  turn<A, E, R>(asked: ProgramCall, use: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    const shared = this.entering(asked)
-    return shared === undefined ? use : Effect.acquireUseRelease(
-      shared.enter,
-      () => Effect.zipLeft(use, Effect.yieldNow()),
-      () => shared.leave
-    )
-  }
-
-  /** Counts a call while it runs, as {@link turn} does; `undefined` for a call that shares its recording with none. */
-  entering(
-    asked: ProgramCall
-  ): { readonly enter: Effect.Effect<void>; readonly leave: Effect.Effect<void> } | undefined {
+  entering(asked: ProgramCall): Effect.Effect<void, never, Scope.Scope> {
     const question = this.matched(asked)
-    if (this.of.match !== "position" || executionIdOf(question) !== undefined) return undefined
+    if (this.of.match !== "position" || executionIdOf(question) !== undefined) return Effect.void
     const key = placeOf(question, "")
-    const count = (change: number) => {
+    const enter = Effect.suspend(() => {
       const before = this.running.get(key) ?? 0
-      this.running.set(key, before + change)
-      return before
-    }
-    return {
-      enter: Effect.suspend(() => {
-        if (count(1) === 0 || this.warned.has(key)) return Effect.void
-        this.warned.add(key)
-        return Effect.logWarning(
-          `replay: several calls of ${
-            JSON.stringify(question.flow ?? "")
-          } run at once; each takes the next recording ` +
-            "as it begins, which need not be the one it had when they were recorded"
-        )
-      }),
-      leave: Effect.sync(() => void count(-1))
-    }
+      this.running.set(key, before + 1)
+      if (before === 0 || this.warned.has(key)) return Effect.void
+      this.warned.add(key)
+      return Effect.logWarning(
+        `replay: several calls of ${JSON.stringify(question.flow ?? "")} run at once; each takes the next recording ` +
+          "as it begins, which need not be the one it had when they were recorded"
+      )
+    })
+    const leave = Effect.sync(() => this.running.set(key, this.running.get(key)! - 1))
+    return Effect.acquireRelease(enter, () => Effect.zipRight(Effect.yieldNow(), leave))
   }
 
   /** Takes the recording of a call. Returns it with its place. */
   find(asked: ProgramCall): { readonly recording: Recording; readonly place: number } | undefined {
     this.calls++
-    const { key, place, question } = this.keysOf(asked)
-    const entry = isJob(question)
-      ? this.keys.get(key)?.[0]
-      : this.isSession && asked.run !== undefined
-      ? this.queues.get(place)?.[0]
-      : this.of.match === "strict"
-      ? this.findNext(key)
-      : this.findQueued(place)
+    const { place, question } = this.keysOf(asked)
+    const isRepeated = isJob(question) || (this.isSession && asked.run !== undefined)
+    const entry = isRepeated ? this.queues.get(place)?.[0] : this.next(asked)
+    // under `strict`, a call that misses leaves the next recording to the calls after it
+    if (!isRepeated && (entry !== undefined || this.of.match !== "strict")) {
+      this.taken.set(place, (this.taken.get(place) ?? 0) + 1)
+    }
     if (entry === undefined) return undefined
     this.consumed.add(entry)
     return { recording: entry.recording, place: entry.number - 1 }
   }
 
+  /** The recording that is next at a place. */
+  private nextAt(place: string): EntryState | undefined {
+    return this.queues.get(place)?.[this.taken.get(place) ?? 0]
+  }
+
+  private next(asked: ProgramCall): EntryState | undefined {
+    const { key, place } = this.keysOf(asked)
+    const entry = this.nextAt(place)
+    return this.of.match === "strict" && entry?.key !== key ? undefined : entry
+  }
+
   /** The number of the recording that a call would take; `Infinity` where there is none. */
   numberOf(asked: ProgramCall): number {
-    const { key, place } = this.keysOf(asked)
-    if (this.of.match === "strict") return this.expected?.key === key ? this.expected.number : Infinity
-    return this.queues.get(place)?.[this.taken.get(place) ?? 0]?.number ?? Infinity
-  }
-
-  private findQueued(place: string): EntryState | undefined {
-    const nth = this.taken.get(place) ?? 0
-    this.taken.set(place, nth + 1)
-    return this.queues.get(place)?.[nth]
-  }
-
-  /** The recording that is next in order. */
-  private get expected(): EntryState | undefined {
-    while (this.next < this.entries.length && isJob(this.entries[this.next]!.recording)) this.next++
-    return this.entries[this.next]
-  }
-
-  private findNext(key: string): EntryState | undefined {
-    const entry = this.expected
-    if (entry?.key !== key) return undefined
-    this.next++
-    return entry
+    return this.next(asked)?.number ?? Infinity
   }
 
   /** The miss of a walked run that was recorded as one of `execute`. Its caller then calls `execute`. */
@@ -258,10 +232,10 @@ export class Matching {
   miss(asked: ProgramCall): ReplayMissError {
     const { key, place, question } = this.keysOf(asked)
     const same = this.keys.get(key) ?? []
-    const nth = this.taken.get(place) ?? 1
+    const nth = this.of.match === "strict" ? 1 : this.taken.get(place) ?? 1
     const call = this.callOf(asked, nth)
     const extra = { kind: "extra", call } as const
-    const expected = this.of.match === "strict" ? this.entries[this.next] : undefined
+    const expected = this.of.match === "strict" ? this.nextAt("strict") : undefined
     const moved = same.find((entry) => !this.consumed.has(entry))
     if (moved !== undefined) {
       const reason = expected === undefined
@@ -317,23 +291,22 @@ export class Matching {
     question: Question,
     expected: EntryState | undefined
   ): { readonly entry: EntryState; readonly changes: ReadonlyArray<Divergence> } | undefined {
-    if (expected?.recording.endpoint === question.endpoint && expected.recording.flow === question.flow) {
-      return { entry: expected, changes: this.changesOf(expected.recording, question, namedChanges) }
-    }
     const isFree = (entry: EntryState): boolean => !this.consumed.has(entry)
     const sameFlow = (entry: EntryState): boolean => entry.recording.flow === question.flow
     const candidates = this.entries.filter(({ recording }) => recording.endpoint === question.endpoint)
     const free = candidates.filter(isFree)
-    // a session may hold a run of the flow by the other endpoint
     const pools = this.isSession
+      // a session may hold a run of the flow by the other endpoint
       ? [this.entries.filter((entry) => isFree(entry) && sameFlow(entry)).slice(0, 1)]
-      : [free.filter(sameFlow), candidates.filter(sameFlow)]
-    const distance = ({ recording }: EntryState) => nameDistance(slugOf(recording.flow), slugOf(question.flow))
-    const pool = pools.find((some) => some.length > 0) ?? free.filter((entry) => distance(entry) !== undefined)
-    if (this.isSession) pool.sort((a, b) => (distance(a) ?? 0) - (distance(b) ?? 0))
+      : [
+        candidates.filter((entry) => entry === expected && sameFlow(entry)),
+        free.filter(sameFlow),
+        candidates.filter(sameFlow)
+      ]
+    const similar = nearest(slugOf(question.flow), free, ({ recording }) => slugOf(recording.flow))
+    const pool = pools.find((some) => some.length > 0) ?? (similar === undefined ? [] : [similar])
     let best: { readonly entry: EntryState; readonly changes: ReadonlyArray<Divergence> } | undefined
-    for (const entry of pool.slice(0, Math.max(comparedAtLeast, comparedInAll - this.compared))) {
-      this.compared++
+    for (const entry of pool.slice(0, comparedAtMost)) {
       const changes = this.changesOf(entry.recording, question, best?.changes.length ?? namedChanges)
       if (best === undefined || changes.length < best.changes.length) best = { entry, changes }
     }

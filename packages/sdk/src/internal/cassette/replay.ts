@@ -7,7 +7,6 @@ import * as Stream from "effect/Stream"
 import {
   type CallError,
   type InvalidRequestError,
-  type OnceError,
   type ReplayLeftoverError,
   type ReplayNoSnapshotsError,
   type SessionError,
@@ -21,11 +20,18 @@ import { type CallDefaults, type EventStreams, type HttpService, orElse } from "
 import type { OnceResponse, SessionRequest, SessionResponse } from "../operations/requests.js"
 import { isSameSession } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
-import { type FlowAddress, format } from "../options/address.js"
+import { format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import * as Codec from "./codec.js"
 import { decodeError, type RecordableError } from "./codec.js"
-import { executionIdOf, hasEnded, type Interaction, questionOf, type Recording } from "./interaction.js"
+import {
+  type AnyRequest,
+  executionIdOf,
+  hasEnded,
+  type Interaction,
+  questionOf,
+  type Recording
+} from "./interaction.js"
 import { restore } from "./layout.js"
 import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
 import type {
@@ -97,9 +103,6 @@ const left: Gap = { reason: "the recorded program left the stream here; later ev
 
 const unpolled: Gap = { reason: "the recorded program no longer polled this job, which had not ended" }
 
-const isOnce = (error: RecordableError): error is OnceError =>
-  error._tag === "RunInProgressError" || error._tag === "ResultNotStoredError" || error._tag === "AmbiguousRunError"
-
 /** The error of a recorded answer that does not fit its endpoint, although it was checked when the cassette was read. */
 const spoiled = (method: string, reason: string, flow?: string): UnexpectedResponseError =>
   new UnexpectedResponseError(
@@ -107,29 +110,31 @@ const spoiled = (method: string, reason: string, flow?: string): UnexpectedRespo
     unchecked
   )
 
-/** The error of a call that does not run once; other errors cannot have been recorded for one. */
-const withoutOnce = (method: string) => (error: RecordableError): CallError =>
-  isOnce(error) ? spoiled(method, `${method} does not fail with ${error._tag}`) : error
+/** An error that an operation can fail with; another one cannot have been recorded for it. */
+const only =
+  <E extends RecordableError>(method: string, fits: (error: RecordableError) => error is E) =>
+  (error: RecordableError): E | UnexpectedResponseError =>
+    fits(error) ? error : spoiled(method, `${method} does not fail with ${error._tag}`)
 
-/** The error of a session fetch; other errors cannot have been recorded for one. */
-const ofSession = (method: string) => (error: CallError): SessionError => {
-  switch (error._tag) {
-    case "PermissionDeniedError":
-    case "FlowNotFoundError":
-    case "BudgetExceededError":
-    case "CostLimitError":
-    case "ReplayNoSnapshotsError":
-      return spoiled(method, `a session fetch does not fail with ${error._tag}`)
-    default:
-      return error
-  }
-}
+const notOfCalls: ReadonlySet<string> = new Set(["RunInProgressError", "ResultNotStoredError", "AmbiguousRunError"])
 
-interface AnyRequest extends RequestContext {
-  readonly flow?: FlowAddress
-  readonly sessionId?: string | undefined
-  readonly body?: unknown
-}
+const isOfCall = (error: RecordableError): error is CallError => !notOfCalls.has(error._tag)
+
+const notOfSessions: ReadonlySet<string> = new Set([
+  ...notOfCalls,
+  "PermissionDeniedError",
+  "FlowNotFoundError",
+  "BudgetExceededError",
+  "CostLimitError",
+  "ReplayNoSnapshotsError"
+])
+
+const isOfSession = (error: RecordableError): error is SessionError => !notOfSessions.has(error._tag)
+
+const noting = (
+  events: Stream.Stream<WireEvent, CallError>,
+  note: (event: WireEvent) => void
+): Stream.Stream<WireEvent, CallError> => Stream.tap(events, (event) => Effect.sync(() => note(event)))
 
 const open = (recordings: Recordings, options: Options): OpenReplay => {
   const { fetch, otherwise, redact } = options
@@ -151,25 +156,16 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     Effect.flatMap(Either.mapLeft(decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
 
   /**
-   * Notes whether a run began outside the recording, since its later calls are then made there. Calls that only read a
-   * run change nothing.
+   * Notes when a job was submitted, and whether a run began outside the recording, since its later calls are then made
+   * there. Calls that only read a run change nothing.
    */
-  const noteBeginning = (asked: ProgramCall, isElsewhere: boolean, answer: object): void => {
+  const noteBeginning = (asked: ProgramCall, isElsewhere: boolean, now: number) => (answer: object): void => {
     const id = asked.run === undefined && "executionId" in answer ? answer.executionId : undefined
     if (typeof id !== "string") return
+    if (asked.question.endpoint === "submitJob") submitted.set(id, now)
     if (isElsewhere) begunElsewhere.add(id)
     else begunElsewhere.delete(id)
   }
-
-  const noting = (
-    asked: ProgramCall,
-    isElsewhere: boolean,
-    events: Stream.Stream<WireEvent, CallError>
-  ): Stream.Stream<WireEvent, CallError> =>
-    Stream.map(events, (event) => {
-      noteBeginning(asked, isElsewhere, event)
-      return event
-    })
 
   const asking = (
     endpoint: RecordedOperation,
@@ -223,11 +219,6 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       ? Either.left(matching.miss(asked))
       : Either.right(undefined)
   }
-
-  const remember = (asked: ProgramCall, value: unknown): Effect.Effect<void> =>
-    asked.question.endpoint === "submitJob" && Predicate.isRecord(value) && typeof value.executionId === "string"
-      ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
-      : Effect.void
 
   /** The age of a job, in milliseconds. */
   const ageOf = (asked: ProgramCall, { at = [] }: Recording, now: number): number => {
@@ -292,35 +283,23 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     Effect.gen(function*() {
       const asked = yield* asking(endpoint, request)
       const matching = yield* matchingFor(asked)
-      return yield* matching.turn(
-        asked,
-        Effect.gen(function*() {
-          const now = yield* monotonic
-          const recording = yield* find(matching, asked, now)
-          if (recording === undefined) {
-            return yield* Effect.tap(elsewhere(otherwise!), (answer) =>
-              Effect.sync(() => noteBeginning(asked, true, answer)))
-          }
-          const answer = yield* answerNow(asked, request, recording, now)
-          if ("gap" in answer) {
-            return yield* matching.unfinished(asked, answer.gap)
-          }
-          if ("unanswered" in answer) {
-            return yield* matching.unfinished(asked, interrupted)
-          }
-          if ("error" in answer) {
-            return yield* failing(asked, answer.error)
-          }
-          if (!("value" in answer)) {
-            return yield* spoiledFor(asked)("it is of another endpoint")
-          }
-          const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
-          yield* remember(asked, answer.value)
-          noteBeginning(asked, false, value)
-          return value
-        })
-      )
-    })
+      yield* matching.entering(asked)
+      const now = yield* monotonic
+      const recording = yield* find(matching, asked, now)
+      if (recording === undefined) {
+        const answer = yield* elsewhere(otherwise!)
+        noteBeginning(asked, true, now)(answer)
+        return answer
+      }
+      const answer = yield* answerNow(asked, request, recording, now)
+      if ("gap" in answer) return yield* matching.unfinished(asked, answer.gap)
+      if ("unanswered" in answer) return yield* matching.unfinished(asked, interrupted)
+      if ("error" in answer) return yield* failing(asked, answer.error)
+      if (!("value" in answer)) return yield* spoiledFor(asked)("it is of another endpoint")
+      const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
+      noteBeginning(asked, false, now)(value)
+      return value
+    }).pipe(Effect.scoped)
 
   const one = <K extends Codec.AnsweredOperation>(
     endpoint: K,
@@ -328,7 +307,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   ): Effect.Effect<Codec.OperationResponse<K>, CallError> =>
     Effect.mapError(
       recordedOr(endpoint, request, (otherwise) => otherwise.request(endpoint, request)),
-      withoutOnce(request.method)
+      only(request.method, isOfCall)
     )
 
   /** A call that runs once per key is recorded as its run, so that nothing is looked up. */
@@ -349,7 +328,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     answer: Effect.Effect.Success<ReturnType<typeof answerNow>>
   ): Stream.Stream<WireEvent, CallError> => {
     const failed = (error: RecordedError) =>
-      Stream.fromEffect(Effect.mapError(failing(asked, error), withoutOnce(asked.operation)))
+      Stream.fromEffect(Effect.mapError(failing(asked, error), only(asked.operation, isOfCall)))
     if ("error" in answer) return failed(answer.error)
     if (!("events" in answer)) return Stream.fail(spoiledFor(asked)("it is of another endpoint"))
     const events = Codec.decodeEvents(answer.events)
@@ -380,18 +359,19 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     Stream.unwrapScoped(Effect.gen(function*() {
       const asked = yield* asking(endpoint, request)
       const matching = yield* matchingFor(asked)
-      const shared = matching.entering(asked)
-      if (shared !== undefined) yield* Effect.acquireRelease(shared.enter, () => shared.leave)
+      yield* matching.entering(asked)
       const now = yield* monotonic
       if (isOfExecute(matching, asked, request)) return yield* matching.asExecute(asked)
       const recording = yield* find(matching, asked, now)
-      if (recording === undefined) return noting(asked, true, otherwise!.stream(endpoint, request))
+      if (recording === undefined) {
+        return noting(otherwise!.stream(endpoint, request), noteBeginning(asked, true, now))
+      }
       const answer = yield* answerNow(asked, request, recording, now)
-      return noting(asked, false, eventsOf(matching, asked, answer))
+      return noting(eventsOf(matching, asked, answer), noteBeginning(asked, false, now))
     }))
 
   const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, SessionError> => {
-    if (session === undefined) return Effect.mapError(one("session", request), ofSession(request.method))
+    if (session === undefined) return Effect.mapError(one("session", request), only(request.method, isOfSession))
     if (!isForeign(request.sessionId)) return Effect.succeed(session)
     if (fetch !== undefined) return fetch(request)
     const question = { endpoint: "session", flow: undefined, version: undefined, input: undefined } as const
