@@ -9,12 +9,13 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { answeredOnly, type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
-import { Recorder, savedAtTheEnd, saving } from "./internal/cassette/recorder.js"
+import { Recorder, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
 import { type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette } from "./internal/cassette/replay.js"
@@ -114,14 +115,15 @@ const decodeOptions = Fields.decoder<Options & { readonly live?: unknown }>("opt
 
 type RecordServices = NoukaiHttp.NoukaiHttp | ReplayCassette | Recording
 
+/** The services of a replay, and with `save` of a recording. */
 const provided = (
   http: HttpService,
-  cassette: ReplayCassette.Service,
-  recording: Recording.Service
+  verify: ReplayCassette.Service["verify"],
+  save?: Recording.Service["save"]
 ): Context.Context<RecordServices> =>
   Context.make(NoukaiHttp.NoukaiHttp, NoukaiHttp.make(http)).pipe(
-    Context.add(ReplayCassette, cassette),
-    Context.add(Recording, recording)
+    Context.add(ReplayCassette, { verify }),
+    Context.add(Recording, { isRecording: save !== undefined, save: save ?? Effect.void })
   )
 
 /** The settings of the client that records, as a replay needs them. */
@@ -141,21 +143,21 @@ const defaultMode: Effect.Effect<Mode, InvalidRequestError> = Config.string("CI"
   Effect.map((value) => switchedOff.has(value.trim().toLowerCase()) ? "once" : "none")
 )
 
+/** Builds the live services at the first use, and again after a failure. */
 const buildOnce = <E, R>(
   live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>
 ): Effect.Effect<Effect.Effect<HttpService, E>, never, Scope.Scope | R> =>
-  Effect.map(
-    Effect.all([Effect.scope, Effect.context<R>(), Effect.makeSemaphore(1)]),
-    ([scope, environment, one]) => {
-      let built: HttpService | undefined
-      return one.withPermits(1)(Effect.suspend(() =>
-        built !== undefined ? Effect.succeed(built) : Effect.map(
-          Effect.provide(Layer.buildWithScope(live, scope), environment),
-          (context) => built = Context.get(context, NoukaiHttp.NoukaiHttp)
-        )
-      ))
-    }
-  )
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const environment = yield* Effect.context<R>()
+    const one = yield* Effect.makeSemaphore(1)
+    let built: HttpService | undefined
+    return one.withPermits(1)(Effect.gen(function*() {
+      if (built !== undefined) return built
+      const context = yield* Effect.provide(Layer.buildWithScope(live, scope), environment)
+      return built = Context.get(context, NoukaiHttp.NoukaiHttp)
+    }))
+  })
 
 /** The failure of a call that finds that the live services cannot be built. */
 const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError => {
@@ -185,29 +187,18 @@ const record = <E, R>(
         (error) => error.reason === "NotFound" && mode !== "none",
         () => Effect.succeed(undefined)
       )
-      let scrub = (text: string): string => text
+      let scrub: (text: string) => string = identity
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
       const match = options.match ?? "input"
-      const replaying = {
-        method,
-        source: `cassette ${path}`,
-        match,
-        redact
-      }
+      const replaying = { method, source: `cassette ${path}`, match, redact }
       const isIncomplete = old?.kind === "recording" && old.incomplete === true
       if (old !== undefined && (mode === "none" || (mode === "once" && !isIncomplete))) {
         const replay = yield* openCassette(old, { ...replaying, defaults: defaultsOf(old.client) })
-        return provided(
-          replay.http,
-          { verify: replay.verify("ReplayCassette.verify") },
-          { isRecording: false, save: Effect.void }
-        )
+        return provided(replay.http, replay.verify("ReplayCassette.verify"))
       }
       if (old?.kind === "session") {
-        return yield* CassetteFile.cassetteError(method, "Invalid", {
-          path,
-          detail: "it holds a session, to which nothing can be added"
-        })
+        const detail = "it holds a session, to which nothing can be added"
+        return yield* CassetteFile.cassetteError(method, "Invalid", { path, detail })
       }
       const built = Effect.map(yield* buildOnce(live), (http) => {
         scrub = http.defaults.scrub ?? scrub
@@ -216,14 +207,12 @@ const record = <E, R>(
       if (old === undefined || mode === "all") {
         const http = yield* built
         const recorder = new Recorder(redact, match, [])
-        const save = saving(path, match, recorder, old, () => clientOf(http.defaults, redact))
-        yield* savedAtTheEnd(recorder, save)
-        return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
+        const save = yield* saving(path, recorder, old, () => clientOf(http.defaults, redact))
+        return provided(RecordingHttp.make(recorder, http), Effect.void, save)
       }
       const answered = answeredOnly(old)
       const recorder = new Recorder(redact, match, restore(answered))
-      const save = saving(path, match, recorder, old, () => old.client)
-      yield* savedAtTheEnd(recorder, save)
+      const save = yield* saving(path, recorder, old, () => old.client)
       const defaults = RecordingHttp.interruptible(recorder, defaultsOf(old.client))
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
       const replay = yield* openCassette(answered, {
@@ -232,7 +221,7 @@ const record = <E, R>(
         otherwise: lazily(defaults, recording),
         reach: (place) => recorder.reach(place)
       })
-      return provided(replay.http, { verify: replay.verify("ReplayCassette.verify") }, { isRecording: true, save })
+      return provided(replay.http, replay.verify("ReplayCassette.verify"), save)
     }))
   )
 

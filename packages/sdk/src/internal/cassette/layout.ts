@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
-import { eachString, formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
+import { formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
 import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
@@ -171,8 +171,6 @@ export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): u
     (text) => text.replace(named, (_, name: string, rest: string) => `<id:${names.get(name) ?? name}${rest}`)
   )
 
-const longestId = 200
-
 /**
  * Names the ids of a recording, and makes the key of each call. An id is named after the call that introduced it, so that
  * names are the same in the next recording; an id that the program knew before keeps its text.
@@ -184,8 +182,9 @@ export const index = (
   const known = new Set<string>()
   const counts = new Map<string, number>()
   const keyed = recordings.map((recording): CallKey => {
-    eachString(recording.input, (text) => {
-      if (text.length <= longestId && !symbols.has(text)) known.add(text)
+    mapStrings(recording.input, (text) => {
+      if (!symbols.has(text)) known.add(text)
+      return text
     })
     const key = keyOf(recording, symbols)
     const fingerprint = hashText(key)
@@ -194,8 +193,7 @@ export const index = (
     const name = ownName({ fingerprint, occurrence })
     let count = 0
     for (const id of idsIn(recording.answer)) {
-      if (id.length > longestId || symbols.has(id) || known.has(id)) continue
-      symbols.set(id, `${name}.${++count}`)
+      if (!symbols.has(id) && !known.has(id)) symbols.set(id, `${name}.${++count}`)
     }
     return { key, fingerprint, occurrence }
   })

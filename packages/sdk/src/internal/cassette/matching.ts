@@ -234,39 +234,30 @@ export class Matching {
     const same = this.keys.get(key) ?? []
     const nth = this.of.match === "strict" ? 1 : this.taken.get(place) ?? 1
     const call = this.callOf(asked, nth)
-    const extra = { kind: "extra", call } as const
+    const noted = (reason: string, difference: Difference = { kind: "extra", call }, code?: ErrorCode) =>
+      this.noted(asked, { reason, ...known({ code }) }, same.length, difference)
     const expected = this.of.match === "strict" ? this.nextAt("strict") : undefined
     const moved = same.find((entry) => !this.consumed.has(entry))
     if (moved !== undefined) {
       const reason = expected === undefined
         ? "it comes after the last one that was recorded"
         : `it comes too early: recording ${expected.number} is next`
-      return this.noted(asked, { reason }, same.length, { kind: "moved", call, recording: recordingOf(moved) })
+      return noted(reason, { kind: "moved", call, recording: recordingOf(moved) })
     }
-    if (
-      !this.isSession && expected === undefined && same.length === 0 && this.goesOn(asked) && !this.isContinued(asked)
-    ) {
-      return this.noted(asked, { reason: notEnded(stepOf(question)), code: unfinishedRun }, 0, extra)
+    if (!this.isSession && same.length > 0) {
+      return noted(`its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`)
     }
-    const isNew = this.isSession ? isRun(question) && executionIdOf(question) === undefined : same.length === 0
+    if (!this.isSession && expected === undefined && this.goesOn(asked) && !this.isContinued(asked)) {
+      return noted(notEnded(stepOf(question)), undefined, unfinishedRun)
+    }
+    const isNew = !this.isSession || (isRun(question) && executionIdOf(question) === undefined)
     const nearest = isNew ? this.nearest(question, expected) : undefined
-    const reason = this.isSession
-      ? this.reasonOfSession(question, nth, same.length)
-      : same.length > 0
-      ? `its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`
-      : nearest === undefined
-      ? "nothing like it was recorded"
-      : "it was recorded a little differently"
-    return this.noted(
-      asked,
-      { reason },
-      same.length,
-      nearest === undefined ? extra : {
-        kind: "changed",
-        call,
-        recording: recordingOf(nearest.entry),
-        changes: nearest.changes.map(maskChange)
-      }
+    if (nearest === undefined) {
+      return noted(this.isSession ? this.reasonOfSession(question, nth, same.length) : "nothing like it was recorded")
+    }
+    return noted(
+      this.isSession ? this.reasonOfSession(question, nth, same.length) : "it was recorded a little differently",
+      { kind: "changed", call, recording: recordingOf(nearest.entry), changes: nearest.changes.map(maskChange) }
     )
   }
 

@@ -59,12 +59,13 @@ export class Recorder {
   private readonly interruptedRuns = new Set<string>()
   private wasInterrupted = false
   private reached = -1
-  private hasBroken = false
+  /** Whether a call came that cannot be written as JSON, such as one that nests too deeply. */
+  broken = false
   private hasChanged: boolean
 
   constructor(
     private readonly redact: Redaction,
-    private readonly match: Match,
+    readonly match: Match,
     earlier: ReadonlyArray<Interaction>
   ) {
     const interactions = earlier.map((interaction) => redactInteraction(interaction, redact))
@@ -93,17 +94,12 @@ export class Recorder {
     })
   }
 
-  /** Whether a call came that cannot be written as JSON, such as one that nests too deeply. */
-  get broken(): boolean {
-    return this.hasBroken
-  }
-
   /** Swallows failures of keeping a call, since a call that was billed must not fail because of them. */
   private safely(keep: () => void): void {
     try {
       keep()
     } catch {
-      this.hasBroken = true
+      this.broken = true
     }
   }
 
@@ -236,20 +232,22 @@ const notJson = (path: string, cause?: unknown): CassetteError =>
     cause
   })
 
-/** Writes the cassette, unless only ids, times and costs have changed. */
+/**
+ * Returns an effect that writes the cassette, unless only ids, times and costs have changed. It also runs at the end of
+ * the scope, however the program ends, since its calls were billed.
+ */
 export const saving = (
   path: string,
-  match: Match,
   recorder: Recorder,
   old: RecordedCassette | undefined,
   client: () => RecordedCassette["client"]
-): Effect.Effect<void, CassetteError> => {
+): Effect.Effect<Effect.Effect<void, CassetteError>, never, Scope.Scope> => {
   /** The file as it is now. */
   let written = old
-  return Effect.gen(function*() {
+  const save = Effect.gen(function*() {
     if (recorder.broken) return yield* notJson(path)
     if (!recorder.changed) return
-    const { isIncomplete, recorded } = recorder
+    const { isIncomplete, match, recorded } = recorder
     // an absent file, or the old one, is worth more than an empty one
     if (recorded.length === 0) return
     const cassette = yield* Effect.try({
@@ -265,15 +263,12 @@ export const saving = (
     written = cassette
     recorder.written()
   })
+  return Effect.as(
+    Effect.addFinalizer((exit) => {
+      if (Exit.isInterrupted(exit)) recorder.interrupted()
+      // a finalizer has no error channel, and a cassette that was not written must not pass for one that was
+      return Effect.catchAll(save, (error) => Effect.die(error))
+    }),
+    save
+  )
 }
-
-/** Saves at the end of the scope, however the program ends, since its calls were billed. */
-export const savedAtTheEnd = (
-  recorder: Recorder,
-  save: Effect.Effect<void, CassetteError>
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer((exit) => {
-    if (Exit.isInterrupted(exit)) recorder.interrupted()
-    // a finalizer has no error channel, and a cassette that was not written must not pass for one that was
-    return Effect.catchAll(save, (error) => Effect.die(error))
-  })

@@ -99,28 +99,23 @@ export const answerOf = (
   readonly events: ReadonlyArray<WireEvent>
   readonly end: { readonly gap: Gap }
 } => {
-  const { completed, ending, execution: { executionId, flowId } } = run
+  const { completed, ending, execution: { executionId, flowId = "" } } = run
+  const blockCount = Math.max(1, completed.length)
   const events = endpoint === "step" ? eventsOf(run, from, isFirst) : undefined
-  switch (ending._tag) {
-    case "completed": {
-      const blockCount = Math.max(1, completed.length)
-      return events === undefined
-        ? { value: { status: "completed", result: ending.result, flowId: flowId ?? "", blockCount, executionId } }
-        : { events, end: "done" }
-    }
-    case "failed": {
-      const { code, detail = "the recording does not say why" } = problemOf(ending.error)
-      const { error: result, stepId } = ending
-      const facts = known({ method, flow, executionId, code, detail, stepId, result, isRetryable: false })
-      const failure = { error: encodeError(new FlowExecutionError(facts, unchecked)) }
-      return events === undefined ? failure : { events, end: failure }
-    }
-    case "unfinished": {
-      const reason = `${notEnded(stoodAt(run))}: it had not ended when the session was read, ${ending.reason}`
-      const end = { gap: { reason, code: unfinishedRun } }
-      return events === undefined ? end : { events, end }
-    }
+  if (ending._tag === "completed") {
+    const value = { status: "completed", result: ending.result, flowId, blockCount, executionId }
+    return events === undefined ? { value } : { events, end: "done" }
   }
+  if (ending._tag === "failed") {
+    const { code, detail = "the recording does not say why" } = problemOf(ending.error)
+    const { error: result, stepId } = ending
+    const facts = known({ method, flow, executionId, code, detail, stepId, result, isRetryable: false })
+    const end = { error: encodeError(new FlowExecutionError(facts, unchecked)) }
+    return events === undefined ? end : { events, end }
+  }
+  const reason = `${notEnded(stoodAt(run))}: it had not ended when the session was read, ${ending.reason}`
+  const end = { gap: { reason, code: unfinishedRun } }
+  return events === undefined ? end : { events, end }
 }
 
 /**
@@ -130,45 +125,23 @@ export const answerOf = (
  */
 export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
   const { completed, ending, execution: { executionId, flowId }, last } = run
-  const stepCount = completed.length + (ending._tag === "failed" && ending.stepId !== undefined ? 1 : 0)
-  const events: Array<WireEvent> = isFirst
-    ? [{
-      type: "run_started",
-      executionId,
-      runId: executionId,
-      ...(flowId === undefined ? undefined : { flowId }),
-      ...(ending._tag === "unfinished" ? undefined : { stepCount })
-    }]
-    : []
-  for (const [index, { output, stepId }] of completed.slice(from).entries()) {
-    events.push({ type: "step_started", stepId, stepIndex: index }, { type: "step_completed", stepId, output })
+  const ids = { executionId, runId: executionId }
+  const failedAt = ending._tag === "failed" ? ending.stepId : undefined
+  const current = ending._tag === "unfinished" && last !== undefined && isUnderWay(last) ? last.stepId : failedAt
+  const stepCount = ending._tag === "unfinished" ? undefined : completed.length + (failedAt === undefined ? 0 : 1)
+  const events: Array<WireEvent> = isFirst ? [{ type: "run_started", ...ids, ...known({ flowId, stepCount }) }] : []
+  for (const [stepIndex, { output, stepId }] of completed.slice(from).entries()) {
+    events.push({ type: "step_started", stepId, stepIndex }, { type: "step_completed", stepId, output })
   }
-  const stepIndex = Math.max(0, completed.length - from)
-  if (ending._tag === "unfinished" && last !== undefined && isUnderWay(last)) {
-    events.push({ type: "step_started", stepId: last.stepId, stepIndex })
+  if (current !== undefined) {
+    events.push({ type: "step_started", stepId: current, stepIndex: Math.max(0, completed.length - from) })
   }
-  if (ending._tag === "completed") {
-    events.push({ type: "flow_completed", executionId, runId: executionId, result: ending.result })
-  }
-  if (ending._tag === "failed" && ending.stepId !== undefined) {
-    const { error, stepId } = ending
-    const closing = {
-      type: "flow_completed",
-      executionId,
-      runId: executionId,
-      result: null,
-      summary: { failedAtStep: stepId }
-    } as const
-    const failed = {
-      type: "step_error",
-      stepId,
-      ...(error === undefined || error === null ? undefined : { error })
-    } as const
-    events.push(
-      { type: "step_started", stepId, stepIndex },
-      closedBy(failed, closing),
-      closing
-    )
+  if (ending._tag === "completed") events.push({ type: "flow_completed", ...ids, result: ending.result })
+  if (ending._tag === "failed" && failedAt !== undefined) {
+    const { error } = ending
+    const closing = { type: "flow_completed", ...ids, result: null, summary: { failedAtStep: failedAt } } as const
+    const failed = { type: "step_error", stepId: failedAt, ...known({ error: error ?? undefined }) } as const
+    events.push(closedBy(failed, closing), closing)
   }
   for (const event of events) keepOriginal(event, undefined)
   return events

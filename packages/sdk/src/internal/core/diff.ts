@@ -96,22 +96,6 @@ export const mapStrings = (value: unknown, f: (text: string) => string): unknown
     : value
 }
 
-/** Calls `f` with every string of a value, those of keys included, and its place. */
-export const eachString = (
-  value: unknown,
-  f: (text: string, path: Path, isKey: boolean) => void,
-  path: Path = []
-): void => {
-  if (typeof value === "string") f(value, path, false)
-  else if (Array.isArray(value)) value.forEach((item, index) => eachString(item, f, [...path, index]))
-  else if (Predicate.isRecord(value)) {
-    for (const [key, item] of Object.entries(value)) {
-      f(key, path, true)
-      eachString(item, f, [...path, key])
-    }
-  }
-}
-
 /**
  * Puts a value at a place inside another one, which is changed in place and so must not be shared. Without an object or
  * list to hold it, it is dropped.
