@@ -11,15 +11,16 @@ import type * as AST from "effect/SchemaAST"
 import { problem } from "./internal/core/makeError.js"
 import {
   failed,
+  gather,
   type Json,
   type RoundSettings,
   type Tool,
   type ToolCall,
   type ToolDeclaration,
   type ToolOutcome,
-  type ToolResult
+  type ToolResult,
+  typedTool
 } from "./internal/run/tool.js"
-import * as TypedTool from "./internal/run/typedTool.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
@@ -232,19 +233,7 @@ export const handle = <E, R>(
  */
 export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
   options: ToolOptions<P, PI, E, R, S, SI>
-): Tool<E, R> => {
-  try {
-    return {
-      name: options.name,
-      description: options.description,
-      parameters: options.parameters,
-      success: options.success,
-      handler: options.handler
-    }
-  } catch {
-    return TypedTool.unreadable
-  }
-}
+): Tool<E, R> => ({ description: undefined, success: undefined, ...options })
 
 /**
  * Gathers tools. Each runs by itself, `toolConcurrency` at a time; three rounds in a row in which the model calls one
@@ -256,20 +245,10 @@ export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
 export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): ToolSet<
   ToolErrors<T> | InvalidRequestError,
   ToolContexts<T>
-> => {
-  const runners = (tools as ReadonlyArray<Tool<ToolErrors<T>, ToolContexts<T>>>).map(TypedTool.make)
-  return {
-    [TypeId]: TypeId,
-    declarations: runners.map((runner) => runner.declaration),
-    problem: runners.find((runner) => runner.problem !== undefined)?.problem,
-    run: (calls, settings) =>
-      Effect.forEach(
-        calls,
-        (call) => toolSpans([call], TypedTool.run(runners, settings, call)),
-        { concurrency: settings.concurrency }
-      )
-  }
-}
+> => ({
+  [TypeId]: TypeId,
+  ...gather((tools as ReadonlyArray<Tool<ToolErrors<T>, ToolContexts<T>>>).map(typedTool))
+})
 
 /**
  * Whether tools have a handler, as {@link handle} and {@link make} give them.

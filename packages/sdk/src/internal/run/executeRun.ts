@@ -42,10 +42,10 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { withStepSpans } from "../trace/stepSpans.js"
 import { isEndedStatus, RunCosts } from "./runCosts.js"
+import { warnOfConversation } from "./runInput.js"
 import { runPosition } from "./runPosition.js"
 import type { FlowCall } from "./streamHealing.js"
-import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "./toolAnswering.js"
-import { answersOf, callsOf, resumeMessages } from "./toolRound.js"
+import { answer, answersOf, type AnswerStrategy, callsOf, resumeMessages, unanswered } from "./toolRound.js"
 
 /**
  * The fields of a run that every resume sends again.

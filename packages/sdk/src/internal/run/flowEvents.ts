@@ -34,9 +34,7 @@ import { declarationsOf, type EventsInputOf, eventsInputs, wireAttachments } fro
 import type { Origin, StreamSettings } from "./streamHealing.js"
 import { type EventPull, StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
-import { answeringOf } from "./toolAnswering.js"
-import * as Toolkit from "./toolkit.js"
-import { answeredPause, answersOf } from "./toolRound.js"
+import * as Tools from "./toolRound.js"
 
 type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
 
@@ -50,9 +48,9 @@ const resume = <E, R>(
   const facts = { flow: settings.addressText, executionId: cursor.executionId }
   const refused = (error: InvalidRequestError) => Stream.fail(amended(error, {}, () => cursor))
   if (pending === undefined) return refused(invalid(settings.method, "results", "answer no pause", facts))
-  const answers = answersOf(settings.method, pending.toolCalls ?? [], results, facts)
+  const answers = Tools.answersOf(settings.method, pending.toolCalls ?? [], results, facts)
   if (Either.isLeft(answers)) return refused(answers.left)
-  const answered = { ...cursor, pending: answeredPause(pending, answers.right) }
+  const answered = { ...cursor, pending: Tools.answeredPause(pending, answers.right) }
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
@@ -125,11 +123,11 @@ const start = <E, R>(
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, total } = resolved.right
     const { tools } = input
-    if (Toolkit.isUnresolved(tools)) {
+    if (Tools.isUnresolved(tools)) {
       const facts = { method, flow: addressText, executionId: () => input.from?.executionId }
       // one timeout over the effect that provides the tools and the stream
       return Effect.flatMap(
-        Effect.timed(totalTimeout(Toolkit.resolve(method, tools), total, facts, new CallProgress())),
+        Effect.timed(totalTimeout(Tools.resolve(method, tools), total, facts, new CallProgress())),
         ([took, handled]) =>
           start(http, only, flow, {
             ...input,
@@ -158,7 +156,7 @@ const start = <E, R>(
       version: flowVersion,
       sessionId,
       options: input,
-      answering: answeringOf({ ...input, tools }),
+      answering: Tools.answeringOf({ ...input, tools }),
       maxCostUsd: input.maxCostUsd,
       only,
       everyRequest: {

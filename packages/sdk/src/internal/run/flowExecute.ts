@@ -33,8 +33,7 @@ import {
   wireAttachments
 } from "./runInput.js"
 import type { ToolResult } from "./tool.js"
-import { answeringOf } from "./toolAnswering.js"
-import * as Toolkit from "./toolkit.js"
+import * as Tools from "./toolRound.js"
 
 /** Warns of messages that are nearly too large, once for a client. */
 type SizeWarning = (messages: ReadonlyArray<unknown>) => Effect.Effect<void>
@@ -73,13 +72,13 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
 const withTools = <A, E1, R1, E, R>(
   method: string,
   addressText: string,
-  input: Parameters<typeof checkTools>[0] & { readonly tools?: Toolkit.ToolsOption<E, R> | undefined },
-  use: (tools: Toolkit.RunTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
+  input: Parameters<typeof checkTools>[0] & { readonly tools?: Tools.ToolsOption<E, R> | undefined },
+  use: (tools: Tools.RunTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
 ): Effect.Effect<A, E | E1 | InvalidRequestError, R | R1> => {
-  const tools: Toolkit.ToolsOption<E, R> | undefined = input.tools
-  if (!Toolkit.isUnresolved(tools)) return use(tools)
+  const tools: Tools.ToolsOption<E, R> | undefined = input.tools
+  if (!Tools.isUnresolved(tools)) return use(tools)
   return Effect.flatMap(
-    Toolkit.resolve<E, R>(method, tools),
+    Tools.resolve<E, R>(method, tools),
     (handled): Effect.Effect<A, E1 | InvalidRequestError, R1> => {
       const found = checkTools({ ...input, tools: handled })
       return found === undefined
@@ -140,7 +139,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
             progress,
             resumeFields,
             onPause: input.onPause,
-            answering: answeringOf({ ...input, tools }),
+            answering: Tools.answeringOf({ ...input, tools }),
             maxCostUsd: input.maxCostUsd,
             costs,
             executionId: undefined,
@@ -205,7 +204,7 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
   return <E, R>(
     key: string,
     flow: FlowRef<never>,
-    input: ExecuteOnceInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
+    input: ExecuteOnceInput<AnyParameters, Tools.ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
   ): Begun<ExecuteRun.OnceRunResult, OnceError, E, R> =>
     Effect.suspend(() => {
       const found = checkKey(key)
@@ -283,7 +282,7 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
             tools === undefined ? run : {
               ...run,
               resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
-              answering: answeringOf({ ...input, tools })
+              answering: Tools.answeringOf({ ...input, tools })
             },
             state,
             results,

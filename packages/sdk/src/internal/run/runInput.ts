@@ -17,7 +17,7 @@ import * as Fields from "../options/fields.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
 import type { ToolDeclaration } from "./tool.js"
-import { isUnresolved, type RunTools, type ToolsOption } from "./toolkit.js"
+import { isUnresolved, type RunTools, type ToolsOption } from "./toolRound.js"
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
@@ -313,3 +313,15 @@ export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(
 
 export const warnOfSize = (method: string, what: string): Effect.Effect<void> =>
   Effect.logWarning(`${method}: ${what} nears the server's limit of 1,000,000 bytes`)
+
+const warnEntries = 200
+
+/** Warns when the conversation of a paused step comes near the server's limit. */
+export const warnOfConversation = (
+  method: string,
+  addressText: string,
+  messages: ReadonlyArray<unknown>
+): Effect.Effect<void> =>
+  messages.length > warnEntries || isNearLimit(messages)
+    ? warnOfSize(`${method} ${addressText}`, `the tool conversation of ${messages.length} entries`)
+    : Effect.void

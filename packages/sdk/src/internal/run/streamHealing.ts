@@ -22,7 +22,7 @@ import type { ExecuteBody, StepBody } from "../operations/requests.js"
 import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
 import type { Progress, StreamOptions } from "../options/callOptions.js"
 import { cursorAt, outputsOf, progressOf, type RunState, stepToRun } from "./runFold.js"
-import type { AnswerStrategy } from "./toolAnswering.js"
+import type { AnswerStrategy } from "./toolRound.js"
 
 /**
  * Tells the events of a step that runs again after a cut from those that were delivered before it: as many of each kind

@@ -24,6 +24,7 @@ import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { type CallEnd, isOpen, type RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
 import type { KnownResult, RunState } from "./runFold.js"
+import { warnOfConversation } from "./runInput.js"
 import {
   isAddressed,
   isBeyondLastStep,
@@ -34,8 +35,7 @@ import {
   StreamHealing,
   type StreamSettings
 } from "./streamHealing.js"
-import { answer, unanswered, warnOfConversation } from "./toolAnswering.js"
-import { answeredPause } from "./toolRound.js"
+import { answer, answeredPause, unanswered } from "./toolRound.js"
 
 type ResponsePull = Pull<WireEvent, CallError>
 

@@ -1,12 +1,15 @@
-/** The vocabulary of tools: declarations, calls, results. */
+/** Tools: declarations, calls, results; and the tools that answer their calls one by one. */
 import * as Effect from "effect/Effect"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Predicate from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
+import { invalid, type Problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
-import { readEffect } from "../core/wire.js"
+import { readEffect, writeEffect } from "../core/wire.js"
+import { toolSpans } from "../telemetry/spans.js"
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
@@ -91,7 +94,7 @@ const isEmptyStruct = (ast: AST.AST): boolean =>
   ast._tag === "TypeLiteral" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
 
 /** The JSON Schema of a tool's parameters, an object schema; or the reason why there is none. */
-export const ofParameters = (ast: AST.AST): JsonObject | string => {
+const ofParameters = (ast: AST.AST): JsonObject | string => {
   if (isEmptyStruct(ast)) return { type: "object", properties: {}, required: [], additionalProperties: false }
   const definitions = {}
   try {
@@ -142,17 +145,6 @@ export const parseArguments = (call: ToolCall): { readonly value: unknown } | st
   }
 }
 
-/** Decodes the arguments of calls by the parameters of their tool. The error is the reason that the model is told. */
-export const argumentsDecoder = <A, I>(
-  parameters: Schema.Schema<A, I>
-): (call: ToolCall) => Effect.Effect<A, string> => {
-  const decode = readEffect(parameters)
-  return (call) => {
-    const args = parseArguments(call)
-    return typeof args === "string" ? Effect.fail(args) : Effect.mapError(decode(args.value), issueText)
-  }
-}
-
 const comparable = (call: ToolCall): string => {
   const parsed = parseArguments(call)
   return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
@@ -187,6 +179,90 @@ export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>,
   fault
 })
 
-/** The result of a call of an unknown tool. */
-export const unknownTool = (call: ToolCall, known: Iterable<string>): ToolOutcome =>
-  faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${[...known].join(", ")}`)
+/** The error of a handler whose value does not fit the schema of its tool. */
+export const misfit = (method: string, name: string, reason: string): InvalidRequestError =>
+  invalid(method, `tools.${name}.success`, reason)
+
+/** A tool that answers each of its calls by itself. */
+export interface AnsweringTool<E, R> {
+  readonly name: string
+  readonly declaration: ToolDeclaration
+  /** The reason why the tool cannot be sent; runs with it are refused. */
+  readonly problem: Problem | undefined
+  readonly answer: (call: ToolCall, settings: RoundSettings) => Effect.Effect<ToolOutcome, E, R>
+}
+
+const isTool = (u: unknown): boolean =>
+  Predicate.isRecord(u) && typeof u.name === "string" &&
+  (u.description === undefined || typeof u.description === "string") &&
+  Schema.isSchema(u.parameters) && (u.success === undefined || Schema.isSchema(u.success)) &&
+  typeof u.handler === "function"
+
+const noTool: AnsweringTool<never, never> = {
+  name: "",
+  declaration: { type: "function", function: { name: "" } },
+  problem: {
+    field: "tools",
+    reason: "must be made by Tools.tool, with a name, a description or none, a schema of parameters and a handler"
+  },
+  answer: () => Effect.dieMessage("a run with this tool is refused")
+}
+
+/** A tool from schemas: decodes the arguments, runs the handler, encodes the value. */
+export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
+  if (!isTool(tool)) return noTool
+  const { handler, name, parameters, success } = tool
+  const { declaration, problem } = declare(tool, parameters.ast)
+  const decode = readEffect(parameters)
+  const encode = success === undefined ? Effect.succeed : writeEffect(success)
+  return {
+    name,
+    declaration,
+    problem: problem === undefined
+      ? undefined
+      : { field: `tools.${name}.parameters`, reason: `cannot be a JSON Schema: ${problem}` },
+    answer: (call, { method, onFailure }) => {
+      const args = parseArguments(call)
+      if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
+      return Effect.matchEffect(decode(args.value), {
+        onFailure: (issue) => Effect.succeed(faulty(call, "bad arguments", issueText(issue))),
+        onSuccess: (decoded) =>
+          Effect.gen(function*() {
+            // the decoded value is of the handler's type: both come from one schema
+            const value = yield* handler(decoded as never, call)
+            const encoded = Effect.mapError(encode(value), (issue) =>
+              misfit(method, name, `the handler's value does not fit: ${issueText(issue)}`))
+            return answered(call, yield* encoded)
+          }).pipe(
+            Effect.catchAll((error) =>
+              onFailure === "fail" ? Effect.fail(error) : Effect.succeed(failed(call, error))
+            )
+          )
+      })
+    }
+  }
+}
+
+/** Gathers tools, each of which runs by itself. */
+export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): {
+  readonly declarations: ReadonlyArray<ToolDeclaration>
+  readonly problem: Problem | undefined
+  readonly run: (
+    calls: ReadonlyArray<ToolCall>,
+    settings: RoundSettings
+  ) => Effect.Effect<ReadonlyArray<ToolOutcome>, E, R>
+} => ({
+  declarations: tools.map(({ declaration }) => declaration),
+  problem: tools.find(({ problem }) => problem !== undefined)?.problem,
+  run: (calls, settings) =>
+    Effect.forEach(calls, (call) => {
+      const tool = tools.find(({ name }) => name === call.name)
+      const known = tools.map(({ name }) => name).join(", ")
+      return toolSpans(
+        [call],
+        tool === undefined
+          ? Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
+          : tool.answer(call, settings)
+      )
+    }, { concurrency: settings.concurrency })
+})

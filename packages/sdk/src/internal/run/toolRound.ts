@@ -1,16 +1,114 @@
 /**
- * The answer to one pause: the checks of its results, and their form on the wire.
+ * Answers the tool pauses of a run, on `/execute` and in event streams alike: the calls of a pause, the tools that answer
+ * them, the checks of their results, and the form of an answer on the wire.
  *
- * @see contract 6.2, C3
+ * @see contract 6.2, 6.3, 7.6, C3
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { PendingTools } from "../../FlowCursor.js"
-import type { InvalidRequestError } from "../../NoukaiError.js"
+import {
+  type ErrorCode,
+  type InvalidRequestError,
+  ToolCallLimitError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
+import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
 import { checkJson } from "../core/checkJson.js"
 import { withRaw } from "../core/json.js"
-import { invalid, type Problem, type RefusalFacts } from "../core/makeError.js"
-import type { ToolCall, ToolResult } from "./tool.js"
+import { invalid, known, type Problem, type RefusalFacts, unchecked } from "../core/makeError.js"
+import * as Spans from "../telemetry/spans.js"
+import {
+  answered,
+  type AnsweringTool,
+  declare,
+  failed,
+  faulty,
+  gather,
+  isSameCall,
+  misfit,
+  parseArguments,
+  type ToolCall,
+  type ToolDeclaration,
+  type ToolOutcome,
+  type ToolResult
+} from "./tool.js"
+
+/** Declarations by hand, or with their handlers. */
+export type RunTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | ToolSet<E, R>
+
+/** A toolkit with its handlers, or the effect that provides one. */
+export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
+
+/** The input `tools`; `E` and `R` are those of its handlers. */
+export type ToolsOption<E, R> = RunTools<E, R> | Toolkit<E, R>
+
+/** Whether `tools` must still be turned into declarations and handlers by `resolve`. */
+export const isUnresolved = <E, R>(tools: ToolsOption<E, R> | undefined): tools is Toolkit<E, R> =>
+  tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
+
+const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
+  Predicate.hasProperty(u, "tools") && Predicate.hasProperty(u, "handle") && typeof u.handle === "function"
+
+/** Whether an error of a toolkit is the fault of the model's call, not of the handler. */
+const isFault = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedOutput")
+
+/** Whether the handler's own value does not fit the tool's success schema. */
+const isMisfit = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedInput")
+
+const toolOf = <E, R>(
+  { handle }: ToolkitLike<E, R>,
+  tool: ToolkitLike<E, R>["tools"][string]
+): AnsweringTool<E | InvalidRequestError, R> => {
+  const { name } = tool
+  const { declaration, problem } = declare(
+    tool,
+    Predicate.hasProperty(tool, "providerName") || !Predicate.hasProperty(tool, "parametersSchema")
+      ? "it is run by a model provider, not by this program"
+      : tool.parametersSchema.ast
+  )
+  return {
+    name,
+    declaration,
+    problem: problem === undefined ? undefined : { field: `tools.${name}`, reason: `cannot be sent: ${problem}` },
+    answer: (call, { method, onFailure }) => {
+      const args = parseArguments(call)
+      if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
+      return handle(name as never, args.value as never).pipe(
+        Effect.map(({ encodedResult }) => answered(call, encodedResult)),
+        Effect.catchAll((error) => {
+          if (isFault(error)) {
+            return Effect.succeed(faulty(call, "bad arguments", String(error.description ?? "they do not fit")))
+          }
+          if (onFailure === "report") return Effect.succeed(failed(call, error))
+          return Effect.fail(
+            isMisfit(error) ? misfit(method, name, String(error.description ?? "the value does not fit")) : error
+          )
+        })
+      )
+    }
+  }
+}
+
+/** The declarations with handlers of a toolkit, or of the effect that provides one. */
+export const resolve = <E, R>(
+  method: string,
+  tools: Toolkit<E, R>
+): Effect.Effect<ToolSet<E | InvalidRequestError, R>, E | InvalidRequestError, R> =>
+  Effect.gen(function*() {
+    const toolkit = isToolkit(tools) || !Effect.isEffect(tools) ? tools : yield* tools
+    return yield* Effect.try({
+      try: (): ToolSet<E | InvalidRequestError, R> => ({
+        [TypeId]: TypeId,
+        ...gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool)))
+      }),
+      catch: () =>
+        invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
+    })
+  })
 
 const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
   messages.findLast((message): message is { readonly [key: string]: unknown } =>
@@ -144,3 +242,123 @@ export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool
   iterationsUsed: pending.iterationsUsed,
   toolCallMessages: resumeMessages(pending.toolCallMessages, results)
 })
+
+/** The way in which pauses are answered: not at all, by the caller later, or by a handler now. */
+export type AnswerStrategy<E = unknown, R = unknown> =
+  | { readonly _tag: "none" }
+  | { readonly _tag: "manual" }
+  | HandlerStrategy<E, R>
+
+interface AnsweredCall {
+  readonly call: ToolCall
+  readonly outcome: ToolOutcome
+}
+
+export interface HandlerStrategy<E = unknown, R = unknown> {
+  readonly _tag: "handled"
+  readonly tools: ToolSet<E, R>
+  readonly maxRounds: number
+  readonly concurrency: number
+  readonly onFailure: "fail" | "report"
+  /** Results by the id of their call, so that no handler runs twice for one. */
+  readonly answered: Map<string, AnsweredCall>
+  /** The number of rounds in a row in which the model called a tool wrongly, by tool. */
+  readonly faults: Map<string, number>
+  /** The error of a run whose rounds are used up. */
+  readonly limit: (pause: ToolPause, detail: string, toolName?: string) => E
+}
+
+export interface AnswerOptions<E = unknown, R = unknown> {
+  readonly tools?: RunTools<E, R> | undefined
+  readonly maxToolRounds?: number | undefined
+  readonly toolConcurrency?: number | undefined
+  readonly onToolFailure?: "fail" | "report" | undefined
+}
+
+/** The way in which the pauses of one run are answered. */
+export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E | ToolCallLimitError, R> => {
+  const { tools } = input
+  if (tools === undefined) return { _tag: "none" }
+  if (!isHandled(tools)) return { _tag: "manual" }
+  return {
+    _tag: "handled",
+    tools,
+    maxRounds: input.maxToolRounds ?? 10,
+    concurrency: input.toolConcurrency ?? 4,
+    onFailure: input.onToolFailure ?? "fail",
+    answered: new Map(),
+    faults: new Map(),
+    limit: (pause, detail, toolName) =>
+      new ToolCallLimitError(
+        known({
+          method: pause.method,
+          flow: pause.addressText,
+          executionId: pause.executionId,
+          code: "TOOL_CALL_LIMIT_CLIENT",
+          detail,
+          rounds: pause.rounds,
+          toolName,
+          isRetryable: false
+        }),
+        unchecked
+      )
+  }
+}
+
+/** The code of a pause that a call cannot answer. */
+export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
+
+const maxFaultyRounds = 3
+
+/** The facts of a pause that its handler needs. */
+export interface ToolPause {
+  readonly method: string
+  readonly addressText: string
+  readonly executionId: string
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  /** The number of calls of the handler before this pause. */
+  readonly rounds: number
+}
+
+/** Runs the handler for a pause, unless its rounds are used up. Gives exactly one result per call. */
+export const answer = Effect.fnUntraced(function*<E, R>(
+  { answered, concurrency, faults, limit, maxRounds, onFailure, tools }: HandlerStrategy<E, R>,
+  pause: ToolPause
+): Effect.fn.Return<ReadonlyArray<ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> {
+  const { addressText: flow, executionId, method, rounds } = pause
+  if (rounds >= maxRounds) return yield* Effect.fail(limit(pause, `the handler has run ${rounds} times`))
+  const calls = new Map<string, ToolCall>()
+  for (const call of pause.toolCalls) {
+    const same = calls.get(call.id) ?? answered.get(call.id)?.call ?? call
+    if (same !== call && !isSameCall(same, call)) {
+      const reason = `the id of a tool call, ${JSON.stringify(call.id)}, names two different calls`
+      return yield* new UnexpectedResponseError({ method, flow, executionId, reason, isRetryable: false }, unchecked)
+    }
+    calls.set(call.id, same)
+  }
+  const fresh = [...calls.values()].filter((call) => !answered.has(call.id))
+  const outcomes = fresh.length === 0
+    ? []
+    : yield* Spans.roundSpan(rounds, tools.run(fresh, { method, concurrency, onFailure }))
+  const problem = checkResults(fresh, outcomes)
+  if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason, { flow, executionId })
+  for (const outcome of outcomes) {
+    answered.set(outcome.toolCallId, { call: calls.get(outcome.toolCallId)!, outcome })
+  }
+  const answers = [...calls.keys()].map((id) => answered.get(id)!)
+  countFaults(faults, answers)
+  const wrongly = [...faults].find(([, rounds]) => rounds >= maxFaultyRounds)
+  if (wrongly !== undefined) {
+    const [name] = wrongly
+    const detail = `the model called ${JSON.stringify(name)} wrongly ${maxFaultyRounds} rounds in a row`
+    return yield* Effect.fail(limit(pause, detail, name))
+  }
+  return answers.map(({ call, outcome }) => ({ toolCallId: call.id, content: outcome.content }))
+})
+
+/** Counts faults in a row. A tool that was not called in a round keeps its count: only a good call resets it. */
+const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<AnsweredCall>): void => {
+  const faulty = new Set(answers.filter(({ outcome }) => outcome.fault !== undefined).map(({ call }) => call.name))
+  for (const { call } of answers) if (!faulty.has(call.name)) faults.delete(call.name)
+  for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)
+}
