@@ -37,19 +37,6 @@ interface RunAddress {
   readonly executionId: string
 }
 
-/** The run to read, or the error of an input that names none. */
-const resolveRun = (
-  http: HttpService,
-  method: string,
-  flow: FlowRef<never>,
-  executionId: string
-): Either.Either<RunAddress, InvalidRequestError> =>
-  Either.flatMap(
-    resolveFlow(http, method, flow),
-    ({ address }) =>
-      Either.map(Address.segment(method, "executionId", executionId), () => ({ flow: address, executionId }))
-  )
-
 /** The run to read, and the settings of the read. */
 export const resolveRead = <A extends object>(
   http: HttpService,
@@ -59,24 +46,25 @@ export const resolveRead = <A extends object>(
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
 ): Either.Either<readonly [run: RunAddress, options: A], InvalidRequestError> =>
-  Either.flatMap(resolveRun(http, method, flow, executionId), (run) =>
-    Either.map(
-      decode(method, given, { flow: Address.format(run.flow), executionId }),
-      (options) => [run, options]
-    ))
+  Either.gen(function*() {
+    const { address, addressText } = yield* resolveFlow(http, method, flow)
+    yield* Address.segment(method, "executionId", executionId)
+    return [{ flow: address, executionId }, yield* decode(method, given, { flow: addressText, executionId })]
+  })
 
 /** Limits one call by the total timeout. */
-const timed = <A>(
+function timed<A>(
   http: HttpService,
   method: string,
   options: RunOptions,
   run: RunAddress | undefined,
   ask: (context: RequestContext) => Effect.Effect<A, CallError>
-): Effect.Effect<A, CallError> =>
-  timedRead(http, method, options, {
+): Effect.Effect<A, CallError> {
+  return timedRead(http, method, options, {
     flow: run === undefined ? undefined : Address.format(run.flow),
     executionId: run?.executionId
   }, ask)
+}
 
 const noOutcome = () => ({})
 
@@ -192,48 +180,30 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<F
     const options = yield* listOptions(method, given)
     const { flowId, limit, status } = options
     const pages = new RunPages(limit ?? defaultPage)
-    const page = ({ cursor, limit }: PageRequest) =>
-      Spans.readSpan(
-        spanNames.runList,
-        {},
-        noOutcome,
-        timed(
-          http,
-          method,
-          options,
-          undefined,
-          (context) => http.request("runList", { ...context, flowId, limit, status, cursor })
-        )
-      )
     const first: PageRequest = { cursor: undefined, limit }
-    const doesNotPage = () =>
-      new UnexpectedResponseError({
-        method,
-        reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed",
-        isRetryable: false
-      }, unchecked)
-    return Stream.paginateChunkEffect(
-      first,
-      (asked) =>
-        Effect.flatMap(page(asked), (response) => {
-          const taken = pages.take(response)
-          if (taken !== undefined) {
-            const next = Option.map(Option.fromNullable(taken.next), (cursor): PageRequest => ({ ...asked, cursor }))
-            return Effect.succeed([Chunk.unsafeFromArray(taken.runs), next] as const)
-          }
-          // where the cursor is ignored, the longest page is all that there is to ask for
-          return pages.widen()
-            ? Effect.succeed([Chunk.empty(), Option.some({ cursor: undefined, limit: longestPage })] as const)
-            : Effect.fail(doesNotPage())
-        })
-    )
+    return Stream.paginateChunkEffect(first, (asked) =>
+      Effect.gen(function*() {
+        const request = timed(http, method, options, undefined, (context) =>
+          http.request("runList", { ...context, flowId, status, ...asked }))
+        const taken = pages.take(yield* Spans.readSpan(spanNames.runList, {}, noOutcome, request))
+        if (taken !== undefined) {
+          const next = Option.map(Option.fromNullable(taken.next), (cursor): PageRequest => ({ ...asked, cursor }))
+          return [Chunk.unsafeFromArray(taken.runs), next] as const
+        }
+        // where the cursor is ignored, the longest page is all that there is to ask for
+        if (pages.widen()) {
+          return [Chunk.empty(), Option.some({ cursor: undefined, limit: longestPage })] as const
+        }
+        return yield* new UnexpectedResponseError({
+          method,
+          reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed",
+          isRetryable: false
+        }, unchecked)
+      }))
   }))
 
-/** The runs that are remembered, so that one that a shifted page holds again is not given twice. */
-const capacity = 1_000
-
 /** The runs of the longest page that the server gives. */
-export const longestPage = 100
+const longestPage = 100
 
 export interface RunPage {
   readonly runs: RunListResponse["runs"]
@@ -241,12 +211,10 @@ export interface RunPage {
   readonly next: string | undefined
 }
 
+/** The pages of one list. It remembers the ids of its runs: a page that shifted holds some of them again. */
 export class RunPages {
   private readonly seen = new Set<string>()
-  /** A cursor that was asked for, to recognise when pages come again: moved at every doubling of the pages since. */
-  private checkpoint: string | undefined
-  private since = 0
-  private until = 1
+  private cursor: string | undefined
 
   constructor(private limit: number) {}
 
@@ -254,32 +222,18 @@ export class RunPages {
   widen(): boolean {
     if (this.limit >= longestPage) return false
     this.limit = longestPage
-    this.checkpoint = undefined
+    this.cursor = undefined
     return true
   }
 
   /** The runs of a page that are new; `undefined` where the server goes in circles. */
   take({ nextCursor, runs }: RunListResponse): RunPage | undefined {
-    const inPage = new Set<string>()
-    const fresh = runs.filter(({ id }) => !this.seen.has(id) && inPage.size < inPage.add(id).size)
+    const fresh = runs.filter(({ id }) => this.seen.size < this.seen.add(id).size)
     if (nextCursor === undefined && runs.length < this.limit) return { runs: fresh, next: undefined }
-    // a page of a filtered list may be empty
-    if (fresh.length === 0 && runs.length > 0) return undefined
-    for (const { id } of fresh) {
-      this.seen.add(id)
-      if (this.seen.size > capacity) { for (const oldest of this.seen) if (this.seen.delete(oldest)) break }
-    }
     const next = nextCursor ?? runs.at(-1)!.id
-    return this.comesAgain(next) ? undefined : { runs: fresh, next }
-  }
-
-  private comesAgain(cursor: string): boolean {
-    if (cursor === this.checkpoint) return true
-    if (++this.since === this.until) {
-      this.checkpoint = cursor
-      this.until *= 2
-      this.since = 0
-    }
-    return false
+    // a page of a filtered list may be empty
+    if ((fresh.length === 0 && runs.length > 0) || next === this.cursor) return undefined
+    this.cursor = next
+    return { runs: fresh, next }
   }
 }
