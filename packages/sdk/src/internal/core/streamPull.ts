@@ -2,8 +2,9 @@
  * Streams that can be read without the machinery of channels and scopes, which costs as much per stream as the request
  * and more than its first hundred events. To all other readers they are plain streams.
  */
+import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -63,6 +64,67 @@ export const deferred = <A, E, R>(choose: Effect.Effect<Source<A, E, R>, E, R>):
   return {
     pull: Effect.suspend(() => chosen === undefined ? first : chosen.pull),
     close: (exit) => chosen === undefined ? Effect.void : chosen.close(exit)
+  }
+}
+
+/**
+ * The source of a program that gives its elements to `emit`. It runs in a fiber of its own, and `emit` returns when the
+ * reader wants more, so that the program does not run ahead. A pull that is interrupted leaves it running, and the next
+ * one waits for the same elements.
+ */
+export const fromProgram = <A, E, R>(
+  program: (emit: (elements: ReadonlyArray<A>) => Effect.Effect<void>) => Effect.Effect<void, E, R>
+): Source<A, E, R> => {
+  let fiber: Fiber.RuntimeFiber<void, E> | undefined
+  let given: ReadonlyArray<A> | undefined
+  let ended: Exit.Exit<void, E> | undefined
+  let answer: (() => void) | undefined
+  let goOn: (() => void) | undefined
+  const emit = (elements: ReadonlyArray<A>) =>
+    Effect.async<void>((resume) => {
+      given = elements
+      goOn = () => resume(Effect.void)
+      answer?.()
+    })
+  const start = Effect.map(Effect.forkDaemon(Effect.interruptible(Effect.suspend(() => program(emit)))), (started) => {
+    fiber = started
+    started.addObserver((exit) => {
+      ended = exit
+      answer?.()
+    })
+  })
+  const more = Effect.async<void>((resume) => {
+    answer = () => {
+      answer = undefined
+      resume(Effect.void)
+    }
+    const wake = goOn
+    goOn = undefined
+    wake?.()
+    return Effect.sync(() => {
+      answer = undefined
+    })
+  })
+  const pull: Pull<A, E, R> = Effect.suspend(() => {
+    if (given !== undefined) {
+      const elements = Chunk.unsafeFromArray(given)
+      given = undefined
+      return Effect.succeed(elements)
+    }
+    if (ended !== undefined) {
+      return Exit.matchEffect(ended, {
+        onFailure: (cause) => Effect.failCause(Cause.map(cause, Option.some)),
+        onSuccess: () => Effect.fail(Option.none())
+      })
+    }
+    return Effect.zipRight(fiber === undefined ? Effect.zipRight(Effect.uninterruptible(start), more) : more, pull)
+  })
+  return {
+    pull,
+    close: () => {
+      given = undefined
+      return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
+    }
   }
 }
 

@@ -4,21 +4,16 @@
  *
  * @see contract 7.4–7.6
  */
-import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { clockOf } from "../core/fiber.js"
 import { amended, invalid } from "../core/makeError.js"
-import { deferred, fromSource, type Source } from "../core/streamPull.js"
-import { monotonic, timeLimit, unsafeMonotonic } from "../core/time.js"
-import { flatMapNow } from "../core/wire.js"
+import { fromProgram, fromSource } from "../core/streamPull.js"
 import { CallProgress, resolveCall, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveSession } from "../operations/scope.js"
@@ -32,11 +27,31 @@ import { RunCosts } from "./runCosts.js"
 import { isOver } from "./runFold.js"
 import { declarationsOf, type EventsInputOf, eventsInputs, wireAttachments } from "./runInput.js"
 import type { Origin, StreamSettings } from "./streamHealing.js"
-import { type EventPull, StreamWalk } from "./streamWalk.js"
+import { StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
 
 type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
+
+/** The stream of a walk that begins when it is first pulled. */
+const streamOf = <E, R>(
+  begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>
+): RunStream<E, R> =>
+  fromSource(() => {
+    let walk: StreamWalk<E, R> | undefined
+    const { close, pull } = fromProgram<DeliveredRunEvent, E | CallError, R>((emit) =>
+      Effect.flatMap(begin, (begun) => {
+        walk = begun
+        return begun.run(emit)
+      })
+    )
+    return {
+      pull,
+      close: (exit) =>
+        Effect.flatMap(close(exit), () =>
+          walk === undefined ? Effect.void : Effect.zipRight(walk.close(exit), walk.settle(exit)))
+    }
+  })
 
 const resume = <E, R>(
   settings: StreamSettings<E, R>,
@@ -54,30 +69,23 @@ const resume = <E, R>(
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
-  const begun = Effect.withFiberRuntime<Source<DeliveredRunEvent, CallError>>((fiber) =>
-    Effect.succeed(begin(fiber, manual, origin))
-  )
   // the stream that paused may still be open, and holds no more of its budgets than it has cost
   const settled = paused?.settle({ executionId: cursor.executionId, sent: "yes", goesOn: false }) ?? Effect.void
-  return fromSource(() => deferred(Effect.zipRight(settled, begun)))
+  return streamOf(Effect.zipRight(
+    settled,
+    Effect.withFiberRuntime<StreamWalk<never, never>>((fiber) => Effect.succeed(begin(fiber, manual, origin)))
+  ))
 }
 
-/** Limits each pull by the rest of the total timeout. */
-const timed = <E, R>(walk: StreamWalk<E, R>, clock: Clock.Clock, total: number): EventPull<E, R> => {
-  const end = unsafeMonotonic(clock) + total
-  const timedOut = Effect.failSync(() => Option.some(walk.timedOut(total)))
-  return Effect.flatMap(monotonic, (now) => end > now ? timeLimit(walk.pull, end - now, timedOut) : timedOut)
-}
-
-/** The events of a run, from an origin to its end or its next pause for the caller, as a fiber begins to read them. */
+/** The walk through a run, from an origin to its end or its next pause for the caller. */
 const begin = <E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   settings: StreamSettings<E, R>,
   origin: Origin
-): Source<DeliveredRunEvent, E | CallError, R> => {
+): StreamWalk<E, R> => {
   const name = settings.only === "steps" ? spanNames.steps : spanNames.events
   const costs = RunCosts.of(fiber, settings)
-  const walk = new StreamWalk(
+  return new StreamWalk(
     settings,
     origin,
     costs,
@@ -85,15 +93,6 @@ const begin = <E, R>(
     Metrics.executionStarted(fiber, settings.only, settings.address),
     (cursor, results) => resume(settings, costs, cursor, results)
   )
-  const { timeout } = settings
-  return {
-    pull: timeout === undefined ? walk.pull : timed(walk, clockOf(fiber), timeout),
-    close: costs === undefined ? walk.close : (exit) =>
-      Effect.zipRight(
-        walk.close(exit),
-        Effect.suspend(() => walk.callEnd === undefined ? Effect.void : costs.settle(walk.callEnd))
-      )
-  }
 }
 
 /**
@@ -109,45 +108,43 @@ const firstCall = (input: EventsInputOf<unknown, unknown>, parameters: unknown):
   }
 }
 
-type RunSource<E, R> = Source<DeliveredRunEvent, E | CallError | ToolCallLimitError, R>
+type BegunWalk<E, R> = Effect.Effect<
+  StreamWalk<E | InvalidRequestError | ToolCallLimitError, R>,
+  E | APITimeoutError | InvalidRequestError,
+  R
+>
 
 const start = <E, R>(
   http: HttpService,
   only: "steps" | "events",
   flow: FlowRef<never>,
   given: EventsInputOf<E, R>
-): Effect.Effect<RunSource<E, R>, E | APITimeoutError | InvalidRequestError, R> =>
-  Effect.withFiberRuntime((fiber) => {
+): BegunWalk<E, R> =>
+  Effect.gen(function*() {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
-    const resolved = resolveCall(http, method, flow, eventsInputs[only], given)
-    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { address, addressText, input, total } = resolved.right
-    const { tools } = input
+    const { address, addressText, input, total } = yield* resolveCall(http, method, flow, eventsInputs[only], given)
+    const { from, tools } = input
     if (Tools.isUnresolved(tools)) {
-      const facts = { method, flow: addressText, executionId: () => input.from?.executionId }
+      const facts = { method, flow: addressText, executionId: () => from?.executionId }
       // one timeout over the effect that provides the tools and the stream
-      return Effect.flatMap(
-        Effect.timed(totalTimeout(Tools.resolve(method, tools), total, facts, new CallProgress())),
-        ([took, handled]) =>
-          start(http, only, flow, {
-            ...input,
-            tools: handled,
-            ...(total === undefined ? undefined : { timeout: Math.max(0, total - Duration.toMillis(took)) })
-          })
-      )
+      const resolved = totalTimeout(Tools.resolve(method, tools), total, facts, new CallProgress())
+      const [took, handled] = yield* Effect.timed(resolved)
+      const timeout = total === undefined ? undefined : { timeout: Math.max(0, total - Duration.toMillis(took)) }
+      return yield* start(http, only, flow, { ...input, tools: handled, ...timeout })
     }
     const version = Address.versionOf(input.version)
     if (version === "draft") {
       const reason = "the draft cannot be streamed step by step"
-      return Effect.fail(invalid(method, "version", reason, { flow: addressText }))
+      return yield* invalid(method, "version", reason, { flow: addressText })
     }
-
-    const { from } = input
+    const fiber = yield* Effect.withFiberRuntime<Fiber.RuntimeFiber<unknown, unknown>>(Effect.succeed)
     const flowVersion = from?.flowVersion ?? version
-    const session = resolveSession(fiber, http, input.sessionId ?? from?.sessionId, { method, flow: addressText })
-    if (Either.isLeft(session)) return Effect.fail(session.left)
-    const sessionId = session.right
-    const settings: StreamSettings<E | ToolCallLimitError, R> = {
+    const explicit = input.sessionId ?? from?.sessionId
+    const sessionId = yield* resolveSession(fiber, http, explicit, { method, flow: addressText })
+    const parameters = from !== undefined && input.parameters === undefined
+      ? undefined
+      : yield* encodeParameters(method, addressText, flow, input.parameters)
+    const settings: StreamSettings<E | InvalidRequestError | ToolCallLimitError, R> = {
       http,
       method,
       flow,
@@ -170,20 +167,15 @@ const start = <E, R>(
       heal: input.heal,
       timeout: total
     }
-    const beginWith = (parameters: unknown): Effect.Effect<RunSource<E, R>> => {
-      const cursor: FlowCursor = {
-        ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
-        ...(sessionId === undefined ? undefined : { sessionId }),
-        first: firstCall(input, parameters)
-      }
-      return Either.right(begin(fiber, settings, { cursor, begun: false, mayBeOver: from !== undefined }))
+    const cursor: FlowCursor = {
+      ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
+      ...(sessionId === undefined ? undefined : { sessionId }),
+      first: firstCall(input, parameters)
     }
-    return from !== undefined && input.parameters === undefined
-      ? beginWith(undefined)
-      : flatMapNow(encodeParameters(method, addressText, flow, input.parameters), beginWith)
+    return begin(fiber, settings, { cursor, begun: false, mayBeOver: from !== undefined })
   })
 
 export const stream =
   (http: HttpService, only: "steps" | "events") =>
   <E, R>(flow: FlowRef<never>, input: EventsInputOf<E, R>): RunStream<E | ToolCallLimitError, R> =>
-    fromSource(() => deferred<DeliveredRunEvent, E | CallError | ToolCallLimitError, R>(start(http, only, flow, input)))
+    streamOf(start(http, only, flow, input))

@@ -1,27 +1,25 @@
 /**
- * A walk through one run on `/step`: requests it, reads the responses, answers the pauses and goes on after cuts, one
- * pull at a time.
+ * A walk through one run on `/step`: requests it, reads the responses, answers the pauses and goes on after cuts.
  *
  * @see contract 7.4–7.6
  */
-import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { StepPaused, WireEvent, WireEventOf } from "../../FlowEvent.js"
-import type { APITimeoutError, CallError, ErrorCode } from "../../NoukaiError.js"
+import type { CallError, ErrorCode } from "../../NoukaiError.js"
 import { setCursor } from "../core/errorClass.js"
 import { problemOf } from "../core/runProblem.js"
-import { Background, type Pull, type Source, toSource } from "../core/streamPull.js"
-import { pauseOf } from "../core/time.js"
+import { toSource } from "../core/streamPull.js"
+import { pauseOf, timeLimit } from "../core/time.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
 import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
-import { type CallEnd, isOpen, type RunCosts } from "./runCosts.js"
+import { isOpen, type RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
 import type { KnownResult, RunState } from "./runFold.js"
 import { warnOfConversation } from "./runInput.js"
@@ -35,38 +33,28 @@ import {
   StreamHealing,
   type StreamSettings
 } from "./streamHealing.js"
-import { answer, answeredPause, unanswered } from "./toolRound.js"
+import { answer, answeredPause, type HandlerStrategy, unanswered } from "./toolRound.js"
 
-type ResponsePull = Pull<WireEvent, CallError>
-
-export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError, R>
+/** Gives events to the reader, and returns when it wants more. */
+type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>
 
 /**
- * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the
- * stream.
+ * The continuation after a response: the next request, the answer to a pause, a result to decode, the end of the stream,
+ * or its failure.
  */
-type Continuation =
-  | { readonly _tag: "open" }
-  | { readonly _tag: "answer" }
+type Continuation<E, R> =
+  | { readonly _tag: "open"; readonly isAfforded?: boolean }
+  | { readonly _tag: "answer"; readonly answering: HandlerStrategy<E, R> }
   | { readonly _tag: "complete"; readonly event: WireEventOf<"flow_completed">; readonly result: KnownResult }
-  | { readonly _tag: "fail"; readonly error: CallError }
+  | { readonly _tag: "fail"; readonly error: E | CallError }
   | { readonly _tag: "done" }
 
-/** The action of the walk at its next pull. */
-type Next<E> =
-  | Continuation
-  | { readonly _tag: "read"; readonly pull: ResponsePull }
-  | { readonly _tag: "broken"; readonly failure: Option.Option<CallError> }
-  | { readonly _tag: "afford"; readonly then: Continuation }
-  | { readonly _tag: "fail"; readonly error: E | CallError }
-
+/** The end of a run comes apart from more events than these: Effect holds the last chunk of a stream for long. */
 const manyOutputs = 256
 
 const toOpen = { _tag: "open" } as const
 
 const isDone = { _tag: "done" } as const
-
-const ended = Effect.fail(Option.none())
 
 const unknownFacts = { durationMs: undefined, costUsd: undefined, tokens: undefined }
 
@@ -74,7 +62,7 @@ const unknownFacts = { durationMs: undefined, costUsd: undefined, tokens: undefi
 const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
-export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError, R> {
+export class StreamWalk<E, R> {
   private state: RunState
   private readonly failures: StreamFailures
   private readonly healing: StreamHealing
@@ -87,17 +75,13 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   private handedOver = false
   /** A pause that a cut swallowed. It is delivered once the server goes on from there. */
   private owed: StepPaused | undefined
-  private next: Next<E> = toOpen
-  private response: Source<WireEvent, CallError> | undefined
-  /** The work in a fiber of its own, and the pull that waits for it. */
-  private background: Background | undefined
-  private underWay: Effect.Effect<void, never, R> | undefined
-  /** The end of the call for its costs, once it is closed. */
-  callEnd: CallEnd | undefined
+  /** Whether the end of a response is open, so that a step may still run. */
+  private isReading = false
+  private next: Continuation<E, R> = toOpen
 
   constructor(
     private readonly settings: StreamSettings<E, R>,
-    origin: Origin,
+    private readonly origin: Origin,
     private readonly costs: RunCosts | undefined,
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */
@@ -108,58 +92,129 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     this.failures = new StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
     this.healing = new StreamHealing(settings.heal)
     this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()
-    if (this.state.pending?.toolCalls !== undefined) {
-      this.state = RunFold.changed(this.state, { again: RunFold.isOver(this.state) })
-      this.goOn(this.pauseForTools(undefined))
-    } else if (this.state.executionId !== undefined && origin.isAfforded !== true) {
-      this.goOn(toOpen)
-    }
   }
 
-  readonly pull: EventPull<E, R> = Effect.suspend((): EventPull<E, R> => {
-    if (this.underWay !== undefined) return this.waiting(this.underWay)
-    if (this.out.length > 0) return this.emitted
-    const { next } = this
-    switch (next._tag) {
-      case "open":
-        return this.open()
-      case "read":
-        return Effect.matchEffect(next.pull, this.onResponse)
-      case "broken":
-        return this.once(this.broken(next.failure))
-      case "afford":
-        return this.once(this.afford(next.then))
-      case "answer":
-        return this.once(this.answer)
-      case "complete":
-        return Effect.zipRight(this.complete(next.event, next.result), this.pull)
-      case "fail":
-        return Effect.fail(Option.some(next.error))
-      case "done":
-        return this.afterResponse(ended)
+  /** Walks to the end of the run or its next pause for the caller, within the total timeout. */
+  run(emit: Emit): Effect.Effect<void, E | CallError, R> {
+    const { timeout } = this.settings
+    const walked = this.walk(emit)
+    const timed = timeout === undefined
+      ? walked
+      : timeLimit(walked, timeout, Effect.failSync(() => this.failures.timedOut(timeout)))
+    return Effect.tapError(timed, (error) =>
+      Effect.sync(() => {
+        this.next = { _tag: "fail", error }
+      }))
+  }
+
+  private walk(emit: Emit): Effect.Effect<void, E | CallError, R> {
+    return Effect.gen(this, function*() {
+      this.next = this.first()
+      while (true) {
+        const { next } = this
+        if (this.out.length > 0) yield* this.deliver(emit)
+        if ((next._tag === "open" && next.isAfforded !== true) || next._tag === "answer") yield* this.afford
+        switch (next._tag) {
+          case "open":
+            this.next = yield* this.request(emit)
+            break
+          case "answer":
+            yield* this.answer(next.answering)
+            this.next = { _tag: "open", isAfforded: true }
+            break
+          case "complete":
+            yield* this.complete(next.event, next.result)
+            this.next = isDone
+            break
+          case "fail":
+            return yield* Effect.fail(next.error)
+          case "done":
+            return
+        }
+      }
+    })
+  }
+
+  private first(): Continuation<E, R> {
+    const { origin, state } = this
+    if (state.pending?.toolCalls === undefined) {
+      return { _tag: "open", isAfforded: state.executionId === undefined || origin.isAfforded === true }
     }
+    this.state = RunFold.changed(state, { again: RunFold.isOver(state) })
+    return this.pauseForTools(undefined)
+  }
+
+  private deliver(emit: Emit): Effect.Effect<void> {
+    const events = this.out
+    this.out = []
+    const isLong = this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs
+    return isLong ? Effect.zipRight(emit(events.slice(0, -1)), emit(events.slice(-1))) : emit(events)
+  }
+
+  /** Fails before another step or tool round of a run that has cost too much. */
+  private readonly afford: Effect.Effect<void, CallError> = Effect.suspend(() => {
+    const { costs, state } = this
+    if (costs === undefined) return Effect.void
+    return Effect.flatMap(costs.check(state.executionId), (error) => {
+      if (error === undefined) return Effect.void
+      setCursor(error, () => RunFold.cursorAt(state))
+      return Effect.fail(error)
+    })
   })
 
-  private readonly onResponse = {
-    onFailure: (failure: Option.Option<CallError>): EventPull<E, R> => {
-      this.next = { _tag: "broken", failure }
-      return this.pull
-    },
-    onSuccess: (events: Chunk.Chunk<WireEvent>): EventPull<E, R> => {
-      this.failures.eventsCame()
-      for (const event of Chunk.toReadonlyArray(events)) {
-        const then = this.take(event)
-        if (then === undefined) continue
-        // events after the end of a response have no meaning
-        this.goOn(then)
-        break
+  /** Requests the next step, and reads the response. */
+  private request(emit: Emit): Effect.Effect<Continuation<E, R>> {
+    return Effect.gen(this, function*() {
+      const { costs, settings, spans } = this
+      if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = RunFold.changed(this.state, { again: true })
+      const { executionId } = this.state
+      const body = stepBody(this.state, settings.everyRequest)
+      if (!isAddressed(body)) return this.unexpected("the server never named the run, which therefore cannot go on")
+      this.state = RunFold.begin(this.state)
+      this.repeated?.begin()
+      if (this.state.again) this.owed = undefined
+      if (body.toolCallMessages !== undefined) {
+        yield* warnOfConversation(settings.method, settings.addressText, body.toolCallMessages)
       }
-      return this.out.length > 0 ? this.emitted : this.pull
-    }
+      const response = toSource(settings.http.stream("step", {
+        method: settings.method,
+        flow: settings.address,
+        version: settings.version,
+        sessionId: settings.sessionId,
+        options: settings.options,
+        progress: this.failures.begin(),
+        body,
+        asExecute: settings.asExecute,
+        reserve: costs?.reserve(executionId)
+      }))
+      this.isReading = true
+      const pull = spans === undefined ? response.pull : withParent(response.pull, spans.stream)
+      const next: Effect.Effect<Continuation<E, R>, Option.Option<CallError>> = Effect.flatMap(pull, (events) => {
+        const then = this.takeAll(events)
+        if (then !== undefined) return Effect.succeed(then)
+        return this.out.length > 0 ? Effect.zipRight(this.deliver(emit), next) : next
+      })
+      const then = yield* Effect.catchAll(
+        Effect.onExit(next, response.close),
+        (failure) => this.recover(Option.getOrElse(failure, () => this.failures.endedEarly()))
+      )
+      this.isReading = false
+      return then
+    })
   }
 
-  /** Takes an event of a response. Returns the continuation, if it ends the response. */
-  private take(event: WireEvent): Continuation | undefined {
+  /** Takes events of a response. Returns the continuation, if one of them ends the response. */
+  private takeAll(events: Iterable<WireEvent>): Continuation<E, R> | undefined {
+    this.failures.eventsCame()
+    for (const event of events) {
+      const then = this.take(event)
+      // events after the end of a response have no meaning
+      if (then !== undefined) return then
+    }
+    return undefined
+  }
+
+  private take(event: WireEvent): Continuation<E, R> | undefined {
     const { owed, spans, state: before } = this
     const after = RunFold.fold(before, event)
     this.state = after
@@ -180,7 +235,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   private endOfResponse(
     event: WireEvent,
     end: Exclude<RunFold.RunEnd, { readonly _tag: "unexpected" }>
-  ): Continuation {
+  ): Continuation<E, R> {
     const { settings: { flow, only }, state } = this
     switch (end._tag) {
       case "paused":
@@ -213,7 +268,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   }
 
   /** The continuation of a response that ends with the pause in the state of the run. */
-  private pauseForTools(event: WireEventOf<"tool_calls_required"> | undefined): Continuation {
+  private pauseForTools(event: WireEventOf<"tool_calls_required"> | undefined): Continuation<E, R> {
     const { answering, only } = this.settings
     switch (answering._tag) {
       case "none":
@@ -229,7 +284,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
         this.handedOver = true
         return isDone
       case "handled":
-        return { _tag: "answer" }
+        return { _tag: "answer", answering }
     }
   }
 
@@ -253,238 +308,81 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
   }
 
-  private failed(error: CallError): Continuation {
+  private failed(error: CallError): Continuation<E, R> {
     return { _tag: "fail", error: this.failures.of(error) }
   }
 
-  private unexpected(reason: string, code?: ErrorCode): Continuation {
+  private unexpected(reason: string, code?: ErrorCode): Continuation<E, R> {
     return this.failed(this.failures.unexpected(reason, code))
   }
 
-  /**
-   * Runs an effect once, in a fiber of its own: a pull that is interrupted while it waits, and repeated, waits for the
-   * same fiber.
-   */
-  private once(effect: Effect.Effect<void, never, R>): EventPull<E, R> {
-    this.background ??= new Background()
-    this.underWay = this.background.once(effect)
-    return this.waiting(this.underWay)
-  }
-
-  private waiting(underWay: Effect.Effect<void, never, R>): EventPull<E, R> {
-    return Effect.flatMap(underWay, () => {
-      this.underWay = undefined
-      return this.pull
-    })
-  }
-
-  private readonly emitted: EventPull<E, R> = Effect.suspend(() => {
-    const events = this.out
-    this.out = this.isEndOfMany(events) ? events.splice(-1) : []
-    const chunk = Chunk.unsafeFromArray(events)
-    return this.handedOver ? this.afterResponse(Effect.succeed(chunk)) : Effect.succeed(chunk)
-  })
-
-  /**
-   * Whether the end of the run comes apart from the events before it. Effect's streams hold their last chunk for long
-   * after they are read, and the cursors of events hold every output before them.
-   */
-  private isEndOfMany(events: ReadonlyArray<DeliveredRunEvent>): boolean {
-    return this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs &&
-      events.at(-1)?.type === "flow_completed"
-  }
-
-  /** The error of the total timeout. */
-  timedOut(ms: number): APITimeoutError {
-    const error = this.failures.timedOut(ms)
-    this.next = { _tag: "fail", error }
-    return error
-  }
-
-  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
-    const end = Effect.suspend(() => {
-      const { executionId } = this.state
-      const isOver = this.status !== undefined || this.handedOver
-      if (executionId !== undefined && !isOver && Exit.isInterrupted(exit)) {
-        this.settings.http.defaults.interrupted?.(executionId)
-      }
-      this.count(this.end(exit))
-      this.callEnd = this.endOf(exit)
-      this.next = isDone
-      this.out = []
-      // V8 keeps streams longer than they are read, and the outputs with them
-      this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
-      return Effect.void
-    })
-    const closed = this.afterResponse(end)
-    return this.background === undefined ? closed : Effect.zipRight(this.background.interrupt, closed)
-  }
-
-  /** Ends the telemetry of the run, and gives its outcome. */
-  private end(exit: Exit.Exit<unknown, unknown>): string {
-    const { next, spans } = this
-    const failure = next._tag === "fail" ? Exit.fail(next.error) : exit
-    const status = next._tag === "done" && Exit.isSuccess(failure) ? this.status : undefined
-    spans?.end(failure, { executionId: this.state.executionId, status })
-    return Exit.isFailure(failure)
-      ? Metrics.failureOutcome(failure.cause)
-      : status ?? (this.handedOver ? "paused" : "stopped")
-  }
-
-  /** The end of the call for its costs; none of one that was left while a step ran. */
-  private endOf(exit: Exit.Exit<unknown, unknown>): CallEnd | undefined {
-    const { failures: { sent }, next, state: { executionId } } = this
-    switch (next._tag) {
-      case "fail":
-        return { executionId, sent, goesOn: isOpen(next.error) }
-      case "done":
-        return { executionId, sent, goesOn: false }
-      case "read":
-      case "broken":
-        return undefined
-      default:
-        return Exit.isInterrupted(exit) ? undefined : { executionId, sent, goesOn: false }
-    }
-  }
-
-  /** Goes on; before another step or tool round of a run with a limit of cost, once it is known to be within it. */
-  private goOn(next: Continuation): void {
-    const limited = this.costs !== undefined && (next._tag === "open" || next._tag === "answer")
-    this.next = limited ? { _tag: "afford", then: next } : next
-  }
-
-  private afford(then: Continuation): Effect.Effect<void> {
-    const { costs, state } = this
-    if (costs === undefined) return Effect.dieMessage("nothing limits the costs")
-    return this.afterResponse(
-      Effect.map(costs.check(state.executionId), (error) => {
-        if (error !== undefined) setCursor(error, () => RunFold.cursorAt(state))
-        this.next = error === undefined ? then : { _tag: "fail", error }
-      })
-    )
-  }
-
-  private open(): EventPull<E, R> {
-    const { settings } = this
-    if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = RunFold.changed(this.state, { again: true })
-    const { executionId } = this.state
-    const body = stepBody(this.state, settings.everyRequest)
-    if (!isAddressed(body)) {
-      this.next = this.unexpected("the server never named the run, which therefore cannot go on")
-      return this.pull
-    }
-    const closed = this.closeResponse()
-    this.state = RunFold.begin(this.state)
-    this.repeated?.begin()
-    if (this.state.again) this.owed = undefined
-    this.response = toSource(settings.http.stream("step", {
-      method: settings.method,
-      flow: settings.address,
-      version: settings.version,
-      sessionId: settings.sessionId,
-      options: settings.options,
-      progress: this.failures.begin(),
-      body,
-      asExecute: settings.asExecute,
-      reserve: this.costs?.reserve(executionId)
-    }))
-    this.next = { _tag: "read", pull: this.traced(this.response.pull) }
-    const opened = closed === undefined ? this.pull : Effect.zipRight(closed, this.pull)
-    return body.toolCallMessages === undefined
-      ? opened
-      : Effect.zipRight(warnOfConversation(settings.method, settings.addressText, body.toolCallMessages), opened)
-  }
-
-  private traced<A, E2, R2>(self: Effect.Effect<A, E2, R2>): Effect.Effect<A, E2, R2> {
-    return this.spans === undefined ? self : withParent(self, this.spans.stream)
-  }
-
-  /** Closes the response, if there is one. */
-  private closeResponse(): Effect.Effect<void> | undefined {
-    const { response } = this
-    this.response = undefined
-    return response?.close(Exit.void)
-  }
-
-  private afterResponse<A, E2, R2>(then: Effect.Effect<A, E2, R2>): Effect.Effect<A, E2, R2> {
-    return Effect.suspend(() => {
-      const closed = this.closeResponse()
-      return closed === undefined ? then : Effect.zipRight(closed, then)
-    })
-  }
-
-  private broken(failure: Option.Option<CallError>): Effect.Effect<void> {
-    const error = Option.getOrElse(failure, () => this.failures.endedEarly())
-    return this.afterResponse(Effect.suspend(() => this.recover(error)))
-  }
-
-  private recover(error: CallError): Effect.Effect<void> {
+  /** The continuation after a response that broke off. */
+  private recover(error: CallError): Effect.Effect<Continuation<E, R>> {
     const { state } = this
     if (isBeyondLastStep(error, state)) {
       this.state = RunFold.changed(state, { stepCount: state.stepIndex, again: true })
-      this.next = toOpen
-      return Effect.void
+      return Effect.succeed({ _tag: "open", isAfforded: true })
     }
     this.failures.requestFailed(error)
-    return Effect.flatMap(this.healing.delayAfter(error, state), (delay) => {
-      if (delay === undefined) return Effect.sync(() => this.goOn(this.failed(error)))
+    return Effect.flatMap(this.healing.delayAfter(error, state), (delay): Effect.Effect<Continuation<E, R>> => {
+      if (delay === undefined) return Effect.succeed(this.failed(error))
       this.state = RunFold.changed(state, { mayBeOver: true })
       if (state.completedHere && !this.settings.everyRequest.runRemaining) {
         this.owed = Delivered.stepPaused(undefined, this.state)
       }
-      this.goOn(toOpen)
-      return Effect.asVoid(pauseOf(this.settings.http)(delay))
+      return Effect.as(pauseOf(this.settings.http)(delay), toOpen)
     })
   }
 
-  private complete(
-    event: WireEventOf<"flow_completed">,
-    { from, value }: KnownResult
-  ): Effect.Effect<void> {
-    const { settings, state } = this
-    const facts = {
-      method: settings.method,
-      address: settings.addressText,
-      executionId: state.executionId,
-      requestId: undefined
-    }
-    return this.afterResponse(
-      Effect.match(decodeResult(settings.flow, facts, value), {
-        onFailure: (error) => this.goOn(this.failed(error)),
-        onSuccess: (result) => {
-          this.emit(Delivered.flowCompleted(event, state, { value: result, from }))
-          this.next = isDone
-        }
-      })
-    )
+  private complete(event: WireEventOf<"flow_completed">, { from, value }: KnownResult): Effect.Effect<void, CallError> {
+    const { settings: { addressText: address, flow, method }, state } = this
+    const facts = { method, address, executionId: state.executionId, requestId: undefined }
+    return Effect.mapBoth(decodeResult(flow, facts, value), {
+      onFailure: (error) => this.failures.of(error),
+      onSuccess: (result) => this.emit(Delivered.flowCompleted(event, state, { value: result, from }))
+    })
   }
 
-  private readonly answer: Effect.Effect<void, never, R> = Effect.suspend(() => {
-    const { settings: { addressText, answering, method }, state } = this
-    const { pending } = state
-    if (answering._tag !== "handled" || pending?.toolCalls === undefined) {
-      return Effect.dieMessage("nothing to answer")
-    }
-    const answered = answer(answering, {
-      method,
-      addressText,
-      executionId: state.executionId ?? "",
-      toolCalls: pending.toolCalls,
-      rounds: state.rounds
+  /** Runs the handler for the pause in the state of the run. */
+  private answer(answering: HandlerStrategy<E, R>): Effect.Effect<void, E | CallError, R> {
+    return Effect.gen(this, function*() {
+      const { settings: { addressText, method }, spans, state: { executionId = "", pending, rounds } } = this
+      if (pending?.toolCalls === undefined) return
+      const answered = Effect.mapError(
+        answer(answering, { method, addressText, executionId, toolCalls: pending.toolCalls, rounds }),
+        (error) => this.failures.ofHandler(error)
+      )
+      const results = yield* spans === undefined ? answered : withParent(answered, spans.innermost())
+      this.failures.handlerRan()
+      this.state = RunFold.answered(this.state, answeredPause(pending, results))
+      this.repeated?.forget()
     })
-    const traced = this.spans === undefined ? answered : withParent(answered, this.spans.innermost())
-    return this.afterResponse(
-      Effect.match(traced, {
-        onFailure: (error) => {
-          this.next = { _tag: "fail", error: this.failures.ofHandler(error) }
-        },
-        onSuccess: (results) => {
-          this.failures.handlerRan()
-          this.state = RunFold.answered(state, answeredPause(pending, results))
-          this.repeated?.forget()
-          this.next = toOpen
-        }
-      })
-    )
-  })
+  }
+
+  /** Ends the telemetry of the walk, once nothing of it runs any more. */
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const { handedOver, next, settings, spans, state: { executionId } } = this
+      const isOver = this.status !== undefined || handedOver
+      if (executionId !== undefined && !isOver && Exit.isInterrupted(exit)) {
+        settings.http.defaults.interrupted?.(executionId)
+      }
+      const end = next._tag === "fail" ? Exit.fail(next.error) : exit
+      const status = next._tag === "done" && Exit.isSuccess(end) ? this.status : undefined
+      spans?.end(end, { executionId, status })
+      this.count(
+        Exit.isFailure(end) ? Metrics.failureOutcome(end.cause) : status ?? (handedOver ? "paused" : "stopped")
+      )
+      // V8 keeps streams longer than they are read, and the outputs with them
+      this.out = []
+      this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
+    })
+
+  /** Settles the costs of the walk, unless it was left while a step ran. */
+  settle(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    const { costs, failures: { sent }, next, state: { executionId } } = this
+    const hasEnded = next._tag === "fail" || next._tag === "done"
+    if (costs === undefined || (!hasEnded && (this.isReading || Exit.isInterrupted(exit)))) return Effect.void
+    return costs.settle({ executionId, sent, goesOn: next._tag === "fail" && isOpen(next.error) })
+  }
 }

@@ -5,10 +5,8 @@
  * @see contract 7.5
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { CallError } from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
@@ -111,19 +109,15 @@ export const walk: Walk = (run, cursor, asExecute) =>
       }
     }
 
-    const next: Effect.Effect<WalkAnswer, CallError> = Effect.matchEffect(source.pull, {
-      // a run never ends without an event that says so
-      onFailure: Option.match({
-        onNone: () => Effect.dieMessage("the walk ended without an end"),
-        onSome: Effect.fail
-      }),
-      onSuccess: (events) => {
-        for (const event of events) {
-          const answer = answerOf(event)
-          if (answer !== undefined) return Effect.succeed(answer)
-        }
-        return next
-      }
-    })
-    return Effect.onExit(next, source.close)
+    let answer: WalkAnswer | undefined
+    const walked = source.run((events) =>
+      Effect.sync(() => {
+        for (const event of events) answer ??= answerOf(event)
+      })
+    )
+    // a run never ends without an event that says so
+    const ended = Effect.suspend(() =>
+      answer === undefined ? Effect.dieMessage("the walk ended without an end") : Effect.succeed(answer)
+    )
+    return Effect.onExit(Effect.zipRight(walked, ended), source.close)
   })
