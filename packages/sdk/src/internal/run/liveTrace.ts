@@ -6,14 +6,13 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Take from "effect/Take"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
-import type { APIConnectionError, CallError, NoukaiError } from "../../NoukaiError.js"
+import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../core/makeError.js"
-import { fromSource, toSource } from "../core/streamPull.js"
 import { type Pause, pauseOf } from "../core/time.js"
 import { backoffDriver } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
@@ -25,111 +24,78 @@ import { type LiveTraceOptions, liveTraceOptions } from "../options/readOptions.
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
-import { fold, type KnownResult, noResult, type RunState, traceState } from "./runFold.js"
+import { fold, type KnownResult, noResult, traceState } from "./runFold.js"
 import { resolveRead } from "./runRead.js"
 import { canHeal, RepeatedEvents, StreamFailures } from "./streamHealing.js"
 
-type TracePull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
-
 const method = "RunService.liveTrace"
 
-const over = Effect.fail(Option.none())
+/** The stored events of one run, for callers. `named`: the id of the run in the events, if it is known. */
+const delivered = (
+  flow: FlowRef<never>,
+  address: string,
+  executionId: string,
+  named: string | undefined,
+  stored: Stream.Stream<WireEvent, CallError>
+): Stream.Stream<DeliveredRunEvent, CallError> =>
+  Stream.suspend(() => {
+    let state = traceState(address, executionId, named)
+    const failures = new StreamFailures(method, address, () => state)
+    const resume: Delivered.ResumeStream = () =>
+      Stream.fail(invalid(method, "resume", "is not for a live trace, which only watches", {
+        flow: address,
+        executionId
+      }))
 
-/** A reader of the stored events of one run. */
-class TraceReader {
-  private state: RunState
-  private readonly failures: StreamFailures
-  private out: Array<DeliveredRunEvent> = []
-  /** The end of the stream, once the events in `out` have been delivered. */
-  private end: TracePull<DeliveredRunEvent> | undefined
-
-  constructor(
-    private readonly flow: FlowRef<never>,
-    private readonly addressText: string,
-    private readonly executionId: string,
-    /** The id of the run in the events; `undefined` until one has it. */
-    named: string | undefined
-  ) {
-    this.state = traceState(addressText, executionId, named)
-    this.failures = new StreamFailures(method, addressText, () => this.state)
-  }
-
-  readonly pull = (source: TracePull<WireEvent>): TracePull<DeliveredRunEvent> => {
-    const next: TracePull<DeliveredRunEvent> = Effect.suspend(() => {
-      if (this.out.length > 0) {
-        const chunk = Chunk.unsafeFromArray(this.out)
-        this.out = []
-        return Effect.succeed(chunk)
+    const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined) => {
+      if (result !== undefined) {
+        const facts = { method, address, executionId, requestId: undefined }
+        return Effect.map(
+          decodeResult(flow, facts, result.value),
+          (value) => Delivered.flowCompleted(event, state, { ...result, value })
+        )
       }
-      const { end } = this
-      if (end !== undefined) {
-        this.end = over
-        return end
-      }
-      return Effect.matchEffect(source, {
-        onFailure: (failure) => Effect.fail(Option.orElseSome(failure, () => this.cut())),
-        onSuccess: (events) => {
-          for (const event of events) {
-            this.take(event)
-            if (this.end !== undefined) break
-          }
-          return next
+      return hasResultSchema(flow)
+        ? Effect.fail(failures.unexpected(noResult))
+        : Effect.succeed(Delivered.flowCompleted(event, state, result))
+    }
+
+    /** The events of a chunk, and the end of the stream if one of them is the last. */
+    const take = Effect.fnUntraced(function*(events: Chunk.Chunk<WireEvent>) {
+      const out: Array<DeliveredRunEvent> = []
+      const ending = (end: Take.Take<DeliveredRunEvent, CallError>) =>
+        Chunk.make(Take.chunk(Chunk.fromIterable(out)), end)
+      for (const event of events) {
+        const before = state
+        state = fold(before, event)
+        const { end } = state
+        if (end?._tag === "unexpected") return ending(Take.fail(failures.unexpected(end.reason)))
+        if (end?._tag === "completed") {
+          const last = yield* Effect.either(completed(end.event, end.result))
+          if (Either.isLeft(last)) return ending(Take.fail(last.left))
+          out.push(last.right)
+          return ending(Take.end)
         }
-      })
+        const delivered = event.type === "tool_calls_required"
+          ? Delivered.toolCallsRequired(event, state, resume)
+          : Delivered.deliveredOf(before, event, state)
+        if (delivered !== undefined) out.push(delivered)
+        if (end?._tag === "failed") {
+          const { result, stepId } = end
+          return ending(event.type === "step_error" ? Take.end : Take.fail(failures.runFailed({ stepId, result })))
+        }
+      }
+      return Chunk.of(Take.chunk(Chunk.unsafeFromArray(out)))
     })
-    return next
-  }
 
-  private cut(): APIConnectionError {
-    return this.failures.endedEarly("the live trace ended before a terminal event", true)
-  }
-
-  private take(event: WireEvent): void {
-    const before = this.state
-    const after = fold(before, event)
-    this.state = after
-    const { end } = after
-    if (end?._tag === "unexpected") {
-      this.end = Effect.fail(Option.some(this.failures.unexpected(end.reason)))
-      return
-    }
-    const delivered = event.type === "tool_calls_required"
-      ? Delivered.toolCallsRequired(event, after, this.resume)
-      : Delivered.deliveredOf(before, event, after)
-    if (delivered !== undefined) this.out.push(delivered)
-    if (end?._tag === "completed") this.end = this.completed(end.event, end.result)
-    if (end?._tag === "failed") {
-      const { result, stepId } = end
-      this.end = event.type === "step_error"
-        ? over
-        : Effect.fail(Option.some(this.failures.runFailed({ stepId, result })))
-    }
-  }
-
-  private readonly resume: Delivered.ResumeStream = () =>
-    Stream.fail(invalid(method, "resume", "is not for a live trace, which only watches", {
-      flow: this.addressText,
-      executionId: this.executionId
-    }))
-
-  private completed(
-    event: WireEventOf<"flow_completed">,
-    result: KnownResult | undefined
-  ): TracePull<DeliveredRunEvent> {
-    const { addressText, executionId, flow, state } = this
-    if (result === undefined && hasResultSchema(flow)) {
-      return Effect.fail(Option.some(this.failures.unexpected(noResult)))
-    }
-    const facts = { method, address: addressText, executionId, requestId: undefined }
-    const decoded: Effect.Effect<KnownResult | undefined, CallError> = result === undefined
-      ? Effect.succeed(result)
-      : Effect.map(decodeResult(flow, facts, result.value), (value) => ({ ...result, value }))
-    return Effect.mapBoth(decoded, {
-      onFailure: Option.some,
-      onSuccess: (known) => Chunk.of(Delivered.flowCompleted(event, state, known))
-    })
-  }
-}
+    return stored.pipe(
+      Stream.concat(
+        Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))
+      ),
+      Stream.mapChunksEffect(take),
+      Stream.flattenTake
+    )
+  })
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
@@ -175,14 +141,11 @@ export const liveTrace = (http: HttpService) =>
     const addressText = Address.format(run.flow)
     const reading = Stream.suspend(() => {
       const progress: Progress = { sent: "no" }
-      const events = http.stream("traceStream", { ...run, method, options, progress })
+      const stored = http.stream("traceStream", { ...run, method, options, progress })
       return Spans.readStreamSpan(
         spanNames.runLiveTrace,
         { address: run.flow, executionId },
-        fromSource(() => {
-          const { close, pull } = toSource(events)
-          return { pull: new TraceReader(flow, addressText, executionId, named).pull(pull), close }
-        })
+        delivered(flow, addressText, executionId, named, stored)
       )
     })
     return options.heal === undefined ? reading : healed(reading, options.heal, pauseOf(http))

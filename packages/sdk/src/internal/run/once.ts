@@ -14,11 +14,10 @@ import {
   APIConnectionError,
   type CallError,
   type OnceError,
-  ResultNotStoredError,
   type RunInProgressError,
   type Sent
 } from "../../NoukaiError.js"
-import { known, unchecked } from "../core/makeError.js"
+import { unchecked } from "../core/makeError.js"
 import { monotonic, type Pause, toMillis } from "../core/time.js"
 import { clientClosed } from "../http/retry.js"
 import { further } from "../operations/call.js"
@@ -40,6 +39,7 @@ import {
   type FoundRun,
   inProgress,
   type KeyRequest,
+  notStored,
   onceSession,
   standing,
   submitted
@@ -57,29 +57,21 @@ interface OnceOperation<Q extends KeyRequest, A> {
   readonly shared: (request: Q, outcome: OnceResponse<A>) => Effect.Effect<OnceResponse<A>, Failure>
 }
 
-/** The error of an absence after a call of this process that may have begun the run. */
-const unseen = (asked: KeyRequest): APIConnectionError =>
-  new APIConnectionError({
-    method: asked.method,
-    flow: format(asked.flow),
-    detail: "another call here may have begun its run, and none is seen yet",
-    sent: "unknown",
-    isRetryable: false
-  }, unchecked)
+/** The end of the call that led, and whether it sent its run. */
+interface Led<A> {
+  readonly exit: Exit.Exit<OnceResponse<A>, Failure>
+  readonly sent: Sent
+}
 
-/** The error of an absence after a run that this client has begun or found. */
-const missing = (asked: KeyRequest, sessionId: string, executionId: string | undefined): ResultNotStoredError =>
-  new ResultNotStoredError(
-    known({
-      method: asked.method,
-      flow: format(asked.flow),
-      reason: "missing",
-      executionId,
-      sessionId,
-      isRetryable: false
-    }),
-    unchecked
-  )
+/** A call that leads: other calls of its key follow its end. */
+interface Leader {
+  readonly operation: string
+  readonly rerunFailed: boolean
+  readonly done: Deferred.Deferred<Led<unknown>>
+}
+
+/** The calls that lead, by what they run; of all clients of the process. */
+const leaders = globalValue("@effect-noukai/sdk/once/leaders", () => new Map<string, Leader>())
 
 /**
  * Failures of the client of a call or of its budget, which another one need not have: its client may be open and have
@@ -110,12 +102,6 @@ const isRunInProgress = (exit: Exit.Exit<unknown, Failure>): boolean =>
   Exit.isFailure(exit) &&
   Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => _tag === "RunInProgressError")
 
-interface OnceEnd<A> {
-  readonly operation: string
-  readonly rerunFailed: boolean
-  readonly outcome: OnceResponse<A>
-}
-
 /** Runs once per key: what is found is given, what is absent is sent. */
 export const make = (
   requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob" | "trace">,
@@ -130,30 +116,39 @@ export const make = (
   ) => {
     /** Looks, and sends what is absent, unless an earlier call may have sent it. */
     const decide = (request: Q, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
-      Effect.flatMap(
-        standing(requests.session, pause, request, seen),
-        (found): Effect.Effect<OnceResponse<A>, Failure> => {
-          if (found._tag === "found") {
-            const { run } = found
-            return Effect.map(
-              Effect.zipRight(annotateSession(run.sessionId), operation.found(request, run)),
-              (response) => ({ response, reused: true, sessionId: run.sessionId })
-            )
-          }
-          if (sentBefore !== "no") return Effect.fail(unseen(request))
-          const { sessionId } = found
-          if (found._tag === "missing") return Effect.fail(missing(request, sessionId, seen.executionId(sessionId)))
-          return Effect.tapError(
-            Effect.map(
-              Effect.zipRight(annotateSession(sessionId), operation.send(request, sessionId)),
-              (response) => ({ response, reused: false, sessionId })
-            ),
-            (error) => Effect.sync(() => showsARun(error) && seen.add(sessionId, error.executionId))
-          )
+      Effect.gen(function*() {
+        const found = yield* standing(requests.session, pause, request, seen)
+        if (found._tag === "found") {
+          const { sessionId } = found.run
+          yield* annotateSession(sessionId)
+          return { response: yield* operation.found(request, found.run), reused: true, sessionId }
         }
-      )
+        const { sessionId } = found
+        if (sentBefore !== "no") {
+          return yield* new APIConnectionError({
+            method: request.method,
+            flow: format(request.flow),
+            detail: "another call here may have begun its run, and none is seen yet",
+            sent: "unknown",
+            isRetryable: false
+          }, unchecked)
+        }
+        if (found._tag === "missing") {
+          const executionId = seen.executionId(sessionId)
+          return yield* notStored(request, undefined, "missing", { executionId, sessionId })
+        }
+        yield* annotateSession(sessionId)
+        const sent = Effect.tapError(
+          operation.send(request, sessionId),
+          (error) => Effect.sync(() => showsARun(error) && seen.add(sessionId, error.executionId))
+        )
+        return { response: yield* sent, reused: false, sessionId }
+      })
 
-    /** Leads, or follows another call of the key. An attempt of its own would end at the instant `ends`. */
+    /**
+     * Leads, or follows another call of the key. All leaders of one name run the same. An attempt of its own would end at
+     * the instant `ends`.
+     */
     const run = (
       request: Q,
       name: string,
@@ -161,42 +156,43 @@ export const make = (
       sentBefore: Sent
     ): Effect.Effect<OnceResponse<A>, Failure> => {
       const again = (sent: Sent) => run(request, name, ends, sent)
-      const follow = ({ exit, sent }: LeaderExit<OnceEnd<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> =>
+      const follow = (leader: Leader, { exit, sent }: Led<A>): Effect.Effect<OnceResponse<A>, Failure> =>
         Effect.flatMap(monotonic, (now) => {
           if (isOfItsOwn(exit, now < ends)) return again(sent)
           // the leader may not take it over
           if (request.takeOver === true && isRunInProgress(exit)) return again("no")
           if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
-          const { operation: other, outcome, rerunFailed } = exit.value
+          const outcome = exit.value
           // a run of the other operation is looked up, and may not be listed yet
-          if (other !== operation.name) return again(outcome.reused ? "no" : "unknown")
+          if (leader.operation !== operation.name) return again(outcome.reused ? "no" : "unknown")
           // what was found may have failed
-          if (outcome.reused && request.rerunFailed && !rerunFailed) return again("no")
+          if (outcome.reused && request.rerunFailed && !leader.rerunFailed) return again("no")
           return operation.shared(request, outcome)
         })
-      const ended = (outcome: OnceResponse<A>): OnceEnd<A> => ({
-        operation: operation.name,
-        rerunFailed: request.rerunFailed,
-        outcome
-      })
-      return Effect.map(
-        singleFlight(
-          name,
-          Effect.map(decide(request, sentBefore), ended),
-          () => further(sentBefore, request.progress.sent),
-          (led) => Effect.map(follow(led), ended)
-        ),
-        ({ outcome }) => outcome
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const leader = leaders.get(name)
+          if (leader !== undefined) {
+            return restore(Effect.flatMap(Deferred.await(leader.done), (led) => follow(leader, led as Led<A>)))
+          }
+          const done = Deferred.unsafeMake<Led<unknown>>(FiberId.none)
+          leaders.set(name, { operation: operation.name, rerunFailed: request.rerunFailed, done })
+          return Effect.onExit(restore(decide(request, sentBefore)), (exit) =>
+            Effect.sync(() => {
+              leaders.delete(name)
+              Deferred.unsafeDone(done, Exit.succeed({ exit, sent: further(sentBefore, request.progress.sent) }))
+            }))
+        })
       )
     }
 
     return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>
-      Effect.flatMap(Effect.zip(onceSession(request, 1), monotonic), ([session, now]) => {
+      Effect.gen(function*() {
+        const session = yield* onceSession(request, 1)
         const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
-        return Effect.tap(
-          run(request, `${origin} ${session}`, now + attempt, "no"),
-          ({ response, sessionId }) => sessionId !== undefined && seen.add(sessionId, response.executionId)
-        )
+        const outcome = yield* run(request, `${origin} ${session}`, (yield* monotonic) + attempt, "no")
+        if (outcome.sessionId !== undefined) seen.add(outcome.sessionId, outcome.response.executionId)
+        return outcome
       })
   }
 
@@ -248,41 +244,3 @@ export const make = (
     })
   }
 }
-
-/** The end of the call that led, and whether it sent its run. */
-export interface LeaderExit<A, E> {
-  readonly exit: Exit.Exit<A, E>
-  readonly sent: Sent
-}
-
-/** The calls that lead, by what they run; of all clients of the process. */
-const leaders = globalValue(
-  "@effect-noukai/sdk/once/leaders",
-  () => new Map<string, Deferred.Deferred<LeaderExit<unknown, unknown>>>()
-)
-
-/**
- * Runs an effect unless another call of the process is running one of this name: the first call of a name leads, and the
- * others follow its end. `sent` returns whether the leader sent its run. All effects of one name have one type.
- */
-export const singleFlight = <A, E>(
-  name: string,
-  lead: Effect.Effect<A, E>,
-  sent: () => Sent,
-  follow: (led: LeaderExit<A, E>) => Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      const leader = leaders.get(name)
-      if (leader !== undefined) {
-        return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led as LeaderExit<A, E>)))
-      }
-      const done = Deferred.unsafeMake<LeaderExit<unknown, unknown>>(FiberId.none)
-      leaders.set(name, done)
-      return Effect.onExit(restore(lead), (exit) =>
-        Effect.sync(() => {
-          leaders.delete(name)
-          Deferred.unsafeDone(done, Exit.succeed({ exit, sent: sent() }))
-        }))
-    })
-  )

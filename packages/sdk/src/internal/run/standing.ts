@@ -1,3 +1,4 @@
+/** Looks the run of a key up: its session, the runs that were found there, and their outcome. */
 import * as Effect from "effect/Effect"
 import {
   AmbiguousRunError,
@@ -42,7 +43,33 @@ export type KeyRequest = OnceRequest & RunKey
 /** More attempts than any caller makes: a server that finds a failed run in every session would be asked for ever. */
 const maxAttempts = 1_000
 
-const facts = ({ flow, method }: KeyRequest) => ({ method, flow: format(flow), isRetryable: false })
+/** The names of a run that was found. */
+interface NamedRun {
+  readonly execution: { readonly executionId: string }
+  readonly sessionId: string
+}
+
+const factsOf = ({ flow, method }: KeyRequest, run?: NamedRun) => ({
+  method,
+  flow: format(flow),
+  executionId: run?.execution.executionId,
+  sessionId: run?.sessionId
+})
+
+const unexpected = (asked: KeyRequest, run: NamedRun | undefined, reason: string, more: object = {}) =>
+  new UnexpectedResponseError(known({ ...factsOf(asked, run), reason, isRetryable: false, ...more }), unchecked)
+
+export const notStored = (
+  asked: KeyRequest,
+  run: NamedRun | undefined,
+  reason: ResultNotStoredError["reason"],
+  more: object = {}
+): ResultNotStoredError =>
+  new ResultNotStoredError(known({ ...factsOf(asked, run), reason, isRetryable: false, ...more }), unchecked)
+
+export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): RunInProgressError =>
+  // a call of the same key never starts a second run
+  new RunInProgressError(known({ ...factsOf(asked, run), detail, isRetryable: true }), unchecked)
 
 /** The error of a read. Nothing of a run was sent for it. */
 export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
@@ -57,57 +84,20 @@ const listed = (
   const { retryPost: _, ...options } = asked.options
   return session({ method: asked.method, options, progress: { sent: "no" }, sessionId }).pipe(
     Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
-    Effect.catchTag(
-      "ReplaySessionNotFoundError",
-      ({ code, detail, isAbsent, requestId, responseBody, statusCode }) =>
-        isAbsent === true ? Effect.succeed([]) : Effect.fail(
-          new UnexpectedResponseError(
-            known({
-              ...facts(asked),
-              reason:
-                "the look-up of the key got a 404 that does not say that its session does not exist, so nothing was " +
-                "sent; check the base URL and any gateway, or set `isSessionNotFound` of the client",
-              statusCode,
-              code,
-              detail,
-              requestId,
-              responseBody
-            }),
-            unchecked
-          )
-        )
-    ),
-    Effect.catchTag("ReplaySessionExpiredError", ({ code, detail, requestId, statusCode }) =>
-      Effect.fail(
-        new ResultNotStoredError(
-          known({
-            ...facts(asked),
-            reason: "expired",
-            sessionId,
-            statusCode,
-            code,
-            detail,
-            requestId
-          }),
-          unchecked
-        )
-      )),
+    Effect.catchTags({
+      ReplaySessionNotFoundError: ({ code, detail, isAbsent, requestId, responseBody, statusCode }) => {
+        if (isAbsent === true) return Effect.succeed([])
+        const reason =
+          "the look-up of the key got a 404 that does not say that its session does not exist, so nothing was " +
+          "sent; check the base URL and any gateway, or set `isSessionNotFound` of the client"
+        return Effect.fail(unexpected(asked, undefined, reason, { statusCode, code, detail, requestId, responseBody }))
+      },
+      ReplaySessionExpiredError: ({ code, detail, requestId, statusCode }) =>
+        Effect.fail(notStored(asked, undefined, "expired", { sessionId, statusCode, code, detail, requestId }))
+    }),
     Effect.mapError(beforeARun)
   )
 }
-
-const onlyOne = (
-  asked: KeyRequest,
-  sessionId: string,
-  runs: ReadonlyArray<SessionExecution>
-): Effect.Effect<SessionExecution | undefined, AmbiguousRunError> =>
-  runs.length <= 1 ? Effect.succeed(runs[0]) : Effect.fail(
-    new AmbiguousRunError({
-      ...facts(asked),
-      executionIds: runs.map(({ executionId }) => executionId),
-      sessionId
-    }, unchecked)
-  )
 
 /** Whether a run is a failure to who asks for its result; the queue says so itself. */
 const endedBadly = (execution: SessionExecution): boolean => {
@@ -121,44 +111,41 @@ const endedBadly = (execution: SessionExecution): boolean => {
  * attempts are walked to the first that is absent. Where something would be sent because of an absence, or where the
  * run was seen before, by this client, it is looked at again after the time to settle.
  */
-export const standing = (
+export const standing = Effect.fnUntraced(function*(
   session: Requests["session"],
   pause: Pause,
   asked: KeyRequest,
   seen: SeenRuns
-): Effect.Effect<Standing, CallError | OnceError> => {
-  const look = (sessionId: string) =>
-    Effect.flatMap(listed(session, asked, sessionId), (runs) => onlyOne(asked, sessionId, runs))
-
-  const walk = (attempt: number, before: FoundRun | undefined): Effect.Effect<Standing, CallError | OnceError> =>
-    Effect.flatMap(onceSession(asked, attempt), (sessionId) => {
-      const isNeeded = before === undefined || asked.rerunFailed
-      const looked = (isNeeded || seen.has(sessionId)) && asked.settle > 0
-        ? Effect.flatMap(
-          look(sessionId),
-          (found) => found === undefined ? Effect.zipRight(pause(asked.settle), look(sessionId)) : Effect.succeed(found)
-        )
-        : look(sessionId)
-      return Effect.flatMap(looked, (execution): Effect.Effect<Standing, CallError | OnceError> => {
-        if (execution === undefined) {
-          if (seen.has(sessionId)) return Effect.succeed({ _tag: "missing", sessionId })
-          return Effect.succeed(isNeeded ? { _tag: "absent", sessionId } : { _tag: "found", run: before })
-        }
-        seen.add(sessionId, execution.executionId)
-        const run: FoundRun = { execution, sessionId }
-        if (!endedBadly(execution)) return Effect.succeed({ _tag: "found", run })
-        return attempt < maxAttempts ? walk(attempt + 1, run) : Effect.fail(
-          new UnexpectedResponseError({
-            ...facts(asked),
-            executionId: execution.executionId,
-            reason: `${maxAttempts} runs of this key have failed, or the server finds one in every session`
-          }, unchecked)
-        )
-      })
-    })
-
-  return walk(1, undefined)
-}
+): Effect.fn.Return<Standing, CallError | OnceError> {
+  let before: FoundRun | undefined
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    const sessionId = yield* onceSession(asked, attempt)
+    const isNeeded = before === undefined || asked.rerunFailed
+    let runs = yield* listed(session, asked, sessionId)
+    if (runs.length === 0 && (isNeeded || seen.has(sessionId)) && asked.settle > 0) {
+      yield* pause(asked.settle)
+      runs = yield* listed(session, asked, sessionId)
+    }
+    const [execution] = runs
+    if (execution === undefined) {
+      if (seen.has(sessionId)) return { _tag: "missing", sessionId }
+      return before === undefined || isNeeded ? { _tag: "absent", sessionId } : { _tag: "found", run: before }
+    }
+    if (runs.length > 1) {
+      const executionIds = runs.map(({ executionId }) => executionId)
+      const { flow, method } = factsOf(asked)
+      return yield* new AmbiguousRunError({ method, flow, executionIds, sessionId, isRetryable: false }, unchecked)
+    }
+    seen.add(sessionId, execution.executionId)
+    before = { execution, sessionId }
+    if (!endedBadly(execution)) return { _tag: "found", run: before }
+  }
+  return yield* unexpected(
+    asked,
+    before,
+    `${maxAttempts} runs of this key have failed, or the server finds one in every session`
+  )
+})
 
 /** The flow and version that run under a key. */
 export interface RunKey {
@@ -168,25 +155,10 @@ export interface RunKey {
   readonly key: string
 }
 
-/** The namespace of the sessions of keys, `3b1f6a0e-58c4-4b0c-9f0e-7d2a94c1b6e5`. It must never change. */
-const namespace = Uint8Array.from([
-  0x3b,
-  0x1f,
-  0x6a,
-  0x0e,
-  0x58,
-  0xc4,
-  0x4b,
-  0x0c,
-  0x9f,
-  0x0e,
-  0x7d,
-  0x2a,
-  0x94,
-  0xc1,
-  0xb6,
-  0xe5
-])
+const bytesOf = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16))
+
+/** The namespace of the sessions of keys. It must never change. */
+const namespace = bytesOf("3b1f6a0e58c44b0c9f0e7d2a94c1b6e5")
 
 /** The name of an attempt, as text that no two of them share. It must never change. */
 const nameOf = ({ flow: { org, project, slug }, key, version }: RunKey, attempt: number): string =>
@@ -195,8 +167,8 @@ const nameOf = ({ flow: { org, project, slug }, key, version }: RunKey, attempt:
 const uuidOf = (hash: Uint8Array): string => {
   hash[6] = (hash[6]! & 0x0f) | 0x50
   hash[8] = (hash[8]! & 0x3f) | 0x80
-  const hex = Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, "$1-$2-$3-$4-$5")
 }
 
 /**
@@ -211,10 +183,7 @@ export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<strin
     if (subtle === undefined) {
       return Effect.fail(invalid(keyed.method, "key", "needs the platform's crypto.subtle, which is missing here"))
     }
-    const name = new TextEncoder().encode(nameOf(keyed, attempt))
-    const bytes = new Uint8Array(namespace.length + name.length)
-    bytes.set(namespace)
-    bytes.set(name, namespace.length)
+    const bytes = Uint8Array.from([...namespace, ...new TextEncoder().encode(nameOf(keyed, attempt))])
     return Effect.map(Effect.promise(() => subtle.digest("SHA-1", bytes)), (hash) => uuidOf(new Uint8Array(hash)))
   })
 
@@ -244,73 +213,38 @@ export const make = (): SeenRuns => {
   }
 }
 
-/** The names of a run that was found. */
-interface NamedRun {
-  readonly execution: { readonly executionId: string }
-  readonly sessionId: string
-}
-
-const factsOf = (asked: KeyRequest, { execution, sessionId }: NamedRun) => ({
-  method: asked.method,
-  flow: format(asked.flow),
-  executionId: execution.executionId,
-  sessionId
-})
-
-export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): RunInProgressError =>
-  // a call of the same key never starts a second run
-  new RunInProgressError(known({ ...factsOf(asked, run), detail, isRetryable: true }), unchecked)
-
-const notStored = (asked: KeyRequest, run: FoundRun, reason: ResultNotStoredError["reason"]): ResultNotStoredError => {
-  const { traceCaptureMode } = run.execution
-  return new ResultNotStoredError({
-    ...factsOf(asked, run),
-    reason,
-    ...(traceCaptureMode === undefined ? undefined : { detail: `its capture mode was ${traceCaptureMode}` }),
-    isRetryable: false
-  }, unchecked)
-}
-
-const unexpected = (asked: KeyRequest, run: FoundRun, reason: string): UnexpectedResponseError =>
-  new UnexpectedResponseError({ ...factsOf(asked, run), reason, isRetryable: false }, unchecked)
-
-const ofSlug = (asked: KeyRequest, { execution }: FoundRun): boolean =>
-  execution.slug === undefined || execution.slug === "" || execution.slug === asked.flow.slug
-
 const ended = (
   { execution: { executionId, flowId } }: FoundRun,
   status: "completed" | "failed",
   result: unknown
 ): ExecuteEnded => ({ status, result, executionId, ...(flowId === undefined ? undefined : { flowId }) })
 
-/** The outcome of a run from what its session keeps. */
-const fromSession = (
-  asked: KeyRequest,
-  run: FoundRun
-): Effect.Effect<ExecuteEnded, UnexpectedResponseError | OnceError> => {
-  const { execution } = run
-  const { ending, last } = runOf(execution)
+type Outcome = Effect.Effect<ExecuteEnded, CallError | OnceError>
+
+/** The outcome of a run from what its session keeps: its last output. */
+const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
+  const { snapshotsAvailable, traceCaptureMode } = run.execution
+  const { ending, last } = runOf(run.execution)
+  const detail = traceCaptureMode === undefined ? undefined : `its capture mode was ${traceCaptureMode}`
+  const lost = (reason: ResultNotStoredError["reason"]) => Effect.fail(notStored(asked, run, reason, { detail }))
   switch (ending._tag) {
     case "failed":
       return Effect.succeed(ended(run, "failed", ending.error ?? "its session does not say why"))
     case "unfinished":
       return Effect.fail(inProgress(asked, run, ending.reason))
     case "completed":
-      if (execution.traceCaptureMode === "redacted") return Effect.fail(notStored(asked, run, "redacted"))
-      if (!execution.snapshotsAvailable || last?.outputSnapshot === undefined) {
-        return Effect.fail(notStored(asked, run, "capture"))
-      }
-      return last.truncated
-        ? Effect.fail(notStored(asked, run, "truncated"))
-        : Effect.succeed(ended(run, "completed", ending.result))
+      if (traceCaptureMode === "redacted") return lost("redacted")
+      if (!snapshotsAvailable || last?.outputSnapshot === undefined) return lost("capture")
+      return last.truncated ? lost("truncated") : Effect.succeed(ended(run, "completed", ending.result))
   }
 }
 
+/** The outcome of a run from the queue, which keeps the result of a job whatever the capture mode is. */
 const fromJob = (
   asked: KeyRequest,
   run: FoundRun,
   { error, executionId, result, status }: PollJobResponse
-): Effect.Effect<ExecuteEnded, UnexpectedResponseError | OnceError> => {
+): Outcome => {
   if (!isOfRun(run.execution.executionId, executionId)) {
     return Effect.fail(unexpected(asked, run, otherRun(executionId)))
   }
@@ -329,48 +263,48 @@ const fromJob = (
   }
 }
 
-/**
- * The outcome of a run that was found, in place of running again. The queue keeps the result of a job whatever the
- * capture mode is; the result of another run is the last output that its session keeps.
- */
-export const executed = (
+const checkSlug = (asked: KeyRequest, run: FoundRun): Effect.Effect<void, UnexpectedResponseError> => {
+  const { slug = "" } = run.execution
+  return slug === "" || slug === asked.flow.slug
+    ? Effect.void
+    : Effect.fail(unexpected(asked, run, `its run is of another flow, ${slug}`))
+}
+
+/** The outcome of a run that was found, in place of running again. */
+export const executed = Effect.fnUntraced(function*(
   pollJob: Requests["pollJob"],
   asked: KeyRequest,
   run: FoundRun
-): Effect.Effect<ExecuteEnded, CallError | OnceError> => {
+): Effect.fn.Return<ExecuteEnded, CallError | OnceError> {
   const { execution: { executionId, status, triggerType } } = run
-  if (!ofSlug(asked, run)) {
-    return Effect.fail(unexpected(asked, run, `its run is of another flow, ${run.execution.slug}`))
-  }
+  yield* checkSlug(asked, run)
   switch (status) {
     case "pending":
     case "running":
-      return Effect.fail(inProgress(asked, run))
+      return yield* inProgress(asked, run)
     case "completed":
     case "failed":
     case "cancelled": {
-      if (triggerType !== "job") return fromSession(asked, run)
-      const { retryPost: _, ...options } = asked.options
-      const { flow, method } = asked
-      return Effect.flatMap(
-        Effect.mapError(pollJob({ method, options, progress: { sent: "no" }, flow, executionId }), beforeARun),
-        (polled) => fromJob(asked, run, polled)
-      )
+      if (triggerType !== "job") return yield* fromSession(asked, run)
+      const { flow, method, options: { retryPost: _, ...options } } = asked
+      const polled = pollJob({ method, options, progress: { sent: "no" }, flow, executionId })
+      return yield* fromJob(asked, run, yield* Effect.mapError(polled, beforeARun))
     }
     default:
-      return Effect.fail(unexpected(asked, run, `the run of this key has an unknown status, ${JSON.stringify(status)}`))
+      return yield* unexpected(asked, run, `the run of this key has an unknown status, ${JSON.stringify(status)}`)
   }
-}
+})
 
 /** The job that was found, in place of another one. */
-export const submitted = (asked: KeyRequest, run: FoundRun): Effect.Effect<SubmitJobResponse, CallError> => {
+export const submitted = Effect.fnUntraced(function*(
+  asked: KeyRequest,
+  run: FoundRun
+): Effect.fn.Return<SubmitJobResponse, CallError> {
   const { execution: { executionId, flowId, triggerType } } = run
-  if (!ofSlug(asked, run)) {
-    return Effect.fail(unexpected(asked, run, `its run is of another flow, ${run.execution.slug}`))
-  }
+  yield* checkSlug(asked, run)
   if (triggerType !== undefined && triggerType !== "job") {
     const reason = `was used by a run that is no job, ${executionId}: ask for it with executeOnce`
-    return Effect.fail(invalid(asked.method, "key", reason, { flow: format(asked.flow), executionId }))
+    return yield* invalid(asked.method, "key", reason, { flow: format(asked.flow), executionId })
   }
-  return Effect.succeed({ executionId, ...(flowId === undefined ? undefined : { flowId }) })
-}
+  return { executionId, ...(flowId === undefined ? undefined : { flowId }) }
+})
