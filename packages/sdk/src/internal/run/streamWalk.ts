@@ -195,7 +195,7 @@ export class StreamWalk<E, R> {
         return this.out.length > 0 ? Effect.zipRight(this.deliver(emit), next) : next
       })
       const then = yield* Effect.catchAll(
-        Effect.ensuring(next, response.close(Exit.void)),
+        Effect.onExit(next, () => response.close(Exit.void)),
         (failure) => this.recover(Option.getOrElse(failure, () => this.failures.endedEarly()))
       )
       this.isReading = false
