@@ -13,7 +13,7 @@ import type { CallError, ErrorCode } from "../../NoukaiError.js"
 import { setCursor } from "../core/errorClass.js"
 import { problemOf } from "../core/runProblem.js"
 import { toSource } from "../core/streamPull.js"
-import { pauseOf, timeLimit } from "../core/time.js"
+import { endedBy, pauseOf } from "../core/time.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
@@ -96,15 +96,19 @@ export class StreamWalk<E, R> {
 
   /** Walks to the end of the run or its next pause for the caller, within the total timeout. */
   run(emit: Emit): Effect.Effect<void, E | CallError, R> {
-    const { timeout } = this.settings
-    const walked = this.walk(emit)
-    const timed = timeout === undefined
-      ? walked
-      : timeLimit(walked, timeout, Effect.failSync(() => this.failures.timedOut(timeout)))
-    return Effect.tapError(timed, (error) =>
+    return Effect.tapError(this.timed(this.walk(emit)), (error) =>
       Effect.sync(() => {
         this.next = { _tag: "fail", error }
       }))
+  }
+
+  private timed(self: Effect.Effect<void, E | CallError, R>): Effect.Effect<void, E | CallError, R> {
+    const { failures, settings: { timeout } } = this
+    if (timeout === undefined) return self
+    let error: CallError | undefined
+    const fail = Effect.failSync(() => error ??= failures.timedOut(timeout))
+    // with a limit of 0 nothing may be sent; a recording learns of the error before the response is closed
+    return timeout === 0 ? fail : endedBy(self, Effect.zipRight(Effect.sleep(timeout), Effect.ignore(fail)), fail)
   }
 
   private walk(emit: Emit): Effect.Effect<void, E | CallError, R> {
