@@ -33,6 +33,14 @@ export interface TraceScopeOptions {
 }
 
 /**
+ * The name of `TraceScopeOptions` in `@noukai/sdk`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type ReplayScopeOptions = TraceScopeOptions
+
+/**
  * The scope of the calling code.
  *
  * @since 0.1.0

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { ChatMessage } from "./FlowOptions.js"
 
 /**
  * The body of `POST …/execute`.
@@ -12,7 +13,7 @@
  */
 export interface ExecuteRequest {
   message?: string | null
-  messages?: Record<string, unknown>[]
+  messages?: ChatMessage[]
   parameters?: Record<string, unknown>
   blockOverrides?: Record<string, Record<string, unknown>>
   attachments?: Record<string, unknown>[]
@@ -25,8 +26,6 @@ export interface ExecuteRequest {
   toolCallMessages?: Record<string, unknown>[]
   accumulatedOutputs?: Record<string, unknown>
   trace?: boolean
-  /** Part of the path, not of the body. */
-  version?: "production" | number
 }
 
 /**

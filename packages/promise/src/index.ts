@@ -81,6 +81,6 @@ export type {
 export type { ToolCall, ToolHandler, ToolHandlerContext } from "./Tool.js"
 export type { RunSummary, StepAttempts, StepTrace, TokenBreakdown, Trace, TraceTotals } from "./Trace.js"
 export { currentScope, currentSessionId, replayScope, trace, traceScope } from "./TraceScope.js"
-export type { ScopeState, TraceScopeOptions } from "./TraceScope.js"
+export type { ReplayScopeOptions, ScopeState, TraceScopeOptions } from "./TraceScope.js"
 export { VERSION } from "./Version.js"
 export type { ExecuteRequest, StepRequest } from "./Wire.js"

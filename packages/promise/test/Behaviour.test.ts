@@ -6,6 +6,7 @@ import type { Behaviour } from "./behaviour/Behaviour.js"
 import { construction } from "./behaviour/construction.js"
 import { differences, table } from "./behaviour/differences.js"
 import { execution } from "./behaviour/execution.js"
+import { newerBehaviours } from "./behaviour/newer.js"
 import { reading } from "./behaviour/reading.js"
 import { receiving } from "./behaviour/receiving.js"
 import { scopes } from "./behaviour/scopes.js"
@@ -57,11 +58,34 @@ for (const [suite, behaviours] of Object.entries(suites)) {
   })
 }
 
+describe("newer than the client that runs beside ours", () => {
+  for (const { because, name, ours, run } of newerBehaviours) {
+    it(`${name} (differs: ${because})`, async () => {
+      await emulator.reset()
+      assert.deepStrictEqual(await run(ourWorld(emulator, raw)), ours)
+    })
+  }
+
+  it("is marked in the table, and nothing else is", () => {
+    const marked = new Set<string>(differences.filter(({ since }) => since !== undefined).map(({ because }) => because))
+    assert.deepStrictEqual(newerBehaviours.filter(({ because }) => !marked.has(because)), [])
+  })
+})
+
 describe("the table of differences", () => {
-  it("has a row for why behaviours differ, and no other", () => {
-    const reasons = new Set(
-      Object.values(suites).flat().flatMap(({ differs }) => differs === undefined ? [] : [differs.because])
-    )
+  it("begins with the one that can cost money without a word", () => {
+    assert.strictEqual(differences[0]?.because, "authorize")
+  })
+
+  it("has a row for why behaviours and types differ, and no other", async () => {
+    const compared = await readFile(new URL("surface/compare.ts", import.meta.url), "utf8")
+    const refused = await readFile(new URL("surface/refused.ts", import.meta.url), "utf8")
+    const reasons = new Set([
+      ...Object.values(suites).flat().flatMap(({ differs }) => differs === undefined ? [] : [differs.because]),
+      ...newerBehaviours.map(({ because }) => because),
+      ...Array.from(compared.matchAll(/Differs<"([^"]+)"/g), ([, because]) => because!),
+      ...Array.from(refused.matchAll(/^\/\/ row: (.+)$/gm), ([, because]) => because!)
+    ])
     assert.deepStrictEqual(differences.map(({ because }) => because).sort(), [...reasons].sort())
   })
 

@@ -2,10 +2,11 @@
  * The surface of `@noukai/sdk` 0.3.0 exists here too: every export, every member, every option, with types that its
  * programs compile against.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { assert, describe, it } from "vitest"
+import { differences } from "./behaviour/differences.js"
 import { compile } from "./support/compiler.js"
 import { moduleOf, programs } from "./support/readmePrograms.js"
 
@@ -19,6 +20,8 @@ const exempt: ReadonlySet<string> = new Set([
   "Flow.constructor",
   "Job.constructor",
   "Run.constructor",
+  // 0.5.1 has it no longer
+  "ExecuteRequest.version",
   // another version, of another package
   "VERSION",
   // what its own modules share
@@ -33,7 +36,11 @@ rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 for (const each of readme) writeFileSync(each.file, moduleOf(each))
 
-const program = compile([here("support/publishedSurface.ts"), ...readme.map(({ file }) => file)])
+const program = compile([
+  here("support/publishedSurface.ts"),
+  here("surface/refused.ts"),
+  ...readme.map(({ file }) => file)
+])
 const checker = program.getTypeChecker()
 const source = program.getSourceFile(here("support/publishedSurface.ts"))!
 
@@ -163,5 +170,38 @@ describe("the README of @noukai/sdk", () => {
       )
     })
     assert.deepStrictEqual(diagnostics, [])
+  })
+})
+
+describe("the description of @noukai/sdk 0.5.1", () => {
+  const described = readFileSync(here("surface/noukai-sdk-0.5.1.d.ts"), "utf8")
+  const compared = readFileSync(here("surface/compare.ts"), "utf8")
+
+  it("is compared with ours, export by export and both ways", () => {
+    const names = [...described.matchAll(/^ {2}export (?:interface|type|class|const|function) (\w+)/gm)]
+      .map(([, name]) => name!)
+    assert.isAtLeast(names.length, 70)
+    const pairs = [...compared.matchAll(/(?:typeof )?(Our|Their)\w*\.(\w+),\s+(?:typeof )?(Our|Their)\w*\.(\w+)>/g)]
+      .map(([, from, left, to, right]) => `${from} ${left} ${to} ${right}`)
+    const missing = names.filter((name) =>
+      !pairs.includes(`Our ${name} Their ${name}`) || !pairs.includes(`Their ${name} Our ${name}`)
+    )
+    assert.deepStrictEqual(missing, [])
+  })
+
+  it("differs in programs that do not compile, in the words of the table", () => {
+    const refused = program.getSourceFile(here("surface/refused.ts"))!
+    const lines = refused.text.split("\n")
+    const seen = program.getSemanticDiagnostics(refused).map(({ messageText, start }) => ({
+      because: lines[refused.getLineAndCharacterOfPosition(start!).line - 1]!.replace("// row: ", ""),
+      words: ts.flattenDiagnosticMessageText(messageText, " ")
+    }))
+    const rows = lines.flatMap((line) => line.startsWith("// row: ") ? [line.replace("// row: ", "")] : [])
+    assert.deepStrictEqual(seen.map(({ because }) => because), rows)
+    for (const { because, words } of seen) {
+      const { ours } = differences.find((row) => row.because === because)!
+      const quoted = [...ours.matchAll(/`([^`]+)`/g)].map(([, text]) => text!)
+      assert.isTrue(quoted.some((text) => text.includes(" ") && words.includes(text)), `${because}: ${words}`)
+    }
   })
 })

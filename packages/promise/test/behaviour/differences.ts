@@ -1,21 +1,39 @@
 /** The table of differences, as the README has it. Each row is why behaviours of the suite differ. */
 
-export interface Difference {
+export interface Difference<Because extends string = string> {
   /** The name that `differs` of the suite refers to. */
-  readonly because: string
+  readonly because: Because
   readonly subject: string
   readonly reference: string
   readonly ours: string
+  /** The version of `@noukai/sdk` that brought it, if it is newer than the one that the tests run. */
+  readonly since?: string
 }
 
-const row = (because: string, subject: string, reference: string, ours: string): Difference => ({
-  because,
-  subject,
-  reference,
-  ours
-})
+const row = <const Because extends string>(
+  because: Because,
+  subject: string,
+  reference: string,
+  ours: string
+): Difference<Because> => ({ because, subject, reference, ours })
 
-export const differences: ReadonlyArray<Difference> = [
+/** A row of a version whose description is known, and whose code does not run here. */
+const newer = <const Because extends string>(
+  since: string,
+  because: Because,
+  subject: string,
+  reference: string,
+  ours: string
+): Difference<Because> => ({ since, because, subject, reference, ours })
+
+export const differences = [
+  newer(
+    "0.4",
+    "authorize",
+    "`authorize` of a relay that returns nothing",
+    "Lets every caller pass.",
+    "Refuses every caller with 403 `FORBIDDEN`, because each run is billed to you. Logs once `authorize returned undefined, and the request was refused; return true …`. Does not compile: `Type 'void' is not assignable`."
+  ),
   row(
     "retries",
     "`execute`, `executeAsync` after a 429 or 5xx",
@@ -183,7 +201,7 @@ export const differences: ReadonlyArray<Difference> = [
     "summary",
     "`trace.summary`, as in its README",
     "Absent.",
-    "The sums of the steps: times in milliseconds, `tokens`, `costUsd`."
+    "The sums of the steps: times in milliseconds, `tokens`, `costUsd`. A `Trace` of a test does not compile without it: `Property 'summary' is missing`."
   ),
   row(
     "attachments on the wire",
@@ -256,13 +274,165 @@ export const differences: ReadonlyArray<Difference> = [
     "Is used, and failed requests are retried.",
     "Is used if it was replaced before the client was created. The option `fetch` sets another one. With either, nothing is retried, and `sent` is `\"unknown\"` until a response begins."
   ),
+  newer(
+    "0.4",
+    "relay options",
+    "Options of `createRelayFlow` and its `execute` that do not exist",
+    "Are ignored.",
+    "Throw or reject with an `InvalidRequestError`: `is not an option of a relay flow`. `execute` also takes `blockOverrides`, `attachments` and `timeout` as text, such as `\"30 seconds\"`."
+  ),
+  newer(
+    "0.4",
+    "relay timeout",
+    "A `timeout` of `createRelayFlow` that is 0 or negative",
+    "Ends each request at once, after it may have been sent.",
+    "Throws an `InvalidRequestError`. A number is in seconds in both."
+  ),
+  newer(
+    "0.4",
+    "relay refusals",
+    "`{ \"detail\": \"FORBIDDEN\" }` of a relay",
+    "The error has no `code`. Its JSON is the `message`.",
+    "`code` and `message` are `FORBIDDEN`. The error also has `requestId` and `retryAfter`."
+  ),
+  newer(
+    "0.4",
+    "relay connections",
+    "A `fetch` of a relay flow that fails, a timeout, and `abort()`",
+    "Reject with the error of `fetch`, such as an `AbortError`.",
+    "Reject with an `APIConnectionError`, an `APITimeoutError`, and the reason of the signal."
+  ),
+  newer(
+    "0.4",
+    "relay results",
+    "A 2xx of a relay that is not a JSON object",
+    "Resolves with a result without fields.",
+    "Rejects with an `UnexpectedResponseError`."
+  ),
+  newer(
+    "0.4",
+    "relay bodies",
+    "`new RelayExecuteTransport(…).send(…)` whose response breaks off",
+    "Resolves with `{}`.",
+    "Rejects with an `APIConnectionError` whose `sent` is `\"yes\"`."
+  ),
+  newer(
+    "0.4",
+    "relay scopes",
+    "A relay flow in a replay or a `Budget`",
+    "Runs live. It has no budgets.",
+    "Rejects before anything is sent, with a `ReplayMissError` or an `InvalidRequestError`."
+  ),
+  newer(
+    "0.4",
+    "relay requests",
+    "Requests of a relay that are not a `POST`, not declared as JSON, too slow, or nested deeper than 64 levels",
+    "Are not checked.",
+    "405, 415, 408, 400. An unexpected error is a 502 too."
+  ),
+  newer(
+    "0.4",
+    "empty conversation",
+    "`messages: []` beside `message`",
+    "Is refused.",
+    "Counts as absent."
+  ),
+  newer(
+    "0.4",
+    "streamed conversations",
+    "`messages` of `steps` and `events`",
+    "Are not sent: the run starts without them.",
+    "Reject with an `InvalidRequestError`. Do not compile: `'messages' does not exist in type 'StepsOptions'`."
+  ),
+  newer(
+    "0.4",
+    "odd rounds",
+    "`maxToolRounds` that is negative, `NaN` or `Infinity`",
+    "Counts as given, or as 10.",
+    "Rejects with an `InvalidRequestError`. 0 is never, as in 0.4."
+  ),
+  newer(
+    "0.5",
+    "spans",
+    "`otel`, `tracer`, `otelSteps`, `otelStepPayloads`",
+    "Spans with `@opentelemetry/api`.",
+    "Do not compile: `'otel' does not exist in type 'NoukaiOptions'`. Spans come from a client over your runtime, `NoukaiPromise.fromRuntime`."
+  ),
+  newer(
+    "0.5",
+    "_transport",
+    "`noukai._transport`, `flow._transport`, and types that contain a client",
+    "Has `request`, `stream` and more, marked internal.",
+    "Is a value for `traceScope` alone. Does not compile: `Property 'request' does not exist on type 'NoukaiTransport'`."
+  ),
+  newer(
+    "0.5",
+    "request version",
+    "`version` of an `ExecuteRequest`",
+    "0.3.0 has it, 0.5.1 does not.",
+    "Does not compile: `'version' does not exist in type 'ExecuteRequest'`. It is part of the path."
+  ),
+  newer(
+    "0.5",
+    "constructors",
+    "`new Flow(…)`, `new Run(…)`, `new Job(…)`",
+    "Take a place and a transport.",
+    "Do not compile: `Expected 0 arguments, but got 1`. Use `noukai.flow(…)`, `flow.run(…)`, `noukai.job(…)`."
+  ),
+  newer(
+    "0.5",
+    "made by hand",
+    "Objects in place of a `Noukai`, `Flow`, `Run` or `Job`, as in tests",
+    "Compile if they have the methods.",
+    "Do not compile: `is missing the following properties from type 'Flow'`. Use the emulator. `RelayFlow` takes any object."
+  ),
+  newer(
+    "0.5",
+    "own fields",
+    "Errors",
+    "Have the fields of `NoukaiErrorInit`.",
+    "Also have `isRetryable`, and connection errors `sent`. An error of the other package does not compile as one of ours: `Property 'isRetryable' is missing`."
+  ),
+  newer(
+    "0.5",
+    "tool calls",
+    "`toolCalls` of handlers, pauses and events",
+    "Are records.",
+    "Are of the type `ToolCall`. A record does not compile as one: `is missing the following properties from type 'ToolCall'`."
+  ),
+  newer(
+    "0.5",
+    "wider options",
+    "Values that options take",
+    "Mutable lists; `timeout` of relay flows is a number.",
+    "Also readonly lists, `null`, and durations as text. A program that reads such an option back does not compile: `is not assignable to type 'number | undefined'`."
+  ),
+  newer(
+    "0.5",
+    "codes",
+    "`ServerErrorCode`",
+    "23 codes.",
+    "Five more, such as `JOB_NOT_FOUND`."
+  ),
+  newer(
+    "0.5",
+    "server requests",
+    "The types of requests of the adapters",
+    "Have `headers`, and `body` or `rawBody`.",
+    "Have the members of requests of Node or `fetch` that the adapters read. Requests of Express 4 and 5, Next.js and Hono compile."
+  ),
   row("close", "Calls after `close()`", "Work.", "Reject with an `APIConnectionError`, as do calls in flight.")
 ]
+
+/** The name of a row. */
+export type Reason = (typeof differences)[number]["because"]
 
 /** The table as Markdown. */
 export const table = (): string =>
   [
-    "| | `@noukai/sdk` 0.3.0 | `@effect-noukai/promise` |",
+    "| | `@noukai/sdk` 0.3.0, or as marked | `@effect-noukai/promise` |",
     "| --- | --- | --- |",
-    ...differences.map(({ ours, reference, subject }) => `| ${subject} | ${reference} | ${ours} |`)
+    ...differences.map(({ ours, reference, since, subject }) =>
+      `| ${subject} | ${since === undefined ? "" : `(${since}) `}${reference} | ${ours.replaceAll("|", "\\|")} |`
+    )
   ].join("\n")

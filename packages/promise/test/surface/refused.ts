@@ -1,0 +1,33 @@
+/**
+ * Programs of `@noukai/sdk` 0.5.1 that do not compile with ours. The comment above each names the row of the table of
+ * differences that has the words of the compiler.
+ */
+import type { NoukaiError } from "@effect-noukai/promise"
+import { type ExecuteRequest, Flow, type Noukai, type ToolCall, type Trace } from "@effect-noukai/promise"
+import { type CreateRelayFlowOptions, type Flow as FlowType, Noukai as Client } from "@effect-noukai/promise"
+
+declare const noukai: Noukai
+declare const options: CreateRelayFlowOptions
+declare const theirs: { name: string; message: string; code?: string; statusCode?: number }
+declare const record: Record<string, unknown>
+
+// row: spans
+export const spans = new Client({ otel: true })
+// row: _transport
+export const transport = noukai._transport.request
+// row: request version
+export const body: ExecuteRequest = { message: "hi", version: 1 }
+// row: constructors
+export const made = new Flow({ transport: noukai._transport, org: "a", project: "b", slug: "c" })
+// row: streamed conversations
+export const conversation = noukai.flow("a/b/c").steps({ messages: [] })
+// row: made by hand
+export const fake: FlowType = { org: "a", project: "b", slug: "c" }
+// row: own fields
+export const error: NoukaiError = theirs
+// row: tool calls
+export const call: ToolCall = record
+// row: wider options
+export const seconds: number | undefined = options.timeout
+// row: summary
+export const trace: Trace = { flowRun: { id: "r", flowId: "f", status: "completed" }, steps: [] }
