@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Function from "effect/Function"
@@ -10,15 +11,16 @@ import * as Schema from "effect/Schema"
 import { type CassetteDifference, diff as diffOf, differenceText as textOf } from "./internal/cassette/cassetteDiff.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { RecordedCassette, SessionCassette } from "./internal/cassette/RecordedCassette.js"
-import { redactionOf, redactSession } from "./internal/cassette/redaction.js"
+import { type Redact, redactionOf, redactSession } from "./internal/cassette/redaction.js"
+import { maskSecrets as mask } from "./internal/cassette/secretForms.js"
 import { checkSnapshots } from "./internal/cassette/sessionRecordings.js"
 import { known } from "./internal/core/makeError.js"
-import type { CassetteError, InvalidRequestError, ReplayOpenError } from "./NoukaiError.js"
+import type { CassetteError, InvalidRequestError, ReplayLeftoverError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import type { Redact } from "./Redact.js"
 
 export type { CassetteDifference } from "./internal/cassette/cassetteDiff.js"
-export type { Change, RecordedCall } from "./ReplayCassette.js"
+export type { Redact } from "./internal/cassette/redaction.js"
+export { Change, Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "./internal/core/replayReport.js"
 
 export {
   /**
@@ -187,3 +189,71 @@ export const diff = (a: Cassette, b: Cassette): ReadonlyArray<CassetteDifference
  * @category conversions
  */
 export const differenceText = (difference: CassetteDifference): string => textOf(difference)
+
+/**
+ * Returns the text with `[redacted]` in place of secrets of well-known forms: PEM private keys, JSON Web Tokens, keys of
+ * AWS, GitHub, OpenAI, Anthropic, Stripe, Slack, Google and Noukai. Cassettes are written without these. Other secrets are
+ * not found.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const maskSecrets = (text: string): string => mask(text)
+
+/**
+ * The types of {@link ReplayCassette}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace ReplayCassette {
+  /**
+   * The operations on the replay of a program.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Fails with `ReplayLeftoverError` if there are recordings that no call has taken; its `report` lists them.
+     * Recordings that no call can take do not count.
+     */
+    readonly verify: Effect.Effect<void, ReplayLeftoverError>
+  }
+}
+
+/**
+ * The replay that a program runs in.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class ReplayCassette extends Context.Tag("@effect-noukai/sdk/ReplayCassette")<
+  ReplayCassette,
+  ReplayCassette.Service
+>() {
+  /**
+   * Fails with `ReplayLeftoverError` if there are recordings that no call has taken: the last line of a test.
+   *
+   * @example
+   * ```ts
+   * import { FlowService, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const flows = yield* FlowService
+   *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+   * })
+   *
+   * const test = program.pipe(
+   *   Effect.zipLeft(ReplayCassette.verify),
+   *   Effect.provide(NoukaiReplay.fromFile("test/cassettes/grade.json"))
+   * )
+   * ```
+   *
+   * @since 0.1.0
+   */
+  static readonly verify: Effect.Effect<void, ReplayLeftoverError, ReplayCassette> = Effect.suspend(() =>
+    Effect.flatMap(ReplayCassette, (cassette) => cassette.verify)
+  )
+}

@@ -13,11 +13,12 @@ import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
+import { ReplayCassette } from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { answeredOnly, type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
 import { Recorder, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
-import { type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
+import { type Redact, type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette } from "./internal/cassette/replay.js"
 import { invalid, known } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
@@ -32,8 +33,6 @@ import {
   type ReplayNoSnapshotsError
 } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
-import type { Redact } from "./Redact.js"
-import { ReplayCassette } from "./ReplayCassette.js"
 
 /**
  * When calls are recorded, and when they are replayed.

@@ -15,6 +15,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
+import { ReplayCassette } from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/layout.js"
 import { redactionOf, redactOption } from "./internal/cassette/redaction.js"
@@ -28,8 +29,6 @@ import { type Services, servicesOverHttp } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
 import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
-import type { Redact } from "./Redact.js"
-import { ReplayCassette } from "./ReplayCassette.js"
 
 /**
  * The options of a replay.
@@ -45,7 +44,7 @@ export interface Options {
   /** The rule that finds the recording of a call. A session is always replayed by position. Default: `"input"`. */
   readonly match?: Match | undefined
   /** The values that were removed from the recording, to remove from calls too. Default: the keys of Noukai. */
-  readonly redact?: Redact | undefined
+  readonly redact?: Cassette.Redact | undefined
 }
 
 const decodeOptions = Fields.decoder<Options>("options", () => ({

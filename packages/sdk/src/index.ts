@@ -6,6 +6,7 @@
  */
 export * as Budget from "./Budget.js"
 export * as Cassette from "./Cassette.js"
+export { type Redact, ReplayCassette, type ReplayReport } from "./Cassette.js"
 export type {
   Attachment,
   EventsInput,
@@ -73,8 +74,6 @@ export type {
 export { NoukaiHttp } from "./NoukaiHttp.js"
 export * as NoukaiRecord from "./NoukaiRecord.js"
 export * as NoukaiReplay from "./NoukaiReplay.js"
-export type { Redact } from "./Redact.js"
-export { ReplayCassette, type ReplayReport } from "./ReplayCassette.js"
 export { RunService } from "./RunService.js"
 export { SessionService } from "./SessionService.js"
 export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tools.js"

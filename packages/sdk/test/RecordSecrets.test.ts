@@ -8,8 +8,8 @@ import {
   NoukaiReplay,
   ReplayCassette
 } from "@effect-noukai/sdk"
+import type { Redact } from "@effect-noukai/sdk/Cassette"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import type { Redact } from "@effect-noukai/sdk/Redact"
 import { recording } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, Layer, Logger, Redacted, Stream } from "effect"

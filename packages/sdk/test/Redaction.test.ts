@@ -10,8 +10,8 @@ import {
   ReplayCassette,
   Tools
 } from "@effect-noukai/sdk"
+import type { Redact } from "@effect-noukai/sdk/Cassette"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import type { Redact } from "@effect-noukai/sdk/Redact"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, Exit, Layer, Logger, Stream } from "effect"
 import * as FC from "effect/FastCheck"

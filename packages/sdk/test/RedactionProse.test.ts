@@ -1,7 +1,7 @@
 /** Values that a path names are removed from the prose that quotes them, however they were written there. */
 import { Cassette, FlowService, NoukaiHttp, NoukaiRecord, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
+import type { Redact } from "@effect-noukai/sdk/Cassette"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import type { Redact } from "@effect-noukai/sdk/Redact"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Stream } from "effect"
 import * as FC from "effect/FastCheck"

@@ -1,5 +1,5 @@
 /** The well-known forms of secrets, and texts that are none. None of the keys here was ever one. */
-import { maskSecrets } from "@effect-noukai/sdk/Redact"
+import { maskSecrets } from "@effect-noukai/sdk/Cassette"
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import { withoutSecrets } from "../src/internal/cassette/secretForms.js"

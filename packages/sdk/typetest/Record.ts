@@ -8,7 +8,7 @@ import type {
   ReplayNoSnapshotsError
 } from "@effect-noukai/sdk"
 import { Noukai, type NoukaiHttp, NoukaiRecord, type Tools } from "@effect-noukai/sdk"
-import { maskSecrets } from "@effect-noukai/sdk/Redact"
+import { maskSecrets } from "@effect-noukai/sdk/Cassette"
 import type { RecordedRun } from "@effect-noukai/sdk/testing"
 import { type Effect, Layer } from "effect"
 import { expectTypeOf } from "vitest"

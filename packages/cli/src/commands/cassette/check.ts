@@ -1,6 +1,6 @@
 /** `noukai cassette check`. */
 import * as Cassette from "@effect-noukai/sdk/Cassette"
-import { maskSecrets } from "@effect-noukai/sdk/Redact"
+import { maskSecrets } from "@effect-noukai/sdk/Cassette"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
