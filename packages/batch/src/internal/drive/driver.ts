@@ -22,9 +22,6 @@ import { runRow, type Runs } from "./runRow.js"
 /** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]
 
-/** How long slots that come free wait for others, so that one claim has rows for several, in milliseconds. */
-const linger = 10
-
 /** A row may cost so many times the average. */
 const room = BigDecimal.make(15n, 1)
 
@@ -258,7 +255,10 @@ export const make = (
             if (left.isPending) yield* BatchDrive.due(running)
             else if (isQuiet() && !(yield* strays)) yield* over
             yield* awaken(running, idle)
-          } else yield* BatchDrive.lingering(linger)
+          } else {
+            // more slots come free, and one claim has rows for them all
+            yield* BatchDrive.lingering
+          }
         }
       }
     })

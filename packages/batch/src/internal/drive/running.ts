@@ -121,17 +121,19 @@ const makePollTimes = (): PollTimes => {
   }
 }
 
-/** How long the first of a group waits for others, in milliseconds, and the most of them. */
-const [linger, mostItems] = [3, 500]
+/** How long the first of a group waits for others, in milliseconds: a disk takes about as long to keep what is written. */
+const linger = 10
 
-/** Waits so many milliseconds for others. */
-export const lingering = (millis: number): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    // native, for it is no time that a program knows of
-    // eslint-disable-next-line no-restricted-globals
-    const timer = setTimeout(() => resume(Effect.void), millis)
-    return Effect.sync(() => clearTimeout(timer))
-  })
+/** The most of one group. */
+const mostItems = 500
+
+/** Waits for others, which then share one statement. */
+export const lingering: Effect.Effect<void> = Effect.async((resume) => {
+  // native, for it is no time that a program knows of
+  // eslint-disable-next-line no-restricted-globals
+  const timer = setTimeout(() => resume(Effect.void), linger)
+  return Effect.sync(() => clearTimeout(timer))
+})
 
 /**
  * Writes what happens to many rows in one statement: a database takes hundreds of statements in a second, and thousands
@@ -147,7 +149,7 @@ const groupWriter = (
     }>()
     const group = Effect.gen(function*() {
       const first = yield* Queue.take(waiting)
-      yield* lingering(linger)
+      yield* lingering
       const all = [first, ...yield* Queue.takeUpTo(waiting, mostItems - 1)]
       while (all.length > 0) {
         let [count, bytes] = [1, Rows.sizeOf(all[0]!.transition)]
