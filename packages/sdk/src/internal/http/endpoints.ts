@@ -1,14 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { BudgetExceededError, InvalidRequestError, ReplayMissError, SessionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
-import { deferred, fromSource, type Pull, type Source, toSource } from "../core/streamPull.js"
+import { deferred, fromSource, toSource } from "../core/streamPull.js"
 import { noSession } from "../operations/noSession.js"
 import type { Streams } from "../operations/operations.js"
 import type * as JobCall from "../operations/requests.js"
@@ -39,7 +37,6 @@ import { type Attempt, type Caller, limited, observed } from "./call.js"
 import { events } from "./eventStream.js"
 import { isOk } from "./HttpTransport.js"
 import type { LiveError } from "./retrying.js"
-import type { Choice } from "./runPaths.js"
 import { ofSession } from "./statusError.js"
 
 /** A request about a flow, `POST …`. */
@@ -197,59 +194,29 @@ function read<A>(
 export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
   read(caller, request, "/trace", readBody.trace)
 
-/** Events under the first of the paths that is not refused. */
-class ChosenEvents implements Source<WireEvent, LiveError> {
-  private readonly first: Source<WireEvent, LiveError>
-  private current: Source<WireEvent, LiveError>
-  private isJudged = false
-
-  constructor(
-    private readonly choice: Choice,
-    private readonly open: (path: string) => Source<WireEvent, LiveError>
-  ) {
-    this.current = this.first = open(choice.path)
-  }
-
-  readonly pull: Pull<WireEvent, LiveError> = Effect.suspend(() =>
-    this.isJudged ? this.current.pull : Effect.matchEffect(this.current.pull, {
-      onFailure: (end) => this.judge(Option.match(end, { onNone: () => Either.void, onSome: Either.left }), end),
-      onSuccess: (chunk) => {
-        this.isJudged = true
-        this.choice.judge(Either.void)
-        return Effect.succeed(chunk)
-      }
-    })
-  )
-
-  private judge(
-    outcome: Either.Either<void, LiveError>,
-    end: Option.Option<LiveError>
-  ): Pull<WireEvent, LiveError> {
-    const judged = this.choice.judge(outcome)
-    if (judged === undefined) {
-      this.current = this.open(this.choice.path)
-      return Effect.zipRight(this.first.close(Exit.void), this.pull)
-    }
-    this.isJudged = true
-    return Effect.fail(Either.isLeft(judged) ? Option.some(judged.left) : end)
-  }
-
-  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-    Effect.zipRight(this.first.close(exit), this.current === this.first ? Effect.void : this.current.close(exit))
-}
-
 /**
- * `GET …/runs/{executionId}/trace/stream`.
+ * `GET …/runs/{executionId}/trace/stream`, under the first of the paths that is not refused.
  *
  * @see contract 9.3
  */
 export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
-  fromSource(() =>
-    new ChosenEvents(
-      caller.runPaths.of(request, "/trace/stream"),
-      (path) => toSource(events(caller, { ...get(request, path), context: request, isRun: false, isExecute: false }))
-    )
-  )
+  Stream.suspend(() => {
+    const choice = caller.runPaths.of(request, "/trace/stream")
+    let isAnswered = false
+    const open = (): Stream.Stream<WireEvent, LiveError> =>
+      events(caller, { ...get(request, choice.path), context: request, isRun: false, isExecute: false }).pipe(
+        Stream.mapChunks((chunk) => {
+          if (!isAnswered) choice.judge(Either.void)
+          isAnswered = true
+          return chunk
+        }),
+        Stream.catchAll((error) => {
+          const judged = isAnswered ? Either.left(error) : choice.judge(Either.left(error))
+          return judged === undefined ? open() : Stream.fail(Either.isLeft(judged) ? judged.left : error)
+        })
+      )
+    return open()
+  })
 
 /**
  * `GET …/runs/{executionId}/steps/{stepId}/trace`.

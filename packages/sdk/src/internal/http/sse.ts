@@ -25,10 +25,9 @@ export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
 /** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. */
 export const defaultFrameLimit: number = 16 * 1024 * 1024
 
-const LF = 10
-const space = 32
-const colon = 58
-const byteOrderMark = 0xfeff
+const byteOrderMark = "\ufeff"
+
+const lineEnd = /\r\n|\n|\r/
 
 /** Keeps byte order marks: the decoder would strip one from every chunk. */
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
@@ -48,14 +47,6 @@ const unfinished = (bytes: Uint8Array): number => {
   }
   return 0
 }
-
-const isData = (text: string, at: number): boolean =>
-  text.charCodeAt(at) === 100 && text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 &&
-  text.charCodeAt(at + 3) === 97
-
-const isEvent = (text: string, at: number): boolean =>
-  text.charCodeAt(at) === 101 && text.charCodeAt(at + 1) === 118 && text.charCodeAt(at + 2) === 101 &&
-  text.charCodeAt(at + 3) === 110 && text.charCodeAt(at + 4) === 116
 
 /**
  * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
@@ -85,188 +76,86 @@ export class SseDecoder {
   ) {}
 
   push(bytes: Uint8Array): FrameTooLarge | undefined {
-    if (this.failure !== undefined || bytes.length === 0) {
-      return this.failure
-    }
+    if (this.failure !== undefined || bytes.length === 0) return this.failure
     const all = this.carried === undefined ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
-    const rest = unfinished(all)
-    if (rest === 0) {
-      this.carried = undefined
-      this.read(utf8.decode(all))
-    } else {
-      this.carried = new Uint8Array(all.subarray(all.length - rest))
-      this.read(utf8.decode(all.subarray(0, all.length - rest)))
-    }
+    const length = all.length - unfinished(all)
+    this.carried = length === all.length ? undefined : new Uint8Array(all.subarray(length))
+    this.read(utf8.decode(all.subarray(0, length)))
     return this.failure
   }
 
   end(): FrameTooLarge | undefined {
-    if (this.carried !== undefined && this.failure === undefined) {
-      const carried = this.carried
-      this.carried = undefined
-      this.read(utf8.decode(carried))
-    }
-    if (this.failure === undefined) {
-      this.endStream()
-    }
+    if (this.carried !== undefined && this.failure === undefined) this.read(utf8.decode(this.carried))
+    this.carried = undefined
+    if (this.failure !== undefined) return this.failure
+    const line = this.line.join("")
+    // the rest of the name may be lost, and another name would be another event
+    if (valueOf(line, "event") !== undefined) this.data = undefined
+    this.readLine(line)
+    this.endFrame()
     return this.failure
   }
 
-  private endStream(): void {
-    if (this.lineLength > 0) {
-      const line = this.line.join("")
-      // the rest of the name may be lost, and another name would be another event
-      if (isEvent(line, 0) && this.valueAt(line, 5, line.length) !== -1) {
-        this.data = undefined
+  private read(decoded: string): void {
+    if (decoded === "") return
+    this.onText(decoded)
+    let text = decoded
+    if (!this.started && text.startsWith(byteOrderMark)) text = text.slice(1)
+    this.started = true
+    // the other half of a line end that was cut in two
+    if (this.afterCr && text.startsWith("\n")) text = text.slice(1)
+    this.afterCr = decoded.endsWith("\r")
+    const lines = text.split(lineEnd)
+    const rest = lines.pop()!
+    for (const line of lines) {
+      if (this.lineLength === 0) this.readLine(line)
+      else {
+        this.line.push(line)
+        const whole = this.line.join("")
+        this.line = []
+        this.lineLength = 0
+        this.readLine(whole)
       }
-      this.endLine("", 0, 0)
+      if (this.failure !== undefined) return
     }
-    this.endFrame()
+    if (rest !== "") this.line.push(rest)
+    this.lineLength += rest.length
+    if (this.lineLength + (this.data?.length ?? 0) > this.limit) this.fail()
   }
 
-  private read(text: string): void {
-    let start = 0
-    if (text.length === 0) {
+  private readLine(line: string): void {
+    if (line === "") return this.endFrame()
+    const value = valueOf(line, "data")
+    if (value !== undefined) {
+      this.data = this.data === undefined ? value : `${this.data}\n${value}`
+      if (this.data.length > this.limit) this.fail()
       return
     }
-    this.onText(text)
-    if (!this.started) {
-      this.started = true
-      start = text.charCodeAt(0) === byteOrderMark ? 1 : 0
-    }
-    if (this.afterCr) {
-      this.afterCr = false
-      start = text.charCodeAt(start) === LF ? start + 1 : start
-    }
-    // one search for both kinds of line end would scan the whole text again for each line of a stream that has only one
-    // kind
-    const rest = text.indexOf("\r", start) === -1 ? this.readLf(text, start) : this.readAny(text, start)
-    if (rest < text.length && this.failure === undefined) {
-      this.line.push(rest === 0 ? text : text.slice(rest))
-      this.lineLength += text.length - rest
-      if (this.lineLength + (this.data === undefined ? 0 : this.data.length) > this.limit) {
-        this.fail()
-      }
-    }
-  }
-
-  /** Reads the lines of a text that has only line feeds; returns the start of the line that does not end in it. */
-  private readLf(text: string, from: number): number {
-    let start = from
-    let end = text.indexOf("\n", start)
-    if (end !== -1 && this.lineLength > 0) {
-      this.endLine(text, start, end)
-      start = end + 1
-      end = text.indexOf("\n", start)
-    }
-    while (end !== -1 && this.failure === undefined) {
-      if (end === start) {
-        this.endFrame()
-      } else if (
-        this.data === undefined && isData(text, start) && text.charCodeAt(start + 4) === colon &&
-        text.charCodeAt(end + 1) === LF && end - start <= this.limit
-      ) {
-        const value = text.slice(text.charCodeAt(start + 5) === space ? start + 6 : start + 5, end)
-        const name = this.name
-        this.name = undefined
-        this.onFrame(name, value)
-        end++
-      } else {
-        this.readLine(text, start, end)
-      }
-      start = end + 1
-      end = text.indexOf("\n", start)
-    }
-    return start
-  }
-
-  /** Reads the lines of a text that has carriage returns; returns the start of the line that does not end in it. */
-  private readAny(text: string, from: number): number {
-    let start = from
-    let cr = text.indexOf("\r", start)
-    let lf = text.indexOf("\n", start)
-    while ((cr !== -1 || lf !== -1) && this.failure === undefined) {
-      const isCr = lf === -1 || (cr !== -1 && cr < lf)
-      const end = isCr ? cr : lf
-      if (this.lineLength > 0) {
-        this.endLine(text, start, end)
-      } else if (end === start) {
-        this.endFrame()
-      } else {
-        this.readLine(text, start, end)
-      }
-      start = end + 1
-      if (isCr && start === text.length) {
-        this.afterCr = true
-      } else if (isCr && start === lf) {
-        start++
-      }
-      if (cr !== -1 && cr < start) {
-        cr = text.indexOf("\r", start)
-      }
-      if (lf !== -1 && lf < start) {
-        lf = text.indexOf("\n", start)
-      }
-    }
-    return start
-  }
-
-  /** Reads the line that began in earlier chunks. */
-  private endLine(text: string, start: number, end: number): void {
-    this.line.push(text.slice(start, end))
-    const line = this.line.join("")
-    this.line = []
-    this.lineLength = 0
-    this.readLine(line, 0, line.length)
-  }
-
-  private readLine(text: string, start: number, end: number): void {
-    if (isData(text, start)) {
-      const at = this.valueAt(text, start + 4, end)
-      if (at !== -1) {
-        const value = text.slice(at, end)
-        this.data = this.data === undefined ? value : `${this.data}\n${value}`
-        if (this.data.length > this.limit) {
-          this.fail()
-        }
-      }
-    } else if (isEvent(text, start)) {
-      const at = this.valueAt(text, start + 5, end)
-      if (at !== -1) {
-        const name = text.slice(at, end)
-        this.name = name === "" || name === "message" ? undefined : name
-      }
-    }
-  }
-
-  /** The start of the value of a field whose name ends at `at`; -1 if the name goes on. */
-  private valueAt(text: string, at: number, end: number): number {
-    if (at === end) {
-      return at
-    }
-    if (text.charCodeAt(at) !== colon) {
-      return -1
-    }
-    return at + 1 < end && text.charCodeAt(at + 1) === space ? at + 2 : at + 1
+    const name = valueOf(line, "event")
+    if (name !== undefined) this.name = name === "" || name === "message" ? undefined : name
   }
 
   private endFrame(): void {
     const { data, name } = this
     this.name = undefined
-    if (data !== undefined) {
-      this.data = undefined
-      this.onFrame(name, data)
-    }
+    this.data = undefined
+    if (data !== undefined) this.onFrame(name, data)
   }
 
   private fail(): void {
     this.failure = new FrameTooLarge({ limit: this.limit })
-    this.carried = undefined
     this.line = []
-    this.lineLength = 0
     this.data = undefined
-    this.name = undefined
   }
+}
+
+/** The value of a line of a field; `undefined` of any other line. */
+const valueOf = (line: string, field: "data" | "event"): string | undefined => {
+  if (!line.startsWith(field)) return undefined
+  const at = field.length
+  if (line.length === at) return ""
+  if (line[at] !== ":") return undefined
+  return line.slice(line[at + 1] === " " ? at + 2 : at + 1)
 }
 
 /** A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload. */

@@ -106,33 +106,21 @@ export const ExecutePaused = Schema.Struct({
   blockCount: lenient(Schema.Number)
 })
 
-/** */
-export interface ExecuteEnded {
-  readonly status: "completed" | "failed"
-  readonly result?: unknown
-  readonly flowId?: string | undefined
-  readonly blockCount?: number | undefined
-  readonly executionId?: string | undefined
+/** The facts of a response beside its fields. */
+interface Received {
   readonly requestId?: string | undefined
   /** The body as it came; not enumerable. */
   readonly raw?: unknown
 }
 
+/** A value whose optional keys may also be `undefined`, as a service that is no server may give it. */
+type Given<A> = { readonly [K in keyof A]: A extends Record<K, A[K]> ? A[K] : A[K] | undefined }
+
 /** */
-export interface ExecutePaused {
-  readonly status: "tool_calls_required"
-  readonly executionId?: string | undefined
-  readonly pausedAtStep: string
-  readonly iterationsUsed: number
-  readonly toolCallMessages: ReadonlyArray<unknown>
-  readonly toolCalls?: ReadonlyArray<unknown> | undefined
-  readonly accumulatedOutputs?: { readonly [stepId: string]: unknown } | undefined
-  readonly flowId?: string | undefined
-  readonly blockCount?: number | undefined
-  readonly requestId?: string | undefined
-  /** The body as it came; not enumerable. */
-  readonly raw?: unknown
-}
+export interface ExecuteEnded extends Given<Schema.Schema.Type<typeof ExecuteEnded>>, Received {}
+
+/** */
+export interface ExecutePaused extends Given<Schema.Schema.Type<typeof ExecutePaused>>, Received {}
 
 /** The response of `/execute` with status 200. */
 export const ExecuteResponse = Schema.Union(ExecuteEnded, ExecutePaused)
@@ -187,11 +175,7 @@ export const PollJobResponse = Schema.Struct({
 })
 
 /** */
-export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse> {
-  readonly requestId?: string | undefined
-  /** The body as it came; not enumerable. */
-  readonly raw?: unknown
-}
+export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse>, Received {}
 
 /** The request of one run of one flow. */
 export interface RunRequest extends RequestContext {

@@ -7,8 +7,6 @@ import { withRaw } from "../core/json.js"
 import { issueText } from "../core/mismatch.js"
 import { readEither } from "../core/wire.js"
 import {
-  type ExecuteEnded,
-  type ExecutePaused,
   ExecuteResponse,
   PollJobResponse,
   RunListResponse,
@@ -52,35 +50,10 @@ const explained = (json: unknown, problem: string): string => {
   return typeof status === "string" && !statuses.has(status) ? `unknown status ${JSON.stringify(status)}` : problem
 }
 
-const ended = (
-  { blockCount, executionId, flowId, result, status }: ExecuteEnded,
-  { raw, requestId }: ResponseFacts
-): ExecuteEnded => withRaw({ status, result, flowId, blockCount, executionId, requestId }, raw)
-
-const paused = (response: ExecutePaused, { raw, requestId }: ResponseFacts): ExecutePaused => {
-  const { accumulatedOutputs, blockCount, executionId, flowId, iterationsUsed } = response
-  const { pausedAtStep, status, toolCallMessages, toolCalls } = response
-  return withRaw({
-    status,
-    executionId,
-    pausedAtStep,
-    iterationsUsed,
-    toolCallMessages,
-    toolCalls,
-    accumulatedOutputs,
-    flowId,
-    blockCount,
-    requestId
-  }, raw)
-}
-
-const executed = (response: ExecuteResponse, received: ResponseFacts): ExecuteResponse =>
-  response.status === "tool_calls_required" ? paused(response, received) : ended(response, received)
-
-const execute: ReadBody<ExecuteResponse> = (json, received) =>
+const execute: ReadBody<ExecuteResponse> = (json, { raw, requestId }) =>
   Either.mapBoth(decodeExecuted(json), {
     onLeft: (problem) => explained(json, problem),
-    onRight: (response) => executed(response, received)
+    onRight: (response) => withRaw({ ...response, requestId }, raw)
   })
 
 const decodePolled = reading(PollJobResponse)
