@@ -14,10 +14,7 @@ import * as Stream from "effect/Stream"
 import { invalid } from "./internal/core/makeError.js"
 import * as StreamPull from "./internal/core/streamPull.js"
 import * as Call from "./internal/http/call.js"
-import * as Execute from "./internal/http/endpoints.js"
-import * as Jobs from "./internal/http/endpoints.js"
-import * as Runs from "./internal/http/endpoints.js"
-import * as Session from "./internal/http/endpoints.js"
+import * as Endpoints from "./internal/http/endpoints.js"
 import { over as overFetch } from "./internal/http/fetch.js"
 import type { HttpTransport, MakeTransport } from "./internal/http/HttpTransport.js"
 import { type CallDefaults, fromTable, type HttpService } from "./internal/operations/operations.js"
@@ -110,17 +107,20 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
 
 const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Service => {
   const requests = {
-    execute: Execute.reserving(Execute.execute(caller)),
-    forward: Execute.forward(caller),
-    submitJob: Execute.reserving(Jobs.submitJob(caller)),
-    pollJob: Jobs.pollJob(caller),
-    trace: Runs.trace(caller),
-    stepTrace: Runs.stepTrace(caller),
-    runSummary: Runs.runSummary(caller),
-    runList: Runs.runList(caller),
-    session: Session.session(caller)
+    execute: Endpoints.reserving(Endpoints.execute(caller)),
+    forward: Endpoints.forward(caller),
+    submitJob: Endpoints.reserving(Endpoints.submitJob(caller)),
+    pollJob: Endpoints.pollJob(caller),
+    trace: Endpoints.trace(caller),
+    stepTrace: Endpoints.stepTrace(caller),
+    runSummary: Endpoints.runSummary(caller),
+    runList: Endpoints.runList(caller),
+    session: Endpoints.session(caller)
   }
-  const streams = { step: Execute.reservingStream(Execute.step(caller)), traceStream: Runs.traceStream(caller) }
+  const streams = {
+    step: Endpoints.reservingStream(Endpoints.step(caller)),
+    traceStream: Endpoints.traceStream(caller)
+  }
   const once = Once.make(requests, caller.config, caller.transport.pause, streams.traceStream)
   return make(fromTable(defaultsOf(config, caller), { ...requests, ...once }, streams))
 }

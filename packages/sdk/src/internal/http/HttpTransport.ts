@@ -23,12 +23,12 @@ export interface TransportRequest {
   readonly body: string | undefined
   /** Milliseconds until the request is on a socket; `undefined`: no clock. Only where the transport can see it. */
   readonly connectTimeout: number | undefined
+  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
+  readonly attemptTimeout?: number | undefined
   readonly progress: Progress
 }
 
 export interface SendRequest extends TransportRequest {
-  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
-  readonly attemptTimeout: number | undefined
   /** Bytes, decoded; a longer body fails with `BodyTooLarge`. */
   readonly maxBytes: number
 }
@@ -38,8 +38,6 @@ export interface OpenRequest extends TransportRequest {
   readonly firstByteTimeout: number | undefined
   /** Milliseconds between two arrivals of bytes, while a pull waits for them; `undefined`: no clock. */
   readonly idleTimeout: number | undefined
-  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
-  readonly attemptTimeout?: number | undefined
 }
 
 export interface TransportResponse {

@@ -225,7 +225,7 @@ export const make = (
       }
     })
 
-    const read = <A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, LiveError> => {
+    function read<A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, LiveError> {
       const { status, text } = response
       if (!isOk(status)) return refusal({ facts }, endpoint, response, text)
       const json = parseJson(text)
@@ -255,8 +255,8 @@ export const make = (
       }))
     }
 
-    const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> =>
-      Effect.withFiberRuntime((fiber) => {
+    function send<A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> {
+      return Effect.withFiberRuntime((fiber) => {
         const prepared = request(endpoint, fiber)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         const spent = spentClock(prepared.right)
@@ -300,6 +300,7 @@ export const make = (
           attempt
         })
       })
+    }
 
     return {
       config,

@@ -101,7 +101,6 @@ const none: ReadonlyArray<never> = []
 abstract class Exchange implements Receiver, ClosableExchange {
   protected cancelTimer: Cancel = noTimer
   protected cancelWholeTimer: Cancel = noTimer
-  protected onItsWay = false
   /** Whether the response has ended, or is not wanted any more. */
   protected over = false
   /** Whether the wire has no more events. */
@@ -123,10 +122,7 @@ abstract class Exchange implements Receiver, ClosableExchange {
   protected abstract failed(error: TransportError): void
 
   onSocket(): void {
-    this.onItsWay = true
-    if (this.request.progress.sent === "no") {
-      this.request.progress.sent = "unknown"
-    }
+    if (this.request.progress.sent === "no") this.request.progress.sent = "unknown"
     this.started()
   }
 
@@ -197,7 +193,14 @@ abstract class Exchange implements Receiver, ClosableExchange {
     this.fail(new TransportClosed({ sent: this.request.progress.sent }))
   }
 
-  protected start(): void {
+  start(): void {
+    const { attemptTimeout, connectTimeout } = this.request
+    if (attemptTimeout !== undefined) {
+      this.cancelWholeTimer = this.timers.after(attemptTimeout, () => this.expire("attempt", attemptTimeout))
+    }
+    if (connectTimeout !== undefined) {
+      this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
+    }
     this.closing.underWay.add(this)
     this.wire.start(this)
   }
@@ -260,39 +263,20 @@ class SendExchange extends Exchange {
 
   readonly run: Effect.Effect<TextResponse, TransportError> = Effect.async((resume) => {
     this.resume = resume
-    this.arm()
     this.start()
     return Effect.sync(() => this.stop())
   })
 
-  /** Sets one timer for both clocks: to the nearer one, and again only if the call lives that long. */
-  private arm(): void {
-    const { attemptTimeout, connectTimeout } = this.request
-    if (connectTimeout !== undefined && (attemptTimeout === undefined || connectTimeout < attemptTimeout)) {
-      this.cancelTimer = this.timers.after(connectTimeout, () => {
-        if (!this.onItsWay) {
-          this.expire("connect", connectTimeout)
-        } else if (attemptTimeout !== undefined) {
-          this.armAttempt(attemptTimeout, attemptTimeout - connectTimeout)
-        }
-      })
-    } else if (attemptTimeout !== undefined) {
-      this.armAttempt(attemptTimeout, attemptTimeout)
-    }
+  protected started(): void {
+    this.cancelTimer()
   }
-
-  private armAttempt(attemptTimeout: number, left: number): void {
-    this.cancelTimer = this.timers.after(left, () => this.expire("attempt", attemptTimeout))
-  }
-
-  protected started(): void {}
 
   protected head(status: number, header: GetHeader, isEncoded: boolean): void {
     this.status = status
     this.header = header
     if (!errorBody.isOk(status)) {
       this.limit = Math.min(this.limit, errorBody.maxBytes)
-      this.cancelWholeTimer = this.timers.after(errorBody.timeout, () => this.expire("attempt", errorBody.timeout))
+      this.cancelTimer = this.timers.after(errorBody.timeout, () => this.expire("attempt", errorBody.timeout))
     } // The length that is announced is that of the encoded body.
     else if (!isEncoded && Number(header("content-length")) > this.limit) {
       this.failTooLarge()
@@ -363,17 +347,6 @@ class OpenExchange extends Exchange implements Opening {
     closing: Closing
   ) {
     super(request, wire, clock, closing)
-  }
-
-  begin(): void {
-    const { attemptTimeout, connectTimeout } = this.request
-    if (attemptTimeout !== undefined) {
-      this.cancelWholeTimer = this.timers.after(attemptTimeout, () => this.expire("attempt", attemptTimeout))
-    }
-    if (connectTimeout !== undefined) {
-      this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
-    }
-    this.start()
   }
 
   private readonly waitForHead: HeadResult = Effect.async((resume) => {
@@ -505,7 +478,7 @@ export const transportOver = (
     const begin: HttpTransport["begin"] = (request, fiber) => {
       if (closing.isClosed) return refusedOpening
       const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
-      exchange.begin()
+      exchange.start()
       return exchange
     }
     return {

@@ -69,46 +69,35 @@ export const requestBuilder = (config: CallConfig): RequestBuilder => {
   const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
   const connectTimeout = finite(config.connectTimeout)
 
-  return ({ body, context: { method, options, progress }, httpMethod, path, sessionId }, accept, traceparent) => {
-    let headers: Record<string, string> = httpMethod === "POST" && accept === "application/json"
-      ? postHeaders
-      : httpMethod === "POST"
-      ? { ...postHeaders, accept }
-      : { ...baseHeaders, accept }
-    if (options.headers !== undefined) {
-      const extra = Headers.extra(method, options.headers)
-      if (Either.isLeft(extra)) return Either.left(extra.left)
-      headers = { ...headers, ...extra.right, accept }
-    }
-    if (sessionId !== undefined) {
-      if (!Headers.isHeaderValue(sessionId)) {
-        return Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
+  return ({ body, context: { method, options, progress }, httpMethod, path, sessionId }, accept, traceparent) =>
+    Either.gen(function*() {
+      let headers: Record<string, string> = httpMethod === "GET"
+        ? { ...baseHeaders, accept }
+        : accept === "application/json"
+        ? postHeaders
+        : { ...postHeaders, accept }
+      if (options.headers !== undefined) {
+        headers = { ...headers, ...yield* Headers.extra(method, options.headers), accept }
       }
-      headers = { ...headers, "x-session-id": sessionId }
-    }
-    if (traceparent !== undefined) headers = { traceparent, ...headers }
-    let connect = connectTimeout
-    if (options.connectTimeout !== undefined) {
-      const ms = milliseconds(method, "connectTimeout", options.connectTimeout)
-      if (Either.isLeft(ms)) return Either.left(ms.left)
-      connect = ms.right
-    }
-    let text: string | undefined
-    if (body !== undefined) {
-      const json = serialise(method, body)
-      if (Either.isLeft(json)) return Either.left(json.left)
-      text = json.right
-    }
-    return Either.right({
-      method: httpMethod,
-      origin: config.origin,
-      path: config.prefix + path,
-      headers,
-      body: text,
-      connectTimeout: connect,
-      progress
+      if (sessionId !== undefined) {
+        if (!Headers.isHeaderValue(sessionId)) {
+          return yield* Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
+        }
+        headers = { ...headers, "x-session-id": sessionId }
+      }
+      if (traceparent !== undefined) headers = { traceparent, ...headers }
+      return {
+        method: httpMethod,
+        origin: config.origin,
+        path: config.prefix + path,
+        headers,
+        body: body === undefined ? undefined : yield* serialise(method, body),
+        connectTimeout: options.connectTimeout === undefined
+          ? connectTimeout
+          : yield* milliseconds(method, "connectTimeout", options.connectTimeout),
+        progress
+      }
     })
-  }
 }
 
 /**

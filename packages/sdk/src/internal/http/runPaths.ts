@@ -66,7 +66,7 @@ export class Choice {
   }
 
   /** The outcome of the read; `undefined` if another path is to be asked first. */
-  readonly judge = <A>(outcome: Either.Either<A, LiveError>): Either.Either<A, LiveError> | undefined => {
+  judge<A>(outcome: Either.Either<A, LiveError>): Either.Either<A, LiveError> | undefined {
     const { first, other, refusal } = this
     if (refusal === undefined || other === undefined) {
       if (other !== undefined && Either.isLeft(outcome) && isRefusal(outcome.left)) {

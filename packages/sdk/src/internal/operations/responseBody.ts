@@ -6,13 +6,7 @@ import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import { withRaw } from "../core/json.js"
 import { issueText } from "../core/mismatch.js"
 import { readEither } from "../core/wire.js"
-import {
-  ExecuteResponse,
-  PollJobResponse,
-  RunListResponse,
-  SessionResponse,
-  SubmitJobResponse
-} from "./requests.js"
+import { ExecuteResponse, PollJobResponse, RunListResponse, SessionResponse, SubmitJobResponse } from "./requests.js"
 
 /** The facts of a response beside its body. */
 export interface ResponseFacts {

@@ -65,31 +65,34 @@ export const entered = (enclosing: Scope | undefined, scope: Scope | undefined):
   return scope?.mode === "session" ? { ...scope, http: enclosing.http } : enclosing
 }
 
-const placed = <A, E, R>(
+function placed<A, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   scope: Scope | undefined,
   body: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
+): Effect.Effect<A, E, R> {
   const provided = Effect.provideService(body, CurrentScope, scope)
   const replay = replayIn(scope)
   // an unchanged reference is not set, so that a runtime taken inside says nothing of replays
   return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
 }
 
-export const within = <A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
+export function within<A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  return Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
+}
 
 /** Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself. */
-export const leavingReplay = <A, E, R>(
+export function leavingReplay<A, E, R>(
   scope: Scope | undefined,
   body: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
+): Effect.Effect<A, E, R> {
+  return Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
+}
 
-export const streamWithin = <A, E, R>(
+export function streamWithin<A, E, R>(
   scope: Scope | undefined,
   body: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> =>
-  Stream.unwrapScoped(Effect.flatMap(currentScope, (enclosing) => {
+): Stream.Stream<A, E, R> {
+  return Stream.unwrapScoped(Effect.flatMap(currentScope, (enclosing) => {
     const inside = entered(enclosing, scope)
     const provided = Stream.provideService(body, CurrentScope, inside)
     const replay = replayIn(inside)
@@ -98,6 +101,7 @@ export const streamWithin = <A, E, R>(
       (pull) => Stream.repeatEffectChunkOption(Effect.locally(pull, currentReplay, replay))
     )
   }))
+}
 
 interface Ambient {
   readonly scope: Scope | undefined
@@ -145,7 +149,7 @@ let storage: Storage | undefined
 
 const stored = (): Ambient => storage?.getStore() ?? nothing
 
-const runStored = <A>(ambient: Ambient, f: () => A): A => {
+function runStored<A>(ambient: Ambient, f: () => A): A {
   if (storage === undefined && ambient.scope === undefined && ambient.budgets.length === 0) return f()
   storage ??= make()
   return storage.run(ambient, f)
@@ -155,9 +159,13 @@ export const storedScope = (): Scope | undefined => stored().scope
 
 export const storedBudgets = (): ReadonlyArray<Budget> => stored().budgets
 
-export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => runStored({ ...stored(), scope }, f)
+export function runInScope<A>(scope: Scope | undefined, f: () => A): A {
+  return runStored({ ...stored(), scope }, f)
+}
 
-export const runInBudgets = <A>(budgets: ReadonlyArray<Budget>, f: () => A): A => runStored({ ...stored(), budgets }, f)
+export function runInBudgets<A>(budgets: ReadonlyArray<Budget>, f: () => A): A {
+  return runStored({ ...stored(), budgets }, f)
+}
 
 const sessionIdOf = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
@@ -200,20 +208,21 @@ interface RunOptions {
 }
 
 /** Resolves a call that may begin a run: also its version and its session. */
-export const resolveRun = <A extends RunOptions>(
+export function resolveRun<A extends RunOptions>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
-): Either.Either<RunTarget<A>, InvalidRequestError> =>
-  Either.gen(function*() {
+): Either.Either<RunTarget<A>, InvalidRequestError> {
+  return Either.gen(function*() {
     const call = yield* resolveCall(http, method, flow, decode, given)
     const { addressText, input } = call
     const sessionId = yield* resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
     return { ...call, version: Address.versionOf(input.version), sessionId }
   })
+}
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

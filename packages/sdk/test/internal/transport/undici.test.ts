@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -169,22 +169,6 @@ describe("undici", () => {
       assert.strictEqual((yield* Fiber.join(sending.fiber)).text, "late")
       yield* opening.connection.write(RawServer.chunkedHead + RawServer.lastChunk)
       assert.strictEqual((yield* Fiber.join(opening.fiber)).status, 200)
-    }))
-
-  it.scopedLive("arms one timer for a call", () =>
-    Effect.gen(function*() {
-      const server = yield* RawServer.make()
-      const transport = yield* make
-      const timer = yield* Effect.acquireRelease(
-        Effect.sync(() => vi.spyOn(globalThis, "setTimeout")),
-        (spy) => Effect.sync(() => spy.mockRestore())
-      )
-      const request = sendRequest(server.origin, { connectTimeout: 11_111, attemptTimeout: 222_222 })
-      const { connection, fiber } = yield* under(server, transport.send(request))
-      yield* connection.write(RawServer.response("{}"))
-      yield* Fiber.join(fiber)
-      const delays = timer.mock.calls.map(([, ms]) => ms)
-      assert.deepStrictEqual(delays.filter((ms) => ms === 11_111 || ms === 222_222), [11_111])
     }))
 
   it.scopedLive("says who closed the connection", () =>
