@@ -89,9 +89,9 @@ const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
  * @since 0.1.0
  * @category models
  */
-export type Sent = "no" | "unknown" | "yes"
+export type Sent = typeof Sent.Type
 
-const Sent: Schema.Schema<Sent> = Schema.Literal("no", "unknown", "yes")
+const Sent = Schema.Literal("no", "unknown", "yes")
 
 /**
  * The clock that ran out: `connect` until the request is on a socket, `attempt` one attempt with its body, `total` the
@@ -100,16 +100,9 @@ const Sent: Schema.Schema<Sent> = Schema.Literal("no", "unknown", "yes")
  * @since 0.1.0
  * @category models
  */
-export type TimeoutClock = "connect" | "attempt" | "total" | "firstByte" | "idle" | "wait"
+export type TimeoutClock = typeof TimeoutClock.Type
 
-const TimeoutClock: Schema.Schema<TimeoutClock> = Schema.Literal(
-  "connect",
-  "attempt",
-  "total",
-  "firstByte",
-  "idle",
-  "wait"
-)
+const TimeoutClock = Schema.Literal("connect", "attempt", "total", "firstByte", "idle", "wait")
 
 const fields = {
   /** The operation that failed: `FlowService.execute`. */
@@ -147,13 +140,9 @@ type Common = typeof fields
 type FieldsOf<Tag extends string, Fields> = { readonly _tag: Schema.tag<Tag> } & Common & Fields
 
 /** The parts of every error beside its fields. */
-interface Marked {
+interface Parts {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId
-}
-
-/** The parts of an error of a call. */
-interface Placed extends Marked {
   /**
    * The place of the run, on errors of an event stream and of runs that go step by step, for `from` of `events`. Not
    * enumerable. Absent before a run has begun.
@@ -164,7 +153,7 @@ interface Placed extends Marked {
 }
 
 /** A class of errors, as `Schema.TaggedErrorClass`. */
-interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields, Parts> extends
+interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields> extends
   Schema.Class<
     Self,
     Fields,
@@ -179,45 +168,37 @@ interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fiel
 }
 
 /**
- * Makes the classes of errors, with the common fields and a message. The `status` of 500 is not enumerable: the default
+ * Makes a class of errors, with the common fields and a message. The `status` of 500 is not enumerable: the default
  * error handlers of Express and Koa answer with the `status` of an error, and with its `statusCode` if it has none. A
  * key of ours that Noukai refuses would be a 401 for the caller of such a server. Koa writes `status` too.
  */
-function errorClass<Parts>(parts: PropertyDescriptorMap) {
-  return function<Self>() {
-    return function<const Tag extends string, Fields extends Schema.Struct.Fields>(
-      tag: Tag,
-      own: Fields,
-      words: Words | ((error: Schema.Struct.Type<Common & Fields>) => Words)
-    ): ErrorClass<Self, Tag, FieldsOf<Tag, Fields>, Parts> {
-      const made: object = Schema.TaggedError<object>(`@effect-noukai/sdk/${tag}`)(tag, { ...fields, ...own })
-      // the class has the parts from here on, which the compiler cannot see
-      const result = made as ErrorClass<Self, Tag, FieldsOf<Tag, Fields>, Parts> & { readonly prototype: object }
-      Object.defineProperties(result.prototype, {
-        [TypeId]: { value: TypeId },
-        status: { value: 500, writable: true, configurable: true },
-        message: {
-          get(this: Schema.Struct.Type<Common & Fields> & ErrorFields) {
-            const [what, hint, more = ""] = Predicate.isFunction(words) ? words(this) : words
-            return render(this, what, hint) + more
-          }
-        },
-        ...parts
-      })
-      return result
-    }
+function failure<Self>() {
+  return function<const Tag extends string, Fields extends Schema.Struct.Fields>(
+    tag: Tag,
+    own: Fields,
+    words: (error: Schema.Struct.Type<Common & Fields>) => Words
+  ): ErrorClass<Self, Tag, FieldsOf<Tag, Fields>> {
+    const made: object = Schema.TaggedError<object>(`@effect-noukai/sdk/${tag}`)(tag, { ...fields, ...own })
+    // the class has the parts from here on, which the compiler cannot see
+    const result = made as ErrorClass<Self, Tag, FieldsOf<Tag, Fields>> & { readonly prototype: object }
+    Object.defineProperties(result.prototype, {
+      [TypeId]: { value: TypeId },
+      status: { value: 500, writable: true, configurable: true },
+      cursor: {
+        get() {
+          return cursorOf(this)
+        }
+      },
+      message: {
+        get(this: Schema.Struct.Type<Common & Fields> & ErrorFields) {
+          const [what, hint, more = ""] = words(this)
+          return render(this, what, hint) + more
+        }
+      }
+    })
+    return result
   }
 }
-
-const plain = errorClass<Marked>({})
-
-const failure = errorClass<Placed>({
-  cursor: {
-    get() {
-      return cursorOf(this)
-    }
-  }
-})
 
 /**
  * 401, or a key that is missing or does not begin with `nk_` (then without `statusCode`, before any traffic).
@@ -225,19 +206,13 @@ const failure = errorClass<Placed>({
  * @since 0.1.0
  * @category errors
  */
-export class AuthenticationError extends failure<AuthenticationError>()(
-  "AuthenticationError",
-  {
-    /** `WWW-Authenticate` of the response. */
-    wwwAuthenticate: absentable(Schema.String)
-  },
-  (
-    error
-  ) => [
-    error.statusCode === undefined ? "there is no key to use" : "the key was not accepted",
-    "check the key that was given, or that of NOUKAI_API_KEY"
-  ]
-) {}
+export class AuthenticationError extends failure<AuthenticationError>()("AuthenticationError", {
+  /** `WWW-Authenticate` of the response. */
+  wwwAuthenticate: absentable(Schema.String)
+}, ({ statusCode }) => [
+  statusCode === undefined ? "there is no key to use" : "the key was not accepted",
+  "check the key that was given, or that of NOUKAI_API_KEY"
+]) {}
 
 /**
  * 403: the key is good, but not for this flow, run or session.
@@ -245,7 +220,7 @@ export class AuthenticationError extends failure<AuthenticationError>()(
  * @since 0.1.0
  * @category errors
  */
-export class PermissionDeniedError extends failure<PermissionDeniedError>()("PermissionDeniedError", {}, [
+export class PermissionDeniedError extends failure<PermissionDeniedError>()("PermissionDeniedError", {}, () => [
   "permission denied",
   "each key is bound to one project; check that it is this one"
 ]) {}
@@ -266,13 +241,7 @@ const missingOf: { readonly [code: string]: NotFoundKind | undefined } = {
   SESSION_NOT_FOUND: "session"
 }
 
-interface NotFound {
-  readonly method: string
-  readonly code?: string | undefined
-  readonly detail?: string | undefined
-  readonly executionId?: string | undefined
-  readonly responseBody?: string | undefined
-}
+type NotFound = Pick<Schema.Struct.Type<Common>, "method" | "code" | "detail" | "executionId" | "responseBody">
 
 const isAbsent = ({ code, executionId, responseBody = JSON.stringify({ detail: { code } }) }: NotFound): boolean =>
   noRun(responseBody, executionId)
@@ -323,10 +292,12 @@ export class FlowNotFoundError extends failure<FlowNotFoundError>()("FlowNotFoun
  * @since 0.1.0
  * @category errors
  */
-export class InsufficientCreditsError extends failure<InsufficientCreditsError>()("InsufficientCreditsError", {}, [
-  "the workspace has no credits left",
-  "add credits and run again"
-]) {}
+export class InsufficientCreditsError
+  extends failure<InsufficientCreditsError>()("InsufficientCreditsError", {}, () => [
+    "the workspace has no credits left",
+    "add credits and run again"
+  ])
+{}
 
 /**
  * 429. `retryAfter` is in seconds, from a number or an HTTP date, and always finite; absent when the server sent none
@@ -335,19 +306,13 @@ export class InsufficientCreditsError extends failure<InsufficientCreditsError>(
  * @since 0.1.0
  * @category errors
  */
-export class RateLimitError extends failure<RateLimitError>()(
-  "RateLimitError",
-  {
-    /** The wait that the server asked for, in seconds. */
-    retryAfter: absentable(Schema.Number)
-  },
-  (
-    error
-  ) => [
-    "rate limited",
-    error.retryAfter === undefined ? "wait before the next call" : `retry after ${error.retryAfter} s`
-  ]
-) {
+export class RateLimitError extends failure<RateLimitError>()("RateLimitError", {
+  /** The wait that the server asked for, in seconds. */
+  retryAfter: absentable(Schema.Number)
+}, ({ retryAfter }) => [
+  "rate limited",
+  retryAfter === undefined ? "wait before the next call" : `retry after ${retryAfter} s`
+]) {
   /**
    * The pause whose answer was refused, on errors of `execute` and `resume`: `FlowService.resume` goes on from it. Not
    * enumerable.
@@ -363,14 +328,11 @@ export class RateLimitError extends failure<RateLimitError>()(
 const reads = /^(Job|RunService|SessionService)\./
 
 /** A run, or no more than the request: one that is refused has begun none. */
-const whatFailed = ({ code, executionId, isRetryable, method, status, statusCode }: {
-  readonly method: string
-  readonly isRetryable: boolean
-  readonly code?: string | undefined
-  readonly executionId?: string | undefined
-  readonly status?: "failed" | 500 | undefined
-  readonly statusCode?: number | undefined
-}): string => {
+const whatFailed = (
+  { code, executionId, isRetryable, method, status, statusCode }: Schema.Struct.Type<Common> & {
+    readonly status?: "failed" | 500
+  }
+): string => {
   if (statusCode === undefined || status === "failed") return "the run failed"
   const isOfRun = (executionId !== undefined && !isRetryable) || code === "TOOL_ITERATION_LIMIT"
   if (isOfRun && !reads.test(method)) return "the run failed"
@@ -439,21 +401,15 @@ export class APIConnectionError extends failure<APIConnectionError>()(
  * @since 0.1.0
  * @category errors
  */
-export class APITimeoutError extends failure<APITimeoutError>()(
-  "APITimeoutError",
-  {
-    clock: TimeoutClock,
-    sent: Sent,
-    /** The last status of a job that was waited for. */
-    lastStatus: absentable(Schema.String)
-  },
-  (
-    error
-  ) => [
-    `the ${error.clock} clock ran out`,
-    error.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(error)
-  ]
-) {}
+export class APITimeoutError extends failure<APITimeoutError>()("APITimeoutError", {
+  clock: TimeoutClock,
+  sent: Sent,
+  /** The last status of a job that was waited for. */
+  lastStatus: absentable(Schema.String)
+}, (error) => [
+  `the ${error.clock} clock ran out`,
+  error.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(error)
+]) {}
 
 /**
  * The flow asked for tools again after `maxToolRounds` calls of the handler (`TOOL_CALL_LIMIT_CLIENT`); raised before
@@ -467,7 +423,7 @@ export class ToolCallLimitError extends failure<ToolCallLimitError>()("ToolCallL
   rounds: absentable(Schema.Number),
   /** The tool that the model called wrongly, if that ended the run. */
   toolName: absentable(Schema.String)
-}, ["the limit of tool rounds was reached", "raise maxToolRounds or change the flow"]) {}
+}, () => ["the limit of tool rounds was reached", "raise maxToolRounds or change the flow"]) {}
 
 /**
  * A run has cost more than `maxCostUsd`, or its cost could not be read. It was stopped before its next step or tool
@@ -570,10 +526,10 @@ export class UnexpectedResponseError extends failure<UnexpectedResponseError>()(
  * @since 0.1.0
  * @category errors
  */
-export class RunInProgressError extends plain<RunInProgressError>()("RunInProgressError", {
+export class RunInProgressError extends failure<RunInProgressError>()("RunInProgressError", {
   /** The session of the run. */
   sessionId: absentable(Schema.String)
-}, [
+}, () => [
   "the run of this key has not ended",
   "call again later; if its process has died, set `takeOver` or resume its stored state"
 ]) {}
@@ -600,7 +556,7 @@ const notStored = {
  * @since 0.1.0
  * @category errors
  */
-export class ResultNotStoredError extends plain<ResultNotStoredError>()("ResultNotStoredError", {
+export class ResultNotStoredError extends failure<ResultNotStoredError>()("ResultNotStoredError", {
   reason: Schema.Literal("capture", "redacted", "truncated", "expired", "missing"),
   /** The session of the run. */
   sessionId: absentable(Schema.String)
@@ -618,21 +574,15 @@ export class ResultNotStoredError extends plain<ResultNotStoredError>()("ResultN
  * @since 0.1.0
  * @category errors
  */
-export class AmbiguousRunError extends plain<AmbiguousRunError>()(
-  "AmbiguousRunError",
-  {
-    /** The ids of the runs, in the order in which they were recorded. */
-    executionIds: Schema.Array(Schema.String),
-    /** The session of the runs. */
-    sessionId: absentable(Schema.String)
-  },
-  (
-    error
-  ) => [
-    `${error.executionIds.length} runs were found under this key: ${error.executionIds.slice(0, 10).join(", ")}`,
-    "read them with RunService, and go on under another key"
-  ]
-) {}
+export class AmbiguousRunError extends failure<AmbiguousRunError>()("AmbiguousRunError", {
+  /** The ids of the runs, in the order in which they were recorded. */
+  executionIds: Schema.Array(Schema.String),
+  /** The session of the runs. */
+  sessionId: absentable(Schema.String)
+}, ({ executionIds }) => [
+  `${executionIds.length} runs were found under this key: ${executionIds.slice(0, 10).join(", ")}`,
+  "read them with RunService, and go on under another key"
+]) {}
 
 /**
  * The replay has no recording for a call. `report` holds the call, the nearest recording and the differences.
@@ -664,7 +614,7 @@ export class ReplayLeftoverError extends failure<ReplayLeftoverError>()("ReplayL
  * @since 0.1.0
  * @category errors
  */
-export class ReplayForbiddenError extends failure<ReplayForbiddenError>()("ReplayForbiddenError", {}, [
+export class ReplayForbiddenError extends failure<ReplayForbiddenError>()("ReplayForbiddenError", {}, () => [
   "the session belongs to another project",
   "use a key of the project that recorded it"
 ]) {}
@@ -690,10 +640,12 @@ export class ReplaySessionNotFoundError extends failure<ReplaySessionNotFoundErr
  * @since 0.1.0
  * @category errors
  */
-export class ReplaySessionExpiredError extends failure<ReplaySessionExpiredError>()("ReplaySessionExpiredError", {}, [
-  "the session has expired",
-  "record it again"
-]) {}
+export class ReplaySessionExpiredError
+  extends failure<ReplaySessionExpiredError>()("ReplaySessionExpiredError", {}, () => [
+    "the session has expired",
+    "record it again"
+  ])
+{}
 
 /**
  * The session id is not a UUID (before any traffic), 400 on the session, or a cassette that cannot be read.
@@ -701,9 +653,11 @@ export class ReplaySessionExpiredError extends failure<ReplaySessionExpiredError
  * @since 0.1.0
  * @category errors
  */
-export class ReplayInvalidSessionError extends failure<ReplayInvalidSessionError>()("ReplayInvalidSessionError", {}, [
-  "this is not a session that can be replayed"
-]) {}
+export class ReplayInvalidSessionError
+  extends failure<ReplayInvalidSessionError>()("ReplayInvalidSessionError", {}, () => [
+    "this is not a session that can be replayed"
+  ])
+{}
 
 /**
  * An execution of the session was captured without payloads, so it cannot be replayed.
@@ -711,7 +665,7 @@ export class ReplayInvalidSessionError extends failure<ReplayInvalidSessionError
  * @since 0.1.0
  * @category errors
  */
-export class ReplayNoSnapshotsError extends failure<ReplayNoSnapshotsError>()("ReplayNoSnapshotsError", {}, [
+export class ReplayNoSnapshotsError extends failure<ReplayNoSnapshotsError>()("ReplayNoSnapshotsError", {}, () => [
   "the session holds no payloads",
   "capture with mode full or redacted"
 ]) {}
@@ -722,7 +676,7 @@ export class ReplayNoSnapshotsError extends failure<ReplayNoSnapshotsError>()("R
  * @since 0.1.0
  * @category errors
  */
-export class ReplayDisabledError extends failure<ReplayDisabledError>()("ReplayDisabledError", {}, [
+export class ReplayDisabledError extends failure<ReplayDisabledError>()("ReplayDisabledError", {}, () => [
   "replay is switched off here",
   "set NOUKAI_REPLAY_ENABLED=1, or replayEnabled in code"
 ]) {}
@@ -747,7 +701,7 @@ const cassetteProblem: { readonly [reason: string]: Words } = {
  * @since 0.1.0
  * @category errors
  */
-export class CassetteError extends plain<CassetteError>()("CassetteError", {
+export class CassetteError extends failure<CassetteError>()("CassetteError", {
   reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Files"),
   /** The path of the file. */
   path: absentable(Schema.String),
@@ -915,10 +869,7 @@ export const ReplayError: { [Symbol.hasInstance](u: unknown): u is ReplayError }
 
 const hasTag = (u: unknown, tag: NoukaiError["_tag"]): boolean => isNoukaiError(u) && u._tag === tag
 
-interface RetryFacts {
-  readonly sent: Sent
-  readonly isRetryable: boolean
-}
+type RetryFacts = { readonly sent: Sent; readonly isRetryable: boolean }
 
 /** Whether the requests of an error start no run: they were sent, and may still be repeated. */
 const onlyRead = ({ isRetryable, sent }: RetryFacts): boolean => isRetryable && sent !== "no"
