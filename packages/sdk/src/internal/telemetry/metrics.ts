@@ -54,7 +54,7 @@ export const labelsWithFlow = (fiber: AnyFiber, address: FlowAddress): UpdateLab
 }
 
 /** Metrics are made when they are first written: a program that starts names all of them and writes one. */
-const late = <A>(make: () => A): () => A => {
+function late<A>(make: () => A): () => A {
   let made: A | undefined
   return () => made ??= make()
 }

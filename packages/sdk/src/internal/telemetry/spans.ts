@@ -8,12 +8,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
 import { clockOf, spanAnnotationsOf, tracerOf } from "../core/fiber.js"
+import { known } from "../core/makeError.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 
 /** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
@@ -40,17 +42,18 @@ export interface RunOutcome {
   readonly tokens?: { readonly prompt: number; readonly completion: number } | undefined
 }
 
-const outcomeAttributes = (outcome: RunOutcome): Record<string, unknown> => ({
-  ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
-  ...(outcome.sessionId === undefined ? undefined : { [attributeKeys.sessionId]: outcome.sessionId }),
-  ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status }),
-  ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus }),
-  ...(outcome.costUsd === undefined ? undefined : { [attributeKeys.runCost]: outcome.costUsd }),
-  ...(outcome.tokens === undefined ? undefined : {
-    [attributeKeys.inputTokens]: outcome.tokens.prompt,
-    [attributeKeys.outputTokens]: outcome.tokens.completion
+type SpanAttributes = { readonly [key: string]: unknown }
+
+const outcomeAttributes = (outcome: RunOutcome): SpanAttributes =>
+  known({
+    [attributeKeys.executionId]: outcome.executionId,
+    [attributeKeys.sessionId]: outcome.sessionId,
+    [attributeKeys.status]: outcome.status,
+    [attributeKeys.httpStatus]: outcome.httpStatus,
+    [attributeKeys.runCost]: outcome.costUsd,
+    [attributeKeys.inputTokens]: outcome.tokens?.prompt,
+    [attributeKeys.outputTokens]: outcome.tokens?.completion
   })
-})
 
 /** The ids that an error has of its run and of its session. */
 const outcomeOfError = (error: unknown): RunOutcome =>
@@ -74,7 +77,13 @@ export interface FlowFacts {
 const outcomeOfFlowError = (error: unknown, address: FlowAddress): RunOutcome =>
   isNoukaiError(error) && error.flow !== undefined && error.flow !== format(address) ? {} : outcomeOfError(error)
 
-const flowAttributes = ({ address, executionId, sessionId, version }: FlowFacts): Record<string, unknown> => ({
+const addressAttributes = (address: FlowAddress): SpanAttributes => ({
+  [attributeKeys.org]: address.org,
+  [attributeKeys.project]: address.project,
+  [attributeKeys.slug]: address.slug
+})
+
+const flowAttributes = ({ address, executionId, sessionId, version }: FlowFacts): SpanAttributes => ({
   ...addressAttributes(address),
   [attributeKeys.version]: String(version),
   ...outcomeAttributes({ executionId, sessionId })
@@ -86,6 +95,22 @@ export const annotateSession = (sessionId: string): Effect.Effect<void> =>
     isTracing(fiber) ? Effect.annotateCurrentSpan(attributeKeys.sessionId, sessionId) : Effect.void
   )
 
+const clientSpan = <A, E, R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  name: string,
+  attributes: SpanAttributes,
+  outcomeOf: (value: A) => RunOutcome,
+  ofError: (error: E) => RunOutcome,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  isTracing(fiber)
+    ? self.pipe(
+      Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
+      Effect.tapError((error) => Effect.annotateCurrentSpan(outcomeAttributes(ofError(error)))),
+      Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
+    ) as Effect.Effect<A, E, R>
+    : self
+
 /** Opens a span around a call, if a tracer is installed. */
 export const flowSpan = <A extends RunOutcome, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
@@ -93,34 +118,7 @@ export const flowSpan = <A extends RunOutcome, E, R>(
   facts: FlowFacts,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  isTracing(fiber)
-    ? clientSpan(
-      name,
-      flowAttributes(facts),
-      (outcome) => outcome,
-      self,
-      (error) => outcomeOfFlowError(error, facts.address)
-    )
-    : self
-
-const addressAttributes = (address: FlowAddress): Record<string, unknown> => ({
-  [attributeKeys.org]: address.org,
-  [attributeKeys.project]: address.project,
-  [attributeKeys.slug]: address.slug
-})
-
-const clientSpan = <A, E, R>(
-  name: string,
-  attributes: Record<string, unknown>,
-  outcomeOf: (value: A) => RunOutcome,
-  self: Effect.Effect<A, E, R>,
-  ofError: (error: E) => RunOutcome = outcomeOfError
-): Effect.Effect<A, E, R> =>
-  self.pipe(
-    Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
-    Effect.tapError((error) => Effect.annotateCurrentSpan(outcomeAttributes(ofError(error)))),
-    Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
-  ) as Effect.Effect<A, E, R>
+  clientSpan(fiber, name, flowAttributes(facts), identity, (error) => outcomeOfFlowError(error, facts.address), self)
 
 /** The subject of a read. */
 export interface ReadSubject {
@@ -130,6 +128,12 @@ export interface ReadSubject {
   readonly sessionId?: string
 }
 
+const readAttributes = ({ address, executionId, sessionId, stepId }: ReadSubject): SpanAttributes => ({
+  ...(address === undefined ? undefined : addressAttributes(address)),
+  ...known({ [attributeKeys.stepId]: stepId }),
+  ...outcomeAttributes({ executionId, sessionId })
+})
+
 /** Opens a span around the read of a job, a run or a session, if a tracer is installed. */
 export const readSpan = <A, E, R>(
   name: string,
@@ -137,36 +141,18 @@ export const readSpan = <A, E, R>(
   outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) =>
-    isTracing(fiber)
-      ? clientSpan(name, readAttributes(facts), outcomeOf, self)
-      : self
-  )
-
-const readAttributes = (facts: ReadSubject): Record<string, unknown> => ({
-  ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
-  ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
-  ...(facts.sessionId === undefined ? undefined : { [attributeKeys.sessionId]: facts.sessionId }),
-  ...outcomeAttributes({ executionId: facts.executionId })
-})
+  Effect.withFiberRuntime((fiber) => clientSpan(fiber, name, readAttributes(facts), outcomeOf, outcomeOfError, self))
 
 /** Opens a span around a stream that only reads, if a tracer is installed. */
 export const readStreamSpan = <A, E, R>(
   name: string,
   facts: ReadSubject,
   self: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> =>
-  Stream.unwrap(Effect.withFiberRuntime((fiber) =>
-    Effect.succeed(
-      isTracing(fiber)
-        ? Stream.withSpan(self, name, {
-          kind: "client",
-          captureStackTrace: false,
-          attributes: readAttributes(facts)
-        }) as Stream.Stream<A, E, R>
-        : self
-    )
-  ))
+): Stream.Stream<A, E, R> => {
+  const options = { kind: "client", captureStackTrace: false, attributes: readAttributes(facts) } as const
+  const spanned = Stream.withSpan(self, name, options) as Stream.Stream<A, E, R>
+  return Stream.unwrap(Effect.withFiberRuntime((fiber) => Effect.succeed(isTracing(fiber) ? spanned : self)))
+}
 
 /** The facts of a step that completed. */
 export interface StepFacts {
@@ -199,19 +185,19 @@ export const streamSpans = (
   const clock = clockOf(fiber)
   const annotations = spanAnnotationsOf(fiber)
 
+  const annotate = (span: Tracer.Span, attributes: SpanAttributes): void => {
+    for (const [key, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(key, value)
+  }
   const open = (
     spanName: string,
     parent: Option.Option<Tracer.AnySpan>,
     kind: Tracer.SpanKind,
-    attributes: Record<string, unknown>
+    attributes: SpanAttributes
   ): Tracer.Span => {
     const span = tracer.span(spanName, parent, Context.empty(), [], clock.unsafeCurrentTimeNanos(), kind)
     for (const [key, value] of annotations) span.attribute(key, value)
     annotate(span, attributes)
     return span
-  }
-  const annotate = (span: Tracer.Span, attributes: Record<string, unknown>): void => {
-    for (const [key, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(key, value)
   }
   const close = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
     span.end(clock.unsafeCurrentTimeNanos(), exit)
@@ -257,15 +243,11 @@ export const streamSpans = (
 }
 
 /** Opens a child span around one tool round, if a tracer is installed. */
-export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) =>
-    isTracing(fiber)
-      ? Effect.withSpan(self, spanNames.round, {
-        captureStackTrace: false,
-        attributes: { [attributeKeys.roundIndex]: index }
-      }) as Effect.Effect<A, E, R>
-      : self
-  )
+export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const options = { captureStackTrace: false, attributes: { [attributeKeys.roundIndex]: index } }
+  const spanned = Effect.withSpan(self, spanNames.round, options) as Effect.Effect<A, E, R>
+  return Effect.withFiberRuntime((fiber) => isTracing(fiber) ? spanned : self)
+}
 
 /** Opens one child span per tool call around their answer, if a tracer is installed. */
 export const toolSpans = <A, E, R>(
