@@ -7,10 +7,10 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
-import type * as Types from "effect/Types"
 import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult } from "../../Execution.js"
 import type { FirstCall, FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
 import {
+  type APITimeoutError,
   type CallError,
   type ErrorCode,
   FlowExecutionError,
@@ -26,7 +26,6 @@ import { invalid, known, unchecked } from "../core/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../core/runProblem.js"
 import { mapNow } from "../core/wire.js"
 import { afterARunMayExist, CallProgress, totalTimeout } from "../operations/call.js"
-import type { HttpService } from "../operations/operations.js"
 import type {
   ExecuteBody,
   ExecuteEnded,
@@ -64,7 +63,9 @@ export interface Run<E, R> extends FlowCall<E, R> {
   /** The limit of each call that goes on with the run, in milliseconds. */
   readonly total: number | undefined
   readonly progress: CallProgress
-  readonly resumeFields: ResumeFields
+  /** Known once the call has begun, as is the answering of pauses. */
+  resumeFields: ResumeFields
+  answering: AnswerStrategy<E, R>
   /** Is given the state of each pause before it is answered. */
   readonly onPause: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
   /** The id of the run, from the first response on. */
@@ -122,44 +123,47 @@ const executionIdOf = (error: unknown): string | undefined =>
 
 export const outcomeOf = ({ status }: RunResult): string => status === "completed" ? "completed" : "paused"
 
-/** The facts of a call for its span and its metrics. */
-export interface CalledRun extends Pick<AnyRun, "address" | "http" | "method" | "version" | "sessionId"> {
-  readonly executionId?: string | undefined
+/** The facts of a call of a run for its span and its metrics. */
+interface CalledAs<A> {
+  /** The session of the run; absent if it is derived from a key. */
+  readonly sessionId: string | undefined
   /** Whether the run is walked step by step. It is known once the call has ended. */
   readonly isWalked: () => boolean
+  readonly outcomeOf: (result: A) => string
 }
 
-/** A call of a run: with its span, and counted. */
+/** A call of a run: within its total timeout, settled in its budgets, with its span, and counted. */
 export const asCall = <A extends RunResult, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  run: CalledRun,
-  outcomeOf: (result: A) => string,
+  run: AnyRun,
+  { isWalked, outcomeOf, sessionId }: CalledAs<A>,
   self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Metrics.counted(
+): Effect.Effect<A, E | APITimeoutError, R> => {
+  const { address, addressText, costs, http, method, progress, total, version } = run
+  const { interrupted, stepSpans } = http.defaults
+  const executionId = () => run.executionId
+  let call = totalTimeout(self, total, { method, flow: addressText, executionId }, progress)
+  if (interrupted !== undefined) {
+    call = Effect.onInterrupt(call, () =>
+      Effect.sync(() => {
+        if (run.executionId !== undefined) interrupted(run.executionId)
+      }))
+  }
+  if (costs !== undefined) call = costs.settling(call, () => ({ executionId: run.executionId, sent: progress.sent }))
+  const facts = { address, http, method, version, sessionId, executionId: run.executionId, isWalked }
+  return Metrics.counted(
     fiber,
     "execute",
-    run.address,
+    address,
     outcomeOf,
     Spans.flowSpan(
       fiber,
       spanNames.execute,
-      run,
-      run.http.defaults.stepSpans === true ? withStepSpans(run, self, executionIdOf) : self
+      facts,
+      stepSpans === true ? withStepSpans(facts, call, executionIdOf) : call
     )
   )
-
-/** Tells a client that wants to know it when the caller of a run is interrupted. */
-export const tellingInterruption = <A, E, R>(
-  { defaults: { interrupted } }: HttpService,
-  executionId: () => string | undefined,
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  interrupted === undefined ? self : Effect.onInterrupt(self, () =>
-    Effect.sync(() => {
-      const id = executionId()
-      if (id !== undefined) interrupted(id)
-    }))
+}
 
 /** A call of its own that goes on with a run from a pause, with its clock. */
 export const goingOn = <E, R>(
@@ -168,21 +172,9 @@ export const goingOn = <E, R>(
   use: (run: Run<E, R>) => RunEffect<E, R>
 ): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const { executionId, progress } = before
-    const costs = RunCosts.of(fiber, before)
-    const run: Run<E, R> = { ...before, costs }
-    const facts = { method: run.method, flow: run.addressText, executionId: () => executionId }
-    const timed = tellingInterruption(
-      run.http,
-      facts.executionId,
-      totalTimeout(use(run), run.total, facts, progress)
-    )
-    return asCall(
-      fiber,
-      { ...before, isWalked: () => state.steps !== undefined },
-      outcomeOf,
-      costs === undefined ? timed : costs.settling(timed, () => ({ executionId, sent: progress.sent }))
-    )
+    const run: Run<E, R> = { ...before, costs: RunCosts.of(fiber, before) }
+    const { sessionId } = before
+    return asCall(fiber, run, { sessionId, isWalked: () => state.steps !== undefined, outcomeOf }, use(run))
   })
 
 /** The next request of a run. */
@@ -268,40 +260,27 @@ const follow = <E, R>(run: Run<E, R>, answer: WalkAnswer, rounds: number): RunEf
   }
 }
 
-/** Adds to a result the facts of its run that are known. It is the given object: this path is hot. */
-const withFacts = <A extends ExecuteResult | PausedResult>(
-  run: AnyRun,
-  { blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused,
-  result: Types.Mutable<A>
-): A => {
-  if (flowId !== undefined) result.flowId = flowId
-  if (blockCount !== undefined) result.blockCount = blockCount
-  if (run.sessionId !== undefined) result.sessionId = run.sessionId
-  if (requestId !== undefined) result.requestId = requestId
-  return result
-}
+/** The facts of a run that are known, for its result. */
+const factsOf = (run: AnyRun, { blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused) =>
+  known({ flowId, blockCount, sessionId: run.sessionId, requestId })
 
 const completed = (
   run: AnyRun,
   response: ExecuteEnded
-): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> =>
-  mapNow(
-    decodeResult(run.flow, {
-      method: run.method,
-      address: run.addressText,
-      executionId: run.executionId,
-      requestId: response.requestId
-    }, response.result),
-    (result) =>
-      withRaw(
-        withFacts<ExecuteResult>(run, response, {
-          status: "completed",
-          result,
-          ...(run.executionId === undefined ? undefined : { executionId: run.executionId })
-        }),
-        response.raw
-      )
-  )
+): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> => {
+  const { addressText: address, executionId, flow, method } = run
+  const facts = { method, address, executionId, requestId: response.requestId }
+  return mapNow(decodeResult(flow, facts, response.result), (result) =>
+    withRaw(
+      {
+        status: "completed",
+        result,
+        ...(executionId === undefined ? undefined : { executionId }),
+        ...factsOf(run, response)
+      },
+      response.raw
+    ))
+}
 
 const runFailed = (run: AnyRun, response: ExecuteEnded, stepId: string | undefined): FlowExecutionError =>
   receivedAs(
@@ -476,11 +455,12 @@ const pausedResult = (
   response: ExecutePaused
 ): PausedResult =>
   withRaw(
-    withFacts<PausedResult>(run, response, {
+    {
       status: "tool_calls_required",
       executionId: state.executionId,
       toolCalls: state.toolCalls,
       state,
+      ...factsOf(run, response),
       resume: (results) =>
         Effect.suspend(() => {
           const next: Run<never, never> = {
@@ -492,7 +472,7 @@ const pausedResult = (
           }
           return goingOn(next, state, (run) => resume(run, state, results, state.rounds))
         })
-    }),
+    },
     response.raw
   )
 

@@ -9,8 +9,7 @@ import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } fr
 import { checkStored } from "../core/checkJson.js"
 import { invalid, type RefusalFacts } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
-import { flatMapNow } from "../core/wire.js"
-import { CallProgress, resolveCall, totalTimeout } from "../operations/call.js"
+import { CallProgress, resolveCall } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody } from "../operations/requests.js"
 import { resolveRun } from "../operations/scope.js"
@@ -35,18 +34,6 @@ import {
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
 
-/** Warns of messages that are nearly too large, once for a client. */
-type SizeWarning = (messages: ReadonlyArray<unknown>) => Effect.Effect<void>
-
-const sizeWarning = (method: string): SizeWarning => {
-  let warned = false
-  return (messages) => {
-    if (warned || !isNearLimit(messages)) return Effect.void
-    warned = true
-    return warnOfSize(method, "messages")
-  }
-}
-
 /** The way in which a call begins its run: what it checks beside the input of `execute`, and what it sends. */
 interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   readonly method: string
@@ -57,7 +44,8 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   ) => Either.Either<ExecuteInputOf<E, R> & B, InvalidRequestError>
   /** The default of the option `snapshots`. */
   readonly snapshots: boolean
-  readonly warn: SizeWarning
+  /** Whether this client has warned of messages that are nearly too large. */
+  readonly size: { warned: boolean }
   readonly post: <E, R>(
     run: ExecuteRun.Run<E, R>,
     body: ExecuteBody,
@@ -68,24 +56,20 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   readonly isKeyed: boolean
 }
 
-/** Goes on with tools that are declarations and handlers, which an effect may have to provide. */
-const withTools = <A, E1, R1, E, R>(
+/** The tools of a call as declarations and handlers, which an effect may have to provide. */
+const toolsOf = <E, R>(
   method: string,
-  addressText: string,
-  input: Parameters<typeof checkTools>[0] & { readonly tools?: Tools.ToolsOption<E, R> | undefined },
-  use: (tools: Tools.RunTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
-): Effect.Effect<A, E | E1 | InvalidRequestError, R | R1> => {
+  flow: string,
+  input: Parameters<typeof checkTools>[0] & { readonly tools?: Tools.ToolsOption<E, R> | undefined }
+): Effect.Effect<Tools.RunTools<E | InvalidRequestError, R> | undefined, E | InvalidRequestError, R> => {
   const tools: Tools.ToolsOption<E, R> | undefined = input.tools
-  if (!Tools.isUnresolved(tools)) return use(tools)
-  return Effect.flatMap(
-    Tools.resolve<E, R>(method, tools),
-    (handled): Effect.Effect<A, E1 | InvalidRequestError, R1> => {
-      const found = checkTools({ ...input, tools: handled })
-      return found === undefined
-        ? use(handled)
-        : Effect.fail(invalid(method, found.field, found.reason, { flow: addressText }))
-    }
-  )
+  if (!Tools.isUnresolved(tools)) return Effect.succeed(tools)
+  return Effect.flatMap(Tools.resolve<E, R>(method, tools), (handled) => {
+    const found = checkTools({ ...input, tools: handled })
+    return found === undefined
+      ? Effect.succeed(handled)
+      : Effect.fail(invalid(method, found.field, found.reason, { flow }))
+  })
 }
 
 type Begun<A, X, E, R> = Effect.Effect<A, CallError | X | E | ToolCallLimitError, R>
@@ -98,73 +82,60 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   given: ExecuteInputOf<E, R> & B
 ): Begun<A, X, E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const { decode, isKeyed, method, outcomeOf, post, snapshots, warn } = beginning
-    const progress = new CallProgress()
+    const { decode, isKeyed, method, outcomeOf, post, size, snapshots } = beginning
     const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, sessionId, total, version } = resolved.right
+    const { blockOverrides, maxCostUsd, message, onPause, toolChoice } = input
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-    let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
-    const start = (parameters: unknown): Begun<A, X, E, R> => {
-      const costs = RunCosts.of(fiber, {
-        http,
-        method,
-        address,
-        addressText,
-        options: input,
-        maxCostUsd: input.maxCostUsd
-      })
-      const executionId = () => run?.executionId
-      // one timeout over the effect that provides the tools and the run
-      const timed = totalTimeout(
-        withTools(method, addressText, input, (tools) => {
-          const resumeFields: ExecuteRun.ResumeFields = {
-            parameters,
-            blockOverrides: input.blockOverrides,
-            attachments: wireAttachments(input.attachments),
-            tools: declarationsOf(tools),
-            toolChoice: input.toolChoice,
-            trace: input.snapshots ?? snapshots
-          }
-          run = {
-            http,
-            method,
-            flow,
-            address,
-            addressText,
-            version,
-            sessionId,
-            options: input,
-            total,
-            progress,
-            resumeFields,
-            onPause: input.onPause,
-            answering: Tools.answeringOf({ ...input, tools }),
-            maxCostUsd: input.maxCostUsd,
-            costs,
-            executionId: undefined,
-            answeredItself: false,
-            walk
-          }
-          return post(run, { message: input.message, messages, ...resumeFields }, input)
-        }),
-        total,
-        { method, flow: addressText, executionId },
-        progress
-      )
-      const told = ExecuteRun.tellingInterruption(http, executionId, timed)
-      return costs === undefined
-        ? told
-        : costs.settling(told, () => ({ executionId: executionId(), sent: progress.sent }))
+    const costs = RunCosts.of(fiber, { http, method, address, addressText, options: input, maxCostUsd })
+    const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
+      http,
+      method,
+      flow,
+      address,
+      addressText,
+      version,
+      sessionId,
+      options: input,
+      total,
+      progress: new CallProgress(),
+      resumeFields: { trace: input.snapshots ?? snapshots },
+      onPause,
+      answering: { _tag: "none" },
+      maxCostUsd,
+      costs,
+      executionId: undefined,
+      answeredItself: false,
+      walk
     }
-    const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
-    const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
-    const isWalked = () => !isKeyed && run !== undefined && ExecuteRun.isWalked(run, { messages })
+    const started = Effect.gen(function*() {
+      if (messages !== undefined && !size.warned && isNearLimit(messages)) {
+        size.warned = true
+        yield* warnOfSize(method, "messages")
+      }
+      const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
+      const tools = yield* toolsOf(method, addressText, input)
+      run.answering = Tools.answeringOf({ ...input, tools })
+      run.resumeFields = {
+        parameters,
+        blockOverrides,
+        attachments: wireAttachments(input.attachments),
+        tools: declarationsOf(tools),
+        toolChoice,
+        trace: input.snapshots ?? snapshots
+      }
+      return yield* post(run, { message, messages, ...run.resumeFields }, input)
+    })
     return ExecuteRun.asCall(
       fiber,
-      { address, http, method, version, sessionId: isKeyed ? undefined : sessionId, isWalked },
-      outcomeOf,
-      warnedFirst
+      run,
+      {
+        sessionId: isKeyed ? undefined : sessionId,
+        isWalked: () => !isKeyed && ExecuteRun.isWalked(run, { messages }),
+        outcomeOf
+      },
+      started
     )
   })
 
@@ -174,7 +145,7 @@ export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     method,
     decode: executeInput,
     snapshots: false,
-    warn: sizeWarning(method),
+    size: { warned: false },
     post: (run, body) =>
       ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0),
     outcomeOf: ExecuteRun.outcomeOf,
@@ -190,12 +161,12 @@ type ExecuteOnceOptions = OnceOptions & TakeOverOptions
 
 export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const method = "FlowService.executeOnce"
-  const warn = sizeWarning(method)
+  const size = { warned: false }
   const beginning = (key: string): Beginning<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
     method,
     decode: executeOnceInput,
     snapshots: true,
-    warn,
+    size,
     post: (run, body, { rerunFailed = false, settle = 0, takeOver = false }) =>
       ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0, takeOver }),
     outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : ExecuteRun.outcomeOf(result),
@@ -273,20 +244,13 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
       answeredItself: false,
       walk
     }
-    return yield* ExecuteRun.goingOn(
-      before,
-      state,
-      (run) =>
-        withTools(method, addressText, input, (tools) =>
-          ExecuteRun.resume(
-            tools === undefined ? run : {
-              ...run,
-              resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
-              answering: Tools.answeringOf({ ...input, tools })
-            },
-            state,
-            results,
-            state.rounds
-          ))
-    )
+    return yield* ExecuteRun.goingOn(before, state, (run) =>
+      Effect.gen(function*() {
+        const tools = yield* toolsOf(method, addressText, input)
+        if (tools !== undefined) {
+          run.resumeFields = { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools }
+          run.answering = Tools.answeringOf({ ...input, tools })
+        }
+        return yield* ExecuteRun.resume(run, state, results, state.rounds)
+      }))
   })
