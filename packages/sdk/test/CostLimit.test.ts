@@ -5,7 +5,7 @@ import { CostLimitError, FlowService, Noukai, RunService, Tools } from "@effect-
 import type { FlowEvent, PausedResult, StepsInput } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Stream } from "effect"
-import { checkCostLimit } from "../src/internal/run/runCosts.js"
+import { checkPositiveAmount } from "../src/internal/core/cost.js"
 
 const lines: Flow = {
   ref: "acme/test/lines",
@@ -128,7 +128,7 @@ describe("maxCostUsd", () => {
 
   it("amounts are numbers and decimal text", () => {
     for (const good of [0.25, 1e-7, 12, "0.00031", "1e2", ".5"]) {
-      assert.isUndefined(checkCostLimit(good), String(good))
+      assert.isUndefined(checkPositiveAmount("maxCostUsd", good), String(good))
     }
   })
 

@@ -85,26 +85,18 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     const { decode, isKeyed, method, outcomeOf, post, size, snapshots } = beginning
     const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { address, addressText, input, sessionId, total, version } = resolved.right
+    const { input, ...target } = resolved.right
+    const { addressText, sessionId } = target
     const { blockOverrides, maxCostUsd, message, onPause, toolChoice } = input
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-    const costs = RunCosts.of(fiber, { http, method, address, addressText, options: input, maxCostUsd })
+    const call = { http, method, flow, ...target, options: input, maxCostUsd }
     const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
-      http,
-      method,
-      flow,
-      address,
-      addressText,
-      version,
-      sessionId,
-      options: input,
-      total,
+      ...call,
       progress: new CallProgress(),
       resumeFields: { trace: input.snapshots ?? snapshots },
       onPause,
       answering: { _tag: "none" },
-      maxCostUsd,
-      costs,
+      costs: RunCosts.of(fiber, call),
       executionId: undefined,
       answeredItself: false,
       walk
@@ -216,40 +208,33 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
 ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
   Effect.gen(function*() {
     const method = "FlowService.resume"
-    const { address, addressText, input, total } = yield* resolveCall(http, method, flow, resumeInput, given)
+    const { input, ...target } = yield* resolveCall(http, method, flow, resumeInput, given)
+    const { addressText } = target
     const state = yield* stateOf(method, addressText, givenState)
+    const { attachments, blockOverrides, executionId, parameters, sessionId, toolChoice, tools, trace } = state
     const before: Omit<ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R>, "costs"> = {
       http,
       method,
       flow,
-      address,
-      addressText,
+      ...target,
       version: state.flowVersion,
-      sessionId: state.sessionId,
+      sessionId,
       options: input,
-      total,
       progress: new CallProgress(),
-      resumeFields: {
-        parameters: state.parameters,
-        blockOverrides: state.blockOverrides,
-        attachments: state.attachments,
-        tools: state.tools,
-        toolChoice: state.toolChoice,
-        trace: state.trace
-      },
+      resumeFields: { parameters, blockOverrides, attachments, tools, toolChoice, trace },
       onPause: input.onPause,
       answering: { _tag: "manual" },
       maxCostUsd: input.maxCostUsd,
-      executionId: state.executionId,
+      executionId,
       answeredItself: false,
       walk
     }
     return yield* ExecuteRun.goingOn(before, state, (run) =>
       Effect.gen(function*() {
-        const tools = yield* toolsOf(method, addressText, input)
-        if (tools !== undefined) {
-          run.resumeFields = { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools }
-          run.answering = Tools.answeringOf({ ...input, tools })
+        const given = yield* toolsOf(method, addressText, input)
+        if (given !== undefined) {
+          run.resumeFields = { ...run.resumeFields, tools: declarationsOf(given) ?? tools }
+          run.answering = Tools.answeringOf({ ...input, tools: given })
         }
         return yield* ExecuteRun.resume(run, state, results, state.rounds)
       }))

@@ -2,12 +2,9 @@
  * The costs of one call of a run: its own limit, and what it holds of the budgets around it. Costs are read from the
  * trace of the run, and only where there is a limit or a budget.
  */
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import {
   BudgetExceededError,
   type CallError,
@@ -20,7 +17,6 @@ import type { Trace } from "../../Trace.js"
 import {
   addCost,
   amountOf,
-  checkPositiveAmount,
   type Decimal,
   formatCost,
   isMore,
@@ -29,13 +25,11 @@ import {
   subtractCost,
   sumCosts
 } from "../core/cost.js"
-import { invalid, known, type Problem, unchecked } from "../core/makeError.js"
+import { invalid, known, unchecked } from "../core/makeError.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
 import { budgetsOf, Hold, Ledger } from "../options/budget.js"
 import type { CallOptions } from "../options/callOptions.js"
-
-export const checkCostLimit = (value: unknown): Problem | undefined => checkPositiveAmount("maxCostUsd", value)
 
 /** The call whose run costs something. */
 export interface CostedCall {
@@ -106,7 +100,11 @@ export class RunCosts {
     if (cost !== undefined) this.told = addCost(this.told ?? noCost, cost)
   }
 
-  private trace(executionId: string, isUnrecorded: boolean, attemptTimeout: CallOptions["attemptTimeout"]) {
+  private trace(
+    executionId: string,
+    isUnrecorded: boolean,
+    attemptTimeout: CallOptions["attemptTimeout"] = this.call.options.attemptTimeout
+  ): Effect.Effect<Trace, CallError> {
     const { address, http, method, options: { connectTimeout, headers, retry } } = this.call
     return http.request("trace", {
       method,
@@ -132,33 +130,26 @@ export class RunCosts {
    * begun before are read first. Absent outside budgets.
    */
   reserve(executionId: string | undefined): Effect.Effect<void, BudgetExceededError | InvalidRequestError> | undefined {
-    if (this.ledgers.length === 0) return undefined
-    return Effect.suspend((): Effect.Effect<void, BudgetExceededError | InvalidRequestError> => {
-      if (this.hold !== undefined) return Effect.void
-      const { addressText, method } = this.call
-      const amount = this.limit ?? this.ledgers.findLast(({ reserve }) => reserve !== undefined)?.reserve
+    const { call: { addressText: flow, method }, ledgers, limit } = this
+    if (ledgers.length === 0) return undefined
+    return Effect.gen(this, function*() {
+      if (this.hold !== undefined) return
+      const amount = limit ?? ledgers.findLast(({ reserve }) => reserve !== undefined)?.reserve
       if (amount === undefined) {
         const reason = "is missing, and the budget around the call has no perRun to reserve in its place"
-        return Effect.fail(invalid(method, "maxCostUsd", reason, { flow: addressText, executionId }))
+        return yield* invalid(method, "maxCostUsd", reason, { flow, executionId })
       }
-      const take = Effect.suspend(() => {
-        const hold = Hold.take(this.ledgers, amount)
-        if (hold instanceof Ledger) return Effect.fail(this.exceeded(hold, executionId, { needed: amount }))
-        this.hold = hold
-        return Effect.void
-      })
-      if (executionId === undefined) return take
-      const before = this.seen === undefined
-        ? Effect.match(this.trace(executionId, true, this.call.options.attemptTimeout), {
-          // all costs of the run count then
+      if (executionId !== undefined) {
+        // all costs of the run count where its trace cannot be read
+        const read = Effect.match(this.trace(executionId, true), {
           onFailure: () => noCost,
           onSuccess: (trace) => this.read(trace)
         })
-        : Effect.succeed(this.seen)
-      return Effect.flatMap(before, (costs) => {
-        this.before = costs
-        return take
-      })
+        this.before = this.seen ?? (yield* read)
+      }
+      const hold = Hold.take(ledgers, amount)
+      if (hold instanceof Ledger) return yield* this.exceeded(hold, executionId, { needed: amount })
+      this.hold = hold
     })
   }
 
@@ -218,7 +209,7 @@ export class RunCosts {
     const { hold, limit } = this
     if (executionId === undefined || (limit === undefined && hold === undefined)) return Effect.sync(() => undefined)
     // a replay reads the trace again for a limit, since it has to stop where the run stopped
-    return Effect.match(this.trace(executionId, limit === undefined, this.call.options.attemptTimeout), {
+    return Effect.match(this.trace(executionId, limit === undefined), {
       onSuccess: (trace) => this.compare(executionId, this.read(trace)),
       onFailure: (cause) => {
         if (this.told !== undefined) return this.compare(executionId, addCost(this.told, this.untold))
@@ -257,11 +248,9 @@ export class RunCosts {
     facts: () => Omit<CallEnd, "goesOn">
   ): Effect.Effect<A, E, R> {
     if (this.ledgers.length === 0) return self
-    return Effect.flatMap(Effect.exit(self), (exit) => {
-      const { executionId, sent } = facts()
-      if (Exit.isSuccess(exit)) return Effect.zipRight(this.settle({ executionId, sent, goesOn: false }), exit)
-      const error = Cause.failureOption(exit.cause)
-      return Option.isNone(error) ? exit : Effect.zipRight(this.failed(error.value, sent, executionId), exit)
+    return Effect.tapBoth(self, {
+      onFailure: (error) => Effect.suspend(() => this.failed(error, facts().sent, facts().executionId)),
+      onSuccess: () => Effect.suspend(() => this.settle({ ...facts(), goesOn: false }))
     })
   }
 

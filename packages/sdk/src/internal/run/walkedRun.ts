@@ -16,17 +16,10 @@ import { StreamWalk } from "./streamWalk.js"
 import type { ToolCall } from "./tool.js"
 
 const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, never> => ({
-  http: run.http,
-  method: run.method,
+  ...run,
   // the result is decoded where that of `/execute` is
   flow: run.addressText,
-  address: run.address,
-  addressText: run.addressText,
-  version: run.version,
-  sessionId: run.sessionId,
-  options: run.options,
   answering: { _tag: "manual" },
-  maxCostUsd: run.maxCostUsd,
   only: "events",
   everyRequest: {
     inputOverrides: {},
