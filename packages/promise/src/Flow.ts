@@ -18,7 +18,7 @@ import type {
   ExecuteOptions,
   StepsOptions
 } from "./FlowOptions.js"
-import type { Client } from "./internal/client/client.js"
+import { Client } from "./internal/client/client.js"
 import { executeResult, onceResult } from "./internal/execute/executeResult.js"
 import {
   checkStreamed,
@@ -50,7 +50,7 @@ export class Flow {
 
   /** @internal */
   constructor(client: Client, address: FlowAddress) {
-    this.client = client
+    this.client = Client.of(client, "Flow", "noukai.flow(name)")
     this.address = address
     this.org = address.org
     this.project = address.project

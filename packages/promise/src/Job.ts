@@ -8,7 +8,7 @@
 import * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { Client } from "./internal/client/client.js"
+import { Client } from "./internal/client/client.js"
 import type { Services } from "./internal/client/lifetime.js"
 import { jobStatus } from "./internal/jobs/jobStatus.js"
 import { millisOf, takeOptions } from "./internal/options/reading.js"
@@ -98,7 +98,7 @@ export class Job {
     job: Effect.Effect<SdkJob.Job, unknown, Services>,
     facts: Pick<SdkJob.Job, "executionId" | "flowId" | "sessionId">
   ) {
-    this.client = client
+    this.client = Client.of(client, "Job", "noukai.job(flow, id)")
     this.job = job
     this.executionId = facts.executionId
     this.flowId = facts.flowId ?? ""

@@ -7,7 +7,7 @@ import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Client } from "./internal/client/client.js"
+import { Client } from "./internal/client/client.js"
 import { takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
@@ -71,7 +71,7 @@ export class Run {
 
   /** @internal */
   constructor(client: Client, address: FlowAddress, executionId: string) {
-    this.client = client
+    this.client = Client.of(client, "Run", "flow.run(id)")
     this.address = address
     this.executionId = executionId
   }

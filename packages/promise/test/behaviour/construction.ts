@@ -1,5 +1,5 @@
 /** Making clients and naming flows (1, 1.4). */
-import { hello, outcome, seen } from "../support/world.js"
+import { hello, outcome, type Parsed, seen } from "../support/world.js"
 import type { World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 
@@ -145,6 +145,36 @@ export const construction: ReadonlyArray<Behaviour> = [
         await noukai.flow(hello).execute({ message: "hi" })
         return [asked(), world.emulator.ledger().runsStarted]
       })
+    }
+  ),
+  differs(
+    "_transport",
+    "the transport of a client",
+    { reference: ["function", "function"], ours: ["undefined", "undefined"] },
+    (world) => {
+      const { request, stream } = world.client()._transport as Parsed
+      return Promise.resolve([typeof request, typeof stream])
+    }
+  ),
+  differs(
+    "constructors",
+    "flows, runs and jobs that are made by hand",
+    { reference: ["noukai", "ex-1", "ex-1"], ours: Array(3).fill("InvalidRequestError") },
+    (world) => {
+      const { Flow, Job, Run } = world.sdk as Parsed
+      const place = { transport: world.client()._transport, org: "noukai", project: "samples", slug: "hello-world" }
+      const making = [
+        () => new Flow(place).org,
+        () => new Run({ ...place, executionId: "ex-1" }).executionId,
+        () => new Job({ ...place, executionId: "ex-1", flowId: "f" }).executionId
+      ]
+      return Promise.resolve(making.map((make) => {
+        try {
+          return make()
+        } catch (error) {
+          return (error as Error).name
+        }
+      }))
     }
   ),
   same("close can be repeated", async (world) => {

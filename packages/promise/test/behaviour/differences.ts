@@ -249,6 +249,36 @@ export const differences = [
     "Throw a `ReplayMissError`. Nothing is requested."
   ),
   row(
+    "replayed pauses",
+    "A replay of a run that was recorded up to a tool pause",
+    "Resolves as completed, with the result `null`.",
+    "Rejects with a `ReplayMissError`."
+  ),
+  row(
+    "replay events",
+    "Events of a loop in a replay",
+    "Each iteration is a step of its own. `result` is that of the last one.",
+    "Are those of the loop, with its whole `result`."
+  ),
+  row(
+    "scopes without transport",
+    "A replay without `transport`",
+    "Fetches the session from the hosted service, without a key.",
+    "Rejects with an `InvalidRequestError` before anything is sent."
+  ),
+  row(
+    "live trace",
+    "`stepIndex` of `step_completed` in `liveTrace()`",
+    "Declared, but absent.",
+    "Present."
+  ),
+  row(
+    "key order",
+    "The keys of events",
+    "In the order of the server; `stepIndex` last.",
+    "`type`, `runId`, `stepId` and `stepIndex` first."
+  ),
+  row(
     "scope state",
     "`currentScope()`",
     "Also contains the recordings and counters.",
@@ -358,8 +388,7 @@ export const differences = [
     "Spans with `@opentelemetry/api`.",
     "Do not compile: `'otel' does not exist in type 'NoukaiOptions'`. Spans come from a client over your runtime, `NoukaiPromise.fromRuntime`."
   ),
-  newer(
-    "0.5",
+  row(
     "_transport",
     "`noukai._transport`, `flow._transport`, and types that contain a client",
     "Has `request`, `stream` and more, marked internal.",
@@ -372,12 +401,11 @@ export const differences = [
     "0.3.0 has it, 0.5.1 does not.",
     "Does not compile: `'version' does not exist in type 'ExecuteRequest'`. It is part of the path."
   ),
-  newer(
-    "0.5",
+  row(
     "constructors",
     "`new Flow(…)`, `new Run(…)`, `new Job(…)`",
     "Take a place and a transport.",
-    "Do not compile: `Expected 0 arguments, but got 1`. Use `noukai.flow(…)`, `flow.run(…)`, `noukai.job(…)`."
+    "Throw an `InvalidRequestError`. Do not compile: `Expected 0 arguments, but got 1`. Use `noukai.flow(…)`, `flow.run(…)`, `noukai.job(…)`."
   ),
   newer(
     "0.5",

@@ -170,6 +170,16 @@ export const reading: ReadonlyArray<Behaviour> = [
     return events.map((event) => [event.type, (event as Parsed).output, (event as Parsed).result])
   }),
   differs(
+    "live trace",
+    "the index of a completed step in a live trace",
+    { reference: [undefined, undefined], ours: [0, 1] },
+    async (world) => {
+      const { executionId } = await world.client().flow(twoStep).execute({ message: "hi" })
+      const events = await collect(world.client().flow(twoStep).run(executionId!).liveTrace())
+      return events.flatMap((event) => event.type === "step_completed" ? [event.stepIndex] : [])
+    }
+  ),
+  differs(
     "summary",
     "C27: the summary of a trace",
     {

@@ -1,5 +1,6 @@
 /** Scopes (10). */
-import { collect, hello, outcome, type Parsed, twoStep, type World } from "../support/world.js"
+import { assert } from "vitest"
+import { collect, hello, outcome, type Parsed, tools, twoStep, weather, type World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 
 const withGate = async <A>(value: string | undefined, run: () => Promise<A>): Promise<A> => {
@@ -53,6 +54,18 @@ const replay = (world: World, body: (noukai: ReturnType<World["client"]>) => () 
     const result = await outcome(
       world,
       () => world.sdk.traceScope(body(noukai), { replaySessionId: id ?? sessionId, transport: noukai._transport })
+    ) as Parsed
+    return { ...result, live: world.emulator.ledger().runsStarted - live }
+  })
+
+/** A program twice: captured, then answered from what was captured. */
+const replayed = (world: World, body: (noukai: ReturnType<World["client"]>) => () => Promise<unknown>) =>
+  withGate("true", async () => {
+    const { noukai, sessionId } = await captured(world, body)
+    const live = world.emulator.ledger().runsStarted
+    const result = await outcome(
+      world,
+      () => world.sdk.traceScope(body(noukai), { replaySessionId: sessionId, transport: noukai._transport })
     ) as Parsed
     return { ...result, live: world.emulator.ledger().runsStarted - live }
   })
@@ -133,6 +146,58 @@ export const scopes: ReadonlyArray<Behaviour> = [
       })
       return anonymous([result, replayed, world.emulator.ledger().runsStarted])
     })),
+  differs(
+    "replayed pauses",
+    "a run that was recorded up to its pause",
+    { reference: ["completed", null, 0], ours: ["ReplayMissError", "REPLAY_UNFINISHED_CLIENT", 0] },
+    async (world) => {
+      const { live, rejected, value } = await replayed(
+        world,
+        (noukai) => () => noukai.flow(weather).execute({ message: "hi", tools })
+      )
+      return rejected === undefined ? [value.status, value.result, live] : [rejected.name, rejected.code, live]
+    }
+  ),
+  differs(
+    "replay events",
+    "a loop in a replay",
+    {
+      reference: { steps: ["each", "say", "say"], result: { n: 1 } },
+      ours: { steps: ["each"], result: [{ n: 0 }, { n: 1 }] }
+    },
+    async (world) => {
+      const { value } = await replayed(
+        world,
+        (noukai) => () => collect(noukai.flow("noukai/tests/loop").events({ message: "hi" }))
+      )
+      return {
+        steps: value.filter(({ type }: Parsed) => type === "step_completed").map(({ stepId }: Parsed) => stepId),
+        result: value.at(-1).result
+      }
+    }
+  ),
+  differs(
+    "scopes without transport",
+    "a replay without a client",
+    { reference: ["/api/v1/seq/sessions/" + id], ours: "InvalidRequestError" },
+    (world) =>
+      withGate("true", async () => {
+        const asked: Array<string> = []
+        const live = globalThis.fetch
+        globalThis.fetch = (url, init) => {
+          assert.isFalse(new Headers(init?.headers).has("authorization"))
+          asked.push(new URL(String(url)).pathname)
+          return Promise.resolve(Response.json({ detail: "no such session" }, { status: 404 }))
+        }
+        try {
+          const { rejected } = await outcome(world, () =>
+            world.sdk.traceScope(() => 1, { replaySessionId: id })) as Parsed
+          return asked.length === 0 ? rejected.name : asked
+        } finally {
+          globalThis.fetch = live
+        }
+      })
+  ),
   differs(
     "replayed JSON",
     "the JSON of a replayed result",

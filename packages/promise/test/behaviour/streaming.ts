@@ -189,6 +189,18 @@ export const streaming: ReadonlyArray<Behaviour> = [
     }
   ),
   differs(
+    "key order",
+    "the order of keys",
+    {
+      reference: ["type", "stepId", "name", "output", "durationMs", "tokens", "costUsd", "stepIndex"],
+      ours: ["type", "stepId", "stepIndex", "output", "name", "durationMs", "tokens", "costUsd"]
+    },
+    async (world) => {
+      const all = await collect(world.client().flow(hello).events({ message: "hi" }))
+      return Object.keys(all.find(({ type }) => type === "step_completed")!)
+    }
+  ),
+  differs(
     "draft",
     "C1: steps of the draft",
     { reference: "step_completed", ours: "InvalidRequestError" },

@@ -3,6 +3,7 @@ import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import type * as Effect from "effect/Effect"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
+import { refusal } from "../options/reading.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
 import { guardLiveRuns } from "../scope/guardLiveRuns.js"
 import type { Lifetime, Services } from "./lifetime.js"
@@ -43,6 +44,12 @@ export class Client implements NoukaiTransport {
     } catch {
       return false
     }
+  }
+
+  /** Returns a client. Throws a refusal, for objects that programs try to make by hand. */
+  static of(u: unknown, object: string, made: string): Client {
+    if (Client.is(u)) return u
+    throw refusal(`new ${object}`, "client", `is missing: call ${made} to make it`)
   }
 
   /** Returns the same client with a fixed scope and fixed budgets for all calls. */
