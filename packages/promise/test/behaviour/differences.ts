@@ -257,7 +257,7 @@ export const differences = [
   row(
     "replay events",
     "Events of a loop in a replay",
-    "Each iteration is a step of its own. `result` is that of the last one.",
+    "Each iteration is a step of its own. `result` is the output of the last one.",
     "Are those of the loop, with its whole `result`."
   ),
   row(
