@@ -9,7 +9,7 @@ import type { AnyCassette } from "./cassetteFile.js"
 import { entriesInOrder, restore } from "./layout.js"
 import { ownName, renameIds, withoutIds } from "./layout.js"
 import { recordingOf } from "./matching.js"
-import type { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
+import type { RecordedCassette, SessionCassette } from "./recording.js"
 import { maskChange } from "./secretForms.js"
 
 /**

@@ -10,7 +10,7 @@ import { canonical, maxDepth, nestsTooDeep } from "../core/json.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
 import { checkAnswer, readRecorded } from "./codec.js"
 import type { FileFailure } from "./noFiles.js"
-import { RecordedCassette, SessionCassette } from "./RecordedCassette.js"
+import { RecordedCassette, SessionCassette } from "./recording.js"
 import { withoutSecrets } from "./secretForms.js"
 
 const formatVersion = 1
@@ -21,17 +21,10 @@ const AnyCassette = Schema.Union(SessionCassette, RecordedCassette)
 
 export type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
 
-interface CassetteErrorFields {
-  readonly path?: string | undefined
-  readonly detail?: string | undefined
-  readonly at?: ReadonlyArray<string> | undefined
-  readonly cause?: unknown
-}
-
 export const cassetteError = (
   method: string,
   reason: CassetteError["reason"],
-  facts: CassetteErrorFields
+  facts: { readonly [K in "path" | "detail" | "at" | "cause"]?: CassetteError[K] | undefined }
 ): CassetteError => new CassetteError(known({ method, reason, ...facts, isRetryable: false }), unchecked)
 
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
@@ -107,15 +100,13 @@ export const write = (
     })
     const bytes = new TextEncoder().encode(text).length
     if (bytes > maxBytes) {
-      return yield* tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`)
+      const detail = `it has ${bytes} bytes, and the limit is ${maxBytes}`
+      return yield* cassetteError(method, "TooLarge", { path, detail })
     }
     // a redaction may have removed a part that every answer must have
     yield* decode(method, path, JSON.parse(text))
     yield* Effect.mapError(files.write(path, text), ofFile(method, path))
   })
-
-export const tooLarge = (method: string, path: string, detail: string): CassetteError =>
-  cassetteError(method, "TooLarge", { path, detail })
 
 /** Checks that a path is text, since the file system takes a number for a file that is already open. */
 export const checkPath = (method: string, path: unknown): Either.Either<void, InvalidRequestError> =>

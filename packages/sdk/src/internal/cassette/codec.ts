@@ -10,8 +10,7 @@ import type { Operations } from "../operations/operations.js"
 import type { StepTraceResponse } from "../operations/requests.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import { WireEvent } from "../operations/wireEvent.js"
-import type { Status } from "./interaction.js"
-import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
+import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue, Status } from "./recording.js"
 import { maskSecrets } from "./secretForms.js"
 
 /** Endpoints that answer once. */

@@ -10,8 +10,17 @@ import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import type { CallDefaults } from "../operations/operations.js"
-import { type Interaction, mapAnswer, type Question, type Recording } from "./interaction.js"
-import type { Entry, Meta, RecordedAnswer, RecordedCassette, RecordedError } from "./RecordedCassette.js"
+import {
+  type Entry,
+  type Interaction,
+  mapAnswer,
+  type Meta,
+  type Question,
+  type RecordedAnswer,
+  type RecordedCassette,
+  type RecordedError,
+  type Recording
+} from "./recording.js"
 
 /** Fields with values of the flow and its caller, in which nothing is replaced. */
 export const payloads: ReadonlySet<string> = new Set([

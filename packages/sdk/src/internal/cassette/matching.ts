@@ -17,8 +17,8 @@ import {
 import { nearest } from "../core/similarity.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { recordedAsExecute } from "../run/executeRun.js"
-import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./interaction.js"
 import { index, keyOf, type Symbols } from "./layout.js"
+import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./recording.js"
 import { maskChange } from "./secretForms.js"
 
 /** The recordings of a replay. */

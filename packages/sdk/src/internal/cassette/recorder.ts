@@ -7,17 +7,18 @@ import type { CassetteError } from "../../NoukaiError.js"
 import { canonicalText } from "../core/json.js"
 import type { Match } from "../core/replayReport.js"
 import * as CassetteFile from "./cassetteFile.js"
+import { isSameRecording, layout } from "./layout.js"
 import {
   executionIdOf,
   hasEnded,
   type Interaction,
   newRunsOf,
   type Question,
+  type RecordedAnswer,
+  type RecordedCassette,
   runIdOf,
   type Status
-} from "./interaction.js"
-import { isSameRecording, layout } from "./layout.js"
-import type { RecordedAnswer, RecordedCassette } from "./RecordedCassette.js"
+} from "./recording.js"
 import { redactAnswer, redactInteraction, type Redaction, redactQuestion, redactStatus } from "./redaction.js"
 
 /** A call that has begun. */

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { CallError } from "../../NoukaiError.js"
-import { canonical } from "../core/json.js"
+import { canonical, nestsTooDeep } from "../core/json.js"
 import { monotonic } from "../core/time.js"
 import { forwardThrough, onResponse } from "../operations/fake.js"
 import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
@@ -22,31 +22,22 @@ import {
   type OperationResponse,
   type RecordableError
 } from "./codec.js"
-import { type Question, questionOf, type Status } from "./interaction.js"
-import type { RecordedAnswer } from "./RecordedCassette.js"
 import type { Recorder } from "./recorder.js"
+import { type Question, questionOf, type RecordedAnswer, type Status } from "./recording.js"
 
 /**
  * A value with its keys in the order of the file, so that text which a program makes of an answer, such as its next
  * message, is the same in a replay. A value that is too deep for that is left as it is, and cannot be written either.
  */
 function inOrder<A>(value: A): A {
-  try {
-    return canonical(value) as A
-  } catch {
-    return value
-  }
+  return nestsTooDeep(value) ? value : canonical(value) as A
 }
 
 /** An answer with its body in the order of the file, read as the replay will read it. */
 const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: OperationResponse<K>): OperationResponse<K> => {
   const recorded = encodeValue(value)
   if (recorded.received === undefined) return inOrder(value)
-  try {
-    return Either.getOrElse(decodeValue(endpoint, recorded), () => value)
-  } catch {
-    return value
-  }
+  return nestsTooDeep(recorded.value) ? value : Either.getOrElse(decodeValue(endpoint, recorded), () => value)
 }
 
 /** Records a call with one response. A call that is interrupted, or dies, is not recorded. */

@@ -10,9 +10,17 @@ import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid, known, problem } from "../core/makeError.js"
 import type { SessionExecution } from "../operations/requests.js"
 import * as Fields from "../options/fields.js"
-import { type Interaction, mapAnswer, mapStatus, type Question, type Status } from "./interaction.js"
 import { payloads } from "./layout.js"
-import type { RecordedAnswer, RecordedError, SessionCassette } from "./RecordedCassette.js"
+import {
+  type Interaction,
+  mapAnswer,
+  mapStatus,
+  type Question,
+  type RecordedAnswer,
+  type RecordedError,
+  type SessionCassette,
+  type Status
+} from "./recording.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
 
 /**

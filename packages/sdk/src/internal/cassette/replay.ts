@@ -24,23 +24,21 @@ import { format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import * as Codec from "./codec.js"
 import { decodeError, type RecordableError } from "./codec.js"
+import { restore } from "./layout.js"
+import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
 import {
   type AnyRequest,
   executionIdOf,
   hasEnded,
   type Interaction,
   questionOf,
-  type Recording
-} from "./interaction.js"
-import { restore } from "./layout.js"
-import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
-import type {
-  RecordedCassette,
-  RecordedError,
-  RecordedOperation,
-  RecordedValue,
-  SessionCassette
-} from "./RecordedCassette.js"
+  type RecordedCassette,
+  type RecordedError,
+  type RecordedOperation,
+  type Recording,
+  type SessionCassette,
+  type Status
+} from "./recording.js"
 import { type Redaction, redactQuestion } from "./redaction.js"
 import { answerOf, recordingsOf } from "./sessionRecordings.js"
 
@@ -212,7 +210,8 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     const found = matching.find(asked)
     if (found !== undefined) {
       options.reach?.(found.place)
-      if (!isBeyond(asked, found.recording, now)) return Either.right(found.recording)
+      const isBeyond = "statuses" in found.recording.answer && statusNow(asked, found.recording, now) === undefined
+      if (!isBeyond) return Either.right(found.recording)
       return otherwise === undefined ? Either.left(matching.unfinished(asked, unpolled)) : Either.right(undefined)
     }
     return otherwise === undefined || matching.goesOn(asked)
@@ -220,40 +219,25 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       : Either.right(undefined)
   }
 
-  /** The age of a job, in milliseconds. */
-  const ageOf = (asked: ProgramCall, { at = [] }: Recording, now: number): number => {
+  /** The status of a job at its present age; `undefined` if it had not ended, and is polled for longer than it was. */
+  const statusNow = (asked: ProgramCall, { answer, at = [] }: Recording, now: number): Status | undefined => {
+    if (!("statuses" in answer)) return undefined
+    const { statuses } = answer
     const id = asked.run ?? ""
     const began = submitted.get(id) ?? now - (at[0] ?? 0)
     submitted.set(id, began)
-    return now - began
-  }
-
-  /** The status of a job at its present age. */
-  const statusNow = (
-    asked: ProgramCall,
-    recording: Recording,
-    statuses: ReadonlyArray<RecordedValue | { readonly error: RecordedError }>,
-    now: number
-  ) => {
-    const { at = [] } = recording
-    const age = ageOf(asked, recording, now)
+    const age = now - began
+    const until = hasEnded(statuses) ? Infinity : at[statuses.length] ?? Infinity
+    if (age > until + pollGrace) return undefined
     const later = statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > age)
-    return statuses[later < 0 ? statuses.length - 1 : later - 1]!
-  }
-
-  /** Whether a job that had not ended is polled for longer than it was when it was recorded. */
-  const isBeyond = (asked: ProgramCall, recording: Recording, now: number): boolean => {
-    const { answer, at = [] } = recording
-    if (!("statuses" in answer) || hasEnded(answer.statuses)) return false
-    const until = at[answer.statuses.length]
-    return until !== undefined && ageOf(asked, recording, now) > until + pollGrace
+    return statuses.at(later < 0 ? -1 : later - 1)
   }
 
   /** The answer of a recording to a call. Warns of payloads that were cut. */
   const answerNow = (asked: ProgramCall, request: AnyRequest, recording: Recording, now: number) =>
     Effect.gen(function*() {
       const { answer } = recording
-      if ("statuses" in answer) return statusNow(asked, recording, answer.statuses, now)
+      if ("statuses" in answer) return statusNow(asked, recording, now) ?? answer.statuses[0]
       if (!("run" in answer)) return answer
       const { run } = answer
       const flow = request.flow === undefined ? "" : format(request.flow)

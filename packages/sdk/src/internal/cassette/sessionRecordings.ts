@@ -11,9 +11,8 @@ import type { WireEvent } from "../operations/wireEvent.js"
 import { keepOriginal } from "../operations/wireEvent.js"
 import { closedBy } from "../run/deliveredEvent.js"
 import { encodeError } from "./codec.js"
-import type { Question, SessionRecording } from "./interaction.js"
 import type { Gap, Recordings } from "./matching.js"
-import type { RecordedAnswer } from "./RecordedCassette.js"
+import type { Question, RecordedAnswer, SessionRecording } from "./recording.js"
 
 /** Whether a run stopped before its first step: it has no payloads, and no mode in which they would be captured. */
 const hasNothingToCapture = ({ status, steps, traceCaptureMode }: SessionExecution): boolean =>

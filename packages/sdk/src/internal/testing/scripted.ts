@@ -2,7 +2,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
@@ -61,40 +60,31 @@ export type Script = Answers & {
 
 /** An implementation that answers from a queue. A call beyond the queue is a defect: the test did not expect it. */
 export const layer = (script: Script): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
-  Layer.effectContext(Effect.gen(function*() {
-    const calls = yield* Ref.make<ReadonlyArray<ScriptedCall>>([])
-    const queues = yield* Ref.make<Answers>(script)
+  Layer.effectContext(Effect.sync(() => {
+    const calls: Array<ScriptedCall> = []
+    const queues = new Map<string, Array<unknown>>()
+    const add = ({ defaults: _, ...answers }: Script): void => {
+      for (const [endpoint, more = []] of Object.entries(answers)) {
+        queues.set(endpoint, [...queues.get(endpoint) ?? [], ...more])
+      }
+    }
+    add(script)
 
     /** Notes the call, and takes the next answer of its operation. */
     const take = <A>(endpoint: Operation, request: unknown): Effect.Effect<A> =>
-      Ref.update(calls, (all) => [...all, { endpoint, request } as ScriptedCall]).pipe(
-        Effect.zipRight(Ref.modify(queues, (all) => {
-          const [next, ...rest] = all[endpoint] ?? []
-          return [next as A | undefined, { ...all, [endpoint]: rest }]
-        })),
-        Effect.flatMap((answer) =>
-          answer === undefined
-            ? Effect.dieMessage(`the script has no answer for ${endpoint}`)
-            : Effect.succeed(answer)
-        )
-      )
-
-    const add = (more: Answers): Effect.Effect<void> =>
-      Ref.update(queues, (all) => {
-        const added: Record<string, unknown> = { ...all }
-        for (const [endpoint, answers] of Object.entries(more)) {
-          added[endpoint] = [...all[endpoint as Operation] ?? [], ...answers ?? []]
-        }
-        return added as Answers
+      Effect.suspend(() => {
+        calls.push({ endpoint, request } as ScriptedCall)
+        const answer = queues.get(endpoint)?.shift() as A | undefined
+        return answer === undefined
+          ? Effect.dieMessage(`the script has no answer for ${endpoint}`)
+          : Effect.succeed(answer)
       })
 
     const request = <K extends Operation & keyof Operations>(
       operation: K,
       input: Operations[K]["request"]
     ): Effect.Effect<Operations[K]["response"], Operations[K]["error"]> =>
-      Effect.flatten(
-        take<Effect.Effect<Operations[K]["response"], Operations[K]["error"]>>(operation, input)
-      )
+      Effect.flatten(take<Effect.Effect<Operations[K]["response"], Operations[K]["error"]>>(operation, input))
     const http = NoukaiHttp.make({
       defaults: script.defaults ?? {},
       request: orElse({
@@ -106,14 +96,13 @@ export const layer = (script: Script): Layer.Layer<NoukaiHttp.NoukaiHttp | Scrip
     })
     return Context.make(NoukaiHttp.NoukaiHttp, http).pipe(
       Context.add(ScriptedHttp, {
-        calls: Ref.get(calls),
+        calls: Effect.sync(() => [...calls]),
         requests: <K extends Operation>(endpoint: K) =>
-          Effect.map(
-            Ref.get(calls),
-            (all) => all.filter((call) => call.endpoint === endpoint).map((call) => call.request as Request<K>)
+          Effect.sync(() =>
+            calls.filter((call) => call.endpoint === endpoint).map(({ request }) => request as Request<K>)
           ),
-        queue: add,
-        queueExecute: (...more) => add({ execute: more })
+        queue: (answers) => Effect.sync(() => add(answers)),
+        queueExecute: (...more) => Effect.sync(() => add({ execute: more }))
       })
     )
   }))
