@@ -25,13 +25,8 @@ import type { Match } from "./internal/core/replayReport.js"
 import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
 import * as Fields from "./internal/options/fields.js"
 import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
-import {
-  type AuthenticationError,
-  type CassetteError,
-  type InvalidRequestError,
-  isNoukaiError,
-  type ReplayNoSnapshotsError
-} from "./NoukaiError.js"
+import { isNoukaiError } from "./NoukaiError.js"
+import type { AuthenticationError, CassetteError, InvalidRequestError, ReplayNoSnapshotsError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
 /**

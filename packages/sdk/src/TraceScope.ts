@@ -30,12 +30,8 @@ import {
 } from "./internal/operations/scope.js"
 import { budgetsOf } from "./internal/options/budget.js"
 import { makeEventSink } from "./internal/telemetry/tell.js"
-import {
-  ReplayDisabledError,
-  type ReplayLeftoverError,
-  type ReplayOpenError,
-  type ReplayScopeError
-} from "./NoukaiError.js"
+import { ReplayDisabledError } from "./NoukaiError.js"
+import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 interface PromiseOptions<A, E> {

@@ -5,15 +5,8 @@ import type * as Scope from "effect/Scope"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { differences, type Divergence } from "../core/diff.js"
 import { known, unchecked } from "../core/makeError.js"
-import {
-  type Difference,
-  type Match,
-  notEnded,
-  type RecordedCall,
-  type ReplayedCall,
-  type ReplayReport,
-  unfinishedRun
-} from "../core/replayReport.js"
+import { notEnded, unfinishedRun } from "../core/replayReport.js"
+import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../core/replayReport.js"
 import { nearest } from "../core/similarity.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { recordedAsExecute } from "../run/executeRun.js"

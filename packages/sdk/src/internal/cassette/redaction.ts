@@ -11,16 +11,8 @@ import { invalid, known, problem } from "../core/makeError.js"
 import type { SessionExecution } from "../operations/requests.js"
 import * as Fields from "../options/fields.js"
 import { payloads } from "./layout.js"
-import {
-  type Interaction,
-  mapAnswer,
-  mapStatus,
-  type Question,
-  type RecordedAnswer,
-  type RecordedError,
-  type SessionCassette,
-  type Status
-} from "./recording.js"
+import { mapAnswer, mapStatus } from "./recording.js"
+import type { Interaction, Question, RecordedAnswer, RecordedError, SessionCassette, Status } from "./recording.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
 
 /**
