@@ -40,7 +40,8 @@ export const payloads: ReadonlySet<string> = new Set([
   "function"
 ])
 
-const measured: ReadonlySet<string> = new Set([
+/** Fields with measures, which differ each time. */
+export const measured: ReadonlySet<string> = new Set([
   "requestId",
   "durationMs",
   "waitingMs",

@@ -10,7 +10,7 @@ import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid, known, problem } from "../core/makeError.js"
 import type { SessionExecution } from "../operations/requests.js"
 import * as Fields from "../options/fields.js"
-import { payloads } from "./layout.js"
+import { measured, payloads } from "./layout.js"
 import { mapAnswer, mapStatus } from "./recording.js"
 import type { Interaction, Question, RecordedAnswer, RecordedError, SessionCassette, Status } from "./recording.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
@@ -30,8 +30,9 @@ import { maskSecrets, redacted, renamed } from "./secretForms.js"
  * replay; remove such values by a pattern.
  *
  * A pattern is matched inside every text, names of keys, flows and projects included, and in every number of a flow or
- * its caller, which is removed as a whole. Counts and measures of a call stay (`blockCount`, `durationMs`). Keys that
- * become equal are numbered, `[redacted 2]`, and keep their values.
+ * its caller, which is removed as a whole. Counts and measures of a call stay (`blockCount`, `durationMs`): numbers
+ * below 1,000,000,000 that neither a flow nor its caller wrote. Keys that become equal are numbered, `[redacted 2]`, and
+ * keep their values.
  *
  * The client's own key and secrets of well-known forms (`maskSecrets`) are always removed.
  *
@@ -81,40 +82,11 @@ const descend = (patterns: ReadonlyArray<Pattern>, segment: Segment): ReadonlyAr
   })
 
 /**
- * Counts and measures of a call, which a replay needs as they are: a pattern that happens to match one is not meant for
- * it.
+ * Whether a value outside of payloads is a count or a measure, which a replay needs as it is: a pattern that happens to
+ * match one is not meant for it. No count has ten digits.
  */
-const counts: ReadonlySet<string> = new Set([
-  "attempt",
-  "blockCount",
-  "completion",
-  "durationMs",
-  "waitingMs",
-  "inputSizeBytes",
-  "iterationsUsed",
-  "limit",
-  "loopIndex",
-  "matching",
-  "nextStepIndex",
-  "nth",
-  "number",
-  "outputSizeBytes",
-  "prompt",
-  "retryAfter",
-  "rounds",
-  "statusCode",
-  "stepCount",
-  "stepIndex",
-  "total",
-  "unmatchable"
-])
-
-/** Measures that are texts. */
-const measures: ReadonlySet<string> = new Set(["completedAt", "costUsd", "startedAt"])
-
 const isFact = (key: Segment, item: unknown): boolean =>
-  typeof key === "string" &&
-  (typeof item === "number" ? counts.has(key) : typeof item === "string" && measures.has(key))
+  typeof item === "number" ? Math.abs(item) < 1e9 : typeof item === "string" && measured.has(String(key))
 
 /** Fields of a request that a caller writes. `payloads` has the fields of answers. */
 const written: ReadonlySet<string> = new Set([
