@@ -1,4 +1,5 @@
 /** A service over another one that records every call and its outcome. */
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -50,9 +51,11 @@ const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
         if (call === undefined) recorder.polled(question, status, now)
         else recorder.answered(call, status, now)
       })
-    return Effect.tapBoth(Effect.map(live, (value) => answerInOrder(endpoint, value)), {
-      onSuccess: (value) => note(encodeValue(value)),
-      onFailure: (error) => note({ error: encodeError(error) })
+    // an answer that came is recorded, although its caller is interrupted at that moment: it was billed
+    return Effect.onExit(Effect.map(live, (value) => answerInOrder(endpoint, value)), (exit) => {
+      if (Exit.isSuccess(exit)) return note(encodeValue(exit.value))
+      const failure = Cause.failureOption(exit.cause)
+      return Option.isSome(failure) ? note({ error: encodeError(failure.value) }) : Effect.void
     })
   })
 
