@@ -128,21 +128,21 @@ export const valueText = (holder: Change, key: "expected" | "actual"): string =>
   return json.length > maxValue ? `${json.slice(0, maxValue)}…` : json
 }
 
-const callText = (call: ReplayedCall): string =>
+const runText = (
+  what: string,
+  { executionId, flow, version }: Pick<RecordedCall, "executionId" | "flow" | "version">
+): string =>
   [
-    `call ${call.number}, ${call.operation}`,
-    call.flow,
-    call.version === undefined || call.version === "production" ? undefined : `version ${call.version}`,
-    call.executionId === undefined ? undefined : `execution ${call.executionId}`
+    what,
+    flow,
+    version === undefined || version === "production" ? undefined : `version ${version}`,
+    executionId === undefined ? undefined : `execution ${executionId}`
   ].filter((part) => part !== undefined).join(" ")
 
+const callText = (call: ReplayedCall): string => runText(`call ${call.number}, ${call.operation}`, call)
+
 export const recordingText = (recording: RecordedCall): string =>
-  [
-    `recording ${recording.number}, ${recording.endpoint}`,
-    recording.flow,
-    recording.version === undefined || recording.version === "production" ? undefined : `version ${recording.version}`,
-    recording.executionId === undefined ? undefined : `execution ${recording.executionId}`
-  ].filter((part) => part !== undefined).join(" ")
+  runText(`recording ${recording.number}, ${recording.endpoint}`, recording)
 
 const lines = (difference: Difference): ReadonlyArray<string> => {
   switch (difference.kind) {

@@ -37,14 +37,9 @@ export const nullAs = <A, I>(
 ): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true; default: () => Types.NoInfer<A> }> =>
   Schema.optionalWith(schema, { nullable: true, default: absent })
 
-const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> => {
-  let decode: ((given: unknown) => Option.Option<A>) | undefined
-  return Option.flatMap((given) => {
-    // made when it is first needed: a module of schemas would load twice as long
-    decode ??= Schema.decodeUnknownOption(schema)
-    return decode(given)
-  })
-}
+/** The decoder, which Effect keeps, is made when it is first needed: a module of schemas would load twice as long. */
+const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> =>
+  Option.flatMap((given) => Schema.decodeUnknownOption(schema)(given))
 
 /** A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else. */
 export const lenient = <A, I>(
@@ -98,11 +93,9 @@ const first: ParseOptions = { errors: "first" }
 export const readEither = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
-  let decode: ((value: unknown) => Either.Either<A, ParseResult.ParseIssue>) | undefined
-  return (value) => {
-    const decoding = decode ??= ParseResult.decodeUnknownEither(schema, first)
-    return Either.flatMap(Either.try({ try: () => decoding(value), catch: () => unreadable(schema, value) }), identity)
-  }
+  const decode = (value: unknown) => ParseResult.decodeUnknownEither(schema, first)(value)
+  return (value) =>
+    Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
 }
 
 /** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */

@@ -160,7 +160,7 @@ export const pollJob = (caller: Caller) => {
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
   return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, LiveError> =>
     caller.send({
-      ...get(request, `${Address.basePath(request.flow)}/jobs/${Address.encode(request.executionId)}`),
+      ...get(request, `${Address.basePath(request.flow)}/jobs/${encodeURIComponent(request.executionId)}`),
       context: {
         ...request,
         options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
@@ -227,7 +227,7 @@ export const stepTrace =
   (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
     const { attempt, loopIndex, stepId } = request
     const query = queryOf({ attempt, loop_index: loopIndex })
-    const path = `/steps/${Address.encode(stepId)}/trace`
+    const path = `/steps/${encodeURIComponent(stepId)}/trace`
     const decode: ReadBody<StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
     return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
   }

@@ -45,7 +45,7 @@ const stronger = (refusal: LiveError, second: LiveError): LiveError =>
     : refusal
 
 const pathOf = (family: Family, { executionId, flow }: RunAddress): string => {
-  const id = Address.encode(executionId)
+  const id = encodeURIComponent(executionId)
   return family === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
 }
 

@@ -34,8 +34,6 @@ const segmentProblem = (segment: string): string | undefined => {
   return undefined
 }
 
-const plain = /^[A-Za-z0-9_-]{1,64}$/
-
 /** The problem of a value that cannot be one path segment, if it cannot. */
 export const checkSegment = (field: string, value: unknown): Problem | undefined => {
   const reason = typeof value === "string" ? segmentProblem(value) : "must be a string"
@@ -48,7 +46,6 @@ export const segment = (
   field: string,
   value: string
 ): Either.Either<string, InvalidRequestError> => {
-  if (typeof value === "string" && plain.test(value)) return Either.right(value)
   const found = checkSegment(field, value)
   return found === undefined
     ? Either.right(encodeURIComponent(value))
@@ -62,34 +59,27 @@ const fromString = (
   ref: string,
   defaults: AddressDefaults
 ): Either.Either<FlowAddress, InvalidRequestError> => {
-  const parts = ref.split("/", 5)
-  if (parts.length === 1) {
+  const wrong = (reason: string) => Either.left(invalid(method, "flow", reason))
+  const [first = "", project, slug, ...more] = ref.split("/", 5)
+  if (project === undefined) {
     return defaults.org === undefined || defaults.project === undefined
-      ? Either.left(
-        invalid(
-          method,
-          "flow",
-          "org and project are missing: use \"org/project/slug\", or set a default org and project"
-        )
-      )
+      ? wrong("org and project are missing: use \"org/project/slug\", or set a default org and project")
       : check(method, { org: defaults.org, project: defaults.project, slug: ref })
   }
-  if (parts.length !== 3) return Either.left(invalid(method, "flow", `must have one or three segments: ${forms}`))
-  return check(method, { org: parts[0]!, project: parts[1]!, slug: parts[2]! })
+  return slug === undefined || more.length > 0
+    ? wrong(`must have one or three segments: ${forms}`)
+    : check(method, { org: first, project, slug })
 }
 
 const check = (method: string, address: FlowAddress): Either.Either<FlowAddress, InvalidRequestError> => {
   for (const field of ["org", "project", "slug"] as const) {
     const value: unknown = address[field]
-    if (value === undefined) {
-      return Either.left(invalid(method, `flow.${field}`, `org, project and slug must all be given: ${forms}`))
-    }
-    if (typeof value === "string" && value.includes("/")) {
-      return Either.left(invalid(method, `flow.${field}`, `must be one segment, without "/": ${forms}`))
-    }
-    if (typeof value === "string" && plain.test(value)) continue
-    const found = checkSegment(`flow.${field}`, value)
-    if (found !== undefined) return Either.left(invalid(method, found.field, found.reason))
+    const reason = value === undefined
+      ? `org, project and slug must all be given: ${forms}`
+      : typeof value === "string" && value.includes("/")
+      ? `must be one segment, without "/": ${forms}`
+      : checkSegment(field, value)?.reason
+    if (reason !== undefined) return Either.left(invalid(method, `flow.${field}`, reason))
   }
   return Either.right(address)
 }
@@ -110,12 +100,9 @@ export const resolve = (
 /** The text `org/project/slug` of an address. */
 export const format = (address: FlowAddress): string => `${address.org}/${address.project}/${address.slug}`
 
-/** Encodes one path segment, which `segment` has checked. */
-export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
-
 /** The path `/seq/{org}/{project}/{slug}` of a checked address. */
 export const basePath = (address: FlowAddress): string =>
-  `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
+  `/seq/${[address.org, address.project, address.slug].map(encodeURIComponent).join("/")}`
 
 /** The path of a version: `""`, `/v0` or `/vN`. */
 export const versionPath = (version: FlowVersion): string =>
@@ -195,15 +182,6 @@ const Proto = {
   }
 }
 
-/** Reads schemas; of an unreadable object none, and each operation will then refuse the flow. */
-const read = (schemas: { readonly parameters?: unknown; readonly result?: unknown } | undefined) => {
-  try {
-    return { parameters: schemas?.parameters, result: schemas?.result }
-  } catch {
-    return { parameters: null, result: null }
-  }
-}
-
 /**
  * Makes a flow reference. Pure: the address is checked by each operation, which fails with `InvalidRequestError`
  * before anything is sent.
@@ -224,8 +202,8 @@ const read = (schemas: { readonly parameters?: unknown; readonly result?: unknow
  */
 export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
-  schemas?: Schemas<P, A, PI, AI>
-): Flow<P, A> => Object.assign(Object.create(Proto), { ref, ...read(schemas) })
+  { parameters, result }: Schemas<P, A, PI, AI> = {}
+): Flow<P, A> => Object.assign(Object.create(Proto), { ref, parameters, result })
 
 /** Whether a value was made by {@link make}. */
 export const isFlow = (u: unknown): u is Flow<never, unknown> => Predicate.hasProperty(u, TypeId)
