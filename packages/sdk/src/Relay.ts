@@ -145,7 +145,7 @@ const makeHttp = (
     let expected = flow === undefined ? undefined : yield* Address.resolve(method, flow, {})
     const config = {
       ...(yield* resolveSettings(settings)),
-      headers: yield* Headers.ofRelay(method, headers),
+      headers: yield* Headers.extra(method, headers, Headers.reservedOfRelay),
       apiKey: undefined,
       origin,
       prefix: ""

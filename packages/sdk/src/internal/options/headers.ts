@@ -68,19 +68,7 @@ const nameShape = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const valueShape = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
 /** Headers that a caller cannot set for a relay, whose server may be sent a login. */
-const reservedOfRelay: ReadonlySet<string> = new Set(["content-type"])
-
-/** Extra headers with lower-case names, without the reserved ones. The caller's record is left as it is. */
-export const extra = (
-  method: string,
-  headers: Readonly<Record<string, string>>
-): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reserved)
-
-/** The headers of a request to a relay. Only the content type is ours. */
-export const ofRelay = (
-  method: string,
-  headers: Readonly<Record<string, string>>
-): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reservedOfRelay)
+export const reservedOfRelay: ReadonlySet<string> = new Set(["content-type"])
 
 const maxQuoted = 60
 
@@ -108,10 +96,11 @@ const read = (
   return Either.right(out)
 }
 
-const checked = (
+/** Extra headers with lower-case names, without the reserved ones. The caller's record is left as it is. */
+export const extra = (
   method: string,
-  headers: unknown,
-  dropped: ReadonlySet<string>
+  headers: Readonly<Record<string, string>>,
+  dropped: ReadonlySet<string> = reserved
 ): Either.Either<Record<string, string>, InvalidRequestError> =>
   Either.mapLeft(read("headers", headers, dropped), ({ field, reason }) => invalid(method, field, reason))
 
