@@ -12,6 +12,7 @@ import { postJson, type RelayTarget } from "./internal/relay/relayRequest.js"
 import { relayRun } from "./internal/relay/relayRun.js"
 import { liveRuns } from "./internal/scope/liveRuns.js"
 
+export type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 export type {
   ChatMessage,
   CreateRelayFlowOptions,
@@ -19,6 +20,22 @@ export type {
   RelayExecuteOptions,
   RelayExecuteTransportOptions
 } from "./FlowOptions.js"
+export {
+  APIConnectionError,
+  APITimeoutError,
+  AuthenticationError,
+  FlowExecutionError,
+  FlowNotFoundError,
+  InsufficientCreditsError,
+  InvalidRequestError,
+  NoukaiError,
+  PermissionDeniedError,
+  RateLimitError,
+  ReplayMissError,
+  ToolCallLimitError,
+  UnexpectedResponseError
+} from "./NoukaiError.js"
+export type { ToolCall, ToolHandler, ToolHandlerContext } from "./Tool.js"
 
 /**
  * The flow that a relay runs. A test may use any object with `execute` in its place.

@@ -7,6 +7,7 @@ import {
   Budget,
   createRelayFlow,
   FlowExecutionError,
+  FlowNotFoundError,
   InsufficientCreditsError,
   InvalidRequestError,
   RelayExecuteTransport,
@@ -17,6 +18,7 @@ import {
 } from "@effect-noukai/promise"
 import type { ExecuteTransport } from "@effect-noukai/promise"
 import { Noukai } from "@effect-noukai/promise"
+import * as root from "@effect-noukai/promise"
 import * as Small from "@effect-noukai/promise/relay"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -307,6 +309,21 @@ describe("RelayFlow", () => {
     assert.strictEqual(Small.createRelayFlow, createRelayFlow)
     assert.strictEqual(Small.RelayExecuteTransport, RelayExecuteTransport)
     assert.isFunction(RelayFlow.prototype.execute)
+  })
+})
+
+describe("the errors of the subpath", () => {
+  it("are the classes of the root", async () => {
+    const flow = Small.createRelayFlow({
+      url: "/agent/execute",
+      fetch: () => Promise.resolve(Response.json({ detail: "no such flow" }, { status: 404 }))
+    })
+    const error = await rejection(flow.execute())
+    assert.instanceOf(error, FlowNotFoundError)
+    assert.instanceOf(error, Small.NoukaiError)
+    const classes = Object.entries(Small).filter(([name]) => name.endsWith("Error"))
+    assert.isAtLeast(classes.length, 13)
+    for (const [name, ofSubpath] of classes) assert.strictEqual(ofSubpath, Reflect.get(root, name), name)
   })
 })
 

@@ -1,4 +1,9 @@
 /** Making clients and naming flows (1, 1.4). */
+import * as Express from "@effect-noukai/adapters/express"
+import * as published from "@noukai/sdk/adapters/express"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { hello, outcome, type Parsed, seen } from "../support/world.js"
 import type { World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
@@ -175,6 +180,40 @@ export const construction: ReadonlyArray<Behaviour> = [
           return (error as Error).name
         }
       }))
+    }
+  ),
+  differs(
+    "words",
+    "the words of a missing key",
+    { reference: "No API key provided", ours: "new Noukai: there is no key to use" },
+    (world) =>
+      withEnvironment({}, () => {
+        try {
+          return Promise.resolve(new world.sdk.Noukai().defaultOrg)
+        } catch (error) {
+          return Promise.resolve(/^[^.]+?(?=[.]|: no key)/.exec((error as Error).message)?.[0])
+        }
+      })
+  ),
+  differs(
+    "next",
+    "the middleware for Express",
+    { reference: ["function"], ours: [] },
+    async (world) => {
+      const { noukaiTraceMiddleware } = world.name === "ours" ? Express : published
+      const middleware = noukaiTraceMiddleware({ client: world.client() as never })
+      const server = createServer((request, response) =>
+        void middleware(request as never, response as never, (...args: ReadonlyArray<unknown>) => {
+          response.end(JSON.stringify(args.map((arg) => typeof arg)))
+        })
+      )
+      server.listen(0, "127.0.0.1")
+      await once(server, "listening")
+      const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+      const passed: unknown = await response.json()
+      server.closeAllConnections()
+      server.close()
+      return passed
     }
   ),
   same("close can be repeated", async (world) => {

@@ -279,6 +279,18 @@ export const differences = [
     "`type`, `runId`, `stepId` and `stepIndex` first."
   ),
   row(
+    "words",
+    "The words of errors that the client makes itself",
+    "Its own.",
+    "Others, in one line with the fix. Compare classes and codes."
+  ),
+  row(
+    "next",
+    "`noukaiTraceMiddleware` of Express",
+    "Calls `next(fn)`, which Express takes for an error.",
+    "Calls `next()`, so that the next handler runs."
+  ),
+  row(
     "scope state",
     "`currentScope()`",
     "Also contains the recordings and counters.",
