@@ -23,29 +23,22 @@ export interface PendingCall {
   interaction: Interaction | undefined
 }
 
-/** A job that is polled. */
-interface Job {
-  readonly call: PendingCall
-  readonly statuses: Array<Status>
-  readonly at: Array<number>
-  /** The time of the last poll. */
-  until: number
-  /** The instant of the submission; of an earlier recording, the instant that fits its times. */
-  began: number | undefined
-}
-
 /** The content of a poll, equal for polls that differ only in their request id. */
 const sameness = (status: Status | undefined): string => {
   const inner = status === undefined || "error" in status ? status?.error : status.value
   return canonicalText(Predicate.isRecord(inner) ? { ...inner, requestId: undefined } : inner)
 }
 
+const statusesOf = (interaction: Interaction | undefined): ReadonlyArray<Status> =>
+  interaction !== undefined && "statuses" in interaction.answer ? interaction.answer.statuses : []
+
 const jobKey = (question: Question): string => `${question.flow ?? ""} ${executionIdOf(question) ?? ""}`
 
 export class Recorder {
   private readonly calls: Array<PendingCall>
-  private readonly jobs = new Map<string, Job>()
-  /** The instants at which jobs were submitted, by their ids. */
+  /** The recordings of jobs that are polled. */
+  private readonly jobs = new Map<string, PendingCall>()
+  /** The instants at which jobs were submitted, by their ids; of an earlier recording, those that fit its times. */
   private readonly submitted = new Map<string, number>()
   /** The runs whose caller was interrupted. */
   private readonly interruptedRuns = new Set<string>()
@@ -69,21 +62,10 @@ export class Recorder {
     }))
     // an earlier recording with values to remove is written anew
     this.hasChanged = canonicalText(earlier) !== canonicalText(interactions)
-    for (const call of this.calls) this.adopt(call)
-  }
-
-  /** Goes on with the statuses of a job that had not ended. */
-  private adopt(call: PendingCall): void {
-    const { answer, at = [] } = call.interaction!
-    if (!("statuses" in answer) || hasEnded(answer.statuses)) return
-    const statuses = [...answer.statuses]
-    this.jobs.set(jobKey(call.question), {
-      call,
-      statuses,
-      at: at.slice(0, statuses.length),
-      until: at.at(-1) ?? 0,
-      began: undefined
-    })
+    // goes on with the statuses of jobs that had not ended
+    for (const call of this.calls) {
+      if (!hasEnded(statusesOf(call.interaction))) this.jobs.set(jobKey(call.question), call)
+    }
   }
 
   /** Swallows failures of keeping a call, since a call that was billed must not fail because of them. */
@@ -107,7 +89,7 @@ export class Recorder {
   /** Whether recordings are missing because something was interrupted. */
   get isIncomplete(): boolean {
     return this.wasInterrupted || this.hasOpen || this.interruptedRuns.size > 0 ||
-      [...this.jobs.values()].some(({ statuses }) => !hasEnded(statuses))
+      this.calls.some(({ interaction }) => !hasEnded(statusesOf(interaction)))
   }
 
   /** Notes that the program was interrupted. */
@@ -165,25 +147,27 @@ export class Recorder {
     this.safely(() => this.addStatus(this.jobOf(question), redactStatus(status, this.redact), now))
   }
 
-  private addStatus(job: Job, status: Status, now: number): void {
-    const { at, call: { question }, statuses } = job
-    job.began ??= this.submitted.get(executionIdOf(question) ?? "") ?? now - job.until
-    job.until = now - job.began
-    if (statuses.length === 0 || sameness(statuses.at(-1)) !== sameness(status)) {
-      statuses.push(status)
-      at.push(job.until)
-    }
-    const [first = status, ...rest] = statuses
-    this.set(job.call, {
+  private addStatus(call: PendingCall, status: Status, now: number): void {
+    const { interaction, question } = call
+    const before = statusesOf(interaction)
+    const at = interaction?.at ?? []
+    const id = executionIdOf(question) ?? ""
+    const began = this.submitted.get(id) ?? now - (at.at(-1) ?? 0)
+    this.submitted.set(id, began)
+    const isNew = before.length === 0 || sameness(before.at(-1)) !== sameness(status)
+    const [first = status, ...rest] = isNew ? [...before, status] : before
+    const statuses = [first, ...rest] as const
+    const times = [...at.slice(0, before.length), ...(isNew ? [now - began] : [])]
+    this.set(call, {
       ...question,
-      answer: { statuses: [first, ...rest] },
-      at: hasEnded(statuses) ? [...at] : [...at, job.until]
+      answer: { statuses },
+      at: hasEnded(statuses) ? times : [...times, now - began]
     })
   }
 
-  private jobOf(asked: Question): Job {
+  private jobOf(asked: Question): PendingCall {
     const key = jobKey(redactQuestion(asked, this.redact))
-    const job = this.jobs.get(key) ?? { call: this.begin(asked), statuses: [], at: [], until: 0, began: undefined }
+    const job = this.jobs.get(key) ?? this.begin(asked)
     this.jobs.set(key, job)
     return job
   }
