@@ -125,6 +125,15 @@ describe("capture", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.scoped("resources of the body outlive the capture", () =>
+    Effect.gen(function*() {
+      let released = 0
+      const resource = Effect.acquireRelease(Effect.succeed("open"), () => Effect.sync(() => released++))
+      yield* TraceScope.capture(resource)
+      yield* TraceScope.withSession("5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01")(resource)
+      assert.strictEqual(released, 0)
+    }))
+
   it.effect("ids come from a Random that was given", () =>
     Effect.gen(function*() {
       const id = Effect.withRandom(TraceScope.capture(TraceScope.currentSessionId), Random.make("seed"))
