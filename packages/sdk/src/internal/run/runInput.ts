@@ -10,7 +10,7 @@ import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptio
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import { isHandled } from "../../Tools.js"
-import { checkJson, checkStored } from "../core/checkJson.js"
+import { checkJson, checkStored } from "../core/json.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/fields.js"

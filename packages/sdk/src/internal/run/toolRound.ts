@@ -15,8 +15,7 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
-import { checkJson } from "../core/checkJson.js"
-import { withRaw } from "../core/json.js"
+import { checkJson, withRaw } from "../core/json.js"
 import { invalid, known, type Problem, type RefusalFacts, unchecked } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import {
