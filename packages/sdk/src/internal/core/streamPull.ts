@@ -17,10 +17,7 @@ export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<
 
 /** One reading of a stream. Nothing is opened before the first pull. */
 export interface Source<A, E, R = never> {
-  /**
-   * The next elements. A pull that is interrupted and made again goes on with what the first one began: no request and
-   * no handler is repeated.
-   */
+  /** The next elements. */
   readonly pull: Pull<A, E, R>
   /** Ends what the pulls began. No pull may follow. */
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
@@ -154,34 +151,21 @@ export class Background {
   )
 }
 
-/** The source of any other stream, each of whose pulls is made once, whether or not it survives an interruption. */
+/** The source of any other stream. */
 const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
-  const background = new Background()
   let scope: Scope.CloseableScope | undefined
-  let pull: Pull<A, E, R> | undefined
-  let current: Pull<A, E, R> | undefined
-  const opening = Effect.uninterruptible(
-    Effect.flatMap(Scope.make(), (made) =>
-      Effect.map(Scope.extend(Stream.toPull(stream), made), (opened) => {
-        scope = made
+  let pull: Pull<A, E, R> = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.make(), (made) => {
+      scope = made
+      return Effect.flatMap(Scope.extend(Stream.toPull(stream), made), (opened) => {
         pull = opened
-      }))
+        return restore(opened)
+      })
+    })
   )
-  const next: Pull<A, E, R> = Effect.suspend(() => {
-    if (pull === undefined) return Effect.zipRight(opening, next)
-    current ??= background.once(pull)
-    return Effect.onExit(current, (exit) =>
-      Effect.sync(() => {
-        if (!Exit.isInterrupted(exit)) current = undefined
-      }))
-  })
   return {
-    pull: next,
-    close: (exit) =>
-      Effect.uninterruptible(Effect.zipRight(
-        background.interrupt,
-        Effect.suspend(() => scope === undefined ? Effect.void : Scope.close(scope, exit))
-      ))
+    pull: Effect.suspend(() => pull),
+    close: (exit) => Effect.suspend(() => scope === undefined ? Effect.void : Scope.close(scope, exit))
   }
 }
 
