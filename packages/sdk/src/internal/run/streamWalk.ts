@@ -151,7 +151,7 @@ export class StreamWalk<E, R> {
   private deliver(emit: Emit): Effect.Effect<void> {
     const events = this.out
     this.out = []
-    const isLong = this.next._tag === "done" && events.length > 1 && RunFold.progressOf(this.state) > manyOutputs
+    const isLong = this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs
     return isLong ? Effect.zipRight(emit(events.slice(0, -1)), emit(events.slice(-1))) : emit(events)
   }
 
@@ -379,7 +379,7 @@ export class StreamWalk<E, R> {
       )
       // V8 keeps streams longer than they are read, and the outputs with them
       this.out = []
-      this.state = RunFold.withoutOutputs(this.state)
+      this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
     })
 
   /** Settles the costs of the walk, unless it was left while a step ran. */
