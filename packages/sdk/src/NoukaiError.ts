@@ -3,83 +3,17 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { FlowCursor, PausedState } from "./FlowCursor.js"
-import { cursorOf, type ErrorFields, receivedOf, render, stateOf } from "./internal/core/errorClass.js"
+import type { PausedState } from "./FlowCursor.js"
+import type { InvalidRequestError } from "./internal/core/makeError.js"
+import { type Common, failure, receivedOf, stateOf, TypeId, type Words } from "./internal/core/makeError.js"
 import { ReplayReport, reportText } from "./internal/core/replayReport.js"
 import { absentable } from "./internal/core/wire.js"
 import { noRun } from "./internal/operations/noSession.js"
 
-/**
- * Marks the errors of this package, across copies of it.
- *
- * @since 0.1.0
- * @category type ids
- */
-export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/NoukaiError")
-
-/**
- * Marks the errors of this package, across copies of it.
- *
- * @since 0.1.0
- * @category type ids
- */
-export type TypeId = typeof TypeId
-
-/**
- * The known error codes of the server. Errors carry any other code unchanged.
- *
- * @since 0.1.0
- * @category models
- */
-export type ServerErrorCode =
-  | "FLOW_NOT_FOUND"
-  | "INVALID_TREE"
-  | "NO_STEPS"
-  | "INSUFFICIENT_CREDITS"
-  | "CREDITS_EXHAUSTED"
-  | "BILLING_UNAVAILABLE"
-  | "INTERNAL_ERROR"
-  | "BYOK_KEY_REJECTED"
-  | "TOOLS_NOT_ENABLED"
-  | "TOOLS_INVALID"
-  | "TOOL_NAME_INVALID"
-  | "TOOLS_IN_NON_SEQUENTIAL_STEP"
-  | "PAUSED_STEP_INVALID"
-  | "EXECUTION_ID_INVALID"
-  | "TOOL_RESULTS_MISMATCH"
-  | "TOOL_ITERATION_LIMIT"
-  | "MESSAGES_TOO_LARGE"
-  | "MESSAGES_ROLE_INVALID"
-  | "TOOLS_REQUIRE_SYNC_EXECUTE"
-  | "INVALID_STEP_INDEX"
-  | "INVALID_FIRST_CALL"
-  | "STALE_TREE"
-  | "MISSING_MESSAGE"
-  | "RUN_NOT_FOUND"
-  | "INVALID_VERSION"
-  | "PARAMETER_NAME_RESERVED"
-  | "MODEL_MIME_INCOMPATIBLE"
-  | "JOB_NOT_FOUND"
-
-/**
- * The code of an error: a known code of the server, `TOOL_CALL_LIMIT_CLIENT`, `TOOL_CALLS_UNANSWERED_CLIENT`,
- * `REPLAY_UNFINISHED_CLIENT` and `CLIENT_CLOSED` (of this package), or any other code of the server.
- *
- * @since 0.1.0
- * @category models
- */
-export type ErrorCode =
-  | ServerErrorCode
-  | "TOOL_CALL_LIMIT_CLIENT"
-  | "TOOL_CALLS_UNANSWERED_CLIENT"
-  | "REPLAY_UNFINISHED_CLIENT"
-  | "CLIENT_CLOSED"
-  | (string & {})
-
-const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
+export { InvalidRequestError, TypeId } from "./internal/core/makeError.js"
+export type { ErrorCode, ServerErrorCode } from "./internal/core/makeError.js"
 
 /**
  * Whether the request reached the server. `"no"`: it provably never left, or was refused and waited to be sent again.
@@ -103,102 +37,6 @@ const Sent = Schema.Literal("no", "unknown", "yes")
 export type TimeoutClock = typeof TimeoutClock.Type
 
 const TimeoutClock = Schema.Literal("connect", "attempt", "total", "firstByte", "idle", "wait")
-
-const fields = {
-  /** The operation that failed: `FlowService.execute`. */
-  method: Schema.String,
-  /** The flow of the call: `acme/spelling/grade-3`. */
-  flow: absentable(Schema.String),
-  /** The words of the server, the transport or the check, for people. */
-  detail: absentable(Schema.String),
-  /**
-   * The status of the response, if there was one. It is not the status for a caller of yours: servers that look at the
-   * `status` of an error first, such as Express, find 500 there.
-   */
-  statusCode: absentable(Schema.Number),
-  /** The code of the error. */
-  code: absentable(ErrorCode),
-  /** The id of the run, where it is known. */
-  executionId: absentable(Schema.String),
-  /** The server's id of the request. */
-  requestId: absentable(Schema.String),
-  /** The body of the response, scrubbed of the key and cut at 64 KiB. */
-  responseBody: absentable(Schema.String),
-  /**
-   * Whether the same call can be made again without starting a second run. An error of an event stream is retryable
-   * only before anything has run because of it; go on from its `cursor` then.
-   */
-  isRetryable: Schema.Boolean,
-  cause: absentable(Schema.Defect)
-}
-
-/** A failure, advice, and more lines. */
-type Words = readonly [what: string, hint?: string | undefined, more?: string]
-
-type Common = typeof fields
-
-type FieldsOf<Tag extends string, Fields> = { readonly _tag: Schema.tag<Tag> } & Common & Fields
-
-/** The parts of every error beside its fields. */
-interface Parts {
-  /** @since 0.1.0 */
-  readonly [TypeId]: TypeId
-  /**
-   * The place of the run, on errors of an event stream and of runs that go step by step, for `from` of `events`. Not
-   * enumerable. Absent before a run has begun.
-   *
-   * @since 0.1.0
-   */
-  readonly cursor: FlowCursor | undefined
-}
-
-/** A class of errors, as `Schema.TaggedErrorClass`. */
-interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields> extends
-  Schema.Class<
-    Self,
-    Fields,
-    Schema.Struct.Encoded<Fields>,
-    Schema.Struct.Context<Fields>,
-    Schema.Struct.Constructor<Omit<Fields, "_tag">>,
-    object,
-    Cause.YieldableError & Parts
-  >
-{
-  readonly _tag: Tag
-}
-
-/**
- * Makes a class of errors, with the common fields and a message. The `status` of 500 is not enumerable: the default
- * error handlers of Express and Koa answer with the `status` of an error, and with its `statusCode` if it has none. A
- * key of ours that Noukai refuses would be a 401 for the caller of such a server. Koa writes `status` too.
- */
-function failure<Self>() {
-  return function<const Tag extends string, Fields extends Schema.Struct.Fields>(
-    tag: Tag,
-    own: Fields,
-    words: (error: Schema.Struct.Type<Common & Fields>) => Words
-  ): ErrorClass<Self, Tag, FieldsOf<Tag, Fields>> {
-    const made: object = Schema.TaggedError<object>(`@effect-noukai/sdk/${tag}`)(tag, { ...fields, ...own })
-    // the class has the parts from here on, which the compiler cannot see
-    const result = made as ErrorClass<Self, Tag, FieldsOf<Tag, Fields>> & { readonly prototype: object }
-    Object.defineProperties(result.prototype, {
-      [TypeId]: { value: TypeId },
-      status: { value: 500, writable: true, configurable: true },
-      cursor: {
-        get() {
-          return cursorOf(this)
-        }
-      },
-      message: {
-        get(this: Schema.Struct.Type<Common & Fields> & ErrorFields) {
-          const [what, hint, more = ""] = words(this)
-          return render(this, what, hint) + more
-        }
-      }
-    })
-    return result
-  }
-}
 
 /**
  * 401, or a key that is missing or does not begin with `nk_` (then without `statusCode`, before any traffic).
@@ -486,19 +324,6 @@ export class BudgetExceededError extends failure<BudgetExceededError>()("BudgetE
     return stateOf(this)
   }
 }
-
-/**
- * A check on this side failed; nothing was sent. `field` names the input, `reason` the rule that it breaks.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidRequestError extends failure<InvalidRequestError>()("InvalidRequestError", {
-  /** The name of the input: `parameters.difficulty`. */
-  field: Schema.String,
-  /** The rule that the input breaks. */
-  reason: Schema.String
-}, (error) => [`invalid ${error.field}: ${error.reason}`]) {}
 
 /**
  * The response does not fit the API (empty, HTML, wrong shape, over a limit), or does not fit the schema of the `Flow`;

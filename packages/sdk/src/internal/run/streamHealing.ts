@@ -13,7 +13,7 @@ import {
   type Sent,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { cursorOf } from "../core/errorClass.js"
+import { cursorOf } from "../core/makeError.js"
 import { amended, known, unchecked } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import { afterARunMayExist, CallProgress } from "../operations/call.js"
