@@ -74,3 +74,6 @@ export const serverProblem = (error: unknown): ServerProblem => {
   const { code, detail } = problemOf(error)
   return { ...(code === undefined ? {} : { code }), ...(detail === undefined ? {} : { message: detail }) }
 }
+
+/** How long after its loop an iteration may end by the clocks of a server, in milliseconds. */
+export const iterationLateness = 10

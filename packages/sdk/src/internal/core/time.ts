@@ -15,9 +15,6 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { clockOf, liveClock } from "./fiber.js"
 import { invalid } from "./makeError.js"
 
-/** How long after its loop an iteration may end by the clocks of a server, in milliseconds. */
-export const iterationLateness = 10
-
 /** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
 export type Pause = (ms: number) => Effect.Effect<boolean>
 

@@ -10,7 +10,7 @@ import type { ApiError, InvalidRequestError, NoukaiError, UnexpectedResponseErro
 import type { AttemptInfo } from "../../Telemetry.js"
 import { known } from "../core/makeError.js"
 import type { Pause } from "../core/time.js"
-import { afterARunMayExist } from "../operations/call.js"
+import { afterARunMayExist } from "../options/callOptions.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { EventSink } from "../telemetry/tell.js"
 import type { CallConfig, RequestDescription } from "./request.js"

@@ -4,7 +4,7 @@
  * @see contract 10.7
  */
 import * as Predicate from "effect/Predicate"
-import { iterationLateness } from "../core/time.js"
+import { iterationLateness } from "../core/runProblem.js"
 import type { SessionExecution, SessionStep } from "./requests.js"
 
 export interface CompletedStep {

@@ -25,7 +25,7 @@ import { receivedAs, setCursor, setState } from "../core/makeError.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../core/runProblem.js"
 import { mapNow } from "../core/wire.js"
-import { afterARunMayExist, CallProgress, totalTimeout } from "../operations/call.js"
+import { totalTimeout } from "../operations/call.js"
 import type {
   ExecuteBody,
   ExecuteEnded,
@@ -35,7 +35,7 @@ import type {
   ExecuteResponse
 } from "../operations/requests.js"
 import type { FlowVersion } from "../options/address.js"
-import type { CallOptions } from "../options/callOptions.js"
+import { afterARunMayExist, type CallOptions, CallProgress } from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -44,7 +44,8 @@ import { isEndedStatus, RunCosts } from "./runCosts.js"
 import { warnOfConversation } from "./runInput.js"
 import { runPosition } from "./runPosition.js"
 import type { FlowCall } from "./streamHealing.js"
-import { answer, answersOf, type AnswerStrategy, callsOf, resumeMessages, unanswered } from "./toolRound.js"
+import { callsOf, unanswered } from "./tool.js"
+import { answer, answersOf, type AnswerStrategy, resumeMessages } from "./toolRound.js"
 
 /**
  * The fields of a run that every resume sends again.

@@ -20,7 +20,6 @@ import {
 import { unchecked } from "../core/makeError.js"
 import { monotonic, type Pause, toMillis } from "../core/time.js"
 import { clientClosed } from "../http/retry.js"
-import { further } from "../operations/call.js"
 import type { Refusal, Requests, Streams } from "../operations/operations.js"
 import type {
   ExecuteOnceRequest,
@@ -30,6 +29,7 @@ import type {
   SubmitOnceResponse
 } from "../operations/requests.js"
 import { format } from "../options/address.js"
+import { further } from "../options/callOptions.js"
 import { annotateSession } from "../telemetry/spans.js"
 import { runPosition } from "./runPosition.js"
 import * as SeenRuns from "./standing.js"

@@ -8,7 +8,7 @@ import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
-import { callsOf, unanswered } from "./toolRound.js"
+import { callsOf, unanswered } from "./tool.js"
 
 /** A known output, and the event that carried it. */
 export interface KnownOutput {

@@ -16,11 +16,10 @@ import {
 import { cursorOf } from "../core/makeError.js"
 import { amended, known, unchecked } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
-import { afterARunMayExist, CallProgress } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, StepBody } from "../operations/requests.js"
 import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
-import type { Progress, StreamOptions } from "../options/callOptions.js"
+import { afterARunMayExist, CallProgress, type Progress, type StreamOptions } from "../options/callOptions.js"
 import { cursorAt, outputsOf, progressOf, type RunState, stepToRun } from "./runFold.js"
 import type { AnswerStrategy } from "./toolRound.js"
 

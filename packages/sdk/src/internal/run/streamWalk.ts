@@ -33,7 +33,8 @@ import {
   StreamHealing,
   type StreamSettings
 } from "./streamHealing.js"
-import { answer, answeredPause, type HandlerStrategy, unanswered } from "./toolRound.js"
+import { unanswered } from "./tool.js"
+import { answer, answeredPause, type HandlerStrategy } from "./toolRound.js"
 
 /** Gives events to the reader, and returns when it wants more. */
 type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>

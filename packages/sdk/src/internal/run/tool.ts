@@ -4,8 +4,8 @@ import * as JSONSchema from "effect/JSONSchema"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
-import type { InvalidRequestError } from "../../NoukaiError.js"
-import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
+import type { ErrorCode, InvalidRequestError } from "../../NoukaiError.js"
+import { canonicalText, maxDepth, nestsTooDeep, withRaw } from "../core/json.js"
 import { invalid, type Problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { readEffect, writeEffect } from "../core/wire.js"
@@ -266,3 +266,49 @@ export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): {
       )
     }, { concurrency: settings.concurrency })
 })
+
+export const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
+  messages.findLast((message): message is { readonly [key: string]: unknown } =>
+    Predicate.isRecord(message) && message.role === "assistant"
+  )
+
+/** The JSON text of a value; `undefined` where it nests too deeply for the stack. */
+export const written = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** The calls of a list, or none where one of them cannot be read: an answer to the others would be incomplete. */
+const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
+  if (!Array.isArray(wireCalls)) return []
+  const calls = wireCalls.flatMap((call: unknown) => {
+    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
+    const { arguments: args, name } = call.function
+    const text = typeof args === "string" ? args : written(args ?? {})
+    return typeof name === "string" && text !== undefined
+      ? [withRaw<ToolCall>({ id: call.id, name, arguments: text }, call)]
+      : []
+  })
+  return calls.length === wireCalls.length ? calls : []
+}
+
+/**
+ * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
+ *
+ * @see contract 5.3
+ */
+export const callsOf = (
+  wireCalls: ReadonlyArray<unknown> | null | undefined,
+  messages: ReadonlyArray<unknown>
+): ReadonlyArray<ToolCall> => {
+  const calls = readCalls(wireCalls)
+  if (calls.length > 0) return calls
+  const assistant = lastAssistant(messages)
+  return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
+}
+
+/** The code of a pause that a call cannot answer. */
+export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"

@@ -8,14 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { PendingTools } from "../../FlowCursor.js"
-import {
-  type ErrorCode,
-  type InvalidRequestError,
-  ToolCallLimitError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
-import { checkJson, withRaw } from "../core/json.js"
+import { checkJson } from "../core/json.js"
 import { invalid, known, type Problem, type RefusalFacts, unchecked } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import {
@@ -26,12 +21,14 @@ import {
   faulty,
   gather,
   isSameCall,
+  lastAssistant,
   misfit,
   parseArguments,
   type ToolCall,
   type ToolDeclaration,
   type ToolOutcome,
-  type ToolResult
+  type ToolResult,
+  written
 } from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
@@ -108,49 +105,6 @@ export const resolve = <E, R>(
         invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
     })
   })
-
-const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
-  messages.findLast((message): message is { readonly [key: string]: unknown } =>
-    Predicate.isRecord(message) && message.role === "assistant"
-  )
-
-/** The JSON text of a value; `undefined` where it nests too deeply for the stack. */
-const written = (value: unknown): string | undefined => {
-  try {
-    return JSON.stringify(value)
-  } catch {
-    return undefined
-  }
-}
-
-/** The calls of a list, or none where one of them cannot be read: an answer to the others would be incomplete. */
-const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
-  if (!Array.isArray(wireCalls)) return []
-  const calls = wireCalls.flatMap((call: unknown) => {
-    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
-    const { arguments: args, name } = call.function
-    const text = typeof args === "string" ? args : written(args ?? {})
-    return typeof name === "string" && text !== undefined
-      ? [withRaw<ToolCall>({ id: call.id, name, arguments: text }, call)]
-      : []
-  })
-  return calls.length === wireCalls.length ? calls : []
-}
-
-/**
- * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
- *
- * @see contract 5.3
- */
-export const callsOf = (
-  wireCalls: ReadonlyArray<unknown> | null | undefined,
-  messages: ReadonlyArray<unknown>
-): ReadonlyArray<ToolCall> => {
-  const calls = readCalls(wireCalls)
-  if (calls.length > 0) return calls
-  const assistant = lastAssistant(messages)
-  return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
-}
 
 /** A limit far above the calls of any pause. */
 const maxResults = 10_000
@@ -303,9 +257,6 @@ export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E 
       )
   }
 }
-
-/** The code of a pause that a call cannot answer. */
-export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
 
 const maxFaultyRounds = 3
 

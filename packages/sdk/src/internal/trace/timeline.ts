@@ -2,8 +2,7 @@
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { attributeKeys } from "../../Telemetry.js"
-import { problemOf } from "../core/runProblem.js"
-import { iterationLateness } from "../core/time.js"
+import { iterationLateness, problemOf } from "../core/runProblem.js"
 
 type Fields = { readonly [key: string]: unknown }
 
