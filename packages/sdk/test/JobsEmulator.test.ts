@@ -6,7 +6,7 @@ import { Flow, FlowService, JobService, Noukai, RunService, Trace } from "@effec
 import * as Job from "@effect-noukai/sdk/Job"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Chunk, Effect, Fiber, Layer, Schedule, Schema, Stream, TestClock } from "effect"
-import { sleepingUntil } from "./support/clock.js"
+import { sleepingUntil, turn } from "./support/clock.js"
 
 const flows: ReadonlyArray<EmulatedFlow> = [
   ...samples,
@@ -66,6 +66,28 @@ const walk = (instants: ReadonlyArray<number>) =>
     }
   )
 
+const sleepersUntil = (instant: number) =>
+  Effect.map(TestClock.sleeps(), (sleeps) => Chunk.size(Chunk.filter(sleeps, (at) => at === instant)))
+
+/** Waits until so many sleep until an instant. */
+const asleep = (instant: number, sleepers = 1) =>
+  Effect.repeat(Effect.zipRight(turn, sleepersUntil(instant)), { until: (count) => count >= sleepers })
+
+/**
+ * Goes on to the last poll of a slow job that waits in the queue for a second: its steps end at 4 and 8 s, as the waits
+ * between polls do. The clocks of requests that are over stay among the sleepers, and the connect clock is of 10 s, too.
+ */
+const workedThrough = Effect.gen(function*() {
+  yield* Effect.all([asleep(1000), asleep(2000), TestClock.setTime(1000)])
+  yield* Effect.all([asleep(4000), TestClock.setTime(2000)])
+  yield* Effect.all([asleep(4000, 2), TestClock.setTime(4000)])
+  yield* Effect.all([asleep(6000), asleep(8000), TestClock.setTime(6000)])
+  const clocks = yield* sleepersUntil(10_000)
+  yield* Effect.all([asleep(8000, 2), TestClock.setTime(8000)])
+  yield* (yield* Emulator).awaitEvent((event) => event.type === "RunEnded")
+  yield* Effect.all([asleep(10_000, clocks + 1), TestClock.setTime(10_000)])
+})
+
 const Slow = Flow.make("acme/test/slow", { result: Schema.Struct({ late: Schema.Boolean }) })
 
 describe("jobs against the emulator", () => {
@@ -77,9 +99,7 @@ describe("jobs against the emulator", () => {
       assert.strictEqual(job.blockCount, 2)
       const fiber = yield* Effect.fork(job.result())
       // the worker takes it at 1 s, and its two steps take 7 s
-      yield* walk([1000, 2000, 4000, 6000, 8000])
-      yield* (yield* Emulator).awaitEvent((event) => event.type === "RunEnded")
-      yield* walk([10_000])
+      yield* workedThrough
       assert.deepStrictEqual(yield* Fiber.join(fiber), { late: true })
       assert.deepStrictEqual(yield* pollInstants, [0, 2000, 4000, 6000, 8000, 10_000])
     }).pipe(Effect.provide(setup({ jobs: { queueDelay: "1 second" } }))))
@@ -89,9 +109,7 @@ describe("jobs against the emulator", () => {
       const jobs = yield* JobService
       const job = yield* jobs.submit("acme/test/slow", { message: "hi" })
       const fiber = yield* Effect.fork(Stream.runCollect(job.updates))
-      yield* walk([1000, 2000, 4000, 6000, 8000])
-      yield* (yield* Emulator).awaitEvent((event) => event.type === "RunEnded")
-      yield* walk([10_000])
+      yield* workedThrough
       assert.deepStrictEqual(
         Chunk.toReadonlyArray(yield* Fiber.join(fiber)).map(({ status }) => status),
         ["pending", "running", "completed"]
