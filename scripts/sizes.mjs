@@ -37,7 +37,7 @@ const programs = [
   {
     name: "through a relay",
     goal: 80,
-    budget: 113.1,
+    budget: 114.6,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Relay from "@effect-noukai/sdk/Relay"

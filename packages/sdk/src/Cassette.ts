@@ -228,7 +228,7 @@ export declare namespace ReplayCassette {
  * @since 0.1.0
  * @category tags
  */
-export class ReplayCassette extends Context.Tag("@effect-noukai/sdk/ReplayCassette")<
+export class ReplayCassette extends Context.Tag("@effect-noukai/sdk/Cassette/ReplayCassette")<
   ReplayCassette,
   ReplayCassette.Service
 >() {

@@ -141,17 +141,17 @@ const defaultMode: Effect.Effect<Mode, InvalidRequestError> = Config.string("CI"
 const buildOnce = <E, R>(
   live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>
 ): Effect.Effect<Effect.Effect<HttpService, E>, never, Scope.Scope | R> =>
-  Effect.gen(function*() {
-    const scope = yield* Effect.scope
-    const environment = yield* Effect.context<R>()
-    const one = yield* Effect.makeSemaphore(1)
-    let built: HttpService | undefined
-    return one.withPermits(1)(Effect.gen(function*() {
-      if (built !== undefined) return built
-      const context = yield* Effect.provide(Layer.buildWithScope(live, scope), environment)
-      return built = Context.get(context, NoukaiHttp.NoukaiHttp)
-    }))
-  })
+  Effect.map(
+    Effect.all([Effect.scope, Effect.context<R>(), Effect.makeSemaphore(1)]),
+    ([scope, environment, one]) => {
+      let built: HttpService | undefined
+      return one.withPermits(1)(Effect.gen(function*() {
+        if (built !== undefined) return built
+        const context = yield* Effect.provide(Layer.buildWithScope(live, scope), environment)
+        return built = Context.get(context, NoukaiHttp.NoukaiHttp)
+      }))
+    }
+  )
 
 /** The failure of a call that finds that the live services cannot be built. */
 const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError => {
@@ -179,7 +179,7 @@ const record = <E, R>(
       const old = yield* Effect.catchIf(
         CassetteFile.read(method, path),
         (error) => error.reason === "NotFound" && mode !== "none",
-        () => Effect.succeed(undefined)
+        () => Effect.sync((): undefined => undefined)
       )
       let scrub: (text: string) => string = identity
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))

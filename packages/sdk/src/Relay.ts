@@ -341,39 +341,38 @@ export const forward = (
     const version = Address.versionOf(options.version)
     const facts = { method, flow: Address.format(address) }
 
-    const run = (
+    const run = Effect.fnUntraced(function*(
       http: NoukaiHttp.NoukaiHttp.Service,
       fiber: Fiber.RuntimeFiber<unknown, unknown>,
       given: ForwardRequest
-    ) =>
-      Effect.gen(function*() {
-        const { body, traceparent, tracestate } = yield* forwardRequest(method, given, facts)
-        const session = yield* resolveSession(fiber, http, undefined, facts)
-        const sessionId = isResume(body) ? undefined : session
-        const headers = {
-          ...(traceparent === undefined || Spans.isTracing(fiber) ? undefined : { traceparent }),
-          ...(tracestate === undefined ? undefined : { tracestate })
-        }
-        const response = http.request("forward", {
-          method,
-          options: { headers, attemptTimeout: options.attemptTimeout },
-          progress: { sent: "no" },
-          flow: address,
-          version,
-          sessionId,
-          body
-        })
-        const spanned = Spans.flowSpan(
-          fiber,
-          spanNames.execute,
-          { address, version, sessionId },
-          Effect.map(response, outcomeOf)
-        )
-        const parent = broughtParent(fiber, traceparent)
-        const placed = parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
-        const ended = yield* Metrics.counted(fiber, "forward", address, ({ outcome }) => outcome, placed)
-        return ended.response
+    ) {
+      const { body, traceparent, tracestate } = yield* forwardRequest(method, given, facts)
+      const session = yield* resolveSession(fiber, http, undefined, facts)
+      const sessionId = isResume(body) ? undefined : session
+      const headers = {
+        ...(traceparent === undefined || Spans.isTracing(fiber) ? undefined : { traceparent }),
+        ...(tracestate === undefined ? undefined : { tracestate })
+      }
+      const response = http.request("forward", {
+        method,
+        options: { headers, attemptTimeout: options.attemptTimeout },
+        progress: { sent: "no" },
+        flow: address,
+        version,
+        sessionId,
+        body
       })
+      const spanned = Spans.flowSpan(
+        fiber,
+        spanNames.execute,
+        { address, version, sessionId },
+        Effect.map(response, outcomeOf)
+      )
+      const parent = broughtParent(fiber, traceparent)
+      const placed = parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
+      const ended = yield* Metrics.counted(fiber, "forward", address, ({ outcome }) => outcome, placed)
+      return ended.response
+    })
 
     return (given) =>
       Effect.flatMap(NoukaiHttp.NoukaiHttp, (http) => Effect.withFiberRuntime((fiber) => run(http, fiber, given)))

@@ -83,17 +83,16 @@ interface OpenScope<E> {
 const method = "TraceScope.replay"
 
 /** Logs that a scope opens, and at the end that it closes. */
-const logged = ({ mode, sessionId }: Pick<ScopeOfCall, "mode" | "sessionId">) =>
-  Effect.gen(function*() {
-    const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
-    const sinkOf = makeEventSink(http?.defaults.log)
-    const tell = yield* Effect.withFiberRuntime<ReturnType<typeof sinkOf>>((fiber) => Effect.succeed(sinkOf(fiber)))
-    if (tell === undefined) return
-    yield* Effect.acquireRelease(
-      tell({ phase: "scope_open", mode, sessionId }),
-      () => tell({ phase: "scope_close", mode, sessionId })
-    )
-  })
+const logged = Effect.fnUntraced(function*({ mode, sessionId }: Pick<ScopeOfCall, "mode" | "sessionId">) {
+  const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
+  const sinkOf = makeEventSink(http?.defaults.log)
+  const tell = yield* Effect.withFiberRuntime<ReturnType<typeof sinkOf>>((fiber) => Effect.succeed(sinkOf(fiber)))
+  if (tell === undefined) return
+  yield* Effect.acquireRelease(
+    tell({ phase: "scope_open", mode, sessionId }),
+    () => tell({ phase: "scope_close", mode, sessionId })
+  )
+})
 
 /** Opens a capture, or joins the enclosing scope. In a replay, a capture has the id of the replayed session. */
 const openCapture: Effect.Effect<OpenScope<never>, never, EffectScope.Scope> = Effect.gen(function*() {

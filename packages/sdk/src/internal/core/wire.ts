@@ -72,9 +72,6 @@ export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Sc
   }
 )
 
-/** The mismatch of a value and its schema. */
-export type ParseIssue = ParseResult.ParseIssue
-
 /**
  * These take an effect that may be an `Either`, and go on at once where it is one: cheaper than an operation of Effect.
  */

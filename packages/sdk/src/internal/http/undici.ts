@@ -176,20 +176,19 @@ const warned = Effect.suspend(() => {
  * The transport over own pools, closed when the scope ends, or over the given `dispatcher`. A dispatcher that cannot
  * dispatch fails each call with a `ConnectionFailure`. In a bundle without undici it is that over `fetch`.
  */
-export const make: MakeTransport = (options) =>
-  Effect.gen(function*() {
-    const { dispatcher } = options
-    if (dispatcher !== undefined) {
-      return yield* transportOver((request) =>
-        new UndiciWire(request, (given, handler) => {
-          const to = dispatcher as Dispatcher
-          to.dispatch(given, handler)
-          return undefined
-        })
-      )
-    }
-    const parts = undiciParts()
-    if (parts === undefined) return yield* Effect.zipRight(warned, Fetch.make(options))
-    const pools = yield* Effect.acquireRelease(Effect.sync(() => new Pools(parts)), ({ close }) => close)
-    return yield* transportOver((request) => new UndiciWire(request, pools.dispatch))
-  })
+export const make: MakeTransport = Effect.fnUntraced(function*(options) {
+  const { dispatcher } = options
+  if (dispatcher !== undefined) {
+    return yield* transportOver((request) =>
+      new UndiciWire(request, (given, handler) => {
+        const to = dispatcher as Dispatcher
+        to.dispatch(given, handler)
+        return undefined
+      })
+    )
+  }
+  const parts = undiciParts()
+  if (parts === undefined) return yield* Effect.zipRight(warned, Fetch.make(options))
+  const pools = yield* Effect.acquireRelease(Effect.sync(() => new Pools(parts)), ({ close }) => close)
+  return yield* transportOver((request) => new UndiciWire(request, pools.dispatch))
+})

@@ -260,7 +260,7 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
   const isPatient = failures + 1 < patience.failures || now - failingSince < patience.ms
   return isPatient && isPassing(failure)
     ? Option.some({ status: seen?.status, failure, failures: failures + 1, failingSince })
-    : yield* Effect.fail(failure)
+    : yield* failure
 })
 
 /** Polls a job at once and then by its rules, up to and with the last status. */

@@ -226,18 +226,18 @@ export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequ
       if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
       return Effect.matchEffect(decode(args.value), {
         onFailure: (issue) => Effect.succeed(faulty(call, "bad arguments", issueText(issue))),
-        onSuccess: (decoded) =>
-          Effect.gen(function*() {
+        onSuccess: Effect.fnUntraced(
+          function*(decoded) {
             // the decoded value is of the handler's type: both come from one schema
             const value = yield* handler(decoded as never, call)
-            const encoded = Effect.mapError(encode(value), (issue) =>
-              misfit(method, name, `the handler's value does not fit: ${issueText(issue)}`))
-            return answered(call, yield* encoded)
-          }).pipe(
-            Effect.catchAll((error) =>
-              onFailure === "fail" ? Effect.fail(error) : Effect.succeed(failed(call, error))
+            const encoded = Effect.mapError(
+              encode(value),
+              (issue) => misfit(method, name, `the handler's value does not fit: ${issueText(issue)}`)
             )
-          )
+            return answered(call, yield* encoded)
+          },
+          Effect.catchAll((error) => onFailure === "fail" ? Effect.fail(error) : Effect.succeed(failed(call, error)))
+        )
       })
     }
   }
