@@ -115,6 +115,9 @@ export interface ReplayReport extends Schema.Schema.Type<typeof ReplayReport> {}
 /** The code of a miss whose recording ends before its run does. */
 export const unfinishedRun = "REPLAY_UNFINISHED_CLIENT"
 
+/** The code of the miss of a walked run that a recording holds as a run of `/execute`. */
+export const recordedAsExecute = "RECORDED_AS_EXECUTE_CLIENT"
+
 /** The reason of a miss whose recording ends before its run does. */
 export const notEnded = (step: string): string => `the recorded run did not end, at step ${step}`
 

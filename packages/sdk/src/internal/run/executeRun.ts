@@ -23,6 +23,7 @@ import type { ToolCall, ToolResult } from "../../Tools.js"
 import { withRaw } from "../core/json.js"
 import { receivedAs, setCursor, setState } from "../core/makeError.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
+import { recordedAsExecute } from "../core/replayReport.js"
 import { isOfRun, otherRun, problemOf } from "../core/runProblem.js"
 import { mapNow } from "../core/wire.js"
 import { totalTimeout } from "../operations/call.js"
@@ -40,12 +41,11 @@ import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { withStepSpans } from "../trace/stepSpans.js"
+import { runPosition } from "./once.js"
 import { isEndedStatus, RunCosts } from "./runCosts.js"
-import { warnOfConversation } from "./runInput.js"
-import { runPosition } from "./runPosition.js"
 import type { FlowCall } from "./streamHealing.js"
 import { callsOf, unanswered } from "./tool.js"
-import { answer, answersOf, type AnswerStrategy, resumeMessages } from "./toolRound.js"
+import { answer, answersOf, type AnswerStrategy, resumeMessages, warnOfConversation } from "./toolRound.js"
 
 /**
  * The fields of a run that every resume sends again.
@@ -193,9 +193,6 @@ const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
 /** Sends a body of this run and goes on to the end of the run or its next pause for the caller. */
 export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): RunEffect<E, R> =>
   Effect.flatMap(sent(run, body), (response) => follow(run, { response }, rounds))
-
-/** The code of the miss of a walked run that a recording holds as a run of `/execute`. */
-export const recordedAsExecute: ErrorCode = "RECORDED_AS_EXECUTE_CLIENT"
 
 /** Begins a run that is walked step by step, and goes on as `post` does. */
 export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E, R> => {

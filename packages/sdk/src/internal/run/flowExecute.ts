@@ -26,10 +26,8 @@ import {
   executeInput,
   type ExecuteInputOf,
   executeOnceInput,
-  isNearLimit,
   resumeInput,
   type ResumeInputOf,
-  warnOfSize,
   wireAttachments
 } from "./runInput.js"
 import type { ToolResult } from "./tool.js"
@@ -103,9 +101,9 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
       walk
     }
     const started = Effect.gen(function*() {
-      if (messages !== undefined && !size.warned && isNearLimit(messages)) {
+      if (messages !== undefined && !size.warned && Tools.isNearLimit(messages)) {
         size.warned = true
-        yield* warnOfSize(method, "messages")
+        yield* Tools.warnOfSize(method, "messages")
       }
       const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
       const tools = yield* toolsOf(method, addressText, input)

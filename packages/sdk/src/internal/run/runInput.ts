@@ -3,7 +3,7 @@
  *
  * @see contract 5.1, 5.4, 5.5, 6.1
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../Execution.js"
@@ -291,37 +291,3 @@ export const eventsInputs = {
     runRemaining: Fields.must((value) => value === false, "steps runs one step per request; use events")
   }), checkEvents)
 }
-
-const warnBytes = 900_000
-
-const bytes = (value: unknown): number => {
-  try {
-    const text = JSON.stringify(value)
-    return text.length * 3 <= warnBytes ? text.length : new TextEncoder().encode(text).length
-  } catch {
-    // the request refuses values that are not JSON
-    return 0
-  }
-}
-
-/**
- * Whether a list of messages comes near the server's limit of 1,000,000 bytes.
- *
- * @see contract 5.1, 5.4
- */
-export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes
-
-export const warnOfSize = (method: string, what: string): Effect.Effect<void> =>
-  Effect.logWarning(`${method}: ${what} nears the server's limit of 1,000,000 bytes`)
-
-const warnEntries = 200
-
-/** Warns when the conversation of a paused step comes near the server's limit. */
-export const warnOfConversation = (
-  method: string,
-  addressText: string,
-  messages: ReadonlyArray<unknown>
-): Effect.Effect<void> =>
-  messages.length > warnEntries || isNearLimit(messages)
-    ? warnOfSize(`${method} ${addressText}`, `the tool conversation of ${messages.length} entries`)
-    : Effect.void

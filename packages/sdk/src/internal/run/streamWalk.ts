@@ -22,7 +22,6 @@ import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { isOpen, type RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
 import type { KnownResult, RunState } from "./runFold.js"
-import { warnOfConversation } from "./runInput.js"
 import {
   isAddressed,
   isBeyondLastStep,
@@ -34,7 +33,7 @@ import {
   type StreamSettings
 } from "./streamHealing.js"
 import { unanswered } from "./tool.js"
-import { answer, answeredPause, type HandlerStrategy } from "./toolRound.js"
+import { answer, answeredPause, type HandlerStrategy, warnOfConversation } from "./toolRound.js"
 
 /** Gives events to the reader, and returns when it wants more. */
 type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>

@@ -312,3 +312,37 @@ const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<Answere
   for (const { call } of answers) if (!faulty.has(call.name)) faults.delete(call.name)
   for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)
 }
+
+const warnBytes = 900_000
+
+const bytes = (value: unknown): number => {
+  try {
+    const text = JSON.stringify(value)
+    return text.length * 3 <= warnBytes ? text.length : new TextEncoder().encode(text).length
+  } catch {
+    // the request refuses values that are not JSON
+    return 0
+  }
+}
+
+/**
+ * Whether a list of messages comes near the server's limit of 1,000,000 bytes.
+ *
+ * @see contract 5.1, 5.4
+ */
+export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes
+
+export const warnOfSize = (method: string, what: string): Effect.Effect<void> =>
+  Effect.logWarning(`${method}: ${what} nears the server's limit of 1,000,000 bytes`)
+
+const warnEntries = 200
+
+/** Warns when the conversation of a paused step comes near the server's limit. */
+export const warnOfConversation = (
+  method: string,
+  addressText: string,
+  messages: ReadonlyArray<unknown>
+): Effect.Effect<void> =>
+  messages.length > warnEntries || isNearLimit(messages)
+    ? warnOfSize(`${method} ${addressText}`, `the tool conversation of ${messages.length} entries`)
+    : Effect.void
