@@ -13,10 +13,7 @@ import * as Schema from "effect/Schema"
 import type { ParseOptions } from "effect/SchemaAST"
 import type * as Types from "effect/Types"
 
-/**
- * A key that may be absent, and whose type says no more. A value of `undefined` fits too: a constructor of an error must
- * not throw because of one.
- */
+/** A key that may be absent, and whose type says no more. A value of `undefined` fits too. */
 export const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
   Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
 
