@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { CassetteError, type InvalidRequestError } from "../../NoukaiError.js"
 import { canonical, maxDepth, nestsTooDeep } from "../core/json.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
+import { isOf } from "../core/wire.js"
 import { checkAnswer, readRecorded } from "./codec.js"
 import type { FileFailure } from "./noFiles.js"
 import { RecordedCassette, SessionCassette } from "./recording.js"
@@ -30,7 +31,7 @@ export const cassetteError = (
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
 
-export const isCassette = Schema.is(AnyCassette)
+export const isCassette = isOf(AnyCassette)
 
 const decodeCassette = readRecorded(AnyCassette)
 

@@ -92,6 +92,18 @@ export const readEither = <A, I>(
     Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
 }
 
+/** Whether a value is of the type of a schema: one for which it would throw, such as one that nests too deeply, is not. */
+export const isOf = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A => {
+  const fits = Schema.is(schema)
+  return (u): u is A => {
+    try {
+      return fits(u)
+    } catch {
+      return false
+    }
+  }
+}
+
 /** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */
 const guarded = <A, I, B>(
   schema: Schema.Schema<A, I>,

@@ -2,13 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import type { ExecuteOnceInput, OnceOptions, TakeOverOptions } from "../../Execution.js"
 import { PausedState } from "../../FlowCursor.js"
 import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } from "../../NoukaiError.js"
 import { checkStored } from "../core/json.js"
 import { invalid, type RefusalFacts } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
+import { isOf } from "../core/wire.js"
 import { resolveCall } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody } from "../operations/requests.js"
@@ -176,7 +176,7 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
     })
 }
 
-const isPausedState = Schema.is(PausedState)
+const isPausedState = isOf(PausedState)
 
 /** The stored state of a pause, or the error of a value that is not one. */
 const stateOf = (

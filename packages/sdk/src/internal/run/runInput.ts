@@ -5,13 +5,13 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import { isHandled } from "../../Tools.js"
 import { checkJson, checkStored } from "../core/json.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { isOf } from "../core/wire.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/fields.js"
 import { checkParameters } from "../options/flowCodec.js"
@@ -245,7 +245,7 @@ export type EventsInputOf<E, R> = EventsInput<AnyParameters, ToolsOption<E, R> |
 
 type AnyEventsInput = EventsInputOf<unknown, unknown>
 
-const isCursor = Schema.is(FlowCursor)
+const isCursor = isOf(FlowCursor)
 
 const checkFrom = ({ from, tools, version }: AnyEventsInput, addressText: string | undefined): Problem | undefined => {
   if (from === undefined) return undefined
