@@ -74,8 +74,8 @@ const pack = async (item, destination) => {
   return {
     ...item,
     tarball: join(destination, filename),
-    modules: built.filter((path) => !path.startsWith("internal/"))
-      .map((path) => path === "index" ? item.name : `${item.name}/${path}`),
+    modules: Object.keys(item.manifest.exports).filter((path) => path !== "./package.json")
+      .map((path) => item.name + path.slice(1)),
     internals: built.filter((path) => path.startsWith("internal/")).map((path) => `${item.name}/${path}`)
   }
 }
@@ -107,6 +107,10 @@ const lint = async ({ manifest, modules, name, tarball }) => {
   })
 }
 
+/** The file of a module, in the folder of its package. */
+const fileOf = (item, module) =>
+  join(root, item.folder, item.manifest.exports[`.${module.slice(item.name.length)}`].default)
+
 const optionalPeers = ({ manifest }) =>
   Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([, { optional }]) => optional).map(([name]) => name)
 
@@ -122,10 +126,7 @@ const needingPeers = (item) => {
     )
     return names.some((name) => name.startsWith(".") ? needs(join(path, "..", name), seen) : isPeer(name))
   }
-  return item.modules.filter((name) => {
-    const path = name === item.name ? "index" : name.slice(item.name.length + 1)
-    return needs(join(root, item.folder, `dist/${path}.js`), new Set())
-  })
+  return item.modules.filter((name) => needs(fileOf(item, name), new Set()))
 }
 
 /**
@@ -208,10 +209,7 @@ main().catch((error) => {
 
 /** The modules that hold types alone. */
 const typesOnly = (item) =>
-  item.modules.filter((name) => {
-    const path = name === item.name ? "index" : name.slice(item.name.length + 1)
-    return /^\s*export \{\};?\s*$/m.test(readFileSync(join(root, item.folder, `dist/${path}.js`), "utf8"))
-  })
+  item.modules.filter((name) => /^\s*export \{\};?\s*$/m.test(readFileSync(fileOf(item, name), "utf8")))
 
 /** The targets of the package's `imports`: one file on Node, another everywhere else. */
 const subpathImports = async (item, folder) => {
