@@ -6,7 +6,7 @@
 import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 import type { CreateRelayFlowOptions, RelayExecuteOptions, RelayExecuteTransportOptions } from "./FlowOptions.js"
 import { isRecord, jsonOrText } from "./internal/json.js"
-import { fieldsOf, reading, refusal, takeOptions } from "./internal/options/reading.js"
+import { fieldsOf, reading, takeOptions } from "./internal/options/reading.js"
 import { relayInput, relayTarget } from "./internal/relay/relayOptions.js"
 import { postJson, type RelayTarget } from "./internal/relay/relayRequest.js"
 import { relayRun } from "./internal/relay/relayRun.js"
@@ -54,15 +54,6 @@ export interface RelayFlow {
   execute(options?: RelayExecuteOptions): Promise<ExecuteResult | PausedResult>
 }
 
-/** Returns the JSON text of a body. Throws a refusal if it has none. */
-const jsonOf = (operation: string, body: unknown): string => {
-  try {
-    return JSON.stringify(body)
-  } catch (cause) {
-    throw refusal(operation, "options", "must be JSON", { cause })
-  }
-}
-
 /**
  * The constructor of relay flows. Throws an `InvalidRequestError` for a wrong or unknown option.
  *
@@ -83,7 +74,6 @@ export const RelayFlow: new(options: CreateRelayFlowOptions) => RelayFlow = clas
     const refused = liveRuns.refusal()
     if (refused !== undefined) throw refused
     const { message, messages, timeout = this.#target.timeout, ...call } = input
-    jsonOf(operation, { message, messages, ...call.fields })
     return await relayRun({ ...call, target: { ...this.#target, timeout }, signal }, { message, messages })
   }
 }
@@ -159,7 +149,7 @@ export const RelayExecuteTransport: new(options: RelayExecuteTransportOptions) =
       const operation = "transport.send"
       const refused = liveRuns.refusal()
       if (refused !== undefined) throw refused
-      const { status, text } = await postJson(operation, this.#target, jsonOf(operation, payload), this.#signal)
+      const { status, text } = await postJson(operation, this.#target, payload, this.#signal)
       const body = jsonOrText(text)
       return { status, body: isRecord(body) ? { ...body } : {} }
     }

@@ -1,6 +1,8 @@
 /** One request to a relay, over `fetch`. */
 import { APIConnectionError, APITimeoutError, type Sent } from "../../NoukaiError.js"
 import { onAbort } from "../client/signals.js"
+import type { Json } from "../json.js"
+import { refusal } from "../options/reading.js"
 
 export interface RelayTarget {
   readonly url: string
@@ -36,17 +38,28 @@ const maxDelay = 2_147_483_647
 
 const billed = "the run may have started and may be billed"
 
+/** Returns the JSON text of a body. Throws a refusal if it has none. */
+const jsonOf = (operation: string, body: Json, executionId: string | undefined): string => {
+  try {
+    return JSON.stringify(body)
+  } catch (cause) {
+    throw refusal(operation, "options", "must be JSON", { executionId, cause })
+  }
+}
+
 /**
  * Sends one POST and reads the response, of any status. Rejects with an `APITimeoutError`, with an `APIConnectionError`
- * if `fetch` or the body fails, and with the reason of the signal.
+ * if `fetch` or the response fails, with the reason of the signal, and with a refusal before anything is sent if the body
+ * is not JSON.
  */
 export const postJson = async (
   operation: string,
   { fetch, timeout, url }: RelayTarget,
-  body: string,
+  payload: Json,
   signal: AbortSignal | undefined,
   executionId?: string
 ): Promise<RelayResponse> => {
+  const body = jsonOf(operation, payload, executionId)
   const own = new AbortController()
   let sent: Sent = "unknown"
   const timer = timeout > maxDelay ? undefined : setTimeout(() => {

@@ -263,8 +263,7 @@ export const relayRun = async (call: RelayCall, body: Json, known?: string): Pro
   let executionId = known
   let next = body
   for (let round = 0;; round++) {
-    const text = JSON.stringify({ ...next, ...fields })
-    const received = await postJson(operation, target, text, signal, executionId)
+    const received = await postJson(operation, target, { ...next, ...fields }, signal, executionId)
     if (received.status < 200 || received.status > 299) throw statusError(received, executionId, round > 0)
     const response = new RunResponse(received, executionId)
     if (response.json.status !== "tool_calls_required") return endedResult(response)
