@@ -29,7 +29,7 @@ const timesOut = (
     }
     yield* TestClock.adjust(moves.at(-1)!)
     const error = yield* Fiber.join(fiber)
-    yield* server.allClosed
+    yield* server.allEnded
     assert.strictEqual(server.requests.length, 1)
     return error
   })
@@ -135,7 +135,7 @@ describe("interruption", () => {
       const fiber = yield* Effect.fork(flows.execute("a/b/c", { message: "hi" }))
       yield* server.arrived(1)
       yield* Fiber.interrupt(fiber)
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("closes the socket in mid-body", () =>
@@ -145,7 +145,7 @@ describe("interruption", () => {
       const fiber = yield* Effect.fork(flows.execute("a/b/c", { message: "hi" }))
       yield* server.arrived(1)
       yield* Fiber.interrupt(fiber)
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("the layer's end closes idle sockets", () =>
@@ -169,7 +169,7 @@ describe("limits and redirects", () => {
       const error = yield* Effect.flip(flows.execute("a/b/c", {}))
       assert.strictEqual(error._tag, "UnexpectedResponseError")
       assert.include(error.message, "1000000 bytes")
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("2.6: a redirect is not followed, and the key goes nowhere else", () =>

@@ -355,18 +355,18 @@ describe("the requests of a limited execute", () => {
         const error = yield* Fiber.join(fiber)
         const [run] = (yield* ledger).runs
         assert.deepInclude({ ...error }, { _tag: "APITimeoutError", clock, sent: "yes", executionId: run!.executionId })
-        yield* (yield* Emulator).awaitClose
+        yield* awaitEvent((event) => event.type === "RequestEnded" && event.outcome === "client")
       }).pipe(Effect.provide(world)))
   }
 
   it.scoped("are closed when it is interrupted", () =>
     Effect.gen(function*() {
-      const { awaitClose, awaitEvent } = yield* Emulator
+      const { awaitEvent } = yield* Emulator
       const flows = yield* FlowService
       const fiber = yield* Effect.fork(flows.execute("acme/test/slow", { message: "hi", maxCostUsd: 2 }))
       yield* awaitEvent((event) => event.type === "StepStarted" && event.stepId === "b")
       yield* Fiber.interrupt(fiber)
-      yield* awaitClose
+      yield* awaitEvent((event) => event.type === "RequestEnded" && event.outcome === "client")
       yield* awaitEvent((event) => event.type === "StepEnded" && event.outcome === "interrupted")
     }).pipe(Effect.provide(world)))
 

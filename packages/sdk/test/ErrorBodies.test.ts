@@ -81,7 +81,7 @@ for (const over of transports) {
           const error = yield* Effect.flip(Fiber.join(fiber))
           assert.instanceOf(error, InsufficientCreditsError)
         }
-        yield* server.allClosed
+        yield* server.allEnded
       }))
 
     it.scopedLive("a body that is cut off has said enough", () =>
@@ -105,7 +105,7 @@ for (const over of transports) {
         })
         const errors = yield* Effect.all(calls.map(Effect.flip), { concurrency: "unbounded" })
         errors.forEach(assertTold)
-        yield* server.allClosed
+        yield* server.allEnded
       }), 60_000)
   })
 }

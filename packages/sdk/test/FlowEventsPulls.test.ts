@@ -143,7 +143,7 @@ describe("a pull that is interrupted and made again", () => {
         yield* server.arrived(1)
         yield* Fiber.interrupt(fiber)
       }))
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.effect("a tool handler runs once, and its answer is posted once", () =>

@@ -109,7 +109,7 @@ describe("12.1: sent", () => {
         flows.events(flow, { from: cursor, heal: Schedule.spaced("1 hour"), timeout: "1 minute" })
       )))
       yield* server.arrived(1)
-      yield* server.allClosed
+      yield* server.allEnded
       yield* TestClock.adjust("1 minute")
       const error = yield* Fiber.join(fiber)
       assert.instanceOf(error, APITimeoutError)

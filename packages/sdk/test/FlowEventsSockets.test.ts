@@ -163,7 +163,7 @@ describe("on the wire", () => {
       assert.deepStrictEqual(seen, ["run_started", "step_started"])
       assert.strictEqual(error.cursor?.stepIndex, 0)
       assert.strictEqual(error.requestId, "req-1")
-      yield* server.allClosed
+      yield* server.allEnded
       assert.strictEqual(server.requests.length, 1)
     }))
 
@@ -258,7 +258,7 @@ describe("clocks", () => {
       assert.isNull(fiber.unsafePoll())
       yield* TestClock.adjust(1)
       const error = yield* Fiber.join(fiber)
-      yield* server.allClosed
+      yield* server.allEnded
       assert.instanceOf(error, APITimeoutError)
       return error
     })
@@ -318,7 +318,7 @@ describe("clocks", () => {
       const error = yield* Fiber.join(fiber)
       assert.instanceOf(error, APITimeoutError)
       assert.strictEqual(error.clock, "total")
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scoped("a clock that is none is refused before anything is sent", () =>
@@ -350,7 +350,7 @@ describe("leaving", () => {
       const flows = yield* clientFor(server)
       const events = yield* leavesNoFiber(collect(Stream.take(flows.events(flow, { message: "hi" }), 1)))
       assert.deepStrictEqual(typesOf(events), ["run_started"])
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("by interruption", () =>
@@ -366,7 +366,7 @@ describe("leaving", () => {
         yield* Deferred.await(reached)
         yield* Fiber.interrupt(fiber)
       }))
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("by interruption before anything has come", () =>
@@ -376,7 +376,7 @@ describe("leaving", () => {
       const fiber = yield* Effect.fork(collect(flows.events(flow, { message: "hi" })))
       yield* server.arrived(1)
       yield* Fiber.interrupt(fiber)
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("by a consumer that fails", () =>
@@ -387,7 +387,7 @@ describe("leaving", () => {
         leavesNoFiber(Stream.runForEach(flows.events(flow, { message: "hi" }), () => Effect.fail("enough")))
       )
       assert.strictEqual(error, "enough")
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("in the second request", () =>
@@ -398,7 +398,7 @@ describe("leaving", () => {
         collect(Stream.takeUntil(flows.events(flow, { message: "hi" }), ({ type }) => type === "step_output"))
       )
       assert.strictEqual(events.length, 6)
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("a consumer that stops stops the server's writing, and then misses nothing", () =>
@@ -450,7 +450,7 @@ describe("leaving", () => {
       const { error, seen, server } = yield* run([Frames.open([Frames.runStarted, Frames.flowCompleted(1)])])
       assert.isUndefined(error)
       assert.deepStrictEqual(seen, ["run_started", "flow_completed"])
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   /** Answers with frames, and ends the response when told to. */
@@ -514,10 +514,7 @@ describe("leaving", () => {
         "step_paused",
         "step_started"
       ])
-      yield* emulator.awaitEvent((event) =>
-        event.type === "RequestEnded" && event.outcome === "client"
-      )
-      yield* emulator.awaitClose
+      yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.outcome === "client")
       const { requestsReceived, runsStarted, steps } = yield* emulator.ledger
       assert.strictEqual(runsStarted, 1)
       assert.strictEqual(requestsReceived, 2)

@@ -361,7 +361,7 @@ describe("waiting over a socket (8.4)", () => {
         yield* TestClock.setTime(5000)
         const error = yield* Fiber.join(fiber)
         assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "wait")
-        yield* server.allClosed
+        yield* server.allEnded
       })))
 
   it.scoped("interrupting the waiting closes the socket", () =>
@@ -371,7 +371,7 @@ describe("waiting over a socket (8.4)", () => {
         const fiber = yield* Effect.fork(job.wait())
         yield* server.arrived(1)
         yield* Fiber.interrupt(fiber)
-        yield* server.allClosed
+        yield* server.allEnded
       })))
 
   it.scoped("8.3: the grace ends at 5 s", () =>

@@ -391,7 +391,7 @@ describe("E7 over a socket", () => {
         const { failure, seen } = yield* collect(runs.liveTrace("a/b/c", "ex-1"))
         assert.isUndefined(failure)
         assert.strictEqual(seen.at(-1)!.type, "flow_completed")
-        yield* server.allClosed
+        yield* server.allEnded
       })))
 
   it.scoped("a stream that ends early is cut, and is not asked for again", () =>
@@ -417,7 +417,7 @@ describe("E7 over a socket", () => {
         const error = yield* Fiber.join(fiber)
         assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "idle")
         assert.strictEqual(error.executionId, "ex-1")
-        yield* server.allClosed
+        yield* server.allEnded
       })))
 
   it.scoped("a control event that cannot be read fails the stream", () =>

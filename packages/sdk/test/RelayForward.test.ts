@@ -82,7 +82,7 @@ describe("Relay.forward", () => {
       const fiber = yield* Effect.fork(forward({ body: {} }))
       yield* server.arrived(1)
       yield* Fiber.interrupt(fiber)
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   it.scopedLive("13.2: trace context goes along; one that no header can carry fails before anything is sent", () =>

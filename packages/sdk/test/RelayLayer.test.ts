@@ -184,7 +184,7 @@ describe("Relay.layer", () => {
       const fiber = yield* Effect.fork(flows.execute(agent, { message: "hi" }))
       yield* server.arrived(1)
       yield* Fiber.interrupt(fiber)
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 
   const urls: ReadonlyArray<readonly [url: string, why: string]> = [

@@ -264,7 +264,7 @@ describe("retries and clocks hold for both paths together", () => {
       yield* TestClock.adjust("4 seconds")
       const error = yield* Fiber.join(fiber)
       assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
-      yield* server.allClosed
+      yield* server.allEnded
     }))
 })
 

@@ -135,7 +135,7 @@ describe("E5: a trace", () => {
         assert.strictEqual(error.executionId, "ex-1")
         assert.isTrue(error.isRetryable)
         assert.include(error.message, "it only read, and started and billed nothing: read again")
-        yield* server.allClosed
+        yield* server.allEnded
       })))
 })
 

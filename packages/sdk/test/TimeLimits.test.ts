@@ -197,7 +197,8 @@ const stalled = ({ at, prepare }: Row, ms: number) =>
     const call = yield* prepare
     yield* emulator.addFaults({ match: at, script: [`delay:${ms}`], repeat: true })
     const arrived = emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === ms)
-    return { call, arrived, closed: emulator.awaitClose }
+    const closed = emulator.awaitEvent((event) => event.type === "RequestEnded" && event.outcome === "client")
+    return { call, arrived, closed }
   })
 
 const minute = 60_000

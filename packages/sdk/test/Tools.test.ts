@@ -297,7 +297,7 @@ describe("a failing handler", () => {
       yield* Deferred.await(started)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(Exit.isInterrupted(yield* Deferred.await(ended)))
-      yield* server.allClosed
+      yield* server.allEnded
       assert.lengthOf(server.requests, 1)
     }))
 

@@ -18,8 +18,10 @@ export interface WireServer {
   readonly requests: ReadonlyArray<Received>
   /** Completes when a request has arrived whole, the n-th from 1. */
   readonly arrived: (n: number) => Effect.Effect<Received>
-  /** Completes when no connection is open. */
+  /** Completes when no connection is open, idle ones included. */
   readonly allClosed: Effect.Effect<void>
+  /** Completes when each response has ended, or its connection is closed. */
+  readonly allEnded: Effect.Effect<void>
 }
 
 export const json = (status: number, body: unknown, headers: Record<string, string> = {}): Answer => (response) => {
@@ -58,6 +60,7 @@ export const serve = (...answers: ReadonlyArray<Answer>): Effect.Effect<WireServ
       Effect.async<{ server: Http.Server; state: WireServer }>((resume) => {
         const requests: Array<Received> = []
         const sockets = new Set<Socket>()
+        const responses = new Set<Http.ServerResponse>()
         const waiting: Array<() => void> = []
         const notify = () => waiting.splice(0).forEach((check) => check())
         const until = (done: () => boolean): Effect.Effect<void> =>
@@ -67,6 +70,11 @@ export const serve = (...answers: ReadonlyArray<Answer>): Effect.Effect<WireServ
           })
         const server = Http.createServer((request, response) => {
           const chunks: Array<Buffer> = []
+          responses.add(response)
+          response.on("close", () => {
+            responses.delete(response)
+            notify()
+          })
           request.on("data", (chunk: Buffer) => chunks.push(chunk))
           request.on("end", () => {
             const received: Received = {
@@ -97,7 +105,8 @@ export const serve = (...answers: ReadonlyArray<Answer>): Effect.Effect<WireServ
               baseUrl: `http://127.0.0.1:${port}/api/v1`,
               requests,
               arrived: (n) => Effect.map(until(() => requests.length >= n), () => requests[n - 1]!),
-              allClosed: until(() => sockets.size === 0)
+              allClosed: until(() => sockets.size === 0),
+              allEnded: until(() => responses.size === 0)
             }
           }))
         })
