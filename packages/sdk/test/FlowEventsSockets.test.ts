@@ -514,7 +514,9 @@ describe("leaving", () => {
         "step_paused",
         "step_started"
       ])
-      yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.outcome === "client")
+      yield* emulator.awaitEvent((event) =>
+        event.type === "RequestEnded" && event.outcome === "client"
+      )
       const { requestsReceived, runsStarted, steps } = yield* emulator.ledger
       assert.strictEqual(runsStarted, 1)
       assert.strictEqual(requestsReceived, 2)
