@@ -122,7 +122,7 @@ const makePollTimes = (): PollTimes => {
 }
 
 /** How long the first of a group waits for others, in milliseconds: a disk takes about as long to keep what is written. */
-const linger = 10
+const linger = 3
 
 /** The most of one group. */
 const mostItems = 500
