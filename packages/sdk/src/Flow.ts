@@ -5,13 +5,16 @@
  */
 import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
+import type * as Schema from "effect/Schema"
 import { issueText } from "./internal/core/mismatch.js"
 import * as Address from "./internal/options/address.js"
 import type { FlowAddress, FlowRef } from "./internal/options/address.js"
+import { decoding, type StandardSchema } from "./internal/options/standardSchema.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
 export { isFlow, make, TypeId } from "./internal/options/address.js"
 export type { AnyParameters, Flow, FlowAddress, FlowRef, FlowVersion, Schemas } from "./internal/options/address.js"
+export type { StandardIssue, StandardResult, StandardSchema } from "./internal/options/standardSchema.js"
 
 /**
  * The default org and project, for flows named by a bare slug.
@@ -50,6 +53,25 @@ export const resolve = (
  * @category combinators
  */
 export const format: (address: FlowAddress) => string = Address.format
+
+/**
+ * Returns a schema of Effect that decodes with a schema of Zod, Valibot, ArkType or another library that implements
+ * Standard Schema. Validation may be asynchronous. Encoding changes nothing.
+ *
+ * @example
+ * ```ts
+ * import { Flow } from "@effect-noukai/sdk"
+ * import { Schema } from "effect"
+ *
+ * declare const Score: Flow.StandardSchema<string, number>
+ *
+ * const decoded = Schema.decodeUnknown(Flow.fromStandardSchema(Score))("7")
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const fromStandardSchema: <I, A>(schema: StandardSchema<I, A>) => Schema.Schema<A, I> = decoding
 
 /**
  * Returns one line that says where and how a value does not fit a schema: `at score: expected a number, got "7"`. The

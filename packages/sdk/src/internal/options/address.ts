@@ -7,9 +7,10 @@
 import * as Either from "effect/Either"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem } from "../core/makeError.js"
+import { decoding, encoding, isStandardSchema, type StandardSchema } from "./standardSchema.js"
 
 /** The default org and project of a client; both or neither. */
 export interface AddressDefaults {
@@ -165,12 +166,15 @@ export declare namespace Flow {
   export type Result<F> = F extends Flow<infer _, infer A> ? A : never
 }
 
-/** The schemas of a flow, both optional. */
+/** The schemas of a flow, both optional: of Effect, or of another library that implements Standard Schema. */
 export interface Schemas<P, A, PI = unknown, AI = unknown> {
-  /** Types and encodes the parameters of every call. Default: any named inputs. */
-  readonly parameters?: Schema.Schema<P, PI> | undefined
+  /**
+   * Types the parameters of every call. A schema of Effect encodes them. A Standard Schema validates them, and its
+   * output is sent. Default: any named inputs.
+   */
+  readonly parameters?: Schema.Schema<P, PI> | StandardSchema<P, PI> | undefined
   /** Decodes the result. Default: the result is `unknown`. */
-  readonly result?: Schema.Schema<A, AI> | undefined
+  readonly result?: Schema.Schema<A, AI> | StandardSchema<AI, A> | undefined
 }
 
 const variance = { _P: (_: never) => {}, _A: () => undefined as never }
@@ -187,7 +191,8 @@ const Proto = {
  * before anything is sent.
  *
  * With `parameters`, the parameters of every call are typed and encoded through that schema; with `result`, the result
- * is decoded, and one that does not fit is an `UnexpectedResponseError` that carries the raw value.
+ * is decoded, and one that does not fit is an `UnexpectedResponseError` that carries the raw value. Both take a schema
+ * of Effect, or one of Zod, Valibot, ArkType or another library that implements Standard Schema.
  *
  * @example
  * ```ts
@@ -203,7 +208,15 @@ const Proto = {
 export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
   { parameters, result }: Schemas<P, A, PI, AI> = {}
-): Flow<P, A> => Object.assign(Object.create(Proto), { ref, parameters, result })
+): Flow<P, A> =>
+  Object.assign(Object.create(Proto), {
+    ref,
+    parameters: isStandard(parameters) ? encoding(parameters) : parameters,
+    result: isStandard(result) ? decoding(result) : result
+  })
+
+/** Whether a schema is not one of Effect, which may implement Standard Schema too. */
+const isStandard = (u: unknown): u is StandardSchema => !Schema.isSchema(u) && isStandardSchema(u)
 
 /** Whether a value was made by {@link make}. */
 export const isFlow = (u: unknown): u is Flow<never, unknown> => Predicate.hasProperty(u, TypeId)
