@@ -347,14 +347,14 @@ const attach = (http: HttpService) =>
   executionId: string,
   options: AttachOptions = {}
 ): Effect.Effect<Job, InvalidRequestError> =>
-  Effect.gen(function*() {
-    const now = yield* monotonic
+  Effect.flatMap(monotonic, (now) => {
     const method = "JobService.attach"
-    const { address, addressText } = yield* resolveFlow(http, method, flow)
-    yield* Address.segment(method, "executionId", executionId)
-    const { grace = 0 } = yield* attachOptions(method, options, { flow: addressText })
-    const graceEnds = now + (toMillis(grace) ?? 0)
-    return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {})
+    return Either.flatMap(resolveFlow(http, method, flow), ({ address, addressText }) =>
+      Either.flatMap(Address.segment(method, "executionId", executionId), () =>
+        Either.map(attachOptions(method, options, { flow: addressText }), ({ grace = 0 }) => {
+          const graceEnds = now + (toMillis(grace) ?? 0)
+          return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {})
+        })))
   })
 
 /**

@@ -12,7 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { clockOf, liveClock } from "./fiber.js"
+import { type AnyFiber, clockOf, liveClock } from "./fiber.js"
 import { invalid } from "./makeError.js"
 
 /** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
@@ -56,7 +56,7 @@ const onClock = (clock: Clock.Clock): Timers => ({
 })
 
 /** The timers of the running fiber's clock. */
-export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Timers => {
+export const ofFiber = (fiber: AnyFiber): Timers => {
   const clock = clockOf(fiber)
   return clock === liveClock ? native : onClock(clock)
 }
@@ -117,6 +117,32 @@ export const milliseconds = (
 const defectsOf = <A, E>(exit: Exit.Exit<A, E>): Effect.Effect<void> =>
   Exit.isFailure(exit) ? Effect.failCause(Cause.stripFailures(exit.cause)) : Effect.void
 
+/** Ends an effect early, in a fiber of its own: `watch` receives the end, and returns the effect that stops watching. */
+const watched = <A, E, R, B, E2, R2, R3>(
+  self: Effect.Effect<A, E, R>,
+  watch: (end: () => void, fiber: AnyFiber) => Effect.Effect<Effect.Effect<unknown>, never, R3>,
+  onEnd: Effect.Effect<B, E2, R2>
+): Effect.Effect<A | B, E | E2, R | R2 | R3> =>
+  Effect.withFiberRuntime((fiber) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(self)), (call) => {
+        let isOver = false
+        const end = () => {
+          isOver = true
+          call.unsafeInterruptAsFork(fiber.id())
+        }
+        return Effect.flatMap(watch(end, fiber), (unwatch) =>
+          restore(Fiber.await(call)).pipe(
+            Effect.onInterrupt(() => Effect.flatMap(Fiber.interrupt(call), defectsOf)),
+            Effect.ensuring(Effect.zipRight(unwatch, Fiber.inheritAll(call))),
+            Effect.flatMap((exit): Effect.Effect<A | B, E | E2, R2> =>
+              isOver && Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause) ? restore(onEnd) : exit
+            )
+          ))
+      })
+    )
+  )
+
 /**
  * Runs an effect until `limit` has ended, then interrupts it and continues with `onLimit`.
  *
@@ -132,21 +158,11 @@ export const endedBy = <A, E, R, B, E2, R2>(
   limit: Effect.Effect<unknown>,
   onLimit: Effect.Effect<B, E2, R2>
 ): Effect.Effect<A | B, E | E2, R | R2> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      let isOver = false
-      const call = yield* Effect.forkDaemon(Effect.interruptible(self))
-      const end = Effect.suspend(() => {
-        isOver = true
-        return Fiber.interrupt(call)
-      })
-      const limiting = yield* Effect.forkDaemon(Effect.interruptible(Effect.zipRight(limit, end)))
-      const exit = yield* restore(Fiber.await(call)).pipe(
-        Effect.onInterrupt(() => Effect.flatMap(Fiber.interrupt(call), defectsOf)),
-        Effect.ensuring(Effect.zipRight(Fiber.interrupt(limiting), Fiber.inheritAll(call)))
-      )
-      return yield* isOver && Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause) ? restore(onLimit) : exit
-    })
+  watched(
+    self,
+    (end) =>
+      Effect.map(Effect.forkDaemon(Effect.interruptible(Effect.zipRight(limit, Effect.sync(end)))), Fiber.interrupt),
+    onLimit
   )
 
 /**
@@ -158,4 +174,5 @@ export const timeLimit = <A, E, R, B, E2, R2>(
   self: Effect.Effect<A, E, R>,
   ms: number,
   onTimeout: Effect.Effect<B, E2, R2>
-): Effect.Effect<A | B, E | E2, R | R2> => endedBy(self, Effect.sleep(ms), onTimeout)
+): Effect.Effect<A | B, E | E2, R | R2> =>
+  watched(self, (end, fiber) => Effect.succeed(Effect.sync(ofFiber(fiber).after(ms, end))), onTimeout)

@@ -99,11 +99,13 @@ export const limited = <A, R>(
   caller: Pick<Caller, "facts" | "limiter">,
   endpoint: RequestDescription,
   self: Effect.Effect<A, LiveError, R>
-): Effect.Effect<A, LiveError, R> =>
-  Effect.suspend(() => {
-    const waiting = caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
-    return waiting === undefined ? self : Effect.ensuring(Effect.zipRight(waiting.turn, self), waiting.leave)
+): Effect.Effect<A, LiveError, R> => {
+  const { limiter } = caller
+  return limiter === undefined ? self : Effect.suspend(() => {
+    const { leave, turn } = limiter.request(isOfRun(endpoint), refused(caller, endpoint))
+    return Effect.ensuring(Effect.zipRight(turn, self), leave)
   })
+}
 
 /** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
 export const limitedOpening = <A, R>(

@@ -69,35 +69,36 @@ export const requestBuilder = (config: CallConfig): RequestBuilder => {
   const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
   const connectTimeout = finite(config.connectTimeout)
 
-  return ({ body, context: { method, options, progress }, httpMethod, path, sessionId }, accept, traceparent) =>
-    Either.gen(function*() {
-      let headers: Record<string, string> = httpMethod === "GET"
-        ? { ...baseHeaders, accept }
-        : accept === "application/json"
-        ? postHeaders
-        : { ...postHeaders, accept }
-      if (options.headers !== undefined) {
-        headers = { ...headers, ...yield* Headers.extra(method, options.headers), accept }
-      }
-      if (sessionId !== undefined) {
-        if (!Headers.isHeaderValue(sessionId)) {
-          return yield* Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
-        }
-        headers = { ...headers, "x-session-id": sessionId }
-      }
-      if (traceparent !== undefined) headers = { traceparent, ...headers }
-      return {
-        method: httpMethod,
-        origin: config.origin,
-        path: config.prefix + path,
-        headers,
-        body: body === undefined ? undefined : yield* serialise(method, body),
-        connectTimeout: options.connectTimeout === undefined
-          ? connectTimeout
-          : yield* milliseconds(method, "connectTimeout", options.connectTimeout),
-        progress
-      }
+  return ({ body, context: { method, options, progress }, httpMethod, path, sessionId }, accept, traceparent) => {
+    const extra = options.headers === undefined ? undefined : Headers.extra(method, options.headers)
+    if (extra !== undefined && Either.isLeft(extra)) return Either.left(extra.left)
+    if (sessionId !== undefined && !Headers.isHeaderValue(sessionId)) {
+      return Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
+    }
+    const connect = options.connectTimeout === undefined
+      ? undefined
+      : milliseconds(method, "connectTimeout", options.connectTimeout)
+    if (connect !== undefined && Either.isLeft(connect)) return Either.left(connect.left)
+    const text = body === undefined ? undefined : serialise(method, body)
+    if (text !== undefined && Either.isLeft(text)) return Either.left(text.left)
+    let headers: Record<string, string> = httpMethod === "GET"
+      ? { ...baseHeaders, accept }
+      : accept === "application/json"
+      ? postHeaders
+      : { ...postHeaders, accept }
+    if (extra !== undefined) headers = { ...headers, ...extra.right, accept }
+    if (sessionId !== undefined) headers = { ...headers, "x-session-id": sessionId }
+    if (traceparent !== undefined) headers = { traceparent, ...headers }
+    return Either.right({
+      method: httpMethod,
+      origin: config.origin,
+      path: config.prefix + path,
+      headers,
+      body: text?.right,
+      connectTimeout: connect === undefined ? connectTimeout : connect.right,
+      progress
     })
+  }
 }
 
 /**

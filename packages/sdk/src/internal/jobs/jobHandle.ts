@@ -55,13 +55,13 @@ const wait = Effect.fnUntraced(function*(
   const options = yield* waitOptions(method, given, { flow: addressText, executionId })
   const ms = limitOf(options.timeout ?? defaultTimeout)
   const deadline = (yield* monotonic) + (ms ?? Infinity)
-  const polling = polls(() => ({
+  const polling = polls({
     executionId,
     poll: pollTarget(target, method, options),
     next: scheduleDriver(options.schedule ?? defaultSchedule),
     pause: pauseOf(http),
     deadline
-  }))
+  })
   let last: PollOutcome | undefined
   const waiting = Stream.runForEach(ms === 0 ? Stream.take(polling, 1) : polling, (outcome) =>
     Effect.sync(() => {
@@ -107,22 +107,24 @@ const makeHandle = <More extends object>(target: JobTarget, facts: SubmissionFac
     executionId,
     ...known<SubmissionFacts>(facts),
     ...more,
-    poll: poll(),
+    poll: Effect.suspend(poll),
     wait: (options?: WaitOptions) => ended("Job.wait", options),
     result: (options?: WaitOptions) =>
       Effect.flatMap(ended("Job.result", options), (status) =>
         status.status === "completed"
           ? Effect.succeed(status.result)
           : Effect.fail(notCompleted(target, "Job.result", status))),
-    updates: Spans.readStreamSpan(
-      spanNames.jobUpdates,
-      { address, executionId },
-      updatesOf(() => ({
-        executionId,
-        poll: pollTarget(target, "Job.updates", {}),
-        next: scheduleDriver(defaultSchedule),
-        pause: parts.pause
-      }))
+    updates: Stream.suspend(() =>
+      Spans.readStreamSpan(
+        spanNames.jobUpdates,
+        { address, executionId },
+        updatesOf({
+          executionId,
+          poll: pollTarget(target, "Job.updates", {}),
+          next: scheduleDriver(defaultSchedule),
+          pause: parts.pause
+        })
+      )
     )
   }
   return Object.defineProperty(handle, handleParts, { value: parts })

@@ -175,19 +175,21 @@ export const pollTarget = Effect.fnUntraced(function*(
   const asked = yield* monotonic
   const progress: Progress = { sent: "no" }
   let hasEnded = false
-  const polled = Effect.gen(function*() {
-    const response = yield* http.request("pollJob", { method, options, progress, flow, executionId })
-    hasEnded = isEndedStatus(response.status)
-    return yield* statusOf(target, method, response)
+  const answered = Effect.matchEffect(http.request("pollJob", { method, options, progress, flow, executionId }), {
+    onFailure: (error) =>
+      error._tag === "FlowNotFoundError" && asked < target.graceEnds
+        ? Effect.succeed(pending(executionId))
+        : Effect.fail(error),
+    onSuccess: (response) => {
+      hasEnded = isEndedStatus(response.status)
+      return statusOf(target, method, response)
+    }
   })
-  const answered = Effect.catchTag(
-    polled,
-    "FlowNotFoundError",
-    (error) => asked < target.graceEnds ? Effect.succeed(pending(executionId)) : Effect.fail(error)
-  )
   const facts = { method, flow: addressText, executionId: () => executionId, onlyReads: true }
-  const exit = yield* Effect.exit(totalTimeout(answered, totalOf(http, timeout), facts, progress))
-  if (hasEnded && costs !== undefined) yield* costs.settle({ executionId, sent: "yes", goesOn: false })
+  const limited = totalTimeout(answered, totalOf(http, timeout), facts, progress)
+  if (costs === undefined) return yield* limited
+  const exit = yield* Effect.exit(limited)
+  if (hasEnded) yield* costs.settle({ executionId, sent: "yes", goesOn: false })
   return yield* exit
 })
 
@@ -263,19 +265,16 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
     : yield* failure
 })
 
-/** Polls a job at once and then by its rules, up to and with the last status. */
-export const polls = <A = unknown>(makeRules: () => PollRules<A>): Stream.Stream<PollOutcome<A>, CallError> =>
-  Stream.suspend(() => {
-    const rules = makeRules()
-    return Stream.unfoldEffect(
-      undefined as PollOutcome<A> | undefined,
-      (seen) => Effect.map(nextPoll(rules, seen), Option.map((outcome) => [outcome, outcome] as const))
-    )
-  })
+/** Polls a job at once and then by its rules, up to and with the last status. The stream runs once, as its rules do. */
+export const polls = <A = unknown>(rules: PollRules<A>): Stream.Stream<PollOutcome<A>, CallError> =>
+  Stream.unfoldEffect(
+    undefined as PollOutcome<A> | undefined,
+    (seen) => Effect.map(nextPoll(rules, seen), Option.map((outcome) => [outcome, outcome] as const))
+  )
 
-/** The changes of the status, up to and with the last one. */
-export function updatesOf<A>(makeRules: () => PollRules<A>): Stream.Stream<JobStatus<A>, CallError> {
-  return polls(() => ({ patience: { failures: 1, ms: 300_000 }, ...makeRules() })).pipe(
+/** The changes of the status, up to and with the last one. The stream runs once, as its rules do. */
+export function updatesOf<A>(rules: PollRules<A>): Stream.Stream<JobStatus<A>, CallError> {
+  return polls({ patience: { failures: 1, ms: 300_000 }, ...rules }).pipe(
     Stream.filterMap(({ failure, status }) => failure === undefined ? Option.fromNullable(status) : Option.none()),
     Stream.changesWith((before, after) => label(before) === label(after))
   )
@@ -365,11 +364,11 @@ export function updates<A>(
     const method = "Job.updates"
     yield* checkJob(method, job)
     if (!Schedule.isSchedule(schedule)) return yield* invalid(method, "schedule", "must be a Schedule")
-    return updatesOf(() => ({
+    return updatesOf({
       executionId: job.executionId,
       poll: job.poll,
       next: scheduleDriver(schedule),
       pause: pauseOfHandle(job)
-    }))
+    })
   }))
 }

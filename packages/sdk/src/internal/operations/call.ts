@@ -29,11 +29,9 @@ export const resolveFlow = (
   method: string,
   flow: FlowRef<never>
 ): Either.Either<FlowTarget, InvalidRequestError> =>
-  Either.gen(function*() {
-    const address = yield* Address.resolve(method, flow, http.defaults)
+  Either.flatMap(Address.resolve(method, flow, http.defaults), (address) => {
     const addressText = Address.format(address)
-    yield* checkSchemas(method, addressText, flow)
-    return { address, addressText }
+    return Either.map(checkSchemas(method, addressText, flow), () => ({ address, addressText }))
   })
 
 /** The total timeout of a call in milliseconds: its own, else the client's; `undefined`: none. */
@@ -47,11 +45,11 @@ export const resolveCall = <A extends { readonly timeout?: Duration.DurationInpu
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
 ): Either.Either<CallTarget<A>, InvalidRequestError> =>
-  Either.gen(function*() {
-    const { address, addressText } = yield* resolveFlow(http, method, flow)
-    const input = yield* decode(method, given, { flow: addressText })
-    return { address, addressText, input, total: totalOf(http, input.timeout) }
-  })
+  Either.flatMap(resolveFlow(http, method, flow), ({ address, addressText }) =>
+    Either.map(
+      decode(method, given, { flow: addressText }),
+      (input) => ({ address, addressText, input, total: totalOf(http, input.timeout) })
+    ))
 
 /** The facts of a call that its timeout error carries. */
 export interface TimedCall {

@@ -98,7 +98,7 @@ export const annotateSession = (sessionId: string): Effect.Effect<void> =>
 const clientSpan = <A, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   name: string,
-  attributes: SpanAttributes,
+  attributes: () => SpanAttributes,
   outcomeOf: (value: A) => RunOutcome,
   ofError: (error: E) => RunOutcome,
   self: Effect.Effect<A, E, R>
@@ -107,7 +107,7 @@ const clientSpan = <A, E, R>(
     ? self.pipe(
       Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
       Effect.tapError((error) => Effect.annotateCurrentSpan(outcomeAttributes(ofError(error)))),
-      Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
+      Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes: attributes() })
     ) as Effect.Effect<A, E, R>
     : self
 
@@ -118,7 +118,14 @@ export const flowSpan = <A extends RunOutcome, E, R>(
   facts: FlowFacts,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  clientSpan(fiber, name, flowAttributes(facts), identity, (error) => outcomeOfFlowError(error, facts.address), self)
+  clientSpan(
+    fiber,
+    name,
+    () => flowAttributes(facts),
+    identity,
+    (error) => outcomeOfFlowError(error, facts.address),
+    self
+  )
 
 /** The subject of a read. */
 export interface ReadSubject {
@@ -141,18 +148,21 @@ export const readSpan = <A, E, R>(
   outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => clientSpan(fiber, name, readAttributes(facts), outcomeOf, outcomeOfError, self))
+  Effect.withFiberRuntime((fiber) =>
+    clientSpan(fiber, name, () => readAttributes(facts), outcomeOf, outcomeOfError, self)
+  )
 
 /** Opens a span around a stream that only reads, if a tracer is installed. */
 export const readStreamSpan = <A, E, R>(
   name: string,
   facts: ReadSubject,
   self: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> => {
-  const options = { kind: "client", captureStackTrace: false, attributes: readAttributes(facts) } as const
-  const spanned = Stream.withSpan(self, name, options) as Stream.Stream<A, E, R>
-  return Stream.unwrap(Effect.withFiberRuntime((fiber) => Effect.succeed(isTracing(fiber) ? spanned : self)))
-}
+): Stream.Stream<A, E, R> =>
+  Stream.unwrap(Effect.withFiberRuntime((fiber) => {
+    if (!isTracing(fiber)) return Effect.succeed(self)
+    const options = { kind: "client", captureStackTrace: false, attributes: readAttributes(facts) } as const
+    return Effect.succeed(Stream.withSpan(self, name, options) as Stream.Stream<A, E, R>)
+  }))
 
 /** The facts of a step that completed. */
 export interface StepFacts {
