@@ -16,14 +16,14 @@ import { rowError } from "./verdict.js"
 /** Sent once: what may be sent again is another intent. */
 const once = Schedule.stop
 
-/** How long a request may wait for its connection, and is not sent if there is none. */
-const connectTimeout = "2 seconds"
+/** The time in which a request must connect, or else is not sent, in milliseconds. */
+const connectTimeout = 2000
 
-/** The limit of an attempt to read, which is made again. */
-const readTimeout = "15 seconds"
+/** The limit of one attempt of a read, in milliseconds. */
+const readTimeout = 15_000
 
-/** How long a job that was submitted a moment ago may be unknown. */
-const grace = "5 seconds"
+/** The time after its submission in which the server may not know a job yet, in milliseconds. */
+const grace = 5000
 
 const failure = (kind: string, unknown: string, status: JobFailed | JobCancelled): RowError => {
   const { error } = status

@@ -122,9 +122,11 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
     Effect.asVoid(settle(running, row, { state: "reported", error, ...(executionId !== undefined && { executionId }) }))
 
   /** Goes on with what the ledger says, after another process has changed it. */
-  const reread: Step = Effect.flatMap(
-    insisting(Rows.own(running.ledger, row.id, running.owner)),
-    (found) => found === undefined || found.attempt !== row.attempt ? Effect.void : runRow(running, runs, found, turn)
+  const reread: Step = Effect.suspend(() =>
+    Effect.flatMap(
+      insisting(Rows.own(running.ledger, row.id, running.owner)),
+      (found) => found === undefined || found.attempt !== row.attempt ? Effect.void : runRow(running, runs, found, turn)
+    )
   )
 
   const ended = (settled: Settlement): Step =>
@@ -170,7 +172,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       const now = yield* Clock.currentTimeMillis
       succeeded(running, now)
       if (!(yield* to("submitted", { executionId, adopted }))) return yield* reread
-      yield* isListed ? holds : sing(runs.look(row), now)
+      yield* isListed ? holds : sing(Effect.suspend(() => runs.look(row)), now)
       yield* follow(executionId, now)
     })
 

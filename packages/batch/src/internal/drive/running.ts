@@ -82,6 +82,7 @@ export interface BatchDrive {
   readonly alarm: Effect.Latch
   /** Room for large inputs that are being sent, in MiB: those of all slots at once would not fit into memory. */
   readonly large: Effect.Semaphore
+  readonly metrics: BatchMetrics
   /** Takes a row from state to state; false if it is not what it was. */
   readonly transit: (transition: Rows.Transition) => Effect.Effect<boolean, BatchStoreError>
 }
@@ -190,6 +191,7 @@ export const make = (
       failedRows: 0,
       alarm: Effect.unsafeMakeLatch(),
       large: Effect.unsafeMakeSemaphore(mostLarge),
+      metrics: metricsOf(record.name),
       transit
     }
   })
@@ -288,47 +290,59 @@ const uncertainRows = Metric.gauge("noukai_batch_rows_uncertain", {
   description: "Rows of this process that may have been sent, and of which no run is known"
 })
 
-/** Counts a row that was settled, and what it cost in US dollars. */
-const settledRow = (batch: string, state: SettledState | "retried", usd: BigDecimal.BigDecimal): Effect.Effect<void> =>
-  Effect.zipRight(
-    Metric.update(settledRows.pipe(Metric.tagged("batch", batch), Metric.tagged("state", state)), 1),
-    BigDecimal.isZero(usd)
-      ? Effect.void
-      : Metric.update(spentUsd.pipe(Metric.tagged("batch", batch)), BigDecimal.unsafeToNumber(usd))
-  )
+interface BatchMetrics {
+  readonly settled: { readonly [state in SettledState | "retried"]: Metric.Metric.Counter<number> }
+  readonly spent: Metric.Metric.Counter<number>
+  readonly running: Metric.Metric.Gauge<number>
+  readonly uncertain: Metric.Metric.Gauge<number>
+}
 
-/** Tells how many rows are under way here. */
-const liveRows = (batch: string, slots: number, doubts: number): Effect.Effect<void> =>
-  Effect.zipRight(
-    Metric.set(runningRows.pipe(Metric.tagged("batch", batch)), slots),
-    Metric.set(uncertainRows.pipe(Metric.tagged("batch", batch)), doubts)
-  )
+/** The metrics of a batch, made once, since Effect takes long to tag a metric. */
+const metricsOf = (batch: string): BatchMetrics => {
+  const settled = settledRows.pipe(Metric.tagged("batch", batch))
+  const inState = (state: SettledState | "retried") => settled.pipe(Metric.tagged("state", state))
+  return {
+    settled: {
+      done: inState("done"),
+      failed: inState("failed"),
+      cancelled: inState("cancelled"),
+      reported: inState("reported"),
+      invalid: inState("invalid"),
+      retried: inState("retried")
+    },
+    spent: spentUsd.pipe(Metric.tagged("batch", batch)),
+    running: runningRows.pipe(Metric.tagged("batch", batch)),
+    uncertain: uncertainRows.pipe(Metric.tagged("batch", batch))
+  }
+}
 
 /** Whether the cost of each run is asked for. */
 export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: BatchDrive): boolean =>
   cost || budgetUsd !== undefined
 
-/** Keeps what became of a row; false if it is not this process's any more. */
+/** Stores the end of a row; false if another process has the row. */
 export const settle = (
   running: BatchDrive,
   row: Rows.LiveRow,
-  { costUsd: read, durationMs, error, state, ...known }: Settlement
+  { adopted, costUsd: read, durationMs, error, executionId, result, state, tokens }: Settlement
 ): Effect.Effect<boolean, BatchStoreError> =>
-  Effect.gen(function*() {
-    const now = yield* Clock.currentTimeMillis
-    // what may have run and is not known is taken to have cost what was reserved
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    // a run that may exist and is not known is taken to have cost its reservation
     const costUsd = read ?? (state === "reported" && readsCosts(running) ? Rows.unknownCost : undefined)
     const isKnown = costUsd !== undefined && costUsd !== Rows.unknownCost
     const spent = isKnown ? Money.parse(costUsd) : costUsd === undefined ? Money.none : row.reserved
     const wait = state === "failed" && error !== undefined && isPassingFailure(error)
       ? running.record.settings.attemptsAfter?.[row.retries]
       : undefined
-    const isTaken = yield* running.transit({
-      ...known,
+    const written = running.transit({
       id: row.id,
       attempt: row.attempt,
       from: ["intent", "uncertain", "submitted"],
       to: state,
+      executionId,
+      adopted,
+      result,
+      tokens,
       settledAt: now,
       dueAt: wait === undefined ? undefined : Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(now + wait)),
       released: row.reserved,
@@ -337,10 +351,17 @@ export const settle = (
       durationMs: durationMs && Math.round(durationMs),
       spent
     })
-    if (!isTaken) return false
-    yield* settledRow(running.record.name, wait === undefined ? state : "retried", spent)
-    if (wait === undefined && failures.has(state)) yield* anotherFailed(running)
-    return true
+    return Effect.tap(written, (isTaken) => {
+      if (!isTaken) return Effect.void
+      const { metrics } = running
+      const counted = Metric.update(metrics.settled[wait === undefined ? state : "retried"], 1)
+      return counted.pipe(
+        Effect.zipRight(
+          BigDecimal.isZero(spent) ? Effect.void : Metric.update(metrics.spent, BigDecimal.unsafeToNumber(spent))
+        ),
+        Effect.zipRight(wait === undefined && failures.has(state) ? anotherFailed(running) : Effect.void)
+      )
+    })
   })
 
 const failures: ReadonlySet<SettledState> = new Set(["failed", "reported"])
@@ -362,10 +383,14 @@ const tooManyFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError
     : Effect.void
 }
 
+/** Sets how many rows are in flight here. */
+const liveRows = ({ metrics, slots, uncertain }: BatchDrive): Effect.Effect<void> =>
+  Effect.zipRight(Metric.set(metrics.running, slots), Metric.set(metrics.uncertain, uncertain))
+
 /** The newest words of the ledger: whether to go on, and what other processes met. */
 export const heed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.zipRight(
-    Effect.all([newest(running), due(running), liveRows(running.record.name, running.slots, running.uncertain)]),
+    Effect.all([newest(running), due(running), liveRows(running)]),
     running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
   )
 

@@ -306,11 +306,12 @@ export const due = ({ sql }: Ledger, batch: number, now: number): Effect.Effect<
       state = case when pass < (select pass from noukai_batch where id = ${batch}) then 'absent' else 'pending' end
     where batch = ${batch} and state = 'waiting' and due_at <= ${Math.floor(now)}`)
 
-const toJson = ({ adopted, from, released, spent: _, ...transition }: Transition) => ({
+const toJson = (transition: Transition) => ({
   ...transition,
-  from: from.join(" "),
-  ...(released === undefined ? undefined : { released: Money.print(released) }),
-  ...(adopted === undefined ? undefined : { adopted: adopted ? 1 : 0 })
+  from: transition.from.join(" "),
+  released: transition.released && Money.print(transition.released),
+  adopted: transition.adopted === undefined ? undefined : Number(transition.adopted),
+  spent: undefined
 })
 
 /**
