@@ -9,14 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
-import type {
-  Attempt,
-  ListOptions,
-  LiveTraceOptions,
-  RunOptions,
-  StepTraceOf,
-  StepTraceOptions
-} from "./internal/options/readOptions.js"
+import type * as Options from "./internal/options/readOptions.js"
 import { liveTrace } from "./internal/run/liveTrace.js"
 import * as RunRead from "./internal/run/runRead.js"
 import type { CallError } from "./NoukaiError.js"
@@ -53,7 +46,7 @@ export declare namespace RunService {
     readonly trace: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: RunOptions
+      options?: Options.RunOptions
     ) => Effect.Effect<Trace, CallError>
 
     /**
@@ -73,12 +66,12 @@ export declare namespace RunService {
      *   })
      * ```
      */
-    readonly stepTrace: <At extends Attempt = "latest">(
+    readonly stepTrace: <At extends Options.Attempt = "latest">(
       flow: FlowRef<never>,
       executionId: string,
       stepId: string,
-      options?: StepTraceOptions<At>
-    ) => Effect.Effect<StepTraceOf<At>, CallError>
+      options?: Options.StepTraceOptions<At>
+    ) => Effect.Effect<Options.StepTraceOf<At>, CallError>
 
     /**
      * The events of a run, past and future, up to its end: `flow_completed` or `step_error` is the last one. Watching
@@ -100,7 +93,7 @@ export declare namespace RunService {
     readonly liveTrace: <A = unknown>(
       flow: FlowRef<never, A>,
       executionId: string,
-      options?: LiveTraceOptions
+      options?: Options.LiveTraceOptions
     ) => Stream.Stream<FlowEvent<A>, CallError>
 
     /**
@@ -125,7 +118,7 @@ export declare namespace RunService {
     readonly cost: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: RunOptions
+      options?: Options.RunOptions
     ) => Effect.Effect<RunCost, CallError>
 
     /**
@@ -134,7 +127,7 @@ export declare namespace RunService {
     readonly summary: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: RunOptions
+      options?: Options.RunOptions
     ) => Effect.Effect<FlowRun, CallError>
 
     /**
@@ -157,7 +150,7 @@ export declare namespace RunService {
      * })
      * ```
      */
-    readonly list: (options: ListOptions) => Stream.Stream<FlowRun, CallError>
+    readonly list: (options: Options.ListOptions) => Stream.Stream<FlowRun, CallError>
   }
 }
 

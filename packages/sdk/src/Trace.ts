@@ -8,16 +8,7 @@ import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/core/wire.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
-import {
-  fieldsOf,
-  givenTrace,
-  millisOf,
-  numberOf,
-  recordsIn,
-  textOf,
-  timelineOf,
-  tokensOf
-} from "./internal/trace/timeline.js"
+import * as Timeline from "./internal/trace/timeline.js"
 
 export { serverProblem as problemOf } from "./internal/core/runProblem.js"
 export type { ServerProblem } from "./internal/core/runProblem.js"
@@ -367,7 +358,7 @@ const costOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ?? n
  * @category combinators
  */
 export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun">> | StepAttempts): Totals => {
-  const { steps, wall } = timelineOf(givenTrace(trace))
+  const { steps, wall } = Timeline.timelineOf(Timeline.givenTrace(trace))
   const iterations = steps.map(() => 0n)
   for (const { loop, wall } of steps) if (loop !== undefined) iterations[loop]! += wall
   const sums = new Sums()
@@ -375,9 +366,9 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
     const { costUsd, durationMs = 0, modelUsed, stepId, tokens } = step
     const busy = wall - waiting - iterations[index]!
     const part = {
-      wallMs: millisOf(wall),
-      busyMs: busy > 0n ? millisOf(busy) : 0,
-      waitingMs: millisOf(waiting),
+      wallMs: Timeline.millisOf(wall),
+      busyMs: busy > 0n ? Timeline.millisOf(busy) : 0,
+      waitingMs: Timeline.millisOf(waiting),
       tokens,
       cost: costOf(costUsd),
       attempts: 1
@@ -387,18 +378,18 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
     sums.addStep(stepId, part)
     if (tokens !== undefined || costUsd !== undefined) sums.addModel(modelUsed, part)
   }
-  sums.all.wallMs = millisOf(wall)
+  sums.all.wallMs = Timeline.millisOf(wall)
   return sums.totals
 }
 
 /** The amounts as they are given; one that is missing or of another type is 0. */
 const partOf = (given: { readonly [key: string]: unknown }): Part => ({
-  wallMs: numberOf(given.wallMs) ?? 0,
-  busyMs: numberOf(given.busyMs) ?? 0,
-  waitingMs: numberOf(given.waitingMs) ?? 0,
-  tokens: tokensOf(given.tokens),
-  cost: costOf(textOf(given.costUsd)),
-  attempts: numberOf(given.attempts) ?? 0
+  wallMs: Timeline.numberOf(given.wallMs) ?? 0,
+  busyMs: Timeline.numberOf(given.busyMs) ?? 0,
+  waitingMs: Timeline.numberOf(given.waitingMs) ?? 0,
+  tokens: Timeline.tokensOf(given.tokens),
+  cost: costOf(Timeline.textOf(given.costUsd)),
+  attempts: Timeline.numberOf(given.attempts) ?? 0
 })
 
 /**
@@ -424,11 +415,13 @@ const partOf = (given: { readonly [key: string]: unknown }): Part => ({
  */
 export const sumTotals = (all: Iterable<Totals>): Totals => {
   const sums = new Sums()
-  for (const totals of recordsIn(all)) {
+  for (const totals of Timeline.recordsIn(all)) {
     sums.all.add(partOf(totals))
-    sums.durationMs += numberOf(totals.durationMs) ?? 0
-    for (const step of recordsIn(totals.steps)) sums.addStep(textOf(step.stepId) ?? "unknown", partOf(step))
-    for (const model of recordsIn(totals.models)) sums.addModel(textOf(model.model), partOf(model))
+    sums.durationMs += Timeline.numberOf(totals.durationMs) ?? 0
+    for (const step of Timeline.recordsIn(totals.steps)) {
+      sums.addStep(Timeline.textOf(step.stepId) ?? "unknown", partOf(step))
+    }
+    for (const model of Timeline.recordsIn(totals.models)) sums.addModel(Timeline.textOf(model.model), partOf(model))
   }
   return sums.totals
 }
@@ -461,4 +454,4 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  * @category conversions
  */
 export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces =>
-  otlpSpans(givenTrace(trace), fieldsOf(options))
+  otlpSpans(Timeline.givenTrace(trace), Timeline.fieldsOf(options))

@@ -13,21 +13,7 @@ import * as Stream from "effect/Stream"
 import { openSession } from "./internal/cassette/replay.js"
 import { unchecked } from "./internal/core/makeError.js"
 import type { HttpService, Requests } from "./internal/operations/operations.js"
-import {
-  CurrentScope,
-  currentScope,
-  entered,
-  isSameSession,
-  leavingReplay,
-  newSessionId,
-  runInBudgets,
-  runInScope,
-  type Scope as ScopeOfCall,
-  scopeOf,
-  storedScope,
-  streamWithin,
-  within
-} from "./internal/operations/scope.js"
+import * as Scope from "./internal/operations/scope.js"
 import { budgetsOf } from "./internal/options/budget.js"
 import { makeEventSink } from "./internal/telemetry/tell.js"
 import { ReplayDisabledError } from "./NoukaiError.js"
@@ -42,11 +28,11 @@ interface PromiseOptions<A, E> {
 /** Runs asynchronous code that is no Effect with the fiber's scope and budgets. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
   Effect.withFiberRuntime((fiber) => {
-    const scope = scopeOf(fiber)
+    const scope = Scope.scopeOf(fiber)
     const budgets = budgetsOf(fiber)
     return Effect.tryPromise({
       ...options,
-      try: (signal) => runInBudgets(budgets, () => runInScope(scope, () => options.try(signal)))
+      try: (signal) => Scope.runInBudgets(budgets, () => Scope.runInScope(scope, () => options.try(signal)))
     })
   })
 
@@ -63,7 +49,7 @@ export declare namespace TraceScope {
    * @since 0.1.0
    * @category models
    */
-  export interface Scope extends ScopeOfCall {}
+  export interface Scope extends Scope.Scope {}
 
   /**
    * A scope that was entered by hand.
@@ -75,7 +61,7 @@ export declare namespace TraceScope {
 }
 
 interface OpenScope<E> {
-  readonly scope: ScopeOfCall
+  readonly scope: Scope.Scope
   /** Fails if recordings are left that no call took; without a replay, never. */
   readonly verify: Effect.Effect<void, E>
 }
@@ -83,7 +69,7 @@ interface OpenScope<E> {
 const method = "TraceScope.replay"
 
 /** Logs that a scope opens, and at the end that it closes. */
-const logged = Effect.fnUntraced(function*({ mode, sessionId }: Pick<ScopeOfCall, "mode" | "sessionId">) {
+const logged = Effect.fnUntraced(function*({ mode, sessionId }: Pick<Scope.Scope, "mode" | "sessionId">) {
   const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
   const sinkOf = makeEventSink(http?.defaults.log)
   const tell = yield* Effect.withFiberRuntime<ReturnType<typeof sinkOf>>((fiber) => Effect.succeed(sinkOf(fiber)))
@@ -96,10 +82,10 @@ const logged = Effect.fnUntraced(function*({ mode, sessionId }: Pick<ScopeOfCall
 
 /** Opens a capture, or joins the enclosing scope. In a replay, a capture has the id of the replayed session. */
 const openCapture: Effect.Effect<OpenScope<never>, never, EffectScope.Scope> = Effect.gen(function*() {
-  const enclosing = yield* currentScope
+  const enclosing = yield* Scope.currentScope
   if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
   const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
-  const sessionId = http?.defaults.replayedSessionId ?? (yield* newSessionId)
+  const sessionId = http?.defaults.replayedSessionId ?? (yield* Scope.newSessionId)
   const scope = { mode: "capture", sessionId, http: undefined } as const
   yield* logged(scope)
   return { scope, verify: Effect.void }
@@ -108,31 +94,31 @@ const openCapture: Effect.Effect<OpenScope<never>, never, EffectScope.Scope> = E
 /** Opens the scope of a named session; in a replay, still one that only replays. */
 const openNamed = (sessionId: string): Effect.Effect<OpenScope<never>, never, EffectScope.Scope> =>
   Effect.gen(function*() {
-    const enclosing = yield* currentScope
+    const enclosing = yield* Scope.currentScope
     const scope = { mode: "session", sessionId, http: enclosing?.http } as const
     yield* logged(scope)
     return { scope, verify: Effect.void }
   })
 
 /** Whether calls are already answered from this session. */
-const isReplayed = (id: string, http: HttpService, enclosing: ScopeOfCall | undefined): boolean =>
+const isReplayed = (id: string, http: HttpService, enclosing: Scope.Scope | undefined): boolean =>
   enclosing?.http === undefined
-    ? isSameSession(http.defaults.replayedSessionId, id)
-    : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
+    ? Scope.isSameSession(http.defaults.replayedSessionId, id)
+    : enclosing.mode === "replay" && Scope.isSameSession(enclosing.sessionId, id)
 
 const openReplay = (
   sessionId: string
 ): Effect.Effect<TraceScope.Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
   Effect.gen(function*() {
     const http = yield* NoukaiHttp
-    const enclosing = yield* currentScope
+    const enclosing = yield* Scope.currentScope
     if (isReplayed(sessionId, http, enclosing)) return yield* openCapture
     if (http.defaults.replayEnabled !== true) {
       return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
     }
     yield* logged({ mode: "replay", sessionId })
     // the fetch leaves this replay and goes through the one around it
-    const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
+    const fetch: Requests["session"] = (request) => Scope.leavingReplay(enclosing, http.request("session", request))
     const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
     const replay = yield* openSession(method, session, { fetch, defaults: http.defaults })
     return { scope: { mode: "replay", sessionId, http: replay.http }, verify: replay.verify(method) }
@@ -143,7 +129,7 @@ const inside = <A, E, R, E2, E3, R2>(
   opening: Effect.Effect<OpenScope<E2>, E3, R2>,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | E2 | E3, R | Exclude<R2, EffectScope.Scope>> =>
-  Effect.using(opening, ({ scope, verify }) => Effect.zipLeft(within(scope, self), verify))
+  Effect.using(opening, ({ scope, verify }) => Effect.zipLeft(Scope.within(scope, self), verify))
 
 const insideStream = <A, E, R, E2, E3, R2>(
   opening: Effect.Effect<OpenScope<E2>, E3, R2>,
@@ -151,7 +137,7 @@ const insideStream = <A, E, R, E2, E3, R2>(
 ): Stream.Stream<A, E | E2 | E3, R | Exclude<R2, EffectScope.Scope>> =>
   Stream.unwrapScoped(
     Effect.map(opening, ({ scope, verify }) =>
-      Stream.concat(streamWithin(scope, self), Stream.drain(Stream.fromEffect(verify))))
+      Stream.concat(Scope.streamWithin(scope, self), Stream.drain(Stream.fromEffect(verify))))
   )
 
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
@@ -166,7 +152,7 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
  * @since 0.1.0
  * @category references
  */
-export class TraceScope extends CurrentScope {
+export class TraceScope extends Scope.CurrentScope {
   /**
    * Tags the runs of an effect with a new session id, so that they can be replayed together. Inside another scope it
    * joins that one: nothing in a replay goes live, and one request of yours has one id.
@@ -256,7 +242,7 @@ export class TraceScope extends CurrentScope {
    *
    * @since 0.1.0
    */
-  static readonly current: Effect.Effect<TraceScope.Scope | undefined> = currentScope
+  static readonly current: Effect.Effect<TraceScope.Scope | undefined> = Scope.currentScope
 
   /**
    * The id of the scope; `undefined` outside any.
@@ -264,7 +250,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static readonly currentSessionId: Effect.Effect<string | undefined> = Effect.map(
-    currentScope,
+    Scope.currentScope,
     (scope) => scope?.sessionId
   )
 
@@ -328,8 +314,8 @@ export class TraceScope extends CurrentScope {
    */
   static ambient(): TraceScope.Scope | undefined {
     const fiber = Fiber.getCurrentFiber()
-    const own = Option.isSome(fiber) ? scopeOf(fiber.value) : undefined
-    return own ?? storedScope()
+    const own = Option.isSome(fiber) ? Scope.scopeOf(fiber.value) : undefined
+    return own ?? Scope.storedScope()
   }
 
   /**
@@ -339,7 +325,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static runIn<A>(scope: TraceScope.Scope | undefined, f: () => A): A {
-    return runInScope(entered(TraceScope.ambient(), scope), f)
+    return Scope.runInScope(Scope.entered(TraceScope.ambient(), scope), f)
   }
 
   /**
@@ -352,7 +338,7 @@ export class TraceScope extends CurrentScope {
   static within(
     scope: TraceScope.Scope | undefined
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
-    return (self) => within(scope, self)
+    return (self) => Scope.within(scope, self)
   }
 
   /**
@@ -363,7 +349,7 @@ export class TraceScope extends CurrentScope {
   static withinStream(
     scope: TraceScope.Scope | undefined
   ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R> {
-    return (self) => streamWithin(scope, self)
+    return (self) => Scope.streamWithin(scope, self)
   }
 
   /**
@@ -388,7 +374,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static readonly layerCapture: Layer.Layer<TraceScope> = Layer.scoped(
-    CurrentScope,
+    Scope.CurrentScope,
     Effect.map(openCapture, ({ scope }) => scope)
   )
 
@@ -398,6 +384,6 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static layerSession(sessionId: string): Layer.Layer<TraceScope> {
-    return Layer.scoped(CurrentScope, Effect.map(openNamed(sessionId), ({ scope }) => scope))
+    return Layer.scoped(Scope.CurrentScope, Effect.map(openNamed(sessionId), ({ scope }) => scope))
   }
 }

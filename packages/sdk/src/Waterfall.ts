@@ -5,33 +5,8 @@
  */
 import * as Arr from "effect/Array"
 import { spanIdOf } from "./internal/trace/otlpSpans.js"
-import {
-  costText,
-  cutText,
-  type Drawing,
-  drawingOf,
-  failureOf,
-  formatMillis,
-  joined,
-  kindOf,
-  labelOf,
-  type Row,
-  safeText,
-  tickStep,
-  timeText,
-  tokensIn,
-  widest,
-  widthOf
-} from "./internal/trace/rows.js"
-import {
-  fieldsOf,
-  givenTrace,
-  millisOf,
-  numberOf,
-  payloadText,
-  type PlacedStep,
-  textOf
-} from "./internal/trace/timeline.js"
+import * as Rows from "./internal/trace/rows.js"
+import * as Timeline from "./internal/trace/timeline.js"
 import type { Trace } from "./Trace.js"
 
 /**
@@ -80,7 +55,7 @@ type Given<A> = { readonly [K in keyof A]?: unknown }
 
 /** A number of the options within its limits. */
 const within = (value: unknown, least: number, most: number, standard: number): number =>
-  Math.min(most, Math.max(least, Math.floor(numberOf(value) ?? standard) || standard))
+  Math.min(most, Math.max(least, Math.floor(Timeline.numberOf(value) ?? standard) || standard))
 
 const noSteps = "No steps are stored of this run."
 
@@ -103,15 +78,15 @@ const coloured: Paint = (kind, text) =>
 const uncoloured: Paint = (_, text) => text
 
 /** A text in one line, which controls no terminal. */
-const inLine = (text: string): string => safeText(text).replace(/[\t\n\r\u0080-\u009f\u2028\u2029]/g, "\ufffd")
+const inLine = (text: string): string => Rows.safeText(text).replace(/[\t\n\r\u0080-\u009f\u2028\u2029]/g, "\ufffd")
 
-const paintOf = (bar: PlacedStep): Kind => {
-  const kind = kindOf(bar)
+const paintOf = (bar: Timeline.PlacedStep): Kind => {
+  const kind = Rows.kindOf(bar)
   return kind === "skipped" ? "other" : kind
 }
 
 /** The kind of a row: the worst of its bars. */
-const paintOfRow = ({ bars, failed }: Row): Kind =>
+const paintOfRow = ({ bars, failed }: Rows.Row): Kind =>
   failed > 0 ? "failed" : bars.map(paintOf).find((kind) => kind !== "completed") ?? "completed"
 
 const marks: { readonly [K in Kind]?: string } = { failed: "✕", running: "…", other: "-" }
@@ -119,15 +94,15 @@ const marks: { readonly [K in Kind]?: string } = { failed: "✕", running: "…"
 /** The part of a bar in which a step was at work, waited for tools, or had its iterations below it. */
 const [working, waiting, around] = ["█", "░", "▒"] as const
 
-const right = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - widthOf(text))) + text
+const right = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - Rows.widthOf(text))) + text
 
 const left = (text: string, columns: number): string => {
-  const cut = widthOf(text) > columns ? cutText(text, columns) : text
-  return cut + " ".repeat(Math.max(0, columns - widthOf(cut)))
+  const cut = Rows.widthOf(text) > columns ? Rows.cutText(text, columns) : text
+  return cut + " ".repeat(Math.max(0, columns - Rows.widthOf(cut)))
 }
 
 /** The bars of a row in so many columns. */
-const plotted = (row: Row, { loops, start, total }: Drawing, plot: number, paint: Paint): string => {
+const plotted = (row: Rows.Row, { loops, start, total }: Rows.Drawing, plot: number, paint: Paint): string => {
   const cells = Arr.makeBy(plot, (): readonly [Kind, string] => ["plain", " "])
   const column = (at: bigint): number => total === 0n ? 0 : Number(at - start) / Number(total) * plot
   for (const bar of row.bars) {
@@ -147,11 +122,11 @@ const leastPlot = 12
 
 /** Marks on the axis and their times. What would touch the one before, or go over the end, is left out. */
 const axisOf = (totalMs: number, plot: number): string => {
-  const step = tickStep(totalMs, Math.max(1, Math.floor(plot / 12)))
+  const step = Rows.tickStep(totalMs, Math.max(1, Math.floor(plot / 12)))
   let axis = ""
   for (let at = 0; at <= totalMs; at += step) {
     const place = totalMs === 0 ? 0 : Math.floor(at / totalMs * plot)
-    const text = `|${formatMillis(at)}`
+    const text = `|${Rows.formatMillis(at)}`
     if ((axis === "" || place > axis.length) && place + text.length <= plot) axis = axis.padEnd(place) + text
     if (step <= 0 || totalMs === 0) break
   }
@@ -188,15 +163,15 @@ const axisOf = (totalMs: number, plot: number): string => {
  * @category conversions
  */
 export const toText = (trace: Trace, options: TextOptions = {}): string => {
-  const { colours, maxRows, payloads, title, width: wide }: Given<TextOptions> = fieldsOf(options)
-  const given = givenTrace(trace)
+  const { colours, maxRows, payloads, title, width: wide }: Given<TextOptions> = Timeline.fieldsOf(options)
+  const given = Timeline.givenTrace(trace)
   const width = within(wide, 40, 1_000, 80)
   const paint = colours === true ? coloured : uncoloured
-  const drawing = drawingOf(given, numberOf(maxRows) ?? 200)
+  const drawing = Rows.drawingOf(given, Timeline.numberOf(maxRows) ?? 200)
   const { facts, isWaiting, loops, rows, total } = drawing
   const heading = [
-    paint("heading", cutText(inLine(textOf(title) ?? `Run ${given.flowRun.id}`), width)),
-    paint("soft", cutText(inLine(facts), width))
+    paint("heading", Rows.cutText(inLine(Timeline.textOf(title) ?? `Run ${given.flowRun.id}`), width)),
+    paint("soft", Rows.cutText(inLine(facts), width))
   ]
   if (rows.length === 0) return [...heading, noSteps, ""].join("\n")
 
@@ -205,17 +180,17 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
   )
   const columns = Object.entries({
     time: rows.map(({ time }) => time),
-    tokens: rows.map(({ bars }) => String(tokensIn(bars) || "")),
+    tokens: rows.map(({ bars }) => String(Rows.tokensIn(bars) || "")),
     cost: rows.map(({ cost = "" }) => cost)
   }).flatMap(([name, values]) => {
-    const columnWidth = widest(values, widthOf(name))
+    const columnWidth = Rows.widest(values, Rows.widthOf(name))
     return values.some((value) => value !== "")
       ? [[name, ...values].map((text) => `  ${right(text, columnWidth)}`)]
       : []
   })
   // two columns before a name are of its mark, and two after it
-  const rest = () => width - 4 - labelWidth - columns.reduce((sum, [name = ""]) => sum + widthOf(name), 0)
-  let labelWidth = Math.min(widest(labels, 4), Math.max(12, Math.floor(width * 0.3)))
+  const rest = () => width - 4 - labelWidth - columns.reduce((sum, [name = ""]) => sum + Rows.widthOf(name), 0)
+  let labelWidth = Math.min(Rows.widest(labels, 4), Math.max(12, Math.floor(width * 0.3)))
   while (rest() < leastPlot && columns.length > 1) columns.pop()
   labelWidth = Math.max(4, labelWidth + Math.min(0, rest() - leastPlot))
   const plot = Math.max(1, rest())
@@ -228,11 +203,13 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
     const indent = "  ".repeat(row.depth + 2)
     return [
       line(`${paint(kind, marks[kind] ?? " ")} ${label}`, plotted(row, drawing, plot, paint), index + 1),
-      ...(payloads === false ? [] : row.failure).map((text) => paint("failed", cutText(inLine(indent + text), width)))
+      ...(payloads === false ? [] : row.failure).map((text) =>
+        paint("failed", Rows.cutText(inLine(indent + text), width))
+      )
     ]
   })
   const kinds = new Set(rows.map(paintOfRow))
-  const legend = joined(
+  const legend = Rows.joined(
     kinds.has("failed") ? "✕ failed" : undefined,
     kinds.has("running") ? "… running" : undefined,
     kinds.has("other") ? "- skipped or other" : undefined,
@@ -242,9 +219,9 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
   return [
     ...heading,
     "",
-    paint("soft", line(`  ${left("step", labelWidth)}`, axisOf(millisOf(total), plot), 0)),
+    paint("soft", line(`  ${left("step", labelWidth)}`, axisOf(Timeline.millisOf(total), plot), 0)),
     ...lines,
-    ...(legend === "" ? [] : ["", paint("soft", cutText(legend, width))]),
+    ...(legend === "" ? [] : ["", paint("soft", Rows.cutText(legend, width))]),
     ""
   ].join("\n")
 }
@@ -258,23 +235,27 @@ const entities: Readonly<Record<string, string>> = {
 }
 
 /** Any text as the content of an element or an attribute. */
-const escapeXml = (text: string): string => safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
+const escapeXml = (text: string): string => Rows.safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
 
 const payloadLimit = 4_096
 
 const payload = (name: string, value: unknown): string | undefined =>
-  value === undefined ? undefined : `${name}: ${cutText(payloadText(value), payloadLimit)}`
+  value === undefined ? undefined : `${name}: ${Rows.cutText(Timeline.payloadText(value), payloadLimit)}`
 
-const tooltipOf = (bar: PlacedStep, start: bigint, payloads: unknown): string => {
+const tooltipOf = (bar: Timeline.PlacedStep, start: bigint, payloads: unknown): string => {
   const { step, waiting } = bar
   return [
-    joined(labelOf(bar), step.status),
-    joined(
-      `${timeText(bar.end - bar.start)} from ${timeText(bar.start - start)} on`,
-      waiting === 0n ? undefined : `${timeText(waiting)} of it for tools`
+    Rows.joined(Rows.labelOf(bar), step.status),
+    Rows.joined(
+      `${Rows.timeText(bar.end - bar.start)} from ${Rows.timeText(bar.start - start)} on`,
+      waiting === 0n ? undefined : `${Rows.timeText(waiting)} of it for tools`
     ),
-    joined(step.modelUsed, tokensIn([bar]) === 0 ? undefined : `${tokensIn([bar])} tokens`, costText([step])),
-    ...(payloads === undefined ? failureOf([bar]).map((line) => cutText(line, payloadLimit)) : []),
+    Rows.joined(
+      step.modelUsed,
+      Rows.tokensIn([bar]) === 0 ? undefined : `${Rows.tokensIn([bar])} tokens`,
+      Rows.costText([step])
+    ),
+    ...(payloads === undefined ? Rows.failureOf([bar]).map((line) => Rows.cutText(line, payloadLimit)) : []),
     ...(payloads === true
       ? [
         payload("input", step.inputContext),
@@ -286,15 +267,17 @@ const tooltipOf = (bar: PlacedStep, start: bigint, payloads: unknown): string =>
 }
 
 /** The run in words, for those who do not see the picture. */
-const describe = ({ start, steps }: Drawing, heading: string, payloads: unknown): string => {
+const describe = ({ start, steps }: Rows.Drawing, heading: string, payloads: unknown): string => {
   const told = steps.slice(0, 40)
   const lines = told.map((bar) => {
-    const wait = bar.waiting === 0n ? "" : `, ${timeText(bar.waiting)} of it waiting for tools`
-    const cost = costText([bar.step])
-    const failure = payloads === false ? [] : failureOf([bar])
-    return `${labelOf(bar)}: ${bar.step.status}, ${timeText(bar.end - bar.start)} from ${
-      timeText(bar.start - start)
-    } on${wait}${cost === undefined ? "" : `, ${cost}`}.${failure.map((line) => ` ${cutText(line, 400)}.`).join("")}`
+    const wait = bar.waiting === 0n ? "" : `, ${Rows.timeText(bar.waiting)} of it waiting for tools`
+    const cost = Rows.costText([bar.step])
+    const failure = payloads === false ? [] : Rows.failureOf([bar])
+    return `${Rows.labelOf(bar)}: ${bar.step.status}, ${Rows.timeText(bar.end - bar.start)} from ${
+      Rows.timeText(bar.start - start)
+    } on${wait}${cost === undefined ? "" : `, ${cost}`}.${
+      failure.map((line) => ` ${Rows.cutText(line, 400)}.`).join("")
+    }`
   })
   const rest = steps.length - told.length
   return [heading, ...lines, ...(rest > 0 ? [`And ${rest} more.`] : [])].join(" ")
@@ -355,8 +338,8 @@ const bar = (classes: string, x: number, y: number, width: number, height: numbe
   element("rect", { class: classes, x, y, width, height, rx: 2 })
 
 /** The kinds of bars that there are, each with its name. */
-const legendOf = ({ isWaiting, steps }: Drawing): string => {
-  const used = new Set<string>(steps.map(kindOf))
+const legendOf = ({ isWaiting, steps }: Rows.Drawing): string => {
+  const used = new Set<string>(steps.map(Rows.kindOf))
   const entries = [
     ["completed", "completed", used.has("completed")],
     ["failed", "failed", used.has("failed")],
@@ -401,29 +384,29 @@ const legendOf = ({ isWaiting, steps }: Drawing): string => {
  * @category conversions
  */
 export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
-  const { maxRows, payloads, title, width: wide }: Given<SvgOptions> = fieldsOf(options)
-  const given = givenTrace(trace)
+  const { maxRows, payloads, title, width: wide }: Given<SvgOptions> = Timeline.fieldsOf(options)
+  const given = Timeline.givenTrace(trace)
   const { id: runId } = given.flowRun
   const width = within(wide, 480, 4_096, 960)
-  const drawing = drawingOf(given, numberOf(maxRows) ?? 60)
+  const drawing = Rows.drawingOf(given, Timeline.numberOf(maxRows) ?? 60)
   const { facts, loops, rows, start, total } = drawing
-  const heading = safeText(textOf(title) ?? `Run ${runId}`)
+  const heading = Rows.safeText(Timeline.textOf(title) ?? `Run ${runId}`)
   const id = `noukai-${spanIdOf(runId, "svg")}`
 
   const most = Math.floor((width - 2 * margin) / characterWidth)
   const rowHeight = rows.length > 120 ? 16 : 22
   const values = rows.map(({ bars, cost, failed, time }) =>
-    joined(failed > 0 && bars.length > 1 ? `${failed} failed` : undefined, time, cost)
+    Rows.joined(failed > 0 && bars.length > 1 ? `${failed} failed` : undefined, time, cost)
   )
-  const columns = widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + safeText(label)), 0)
+  const columns = Rows.widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + Rows.safeText(label)), 0)
   const labelWidth = Math.min(Math.max(80, columns * characterWidth), width * 0.32)
-  const valueWidth = Math.max(60, widest(values, 0) * characterWidth)
+  const valueWidth = Math.max(60, Rows.widest(values, 0) * characterWidth)
   const plotX = margin + labelWidth + gap
   const plotWidth = Math.max(120, width - plotX - gap - valueWidth - margin)
   const scale = (time: bigint): number => total === 0n ? 0 : Number(time) / Number(total) * plotWidth
   const top = 92
 
-  const barOf = (placed: PlacedStep, y: number, isAlone: boolean): string => {
+  const barOf = (placed: Timeline.PlacedStep, y: number, isAlone: boolean): string => {
     const { step, waiting } = placed
     const x = plotX + scale(placed.start - start)
     const barWidth = Math.max(2, scale(placed.end - placed.start))
@@ -439,7 +422,7 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
       },
       [
         element("title", {}, escapeXml(tooltipOf(placed, start, payloads))),
-        bar(`${kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
+        bar(`${Rows.kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
         ...(waiting === 0n ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
         ...(step.status === "failed" && isAlone
           ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
@@ -459,7 +442,7 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
     const height = rowHeight + lines.length * lineHeight
     bottom += height
     if (index % 2 === 1) bands.push(element("rect", { class: "b", x: 0, y, width, height }))
-    const cut = cutText(safeText(label), Math.floor(labelWidth / characterWidth) - indent)
+    const cut = Rows.cutText(Rows.safeText(label), Math.floor(labelWidth / characterWidth) - indent)
     return [
       text(margin + indent * characterWidth, baseline, depth === 0 ? "" : "s", cut),
       ...bars.map((placed) => barOf(placed, y, bars.length === 1)),
@@ -469,19 +452,19 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
           margin + (indent + 2) * characterWidth,
           baseline + (nth + 1) * lineHeight,
           "r",
-          cutText(safeText(line), most - indent - 2)
+          Rows.cutText(Rows.safeText(line), most - indent - 2)
         )
       )
     ]
   })
 
   const axis: Array<string> = []
-  const totalMs = millisOf(total)
-  const step = tickStep(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
+  const totalMs = Timeline.millisOf(total)
+  const step = Rows.tickStep(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
   for (let at = 0; rows.length > 0 && at <= totalMs; at += step) {
     const x = plotX + (totalMs === 0 ? 0 : at / totalMs * plotWidth)
     axis.push(element("line", { class: "l", x1: x, x2: x, y1: top - 6, y2: bottom }))
-    axis.push(text(x, top - 12, "s m", formatMillis(at)))
+    axis.push(text(x, top - 12, "s m", Rows.formatMillis(at)))
     if (step <= 0 || totalMs === 0) break
   }
 
@@ -505,8 +488,8 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
       element("style", {}, style(id)),
       `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
       element("rect", { class: "g", width, height }),
-      text(margin, 26, "h", cutText(heading, Math.floor(most * 0.78))),
-      text(margin, 45, "s", cutText(facts, most)),
+      text(margin, 26, "h", Rows.cutText(heading, Math.floor(most * 0.78))),
+      text(margin, 45, "s", Rows.cutText(facts, most)),
       ...(legend === "" ? [] : [legend]),
       ...bands,
       ...axis,

@@ -9,24 +9,7 @@ import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { deferred, fromSource, toSource } from "../core/streamPull.js"
 import { noSession } from "../operations/noSession.js"
 import type { Streams } from "../operations/operations.js"
-import type * as JobCall from "../operations/requests.js"
-import type {
-  ExecuteRequest,
-  ExecuteResponse,
-  ForwardRequest,
-  ForwardResponse,
-  PollJobResponse,
-  RunListRequest,
-  RunListResponse,
-  RunRequest,
-  SessionRequest,
-  SessionResponse,
-  StepRequest,
-  StepTraceRequest,
-  StepTraceResponse,
-  SubmitJobResponse,
-  TraceStreamRequest
-} from "../operations/requests.js"
+import type * as R from "../operations/requests.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import { isSameSession, isSessionId, notSessionId } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
@@ -57,7 +40,7 @@ const post = (request: FlowRequest, path: string, executionId: string | undefine
 }
 
 /** The description of a `GET`. */
-const get = (context: RequestContext & Partial<Pick<RunRequest, "flow" | "executionId">>, path: string) => {
+const get = (context: RequestContext & Partial<Pick<R.RunRequest, "flow" | "executionId">>, path: string) => {
   const { executionId, flow } = context
   return { context, httpMethod: "GET" as const, path, flow, sessionId: undefined, body: undefined, executionId }
 }
@@ -68,7 +51,7 @@ const get = (context: RequestContext & Partial<Pick<RunRequest, "flow" | "execut
  *
  * @see contract 13.2
  */
-export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
+export const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
     const { scrub } = caller
     const endpoint = post(request, flowPath(request, "/execute"), undefined)
@@ -93,7 +76,7 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
  *
  * @see contract 7
  */
-export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<WireEvent, LiveError> =>
+export const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
     ...post(request, flowPath(request, "/step"), request.body.executionId),
     isRun: true,
@@ -105,7 +88,7 @@ export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<Wi
  *
  * @see contract 5
  */
-export const execute = (caller: Caller) => (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
+export const execute = (caller: Caller) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
   executeAt(caller, flowPath(request, "/execute"))(request)
 
 /**
@@ -114,7 +97,7 @@ export const execute = (caller: Caller) => (request: ExecuteRequest): Effect.Eff
  * @see contract 13.1
  */
 export const executeAt =
-  (caller: Caller, path: string) => (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
+  (caller: Caller, path: string) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
     caller.send({ ...post(request, path, request.body.executionId), decode: readBody.execute })
 
 /** Reserves the cost of a run in the budgets around its call, before a request of it is sent. */
@@ -132,7 +115,7 @@ export const reservingStream = (open: Streams["step"]): Streams["step"] => (requ
     : fromSource(() => deferred(Effect.map(reserve, () => toSource(open(request)))))
 }
 
-const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
+const readSubmitted: ReadBody<R.SubmitJobResponse> = (json, received) =>
   Either.filterOrLeft(
     readBody.submitJob(json, received),
     ({ executionId }) => Either.isRight(Address.segment("", "executionId", executionId)),
@@ -145,7 +128,7 @@ const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
  * @see contract 8.1
  */
 export const submitJob =
-  (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, LiveError> =>
+  (caller: Caller) => (request: R.SubmitJobRequest): Effect.Effect<R.SubmitJobResponse, LiveError> =>
     caller.send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
 
 /** The limit of a poll, which reads one row and so gets less time than a run. */
@@ -158,7 +141,7 @@ const pollTimeout = Duration.seconds(30)
  */
 export const pollJob = (caller: Caller) => {
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
-  return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, LiveError> =>
+  return (request: R.PollJobRequest): Effect.Effect<R.PollJobResponse, LiveError> =>
     caller.send({
       ...get(request, `${Address.basePath(request.flow)}/jobs/${encodeURIComponent(request.executionId)}`),
       context: {
@@ -178,7 +161,7 @@ const queryOf = (parameters: { readonly [name: string]: string | number | undefi
 /** Reads a run under the paths of the client. */
 function read<A>(
   caller: Caller,
-  request: RunRequest,
+  request: R.RunRequest,
   rest: string,
   decode: ReadBody<A>
 ): Effect.Effect<A, LiveError> {
@@ -191,7 +174,7 @@ function read<A>(
  *
  * @see contract 9.1
  */
-export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
+export const trace = (caller: Caller) => (request: R.RunRequest): Effect.Effect<Trace, LiveError> =>
   read(caller, request, "/trace", readBody.trace)
 
 /**
@@ -199,7 +182,7 @@ export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Tr
  *
  * @see contract 9.3
  */
-export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
+export const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
   Stream.suspend(() => {
     const choice = caller.runPaths.of(request, "/trace/stream")
     let isAnswered = false
@@ -224,11 +207,11 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
  * @see contract 9.2
  */
 export const stepTrace =
-  (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
+  (caller: Caller) => (request: R.StepTraceRequest): Effect.Effect<R.StepTraceResponse, LiveError> => {
     const { attempt, loopIndex, stepId } = request
     const query = queryOf({ attempt, loop_index: loopIndex })
     const path = `/steps/${encodeURIComponent(stepId)}/trace`
-    const decode: ReadBody<StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
+    const decode: ReadBody<R.StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
     return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
   }
 
@@ -237,7 +220,7 @@ export const stepTrace =
  *
  * @see contract 9.4
  */
-export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, LiveError> =>
+export const runSummary = (caller: Caller) => (request: R.RunRequest): Effect.Effect<FlowRun, LiveError> =>
   read(caller, request, "", readBody.runSummary)
 
 /**
@@ -245,14 +228,14 @@ export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effe
  *
  * @see contract 9.6
  */
-export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, LiveError> => {
+export const runList = (caller: Caller) => (request: R.RunListRequest): Effect.Effect<R.RunListResponse, LiveError> => {
   const { cursor, flowId, limit, status } = request
   const query = queryOf({ flow_id: flowId, limit, status, cursor })
   return caller.send({ ...get(request, `/flow-runs?${query}`), decode: readBody.runList })
 }
 
 /** Reads a session and checks its depth, since it is walked again and again: compared, redacted, written. */
-const readSession = (sessionId: string): ReadBody<SessionResponse> => (json, received) =>
+const readSession = (sessionId: string): ReadBody<R.SessionResponse> => (json, received) =>
   nestsTooDeep(json)
     ? Either.left(`the session nests deeper than ${maxDepth} levels`)
     : Either.filterOrLeft(
@@ -280,7 +263,7 @@ const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string)
  */
 export const session =
   (caller: Caller) =>
-  (request: SessionRequest): Effect.Effect<SessionResponse, Exclude<SessionError, ReplayMissError>> =>
+  (request: R.SessionRequest): Effect.Effect<R.SessionResponse, Exclude<SessionError, ReplayMissError>> =>
     isSessionId(request.sessionId)
       ? Spans.readSpan(
         spanNames.session,

@@ -6,25 +6,7 @@ import type { Scope } from "effect/Scope"
 import type { Sent } from "../../NoukaiError.js"
 import * as timers from "../core/time.js"
 import type { Cancel, Pause, Timers } from "../core/time.js"
-import * as errorBody from "./HttpTransport.js"
-import {
-  BodyTooLarge,
-  BodyUndecodable,
-  ClockExpired,
-  concat,
-  ConnectionFailure,
-  type HttpTransport,
-  type Opening,
-  type OpenRequest,
-  type SendRequest,
-  sizeOf,
-  type StreamResponse,
-  type TextResponse,
-  type TransportClock,
-  TransportClosed,
-  type TransportError,
-  type TransportRequest
-} from "./HttpTransport.js"
+import * as Http from "./HttpTransport.js"
 import * as Decoding from "./nodeDecoding.js"
 
 type GetHeader = (name: string) => string | undefined
@@ -109,7 +91,7 @@ abstract class Exchange implements Receiver, ClosableExchange {
   private stages: ReadonlyArray<Decoding.BodyDecoder> = none
 
   constructor(
-    protected readonly request: TransportRequest,
+    protected readonly request: Http.TransportRequest,
     protected readonly wire: Wire,
     protected readonly timers: Timers,
     private readonly closing: Closing
@@ -119,7 +101,7 @@ abstract class Exchange implements Receiver, ClosableExchange {
   protected abstract head(status: number, header: GetHeader, isEncoded: boolean): void
   protected abstract body(bytes: Uint8Array): void
   protected abstract ended(): void
-  protected abstract failed(error: TransportError): void
+  protected abstract failed(error: Http.TransportError): void
 
   onSocket(): void {
     if (this.request.progress.sent === "no") this.request.progress.sent = "unknown"
@@ -136,7 +118,7 @@ abstract class Exchange implements Receiver, ClosableExchange {
 
   private decode(status: number, encoding: string): void {
     const undecodable = (coding: string, isKnown: boolean) =>
-      this.fail(new BodyUndecodable({ coding, isKnown, status }))
+      this.fail(new Http.BodyUndecodable({ coding, isKnown, status }))
     const stages = Decoding.decode(encoding, {
       body: (bytes) => this.onDecoded(bytes),
       end: () => this.complete(),
@@ -190,7 +172,7 @@ abstract class Exchange implements Receiver, ClosableExchange {
   }
 
   transportClosed(): void {
-    this.fail(new TransportClosed({ sent: this.request.progress.sent }))
+    this.fail(new Http.TransportClosed({ sent: this.request.progress.sent }))
   }
 
   start(): void {
@@ -222,22 +204,22 @@ abstract class Exchange implements Receiver, ClosableExchange {
     }
   }
 
-  protected fail(error: TransportError): void {
+  protected fail(error: Http.TransportError): void {
     if (!this.over) {
       this.stop()
       this.failed(error)
     }
   }
 
-  protected expire(clock: TransportClock, after: number): void {
-    this.fail(new ClockExpired({ clock, after, sent: this.request.progress.sent }))
+  protected expire(clock: Http.TransportClock, after: number): void {
+    this.fail(new Http.ClockExpired({ clock, after, sent: this.request.progress.sent }))
   }
 }
 
 /** A decoder of whole texts, which removes a byte order mark. */
 const utf8 = new TextDecoder()
 
-type Resume = (result: Effect.Effect<TextResponse, TransportError>) => void
+type Resume = (result: Effect.Effect<Http.TextResponse, Http.TransportError>) => void
 
 const noHeader: GetHeader = () => undefined
 
@@ -252,7 +234,7 @@ class SendExchange extends Exchange {
   private resume = noResume
 
   constructor(
-    protected override readonly request: SendRequest,
+    protected override readonly request: Http.SendRequest,
     wire: Wire,
     clock: Timers,
     closing: Closing
@@ -261,7 +243,7 @@ class SendExchange extends Exchange {
     this.limit = request.maxBytes
   }
 
-  readonly run: Effect.Effect<TextResponse, TransportError> = Effect.async((resume) => {
+  readonly run: Effect.Effect<Http.TextResponse, Http.TransportError> = Effect.async((resume) => {
     this.resume = resume
     this.start()
     return Effect.sync(() => this.stop())
@@ -274,9 +256,9 @@ class SendExchange extends Exchange {
   protected head(status: number, header: GetHeader, isEncoded: boolean): void {
     this.status = status
     this.header = header
-    if (!errorBody.isOk(status)) {
-      this.limit = Math.min(this.limit, errorBody.maxBytes)
-      this.cancelTimer = this.timers.after(errorBody.timeout, () => this.expire("attempt", errorBody.timeout))
+    if (!Http.isOk(status)) {
+      this.limit = Math.min(this.limit, Http.maxBytes)
+      this.cancelTimer = this.timers.after(Http.timeout, () => this.expire("attempt", Http.timeout))
     } // The length that is announced is that of the encoded body.
     else if (!isEncoded && Number(header("content-length")) > this.limit) {
       this.failTooLarge()
@@ -292,23 +274,23 @@ class SendExchange extends Exchange {
   }
 
   private failTooLarge(): void {
-    this.fail(new BodyTooLarge({ maxBytes: this.limit, status: this.status }))
+    this.fail(new Http.BodyTooLarge({ maxBytes: this.limit, status: this.status }))
   }
 
   protected ended(): void {
-    const text = utf8.decode(concat(this.parts, this.size))
+    const text = utf8.decode(Http.concat(this.parts, this.size))
     this.give(Effect.succeed({ status: this.status, header: this.header, text }))
   }
 
   /** Ends with the status of an error, and the part of its body that came. */
-  protected failed(error: TransportError): void {
-    if (this.status === 0 || errorBody.isOk(this.status) || error._tag === "TransportClosed") {
+  protected failed(error: Http.TransportError): void {
+    if (this.status === 0 || Http.isOk(this.status) || error._tag === "TransportClosed") {
       this.give(Effect.fail(error))
     } else this.ended()
   }
 
   /** Resumes the fiber, and then holds neither the response nor the fiber: the request may be held for much longer. */
-  private give(result: Effect.Effect<TextResponse, TransportError>): void {
+  private give(result: Effect.Effect<Http.TextResponse, Http.TransportError>): void {
     const { resume } = this
     this.resume = noResume
     this.header = noHeader
@@ -323,11 +305,11 @@ const maxQueued = 64 * 1024
 /** The bounds, in bytes and milliseconds, within which a complete response is read to its end. */
 const maxRest = { bytes: 64 * 1024, ms: 100 } as const
 
-type HeadResult = Effect.Effect<StreamResponse, TransportError>
+type HeadResult = Effect.Effect<Http.StreamResponse, Http.TransportError>
 
-type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
+type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.TransportError>>
 
-class OpenExchange extends Exchange implements Opening {
+class OpenExchange extends Exchange implements Http.Opening {
   private headResult: HeadResult | undefined = undefined
   private resumeHead: ((result: HeadResult) => void) | undefined = undefined
   private resumePull: ((result: PullResult) => void) | undefined = undefined
@@ -341,7 +323,7 @@ class OpenExchange extends Exchange implements Opening {
   private end: PullResult | undefined = undefined
 
   constructor(
-    protected override readonly request: OpenRequest,
+    protected override readonly request: Http.OpenRequest,
     wire: Wire,
     clock: Timers,
     closing: Closing
@@ -360,7 +342,7 @@ class OpenExchange extends Exchange implements Opening {
 
   readonly close = (): void => {
     if (this.over) return
-    const closed = new ConnectionFailure({
+    const closed = new Http.ConnectionFailure({
       reason: "the response is closed",
       sent: this.request.progress.sent,
       cause: undefined
@@ -406,7 +388,7 @@ class OpenExchange extends Exchange implements Opening {
 
   private readonly pullParts: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
 
-  private readonly pull = Effect.map(this.pullParts, (parts) => concat(parts, sizeOf(parts)))
+  private readonly pull = Effect.map(this.pullParts, (parts) => Http.concat(parts, Http.sizeOf(parts)))
 
   protected started(): void {
     this.cancelTimer()
@@ -444,7 +426,7 @@ class OpenExchange extends Exchange implements Opening {
     this.wakePull(this.end)
   }
 
-  protected failed(error: TransportError): void {
+  protected failed(error: Http.TransportError): void {
     if (this.rest !== undefined) return
     this.end = Effect.fail(Option.some(error))
     this.wakeHead(Effect.fail(error))
@@ -466,16 +448,16 @@ class OpenExchange extends Exchange implements Opening {
   }
 }
 
-const refused = Effect.fail(new TransportClosed({ sent: "no" }))
+const refused = Effect.fail(new Http.TransportClosed({ sent: "no" }))
 
-const refusedOpening: Opening = { response: refused, close: () => {} }
+const refusedOpening: Http.Opening = { response: refused, close: () => {} }
 
 /** A transport over wires, one for each request of a fiber. */
 export const transportOver = (
-  wire: (request: TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
-): Effect.Effect<HttpTransport, never, Scope> =>
+  wire: (request: Http.TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
+): Effect.Effect<Http.HttpTransport, never, Scope> =>
   Effect.map(makeClosing, (closing) => {
-    const begin: HttpTransport["begin"] = (request, fiber) => {
+    const begin: Http.HttpTransport["begin"] = (request, fiber) => {
       if (closing.isClosed) return refusedOpening
       const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
       exchange.start()
@@ -552,11 +534,19 @@ const withoutValues = (message: string, headers: Record<string, string>): string
 }
 
 /** @param headers the request's, so that their values can be kept out */
-export const connectionFailure = (error: unknown, sent: Sent, headers: Record<string, string>): ConnectionFailure => {
+export const connectionFailure = (
+  error: unknown,
+  sent: Sent,
+  headers: Record<string, string>
+): Http.ConnectionFailure => {
   const original = innermost(error)
   const reason = withoutValues(messagesOf(original), headers)
   const cause = new Error(reason)
   cause.name = original instanceof Error ? original.name : "Error"
   const code = codeOf(original)
-  return new ConnectionFailure({ reason, sent, cause: code === undefined ? cause : Object.assign(cause, { code }) })
+  return new Http.ConnectionFailure({
+    reason,
+    sent,
+    cause: code === undefined ? cause : Object.assign(cause, { code })
+  })
 }

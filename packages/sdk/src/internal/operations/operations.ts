@@ -5,40 +5,11 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type {
-  AuthenticationError,
-  CallError,
-  InvalidRequestError,
-  OnceError,
-  ReplayMissError,
-  SessionError
-} from "../../NoukaiError.js"
+import type * as E from "../../NoukaiError.js"
 import type { LogEvent } from "../../Telemetry.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import type { Pause } from "../core/time.js"
-import type {
-  ExecuteOnceRequest,
-  ExecuteOnceResponse,
-  ExecuteRequest,
-  ExecuteResponse,
-  ForwardRequest,
-  ForwardResponse,
-  PollJobRequest,
-  PollJobResponse,
-  RunListRequest,
-  RunListResponse,
-  RunRequest,
-  SessionRequest,
-  SessionResponse,
-  StepRequest,
-  StepTraceRequest,
-  StepTraceResponse,
-  SubmitJobRequest,
-  SubmitJobResponse,
-  SubmitOnceRequest,
-  SubmitOnceResponse,
-  TraceStreamRequest
-} from "./requests.js"
+import type * as R from "./requests.js"
 import type { WireEvent } from "./wireEvent.js"
 
 /** The settings of a client for calls without their own. */
@@ -67,7 +38,7 @@ export interface CallDefaults {
 }
 
 /** An operation with one response. */
-interface Row<Q, A, E = CallError> {
+interface Row<Q, A, E = E.CallError> {
   readonly request: Q
   readonly response: A
   readonly error: E
@@ -79,39 +50,39 @@ interface Row<Q, A, E = CallError> {
  */
 export interface Operations {
   /** Runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
-  readonly execute: Row<ExecuteRequest, ExecuteResponse>
+  readonly execute: Row<R.ExecuteRequest, R.ExecuteResponse>
   /** Runs a flow for a relay: body and response are not read, and the request is sent once. */
-  readonly forward: Row<ForwardRequest, ForwardResponse>
+  readonly forward: Row<R.ForwardRequest, R.ForwardResponse>
   /** Submits a run to the queue. */
-  readonly submitJob: Row<SubmitJobRequest, SubmitJobResponse>
+  readonly submitJob: Row<R.SubmitJobRequest, R.SubmitJobResponse>
   /** Reads the status of a job. A job that failed is a value here. */
-  readonly pollJob: Row<PollJobRequest, PollJobResponse>
+  readonly pollJob: Row<R.PollJobRequest, R.PollJobResponse>
   /** Reads a run and its steps. */
-  readonly trace: Row<RunRequest, Trace>
+  readonly trace: Row<R.RunRequest, Trace>
   /** Reads one step; every attempt if `attempt` is `"all"`. */
-  readonly stepTrace: Row<StepTraceRequest, StepTraceResponse>
+  readonly stepTrace: Row<R.StepTraceRequest, R.StepTraceResponse>
   /** Reads a run as a whole. */
-  readonly runSummary: Row<RunRequest, FlowRun>
+  readonly runSummary: Row<R.RunRequest, FlowRun>
   /** Reads the runs of a flow. */
-  readonly runList: Row<RunListRequest, RunListResponse>
+  readonly runList: Row<R.RunListRequest, R.RunListResponse>
   /** Runs a flow unless a run of the key is found, whose outcome is given then. */
-  readonly executeOnce: Row<ExecuteOnceRequest, ExecuteOnceResponse, CallError | OnceError>
+  readonly executeOnce: Row<R.ExecuteOnceRequest, R.ExecuteOnceResponse, E.CallError | E.OnceError>
   /** Submits a run to the queue unless a run of the key is found, which is given then. */
-  readonly submitOnce: Row<SubmitOnceRequest, SubmitOnceResponse, CallError | OnceError>
+  readonly submitOnce: Row<R.SubmitOnceRequest, R.SubmitOnceResponse, E.CallError | E.OnceError>
   /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
-  readonly session: Row<SessionRequest, SessionResponse, SessionError>
+  readonly session: Row<R.SessionRequest, R.SessionResponse, E.SessionError>
 }
 
 /** The operations with a stream of events, by their requests. */
 export interface EventStreams {
   /** Runs one step, or the rest of the steps. A failed step is an event here. */
-  readonly step: StepRequest
+  readonly step: R.StepRequest
   /** Reads the events of a run, past and future. */
-  readonly traceStream: TraceStreamRequest
+  readonly traceStream: R.TraceStreamRequest
 }
 
 /** The error of an operation that an implementation does not answer. */
-export type Refusal = InvalidRequestError | ReplayMissError
+export type Refusal = E.InvalidRequestError | E.ReplayMissError
 
 /** The HTTP API of Noukai: two functions over the table of operations. */
 export interface HttpService {
@@ -123,7 +94,7 @@ export interface HttpService {
   readonly stream: <K extends keyof EventStreams>(
     operation: K,
     input: EventStreams[K]
-  ) => Stream.Stream<WireEvent, CallError>
+  ) => Stream.Stream<WireEvent, E.CallError>
 }
 
 /** A function for each operation with one response. */
@@ -135,7 +106,7 @@ export type Requests = {
 
 /** A function for each operation with a stream of events. */
 export type Streams = {
-  readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, CallError>
+  readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, E.CallError>
 }
 
 /** The service of a whole table. */
@@ -166,7 +137,7 @@ const tagged = <Q extends object>(input: Q, { defaults }: HttpService): Q =>
 /** A service that is built at its first call. */
 export const lazily = (
   defaults: CallDefaults,
-  build: Effect.Effect<HttpService, Refusal | AuthenticationError>
+  build: Effect.Effect<HttpService, Refusal | E.AuthenticationError>
 ): HttpService => ({
   defaults,
   request: (operation, input) => Effect.flatMap(build, (http) => http.request(operation, tagged(input, http))),

@@ -3,15 +3,7 @@ import { attributeKeys, spanNames } from "../../Telemetry.js"
 import { formatCost, sumCosts } from "../core/cost.js"
 import { version } from "../core/version.js"
 import type { FlowAddress } from "../options/address.js"
-import {
-  type AttributeValue,
-  fieldsOf,
-  type GivenTrace,
-  millisOf,
-  stepAttributes,
-  textOf,
-  timelineOf
-} from "./timeline.js"
+import * as Timeline from "./timeline.js"
 
 /** The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers. */
 export type OtlpValue =
@@ -74,7 +66,7 @@ export interface SpanOptions {
   readonly payloads?: boolean | undefined
 }
 
-const valueOf = (value: AttributeValue): OtlpValue =>
+const valueOf = (value: Timeline.AttributeValue): OtlpValue =>
   typeof value === "string"
     ? { stringValue: value }
     : typeof value === "boolean"
@@ -84,7 +76,7 @@ const valueOf = (value: AttributeValue): OtlpValue =>
     : { doubleValue: value }
 
 const attributesOf = (
-  entries: Iterable<readonly [string, AttributeValue | undefined]>
+  entries: Iterable<readonly [string, Timeline.AttributeValue | undefined]>
 ): ReadonlyArray<OtlpAttribute> =>
   [...entries].flatMap(([key, value]) =>
     // JSON has no infinity
@@ -118,7 +110,7 @@ export const spanIdOf = (executionId: string, ...parts: ReadonlyArray<string | n
   hash64(JSON.stringify([executionId, ...parts.map((part) => part ?? null)]), 2n)
 
 /** The span ids of steps; steps that nothing tells apart are counted. */
-const stepSpanIds = ({ flowRun, steps }: GivenTrace): ReadonlyArray<string> => {
+const stepSpanIds = ({ flowRun, steps }: Timeline.GivenTrace): ReadonlyArray<string> => {
   const seen = new Map<string, number>()
   return steps.map(({ attempt, loopIndex, stepId }) => {
     const place = JSON.stringify([stepId, attempt, loopIndex ?? null])
@@ -142,31 +134,33 @@ const spanIdForm = /^(?!0{16})[0-9a-f]{16}$/
 
 /** The ids of a parent, as they are on the wire; ids of another form name no span. */
 const parentOf = (u: unknown): SpanOptions["parent"] => {
-  const { spanId, traceId } = fieldsOf(u)
+  const { spanId, traceId } = Timeline.fieldsOf(u)
   const ids = { traceId: String(traceId).toLowerCase(), spanId: String(spanId).toLowerCase() }
   return traceIdForm.test(ids.traceId) && spanIdForm.test(ids.spanId) ? ids : undefined
 }
 
-const isAttribute = (u: unknown): u is AttributeValue =>
+const isAttribute = (u: unknown): u is Timeline.AttributeValue =>
   typeof u === "string" || typeof u === "number" || typeof u === "boolean"
 
 /** The attributes of a resource, one for each key. */
 const resourceOf = (serviceName: unknown, resource: unknown): ReadonlyArray<OtlpAttribute> => {
-  const attributes = new Map<string, AttributeValue>([["service.name", "noukai"]])
-  for (const [key, value] of Object.entries(fieldsOf(resource))) if (isAttribute(value)) attributes.set(key, value)
+  const attributes = new Map<string, Timeline.AttributeValue>([["service.name", "noukai"]])
+  for (const [key, value] of Object.entries(Timeline.fieldsOf(resource))) {
+    if (isAttribute(value)) attributes.set(key, value)
+  }
   if (typeof serviceName === "string") attributes.set("service.name", serviceName)
   return attributesOf(attributes)
 }
 
 export const otlpSpans = (
-  trace: GivenTrace,
+  trace: Timeline.GivenTrace,
   options: { readonly [K in keyof SpanOptions]?: unknown }
 ): OtlpTraces => {
   const { flowRun: { flowId, id, status } } = trace
-  const flow = fieldsOf(options.flow)
+  const flow = Timeline.fieldsOf(options.flow)
   const parent = parentOf(options.parent)
   const payloads = options.payloads === true
-  const timeline = timelineOf(trace)
+  const timeline = Timeline.timelineOf(trace)
   const traceId = parent?.traceId ?? traceIdOf(id)
   const runSpanId = spanIdOf(id)
   const ids = stepSpanIds(trace)
@@ -179,14 +173,14 @@ export const otlpSpans = (
     startTimeUnixNano: instantOf(timeline.start),
     endTimeUnixNano: instantOf(timeline.end),
     attributes: attributesOf([
-      [attributeKeys.org, textOf(flow.org)],
-      [attributeKeys.project, textOf(flow.project)],
-      [attributeKeys.slug, textOf(flow.slug)],
+      [attributeKeys.org, Timeline.textOf(flow.org)],
+      [attributeKeys.project, Timeline.textOf(flow.project)],
+      [attributeKeys.slug, Timeline.textOf(flow.slug)],
       [attributeKeys.executionId, id],
       [attributeKeys.flowId, flowId],
       [attributeKeys.status, status],
       [attributeKeys.runCost, formatCost(sumCosts(trace.steps))],
-      [attributeKeys.runWaiting, millisOf(timeline.waiting)],
+      [attributeKeys.runWaiting, Timeline.millisOf(timeline.waiting)],
       [attributeKeys.inputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.prompt ?? 0), 0)],
       [attributeKeys.outputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.completion ?? 0), 0)]
     ]),
@@ -200,7 +194,7 @@ export const otlpSpans = (
     kind: 1,
     startTimeUnixNano: instantOf(placed.start),
     endTimeUnixNano: instantOf(placed.end),
-    attributes: attributesOf(stepAttributes(placed, payloads)),
+    attributes: attributesOf(Timeline.stepAttributes(placed, payloads)),
     status: statusOf(placed.step.status)
   }))
   return {
