@@ -73,7 +73,6 @@ const world = (answer: (id: string, now: number, polls: number) => Answer | "sil
         )
       }),
     open: () => Effect.dieMessage("no streams here"),
-    begin: () => ({ response: Effect.dieMessage("no streams here"), close: () => {} }),
     pause: (ms) => Effect.as(Effect.sleep(ms), true)
   }
   const layer = Jobs.layer.pipe(

@@ -87,7 +87,6 @@ it.live(`${many} callers against ${perMinute} a minute end with every run once, 
         })
       }),
     open: () => Effect.dieMessage("no streams here"),
-    begin: () => ({ response: Effect.dieMessage("no streams here"), close: () => {} }),
     pause: (ms) => Effect.as(Effect.sleep(ms), true)
   }
   const layer = Flows.layer.pipe(

@@ -27,7 +27,6 @@ const service = () => {
         return answer(state.status)
       }),
     open: () => Effect.dieMessage("no streams here"),
-    begin: () => ({ response: Effect.dieMessage("no streams here"), close: () => {} }),
     pause: (ms) => Effect.as(Effect.sleep(ms), true)
   }
   return { state, transport }

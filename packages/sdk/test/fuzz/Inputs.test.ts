@@ -46,7 +46,6 @@ const counting = () => {
   const transport: HttpTransport = {
     send: look,
     open: look,
-    begin: (request) => ({ response: look(request), close: () => {} }),
     pause: sleep
   }
   return { seen, transport }

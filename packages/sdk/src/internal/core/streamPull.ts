@@ -125,32 +125,6 @@ export const fromProgram = <A, E, R>(
   }
 }
 
-/**
- * Effects that run once, each in a fiber of its own: a caller that is interrupted while it waits for one, and comes
- * back, waits for the same fiber.
- */
-export class Background {
-  private readonly running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-
-  once<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    let fiber: Fiber.RuntimeFiber<A, E> | undefined
-    const start = Effect.uninterruptible(
-      Effect.map(Effect.forkDaemon(Effect.interruptible(effect)), (started) => {
-        fiber = started
-        this.running.add(started)
-        started.addObserver(() => this.running.delete(started))
-      })
-    )
-    const wait = Effect.suspend(() => Effect.flatten(Fiber.await(fiber!)))
-    return Effect.suspend(() => fiber === undefined ? Effect.zipRight(start, wait) : wait)
-  }
-
-  /** Ends what still runs, and waits until it has ended. */
-  readonly interrupt: Effect.Effect<void> = Effect.suspend(() =>
-    this.running.size === 0 ? Effect.void : Fiber.interruptAll([...this.running])
-  )
-}
-
 /** The source of any other stream. */
 const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
   let scope: Scope.CloseableScope | undefined

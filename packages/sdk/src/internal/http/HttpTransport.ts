@@ -4,7 +4,6 @@
  */
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
@@ -52,25 +51,15 @@ export interface TextResponse extends TransportResponse {
 
 export interface StreamResponse extends TransportResponse {
   /**
-   * The next bytes of the body. Fails with `None` at its clean end. Reading pauses the socket when bytes are not
-   * taken (64 KiB), so memory stays bounded.
+   * The next bytes of the body, in the parts in which they came. Fails with `None` at its clean end. Reading pauses the
+   * socket when bytes are not taken (64 KiB), so memory stays bounded.
    */
-  readonly pull: Effect.Effect<Uint8Array, Option.Option<TransportError>>
-  /** The same as `pull`, in the parts in which the bytes came: joining them copies all bytes of a stream. */
-  readonly pullParts: Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
+  readonly pull: Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
   /**
    * Notes that only the end of the body is needed. Closing the response then reads to that end, at most 64 KiB and
    * 100 ms, so that the connection can be used again.
    */
   readonly complete: () => void
-}
-
-/** A request in flight whose body is returned as it arrives. */
-export interface Opening {
-  /** The response, as soon as its head is there. An interruption of the wait does not end the request. */
-  readonly response: Effect.Effect<StreamResponse, TransportError>
-  /** Closes the socket, or lets a complete response end. Every further pull fails. */
-  readonly close: () => void
 }
 
 export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
@@ -116,8 +105,6 @@ export interface HttpTransport {
   readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
   /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
   readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
-  /** Sends a request as `open` does, with the clocks of a fiber, for a caller that closes it. */
-  readonly begin: (request: OpenRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Opening
   /** Sleeps until the time is over or the transport is closed. */
   readonly pause: Pause
 }
@@ -140,13 +127,6 @@ export const maxBytes: number = 1024 * 1024
 
 /** Whether a status is 2xx. */
 export const isOk = (status: number): boolean => status >= 200 && status <= 299
-
-/** The size of all parts together, in bytes. */
-export const sizeOf = (parts: ReadonlyArray<Uint8Array>): number => {
-  let size = 0
-  for (const part of parts) size += part.length
-  return size
-}
 
 /**
  * The parts as one; a single part is not copied.

@@ -305,13 +305,12 @@ const maxQueued = 64 * 1024
 /** The bounds, in bytes and milliseconds, within which a complete response is read to its end. */
 const maxRest = { bytes: 64 * 1024, ms: 100 } as const
 
-type HeadResult = Effect.Effect<Http.StreamResponse, Http.TransportError>
+type Head = Effect.Effect<Http.StreamResponse, Http.TransportError>
 
 type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.TransportError>>
 
-class OpenExchange extends Exchange implements Http.Opening {
-  private headResult: HeadResult | undefined = undefined
-  private resumeHead: ((result: HeadResult) => void) | undefined = undefined
+class OpenExchange extends Exchange {
+  private resumeHead: ((result: Head) => void) | undefined = undefined
   private resumePull: ((result: PullResult) => void) | undefined = undefined
   private queue: Array<Uint8Array> = []
   private queued = 0
@@ -331,14 +330,12 @@ class OpenExchange extends Exchange implements Http.Opening {
     super(request, wire, clock, closing)
   }
 
-  private readonly waitForHead: HeadResult = Effect.async((resume) => {
+  /** Sends the request. An interruption closes the response. */
+  readonly response: Head = Effect.async((resume) => {
     this.resumeHead = resume
-    return Effect.sync(() => {
-      this.resumeHead = undefined
-    })
+    this.start()
+    return Effect.sync(this.close)
   })
-
-  readonly response: HeadResult = Effect.suspend(() => this.headResult ?? this.waitForHead)
 
   readonly close = (): void => {
     if (this.over) return
@@ -386,9 +383,7 @@ class OpenExchange extends Exchange implements Http.Opening {
     })
   })
 
-  private readonly pullParts: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
-
-  private readonly pull = Effect.map(this.pullParts, (parts) => Http.concat(parts, Http.sizeOf(parts)))
+  private readonly pull: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
 
   protected started(): void {
     this.cancelTimer()
@@ -399,8 +394,8 @@ class OpenExchange extends Exchange implements Http.Opening {
   }
 
   protected head(status: number, header: GetHeader): void {
-    const { markComplete: complete, pull, pullParts } = this
-    this.wakeHead(Effect.succeed({ status, header, pull, pullParts, complete }))
+    const { markComplete: complete, pull } = this
+    this.wakeHead(Effect.succeed({ status, header, pull, complete }))
   }
 
   protected body(bytes: Uint8Array): void {
@@ -433,8 +428,7 @@ class OpenExchange extends Exchange implements Http.Opening {
     this.wakePull(this.end)
   }
 
-  private wakeHead(result: HeadResult): void {
-    this.headResult ??= result
+  private wakeHead(result: Head): void {
     const resume = this.resumeHead
     // cleared before the call, since the resumed fiber may wait for the next one at once
     this.resumeHead = undefined
@@ -450,19 +444,11 @@ class OpenExchange extends Exchange implements Http.Opening {
 
 const refused = Effect.fail(new Http.TransportClosed({ sent: "no" }))
 
-const refusedOpening: Http.Opening = { response: refused, close: () => {} }
-
 /** A transport over wires, one for each request of a fiber. */
 export const transportOver = (
   wire: (request: Http.TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
 ): Effect.Effect<Http.HttpTransport, never, Scope> =>
   Effect.map(makeClosing, (closing) => {
-    const begin: Http.HttpTransport["begin"] = (request, fiber) => {
-      if (closing.isClosed) return refusedOpening
-      const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
-      exchange.start()
-      return exchange
-    }
     return {
       send: (request) =>
         Effect.withFiberRuntime((fiber) =>
@@ -470,17 +456,12 @@ export const transportOver = (
             ? refused
             : new SendExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing).run
         ),
-      begin,
       open: (request) =>
-        Effect.uninterruptibleMask((restore) =>
-          Effect.withFiberRuntime((fiber) => {
-            const { close, response } = begin(request, fiber)
-            return Effect.zipRight(
-              Effect.addFinalizer(() => Effect.sync(close)),
-              Effect.onInterrupt(restore(response), () => Effect.sync(close))
-            )
-          })
-        ),
+        Effect.withFiberRuntime((fiber) => {
+          if (closing.isClosed) return refused
+          const { close, response } = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
+          return Effect.zipRight(Effect.addFinalizer(() => Effect.sync(close)), response)
+        }),
       pause: closing.pause
     }
   })
