@@ -16,7 +16,7 @@ import { Job, type JobOutcome, type WaitAllOptions } from "./Job.js"
 import type { NoukaiOptions } from "./NoukaiOptions.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
-export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
+export type { ClientOptions, NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 
 /**
  * The address of a flow: `"org/project/slug"`, its three fields, or `"slug"` with the client's organisation and

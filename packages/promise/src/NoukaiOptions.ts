@@ -27,12 +27,12 @@ export interface RateLimit {
 }
 
 /**
- * The options of a client. An absent option comes from the environment, or else has its default.
+ * The fields of {@link NoukaiOptions}, for interfaces that extend them.
  *
  * @since 0.1.0
  * @category options
  */
-export interface NoukaiOptions {
+export interface ClientOptions {
   /** The API key, `nk_…`. Default: `NOUKAI_API_KEY`. */
   apiKey?: string | undefined
   /** `"dev"` is `http://localhost:8080/api/v1`. Default: `NOUKAI_ENV`, else `"production"`. */
@@ -86,4 +86,50 @@ export interface NoukaiOptions {
    * package was imported, else the platform's best transport.
    */
   fetch?: typeof globalThis.fetch | undefined
+  /**
+   * Whether calls open spans in your OpenTelemetry, below the active span, and send a `traceparent`. Requires the package
+   * `@opentelemetry/api`; without it, every call rejects with an `InvalidRequestError` before anything is sent. Spans
+   * have no payloads. Default: false.
+   */
+  otel?: boolean | undefined
+  /**
+   * Whether `execute` and `resume` add a span for each step of the run. It costs one more read, and each call waits at
+   * most 5 seconds for it. A failure of the read changes nothing. Implies `otel`. Default: false.
+   */
+  otelSteps?: boolean | undefined
+  /**
+   * Whether the spans of steps have the input, output and error of the step, as JSON of at most 4,096 characters each.
+   * Implies `otelSteps`. Default: false.
+   */
+  otelStepPayloads?: boolean | undefined
+  /**
+   * The `Tracer` of `@opentelemetry/api` that opens the spans. Alone it turns nothing on and is refused. Default: the
+   * tracer `@effect-noukai/promise` of the global provider.
+   */
+  tracer?: unknown
 }
+
+interface WithoutTracer extends ClientOptions {
+  tracer?: undefined
+}
+
+interface WithSpans extends ClientOptions {
+  otel: boolean | undefined
+}
+
+interface WithStepSpans extends ClientOptions {
+  otelSteps: boolean | undefined
+}
+
+interface WithStepPayloads extends ClientOptions {
+  otelStepPayloads: boolean | undefined
+}
+
+/**
+ * The options of a client. An absent option comes from the environment, or else has its default. A misspelled option is
+ * refused with a hint. `tracer` requires `otel`, `otelSteps` or `otelStepPayloads`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type NoukaiOptions = WithoutTracer | WithSpans | WithStepSpans | WithStepPayloads

@@ -58,7 +58,7 @@ export {
   UnexpectedResponseError
 } from "./NoukaiError.js"
 export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
-export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
+export type { ClientOptions, NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 export type { NoukaiTransport } from "./NoukaiTransport.js"
 export { createRelayFlow, RelayExecuteTransport, RelayFlow } from "./relay.js"
 export type { ExecuteTransport } from "./relay.js"

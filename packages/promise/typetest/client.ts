@@ -8,6 +8,7 @@ import type {
   JobStatus,
   Noukai,
   NoukaiError,
+  NoukaiOptions,
   NoukaiTransport,
   OnceJob,
   OnceResult,
@@ -26,6 +27,7 @@ import {
   createRelayFlow,
   type CreateRelayFlowOptions,
   currentSessionId,
+  Noukai as Client,
   RelayExecuteTransport,
   RelayFlow,
   type ServerErrorCode,
@@ -42,6 +44,20 @@ import { expectTypeOf } from "vitest"
 
 declare const noukai: Noukai
 declare const flow: Flow
+
+// spans: a tracer alone has no effect
+declare const tracer: unknown
+declare const flag: boolean | undefined
+void new Client({ otel: true, tracer })
+void new Client({ otel: flag, tracer })
+void new Client({ otelStepPayloads: true, tracer })
+declare const options: NoukaiOptions
+void new Client(options)
+void new Client({ ...options, otelSteps: true })
+// @ts-expect-error a tracer without spans
+void new Client({ tracer })
+// @ts-expect-error a misspelled option
+void new Client({ apikey: "nk_1" })
 
 // execute: a union told apart by requiresToolCalls
 expectTypeOf(flow.execute).returns.toEqualTypeOf<Promise<ExecuteResult | PausedResult>>()

@@ -67,7 +67,7 @@ export declare namespace NoukaiConfig {
     readonly maxFrameBytes: number
     readonly log: LogHook | undefined
     readonly logPayloads: boolean
-    readonly stepSpans: boolean
+    readonly stepSpans: boolean | "payloads"
     readonly dispatcher: unknown
   }
 }
@@ -170,9 +170,10 @@ export interface Options {
   readonly logPayloads?: boolean | undefined
   /**
    * Whether an `execute` or `resume` that ended gets the spans of its steps, where a tracer is installed. Its trace is
-   * read: one more request and a wait of at most 5 seconds. A failure of it changes nothing. Default: false.
+   * read: one more request and a wait of at most 5 seconds. A failure of it changes nothing. `"payloads"` adds the input,
+   * output and error of each step, as JSON of at most 4,096 characters each. Default: false.
    */
-  readonly stepSpans?: boolean | undefined
+  readonly stepSpans?: boolean | "payloads" | undefined
   /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
   readonly dispatcher?: unknown
 }
@@ -298,7 +299,10 @@ const clientOptions = Fields.decoder<Options>("options", () => ({
   runPaths: Fields.oneOf("auto", "seq", "flow-runs"),
   isSessionNotFound: Fields.callback,
   maxFrameBytes: Fields.count(1),
-  stepSpans: Fields.flag
+  stepSpans: Fields.must(
+    (value) => typeof value === "boolean" || value === "payloads",
+    "must be true, false or \"payloads\""
+  )
 }), checkDefaults)
 
 /**

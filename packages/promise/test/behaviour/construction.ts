@@ -75,6 +75,16 @@ export const construction: ReadonlyArray<Behaviour> = [
   ),
   same("1.3: no key throws an AuthenticationError", (world) => withEnvironment({}, () => made(world, { env: "dev" }))),
   same("1.3: a key of another shape throws an AuthenticationError", (world) => made(world, { apiKey: "sk-1" })),
+  differs(
+    "misspelled options",
+    "an option that is misspelled",
+    { reference: { value: "made" }, ours: typed },
+    (world) => made(world, { apiKey: "nk_1", env: "dev", timeuot: 5 } as never)
+  ),
+  same(
+    "unknown options are ignored",
+    (world) => made(world, { apiKey: "nk_1", env: "dev", retries: 5 } as never)
+  ),
   same(
     "C39: an empty key is refused, whatever the environment says",
     (world) => withEnvironment({ NOUKAI_API_KEY: world.emulator.apiKey }, () => made(world, { apiKey: "" }))

@@ -396,9 +396,22 @@ export const differences = [
   newer(
     "0.5",
     "spans",
-    "`otel`, `tracer`, `otelSteps`, `otelStepPayloads`",
-    "Spans with `@opentelemetry/api`.",
-    "Do not compile: `'otel' does not exist in type 'NoukaiOptions'`. Spans come from a client over your runtime, `NoukaiPromise.fromRuntime`."
+    "Spans with `otel`",
+    "Of `execute` and `executeAsync`. No `traceparent` is sent.",
+    "Also of streams, `resume`, tools, polls and traces. Requests have a `traceparent`. The default tracer is named `@effect-noukai/promise`."
+  ),
+  newer(
+    "0.5",
+    "tracer alone",
+    "`tracer` without `otel`",
+    "Turns nothing on.",
+    "Throws an `InvalidRequestError`: `has no effect alone: set otel: true too`. Does not compile: `is not assignable to parameter of type 'NoukaiOptions | undefined'`. Interfaces extend `ClientOptions`, because they cannot extend `NoukaiOptions`."
+  ),
+  row(
+    "misspelled options",
+    "Misspelled options of `new Noukai`, such as `apikey`",
+    "Are ignored.",
+    "Throw an `InvalidRequestError`: `is not an option: did you mean apiKey?`. Do not compile: `'apikey' does not exist in type 'NoukaiOptions'`. Other unknown options are ignored."
   ),
   row(
     "_transport",

@@ -1,5 +1,6 @@
 /** Our side of the rows that are newer than 0.3.0. The other side is the description in `surface`, which has no code. */
 import { createRelayRoute } from "@effect-noukai/adapters/nextjs"
+import { INVALID_SPAN_CONTEXT, trace } from "@opentelemetry/api"
 import { hello, outcome, type Parsed, rejection, weather, type World } from "../support/world.js"
 import type { Reason } from "./differences.js"
 
@@ -55,6 +56,22 @@ export const newerBehaviours: ReadonlyArray<NewerBehaviour> = [
     const flow = agent(world, answering("{}"))
     const error = await rejection(flow.execute({ version: 1 } as never)) as Parsed
     return [made === "InvalidRequestError" ? "headers" : made, error.field]
+  }),
+  newer("tracer alone", "a tracer alone is refused", "InvalidRequestError", ({ sdk }) => {
+    const options: Parsed = { apiKey: "nk_1", tracer: { startSpan: () => {} } }
+    return nameOf(() => new sdk.Noukai(options))
+  }),
+  newer("spans", "a poll has a span too", ["noukai.flow.execute_async", "noukai.job.poll"], async (world) => {
+    const names: Array<string> = []
+    const tracer = {
+      startSpan: (name: string) => {
+        names.push(name)
+        return trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+      }
+    }
+    const job = await world.client({ otel: true, tracer }).flow(hello).executeAsync({ message: "hi" })
+    await job.poll()
+    return names
   }),
   newer(
     "relay timeout",

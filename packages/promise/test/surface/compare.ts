@@ -247,7 +247,7 @@ type Element<I> = I extends AsyncIterable<infer A> ? A : never
 
 /** The members of classes that differ as a whole: their options and their results. */
 export type OfMembers = [
-  Fits<Omit<Theirs.NoukaiOptions, "onLog">, Ours.NoukaiOptions>,
+  Fits<Omit<Theirs.NoukaiOptions, "onLog" | "tracer">, Ours.NoukaiOptions>,
   Fits<Taken<Theirs.Noukai, "flow">, Taken<Ours.Noukai, "flow">>,
   Fits<Taken<Theirs.Flow, "execute">, Taken<Ours.Flow, "execute">>,
   Fits<Taken<Theirs.Flow, "executeAsync">, Taken<Ours.Flow, "executeAsync">>,

@@ -11,8 +11,10 @@ declare const options: CreateRelayFlowOptions
 declare const theirs: { name: string; message: string; code?: string; statusCode?: number }
 declare const record: Record<string, unknown>
 
-// row: spans
-export const spans = new Client({ otel: true })
+// row: tracer alone
+export const traced = new Client({ tracer: record })
+// row: misspelled options
+export const misspelled = new Client({ apikey: "nk_1" })
 // row: _transport
 export const transport = noukai._transport.request
 // row: request version

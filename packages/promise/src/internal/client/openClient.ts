@@ -2,14 +2,18 @@
 import * as Sdk from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
+import type { Tracer } from "@opentelemetry/api"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
-import type { NoukaiOptions } from "../../NoukaiOptions.js"
+import type { ClientOptions } from "../../NoukaiOptions.js"
 import { valueOrThrow } from "../errors/promiseError.js"
+import type { Thrown } from "../errors/thrown.js"
+import { fieldOf } from "../json.js"
 import { consoleLogger, logHook } from "../logging.js"
-import { fieldsOf, reading, signalOf } from "../options/reading.js"
+import { fieldsOf, reading, refusal, refuseMisspelled, signalOf } from "../options/reading.js"
+import { layerTracer } from "../otel/otelTracer.js"
 import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
 import { type FetchInUse, fetchInUse } from "./fetchInUse.js"
@@ -21,9 +25,11 @@ const inBrowser = Effect.logWarning(
   "this API key gives anyone who reads it full access to your flows and credits: run the client on a server, and a relay flow in the browser"
 )
 
+const log = (line: Effect.Effect<void>): void => Effect.runSync(Effect.provide(line, consoleLogger))
+
 const operation = "new Noukai"
 
-const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Options => ({
+const sdkOptions = (options: ClientOptions, retries: boolean): NoukaiConfig.Options => ({
   apiKey: options.apiKey === undefined ? undefined : Redacted.make(options.apiKey),
   env: options.env,
   port: options.port,
@@ -39,11 +45,12 @@ const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Opti
   isSessionNotFound: options.isSessionNotFound,
   log: logHook(options.onLog),
   logPayloads: options.logPayloads,
+  stepSpans: options.otelStepPayloads === true ? "payloads" : options.otelSteps ?? undefined,
   dispatcher: options.dispatcher
 })
 
 /** Returns the checked configuration. Throws an error of this package for a wrong option. */
-const clientConfig = (options: NoukaiOptions, retries: boolean): NoukaiConfig.NoukaiConfig.Service =>
+const clientConfig = (options: ClientOptions, retries: boolean): NoukaiConfig.NoukaiConfig.Service =>
   valueOrThrow(
     Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options, retries))))
   )
@@ -53,19 +60,43 @@ const servicesOver = (given: FetchInUse | undefined) =>
     ? Sdk.layerServices
     : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
 
-const open = (options: NoukaiOptions, signal: AbortSignal | undefined): Client => {
+const names =
+  ("apiKey env port org project timeout maxRetries maxConcurrency rate isSessionNotFound onLog logPayloads " +
+    "sessionId signal dispatcher fetch otel otelSteps otelStepPayloads tracer").split(" ")
+
+/** Returns the tracer of the options, or `undefined` for a client without spans. */
+const tracerOf = (
+  { otel, otelStepPayloads, otelSteps, tracer }: ClientOptions
+): Layer.Layer<never, Thrown> | undefined => {
+  const flags = Object.entries({ otel, otelSteps, otelStepPayloads }).filter(([, flag]) =>
+    (flag ?? undefined) !== undefined
+  )
+  const wrong = flags.find(([, flag]) => typeof flag !== "boolean")
+  if (wrong !== undefined) throw refusal(operation, wrong[0], "must be true or false")
+  const given = tracer ?? undefined
+  if (given !== undefined && typeof fieldOf(given, "startSpan") !== "function") {
+    throw refusal(operation, "tracer", "must be a Tracer of @opentelemetry/api, such as trace.getTracer(\"my-app\")")
+  }
+  if (given !== undefined && flags.length === 0) {
+    throw refusal(operation, "tracer", "has no effect alone: set otel: true too")
+  }
+  return flags.some(([, flag]) => flag) ? layerTracer(given as Tracer | undefined) : undefined
+}
+
+const open = (options: ClientOptions, signal: AbortSignal | undefined): Client => {
   const replaced = fetchInUse(operation, options)
+  const tracer = tracerOf(options)
   const config = clientConfig(options, replaced === undefined)
   const runtime = ManagedRuntime.make(
     servicesOver(replaced).pipe(
       Layer.provide(Layer.succeed(NoukaiConfig.NoukaiConfig, config)),
-      Layer.provideMerge(consoleLogger)
+      Layer.provideMerge(tracer === undefined ? consoleLogger : Layer.merge(tracer, consoleLogger))
     )
   )
-  if (replaced !== undefined) runtime.runSync(replaced.announce)
-  if (globalThis.window !== undefined) runtime.runSync(inBrowser)
-  // the caller's hook runs in the asynchronous context of the call
-  const runner: Runner<Services> = options.onLog === undefined
+  if (replaced !== undefined) log(replaced.announce)
+  if (globalThis.window !== undefined) log(inBrowser)
+  // the caller's hook and its spans are in the asynchronous context of the call
+  const runner: Runner<Services> = options.onLog === undefined && tracer === undefined
     ? runtime
     : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }
   const { org, project, sessionId } = config
@@ -76,8 +107,9 @@ const open = (options: NoukaiOptions, signal: AbortSignal | undefined): Client =
 }
 
 /** Creates a client. Throws an error of this package for a wrong option. */
-export const openClient = (given: NoukaiOptions | undefined): Client =>
+export const openClient = (given: ClientOptions | undefined): Client =>
   reading(operation, "options", () => {
     const options = fieldsOf(operation, given)
+    refuseMisspelled(operation, options, names)
     return open(options, signalOf(operation, options.signal))
   })

@@ -21,7 +21,7 @@ export type ContinuationRunner = (
   execution: Effect.Effect<ExecuteResult | PausedResult, unknown>
 ) => Promise<ExecuteResult | PausedResult>
 
-const isRunFailure = (error: unknown): error is FlowExecutionError =>
+export const isRunFailure = (error: unknown): error is FlowExecutionError =>
   isNoukaiError(error) && error._tag === "FlowExecutionError"
 
 /** The fields that an ended run and a paused run share. */

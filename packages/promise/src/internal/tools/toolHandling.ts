@@ -26,7 +26,7 @@ const handledResults = (results: unknown) => (resultsOf(results) ?? results) as 
 export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.ToolSet<Thrown, never> | undefined
 
 /**
- * Returns the tools of a call. The handler runs in the asynchronous context of the call.
+ * Returns the tools of a call. The handler runs in the asynchronous context of the call, within the span of its tool.
  */
 export const toolsOf = (
   declarations: ReadonlyArray<UnknownFields> | undefined,
@@ -37,18 +37,26 @@ export const toolsOf = (
   if (handler === undefined) return declared
   if (typeof handler !== "function") return Tools.handle(declared ?? [], handler)
   const inContext = snapshot()
-  return Tools.handle(declared ?? [], (calls) =>
-    Effect.flatMap(TraceScope.current, (scope) => {
-      const controller = new AbortController()
-      const { signal } = controller
-      const handled = async () => handledResults(await handler(wireCalls(calls), { signal }))
-      return Effect.tryPromise({
-        // calls of the handler are in the scope of a pinned client too
-        try: () => inContext(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled)),
-        catch: (reason) => new Thrown({ reason })
-      }).pipe(
-        // the signal of tryPromise misses an interruption during the call of the handler
-        Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
+  return Tools.handle(
+    declared ?? [],
+    (calls) =>
+      Effect.withFiberRuntime((fiber) =>
+        Effect.flatMap(Effect.zip(TraceScope.current, Effect.tracer), ([scope, tracer]) => {
+          const controller = new AbortController()
+          const { signal } = controller
+          const handled = async () => handledResults(await handler(wireCalls(calls), { signal }))
+          return Effect.tryPromise({
+            // calls of the handler are in the scope of a pinned client too
+            try: () =>
+              inContext(() =>
+                tracer.context(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled), fiber)
+              ),
+            catch: (reason) => new Thrown({ reason })
+          }).pipe(
+            // the signal of tryPromise misses an interruption during the call of the handler
+            Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
+          )
+        })
       )
-    }))
+  )
 }

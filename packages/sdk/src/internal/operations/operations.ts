@@ -24,7 +24,7 @@ export interface CallDefaults {
   /** Whether `TraceScope.replay` may replay. Default: false. */
   readonly replayEnabled?: boolean | undefined
   /** Whether calls that ended are given the spans of their steps. Default: false. */
-  readonly stepSpans?: boolean | undefined
+  readonly stepSpans?: boolean | "payloads" | undefined
   /** The id of the replayed session, in a replay of one. */
   readonly replayedSessionId?: string | undefined
   /** A hook that sees scopes being entered and left; it never throws. */

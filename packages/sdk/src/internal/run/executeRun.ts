@@ -151,7 +151,8 @@ export const asCall = <A extends RunResult, E, R>(
       }))
   }
   if (costs !== undefined) call = costs.settling(call, () => ({ executionId: run.executionId, sent: progress.sent }))
-  const facts = { address, http, method, version, sessionId, executionId: run.executionId, isWalked }
+  const withPayloads = stepSpans === "payloads"
+  const facts = { address, http, method, version, sessionId, executionId: run.executionId, isWalked, withPayloads }
   return Metrics.counted(
     fiber,
     "execute",
@@ -161,7 +162,7 @@ export const asCall = <A extends RunResult, E, R>(
       fiber,
       spanNames.execute,
       facts,
-      stepSpans === true ? withStepSpans(facts, call, executionIdOf) : call
+      stepSpans ? withStepSpans(facts, call, executionIdOf) : call
     )
   )
 }

@@ -21,11 +21,14 @@ import { type FlowAddress, type FlowVersion, format } from "../options/address.j
 /** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
 export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => tracerOf(fiber) !== undefined
 
+/** The id of a span that OpenTelemetry does not record. W3C forbids to send it. */
+const invalidTraceId = "0".repeat(32)
+
 /** The W3C `traceparent` of the fiber's span, if it traces. */
 export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
   if (!isTracing(fiber)) return undefined
   const span = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
-  return span._tag === "Some"
+  return span._tag === "Some" && span.value.traceId !== invalidTraceId
     ? `00-${span.value.traceId}-${span.value.spanId}-${span.value.sampled ? "01" : "00"}`
     : undefined
 }

@@ -26,6 +26,8 @@ interface EndedRun {
   readonly address: FlowAddress
   /** Whether the steps were read from streams, which have counted their tokens and costs. */
   readonly isWalked: () => boolean
+  /** Whether the spans have the inputs, outputs and errors of the steps. */
+  readonly withPayloads: boolean
 }
 
 type StoredTrace = Effect.Effect.Success<ReturnType<typeof readTrace>>
@@ -45,7 +47,7 @@ const openSpans = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   tracer: Tracer.Tracer,
   parent: Option.Option<Tracer.AnySpan>,
-  { address, isWalked }: EndedRun,
+  { address, isWalked, withPayloads }: EndedRun,
   trace: StoredTrace
 ): void => {
   const { isDated, steps } = timelineOf(givenTrace(trace))
@@ -61,7 +63,7 @@ const openSpans = (
     const above = placed.loop === undefined ? parent : Option.some(open(placed.loop))
     const span = tracer.span(spanNames.step, above, Context.empty(), [], placed.start, "internal")
     for (const [key, value] of annotations) span.attribute(key, value)
-    for (const [key, value] of stepAttributes(placed, false)) span.attribute(key, value)
+    for (const [key, value] of stepAttributes(placed, withPayloads)) span.attribute(key, value)
     spans[index] = span
     return span
   }
