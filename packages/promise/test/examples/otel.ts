@@ -1,11 +1,9 @@
 import { Noukai } from "@effect-noukai/promise"
 import { trace } from "@opentelemetry/api"
 
-const tracer = trace.getTracer("my-app")
-
 /** The span of the run is below the span of the request. Its steps are below it. */
 export const handle = (message: string) =>
-  tracer.startActiveSpan("GET /ask", async (span) => {
+  trace.getTracer("my-app").startActiveSpan("GET /ask", async (span) => {
     await using noukai = new Noukai({ otel: true, otelSteps: true })
     try {
       return (await noukai.flow("noukai/samples/two-step").execute({ message })).result
