@@ -169,6 +169,17 @@ type Known<F> =
 export const known = <const F extends object>(fields: F): Known<F> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Known<F>
 
+/** The fields of an error as they are given: each optional one may be `undefined`, and `isRetryable` may be left out. */
+type Given<F> =
+  & { readonly [K in Exclude<keyof F, "isRetryable">]: F[K] | (undefined extends F[K] ? undefined : never) }
+  & { readonly isRetryable?: boolean }
+
+/** Returns an error of a class, without the fields that are `undefined`. It is not retryable by default. */
+export const newError = <E, F extends object>(
+  Class: new(fields: F, options: typeof unchecked) => E,
+  fields: Given<F>
+): E => new Class({ isRetryable: false, ...known(fields) } as unknown as F, unchecked)
+
 /** The fault of a value that a caller gave. */
 export interface Problem {
   readonly field: string

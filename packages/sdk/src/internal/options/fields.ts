@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { checkPositiveAmount } from "../core/cost.js"
 import { nearest } from "../core/diff.js"
+import { checkJson } from "../core/json.js"
 import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { durationReason, toMillis } from "../core/time.js"
 import { isVersion, versionForms } from "./address.js"
@@ -32,12 +33,16 @@ const unknownOption = (name: string, names: ReadonlyArray<string>): Problem => {
   return problem(name, `is not an option: ${meant === undefined ? "remove it" : `did you mean ${meant}?`}`)
 }
 
-/** The problem of an option, if it has one. The path of a check within its option is text already. */
-const problemOf = (name: string, option: Option, value: unknown): Problem | undefined => {
+/** The text of a part of a path. The path of a check within its option is text already. */
+const segmentText = (key: PropertyKey): string =>
+  typeof key === "number" ? `[${key}]` : /^[[.]|^$/.test(String(key)) ? String(key) : `.${String(key)}`
+
+/** The problem of an option, if it has one. */
+export const problemOf = (name: string, option: Schema.Schema.AnyNoContext, value: unknown): Problem | undefined => {
   const decoded = ParseResult.decodeUnknownEither(option)(value)
   if (Either.isRight(decoded)) return undefined
   const { message, path } = ParseResult.ArrayFormatter.formatIssueSync(decoded.left)[0]!
-  return problem(name + path.join(""), message)
+  return problem(name + path.map(segmentText).join(""), message)
 }
 
 /**
@@ -86,6 +91,25 @@ export const checked = (check: (path: string, value: unknown) => Problem | undef
     const found = check("", value)
     return found && { path: [found.field], message: found.reason }
   }))
+
+/** An option with this reason where its value is of another kind. */
+export const says = <S extends Schema.Annotable.All>(reason: string, schema: S): Schema.Annotable.Self<S> =>
+  Schema.annotations<S>({ message: () => reason })(schema)
+
+/** A list of at most so many entries. */
+export const list = <A, I>(
+  reason: string,
+  entry: Schema.Schema<A, I>,
+  max = Infinity
+): Schema.Schema<ReadonlyArray<A>, unknown> =>
+  Schema.Unknown.pipe(
+    Schema.filter((value) => !Array.isArray(value) ? reason : value.length <= max || `must be at most ${max}`),
+    Schema.compose(Schema.Array(entry), { strict: false })
+  )
+
+/** An option that is sent as JSON. */
+export const json = (option: Schema.Schema.AnyNoContext): Option =>
+  checked((path, value) => problemOf(path, option, value) ?? checkJson(path, value))
 
 /** An option of another operation. */
 export const refused = (reason: string): Option => must(() => false, reason)

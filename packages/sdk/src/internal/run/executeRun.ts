@@ -19,7 +19,7 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import type { ToolCall, ToolResult } from "../../Tools.js"
+import type { ToolResult } from "../../Tools.js"
 import { withRaw } from "../core/json.js"
 import { receivedAs, setCursor, setState } from "../core/makeError.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
@@ -122,22 +122,22 @@ export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | E, R>
 const executionIdOf = (error: unknown): string | undefined =>
   isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
 
-export const outcomeOf = ({ status }: RunResult): string => status === "completed" ? "completed" : "paused"
+const outcomeOf = (result: RunResult | OnceRunResult): string =>
+  result.status !== "completed" ? "paused" : "reused" in result && result.reused ? "reused" : "completed"
 
 /** The facts of a call of a run for its span and its metrics. */
-interface CalledAs<A> {
+interface CalledAs {
   /** The session of the run; absent if it is derived from a key. */
   readonly sessionId: string | undefined
   /** Whether the run is walked step by step. It is known once the call has ended. */
   readonly isWalked: () => boolean
-  readonly outcomeOf: (result: A) => string
 }
 
 /** A call of a run: within its total timeout, settled in its budgets, with its span, and counted. */
-export const asCall = <A extends RunResult, E, R>(
+export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   run: AnyRun,
-  { isWalked, outcomeOf, sessionId }: CalledAs<A>,
+  { isWalked, sessionId }: CalledAs,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | APITimeoutError, R> => {
   const { address, addressText, costs, http, method, progress, total, version } = run
@@ -175,8 +175,7 @@ export const goingOn = <E, R>(
 ): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
     const run: Run<E, R> = { ...before, costs: RunCosts.of(fiber, before) }
-    const { sessionId } = before
-    return asCall(fiber, run, { sessionId, isWalked: () => state.steps !== undefined, outcomeOf }, use(run))
+    return asCall(fiber, run, { sessionId: before.sessionId, isWalked: () => state.steps !== undefined }, use(run))
   })
 
 /** The next request of a run. */
@@ -325,29 +324,6 @@ const unexpected = (
     unchecked
   )
 
-const stateOf = (
-  run: AnyRun,
-  executionId: string,
-  response: ExecutePaused,
-  toolCalls: ReadonlyArray<ToolCall>,
-  cursor: FlowCursor | undefined,
-  rounds: number
-): PausedState => ({
-  version: 1,
-  flow: run.addressText,
-  flowVersion: run.version,
-  executionId,
-  pausedAtStep: response.pausedAtStep,
-  iterationsUsed: response.iterationsUsed,
-  toolCallMessages: response.toolCallMessages,
-  toolCalls,
-  accumulatedOutputs: response.accumulatedOutputs ?? {},
-  ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
-  rounds,
-  ...known<ResumeFields>(run.resumeFields),
-  ...(cursor === undefined ? undefined : { steps: stepsOf(cursor) })
-})
-
 const walk: Walk = (run, from, asExecute) => {
   if (run.walk !== undefined) return run.walk(run, from, asExecute)
   const reason = "runs a flow step by step, and there are no streams here: leave it out"
@@ -388,27 +364,30 @@ const paused = <E, R>(
   cursor: FlowCursor | undefined,
   rounds: number
 ): RunEffect<E, R> => {
-  const { answering, executionId } = run
-  if (answering._tag === "none") {
-    return Effect.fail(
-      unexpected(run, response, "the run is paused for tool calls; this call has no tools", unanswered)
-    )
-  }
-  if (executionId === undefined) {
-    return Effect.fail(unexpected(run, response, "the run paused for tool calls without an executionId", unanswered))
-  }
+  const { answering, executionId, onPause } = run
+  const refused = (reason: string) => Effect.fail(unexpected(run, response, reason, unanswered))
+  if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
+  if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
   const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
-  if (toolCalls.length === 0) {
-    return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none", unanswered))
+  if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
+  const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
+  const state: PausedState = {
+    version: 1,
+    flow: run.addressText,
+    flowVersion: run.version,
+    executionId,
+    pausedAtStep,
+    iterationsUsed,
+    toolCallMessages,
+    toolCalls,
+    accumulatedOutputs,
+    ...known({ sessionId: run.sessionId }),
+    rounds,
+    ...known<ResumeFields>(run.resumeFields),
+    ...(cursor && { steps: stepsOf(cursor) })
   }
-  const state = stateOf(run, executionId, response, toolCalls, cursor, rounds)
-  const { onPause } = run
-  return onPause === undefined
-    ? answered(run, answering, state, response)
-    : Effect.zipRight(
-      Effect.suspend(() => onPause(state)),
-      Effect.suspend(() => answered(run, answering, state, response))
-    )
+  const noted = Effect.suspend(() => onPause === undefined ? Effect.void : onPause(state))
+  return Effect.zipRight(noted, Effect.suspend(() => answered(run, answering, state, response)))
 }
 
 /** The answer of the handler, with which the run goes on; or the pause, for the caller to answer. */
@@ -431,7 +410,8 @@ const answered = <E, R>(
         }),
         (results) => {
           run.answeredItself = true
-          return goOn(run, state, results, state.rounds + 1)
+          const rounds = state.rounds + 1
+          return Effect.flatMap(send(run, state, results, rounds), (answer) => follow(run, answer, rounds))
         }
       ))
 
@@ -469,7 +449,7 @@ const pausedResult = (
             onPause: undefined,
             progress: new CallProgress()
           }
-          return goingOn(next, state, (run) => resume(run, state, results, state.rounds))
+          return goingOn(next, state, (run) => resume(run, state, results))
         })
     },
     response.raw
@@ -482,9 +462,9 @@ const pausedResult = (
 export const resume = <E, R>(
   run: Run<E, R>,
   state: PausedState,
-  results: ReadonlyArray<ToolResult>,
-  rounds: number
+  results: ReadonlyArray<ToolResult>
 ): RunEffect<E, R> => {
+  const { rounds } = state
   const facts = { flow: run.addressText, executionId: state.executionId }
   const answers = answersOf(run.method, state.toolCalls, results, facts)
   return Either.isLeft(answers)
@@ -497,7 +477,7 @@ export const resume = <E, R>(
             "FlowExecutionError",
             (error) => staleAnswer.has(error.code) ? movedPast(run, state, error) : Effect.fail(error)
           )
-          : sendOnce(run, state, answers.right, rounds),
+          : sendOnce(run, state, answers.right),
         (answer) => follow(run, answer, rounds)
       ))
 }
@@ -509,10 +489,9 @@ export const resume = <E, R>(
 const sendOnce = (
   run: AnyRun,
   state: PausedState,
-  results: ReadonlyArray<ToolResult>,
-  rounds: number
+  results: ReadonlyArray<ToolResult>
 ): Effect.Effect<WalkAnswer, CallError> => {
-  const { executionId, pausedAtStep, steps } = state
+  const { executionId, pausedAtStep, rounds, steps } = state
   const { address: flow, method, options: { retryPost: _, ...options } } = run
   const answer = Effect.suspend(() => send(run, state, results, rounds))
   const trace = run.http.request("trace", { method, options, progress: { sent: "no" }, flow, executionId })
@@ -539,13 +518,6 @@ const sendOnce = (
 }
 
 /** Sends the checked answer to a pause. */
-const goOn = <E, R>(
-  run: Run<E, R>,
-  state: PausedState,
-  results: ReadonlyArray<ToolResult>,
-  rounds: number
-): RunEffect<E, R> => Effect.flatMap(send(run, state, results, rounds), (answer) => follow(run, answer, rounds))
-
 const send = (
   run: AnyRun,
   state: PausedState,

@@ -2,18 +2,17 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { ExecuteOnceInput, OnceOptions, TakeOverOptions } from "../../Execution.js"
+import type { OnceOptions, TakeOverOptions } from "../../Execution.js"
 import { PausedState } from "../../FlowCursor.js"
 import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } from "../../NoukaiError.js"
 import { checkStored } from "../core/json.js"
-import { invalid, type RefusalFacts } from "../core/makeError.js"
+import { invalid } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
 import { isOf } from "../core/wire.js"
 import { resolveCall } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
-import type { ExecuteBody } from "../operations/requests.js"
 import { resolveRun } from "../operations/scope.js"
-import type { AnyParameters, FlowRef } from "../options/address.js"
+import type { FlowRef } from "../options/address.js"
 import { CallProgress } from "../options/callOptions.js"
 import { checkKey } from "../options/fields.js"
 import { encodeParameters } from "../options/flowCodec.js"
@@ -33,28 +32,6 @@ import {
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
 
-/** The way in which a call begins its run: what it checks beside the input of `execute`, and what it sends. */
-interface Beginning<B, A extends ExecuteRun.RunResult, X> {
-  readonly method: string
-  readonly decode: <E, R>(
-    method: string,
-    given: ExecuteInputOf<E, R> & B,
-    facts: RefusalFacts
-  ) => Either.Either<ExecuteInputOf<E, R> & B, InvalidRequestError>
-  /** The default of the option `snapshots`. */
-  readonly snapshots: boolean
-  /** Whether this client has warned of messages that are nearly too large. */
-  readonly size: { warned: boolean }
-  readonly post: <E, R>(
-    run: ExecuteRun.Run<E, R>,
-    body: ExecuteBody,
-    input: ExecuteInputOf<E, R> & B
-  ) => Effect.Effect<A, CallError | X | E, R>
-  readonly outcomeOf: (result: A) => string
-  /** Whether the session of the run is derived from a key, so that the session of the call is not that of the run. */
-  readonly isKeyed: boolean
-}
-
 /** The tools of a call as declarations and handlers, which an effect may have to provide. */
 const toolsOf = <E, R>(
   method: string,
@@ -71,108 +48,93 @@ const toolsOf = <E, R>(
   })
 }
 
-type Begun<A, X, E, R> = Effect.Effect<A, CallError | X | E | ToolCallLimitError, R>
+type Begun<E, R> = Effect.Effect<ExecuteRun.RunResult | ExecuteRun.OnceRunResult, CallError | OnceError | E, R>
 
-const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
-  http: HttpService,
-  walk: ExecuteRun.Walk | undefined,
-  beginning: Beginning<B, A, X>,
-  flow: FlowRef<never>,
-  given: ExecuteInputOf<E, R> & B
-): Begun<A, X, E, R> =>
-  Effect.withFiberRuntime((fiber) => {
-    const { decode, isKeyed, method, outcomeOf, post, size, snapshots } = beginning
-    const resolved = resolveRun(fiber, http, method, flow, decode, given)
-    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { input, ...target } = resolved.right
-    const { addressText, sessionId } = target
-    const { blockOverrides, maxCostUsd, message, onPause, toolChoice } = input
-    const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-    const call = { http, method, flow, ...target, options: input, maxCostUsd }
-    const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
-      ...call,
-      progress: new CallProgress(),
-      resumeFields: { trace: input.snapshots ?? snapshots },
-      onPause,
-      answering: { _tag: "none" },
-      costs: RunCosts.of(fiber, call),
-      executionId: undefined,
-      answeredItself: false,
-      walk
-    }
-    const started = Effect.gen(function*() {
-      if (messages !== undefined && !size.warned && Tools.isNearLimit(messages)) {
-        size.warned = true
-        yield* Tools.warnOfSize(method, "messages")
-      }
-      const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
-      const tools = yield* toolsOf(method, addressText, input)
-      run.answering = Tools.answeringOf({ ...input, tools })
-      run.resumeFields = {
-        parameters,
-        blockOverrides,
-        attachments: wireAttachments(input.attachments),
-        tools: declarationsOf(tools),
-        toolChoice,
-        trace: input.snapshots ?? snapshots
-      }
-      return yield* post(run, { message, messages, ...run.resumeFields }, input)
-    })
-    return ExecuteRun.asCall(
-      fiber,
-      run,
-      {
-        sessionId: isKeyed ? undefined : sessionId,
-        isWalked: () => !isKeyed && ExecuteRun.isWalked(run, { messages }),
-        outcomeOf
-      },
-      started
-    )
-  })
-
-export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
-  const method = "FlowService.execute"
-  const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
-    method,
-    decode: executeInput,
-    snapshots: false,
-    size: { warned: false },
-    post: (run, body) =>
-      ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0),
-    outcomeOf: ExecuteRun.outcomeOf,
-    isKeyed: false
-  }
+/** Runs a flow, once per key where a key is given. */
+const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
+  /** Whether this client has warned of messages that are nearly too large. */
+  let hasWarned = false
   return <E, R>(
     flow: FlowRef<never>,
-    input: ExecuteInputOf<E, R>
-  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => begin(http, walk, beginning, flow, input)
+    given: ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions,
+    key?: string
+  ): Begun<E | ToolCallLimitError, R> =>
+    Effect.withFiberRuntime((fiber) => {
+      const isKeyed = key !== undefined
+      const method = isKeyed ? "FlowService.executeOnce" : "FlowService.execute"
+      const resolved = resolveRun(fiber, http, method, flow, isKeyed ? executeOnceInput : executeInput, given)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const { input, ...target } = resolved.right
+      const { addressText, sessionId } = target
+      const { blockOverrides, maxCostUsd, message, onPause, rerunFailed = false, takeOver = false, toolChoice } = input
+      const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
+      const trace = input.snapshots ?? isKeyed
+      const call = { http, method, flow, ...target, options: input, maxCostUsd }
+      const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
+        ...call,
+        progress: new CallProgress(),
+        resumeFields: { trace },
+        onPause,
+        answering: { _tag: "none" },
+        costs: RunCosts.of(fiber, call),
+        executionId: undefined,
+        answeredItself: false,
+        walk
+      }
+      const started: Begun<E | InvalidRequestError | ToolCallLimitError, R> = Effect.gen(function*() {
+        if (messages !== undefined && !hasWarned && Tools.isNearLimit(messages)) {
+          hasWarned = true
+          yield* Tools.warnOfSize(method, "messages")
+        }
+        const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
+        const tools = yield* toolsOf(method, addressText, input)
+        run.answering = Tools.answeringOf({ ...input, tools })
+        run.resumeFields = {
+          parameters,
+          blockOverrides,
+          attachments: wireAttachments(input.attachments),
+          tools: declarationsOf(tools),
+          toolChoice,
+          trace
+        }
+        const body = { message, messages, ...run.resumeFields }
+        if (isKeyed) {
+          const settle = toMillis(input.settle ?? 0) ?? 0
+          return yield* ExecuteRun.postOnce(run, body, { key, rerunFailed, settle, takeOver })
+        }
+        return yield* ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0)
+      })
+      return ExecuteRun.asCall(
+        fiber,
+        run,
+        {
+          // the session of a key is not that of the call
+          sessionId: isKeyed ? undefined : sessionId,
+          isWalked: () => !isKeyed && ExecuteRun.isWalked(run, { messages })
+        },
+        started
+      )
+    })
 }
 
-type ExecuteOnceOptions = OnceOptions & TakeOverOptions
+export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
+  const begin = beginning(http, walk)
+  return <E, R>(flow: FlowRef<never>, input: ExecuteInputOf<E, R>): Begun<E | ToolCallLimitError, R> =>
+    begin(flow, input)
+}
 
 export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
-  const method = "FlowService.executeOnce"
-  const size = { warned: false }
-  const beginning = (key: string): Beginning<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
-    method,
-    decode: executeOnceInput,
-    snapshots: true,
-    size,
-    post: (run, body, { rerunFailed = false, settle = 0, takeOver = false }) =>
-      ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0, takeOver }),
-    outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : ExecuteRun.outcomeOf(result),
-    isKeyed: true
-  })
+  const begin = beginning(http, walk)
   return <E, R>(
     key: string,
     flow: FlowRef<never>,
-    input: ExecuteOnceInput<AnyParameters, Tools.ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
-  ): Begun<ExecuteRun.OnceRunResult, OnceError, E, R> =>
+    input: ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
+  ): Begun<E | ToolCallLimitError, R> =>
     Effect.suspend(() => {
       const found = checkKey(key)
       return found === undefined
-        ? begin<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError, E, R>(http, walk, beginning(key), flow, input)
-        : Effect.fail(invalid(method, found.field, found.reason))
+        ? begin(flow, input, key)
+        : Effect.fail(invalid("FlowService.executeOnce", found.field, found.reason))
     })
 }
 
@@ -235,6 +197,6 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
           run.resumeFields = { ...run.resumeFields, tools: declarationsOf(given) ?? tools }
           run.answering = Tools.answeringOf({ ...input, tools: given })
         }
-        return yield* ExecuteRun.resume(run, state, results, state.rounds)
+        return yield* ExecuteRun.resume(run, state, results)
       }))
   })

@@ -3,12 +3,10 @@
  *
  * @see contract 9.3
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import * as Take from "effect/Take"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
@@ -24,11 +22,18 @@ import { type LiveTraceOptions, liveTraceOptions } from "../options/readOptions.
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
-import { fold, type KnownResult, noResult, traceState } from "./runFold.js"
+import { fold, type KnownResult, noResult, type RunState, traceState } from "./runFold.js"
 import { resolveRead } from "./runRead.js"
 import { canHeal, RepeatedEvents, StreamFailures } from "./streamHealing.js"
 
 const method = "RunService.liveTrace"
+
+/** An event with the states of its run before and after it. */
+interface Folded {
+  readonly before: RunState
+  readonly event: WireEvent
+  readonly after: RunState
+}
 
 /** The stored events of one run, for callers. `named`: the id of the run in the events, if it is known. */
 const delivered = (
@@ -37,65 +42,53 @@ const delivered = (
   executionId: string,
   named: string | undefined,
   stored: Stream.Stream<WireEvent, CallError>
-): Stream.Stream<DeliveredRunEvent, CallError> =>
-  Stream.suspend(() => {
-    let state = traceState(address, executionId, named)
-    const failures = new StreamFailures(method, address, () => state)
-    const resume: Delivered.ResumeStream = () =>
-      Stream.fail(invalid(method, "resume", "is not for a live trace, which only watches", {
-        flow: address,
-        executionId
-      }))
+): Stream.Stream<DeliveredRunEvent, CallError> => {
+  const start = traceState(address, executionId, named)
+  const failures = new StreamFailures(method, address, () => start)
+  const resume: Delivered.ResumeStream = () =>
+    Stream.fail(invalid(method, "resume", "is not for a live trace, which only watches", {
+      flow: address,
+      executionId
+    }))
 
-    const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined) => {
-      if (result !== undefined) {
-        const facts = { method, address, executionId, requestId: undefined }
-        return Effect.map(
-          decodeResult(flow, facts, result.value),
-          (value) => Delivered.flowCompleted(event, state, { ...result, value })
-        )
-      }
-      return hasResultSchema(flow)
-        ? Effect.fail(failures.unexpected(noResult))
-        : Effect.succeed(Delivered.flowCompleted(event, state, result))
-    }
-
-    /** The events of a chunk, and the end of the stream if one of them is the last. */
-    const take = Effect.fnUntraced(function*(events: Chunk.Chunk<WireEvent>) {
-      const out: Array<DeliveredRunEvent> = []
-      const ending = (end: Take.Take<DeliveredRunEvent, CallError>) =>
-        Chunk.make(Take.chunk(Chunk.fromIterable(out)), end)
-      for (const event of events) {
-        const before = state
-        state = fold(before, event)
-        const { end } = state
-        if (end?._tag === "unexpected") return ending(Take.fail(failures.unexpected(end.reason)))
-        if (end?._tag === "completed") {
-          const last = yield* Effect.either(completed(end.event, end.result))
-          if (Either.isLeft(last)) return ending(Take.fail(last.left))
-          out.push(last.right)
-          return ending(Take.end)
-        }
-        const delivered = event.type === "tool_calls_required"
-          ? Delivered.toolCallsRequired(event, state, resume)
-          : Delivered.deliveredOf(before, event, state)
-        if (delivered !== undefined) out.push(delivered)
-        if (end?._tag === "failed") {
-          const { result, stepId } = end
-          return ending(event.type === "step_error" ? Take.end : Take.fail(failures.runFailed({ stepId, result })))
-        }
-      }
-      return Chunk.of(Take.chunk(Chunk.unsafeFromArray(out)))
-    })
-
-    return stored.pipe(
-      Stream.concat(
-        Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))
-      ),
-      Stream.mapChunksEffect(take),
-      Stream.flattenTake
+  const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
+    if (result === undefined && hasResultSchema(flow)) return Effect.fail(failures.unexpected(noResult))
+    const facts = { method, address, executionId, requestId: undefined }
+    const decoded = result === undefined ? Effect.succeed(undefined) : Effect.map(
+      decodeResult(flow, facts, result.value),
+      (value) => ({ ...result, value })
     )
-  })
+    return Effect.map(decoded, (known) => Delivered.flowCompleted(event, state, known))
+  }
+
+  const read = ({ after, before, event }: Folded): Effect.Effect<DeliveredRunEvent | undefined, CallError> => {
+    const { end } = after
+    switch (end?._tag) {
+      case "unexpected":
+        return Effect.fail(failures.unexpected(end.reason))
+      case "completed":
+        return completed(end.event, end.result, after)
+      case "tools":
+        return Effect.succeed(Delivered.toolCallsRequired(end.event, after, resume))
+      case "failed":
+        if (event.type !== "step_error") return Effect.fail(failures.runFailed(end))
+    }
+    return Effect.succeed(Delivered.deliveredOf(before, event, after))
+  }
+
+  return stored.pipe(
+    Stream.concat(
+      Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))
+    ),
+    Stream.mapAccum(start, (before, event): readonly [RunState, Folded] => {
+      const after = fold(before, event)
+      return [after, { after, before, event }]
+    }),
+    Stream.takeUntil(({ after: { end } }) => end !== undefined && end._tag !== "paused" && end._tag !== "tools"),
+    Stream.mapEffect(read),
+    Stream.filter((event) => event !== undefined)
+  )
+}
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (

@@ -5,11 +5,12 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import { isHandled } from "../../Tools.js"
-import { checkJson, checkStored } from "../core/json.js"
+import { checkStored } from "../core/json.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { isOf } from "../core/wire.js"
 import { isVersion } from "../options/address.js"
@@ -19,119 +20,101 @@ import { isHeaderValue } from "../options/headers.js"
 import type { ToolDeclaration } from "./tool.js"
 import { isUnresolved, type RunTools, type ToolsOption } from "./toolRound.js"
 
-const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
+const Message = Fields.says(
+  "must be an object with a role",
+  Schema.Struct({ role: Fields.oneOf("user", "assistant", "tool") })
+)
 
-const checkMessages = (path: string, messages: unknown): Problem | undefined => {
-  if (!Array.isArray(messages)) return problem(path, "must be an array of messages")
-  for (const [index, entry] of messages.entries()) {
-    if (!Predicate.isRecord(entry)) return problem(`${path}[${index}]`, "must be an object with a role")
-    if (!roles.has(entry.role)) {
-      return problem(`${path}[${index}].role`, "must be \"user\", \"assistant\" or \"tool\"")
-    }
-  }
-  return checkJson(path, messages)
-}
+const messages = Fields.json(Fields.list("must be an array of messages", Message))
 
-const checkOverrides = (ofObjects: boolean) => (path: string, overrides: unknown): Problem | undefined => {
-  if (!Predicate.isRecord(overrides)) return problem(path, "must be an object keyed by step id")
-  const bad = ofObjects ? Object.keys(overrides).find((stepId) => !Predicate.isRecord(overrides[stepId])) : undefined
-  return bad === undefined
-    ? checkJson(path, overrides)
-    : problem(`${path}[${JSON.stringify(bad)}]`, "must be an object of fields")
-}
+const overrides = Fields.must(Predicate.isRecord, "must be an object keyed by step id")
 
-const mimeTypes: ReadonlySet<unknown> = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"])
+const blockOverrides = overrides.pipe(
+  Schema.filter((steps) => {
+    const bad = Object.entries(steps as object).find(([, fields]) => !Predicate.isRecord(fields))
+    return bad === undefined || { path: [`[${JSON.stringify(bad[0])}]`], message: "must be an object of fields" }
+  })
+)
 
-const maxAttachments = 10
 const maxUrlLength = 2048
 const maxFilenameLength = 255
 
-const checkAttachment = (at: string, attachment: unknown): Problem | undefined => {
-  if (!Predicate.isRecord(attachment)) return problem(at, "must be an object with url and mime_type")
-  const { filename, kind, mime_type: mimeType, url } = attachment
-  if (kind !== undefined && kind !== "url") return problem(`${at}.kind`, "must be \"url\"")
-  if (typeof url !== "string" || !URL.canParse(url) || new URL(url).protocol !== "https:") {
-    return problem(`${at}.url`, "must be an https URL")
-  }
-  if (url.length > maxUrlLength) return problem(`${at}.url`, `must be at most ${maxUrlLength} characters`)
-  if (!mimeTypes.has(mimeType)) {
-    return problem(`${at}.mime_type`, "must be image/jpeg, image/png, image/webp or image/gif")
-  }
-  if (filename === undefined) return undefined
-  if (typeof filename !== "string" || filename.length > maxFilenameLength || /[\\/]|\.\./.test(filename)) {
-    return problem(
-      `${at}.filename`,
-      `must be a name of at most ${maxFilenameLength} characters without "/", "\\" or ".."`
-    )
-  }
-  return undefined
-}
+const isHttps = (url: unknown): boolean =>
+  Predicate.isString(url) && URL.canParse(url) && new URL(url).protocol === "https:"
 
-const checkAttachments = (path: string, attachments: unknown): Problem | undefined => {
-  if (!Array.isArray(attachments)) return problem(path, "must be an array")
-  if (attachments.length > maxAttachments) return problem(path, `must be at most ${maxAttachments}`)
-  for (const [index, attachment] of attachments.entries()) {
-    const found = checkAttachment(`${path}[${index}]`, attachment)
-    if (found !== undefined) return found
-  }
-  return checkJson(path, attachments)
-}
+const isFilename = (name: unknown): boolean =>
+  Predicate.isString(name) && name.length <= maxFilenameLength && !/[\\/]|\.\./.test(name)
+
+const Attachment = Fields.says(
+  "must be an object with url and mime_type",
+  Schema.Struct({
+    kind: Schema.optional(Fields.oneOf("url")),
+    url: Fields.must(isHttps, "must be an https URL").pipe(
+      Schema.filter((url) => String(url).length <= maxUrlLength || `must be at most ${maxUrlLength} characters`)
+    ),
+    mime_type: Fields.oneOf("image/jpeg", "image/png", "image/webp", "image/gif"),
+    filename: Schema.optional(
+      Fields.must(isFilename, `must be a name of at most ${maxFilenameLength} characters without "/", "\\" or ".."`)
+    )
+  })
+)
+
+const attachments = Fields.json(Fields.list("must be an array", Attachment, 10))
 
 /** Attachments in their form on the wire, where `kind` is always present. */
 export const wireAttachments = (
   attachments: ReadonlyArray<object> | undefined
 ): ReadonlyArray<object> | undefined => attachments?.map((attachment) => ({ kind: "url", ...attachment }))
 
-const maxTools = 64
 const toolName = /^[A-Za-z0-9_-]{1,64}$/
 
-const checkDeclarations = (declarations: unknown): Problem | undefined => {
-  if (declarations === undefined) return undefined
-  if (!Array.isArray(declarations)) return problem("tools", "must be an array of tools, or made by the Tools module")
-  if (declarations.length > maxTools) return problem("tools", `must be at most ${maxTools}`)
-  const seen = new Set<string>()
-  for (const [index, tool] of declarations.entries()) {
-    const at = `tools[${index}]`
-    if (!Predicate.isRecord(tool) || tool.type !== "function" || !Predicate.isRecord(tool.function)) {
-      return problem(at, "must be { type: \"function\", function: { name, description?, parameters? } }")
-    }
-    const { description, name, parameters } = tool.function
-    if (typeof name !== "string" || !toolName.test(name)) {
-      return problem(`${at}.function.name`, "must be 1 to 64 letters, digits, \"_\" or \"-\"")
-    }
-    if (seen.has(name)) return problem(`${at}.function.name`, `${JSON.stringify(name)} is declared twice`)
-    seen.add(name)
-    if (parameters !== undefined && !Predicate.isRecord(parameters)) {
-      return problem(`${at}.function.parameters`, "must be a JSON Schema object")
-    }
-    if (description !== undefined && typeof description !== "string") {
-      return problem(`${at}.function.description`, "must be a string")
-    }
-  }
-  return checkJson("tools", declarations)
-}
+const form = "must be { type: \"function\", function: { name, description?, parameters? } }"
+
+const Declaration = Fields.says(
+  form,
+  Schema.Struct({
+    type: Fields.oneOf("function"),
+    function: Fields.says(
+      form,
+      Schema.Struct({
+        name: Schema.String.pipe(Schema.pattern(toolName))
+          .annotations({ message: () => "must be 1 to 64 letters, digits, \"_\" or \"-\"" }),
+        parameters: Schema.optional(Fields.must(Predicate.isRecord, "must be a JSON Schema object")),
+        description: Schema.optional(Fields.text)
+      })
+    )
+  })
+)
+
+const declarations = Fields.json(
+  Fields.list("must be an array of tools, or made by the Tools module", Declaration, 64).pipe(
+    Schema.filter((tools) => {
+      const names = tools.map((tool) => tool.function.name)
+      const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+      return twice < 0 ||
+        { path: [twice, "function", "name"], message: `${JSON.stringify(names[twice])} is declared twice` }
+    })
+  )
+)
+
+const isToolChoice = Schema.is(Schema.Union(
+  Schema.Literal("none", "auto", "required"),
+  Schema.Struct({ type: Schema.Literal("function"), function: Schema.Struct({ name: Schema.String }) })
+))
+
+const toolChoices = Fields.json(Fields.must(
+  isToolChoice,
+  "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
+))
 
 const checkToolChoice = (
   choice: unknown,
-  declarations: ReadonlyArray<unknown> | undefined
+  tools: ReadonlyArray<ToolDeclaration> = []
 ): Problem | undefined => {
-  if (choice === undefined || choice === "none" || choice === "auto" || choice === "required") {
-    return choice === "required" && (declarations === undefined || declarations.length === 0)
-      ? problem("toolChoice", "\"required\" needs tools")
-      : undefined
-  }
-  if (!Predicate.isRecord(choice) || choice.type !== "function" || !Predicate.isRecord(choice.function)) {
-    return problem(
-      "toolChoice",
-      "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
-    )
-  }
-  const { name } = choice.function
-  const declared = declarations?.some((tool) =>
-    Predicate.isRecord(tool) && Predicate.isRecord(tool.function) && tool.function.name === name
-  )
-  return declared === true
-    ? checkJson("toolChoice", choice)
+  if (choice === "required" && tools.length === 0) return problem("toolChoice", "\"required\" needs tools")
+  const named = Predicate.isRecord(choice) && Predicate.isRecord(choice.function) ? choice.function.name : undefined
+  return named === undefined || tools.some((tool) => tool.function.name === named)
+    ? undefined
     : problem("toolChoice.function.name", "must name one of the tools")
 }
 
@@ -152,8 +135,8 @@ export const checkTools = ({ toolChoice, tools }: {
       : problem("tools", "have no handler that is a function")
     if (found !== undefined) return found
   }
-  const declarations = declarationsOf(tools)
-  return checkDeclarations(declarations) ?? checkToolChoice(toolChoice, declarations)
+  const declared = declarationsOf(tools)
+  return (declared && Fields.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
 }
 
 /** The options of every request that may begin a run. */
@@ -161,7 +144,7 @@ export const begun = {
   ...Fields.ofCall,
   message: Fields.text,
   parameters: Fields.checked(checkParameters),
-  blockOverrides: Fields.checked(checkOverrides(true)),
+  blockOverrides: Fields.json(blockOverrides),
   snapshots: Fields.flag,
   trace: Fields.refused("is not an option: did you mean snapshots?"),
   version: Fields.version,
@@ -179,8 +162,8 @@ const answering = {
 const interactive = {
   ...begun,
   ...answering,
-  attachments: Fields.checked(checkAttachments),
-  toolChoice: Fields.anything,
+  attachments,
+  toolChoice: toolChoices,
   maxCostUsd: Fields.costLimit
 }
 
@@ -218,7 +201,7 @@ const checkExecute = (input: AnyExecuteInput): Problem | undefined =>
     checkTools(input) ??
     checkWalk(input)
 
-const executeFields = { ...interactive, messages: Fields.checked(checkMessages), onPause: Fields.callback }
+const executeFields = { ...interactive, messages, onPause: Fields.callback }
 
 export const executeInput = Fields.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
 
@@ -272,7 +255,7 @@ const eventsFields = {
   ...interactive,
   ...Fields.ofStream,
   messages: Fields.refused("cannot be streamed; give message, or use execute"),
-  inputOverrides: Fields.checked(checkOverrides(false)),
+  inputOverrides: Fields.json(overrides),
   from: Fields.anything,
   heal: Fields.schedule
 }
