@@ -7,7 +7,7 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { CassetteError, type InvalidRequestError } from "../../NoukaiError.js"
 import { canonical, maxDepth, nestsTooDeep } from "../core/json.js"
-import { invalid, known, unchecked } from "../core/makeError.js"
+import { invalid, newError } from "../core/makeError.js"
 import { isOf } from "../core/wire.js"
 import { checkAnswer, readRecorded } from "./codec.js"
 import type { FileFailure } from "./noFiles.js"
@@ -26,7 +26,7 @@ export const cassetteError = (
   method: string,
   reason: CassetteError["reason"],
   facts: { readonly [K in "path" | "detail" | "at" | "cause"]?: CassetteError[K] | undefined }
-): CassetteError => new CassetteError(known({ method, reason, ...facts, isRetryable: false }), unchecked)
+): CassetteError => newError(CassetteError, { method, reason, ...facts })
 
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })

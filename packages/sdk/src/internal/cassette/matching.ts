@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { differences, type Divergence, nearest } from "../core/diff.js"
-import { known, unchecked } from "../core/makeError.js"
+import { known, newError } from "../core/makeError.js"
 import { notEnded, recordedAsExecute, unfinishedRun } from "../core/replayReport.js"
 import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../core/replayReport.js"
 import type { SessionResponse } from "../operations/requests.js"
@@ -330,7 +330,7 @@ export class Matching {
     code: ErrorCode | undefined
   ): ReplayMissError {
     const facts = known({ flow: question.flow, executionId: executionIdOf(question), code })
-    return new ReplayMissError({ method, ...facts, detail, isRetryable: false, report }, unchecked)
+    return newError(ReplayMissError, { method, ...facts, detail, report })
   }
 
   /** Fails if there are recordings that no call took. Those that no call can take do not count. */
@@ -346,13 +346,12 @@ export class Matching {
         recording: recordingOf(entry)
       }))
       return Effect.fail(
-        new ReplayLeftoverError({
+        newError(ReplayLeftoverError, {
           method,
           detail: reason,
-          isRetryable: false,
           executionIds: [...new Set(ids)].sort(),
           report: this.report(reason, 0, [...this.misses, ...missing])
-        }, unchecked)
+        })
       )
     })
   }

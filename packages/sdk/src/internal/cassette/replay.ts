@@ -12,7 +12,7 @@ import {
   type SessionError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { invalid, known, unchecked } from "../core/makeError.js"
+import { invalid, newError } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import { monotonic } from "../core/time.js"
 import { forwardThrough, onResponse } from "../operations/fake.js"
@@ -103,10 +103,11 @@ const unpolled: Gap = { reason: "the recorded program no longer polled this job,
 
 /** The error of a recorded answer that does not fit its endpoint, although it was checked when the cassette was read. */
 const spoiled = (method: string, reason: string, flow?: string): UnexpectedResponseError =>
-  new UnexpectedResponseError(
-    known({ method, flow, reason: `the recording does not fit: ${reason}`, isRetryable: false }),
-    unchecked
-  )
+  newError(UnexpectedResponseError, {
+    method,
+    flow,
+    reason: `the recording does not fit: ${reason}`
+  })
 
 /** An error that an operation can fail with; another one cannot have been recorded for it. */
 const only =

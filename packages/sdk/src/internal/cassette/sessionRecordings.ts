@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import { FlowExecutionError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
-import { known, unchecked } from "../core/makeError.js"
+import { known, newError } from "../core/makeError.js"
 import { notEnded, unfinishedRun } from "../core/replayReport.js"
 import { problemOf } from "../core/runProblem.js"
 import type { SessionExecution, SessionResponse } from "../operations/requests.js"
@@ -32,14 +32,13 @@ export const checkSnapshots = (
   if (first === undefined) return Effect.void
   const mode = first.traceCaptureMode === undefined ? "" : `, captured with mode ${first.traceCaptureMode}`
   return Effect.fail(
-    new ReplayNoSnapshotsError({
+    newError(ReplayNoSnapshotsError, {
       method,
       detail: `${without.length} of ${executions.length} executions, such as ${first.executionId} of ${
         first.slug === undefined ? "a deleted flow" : JSON.stringify(first.slug)
       }${mode}`,
-      executionId: first.executionId,
-      isRetryable: false
-    }, unchecked)
+      executionId: first.executionId
+    })
   )
 }
 
@@ -109,7 +108,7 @@ export const answerOf = (
     const { code, detail = "the recording does not say why" } = problemOf(ending.error)
     const { error: result, stepId } = ending
     const facts = known({ method, flow, executionId, code, detail, stepId, result, isRetryable: false })
-    const end = { error: encodeError(new FlowExecutionError(facts, unchecked)) }
+    const end = { error: encodeError(newError(FlowExecutionError, facts)) }
     return events === undefined ? end : { events, end }
   }
   const reason = `${notEnded(stoodAt(run))}: it had not ended when the session was read, ${ending.reason}`

@@ -171,7 +171,10 @@ export const known = <const F extends object>(fields: F): Known<F> =>
 
 /** The fields of an error as they are given: each optional one may be `undefined`, and `isRetryable` may be left out. */
 type Given<F> =
-  & { readonly [K in Exclude<keyof F, "isRetryable">]: F[K] | (undefined extends F[K] ? undefined : never) }
+  & {
+    readonly [K in keyof F as K extends "isRetryable" ? never : K]: Partial<F> extends Pick<F, K> ? F[K] | undefined
+      : F[K]
+  }
   & { readonly isRetryable?: boolean }
 
 /** Returns an error of a class, without the fields that are `undefined`. It is not retryable by default. */

@@ -22,7 +22,7 @@ import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tools.js"
 import { withRaw } from "../core/json.js"
 import { receivedAs, setCursor, setState } from "../core/makeError.js"
-import { invalid, known, unchecked } from "../core/makeError.js"
+import { invalid, known, newError } from "../core/makeError.js"
 import { recordedAsExecute } from "../core/replayReport.js"
 import { isOfRun, otherRun, problemOf } from "../core/runProblem.js"
 import { mapNow } from "../core/wire.js"
@@ -282,24 +282,20 @@ const completed = (
 
 const runFailed = (run: AnyRun, response: ExecuteEnded, stepId: string | undefined): FlowExecutionError =>
   receivedAs(
-    new FlowExecutionError(
-      known({
-        method: run.method,
-        flow: run.addressText,
-        executionId: run.executionId,
-        requestId: response.requestId,
-        ...problemOf(response.result),
-        stepId,
-        status: "failed",
-        result: response.result,
-        flowId: response.flowId,
-        blockCount: response.blockCount,
-        sessionId: run.sessionId,
-        reused: run.reused,
-        isRetryable: false
-      }),
-      unchecked
-    ),
+    newError(FlowExecutionError, {
+      method: run.method,
+      flow: run.addressText,
+      executionId: run.executionId,
+      requestId: response.requestId,
+      ...problemOf(response.result),
+      stepId,
+      status: "failed",
+      result: response.result,
+      flowId: response.flowId,
+      blockCount: response.blockCount,
+      sessionId: run.sessionId,
+      reused: run.reused
+    }),
     response.raw
   )
 
@@ -310,19 +306,15 @@ const unexpected = (
   reason: string,
   code?: ErrorCode
 ): UnexpectedResponseError =>
-  new UnexpectedResponseError(
-    known({
-      method: run.method,
-      flow: run.addressText,
-      executionId: run.executionId,
-      requestId: response.requestId,
-      reason,
-      code,
-      result: "result" in response ? response.result : undefined,
-      isRetryable: false
-    }),
-    unchecked
-  )
+  newError(UnexpectedResponseError, {
+    method: run.method,
+    flow: run.addressText,
+    executionId: run.executionId,
+    requestId: response.requestId,
+    reason,
+    code,
+    result: "result" in response ? response.result : undefined
+  })
 
 const walk: Walk = (run, from, asExecute) => {
   if (run.walk !== undefined) return run.walk(run, from, asExecute)

@@ -20,7 +20,7 @@ import {
   type Sent,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { unchecked } from "../core/makeError.js"
+import { newError } from "../core/makeError.js"
 import { endedBy, monotonic, type Pause, toMillis } from "../core/time.js"
 import { clientClosed } from "../http/retry.js"
 import type { Refusal, Requests, Streams } from "../operations/operations.js"
@@ -116,12 +116,12 @@ interface Facts {
 }
 
 const cut = (facts: Facts): APIConnectionError =>
-  new APIConnectionError({
+  newError(APIConnectionError, {
     ...facts,
     detail: "the events of the run ended before a terminal event",
     sent: "yes",
     isRetryable: true
-  }, unchecked)
+  })
 
 const pausedAt = (
   executionId: string,
@@ -174,7 +174,7 @@ export const runPosition = (
         if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
         if (end?._tag !== "completed") continue
         if (end.result !== undefined) return { status: "completed", executionId, result: end.result.value } as const
-        return yield* new UnexpectedResponseError({ ...facts, reason: noResult, isRetryable: false }, unchecked)
+        return yield* newError(UnexpectedResponseError, { ...facts, reason: noResult })
       }
     }
   }))
@@ -203,13 +203,12 @@ export const make = (
         }
         const { sessionId } = found
         if (sentBefore !== "no") {
-          return yield* new APIConnectionError({
+          return yield* newError(APIConnectionError, {
             method: request.method,
             flow: format(request.flow),
             detail: "another call here may have begun its run, and none is seen yet",
-            sent: "unknown",
-            isRetryable: false
-          }, unchecked)
+            sent: "unknown"
+          })
         }
         if (found._tag === "missing") {
           const executionId = seen.executionId(sessionId)

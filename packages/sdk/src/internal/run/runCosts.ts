@@ -25,7 +25,7 @@ import {
   subtractCost,
   sumCosts
 } from "../core/cost.js"
-import { invalid, known, unchecked } from "../core/makeError.js"
+import { invalid, newError } from "../core/makeError.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
 import { budgetsOf, Hold, Ledger } from "../options/budget.js"
@@ -158,19 +158,15 @@ export class RunCosts {
     executionId: string | undefined,
     { cause, needed }: { readonly needed?: Decimal; readonly cause?: CallError }
   ): BudgetExceededError {
-    return new BudgetExceededError(
-      known({
-        method: this.call.method,
-        flow: this.call.addressText,
-        executionId,
-        limitUsd: formatCost(ledger.limit),
-        leftUsd: formatCost(ledger.left),
-        neededUsd: needed === undefined ? undefined : formatCost(needed),
-        isRetryable: false,
-        cause
-      }),
-      unchecked
-    )
+    return newError(BudgetExceededError, {
+      method: this.call.method,
+      flow: this.call.addressText,
+      executionId,
+      limitUsd: formatCost(ledger.limit),
+      leftUsd: formatCost(ledger.left),
+      neededUsd: needed === undefined ? undefined : formatCost(needed),
+      cause
+    })
   }
 
   private overLimit(
@@ -179,14 +175,13 @@ export class RunCosts {
     fields: { readonly spentUsd?: string; readonly cause?: CallError }
   ): CostLimitError {
     const { addressText, method } = this.call
-    return new CostLimitError({
+    return newError(CostLimitError, {
       method,
       flow: addressText,
       executionId,
       maxCostUsd: formatCost(limit),
-      isRetryable: false,
       ...fields
-    }, unchecked)
+    })
   }
 
   /** The error of costs above the limit of the run, or above what its budgets have room for. */

@@ -15,7 +15,7 @@ import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
 import type { FlowRun, RunCost } from "../../Trace.js"
 import { parseCost } from "../core/cost.js"
-import { type RefusalFacts, unchecked } from "../core/makeError.js"
+import { newError, type RefusalFacts } from "../core/makeError.js"
 import { resolveFlow, timedRead } from "../operations/call.js"
 import type { HttpService, Operations } from "../operations/operations.js"
 import type { RunListResponse, StepTraceResponse } from "../operations/requests.js"
@@ -155,13 +155,12 @@ export const stepTrace = (http: HttpService) =>
       noOutcome,
       Effect.filterOrFail(asked, (response) =>
         "attempts" in response === (attempt === "all"), () =>
-        new UnexpectedResponseError({
+        newError(UnexpectedResponseError, {
           method,
           flow: Address.format(run.flow),
           executionId,
-          reason: attempt === "all" ? "one attempt came instead of all" : "all attempts came instead of one",
-          isRetryable: false
-        }, unchecked))
+          reason: attempt === "all" ? "one attempt came instead of all" : "all attempts came instead of one"
+        }))
     )
   })
 
@@ -194,11 +193,10 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<F
         if (pages.widen()) {
           return [Chunk.empty(), Option.some({ cursor: undefined, limit: longestPage })] as const
         }
-        return yield* new UnexpectedResponseError({
+        return yield* newError(UnexpectedResponseError, {
           method,
-          reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed",
-          isRetryable: false
-        }, unchecked)
+          reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed"
+        })
       }))
   }))
 

@@ -9,7 +9,7 @@ import {
   RunInProgressError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { amended, invalid, known, unchecked } from "../core/makeError.js"
+import { amended, invalid, newError } from "../core/makeError.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
 import type { Pause } from "../core/time.js"
 import type { Requests } from "../operations/operations.js"
@@ -57,19 +57,18 @@ const factsOf = ({ flow, method }: KeyRequest, run?: NamedRun) => ({
 })
 
 const unexpected = (asked: KeyRequest, run: NamedRun | undefined, reason: string, more: object = {}) =>
-  new UnexpectedResponseError(known({ ...factsOf(asked, run), reason, isRetryable: false, ...more }), unchecked)
+  newError(UnexpectedResponseError, { ...factsOf(asked, run), reason, ...more })
 
 export const notStored = (
   asked: KeyRequest,
   run: NamedRun | undefined,
   reason: ResultNotStoredError["reason"],
   more: object = {}
-): ResultNotStoredError =>
-  new ResultNotStoredError(known({ ...factsOf(asked, run), reason, isRetryable: false, ...more }), unchecked)
+): ResultNotStoredError => newError(ResultNotStoredError, { ...factsOf(asked, run), reason, ...more })
 
 export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): RunInProgressError =>
   // a call of the same key never starts a second run
-  new RunInProgressError(known({ ...factsOf(asked, run), detail, isRetryable: true }), unchecked)
+  newError(RunInProgressError, { ...factsOf(asked, run), detail, isRetryable: true })
 
 /** The error of a read. Nothing of a run was sent for it. */
 export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
@@ -134,7 +133,7 @@ export const standing = Effect.fnUntraced(function*(
     if (runs.length > 1) {
       const executionIds = runs.map(({ executionId }) => executionId)
       const { flow, method } = factsOf(asked)
-      return yield* new AmbiguousRunError({ method, flow, executionIds, sessionId, isRetryable: false }, unchecked)
+      return yield* newError(AmbiguousRunError, { method, flow, executionIds, sessionId })
     }
     seen.add(sessionId, execution.executionId)
     before = { execution, sessionId }

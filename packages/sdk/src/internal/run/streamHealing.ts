@@ -14,7 +14,7 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import { cursorOf } from "../core/makeError.js"
-import { amended, known, unchecked } from "../core/makeError.js"
+import { amended, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, StepBody } from "../operations/requests.js"
@@ -228,35 +228,29 @@ export class StreamFailures {
   }
 
   unexpected(reason: string, code?: ErrorCode): UnexpectedResponseError {
-    return new UnexpectedResponseError(
-      known({ ...this.facts, reason, code, isRetryable: false }),
-      unchecked
-    )
+    return newError(UnexpectedResponseError, { ...this.facts, reason, code })
   }
 
   /** The error of a response that ended without the end of the run, or a pause. */
   endedEarly(detail = "the stream ended before a terminal event", isRetryable = false): APIConnectionError {
-    return new APIConnectionError(known({ ...this.facts, detail, sent: "yes", isRetryable }), unchecked)
+    return newError(APIConnectionError, { ...this.facts, detail, sent: "yes", isRetryable })
   }
 
   runFailed(failure: RunFailure): FlowExecutionError {
-    return new FlowExecutionError(known({ ...this.facts, ...failure, isRetryable: false }), unchecked)
+    return newError(FlowExecutionError, { ...this.facts, ...failure })
   }
 
   /** The error of a total timeout. */
   timedOut(ms: number): APITimeoutError {
     const { sent } = this
     const error = this.of(
-      new APITimeoutError(
-        known({
-          ...this.facts,
-          detail: `after ${ms} ms`,
-          clock: "total",
-          sent,
-          isRetryable: sent === "no"
-        }),
-        unchecked
-      )
+      newError(APITimeoutError, {
+        ...this.facts,
+        detail: `after ${ms} ms`,
+        clock: "total",
+        sent,
+        isRetryable: sent === "no"
+      })
     )
     this.progress.timedOut?.(error)
     return error

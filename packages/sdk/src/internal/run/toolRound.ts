@@ -11,7 +11,7 @@ import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
 import { checkJson } from "../core/json.js"
-import { invalid, known, type Problem, type RefusalFacts, unchecked } from "../core/makeError.js"
+import { invalid, newError, type Problem, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import {
   answered,
@@ -242,19 +242,15 @@ export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E 
     answered: new Map(),
     faults: new Map(),
     limit: (pause, detail, toolName) =>
-      new ToolCallLimitError(
-        known({
-          method: pause.method,
-          flow: pause.addressText,
-          executionId: pause.executionId,
-          code: "TOOL_CALL_LIMIT_CLIENT",
-          detail,
-          rounds: pause.rounds,
-          toolName,
-          isRetryable: false
-        }),
-        unchecked
-      )
+      newError(ToolCallLimitError, {
+        method: pause.method,
+        flow: pause.addressText,
+        executionId: pause.executionId,
+        code: "TOOL_CALL_LIMIT_CLIENT",
+        detail,
+        rounds: pause.rounds,
+        toolName
+      })
   }
 }
 
@@ -282,7 +278,7 @@ export const answer = Effect.fnUntraced(function*<E, R>(
     const same = calls.get(call.id) ?? answered.get(call.id)?.call ?? call
     if (same !== call && !isSameCall(same, call)) {
       const reason = `the id of a tool call, ${JSON.stringify(call.id)}, names two different calls`
-      return yield* new UnexpectedResponseError({ method, flow, executionId, reason, isRetryable: false }, unchecked)
+      return yield* newError(UnexpectedResponseError, { method, flow, executionId, reason })
     }
     calls.set(call.id, same)
   }
