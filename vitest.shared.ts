@@ -1,3 +1,4 @@
+import { accessSync, constants, statfsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defaultServerConditions } from "vite"
 import type { ViteUserConfig } from "vitest/config"
@@ -6,6 +7,21 @@ import type { ViteUserConfig } from "vitest/config"
 const dist = process.env.TEST_DIST !== undefined
 
 const conditions = dist ? [...defaultServerConditions] : ["@effect-noukai/source", ...defaultServerConditions]
+
+/**
+ * The folder of temporary files: one in memory, where Linux has one with space. A ledger waits for the disk at each
+ * commit, and tests commit some ten thousand times. A process that is killed leaves the same files there as on a disk.
+ */
+const temporaryFolder = (): { readonly TMPDIR?: string } => {
+  const folder = "/dev/shm"
+  try {
+    accessSync(folder, constants.W_OK)
+    const { bavail, bsize } = statfsSync(folder)
+    return process.env.TMPDIR === undefined && bavail * bsize >= 2 ** 30 ? { TMPDIR: folder } : {}
+  } catch {
+    return {}
+  }
+}
 
 const shared: ViteUserConfig = {
   resolve: {
@@ -24,6 +40,7 @@ const shared: ViteUserConfig = {
     hookTimeout: 60_000,
     // the command remembers runs there, and finds keys: those of tests are not the developer's
     env: {
+      ...temporaryFolder(),
       XDG_STATE_HOME: fileURLToPath(new URL("node_modules/.cache/test-state", import.meta.url)),
       XDG_CONFIG_HOME: fileURLToPath(new URL("node_modules/.cache/test-config", import.meta.url))
     }
