@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { stripVTControlCharacters } from "node:util"
 import * as TypeScript from "typescript"
+import { anyText } from "../../sdk/test/support/fuzz.js"
 import { isWhole } from "../../sdk/test/support/size.js"
 import { connection } from "../src/arguments/flags.js"
 import { checked, type Grammar, type Meaning } from "../src/arguments/grammar.js"
@@ -81,7 +82,7 @@ describe("hints", () => {
   })
 
   it("are read by a shell and by the command as they are meant, with every flag", () => {
-    const text = FastCheck.string({ minLength: 1, unit: "binary" }).filter((text) => !text.includes("\0"))
+    const text = anyText({ minLength: 1 }).filter((text) => !text.includes("\0"))
     const flag = FastCheck.option(text).map(Option.fromNullable)
     const samples = FastCheck.sample(
       FastCheck.record({
