@@ -27,7 +27,7 @@ const gone = (pids: ReadonlyArray<number>) =>
     Effect.orDie
   )
 
-describe("noukai dev", () => {
+describe.concurrent("noukai dev", () => {
   it.live("says what is wrong with a port", () =>
     Effect.gen(function*() {
       for (const port of ["-1", "65536", "99999", "1.5"]) {
@@ -85,7 +85,7 @@ const called = (port: string, path: string, body: object, headers: Record<string
     return /"executionId":"([^"]+)"/.exec(await response.text())?.[1]
   })
 
-describe("the requests of noukai dev", () => {
+describe.concurrent("the requests of noukai dev", () => {
   const steps = [
     { kind: "template", id: "a", output: "x", costUsd: "0.0012" },
     { kind: "template", id: "b", output: "y", costUsd: "0.003" }
@@ -157,7 +157,7 @@ describe("the requests of noukai dev", () => {
     }))
 })
 
-describe("noukai dev --exec", () => {
+describe.concurrent("noukai dev --exec", () => {
   it.live("ends with the code of the command, or that of its signal", () =>
     Effect.gen(function*() {
       const dev = (command: string) => spawned(["dev", "--port", "0", "--exec", command])
@@ -179,7 +179,7 @@ describe("noukai dev --exec", () => {
         command.child.kill(signal)
         assert.strictEqual((yield* command.ended).code, 130)
         yield* gone(pidsIn(stdout))
-      })), { concurrent: true })
+      })))
   }
 
   it.live("ends at once with all that it started when Ctrl-C comes twice", () =>

@@ -107,7 +107,7 @@ describe("noukai.json", () => {
       ]
       yield* Effect.forEach(commands, (args) =>
         Effect.gen(function*() {
-          const { code, stderr, stdout } = yield* noukai(args, { env })
+          const { code, stderr, stdout } = yield* noukai(args, { env, hurries: true })
           assert.notStrictEqual(code, 0, args.join(" "))
           assert.notMatch(
             stdout + stderr,

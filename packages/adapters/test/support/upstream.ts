@@ -15,7 +15,7 @@ export type Answer = (response: ServerResponse) => void
 export interface Upstream {
   readonly port: number
   readonly received: ReadonlyArray<Received>
-  /** How many connections are open. */
+  /** How many requests have no whole answer yet, on connections that are open. */
   readonly open: () => number
   /** The answers to the next requests, whatever was scripted before; every later request completes. */
   readonly script: (...answers: ReadonlyArray<Answer>) => void
@@ -38,14 +38,12 @@ export const startUpstream = async (): Promise<Upstream> => {
     for await (const part of request) parts.push(part as Buffer)
     const { headers, method = "", url = "" } = request
     received.push({ method, path: url, headers, body: Buffer.concat(parts).toString() })
+    open++
+    response.on("close", () => open--)
     const answer = answers.shift() ?? text(200, completed)
     answer(response)
   })
-  server.on("connection", (socket) => {
-    open++
-    socket.on("error", () => {})
-    socket.on("close", () => open--)
-  })
+  server.on("connection", (socket) => socket.on("error", () => {}))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   return {
     port: (server.address() as AddressInfo).port,
