@@ -1,6 +1,7 @@
 /** Creates a client with its own runtime. */
 import * as Sdk from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import type { AuthenticationError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
 import type { Tracer } from "@opentelemetry/api"
 import * as Effect from "effect/Effect"
@@ -55,6 +56,14 @@ const clientConfig = (options: ClientOptions, retries: boolean): NoukaiConfig.No
     Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options, retries))))
   )
 
+/** Returns the live services of a client. Building them fails for a wrong option of the SDK. */
+export const liveServices = (
+  options: ClientOptions
+): Layer.Layer<Services, AuthenticationError | InvalidRequestError> => {
+  const replaced = fetchInUse(operation, options)
+  return Layer.provide(servicesOver(replaced), NoukaiConfig.layer(sdkOptions(options, replaced === undefined)))
+}
+
 const servicesOver = (given: FetchInUse | undefined) =>
   given === undefined
     ? Sdk.layerServices
@@ -106,10 +115,16 @@ const open = (options: ClientOptions, signal: AbortSignal | undefined): Client =
   )
 }
 
+/** Returns the options of a client. Throws a refusal of a misspelled one. */
+export const clientOptions = (given: ClientOptions | undefined): ClientOptions => {
+  const options = fieldsOf(operation, given)
+  refuseMisspelled(operation, options, names)
+  return options
+}
+
 /** Creates a client. Throws an error of this package for a wrong option. */
 export const openClient = (given: ClientOptions | undefined): Client =>
   reading(operation, "options", () => {
-    const options = fieldsOf(operation, given)
-    refuseMisspelled(operation, options, names)
+    const options = clientOptions(given)
     return open(options, signalOf(operation, options.signal))
   })

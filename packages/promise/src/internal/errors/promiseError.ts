@@ -68,7 +68,9 @@ const operations: { readonly [method: string]: string } = {
   "RunService.trace": "run.trace",
   "RunService.stepTrace": "run.stepTrace",
   "RunService.liveTrace": "run.liveTrace",
-  "TraceScope.replay": "traceScope"
+  "TraceScope.replay": "traceScope",
+  "NoukaiRecord.toFile": "record",
+  "NoukaiReplay.fromFile": "replay"
 }
 
 /** Fields of the SDK, and their names in this package. */
