@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { FlowAddress } from "@effect-noukai/sdk/Flow"
+import type { FlowAddress, FlowRef } from "@effect-noukai/sdk/Flow"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
@@ -47,11 +47,14 @@ export class Flow {
   readonly slug: string
   private readonly client: Client
   private readonly address: FlowAddress
+  /** The flow with its schemas, if it has some. */
+  private readonly target: FlowRef
 
   /** @internal */
-  constructor(client: Client, address: FlowAddress) {
+  constructor(client: Client, address: FlowAddress, target: FlowRef = address) {
     this.client = Client.of(client, "Flow", "noukai.flow(name)")
     this.address = address
+    this.target = target
     this.org = address.org
     this.project = address.project
     this.slug = address.slug
@@ -78,7 +81,7 @@ export class Flow {
   async execute(options?: ExecuteOptions): Promise<ExecuteResult | PausedResult> {
     const { client } = this
     const { input, signal } = takeOptions("flow.execute", options, executeInput)
-    const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
+    const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.target, input))
     return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
 
@@ -105,7 +108,7 @@ export class Flow {
   async executeOnce(key: string, options?: ExecuteOnceOptions): Promise<OnceResult> {
     const { client } = this
     const { input, signal } = takeOptions("flow.executeOnce", options, executeOnceInput)
-    const effect = Effect.flatMap(FlowService, (flows) => flows.executeOnce(key, this.address, input))
+    const effect = Effect.flatMap(FlowService, (flows) => flows.executeOnce(key, this.target, input))
     return await client.run(onceResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
 
@@ -128,7 +131,7 @@ export class Flow {
     const { client } = this
     const operation = "flow.executeAsyncOnce"
     const { input, signal } = takeOptions(operation, options, (given) => submitOnceInput(operation, given))
-    const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.address, input))
+    const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.target, input))
     return await client.run(Effect.map(effect, (job) => new OnceJob(client, job)), signal)
   }
 
@@ -150,7 +153,7 @@ export class Flow {
     const { client } = this
     const operation = "flow.executeAsync"
     const { input, signal } = takeOptions(operation, options, (given) => submitInput(operation, given))
-    const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, input))
+    const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.target, input))
     return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), signal)
   }
 
@@ -163,7 +166,7 @@ export class Flow {
     const asked = () =>
       takeOptions("flow.steps", options, (given) => {
         const input = eventsInput(given)
-        return Effect.map(FlowService, (flows) => flows.steps(this.address, input))
+        return Effect.map(FlowService, (flows) => flows.steps(this.target, input))
       })
     return new EventIterator(this.client, asked, new EventTranslator().step)
   }
@@ -189,9 +192,17 @@ export class Flow {
     const asked = () =>
       takeOptions("flow.events", options, (given) => {
         const input = eventsInput(given)
-        return Effect.map(FlowService, (flows) => flows.events(this.address, input))
+        return Effect.map(FlowService, (flows) => flows.events(this.target, input))
       })
     return new EventIterator(this.client, asked, new EventTranslator().event)
+  }
+
+  /**
+   * Returns a handle of an earlier job, by its execution id. Sends nothing.
+   */
+  job(executionId: string): Job {
+    const attached = Effect.flatMap(JobService, (jobs) => jobs.attach(this.target, executionId))
+    return new Job(this.client, attached, { executionId })
   }
 
   /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ToolHandler } from "./Tool.js"
+import type { Tool } from "./TypedTool.js"
 
 /**
  * The version of a flow that runs. `"production"`, the default, is the published version, or the draft if nothing is
@@ -31,8 +32,8 @@ export interface ExecuteOptions {
   blockOverrides?: Record<string, Record<string, unknown>> | undefined
   /** At most 10 images: `{ url, mime_type, filename? }`; `mimeType` is accepted too. */
   attachments?: ReadonlyArray<Record<string, unknown>> | undefined
-  /** Tools in OpenAI's function format; at most 64. */
-  tools?: ReadonlyArray<Record<string, unknown>> | undefined
+  /** Tools of `defineTool`, which answer their own calls, or tools in OpenAI's function format; at most 64. */
+  tools?: ReadonlyArray<Record<string, unknown>> | ReadonlyArray<Tool> | undefined
   /** `"auto"`, `"none"`, `"required"`, or one of the tools. */
   toolChoice?: unknown
   /** Answers tool calls. Without a handler, a run that requires tool calls pauses. */
@@ -190,6 +191,8 @@ export interface RelayExecuteTransportOptions extends CreateRelayFlowOptions {
  * @category options
  */
 export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId" | "maxCostUsd" | "timeout"> {
+  /** Tools in OpenAI's function format; at most 64. A relay takes no tools of `defineTool`. */
+  tools?: ReadonlyArray<Record<string, unknown>> | undefined
   /** The limit of each request as text, such as `"30 seconds"`. Default: that of the flow. */
   timeout?: DurationText | undefined
 }

@@ -4,17 +4,25 @@
  * @since 0.1.0
  */
 import { type FlowAddress, resolve as resolveFlow } from "@effect-noukai/sdk/Flow"
-import { JobService } from "@effect-noukai/sdk/JobService"
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { Flow } from "./Flow.js"
 import { Client } from "./internal/client/client.js"
 import { openClient } from "./internal/client/openClient.js"
 import { promiseError } from "./internal/errors/promiseError.js"
+import { typedTarget } from "./internal/execute/typedTarget.js"
 import { waitAll } from "./internal/jobs/waitAll.js"
-import { Job, type JobOutcome, type WaitAllOptions } from "./Job.js"
+import type { Job, JobOutcome, WaitAllOptions } from "./Job.js"
 import type { NoukaiOptions } from "./NoukaiOptions.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
+import type {
+  AnyParametersSchema,
+  AnySchema,
+  FlowSchemas,
+  SchemaInput,
+  SchemaOutput,
+  StandardSchema
+} from "./Schemas.js"
+import type { TypedFlow } from "./TypedFlow.js"
 
 export type { ClientOptions, NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 
@@ -74,20 +82,41 @@ export class Noukai {
   }
 
   /**
+   * Returns a typed flow of this client: see {@link TypedFlow}. The schemas are of Zod 4, Valibot, ArkType, Effect or
+   * another library that implements Standard Schema. Throws as without schemas, and an `InvalidRequestError` for a value
+   * that is not a schema.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   * import { z } from "zod"
+   *
+   * const score = async (noukai: Noukai, text: string) => {
+   *   const grade = noukai.flow("acme/spelling/grade-3", { result: z.object({ score: z.number() }) })
+   *   const done = await grade.execute({ message: text })
+   *   return done.status === "completed" ? done.result.score : undefined
+   * }
+   * ```
+   */
+  flow<P extends AnySchema = AnyParametersSchema, R extends AnySchema = StandardSchema>(
+    identifier: FlowIdentifier,
+    schemas: FlowSchemas<P, R>
+  ): TypedFlow<SchemaInput<P>, SchemaOutput<R>>
+  /**
    * Returns a flow of this client. Throws an `InvalidRequestError` for a wrong address, and for a bare slug if the
    * client has no organisation and project.
    */
-  flow(identifier: FlowIdentifier): Flow {
-    return new Flow(this.client, this.address(identifier))
+  flow(identifier: FlowIdentifier): Flow
+  flow(identifier: FlowIdentifier, schemas?: FlowSchemas<AnySchema, AnySchema>): object {
+    const address = this.address(identifier)
+    return new Flow(this.client, address, schemas === undefined ? address : typedTarget(address, schemas))
   }
 
   /**
    * Returns a handle of an earlier job, by its execution id. Sends nothing. Throws as `flow` does.
    */
   job(flow: FlowIdentifier, executionId: string): Job {
-    const address = this.address(flow)
-    const attached = Effect.flatMap(JobService, (jobs) => jobs.attach(address, executionId))
-    return new Job(this.client, attached, { executionId })
+    return this.flow(flow).job(executionId)
   }
 
   /**

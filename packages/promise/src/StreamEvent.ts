@@ -143,24 +143,24 @@ export interface ToolCallsRequired {
  * @since 0.1.0
  * @category models
  */
-export interface FlowCompleted {
+export interface FlowCompleted<A = unknown> {
   type: "flow_completed"
   /** The execution id, unless the server sends another id. */
   runId?: string
   executionId?: string
-  result?: unknown
+  result?: A
   /** Set if the server sent no result. Then `result` is the output of the last completed step. */
   resultFrom?: "last_step"
   summary?: Record<string, unknown>
 }
 
 /**
- * An event of a run.
+ * An event of a run. `A` is the result of the flow.
  *
  * @since 0.1.0
  * @category models
  */
-export type StreamEvent =
+export type StreamEvent<A = unknown> =
   | RunStarted
   | StepStarted
   | StepInput
@@ -169,4 +169,4 @@ export type StreamEvent =
   | StepFailed
   | StepPaused
   | ToolCallsRequired
-  | FlowCompleted
+  | FlowCompleted<A>

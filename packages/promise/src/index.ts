@@ -64,6 +64,15 @@ export { createRelayFlow, RelayExecuteTransport, RelayFlow } from "./relay.js"
 export type { ExecuteTransport } from "./relay.js"
 export { Run } from "./Run.js"
 export type { AttemptSpec, StepTraceOptions, TraceOptions } from "./Run.js"
+export type {
+  AnyParametersSchema,
+  AnySchema,
+  EffectSchema,
+  FlowSchemas,
+  SchemaInput,
+  SchemaOutput,
+  StandardSchema
+} from "./Schemas.js"
 export { ServerErrorCode } from "./ServerErrorCode.js"
 export type { ServerErrorCodeValue } from "./ServerErrorCode.js"
 export type {
@@ -78,9 +87,21 @@ export type {
   StreamEvent,
   ToolCallsRequired
 } from "./StreamEvent.js"
-export type { ToolCall, ToolHandler, ToolHandlerContext } from "./Tool.js"
+export type { ToolCall, ToolContext, ToolHandler, ToolHandlerContext, ToolOptions } from "./Tool.js"
 export type { RunSummary, StepAttempts, StepTrace, TokenBreakdown, Trace, TraceTotals } from "./Trace.js"
 export { currentScope, currentSessionId, replayScope, trace, traceScope } from "./TraceScope.js"
 export type { ReplayScopeOptions, ScopeState, TraceScopeOptions } from "./TraceScope.js"
+export type {
+  CompletedResult,
+  FailedResult,
+  TypedFlow,
+  TypedJob,
+  TypedJobStatus,
+  TypedOnceJob,
+  TypedOptions,
+  TypedPausedResult,
+  TypedResult
+} from "./TypedFlow.js"
+export { defineTool, Tool } from "./TypedTool.js"
 export { VERSION } from "./Version.js"
 export type { ExecuteRequest, StepRequest } from "./Wire.js"

@@ -29,3 +29,7 @@ export const hide = <A extends object, K extends string, V>(
   value: V
 ): A & { readonly [_ in K]: V } =>
   Object.defineProperty(fields, key, { value, enumerable: false }) as A & { readonly [_ in K]: V }
+
+/** Returns the field of a result. It covers the received one also if a schema made it `undefined`. */
+export const resultField = (raw: unknown, result: unknown): { result?: unknown } =>
+  result === undefined && fieldOf(raw, "result") === undefined ? {} : { result }

@@ -8,7 +8,7 @@ import type {
 import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
-import { hide, overReceived } from "../json.js"
+import { hide, overReceived, resultField } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
 import { answerOf } from "../tools/toolResults.js"
 
@@ -48,7 +48,7 @@ const common = (
 const ended = (run: RunFields & { readonly result?: unknown }, status: "completed" | "failed"): ExecuteResult => {
   const fields: Fields<ExecuteResult> = overReceived(run.raw, {
     status,
-    ...(run.result === undefined ? undefined : { result: run.result }),
+    ...resultField(run.raw, run.result),
     ...common(run)
   })
   return hide(fields, "requiresToolCalls", false as const)

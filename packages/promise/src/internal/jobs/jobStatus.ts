@@ -1,7 +1,7 @@
 /** Translates job statuses of the SDK. */
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
-import { overReceived } from "../json.js"
+import { overReceived, resultField } from "../json.js"
 
 const textOf = (error: unknown): { readonly error?: string } =>
   error === undefined || error === null ? {} : { error: typeof error === "string" ? error : JSON.stringify(error) }
@@ -13,7 +13,7 @@ const declared = (status: Sdk.JobStatus): JobStatus => {
     case "running":
       return { executionId, status: status.status }
     case "completed":
-      return { executionId, status: "completed", ...(status.result === undefined ? {} : { result: status.result }) }
+      return { executionId, status: "completed", ...resultField(status.raw, status.result) }
     case "failed":
     case "cancelled":
       return { executionId, status: status.status, ...textOf(status.error) }

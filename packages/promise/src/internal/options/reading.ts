@@ -10,6 +10,9 @@ export const refusal = (
 ): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid ${field}: ${reason}`, { field, reason, ...more })
 
+/** The reason why a value that is not a schema is refused. */
+export const noSchema = "must be a schema of Zod 4, Valibot, ArkType, Effect or another library with Standard Schema"
+
 /** Whether a value is a plain set of fields, and not a list, a map or a promise. */
 const isFields = (u: unknown): boolean =>
   isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)

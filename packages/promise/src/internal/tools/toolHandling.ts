@@ -1,11 +1,15 @@
 /** Translates tools, calls and results between this package and the SDK. */
+import type { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
+import type { ExecuteOptions } from "../../FlowOptions.js"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
+import { Tool } from "../../TypedTool.js"
 import { Thrown } from "../errors/thrown.js"
 import { fieldOf, overReceived } from "../json.js"
 import { snapshot } from "../scope/asyncContext.js"
+import { type ToolDefinition, toolSet } from "./toolDefinition.js"
 import { resultsOf } from "./toolResults.js"
 
 /** Returns tool calls in the shape of the wire, with their unknown fields. */
@@ -17,46 +21,72 @@ export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall>
       : { id, type: "function", function: named }
   })
 
-type UnknownFields = { readonly [key: string]: unknown }
-
 /** Translates results. The SDK checks that they answer the calls. */
 const handledResults = (results: unknown) => (resultsOf(results) ?? results) as ReadonlyArray<Tools.ToolResult>
 
-/** The `tools` of inputs of the SDK. */
-export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.ToolSet<Thrown, never> | undefined
+/** Runs code of the caller in the asynchronous context of the call that began the run, and in the span of the tool. */
+const inContextOfNow = () => {
+  const inContext = snapshot()
+  return <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, Thrown> =>
+    Effect.withFiberRuntime((fiber) =>
+      Effect.flatMap(Effect.zip(TraceScope.current, Effect.tracer), ([scope, tracer]) => {
+        const controller = new AbortController()
+        const running = () => run(controller.signal)
+        // calls of the code are in the scope of a pinned client too
+        const inScope = () => scope === undefined ? running() : TraceScope.runIn(scope, running)
+        return Effect.tryPromise({
+          try: () => inContext(() => tracer.context(inScope, fiber)),
+          catch: (reason) => new Thrown({ reason })
+        }).pipe(
+          // the signal of tryPromise misses an interruption during the call of the code
+          Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
+        )
+      })
+    )
+}
 
-/**
- * Returns the tools of a call. The handler runs in the asynchronous context of the call, within the span of its tool.
- */
-export const toolsOf = (
-  declarations: ReadonlyArray<UnknownFields> | undefined,
-  handler: ToolHandler | undefined
-): ToolsInput => {
+/** The `tools` of inputs of the SDK. */
+export type ToolsInput =
+  | ReadonlyArray<Tools.ToolDeclaration>
+  | Tools.ToolSet<Thrown | InvalidRequestError, never>
+  | undefined
+
+/** Tools that the SDK refuses with a reason. */
+const refused = (field: string, reason: string): ToolsInput => ({
+  ...Tools.handle([], () => Effect.succeed([])),
+  problem: { field, reason }
+})
+
+/** Returns tools that answer their own calls. */
+const answering = (definitions: ReadonlyArray<ToolDefinition>): ToolsInput => {
+  const inContext = inContextOfNow()
+  return toolSet(definitions, ({ run }, args, call) =>
+    inContext(async (signal) => {
+      const [toolCall] = wireCalls([call])
+      // the arguments have been checked by the schema of the tool
+      return await run(args as never, { signal, toolCall: toolCall! }) as Tools.Json
+    }))
+}
+
+/** Returns the tools of a call. */
+export const toolsOf = (tools: ExecuteOptions["tools"], handler: ToolHandler | undefined): ToolsInput => {
+  const given: ReadonlyArray<unknown> = Array.isArray(tools) ? tools : []
+  const definitions = given.map(Tool.definitionOf).filter((definition) => definition !== undefined)
+  if (definitions.length > 0) {
+    if (definitions.length < given.length) {
+      return refused("tools", "must all be made by defineTool, or all be in OpenAI's function format")
+    }
+    return handler === undefined
+      ? answering(definitions)
+      : refused("toolHandler", "is not used with tools of defineTool, which answer their own calls")
+  }
   // the SDK checks the declarations
-  const declared = declarations as ReadonlyArray<Tools.ToolDeclaration> | undefined
+  const declared = tools as ReadonlyArray<Tools.ToolDeclaration> | undefined
   if (handler === undefined) return declared
   if (typeof handler !== "function") return Tools.handle(declared ?? [], handler)
-  const inContext = snapshot()
+  const inContext = inContextOfNow()
   return Tools.handle(
     declared ?? [],
-    (calls) =>
-      Effect.withFiberRuntime((fiber) =>
-        Effect.flatMap(Effect.zip(TraceScope.current, Effect.tracer), ([scope, tracer]) => {
-          const controller = new AbortController()
-          const { signal } = controller
-          const handled = async () => handledResults(await handler(wireCalls(calls), { signal }))
-          return Effect.tryPromise({
-            // calls of the handler are in the scope of a pinned client too
-            try: () =>
-              inContext(() =>
-                tracer.context(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled), fiber)
-              ),
-            catch: (reason) => new Thrown({ reason })
-          }).pipe(
-            // the signal of tryPromise misses an interruption during the call of the handler
-            Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
-          )
-        })
-      )
+    (calls) => inContext(async (signal) => handledResults(await handler(wireCalls(calls), { signal })))
   )
 }

@@ -1,0 +1,196 @@
+/** Tools that check and answer their own calls, against the emulator. */
+import {
+  type AnySchema,
+  currentSessionId,
+  defineTool,
+  InvalidRequestError,
+  type Tool,
+  ToolCallLimitError,
+  traceScope
+} from "@effect-noukai/promise"
+import { type } from "arktype"
+import { Schema } from "effect"
+import * as v from "valibot"
+import { assert, describe, it } from "vitest"
+import { z } from "zod"
+import { libraries, libraryNames } from "./support/libraries.js"
+import { ownEmulator } from "./support/ownEmulator.js"
+import { notingBodies } from "./support/sentBodies.js"
+import { collect, rejection, tools as declared, weather } from "./support/world.js"
+
+const { client, emulator } = ownEmulator()
+
+const jsonSchema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] }
+
+for (const library of libraryNames) {
+  describe(`a tool with a schema of ${library}`, () => {
+    const { city, wrongCity } = libraries[library] as typeof libraries.zod
+
+    it("is sent as JSON Schema, and answers the call with checked arguments", async () => {
+      const { bodies, fetch } = notingBodies()
+      const seen: Array<unknown> = []
+      const tool = defineTool({
+        name: "get_weather",
+        description: "The weather of a city",
+        parameters: city,
+        run: async (args, { signal, toolCall }) => {
+          seen.push(args, signal.aborted, toolCall.function.name)
+          return { sky: `sunny in ${args.city}` }
+        }
+      })
+      const done = await client({ fetch }).flow(weather).execute({ message: "hi", tools: [tool] })
+      assert.include(JSON.stringify(done.result), "sunny in Lisbon")
+      assert.deepStrictEqual(seen, [{ city: "Lisbon" }, false, "get_weather"])
+      const sent = JSON.parse(bodies[0]!).tools
+      const { additionalProperties: _, ...parameters } = sent[0].function.parameters
+      assert.deepStrictEqual({ ...sent[0].function, parameters }, {
+        name: "get_weather",
+        description: "The weather of a city",
+        parameters: jsonSchema
+      })
+      assert.include(bodies[1], String.raw`"content":"{\"sky\":\"sunny in Lisbon\"}"`)
+      assert.strictEqual(emulator().ledger().runsStarted, 1)
+    })
+
+    it("reports wrong arguments to the model, and runs nothing", async () => {
+      const { bodies, fetch } = notingBodies()
+      let ran = false
+      const tool = defineTool({
+        name: "get_weather",
+        parameters: wrongCity,
+        run: () => {
+          ran = true
+        }
+      })
+      const done = await client({ fetch }).flow(weather).execute({ tools: [tool] })
+      assert.strictEqual(done.status, "completed")
+      assert.isFalse(ran)
+      assert.match(bodies[1]!, /"content":"\{\\"error\\":\\"bad arguments: at city: /)
+      const error = await rejection(client().flow("noukai/tests/forever").execute({ tools: [tool] }))
+      assert.instanceOf(error, ToolCallLimitError)
+    })
+  })
+}
+
+describe("tools of defineTool", () => {
+  const get = (run: () => unknown) =>
+    defineTool({ name: "get_weather", parameters: z.object({ city: z.string() }), run })
+
+  it("answer the calls of streams and of runs once per key", async () => {
+    const flow = client().flow(weather)
+    const tools = [get(() => "sunny")]
+    const events = await collect(flow.events({ tools }))
+    assert.notInclude(events.map(({ type }) => type), "tool_calls_required")
+    const last = events.at(-1)
+    assert.include(JSON.stringify(last?.type === "flow_completed" && last.result), "sunny")
+    assert.include(JSON.stringify(await flow.executeOnce("key", { tools })), "sunny")
+    assert.strictEqual(emulator().ledger().runsStarted, 2)
+  })
+
+  it("send undefined as null", async () => {
+    const { bodies, fetch } = notingBodies()
+    await client({ fetch }).flow(weather).execute({ tools: [get(() => undefined)] })
+    assert.include(bodies[1], `"content":"null"`)
+  })
+
+  it("reject with the error of run, and abort its signal with the call", async () => {
+    const boom = new Error("boom")
+    const thrown = await rejection(
+      client().flow(weather).execute({
+        tools: [get(() => {
+          throw boom
+        })]
+      })
+    )
+    assert.strictEqual(thrown, boom)
+    const controller = new AbortController()
+    let aborted = false
+    const waits = defineTool({
+      name: "get_weather",
+      parameters: z.object({}),
+      run: (_, { signal }) =>
+        new Promise(() => {
+          signal.addEventListener("abort", () => {
+            aborted = true
+          })
+          controller.abort(boom)
+        })
+    })
+    const left = await rejection(client().flow(weather).execute({ tools: [waits], signal: controller.signal }))
+    assert.strictEqual(left, boom)
+    assert.isTrue(aborted)
+  })
+
+  it("run in the scope of the call", async () => {
+    let session: string | null = null
+    const noukai = client()
+    const tools = [get(() => {
+      session = currentSessionId()
+    })]
+    const outside = await traceScope(async () => {
+      await noukai.flow(weather).execute({ tools })
+      return currentSessionId()
+    }, { client: noukai })
+    assert.isString(session)
+    assert.strictEqual(session, outside)
+  })
+
+  it("are refused beside declarations and a toolHandler, before anything is sent", async () => {
+    const flow = client().flow(weather)
+    const mixed = await rejection(flow.execute({ tools: [get(() => 1), ...declared] as ReadonlyArray<Tool> }))
+    assert.match(String(mixed), /invalid tools: must all be made by defineTool, or all be in OpenAI's function format/)
+    const handled = await rejection(flow.execute({ tools: [get(() => 1)], toolHandler: () => [] }))
+    assert.match(String(handled), /invalid toolHandler: is not used with tools of defineTool/)
+    assert.isTrue(mixed instanceof InvalidRequestError && handled instanceof InvalidRequestError)
+    assert.strictEqual(emulator().ledger().requestsReceived, 0)
+  })
+
+  it("are checked by a schema with a JSON Schema by hand", async () => {
+    const { bodies, fetch } = notingBodies()
+    const day = new Date(0)
+    const tools = [defineTool({
+      name: "get_weather",
+      parameters: z.object({ city: z.string(), day: z.date().default(day) }),
+      jsonSchema,
+      run: (args) => args.day.getTime()
+    })]
+    await client({ fetch }).flow(weather).execute({ tools })
+    assert.deepStrictEqual(JSON.parse(bodies[0]!).tools[0].function.parameters, jsonSchema)
+    assert.include(bodies[1], `"content":"0"`)
+  })
+})
+
+describe("defineTool throws at once for", () => {
+  const rows: ReadonlyArray<readonly [name: string, parameters: AnySchema, message: RegExp]> = [
+    ["a date of Zod", z.object({ at: z.object({ day: z.date() }) }), /invalid parameters\.at\.day: .*Date cannot/],
+    ["a transform of Zod", z.object({ day: z.transform(String) }), /invalid parameters\.day: .*Transforms cannot/],
+    ["a bigint in a list of Zod", z.object({ ids: z.array(z.bigint()) }), /invalid parameters\.ids: .*BigInt cannot/],
+    ["an unknown field of Zod", z.object({ ids: z.array(z.unknown()) }), /invalid parameters\.ids\[\]: .*says nothing/],
+    ["a Date of ArkType", type({ at: { day: "Date" } }), /invalid parameters\.at\.day: .*says nothing/],
+    ["a union with a Date", type({ day: "Date | string" }), /invalid parameters\.day: .*says nothing/],
+    ["a described Date", type({ day: type("Date").describe("the day") }), /invalid parameters\.day: .*says nothing/],
+    ["Valibot without JSON Schema", v.object({ city: v.string() }), /invalid parameters: .*toStandardJsonSchema/],
+    ["a field of Effect", Schema.Struct({ day: Schema.DateFromSelf }), /invalid parameters: .*\["day"\]/],
+    ["a string", z.string(), /invalid parameters: .*must be an object/],
+    ["no schema", 42 as unknown as AnySchema, /invalid parameters: must be a schema of Zod 4/]
+  ]
+  for (const [name, parameters, message] of rows) {
+    it(name, () => {
+      const define = () => defineTool({ name: "find_day", parameters, run: () => null })
+      assert.throws(define, InvalidRequestError, message)
+      assert.throws(define, /^defineTool find_day: /)
+    })
+  }
+
+  it("options that do not fit", () => {
+    const parameters = z.object({})
+    const run = () => null
+    const wrong = (options: object) => () => defineTool({ name: "a", parameters, run, ...options })
+    assert.throws(wrong({ name: "no spaces" }), InvalidRequestError, /^defineTool: invalid name/)
+    assert.throws(wrong({ description: 1 }), /invalid description/)
+    assert.throws(wrong({ run: 1 }), /invalid run/)
+    assert.throws(wrong({ jsonSchema: 1 }), /invalid jsonSchema/)
+    assert.throws(wrong({ jsonSchema: { type: "string" } }), /invalid parameters: .*must be an object/)
+    assert.throws(() => defineTool(undefined as never), InvalidRequestError, /invalid name/)
+  })
+})
