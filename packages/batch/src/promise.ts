@@ -57,7 +57,8 @@ export type RowsOptions<Row> = {
   readonly source: string
   readonly row: (value: unknown) => Row
 } | {
-  readonly source: Iterable<Row> | AsyncIterable<Row>
+  // the intersection lets `row` decide the type of the rows of a file, whose path is an iterable of strings
+  readonly source: Iterable<Row & (NonNullable<unknown> | null | undefined)> | AsyncIterable<Row>
   readonly row?: undefined
 }
 
@@ -222,23 +223,12 @@ const telling = (id: string, tell: (progress: Progress) => void) => {
  * @category operations
  */
 export const runBatch = async <Row>(options: RunBatchOptions<Row>): Promise<BatchSummary> => {
-  const { dispatcher, fetch, ledger, onProgress, signal } = options
+  const { ledger, onProgress, signal } = options
   if (typeof ledger !== "string" || ledger === "") throw invalid("ledger", "must be the path of a file")
   const source = sourceOf(options.source)
-  const { apiKey, env, logPayloads, maxRetries, onLog, org, port, project, timeout } = options
-  await using noukai = new Noukai({
-    apiKey,
-    env,
-    port,
-    org,
-    project,
-    timeout,
-    maxRetries,
-    onLog,
-    logPayloads,
-    dispatcher,
-    fetch
-  })
+  const { apiKey, dispatcher, env, fetch, logPayloads, maxRetries, onLog, org, port, project, timeout } = options
+  const client = { apiKey, env, port, org, project, timeout, maxRetries, onLog, logPayloads, dispatcher, fetch }
+  await using noukai = new Noukai(client)
   const batch = batchOf(options, noukai.flow(options.flow))
   const running = Batch.run(batch, source, options)
   const told = onProgress === undefined ? running : Effect.suspend(() => {

@@ -11,6 +11,7 @@ interface Essay {
 
 declare const essays: ReadonlyArray<Essay>
 declare const arriving: AsyncIterable<Essay>
+declare const sparse: ReadonlyArray<Essay | null | undefined>
 declare const read: (value: unknown) => Essay
 
 const common = { id: "grades", flow: "acme/spelling/grade-3", ledger: "grades.ledger" }
@@ -19,6 +20,8 @@ expectTypeOf(
   runBatch({ ...common, source: essays, key: (row) => row.id, input: (row) => ({ message: row.text }) })
 ).toEqualTypeOf<Promise<BatchSummary>>()
 runBatch({ ...common, source: arriving, key: (row) => row.id, input: (row) => ({ message: row.text }) })
+runBatch({ ...common, source: ["one", "two"], key: (row) => row.trim(), input: () => ({}) })
+runBatch({ ...common, source: sparse, key: (row) => row?.id ?? "none", input: () => ({}) })
 runBatch({
   ...common,
   source: essays,
@@ -34,6 +37,13 @@ runBatch({
   row: read,
   key: (row) => row.id,
   input: ({ text }) => ({ message: text })
+})
+runBatch({
+  ...common,
+  source: "essays.jsonl",
+  row: (value) => ({ id: String(value) }),
+  key: (row) => row.id,
+  input: () => ({})
 })
 
 // @ts-expect-error: what stands in a file is not known
