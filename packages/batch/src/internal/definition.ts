@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { InvalidBatchError } from "../BatchError.js"
 import type { RowError } from "../BatchRow.js"
 import type { SourceRow } from "../BatchSource.js"
@@ -84,8 +84,7 @@ export const defined = (method: string, definition: Definition): Effect.Effect<B
     return { name: id, flow: Flow.format(address.right), version: String(version), operation }
   })
 
-const sha256 = (...texts: ReadonlyArray<string>): string =>
-  createHash("sha256").update(JSON.stringify(texts)).digest("hex")
+const sha256 = (...texts: ReadonlyArray<string>): string => hash("sha256", JSON.stringify(texts))
 
 /** The hash of what a batch runs, from its rows in any order. */
 export const hashing = (definition: Definition, { flow, operation, version }: BatchIdentity) => {
@@ -177,14 +176,15 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Bat
   const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)
   const parameters = typeof flow === "object" && Flow.isFlow(flow) ? flow.parameters : undefined
   const encode = parameters === undefined ? undefined : Schema.encodeUnknownEither(parameters)
+  const fields = Object.entries(refusals[operation])
 
   const encoded = (given: object): Either.Either<string, string> => {
     const input = given as { readonly [field: string]: unknown; readonly parameters?: AnyParameters }
-    for (const [field, reason] of Object.entries(refusals[operation])) {
+    for (const [field, reason] of fields) {
       if (input[field] !== undefined) return Either.left(`its input has ${field}, ${reason}`)
     }
-    const { snapshots: trace, ...rest } = input
-    const stored = trace === undefined ? input : { ...rest, trace }
+    const { snapshots: trace } = input
+    const stored = trace === undefined ? input : { ...input, snapshots: undefined, trace }
     if (encode === undefined) return Either.right(canonical(stored))
     return Either.mapBoth(encode(input.parameters ?? {}), {
       onLeft: (error) => `its parameters do not fit the flow: ${Flow.formatMismatch(error)}`,

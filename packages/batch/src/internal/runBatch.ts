@@ -129,13 +129,11 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
   })
 
 const timedOut = (count: number): string =>
-  `${
-    count === 1 ? "1 row" : `${count} rows`
-  } timed out: run the batch again to ask for their runs, with a longer rowTimeout ` +
-  "if they are to be waited for"
+  `${count === 1 ? "1 row" : `${count} rows`} timed out. Run the batch again to read their results, ` +
+  "with a longer rowTimeout to wait longer"
 
 const unselected = (count: number): string =>
-  `${count === 1 ? "1 row was" : `${count} rows were`} not selected: run the batch without \`select\` to run the rest`
+  `${count === 1 ? "1 row was" : `${count} rows were`} not selected. Run the batch without \`select\` to run the rest`
 
 /** Gives the rows out, again and again, until none is left or the batch is stopped. */
 const given = Effect.fnUntraced(function*(

@@ -5,7 +5,7 @@ import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-nouk
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
@@ -36,7 +36,7 @@ export const versionOf = (version: string): number | "production" | "draft" =>
   version === "production" || version === "draft" ? version : Number(version)
 
 /** The namespace of the sessions of rows. It must never change. */
-const namespace = "7c4f2b189f0d4d6ea1c50b8e63d7f294"
+const namespace = Buffer.from("7c4f2b189f0d4d6ea1c50b8e63d7f294", "hex")
 
 /**
  * The session of an attempt, from 1, at a key of a batch, so that every process finds what ran: a UUID of version 5. Its parts,
@@ -50,10 +50,10 @@ export const rowSession = (
   attempt: number
 ): string => {
   const parts = JSON.stringify([name, flow, version, key, attempt])
-  const hash = createHash("sha1").update(Buffer.from(namespace, "hex")).update(parts).digest()
-  hash[6] = (hash[6]! & 0x0f) | 0x50
-  hash[8] = (hash[8]! & 0x3f) | 0x80
-  return hash.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+  const bytes = hash("sha1", Buffer.concat([namespace, Buffer.from(parts)]), "buffer")
+  bytes[6] = (bytes[6]! & 0x0f) | 0x50
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return bytes.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
 }
 
 /** Whether the server says of every session that it is gone: also of one that no run has had. */

@@ -16,48 +16,18 @@ const tables = Effect.gen(function*() {
   const id = identity(sql)
   yield* sql`
     create table noukai_batch (
-      id ${id},
-      name text not null unique,
-      flow text not null,
-      version text not null,
-      operation text not null,
-      settings text not null,
-      state text not null,
-      stop text,
-      generation bigint not null default 0,
-      pass bigint not null default 0,
-      canary text not null default 'unknown',
-      settled bigint not null default 0,
-      paused_until bigint not null default 0,
-      reserved bigint not null default 0,
-      spent bigint not null default 0,
-      created_at bigint not null,
-      started_at bigint not null default 0,
-      ended_at bigint not null default 0
+      id ${id}, name text not null unique, flow text not null, version text not null, operation text not null,
+      settings text not null, state text not null, stop text, generation bigint not null default 0,
+      pass bigint not null default 0, canary text not null default 'unknown', settled bigint not null default 0,
+      paused_until bigint not null default 0, reserved bigint not null default 0, spent bigint not null default 0,
+      created_at bigint not null, started_at bigint not null default 0, ended_at bigint not null default 0
     )`
   yield* sql`
     create table noukai_batch_row (
-      id ${id},
-      batch bigint not null,
-      no bigint not null,
-      key text not null,
-      place text not null,
-      input text not null,
-      pass bigint not null,
-      state text not null,
-      attempt bigint not null default 1,
-      owner text,
-      lane bigint,
-      intent_at bigint,
-      execution_id text,
-      adopted bigint not null default 0,
-      result text,
-      error text,
-      cost_usd text,
-      reserved bigint not null default 0,
-      spent bigint not null default 0,
-      settled_at bigint,
-      settled_no bigint
+      id ${id}, batch bigint not null, no bigint not null, key text not null, place text not null, input text not null,
+      pass bigint not null, state text not null, attempt bigint not null default 1, owner text, lane bigint,
+      intent_at bigint, execution_id text, adopted bigint not null default 0, result text, error text, cost_usd text,
+      reserved bigint not null default 0, spent bigint not null default 0, settled_at bigint, settled_no bigint
     )`
   yield* sql`create unique index noukai_batch_row_key on noukai_batch_row (batch, key)`
   yield* sql`create index noukai_batch_row_state on noukai_batch_row (batch, state, id)`
@@ -65,12 +35,7 @@ const tables = Effect.gen(function*() {
     create unique index noukai_batch_row_settled on noukai_batch_row (batch, settled_no) where settled_no is not null`
   yield* sql`
     create table noukai_batch_refused (
-      id ${id},
-      batch bigint not null,
-      pass bigint not null,
-      place text not null,
-      key text,
-      error text not null
+      id ${id}, batch bigint not null, pass bigint not null, place text not null, key text, error text not null
     )`
   yield* sql`create index noukai_batch_refused_batch on noukai_batch_refused (batch, id)`
   yield* sql`create table noukai_batch_rate (name text primary key, next_at bigint not null)`
@@ -130,10 +95,10 @@ const sentRows = Effect.gen(function*() {
 })
 
 /** Rows that timed out know since when their run was running. */
-const runningRows = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`alter table noukai_batch_row add column running_at bigint`
-})
+const runningRows = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`alter table noukai_batch_row add column running_at bigint`
+)
 
 /** Rows know how long their run took, and the tokens that it used, as JSON. */
 const measuredRows = Effect.gen(function*() {

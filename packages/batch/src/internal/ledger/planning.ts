@@ -4,7 +4,7 @@ import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
 import type { IsSelected } from "../selection.js"
 import { change, doing, each, hasKey, type Ledger } from "./ledger.js"
-import { stateShown, type StoredState } from "./rows.js"
+import { byId, stateShown, type StoredState } from "./rows.js"
 
 /** A row of a source with its key. */
 export interface PlannedRow {
@@ -355,8 +355,6 @@ const replace = (
     (taken) => new Set(taken.map(({ id }) => Number(id)))
   )
 }
-
-const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
 /** Keeps that the source has rows that are yet to be run. In the order in which processes that run them lock them. */
 const keep = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<Known>): Effect.Effect<void, BatchStoreError> =>

@@ -96,7 +96,7 @@ export const runInput = (json: string): object => {
   return { ...input, snapshots }
 }
 
-const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
+export const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
 /** The live rows that a statement gives, in the order of their ids. */
 const live = (operation: string) => <A extends StoredRow, R>(effect: Effect.Effect<ReadonlyArray<A>, SqlError, R>) =>

@@ -160,8 +160,6 @@ const goOn = Effect.fnUntraced(
     })
 
     const write = Effect.fnUntraced(function*(lines: string) {
-      const stats = yield* attempt(path, () => file.stat())
-      if (stats.size !== known) return yield* failure("another process writes to it")
       yield* repair
       const bytes = Buffer.from(lines)
       yield* attempt(path, () => writeAt(file, bytes, position))
