@@ -184,45 +184,40 @@ const answered = (error: NoukaiError, was: Check): Check => {
   }
 }
 
-/** Requests an unknown run under a path, and returns whether the server serves that path. */
+/** Requests an unknown run under a path. Returns the path if the server serves it, and fails with the reason if not. */
 const served = (
   options: NoukaiConfig.Options,
   runPaths: "seq" | "flow-runs",
   timeout: Duration.Duration
-): Effect.Effect<{ readonly path: string; readonly refusal: string | undefined }> => {
+): Effect.Effect<string, string> => {
   const { org, project } = options
   const path = runPaths === "seq" ? "/seq/…/runs" : "/flow-runs"
   if (runPaths === "seq" && (org === undefined || project === undefined)) {
-    return Effect.succeed({ path, refusal: "is unknown without --org and --project" })
+    return Effect.fail(`${path} is unknown without --org and --project`)
   }
   return Effect.flatMap(
     RunService,
     (runs) => runs.summary({ org: org ?? "org", project: project ?? "project", slug: "doctor" }, randomUUID())
   ).pipe(
     Effect.provide(Noukai.layer({ ...options, runPaths, maxRetries: 0, attemptTimeout: timeout })),
-    Effect.match({
-      onFailure: ({ _tag, code, statusCode }: NoukaiError) =>
-        code === "RUN_NOT_FOUND" || statusCode === 410 ? undefined : `answers with ${statusCode ?? _tag}`,
-      onSuccess: () => undefined
-    }),
-    Effect.map((refusal) => ({ path, refusal }))
+    Effect.catchAll(({ _tag, code, statusCode }: NoukaiError) =>
+      code === "RUN_NOT_FOUND" || statusCode === 410
+        ? Effect.void
+        : Effect.fail(`${path} answers with ${statusCode ?? _tag}`)
+    ),
+    Effect.as(path)
   )
 }
 
 /** Returns a text with the paths of runs. */
 const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Effect.Effect<string> =>
   Effect.map(
-    Effect.forEach(["seq", "flow-runs"] as const, (path) => served(options, path, timeout), { concurrency: 2 }),
-    (both) => {
-      const well = both.filter(({ refusal }) => refusal === undefined).map(({ path }) => path)
-      const refused = both.filter(({ refusal }) => refusal !== undefined).map(({ path, refusal }) =>
-        `${path} ${refusal}`
-      )
-      return [
+    Effect.partition(["seq", "flow-runs"] as const, (path) => served(options, path, timeout), { concurrency: 2 }),
+    ([refused, well]) =>
+      [
         well.length === 0 ? "no path for reading runs answers" : `runs are read under ${well.join(" and ")}`,
         ...refused
       ].join("; ")
-    }
   )
 
 /** Runs all checks that the settings and the server allow. */
@@ -331,12 +326,7 @@ export const checks = (
     }
     const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
     const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
-    return [
-      ...before,
-      asKey,
-      well("reachable", `it answers in ${time(took)}${runs}`),
-      clock(answer.right)
-    ]
+    return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(answer.right)]
   })
 
 const signs = { well: "✓", wrong: "✗", unknown: "?" } as const
