@@ -16,7 +16,7 @@ export default [
         name: "noukai",
         include: ["packages/*/test/**/*.test.ts", "scratchpad/test/**/*.test.ts"],
         exclude,
-        globalSetup: ["packages/cli/test/support/bundle.ts"],
+        globalSetup: ["packages/cli/test/support/bundle.ts", "packages/sdk/test/support/bundledProgram.ts"],
         expect: { poll: { timeout: 15_000, interval: 5 } }
       }
     })
