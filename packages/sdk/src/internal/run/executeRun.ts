@@ -45,7 +45,14 @@ import { runPosition } from "./once.js"
 import { isEndedStatus, RunCosts } from "./runCosts.js"
 import type { FlowCall } from "./streamHealing.js"
 import { callsOf, unanswered } from "./tool.js"
-import { answer, answersOf, type AnswerStrategy, resumeMessages, warnOfConversation } from "./toolRound.js"
+import {
+  answer,
+  answersOf,
+  type AnswerStrategy,
+  type HandlerStrategy,
+  resumeMessages,
+  warnOfConversation
+} from "./toolRound.js"
 
 /**
  * The fields of a run that every resume sends again.
@@ -178,150 +185,6 @@ export const goingOn = <E, R>(
     return asCall(fiber, run, { sessionId: before.sessionId, isWalked: () => state.steps !== undefined }, use(run))
   })
 
-/** The next request of a run. */
-const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
-  method: run.method,
-  flow: run.address,
-  version: run.version,
-  sessionId: run.sessionId,
-  options: run.options,
-  progress: run.progress.begin(),
-  body,
-  reserve: run.costs?.reserve(run.executionId)
-})
-
-/** Sends a body of this run and goes on to the end of the run or its next pause for the caller. */
-export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): RunEffect<E, R> =>
-  Effect.flatMap(sent(run, body), (response) => follow(run, { response }, rounds))
-
-/** Begins a run that is walked step by step, and goes on as `post` does. */
-export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E, R> => {
-  const { attachments, message, parameters } = body
-  const from: FlowCursor = {
-    version: 1,
-    flow: run.addressText,
-    flowVersion: walkedVersion(run.version),
-    ...known({ sessionId: run.sessionId }),
-    stepIndex: 0,
-    outputs: {},
-    rounds: 0,
-    first: known({ message, parameters: parameters as FirstCall["parameters"], attachments })
-  }
-  const walked = Effect.catchTag(
-    walk(run, from, body),
-    "ReplayMissError",
-    (miss) =>
-      miss.code === recordedAsExecute
-        ? Effect.map(sent(run, body), (response): WalkAnswer => ({ response }))
-        : Effect.fail(miss)
-  )
-  return Effect.flatMap(walked, (answer) => follow(run, answer, 0))
-}
-
-/** Runs once per key, or gives the run of the key, and goes on as `post` does. */
-export const postOnce = <E, R>(
-  run: Run<E, R>,
-  body: ExecuteBody,
-  once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
-): Effect.Effect<OnceRunResult, CallError | OnceError | E, R> =>
-  Effect.flatMap(
-    run.http.request("executeOnce", { ...requestOf(run, body), ...once }),
-    ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | E, R> => {
-      run.sessionId = sessionId
-      run.reused = reused
-      return Effect.map(follow(run, { response }, 0), (ended) => withRaw({ ...ended, reused }, ended.raw))
-    }
-  )
-
-const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> =>
-  answeredBefore(run, run.http.request("execute", requestOf(run, body)))
-
-const answeredBefore = <A, E extends CallError>(
-  run: AnyRun,
-  response: Effect.Effect<A, E>
-): Effect.Effect<A, E> => run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
-
-const follow = <E, R>(run: Run<E, R>, answer: WalkAnswer, rounds: number): RunEffect<E, R> => {
-  const { response } = answer
-  if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
-    return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
-  }
-  run.executionId ??= response.executionId || undefined
-  run.flowId ??= response.flowId || undefined
-  switch (response.status) {
-    case "completed":
-      return completed(run, response)
-    case "failed":
-      return Effect.fail(runFailed(run, response, answer.stepId))
-    case "tool_calls_required":
-      return paused(run, response, answer.cursor, rounds)
-  }
-}
-
-/** The facts of a run that are known, for its result. */
-const factsOf = (run: AnyRun, { blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused) =>
-  known({ flowId, blockCount, sessionId: run.sessionId, requestId })
-
-const completed = (
-  run: AnyRun,
-  response: ExecuteEnded
-): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> => {
-  const { addressText: address, executionId, flow, method } = run
-  const facts = { method, address, executionId, requestId: response.requestId }
-  return mapNow(decodeResult(flow, facts, response.result), (result) =>
-    withRaw(
-      {
-        status: "completed",
-        result,
-        ...(executionId === undefined ? undefined : { executionId }),
-        ...factsOf(run, response)
-      },
-      response.raw
-    ))
-}
-
-const runFailed = (run: AnyRun, response: ExecuteEnded, stepId: string | undefined): FlowExecutionError =>
-  receivedAs(
-    newError(FlowExecutionError, {
-      method: run.method,
-      flow: run.addressText,
-      executionId: run.executionId,
-      requestId: response.requestId,
-      ...problemOf(response.result),
-      stepId,
-      status: "failed",
-      result: response.result,
-      flowId: response.flowId,
-      blockCount: response.blockCount,
-      sessionId: run.sessionId,
-      reused: run.reused
-    }),
-    response.raw
-  )
-
-/** The error of a response that does not fit. A result in it is kept, of whichever run. */
-const unexpected = (
-  run: AnyRun,
-  response: ExecuteResponse,
-  reason: string,
-  code?: ErrorCode
-): UnexpectedResponseError =>
-  newError(UnexpectedResponseError, {
-    method: run.method,
-    flow: run.addressText,
-    executionId: run.executionId,
-    requestId: response.requestId,
-    reason,
-    code,
-    result: "result" in response ? response.result : undefined
-  })
-
-const walk: Walk = (run, from, asExecute) => {
-  if (run.walk !== undefined) return run.walk(run, from, asExecute)
-  const reason = "runs a flow step by step, and there are no streams here: leave it out"
-  return Effect.fail(invalid(run.method, "maxCostUsd", reason, { flow: run.addressText }))
-}
-
 /** The version of a walked run, which is never the draft. */
 const walkedVersion = (version: FlowVersion): FlowCursor["flowVersion"] => version === "draft" ? "production" : version
 
@@ -350,204 +213,6 @@ const cursorOf = (state: PausedState, pending: Partial<PendingTools>, rounds: nu
   rounds
 })
 
-const paused = <E, R>(
-  run: Run<E, R>,
-  response: ExecutePaused,
-  cursor: FlowCursor | undefined,
-  rounds: number
-): RunEffect<E, R> => {
-  const { answering, executionId, onPause } = run
-  const refused = (reason: string) => Effect.fail(unexpected(run, response, reason, unanswered))
-  if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
-  if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
-  const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
-  if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
-  const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
-  const state: PausedState = {
-    version: 1,
-    flow: run.addressText,
-    flowVersion: run.version,
-    executionId,
-    pausedAtStep,
-    iterationsUsed,
-    toolCallMessages,
-    toolCalls,
-    accumulatedOutputs,
-    ...known({ sessionId: run.sessionId }),
-    rounds,
-    ...known<ResumeFields>(run.resumeFields),
-    ...(cursor && { steps: stepsOf(cursor) })
-  }
-  const noted = Effect.suspend(() => onPause === undefined ? Effect.void : onPause(state))
-  return Effect.zipRight(noted, Effect.suspend(() => answered(run, answering, state, response)))
-}
-
-/** The answer of the handler, with which the run goes on; or the pause, for the caller to answer. */
-const answered = <E, R>(
-  run: Run<E, R>,
-  answering: Exclude<AnswerStrategy<E, R>, { readonly _tag: "none" }>,
-  state: PausedState,
-  response: ExecutePaused
-): RunEffect<E, R> =>
-  answering._tag === "manual"
-    ? Effect.succeed(pausedResult(run, state, response))
-    : withinLimit(run, state, () =>
-      Effect.flatMap(
-        answer(answering, {
-          method: run.method,
-          addressText: run.addressText,
-          executionId: state.executionId,
-          toolCalls: state.toolCalls,
-          rounds: state.rounds
-        }),
-        (results) => {
-          run.answeredItself = true
-          const rounds = state.rounds + 1
-          return Effect.flatMap(send(run, state, results, rounds), (answer) => follow(run, answer, rounds))
-        }
-      ))
-
-/** Answers a pause unless the run has cost too much. */
-const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: () => RunEffect<E, R>): RunEffect<E, R> =>
-  run.costs === undefined
-    ? answered()
-    : Effect.flatMap(run.costs.check(state.executionId), (error): RunEffect<E, R> => {
-      if (error === undefined) return answered()
-      setState(error, state)
-      if (state.steps !== undefined) {
-        setCursor(error, () => cursorOf(state, { toolCalls: state.toolCalls }, state.rounds))
-      }
-      return Effect.fail(error)
-    })
-
-const pausedResult = (
-  run: AnyRun,
-  state: PausedState,
-  response: ExecutePaused
-): PausedResult =>
-  withRaw(
-    {
-      status: "tool_calls_required",
-      executionId: state.executionId,
-      toolCalls: state.toolCalls,
-      state,
-      ...factsOf(run, response),
-      resume: (results) =>
-        Effect.suspend(() => {
-          const next: Run<never, never> = {
-            ...run,
-            answering: { _tag: "manual" },
-            // the caller holds each state that follows
-            onPause: undefined,
-            progress: new CallProgress()
-          }
-          return goingOn(next, state, (run) => resume(run, state, results))
-        })
-    },
-    response.raw
-  )
-
-/**
- * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of the
- * run or to its next pause.
- */
-export const resume = <E, R>(
-  run: Run<E, R>,
-  state: PausedState,
-  results: ReadonlyArray<ToolResult>
-): RunEffect<E, R> => {
-  const { rounds } = state
-  const facts = { flow: run.addressText, executionId: state.executionId }
-  const answers = answersOf(run.method, state.toolCalls, results, facts)
-  return Either.isLeft(answers)
-    ? Effect.fail(answers.left)
-    : withinLimit(run, state, () =>
-      Effect.flatMap(
-        state.steps === undefined
-          ? Effect.catchTag(
-            send(run, state, answers.right, rounds),
-            "FlowExecutionError",
-            (error) => staleAnswer.has(error.code) ? movedPast(run, state, error) : Effect.fail(error)
-          )
-          : sendOnce(run, state, answers.right),
-        (answer) => follow(run, answer, rounds)
-      ))
-}
-
-/**
- * Sends the answer to a pause of a walked run, unless its step has completed since: the server would run it again. Steps
- * that have completed are not run again, and the run goes on after them.
- */
-const sendOnce = (
-  run: AnyRun,
-  state: PausedState,
-  results: ReadonlyArray<ToolResult>
-): Effect.Effect<WalkAnswer, CallError> => {
-  const { executionId, pausedAtStep, rounds, steps } = state
-  const { address: flow, method, options: { retryPost: _, ...options } } = run
-  const answer = Effect.suspend(() => send(run, state, results, rounds))
-  const trace = run.http.request("trace", { method, options, progress: { sent: "no" }, flow, executionId })
-  // a run that cannot be read is answered
-  return Effect.matchEffect(trace, {
-    onFailure: () => answer,
-    onSuccess: ({ flowRun, steps: traced }): Effect.Effect<WalkAnswer, CallError> => {
-      if (isEndedStatus(flowRun.status)) {
-        return Effect.flatMap(
-          positionOf(run, state),
-          (response) => response === undefined ? answer : Effect.succeed({ response })
-        )
-      }
-      const done = new Set(
-        traced.flatMap(({ loopIndex, status, stepId }) =>
-          loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
-        )
-      )
-      if (!done.has(pausedAtStep)) return answer
-      const { pending: __, ...cursor } = cursorOf(state, {}, rounds)
-      return walk(run, { ...cursor, ...steps, stepIndex: done.size }, run.resumeFields)
-    }
-  })
-}
-
-/** Sends the checked answer to a pause. */
-const send = (
-  run: AnyRun,
-  state: PausedState,
-  results: ReadonlyArray<ToolResult>,
-  rounds: number
-): Effect.Effect<WalkAnswer, CallError> => {
-  const toolCallMessages = resumeMessages(state.toolCallMessages, results)
-  const body: ExecuteBody = {
-    ...run.resumeFields,
-    executionId: state.executionId,
-    pausedAtStep: state.pausedAtStep,
-    iterationsUsed: state.iterationsUsed,
-    toolCallMessages,
-    accumulatedOutputs: state.accumulatedOutputs
-  }
-  const answer = state.steps === undefined
-    ? Effect.map(
-      Effect.zipRight(
-        warnOfConversation(run.method, run.addressText, toolCallMessages),
-        Effect.suspend(() => sent(run, body))
-      ),
-      (response): WalkAnswer => ({ response })
-    )
-    : answeredBefore(run, walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
-  // what was refused can be sent again
-  return Effect.tapError(answer, (error) =>
-    Effect.sync(() => {
-      if (error._tag === "RateLimitError" || error._tag === "BudgetExceededError") setState(error, state)
-    }))
-}
-
-const positionOf = (run: AnyRun, state: PausedState): Effect.Effect<ExecuteResponse | undefined, CallError> =>
-  runPosition(
-    (request) => run.http.request("trace", request),
-    (request) => run.http.stream("traceStream", request),
-    { method: run.method, flow: run.address, executionId: state.executionId, options: run.options }
-  )
-
 /** The codes of the server for the answer to a pause that is over. */
 const staleAnswer: ReadonlySet<unknown> = new Set([
   "EXECUTION_ID_INVALID",
@@ -562,17 +227,311 @@ const isPauseOf = (state: PausedState, response: ExecuteResponse): boolean => {
     ids.length === state.toolCalls.length && state.toolCalls.every(({ id }) => ids.includes(id))
 }
 
-/**
- * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
- * request whose response was lost. A run that waits there still, or cannot be read, leaves the refusal.
- */
-const movedPast = (
-  run: AnyRun,
-  state: PausedState,
-  refusal: FlowExecutionError
-): Effect.Effect<WalkAnswer, CallError> =>
-  Effect.flatMap(
-    positionOf(run, state),
-    (response) =>
-      response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
-  )
+type Answer = Effect.Effect<WalkAnswer, CallError>
+
+/** The requests of a run, each of which leads to the end of the run or its next pause for the caller. */
+export const requestsOf = <E, R>(run: Run<E, R>) => {
+  const { address, addressText, costs, http, method, onPause } = run
+
+  /** The next request. */
+  const requestOf = (body: ExecuteBody): ExecuteRequest => ({
+    method,
+    flow: address,
+    version: run.version,
+    sessionId: run.sessionId,
+    options: run.options,
+    progress: run.progress.begin(),
+    body,
+    reserve: costs?.reserve(run.executionId)
+  })
+
+  const answeredBefore = (answer: Answer): Answer =>
+    run.answeredItself ? Effect.mapError(answer, (error) => afterARunMayExist(error)) : answer
+
+  const sent = (body: ExecuteBody): Answer =>
+    answeredBefore(Effect.map(http.request("execute", requestOf(body)), (response) => ({ response })))
+
+  const walk = (from: FlowCursor, asExecute: ExecuteBody): Answer => {
+    if (run.walk !== undefined) return run.walk(run, from, asExecute)
+    const reason = "runs a flow step by step, and there are no streams here: leave it out"
+    return Effect.fail(invalid(method, "maxCostUsd", reason, { flow: addressText }))
+  }
+
+  const follow = ({ cursor, response, stepId }: WalkAnswer, rounds: number): RunEffect<E, R> => {
+    if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
+      return unexpected(response, otherRun(response.executionId))
+    }
+    run.executionId ??= response.executionId || undefined
+    run.flowId ??= response.flowId || undefined
+    switch (response.status) {
+      case "completed":
+        return completed(response)
+      case "failed":
+        return Effect.fail(runFailed(response, stepId))
+      case "tool_calls_required":
+        return paused(response, cursor, rounds)
+    }
+  }
+
+  /** The facts of a run that are known, for its result. */
+  const factsOf = ({ blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused) =>
+    known({ flowId, blockCount, sessionId: run.sessionId, requestId })
+
+  const completed = (response: ExecuteEnded): RunEffect<E, R> => {
+    const { executionId } = run
+    const facts = { method, address: addressText, executionId, requestId: response.requestId }
+    return mapNow(decodeResult(run.flow, facts, response.result), (result) =>
+      withRaw(
+        { status: "completed", result, ...known({ executionId }), ...factsOf(response) },
+        response.raw
+      ))
+  }
+
+  const runFailed = (response: ExecuteEnded, stepId: string | undefined): FlowExecutionError => {
+    const { executionId, reused, sessionId } = run
+    const { blockCount, flowId, requestId, result } = response
+    return receivedAs(
+      newError(FlowExecutionError, {
+        method,
+        flow: addressText,
+        executionId,
+        requestId,
+        ...problemOf(result),
+        stepId,
+        status: "failed",
+        result,
+        flowId,
+        blockCount,
+        sessionId,
+        reused
+      }),
+      response.raw
+    )
+  }
+
+  /** Fails because a response does not fit. A result in it is kept, of whichever run. */
+  const unexpected = (response: ExecuteResponse, reason: string, code?: ErrorCode) =>
+    Effect.fail(newError(UnexpectedResponseError, {
+      method,
+      flow: addressText,
+      executionId: run.executionId,
+      requestId: response.requestId,
+      reason,
+      code,
+      result: "result" in response ? response.result : undefined
+    }))
+
+  const paused = (response: ExecutePaused, cursor: FlowCursor | undefined, rounds: number): RunEffect<E, R> => {
+    const { answering, executionId } = run
+    const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
+    const refused = (reason: string) => unexpected(response, reason, unanswered)
+    if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
+    if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
+    const toolCalls = callsOf(response.toolCalls, toolCallMessages)
+    if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
+    const state: PausedState = {
+      version: 1,
+      flow: addressText,
+      flowVersion: run.version,
+      executionId,
+      pausedAtStep,
+      iterationsUsed,
+      toolCallMessages,
+      toolCalls,
+      accumulatedOutputs,
+      ...known({ sessionId: run.sessionId }),
+      rounds,
+      ...known<ResumeFields>(run.resumeFields),
+      ...(cursor && { steps: stepsOf(cursor) })
+    }
+    const answered = Effect.suspend(() =>
+      answering._tag === "manual"
+        ? Effect.succeed(pausedResult(state, response))
+        : withinLimit(state, Effect.suspend(() => answeredBy(answering, state)))
+    )
+    return onPause === undefined ? answered : Effect.zipRight(Effect.suspend(() => onPause(state)), answered)
+  }
+
+  /** Goes on with the answers of the handler. */
+  const answeredBy = (handler: HandlerStrategy<E, R>, state: PausedState): RunEffect<E, R> => {
+    const { executionId, toolCalls } = state
+    return Effect.flatMap(
+      answer(handler, { method, addressText, executionId, toolCalls, rounds: state.rounds }),
+      (results) => {
+        run.answeredItself = true
+        const rounds = state.rounds + 1
+        return Effect.flatMap(send(state, results, rounds), (next) => follow(next, rounds))
+      }
+    )
+  }
+
+  /** Answers a pause unless the run has cost too much. */
+  const withinLimit = (state: PausedState, answered: RunEffect<E, R>): RunEffect<E, R> =>
+    costs === undefined
+      ? answered
+      : Effect.flatMap(costs.check(state.executionId), (error): RunEffect<E, R> => {
+        if (error === undefined) return answered
+        setState(error, state)
+        if (state.steps !== undefined) {
+          setCursor(error, () => cursorOf(state, { toolCalls: state.toolCalls }, state.rounds))
+        }
+        return Effect.fail(error)
+      })
+
+  const pausedResult = (state: PausedState, response: ExecutePaused): PausedResult =>
+    withRaw(
+      {
+        status: "tool_calls_required",
+        executionId: state.executionId,
+        toolCalls: state.toolCalls,
+        state,
+        ...factsOf(response),
+        resume: (results) =>
+          Effect.suspend(() => {
+            const next: Run<never, never> = {
+              ...run,
+              answering: { _tag: "manual" },
+              // the caller holds each state that follows
+              onPause: undefined,
+              progress: new CallProgress()
+            }
+            return goingOn(next, state, (run) => requestsOf(run).resume(state, results))
+          })
+      },
+      response.raw
+    )
+
+  /**
+   * Sends the answer to a pause of a walked run, unless its step has completed since: the server would run it again.
+   * Steps that have completed are not run again, and the run goes on after them.
+   */
+  const sendOnce = (state: PausedState, results: ReadonlyArray<ToolResult>): Answer => {
+    const { executionId, pausedAtStep, rounds, steps } = state
+    const { retryPost: _, ...options } = run.options
+    const answer = Effect.suspend(() => send(state, results, rounds))
+    const trace = http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
+    // a run that cannot be read is answered
+    return Effect.matchEffect(trace, {
+      onFailure: () => answer,
+      onSuccess: ({ flowRun, steps: traced }): Answer => {
+        if (isEndedStatus(flowRun.status)) {
+          return Effect.flatMap(
+            positionOf(state),
+            (response) => response === undefined ? answer : Effect.succeed({ response })
+          )
+        }
+        const done = new Set(
+          traced.flatMap(({ loopIndex, status, stepId }) =>
+            loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
+          )
+        )
+        if (!done.has(pausedAtStep)) return answer
+        const { pending: __, ...cursor } = cursorOf(state, {}, rounds)
+        return walk({ ...cursor, ...steps, stepIndex: done.size }, run.resumeFields)
+      }
+    })
+  }
+
+  /** Sends the checked answer to a pause. */
+  const send = (state: PausedState, results: ReadonlyArray<ToolResult>, rounds: number): Answer => {
+    const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep } = state
+    const toolCallMessages = resumeMessages(state.toolCallMessages, results)
+    const body: ExecuteBody = {
+      ...run.resumeFields,
+      executionId,
+      pausedAtStep,
+      iterationsUsed,
+      toolCallMessages,
+      accumulatedOutputs
+    }
+    const answer = state.steps === undefined
+      ? Effect.zipRight(
+        warnOfConversation(method, addressText, toolCallMessages),
+        Effect.suspend(() => sent(body))
+      )
+      : answeredBefore(walk(cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
+    // what was refused can be sent again
+    return Effect.tapError(answer, (error) =>
+      Effect.sync(() => {
+        if (error._tag === "RateLimitError" || error._tag === "BudgetExceededError") setState(error, state)
+      }))
+  }
+
+  const positionOf = ({ executionId }: PausedState): Effect.Effect<ExecuteResponse | undefined, CallError> =>
+    runPosition(
+      (request) => http.request("trace", request),
+      (request) => http.stream("traceStream", request),
+      { method, flow: address, executionId, options: run.options }
+    )
+
+  /**
+   * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
+   * request whose response was lost. A run that waits there still, or cannot be read, leaves the refusal.
+   */
+  const movedPast = (state: PausedState, refusal: FlowExecutionError): Answer =>
+    Effect.flatMap(
+      positionOf(state),
+      (response) =>
+        response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
+    )
+
+  return {
+    /** Sends the first body. */
+    post: (body: ExecuteBody): RunEffect<E, R> => Effect.flatMap(sent(body), (answer) => follow(answer, 0)),
+
+    /** Begins a run that is walked step by step. */
+    postSteps: (body: ExecuteBody): RunEffect<E, R> => {
+      const { attachments, message, parameters } = body
+      const from: FlowCursor = {
+        version: 1,
+        flow: addressText,
+        flowVersion: walkedVersion(run.version),
+        ...known({ sessionId: run.sessionId }),
+        stepIndex: 0,
+        outputs: {},
+        rounds: 0,
+        first: known({ message, parameters: parameters as FirstCall["parameters"], attachments })
+      }
+      const walked = Effect.catchTag(
+        walk(from, body),
+        "ReplayMissError",
+        (miss) => miss.code === recordedAsExecute ? sent(body) : Effect.fail(miss)
+      )
+      return Effect.flatMap(walked, (answer) => follow(answer, 0))
+    },
+
+    /** Runs once per key, or gives the run of the key. */
+    postOnce: (
+      body: ExecuteBody,
+      once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
+    ): Effect.Effect<OnceRunResult, CallError | OnceError | E, R> =>
+      Effect.flatMap(
+        http.request("executeOnce", { ...requestOf(body), ...once }),
+        ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | E, R> => {
+          run.sessionId = sessionId
+          run.reused = reused
+          return Effect.map(follow({ response }, 0), (ended) => withRaw({ ...ended, reused }, ended.raw))
+        }
+      ),
+
+    /**
+     * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of
+     * the run or to its next pause.
+     */
+    resume: (state: PausedState, results: ReadonlyArray<ToolResult>): RunEffect<E, R> => {
+      const { executionId, rounds, steps, toolCalls } = state
+      const answers = answersOf(method, toolCalls, results, { flow: addressText, executionId })
+      if (Either.isLeft(answers)) return Effect.fail(answers.left)
+      const answer = Effect.suspend(() =>
+        steps === undefined
+          ? Effect.catchTag(
+            send(state, answers.right, rounds),
+            "FlowExecutionError",
+            (error) => staleAnswer.has(error.code) ? movedPast(state, error) : Effect.fail(error)
+          )
+          : sendOnce(state, answers.right)
+      )
+      return withinLimit(state, Effect.flatMap(answer, (answer) => follow(answer, rounds)))
+    }
+  }
+}

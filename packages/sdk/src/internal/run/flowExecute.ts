@@ -98,11 +98,12 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
           trace
         }
         const body = { message, messages, ...run.resumeFields }
+        const requests = ExecuteRun.requestsOf(run)
         if (isKeyed) {
           const settle = toMillis(input.settle ?? 0) ?? 0
-          return yield* ExecuteRun.postOnce(run, body, { key, rerunFailed, settle, takeOver })
+          return yield* requests.postOnce(body, { key, rerunFailed, settle, takeOver })
         }
-        return yield* ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0)
+        return yield* ExecuteRun.isWalked(run, body) ? requests.postSteps(body) : requests.post(body)
       })
       return ExecuteRun.asCall(
         fiber,
@@ -197,6 +198,6 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
           run.resumeFields = { ...run.resumeFields, tools: declarationsOf(given) ?? tools }
           run.answering = Tools.answeringOf({ ...input, tools: given })
         }
-        return yield* ExecuteRun.resume(run, state, results)
+        return yield* ExecuteRun.requestsOf(run).resume(state, results)
       }))
   })
