@@ -1,14 +1,14 @@
 import { assert, it } from "@effect/vitest"
-import { make } from "../../src/internal/run/standing.js"
+import { remember, type SeenRuns } from "../../src/internal/run/standing.js"
 
 it("remembers the newest 10,000 sessions, with the ids that are known", () => {
-  const seen = make()
-  seen.add("session 0", "ex-0")
-  seen.add("session 1", "ex-1")
+  const seen: SeenRuns = new Map()
+  remember(seen, "session 0", "ex-0")
+  remember(seen, "session 1", "ex-1")
   // what is seen again is new, and its id stays
-  seen.add("session 0", undefined)
-  for (let n = 2; n <= 10_000; n++) seen.add(`session ${n}`, undefined)
+  remember(seen, "session 0", undefined)
+  for (let n = 2; n <= 10_000; n++) remember(seen, `session ${n}`, undefined)
   assert.isFalse(seen.has("session 1"))
-  assert.deepStrictEqual([seen.has("session 0"), seen.executionId("session 0")], [true, "ex-0"])
-  assert.deepStrictEqual([seen.has("session 10000"), seen.executionId("session 10000")], [true, undefined])
+  assert.deepStrictEqual([seen.has("session 0"), seen.get("session 0")], [true, "ex-0"])
+  assert.deepStrictEqual([seen.has("session 10000"), seen.get("session 10000")], [true, undefined])
 })

@@ -26,7 +26,7 @@ import * as Spans from "../telemetry/spans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { RunCosts } from "./runCosts.js"
 import { isOver } from "./runFold.js"
-import { declarationsOf, type EventsInputOf, eventsInputs, wireAttachments } from "./runInput.js"
+import { declarationsOf, type EventsInputOf, eventsInputs, resolveTools, wireAttachments } from "./runInput.js"
 import type { Origin, StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
@@ -124,15 +124,12 @@ const start = <E, R>(
   Effect.gen(function*() {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
     const { address, addressText, input, total } = yield* resolveCall(http, method, flow, eventsInputs[only], given)
-    const { from, tools } = input
-    if (Tools.isUnresolved(tools)) {
-      const facts = { method, flow: addressText, executionId: () => from?.executionId }
-      // one timeout over the effect that provides the tools and the stream
-      const resolved = totalTimeout(Tools.resolve(method, tools), total, facts, new CallProgress())
-      const [took, handled] = yield* Effect.timed(resolved)
-      const timeout = total === undefined ? undefined : { timeout: Math.max(0, total - Duration.toMillis(took)) }
-      return yield* start(http, only, flow, { ...input, tools: handled, ...timeout })
-    }
+    const { from } = input
+    const facts = { method, flow: addressText, executionId: () => from?.executionId }
+    // one timeout over the effect that provides the tools and the stream
+    const [took, tools] = yield* Effect.timed(
+      totalTimeout(resolveTools(method, addressText, input), total, facts, new CallProgress())
+    )
     const version = Address.versionOf(input.version)
     if (version === "draft") {
       const reason = "the draft cannot be streamed step by step"
@@ -166,7 +163,7 @@ const start = <E, R>(
         trace: input.snapshots ?? false
       },
       heal: input.heal,
-      timeout: total
+      timeout: total === undefined ? undefined : Math.max(0, Math.round(total - Duration.toMillis(took)))
     }
     const cursor: FlowCursor = {
       ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),

@@ -20,33 +20,17 @@ import { isHeaderValue } from "../options/headers.js"
 import * as ExecuteRun from "./executeRun.js"
 import { RunCosts } from "./runCosts.js"
 import {
-  checkTools,
   declarationsOf,
   executeInput,
   type ExecuteInputOf,
   executeOnceInput,
+  resolveTools,
   resumeInput,
   type ResumeInputOf,
   wireAttachments
 } from "./runInput.js"
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
-
-/** The tools of a call as declarations and handlers, which an effect may have to provide. */
-const toolsOf = <E, R>(
-  method: string,
-  flow: string,
-  input: Parameters<typeof checkTools>[0] & { readonly tools?: Tools.ToolsOption<E, R> | undefined }
-): Effect.Effect<Tools.RunTools<E | InvalidRequestError, R> | undefined, E | InvalidRequestError, R> => {
-  const tools: Tools.ToolsOption<E, R> | undefined = input.tools
-  if (!Tools.isUnresolved(tools)) return Effect.succeed(tools)
-  return Effect.flatMap(Tools.resolve<E, R>(method, tools), (handled) => {
-    const found = checkTools({ ...input, tools: handled })
-    return found === undefined
-      ? Effect.succeed(handled)
-      : Effect.fail(invalid(method, found.field, found.reason, { flow }))
-  })
-}
 
 type Begun<E, R> = Effect.Effect<ExecuteRun.RunResult | ExecuteRun.OnceRunResult, CallError | OnceError | E, R>
 
@@ -87,7 +71,7 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
           yield* Tools.warnOfSize(method, "messages")
         }
         const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
-        const tools = yield* toolsOf(method, addressText, input)
+        const tools = yield* resolveTools(method, addressText, input)
         run.answering = Tools.answeringOf({ ...input, tools })
         run.resumeFields = {
           parameters,
@@ -193,7 +177,7 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     }
     return yield* ExecuteRun.goingOn(before, state, (run) =>
       Effect.gen(function*() {
-        const given = yield* toolsOf(method, addressText, input)
+        const given = yield* resolveTools(method, addressText, input)
         if (given !== undefined) {
           run.resumeFields = { ...run.resumeFields, tools: declarationsOf(given) ?? tools }
           run.answering = Tools.answeringOf({ ...input, tools: given })

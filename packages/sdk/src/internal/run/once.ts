@@ -39,7 +39,6 @@ import { format } from "../options/address.js"
 import { further } from "../options/callOptions.js"
 import { annotateSession } from "../telemetry/spans.js"
 import { fold, noResult, traceState } from "./runFold.js"
-import * as SeenRuns from "./standing.js"
 import {
   beforeARun,
   executed,
@@ -48,6 +47,8 @@ import {
   type KeyRequest,
   notStored,
   onceSession,
+  remember,
+  type SeenRuns,
   standing,
   submitted
 } from "./standing.js"
@@ -187,7 +188,7 @@ export const make = (
   pause: Pause,
   traceStream: Streams["traceStream"]
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
-  const seen = SeenRuns.make()
+  const seen: SeenRuns = new Map()
 
   const once = <Q extends KeyRequest, A extends { readonly executionId?: string | undefined }>(
     operation: OnceOperation<Q, A>
@@ -211,13 +212,13 @@ export const make = (
           })
         }
         if (found._tag === "missing") {
-          const executionId = seen.executionId(sessionId)
+          const executionId = seen.get(sessionId)
           return yield* notStored(request, undefined, "missing", { executionId, sessionId })
         }
         yield* annotateSession(sessionId)
         const sent = Effect.tapError(
           operation.send(request, sessionId),
-          (error) => Effect.sync(() => showsARun(error) && seen.add(sessionId, error.executionId))
+          (error) => Effect.sync(() => showsARun(error) && remember(seen, sessionId, error.executionId))
         )
         return { response: yield* sent, reused: false, sessionId }
       })
@@ -268,7 +269,7 @@ export const make = (
         const session = yield* onceSession(request, 1)
         const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
         const outcome = yield* run(request, `${origin} ${session}`, (yield* monotonic) + attempt, "no")
-        if (outcome.sessionId !== undefined) seen.add(outcome.sessionId, outcome.response.executionId)
+        if (outcome.sessionId !== undefined) remember(seen, outcome.sessionId, outcome.response.executionId)
         return outcome
       })
   }

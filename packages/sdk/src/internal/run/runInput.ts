@@ -3,22 +3,23 @@
  *
  * @see contract 5.1, 5.4, 5.5, 6.1
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import { isHandled } from "../../Tools.js"
 import { checkStored } from "../core/json.js"
-import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { isOf } from "../core/wire.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/fields.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
 import type { ToolDeclaration } from "./tool.js"
-import { isUnresolved, type RunTools, type ToolsOption } from "./toolRound.js"
+import { isUnresolved, resolve, type RunTools, type ToolsOption } from "./toolRound.js"
 
 const Message = Fields.says(
   "must be an object with a role",
@@ -137,6 +138,21 @@ export const checkTools = ({ toolChoice, tools }: {
   }
   const declared = declarationsOf(tools)
   return (declared && Fields.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
+}
+
+/** The tools of a call as declarations and handlers, which an effect may have to provide. */
+export const resolveTools = <E, R>(
+  method: string,
+  flow: string,
+  { toolChoice, tools }: { readonly toolChoice?: unknown; readonly tools?: ToolsOption<E, R> | undefined }
+): Effect.Effect<RunTools<E | InvalidRequestError, R> | undefined, E | InvalidRequestError, R> => {
+  if (!isUnresolved(tools)) return Effect.succeed(tools)
+  return Effect.flatMap(resolve<E, R>(method, tools), (handled) => {
+    const found = checkTools({ toolChoice, tools: handled })
+    return found === undefined
+      ? Effect.succeed(handled)
+      : Effect.fail(invalid(method, found.field, found.reason, { flow }))
+  })
 }
 
 /** The options of every request that may begin a run. */
