@@ -10,17 +10,7 @@ import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import type { CallDefaults } from "../operations/operations.js"
-import {
-  type Entry,
-  type Interaction,
-  mapAnswer,
-  type Meta,
-  type Question,
-  type RecordedAnswer,
-  type RecordedCassette,
-  type RecordedError,
-  type Recording
-} from "./recording.js"
+import * as Recording from "./recording.js"
 
 /** Fields with values of the flow and its caller, in which nothing is replaced. */
 export const payloads: ReadonlySet<string> = new Set([
@@ -60,7 +50,7 @@ const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
 }
 
 /** The ids that an answer introduces, in order. */
-const idsIn = (answer: Recording["answer"]): ReadonlyArray<string> => {
+const idsIn = (answer: Recording.Recording["answer"]): ReadonlyArray<string> => {
   const found: Array<unknown> = []
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) return value.forEach(visit)
@@ -78,8 +68,8 @@ const idsIn = (answer: Recording["answer"]): ReadonlyArray<string> => {
 
 /** An answer without its measured values, and those values by their place. */
 const withoutMeasured = (
-  answer: RecordedAnswer
-): { readonly answer: RecordedAnswer; readonly values: { readonly [path: string]: unknown } } => {
+  answer: Recording.RecordedAnswer
+): { readonly answer: Recording.RecordedAnswer; readonly values: { readonly [path: string]: unknown } } => {
   const values: { [path: string]: unknown } = {}
   const strip = (value: unknown, path: Path): unknown => {
     if (Array.isArray(value)) return value.map((item, index) => strip(item, [...path, index]))
@@ -95,7 +85,7 @@ const withoutMeasured = (
       })
     )
   }
-  return { answer: strip(answer, []) as RecordedAnswer, values }
+  return { answer: strip(answer, []) as Recording.RecordedAnswer, values }
 }
 
 /** Puts measured values back into an answer, which is changed in place and so must not be shared. */
@@ -155,7 +145,7 @@ const desymbolise = (value: unknown, ids: { readonly [name: string]: string }): 
       : text)
 
 /** The text by which equal calls are found equal. */
-export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Symbols): string =>
+export const keyOf = ({ endpoint, flow, input, version }: Recording.Question, symbols: Symbols): string =>
   canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
 
 interface CallKey {
@@ -186,7 +176,7 @@ export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): u
  * names are the same in the next recording; an id that the program knew before keeps its text.
  */
 export const index = (
-  recordings: ReadonlyArray<Recording>
+  recordings: ReadonlyArray<Recording.Recording>
 ): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<CallKey> } => {
   const symbols = new Map<string, string>()
   const known = new Set<string>()
@@ -210,7 +200,7 @@ export const index = (
   return { symbols, keyed }
 }
 
-export type CassetteClient = RecordedCassette["client"]
+export type CassetteClient = Recording.RecordedCassette["client"]
 
 export const defaultsOf = ({ timeout, ...client }: CassetteClient): CallDefaults =>
   known({ ...client, timeout: timeout === undefined ? undefined : Duration.millis(timeout) })
@@ -218,30 +208,33 @@ export const defaultsOf = ({ timeout, ...client }: CassetteClient): CallDefaults
 const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 
 /** Replaces ids in an error, whose words name them too. */
-const symboliseError = (error: RecordedError, symbols: Symbols): RecordedError =>
+const symboliseError = (error: Recording.RecordedError, symbols: Symbols): Recording.RecordedError =>
   Record.map(
     error,
     (value, key) =>
       typeof value === "string" && texts.has(key) ? symboliseText(value, symbols) : symbolise(value, symbols)
-  ) as RecordedError
+  ) as Recording.RecordedError
 
-const entryKey = ({ fingerprint, occurrence }: Pick<Entry, "fingerprint" | "occurrence">): string =>
+const entryKey = ({ fingerprint, occurrence }: Pick<Recording.Entry, "fingerprint" | "occurrence">): string =>
   `${fingerprint}.${occurrence}`
 
-const order = (a: Entry, b: Entry): number => {
+const order = (a: Recording.Entry, b: Recording.Entry): number => {
   const [left, right] = [a, b].map(({ fingerprint, flow }) => `${flow ?? ""} ${fingerprint}`) as [string, string]
   return left < right ? -1 : left > right ? 1 : a.occurrence - b.occurrence
 }
 
 /** The cassette of the calls of a recording, given in the order in which they began. */
-export const layout = (interactions: ReadonlyArray<Interaction>, client: CassetteClient): RecordedCassette => {
+export const layout = (
+  interactions: ReadonlyArray<Recording.Interaction>,
+  client: CassetteClient
+): Recording.RecordedCassette => {
   const { keyed, symbols } = index(interactions)
   const symbolising = {
     value: (value: unknown) => symbolise(value, symbols),
-    error: (error: RecordedError) => symboliseError(error, symbols)
+    error: (error: Recording.RecordedError) => symboliseError(error, symbols)
   }
-  const meta: { [key: string]: Meta["entries"][string] } = {}
-  const entries = keyed.map(({ fingerprint, occurrence }, place): Entry => {
+  const meta: { [key: string]: Recording.Meta["entries"][string] } = {}
+  const entries = keyed.map(({ fingerprint, occurrence }, place): Recording.Entry => {
     const { answer: given, at, endpoint, flow, input, version } = interactions[place]!
     const { answer, values } = withoutMeasured(given)
     meta[entryKey({ fingerprint, occurrence })] = {
@@ -256,7 +249,7 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Cassett
       fingerprint,
       occurrence,
       input: canonical(symbolise(input, symbols)),
-      answer: canonical(mapAnswer(answer, symbolising)) as RecordedAnswer
+      answer: canonical(Recording.mapAnswer(answer, symbolising)) as Recording.RecordedAnswer
     }
   })
   const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)
@@ -276,17 +269,17 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Cassett
  * The entries of a cassette, in the order in which their calls began. Those without a place in `meta`, such as those
  * written by hand, come last.
  */
-export const entriesInOrder = ({ entries, meta }: RecordedCassette): ReadonlyArray<Entry> => {
-  const place = (entry: Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
+export const entriesInOrder = ({ entries, meta }: Recording.RecordedCassette): ReadonlyArray<Recording.Entry> => {
+  const place = (entry: Recording.Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
   return [...entries].sort((a, b) => place(a) - place(b))
 }
 
 /** The calls of a cassette, in the order of {@link entriesInOrder}. */
-export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> => {
+export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Recording.Interaction> => {
   const { meta } = cassette
-  return entriesInOrder(cassette).map((entry): Interaction => {
+  return entriesInOrder(cassette).map((entry): Recording.Interaction => {
     const more = meta.entries[entryKey(entry)]
-    const answer = desymbolise(entry.answer, meta.ids) as RecordedAnswer
+    const answer = desymbolise(entry.answer, meta.ids) as Recording.RecordedAnswer
     restoreMeasured(answer, more?.values)
     return {
       endpoint: entry.endpoint,
@@ -299,22 +292,22 @@ export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> 
   })
 }
 
-const isAnswered = ({ answer }: Entry): boolean =>
+const isAnswered = ({ answer }: Recording.Entry): boolean =>
   !("unanswered" in answer) && !("events" in answer && answer.end === "unanswered")
 
 /** A cassette without the calls that were given up, which earlier versions kept. */
-export const answeredOnly = (cassette: RecordedCassette): RecordedCassette => ({
+export const answeredOnly = (cassette: Recording.RecordedCassette): Recording.RecordedCassette => ({
   ...cassette,
   entries: cassette.entries.filter(isAnswered)
 })
 
-const orderOf = ({ meta }: RecordedCassette): unknown =>
+const orderOf = ({ meta }: Recording.RecordedCassette): unknown =>
   Object.fromEntries(Object.entries(meta.entries).map(([key, { order }]) => [key, order]))
 
 /**
  * Whether two cassettes are recordings of the same calls: all differences are in the values that differ between any two
  * recordings. The order of different calls is one of those only where recordings are found by their input.
  */
-export const isSameRecording = (a: RecordedCassette, b: RecordedCassette, match: Match): boolean =>
+export const isSameRecording = (a: Recording.RecordedCassette, b: Recording.RecordedCassette, match: Match): boolean =>
   canonicalText([a.client, a.incomplete, a.entries]) === canonicalText([b.client, b.incomplete, b.entries]) &&
   (match === "input" || canonicalText(orderOf(a)) === canonicalText(orderOf(b)))

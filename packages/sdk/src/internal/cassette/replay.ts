@@ -4,14 +4,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import {
-  type CallError,
-  type InvalidRequestError,
-  type ReplayLeftoverError,
-  type ReplayNoSnapshotsError,
-  type SessionError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import { invalid, newError } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import { monotonic } from "../core/time.js"
@@ -26,19 +19,7 @@ import * as Codec from "./codec.js"
 import { decodeError, type RecordableError } from "./codec.js"
 import { restore } from "./layout.js"
 import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
-import {
-  type AnyRequest,
-  executionIdOf,
-  hasEnded,
-  type Interaction,
-  questionOf,
-  type RecordedCassette,
-  type RecordedError,
-  type RecordedOperation,
-  type Recording,
-  type SessionCassette,
-  type Status
-} from "./recording.js"
+import * as Recording from "./recording.js"
 import { type Redaction, redactQuestion } from "./redaction.js"
 import { answerOf, recordingsOf } from "./sessionRecordings.js"
 
@@ -46,7 +27,7 @@ import { answerOf, recordingsOf } from "./sessionRecordings.js"
 export interface OpenReplay {
   readonly http: HttpService
   /** Fails if there are recordings that no call has taken. */
-  readonly verify: (method: string) => Effect.Effect<void, ReplayLeftoverError>
+  readonly verify: (method: string) => Effect.Effect<void, Errors.ReplayLeftoverError>
 }
 
 interface Options {
@@ -57,7 +38,7 @@ interface Options {
   /** Is called with the place of each recording that a call takes. */
   readonly reach?: ((place: number) => void) | undefined
   /** Fetches another session that a call names. Absent: such a call fails. */
-  readonly fetch?: ((request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>) | undefined
+  readonly fetch?: ((request: SessionRequest) => Effect.Effect<SessionResponse, Errors.SessionError>) | undefined
 }
 
 export interface CassetteOptions extends Options {
@@ -70,15 +51,15 @@ export interface CassetteOptions extends Options {
 
 /** Opens the replay of a cassette of either kind. */
 export const openCassette = (
-  cassette: SessionCassette | RecordedCassette,
+  cassette: Recording.SessionCassette | Recording.RecordedCassette,
   options: CassetteOptions
-): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> => {
+): Effect.Effect<OpenReplay, Errors.ReplayNoSnapshotsError> => {
   const { match, method, redact, source } = options
   if (cassette.kind === "session") {
     return Effect.map(recordingsOf(method, cassette.session, redact.text), (recordings) => open(recordings, options))
   }
   // both sides are redacted, so that recordings from before a redaction are found
-  const recordings = restore(cassette).map((one): Interaction => ({ ...one, ...redactQuestion(one, redact) }))
+  const recordings = restore(cassette).map((one): Recording.Interaction => ({ ...one, ...redactQuestion(one, redact) }))
   return Effect.succeed(open({ source, match, recordings }, options))
 }
 
@@ -89,7 +70,7 @@ export const openSession = (
   method: string,
   session: SessionResponse,
   options: Pick<Options, "defaults" | "fetch">
-): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> =>
+): Effect.Effect<OpenReplay, Errors.ReplayNoSnapshotsError> =>
   Effect.map(recordingsOf(method, session), (recordings) => open(recordings, { ...options, redact: nothing }))
 
 /** The time for which the last status of a job that had not ended is repeated, in milliseconds. */
@@ -102,8 +83,8 @@ const left: Gap = { reason: "the recorded program left the stream here; later ev
 const unpolled: Gap = { reason: "the recorded program no longer polled this job, which had not ended" }
 
 /** The error of a recorded answer that does not fit its endpoint, although it was checked when the cassette was read. */
-const spoiled = (method: string, reason: string, flow?: string): UnexpectedResponseError =>
-  newError(UnexpectedResponseError, {
+const spoiled = (method: string, reason: string, flow?: string): Errors.UnexpectedResponseError =>
+  newError(Errors.UnexpectedResponseError, {
     method,
     flow,
     reason: `the recording does not fit: ${reason}`
@@ -112,12 +93,12 @@ const spoiled = (method: string, reason: string, flow?: string): UnexpectedRespo
 /** An error that an operation can fail with; another one cannot have been recorded for it. */
 const only =
   <E extends RecordableError>(method: string, fits: (error: RecordableError) => error is E) =>
-  (error: RecordableError): E | UnexpectedResponseError =>
+  (error: RecordableError): E | Errors.UnexpectedResponseError =>
     fits(error) ? error : spoiled(method, `${method} does not fail with ${error._tag}`)
 
 const notOfCalls: ReadonlySet<string> = new Set(["RunInProgressError", "ResultNotStoredError", "AmbiguousRunError"])
 
-const isOfCall = (error: RecordableError): error is CallError => !notOfCalls.has(error._tag)
+const isOfCall = (error: RecordableError): error is Errors.CallError => !notOfCalls.has(error._tag)
 
 const notOfSessions: ReadonlySet<string> = new Set([
   ...notOfCalls,
@@ -128,12 +109,12 @@ const notOfSessions: ReadonlySet<string> = new Set([
   "ReplayNoSnapshotsError"
 ])
 
-const isOfSession = (error: RecordableError): error is SessionError => !notOfSessions.has(error._tag)
+const isOfSession = (error: RecordableError): error is Errors.SessionError => !notOfSessions.has(error._tag)
 
 const noting = (
-  events: Stream.Stream<WireEvent, CallError>,
+  events: Stream.Stream<WireEvent, Errors.CallError>,
   note: (event: WireEvent) => void
-): Stream.Stream<WireEvent, CallError> => Stream.tap(events, (event) => Effect.sync(() => note(event)))
+): Stream.Stream<WireEvent, Errors.CallError> => Stream.tap(events, (event) => Effect.sync(() => note(event)))
 
 const open = (recordings: Recordings, options: Options): OpenReplay => {
   const { fetch, otherwise, redact } = options
@@ -148,10 +129,10 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const isForeign = (sessionId: string | undefined): sessionId is string =>
     session !== undefined && sessionId !== undefined && !isSameSession(sessionId, session.sessionId)
 
-  const spoiledFor = ({ operation, question }: ProgramCall) => (reason: string): UnexpectedResponseError =>
+  const spoiledFor = ({ operation, question }: ProgramCall) => (reason: string): Errors.UnexpectedResponseError =>
     spoiled(operation, reason, question.flow)
 
-  const failing = (asked: ProgramCall, error: RecordedError): Effect.Effect<never, RecordableError> =>
+  const failing = (asked: ProgramCall, error: Recording.RecordedError): Effect.Effect<never, RecordableError> =>
     Effect.flatMap(Either.mapLeft(decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
 
   /**
@@ -167,23 +148,23 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   }
 
   const asking = (
-    endpoint: RecordedOperation,
-    request: AnyRequest
-  ): Either.Either<ProgramCall, InvalidRequestError> => {
-    const question = questionOf(endpoint, request)
+    endpoint: Recording.RecordedOperation,
+    request: Recording.AnyRequest
+  ): Either.Either<ProgramCall, Errors.InvalidRequestError> => {
+    const question = Recording.questionOf(endpoint, request)
     const isRun = endpoint === "execute" || endpoint === "step"
     return question === undefined
       ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
       : Either.right({
         operation: request.method,
         question: redactQuestion(question, redact),
-        run: executionIdOf(question),
+        run: Recording.executionIdOf(question),
         sessionId: isRun && isForeign(request.sessionId) ? request.sessionId : undefined
       })
   }
 
   /** The recordings of the session that a call names. Another session is fetched once, and counted on its own. */
-  const matchingFor = (asked: ProgramCall): Effect.Effect<Matching, CallError> => {
+  const matchingFor = (asked: ProgramCall): Effect.Effect<Matching, Errors.CallError> => {
     const { operation: method, sessionId } = asked
     if (sessionId === undefined) return Effect.succeed(own)
     if (sessionId === "") return Effect.fail(own.refuse(asked, "the call says that it belongs to no session"))
@@ -206,7 +187,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     matching: Matching,
     asked: ProgramCall,
     now: number
-  ): Either.Either<Recording | undefined, CallError> => {
+  ): Either.Either<Recording.Recording | undefined, Errors.CallError> => {
     if (asked.run !== undefined && begunElsewhere.has(asked.run)) return Either.right(undefined)
     const found = matching.find(asked)
     if (found !== undefined) {
@@ -221,21 +202,25 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   }
 
   /** The status of a job at its present age; `undefined` if it had not ended, and is polled for longer than it was. */
-  const statusNow = (asked: ProgramCall, { answer, at = [] }: Recording, now: number): Status | undefined => {
+  const statusNow = (
+    asked: ProgramCall,
+    { answer, at = [] }: Recording.Recording,
+    now: number
+  ): Recording.Status | undefined => {
     if (!("statuses" in answer)) return undefined
     const { statuses } = answer
     const id = asked.run ?? ""
     const began = submitted.get(id) ?? now - (at[0] ?? 0)
     submitted.set(id, began)
     const age = now - began
-    const until = hasEnded(statuses) ? Infinity : at[statuses.length] ?? Infinity
+    const until = Recording.hasEnded(statuses) ? Infinity : at[statuses.length] ?? Infinity
     if (age > until + pollGrace) return undefined
     const later = statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > age)
     return statuses.at(later < 0 ? -1 : later - 1)
   }
 
   /** The answer of a recording to a call. Warns of payloads that were cut. */
-  const answerNow = (asked: ProgramCall, request: AnyRequest, recording: Recording, now: number) =>
+  const answerNow = (asked: ProgramCall, request: Recording.AnyRequest, recording: Recording.Recording, now: number) =>
     Effect.gen(function*() {
       const { answer } = recording
       if ("statuses" in answer) return statusNow(asked, recording, now) ?? answer.statuses[0]
@@ -289,7 +274,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const one = <K extends Codec.AnsweredOperation>(
     endpoint: K,
     request: Codec.OperationRequest<K> & RequestContext
-  ): Effect.Effect<Codec.OperationResponse<K>, CallError> =>
+  ): Effect.Effect<Codec.OperationResponse<K>, Errors.CallError> =>
     Effect.mapError(
       recordedOr(endpoint, request, (otherwise) => otherwise.request(endpoint, request)),
       only(request.method, isOfCall)
@@ -311,8 +296,8 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     matching: Matching,
     asked: ProgramCall,
     answer: Effect.Effect.Success<ReturnType<typeof answerNow>>
-  ): Stream.Stream<WireEvent, CallError> => {
-    const failed = (error: RecordedError) =>
+  ): Stream.Stream<WireEvent, Errors.CallError> => {
+    const failed = (error: Recording.RecordedError) =>
       Stream.fromEffect(Effect.mapError(failing(asked, error), only(asked.operation, isOfCall)))
     if ("error" in answer) return failed(answer.error)
     if (!("events" in answer)) return Stream.fail(spoiledFor(asked)("it is of another endpoint"))
@@ -340,7 +325,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const many = <K extends Codec.StreamedOperation>(
     endpoint: K,
     request: EventStreams[K]
-  ): Stream.Stream<WireEvent, CallError> =>
+  ): Stream.Stream<WireEvent, Errors.CallError> =>
     Stream.unwrapScoped(Effect.gen(function*() {
       const asked = yield* asking(endpoint, request)
       const matching = yield* matchingFor(asked)
@@ -355,7 +340,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       return noting(eventsOf(matching, asked, answer), noteBeginning(asked, false, now))
     }))
 
-  const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, SessionError> => {
+  const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, Errors.SessionError> => {
     if (session === undefined) return Effect.mapError(one("session", request), only(request.method, isOfSession))
     if (!isForeign(request.sessionId)) return Effect.succeed(session)
     if (fetch !== undefined) return fetch(request)

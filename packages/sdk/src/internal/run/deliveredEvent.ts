@@ -6,7 +6,6 @@ import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
-import { known } from "../core/makeError.js"
 import { problemOf } from "../core/runProblem.js"
 import { rawOf } from "../operations/wireEvent.js"
 import { cursorAt, inputOf, type KnownResult, partialOutputOf, placeOf, type RunState, stepToRun } from "./runFold.js"
@@ -146,12 +145,20 @@ export const deliveredOf = (
         stepIndex: placeOf(before, event.stepId)
       })
     case "step_input": {
+      const inputData = inputOf(event)
       const { stepId, type } = event
-      return Object.assign(new Delivered(event), { type, stepId, ...known({ inputData: inputOf(event) }) })
+      return Object.assign(
+        new Delivered(event),
+        inputData === undefined ? { type, stepId } : { type, stepId, inputData }
+      )
     }
     case "step_output": {
+      const outputData = partialOutputOf(event)
       const { stepId, type } = event
-      return Object.assign(new Delivered(event), { type, stepId, ...known({ outputData: partialOutputOf(event) }) })
+      return Object.assign(
+        new Delivered(event),
+        outputData === undefined ? { type, stepId } : { type, stepId, outputData }
+      )
     }
     case "step_completed":
       return Object.assign(new Resumable(event, after), {

@@ -9,15 +9,7 @@ import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult } from "../../Execution.js"
 import type { FirstCall, FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
-import {
-  type APITimeoutError,
-  type CallError,
-  type ErrorCode,
-  FlowExecutionError,
-  isNoukaiError,
-  type OnceError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tools.js"
 import { withRaw } from "../core/json.js"
@@ -27,14 +19,7 @@ import { recordedAsExecute } from "../core/replayReport.js"
 import { isOfRun, otherRun, problemOf } from "../core/runProblem.js"
 import { mapNow } from "../core/wire.js"
 import { totalTimeout } from "../operations/call.js"
-import type {
-  ExecuteBody,
-  ExecuteEnded,
-  ExecuteOnceRequest,
-  ExecutePaused,
-  ExecuteRequest,
-  ExecuteResponse
-} from "../operations/requests.js"
+import type * as Operation from "../operations/requests.js"
 import type { FlowVersion } from "../options/address.js"
 import { afterARunMayExist, type CallOptions, CallProgress } from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
@@ -45,14 +30,7 @@ import { runPosition } from "./once.js"
 import { isEndedStatus, RunCosts } from "./runCosts.js"
 import type { FlowCall } from "./streamHealing.js"
 import { callsOf, unanswered } from "./tool.js"
-import {
-  answer,
-  answersOf,
-  type AnswerStrategy,
-  type HandlerStrategy,
-  resumeMessages,
-  warnOfConversation
-} from "./toolRound.js"
+import * as Tools from "./toolRound.js"
 
 /**
  * The fields of a run that every resume sends again.
@@ -60,7 +38,7 @@ import {
  * @see contract 6.3, step 5
  */
 export type ResumeFields = Pick<
-  ExecuteBody,
+  Operation.ExecuteBody,
   "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
 >
 
@@ -73,7 +51,7 @@ export interface Run<E, R> extends FlowCall<E, R> {
   readonly progress: CallProgress
   /** Known once the call has begun, as is the answering of pauses. */
   resumeFields: ResumeFields
-  answering: AnswerStrategy<E, R>
+  answering: Tools.AnswerStrategy<E, R>
   /** Is given the state of each pause before it is answered. */
   readonly onPause: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
   /** The id of the run, from the first response on. */
@@ -94,7 +72,7 @@ export type AnyRun = Run<unknown, unknown>
 
 /** The answer to a run that is walked step by step, as `/execute` would have given it. */
 export interface WalkAnswer {
-  readonly response: ExecuteResponse
+  readonly response: Operation.ExecuteResponse
   /** The place of a pause. */
   readonly cursor?: FlowCursor
   /** The step that failed. */
@@ -105,8 +83,8 @@ export interface WalkAnswer {
 export type Walk = (
   run: AnyRun,
   from: FlowCursor,
-  asExecute: ExecuteBody
-) => Effect.Effect<WalkAnswer, CallError>
+  asExecute: Operation.ExecuteBody
+) => Effect.Effect<WalkAnswer, Errors.CallError>
 
 /**
  * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
@@ -114,7 +92,7 @@ export type Walk = (
  */
 export const isWalked = (
   { costs, maxCostUsd, version, walk }: AnyRun,
-  { messages }: Pick<ExecuteBody, "messages">
+  { messages }: Pick<Operation.ExecuteBody, "messages">
 ): boolean =>
   maxCostUsd !== undefined ||
   (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
@@ -123,11 +101,13 @@ export type RunResult = ExecuteResult<unknown> | PausedResult
 
 export type OnceRunResult = OnceResult<unknown> | OncePausedResult
 
-export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | E, R>
+export type RunEffect<E, R> = Effect.Effect<RunResult, Errors.CallError | E, R>
 
 /** The run of an execution that failed, if it had one and ended. */
 const executionIdOf = (error: unknown): string | undefined =>
-  isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
+  Errors.isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true
+    ? error.executionId
+    : undefined
 
 const outcomeOf = (result: RunResult | OnceRunResult): string =>
   result.status !== "completed" ? "paused" : "reused" in result && result.reused ? "reused" : "completed"
@@ -146,7 +126,7 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   run: AnyRun,
   { isWalked, sessionId }: CalledAs,
   self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | APITimeoutError, R> => {
+): Effect.Effect<A, E | Errors.APITimeoutError, R> => {
   const { address, addressText, costs, http, method, progress, total, version } = run
   const { interrupted, stepSpans } = http.defaults
   const executionId = () => run.executionId
@@ -220,21 +200,21 @@ const staleAnswer: ReadonlySet<unknown> = new Set([
   "TOOL_RESULTS_MISMATCH"
 ])
 
-const isPauseOf = (state: PausedState, response: ExecuteResponse): boolean => {
+const isPauseOf = (state: PausedState, response: Operation.ExecuteResponse): boolean => {
   if (response.status !== "tool_calls_required") return false
   const ids = callsOf(response.toolCalls, response.toolCallMessages).map(({ id }) => id)
   return response.pausedAtStep === state.pausedAtStep && response.iterationsUsed === state.iterationsUsed &&
     ids.length === state.toolCalls.length && state.toolCalls.every(({ id }) => ids.includes(id))
 }
 
-type Answer = Effect.Effect<WalkAnswer, CallError>
+type Answer = Effect.Effect<WalkAnswer, Errors.CallError>
 
 /** The requests of a run, each of which leads to the end of the run or its next pause for the caller. */
 export const requestsOf = <E, R>(run: Run<E, R>) => {
   const { address, addressText, costs, http, method, onPause } = run
 
   /** The next request. */
-  const requestOf = (body: ExecuteBody): ExecuteRequest => ({
+  const requestOf = (body: Operation.ExecuteBody): Operation.ExecuteRequest => ({
     method,
     flow: address,
     version: run.version,
@@ -248,10 +228,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   const answeredBefore = (answer: Answer): Answer =>
     run.answeredItself ? Effect.mapError(answer, (error) => afterARunMayExist(error)) : answer
 
-  const sent = (body: ExecuteBody): Answer =>
+  const sent = (body: Operation.ExecuteBody): Answer =>
     answeredBefore(Effect.map(http.request("execute", requestOf(body)), (response) => ({ response })))
 
-  const walk = (from: FlowCursor, asExecute: ExecuteBody): Answer => {
+  const walk = (from: FlowCursor, asExecute: Operation.ExecuteBody): Answer => {
     if (run.walk !== undefined) return run.walk(run, from, asExecute)
     const reason = "runs a flow step by step, and there are no streams here: leave it out"
     return Effect.fail(invalid(method, "maxCostUsd", reason, { flow: addressText }))
@@ -274,10 +254,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   }
 
   /** The facts of a run that are known, for its result. */
-  const factsOf = ({ blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused) =>
+  const factsOf = ({ blockCount, flowId, requestId }: Operation.ExecuteEnded | Operation.ExecutePaused) =>
     known({ flowId, blockCount, sessionId: run.sessionId, requestId })
 
-  const completed = (response: ExecuteEnded): RunEffect<E, R> => {
+  const completed = (response: Operation.ExecuteEnded): RunEffect<E, R> => {
     const { executionId } = run
     const facts = { method, address: addressText, executionId, requestId: response.requestId }
     return mapNow(decodeResult(run.flow, facts, response.result), (result) =>
@@ -287,11 +267,11 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
       ))
   }
 
-  const runFailed = (response: ExecuteEnded, stepId: string | undefined): FlowExecutionError => {
+  const runFailed = (response: Operation.ExecuteEnded, stepId: string | undefined): Errors.FlowExecutionError => {
     const { executionId, reused, sessionId } = run
     const { blockCount, flowId, requestId, result } = response
     return receivedAs(
-      newError(FlowExecutionError, {
+      newError(Errors.FlowExecutionError, {
         method,
         flow: addressText,
         executionId,
@@ -310,8 +290,8 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   }
 
   /** Fails because a response does not fit. A result in it is kept, of whichever run. */
-  const unexpected = (response: ExecuteResponse, reason: string, code?: ErrorCode) =>
-    Effect.fail(newError(UnexpectedResponseError, {
+  const unexpected = (response: Operation.ExecuteResponse, reason: string, code?: Errors.ErrorCode) =>
+    Effect.fail(newError(Errors.UnexpectedResponseError, {
       method,
       flow: addressText,
       executionId: run.executionId,
@@ -321,7 +301,11 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
       result: "result" in response ? response.result : undefined
     }))
 
-  const paused = (response: ExecutePaused, cursor: FlowCursor | undefined, rounds: number): RunEffect<E, R> => {
+  const paused = (
+    response: Operation.ExecutePaused,
+    cursor: FlowCursor | undefined,
+    rounds: number
+  ): RunEffect<E, R> => {
     const { answering, executionId } = run
     const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
     const refused = (reason: string) => unexpected(response, reason, unanswered)
@@ -353,10 +337,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   }
 
   /** Goes on with the answers of the handler. */
-  const answeredBy = (handler: HandlerStrategy<E, R>, state: PausedState): RunEffect<E, R> => {
+  const answeredBy = (handler: Tools.HandlerStrategy<E, R>, state: PausedState): RunEffect<E, R> => {
     const { executionId, toolCalls } = state
     return Effect.flatMap(
-      answer(handler, { method, addressText, executionId, toolCalls, rounds: state.rounds }),
+      Tools.answer(handler, { method, addressText, executionId, toolCalls, rounds: state.rounds }),
       (results) => {
         run.answeredItself = true
         const rounds = state.rounds + 1
@@ -378,7 +362,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
         return Effect.fail(error)
       })
 
-  const pausedResult = (state: PausedState, response: ExecutePaused): PausedResult =>
+  const pausedResult = (state: PausedState, response: Operation.ExecutePaused): PausedResult =>
     withRaw(
       {
         status: "tool_calls_required",
@@ -435,8 +419,8 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   /** Sends the checked answer to a pause. */
   const send = (state: PausedState, results: ReadonlyArray<ToolResult>, rounds: number): Answer => {
     const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep } = state
-    const toolCallMessages = resumeMessages(state.toolCallMessages, results)
-    const body: ExecuteBody = {
+    const toolCallMessages = Tools.resumeMessages(state.toolCallMessages, results)
+    const body: Operation.ExecuteBody = {
       ...run.resumeFields,
       executionId,
       pausedAtStep,
@@ -446,7 +430,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     }
     const answer = state.steps === undefined
       ? Effect.zipRight(
-        warnOfConversation(method, addressText, toolCallMessages),
+        Tools.warnOfConversation(method, addressText, toolCallMessages),
         Effect.suspend(() => sent(body))
       )
       : answeredBefore(walk(cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
@@ -457,7 +441,9 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
       }))
   }
 
-  const positionOf = ({ executionId }: PausedState): Effect.Effect<ExecuteResponse | undefined, CallError> =>
+  const positionOf = (
+    { executionId }: PausedState
+  ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> =>
     runPosition(
       (request) => http.request("trace", request),
       (request) => http.stream("traceStream", request),
@@ -468,7 +454,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
    * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
    * request whose response was lost. A run that waits there still, or cannot be read, leaves the refusal.
    */
-  const movedPast = (state: PausedState, refusal: FlowExecutionError): Answer =>
+  const movedPast = (state: PausedState, refusal: Errors.FlowExecutionError): Answer =>
     Effect.flatMap(
       positionOf(state),
       (response) =>
@@ -477,10 +463,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
 
   return {
     /** Sends the first body. */
-    post: (body: ExecuteBody): RunEffect<E, R> => Effect.flatMap(sent(body), (answer) => follow(answer, 0)),
+    post: (body: Operation.ExecuteBody): RunEffect<E, R> => Effect.flatMap(sent(body), (answer) => follow(answer, 0)),
 
     /** Begins a run that is walked step by step. */
-    postSteps: (body: ExecuteBody): RunEffect<E, R> => {
+    postSteps: (body: Operation.ExecuteBody): RunEffect<E, R> => {
       const { attachments, message, parameters } = body
       const from: FlowCursor = {
         version: 1,
@@ -502,12 +488,12 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
 
     /** Runs once per key, or gives the run of the key. */
     postOnce: (
-      body: ExecuteBody,
-      once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
-    ): Effect.Effect<OnceRunResult, CallError | OnceError | E, R> =>
+      body: Operation.ExecuteBody,
+      once: Pick<Operation.ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
+    ): Effect.Effect<OnceRunResult, Errors.CallError | Errors.OnceError | E, R> =>
       Effect.flatMap(
         http.request("executeOnce", { ...requestOf(body), ...once }),
-        ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | E, R> => {
+        ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, Errors.CallError | E, R> => {
           run.sessionId = sessionId
           run.reused = reused
           return Effect.map(follow({ response }, 0), (ended) => withRaw({ ...ended, reused }, ended.raw))
@@ -520,7 +506,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
      */
     resume: (state: PausedState, results: ReadonlyArray<ToolResult>): RunEffect<E, R> => {
       const { executionId, rounds, steps, toolCalls } = state
-      const answers = answersOf(method, toolCalls, results, { flow: addressText, executionId })
+      const answers = Tools.answersOf(method, toolCalls, results, { flow: addressText, executionId })
       if (Either.isLeft(answers)) return Effect.fail(answers.left)
       const answer = Effect.suspend(() =>
         steps === undefined

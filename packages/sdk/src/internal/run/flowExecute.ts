@@ -19,16 +19,7 @@ import { encodeParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
 import * as ExecuteRun from "./executeRun.js"
 import { RunCosts } from "./runCosts.js"
-import {
-  declarationsOf,
-  executeInput,
-  type ExecuteInputOf,
-  executeOnceInput,
-  resolveTools,
-  resumeInput,
-  type ResumeInputOf,
-  wireAttachments
-} from "./runInput.js"
+import * as RunInput from "./runInput.js"
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
 
@@ -40,13 +31,20 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   let hasWarned = false
   return <E, R>(
     flow: FlowRef<never>,
-    given: ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions,
+    given: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions,
     key?: string
   ): Begun<E | ToolCallLimitError, R> =>
     Effect.withFiberRuntime((fiber) => {
       const isKeyed = key !== undefined
       const method = isKeyed ? "FlowService.executeOnce" : "FlowService.execute"
-      const resolved = resolveRun(fiber, http, method, flow, isKeyed ? executeOnceInput : executeInput, given)
+      const resolved = resolveRun(
+        fiber,
+        http,
+        method,
+        flow,
+        isKeyed ? RunInput.executeOnceInput : RunInput.executeInput,
+        given
+      )
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const { input, ...target } = resolved.right
       const { addressText, sessionId } = target
@@ -71,13 +69,13 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
           yield* Tools.warnOfSize(method, "messages")
         }
         const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
-        const tools = yield* resolveTools(method, addressText, input)
+        const tools = yield* RunInput.resolveTools(method, addressText, input)
         run.answering = Tools.answeringOf({ ...input, tools })
         run.resumeFields = {
           parameters,
           blockOverrides,
-          attachments: wireAttachments(input.attachments),
-          tools: declarationsOf(tools),
+          attachments: RunInput.wireAttachments(input.attachments),
+          tools: RunInput.declarationsOf(tools),
           toolChoice,
           trace
         }
@@ -104,7 +102,7 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
 
 export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const begin = beginning(http, walk)
-  return <E, R>(flow: FlowRef<never>, input: ExecuteInputOf<E, R>): Begun<E | ToolCallLimitError, R> =>
+  return <E, R>(flow: FlowRef<never>, input: RunInput.ExecuteInputOf<E, R>): Begun<E | ToolCallLimitError, R> =>
     begin(flow, input)
 }
 
@@ -113,7 +111,7 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
   return <E, R>(
     key: string,
     flow: FlowRef<never>,
-    input: ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
+    input: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
   ): Begun<E | ToolCallLimitError, R> =>
     Effect.suspend(() => {
       const found = checkKey(key)
@@ -150,11 +148,11 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
   flow: FlowRef<never>,
   givenState: PausedState,
   results: ReadonlyArray<ToolResult>,
-  given: ResumeInputOf<E, R> = {}
+  given: RunInput.ResumeInputOf<E, R> = {}
 ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
   Effect.gen(function*() {
     const method = "FlowService.resume"
-    const { input, ...target } = yield* resolveCall(http, method, flow, resumeInput, given)
+    const { input, ...target } = yield* resolveCall(http, method, flow, RunInput.resumeInput, given)
     const { addressText } = target
     const state = yield* stateOf(method, addressText, givenState)
     const { attachments, blockOverrides, executionId, parameters, sessionId, toolChoice, tools, trace } = state
@@ -177,9 +175,9 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     }
     return yield* ExecuteRun.goingOn(before, state, (run) =>
       Effect.gen(function*() {
-        const given = yield* resolveTools(method, addressText, input)
+        const given = yield* RunInput.resolveTools(method, addressText, input)
         if (given !== undefined) {
-          run.resumeFields = { ...run.resumeFields, tools: declarationsOf(given) ?? tools }
+          run.resumeFields = { ...run.resumeFields, tools: RunInput.declarationsOf(given) ?? tools }
           run.answering = Tools.answeringOf({ ...input, tools: given })
         }
         return yield* ExecuteRun.requestsOf(run).resume(state, results)

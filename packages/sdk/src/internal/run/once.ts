@@ -12,63 +12,34 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
-import {
-  APIConnectionError,
-  type CallError,
-  type OnceError,
-  type RunInProgressError,
-  type Sent,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import { newError } from "../core/makeError.js"
 import { endedBy, monotonic, type Pause, toMillis } from "../core/time.js"
 import { clientClosed } from "../http/retry.js"
 import type { Refusal, Requests, Streams } from "../operations/operations.js"
-import type {
-  ExecuteOnceRequest,
-  ExecuteOnceResponse,
-  ExecutePaused,
-  ExecuteResponse,
-  OnceResponse,
-  RunRequest,
-  SubmitOnceRequest,
-  SubmitOnceResponse,
-  TraceStreamRequest
-} from "../operations/requests.js"
+import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
 import { further } from "../options/callOptions.js"
 import { annotateSession } from "../telemetry/spans.js"
 import { fold, noResult, traceState } from "./runFold.js"
-import {
-  beforeARun,
-  executed,
-  type FoundRun,
-  inProgress,
-  type KeyRequest,
-  notStored,
-  onceSession,
-  remember,
-  type SeenRuns,
-  standing,
-  submitted
-} from "./standing.js"
+import * as Standing from "./standing.js"
 
-type Failure = CallError | OnceError | Refusal
+type Failure = Errors.CallError | Errors.OnceError | Refusal
 
 /** An operation that runs once per key: how its run is begun, and given when it is found. */
-interface OnceOperation<Q extends KeyRequest, A> {
+interface OnceOperation<Q extends Standing.KeyRequest, A> {
   readonly name: "execute" | "submit"
   /** Sends the run under a session. */
   readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
-  readonly found: (request: Q, run: FoundRun) => Effect.Effect<A, Failure>
+  readonly found: (request: Q, run: Standing.FoundRun) => Effect.Effect<A, Failure>
   /** The outcome of another call for this one. */
-  readonly shared: (request: Q, outcome: OnceResponse<A>) => Effect.Effect<OnceResponse<A>, Failure>
+  readonly shared: (request: Q, outcome: Operation.OnceResponse<A>) => Effect.Effect<Operation.OnceResponse<A>, Failure>
 }
 
 /** The end of the call that led, and whether it sent its run. */
 interface Led<A> {
-  readonly exit: Exit.Exit<OnceResponse<A>, Failure>
-  readonly sent: Sent
+  readonly exit: Exit.Exit<Operation.OnceResponse<A>, Failure>
+  readonly sent: Errors.Sent
 }
 
 /** A call that leads: other calls of its key follow its end. */
@@ -116,8 +87,8 @@ interface Facts {
   readonly executionId: string
 }
 
-const cut = (facts: Facts): APIConnectionError =>
-  newError(APIConnectionError, {
+const cut = (facts: Facts): Errors.APIConnectionError =>
+  newError(Errors.APIConnectionError, {
     ...facts,
     detail: "the events of the run ended before a terminal event",
     sent: "yes",
@@ -127,7 +98,7 @@ const cut = (facts: Facts): APIConnectionError =>
 const pausedAt = (
   executionId: string,
   { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls }: WireEventOf<"tool_calls_required">
-): ExecutePaused | undefined =>
+): Operation.ExecutePaused | undefined =>
   typeof stepId !== "string" ? undefined : {
     status: "tool_calls_required",
     executionId,
@@ -147,10 +118,10 @@ const pausedAt = (
  * its result.
  */
 export const runPosition = (
-  trace: (request: RunRequest) => Effect.Effect<unknown, CallError>,
-  traceStream: (request: TraceStreamRequest) => Stream.Stream<WireEvent, CallError>,
-  { executionId, flow, method, options }: Omit<RunRequest, "progress">
-): Effect.Effect<ExecuteResponse | undefined, CallError> => {
+  trace: (request: Operation.RunRequest) => Effect.Effect<unknown, Errors.CallError>,
+  traceStream: (request: Operation.TraceStreamRequest) => Stream.Stream<WireEvent, Errors.CallError>,
+  { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">
+): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
   const { retryPost: _, ...reading } = options
   const facts: Facts = { method, flow: format(flow), executionId }
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
@@ -175,7 +146,7 @@ export const runPosition = (
         if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
         if (end?._tag !== "completed") continue
         if (end.result !== undefined) return { status: "completed", executionId, result: end.result.value } as const
-        return yield* newError(UnexpectedResponseError, { ...facts, reason: noResult })
+        return yield* newError(Errors.UnexpectedResponseError, { ...facts, reason: noResult })
       }
     }
   }))
@@ -188,15 +159,15 @@ export const make = (
   pause: Pause,
   traceStream: Streams["traceStream"]
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
-  const seen: SeenRuns = new Map()
+  const seen: Standing.SeenRuns = new Map()
 
-  const once = <Q extends KeyRequest, A extends { readonly executionId?: string | undefined }>(
+  const once = <Q extends Standing.KeyRequest, A extends { readonly executionId?: string | undefined }>(
     operation: OnceOperation<Q, A>
   ) => {
     /** Looks, and sends what is absent, unless an earlier call may have sent it. */
-    const decide = (request: Q, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
+    const decide = (request: Q, sentBefore: Errors.Sent): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
       Effect.gen(function*() {
-        const found = yield* standing(requests.session, pause, request, seen)
+        const found = yield* Standing.standing(requests.session, pause, request, seen)
         if (found._tag === "found") {
           const { sessionId } = found.run
           yield* annotateSession(sessionId)
@@ -204,7 +175,7 @@ export const make = (
         }
         const { sessionId } = found
         if (sentBefore !== "no") {
-          return yield* newError(APIConnectionError, {
+          return yield* newError(Errors.APIConnectionError, {
             method: request.method,
             flow: format(request.flow),
             detail: "another call here may have begun its run, and none is seen yet",
@@ -213,12 +184,12 @@ export const make = (
         }
         if (found._tag === "missing") {
           const executionId = seen.get(sessionId)
-          return yield* notStored(request, undefined, "missing", { executionId, sessionId })
+          return yield* Standing.notStored(request, undefined, "missing", { executionId, sessionId })
         }
         yield* annotateSession(sessionId)
         const sent = Effect.tapError(
           operation.send(request, sessionId),
-          (error) => Effect.sync(() => showsARun(error) && remember(seen, sessionId, error.executionId))
+          (error) => Effect.sync(() => showsARun(error) && Standing.remember(seen, sessionId, error.executionId))
         )
         return { response: yield* sent, reused: false, sessionId }
       })
@@ -231,10 +202,10 @@ export const make = (
       request: Q,
       name: string,
       ends: number,
-      sentBefore: Sent
-    ): Effect.Effect<OnceResponse<A>, Failure> => {
-      const again = (sent: Sent) => run(request, name, ends, sent)
-      const follow = (leader: Leader, { exit, sent }: Led<A>): Effect.Effect<OnceResponse<A>, Failure> =>
+      sentBefore: Errors.Sent
+    ): Effect.Effect<Operation.OnceResponse<A>, Failure> => {
+      const again = (sent: Errors.Sent) => run(request, name, ends, sent)
+      const follow = (leader: Leader, { exit, sent }: Led<A>): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
         Effect.flatMap(monotonic, (now) => {
           if (isOfItsOwn(exit, now < ends)) return again(sent)
           // the leader may not take it over
@@ -264,18 +235,18 @@ export const make = (
       )
     }
 
-    return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>
+    return (request: Q): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
       Effect.gen(function*() {
-        const session = yield* onceSession(request, 1)
+        const session = yield* Standing.onceSession(request, 1)
         const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
         const outcome = yield* run(request, `${origin} ${session}`, (yield* monotonic) + attempt, "no")
-        if (outcome.sessionId !== undefined) remember(seen, outcome.sessionId, outcome.response.executionId)
+        if (outcome.sessionId !== undefined) Standing.remember(seen, outcome.sessionId, outcome.response.executionId)
         return outcome
       })
   }
 
   /** A request of a run, which is sent once whatever the caller says of others. */
-  const sentOnce = <Q extends KeyRequest>(request: Q, sessionId: string) => ({
+  const sentOnce = <Q extends Standing.KeyRequest>(request: Q, sessionId: string) => ({
     ...request,
     sessionId,
     options: { ...request.options, retryPost: false }
@@ -283,41 +254,41 @@ export const make = (
 
   /** A run that goes on, followed to its end or its pause for a call that takes it over. */
   const takenOver = (
-    request: ExecuteOnceRequest,
-    { execution: { executionId, triggerType } }: FoundRun,
-    error: RunInProgressError
-  ): Effect.Effect<ExecuteOnceResponse["response"], Failure> =>
+    request: Operation.ExecuteOnceRequest,
+    { execution: { executionId, triggerType } }: Standing.FoundRun,
+    error: Errors.RunInProgressError
+  ): Effect.Effect<Operation.ExecuteOnceResponse["response"], Failure> =>
     request.takeOver !== true || triggerType === "job"
       ? Effect.fail(error)
       : Effect.flatMap(
-        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
+        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), Standing.beforeARun),
         (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
       )
 
   return {
-    executeOnce: once<ExecuteOnceRequest, ExecuteOnceResponse["response"]>({
+    executeOnce: once<Operation.ExecuteOnceRequest, Operation.ExecuteOnceResponse["response"]>({
       name: "execute",
       send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
       found: (request, run) =>
         Effect.catchTag(
-          executed(requests.pollJob, request, run),
+          Standing.executed(requests.pollJob, request, run),
           "RunInProgressError",
           (error) => takenOver(request, run, error)
         ),
       shared: (request, { response, sessionId }) =>
         response.status === "tool_calls_required"
           ? Effect.fail(
-            inProgress(request, {
+            Standing.inProgress(request, {
               execution: { executionId: response.executionId ?? "" },
               sessionId: sessionId ?? ""
             }, "it waits for tool results, which another call here gives")
           )
           : Effect.succeed({ response, reused: true, sessionId })
     }),
-    submitOnce: once<SubmitOnceRequest, SubmitOnceResponse["response"]>({
+    submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitOnceResponse["response"]>({
       name: "submit",
       send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
-      found: submitted,
+      found: Standing.submitted,
       shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
     })
   }

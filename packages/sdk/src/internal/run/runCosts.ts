@@ -5,26 +5,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import {
-  BudgetExceededError,
-  type CallError,
-  CostLimitError,
-  type InvalidRequestError,
-  isNoukaiError,
-  type Sent
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
-import {
-  addCost,
-  amountOf,
-  type Decimal,
-  formatCost,
-  isMore,
-  noCost,
-  parseCost,
-  subtractCost,
-  sumCosts
-} from "../core/cost.js"
+import * as Cost from "../core/cost.js"
 import { invalid, newError } from "../core/makeError.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
@@ -44,7 +27,7 @@ export interface CostedCall {
 /** The end of a call, as far as its costs are concerned. */
 export interface CallEnd {
   readonly executionId: string | undefined
-  readonly sent: Sent
+  readonly sent: Errors.Sent
   /** Whether something may still run and cost. */
   readonly goesOn: boolean
 }
@@ -59,7 +42,7 @@ const patience = "10 seconds"
 
 /** Whether a failure leaves open how far its request ran. */
 export const isOpen = (error: unknown): boolean => {
-  if (!isNoukaiError(error)) return false
+  if (!Errors.isNoukaiError(error)) return false
   switch (error._tag) {
     case "APIConnectionError":
     case "APITimeoutError":
@@ -70,22 +53,23 @@ export const isOpen = (error: unknown): boolean => {
   }
 }
 
-const executionIdOf = (error: unknown): string | undefined => isNoukaiError(error) ? error.executionId : undefined
+const executionIdOf = (error: unknown): string | undefined =>
+  Errors.isNoukaiError(error) ? error.executionId : undefined
 
 export class RunCosts {
-  private readonly limit: Decimal | undefined
+  private readonly limit: Cost.Decimal | undefined
   /** The costs that the events of the run have told. */
-  private told: Decimal | undefined
+  private told: Cost.Decimal | undefined
   /** The costs that the last trace knew and no event had told: those of a run that began in another call. */
-  private untold = noCost
+  private untold = Cost.noCost
   /** The costs that the last trace knew. */
-  private seen: Decimal | undefined
+  private seen: Cost.Decimal | undefined
   /** The costs of the run before this call. */
-  private before = noCost
+  private before = Cost.noCost
   private hold: Hold | undefined
 
   private constructor(private readonly call: CostedCall, private readonly ledgers: ReadonlyArray<Ledger>) {
-    this.limit = amountOf(call.maxCostUsd)
+    this.limit = Cost.amountOf(call.maxCostUsd)
   }
 
   /** The costs of a call of a fiber; `undefined` without a limit and outside budgets. */
@@ -96,15 +80,15 @@ export class RunCosts {
 
   /** Adds the cost of a step that has completed. */
   add(costUsd: string | undefined): void {
-    const cost = costUsd === undefined ? undefined : parseCost(costUsd)
-    if (cost !== undefined) this.told = addCost(this.told ?? noCost, cost)
+    const cost = costUsd === undefined ? undefined : Cost.parseCost(costUsd)
+    if (cost !== undefined) this.told = Cost.addCost(this.told ?? Cost.noCost, cost)
   }
 
   private trace(
     executionId: string,
     isUnrecorded: boolean,
     attemptTimeout: CallOptions["attemptTimeout"] = this.call.options.attemptTimeout
-  ): Effect.Effect<Trace, CallError> {
+  ): Effect.Effect<Trace, Errors.CallError> {
     const { address, http, method, options: { connectTimeout, headers, retry } } = this.call
     return http.request("trace", {
       method,
@@ -117,11 +101,11 @@ export class RunCosts {
   }
 
   /** Takes the larger of the costs of a trace and those that were told. */
-  private read({ steps }: Trace): Decimal {
-    const spent = sumCosts(steps)
-    const { told = noCost } = this
-    const isBehind = isMore(told, spent)
-    this.untold = isBehind ? noCost : subtractCost(spent, told)
+  private read({ steps }: Trace): Cost.Decimal {
+    const spent = Cost.sumCosts(steps)
+    const { told = Cost.noCost } = this
+    const isBehind = Cost.isMore(told, spent)
+    this.untold = isBehind ? Cost.noCost : Cost.subtractCost(spent, told)
     return this.seen = isBehind ? told : spent
   }
 
@@ -129,7 +113,9 @@ export class RunCosts {
    * Reserves the cost of this call in its budgets, once: before its first request is sent. The costs of a run that has
    * begun before are read first. Absent outside budgets.
    */
-  reserve(executionId: string | undefined): Effect.Effect<void, BudgetExceededError | InvalidRequestError> | undefined {
+  reserve(
+    executionId: string | undefined
+  ): Effect.Effect<void, Errors.BudgetExceededError | Errors.InvalidRequestError> | undefined {
     const { call: { addressText: flow, method }, ledgers, limit } = this
     if (ledgers.length === 0) return undefined
     return Effect.gen(this, function*() {
@@ -142,7 +128,7 @@ export class RunCosts {
       if (executionId !== undefined) {
         // all costs of the run count where its trace cannot be read
         const read = Effect.match(this.trace(executionId, true), {
-          onFailure: () => noCost,
+          onFailure: () => Cost.noCost,
           onSuccess: (trace) => this.read(trace)
         })
         this.before = this.seen ?? (yield* read)
@@ -156,43 +142,46 @@ export class RunCosts {
   private exceeded(
     ledger: Ledger,
     executionId: string | undefined,
-    { cause, needed }: { readonly needed?: Decimal; readonly cause?: CallError }
-  ): BudgetExceededError {
-    return newError(BudgetExceededError, {
+    { cause, needed }: { readonly needed?: Cost.Decimal; readonly cause?: Errors.CallError }
+  ): Errors.BudgetExceededError {
+    return newError(Errors.BudgetExceededError, {
       method: this.call.method,
       flow: this.call.addressText,
       executionId,
-      limitUsd: formatCost(ledger.limit),
-      leftUsd: formatCost(ledger.left),
-      neededUsd: needed === undefined ? undefined : formatCost(needed),
+      limitUsd: Cost.formatCost(ledger.limit),
+      leftUsd: Cost.formatCost(ledger.left),
+      neededUsd: needed === undefined ? undefined : Cost.formatCost(needed),
       cause
     })
   }
 
   private overLimit(
-    limit: Decimal,
+    limit: Cost.Decimal,
     executionId: string,
-    fields: { readonly spentUsd?: string; readonly cause?: CallError }
-  ): CostLimitError {
+    fields: { readonly spentUsd?: string; readonly cause?: Errors.CallError }
+  ): Errors.CostLimitError {
     const { addressText, method } = this.call
-    return newError(CostLimitError, {
+    return newError(Errors.CostLimitError, {
       method,
       flow: addressText,
       executionId,
-      maxCostUsd: formatCost(limit),
+      maxCostUsd: Cost.formatCost(limit),
       ...fields
     })
   }
 
   /** The error of costs above the limit of the run, or above what its budgets have room for. */
-  private compare(executionId: string, spent: Decimal): CostLimitError | BudgetExceededError | undefined {
+  private compare(
+    executionId: string,
+    spent: Cost.Decimal
+  ): Errors.CostLimitError | Errors.BudgetExceededError | undefined {
     const { hold, limit } = this
-    if (limit !== undefined && isMore(spent, limit)) {
-      return this.overLimit(limit, executionId, { spentUsd: formatCost(spent) })
+    if (limit !== undefined && Cost.isMore(spent, limit)) {
+      return this.overLimit(limit, executionId, { spentUsd: Cost.formatCost(spent) })
     }
-    const costs = subtractCost(spent, this.before)
+    const costs = Cost.subtractCost(spent, this.before)
     const full = hold?.grow(costs)
-    return full && this.exceeded(full, executionId, { needed: subtractCost(costs, hold!.amount) })
+    return full && this.exceeded(full, executionId, { needed: Cost.subtractCost(costs, hold!.amount) })
   }
 
   /**
@@ -200,14 +189,16 @@ export class RunCosts {
    * told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is stopped. In a
    * replay nothing costs anything: no budget is asked, and no limit where there is no trace.
    */
-  check(executionId: string | undefined): Effect.Effect<CostLimitError | BudgetExceededError | undefined> {
+  check(
+    executionId: string | undefined
+  ): Effect.Effect<Errors.CostLimitError | Errors.BudgetExceededError | undefined> {
     const { hold, limit } = this
     if (executionId === undefined || (limit === undefined && hold === undefined)) return Effect.sync(() => undefined)
     // a replay reads the trace again for a limit, since it has to stop where the run stopped
     return Effect.match(this.trace(executionId, limit === undefined), {
       onSuccess: (trace) => this.compare(executionId, this.read(trace)),
       onFailure: (cause) => {
-        if (this.told !== undefined) return this.compare(executionId, addCost(this.told, this.untold))
+        if (this.told !== undefined) return this.compare(executionId, Cost.addCost(this.told, this.untold))
         if (cause._tag === "ReplayMissError") return undefined
         return limit === undefined
           ? this.exceeded(this.ledgers.at(-1)!, executionId, { cause })
@@ -223,13 +214,13 @@ export class RunCosts {
   settle({ executionId, goesOn, sent }: CallEnd): Effect.Effect<void> {
     const { hold } = this
     if (hold === undefined || hold.isSettled) return Effect.void
-    if (sent === "no" || (executionId === undefined && !goesOn)) return Effect.sync(() => hold.settle(noCost))
+    if (sent === "no" || (executionId === undefined && !goesOn)) return Effect.sync(() => hold.settle(Cost.noCost))
     if (executionId === undefined) return Effect.void
     const { attemptTimeout = patience } = this.call.options
     return Effect.match(this.trace(executionId, true, Duration.min(attemptTimeout, patience)), {
       onFailure: () => {},
       onSuccess: (trace) => {
-        const costs = subtractCost(this.read(trace), this.before)
+        const costs = Cost.subtractCost(this.read(trace), this.before)
         const isKnown = trace.steps.length > 0 && (!goesOn || isEndedStatus(trace.flowRun.status))
         if (isKnown) hold.settle(costs)
         else hold.keep(costs)
@@ -250,7 +241,7 @@ export class RunCosts {
   }
 
   /** Settles a call that failed. */
-  failed(error: unknown, sent: Sent, executionId = executionIdOf(error)): Effect.Effect<void> {
+  failed(error: unknown, sent: Errors.Sent, executionId = executionIdOf(error)): Effect.Effect<void> {
     return this.settle({ executionId, sent, goesOn: isOpen(error) })
   }
 }

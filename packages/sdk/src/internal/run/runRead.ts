@@ -22,14 +22,7 @@ import type { RunListResponse, StepTraceResponse } from "../operations/requests.
 import * as Address from "../options/address.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
-import {
-  type ListOptions,
-  listOptions,
-  type RunOptions,
-  runOptions,
-  type StepTraceOptions,
-  stepTraceOptions
-} from "../options/readOptions.js"
+import * as Options from "../options/readOptions.js"
 import * as Spans from "../telemetry/spans.js"
 
 interface RunAddress {
@@ -56,7 +49,7 @@ export const resolveRead = <A extends object>(
 function timed<A>(
   http: HttpService,
   method: string,
-  options: RunOptions,
+  options: Options.RunOptions,
   run: RunAddress | undefined,
   ask: (context: RequestContext) => Effect.Effect<A, CallError>
 ): Effect.Effect<A, CallError> {
@@ -82,9 +75,9 @@ const reading = <K extends "trace" | "runSummary", A>(
   { method, operation, outcomeOf, span, valueOf }: RunReading<K, A>
 ) =>
 (http: HttpService) =>
-(flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<A, CallError> =>
+(flow: FlowRef<never>, executionId: string, given: Options.RunOptions = {}): Effect.Effect<A, CallError> =>
   Effect.gen(function*() {
-    const [run, options] = yield* resolveRead(http, method, flow, executionId, runOptions, given)
+    const [run, options] = yield* resolveRead(http, method, flow, executionId, Options.runOptions, given)
     return yield* Spans.readSpan(
       span,
       { address: run.flow, executionId },
@@ -140,12 +133,12 @@ export const stepTrace = (http: HttpService) =>
   flow: FlowRef<never>,
   executionId: string,
   stepId: string,
-  given: StepTraceOptions = {}
+  given: Options.StepTraceOptions = {}
 ): Effect.Effect<StepTraceResponse, CallError> =>
   Effect.gen(function*() {
     const method = "RunService.stepTrace"
     yield* Address.segment(method, "stepId", stepId)
-    const [run, options] = yield* resolveRead(http, method, flow, executionId, stepTraceOptions, given)
+    const [run, options] = yield* resolveRead(http, method, flow, executionId, Options.stepTraceOptions, given)
     const attempt = options.attempt === "latest" ? undefined : options.attempt
     const asked = timed(http, method, options, run, (context) =>
       http.request("stepTrace", { ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
@@ -173,10 +166,10 @@ interface PageRequest {
   readonly limit: number | undefined
 }
 
-export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<FlowRun, CallError> =>
+export const list = (http: HttpService) => (given: Options.ListOptions): Stream.Stream<FlowRun, CallError> =>
   Stream.unwrap(Effect.gen(function*() {
     const method = "RunService.list"
-    const options = yield* listOptions(method, given)
+    const options = yield* Options.listOptions(method, given)
     const { flowId, limit, status } = options
     const pages = new RunPages(limit ?? defaultPage)
     const first: PageRequest = { cursor: undefined, limit }

@@ -1,31 +1,17 @@
 /** Looks the run of a key up: its session, the runs that were found there, and their outcome. */
 import * as Effect from "effect/Effect"
-import {
-  AmbiguousRunError,
-  type CallError,
-  type InvalidRequestError,
-  type OnceError,
-  ResultNotStoredError,
-  RunInProgressError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import { amended, invalid, newError } from "../core/makeError.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
 import type { Pause } from "../core/time.js"
 import type { Requests } from "../operations/operations.js"
-import type {
-  ExecuteEnded,
-  OnceRequest,
-  PollJobResponse,
-  SessionExecution,
-  SubmitJobResponse
-} from "../operations/requests.js"
+import type * as Operation from "../operations/requests.js"
 import { runOf } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 
 /** A run that was found under a key. */
 export interface FoundRun {
-  readonly execution: SessionExecution
+  readonly execution: Operation.SessionExecution
   readonly sessionId: string
 }
 
@@ -38,7 +24,7 @@ export type Standing =
   | { readonly _tag: "missing"; readonly sessionId: string }
   | { readonly _tag: "found"; readonly run: FoundRun }
 
-export type KeyRequest = OnceRequest & RunKey
+export type KeyRequest = Operation.OnceRequest & RunKey
 
 /** More attempts than any caller makes: a server that finds a failed run in every session would be asked for ever. */
 const maxAttempts = 1_000
@@ -57,21 +43,21 @@ const factsOf = ({ flow, method }: KeyRequest, run?: NamedRun) => ({
 })
 
 const unexpected = (asked: KeyRequest, run: NamedRun | undefined, reason: string, more: object = {}) =>
-  newError(UnexpectedResponseError, { ...factsOf(asked, run), reason, ...more })
+  newError(Errors.UnexpectedResponseError, { ...factsOf(asked, run), reason, ...more })
 
 export const notStored = (
   asked: KeyRequest,
   run: NamedRun | undefined,
-  reason: ResultNotStoredError["reason"],
+  reason: Errors.ResultNotStoredError["reason"],
   more: object = {}
-): ResultNotStoredError => newError(ResultNotStoredError, { ...factsOf(asked, run), reason, ...more })
+): Errors.ResultNotStoredError => newError(Errors.ResultNotStoredError, { ...factsOf(asked, run), reason, ...more })
 
-export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): RunInProgressError =>
+export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): Errors.RunInProgressError =>
   // a call of the same key never starts a second run
-  newError(RunInProgressError, { ...factsOf(asked, run), detail, isRetryable: true })
+  newError(Errors.RunInProgressError, { ...factsOf(asked, run), detail, isRetryable: true })
 
 /** The error of a read. Nothing of a run was sent for it. */
-export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
+export const beforeARun = <E extends Errors.CallError | Errors.OnceError>(error: E): E =>
   error._tag === "APIConnectionError" || error._tag === "APITimeoutError" ? amended(error, { sent: "no" }) : error
 
 /** The runs of a session, each once. A session that the server does not know has none. */
@@ -79,7 +65,7 @@ const listed = (
   session: Requests["session"],
   asked: KeyRequest,
   sessionId: string
-): Effect.Effect<ReadonlyArray<SessionExecution>, CallError | OnceError> => {
+): Effect.Effect<ReadonlyArray<Operation.SessionExecution>, Errors.CallError | Errors.OnceError> => {
   const { retryPost: _, ...options } = asked.options
   return session({ method: asked.method, options, progress: { sent: "no" }, sessionId }).pipe(
     Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
@@ -99,7 +85,7 @@ const listed = (
 }
 
 /** Whether a run is a failure to who asks for its result; the queue says so itself. */
-const endedBadly = (execution: SessionExecution): boolean => {
+const endedBadly = (execution: Operation.SessionExecution): boolean => {
   const { status, triggerType } = execution
   return status === "failed" || status === "cancelled" ||
     (status === "completed" && triggerType !== "job" && runOf(execution).ending._tag === "failed")
@@ -115,7 +101,7 @@ export const standing = Effect.fnUntraced(function*(
   pause: Pause,
   asked: KeyRequest,
   seen: SeenRuns
-): Effect.fn.Return<Standing, CallError | OnceError> {
+): Effect.fn.Return<Standing, Errors.CallError | Errors.OnceError> {
   let before: FoundRun | undefined
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const sessionId = yield* onceSession(asked, attempt)
@@ -133,7 +119,7 @@ export const standing = Effect.fnUntraced(function*(
     if (runs.length > 1) {
       const executionIds = runs.map(({ executionId }) => executionId)
       const { flow, method } = factsOf(asked)
-      return yield* newError(AmbiguousRunError, { method, flow, executionIds, sessionId })
+      return yield* newError(Errors.AmbiguousRunError, { method, flow, executionIds, sessionId })
     }
     remember(seen, sessionId, execution.executionId)
     before = { execution, sessionId }
@@ -175,7 +161,7 @@ const uuidOf = (hash: Uint8Array): string => {
  *
  * @see RFC 9562, 5.5
  */
-export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<string, InvalidRequestError> =>
+export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<string, Errors.InvalidRequestError> =>
   Effect.suspend(() => {
     // pages that are not served securely have none
     const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
@@ -207,16 +193,16 @@ const ended = (
   { execution: { executionId, flowId } }: FoundRun,
   status: "completed" | "failed",
   result: unknown
-): ExecuteEnded => ({ status, result, executionId, ...(flowId === undefined ? undefined : { flowId }) })
+): Operation.ExecuteEnded => ({ status, result, executionId, ...(flowId === undefined ? undefined : { flowId }) })
 
-type Outcome = Effect.Effect<ExecuteEnded, CallError | OnceError>
+type Outcome = Effect.Effect<Operation.ExecuteEnded, Errors.CallError | Errors.OnceError>
 
 /** The outcome of a run from what its session keeps: its last output. */
 const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
   const { snapshotsAvailable, traceCaptureMode } = run.execution
   const { ending, last } = runOf(run.execution)
   const detail = traceCaptureMode === undefined ? undefined : `its capture mode was ${traceCaptureMode}`
-  const lost = (reason: ResultNotStoredError["reason"]) => Effect.fail(notStored(asked, run, reason, { detail }))
+  const lost = (reason: Errors.ResultNotStoredError["reason"]) => Effect.fail(notStored(asked, run, reason, { detail }))
   switch (ending._tag) {
     case "failed":
       return Effect.succeed(ended(run, "failed", ending.error ?? "its session does not say why"))
@@ -233,7 +219,7 @@ const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
 const fromJob = (
   asked: KeyRequest,
   run: FoundRun,
-  { error, executionId, result, status }: PollJobResponse
+  { error, executionId, result, status }: Operation.PollJobResponse
 ): Outcome => {
   if (!isOfRun(run.execution.executionId, executionId)) {
     return Effect.fail(unexpected(asked, run, otherRun(executionId)))
@@ -253,7 +239,7 @@ const fromJob = (
   }
 }
 
-const checkSlug = (asked: KeyRequest, run: FoundRun): Effect.Effect<void, UnexpectedResponseError> => {
+const checkSlug = (asked: KeyRequest, run: FoundRun): Effect.Effect<void, Errors.UnexpectedResponseError> => {
   const { slug = "" } = run.execution
   return slug === "" || slug === asked.flow.slug
     ? Effect.void
@@ -265,7 +251,7 @@ export const executed = Effect.fnUntraced(function*(
   pollJob: Requests["pollJob"],
   asked: KeyRequest,
   run: FoundRun
-): Effect.fn.Return<ExecuteEnded, CallError | OnceError> {
+): Effect.fn.Return<Operation.ExecuteEnded, Errors.CallError | Errors.OnceError> {
   const { execution: { executionId, status, triggerType } } = run
   yield* checkSlug(asked, run)
   switch (status) {
@@ -289,7 +275,7 @@ export const executed = Effect.fnUntraced(function*(
 export const submitted = Effect.fnUntraced(function*(
   asked: KeyRequest,
   run: FoundRun
-): Effect.fn.Return<SubmitJobResponse, CallError> {
+): Effect.fn.Return<Operation.SubmitJobResponse, Errors.CallError> {
   const { execution: { executionId, flowId, triggerType } } = run
   yield* checkSlug(asked, run)
   if (triggerType !== undefined && triggerType !== "job") {

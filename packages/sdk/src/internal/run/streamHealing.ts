@@ -2,17 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
-import {
-  APIConnectionError,
-  APITimeoutError,
-  type CallError,
-  type ErrorCode,
-  FlowExecutionError,
-  isNoukaiError,
-  type NoukaiError,
-  type Sent,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import { cursorOf } from "../core/makeError.js"
 import { amended, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
@@ -53,7 +43,7 @@ export class RepeatedEvents {
 }
 
 /** Whether a stream that broke off, or was refused, may go on within the longest wait of a call. */
-export const canHeal = (error: CallError): boolean =>
+export const canHeal = (error: Errors.CallError): boolean =>
   mayPassSoon(error) || (error._tag === "APITimeoutError" && error.clock === "idle")
 
 const gaveUp = Effect.as(Effect.void, undefined)
@@ -62,22 +52,25 @@ const gaveUp = Effect.as(Effect.void, undefined)
  * Whether the server refuses the step of a request because the last one has completed. A request with the answer to a
  * tool call is for a step that has not completed.
  */
-export const isBeyondLastStep = (error: CallError, { again, mayBeOver, pending, stepIndex }: RunState): boolean =>
+export const isBeyondLastStep = (
+  error: Errors.CallError,
+  { again, mayBeOver, pending, stepIndex }: RunState
+): boolean =>
   error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" &&
   stepIndex > 0 && pending === undefined && mayBeOver && !again
 
 export class StreamHealing {
-  private delay: ((error: NoukaiError) => Effect.Effect<number | undefined>) | undefined
+  private delay: ((error: Errors.NoukaiError) => Effect.Effect<number | undefined>) | undefined
   /** The progress of the run when the schedule began. */
   private since = -1
 
-  constructor(private readonly schedule: Schedule.Schedule<unknown, NoukaiError> | undefined) {}
+  constructor(private readonly schedule: Schedule.Schedule<unknown, Errors.NoukaiError> | undefined) {}
 
   /**
    * The milliseconds to wait; `undefined` when the stream fails. The schedule begins anew only when the run has made
    * progress: the events of a step that is cut off each time do not count, since it may be billed each time.
    */
-  delayAfter(error: CallError, state: RunState): Effect.Effect<number | undefined> {
+  delayAfter(error: Errors.CallError, state: RunState): Effect.Effect<number | undefined> {
     const { schedule } = this
     if (schedule === undefined || state.executionId === undefined || !canHeal(error)) return gaveUp
     const reached = progressOf(state) + state.rounds
@@ -142,7 +135,7 @@ export interface StreamSettings<E, R> extends FlowCall<E, R> {
   /** The delivered events: completed steps alone, or every event. */
   readonly only: "steps" | "events"
   readonly everyRequest: EveryRequest
-  readonly heal: Schedule.Schedule<unknown, NoukaiError> | undefined
+  readonly heal: Schedule.Schedule<unknown, Errors.NoukaiError> | undefined
   /** The total timeout, in milliseconds. */
   readonly timeout: number | undefined
   /** The body of the `execute` that is walked. Absent: the events are for the caller. */
@@ -163,7 +156,7 @@ export interface Origin {
 }
 
 interface RunFailure {
-  readonly code?: ErrorCode | undefined
+  readonly code?: Errors.ErrorCode | undefined
   readonly detail?: string | undefined
   readonly stepId?: string | undefined
   readonly result?: unknown
@@ -195,12 +188,12 @@ export class StreamFailures {
     this.mayHaveRun = true
   }
 
-  requestFailed(error: CallError): void {
+  requestFailed(error: Errors.CallError): void {
     this.mayHaveRun ||= !error.isRetryable
   }
 
   /** The progress of this call: the furthest of its requests. */
-  get sent(): Sent {
+  get sent(): Errors.Sent {
     return this.received ? "yes" : this.progress.sent
   }
 
@@ -209,7 +202,7 @@ export class StreamFailures {
   }
 
   /** The error with the facts of this run. */
-  of<E extends CallError>(error: E): E {
+  of<E extends Errors.CallError>(error: E): E {
     const state = this.state()
     const told = this.mayHaveRun ? afterARunMayExist(error, this.sent) : error
     return amended(
@@ -222,29 +215,29 @@ export class StreamFailures {
   /** An error of the handler, which is the caller's own and stays as it is, unless the round itself was at fault. */
   ofHandler<E>(error: E): E {
     const state = this.state()
-    return isNoukaiError(error) && error.executionId === state.executionId && cursorOf(error) === undefined
+    return Errors.isNoukaiError(error) && error.executionId === state.executionId && cursorOf(error) === undefined
       ? amended(error, {}, () => cursorAt(state))
       : error
   }
 
-  unexpected(reason: string, code?: ErrorCode): UnexpectedResponseError {
-    return newError(UnexpectedResponseError, { ...this.facts, reason, code })
+  unexpected(reason: string, code?: Errors.ErrorCode): Errors.UnexpectedResponseError {
+    return newError(Errors.UnexpectedResponseError, { ...this.facts, reason, code })
   }
 
   /** The error of a response that ended without the end of the run, or a pause. */
-  endedEarly(detail = "the stream ended before a terminal event", isRetryable = false): APIConnectionError {
-    return newError(APIConnectionError, { ...this.facts, detail, sent: "yes", isRetryable })
+  endedEarly(detail = "the stream ended before a terminal event", isRetryable = false): Errors.APIConnectionError {
+    return newError(Errors.APIConnectionError, { ...this.facts, detail, sent: "yes", isRetryable })
   }
 
-  runFailed(failure: RunFailure): FlowExecutionError {
-    return newError(FlowExecutionError, { ...this.facts, ...failure })
+  runFailed(failure: RunFailure): Errors.FlowExecutionError {
+    return newError(Errors.FlowExecutionError, { ...this.facts, ...failure })
   }
 
   /** The error of a total timeout. */
-  timedOut(ms: number): APITimeoutError {
+  timedOut(ms: number): Errors.APITimeoutError {
     const { sent } = this
     const error = this.of(
-      newError(APITimeoutError, {
+      newError(Errors.APITimeoutError, {
         ...this.facts,
         detail: `after ${ms} ms`,
         clock: "total",

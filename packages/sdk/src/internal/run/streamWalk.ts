@@ -23,16 +23,7 @@ import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { isOpen, type RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
 import type { KnownResult, RunState } from "./runFold.js"
-import {
-  isAddressed,
-  isBeyondLastStep,
-  type Origin,
-  RepeatedEvents,
-  stepBody,
-  StreamFailures,
-  StreamHealing,
-  type StreamSettings
-} from "./streamHealing.js"
+import * as Healing from "./streamHealing.js"
 import { unanswered } from "./tool.js"
 import { answer, answeredPause, type HandlerStrategy, warnOfConversation } from "./toolRound.js"
 
@@ -65,9 +56,9 @@ const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpa
 
 export class StreamWalk<E, R> {
   private state: RunState
-  private readonly failures: StreamFailures
-  private readonly healing: StreamHealing
-  private readonly repeated: RepeatedEvents | undefined
+  private readonly failures: Healing.StreamFailures
+  private readonly healing: Healing.StreamHealing
+  private readonly repeated: Healing.RepeatedEvents | undefined
   /** The events that have not been delivered. */
   private out: Array<DeliveredRunEvent> = []
   /** The status with which the run ended. */
@@ -81,8 +72,8 @@ export class StreamWalk<E, R> {
   private next: Continuation<E, R> = toOpen
 
   constructor(
-    private readonly settings: StreamSettings<E, R>,
-    private readonly origin: Origin,
+    private readonly settings: Healing.StreamSettings<E, R>,
+    private readonly origin: Healing.Origin,
     private readonly costs: RunCosts | undefined,
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */
@@ -90,9 +81,9 @@ export class StreamWalk<E, R> {
     private readonly resume: ResumeStream
   ) {
     this.state = RunFold.changed(RunFold.stateAt(origin.cursor, origin.mayBeOver), { begun: origin.begun })
-    this.failures = new StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
-    this.healing = new StreamHealing(settings.heal)
-    this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()
+    this.failures = new Healing.StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
+    this.healing = new Healing.StreamHealing(settings.heal)
+    this.repeated = settings.heal === undefined ? undefined : new Healing.RepeatedEvents()
   }
 
   /** Walks to the end of the run or its next pause for the caller, within the total timeout. */
@@ -173,8 +164,10 @@ export class StreamWalk<E, R> {
       const { costs, settings, spans } = this
       if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = RunFold.changed(this.state, { again: true })
       const { executionId } = this.state
-      const body = stepBody(this.state, settings.everyRequest)
-      if (!isAddressed(body)) return this.unexpected("the server never named the run, which therefore cannot go on")
+      const body = Healing.stepBody(this.state, settings.everyRequest)
+      if (!Healing.isAddressed(body)) {
+        return this.unexpected("the server never named the run, which therefore cannot go on")
+      }
       this.state = RunFold.begin(this.state)
       this.repeated?.begin()
       if (this.state.again) this.owed = undefined
@@ -324,7 +317,7 @@ export class StreamWalk<E, R> {
   /** The continuation after a response that broke off. */
   private recover(error: CallError): Effect.Effect<Continuation<E, R>> {
     const { state } = this
-    if (isBeyondLastStep(error, state)) {
+    if (Healing.isBeyondLastStep(error, state)) {
       this.state = RunFold.changed(state, { stepCount: state.stepIndex, again: true })
       return Effect.succeed({ _tag: "open", isAfforded: true })
     }

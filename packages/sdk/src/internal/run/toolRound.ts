@@ -13,26 +13,10 @@ import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.j
 import { checkJson } from "../core/json.js"
 import { invalid, newError, type Problem, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
-import {
-  answered,
-  type AnsweringTool,
-  declare,
-  failed,
-  faulty,
-  gather,
-  isSameCall,
-  lastAssistant,
-  misfit,
-  parseArguments,
-  type ToolCall,
-  type ToolDeclaration,
-  type ToolOutcome,
-  type ToolResult,
-  written
-} from "./tool.js"
+import * as Tool from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
-export type RunTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | ToolSet<E, R>
+export type RunTools<E = unknown, R = unknown> = ReadonlyArray<Tool.ToolDeclaration> | ToolSet<E, R>
 
 /** A toolkit with its handlers, or the effect that provides one. */
 export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
@@ -58,9 +42,9 @@ const isMisfit = (error: unknown): error is { readonly description?: unknown } =
 const toolOf = <E, R>(
   { handle }: ToolkitLike<E, R>,
   tool: ToolkitLike<E, R>["tools"][string]
-): AnsweringTool<E | InvalidRequestError, R> => {
+): Tool.AnsweringTool<E | InvalidRequestError, R> => {
   const { name } = tool
-  const { declaration, problem } = declare(
+  const { declaration, problem } = Tool.declare(
     tool,
     Predicate.hasProperty(tool, "providerName") || !Predicate.hasProperty(tool, "parametersSchema")
       ? "it is run by a model provider, not by this program"
@@ -71,17 +55,17 @@ const toolOf = <E, R>(
     declaration,
     problem: problem === undefined ? undefined : { field: `tools.${name}`, reason: `cannot be sent: ${problem}` },
     answer: (call, { method, onFailure }) => {
-      const args = parseArguments(call)
-      if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
+      const args = Tool.parseArguments(call)
+      if (typeof args === "string") return Effect.succeed(Tool.faulty(call, "bad arguments", args))
       return handle(name as never, args.value as never).pipe(
-        Effect.map(({ encodedResult }) => answered(call, encodedResult)),
+        Effect.map(({ encodedResult }) => Tool.answered(call, encodedResult)),
         Effect.catchAll((error) => {
           if (isFault(error)) {
-            return Effect.succeed(faulty(call, "bad arguments", String(error.description ?? "they do not fit")))
+            return Effect.succeed(Tool.faulty(call, "bad arguments", String(error.description ?? "they do not fit")))
           }
-          if (onFailure === "report") return Effect.succeed(failed(call, error))
+          if (onFailure === "report") return Effect.succeed(Tool.failed(call, error))
           return Effect.fail(
-            isMisfit(error) ? misfit(method, name, String(error.description ?? "the value does not fit")) : error
+            isMisfit(error) ? Tool.misfit(method, name, String(error.description ?? "the value does not fit")) : error
           )
         })
       )
@@ -99,7 +83,7 @@ export const resolve = <E, R>(
     return yield* Effect.try({
       try: (): ToolSet<E | InvalidRequestError, R> => ({
         [TypeId]: TypeId,
-        ...gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool)))
+        ...Tool.gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool)))
       }),
       catch: () =>
         invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
@@ -116,11 +100,11 @@ type CheckContent = (field: string, content: unknown) => Problem | undefined
  * be lost.
  */
 const checkWritten: CheckContent = (field, content) =>
-  written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
+  Tool.written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 
 /** The problem of the results of a round, unless every call is answered once, and nothing else is. */
 export const checkResults = (
-  calls: ReadonlyArray<ToolCall>,
+  calls: ReadonlyArray<Tool.ToolCall>,
   results: unknown,
   checkContent: CheckContent = checkWritten
 ): Problem | undefined => {
@@ -151,17 +135,17 @@ export const checkResults = (
 /** Reads and checks the results that a caller gives by hand. */
 export const answersOf = (
   method: string,
-  calls: ReadonlyArray<ToolCall>,
+  calls: ReadonlyArray<Tool.ToolCall>,
   results: unknown,
   facts: RefusalFacts
-): Either.Either<ReadonlyArray<ToolResult>, InvalidRequestError> => {
+): Either.Either<ReadonlyArray<Tool.ToolResult>, InvalidRequestError> => {
   const found = checkResults(
     calls,
     results,
     (field, content) => checkJson(field, content) ?? checkWritten(field, content)
   )
   return found === undefined
-    ? Either.right(results as ReadonlyArray<ToolResult>)
+    ? Either.right(results as ReadonlyArray<Tool.ToolResult>)
     : Either.left(invalid(method, found.field, found.reason, facts))
 }
 
@@ -170,9 +154,9 @@ export const answersOf = (
  */
 export const resumeMessages = (
   messages: ReadonlyArray<unknown>,
-  results: ReadonlyArray<ToolResult>
+  results: ReadonlyArray<Tool.ToolResult>
 ): ReadonlyArray<unknown> => {
-  const assistant = lastAssistant(messages)
+  const assistant = Tool.lastAssistant(messages)
   const camel = assistant !== undefined && "toolCalls" in assistant && !("tool_calls" in assistant)
   const idKey = camel ? "toolCallId" : "tool_call_id"
   return [
@@ -190,7 +174,7 @@ export const resumeMessages = (
  *
  * @see contract 7.6
  */
-export const answeredPause = (pending: PendingTools, results: ReadonlyArray<ToolResult>): PendingTools => ({
+export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool.ToolResult>): PendingTools => ({
   ...(pending.stepId === undefined ? undefined : { stepId: pending.stepId }),
   iterationsUsed: pending.iterationsUsed,
   toolCallMessages: resumeMessages(pending.toolCallMessages, results)
@@ -203,8 +187,8 @@ export type AnswerStrategy<E = unknown, R = unknown> =
   | HandlerStrategy<E, R>
 
 interface AnsweredCall {
-  readonly call: ToolCall
-  readonly outcome: ToolOutcome
+  readonly call: Tool.ToolCall
+  readonly outcome: Tool.ToolOutcome
 }
 
 export interface HandlerStrategy<E = unknown, R = unknown> {
@@ -261,7 +245,7 @@ export interface ToolPause {
   readonly method: string
   readonly addressText: string
   readonly executionId: string
-  readonly toolCalls: ReadonlyArray<ToolCall>
+  readonly toolCalls: ReadonlyArray<Tool.ToolCall>
   /** The number of calls of the handler before this pause. */
   readonly rounds: number
 }
@@ -270,13 +254,13 @@ export interface ToolPause {
 export const answer = Effect.fnUntraced(function*<E, R>(
   { answered, concurrency, faults, limit, maxRounds, onFailure, tools }: HandlerStrategy<E, R>,
   pause: ToolPause
-): Effect.fn.Return<ReadonlyArray<ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> {
+): Effect.fn.Return<ReadonlyArray<Tool.ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> {
   const { addressText: flow, executionId, method, rounds } = pause
   if (rounds >= maxRounds) return yield* Effect.fail(limit(pause, `the handler has run ${rounds} times`))
-  const calls = new Map<string, ToolCall>()
+  const calls = new Map<string, Tool.ToolCall>()
   for (const call of pause.toolCalls) {
     const same = calls.get(call.id) ?? answered.get(call.id)?.call ?? call
-    if (same !== call && !isSameCall(same, call)) {
+    if (same !== call && !Tool.isSameCall(same, call)) {
       const reason = `the id of a tool call, ${JSON.stringify(call.id)}, names two different calls`
       return yield* newError(UnexpectedResponseError, { method, flow, executionId, reason })
     }
