@@ -142,12 +142,7 @@ export const withinStream: {
 export const state = (budget: Budget): Effect.Effect<State> =>
   Effect.sync(() => {
     const { left, limitUsd, reserved, spent } = ledgerOf(budget)
-    return {
-      limitUsd,
-      spentUsd: formatCost(spent),
-      reservedUsd: formatCost(reserved),
-      leftUsd: formatCost(left)
-    }
+    return { limitUsd, spentUsd: formatCost(spent), reservedUsd: formatCost(reserved), leftUsd: formatCost(left) }
   })
 
 /**

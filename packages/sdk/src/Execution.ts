@@ -349,9 +349,7 @@ export interface PausedResult<out A = unknown> {
    * Goes on with exactly one result per call. Missing, unknown or duplicate results are an `InvalidRequestError` before
    * anything is sent. A run with `maxCostUsd` that has cost more is a `CostLimitError`.
    */
-  readonly resume: (
-    results: ReadonlyArray<ToolResult>
-  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, CallError>
+  readonly resume: (results: ReadonlyArray<ToolResult>) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, CallError>
 }
 
 /**

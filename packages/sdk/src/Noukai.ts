@@ -88,10 +88,7 @@ function layerOf<E>(
     const config = yield* makeConfig
     const http = yield* NoukaiHttp.makeLive(config)
     const services = yield* Effect.provideService(makeServices, NoukaiHttp.NoukaiHttp, http)
-    return services.pipe(
-      Context.add(NoukaiHttp.NoukaiHttp, http),
-      Context.add(NoukaiConfig.NoukaiConfig, config)
-    )
+    return services.pipe(Context.add(NoukaiHttp.NoukaiHttp, http), Context.add(NoukaiConfig.NoukaiConfig, config))
   }))
 }
 
@@ -207,9 +204,7 @@ export const layerHttpClient: Layer.Layer<
  * @since 0.1.0
  * @category layers
  */
-export const layerFetch = (
-  fetch: typeof globalThis.fetch
-): Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> =>
+export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> =>
   Layer.provideMerge(servicesOverHttp(), NoukaiHttp.layerFetch(fetch))
 
 /**

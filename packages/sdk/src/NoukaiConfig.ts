@@ -375,9 +375,7 @@ const environmentOf = (value: string): Either.Either<"production" | "dev", Inval
     case "development":
       return Either.right("dev")
     default:
-      return Either.left(
-        invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\"")
-      )
+      return Either.left(invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\""))
   }
 }
 
@@ -460,9 +458,7 @@ export const fromConfig = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  options: Options = {}
-): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
+export const layer = (options: Options = {}): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
   Layer.effect(NoukaiConfig, fromOptions(options))
 
 /**

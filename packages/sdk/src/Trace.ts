@@ -122,10 +122,7 @@ export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {
  */
 export const StepTrace: Schema.Schema<StepTrace, Schema.Schema.Encoded<typeof stepTraceSchema>> = stepTraceSchema
 
-const stepAttemptsSchema = Schema.Struct({
-  stepId: Schema.String,
-  attempts: Schema.Array(StepTrace)
-})
+const stepAttemptsSchema = Schema.Struct({ stepId: Schema.String, attempts: Schema.Array(StepTrace) })
 
 /**
  * @since 0.1.0
@@ -145,10 +142,7 @@ export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSche
 export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typeof stepAttemptsSchema>> =
   stepAttemptsSchema
 
-const traceSchema = Schema.Struct({
-  flowRun: FlowRun,
-  steps: nullAs(Schema.Array(StepTrace), () => [])
-})
+const traceSchema = Schema.Struct({ flowRun: FlowRun, steps: nullAs(Schema.Array(StepTrace), () => []) })
 
 /**
  * @since 0.1.0

@@ -299,9 +299,7 @@ export class TraceScope extends Scope.CurrentScope {
       readonly catch: (error: unknown) => E
     }): Effect.Effect<A, E>
     <A>(f: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, Cause.UnknownException>
-  } = <A, E>(
-    arg: PromiseOptions<A, E> | PromiseOptions<A, E>["try"]
-  ): Effect.Effect<A, E | Cause.UnknownException> =>
+  } = <A, E>(arg: PromiseOptions<A, E> | PromiseOptions<A, E>["try"]): Effect.Effect<A, E | Cause.UnknownException> =>
     typeof arg === "function"
       ? promiseInScope({ try: arg, catch: (error) => new Cause.UnknownException(error) })
       : promiseInScope(arg)

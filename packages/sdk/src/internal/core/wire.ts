@@ -39,13 +39,8 @@ const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unkno
   Option.flatMap((given) => Schema.decodeUnknownOption(schema)(given))
 
 /** A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else. */
-export const lenient = <A, I>(
-  schema: Schema.Schema<A, I>
-): Schema.PropertySignature<"?:", A, never, "?:", unknown> =>
-  Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
-    decode: fitting(schema),
-    encode: identity
-  })
+export const lenient = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", unknown> =>
+  Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), { decode: fitting(schema), encode: identity })
 
 /** A key that nothing depends on, with a default for `null` and values that do not fit. */
 export const lenientWith = <A, I>(

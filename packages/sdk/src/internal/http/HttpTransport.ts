@@ -134,9 +134,7 @@ export const isOk = (status: number): boolean => status >= 200 && status <= 299
  * @param size of all of them together
  */
 export const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  if (parts.length === 1) {
-    return parts[0]!
-  }
+  if (parts.length === 1) return parts[0]!
   const all = new Uint8Array(size)
   let at = 0
   for (const part of parts) {

@@ -93,10 +93,7 @@ interface StreamAttempt extends Attempt {
 }
 
 /** The response of an attempt. One that is not 2xx is read and fails. */
-const open = (
-  caller: Caller,
-  attempt: StreamAttempt
-): Effect.Effect<Http.StreamResponse, LiveError, Scope.Scope> =>
+const open = (caller: Caller, attempt: StreamAttempt): Effect.Effect<Http.StreamResponse, LiveError, Scope.Scope> =>
   limitedOpening(
     caller,
     attempt.endpoint,

@@ -233,12 +233,7 @@ class SendExchange extends Exchange {
   private limit: number
   private resume = noResume
 
-  constructor(
-    protected override readonly request: Http.SendRequest,
-    wire: Wire,
-    clock: Timers,
-    closing: Closing
-  ) {
+  constructor(protected override readonly request: Http.SendRequest, wire: Wire, clock: Timers, closing: Closing) {
     super(request, wire, clock, closing)
     this.limit = request.maxBytes
   }
@@ -268,9 +263,7 @@ class SendExchange extends Exchange {
   protected body(bytes: Uint8Array): void {
     this.parts.push(bytes)
     this.size += bytes.length
-    if (this.size > this.limit) {
-      this.failTooLarge()
-    }
+    if (this.size > this.limit) this.failTooLarge()
   }
 
   private failTooLarge(): void {
@@ -321,12 +314,7 @@ class OpenExchange extends Exchange {
   /** The outcome of `pull` when the queue is empty and nothing more will come. */
   private end: PullResult | undefined = undefined
 
-  constructor(
-    protected override readonly request: Http.OpenRequest,
-    wire: Wire,
-    clock: Timers,
-    closing: Closing
-  ) {
+  constructor(protected override readonly request: Http.OpenRequest, wire: Wire, clock: Timers, closing: Closing) {
     super(request, wire, clock, closing)
   }
 
@@ -363,9 +351,7 @@ class OpenExchange extends Exchange {
     const { queue, queued } = this
     this.queue = []
     this.queued = 0
-    if (queued > maxQueued) {
-      this.flow.resume()
-    }
+    if (queued > maxQueued) this.flow.resume()
     return queue
   })
 
@@ -377,9 +363,7 @@ class OpenExchange extends Exchange {
     }
     return Effect.sync(() => {
       this.resumePull = undefined
-      if (this.hasBody) {
-        this.cancelTimer()
-      }
+      if (this.hasBody) this.cancelTimer()
     })
   })
 
@@ -407,9 +391,7 @@ class OpenExchange extends Exchange {
     this.hasBody = true
     this.queue.push(bytes)
     this.queued += bytes.length
-    if (this.queued > maxQueued) {
-      this.flow.pause()
-    }
+    if (this.queued > maxQueued) this.flow.pause()
     this.cancelTimer()
     // the queue is taken when the fiber runs, so that it gets all bytes of this read of the socket
     this.wakePull(this.take)
@@ -475,9 +457,7 @@ const innermost = (error: unknown): unknown => {
   let current = error
   for (let depth = 0; depth < maxDepth; depth++) {
     const cause = causeOf(current)
-    if (typeof cause !== "object" || cause === null) {
-      return current
-    }
+    if (typeof cause !== "object" || cause === null) return current
     current = cause
   }
   return current
@@ -490,12 +470,8 @@ const codeOf = (error: unknown): string | undefined =>
 
 /** The messages of an error. After attempts at several addresses: only the messages of the attempts. */
 const messagesOf = (error: unknown): string => {
-  if (error instanceof AggregateError && error.message === "") {
-    return error.errors.map(messagesOf).join(", ")
-  }
-  if (error instanceof Error && error.message !== "") {
-    return error.message
-  }
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messagesOf).join(", ")
+  if (error instanceof Error && error.message !== "") return error.message
   return codeOf(error) ?? "connection failed"
 }
 
@@ -506,9 +482,7 @@ const withoutValues = (message: string, headers: Record<string, string>): string
   let safe = message
   for (const value of Object.values(headers)) {
     for (const word of [value, ...value.split(/\s+/)]) {
-      if (word.length >= minSecret) {
-        safe = safe.replaceAll(word, "<redacted>")
-      }
+      if (word.length >= minSecret) safe = safe.replaceAll(word, "<redacted>")
     }
   }
   return safe

@@ -75,9 +75,7 @@ class FetchWire implements Wire {
   }
 
   private read(bytes: Bytes): void {
-    if (this.paused || this.reading) {
-      return
-    }
+    if (this.paused || this.reading) return
     this.reading = true
     bytes.next().then(
       ({ done, value }) => {
@@ -107,9 +105,7 @@ class FetchWire implements Wire {
 
   resume(): void {
     this.paused = false
-    if (this.bytes !== undefined) {
-      this.read(this.bytes)
-    }
+    if (this.bytes !== undefined) this.read(this.bytes)
   }
 }
 

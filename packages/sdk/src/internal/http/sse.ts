@@ -39,9 +39,7 @@ const unfinished = (bytes: Uint8Array): number => {
   const length = bytes.length
   for (let back = 1; back <= 3 && back <= length; back++) {
     const byte = bytes[length - back]!
-    if (byte < 0x80) {
-      return 0
-    }
+    if (byte < 0x80) return 0
     if (byte >= 0xc0) {
       const needs = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
       return back < needs ? back : 0

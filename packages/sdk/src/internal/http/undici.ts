@@ -40,10 +40,7 @@ class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   private connecting: Socket | undefined = undefined
   private isAborted = false
 
-  constructor(
-    private readonly request: TransportRequest,
-    private readonly dispatch: Dispatch
-  ) {}
+  constructor(private readonly request: TransportRequest, private readonly dispatch: Dispatch) {}
 
   start(receiver: Receiver): void {
     this.receiver = receiver

@@ -11,9 +11,7 @@ const notFaked = () =>
   Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
 
 /** A service whose runs complete at once, in one step, with the result of `f`. */
-export const fakeHttp = (
-  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
-): HttpService => {
+export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>): HttpService => {
   const step: Streams["step"] = (request) => {
     const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body
     const body = { message, parameters, blockOverrides, attachments, tools, toolChoice, trace }
@@ -99,7 +97,4 @@ export const onResponse = <A, E, E2>(
 export const onceThrough = (
   execute: Requests["execute"],
   submitJob: Requests["submitJob"]
-): Pick<Requests, "executeOnce" | "submitOnce"> => ({
-  executeOnce: through(execute),
-  submitOnce: through(submitJob)
-})
+): Pick<Requests, "executeOnce" | "submitOnce"> => ({ executeOnce: through(execute), submitOnce: through(submitJob) })

@@ -81,17 +81,11 @@ export function within<A, E, R>(scope: Scope | undefined, body: Effect.Effect<A,
 }
 
 /** Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself. */
-export function leavingReplay<A, E, R>(
-  scope: Scope | undefined,
-  body: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> {
+export function leavingReplay<A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
   return Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
 }
 
-export function streamWithin<A, E, R>(
-  scope: Scope | undefined,
-  body: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> {
+export function streamWithin<A, E, R>(scope: Scope | undefined, body: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> {
   return Stream.unwrapScoped(Effect.flatMap(currentScope, (enclosing) => {
     const inside = entered(enclosing, scope)
     const provided = Stream.provideService(body, CurrentScope, inside)

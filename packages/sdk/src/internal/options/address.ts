@@ -42,11 +42,7 @@ export const checkSegment = (field: string, value: unknown): Problem | undefined
 }
 
 /** One percent-encoded path segment. */
-export const segment = (
-  method: string,
-  field: string,
-  value: string
-): Either.Either<string, InvalidRequestError> => {
+export const segment = (method: string, field: string, value: string): Either.Either<string, InvalidRequestError> => {
   const found = checkSegment(field, value)
   return found === undefined
     ? Either.right(encodeURIComponent(value))

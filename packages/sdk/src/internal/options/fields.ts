@@ -155,9 +155,7 @@ export const checkKey = (key: unknown): Problem | undefined =>
 /** A number of requests per second, or a limit with its interval. */
 export const rate: Option = checked((path, value) => {
   if (typeof value === "number") {
-    return isCount(value, 1)
-      ? undefined
-      : problem(path, "must be an integer of at least 1")
+    return isCount(value, 1) ? undefined : problem(path, "must be an integer of at least 1")
   }
   if (!Predicate.isRecord(value)) {
     return problem(path, "must be a number of requests per second, or { limit, interval }")

@@ -38,11 +38,7 @@ export const checkParameters = (path: string, parameters: unknown): Problem | un
 }
 
 /** Checks that parameters are JSON, which a request can carry. */
-const written = (
-  method: string,
-  address: string,
-  parameters: unknown
-): Either.Either<unknown, InvalidRequestError> => {
+const written = (method: string, address: string, parameters: unknown): Either.Either<unknown, InvalidRequestError> => {
   const found = checkParameters("parameters", parameters) ?? checkJson("parameters", parameters)
   return found === undefined
     ? Either.right(parameters)
