@@ -84,13 +84,56 @@ export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")
 >() {}
 
 /**
+ * The options that every client has, of Noukai and of a relay.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ClientOptions {
+  /** The time until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  /** The limit of one attempt, its body included. Default: 300 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** The limit of the whole call: attempts, waits and tool rounds. Default: none. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * Retries of the default policy, of reads and of requests that never left or were refused (429) before a run; 0:
+   * none. Default: 1.
+   */
+  readonly maxRetries?: number | undefined
+  /**
+   * A schedule in place of the default policy (full jitter up to 1, 4, 16, 20 s …). `maxRetries` does not apply to it.
+   */
+  readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
+  /**
+   * The number of requests of runs (`execute`, `resume`, `submit`, event streams for as long as they are open) that are
+   * in flight. Requests above the limit wait their turn, first come, first served. A run that is paused for tool calls
+   * does not count. The wait counts against `timeout` alone. Default: no limit.
+   */
+  readonly maxConcurrency?: number | undefined
+  /**
+   * The number of requests that leave in a time, reads and retries included: a number is per second, or
+   * `{ limit: 200, interval: "1 minute" }`. Those above it wait their turn, as with `maxConcurrency`. Default: no limit.
+   */
+  readonly rate?: number | Rate | undefined
+  /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
+  readonly maxResponseBytes?: number | undefined
+  /** A hook that sees every attempt. Default: none. */
+  readonly log?: LogHook | undefined
+  /** Whether `log` sees bodies. Default: false. */
+  readonly logPayloads?: boolean | undefined
+  /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
+  readonly dispatcher?: unknown
+}
+
+/**
  * The options of a client, all optional. `NOUKAI_API_KEY`, `NOUKAI_ENV` and `NOUKAI_REPLAY_ENABLED` are read where an
  * option is absent; an option always wins.
  *
  * @since 0.1.0
  * @category options
  */
-export interface Options {
+export interface Options extends ClientOptions {
   /** The key, `nk_…`. Default: `NOUKAI_API_KEY`. An empty key is refused, not replaced by the variable. */
   readonly apiKey?: Redacted.Redacted<string> | undefined
   /**
@@ -111,38 +154,12 @@ export interface Options {
   readonly project?: string | undefined
   /** The session of calls that name none and are in no `TraceScope`. Default: none. */
   readonly sessionId?: string | undefined
-  /** The time until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  /** The limit of one attempt, its body included. Default: 300 seconds. */
-  readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** The limit of the whole call: attempts, waits and tool rounds. Default: none. */
-  readonly timeout?: Duration.DurationInput | undefined
   /** The time from sending to the first byte of a streamed body. Default: 300 seconds. */
   readonly firstByteTimeout?: Duration.DurationInput | undefined
   /** The time between two arrivals of bytes of a stream. Default: 300 seconds. */
   readonly idleTimeout?: Duration.DurationInput | undefined
-  /**
-   * Retries of the default policy, of reads and of requests that never left or were refused (429) before a run; 0:
-   * none. Default: 1.
-   */
-  readonly maxRetries?: number | undefined
-  /**
-   * A schedule in place of the default policy (full jitter up to 1, 4, 16, 20 s …). `maxRetries` does not apply to it.
-   */
-  readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
   /** Whether to repeat a POST that may have arrived, which may run and bill a flow twice. Default: false. */
   readonly retryPost?: boolean | undefined
-  /**
-   * The number of requests of runs (`execute`, `resume`, `submit`, event streams for as long as they are open) that are
-   * in flight. Requests above the limit wait their turn, first come, first served. A run that is paused for tool calls
-   * does not count. The wait counts against `timeout` alone. Default: no limit.
-   */
-  readonly maxConcurrency?: number | undefined
-  /**
-   * The number of requests that leave in a time, reads and retries included: a number is per second, or
-   * `{ limit: 200, interval: "1 minute" }`. Those above it wait their turn, as with `maxConcurrency`. Default: no limit.
-   */
-  readonly rate?: number | Rate | undefined
   /** Whether `TraceScope.replay` may replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
   readonly replayEnabled?: boolean | undefined
   /**
@@ -160,22 +177,14 @@ export interface Options {
   readonly isSessionNotFound?: ((body: string) => boolean) | undefined
   /** Headers of every request; reserved ones are dropped. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
-  readonly maxResponseBytes?: number | undefined
   /** The limit of an event of a stream, in bytes; a longer one is an `UnexpectedResponseError`. Default: 16 MiB. */
   readonly maxFrameBytes?: number | undefined
-  /** A hook that sees every attempt. Default: none. */
-  readonly log?: LogHook | undefined
-  /** Whether `log` sees bodies. Default: false. */
-  readonly logPayloads?: boolean | undefined
   /**
    * Whether an `execute` or `resume` that ended gets the spans of its steps, where a tracer is installed. Its trace is
    * read: one more request and a wait of at most 5 seconds. A failure of it changes nothing. `"payloads"` adds the input,
    * output and error of each step, as JSON of at most 4,096 characters each. Default: false.
    */
   readonly stepSpans?: boolean | "payloads" | undefined
-  /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
-  readonly dispatcher?: unknown
 }
 
 const method = "NoukaiConfig"
@@ -314,9 +323,6 @@ export const resolveSettings = (
   options: Options
 ): Either.Either<Omit<NoukaiConfig.Service, "apiKey" | "origin" | "prefix">, InvalidRequestError> =>
   Either.gen(function*() {
-    const maxRetries = options.maxRetries ?? defaults.maxRetries
-    const maxResponseBytes = options.maxResponseBytes ?? defaults.maxResponseBytes
-    const maxFrameBytes = options.maxFrameBytes ?? defaults.maxFrameBytes
     return {
       org: options.org,
       project: options.project,
@@ -326,7 +332,7 @@ export const resolveSettings = (
       timeout: clock("timeout", options),
       firstByteTimeout: clock("firstByteTimeout", options),
       idleTimeout: clock("idleTimeout", options),
-      retry: options.retry ?? backoff(maxRetries),
+      retry: options.retry ?? backoff(options.maxRetries ?? defaults.maxRetries),
       retryPost: options.retryPost ?? defaults.retryPost,
       maxConcurrency: options.maxConcurrency,
       rate: options.rate === undefined ? undefined : resolveRate(options.rate),
@@ -334,8 +340,8 @@ export const resolveSettings = (
       runPaths: options.runPaths ?? defaults.runPaths,
       isSessionNotFound: options.isSessionNotFound,
       headers: yield* extra(method, options.headers ?? {}),
-      maxResponseBytes,
-      maxFrameBytes,
+      maxResponseBytes: options.maxResponseBytes ?? defaults.maxResponseBytes,
+      maxFrameBytes: options.maxFrameBytes ?? defaults.maxFrameBytes,
       log: options.log,
       logPayloads: options.logPayloads ?? defaults.logPayloads,
       stepSpans: options.stepSpans ?? defaults.stepSpans,

@@ -15,7 +15,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { readErrorResponse } from "./ErrorResponse.js"
@@ -34,13 +33,12 @@ import * as Fields from "./internal/options/fields.js"
 import * as Headers from "./internal/options/headers.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
-import { type Rate, resolveSettings } from "./NoukaiConfig.js"
-import type { CallError, InvalidRequestError, NoukaiError } from "./NoukaiError.js"
+import { type ClientOptions, resolveSettings } from "./NoukaiConfig.js"
+import type { CallError, InvalidRequestError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
 
 export type { ForwardResponse } from "./internal/operations/requests.js"
-import type { LogHook } from "./Telemetry.js"
 
 /**
  * The options of the client of a relay: its address, and the extras of every request.
@@ -48,7 +46,7 @@ import type { LogHook } from "./Telemetry.js"
  * @since 0.1.0
  * @category options
  */
-export interface Options {
+export interface Options extends ClientOptions {
   /** The URL of the relay. In a page it may be relative: `/agent/execute`. */
   readonly url: string
   /**
@@ -58,28 +56,6 @@ export interface Options {
   readonly flow?: FlowRef<never, unknown> | undefined
   /** Headers of every request, such as a login of yours. `Content-Type` is reserved. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** The time until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  /** The limit of one attempt, its body included. Default: 300 seconds. */
-  readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** The limit of the whole call: attempts, waits and tool rounds. Default: none. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** Retries of requests that provably never left, or were refused (429) before a run; 0: none. Default: 1. */
-  readonly maxRetries?: number | undefined
-  /** A schedule in place of the default policy. `maxRetries` does not apply to it. */
-  readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
-  /** The number of requests in flight. Requests above it wait their turn. Default: no limit. */
-  readonly maxConcurrency?: number | undefined
-  /** The number of requests that leave in a time. Requests above it wait their turn. Default: no limit. */
-  readonly rate?: number | Rate | undefined
-  /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
-  readonly maxResponseBytes?: number | undefined
-  /** A hook that sees every attempt. Default: none. */
-  readonly log?: LogHook | undefined
-  /** Whether `log` sees bodies. Default: false. */
-  readonly logPayloads?: boolean | undefined
-  /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
-  readonly dispatcher?: unknown
 }
 
 /**

@@ -34,9 +34,9 @@ export interface SendRequest extends TransportRequest {
 
 export interface OpenRequest extends TransportRequest {
   /** Milliseconds from the moment the request is on a socket to the first byte of the body; `undefined`: no clock. */
-  readonly firstByteTimeout: number | undefined
+  readonly firstByteTimeout?: number | undefined
   /** Milliseconds between two arrivals of bytes, while a pull waits for them; `undefined`: no clock. */
-  readonly idleTimeout: number | undefined
+  readonly idleTimeout?: number | undefined
 }
 
 export interface TransportResponse {

@@ -23,12 +23,7 @@ import type { LiveError } from "./retrying.js"
 import { ofSession } from "./statusError.js"
 
 /** A request about a flow, `POST …`. */
-interface FlowRequest extends RequestContext {
-  readonly flow: Address.FlowAddress
-  readonly version: Address.FlowVersion
-  readonly sessionId: string | undefined
-  readonly body: unknown
-}
+type FlowRequest = R.FlowRequest & { readonly body: unknown }
 
 const flowPath = ({ flow, version }: Pick<FlowRequest, "flow" | "version">, rest: string): string =>
   Address.basePath(flow) + Address.versionPath(version) + rest

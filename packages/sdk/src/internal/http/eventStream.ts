@@ -12,12 +12,13 @@ import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
-import { milliseconds, timeLimit } from "../core/time.js"
+import { milliseconds } from "../core/time.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { type Attempt, type Caller, type Endpoint, limitedOpening, lost, observed, refusal } from "./call.js"
+import { readText } from "./exchange.js"
 import * as Http from "./HttpTransport.js"
 import { chunkScrubber, spentClock } from "./request.js"
 import { attempted, type LiveError } from "./retrying.js"
@@ -43,47 +44,12 @@ const prepare = (
 ): Either.Either<Http.OpenRequest, InvalidRequestError> =>
   Either.gen(function*() {
     const { method, options } = endpoint.context
+    const limit = (clock: "attemptTimeout" | "firstByteTimeout" | "idleTimeout") =>
+      milliseconds(method, clock, options[clock] ?? caller.config[clock])
     const request = yield* caller.prepare(endpoint, "text/event-stream", traceparent)
-    if (endpoint.isExecute) {
-      return {
-        ...request,
-        firstByteTimeout: undefined,
-        idleTimeout: undefined,
-        attemptTimeout: yield* milliseconds(
-          method,
-          "attemptTimeout",
-          options.attemptTimeout ?? caller.config.attemptTimeout
-        )
-      }
-    }
-    return {
-      ...request,
-      firstByteTimeout: yield* milliseconds(
-        method,
-        "firstByteTimeout",
-        options.firstByteTimeout ?? caller.config.firstByteTimeout
-      ),
-      idleTimeout: yield* milliseconds(method, "idleTimeout", options.idleTimeout ?? caller.config.idleTimeout)
-    }
-  })
-
-/** The body of an error, as far as it comes in time. */
-const readText = (response: Http.StreamResponse): Effect.Effect<string> =>
-  Effect.suspend(() => {
-    const text = new TextDecoder()
-    let bytes = 0
-    let body = ""
-    const more: Effect.Effect<string> = Effect.matchEffect(response.pull, {
-      onFailure: () => Effect.succeed(body + text.decode()),
-      onSuccess: (parts) => {
-        for (const part of parts) {
-          bytes += part.length
-          body += text.decode(part, { stream: true })
-        }
-        return bytes > Http.maxBytes ? Effect.succeed(body) : more
-      }
-    })
-    return timeLimit(more, Http.timeout, Effect.sync(() => body))
+    return endpoint.isExecute
+      ? { ...request, attemptTimeout: yield* limit("attemptTimeout") }
+      : { ...request, firstByteTimeout: yield* limit("firstByteTimeout"), idleTimeout: yield* limit("idleTimeout") }
   })
 
 /** An attempt at an event stream. */
@@ -102,9 +68,9 @@ const open = (caller: Caller, attempt: StreamAttempt): Effect.Effect<Http.Stream
       (response) =>
         Http.isOk(response.status)
           ? Effect.succeed(response)
-          : Effect.flatMap(
-            readText(response),
-            (text) => refusal(caller, attempt.endpoint, response, caller.scrub.cut(text))
+          : readText(response, Http.maxBytes).pipe(
+            Effect.catchAll((failure) => lost(caller, attempt, failure)),
+            Effect.flatMap(({ text }) => refusal(caller, attempt.endpoint, response, caller.scrub.cut(text)))
           )
     )
   )

@@ -80,40 +80,107 @@ const noTimer: Cancel = () => {}
 
 const none: ReadonlyArray<never> = []
 
-abstract class Exchange implements Receiver, ClosableExchange {
-  protected cancelTimer: Cancel = noTimer
-  protected cancelWholeTimer: Cancel = noTimer
+/** The number of waiting bytes above which the wire is paused. */
+const maxQueued = 64 * 1024
+
+/** The bounds, in bytes and milliseconds, within which a complete response is read to its end. */
+const maxRest = { bytes: 64 * 1024, ms: 100 } as const
+
+type Head = Effect.Effect<Http.StreamResponse, Http.TransportError>
+
+type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.TransportError>>
+
+class Exchange implements Receiver, ClosableExchange {
+  private cancelTimer: Cancel = noTimer
+  private cancelWholeTimer: Cancel = noTimer
   /** Whether the response has ended, or is not wanted any more. */
-  protected over = false
+  private over = false
   /** Whether the wire has no more events. */
   private wireOver = false
   /** The decoders of the codings of the body, if it has any. */
   private stages: ReadonlyArray<Decoding.BodyDecoder> = none
+  private resumeHead: ((result: Head) => void) | undefined = undefined
+  private resumePull: ((result: PullResult) => void) | undefined = undefined
+  private queue: Array<Uint8Array> = []
+  private queued = 0
+  private hasBody = false
+  private isComplete = false
+  /** The bytes that came after a complete response was closed; `undefined` before. */
+  private rest: number | undefined = undefined
+  /** The outcome of `pull` when the queue is empty and nothing more will come. */
+  private end: PullResult | undefined = undefined
 
   constructor(
-    protected readonly request: Http.TransportRequest,
-    protected readonly wire: Wire,
-    protected readonly timers: Timers,
+    private readonly request: Http.OpenRequest,
+    private readonly wire: Wire,
+    private readonly timers: Timers,
     private readonly closing: Closing
   ) {}
 
-  protected abstract started(): void
-  protected abstract head(status: number, header: GetHeader, isEncoded: boolean): void
-  protected abstract body(bytes: Uint8Array): void
-  protected abstract ended(): void
-  protected abstract failed(error: Http.TransportError): void
+  /** Sends the request. An interruption closes the response. */
+  readonly response: Head = Effect.async((resume) => {
+    this.resumeHead = resume
+    const { attemptTimeout, connectTimeout } = this.request
+    if (attemptTimeout !== undefined) {
+      this.cancelWholeTimer = this.timers.after(attemptTimeout, () => this.expire("attempt", attemptTimeout))
+    }
+    this.startTimer("connect", connectTimeout)
+    this.closing.underWay.add(this)
+    this.wire.start(this)
+    return Effect.sync(this.close)
+  })
+
+  readonly close = (): void => {
+    if (this.over) return
+    const { sent } = this.request.progress
+    const closed = new Http.ConnectionFailure({ reason: "the response is closed", sent, cause: undefined })
+    if (!this.isComplete) return this.fail(closed)
+    const { queued } = this
+    this.rest = 0
+    this.queue = []
+    this.queued = 0
+    this.end = Effect.fail(Option.some(closed))
+    this.cancelTimer()
+    this.cancelTimer = this.timers.after(maxRest.ms, () => this.stop())
+    if (queued > maxQueued) this.flow.resume()
+  }
+
+  private readonly complete = (): void => {
+    this.isComplete = true
+  }
+
+  private readonly take: PullResult = Effect.sync(() => {
+    const { queue, queued } = this
+    this.queue = []
+    this.queued = 0
+    if (queued > maxQueued) this.flow.resume()
+    return queue
+  })
+
+  private readonly wait: PullResult = Effect.async((resume) => {
+    this.resumePull = resume
+    if (this.hasBody) this.startTimer("idle", this.request.idleTimeout)
+    return Effect.sync(() => {
+      this.resumePull = undefined
+      if (this.hasBody) this.cancelTimer()
+    })
+  })
+
+  private readonly pull: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
 
   onSocket(): void {
     if (this.request.progress.sent === "no") this.request.progress.sent = "unknown"
-    this.started()
+    this.cancelTimer()
+    this.startTimer("firstByte", this.request.firstByteTimeout)
   }
 
   onHead(status: number, header: GetHeader): void {
     this.request.progress.sent = "yes"
     if (this.over || status < 200) return
+    const { complete, pull } = this
+    this.wakeHead(Effect.succeed({ status, header, pull, complete }))
     const encoding = header("content-encoding")
-    this.head(status, header, encoding !== undefined)
-    if (encoding !== undefined && !this.over) this.decode(status, encoding)
+    if (encoding !== undefined) this.decode(status, encoding)
   }
 
   private decode(status: number, encoding: string): void {
@@ -121,7 +188,7 @@ abstract class Exchange implements Receiver, ClosableExchange {
       this.fail(new Http.BodyUndecodable({ coding, isKnown, status }))
     const stages = Decoding.decode(encoding, {
       body: (bytes) => this.onDecoded(bytes),
-      end: () => this.complete(),
+      end: () => this.ended(),
       broken: (error) => this.breakOff(error),
       undecodable: (coding) => undecodable(coding, true)
     }, this.wire)
@@ -130,33 +197,45 @@ abstract class Exchange implements Receiver, ClosableExchange {
   }
 
   /** The stage at which the bytes of the body are paused. */
-  protected get flow(): Decoding.Pausable {
+  private get flow(): Decoding.Pausable {
     return this.stages[0] ?? this.wire
   }
 
   onBody(bytes: Uint8Array): void {
     if (this.over || bytes.length === 0) return
     const outer = this.stages.at(-1)
-    if (outer === undefined) this.body(bytes)
+    if (outer === undefined) this.onDecoded(bytes)
     else outer.body(bytes)
   }
 
   private onDecoded(bytes: Uint8Array): void {
-    if (!this.over) this.body(bytes)
+    if (this.over) return
+    if (this.rest !== undefined) {
+      this.rest += bytes.length
+      if (this.rest > maxRest.bytes) this.stop()
+      return
+    }
+    this.hasBody = true
+    this.queue.push(bytes)
+    this.queued += bytes.length
+    if (this.queued > maxQueued) this.flow.pause()
+    this.cancelTimer()
+    // the queue is taken when the fiber runs, so that it gets all bytes of this read of the socket
+    this.wakePull(this.take)
   }
 
   onEnd(): void {
     if (this.over || this.wireOver) return
     this.wireOver = true
     const outer = this.stages.at(-1)
-    if (outer === undefined) this.complete()
+    if (outer === undefined) this.ended()
     else outer.end()
   }
 
-  private complete(): void {
+  private ended(): void {
     if (this.over) return
     this.finish()
-    this.ended()
+    if (this.rest === undefined) this.endWith(Effect.fail(Option.none()))
   }
 
   onError(error: unknown, sent?: Sent): void {
@@ -175,16 +254,12 @@ abstract class Exchange implements Receiver, ClosableExchange {
     this.fail(new Http.TransportClosed({ sent: this.request.progress.sent }))
   }
 
-  start(): void {
-    const { attemptTimeout, connectTimeout } = this.request
-    if (attemptTimeout !== undefined) {
-      this.cancelWholeTimer = this.timers.after(attemptTimeout, () => this.expire("attempt", attemptTimeout))
-    }
-    if (connectTimeout !== undefined) {
-      this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
-    }
-    this.closing.underWay.add(this)
-    this.wire.start(this)
+  private startTimer(clock: Http.TransportClock, ms: number | undefined): void {
+    if (ms !== undefined) this.cancelTimer = this.timers.after(ms, () => this.expire(clock, ms))
+  }
+
+  private expire(clock: Http.TransportClock, after: number): void {
+    this.fail(new Http.ClockExpired({ clock, after, sent: this.request.progress.sent }))
   }
 
   private finish(): void {
@@ -196,223 +271,25 @@ abstract class Exchange implements Receiver, ClosableExchange {
     for (const stage of this.stages) stage.stop()
   }
 
-  protected stop(): void {
-    if (!this.over) {
-      this.finish()
-      // a wire that has ended has given its connection back
-      if (!this.wireOver) this.wire.abort()
-    }
-  }
-
-  protected fail(error: Http.TransportError): void {
-    if (!this.over) {
-      this.stop()
-      this.failed(error)
-    }
-  }
-
-  protected expire(clock: Http.TransportClock, after: number): void {
-    this.fail(new Http.ClockExpired({ clock, after, sent: this.request.progress.sent }))
-  }
-}
-
-/** A decoder of whole texts, which removes a byte order mark. */
-const utf8 = new TextDecoder()
-
-type Resume = (result: Effect.Effect<Http.TextResponse, Http.TransportError>) => void
-
-const noHeader: GetHeader = () => undefined
-
-const noResume: Resume = () => {}
-
-class SendExchange extends Exchange {
-  private status = 0
-  private header = noHeader
-  private parts: Array<Uint8Array> = []
-  private size = 0
-  private limit: number
-  private resume = noResume
-
-  constructor(protected override readonly request: Http.SendRequest, wire: Wire, clock: Timers, closing: Closing) {
-    super(request, wire, clock, closing)
-    this.limit = request.maxBytes
-  }
-
-  readonly run: Effect.Effect<Http.TextResponse, Http.TransportError> = Effect.async((resume) => {
-    this.resume = resume
-    this.start()
-    return Effect.sync(() => this.stop())
-  })
-
-  protected started(): void {
-    this.cancelTimer()
-  }
-
-  protected head(status: number, header: GetHeader, isEncoded: boolean): void {
-    this.status = status
-    this.header = header
-    if (!Http.isOk(status)) {
-      this.limit = Math.min(this.limit, Http.maxBytes)
-      this.cancelTimer = this.timers.after(Http.timeout, () => this.expire("attempt", Http.timeout))
-    } // The length that is announced is that of the encoded body.
-    else if (!isEncoded && Number(header("content-length")) > this.limit) {
-      this.failTooLarge()
-    }
-  }
-
-  protected body(bytes: Uint8Array): void {
-    this.parts.push(bytes)
-    this.size += bytes.length
-    if (this.size > this.limit) this.failTooLarge()
-  }
-
-  private failTooLarge(): void {
-    this.fail(new Http.BodyTooLarge({ maxBytes: this.limit, status: this.status }))
-  }
-
-  protected ended(): void {
-    const text = utf8.decode(Http.concat(this.parts, this.size))
-    this.give(Effect.succeed({ status: this.status, header: this.header, text }))
-  }
-
-  /** Ends with the status of an error, and the part of its body that came. */
-  protected failed(error: Http.TransportError): void {
-    if (this.status === 0 || Http.isOk(this.status) || error._tag === "TransportClosed") {
-      this.give(Effect.fail(error))
-    } else this.ended()
-  }
-
-  /** Resumes the fiber, and then holds neither the response nor the fiber: the request may be held for much longer. */
-  private give(result: Effect.Effect<Http.TextResponse, Http.TransportError>): void {
-    const { resume } = this
-    this.resume = noResume
-    this.header = noHeader
-    this.parts = []
-    resume(result)
-  }
-}
-
-/** The number of waiting bytes above which the wire is paused. */
-const maxQueued = 64 * 1024
-
-/** The bounds, in bytes and milliseconds, within which a complete response is read to its end. */
-const maxRest = { bytes: 64 * 1024, ms: 100 } as const
-
-type Head = Effect.Effect<Http.StreamResponse, Http.TransportError>
-
-type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.TransportError>>
-
-class OpenExchange extends Exchange {
-  private resumeHead: ((result: Head) => void) | undefined = undefined
-  private resumePull: ((result: PullResult) => void) | undefined = undefined
-  private queue: Array<Uint8Array> = []
-  private queued = 0
-  private hasBody = false
-  private isComplete = false
-  /** The bytes that came after a complete response was closed; `undefined` before. */
-  private rest: number | undefined = undefined
-  /** The outcome of `pull` when the queue is empty and nothing more will come. */
-  private end: PullResult | undefined = undefined
-
-  constructor(protected override readonly request: Http.OpenRequest, wire: Wire, clock: Timers, closing: Closing) {
-    super(request, wire, clock, closing)
-  }
-
-  /** Sends the request. An interruption closes the response. */
-  readonly response: Head = Effect.async((resume) => {
-    this.resumeHead = resume
-    this.start()
-    return Effect.sync(this.close)
-  })
-
-  readonly close = (): void => {
+  private stop(): void {
     if (this.over) return
-    const closed = new Http.ConnectionFailure({
-      reason: "the response is closed",
-      sent: this.request.progress.sent,
-      cause: undefined
-    })
-    if (!this.isComplete) return this.fail(closed)
-    const { queued } = this
-    this.rest = 0
-    this.queue = []
-    this.queued = 0
-    this.end = Effect.fail(Option.some(closed))
-    this.cancelTimer()
-    this.cancelTimer = this.timers.after(maxRest.ms, () => this.stop())
-    if (queued > maxQueued) this.flow.resume()
+    this.finish()
+    // a wire that has ended has given its connection back
+    if (!this.wireOver) this.wire.abort()
   }
 
-  private readonly markComplete = (): void => {
-    this.isComplete = true
-  }
-
-  private readonly take: PullResult = Effect.sync(() => {
-    const { queue, queued } = this
-    this.queue = []
-    this.queued = 0
-    if (queued > maxQueued) this.flow.resume()
-    return queue
-  })
-
-  private readonly wait: PullResult = Effect.async((resume) => {
-    this.resumePull = resume
-    const { idleTimeout } = this.request
-    if (this.hasBody && idleTimeout !== undefined) {
-      this.cancelTimer = this.timers.after(idleTimeout, () => this.expire("idle", idleTimeout))
-    }
-    return Effect.sync(() => {
-      this.resumePull = undefined
-      if (this.hasBody) this.cancelTimer()
-    })
-  })
-
-  private readonly pull: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
-
-  protected started(): void {
-    this.cancelTimer()
-    const { firstByteTimeout } = this.request
-    if (firstByteTimeout !== undefined) {
-      this.cancelTimer = this.timers.after(firstByteTimeout, () => this.expire("firstByte", firstByteTimeout))
-    }
-  }
-
-  protected head(status: number, header: GetHeader): void {
-    const { markComplete: complete, pull } = this
-    this.wakeHead(Effect.succeed({ status, header, pull, complete }))
-  }
-
-  protected body(bytes: Uint8Array): void {
-    if (this.rest !== undefined) {
-      this.rest += bytes.length
-      if (this.rest > maxRest.bytes) this.stop()
-      return
-    }
-    this.hasBody = true
-    this.queue.push(bytes)
-    this.queued += bytes.length
-    if (this.queued > maxQueued) this.flow.pause()
-    this.cancelTimer()
-    // the queue is taken when the fiber runs, so that it gets all bytes of this read of the socket
-    this.wakePull(this.take)
-  }
-
-  protected ended(): void {
+  private fail(error: Http.TransportError): void {
+    if (this.over) return
+    this.stop()
     if (this.rest !== undefined) return
-    this.end = Effect.fail(Option.none())
-    this.wakePull(this.end)
-  }
-
-  protected failed(error: Http.TransportError): void {
-    if (this.rest !== undefined) return
-    this.end = Effect.fail(Option.some(error))
     this.wakeHead(Effect.fail(error))
-    this.wakePull(this.end)
+    this.endWith(Effect.fail(Option.some(error)))
   }
+
+  // resumes are cleared before they are called, since the resumed fiber may wait for the next one at once
 
   private wakeHead(result: Head): void {
     const resume = this.resumeHead
-    // cleared before the call, since the resumed fiber may wait for the next one at once
     this.resumeHead = undefined
     resume?.(result)
   }
@@ -422,7 +299,46 @@ class OpenExchange extends Exchange {
     this.resumePull = undefined
     resume?.(result)
   }
+
+  private endWith(end: PullResult): void {
+    this.end = end
+    this.wakePull(end)
+  }
 }
+
+/** A decoder of whole texts, which removes a byte order mark. */
+const utf8 = new TextDecoder()
+
+/**
+ * Reads the body of a response. A body over the limit fails with `BodyTooLarge`. The status alone decides an error, so
+ * its body is returned as far as it comes in time and within the limit.
+ */
+export const readText = (
+  { header, pull, status }: Http.StreamResponse,
+  limit: number
+): Effect.Effect<Http.TextResponse, Http.TransportError> =>
+  Effect.suspend(() => {
+    const isError = !Http.isOk(status)
+    const maxBytes = isError ? Math.min(limit, Http.maxBytes) : limit
+    const parts: Array<Uint8Array> = []
+    let size = 0
+    const whole = Effect.sync(() => ({ status, header, text: utf8.decode(Http.concat(parts, size)) }))
+    const tooLarge = isError ? whole : Effect.fail(new Http.BodyTooLarge({ maxBytes, status }))
+    const more: Effect.Effect<Http.TextResponse, Http.TransportError> = Effect.matchEffect(pull, {
+      onFailure: (end) =>
+        Option.isNone(end) || (isError && end.value._tag !== "TransportClosed") ? whole : Effect.fail(end.value),
+      onSuccess: (taken) => {
+        for (const part of taken) {
+          parts.push(part)
+          size += part.length
+        }
+        return size > maxBytes ? tooLarge : more
+      }
+    })
+    if (isError) return timers.timeLimit(more, Http.timeout, whole)
+    // the length that is announced is that of the encoded body
+    return header("content-encoding") === undefined && Number(header("content-length")) > maxBytes ? tooLarge : more
+  })
 
 const refused = Effect.fail(new Http.TransportClosed({ sent: "no" }))
 
@@ -431,19 +347,24 @@ export const transportOver = (
   wire: (request: Http.TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
 ): Effect.Effect<Http.HttpTransport, never, Scope> =>
   Effect.map(makeClosing, (closing) => {
+    /** Runs `use` on an exchange that is not yet sent. */
+    const exchange = <A, R>(
+      request: Http.OpenRequest,
+      use: (exchange: Exchange) => Effect.Effect<A, Http.TransportError, R>
+    ) =>
+      Effect.withFiberRuntime<A, Http.TransportError, R>((fiber) =>
+        closing.isClosed ? refused : use(new Exchange(request, wire(request, fiber), timers.ofFiber(fiber), closing))
+      )
     return {
       send: (request) =>
-        Effect.withFiberRuntime((fiber) =>
-          closing.isClosed
-            ? refused
-            : new SendExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing).run
-        ),
+        exchange(request, ({ close, response }) =>
+          Effect.ensuring(
+            Effect.flatMap(response, (head) => readText(head, request.maxBytes)),
+            Effect.sync(close)
+          )),
       open: (request) =>
-        Effect.withFiberRuntime((fiber) => {
-          if (closing.isClosed) return refused
-          const { close, response } = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
-          return Effect.zipRight(Effect.addFinalizer(() => Effect.sync(close)), response)
-        }),
+        exchange(request, ({ close, response }) =>
+          Effect.zipRight(Effect.addFinalizer(() => Effect.sync(close)), response)),
       pause: closing.pause
     }
   })

@@ -4,9 +4,7 @@
  * @see contract 7.2; where that differs from WHATWG's algorithm, 7.2 wins
  */
 import * as Data from "effect/Data"
-import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as Wire from "../operations/wireEvent.js"
@@ -158,64 +156,6 @@ const valueOf = (line: string, field: "data" | "event"): string | undefined => {
   return line.slice(line[at + 1] === " " ? at + 2 : at + 1)
 }
 
-/**
- * `Schema.is` for events alone: closures compiled once from the AST of a schema, so that the schema stays the only
- * definition. `Schema.is` takes 1 to 5 µs per event, more than `JSON.parse`, and long streams miss their budget with it.
- */
-type Check = (u: unknown) => boolean
-
-const keywords: { readonly [tag: string]: Check } = {
-  StringKeyword: Predicate.isString,
-  NumberKeyword: Predicate.isNumber,
-  BooleanKeyword: Predicate.isBoolean,
-  UndefinedKeyword: Predicate.isUndefined,
-  UnknownKeyword: () => true
-}
-
-const compile = (ast: AST.AST): Check => {
-  switch (ast._tag) {
-    case "Literal":
-      return (u) => u === ast.literal
-    case "Union": {
-      const members = ast.types.map(compile)
-      return (u) => members.some((fits) => fits(u))
-    }
-    case "Refinement": {
-      const fits = compile(ast.from)
-      return (u) => fits(u) && Option.isNone(ast.filter(u, AST.defaultParseOption, ast))
-    }
-    case "TypeLiteral":
-      return ast.propertySignatures.length > 0 && ast.indexSignatures.length === 0 ? struct(ast) : general(ast)
-    default:
-      return keywords[ast._tag] ?? general(ast)
-  }
-}
-
-const struct = (ast: AST.TypeLiteral): Check => {
-  const properties = ast.propertySignatures.map(({ isOptional, name, type }) => ({
-    name,
-    fits: compile(type),
-    isOptional
-  }))
-  return (u) =>
-    Predicate.isRecord(u) &&
-    properties.every(({ fits, isOptional, name }) => Object.hasOwn(u, name) ? fits(u[name]) : isOptional)
-}
-
-const general = (ast: AST.AST): Check => ParseResult.is(Schema.make(ast))
-
-/**
- * The function `Schema.is`, at a fraction of its cost for structs of plain fields; other schemas are left to it. It is
- * compiled when it is first called.
- */
-export const compiledCheck = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A => {
-  let check: Check | undefined
-  return (u): u is A => {
-    check ??= compile(AST.typeAST(schema.ast))
-    return check(u)
-  }
-}
-
 /** A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload. */
 export interface UndecodableFrame {
   readonly type: "undecodable"
@@ -224,39 +164,45 @@ export interface UndecodableFrame {
 
 type Payload = { [key: string]: unknown }
 
+interface Field {
+  readonly name: string
+  readonly isOptional: boolean
+  /** Whether the field only informs, so that one that does not fit is dropped. */
+  readonly isDispensable: boolean
+  readonly fits: (value: unknown) => boolean
+}
+
 interface EventKind {
   readonly type: Wire.WireEvent["type"]
   /** Whether the run depends on the event. */
   readonly essential: boolean
-  readonly fits: (payload: Payload) => boolean
-  readonly fields: ReadonlyArray<
-    { readonly name: string; readonly dispensable: boolean; readonly fits: EventKind["fits"] }
-  >
+  readonly fields: ReadonlyArray<Field>
 }
 
-const literalOf = (schema: Schema.Schema.AnyNoContext): Wire.WireEvent["type"] => {
-  const type = AST.getPropertySignatures(schema.ast).find(({ name }) => name === "type")!.type
-  return (type as AST.Literal).literal as Wire.WireEvent["type"]
-}
-
+/**
+ * Reads the fields of an event from its schema. They are checked one by one, since `Schema.is` of the whole struct takes
+ * longer than `JSON.parse`, and long streams would miss their budget.
+ */
 const kind = (schema: Schema.Schema.AnyNoContext, essential: boolean): EventKind => {
-  const signatures = AST.getPropertySignatures(schema.ast).filter(({ name }) => name !== "type")
-  const checkOf = (some: ReadonlyArray<AST.PropertySignature>) =>
-    compiledCheck(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
+  const signatures = AST.getPropertySignatures(schema.ast)
+  const { type } = signatures.find(({ name }) => name === "type")!
   let fields: EventKind["fields"] | undefined
   return {
-    type: literalOf(schema),
+    type: (type as AST.Literal).literal as Wire.WireEvent["type"],
     essential,
-    fits: checkOf(signatures),
     get fields() {
-      return fields ??= signatures.map((signature) => ({
+      return fields ??= signatures.filter(({ name }) => name !== "type").map((signature) => ({
         name: String(signature.name),
-        dispensable: signature.annotations[Wire.Informing] === true,
-        fits: checkOf([signature])
+        isOptional: signature.isOptional,
+        isDispensable: signature.annotations[Wire.Informing] === true,
+        fits: AST.isUnknownKeyword(signature.type) ? () => true : ParseResult.is(Schema.make(signature.type))
       }))
     }
   }
 }
+
+const fitsIn = (payload: Payload, { fits, isOptional, name }: Field): boolean =>
+  Object.hasOwn(payload, name) ? fits(payload[name]) : isOptional
 
 const runStarted = kind(Wire.RunStarted, true)
 
@@ -288,12 +234,12 @@ const parse = (data: string): Payload | undefined => {
   }
 }
 
-/** Drops fields that only inform and do not fit. */
+/** Drops fields that only inform and do not fit. Returns the name of another field that does not fit. */
 const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
   Wire.keepOriginal(payload, { ...payload })
   for (const field of kind.fields) {
-    if (field.fits(payload)) continue
-    if (!field.dispensable) return field.name
+    if (fitsIn(payload, field)) continue
+    if (!field.isDispensable) return field.name
     delete payload[field.name]
     warn(`${field.name} of an event ${name} does not fit and was left out`)
   }
@@ -328,7 +274,7 @@ export const decodeEvent = (
   const known = kindOf(name)
   if (payload === undefined) return refuse(known, `an event ${name} is not a JSON object`, warn)
   if (known === undefined) return { type: "unknown", name, data: payload }
-  if (!known.fits(payload)) {
+  if (!known.fields.every((field) => fitsIn(payload, field))) {
     const misfit = mend(known, name, payload, warn)
     if (misfit !== undefined) return refuse(known, `an event ${name} has no ${misfit} that fits`, warn)
   }

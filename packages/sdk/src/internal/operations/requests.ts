@@ -5,11 +5,15 @@ import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent } from "../core/
 import type { FlowAddress, FlowVersion } from "../options/address.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 
-/** The request of `forward`: `POST …/execute` with a body and a response that are passed on unread. */
-export interface ForwardRequest extends RequestContext {
+/** The fields of a request that runs a flow. */
+export interface FlowRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly version: FlowVersion
   readonly sessionId: string | undefined
+}
+
+/** The request of `forward`: `POST …/execute` with a body and a response that are passed on unread. */
+export interface ForwardRequest extends FlowRequest {
   /** The JSON body, whole. */
   readonly body: { readonly [key: string]: unknown }
 }
@@ -42,11 +46,8 @@ export interface StepBody {
 }
 
 /** The request of `step`. */
-export interface StepRequest extends RequestContext {
+export interface StepRequest extends FlowRequest {
   readonly options: StreamOptions
-  readonly flow: FlowAddress
-  readonly version: FlowVersion
-  readonly sessionId: string | undefined
   readonly body: StepBody
   /**
    * The body of the `execute` that runs this flow step by step. Such a request has the timeouts and retries of
@@ -73,10 +74,7 @@ export interface ExecuteBody {
 }
 
 /** The request of `execute`. */
-export interface ExecuteRequest extends RequestContext {
-  readonly flow: FlowAddress
-  readonly version: FlowVersion
-  readonly sessionId: string | undefined
+export interface ExecuteRequest extends FlowRequest {
   readonly body: ExecuteBody
 }
 
@@ -132,10 +130,7 @@ export type ExecuteResponse = ExecuteEnded | ExecutePaused
 export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
 
 /** The request of `submitJob`. */
-export interface SubmitJobRequest extends RequestContext {
-  readonly flow: FlowAddress
-  readonly version: FlowVersion
-  readonly sessionId: string | undefined
+export interface SubmitJobRequest extends FlowRequest {
   readonly body: SubmitJobBody
 }
 

@@ -38,30 +38,15 @@ const runtime = (): string => {
 export const userAgent = (): string => `effect-noukai/${version} (${runtime()})`
 
 /** Headers of the client; values of a caller for them are dropped in silence. */
-const reserved: ReadonlySet<string> = new Set([
-  "authorization",
-  "x-noukai-api-version",
-  "user-agent",
-  "x-request-id",
-  "content-type",
-  "cookie"
-])
+const reserved: ReadonlySet<string> = new Set(
+  "authorization x-noukai-api-version user-agent x-request-id content-type cookie".split(" ")
+)
 
 /** Headers that frame the message; they are refused, since setting one would break the request. */
-const framing: ReadonlySet<string> = new Set([
-  "host",
-  "connection",
-  "content-length",
-  "transfer-encoding",
-  "keep-alive",
-  "upgrade",
-  "expect",
-  "te",
-  "trailer",
-  "accept-encoding",
-  "proxy-authorization",
-  "proxy-connection"
-])
+const framing: ReadonlySet<string> = new Set((
+  "host connection content-length transfer-encoding keep-alive upgrade expect te trailer accept-encoding " +
+  "proxy-authorization proxy-connection"
+).split(" "))
 
 const nameShape = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
