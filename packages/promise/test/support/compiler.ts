@@ -30,4 +30,12 @@ host.fileExists = (path) => files.has(path) || fileExists(path)
 host.readFile = (path) => files.get(path) ?? readFile(path)
 host.directoryExists = (path) => path.startsWith(published) || directoryExists!(path)
 
+// programs share what they have parsed
+const { getSourceFile } = host
+const parsed = new Map<string, ts.SourceFile | undefined>()
+host.getSourceFile = (path, ...rest) => {
+  if (!parsed.has(path)) parsed.set(path, getSourceFile(path, ...rest))
+  return parsed.get(path)
+}
+
 export const compile = (programs: ReadonlyArray<string>): ts.Program => ts.createProgram(programs, options, host)
