@@ -1,5 +1,5 @@
 /**
- * One flow over a data set: each row is run once, whatever happens to the processes that run them.
+ * One flow over a data set. Each row runs once, even if processes crash.
  *
  * @since 0.1.0
  */
@@ -63,9 +63,8 @@ export const TypeId: typeof Definition.TypeId = Definition.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * How much is known of a run that a crash left behind: `"exact"` of one through the queue, which is found again with its
- * result; `"reported"` of one in a request of its own, whose result may be lost though it was billed. Such a row is
- * `reported` then.
+ * The recovery of runs after a crash. `"exact"`: jobs in the queue are found again with their results. `"reported"`: a
+ * run in a request of its own may be billed and its result lost; its row is then `reported`.
  *
  * @since 0.1.0
  * @category models
@@ -73,8 +72,8 @@ export type TypeId = typeof TypeId
 export type Recovery = "exact" | "reported"
 
 /**
- * One flow over rows: what names a row, and what is run for it. `In` is what its source has for a row: the encoded type of its
- * schema, or `Row` without one.
+ * One flow over rows, with the key and the input of each row. `In` is the type of the rows of its source: the encoded
+ * type of its schema, or `Row` without a schema.
  *
  * @since 0.1.0
  * @category models
@@ -127,12 +126,12 @@ export type RequestInput<P = AnyParameters> = ParametersInput<P> & CommonInput &
 }
 
 interface Common<Row, RowI, P, A> {
-  /** Names the batch in its ledger, and its runs at the server: the same id goes on where an earlier run stopped. */
+  /** Names the batch in its ledger and its runs at the server. The same id continues an earlier run. */
   readonly id: string
   readonly flow: Flow.FlowRef<P, A>
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** Reads a row of the source. One that does not fit is `invalid`. Default: rows are taken as they are. */
+  /** Decodes a row of the source. A row that does not fit is `invalid`. Default: rows are not decoded. */
   readonly row?: Schema.Schema<Row, RowI> | undefined
   /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
@@ -203,8 +202,8 @@ export const make: {
 } = Definition.make as never
 
 /**
- * A source of rows `S` that a batch of rows `In` takes: `S` is `In`, or what it has is known when it is read alone, as of a file
- * (`unknown`, and text in the columns of CSV).
+ * A source of rows `S` for a batch of rows `In`. `S` is `In`, or a type that only reading can check: `unknown`, or the
+ * text columns of CSV.
  *
  * @since 0.1.0
  * @category models
@@ -220,7 +219,7 @@ export type SourceOf<S, In, E = never, R = never> =
 type Clients = FlowService | JobService | RunService | SessionService
 
 /**
- * A dry run: what the source has, beside what stands in the ledger. Nothing is sent, and nothing is written.
+ * A dry run: compares the source with the ledger. Nothing is sent and nothing is written.
  *
  * @since 0.1.0
  * @category operations
@@ -232,13 +231,13 @@ export const plan: <Row, A, Rec extends Recovery, In, S, E, R>(
 ) => Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> = PlanBatch.dry as never
 
 /**
- * Runs the rows of a source that are not settled, and tells what became of the batch. Rows that fail do not fail it.
+ * Runs the rows of a source that are not settled, and returns a summary. Failed rows do not fail the batch.
  *
- * The rows are planned first: a source that cannot be read, or none of whose rows can be run, fails before anything is sent. What an earlier run left is
- * taken up where it was, by this process or another.
+ * The rows are planned first. It fails before anything is sent if the source cannot be read, or if none of its rows can
+ * be run. Rows of an earlier run, of this process or another, continue where they were.
  *
- * When it is interrupted, no more rows begin, and those in flight go on for `stopWithin`. Whatever ends it leaves a ledger
- * that goes on.
+ * After an interruption no more rows begin, and rows in flight continue for `stopWithin`. The next run continues from
+ * the ledger, even after a crash.
  *
  * @example
  * ```ts
@@ -280,9 +279,9 @@ export const run: <Row, A, Rec extends Recovery, In, S, E, R>(
 export const status: (batch: string) => Effect.Effect<BatchStatus, LedgerError, BatchStore> = Manage.status
 
 /**
- * How far a batch is, over and over, to the end of its run: at most once a second, and less often where counting takes
- * long. Of the rows of a process the metrics tell, by batch: `noukai_batch_rows_settled` (a counter, by state, too),
- * `noukai_batch_spent_usd`, `noukai_batch_rows_running` and `noukai_batch_rows_uncertain`.
+ * The progress of a batch until the end of its run, at most once a second, and less often if counting takes long. These
+ * metrics have the label `batch`: `noukai_batch_rows_settled` (a counter, also by state), `noukai_batch_spent_usd`,
+ * `noukai_batch_rows_running` and `noukai_batch_rows_uncertain`.
  *
  * @since 0.1.0
  * @category operations
@@ -290,8 +289,8 @@ export const status: (batch: string) => Effect.Effect<BatchStatus, LedgerError, 
 export const progress: (batch: string) => Stream.Stream<Progress, LedgerError, BatchStore> = Manage.progress
 
 /**
- * The results of the rows of a batch. Given the batch itself, results are read by the schema of its flow: one that does
- * not fit is a row without a result, with an error of the kind `UnexpectedResult`.
+ * The results of the rows of a batch. If you pass the batch itself, the schema of its flow decodes the results. A
+ * result that does not fit becomes an error of the kind `UnexpectedResult`.
  *
  * @since 0.1.0
  * @category operations
@@ -305,11 +304,11 @@ export const results: {
 } = Manage.results as never
 
 /**
- * Compares the rows of two batches by their keys: each key of the first one in the order of its input, then those that the
- * second one alone has. Rows that are the same are among them. Nothing is written, and rows are read in parts, so that
- * batches of any size can be compared.
+ * Compares the rows of two batches by key: each key of the first batch in input order, then the keys that only the
+ * second has. Equal rows are included. Nothing is written. Rows are read in parts, so batches of any size can be
+ * compared.
  *
- * Fails with `InvalidBatchError` where `batch` is not given and its ledger has not exactly one.
+ * Fails with `InvalidBatchError` if `batch` is omitted and its ledger does not have exactly one batch.
  *
  * @example
  * ```ts
@@ -331,7 +330,7 @@ export const diff: <E, R, E2, R2>(
 ) => Stream.Stream<RowComparison, LedgerError | E | E2, R | R2> = Diff.diff
 
 /**
- * The rows of the last source that are no rows of the batch, and why.
+ * The rows of the last source that the batch refused, with the reasons.
  *
  * @since 0.1.0
  * @category operations
@@ -339,8 +338,8 @@ export const diff: <E, R, E2, R2>(
 export const refused: (batch: string) => Stream.Stream<RefusedRow, LedgerError, BatchStore> = Manage.refused
 
 /**
- * Makes settled rows pending again, each at its next attempt, for the next run; gives their number. `invalid` rows were
- * never sent: they are forgotten, and planned anew from the next source. {@link attempts} keeps the attempts before.
+ * Makes settled rows pending again, each at its next attempt, for the next run. Returns their number. `invalid` rows
+ * were never sent: they are deleted, and the next source plans them anew. {@link attempts} keeps the earlier attempts.
  *
  * @since 0.1.0
  * @category operations
@@ -351,10 +350,10 @@ export const retry: (
 ) => Effect.Effect<number, BatchLockedError | LedgerError, BatchStore> = Manage.retry
 
 /**
- * The attempts at the row of a key, the first one first: those that {@link retry} or the option `attempts` followed by
- * others, and the newest one unless it is yet to begin. Each may have been billed. Attempts that were never sent are left out.
+ * The attempts at the row of a key, the first one first. Each may have been billed. Attempts that were never sent are
+ * left out, and so is the newest one until it begins.
  *
- * Fails with `InvalidBatchError` where no row of the batch has the key.
+ * Fails with `InvalidBatchError` if no row of the batch has the key.
  *
  * @since 0.1.0
  * @category operations
@@ -365,9 +364,9 @@ export const attempts: (
 ) => Effect.Effect<ReadonlyArray<RowAttempt>, LedgerError, BatchStore> = Manage.attempts
 
 /**
- * Pauses a batch, whichever process runs it: within about a second no more rows begin, and its run ends as `paused` when those in
- * flight have ended. A run of it begins no row until it is resumed, also after a restart. A batch that is completed or
- * cancelled stays so.
+ * Pauses a batch, whichever process runs it. Within about a second no more rows begin. Its run ends as `paused` when
+ * the rows in flight have ended. Until it is resumed, no run begins a row, even after a restart. A completed or
+ * cancelled batch does not change.
  *
  * @since 0.1.0
  * @category operations
@@ -375,7 +374,7 @@ export const attempts: (
 export const pause: (batch: string) => Effect.Effect<void, LedgerError, BatchStore> = Manage.pause
 
 /**
- * Lets a paused batch go on with its next run. It does not run it.
+ * Resumes a paused batch for its next run. It does not run the batch.
  *
  * @since 0.1.0
  * @category operations
@@ -383,8 +382,8 @@ export const pause: (batch: string) => Effect.Effect<void, LedgerError, BatchSto
 export const resume: (batch: string) => Effect.Effect<void, LedgerError, BatchStore> = Manage.resume
 
 /**
- * Stops a batch for good: rows that are pending are `cancelled`, whichever process runs the batch; those in flight go on
- * to their ends. Gives the number of rows that were cancelled.
+ * Stops a batch for good, whichever process runs it. Pending rows are `cancelled`; rows in flight run to their end.
+ * Returns the number of cancelled rows.
  *
  * @since 0.1.0
  * @category operations
@@ -392,8 +391,8 @@ export const resume: (batch: string) => Effect.Effect<void, LedgerError, BatchSt
 export const cancel: (batch: string) => Effect.Effect<number, LedgerError, BatchStore> = Manage.cancel
 
 /**
- * Removes a batch from the ledger, with all inputs and results. What ran stays at the server, under sessions that the id
- * of the batch names: a batch of the same id finds them.
+ * Removes a batch from the ledger, with all inputs and results. Its runs stay at the server, in sessions derived from
+ * the id, so a batch of the same id finds them.
  *
  * @since 0.1.0
  * @category operations

@@ -17,12 +17,11 @@ import type { BatchStoreError } from "./BatchError.js"
 export interface BatchWork {
   /** The id of the batch. */
   readonly batch: string
-  /** How often its rows were given out, from 1. */
+  /** The number of times that its rows were handed out, from 1. */
   readonly generation: number
   /**
-   * Takes part in the batch in this process, as one of its lanes: claims rows as slots come free, until none is pending
-   * and none of the lane is left, or the batch is stopped. Interruption leaves what is in flight to whoever takes the
-   * lane next.
+   * Runs rows of the batch in this process, as one of its lanes, until no row is pending and the lane has none left, or
+   * the batch is stopped. After an interruption, the next process with the lane takes over the rows in flight.
    */
   readonly lane: (lane: number) => Effect.Effect<void, BatchStoreError>
 }
@@ -35,7 +34,7 @@ export interface BatchWork {
  */
 export declare namespace BatchEngine {
   /**
-   * An engine. The ledger guards the rows: an engine only decides which processes take part.
+   * An engine picks the processes; the ledger picks the rows.
    *
    * @since 0.1.0
    * @category models
@@ -43,7 +42,7 @@ export declare namespace BatchEngine {
   export interface Service {
     /** The number of lanes of a batch: rows in flight belong to one, and move with it to another process. */
     readonly lanes: number
-    /** Has all lanes of a batch run to their ends. */
+    /** Runs all lanes of a batch to their end. */
     readonly run: (work: BatchWork) => Effect.Effect<void, BatchStoreError>
   }
 }
@@ -56,7 +55,7 @@ export declare namespace BatchEngine {
  */
 export class BatchEngine extends Context.Tag("@effect-noukai/batch/BatchEngine")<BatchEngine, BatchEngine.Service>() {
   /**
-   * This process alone, with nothing but the ledger.
+   * Runs batches in this process alone.
    *
    * @since 0.1.0
    */

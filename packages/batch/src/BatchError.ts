@@ -1,5 +1,5 @@
 /**
- * The errors of a batch. The failure of one row is no error of the batch: it is the state of the row.
+ * The errors of a batch. A failed row is not an error of the batch: it is the state of the row.
  *
  * @since 0.1.0
  */
@@ -28,8 +28,8 @@ export class InvalidBatchError extends Schema.TaggedError<InvalidBatchError>("@e
 }
 
 /**
- * A source that cannot be read any further: a file that is not there, or whose text cannot be divided into rows. Or a
- * source whose rows are all invalid or refused. One row that is wrong is not such an error: it is `invalid`.
+ * A source cannot be read further: a file is missing, or its text cannot be divided into rows. Or all rows of a source
+ * are invalid or refused. A single wrong row is `invalid` instead.
  *
  * @since 0.1.0
  * @category errors
@@ -37,9 +37,9 @@ export class InvalidBatchError extends Schema.TaggedError<InvalidBatchError>("@e
 export class BatchSourceError extends Schema.TaggedError<BatchSourceError>("@effect-noukai/batch/BatchSourceError")(
   "BatchSourceError",
   {
-    /** The source: the path of its file, or the place of its first row where none can be run. */
+    /** The path of the file, or the place of the first row if no row can be run. */
     source: Schema.String,
-    /** The line, from 1, where it is known. */
+    /** The line, from 1, if known. */
     line: Schema.optionalWith(Schema.Number, { exact: true }),
     reason: Schema.String,
     cause: Schema.optional(Schema.Defect)
@@ -51,8 +51,8 @@ export class BatchSourceError extends Schema.TaggedError<BatchSourceError>("@eff
 }
 
 /**
- * The ledger could not be read or written. What was in flight stays in the ledger as it was, and the next run of the
- * batch goes on from there.
+ * The ledger could not be read or written. Rows in flight keep their state in the ledger, and the next run of the batch
+ * continues from there.
  *
  * @since 0.1.0
  * @category errors
@@ -60,9 +60,9 @@ export class BatchSourceError extends Schema.TaggedError<BatchSourceError>("@eff
 export class BatchStoreError extends Schema.TaggedError<BatchStoreError>("@effect-noukai/batch/BatchStoreError")(
   "BatchStoreError",
   {
-    /** The act that failed. */
+    /** The operation that failed, in the past tense. */
     operation: Schema.String,
-    /** The words of the database. */
+    /** The message of the database. */
     detail: Schema.String,
     cause: Schema.optional(Schema.Defect)
   }
@@ -73,7 +73,7 @@ export class BatchStoreError extends Schema.TaggedError<BatchStoreError>("@effec
 }
 
 /**
- * Another process works on this ledger, which one process alone may do.
+ * Another process works on this ledger. A ledger in a file allows only one at a time.
  *
  * @since 0.1.0
  * @category errors
@@ -83,7 +83,7 @@ export class BatchLockedError extends Schema.TaggedError<BatchLockedError>("@eff
   {
     /** The path of the ledger. */
     file: Schema.String,
-    /** The process that works on it, if it says so. */
+    /** The id of the process that works on it, if known. */
     pid: Schema.optionalWith(Schema.Number, { exact: true })
   }
 ) {
@@ -111,8 +111,8 @@ export class BatchNotFoundError extends Schema.TaggedError<BatchNotFoundError>(
 }
 
 /**
- * A batch of this id stands in the ledger with another flow, version or operation: its results would mix. Choose another
- * id, or `Batch.forget` the old one.
+ * The ledger has a batch of this id with another flow, version or operation, so their results would mix. Choose another
+ * id, or `Batch.forget` the old batch.
  *
  * @since 0.1.0
  * @category errors
@@ -136,7 +136,7 @@ export class BatchConflictError extends Schema.TaggedError<BatchConflictError>(
 }
 
 /**
- * A file of results could not be written, or is not what it would be written to: what stands in it is left as it was.
+ * A file of results could not be written, or the file there is not one of this batch. The file is left unchanged.
  *
  * @since 0.1.0
  * @category errors
@@ -156,7 +156,7 @@ export class BatchReportError extends Schema.TaggedError<BatchReportError>("@eff
 }
 
 /**
- * The errors of an operation on a batch that stands in the ledger.
+ * The errors of an operation on a batch in the ledger.
  *
  * @since 0.1.0
  * @category errors

@@ -22,11 +22,11 @@ export type { ReportFile } from "./internal/report/file.js"
 export type { FolderOptions, Manifest, ReportSummary } from "./internal/report/folder.js"
 
 /**
- * The JSON of a row in one line, without the end of the line. The order of its fields is always the same: `no`, `key`,
- * `at`, `state`, `attempt`, `version`, `input`, `result` or `error`, `executionId`, `adopted` (only `true`), `costUsd`,
- * `isCostUnknown`, `durationMs`, `tokens`, `settledNo`. The same row gives the same text.
+ * The JSON of a row in one line, without a line end. The order of its fields is always the same: `no`, `key`, `at`,
+ * `state`, `attempt`, `version`, `input`, `result` or `error`, `executionId`, `adopted` (only `true`), `costUsd`,
+ * `isCostUnknown`, `durationMs`, `tokens`, `settledNo`. Equal rows have equal lines.
  *
- * Throws a `TypeError` where the result is no JSON: a bigint, or a circle.
+ * Throws a `TypeError` if the result is not JSON: a bigint, or a circular object.
  *
  * @since 0.1.0
  * @category conversions
@@ -34,15 +34,15 @@ export type { FolderOptions, Manifest, ReportSummary } from "./internal/report/f
 export const encodeRow: (row: RowResult) => string = RowLine.encodeRow
 
 /**
- * Rows as CSV (RFC 4180: UTF-8, commas, CRLF), in pieces of text, the names of the columns first. `rows` is read twice: the first
+ * Rows as CSV (RFC 4180: UTF-8, commas, CRLF) in pieces of text, column names first. `rows` is read twice: the first
  * pass finds the columns.
  *
- * A result that is an object has a column for each of its fields, `result.score`, and so has an input. A field that is no text
- * is JSON, null is empty. Anything else is in the column `result`: text as it is, other values as JSON. So are results of a
- * batch that has more than 100 different fields, and of rows that came between the passes with others.
+ * Each field of a result object has a column, such as `result.score`, and so has each field of an input. A field that
+ * is not text is JSON; null is empty. Any other result is in the column `result`: text unchanged, other values as JSON.
+ * This also holds for batches with more than 100 different fields, and for fields that appear only in the second pass.
  *
- * A spreadsheet takes a text for a formula that begins with `=`, `+`, `-`, `@`, a tab or a line end. With `spreadsheet` an
- * apostrophe is written before such a text, in keys, results, inputs and messages. Default: false, values as they are.
+ * A spreadsheet reads a text as a formula if it begins with `=`, `+`, `-`, `@`, a tab or a line end. With `spreadsheet`
+ * an apostrophe precedes such text in keys, results, inputs and messages. Default: false, values unchanged.
  *
  * @example
  * ```ts
@@ -60,15 +60,15 @@ export const csv: <E, R>(
 ) => Stream.Stream<string, E, R> = Csv.csv
 
 /**
- * Appends rows to a file as they settle, and goes on where it ended: killed at any byte and called again, the file has
- * every row once. A line that was cut off is taken away and written again. The file is created if there is none (mode
- * 0600, in a folder that exists); one that exists keeps its mode. Only one process may write to it.
+ * Appends rows to a file as they settle, and continues where the file ends: after a kill at any byte, the file has
+ * every row once. A line that was cut off is removed and written again. A missing file is created with the mode 0600,
+ * in an existing folder; an existing file keeps its mode. Only one process may write to it.
  *
- * A row that is run again settles again, and has a second line then: the last line of a key counts.
+ * A row that is run again settles again and has a second line: the last line of a key counts.
  *
- * Fails with `BatchReportError` where the file cannot be written, its first or last line is not one of a settled row, its
- * last row is not the one that this batch has under that number, or rows come out of order. A file that is refused is
- * left as it was. An error of `after` ends it, too: what was written before stays.
+ * Fails with `BatchReportError` if the file cannot be written, its first or last line is not one of a settled row, its
+ * last row is another row in this batch, or rows come out of order. A refused file is left unchanged. An error of
+ * `after` also ends it; lines written before stay.
  *
  * @example
  * ```ts
@@ -90,10 +90,10 @@ export const append: <E, R>(
 ) => Effect.Effect<AppendResult, E | BatchReportError, R> = Append.append
 
 /**
- * Writes rows in the order of the input to a file (mode 0600), which takes the place of the one that stands there when it
- * is whole: a reader sees the old one or the new one. If the rows end in an error, the old one stays.
+ * Writes rows in input order to a file (mode 0600). The new file replaces an existing one only when it is complete, so
+ * a reader sees the old file or the new one. If the rows end in an error, the old file stays.
  *
- * Fails with `BatchReportError` where the file cannot be written, or rows come out of order.
+ * Fails with `BatchReportError` if the file cannot be written, or rows come out of order.
  *
  * @since 0.1.0
  * @category writing
@@ -104,15 +104,15 @@ export const write: <E, R>(
 ) => Effect.Effect<ReportFile, E | BatchReportError, R> = Folder.write
 
 /**
- * Writes a batch to a folder, which is created if there is none (mode 0700): `results.jsonl` has the rows that are done,
- * `failures.jsonl` those that are failed, reported, cancelled or invalid, that timed out, or whose result does not fit
- * their flow, and after them the refused rows, and `manifest.json` counts and check sums. Other rows that are not settled
- * are counted in the manifest alone. The same rows give the same bytes.
+ * Writes a batch to a folder, which is created if missing (mode 0700). `results.jsonl` has the rows that are done.
+ * `failures.jsonl` has rows that failed, timed out, are reported, cancelled or invalid, or have a result that does not
+ * fit the flow, and then the refused rows. `manifest.json` has counts and checksums. Other rows are only counted in the
+ * manifest. Equal rows yield equal bytes.
  *
- * Each file takes its place when all are whole, the manifest last. After a crash between them, the check sums of the old
- * manifest do not fit: write the folder again.
+ * The files are replaced when all are complete, the manifest last. After a crash in between, the checksums of the old
+ * manifest do not match: write the folder again.
  *
- * Fails with `BatchReportError` where a file cannot be written, or rows come out of order.
+ * Fails with `BatchReportError` if a file cannot be written, or rows come out of order.
  *
  * @since 0.1.0
  * @category writing

@@ -1,5 +1,5 @@
 /**
- * Rows: their states, and what became of them.
+ * Rows: their states and results.
  *
  * @since 0.1.0
  */
@@ -11,12 +11,12 @@ import * as Schema from "effect/Schema"
  * - `pending`: to be run, as long as the source has it with this input.
  * - `intent`: about to be sent; written before anything leaves.
  * - `uncertain`: it may have been sent, and no run is known yet.
- * - `submitted`: its run is known. With an `error` of the kind `TimedOut` nobody asks for it before the next run of the batch.
+ * - `submitted`: its run is known. With an `error` of the kind `TimedOut`, only the next run of the batch polls it again.
  * - `done`: its run completed.
  * - `failed`: its run failed, or the server refused it.
  * - `cancelled`: its run, or the batch before it ran, was cancelled.
- * - `reported`: what became of it cannot be known, or its result cannot be read. Nothing runs it again unasked.
- * - `invalid`: it cannot be sent as it stands in the source. Nothing was sent.
+ * - `reported`: its outcome is unknown, or its result cannot be read. It is never run again unless you request it.
+ * - `invalid`: it cannot be sent as the source has it. Nothing was sent.
  *
  * @since 0.1.0
  * @category models
@@ -42,7 +42,7 @@ export const RowState = Schema.Literal(
 export type RowState = typeof RowState.Type
 
 /**
- * A state in which a row stays until someone asks for more.
+ * A final state: a row leaves it only on request.
  *
  * @since 0.1.0
  * @category models
@@ -50,7 +50,7 @@ export type RowState = typeof RowState.Type
 export const SettledState = Schema.Literal("done", "failed", "cancelled", "reported", "invalid")
 
 /**
- * A state in which a row stays until someone asks for more.
+ * A final state: a row leaves it only on request.
  *
  * @since 0.1.0
  * @category models
@@ -76,7 +76,7 @@ export const RowError = Schema.Struct({
   code: Schema.optionalWith(Schema.String, { exact: true }),
   /** The status of the server's answer, if any. */
   statusCode: Schema.optionalWith(Schema.Number, { exact: true }),
-  /** The runs that may be this row's, where there is more than one. */
+  /** The possible runs of this row, if there are several. */
   executionIds: Schema.optionalWith(Schema.Array(Schema.String), { exact: true })
 })
 
@@ -118,34 +118,34 @@ export interface RowResult<out A = unknown> {
   /** Where it was read: `rows.jsonl:17`, or `row 17`. */
   readonly at: string
   readonly state: RowState
-  /** The number of its attempts, from 1: each may have been billed. */
+  /** The number of its attempts, from 1. Each may have been billed. */
   readonly attempt: number
   /** The version of the flow, as the batch names it: `production`, `draft`, or a number. */
   readonly version: string
-  /** The input of its run. Present where results are read with `withInput`, unless the row is invalid. */
+  /** The input of its run. Present if results are read with `withInput`, unless the row is invalid. */
   readonly input?: unknown
   /** The result of its run. Present exactly when it is `done`. */
   readonly result?: A
   /** Why it has no result. Present when it is `failed`, `reported`, `invalid` or `cancelled`, or timed out. */
   readonly error?: RowError
-  /** Its run, where it is known. */
+  /** The id of its run, if known. */
   readonly executionId?: string
-  /** Whether its run was found at the server, and not begun by this ledger. */
+  /** Whether its run was found at the server; this ledger did not begin it. */
   readonly adopted: boolean
-  /** The cost of its run in US dollars, as decimal text. Absent where the batch reads no costs, or the cost is unknown. */
+  /** The cost of its run in US dollars, as decimal text. Absent if the batch reads no costs or the cost is unknown. */
   readonly costUsd?: string
   /**
-   * The cost of its run cannot be read: the trace is not there, or has a cost that is negative or not a decimal. The
-   * budget counts what was reserved for the row. Absent otherwise.
+   * Whether its cost cannot be read: the trace is missing, or has a cost that is negative or not a decimal. The budget
+   * then counts the amount reserved for the row. Absent otherwise.
    */
   readonly isCostUnknown?: true
   /**
-   * The time of its run in milliseconds. Where the batch reads costs: from the start to the end of the run, as its trace
-   * says. Otherwise from its request until this program saw its end, the wait in the queue and for the next poll included;
-   * absent where another process sent it.
+   * The time of its run in milliseconds. If the batch reads costs, from the start to the end of the run in its trace.
+   * Otherwise from its request until this program saw its end, including queue and polling. Absent if another process
+   * sent it.
    */
   readonly durationMs?: number
-  /** The tokens of its run. Present where the batch reads costs and the trace has tokens. */
+  /** The tokens of its run. Present if the batch reads costs and the trace has tokens. */
   readonly tokens?: RowTokens
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number
@@ -154,7 +154,7 @@ export interface RowResult<out A = unknown> {
 }
 
 /**
- * One attempt at a row: a run, or what may have been one.
+ * One attempt at a row: a run, or a possible run.
  *
  * @since 0.1.0
  * @category models
@@ -171,7 +171,7 @@ export interface RowAttempt {
   readonly costUsd?: string
   /** As of {@link RowResult}. */
   readonly isCostUnknown?: true
-  /** The last moment at which its request may have left, in milliseconds since 1970. Absent where none did. */
+  /** The last moment at which its request may have left, in milliseconds since 1970. Absent if none left. */
   readonly startedAt?: number
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number
@@ -212,8 +212,8 @@ export const RowComparison = Schema.Struct({
   /** `removed`: the first batch alone has the key. `added`: the second one alone has it. */
   kind: Schema.Literal("same", "changed", "removed", "added"),
   /**
-   * The differences of a changed row. `outcome`: the state, or the kind or code of the error. `output`: the result, whatever
-   * the order of its fields. `cost`: the cost, where both are known. Durations always differ, and are not compared.
+   * The differences of a changed row. `outcome`: the state, or the kind or code of the error. `output`: the result,
+   * ignoring the order of fields. `cost`: the cost, if both are known. Durations always differ and are not compared.
    */
   differs: Schema.Array(Schema.Literal("outcome", "output", "cost")),
   before: Schema.optionalWith(ComparedRow, { exact: true }),
@@ -229,7 +229,7 @@ export const RowComparison = Schema.Struct({
 export type RowComparison = typeof RowComparison.Type
 
 /**
- * A row of a source that is no row of the batch, because it has no key of its own.
+ * A row of a source that the batch refuses.
  *
  * @since 0.1.0
  * @category models
@@ -237,13 +237,13 @@ export type RowComparison = typeof RowComparison.Type
 export interface RefusedRow {
   /** Where it stands: `rows.jsonl:17`. */
   readonly at: string
-  /** Its key, where it has one: another row has it too, or had another input. */
+  /** Its key, if it has one: another row has the same key, or the key had another input. */
   readonly key?: string
   readonly error: RowError
 }
 
 /**
- * Whether a row stays as it is until someone asks for more.
+ * Whether a state is final: a row leaves it only on request.
  *
  * @since 0.1.0
  * @category guards

@@ -17,14 +17,14 @@ import { makeJsonl } from "./internal/source/jsonl.js"
 export type { CsvRow, SourceRow } from "./internal/source/Decoder.js"
 
 /**
- * Rows in their order, each with the place where it stands.
+ * Rows in order, each with its place.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BatchSource<Row, E = never, R = never> {
   readonly rows: Stream.Stream<SourceRow<Row>, E | BatchSourceError, R>
-  /** The name of a file or of bytes: a batch whose file has no rows fails. */
+  /** The name of a file or of bytes. A batch fails if its file has no rows. */
   readonly name?: string
 }
 
@@ -35,10 +35,7 @@ export interface BatchSource<Row, E = never, R = never> {
  * @category options
  */
 export interface JsonlOptions {
-  /**
-   * The length of a line, in bytes, above which it is unreadable. No more than this is held in memory of a line.
-   * Default: 16 MiB.
-   */
+  /** The longest line in bytes. A longer line is unreadable and is not held in memory. Default: 16 MiB. */
   readonly maxLineBytes?: number | undefined
 }
 
@@ -52,12 +49,12 @@ export interface CsvOptions {
   /** The names of the columns, for a file without a header: its first line is a row. Default: the first line. */
   readonly columns?: ReadonlyArray<string> | undefined
   /**
-   * The text between two values. Default: a comma, a semicolon or a tab, whichever the first line has most of outside of
-   * quotes; with `columns`, the one that makes as many values as there are columns.
+   * The delimiter of values. Default: the most frequent of comma, semicolon and tab outside of quotes in the first
+   * line; with `columns`, the one that yields as many values as there are columns.
    */
   readonly delimiter?: string | undefined
   /**
-   * The length of a record, in bytes, above which reading fails: most often a quote that is not closed. Default: 16 MiB.
+   * The longest record in bytes. A longer record fails the source: most often a quote is not closed. Default: 16 MiB.
    */
   readonly maxRecordBytes?: number | undefined
 }
@@ -108,8 +105,8 @@ const csvRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, opt
 }
 
 /**
- * Rows of bytes that are lines of JSON in UTF-8, for what is no file: the standard input, a response, a decompressed
- * archive. `name` stands in the places of the rows. Otherwise as `fromJsonl`.
+ * Rows of bytes that are lines of JSON in UTF-8, such as the standard input, a response or a decompressed archive.
+ * `name` appears in the places of the rows. Otherwise as `fromJsonl`.
  *
  * @example
  * ```ts
@@ -129,14 +126,14 @@ export const fromJsonlBytes = <E, R>(
 ): BatchSource<unknown, E, R> => ({ name, rows: jsonlRows(bytes, { name, source: name }, options) })
 
 /**
- * Rows of a file of lines of JSON in UTF-8: each line is one JSON value, and so one row. Empty lines are passed over. The
- * place of a row is the name of the file and its line: `rows.jsonl:17`.
+ * Rows of a file of JSON lines in UTF-8: each line is one JSON value and one row. Empty lines are skipped. The place of
+ * a row is the name of the file and its line: `rows.jsonl:17`.
  *
- * A line that is no JSON, no UTF-8 or too long is `Unreadable`, and the lines after it are read. The file is read as its
- * rows are asked for, and closed when the stream ends, fails or is interrupted.
+ * A line that is not JSON, not UTF-8 or too long is `Unreadable`, and reading continues. The file is read as rows are
+ * requested, and closed when the stream ends, fails or is interrupted.
  *
- * Fails with `BatchSourceError` where there is no plain file that can be read, or it is no text in UTF-8 from its first
- * bytes on.
+ * Fails with `BatchSourceError` if the path is not a plain file that can be read, or its first bytes show that it is
+ * not UTF-8 text.
  *
  * @example
  * ```ts
@@ -154,8 +151,8 @@ export const fromJsonl = (path: string, options?: JsonlOptions): BatchSource<unk
 })
 
 /**
- * Rows of bytes that are CSV in UTF-8, for what is no file. `name` stands in the places of the rows and in errors.
- * Otherwise as `fromCsv`.
+ * Rows of bytes that are CSV in UTF-8, such as the standard input. `name` appears in the places of the rows and in
+ * errors. Otherwise as `fromCsv`.
  *
  * @since 0.1.0
  * @category constructors
@@ -167,16 +164,16 @@ export const fromCsvBytes = <E, R>(
 ): BatchSource<CsvRow, E, R> => ({ name, rows: csvRows(bytes, { name, source: name }, options) })
 
 /**
- * Rows of a file of CSV in UTF-8, as RFC 4180 has it: the first line names the columns, and values in quotes may hold
- * delimiters, quotes (twice) and lines. Every value is text. Empty lines are passed over. The place of a row is the name
- * of the file and the line where its record begins: `rows.csv:17`.
+ * Rows of a CSV file in UTF-8, after RFC 4180. The first line names the columns. Quoted values can contain delimiters,
+ * doubled quotes and line ends. Every value is text. Empty lines are skipped. The place of a row is the name of the
+ * file and the first line of its record: `rows.csv:17`.
  *
- * A record with too few or too many values, with a quote where none may stand, with a CR outside of quotes that has no LF
- * behind it, or that is no UTF-8 is `Unreadable`, and the records after it are read. The file is read as its rows are
- * asked for, and closed when the stream ends, fails or is interrupted.
+ * A record is `Unreadable` if it has too few or too many values, a misplaced quote, a CR without LF outside of quotes,
+ * or bytes that are not UTF-8. Reading continues after it. The file is read as rows are requested, and closed when the
+ * stream ends, fails or is interrupted.
  *
- * Fails with `BatchSourceError` where there is no plain file that can be read, its columns have no names or one twice, or
- * a quote is not closed: then it has the line where that quote stands.
+ * Fails with `BatchSourceError` if the path is not a plain file that can be read, columns have no names or the same
+ * name, or a quote is not closed; the error then has the line of the quote.
  *
  * @example
  * ```ts

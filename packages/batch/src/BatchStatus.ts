@@ -1,5 +1,5 @@
 /**
- * How far batches are, and what is asked of them.
+ * Types of plans, runs, statuses, progress and results of batches.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type { RefusedRow, RowState } from "./BatchRow.js"
 import type { BatchStore } from "./BatchStore.js"
 
 /**
- * The content of a source beside that of the ledger, found by a plan.
+ * The rows of a source, compared with the ledger.
  *
  * @since 0.1.0
  * @category models
@@ -19,15 +19,15 @@ export interface BatchPlan {
   readonly batch: string
   /** Rows that are new. */
   readonly added: number
-  /** Rows that stand in the ledger with the same input, or take it now, by state. */
+  /** Rows that the ledger has with the same input, or now takes from this source, by state. */
   readonly known: { readonly [state in RowState]?: number }
   /** Rows that cannot be run: they do not fit the schema, or have no input. */
   readonly invalid: number
-  /** The first 100 of them. */
+  /** The first 100 invalid rows. */
   readonly invalidRows: ReadonlyArray<RefusedRow>
   /** Rows that were invalid in the ledger, and can be run now. They count among `known`. */
   readonly mended: number
-  /** Rows that were never sent, and whose input has changed: they take the input of this source. They count among `known`. */
+  /** Rows that were never sent and whose input changed. They take the input of this source, and count among `known`. */
   readonly updated: number
   /**
    * Pending rows of the ledger that are not run: this source does not have them, or has them with another input though
@@ -38,9 +38,9 @@ export interface BatchPlan {
   readonly unselected: number
   /** Rows that a run would begin: those that are new or mended, and not invalid. Pending rows of the ledger are not among them. */
   readonly ready: number
-  /** The number of rows of the source that are no rows of the batch. */
+  /** The number of rows of the source that the batch refuses. */
   readonly refusedCount: number
-  /** The first 100 of them, in the order of the source: those without a key, of a key that another row has, or whose input has changed. */
+  /** The first 100 refused rows, in source order: without a key, with the key of another row, or with a changed input. */
   readonly refused: ReadonlyArray<RefusedRow>
 }
 
@@ -67,21 +67,20 @@ export interface BatchStatus {
   readonly flow: string
   /** The version of its flow: `production`, `draft`, or a number. */
   readonly version: string
-  /** A name for what its last source runs. Absent before a source was planned to its end. */
+  /** A fingerprint of the rows of its last source. Absent until a source was planned completely. */
   readonly definition?: BatchDefinition
   /**
-   * - `running`: some process runs it. In a database that processes share: or all of them were killed while they did.
+   * - `running`: a process runs it. In a shared database it stays `running` if all its processes were killed.
    * - `completed`: every row of its last source is settled, also those that failed: see `isClean`. Pending rows that
    *   are `absent` are not of that source.
-   * - `incomplete`: it stopped before; `stop` says why. Run again, it goes on.
-   * - `paused`: someone paused it. It goes on when it is resumed and run again. Rows in flight go on to their ends.
+   * - `incomplete`: it stopped early; `stop` has the reason. The next run continues it.
+   * - `paused`: someone paused it. Resume it and run it again to continue. Rows in flight run to their end.
    * - `cancelled`: it was cancelled.
    */
   readonly status: "running" | "completed" | "incomplete" | "paused" | "cancelled"
   /**
-   * Whether there is nothing to look at: it is `completed`, every row of its last source is `done`, and none of them was
-   * refused. A batch that is completed and not clean has rows that failed, were reported, are invalid or
-   * cancelled, or that the source has and the batch does not.
+   * Whether the batch is `completed`, every row of its last source is `done`, and no row was refused. A completed batch
+   * that is not clean has rows that failed, were reported, refused or cancelled, or are invalid.
    */
   readonly isClean: boolean
   readonly stop?: BatchStop
@@ -95,43 +94,42 @@ export interface BatchStatus {
   readonly unselected: number
   /** The number of pending rows that failed, and wait for the time of their next attempt. */
   readonly waiting: number
-  /** The number of attempts that were followed by another one of their row, and each of which may have been billed. */
+  /** The number of attempts that a later attempt replaced. Each of them may have been billed. */
   readonly retries: number
   /**
-   * The number of submitted rows that timed out: their runs go on, and may be billed. The next run asks for them again, and
+   * The number of submitted rows that timed out. Their runs continue and may be billed. The next run polls them and
    * never sends them again.
    */
   readonly timedOut: number
   /**
-   * The number of rows of its last source that are not rows of the batch: without a key, with the key of another row, or
-   * with a changed input. Rows whose outcome is not known are `states.reported`.
+   * The number of rows of its last source that were refused: without a key, with the key of another row, or with a
+   * changed input. Rows with an unknown outcome are `states.reported`.
    */
   readonly refused: number
-  /** Rows whose runs were found at the server, and not begun by this ledger. */
+  /** Rows whose runs were found at the server; this ledger did not begin them. */
   readonly adopted: number
   /**
-   * The exact cost of its rows in US dollars, as decimal text, all attempts included. An unknown cost counts as the
-   * amount that was reserved for the row, and as nothing without a budget. Absent where costs are not read.
+   * The exact cost of its rows in US dollars, as decimal text, including all attempts. An unknown cost counts as the
+   * amount reserved for the row, or as 0 without a budget. Absent if the batch reads no costs.
    */
   readonly costUsd?: string
-  /** The number of rows whose cost is unknown. Absent where costs are not read. */
+  /** The number of rows with an unknown cost. Absent if the batch reads no costs. */
   readonly unknownCosts?: number
 }
 
 /**
- * A name for what a batch runs.
+ * A fingerprint of the rows of a batch.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BatchDefinition {
   /**
-   * A SHA-256, in hexadecimal digits, of the flow, the version, the operation, the schemas, and the key and input of each
-   * row that can be run, in any order. Two batches with the same hash run the same. It changes with each of these, and when
-   * the source has more or fewer rows.
+   * A SHA-256 in hexadecimal digits. It covers the flow, the version, the operation, the schemas, and the key and input
+   * of each row that can be run, in any order. Two batches with the same hash run the same rows.
    */
   readonly hash: string
-  /** When a source was planned whose hash was another one than before, in milliseconds since 1970. Absent until then. */
+  /** When a source last changed the hash, in milliseconds since 1970. Absent until then. */
   readonly changedAt?: number
 }
 
@@ -143,10 +141,11 @@ export interface BatchDefinition {
  */
 export interface BatchStop {
   /**
-   * `budget`: another row might exceed it. `failures`: more rows failed than may. `refused`: the key, the account or the
-   * flow is wrong. `unreachable`: nothing succeeded for five minutes. `timeout`: all other rows are settled.
-   * `unselected`: all rows that were selected are settled. `interrupted`, `paused`, `cancelled`: someone wanted it.
-   * `killed`: the process that ran it is gone, and no other one works on its ledger; a status has this, a summary never.
+   * `budget`: another row might exceed it. `failures`: more than `maxFailures` rows failed. `refused`: the key, the
+   * account or the flow is wrong. `unreachable`: no request succeeded for five minutes. `timeout`: all other rows are
+   * settled. `unselected`: all selected rows are settled. `interrupted`, `paused`, `cancelled`: someone requested it.
+   * `killed`: its process is gone, and no other process works on its ledger. Only a status has `killed`, never a
+   * summary.
    */
   readonly reason:
     | "budget"
@@ -160,7 +159,7 @@ export interface BatchStop {
     | "cancelled"
     | "killed"
   readonly message: string
-  /** The status of the answer that refused it: 401 and 403 are of the key. Absent for any other reason. */
+  /** The HTTP status of the refusal: 401 and 403 concern the key. Absent for any other reason. */
   readonly statusCode?: number
 }
 
@@ -184,8 +183,8 @@ export interface BatchSummary extends BatchStatus {
  */
 export interface RowSelection {
   /**
-   * Patterns of keys: `*` stands for any text, `?` for one character, and a backslash takes the next character as it is. A
-   * row needs to fit one of them. Default: every key.
+   * Patterns of keys: `*` matches any text, `?` one character, and a backslash escapes the next character. A row must
+   * match one of them. Default: every key.
    */
   readonly key?: string | ReadonlyArray<string> | undefined
   /** Default: every state. */
@@ -193,7 +192,7 @@ export interface RowSelection {
 }
 
 /**
- * The options of a run. They are kept in the ledger, for every process that takes part.
+ * The options of a run. The ledger stores them for every process that takes part.
  *
  * @since 0.1.0
  * @category options
@@ -202,60 +201,59 @@ export interface RunOptions {
   /** The limit of rows in flight in each process. Default: 32. */
   readonly concurrency?: number | undefined
   /**
-   * The limit of rows in flight in all processes together. Each lane of the engine has its share of it, wherever it is.
-   * Default: none.
+   * The limit of rows in flight in all processes together. Each lane of the engine has an equal share. Default: none.
    */
   readonly fleetConcurrency?: number | undefined
-  /** The limit of rows that begin in a second, of all processes together, on the clock of the ledger. Default: none. */
+  /** The rows per second that all processes together may begin, by the clock of the ledger. Default: no limit. */
   readonly rate?: number | undefined
   /**
-   * How often a row runs whose run failed for a reason that may pass, such as an error of the provider. Each attempt is a
-   * run of its own, and is billed. A number counts the first attempt, and is at most 100. A schedule has the waits
-   * before the attempts that follow the first one: it is asked for them once, before the batch runs, and for 100 at most.
-   * Invalid input, a run that was cancelled and a row in doubt have no other attempt. Default: 1.
+   * Each attempt is a run of its own and is billed. The number of attempts at a row, at most 100, if its run fails for
+   * a reason that may pass, such as an error of the provider. A schedule instead sets the waits between attempts. It is
+   * read once, before the batch runs, for at most 100 waits. Invalid input, cancelled runs and rows in doubt are not
+   * retried. Default: 1.
    */
   readonly attempts?: number | Schedule.Schedule<unknown> | undefined
-  /** The wait before the second attempt where `attempts` is a number. It doubles, up to a minute. Default: 1 second. */
+  /** The wait before the second attempt if `attempts` is a number. It doubles, up to a minute. Default: 1 second. */
   readonly backoff?: Duration.DurationInput | undefined
   /**
-   * The rows that begin; those in flight go on whichever they are. The others stay pending, for a run that selects them,
+   * The rows to begin. Rows in flight continue, selected or not. Other rows stay pending for a run that selects them,
    * and the batch is `incomplete`. States are those of rows that are not settled. Default: all.
    */
   readonly select?: RowSelection | undefined
   /** The number of rows that may fail or be reported before the batch stops, after all their attempts. Default: no limit. */
   readonly maxFailures?: number | undefined
   /**
-   * The most that the rows may cost, in US dollars. What a row may cost is reserved before it is sent, and what it did
-   * cost is read after it, with one request. The batch stops before a row that might exceed the budget, as
-   * `incomplete`. A number, or exact decimal text such as `"0.067"`. Default: none.
+   * The budget of all rows in US dollars: a number, or exact decimal text such as `"0.067"`. The cost of a row is
+   * reserved before it is sent and read afterwards, with one request. The batch stops as `incomplete` before a row that
+   * might exceed the budget. Default: none.
    */
   readonly budgetUsd?: number | string | undefined
   /**
-   * The most that one row is taken to cost, in US dollars, until ten costs are known: a number, or exact decimal text.
-   * Required with `budgetUsd`.
+   * The assumed cost of one row in US dollars until ten costs are known: a number, or exact decimal text. Required with
+   * `budgetUsd`.
    */
   readonly maxCostPerRow?: number | string | undefined
-  /** Whether the cost of each row is read after it, with one request. Default: only with `budgetUsd`. */
+  /** Whether to read the cost of each row after it, with one request. Default: only with `budgetUsd`. */
   readonly cost?: boolean | undefined
   /**
-   * The time after which a run that may have been begun is listed at the server, if it was. A row that may have been sent
-   * waits so long before it is looked for. Default: 5 seconds, as long as the server takes to list a job.
+   * The time within which the server lists a run that has begun. A row that may have been sent waits this long before
+   * its run is looked up. Default: 5 seconds, the longest time that the server takes to list a job.
    */
   readonly grace?: Duration.DurationInput | undefined
   /**
-   * Whether a row is looked up before it is sent: another ledger of the same batch may have run it.
-   * It takes one read for each row. Default: true.
+   * Whether to look up a row before it is sent, because another ledger of the same batch may have run it. This takes
+   * one read per row. Default: true.
    */
   readonly adopt?: boolean | undefined
   /**
-   * How long a row may be running, from the first time that the server says so or fails to say anything else. Then it has
-   * timed out: it gives up its slot, but its run goes on at the server and may be billed. Every run of the batch counts from
-   * that first time, so a longer limit gives it more. An infinite duration is no limit. Default: 1 hour.
+   * The time that a row may be running, counted from the first report of the server, or its first failure to report a
+   * status. A row that times out frees its slot, but its run continues at the server and may be billed. Later runs of
+   * the batch count from the same time. `Duration.infinity`: no limit. Default: 1 hour.
    */
   readonly rowTimeout?: Duration.DurationInput | undefined
-  /** The same for a job that is pending, from when it was submitted, or found by a later run. Default: no limit. */
+  /** The same for a pending job, counted from its submission, or from when a later run found it. Default: no limit. */
   readonly pendingTimeout?: Duration.DurationInput | undefined
-  /** How long rows in flight may go on after an interruption. Default: 30 seconds. */
+  /** The time that rows in flight may continue after an interruption. Default: 30 seconds. */
   readonly stopWithin?: Duration.DurationInput | undefined
 }
 
@@ -271,7 +269,7 @@ export interface Progress {
   readonly rows: number
   readonly done: number
   readonly failed: number
-  /** Rows whose outcome is not known. */
+  /** Rows with an unknown outcome. */
   readonly reported: number
   /** Rows that timed out. */
   readonly timedOut: number
@@ -280,17 +278,17 @@ export interface Progress {
   readonly running: number
   /** Rows that are settled, of all kinds. */
   readonly settled: number
-  /** Rows settled in a second, over the last half minute. */
+  /** Rows settled per second, over the last half minute. */
   readonly rowsPerSecond: number
-  /** The time that the rest takes at this rate, in milliseconds; absent while nothing is known. */
+  /** The estimated time left, in milliseconds; absent until a rate is known. */
   readonly etaMs?: number
   /** As in {@link BatchStatus}. */
   readonly costUsd?: string
 }
 
 /**
- * The order of results: `"input"`: all rows, in the order in which they were planned. `"done"`: settled rows alone, in the
- * order in which they settled.
+ * The order of results. `"input"`: all rows, in the order of the source. `"done"`: only settled rows, in the order in
+ * which they settled.
  *
  * @since 0.1.0
  * @category options
@@ -300,7 +298,7 @@ export interface ResultsOptions {
   readonly order?: "input" | "done" | undefined
   /** With `order: "done"`: the rows after the one of this `settledNo`. Default: 0, all. */
   readonly after?: number | undefined
-  /** Whether rows have their `input`. Default: false. */
+  /** Whether to include `input`. Default: false. */
   readonly withInput?: boolean | undefined
   /** With `order: "done"`: whether rows that settle later follow, to the end of the batch's run. Default: false. */
   readonly follow?: boolean | undefined
@@ -319,12 +317,12 @@ export type RetryOptions =
     | { readonly only: "failed" | "cancelled" | "invalid" }
     | {
       readonly only: "reported"
-      /** Reported rows may have run, and be run and billed again. */
+      /** Reported rows may have run already. A retry may run and bill them again. */
       readonly acceptDoubleRuns: true
     }
   )
   & {
-    /** Which of them. Default: all. */
+    /** The rows to retry. Default: all. */
     readonly select?: RowSelection | undefined
   }
 
@@ -335,7 +333,7 @@ export type RetryOptions =
  * @category options
  */
 export interface DiffSide<out E = never, out R = never> {
-  /** Its id. Default: that of the only batch of its ledger. */
+  /** Its id. Default: the id of the only batch in its ledger. */
   readonly batch?: string | undefined
   readonly ledger: Layer.Layer<BatchStore, E, R>
 }

@@ -1,5 +1,5 @@
 /**
- * The ledger of batches: what each row is, and what became of it.
+ * The ledger of batches: each row, with its state and result.
  *
  * @since 0.1.0
  */
@@ -30,9 +30,9 @@ export declare namespace BatchStore {
   export interface Service {
     /** The database that keeps it. */
     readonly sql: SqlClient.SqlClient
-    /** Keeps other processes from working on it, where one process alone may. */
+    /** Locks the ledger for this process, if only one process may work on it. */
     readonly exclusive: Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope>
-    /** Whether a process works on it. Always true where nothing tells, in a database that processes share. */
+    /** Whether a process works on it. Always true in a database that processes share. */
     readonly isHeld: Effect.Effect<boolean, BatchStoreError>
   }
 }
@@ -45,12 +45,12 @@ export declare namespace BatchStore {
  */
 export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<BatchStore, BatchStore.Service>() {
   /**
-   * A ledger in a file of its own. The first operation that writes makes the file, with the mode 0600. One process works on
-   * it at a time, and a second one fails with `BatchLockedError`; others may read it meanwhile, also where they may not write.
-   * The ledger survives a crash of the process and of the machine.
+   * A ledger in a file of its own. The first write creates the file with the mode 0600. One process works on it at a
+   * time, and a second one fails with `BatchLockedError`. Other processes can read it meanwhile, even without write
+   * permission. The ledger survives a crash of the process and of the machine.
    *
-   * Fails with `BatchStoreError` where the path is not one of a file (`:memory:` and `file:` URLs are not taken), the file is
-   * not a ledger, or a newer version of this package wrote it.
+   * Fails with `BatchStoreError` if the path is not one of a file (`:memory:` and `file:` URLs are refused), the file
+   * is not a ledger, or a newer version of this package wrote it.
    *
    * @example
    * ```ts
@@ -65,8 +65,9 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
     Layer.scoped(BatchStore, Effect.suspend(() => File.open(path)))
 
   /**
-   * A ledger in a database of the program's, SQLite or PostgreSQL. Nothing keeps other processes from working on it. With
-   * `BatchEngine.layerLocal` one of them runs a batch at a time; the engine of a cluster lets many share one.
+   * A ledger in a database of the program, SQLite or PostgreSQL. It is not locked for one process. With
+   * `BatchEngine.layerLocal`, run a batch in one process at a time; the engine of a cluster lets many processes share
+   * it.
    *
    * @since 0.1.0
    */

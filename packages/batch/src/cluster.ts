@@ -20,12 +20,12 @@ import * as BatchDriver from "./internal/drive/batchDriver.js"
 export type { ClusterOptions, RunnerOptions } from "./internal/cluster/lanes.js"
 
 /**
- * The engine of a process that runs a batch and leaves its rows to the runners: a client of the cluster, which opens no
- * port. Runners may come later; until there is one, the batch waits, and says so in the log. When this process is killed,
- * the runners go on.
+ * The engine of a process that starts a batch and leaves its rows to the runners: a client of the cluster, which opens
+ * no port. The batch waits, with a warning in the log, until a runner joins. If this process is killed, the runners
+ * continue.
  *
- * Needs a ledger in PostgreSQL. Fails with `InvalidBatchError` for an option or a ledger that cannot be used, and with
- * `BatchStoreError` when the tables of the cluster cannot be made.
+ * Needs a ledger in PostgreSQL. Fails with `InvalidBatchError` for a wrong option or ledger, and with `BatchStoreError`
+ * if the tables of the cluster cannot be created.
  *
  * @example
  * ```ts
@@ -57,16 +57,16 @@ export const layerCluster = (
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchStore> => Lanes.client(options)
 
 /**
- * A runner: a process that works on every batch of its ledger for as long as the layer lives, and takes over from
- * runners that fell silent. Each works on as many rows at once as the batch says. It is an engine, too, for a process
- * that runs a batch and works on it.
+ * A runner works on every batch of its ledger while the layer lives, and takes over from runners that stop answering.
+ * Each runner has as many rows in flight as the batch allows. It is also an engine, for a process that starts batches
+ * itself.
  *
- * When the layer ends, as it does on SIGTERM under `NodeRuntime.runMain`, the other runners go on at once with what was in
- * flight here. A runner that was stopped for longer than the lease, or cut off from the database, drops its lanes before
- * it goes on.
+ * When the layer ends, as on SIGTERM under `NodeRuntime.runMain`, the other runners take over its rows in flight at
+ * once. A runner that was stopped for longer than the lease, or was cut off from the database, gives up its lanes
+ * before it continues.
  *
- * Needs a ledger in PostgreSQL. Fails with `InvalidBatchError` for an option or a ledger that cannot be used, and with
- * `BatchStoreError` when the tables of the cluster cannot be made or the port is taken.
+ * Needs a ledger in PostgreSQL. Fails with `InvalidBatchError` for a wrong option or ledger, and with `BatchStoreError`
+ * if the tables of the cluster cannot be created or the port is taken.
  *
  * @example
  * ```ts

@@ -25,8 +25,8 @@ import { BatchStore } from "./BatchStore.js"
  */
 export interface Options {
   /**
-   * The database: `postgres://user:password@host:5432/name`. What is missing comes from `PGHOST` and the like, as with
-   * `psql`.
+   * The database: `postgres://user:password@host:5432/name`. Missing parts come from `PGHOST` and the other variables
+   * of `psql`.
    */
   readonly url: Redacted.Redacted<string>
   /** The most connections of this process. A runner keeps one for its lease. Default 10. */
@@ -37,7 +37,9 @@ export interface Options {
   readonly applicationName?: string | undefined
 }
 
-/** A process that is stopped, or a machine that is gone, in the middle of a transaction: its row locks end with it. */
+/**
+ * Limits for a process that is stopped, or a machine that is gone, in the middle of a transaction: its row locks end.
+ */
 const sessionTimeouts = { idle_in_transaction_session_timeout: "10000", lock_timeout: "30000" }
 
 const withTimeouts = (url: string): string => {
@@ -66,12 +68,12 @@ const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, Ba
   )
 
 /**
- * A ledger in PostgreSQL, and its database. Any number of processes work on it.
+ * A ledger in PostgreSQL, and its database. Any number of processes can work on it.
  *
- * Connections have limits on locks that a stopped process would keep: `idle_in_transaction_session_timeout` of 10 seconds
- * and `lock_timeout` of 30, in milliseconds where the URL sets them.
+ * A stopped process would keep its locks. So connections have an `idle_in_transaction_session_timeout` of 10 seconds
+ * and a `lock_timeout` of 30 seconds, unless the URL sets them in milliseconds.
  *
- * Fails with `BatchStoreError` when the database does not answer or the tables cannot be made.
+ * Fails with `BatchStoreError` if the database does not answer or the tables cannot be created.
  *
  * @example
  * ```ts

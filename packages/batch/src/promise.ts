@@ -1,7 +1,7 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * Batches for programs without Effect: one call runs one, another reads what became of its rows.
+ * Batches for programs without Effect: `runBatch` runs one, `batchResults` reads its rows.
  *
  * @since 0.1.0
  */
@@ -47,8 +47,8 @@ export type ClientOptions = Pick<
 >
 
 /**
- * Where rows come from. A text is the path of a file, of lines of JSON or, where its name ends in `.csv`, of CSV: `row`
- * reads what stands in one of its rows, and throws where that is no row, which is `invalid` then.
+ * The rows of a batch. A text is the path of a CSV file if it ends in `.csv`, and otherwise of a file of JSON lines.
+ * `row` reads one value of the file; if it throws, the row is `invalid`.
  *
  * @since 0.1.0
  * @category options
@@ -63,7 +63,7 @@ export type RowsOptions<Row> = {
 }
 
 /**
- * The run of a row: a job in the queue, or a request of its own, for conversations and attachments. It must
+ * The run of a row: a job in the queue, or a request of its own, for conversations and attachments. The input must
  * depend on the row alone: a key whose input changes is refused.
  *
  * @since 0.1.0
@@ -83,35 +83,35 @@ interface CommonOptions<Row>
     ClientOptions,
     Omit<RunOptions, "attempts" | "backoff" | "grace" | "pendingTimeout" | "rowTimeout" | "stopWithin">
 {
-  /** Names the batch in its ledger, and its runs at the server: the same id goes on where an earlier run stopped. */
+  /** Names the batch in its ledger and its runs at the server. The same id continues an earlier run. */
   readonly id: string
   readonly flow: FlowIdentifier
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** The path of the ledger, a file that is made if it is not there. One process works on it at a time. */
+  /** The path of the ledger file, which is created if missing. One process works on it at a time. */
   readonly ledger: string
   /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
   /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
   readonly maxInputBytes?: number | undefined
   /**
-   * How often a row runs whose run failed for a reason that may pass, such as an error of the provider; at most 100. Each
-   * attempt is a run of its own, and is billed. Default: 1.
+   * Each attempt is a run of its own and is billed. The number of attempts at a row, at most 100, if its run fails for
+   * a reason that may pass, such as an error of the provider. Default: 1.
    */
   readonly attempts?: number | undefined
   /** Milliseconds before the second attempt. They double, up to a minute. Default: 1,000. */
   readonly backoff?: number | undefined
-  /** Milliseconds after which the server lists a run that was begun. Default: 5,000. */
+  /** Milliseconds within which the server lists a run that has begun. Default: 5,000. */
   readonly grace?: number | undefined
-  /** Milliseconds that a row may be running before it has timed out; `Infinity` for no limit. Default: 3,600,000. */
+  /** Milliseconds that a row may be running before it times out; `Infinity` for no limit. Default: 3,600,000. */
   readonly rowTimeout?: number | undefined
-  /** Milliseconds that the job of a row may be pending before the row has timed out. Default: no limit. */
+  /** Milliseconds that the job of a row may be pending before the row times out. Default: no limit. */
   readonly pendingTimeout?: number | undefined
-  /** Milliseconds that rows in flight may go on after an abort. Default: 30,000. */
+  /** Milliseconds that rows in flight may continue after an abort. Default: 30,000. */
   readonly stopWithin?: number | undefined
-  /** Begins no more rows when it is aborted; those in flight go on for `stopWithin`. Default: none. */
+  /** After an abort no more rows begin; rows in flight continue for `stopWithin`. Default: none. */
   readonly signal?: AbortSignal | undefined
-  /** Told about once a second how far the batch is, and at its end. An error that it throws is ignored. */
+  /** Called about once a second, and at the end. Errors that it throws are ignored. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
@@ -134,13 +134,13 @@ export interface BatchResultsOptions extends ResultsOptions {
   readonly id: string
   /** The path of its ledger. */
   readonly ledger: string
-  /** Ends the reading, which rejects with its reason. Default: none. */
+  /** Stops reading; the iterator rejects with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined
 }
 
 const invalid = (field: string, reason: string) => new InvalidBatchError({ method: "runBatch", field, reason })
 
-/** The schema of what a function makes of a value of a file. */
+/** A schema that reads values of a file with a function. */
 const readBy = <Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> =>
   Schema.transformOrFail(Schema.Unknown, Schema.declare((_): _ is Row => true), {
     strict: true,
@@ -156,7 +156,7 @@ const isAsync = (source: object): source is AsyncIterable<unknown> => Symbol.asy
 
 const isIterable = (source: object): source is Iterable<unknown> => Symbol.iterator in source
 
-/** The source of an option. What an iterable throws is what the batch rejects with. */
+/** The source of an option. The batch rejects with the errors of an iterable. */
 const sourceOf = (source: unknown): BatchSource.BatchSource<unknown, unknown> => {
   if (typeof source === "string") {
     return /\.csv$/i.test(source) ? BatchSource.fromCsv(source) : BatchSource.fromJsonl(source)
@@ -180,10 +180,10 @@ const batchOf = <Row>(
     : Batch.make({ ...common, operation: options.operation, input: options.input })
 }
 
-/** How long one waits for a batch to be begun, in milliseconds. */
+/** The time between two checks whether a batch has begun, in milliseconds. */
 const beginning = 200
 
-/** Tells how far a batch is, from when it has begun. */
+/** Reports the progress of a batch once it has begun. */
 const telling = (id: string, tell: (progress: Progress) => void) => {
   const told = (progress: Progress) => Effect.ignore(Effect.try(() => tell(progress)))
   const running = Stream.filter(Batch.progress(id), ({ status }) => status === "running")
@@ -194,15 +194,17 @@ const telling = (id: string, tell: (progress: Progress) => void) => {
 }
 
 /**
- * Runs the rows of a source that are not settled, each once, in this process, and tells what became of the batch. Rows that
- * fail do not fail it. A process that was stopped or killed is started again with the same options, and goes on.
+ * Runs the rows of a source that are not settled, each once, in this process, and returns a summary. Failed rows do not
+ * fail the batch. To continue after a stop or a crash, call it again with the same options.
  *
- * Rejects as the calls of a client do: with an `AuthenticationError` for a key that is missing, with the reason of `signal`
- * when it was aborted and what was in flight has ended, with what an iterable throws. Rejects with an `InvalidBatchError` for
- * an option that is wrong, a `BatchSourceError` for a file that cannot be read, a `BatchLockedError` for a ledger that another
- * process works on, a `BatchConflictError` for an id that is of another flow, and a `BatchStoreError` when the ledger fails. A
- * key that the server refuses and an account without credits stop the batch: `status` is `"incomplete"` then, and `stop` says
- * why.
+ * Rejects with an `InvalidBatchError` for a wrong option, a `BatchSourceError` for a file that cannot be read, and the
+ * error of an iterable. Rejects with a `BatchLockedError` if another process works on the ledger, a
+ * `BatchConflictError` if the id belongs to another flow, and a `BatchStoreError` if the ledger fails. Rejects with an
+ * `AuthenticationError` if the key is missing. After an abort it waits for the rows in flight and rejects with the
+ * reason of `signal`.
+ *
+ * A rejected key or an account without credits stops the batch: `status` is then `"incomplete"`, and `stop` has the
+ * reason.
  *
  * @example
  * ```ts
@@ -252,11 +254,11 @@ const aborted = (signal: AbortSignal) =>
   })
 
 /**
- * The results of the rows of a batch, in the order of their input; also while another process runs it. Leaving the loop
+ * The results of the rows of a batch, in the order of their input, also while another process runs it. Leaving the loop
  * closes the ledger.
  *
- * Rejects with a `BatchNotFoundError` where the ledger has no batch of this id, an `InvalidBatchError` for an option that is
- * wrong, a `BatchStoreError` when the ledger cannot be read, and the reason of `signal`.
+ * Rejects with a `BatchNotFoundError` if the ledger has no batch of this id, an `InvalidBatchError` for a wrong option,
+ * a `BatchStoreError` if the ledger cannot be read, and the reason of `signal`.
  *
  * @example
  * ```ts

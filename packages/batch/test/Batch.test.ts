@@ -151,7 +151,7 @@ describe("a batch", () => {
       const [, , , , promise] = yield* collect(Batch.results(batch))
       assert.deepStrictEqual(promise!.error, {
         kind: "InvalidRow",
-        message: "it has no input: it is a Promise, which JSON does not say"
+        message: "it has no input: it is a Promise, which JSON cannot represent"
       })
       const [sent] = yield* requestsTo("jobs")
       assert.deepStrictEqual(JSON.parse(sent!.body).parameters, { at: "1970-01-01T00:00:00.000Z" })
@@ -434,7 +434,7 @@ describe("a batch", () => {
       const pipe = yield* ledgerFile
       execFileSync("mkfifo", [pipe])
       const opened = yield* Effect.flip(Effect.provide(Batch.status("any"), Layer.fresh(BatchStore.layerFile(pipe))))
-      assert.include(opened.message, "it is a pipe, and no plain file")
+      assert.include(opened.message, "it is a pipe, not a plain file")
     }).pipe(Effect.scoped))
 
   it.live("stands in its file alone once it is closed, so that a copy of it has all", () =>

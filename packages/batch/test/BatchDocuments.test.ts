@@ -56,8 +56,8 @@ describe("a batch of large rows", () => {
       const rows = yield* Stream.runCollect(Batch.results("limited"))
       assert.deepStrictEqual(Array.from(rows, ({ error, key }) => [key, error?.message]), [
         ["a", undefined],
-        ["b", "its input has 1004 bytes, and may have 1000: shorten it, or raise the batch's maxInputBytes"],
-        ["字", "its input has 1001 bytes, and may have 1000: shorten it, or raise the batch's maxInputBytes"]
+        ["b", "its input has 1004 bytes, and may have 1000: shorten it, or raise maxInputBytes"],
+        ["字", "its input has 1001 bytes, and may have 1000: shorten it, or raise maxInputBytes"]
       ])
       assert.lengthOf((yield* requestsTo("jobs")).filter(({ method }) => method === "POST"), 1)
     }).pipe(Effect.provide(layer())))

@@ -232,7 +232,7 @@ describe("appending", () => {
         const error = yield* Effect.flip(BatchReport.append(path, { after: ledger(rows) }))
         assert.strictEqual(error._tag, "BatchReportError", text)
         assert.strictEqual(error.path, path)
-        assert.include(error.reason, "is left as it is")
+        assert.include(error.reason, "is left unchanged")
         assert.strictEqual(yield* read(path), text)
       }
       assert.deepStrictEqual(yield* openFiles(folder), [])
@@ -271,11 +271,11 @@ describe("appending", () => {
       execFileSync("mkfifo", [pipe])
       for (
         const [path, reason] of [
-          [folder, "it is a folder, and no plain file"],
-          [pipe, "it is a pipe, and no plain file"],
-          ["/dev/null", "it is a device, and no plain file"],
+          [folder, "it is a folder, not a plain file"],
+          [pipe, "it is a pipe, not a plain file"],
+          ["/dev/null", "it is a device, not a plain file"],
           [join(folder, "missing", "rows.jsonl"), "its folder does not exist"],
-          [join(file, "rows.jsonl"), "what its path has for a folder is none"]
+          [join(file, "rows.jsonl"), "its path leads through a file that is not a folder"]
         ] as const
       ) {
         const appended = yield* Effect.flip(BatchReport.append(path, { after: ledger(rows) }))
@@ -426,7 +426,7 @@ describe("a folder", () => {
   ]
   const refused: ReadonlyArray<RefusedRow> = [
     { at: "rows.jsonl:8", key: "key-1", error: { message: "line 1 has it, too", kind: "DuplicateKey" } },
-    { at: "rows.jsonl:9", error: { kind: "InvalidRow", message: "it is no JSON" } }
+    { at: "rows.jsonl:9", error: { kind: "InvalidRow", message: "it is not JSON" } }
   ]
   const summary = { batch: "grades", flow: "acme/grade", version: "1.2.0", startedAt: 0, finishedAt: 1_500 }
   const options = { rows: Stream.fromIterable(rows), refused: Stream.fromIterable(refused), summary }
@@ -442,7 +442,7 @@ describe("a folder", () => {
         failures,
         linesOf([...rows.slice(1, 5), misfit, timedOut]) +
           "{\"key\":\"key-1\",\"at\":\"rows.jsonl:8\",\"state\":\"refused\",\"error\":{\"kind\":\"DuplicateKey\",\"message\":\"line 1 has it, too\"}}\n" +
-          "{\"at\":\"rows.jsonl:9\",\"state\":\"refused\",\"error\":{\"kind\":\"InvalidRow\",\"message\":\"it is no JSON\"}}\n"
+          "{\"at\":\"rows.jsonl:9\",\"state\":\"refused\",\"error\":{\"kind\":\"InvalidRow\",\"message\":\"it is not JSON\"}}\n"
       )
       const fileOf = (text: string) => ({
         lines: text.split("\n").length - 1,
@@ -505,7 +505,7 @@ describe("a folder", () => {
       const occupied = yield* Effect.flip(BatchReport.toFolder(file, options))
       assert.deepStrictEqual([occupied.path, occupied.reason], [file, "it is a file, and no folder"])
       const within = yield* Effect.flip(BatchReport.toFolder(join(file, "report"), options))
-      assert.strictEqual(within.reason, "what its path has for a folder is none")
+      assert.strictEqual(within.reason, "its path leads through a file that is not a folder")
       assert.strictEqual(yield* read(file), "kept")
       const times = { ...options, summary: { ...summary, finishedAt: NaN } }
       const error = yield* Effect.flip(BatchReport.toFolder(join(parent, "report"), times))

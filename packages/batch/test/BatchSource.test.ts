@@ -78,7 +78,7 @@ describe("lines of JSON", () => {
           try {
             return [row(at, JSON.parse(line) as unknown)]
           } catch {
-            return [unreadable(at, `it is no JSON: ${JSON.stringify(line.trim())}`)]
+            return [unreadable(at, `it is not JSON: ${JSON.stringify(line.trim())}`)]
           }
         })
         assert.deepStrictEqual(yield* readJsonl((mark ? "\ufeff" : "") + text, {}, sizes), model)
@@ -90,8 +90,8 @@ describe("lines of JSON", () => {
       const long = `${"x".repeat(39)}🦊 a secret at the end`
       assert.deepStrictEqual(yield* readJsonl(`{"a":1}\n{"a":\n${long}\n{"a":2}`), [
         row("rows.jsonl:1", { a: 1 }),
-        unreadable("rows.jsonl:2", "it is no JSON: \"{\\\"a\\\":\""),
-        unreadable("rows.jsonl:3", `it is no JSON: "${"x".repeat(39)}…"`),
+        unreadable("rows.jsonl:2", "it is not JSON: \"{\\\"a\\\":\""),
+        unreadable("rows.jsonl:3", `it is not JSON: "${"x".repeat(39)}…"`),
         row("rows.jsonl:4", { a: 2 })
       ])
     }))
@@ -130,9 +130,9 @@ describe("lines of JSON", () => {
       for (const size of [1, 2, 5, 1000]) {
         assert.deepStrictEqual(yield* readJsonl(bytes, {}, [size]), [
           row("rows.jsonl:1", "é"),
-          unreadable("rows.jsonl:2", "it is no UTF-8"),
+          unreadable("rows.jsonl:2", "it is not UTF-8"),
           row("rows.jsonl:3", "ü"),
-          unreadable("rows.jsonl:4", "it is no UTF-8")
+          unreadable("rows.jsonl:4", "it is not UTF-8")
         ])
       }
     }))
@@ -330,7 +330,7 @@ describe("CSV", () => {
       const bytes = Buffer.concat([encode("id\né\n"), new Uint8Array([0xc3]), encode("\nü\n")])
       assert.deepStrictEqual(yield* readCsv(bytes, {}, [1]), [
         row("rows.csv:2", { id: "é" }),
-        unreadable("rows.csv:3", "it is no UTF-8"),
+        unreadable("rows.csv:3", "it is not UTF-8"),
         row("rows.csv:4", { id: "ü" })
       ])
     }))
@@ -453,7 +453,7 @@ describe("files", () => {
       yield* Effect.promise(() => Fs.writeFile(csv, "id\n1\n\""))
       assert.deepStrictEqual(yield* collect(BatchSource.fromJsonl(jsonl)), [
         row("rows.jsonl:1", { id: 1 }),
-        unreadable("rows.jsonl:2", "it is no JSON: \"{\"")
+        unreadable("rows.jsonl:2", "it is not JSON: \"{\"")
       ])
       const { error, rows } = yield* untilError(BatchSource.fromCsv(csv))
       assert.deepStrictEqual(rows, [row("rows.csv:2", { id: "1" })])
@@ -470,9 +470,9 @@ describe("files", () => {
         const [path, reason] of [
           [missing, "there is no such file"],
           [join(missing, "below"), "there is no such file"],
-          [folder, "it is a folder, and no plain file"],
-          [pipe, "it is a pipe, and no plain file: give its bytes to fromJsonlBytes or fromCsvBytes"],
-          ["/dev/zero", "it is a device, and no plain file: give its bytes to fromJsonlBytes or fromCsvBytes"]
+          [folder, "it is a folder, not a plain file"],
+          [pipe, "it is a pipe, not a plain file: give its bytes to fromJsonlBytes or fromCsvBytes"],
+          ["/dev/zero", "it is a device, not a plain file: give its bytes to fromJsonlBytes or fromCsvBytes"]
         ] as const
       ) {
         for (const source of [BatchSource.fromJsonl(path), BatchSource.fromCsv(path)]) {

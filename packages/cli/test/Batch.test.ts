@@ -45,8 +45,8 @@ describe("noukai batch plan", () => {
       assert.strictEqual(
         told.stderr,
         "rows.jsonl:3: it has no input: it has no field \"text\"\n" +
-          "rows.jsonl:4: the key \"row 1\" is that of rows.jsonl:1 already\n" +
-          "rows.jsonl:5: it is no JSON: \"no JSON\"\n"
+          "rows.jsonl:4: the key \"row 1\" is already used by rows.jsonl:1\n" +
+          "rows.jsonl:5: it is not JSON: \"no JSON\"\n"
       )
       const { added, invalid, invalidRows, toRun } = JSON.parse((yield* plan("--json")).stdout)
       assert.deepStrictEqual([added, invalid, invalidRows[0].at, toRun], [3, 1, "rows.jsonl:3", 2])
@@ -189,9 +189,9 @@ describe("noukai batch run", () => {
       const { code, stderr } = yield* noukai(run(), { env, cwd })
       assert.deepStrictEqual([code, stderr], [
         1,
-        "rows.jsonl:2: the key \"row 1\" is that of rows.jsonl:1 already\n" +
+        "rows.jsonl:2: the key \"row 1\" is already used by rows.jsonl:1\n" +
         "rows.jsonl:3: it has no key: its field \"id\" is a number with too many digits: make it a text\n" +
-        "rows.jsonl:4: it is no JSON: \"{\\\"id\\\":\\\"torn\\\",\\\"te\"\n" +
+        "rows.jsonl:4: it is not JSON: \"{\\\"id\\\":\\\"torn\\\",\\\"te\"\n" +
         "b: completed; 1 done, 3 refused\n"
       ])
     }).pipe(Effect.provide(server({ flows }))))
@@ -262,7 +262,7 @@ describe("noukai batch run", () => {
       assert.strictEqual(stopped.code, 6)
       assert.match(
         stopped.stderr,
-        /the batch stopped: 1 rows failed, and at most 0 may\n {2}run the same command to continue/
+        /the batch stopped: 1 rows failed; at most 0 may fail\n {2}run the same command to continue/
       )
       const key = { ...env, NOUKAI_API_KEY: "nk_another" }
       assert.strictEqual((yield* noukai(run("--ledger", "2"), { env: key, cwd })).code, 3)

@@ -86,7 +86,7 @@ export const defined = (method: string, definition: Definition): Effect.Effect<B
 
 const sha256 = (...texts: ReadonlyArray<string>): string => hash("sha256", JSON.stringify(texts))
 
-/** The hash of what a batch runs, from its rows in any order. */
+/** The hash of the definition and the rows of a batch, in any order. */
 export const hashing = (definition: Definition, { flow, operation, version }: BatchIdentity) => {
   const { flow: ref, row } = definition
   const { parameters, result } = typeof ref === "object" && Flow.isFlow(ref) ? ref : {}
@@ -100,7 +100,7 @@ export const hashing = (definition: Definition, { flow, operation, version }: Ba
   }
 }
 
-/** Why a text names no batch. */
+/** The reason if a text cannot name a batch. */
 export const idProblem = (id: unknown): string | undefined =>
   typeof id !== "string" || id === "" || id.length > longest || id.includes("\0") || /\p{Surrogate}/u.test(id)
     ? `must be a text of 1 to ${longest} characters`
@@ -112,12 +112,12 @@ const problem = (message: string): RowError => ({
   message: message.trim().replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
 })
 
-/** A row of a source: one with a key, or what it is refused for. */
+/** A row of a source: a row with a key, or the reason for its refusal. */
 export type BatchEntry =
   | { readonly _tag: "row"; readonly row: PlannedRow }
   | { readonly _tag: "refused"; readonly at: string; readonly error: RowError }
 
-/** The words of what a function of a row threw. */
+/** The message of an error that a function of a row threw. */
 export const textOf = (error: unknown): string =>
   ParseResult.isParseError(error) ? Flow.formatMismatch(error) : error instanceof Error ? error.message : String(error)
 
@@ -137,7 +137,7 @@ const isPlain = (value: object): boolean => {
   return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
 }
 
-/** Why JSON would say something else than a value, or nothing. */
+/** The description of a value that JSON cannot represent; `undefined` for any other value. */
 const unsaid = (value: unknown, holder: unknown): string | undefined => {
   switch (typeof value) {
     case "number":
@@ -159,7 +159,7 @@ const unsaid = (value: unknown, holder: unknown): string | undefined => {
 function sorted(this: unknown, key: string, value: unknown): unknown {
   const found = unsaid(value, this)
   if (found !== undefined) {
-    throw new Error(`${key === "" ? "it" : JSON.stringify(key)} is ${found}, which JSON does not say`)
+    throw new Error(`${key === "" ? "it" : JSON.stringify(key)} is ${found}, which JSON cannot represent`)
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   const keys = Object.keys(value)
@@ -214,7 +214,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Bat
       try {
         const input = inputOf(row)
         if (typeof input !== "object" || input === null) {
-          return invalid(key, problem("its input is no object"))
+          return invalid(key, problem("its input is not an object"))
         }
         return Either.match(encoded(input), {
           onLeft: (reason) => invalid(key, problem(reason)),
@@ -235,7 +235,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Bat
 }
 
 const tooLarge = (bytes: number, most: number): string =>
-  `its input has ${bytes} bytes, and may have ${most}: shorten it, or raise the batch's maxInputBytes`
+  `its input has ${bytes} bytes, and may have ${most}: shorten it, or raise maxInputBytes`
 
 const keyProblem = (key: unknown): string | undefined => {
   if (typeof key !== "string") return `its key is ${key === null ? "null" : `a ${typeof key}`}, not a text`

@@ -1,4 +1,4 @@
-/** Reads and changes a batch that stands in a ledger. */
+/** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -163,7 +163,7 @@ const followed = (
         last = row.settledNo ?? last
       }))
   )
-  // what settles before the end is seen is read after it
+  // rows that settle before the end is seen are read after it
   const round = Stream.unwrap(Effect.map(Batches.reread(ledger, record.id), (now) => {
     const goesOn = Option.isSome(now) && (now.value.state === "running" || now.value.state === "planned")
     return Stream.concat(Stream.map(page, Option.some), goesOn ? Stream.empty : Stream.make(Option.none<RowResult>()))
@@ -236,7 +236,7 @@ export const retry = (
       return yield* new InvalidBatchError({ method, field: "only", reason })
     }
     if (options.only === "reported" && options.acceptDoubleRuns !== true) {
-      const reason = "must be true: what is reported may have run, and be run and billed again"
+      const reason = "must be true: reported rows may have run, and may be run and billed again"
       return yield* new InvalidBatchError({ method, field: "acceptDoubleRuns", reason })
     }
     const isSelected = yield* selecting(method, options.select)
@@ -272,7 +272,7 @@ export const cancel = (batch: string): Effect.Effect<number, LedgerError, BatchS
   Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.cancel", batch)
     const now = yield* Clock.currentTimeMillis
-    // before its rows: what becomes pending meanwhile is not claimed any more
+    // before its rows, so that rows that become pending are not claimed
     yield* Batches.cancelled(ledger, record.id, now)
     return yield* Settling.cancelPending(ledger, record.id, now)
   })

@@ -1,4 +1,4 @@
-/** Passes over sources: a dry one, and one that keeps what it finds in the ledger. */
+/** Passes over sources: a dry run, and one that stores its rows in the ledger. */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type * as Chunk from "effect/Chunk"
@@ -179,7 +179,7 @@ export const kept = <E, R>(
     return [record, planOf(record.name, absent, pass.found)] as const
   }))
 
-/** A ledger that is forgotten at the end: what tells one key from another need not fit into memory. */
+/** A temporary ledger, because the keys of a source may not fit into memory. */
 const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.flatMap(
   temporaryFolder(failed("made a temporary folder")),
   (folder) => File.open(join(folder, "plan.ledger"))
@@ -187,7 +187,7 @@ const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.flat
 
 const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, grace: 0, adopt: true }
 
-/** The content of a source beside that of the ledger. */
+/** Compares a source with the ledger. */
 export const dry = <E, R>(
   definition: Definition,
   source: BatchSource<unknown, E, R>,
@@ -210,7 +210,7 @@ export const dry = <E, R>(
         const known = Option.isSome(stored) ? yield* Planning.knownRows(ledger, stored.value.id, rows) : []
         const { added, refused } = Planning.sort(pass, rows, new Map([...fresh, ...known]))
         Planning.refuse(pass.found, Planning.inPlace(places, [...keyless, ...refused]))
-        // of what is new, its key alone: it tells a second row of the key
+        // only the keys of new rows, to find a second row of a key
         yield* Planning.insert(own, id, pass, added.map((row) => ({ ...row, input: "" })))
       }))
     const counts = Option.isSome(stored) ? yield* Reading.counts(ledger, stored.value.id) : undefined

@@ -1,4 +1,4 @@
-/** A run of a batch: its rows are planned, and given out until all are settled or something stops it. */
+/** A run of a batch: its rows are planned and handed out until all are settled or the batch stops. */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -135,7 +135,7 @@ const timedOut = (count: number): string =>
 const unselected = (count: number): string =>
   `${count === 1 ? "1 row was" : `${count} rows were`} not selected. Run the batch without \`select\` to run the rest`
 
-/** Gives the rows out, again and again, until none is left or the batch is stopped. */
+/** Hands out the rows, repeatedly, until none is left or the batch is stopped. */
 const given = Effect.fnUntraced(function*(
   ledger: Ledger,
   engine: BatchEngine.Service,
@@ -148,7 +148,7 @@ const given = Effect.fnUntraced(function*(
     const now = yield* insisting(Batches.reread(ledger, record.id))
     if (Option.isNone(now) || now.value.state !== "running") return
     if (Reading.unsettled(yield* insisting(Reading.counts(ledger, record.id))) === 0) return
-    // what lanes left, such as one that could not be run to its end
+    // rows that lanes left, such as a lane that did not run to its end
     current = yield* insisting(Batches.renewed(ledger, record.id))
     yield* part.renew(current)
   }
@@ -158,17 +158,17 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
   Effect.scoped(Effect.gen(function*() {
     const engine = yield* BatchEngine
     const ledger = yield* BatchStore
-    const what = yield* defined(method, definition)
+    const identity = yield* defined(method, definition)
     const settings = yield* settingsOf(options, engine.lanes)
     const stopWithin = yield* millis("stopWithin", options.stopWithin ?? 30_000)
     const isSelected = yield* selecting(method, options.select, true)
     yield* ledger.exclusive
-    const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, what, settings, isSelected)
+    const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, identity, settings, isSelected)
     yield* Rows.folded(ledger, planned.id, settings.lanes)
     if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id)
     const cancelled = Effect.flatMap(Clock.currentTimeMillis, (now) => Settling.cancelPending(ledger, planned.id, now))
     const ending = Effect.gen(function*() {
-      const status = yield* statusOf(ledger, yield* Batches.get(ledger, what.name))
+      const status = yield* statusOf(ledger, yield* Batches.get(ledger, identity.name))
       return { ...status, plan } as BatchSummary
     })
     const started = yield* Batches.started(ledger, planned, yield* Clock.currentTimeMillis)
@@ -192,7 +192,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
       Effect.onInterrupt(() =>
         Effect.ignore(Effect.zipRight(
           stopping,
-          // a finalizer is not interruptible, and what it waits for would not be given up
+          // a finalizer is not interruptible, so it would wait without a limit
           Effect.timeoutOption(Effect.interruptible(Fiber.join(giving)), stopWithin)
         ))
       )

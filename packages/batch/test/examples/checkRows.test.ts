@@ -14,5 +14,5 @@ it.scopedLive("the README's lines that are no rows", () =>
     yield* checkRows(path).pipe(
       Effect.withConsole({ ...console, log: (line: unknown) => Effect.sync(() => void shown.push(line)) })
     )
-    assert.deepStrictEqual(shown, ["answers.jsonl:3: it is no JSON: \"{\\\"id\\\":2\""])
+    assert.deepStrictEqual(shown, ["answers.jsonl:3: it is not JSON: \"{\\\"id\\\":2\""])
   }))

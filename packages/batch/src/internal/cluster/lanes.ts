@@ -60,8 +60,8 @@ export interface RunnerOptions extends ClusterOptions {
   /** The address to listen on, where it is not `host`: `0.0.0.0` in a container. Default: `host`. */
   readonly listenHost?: string | undefined
   /**
-   * The batches of `operation: "execute"`, whose tools run here: rows of one that is not named wait. Others need no
-   * definition, since what is run for a row stands in the ledger. Default: none.
+   * The batches of `operation: "execute"` whose tools run here. Rows of other such batches wait. Batches of jobs need
+   * no definition, because the ledger has their inputs. Default: none.
    */
   readonly batches?: ReadonlyArray<{ readonly [TypeId]: object; readonly id: string }> | undefined
 }
@@ -130,8 +130,8 @@ const storeError = (operation: string) => (cause: Cause.Cause<unknown>): BatchSt
   new BatchStoreError({ operation, detail: describe(cause), cause: Cause.squash(cause) })
 
 /**
- * Runs a lane to its end. Errors of the ledger are waited out here: what leaves an activity is its result for ever. So
- * is a defect, which is repeated a few times in case it came from a connection that was cut.
+ * Runs a lane to its end. The result of an activity is final, so errors of the ledger are retried here. A defect is
+ * retried a few times, since a cut connection may have caused it.
  */
 const drive = (driver: BatchDriver.Service, batch: string, generation: number, lane: number) => {
   const attempt = driver.lane(batch, generation, lane).pipe(
@@ -171,7 +171,7 @@ const sharding = ({ group, lanes, lease }: LaneSettings, runner: Partial<Shardin
     shardLockDisableAdvisory: true,
     refreshAssignmentsInterval: Duration.seconds(1),
     entityMessagePollInterval: Duration.seconds(2),
-    // a lane does not end soon of itself: whoever has to give it up is interrupted, and the driver has its own grace
+    // a lane does not end soon by itself: a runner that loses it is interrupted, and the driver has its own grace
     entityTerminationTimeout: Duration.millis(100),
     ...runner
   })
@@ -179,8 +179,8 @@ const sharding = ({ group, lanes, lease }: LaneSettings, runner: Partial<Shardin
 const sqlStorage = Layer.merge(SqlMessageStorage.layerWith(storage), SqlRunnerStorage.layerWith(storage))
 
 /**
- * Builds what needs the database. Runners that start together on an empty one race for its tables, and all but one
- * fail: at the next attempt the tables are there.
+ * Builds a layer that needs the database. If runners start together on an empty one, all but one fail to create its
+ * tables; the next attempt finds them.
  */
 const joining = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, BatchStoreError, R> => {
   const attempt = Effect.gen(function*() {
@@ -254,7 +254,7 @@ const makeEngine = Effect.fnUntraced(function*(settings: LaneSettings) {
           for (let restarts = 0;; restarts++) {
             const exit = yield* awaitEnd(executionId)
             if (exit._tag === "Success") break
-            // what the engine met while it kept the end of a lane is kept as its end; the rows are as they were
+            // a failure of the engine while it stored the end of a lane becomes that end; the rows are unchanged
             if (Cause.isFailure(exit.cause) || restarts === mostRestarts) {
               return yield* storeError("ran a lane")(exit.cause)
             }

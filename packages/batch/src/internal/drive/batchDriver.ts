@@ -18,15 +18,15 @@ import * as ExecuteRuns from "./executeRuns.js"
 import * as JobRuns from "./jobRuns.js"
 import { insisting } from "./running.js"
 
-/** A name of this process, that no other one has had. */
+/** A unique name of this process. */
 const newOwner = (): string => `${hostname()}/${process.pid}/${randomUUID()}`
 
 export declare namespace BatchDriver {
   export interface Service {
     /**
-     * Runs rows of a batch as one of its lanes, until none is pending and the lane has none left, or the batch is stopped
-     * or given out anew. All lanes of this process share its slots. Interruption leaves the rows of the lane to whoever
-     * runs it next.
+     * Runs rows of a batch as one of its lanes, until no row is pending and the lane has none left, or the batch is
+     * stopped or handed out again. All lanes of this process share its slots. After an interruption, the next process
+     * with the lane takes over its rows.
      */
     readonly lane: (batch: string, generation: number, lane: number) => Effect.Effect<void, BatchStoreError>
   }
@@ -54,8 +54,8 @@ export const join = (
 class PartKey extends Data.Class<{ readonly batch: string; readonly generation: number }> {}
 
 /**
- * Takes part in each batch once, whatever the number of its lanes here, for as long as it has any of them. A part that
- * begins anew is another owner: what an earlier one left in flight may have been sent.
+ * Takes part in each batch once, however many of its lanes are here, while it has any. Each new part is a new owner,
+ * because requests of an earlier part may have left.
  */
 export const layer = (
   definitionOf: (batch: string) => { readonly tools?: ExecuteRuns.BatchTools | undefined } | undefined
@@ -68,12 +68,12 @@ export const layer = (
       const parts = yield* RcMap.make({
         lookup: Effect.fnUntraced(function*({ batch, generation }: PartKey) {
           const found = yield* insisting(Batches.find(ledger, batch))
-          // forgotten, or given out anew: there is nothing to do here
+          // forgotten, or handed out again: nothing to do here
           if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
           const record = found.value
           const definition = definitionOf(batch)
           if (record.operation === "execute" && definition === undefined) {
-            // without its tools a row would run, and its result would be another one
+            // without its tools a row would have another result
             const name = JSON.stringify(batch)
             return yield* new BatchStoreError({
               operation: "ran rows in requests",

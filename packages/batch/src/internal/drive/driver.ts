@@ -1,6 +1,6 @@
 /**
- * Takes part in batches: claims rows as slots come free, and runs each of them. A process takes part in a batch once,
- * whatever the number of lanes that it was given.
+ * Takes part in batches: claims rows as slots become free, and runs them. A process takes part in a batch once, for all
+ * its lanes.
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
@@ -19,10 +19,10 @@ import * as Pace from "./pace.js"
 import * as BatchDrive from "./running.js"
 import { runRow, type Runs } from "./runRow.js"
 
-/** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
+/** The times between two looks at the ledger of an idle process, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]
 
-/** A row may cost so many times the average. */
+/** The assumed cost of a row, as a multiple of the average. */
 const room = BigDecimal.make(15n, 1)
 
 interface Lane {
@@ -40,11 +40,11 @@ export interface Part {
   readonly lane: (lane: number) => Effect.Effect<void, BatchStoreError>
   /** Begins no more rows. */
   readonly stop: Effect.Effect<void>
-  /** Goes on with rows that were given out anew. */
+  /** Continues with rows that were handed out again. */
   readonly renew: (record: BatchRecord) => Effect.Effect<void>
 }
 
-/** Waits until something happens here, or for so many milliseconds. */
+/** Waits for the alarm, or for some milliseconds. */
 const awaken = (running: BatchDrive.BatchDrive, millis: number): Effect.Effect<void> =>
   running.alarm.await.pipe(
     Effect.timeoutOption(millis),
@@ -85,13 +85,13 @@ export const make = (
         alarm: running.alarm
       })
 
-    /** Begins a row, which is sent in its turn. */
+    /** Begins a row, and sends it in its turn. */
     const begin = (lane: Lane, row: Rows.LiveRow, turn: Pace.Turn): Effect.Effect<void> =>
       Effect.suspend(() => {
         lane.rows++
         running.slots++
         live.add(row.id)
-        // a lane that ended meanwhile interrupts it before it has begun, and its slot is free again all the same
+        // a lane that has ended interrupts it before it begins; its slot is freed all the same
         return Effect.uninterruptible(Effect.forkIn(
           Effect.interruptible(runRow(running, runs, row, turn)).pipe(
             Effect.onExit((exit) =>
@@ -115,7 +115,7 @@ export const make = (
         ))
       })
 
-    /** The amount to reserve for a row: the cost of rows so far, with room, and at first their limit. */
+    /** The amount to reserve for a row: at first its limit, then the average cost with a margin. */
     const estimate = (): BigDecimal.BigDecimal => {
       const { known, total } = running.costs
       if (known < 10) return maxCostUsd
@@ -172,7 +172,7 @@ export const make = (
         return rows.length
       })
 
-    /** Keeps slots from rows that come back to one meanwhile. */
+    /** Reserves slots during a claim, so that returning rows cannot take them. */
     const claimed = (lane: Lane, wanted: number): Effect.Effect<number | "poor", BatchStoreError> =>
       Effect.acquireUseRelease(
         Effect.sync(() => running.slots += wanted),
@@ -188,8 +188,8 @@ export const make = (
     const isQuiet = () => [...lanes.values()].every((lane) => lane.rows === 0)
 
     /**
-     * Takes up rows of claims whose answers were lost, and those of lanes that came back before another process had them;
-     * whether there were any.
+     * Takes up rows of claims with a lost response, and rows of lanes that returned before another process had them.
+     * Returns whether there were any.
      */
     const strays: Effect.Effect<boolean, BatchStoreError> = Effect.gen(function*() {
       const rows = yield* BatchDrive.insisting(Rows.strayed(ledger, record.id, owner))
@@ -211,7 +211,7 @@ export const make = (
     /** Claims rows for free slots, over and over. */
     const claiming: Effect.Effect<void, BatchStoreError> = Effect.gen(function*() {
       while (true) {
-        // what happens from here on is no reason to wait
+        // an alarm from here on ends the wait below
         running.alarm.unsafeClose()
         const now = yield* Clock.currentTimeMillis
         // until a run was found through its session, no more than one row may be in doubt
@@ -240,7 +240,7 @@ export const make = (
             if (isQuiet() && !(yield* strays)) {
               const left = yield* BatchDrive.insisting(Rows.left(ledger, record.id))
               if (!left.isPending) yield* over
-              // what others have in flight may give back some of what it reserved
+              // rows in flight elsewhere may release part of their reservations
               else if (!left.isLive) {
                 yield* BatchDrive.stop(running, {
                   reason: "budget",

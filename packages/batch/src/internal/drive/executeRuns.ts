@@ -1,6 +1,6 @@
 /**
- * Runs in requests that wait for them, for inputs that the queue does not take. A crash leaves a run whose result is
- * found again only where the server kept it.
+ * Runs in requests that wait for the result, for inputs that the queue does not accept. After a crash, a result is
+ * found again only if the server stored it.
  */
 import { FlowService, type NoukaiError, RunService, SessionService, type Tools } from "@effect-noukai/sdk"
 import type { ExecuteOnceInput } from "@effect-noukai/sdk"
@@ -16,7 +16,7 @@ import { rowError } from "./verdict.js"
 
 const once = Schedule.stop
 
-/** The key of an attempt among the runs of its flow. What it is made of must never change. */
+/** The key of an attempt among the runs of its flow. Its parts must never change. */
 const onceKey = (batch: string, { attempt, key }: Pick<LiveRow, "attempt" | "key">): string =>
   JSON.stringify(["noukai-batch", batch, key, attempt])
 
@@ -32,19 +32,19 @@ const reported = (error: NoukaiError, kind: string, executionIds: ReadonlyArray<
 const settledBy = (error: NoukaiError, hasTools: boolean): Settlement | undefined => {
   switch (error._tag) {
     case "FlowExecutionError":
-      // any other one is the answer to a request
+      // any other status is the response to a request
       if (error.status !== "failed") return undefined
       break
     case "ToolCallLimitError":
       break
     case "UnexpectedResponseError":
-      // it waits for tools that nobody has
+      // it waits for tools that do not exist
       if (error.code !== "TOOL_CALLS_UNANSWERED_CLIENT") return undefined
       break
     case "ResultNotStoredError":
       return reported(error, "ResultNotStored", idsOf(error))
     case "RunInProgressError":
-      // one that waits for tools, and whose pause cannot be read, never ends
+      // a run that waits for tools and whose pause cannot be read never ends
       if (!hasTools) return undefined
       return reported(error, "RunInProgress", idsOf(error))
     case "AmbiguousRunError":
@@ -64,7 +64,7 @@ const isOfSession = (error: NoukaiError): boolean =>
   error._tag === "AmbiguousRunError" || error._tag === "RunInProgressError" ||
   (error._tag === "ResultNotStoredError" && error.reason !== "expired" && error.reason !== "missing")
 
-/** A tool that throws leaves a run that waits for it, and was billed so far. The other rows have nothing to do with it. */
+/** After a tool throws, its run waits and was billed so far. Other rows are not affected. */
 const broken = (defect: unknown): Settlement => ({
   state: "reported",
   error: { kind: "Defect", message: defect instanceof Error ? defect.message : String(defect) }
@@ -102,7 +102,7 @@ export const make = (
       ...(sessionId !== undefined && { look: lookAt(sessionId) })
     })
 
-    /** The end of a row whose run failed or was found; the error itself where it is of the request. */
+    /** The end of a row whose run failed or was found; fails with the error if it concerns the request. */
     const failed = (error: NoukaiError): Effect.Effect<BeginResult, NoukaiError> =>
       Effect.gen(function*() {
         const settled = settledBy(error, tools !== undefined)

@@ -1,4 +1,4 @@
-/** Runs through the queue, which keeps their results: what a crash left is found again, with its result. */
+/** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
 import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
 import type { SubmitInput } from "@effect-noukai/sdk"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
@@ -13,7 +13,7 @@ import type { Settlement } from "./running.js"
 import type { Look, PollResult, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
 
-/** Sent once: what may be sent again is another intent. */
+/** A request is sent once. Sending it again is a new intent. */
 const once = Schedule.stop
 
 /** The time in which a request must connect, or else is not sent, in milliseconds. */
@@ -31,7 +31,7 @@ const failure = (kind: string, unknown: string, status: JobFailed | JobCancelled
   return { kind, message, ...(code !== undefined && { code }) }
 }
 
-/** The version of a batch as a call takes it. */
+/** The version of a batch as an option of a call. */
 export const versionOf = (version: string): number | "production" | "draft" =>
   version === "production" || version === "draft" ? version : Number(version)
 
@@ -56,7 +56,7 @@ export const rowSession = (
   return bytes.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
 }
 
-/** Whether the server says of every session that it is gone: also of one that no run has had. */
+/** Whether the server answers 410 for every session, even for one that was never used. */
 export const areAllGone = (
   sessions: SessionService["Type"],
   record: Pick<BatchRecord, "flow" | "name" | "version">
@@ -69,7 +69,7 @@ export const areAllGone = (
     })
   )
 
-/** Reads what a session lists. */
+/** Looks up the run that a session lists. */
 export const lookUp = (
   sessions: SessionService["Type"],
   record: Pick<BatchRecord, "flow" | "name" | "version">,

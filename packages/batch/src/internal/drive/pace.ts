@@ -1,4 +1,6 @@
-/** Turns of the rate of a fleet: they are given out by the database, on its clock, and kept by each process on its own. */
+/**
+ * Turns within the rate of a fleet. The database hands them out by its clock; each process waits for them by its own.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
@@ -6,26 +8,31 @@ import type { FirstTurn } from "../ledger/limits.js"
 import type { LiveRow } from "../ledger/rows.js"
 
 /**
- * How late a turn may be used, in milliseconds. One that is later is lost: used all the same, it would come together with
- * those of the next moment. No second has more turns than the rate allows for a second and this.
+ * The longest delay of a turn, in milliseconds. A later turn is lost, because its row would be sent together with later
+ * ones. So no second has more turns than the rate allows for a second plus this delay.
  */
 const lateness = 30
 
-/** The span of turns that are taken together, in milliseconds: so short that they come evenly from all processes. */
+/**
+ * The span of turns taken together, in milliseconds. It is short, so that the turns of all processes are spread evenly.
+ */
 const span = 25
 
-/** How long before their turn rows are claimed at first, in milliseconds; then, how long they take to be ready for it. */
+/**
+ * The time before its turn at which a row is claimed, in milliseconds: a first guess, then the measured time of
+ * preparation.
+ */
 const firstLead = 100
 
 const [shortestLead, longestLead] = [20, 2000]
 
-/** How much of what is known of the time that rows take to be ready comes from the last one. */
+/** The weight of the newest measurement in the average time of preparation. */
 const leadShare = 0.05
 
-/** How long a reading of the clock of the database is as good as one that took a millisecond less, in milliseconds. */
+/** The age, in milliseconds, at which a clock reading is as good as a new one that took 1 ms longer. */
 const drift = 10_000
 
-/** How many rows a process first has on their way to the server at once: it warms up before it sends more. */
+/** The first limit of rows on their way to the server: a process warms up before it sends more. */
 const firstRoom = 2
 
 /** Sends a row in its turn. */
@@ -34,7 +41,7 @@ export type Turn = <A, E>(sending: Effect.Effect<A, E>) => Effect.Effect<A, E | 
 /** Turns that follow one another. */
 export interface Turns {
   readonly count: number
-  /** When to claim rows for them, in milliseconds since 1970. */
+  /** The time to claim rows for them, in milliseconds since 1970. */
   readonly claimAt: number
   /** The nth turn, for a row that was just claimed. */
   readonly turn: (nth: number, row: LiveRow) => Turn
@@ -42,26 +49,26 @@ export interface Turns {
 
 export interface Pace {
   /**
-   * How many more rows may be claimed. Rows whose answers are slow to come would come to the server together, however
-   * evenly they were sent: a process has more of them on their way only as answers come.
+   * The number of rows that may be claimed now. Rows with slow responses would reach the server together, however
+   * evenly they are sent. So a process sends more only as responses arrive.
    */
   readonly room: () => number
   /** Takes at most so many turns, at least one. */
   readonly take: (wanted: number) => Effect.Effect<Turns, BatchStoreError>
   /** The turn of a row that no turn was taken for. */
   readonly another: Turn
-  /** The row is not on its way any more. */
+  /** Removes a row from those on their way. */
   readonly arrived: (row: number) => void
 }
 
 export interface Options {
   /** Turns in a second. */
   readonly rate: number
-  /** Takes so many turns from the database, and tells the first. */
+  /** Takes turns from the database and returns the first. */
   readonly turns: (count: number) => Effect.Effect<FirstTurn, BatchStoreError>
-  /** Whether the answer to what is sent tells when it arrived. */
+  /** Whether the response to a row shows when its request arrived. */
   readonly isAnsweredAtOnce: boolean
-  /** Opened when there is room again. */
+  /** Opened when more rows may be claimed. */
   readonly alarm: Effect.Latch
 }
 
@@ -71,7 +78,7 @@ export const make = ({ alarm, isAnsweredAtOnce, rate, turns }: Options): Pace =>
   let reading = { ahead: 0, took: Infinity, answered: 0 }
   let lead = firstLead
   let most = isAnsweredAtOnce ? firstRoom : Infinity
-  /** The rows that were claimed, and whose answers have not come. */
+  /** The claimed rows without a response. */
   const onTheirWay = new Set<number>()
 
   /** The moment of the first of so many turns, on the clock of this process. */
@@ -106,7 +113,7 @@ export const make = ({ alarm, isAnsweredAtOnce, rate, turns }: Options): Pace =>
 
   const arrived = (row: number) => {
     if (!onTheirWay.has(row)) return
-    // only what was not enough grows, and slowly
+    // grows slowly, and only if it was the limit
     if (room() === 0) most += 1 / most
     onTheirWay.delete(row)
     alarm.unsafeOpen()

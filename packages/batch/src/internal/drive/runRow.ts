@@ -40,7 +40,7 @@ export type Look =
 
 /** The outcome of a request that begins a run. */
 export type BeginResult =
-  /** The run goes on, and is asked for. */
+  /** The run continues and is polled. */
   | { readonly _tag: "submitted"; readonly executionId: string }
   | {
     readonly _tag: "ended"
@@ -61,7 +61,7 @@ export type PollResult =
 export interface Runs {
   /** A look at the session of an attempt. */
   readonly look: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
-  /** Whether `begin` looks first, and gives what it finds: then it may be asked again for a row that may have been sent. */
+  /** Whether `begin` looks first and returns the run that it finds. It may then be repeated for a row that may have been sent. */
   readonly beginLooks?: true
   readonly begin: (
     row: Rows.LiveRow,
@@ -96,7 +96,7 @@ const shortestWait = 20
 /** How often a poll may fail for this row alone before it is reported. */
 const pollFailures = 8
 
-/** How the cost of a run is asked for again. */
+/** The retries of reading the cost of a run. */
 const costRetry = { times: 2, schedule: Schedule.exponential("800 millis", 4) }
 
 /**
@@ -105,12 +105,12 @@ const costRetry = { times: 2, schedule: Schedule.exponential("800 millis", 4) }
  */
 export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
   const { settings: { adopt, grace, pendingTimeout = Infinity, rowTimeout = Infinity } } = running.record
-  /** Since when its run is known to be running. */
+  /** The first time at which its run was running. */
   let { runningAt } = row
   /** When its last request left this process. */
   let sentAt: number | undefined
 
-  /** Takes a row without a known run to a state; false if it is not what it was. */
+  /** Moves a row without a known run to a state; false if its stored state has changed. */
   const to = (state: Rows.StoredState, fields: Partial<Rows.Transition> = {}) =>
     running.transit({ id: row.id, attempt: row.attempt, from: ["intent", "uncertain"], to: state, ...fields })
 
@@ -121,7 +121,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   const reports = (error: RowError, executionId?: string): Step =>
     Effect.asVoid(settle(running, row, { state: "reported", error, ...(executionId !== undefined && { executionId }) }))
 
-  /** Goes on with what the ledger says, after another process has changed it. */
+  /** Continues from the state in the ledger, after another process changed it. */
   const reread: Step = Effect.suspend(() =>
     Effect.flatMap(
       insisting(Rows.own(running.ledger, row.id, running.owner)),
@@ -135,12 +135,12 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       (known) => Effect.flatMap(settle(running, row, known), (isTaken) => isTaken ? Effect.void : reread)
     )
 
-  /** Adds how long the run took, and what it cost where that is asked for. */
+  /** Adds the duration of the run and, if the batch reads costs, its cost. */
   const measured = (settled: Settlement): Effect.Effect<Settlement> =>
     Effect.gen(function*() {
       const { adopted, executionId } = settled
       const now = yield* Clock.currentTimeMillis
-      // a request that found a run took less time than the run
+      // a request that found a run took less time than the run itself
       const seen = sentAt === undefined || adopted === true ? settled : { ...settled, durationMs: now - sentAt }
       if (!readsCosts(running) || executionId === undefined) return seen
       // the row is done all the same
@@ -176,7 +176,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       yield* follow(executionId, now)
     })
 
-  /** Keeps that a run was found through its session: only then is an absence evidence. */
+  /** Stores that a run was found through its session. Only then does an empty session prove that nothing ran. */
   const holds: Step = Effect.suspend(() => {
     if (running.canary === "holds") return Effect.void
     running.canary = "holds"
@@ -254,7 +254,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
     sentAt = now
   })
 
-  /** Sends the row, and tells what to do then. */
+  /** Sends the row and returns the next step. */
   const request = (input: string): Effect.Effect<Step> =>
     Effect.match(Effect.flatMap(noted, () => runs.begin(row, input, sendingLimit)), {
       onFailure: (error) => refusedFor(ofSending(error)),
@@ -263,7 +263,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
         return Effect.gen(function*() {
           const now = yield* Clock.currentTimeMillis
           succeeded(running, now)
-          // its result first, which is nowhere else
+          // the result first: it is stored nowhere else
           yield* ended(outcome.settled)
           yield* outcome.isListed ? holds : sing(outcome.look, now)
         })
@@ -273,7 +273,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   /** Sends an intent that is young: another process may have given an old one up while this one was stopped. */
   const requestYoung = (input: string, intentAt: number): Effect.Effect<Step, BatchStoreError> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      // what came to pass while it was looked up, or waited for its turn
+      // the batch may have stopped or paused during the look-up or the wait for a turn
       running.isStopping || running.pausedUntil > now
         ? Effect.succeed(again())
         : now - intentAt <= grace / 2
@@ -376,7 +376,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   /** Whether its run, which is running, has been so for too long. */
   const isOver = (now: number): boolean => now - (runningAt ??= now) >= rowTimeout
 
-  /** Leaves its run to the next run of the batch. What was reserved for it stays so. */
+  /** Leaves its run to the next run of the batch. Its reservation stays. */
   const timedOut = (executionId: string, status: "pending" | "running"): Step =>
     Effect.asVoid(to("timedOut", {
       from: ["intent", "uncertain", "submitted"],
@@ -451,7 +451,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   }
 }
 
-/** Counts a row of which no run is known. */
+/** Counts a row without a known run. */
 const inDoubt = <A, E>(running: BatchDrive, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.acquireUseRelease(
     Effect.sync(() => running.uncertain++),
@@ -474,7 +474,7 @@ const outOfSlot = <A>(
       isOut = false
     })
     return Effect.zipLeft(effect, back).pipe(
-      // who began the row gives its slot back
+      // the driver frees the slot of the row
       Effect.ensuring(Effect.sync(() => {
         if (isOut) running.slots++
       }))

@@ -1,4 +1,4 @@
-/** A batch that this process takes part in: what its rows share. */
+/** The shared state of the rows of a batch in this process. */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -23,10 +23,10 @@ const longestPause = 600_000
 /** The longest pause of polls after a refusal, in milliseconds. */
 const longestPollPause = 60_000
 
-/** The longest pause after failures of which the server says no time, in milliseconds. */
+/** The longest pause after failures without `Retry-After`, in milliseconds. */
 const longestBackoff = 30_000
 
-/** How long nothing may succeed before the batch stops, in milliseconds. */
+/** The time without a success after which the batch stops, in milliseconds. */
 const unreachableAfter = 300_000
 
 /** The large inputs that are sent at once, in MiB, or one that has more. */
@@ -35,7 +35,7 @@ export const mostLarge = 8
 /** The outcome of a row. */
 export interface Settlement {
   readonly state: SettledState
-  /** As JSON: what it was read from is garbage while it waits to be written. */
+  /** As JSON, so that the response can be collected while the result waits to be written. */
   readonly result?: string
   readonly error?: RowError
   readonly executionId?: string
@@ -52,38 +52,38 @@ export interface BatchDrive {
   readonly ledger: Ledger
   readonly record: Batches.BatchRecord
   readonly owner: string
-  /** How often the rows were given out. */
+  /** The number of times that the rows were handed out. */
   generation: number
   readonly polls: PollTimes
-  /** Rows that are under way here, or may be: each may have a run at the server. */
+  /** Rows in flight here. Each may have a run at the server. */
   slots: number
-  /** Those of them of which no run is known. */
+  /** Rows in flight without a known run. */
   uncertain: number
   /** Whether a run of the batch was found through its session. */
   canary: "unknown" | "holds"
   /** The warnings that were given once. */
   readonly told: Set<string>
-  /** Set while the budget lets no row begin, and none is under way here. */
+  /** Set while the budget allows no new row, and no row is in flight here. */
   isPoor: boolean
-  /** Set when no more rows are to be begun here. */
+  /** Set when this process must not begin more rows. */
   isStopping: boolean
-  /** When sending goes on, in milliseconds since 1970. */
+  /** When sending may resume, in milliseconds since 1970. */
   pausedUntil: number
-  /** When polling goes on after a refusal, in milliseconds since 1970. */
+  /** When polling may resume after a refusal, in milliseconds since 1970. */
   pollsFrom: number
   failures: number
-  /** The last moment at which the server did what it was asked. */
+  /** The time of the last success of a request. */
   succeededAt: number
   /** The costs that were read here, in US dollars. */
   costs: { known: number; total: BigDecimal.BigDecimal }
   /** Rows that failed since the batch was started. */
   failedRows: number
-  /** Opened when something happens here that a claim waits for. */
+  /** Opened on every event that a claim waits for. */
   readonly alarm: Effect.Latch
-  /** Room for large inputs that are being sent, in MiB: those of all slots at once would not fit into memory. */
+  /** The limit of large inputs being sent, in MiB: those of all slots would not fit into memory. */
   readonly large: Effect.Semaphore
   readonly metrics: BatchMetrics
-  /** Takes a row from state to state; false if it is not what it was. */
+  /** Moves a row from state to state; false if its stored state has changed. */
   readonly transit: (transition: Rows.Transition) => Effect.Effect<boolean, BatchStoreError>
 }
 
@@ -94,15 +94,15 @@ const ledgerRetry = Schedule.exponential("50 millis").pipe(
   Schedule.upTo("2 minutes")
 )
 
-/** Repeats what a ledger refused in passing. */
+/** Retries an operation of the ledger after a transient failure. */
 export const insisting = <A, R>(effect: Effect.Effect<A, BatchStoreError, R>): Effect.Effect<A, BatchStoreError, R> =>
   Effect.retry(effect, { schedule: ledgerRetry, while: isPassing })
 
-/** When to ask for jobs of one flow, learnt from those that ended: most are asked for once or twice. */
+/** The times of polls, learnt from jobs that have ended: most jobs are polled once or twice. */
 interface PollTimes {
-  /** The wait before the next poll of a job that has been polled so often and for so long. */
+  /** The wait before the next poll, after a number of polls and an elapsed time. */
   readonly next: (polls: number, elapsed: number) => number
-  /** Learns from a job that had ended at its last poll. */
+  /** Learns from a job that ended. */
   readonly ended: (polls: number, elapsed: number) => void
 }
 
@@ -115,14 +115,14 @@ const makePollTimes = (): PollTimes => {
     next: (polls, elapsed) =>
       Math.min(longestWait, Math.max(shortestWait, polls === 0 ? typical - elapsed : elapsed * 0.15)),
     ended: (polls, elapsed) => {
-      // one that had ended at its first poll may have ended long before
+      // a job that had ended at its first poll may have ended long before
       const seen = polls <= 1 ? typical * 0.97 : elapsed
       typical = typical === 0 ? seen : typical * 0.9 + seen * 0.1
     }
   }
 }
 
-/** How long the first of a group waits for others, in milliseconds: a disk takes about as long to keep what is written. */
+/** The wait of the first write of a group for others, in milliseconds: about as long as a disk takes to sync. */
 const linger = 3
 
 /** The most of one group. */
@@ -130,15 +130,16 @@ const mostItems = 500
 
 /** Waits for others, which then share one statement. */
 export const lingering: Effect.Effect<void> = Effect.async((resume) => {
-  // native, for it is no time that a program knows of
+  // a native timer, independent of the clock of the program
   // eslint-disable-next-line no-restricted-globals
   const timer = setTimeout(() => resume(Effect.void), linger)
   return Effect.sync(() => clearTimeout(timer))
 })
 
 /**
- * Writes what happens to many rows in one statement: a database takes hundreds of statements in a second, and thousands
- * of rows. Writes a transition with the others of its moment, and tells whether it was taken. `write` gives the rows that were.
+ * Groups transitions into one statement, because a database handles hundreds of statements per second and thousands of
+ * rows. Each caller waits for its own transition, and receives whether it was made. `write` returns the ids of the rows
+ * that changed.
  */
 const groupWriter = (
   write: (transitions: ReadonlyArray<Rows.Transition>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>
@@ -196,7 +197,7 @@ export const make = (
     }
   })
 
-/** Begins no more rows, here and elsewhere, for a reason that stays in the ledger. */
+/** Stops the batch in all processes, with a reason in the ledger. */
 export const stop = (running: BatchDrive, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
     running.isStopping = true
@@ -207,13 +208,13 @@ export const stop = (running: BatchDrive, reason: Batches.Stop): Effect.Effect<v
     )
   })
 
-/** The server did what it was asked. */
+/** Notes the success of a request. */
 export const succeeded = (running: BatchDrive, now: number): void => {
   running.failures = 0
   running.succeededAt = now
 }
 
-/** Waits for a time before a poll, and until the server takes polls again. */
+/** Waits before a poll, and until the server accepts polls again. */
 export const untilPoll = (running: BatchDrive, millis: number): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.zipRight(
@@ -222,10 +223,10 @@ export const untilPoll = (running: BatchDrive, millis: number): Effect.Effect<vo
         running.pollsFrom > then ? untilPoll(running, millis) : Effect.void)
     ))
 
-/** Keeps all slots from sending, for as long as the server says or the failures go on. */
+/** Pauses sending in all slots: for the time of `Retry-After`, or for a backoff that grows with the failures. */
 export const pause = (running: BatchDrive, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    // what fails in a pause began before it, with what the pause is for: all rows in flight are one failure
+    // a failure within a pause has the cause of the pause: all rows in flight count as one failure
     if (seconds === undefined && running.pausedUntil > now) return Effect.void
     const backoff = Math.min(longestBackoff, 100 * 2 ** Math.min(running.failures++, 20))
     const wait = seconds === undefined ? backoff : Math.min(longestPause, Math.max(seconds * 1000, 100))
@@ -234,16 +235,16 @@ export const pause = (running: BatchDrive, seconds: number | undefined): Effect.
     if (until <= running.pausedUntil) return Effect.void
     running.pausedUntil = until
     running.alarm.unsafeOpen()
-    // what the server said holds for every process
+    // `Retry-After` holds for every process
     return seconds === undefined
       ? Effect.void
       : insisting(Batches.heldUntil(running.ledger, running.record.id, until))
   })
 
-/** Whether nothing has succeeded for long. */
+/** Whether no request has succeeded for too long. */
 export const isUnreachable = (running: BatchDrive, now: number): boolean => now - running.succeededAt > unreachableAfter
 
-/** Counts a failure that is not of the row alone, and stops the batch when nothing has succeeded for long. */
+/** Counts a failure that concerns all rows, and stops the batch if no request has succeeded for too long. */
 export const unreachable = (
   running: BatchDrive,
   message: string,
@@ -254,7 +255,7 @@ export const unreachable = (
       ? stop(running, { reason: "unreachable", message })
       : pause(running, seconds))
 
-/** Warns of something once. */
+/** Logs a warning once. */
 const tellOnce = ({ record, told }: BatchDrive, what: string, message: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (told.has(what)) return Effect.void
@@ -262,7 +263,7 @@ const tellOnce = ({ record, told }: BatchDrive, what: string, message: string): 
     return Effect.logWarning(`Batch ${JSON.stringify(record.name)}: ${message}`)
   })
 
-/** Tells, once, that a run which began is not listed under its session. */
+/** Warns once that a run which began is not listed under its session. */
 export const unlisted = (running: BatchDrive): Effect.Effect<void> =>
   tellOnce(
     running,
@@ -271,7 +272,7 @@ export const unlisted = (running: BatchDrive): Effect.Effect<void> =>
       "time until one is. Set a longer grace if the server lists runs later"
   )
 
-/** Tells, once for each, of a status that is not known. */
+/** Warns once of each unknown status. */
 export const unknownStatus = (running: BatchDrive, status: string, executionId: string): Effect.Effect<void> => {
   const shown = JSON.stringify(status)
   const message = `the run ${executionId} has the unknown status ${shown}, which counts as running`
@@ -281,13 +282,13 @@ export const unknownStatus = (running: BatchDrive, status: string, executionId: 
 const settledRows = Metric.counter("noukai_batch_rows_settled", { description: "Rows of batches that were settled" })
 
 const spentUsd = Metric.counter("noukai_batch_spent_usd", {
-  description: "What rows cost, in US dollars, or are taken to have cost"
+  description: "The known or assumed cost of rows, in US dollars"
 })
 
 const runningRows = Metric.gauge("noukai_batch_rows_running", { description: "Rows in flight in this process" })
 
 const uncertainRows = Metric.gauge("noukai_batch_rows_uncertain", {
-  description: "Rows of this process that may have been sent, and of which no run is known"
+  description: "Rows of this process that may have been sent, without a known run"
 })
 
 interface BatchMetrics {
@@ -316,7 +317,7 @@ const metricsOf = (batch: string): BatchMetrics => {
   }
 }
 
-/** Whether the cost of each run is asked for. */
+/** Whether the cost of each run is read. */
 export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: BatchDrive): boolean =>
   cost || budgetUsd !== undefined
 
@@ -372,13 +373,13 @@ const anotherFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError
     return tooManyFailed(running)
   })
 
-/** Stops the batch when more rows failed than may. */
+/** Stops the batch if more than `maxFailures` rows failed. */
 const tooManyFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> => {
   const { maxFailures } = running.record.settings
   return maxFailures !== undefined && running.failedRows > maxFailures && !running.isStopping
     ? stop(running, {
       reason: "failures",
-      message: `${running.failedRows} rows failed, and at most ${maxFailures} may`
+      message: `${running.failedRows} rows failed; at most ${maxFailures} may fail`
     })
     : Effect.void
 }
@@ -387,14 +388,14 @@ const tooManyFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError
 const liveRows = ({ metrics, slots, uncertain }: BatchDrive): Effect.Effect<void> =>
   Effect.zipRight(Metric.set(metrics.running, slots), Metric.set(metrics.uncertain, uncertain))
 
-/** The newest words of the ledger: whether to go on, and what other processes met. */
+/** Reads from the ledger whether to continue, and the failures of other processes. */
 export const heed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.zipRight(
     Effect.all([newest(running), due(running), liveRows(running)]),
     running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
   )
 
-/** Takes up rows whose next attempt is due. */
+/** Makes rows pending whose next attempt is due. */
 export const due = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => insisting(Rows.due(running.ledger, running.record.id, now)))
 

@@ -22,7 +22,7 @@ export type Verdict =
   /** This row is refused for good. Nothing ran. */
   | { readonly _tag: "refused"; readonly error: RowError }
 
-/** An error of a call as what became of a row. */
+/** The error of a row, from the error of a call. */
 export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string>): RowError => ({
   kind: error._tag,
   message: error.message,
@@ -47,7 +47,7 @@ const ofAll = (error: NoukaiError): Verdict | undefined => {
     case "ReplayForbiddenError":
     case "ReplayDisabledError":
       return stop(error)
-    // of its session alone it would be the end of its row
+    // for one session alone, this would end its row
     case "ReplaySessionExpiredError":
     case "ResultNotStoredError":
       return stop(
@@ -78,7 +78,7 @@ export const ofSending = (error: NoukaiError): Verdict => {
   return { _tag: "uncertain", message, seconds: retryAfter(error), isUnanswered: error._tag === "APITimeoutError" }
 }
 
-/** The verdict on a request that only reads: no row is worse off for it. */
+/** The verdict on a read, which changes no row. */
 export const ofReading = (error: NoukaiError): Verdict => ofAll(error) ?? { _tag: "unsent", message: error.message }
 
 /** Whether the server says that a run, or its flow, does not exist. Any other 404, of a gateway for example, proves nothing. */
@@ -101,6 +101,6 @@ const lasting = new RegExp(
   "i"
 )
 
-/** Whether a run failed for a reason that another run may not meet. What was refused before it ran is none. */
+/** Whether another run may succeed where this one failed. A request that was refused before a run is never retried. */
 export const isPassingFailure = ({ code = "", kind, statusCode = 500 }: RowError): boolean =>
   kind === "FlowExecutionError" && (statusCode < 400 || statusCode >= 500) && !lasting.test(code)

@@ -1,4 +1,4 @@
-/** The row of a batch: what it runs, how far it came, and why it stopped. */
+/** The row of a batch: its definition, its state, and the reason if it stopped. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -110,7 +110,7 @@ export interface BatchIdentity {
   readonly operation: Operation
 }
 
-/** Fails when a batch of the name stands in the ledger and is another one. */
+/** Fails if the ledger has a different batch under the name. */
 export const agrees = (stored: BatchRecord, given: BatchIdentity): Effect.Effect<void, BatchConflictError> => {
   const field = (["flow", "version", "operation"] as const).find((one) => stored[one] !== given[one])
   return field === undefined
@@ -141,7 +141,7 @@ export const planned = (
     return record
   })
 
-/** Keeps what the last source of a batch runs, and when that changed. */
+/** Stores the hash of the last source of a batch, and the time of its last change. */
 export const definedAs = (
   { sql }: Ledger,
   id: number,
@@ -160,8 +160,8 @@ const pausing = JSON.stringify(
 )
 
 /**
- * Begins to run what is pending; nothing, when the batch is paused, or was cancelled since it `was` planned. One that runs
- * already goes on as it is.
+ * Starts a batch. Returns nothing if the batch is paused, or was cancelled since it `was` planned. A running batch
+ * continues unchanged.
  */
 export const started = (
   { sql }: Ledger,

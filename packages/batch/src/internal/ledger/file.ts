@@ -26,37 +26,37 @@ const nameProblem = (path: string): string | undefined =>
     ? "it is a URL: give the path of the file"
     : undefined
 
-/** Whether a file has something in it. Its folder must be there. */
+/** Whether a file exists and is not empty. Its folder must exist. */
 const isThere = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats === undefined && !existsSync(dirname(path))) throw new Error(`there is no folder ${dirname(path)}`)
   // a pipe would be waited for, by the whole process
-  if (stats !== undefined && !stats.isFile()) throw new Error(`it is ${kindOf(stats)}, and no plain file`)
+  if (stats !== undefined && !stats.isFile()) throw new Error(`it is ${kindOf(stats)}, not a plain file`)
   return stats !== undefined && stats.size > 0
 }
 
-/** Makes a file: the database would make it with the mode of any file. */
+/** Creates a file for its owner alone; the database would create it with the default mode. */
 const made = (path: string): string => {
   isThere(path)
   closeSync(openSync(path, "a", 0o600))
   return realpathSync(path)
 }
 
-/** Whether a file can be written, and what stands beside it until it is written into it. */
+/** Whether a file and the log beside it can be written. */
 const canWrite = (path: string): boolean =>
   Option.isSome(Option.liftThrowable(() => [path, dirname(path)].forEach((one) => accessSync(one, constants.W_OK)))())
 
 const logOf = (path: string): string => `${path}-wal`
 
-/** A file that stands open, as the schema `ledger` of a database in memory. */
+/** An open file, attached as the schema `ledger` to a database in memory. */
 interface FileAttachment {
   readonly path: string
   mode: "immutable" | "reading" | "writing"
 }
 
 /**
- * The databases of one file at a time. libsql closes a database when its statements are garbage, and has its file locked until
- * then; what was attached is closed when it is detached.
+ * The database of one file at a time. libsql closes a database, and unlocks its file, only when its statements are
+ * collected as garbage. An attached file is closed when it is detached.
  */
 const makeHolder = () => {
   const database = new Database(":memory:")
@@ -218,7 +218,7 @@ const isBusy = (error: unknown): boolean =>
 
 /** Takes the lock of a file: one of the operating system, on a file beside it that names the process. */
 const locked = (path: string): Database => {
-  // a ledger has one lock, whatever links lead to it
+  // a ledger has one lock, even if links lead to it
   const lock = new Database(made(`${made(path)}.lock`))
   try {
     // one that only looks has it for a moment
@@ -253,7 +253,7 @@ const unlocked = (lock: Database): void => {
   lock.close()
 }
 
-/** Whether a process has a lock. One that may not be taken tells by the process that it names. */
+/** Whether a process has a lock. Without write permission, the process named in the lock decides. */
 const isTaken = (lock: Database, mayTake: boolean): boolean => {
   try {
     if (!mayTake) return process.kill(Option.getOrUndefined(holderOf(lock)) ?? 0, 0)

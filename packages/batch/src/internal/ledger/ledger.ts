@@ -16,14 +16,14 @@ export interface Ledger {
 /** The bytes of documents that one statement takes or gives, or one document that has more. */
 export const mostBytes = 1024 * 1024
 
-/** The words of the innermost error: those around it say that a statement failed. */
+/** The message of the innermost error. Outer errors only say that a statement failed. */
 const detailOf = (error: unknown): string => {
   let at = error
   while (at instanceof Error && at.cause instanceof Error) at = at.cause
   return at instanceof Error ? at.message : String(at)
 }
 
-/** The error of a statement that failed, with what was being done in the past tense. */
+/** The error of a statement that failed, with its operation in the past tense. */
 export const failed = (operation: string) => (error: unknown): BatchStoreError =>
   new BatchStoreError({ operation, detail: detailOf(error), cause: error })
 
@@ -50,7 +50,7 @@ export const isPassing = (error: BatchStoreError): boolean => {
 export const doing = (operation: string) => <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
   Effect.mapError(effect, failed(operation))
 
-/** Runs statements for what they change alone. */
+/** Runs statements without a result. */
 export const change = (operation: string) => <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
   Effect.asVoid(doing(operation)(effect))
 
@@ -66,7 +66,8 @@ export const forUpdate = (sql: SqlClient.SqlClient): Statement.Fragment =>
   sql.onDialectOrElse({ pg: () => sql.literal("for update"), orElse: () => sql.literal("") })
 
 /**
- * A text without what no database keeps in one: NUL, and halves of surrogate pairs. In documents both are escaped, and stay.
+ * A text without NUL and halves of surrogate pairs, which databases do not store. In JSON documents both are escaped
+ * and stay.
  */
 const safe = (_: string, value: unknown): unknown =>
   typeof value === "string" ? value.replace(/\p{Surrogate}|\0/gu, "\ufffd") : value

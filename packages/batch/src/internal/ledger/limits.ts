@@ -60,7 +60,7 @@ const changed = <A>(
     return value
   }))
 
-/** Adds what was spent, and gives back what was reserved for it: within a transaction alone. */
+/** Adds a cost and releases its reservation. Requires a transaction. */
 export const booked = (
   ledger: Ledger,
   batch: number,
@@ -99,11 +99,11 @@ export const release = (
     ? Effect.void
     : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
-/** Sums what is reserved from the rows in flight: after a crash the batch may say otherwise. */
+/** Sums the reservations of rows in flight again, since the sum of the batch may be wrong after a crash. */
 export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
   const { sql } = ledger
-  return transaction(sql, "counted what is reserved")(Effect.gen(function*() {
-    const rows = yield* doing("counted what is reserved")(sql<{ readonly reserved_usd: string | null }>`
+  return transaction(sql, "counted the reservations")(Effect.gen(function*() {
+    const rows = yield* doing("counted the reservations")(sql<{ readonly reserved_usd: string | null }>`
       select reserved_usd from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted', 'timedOut')`)
     const reserved = rows.reduce(

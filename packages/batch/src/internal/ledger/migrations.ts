@@ -1,4 +1,4 @@
-/** The tables of the ledger, and how they came to be what they are. */
+/** The tables of the ledger, and their migrations. */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlErrors from "@effect/sql/SqlError"
@@ -83,7 +83,7 @@ const exactCosts = Effect.gen(function*() {
   yield* sql`create index noukai_batch_row_unknown on noukai_batch_row (batch) where cost_usd = 'unknown'`
 })
 
-/** Rows know whether a request of theirs may have left, and batches what they run. */
+/** Whether a request of a row may have left, and the definition of a batch. */
 const sentRows = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`alter table noukai_batch_row add column sent bigint not null default 0`
@@ -94,13 +94,13 @@ const sentRows = Effect.gen(function*() {
   yield* sql`alter table noukai_batch add column definition_at bigint`
 })
 
-/** Rows that timed out know since when their run was running. */
+/** When the run of a row that timed out began to run. */
 const runningRows = Effect.flatMap(
   SqlClient.SqlClient,
   (sql) => sql`alter table noukai_batch_row add column running_at bigint`
 )
 
-/** Rows know how long their run took, and the tokens that it used, as JSON. */
+/** The duration of the run of a row, and its tokens as JSON. */
 const measuredRows = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`alter table noukai_batch_row add column duration_ms bigint`

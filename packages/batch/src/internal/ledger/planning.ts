@@ -1,4 +1,4 @@
-/** A pass over a source: what is new, what is known, and what is wrong. */
+/** A pass over a source: finds new, known and wrong rows. */
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
@@ -10,32 +10,32 @@ import { byId, stateShown, type StoredState } from "./rows.js"
 export interface PlannedRow {
   readonly key: string
   readonly at: string
-  /** The input of its run as JSON; empty where it has none. */
+  /** The input of its run as JSON; empty if it has none. */
   readonly input: string
-  /** Why it cannot be run. */
+  /** The reason if it cannot be run. */
   readonly error: RowError | undefined
 }
 
 const nothingFound = (known: { [state in RowState]?: number } = {}) => ({
   /** Rows that were not in the ledger. */
   added: 0,
-  /** Rows that were, with the same input, by state. */
+  /** Rows that were in the ledger with the same input, by state. */
   known,
   /** Rows, added or known, that cannot be run. */
   invalid: 0,
-  /** Known rows that could not be run, and can be now. */
+  /** Rows that were invalid and are valid now. */
   mended: 0,
   /** Rows that were never sent, and have another input now. */
   updated: 0,
-  /** Rows of the ledger that were yet to be run, and that the source has as it may run them. */
+  /** Rows of the ledger that are not run yet, and that the source still has. */
   met: 0,
   /** Rows, added or mended, that can be run. */
   ready: 0,
-  /** The first of those that cannot be run, and why. */
+  /** The first rows that cannot be run, with their reasons. */
   invalidRows: new Array<RefusedRow>(),
   /** Rows that could be run, and are not selected. */
   unselected: 0,
-  /** The first of those that are no rows of the batch, and why. */
+  /** The first refused rows, with their reasons. */
   refused: new Array<RefusedRow>(),
   refusedCount: 0
 })
@@ -53,7 +53,7 @@ export type Places = ReadonlyMap<string, number>
 export const inPlace = <A extends { readonly at: string }>(places: Places, rows: ReadonlyArray<A>): ReadonlyArray<A> =>
   rows.toSorted((one, other) => (places.get(one.at) ?? 0) - (places.get(other.at) ?? 0))
 
-/** Counts rows that are no rows of the batch. */
+/** Counts refused rows. */
 export const refuse = (found: Found, refused: ReadonlyArray<RefusedRow>): void => {
   found.refusedCount += refused.length
   found.refused.push(...refused.slice(0, shown - found.refused.length))
@@ -62,7 +62,7 @@ export const refuse = (found: Found, refused: ReadonlyArray<RefusedRow>): void =
 const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
   at: row.at,
   key: row.key,
-  error: { kind: "DuplicateKey", message: `the key ${JSON.stringify(row.key)} is that of ${first} already` }
+  error: { kind: "DuplicateKey", message: `the key ${JSON.stringify(row.key)} is already used by ${first}` }
 })
 
 const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
@@ -70,8 +70,8 @@ const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
   key: row.key,
   error: {
     kind: "InputChanged",
-    message: `the key ${JSON.stringify(row.key)} was sent with another input, that of ${first}, and keeps it; ` +
-      "give the new input a key of its own"
+    message: `the key ${JSON.stringify(row.key)} was already sent with the input of ${first}. ` +
+      "Use a new key for the new input"
   }
 })
 
@@ -134,11 +134,11 @@ const compare = (row: PlannedRow, known: Known): "keep" | "leave" | "replace" | 
   const isChanged = row.error === undefined && !isSame
   if (!isSent && (isChanged || (row.error !== undefined && open.has(state)))) return "replace"
   if (isChanged) return "refuse"
-  // what is wrong in the source is not run again
+  // a row that is wrong in the source is not run again
   return row.error !== undefined || isSettled(stateShown(state)) ? "leave" : "keep"
 }
 
-/** Keeps what is no row of the batch. */
+/** Stores refused rows. */
 export const keepRefused = (
   { sql }: Ledger,
   batch: number,
@@ -152,7 +152,7 @@ export const keepRefused = (
       select ${batch}, ${pass}, j.value->>'at', j.value->>'key', j.value->>'error'
       from ${each(sql, refused.map((row) => ({ ...row, error: JSON.stringify(row.error) })))}`)
 
-/** Forgets what earlier passes refused. */
+/** Deletes the refused rows of earlier passes. */
 export const forgetRefused = ({ sql }: Ledger, batch: number, pass: number): Effect.Effect<void, BatchStoreError> =>
   change("forgot refused rows")(sql`delete from noukai_batch_refused where batch = ${batch} and pass < ${pass}`)
 
@@ -212,7 +212,7 @@ const stateOf = (pass: Pass, row: PlannedRow) => row.error === undefined ? openS
 
 const errorOf = ({ error }: PlannedRow) => error === undefined ? null : JSON.stringify(error)
 
-/** Rows of a source, by what is to be done about them. */
+/** The rows of a source, sorted by the next step. */
 export interface SortResult {
   readonly added: ReadonlyArray<PlannedRow>
   /** Rows that were never sent, as they stood in the ledger and as the source has them now. */

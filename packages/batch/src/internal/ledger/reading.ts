@@ -62,7 +62,7 @@ export const unknownCosts = (ledger: Ledger, batch: number): Effect.Effect<numbe
 export const retries = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_attempt where batch = ${batch}`)(ledger)
 
-/** How many rows of the last source are no rows of the batch. */
+/** The number of rows of the last source that were refused. */
 export const refusedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_refused where batch = ${batch}`)(ledger)
 
@@ -243,7 +243,7 @@ interface StoredRefused {
   readonly error: string
 }
 
-/** The rows of the source that are no rows of the batch. */
+/** The refused rows of the source. */
 export const refused = ({ sql }: Ledger, batch: number): Stream.Stream<RefusedRow, BatchStoreError> =>
   paged(
     0,

@@ -102,7 +102,7 @@ export const byId = (one: { readonly id: number }, other: { readonly id: number 
 const live = (operation: string) => <A extends StoredRow, R>(effect: Effect.Effect<ReadonlyArray<A>, SqlError, R>) =>
   Effect.map(doing(operation)(effect), (rows) => rows.map(liveRow).sort(byId))
 
-/** Who claims rows, and for what. */
+/** A claim of rows. */
 export interface Claim {
   readonly batch: number
   readonly generation: number
@@ -119,8 +119,8 @@ export interface Claim {
 }
 
 /**
- * Makes pending rows intents of a process, the first ones first. None, when the batch is stopped, or its rows were given
- * out anew.
+ * Makes pending rows intents of a process, in order. Claims none if the batch is stopped, or its rows were handed out
+ * again.
  */
 export const claim = (
   { sql }: Ledger,
@@ -159,7 +159,7 @@ export const claim = (
 /** The bytes of the documents of a transition, about. */
 export const sizeOf = ({ error, result }: Transition): number => (error?.length ?? 0) + (result?.length ?? 0)
 
-/** How one row goes on, if it still is what it was. A row that stays invalid keeps its error. */
+/** A change of one row, made only if its state and attempt still match. A row that stays invalid keeps its error. */
 export interface Transition {
   readonly id: number
   readonly attempt: number
@@ -188,9 +188,9 @@ export interface Transition {
 }
 
 /**
- * Takes rows from state to state, in one statement. The ids of those that went: a row that is in another state or at
- * another attempt, or that another process owns, stays. What another process holds to be uncertain goes where something
- * is known of it, and not back.
+ * Moves rows from state to state in one statement, and returns the ids of those that changed. A row stays if its state
+ * or attempt differs, or another process owns it. A row that another process considers uncertain only moves to a state
+ * with a known outcome.
  *
  * Settled rows are numbered in the order in which the statements that settle them become visible.
  */
@@ -263,7 +263,7 @@ export const transit = (
   const due = transitions.filter(({ dueAt }) => dueAt !== undefined)
   const isBooked = !BigDecimal.isZero(sum(all, "released")) || !BigDecimal.isZero(sum(all, "spent"))
   if (!isBooked && due.length === 0) return written
-  // of the rows that went alone: what another process settles, it books
+  // only rows that changed here: another process books the rows that it settles
   return transaction(sql, "wrote rows")(Effect.tap(written, (taken) =>
     Effect.zipRight(
       nextAttempts({ sql }, due.filter(({ id }) => taken.has(id))),
@@ -375,18 +375,18 @@ export const strayed = (
       select ${columns(sql, 0)} from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`)
 
-/** Has rows that timed out asked for again. */
+/** Has rows that timed out polled again. */
 export const resumed = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
   change("took up rows that timed out")(sql`
     update noukai_batch_row set state = 'submitted', error = null where batch = ${batch} and state = 'timedOut'`)
 
 /** Moves the live rows of lanes that a batch no longer has to its first one. */
 export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Effect<void, BatchStoreError> =>
-  change("gave the rows of lanes that are no more to others")(sql`
+  change("moved the rows of removed lanes")(sql`
     update noukai_batch_row set lane = 0
     where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
 
-/** Whether rows of a batch are pending, or will be, and whether some are in flight, in whatever process. */
+/** Whether rows of a batch are or will be pending, and whether rows are in flight in any process. */
 export const left = (
   { sql }: Ledger,
   batch: number

@@ -1,4 +1,4 @@
-/** Changes of many rows at once that someone asked for. */
+/** Changes of many rows at once, on request. */
 import * as Effect from "effect/Effect"
 import * as Number_ from "effect/Number"
 import type { BatchStoreError } from "../../BatchError.js"
@@ -115,7 +115,7 @@ const settleAll = (
 
 const wanted: RowError = { kind: "Cancelled", message: "the batch was cancelled before it was sent" }
 
-/** Cancels what is pending, also what is not run. */
+/** Cancels pending rows, also those that are absent or not selected. */
 export const cancelPending = (ledger: Ledger, batch: number, now: number): Effect.Effect<number, BatchStoreError> =>
   Effect.map(
     Effect.forEach(

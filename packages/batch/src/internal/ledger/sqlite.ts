@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import Libsql from "libsql"
 
-/** The statements that are kept for another time, of the newest texts. */
+/** The number of prepared statements that are cached. */
 const most = 200
 
 interface CachedStatement {
@@ -54,7 +54,7 @@ export class Database {
 
 /** A database that is opened when it is first asked, and otherwise for a statement that only reads. */
 export interface Source {
-  /** None where there is no database: it has no rows. */
+  /** `undefined` if there is no database, and so no rows. */
   readonly reading: Effect.Effect<Database | undefined, SqlErrors.SqlError>
   readonly writing: Effect.Effect<Database, SqlErrors.SqlError>
 }
@@ -62,7 +62,7 @@ export interface Source {
 export const attempted = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
   Effect.try({ try: run, catch: (cause) => new SqlErrors.SqlError({ cause, message: "Failed to execute statement" }) })
 
-// no time that a program knows of
+// independent of the clock of the program
 // eslint-disable-next-line no-restricted-properties
 const clock = () => performance.now()
 
@@ -70,8 +70,8 @@ const clock = () => performance.now()
 const longestTurn = 10
 
 /**
- * Lets timers, sockets and signals in from time to time: this database never waits, and so neither does a program that only
- * asks it, over and over.
+ * Yields to timers, sockets and signals from time to time: this database never waits, so a program that only queries it
+ * would block them.
  */
 const turning = () => {
   let turnedAt = clock()
@@ -152,7 +152,7 @@ export const client = (source: Source): Effect.Effect<SqlClient.SqlClient> =>
           })
       ),
       compiler: Statement.makeCompilerSqlite(),
-      // one that reads before it writes would fail beside another writer, without waiting, and keep what it saw for good
+      // a deferred transaction that reads first would fail beside another writer, without waiting
       beginTransaction: "begin immediate",
       spanAttributes: [["db.system.name", "sqlite"]]
     })

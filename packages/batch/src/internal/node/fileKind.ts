@@ -1,7 +1,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Stats } from "node:fs"
 
-/** The kind of a path that is no plain file. */
+/** The kind of a path that is not a plain file. */
 export const kindOf = (stats: Stats): string =>
   stats.isDirectory() ? "a folder" : stats.isFIFO() ? "a pipe" : stats.isSocket() ? "a socket" : "a device"
 

@@ -1,4 +1,4 @@
-/** Files and folders that are not left behind, however the process ends, but for a kill that cannot be caught. */
+/** Removes files and folders when the process ends, except after SIGKILL. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -12,7 +12,7 @@ const runAll = (): void => {
     try {
       run()
     } catch {
-      // the process ends with the code that it has
+      // the exit code does not change
     }
   }
   known.clear()
@@ -21,7 +21,7 @@ const runAll = (): void => {
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 const onSignal = (signal: NodeJS.Signals): void => {
-  // what another one hears is that one's: if it ends the process, that is an exit
+  // another listener decides about the process; if it exits, `exit` runs these
   if (process.listenerCount(signal) > 1) return
   runAll()
   unlisten()
@@ -30,7 +30,7 @@ const onSignal = (signal: NodeJS.Signals): void => {
 
 const listen = (): void => {
   process.on("exit", runAll)
-  // before the others, which may take themselves away when they are called
+  // before other listeners, which may remove themselves when they are called
   for (const signal of signals) process.prependListener(signal, onSignal)
 }
 
@@ -39,7 +39,7 @@ const unlisten = (): void => {
   for (const signal of signals) process.off(signal, onSignal)
 }
 
-/** Has something done where the process ends by itself or by a signal, for as long as the scope is open. */
+/** Runs a function when the process exits or receives a signal, while the scope is open. */
 export const atExit = (run: () => void): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -54,10 +54,10 @@ export const atExit = (run: () => void): Effect.Effect<void, never, Scope.Scope>
 
 const remove = (path: string): void => rmSync(path, { recursive: true, force: true })
 
-/** Has a path removed where the process ends, for as long as the scope is open. */
+/** Removes a path when the process ends, while the scope is open. */
 export const removedAtExit = (path: string): Effect.Effect<void, never, Scope.Scope> => atExit(() => remove(path))
 
-/** A folder of its own, which goes with the scope. */
+/** A new temporary folder, removed with the scope. */
 export const temporaryFolder = <E>(failure: (cause: unknown) => E): Effect.Effect<string, E, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({ try: () => mkdtempSync(join(tmpdir(), "noukai-batch-")), catch: failure }),

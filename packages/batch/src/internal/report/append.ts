@@ -13,23 +13,23 @@ import { beginsRowLine, parseRowLine, rowLine, type WrittenRow } from "./rowLine
 /** The options of appending rows as they settle. */
 export interface AppendOptions<out E = never, out R = never> {
   /**
-   * The rows that settled after this one, in the order in which they settled: those whose `settledNo` is above it. 0 asks
-   * for all. It is called with the number before that of the last row in the file: that row shows whether the file is of this
-   * batch. Where the batch does not have it any more, it is called once more, for the first row of the file.
+   * The rows with a higher `settledNo`, in the order in which they settled; 0 means all. It is called with the number
+   * before that of the last row in the file, since this row shows whether the file belongs to the batch. If the batch
+   * no longer has that row, it is called once more, for the first row of the file.
    */
   readonly after: (settledNo: number) => Stream.Stream<RowResult, E, R>
   /**
-   * The time after which what was written is brought to the disk, at the next row. Default: 1 second. The end always
-   * brings it there.
+   * The time between two syncs of the file; the next row after it triggers one. The end always syncs. Default: 1
+   * second.
    */
   readonly syncInterval?: Duration.DurationInput | undefined
 }
 
-/** The outcome of appending. */
+/** The result of appending. */
 export interface AppendResult {
   /** The number of rows that this call wrote. */
   readonly rows: number
-  /** The `settledNo` of the last row in the file; 0 where it has none. */
+  /** The `settledNo` of the last row in the file; 0 if it has no row. */
   readonly settledNo: number
 }
 
@@ -68,9 +68,9 @@ const firstLineEnd = async (file: FileHandle, to: number): Promise<number> => {
   return to
 }
 
-/** Where to go on in a file. */
+/** The end of a file, and its first and last row. */
 interface Tail {
-  /** The end of its last whole line. What stands behind it is a line that a crash cut off. */
+  /** The end of its last complete line. The rest is a line that a crash cut off. */
   readonly end: number
   /** The rows of its first and its last whole line. */
   readonly first?: WrittenRow
@@ -80,11 +80,11 @@ interface Tail {
 /** Enough of a line to tell whether it is one of a row. */
 const headBytes = 64
 
-/** Finds the end of what was written. Reads the first and the last line, and changes nothing. */
+/** Finds the end of the file, and reads its first and last line. Changes nothing. */
 const readTail: (path: string, file: FileHandle, size: number) => Effect.Effect<Tail, BatchReportError> = Effect
   .fnUntraced(function*(path, file, size) {
     const refusal = (what: string) =>
-      new BatchReportError({ path, reason: `${what}: it is no file of rows of a batch, and is left as it is` })
+      new BatchReportError({ path, reason: `${what}: it is not a file of batch rows, and is left unchanged` })
     const readLine = Effect.fnUntraced(function*(which: string, from: number, to: number) {
       if (to - from > maxLineBytes) return yield* refusal(`its ${which} line is longer than ${maxLineBytes} bytes`)
       const bytes = yield* attempt(path, () => readRange(file, from, to))
@@ -98,7 +98,7 @@ const readTail: (path: string, file: FileHandle, size: number) => Effect.Effect<
 
     const end = yield* attempt(path, () => lineStart(file, size))
     const torn = yield* attempt(path, () => readRange(file, end, Math.min(size, end + headBytes)))
-    // a file system may have made room for what was never written: it reads as zeros
+    // a file system may have allocated space that was never written: it reads as zeros
     const beginning = torn.toString("latin1").replace(/\0+$/, "")
     if (!beginsRowLine(beginning)) return yield* refusal("its last line is not one of a settled row")
     if (end === 0) return { end }
@@ -133,24 +133,24 @@ const goOn = Effect.fnUntraced(
 
     const failure = (reason: string) => new BatchReportError({ path, reason })
 
-    /** Fails where a row of the batch has the number of a row of the file, and is another one. */
+    /** Fails if different rows of the batch and of the file have the same number. */
     const agrees = (row: RowResult, line: WrittenRow): Effect.Effect<boolean, BatchReportError> =>
       row.settledNo !== line.settledNo
         ? Effect.succeed(false)
         : named(row) === named(line)
         ? Effect.succeed(true)
         : failure(
-          `it is the file of another batch, and is left as it is: what settled as number ${line.settledNo} is ` +
+          `it is the file of another batch and is left unchanged: the row that settled as number ${line.settledNo} is ` +
             `${named(line)} in it, and ${named(row)} in this batch`
         )
 
-    /** The last row of the file was run again, or the file is of another batch: its first row tells. */
+    /** The last row was run again, or the file is of another batch: the first row decides. */
     const proven = first === undefined ? Effect.void : Effect.flatMap(
       Stream.runHead(after(first.settledNo - 1)),
       Option.match({ onNone: () => Effect.void, onSome: (row) => Effect.asVoid(agrees(row, first)) })
     )
 
-    /** Takes the torn line away, unless another process has written behind it. */
+    /** Removes the torn line, unless another process has written after it. */
     const repair = Effect.gen(function*() {
       const stats = yield* attempt(path, () => file.stat())
       if (stats.size !== known) return yield* failure("another process writes to it")

@@ -1,4 +1,4 @@
-/** Rows as CSV, as RFC 4180 has it. */
+/** Rows as CSV, after RFC 4180. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -9,10 +9,10 @@ import { hasResult } from "./rowLine.js"
 /** The most fields of results, and of inputs, that have columns. */
 const most = 100
 
-/** The beginnings of a cell that a spreadsheet takes for a formula. */
+/** The beginnings of cells that a spreadsheet reads as a formula. */
 const formula = /^[=+\-@\t\r\n＝＋－＠]/
 
-/** A value as JSON, or its text where it is one. A bigint is written as a number that is a text. */
+/** A value as JSON, or a text unchanged. A bigint is written as its digits. */
 const textOf = (value: unknown): string => {
   if (value === undefined || value === null) return ""
   if (typeof value === "string") return value
@@ -29,7 +29,7 @@ const recordOf = (isSpreadsheet: boolean) => (values: ReadonlyArray<unknown>): s
   return `${cells.join(",")}\r\n`
 }
 
-/** Values that have a column for each of their fields. A value that is no object, or has other fields, is in one cell. */
+/** Spreads values over a column per field. A value that is not an object, or has other fields, is in one cell. */
 const makeSpread = (name: string) => {
   const fields = new Set<string>()
   let isThere = false

@@ -20,10 +20,10 @@ export interface ReportFile {
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "this process may not write it",
   EDQUOT: "the disk quota is used up",
-  EISDIR: "it is a folder, and no plain file",
+  EISDIR: "it is a folder, not a plain file",
   ENOENT: "its folder does not exist",
   ENOSPC: "the disk is full",
-  ENOTDIR: "what its path has for a folder is none",
+  ENOTDIR: "its path leads through a file that is not a folder",
   EPERM: "this process may not write it",
   EROFS: "this process may not write it"
 }
@@ -38,7 +38,7 @@ export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A
     }
   }))
 
-/** The length of a text that is encoded before it is written. */
+/** The length of text that is encoded and written at once. */
 export const pieceLength = 1024 * 1024
 
 const close = (file: FileHandle): Effect.Effect<void> => Effect.promise(() => file.close().catch(() => {}))
@@ -46,9 +46,9 @@ const close = (file: FileHandle): Effect.Effect<void> => Effect.promise(() => fi
 export const checkPlain = (path: string, stats: Stats): Effect.Effect<void, BatchReportError> =>
   stats.isFile()
     ? Effect.void
-    : Effect.fail(new BatchReportError({ path, reason: `it is ${kindOf(stats)}, and no plain file` }))
+    : Effect.fail(new BatchReportError({ path, reason: `it is ${kindOf(stats)}, not a plain file` }))
 
-/** Makes what was created or renamed in a folder last. Some systems cannot do it, and do without. */
+/** Makes new and renamed files of a folder durable, on systems that support it. */
 const syncFolder = (folder: string): Effect.Effect<void> =>
   Effect.promise(() =>
     open(folder, constants.O_RDONLY).then(async (file) => {
@@ -56,10 +56,10 @@ const syncFolder = (folder: string): Effect.Effect<void> =>
     }).catch(() => {})
   )
 
-// opened without waiting, as a pipe without a reader would have it wait for ever
+// opened without waiting: a pipe without a reader would block forever
 const appendFlags = constants.O_RDWR | constants.O_CREAT | (constants.O_NONBLOCK ?? 0)
 
-/** Opens a file to go on with it, or creates it for its owner alone. */
+/** Opens a file to append to it, or creates it for its owner alone. */
 export const openToGoOn = Effect.fnUntraced(function*(path: string) {
   const file = yield* Effect.acquireRelease(attempt(path, () => open(path, appendFlags, 0o600)), close)
   const stats = yield* attempt(path, () => file.stat())
@@ -76,17 +76,17 @@ export const writeAt = async (file: FileHandle, bytes: Uint8Array, position: num
   }
 }
 
-/** A file that takes the place of another when it is whole. */
+/** A file that replaces another when it is complete. */
 export interface NewFile {
   /** Writes a whole line, with others of its kind. */
   readonly write: (line: string) => Effect.Effect<void, BatchReportError>
-  /** Writes the last lines, and makes all of them last. */
+  /** Writes the last lines and syncs the file. */
   readonly finish: Effect.Effect<ReportFile, BatchReportError>
-  /** Puts it in its place. */
+  /** Replaces the old file. */
   readonly publish: Effect.Effect<void, BatchReportError>
 }
 
-/** Where a path leads: a link stays a link. A plain file stands there, or nothing. */
+/** The target of a path, after links. Fails unless it is a plain file or does not exist. */
 const target = Effect.fnUntraced(function*(path: string) {
   const stats = yield* attempt(path, () =>
     stat(path).catch((cause: unknown) => {
@@ -99,8 +99,8 @@ const target = Effect.fnUntraced(function*(path: string) {
 })
 
 /**
- * Makes a file beside the one that it will replace, for its owner alone. It is gone with the scope if it was not
- * published.
+ * Creates a file beside the one that it will replace, for its owner alone. Unless it is published, it is removed with
+ * the scope.
  */
 export const newFile: (path: string) => Effect.Effect<NewFile, BatchReportError, Scope.Scope> = Effect.fnUntraced(
   function*(path) {

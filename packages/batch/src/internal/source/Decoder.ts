@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { BatchSourceError } from "../../BatchError.js"
 
-/** A row as it stands in a source: its value, or why it has none. */
+/** A row of a source: its value, or the reason if it cannot be read. */
 export type SourceRow<Row> =
   | { readonly _tag: "Row"; readonly at: string; readonly value: Row }
   | { readonly _tag: "Unreadable"; readonly at: string; readonly reason: string }
@@ -13,14 +13,14 @@ export type SourceRow<Row> =
 export type CsvRow = Readonly<Record<string, string>>
 
 /**
- * Divides bytes into rows. It is given no byte order mark. When it cannot go on it gives the rows that it has, and says
- * why, so that the rows before an error do not depend on how the bytes were cut.
+ * Divides bytes, without a byte order mark, into rows. After a failure it returns the rows before it, so that they do
+ * not depend on how the bytes were cut.
  */
 export interface Decoder<Row> {
   readonly push: (bytes: Uint8Array) => Effect.Effect<ReadonlyArray<SourceRow<Row>>>
-  /** The rest, once there are no more bytes. */
+  /** The last rows, after all bytes. */
   readonly end: Effect.Effect<ReadonlyArray<SourceRow<Row>>>
-  /** Why it cannot go on. */
+  /** The reason if it cannot continue. */
   readonly failure: () => BatchSourceError | undefined
 }
 
@@ -35,7 +35,7 @@ const startsWith = (bytes: Uint8Array, ...start: ReadonlyArray<number>): boolean
 
 const byteOrderMark = 3
 
-/** Why a file that begins with these bytes is no text in UTF-8. */
+/** The reason if a file with these first bytes is not UTF-8 text. */
 const foreign = (head: Uint8Array): string | undefined => {
   if (startsWith(head, 0xff, 0xfe) || startsWith(head, 0xfe, 0xff)) return "it is UTF-16: save it as UTF-8"
   if (startsWith(head, 0x1f, 0x8b)) return "it is compressed with gzip: decompress it first"
@@ -43,7 +43,7 @@ const foreign = (head: Uint8Array): string | undefined => {
   return undefined
 }
 
-/** Looks at the first bytes, which may come one by one, and takes the byte order mark away. */
+/** Checks the first bytes, which may arrive one by one, and removes the byte order mark. */
 const opened = <Row>(source: string, decoder: Decoder<Row>): Decoder<Row> => {
   let head: Uint8Array | undefined = new Uint8Array(0)
   let failed: BatchSourceError | undefined
@@ -73,7 +73,7 @@ const opened = <Row>(source: string, decoder: Decoder<Row>): Decoder<Row> => {
   }
 }
 
-/** The rows of bytes. What is made of one pull of bytes is one chunk of rows. */
+/** Decodes bytes. The rows of one pull are one chunk. */
 export const decode = <Row, E, R>(
   bytes: Stream.Stream<Uint8Array, E, R>,
   place: Place,

@@ -230,7 +230,7 @@ const parsing: (
       const isPlain = !bytes.includes(quote) && loneReturn(held, from, to) === -1
       const quotes = isPlain ? "good" : checkQuotes(held, from, to, delimiterBytes)
       const reason = !isUtf8(bytes)
-        ? "it is no UTF-8"
+        ? "it is not UTF-8"
         : quotes === "good"
         ? undefined
         : quotes === "return"

@@ -12,7 +12,7 @@ const pieceBytes = 64 * 1024
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "this process may not read it",
   EPERM: "this process may not read it",
-  EISDIR: "it is a folder, and no file",
+  EISDIR: "it is a folder, not a file",
   ENOENT: "there is no such file",
   ENOTDIR: "there is no such file"
 }
@@ -25,7 +25,7 @@ const failure = (path: string) => (cause: unknown): BatchSourceError => {
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, BatchSourceError> =>
   Effect.tryPromise({ try: run, catch: failure(path) })
 
-// opened without waiting, as a pipe without a writer would have it wait for ever
+// opened without waiting: a pipe without a writer would block forever
 const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
 const openFile = (path: string) =>
@@ -39,17 +39,18 @@ const checkPlain = Effect.fnUntraced(function*(path: string, file: FileHandle) {
   if (stats.isFile()) return
   const kind = kindOf(stats)
   const hint = stats.isDirectory() ? "" : ": give its bytes to fromJsonlBytes or fromCsvBytes"
-  return yield* new BatchSourceError({ source: path, reason: `it is ${kind}, and no plain file${hint}` })
+  return yield* new BatchSourceError({ source: path, reason: `it is ${kind}, not a plain file${hint}` })
 })
 
 /**
- * The bytes of a file, read as they are asked for, each time into the same memory: a piece is good until the next. The file is closed when the stream ends, fails or is interrupted.
+ * The bytes of a file, read on demand into one buffer: a piece is valid until the next. The file is closed when the
+ * stream ends, fails or is interrupted.
  */
 export const fileBytes = (path: string): Stream.Stream<Uint8Array, BatchSourceError> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const file = yield* openFile(path)
     yield* checkPlain(path, file)
-    // used again for each piece: what reads it keeps no part of it
+    // reused for each piece: readers keep no part of it
     const memory = Buffer.allocUnsafeSlow(pieceBytes)
     const read = attempt(path, () => file.read(memory, 0, pieceBytes, null))
     return Stream.repeatEffectChunkOption(Effect.flatMap(

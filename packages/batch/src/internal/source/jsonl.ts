@@ -16,20 +16,20 @@ const parse = (at: string, text: string): SourceRow<unknown> => {
   try {
     return { _tag: "Row", at, value: JSON.parse(text) }
   } catch {
-    // the words of JSON.parse differ between versions of Node, and show more of the text
-    return { _tag: "Unreadable", at, reason: `it is no JSON: ${excerpt(text.trim())}` }
+    // the messages of JSON.parse differ between versions of Node, and show more of the text
+    return { _tag: "Unreadable", at, reason: `it is not JSON: ${excerpt(text.trim())}` }
   }
 }
 
 const blank = /^[ \t\r]*$/
 
-/** Lines of JSON. It holds what has come of one line, up to the limit. */
+/** Decodes lines of JSON. Holds the received part of one line, up to the limit. */
 export const makeJsonl = ({ name }: Place, maxLineBytes: number): Decoder<unknown> => {
   let line = 1
   let pieces: Array<Buffer> = []
   let length = 0
 
-  /** Keeps a part of a line that goes on. It is copied: the part is small, and what it was cut from is not. */
+  /** Keeps a part of an unfinished line, as a copy, since the part is small and its buffer is large. */
   const hold = (part: Buffer): void => {
     length += part.length
     if (length > maxLineBytes) pieces = []
@@ -43,7 +43,7 @@ export const makeJsonl = ({ name }: Place, maxLineBytes: number): Decoder<unknow
     if (to - from > maxLineBytes) {
       rows.push({ _tag: "Unreadable", at, reason: `it is longer than ${maxLineBytes} bytes` })
     } else if (!valid && !isUtf8(bytes.subarray(from, to))) {
-      rows.push({ _tag: "Unreadable", at, reason: "it is no UTF-8" })
+      rows.push({ _tag: "Unreadable", at, reason: "it is not UTF-8" })
     } else {
       const text = bytes.toString("utf8", from, to)
       if (bytes[from]! > 0x20 || !blank.test(text)) rows.push(parse(at, text))
