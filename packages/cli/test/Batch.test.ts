@@ -160,7 +160,7 @@ describe("noukai batch run", () => {
       ]
       const late = yield* noukai(timed, { env, cwd })
       assert.strictEqual(late.code, 124)
-      assert.match(late.stderr, /^t: incomplete; 3 timed out\nnoukai: the batch stopped: 3 rows timed out: /)
+      assert.match(late.stderr, /^t: incomplete; 3 timed out\nnoukai: the batch stopped: 3 rows timed out\. /)
       assert.match((yield* noukai(["batch", "status", "t"], { cwd })).stdout, /^timed out +3$/m)
       assert.strictEqual((yield* runs).length, 3)
       const money = ["--budget", "0", "--max-cost-per-row", "1"]

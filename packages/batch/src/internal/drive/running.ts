@@ -355,8 +355,7 @@ export const settle = (
     return Effect.tap(written, (isTaken) => {
       if (!isTaken) return Effect.void
       const { metrics } = running
-      const counted = Metric.update(metrics.settled[wait === undefined ? state : "retried"], 1)
-      return counted.pipe(
+      return Metric.update(metrics.settled[wait === undefined ? state : "retried"], 1).pipe(
         Effect.zipRight(
           BigDecimal.isZero(spent) ? Effect.void : Metric.update(metrics.spent, BigDecimal.unsafeToNumber(spent))
         ),

@@ -100,10 +100,9 @@ export const release = (
     : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
 /** Sums the reservations of rows in flight again, since the sum of the batch may be wrong after a crash. */
-export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
-  const { sql } = ledger
-  return transaction(sql, "counted the reservations")(Effect.gen(function*() {
-    const rows = yield* doing("counted the reservations")(sql<{ readonly reserved_usd: string | null }>`
+export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
+  transaction(ledger.sql, "counted the reservations")(Effect.gen(function*() {
+    const rows = yield* doing("counted the reservations")(ledger.sql<{ readonly reserved_usd: string | null }>`
       select reserved_usd from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted', 'timedOut')`)
     const reserved = rows.reduce(
@@ -112,4 +111,3 @@ export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, Batc
     )
     yield* changed(ledger, batch, ({ spent }) => [{ reserved, spent }, undefined])
   }))
-}

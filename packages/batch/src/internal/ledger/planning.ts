@@ -70,8 +70,7 @@ const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
   key: row.key,
   error: {
     kind: "InputChanged",
-    message: `the key ${JSON.stringify(row.key)} was already sent with the input of ${first}. ` +
-      "Use a new key for the new input"
+    message: `the key ${JSON.stringify(row.key)} was sent with the input of ${first}: use a new key for a new input`
   }
 })
 
