@@ -417,6 +417,24 @@ const runFrameworks = async (folder) => {
   await node(["frameworks.mjs"], folder)
 }
 
+/** The Promise client in a program whose own Effect is another major version: npm installs both. */
+const besideEffect4 = async (item, packages, folder) => {
+  mkdirSync(folder)
+  const sdk = packages.find(({ name }) => name === "@effect-noukai/sdk")
+  const manifest = {
+    name: "consumer",
+    private: true,
+    type: "module",
+    dependencies: { [item.name]: `file:${item.tarball}`, effect: "^4.0.0" },
+    // not on the registry yet
+    overrides: { [sdk.name]: `file:${sdk.tarball}` }
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
+  await exec("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"], folder)
+  cpSync(join(root, "scripts/consumers/effect4.mjs"), join(folder, "effect4.mjs"))
+  await node(["effect4.mjs"], folder)
+}
+
 /**
  * The command as it is installed: with nothing of ours beside it. Its emulator answers it, and its ledger of batches, the
  * one part that is not bundled, is there.
@@ -484,6 +502,9 @@ try {
     await timed(`${item.name}: types, nodenext and bundler`, async () => typeCheck(alone, folder))
     if (existsSync(consumer(item))) await timed(`${item.name}: program`, () => runProgram(item, folder))
     for (const bundle of bundlesOf(item)) await timed(`${item.name}: ${bundle.name}`, () => testBundle(bundle, folder))
+    if (item.name === "@effect-noukai/promise") {
+      await timed(`${item.name}: beside Effect 4`, () => besideEffect4(item, packages, `${folder}-effect4`))
+    }
     const peers = lowestPeers(item)
     if (Object.keys(peers).length === 0) continue
     await timed(`${item.name}: lowest peers`, async () => {

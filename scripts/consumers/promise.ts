@@ -9,7 +9,10 @@ import {
 } from "@effect-noukai/promise"
 import type { ExecuteResult, NoukaiOptions, PausedResult } from "@effect-noukai/promise"
 import { NoukaiPromise } from "@effect-noukai/promise/effect"
-import { strictEqual, throws } from "node:assert/strict"
+import { record, replay } from "@effect-noukai/promise/testing"
+import { rejects, strictEqual, throws } from "node:assert/strict"
+import { rmSync } from "node:fs"
+import test from "node:test"
 
 // port 9 of this machine: nobody listens
 const options: NoukaiOptions = { apiKey: "nk_consumer", env: "dev", port: 9 }
@@ -39,3 +42,18 @@ strictEqual((await refused(relay.execute({ message: "hi" }))).name, "APIConnecti
 
 throws(() => new Noukai({ apiKey: "sk_1" }), AuthenticationError)
 strictEqual(typeof NoukaiPromise.fromRuntime, "function")
+
+// a failure is recorded as it was, and nobody is asked in the replay
+test("a cassette", async () => {
+  const cassette = "cassettes/grade.json"
+  const recorded = await refused(record(cassette, grade, { client: options, mode: "all" }))
+  const replayed = await refused(replay(cassette, grade))
+  strictEqual(replayed.sent, recorded.sent)
+  rmSync("cassettes", { recursive: true })
+})
+
+test("spans need @opentelemetry/api", async () => {
+  await using traced = new Noukai({ ...options, otel: true })
+  const installed = await import("@opentelemetry/api" as string).then(() => true, () => false)
+  await rejects(grade(traced), installed ? APIConnectionError : /npm install @opentelemetry\/api/)
+})
