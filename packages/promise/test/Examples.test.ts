@@ -1,15 +1,17 @@
 /** The programs of the README. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { samples, startEmulator } from "@effect-noukai/emulator"
-import { Noukai } from "@effect-noukai/promise"
+import { APIConnectionError, Noukai } from "@effect-noukai/promise"
 import * as Effect from "effect/Effect"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
+import { size } from "../../sdk/test/support/size.js"
 import { answerAll } from "./examples/budget.js"
 import * as effects from "./examples/effects.js"
 import { run } from "./examples/errors.js"
 import * as jobs from "./examples/jobs.js"
 import { grade } from "./examples/quickStart.js"
 import { ask } from "./examples/relay.js"
+import { gradeEach } from "./examples/rows.js"
 import * as scopes from "./examples/scopes.js"
 import * as streams from "./examples/streams.js"
 import * as tools from "./examples/tools.js"
@@ -40,6 +42,21 @@ it("the quick start", async () => {
   vi.stubEnv("NOUKAI_ENV", "dev")
   assert.propertyVal(await grade("The cat sat."), "score", 8)
 })
+
+it("5,000 rows, each paid once, although the process stops in their middle", async () => {
+  const essays = Array.from({ length: size(5_000, 100) }, (_, n) => ({ id: `essay-${n}`, text: `The cat sat ${n}.` }))
+  const half = essays.length / 2
+  const stopping = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
+  const before = emulator.ledger().runsStarted
+  const first = gradeEach(stopping, essays).catch((error: unknown) => error)
+  await vi.waitUntil(() => emulator.ledger().runsStarted - before >= half, { timeout: 60_000 })
+  await stopping.close()
+  assert.instanceOf(await first, APIConnectionError)
+  assert.isBelow(emulator.ledger().runsStarted - before, essays.length)
+  const grades = await gradeEach(noukai, essays)
+  assert.sameMembers([...grades.keys()], essays.map(({ id }) => id))
+  assert.strictEqual(emulator.ledger().runsStarted - before, essays.length)
+}, 180_000)
 
 it("tools, with a handler and by hand", async () => {
   const handled = await tools.withHandler(noukai)
