@@ -29,6 +29,7 @@ const targets: ReadonlyArray<Target> = [
   ["a start, wall", "start", startRows.group, startRows.live, startRows.effect, 1.2, "wall"],
   ["a start, memory", "start", startRows.group, startRows.live, startRows.effect, 1.15, "peak"],
   ["a start, bundled, wall", "start", startRows.group, startRows.bundled, startRows.node, 2.2, "wall"],
+  ["an import of the Promise client", "start", startRows.imports, startRows.promise, startRows.promiseEffect, 1.3],
   ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.3],
   ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", official, 0.45],
   ["Promise execute, 32 in flight", "promise", "execute, 32 in flight", "@effect-noukai/promise", official, 0.4],

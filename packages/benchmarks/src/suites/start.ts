@@ -25,6 +25,7 @@ const programs = {
     import { FlowService, NoukaiLive } from "@effect-noukai/sdk"
     import * as Effect from "effect/Effect"
     await Effect.runPromise(Effect.provide(FlowService, NoukaiLive))`,
+  promiseImport: `import "@effect-noukai/promise"`,
   promise: `
     import { Noukai } from "@effect-noukai/promise"
     await new Noukai({ apiKey: process.env.NOUKAI_API_KEY }).close()`,
@@ -38,6 +39,9 @@ export const startRows = {
   group: "from start to end of a process",
   node: "node alone",
   effect: "what NoukaiLive loads of Effect and undici",
+  imports: "the import of the Promise client",
+  promiseEffect: "what the Promise client loads of Effect",
+  promise: "import \"@effect-noukai/promise\"",
   live: "NoukaiLive",
   bundled: "NoukaiLive, bundled"
 }
@@ -59,13 +63,11 @@ const lister = `data:text/javascript,${
   }))`)
 }`
 
-/** A program that imports the modules of Effect and of undici that another one loads, in the same order. */
-const whatLoads = async (file: URL): Promise<string> => {
+/** A program that imports the modules of packages that another one loads, in the same order. */
+const whatLoads = async (file: URL, ofPackages: RegExp): Promise<string> => {
   await rm(list, { force: true })
   await execute(process.execPath, ["--import", lister, fileURLToPath(file)], { env })
-  const theirs = (await readFile(list, "utf8")).split("\n").filter((url) =>
-    /\/node_modules\/(?:@effect\/|effect\/|undici\/)/.test(url)
-  )
+  const theirs = (await readFile(list, "utf8")).split("\n").filter((url) => ofPackages.test(url))
   return theirs.map((url) => `import ${JSON.stringify(url)}`).join("\n")
 }
 
@@ -115,6 +117,8 @@ export const start: Suite = {
       return file
     }
     const live = await plain("sdk", programs.sdk)
+    const promise = await plain("promise-import", programs.promiseImport)
+    const promiseEffect = await whatLoads(promise, /\/node_modules\/(?:@effect\/|effect\/)/)
     return {
       groups: [{
         name: startRows.group,
@@ -122,13 +126,23 @@ export const start: Suite = {
         rows: [
           row(startRows.node, await plain("nothing", "")),
           row(official, await plain("official", programs.official)),
-          row(startRows.effect, await plain("modules", await whatLoads(live))),
+          row(
+            startRows.effect,
+            await plain("modules", await whatLoads(live, /\/node_modules\/(?:@effect\/|effect\/|undici\/)/))
+          ),
           row("Effect, Schema and Stream", await plain("effect", programs.effect)),
           row("the same, bundled", await bundled("effect", programs.effect)),
           row(startRows.live, live),
           row(startRows.bundled, await bundled("sdk", programs.sdk)),
           row("new Noukai() of promise", await plain("promise", programs.promise)),
           row("new Noukai() of promise, bundled", await bundled("promise", programs.promise))
+        ]
+      }, {
+        name: startRows.imports,
+        baselines: [startRows.promiseEffect],
+        rows: [
+          row(startRows.promiseEffect, await plain("promise-effect", promiseEffect)),
+          row(startRows.promise, promise)
         ]
       }],
       sizes: await weighAll(),
