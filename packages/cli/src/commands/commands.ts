@@ -51,6 +51,7 @@ export const commands: Group = {
       commands: { save: () => import("./session/save.js"), show: () => import("./session/show.js") }
     },
     trace: () => import("./trace.js"),
+    types: () => import("./types.js"),
     watch: () => import("./watch.js")
   }
 }
