@@ -15,6 +15,10 @@ import { gradeEach } from "./examples/rows.js"
 import * as scopes from "./examples/scopes.js"
 import * as streams from "./examples/streams.js"
 import * as tools from "./examples/tools.js"
+import { scoreOrValue } from "./examples/typedErrors.js"
+import * as typedFlow from "./examples/typedFlow.js"
+import * as typedLibraries from "./examples/typedLibraries.js"
+import { ask as askTyped } from "./examples/typedTool.js"
 import { startRelay } from "./support/relay.js"
 
 let emulator: RunningEmulator
@@ -113,4 +117,23 @@ it("the Effect side", async () => {
   const sessionId = await Effect.runPromise(effects.handler(noukai))
   assert.isString(sessionId)
   assert.strictEqual(emulator.ledger().runs.at(-1)!.sessionId, sessionId)
+})
+
+it("typed flows and tools", async () => {
+  assert.strictEqual(await typedFlow.score(noukai, "The cat sat."), 8)
+  const answered = await askTyped(noukai)
+  assert.include(answered.status === "completed" && answered.result.text, "18 °C in Lisbon")
+  for (const flow of typedLibraries.flows(noukai)) {
+    const done = await flow.execute({ message: "The cat sat." })
+    assert.deepStrictEqual(done.status === "completed" && done.result.score, 9)
+  }
+  assert.lengthOf(typedLibraries.tools, 4)
+})
+
+it("errors of typed flows", async () => {
+  const runs = emulator.ledger().runsStarted
+  const message = "flow.execute acme/spelling/grade-3: invalid parameters: at difficulty: "
+  assert.include(await scoreOrValue(noukai, "medium"), message)
+  assert.strictEqual(emulator.ledger().runsStarted, runs)
+  assert.propertyVal((await scoreOrValue(noukai, "hard") as { paid: unknown }).paid, "score", 8)
 })
