@@ -6,6 +6,8 @@
 import * as Schema from "effect/Schema"
 import { absentable, KeptObject } from "./internal/core/wire.js"
 
+const ToolCalls = Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
+
 /**
  * A tool pause whose step has not completed, or may have to run again; the next request echoes it.
  *
@@ -19,9 +21,7 @@ export const PendingTools = Schema.Struct({
   /** The conversation inside the paused step; opaque, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
   /** The calls that wait for a result; absent once `toolCallMessages` holds the results. */
-  toolCalls: absentable(
-    Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
-  )
+  toolCalls: absentable(ToolCalls)
 })
 
 /**
@@ -109,7 +109,7 @@ const pausedStateSchema = Schema.Struct({
   iterationsUsed: Schema.Number,
   /** The conversation inside the paused step, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
-  toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
+  toolCalls: ToolCalls,
   accumulatedOutputs: KeptObject,
   sessionId: absentable(Schema.String),
   /** The number of calls of the tool handler before this pause. */

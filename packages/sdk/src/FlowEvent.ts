@@ -14,20 +14,18 @@ import type { ToolCall, ToolResult } from "./Tools.js"
 
 export type { Tokens } from "./Trace.js"
 
-const maybe = <A, I>(schema: Schema.Schema<A, I>): Schema.UndefinedOr<Schema.Schema<A, I>> => Schema.UndefinedOr(schema)
-
 const runStarted = Schema.Struct({
   type: Schema.Literal("run_started"),
   executionId: Schema.String,
-  flowId: maybe(Schema.String),
-  stepCount: maybe(Schema.Number),
-  runId: maybe(Schema.String)
+  flowId: Schema.UndefinedOr(Schema.String),
+  stepCount: Schema.UndefinedOr(Schema.Number),
+  runId: Schema.UndefinedOr(Schema.String)
 })
 
 const stepStarted = Schema.Struct({
   type: Schema.Literal("step_started"),
   stepId: Schema.String,
-  name: maybe(Schema.String),
+  name: Schema.UndefinedOr(Schema.String),
   /** 0-based, in the whole flow. */
   stepIndex: Schema.Number
 })
@@ -47,31 +45,31 @@ const stepOutput = Schema.Struct({
 const stepCompleted = Schema.Struct({
   type: Schema.Literal("step_completed"),
   stepId: Schema.String,
-  name: maybe(Schema.String),
+  name: Schema.UndefinedOr(Schema.String),
   /** 0-based, in the whole flow. */
   stepIndex: Schema.Number,
   output: absentable(Schema.Unknown),
   /** The event that carried the output. Absent with it. */
   outputFrom: absentable(Schema.Literal("completed", "step_output")),
   /** Milliseconds. */
-  durationMs: maybe(Schema.Number),
-  tokens: maybe(Schema.Struct({ prompt: Schema.Number, completion: Schema.Number, total: Schema.Number })),
+  durationMs: Schema.UndefinedOr(Schema.Number),
+  tokens: Schema.UndefinedOr(Schema.Struct({ prompt: Schema.Number, completion: Schema.Number, total: Schema.Number })),
   /** US dollars, as decimal text. */
-  costUsd: maybe(Schema.String)
+  costUsd: Schema.UndefinedOr(Schema.String)
 })
 
 const stepError = Schema.Struct({
   type: Schema.Literal("step_error"),
   stepId: Schema.String,
-  name: maybe(Schema.String),
+  name: Schema.UndefinedOr(Schema.String),
   error: Schema.Unknown,
-  code: maybe(Schema.String),
-  message: maybe(Schema.String)
+  code: Schema.UndefinedOr(Schema.String),
+  message: Schema.UndefinedOr(Schema.String)
 })
 
 const stepPaused = Schema.Struct({
   type: Schema.Literal("step_paused"),
-  executionId: maybe(Schema.String),
+  executionId: Schema.UndefinedOr(Schema.String),
   /** The step that has just completed; 0-based, in the whole flow. */
   stepIndex: Schema.Number,
   nextStepIndex: Schema.Number
@@ -79,13 +77,13 @@ const stepPaused = Schema.Struct({
 
 const flowCompleted = Schema.Struct({
   type: Schema.Literal("flow_completed"),
-  executionId: maybe(Schema.String),
-  runId: maybe(Schema.String),
+  executionId: Schema.UndefinedOr(Schema.String),
+  runId: Schema.UndefinedOr(Schema.String),
   result: absentable(Schema.Unknown),
   /** The origin of the result. Absent with it. */
   resultFrom: absentable(Schema.Literal("completed", "last_step")),
   /** Totals, as the server sent them. */
-  summary: maybe(Fields)
+  summary: Schema.UndefinedOr(Fields)
 })
 
 /**

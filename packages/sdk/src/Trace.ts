@@ -6,6 +6,7 @@
 import type * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
+import { known } from "./internal/core/makeError.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/core/wire.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import * as Timeline from "./internal/trace/timeline.js"
@@ -240,80 +241,58 @@ export interface RunCost extends Totals {
 }
 
 /** The part of a run that is added up. */
-interface Part {
-  readonly wallMs: number
-  readonly busyMs: number
-  readonly waitingMs: number
-  readonly tokens: Tokens | undefined
-  readonly cost: BigDecimal.BigDecimal
+interface Part extends Omit<Amounts, "costUsd"> {
   readonly attempts: number
 }
+
+const noTokens: Tokens = { prompt: 0, completion: 0, total: 0 }
+
+const nothing: Part = { wallMs: 0, busyMs: 0, waitingMs: 0, tokens: noTokens, cost: noCost, attempts: 0 }
 
 /** The sum of milliseconds, exact to the nanosecond. */
 const plus = (a: number, b: number): number => Math.round((a + b) * 1_000_000) / 1_000_000
 
-class Sum {
-  wallMs = 0
-  busyMs = 0
-  waitingMs = 0
-  attempts = 0
-  private tokens: Tokens = { prompt: 0, completion: 0, total: 0 }
-  private cost = noCost
+const sumOf = (a: Part = nothing, b: Part): Part => ({
+  wallMs: plus(a.wallMs, b.wallMs),
+  busyMs: plus(a.busyMs, b.busyMs),
+  waitingMs: plus(a.waitingMs, b.waitingMs),
+  tokens: {
+    prompt: a.tokens.prompt + b.tokens.prompt,
+    completion: a.tokens.completion + b.tokens.completion,
+    total: a.tokens.total + b.tokens.total
+  },
+  cost: addCost(a.cost, b.cost),
+  attempts: a.attempts + b.attempts
+})
 
-  add({ attempts, busyMs, cost, tokens, waitingMs, wallMs }: Part): void {
-    this.wallMs = plus(this.wallMs, wallMs)
-    this.busyMs = plus(this.busyMs, busyMs)
-    this.waitingMs = plus(this.waitingMs, waitingMs)
-    this.attempts += attempts
-    this.cost = addCost(this.cost, cost)
-    if (tokens === undefined) return
-    const { completion, prompt, total } = this.tokens
-    this.tokens = {
-      prompt: prompt + tokens.prompt,
-      completion: completion + tokens.completion,
-      total: total + tokens.total
-    }
-  }
+const usedOf = ({ cost, tokens }: Part) => ({ tokens, cost, costUsd: formatCost(cost) })
 
-  get used(): Pick<Amounts, "tokens" | "cost" | "costUsd"> {
-    const { cost, tokens } = this
-    return { tokens, cost, costUsd: formatCost(cost) }
-  }
-
-  get amounts(): Amounts {
-    const { busyMs, waitingMs, wallMs } = this
-    return { wallMs, busyMs, waitingMs, ...this.used }
-  }
+const amountsOf = (part: Part): Amounts => {
+  const { busyMs, waitingMs, wallMs } = part
+  return { wallMs, busyMs, waitingMs, ...usedOf(part) }
 }
 
 /** The sums of a run, and those by step and by model. */
 class Sums {
-  readonly all = new Sum()
+  all = nothing
   durationMs = 0
-  private readonly steps = new Map<string, Sum>()
-  private readonly models = new Map<string | undefined, Sum>()
+  private readonly steps = new Map<string, Part>()
+  private readonly models = new Map<string | undefined, Part>()
 
   addStep(stepId: string, part: Part): void {
-    const sum = this.steps.get(stepId) ?? new Sum()
-    this.steps.set(stepId, sum)
-    sum.add(part)
+    this.steps.set(stepId, sumOf(this.steps.get(stepId), part))
   }
 
   addModel(model: string | undefined, part: Part): void {
-    const sum = this.models.get(model) ?? new Sum()
-    this.models.set(model, sum)
-    sum.add(part)
+    this.models.set(model, sumOf(this.models.get(model), part))
   }
 
   get totals(): Totals {
     return {
-      ...this.all.amounts,
+      ...amountsOf(this.all),
       durationMs: this.durationMs,
-      steps: [...this.steps].map(([stepId, sum]) => ({ stepId, attempts: sum.attempts, ...sum.amounts })),
-      models: [...this.models].map(([model, { used }]) => ({
-        ...(model === undefined ? undefined : { model }),
-        ...used
-      }))
+      steps: [...this.steps].map(([stepId, part]) => ({ stepId, attempts: part.attempts, ...amountsOf(part) })),
+      models: [...this.models].map(([model, part]) => ({ ...known({ model }), ...usedOf(part) }))
     }
   }
 }
@@ -363,16 +342,16 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
       wallMs: Timeline.millisOf(wall),
       busyMs: busy > 0n ? Timeline.millisOf(busy) : 0,
       waitingMs: Timeline.millisOf(waiting),
-      tokens,
+      tokens: tokens ?? noTokens,
       cost: costOf(costUsd),
       attempts: 1
     }
     sums.durationMs += durationMs
-    sums.all.add(part)
+    sums.all = sumOf(sums.all, part)
     sums.addStep(stepId, part)
     if (tokens !== undefined || costUsd !== undefined) sums.addModel(modelUsed, part)
   }
-  sums.all.wallMs = Timeline.millisOf(wall)
+  sums.all = { ...sums.all, wallMs: Timeline.millisOf(wall) }
   return sums.totals
 }
 
@@ -410,7 +389,7 @@ const partOf = (given: { readonly [key: string]: unknown }): Part => ({
 export const sumTotals = (all: Iterable<Totals>): Totals => {
   const sums = new Sums()
   for (const totals of Timeline.recordsIn(all)) {
-    sums.all.add(partOf(totals))
+    sums.all = sumOf(sums.all, partOf(totals))
     sums.durationMs += Timeline.numberOf(totals.durationMs) ?? 0
     for (const step of Timeline.recordsIn(totals.steps)) {
       sums.addStep(Timeline.textOf(step.stepId) ?? "unknown", partOf(step))

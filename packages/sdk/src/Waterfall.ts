@@ -122,13 +122,11 @@ const leastPlot = 12
 
 /** Marks on the axis and their times. What would touch the one before, or go over the end, is left out. */
 const axisOf = (totalMs: number, plot: number): string => {
-  const step = Rows.tickStep(totalMs, Math.max(1, Math.floor(plot / 12)))
   let axis = ""
-  for (let at = 0; at <= totalMs; at += step) {
+  for (const at of Rows.ticksOf(totalMs, Math.max(1, Math.floor(plot / 12)))) {
     const place = totalMs === 0 ? 0 : Math.floor(at / totalMs * plot)
     const text = `|${Rows.formatMillis(at)}`
     if ((axis === "" || place > axis.length) && place + text.length <= plot) axis = axis.padEnd(place) + text
-    if (step <= 0 || totalMs === 0) break
   }
   return axis.padEnd(plot)
 }
@@ -460,12 +458,11 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
 
   const axis: Array<string> = []
   const totalMs = Timeline.millisOf(total)
-  const step = Rows.tickStep(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
-  for (let at = 0; rows.length > 0 && at <= totalMs; at += step) {
+  const ticks = rows.length === 0 ? [] : Rows.ticksOf(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
+  for (const at of ticks) {
     const x = plotX + (totalMs === 0 ? 0 : at / totalMs * plotWidth)
     axis.push(element("line", { class: "l", x1: x, x2: x, y1: top - 6, y2: bottom }))
     axis.push(text(x, top - 12, "s m", Rows.formatMillis(at)))
-    if (step <= 0 || totalMs === 0) break
   }
 
   const height = Math.ceil(bottom + (rows.length === 0 ? 48 : 20))

@@ -3,7 +3,7 @@ import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { readFile } from "node:fs/promises"
-import { cutText, formatMillis, safeText, tickStep, widthOf } from "../src/internal/trace/rows.js"
+import { cutText, formatMillis, safeText, ticksOf, widthOf } from "../src/internal/trace/rows.js"
 import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
 import { size } from "./support/size.js"
 
@@ -279,7 +279,10 @@ describe("the words of a picture", () => {
   it("an axis has no more marks than fit", () => {
     fc.assert(
       fc.property(fc.double({ min: 0.001, max: 1e12, noNaN: true }), fc.integer({ min: 2, max: 20 }), (ms, most) => {
-        assert.isAtMost(ms / tickStep(ms, most), most)
+        const ticks = ticksOf(ms, most)
+        assert.strictEqual(ticks[0], 0)
+        assert.isAtMost(ticks.length - 1, most)
+        assert.isAtMost(ticks.at(-1)!, ms)
       })
     )
   })

@@ -8,6 +8,15 @@ export interface Divergence {
   readonly actual?: unknown
 }
 
+type Holder = { readonly [key: Segment]: unknown }
+
+/** The keys of two lists, or of two objects; `undefined` for other values, which have no places in common. */
+const keysOf = (a: unknown, b: unknown): ReadonlyArray<Segment> | undefined => {
+  if (Array.isArray(a) && Array.isArray(b)) return [...(a.length > b.length ? a : b).keys()]
+  if (!Predicate.isRecord(a) || !Predicate.isRecord(b)) return undefined
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()
+}
+
 /** The places in which two JSON values differ, at most so many. */
 export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Divergence> => {
   const changes: Array<Divergence> = []
@@ -16,25 +25,15 @@ export const differences = (expected: unknown, actual: unknown, limit: number): 
   }
   const compare = (before: unknown, after: unknown, path: Path): void => {
     if (changes.length >= limit || Object.is(before, after)) return
-    if (Array.isArray(before) && Array.isArray(after)) {
-      for (let index = 0; index < Math.max(before.length, after.length); index++) {
-        const place = [...path, index]
-        if (index >= before.length) add(place, { actual: after[index] })
-        else if (index >= after.length) add(place, { expected: before[index] })
-        else compare(before[index], after[index], place)
-      }
-      return
+    const keys = keysOf(before, after)
+    if (keys === undefined) return add(path, { expected: before, actual: after })
+    const [was, is] = [before, after] as [Holder, Holder]
+    for (const key of keys) {
+      const place = [...path, key]
+      if (!Object.hasOwn(was, key)) add(place, { actual: is[key] })
+      else if (!Object.hasOwn(is, key)) add(place, { expected: was[key] })
+      else compare(was[key], is[key], place)
     }
-    if (Predicate.isRecord(before) && Predicate.isRecord(after)) {
-      for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
-        const place = [...path, key]
-        if (!Object.hasOwn(before, key)) add(place, { actual: after[key] })
-        else if (!Object.hasOwn(after, key)) add(place, { expected: before[key] })
-        else compare(before[key], after[key], place)
-      }
-      return
-    }
-    add(path, { expected: before, actual: after })
   }
   compare(expected, actual, [])
   return changes

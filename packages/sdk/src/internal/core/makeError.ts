@@ -5,13 +5,7 @@
 import type * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
-
-/**
- * A key that may be absent, and whose type says no more. A value of `undefined` fits too: a constructor of an error must
- * not throw because of one.
- */
-export const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
-  Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
+import { absentable } from "./wire.js"
 
 /**
  * Marks the errors of this package, across copies of it.

@@ -2,9 +2,7 @@
  * The differences of a replay from its recording, as data: the `report` of `ReplayMissError` and `ReplayLeftoverError`.
  */
 import * as Schema from "effect/Schema"
-
-/** A key that may be absent. */
-const absentable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+import { absentable } from "./wire.js"
 
 /**
  * The rule that finds the recording of a call.

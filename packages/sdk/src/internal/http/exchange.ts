@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { Scope } from "effect/Scope"
 import type { Sent } from "../../NoukaiError.js"
 import * as timers from "../core/time.js"
@@ -78,8 +79,6 @@ const makeClosing: Effect.Effect<Closing, never, Scope> = Effect.acquireRelease(
 
 const noTimer: Cancel = () => {}
 
-const none: ReadonlyArray<never> = []
-
 /** The number of waiting bytes above which the wire is paused. */
 const maxQueued = 64 * 1024
 
@@ -97,8 +96,8 @@ class Exchange implements Receiver, ClosableExchange {
   private over = false
   /** Whether the wire has no more events. */
   private wireOver = false
-  /** The decoders of the codings of the body, if it has any. */
-  private stages: ReadonlyArray<Decoding.BodyDecoder> = none
+  /** The decoder of a body that came compressed. */
+  private decoder: Decoding.BodyDecoder | undefined = undefined
   private resumeHead: ((result: Head) => void) | undefined = undefined
   private resumePull: ((result: PullResult) => void) | undefined = undefined
   private queue: Array<Uint8Array> = []
@@ -186,26 +185,24 @@ class Exchange implements Receiver, ClosableExchange {
   private decode(status: number, encoding: string): void {
     const undecodable = (coding: string, isKnown: boolean) =>
       this.fail(new Http.BodyUndecodable({ coding, isKnown, status }))
-    const stages = Decoding.decode(encoding, {
+    const decoder = Decoding.decode(encoding, {
       body: (bytes) => this.onDecoded(bytes),
       end: () => this.ended(),
       broken: (error) => this.breakOff(error),
       undecodable: (coding) => undecodable(coding, true)
     }, this.wire)
-    if (typeof stages === "string") return undecodable(stages, false)
-    this.stages = stages
+    if (typeof decoder === "string") return undecodable(decoder, false)
+    this.decoder = decoder
   }
 
-  /** The stage at which the bytes of the body are paused. */
   private get flow(): Decoding.Pausable {
-    return this.stages[0] ?? this.wire
+    return this.decoder ?? this.wire
   }
 
   onBody(bytes: Uint8Array): void {
     if (this.over || bytes.length === 0) return
-    const outer = this.stages.at(-1)
-    if (outer === undefined) this.onDecoded(bytes)
-    else outer.body(bytes)
+    if (this.decoder === undefined) this.onDecoded(bytes)
+    else this.decoder.body(bytes)
   }
 
   private onDecoded(bytes: Uint8Array): void {
@@ -227,9 +224,8 @@ class Exchange implements Receiver, ClosableExchange {
   onEnd(): void {
     if (this.over || this.wireOver) return
     this.wireOver = true
-    const outer = this.stages.at(-1)
-    if (outer === undefined) this.ended()
-    else outer.end()
+    if (this.decoder === undefined) this.ended()
+    else this.decoder.end()
   }
 
   private ended(): void {
@@ -241,9 +237,8 @@ class Exchange implements Receiver, ClosableExchange {
   onError(error: unknown, sent?: Sent): void {
     if (this.over || this.wireOver) return
     this.wireOver = true
-    const outer = this.stages.at(-1)
-    if (outer === undefined) this.breakOff(error, sent)
-    else outer.broken(error)
+    if (this.decoder === undefined) this.breakOff(error, sent)
+    else this.decoder.broken(error)
   }
 
   private breakOff(error: unknown, sent: Sent = this.request.progress.sent): void {
@@ -268,7 +263,7 @@ class Exchange implements Receiver, ClosableExchange {
     this.cancelTimer()
     this.cancelTimer = noTimer
     this.cancelWholeTimer()
-    for (const stage of this.stages) stage.stop()
+    this.decoder?.stop()
   }
 
   private stop(): void {
@@ -371,23 +366,13 @@ export const transportOver = (
 
 const maxDepth = 8
 
-const causeOf = (error: unknown): unknown =>
-  typeof error === "object" && error !== null && "cause" in error ? error.cause : undefined
-
-const innermost = (error: unknown): unknown => {
-  let current = error
-  for (let depth = 0; depth < maxDepth; depth++) {
-    const cause = causeOf(current)
-    if (typeof cause !== "object" || cause === null) return current
-    current = cause
-  }
-  return current
+const innermost = (error: unknown, depth = 0): unknown => {
+  const cause = Predicate.hasProperty(error, "cause") ? error.cause : undefined
+  return depth < maxDepth && typeof cause === "object" && cause !== null ? innermost(cause, depth + 1) : error
 }
 
 const codeOf = (error: unknown): string | undefined =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined
+  Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : undefined
 
 /** The messages of an error. After attempts at several addresses: only the messages of the attempts. */
 const messagesOf = (error: unknown): string => {
@@ -399,15 +384,11 @@ const messagesOf = (error: unknown): string => {
 /** The least length of a header value that is removed: a shorter one is too common in messages, and no secret. */
 const minSecret = 8
 
-const withoutValues = (message: string, headers: Record<string, string>): string => {
-  let safe = message
-  for (const value of Object.values(headers)) {
-    for (const word of [value, ...value.split(/\s+/)]) {
-      if (word.length >= minSecret) safe = safe.replaceAll(word, "<redacted>")
-    }
-  }
-  return safe
-}
+const withoutValues = (message: string, headers: Record<string, string>): string =>
+  Object.values(headers)
+    .flatMap((value) => [value, ...value.split(/\s+/)])
+    .filter((word) => word.length >= minSecret)
+    .reduce((safe, word) => safe.replaceAll(word, "<redacted>"), message)
 
 /** @param headers the request's, so that their values can be kept out */
 export const connectionFailure = (

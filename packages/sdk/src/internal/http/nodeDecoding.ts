@@ -77,12 +77,12 @@ const isText = (bytes: Uint8Array): boolean => {
   }
 }
 
-export interface BodyDecoder extends Sink, Pausable {
+export interface BodyDecoder extends Omit<Sink, "undecodable">, Pausable {
   readonly stop: () => void
 }
 
 /** Decodes one coding. The bytes before an end or an error have been given on by then. */
-const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecoder => {
+const decoding = (coding: string, sink: Sink, source: Pausable): BodyDecoder => {
   let stream: ZlibStream | undefined
   /** The bytes so far, until it is known whether they are text. */
   let start: Array<Uint8Array> | undefined = []
@@ -97,7 +97,7 @@ const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecod
   }
   const give = (bytes: Uint8Array) => {
     if (stream === undefined) sink.body(bytes)
-    else if (!stream.write(bytes)) source().pause()
+    else if (!stream.write(bytes)) source.pause()
   }
   const begin = () => {
     if (start === undefined) return
@@ -110,7 +110,7 @@ const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecod
         sink.body(bytes)
         settle()
       })
-      stream.on("drain", () => source().resume())
+      stream.on("drain", () => source.resume())
       stream.on("end", sink.end)
       stream.on("error", (error: { readonly code: string }) =>
         error.code === "Z_BUF_ERROR"
@@ -128,7 +128,7 @@ const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecod
       settle()
     })
   }
-  const flow = () => stream ?? source()
+  const flow = () => stream ?? source
 
   return {
     body: (bytes) => {
@@ -139,31 +139,20 @@ const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecod
     },
     end: () => finish(() => stream === undefined ? sink.end() : stream.end()),
     broken: (error) => finish(() => sink.broken(error)),
-    undecodable: (inner) => finish(() => sink.undecodable(inner)),
     pause: () => void flow().pause(),
     resume: () => void flow().resume(),
     stop: () => stream?.destroy()
   }
 }
 
-/** The limit of codings; more are an attack. */
-const maxCodings = 3
-
 /**
- * Decodes the codings of a body, the last one first; returns the name of an unknown one.
+ * Decodes the coding of a body.
  *
  * @param encoding the header `content-encoding`
- * @returns the codings as they were applied: bytes go into the last and come out of the first
+ * @returns the name of a coding that is unknown, such as a list of codings; `undefined` if there is none to decode
  */
-export const decode = (encoding: string, reader: Sink, wire: Pausable): ReadonlyArray<BodyDecoder> | string => {
-  const codings = encoding.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>
-    coding !== "" && coding !== "identity"
-  )
-  const unknown = codings.length > maxCodings ? encoding : codings.find((coding) => !openers.has(coding))
-  if (unknown !== undefined) return unknown
-  const stages: Array<BodyDecoder> = []
-  codings.forEach((coding, index) =>
-    stages.push(decoding(coding, stages[index - 1] ?? reader, () => stages[index + 1] ?? wire))
-  )
-  return stages
+export const decode = (encoding: string, sink: Sink, source: Pausable): BodyDecoder | string | undefined => {
+  const coding = encoding.trim().toLowerCase()
+  if (coding === "" || coding === "identity") return undefined
+  return openers.has(coding) ? decoding(coding, sink, source) : coding
 }

@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { type ErrorResponse, keepBody, readErrorResponse } from "../../ErrorResponse.js"
 import * as E from "../../NoukaiError.js"
-import { known, unchecked } from "../core/makeError.js"
+import { known, newError, unchecked } from "../core/makeError.js"
 import type { TransportError, TransportResponse } from "./HttpTransport.js"
 import { clientClosed, isTransientStatus } from "./retry.js"
 
@@ -55,23 +55,19 @@ export const fromTransport = (
   const { executionId, flow, isPost, method, scrub } = facts
   const base = { method, flow, executionId, isRetryable: "sent" in error && (!isPost || error.sent === "no") }
   const unreadable = (statusCode: number, reason: string) =>
-    new E.UnexpectedResponseError(known({ ...base, statusCode, reason }), unchecked)
+    newError(E.UnexpectedResponseError, { ...base, statusCode, reason })
   switch (error._tag) {
     case "ConnectionFailure": {
       const { cause, reason, sent } = error
-      return new E.APIConnectionError(known({ ...base, detail: scrub(reason), sent, cause }), unchecked)
+      return newError(E.APIConnectionError, { ...base, detail: scrub(reason), sent, cause })
     }
     case "TransportClosed": {
-      const detail = "the client is closed"
-      const { sent } = error
-      return new E.APIConnectionError(
-        known({ ...base, detail, code: clientClosed, sent, isRetryable: false }),
-        unchecked
-      )
+      const ended = { detail: "the client is closed", code: clientClosed, isRetryable: false }
+      return newError(E.APIConnectionError, { ...base, ...ended, sent: error.sent })
     }
     case "ClockExpired": {
       const { after, clock, sent } = error
-      return new E.APITimeoutError(known({ ...base, detail: `after ${after} ms`, clock, sent }), unchecked)
+      return newError(E.APITimeoutError, { ...base, detail: `after ${after} ms`, clock, sent })
     }
     case "BodyTooLarge":
       return unreadable(error.status, `the body is longer than ${error.maxBytes} bytes`)
@@ -97,20 +93,16 @@ export const unexpected = (
   const requestId = response.header("x-request-id")
   const fields = Predicate.isRecord(json) ? json : undefined
   const named = fields?.executionId
-  return new E.UnexpectedResponseError(
-    known({
-      method,
-      flow,
-      reason: scrub(reason),
-      statusCode: response.status,
-      executionId: facts.executionId ?? (typeof named === "string" && named !== "" ? named : undefined),
-      requestId: requestId === undefined ? undefined : scrub(requestId),
-      responseBody: keepBody(scrub(body)),
-      result: fields?.result,
-      isRetryable: false
-    }),
-    unchecked
-  )
+  return newError(E.UnexpectedResponseError, {
+    method,
+    flow,
+    reason: scrub(reason),
+    statusCode: response.status,
+    executionId: facts.executionId ?? (typeof named === "string" && named !== "" ? named : undefined),
+    requestId: requestId === undefined ? undefined : scrub(requestId),
+    responseBody: keepBody(scrub(body)),
+    result: fields?.result
+  })
 }
 
 /**

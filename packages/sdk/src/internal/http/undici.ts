@@ -16,10 +16,10 @@ type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStar
 /** The reason of the abort of a finished exchange; it reaches no caller. */
 const stopped = new Error("stopped")
 
-/** The value of a header: the first of a repeated one, but all codings. */
+/** The value of a header: of a repeated one the first. */
 const valueOf = (headers: Headers, name: string): string | undefined => {
   const value = headers[name]
-  return typeof value === "object" ? name === "content-encoding" ? value.join() : value[0] : value
+  return typeof value === "object" ? value[0] : value
 }
 
 /** The part of a socket that is used. */

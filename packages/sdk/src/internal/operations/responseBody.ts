@@ -28,14 +28,29 @@ const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> =>
   return (json, { raw }) => Either.map(decode(json), (value) => withRaw(value, raw))
 }
 
-const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined
-
-/** Adds to each entry of a list the JSON that it was read from. */
-const eachRaw = (values: ReadonlyArray<object>, raw: unknown): void => {
-  if (Array.isArray(raw)) values.forEach((value, place) => withRaw(value, raw[place]))
+/** Reads a body whose response has the id of its request. */
+const answered = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
+  const decode = reading(schema)
+  return (json, { raw, requestId }) => Either.map(decode(json), (value) => withRaw({ ...value, requestId }, raw))
 }
 
-const decodeExecuted = reading(ExecuteResponse)
+const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined
+
+/** Reads a body with a list, and adds to each entry the JSON that it was read from. */
+const listing = <A extends { readonly [K in Name]: ReadonlyArray<object> }, I, const Name extends string>(
+  schema: Schema.Schema<A, I>,
+  name: Name
+): ReadBody<A> => {
+  const decode = whole(schema)
+  return (json, received) =>
+    Either.map(decode(json, received), (value) => {
+      const raw = fieldOf(received.raw, name)
+      if (Array.isArray(raw)) value[name].forEach((entry, place) => withRaw(entry, raw[place]))
+      return value
+    })
+}
+
+const decodeExecuted = answered(ExecuteResponse)
 
 const statuses: ReadonlySet<unknown> = new Set(["completed", "failed", "tool_calls_required"])
 
@@ -44,46 +59,25 @@ const explained = (json: unknown, problem: string): string => {
   return typeof status === "string" && !statuses.has(status) ? `unknown status ${JSON.stringify(status)}` : problem
 }
 
-const execute: ReadBody<ExecuteResponse> = (json, { raw, requestId }) =>
-  Either.mapBoth(decodeExecuted(json), {
-    onLeft: (problem) => explained(json, problem),
-    onRight: (response) => withRaw({ ...response, requestId }, raw)
-  })
+const execute: ReadBody<ExecuteResponse> = (json, received) =>
+  Either.mapLeft(decodeExecuted(json, received), (problem) => explained(json, problem))
 
-const decodePolled = reading(PollJobResponse)
-
-const pollJob: ReadBody<PollJobResponse> = (json, { raw, requestId }) =>
-  Either.map(decodePolled(json), (polled) => withRaw({ ...polled, requestId }, raw))
-
-const decodeTrace = whole(Trace)
+const decodeTrace = listing(Trace, "steps")
 
 const trace: ReadBody<Trace> = (json, received) =>
   Either.map(decodeTrace(json, received), (value) => {
     withRaw(value.flowRun, fieldOf(received.raw, "flowRun"))
-    eachRaw(value.steps, fieldOf(received.raw, "steps"))
     return value
   })
-
-const decodeAttempts = whole(StepAttempts)
-
-const decodeList = whole(RunListResponse)
 
 export const readBody = {
   execute,
   submitJob: whole(SubmitJobResponse),
-  pollJob,
+  pollJob: answered(PollJobResponse),
   trace,
   stepTrace: whole(StepTrace),
-  stepAttempts: ((json, received) =>
-    Either.map(decodeAttempts(json, received), (value) => {
-      eachRaw(value.attempts, fieldOf(received.raw, "attempts"))
-      return value
-    })) satisfies ReadBody<StepAttempts>,
+  stepAttempts: listing(StepAttempts, "attempts"),
   runSummary: whole(FlowRun),
-  runList: ((json, received) =>
-    Either.map(decodeList(json, received), (value) => {
-      eachRaw(value.runs, fieldOf(received.raw, "runs"))
-      return value
-    })) satisfies ReadBody<RunListResponse>,
+  runList: listing(RunListResponse, "runs"),
   session: whole(SessionResponse)
 }

@@ -13,7 +13,7 @@ import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { type InvalidRequestError, ReplayInvalidSessionError } from "../../NoukaiError.js"
 import { liveRandom } from "../core/fiber.js"
-import { invalid, type RefusalFacts, unchecked } from "../core/makeError.js"
+import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
 import * as Address from "../options/address.js"
 import type { FlowRef, FlowVersion } from "../options/address.js"
 import type { Budget } from "../options/budget.js"
@@ -247,15 +247,13 @@ const format = (bytes: Uint8Array): string => {
  * A new session id, a UUID of version 4. Effect's own generator begins each process with 32 random bits, too few for
  * ids that must differ between all processes of an application; so it is the platform's unless another was given.
  */
-export const newSessionId: Effect.Effect<string> = Effect.flatMap(
-  Effect.randomWith(Effect.succeed),
-  (random) =>
-    Effect.map(
-      random === liveRandom
-        ? Effect.sync(() => globalThis.crypto.getRandomValues(new Uint8Array(16)))
-        : fromRandom(random),
-      format
-    )
+export const newSessionId: Effect.Effect<string> = Effect.randomWith((random) =>
+  Effect.map(
+    random === liveRandom
+      ? Effect.sync(() => globalThis.crypto.getRandomValues(new Uint8Array(16)))
+      : fromRandom(random),
+    format
+  )
 )
 
 const maxQuoted = 60
@@ -267,10 +265,5 @@ const maxQuoted = 60
  */
 export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
   const quoted = typeof id === "string" ? JSON.stringify(id.slice(0, maxQuoted)) : "the session id"
-  return new ReplayInvalidSessionError({
-    method,
-    detail: `${quoted} is not a UUID`,
-    statusCode: 400,
-    isRetryable: false
-  }, unchecked)
+  return newError(ReplayInvalidSessionError, { method, detail: `${quoted} is not a UUID`, statusCode: 400 })
 }

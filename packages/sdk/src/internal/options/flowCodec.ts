@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { checkJson } from "../core/json.js"
-import { invalid, known, type Problem, problem, unchecked } from "../core/makeError.js"
+import { invalid, newError, type Problem, problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/wire.js"
 import { type Flow, type FlowRef, isFlow } from "./address.js"
@@ -81,23 +81,19 @@ export interface ResultFacts {
 /** Decodes a result. One that does not fit fails with the raw value. */
 export const decodeResult = (
   flow: FlowRef<never>,
-  facts: ResultFacts,
+  { address, executionId, method, requestId }: ResultFacts,
   result: unknown
 ): Effect.Effect<unknown, UnexpectedResponseError> => {
   const schema = schemasOf(flow).result
   if (schema === undefined) return Either.right(result)
   return mapErrorNow(readEffect(schema)(result), (issue) =>
-    new UnexpectedResponseError(
-      known({
-        method: facts.method,
-        flow: facts.address,
-        executionId: facts.executionId,
-        requestId: facts.requestId,
-        reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
-        value: result,
-        result,
-        isRetryable: false
-      }),
-      unchecked
-    ))
+    newError(UnexpectedResponseError, {
+      method,
+      flow: address,
+      executionId,
+      requestId,
+      reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
+      value: result,
+      result
+    }))
 }

@@ -142,9 +142,11 @@ const steps = [
   ...[1, 2, 6, 12, 24].map((hours) => hours * hour)
 ]
 
-/** The milliseconds between two marks of an axis that has at most so many. */
-export const tickStep = (totalMs: number, most: number): number =>
-  steps.find((step) => totalMs / step <= most) ?? 24 * hour * Math.ceil(totalMs / most / (24 * hour))
+/** The times of the marks of an axis, in milliseconds: 0, and at most `most` others. */
+export const ticksOf = (totalMs: number, most: number): ReadonlyArray<number> => {
+  const step = steps.find((step) => totalMs / step <= most) ?? 24 * hour * Math.ceil(totalMs / most / (24 * hour))
+  return Arr.makeBy(Math.floor(totalMs / step) + 1, (nth) => nth * step)
+}
 
 /** Characters that neither XML nor a terminal is to be given, and those that turn the direction of what follows. */
 const forbidden =
