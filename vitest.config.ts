@@ -5,8 +5,8 @@ import projects from "./vitest.workspace.js"
 
 const { isolate, pool } = shared.test!
 
-/** More workers than cores: tests wait for servers and clocks, too. Each worker takes files in turn. */
-const maxWorkers = Math.ceil(availableParallelism() * 1.5)
+/** Two workers more than cores: tests wait for servers and clocks, too. Each worker takes files in turn. */
+const maxWorkers = availableParallelism() + 2
 
 /** A tenth of the time went into collecting what had just been made, and a tenth into optimizing what is soon over. */
 const execArgv = [

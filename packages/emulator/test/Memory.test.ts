@@ -11,7 +11,7 @@ setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
 
 const heap = (): number => {
-  for (let count = 0; count < 3; count++) collect()
+  for (let count = 0; count < 2; count++) collect()
   const { arrayBuffers, heapUsed } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }

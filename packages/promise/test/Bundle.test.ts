@@ -65,8 +65,10 @@ const evaluate = (code: string, globals: object = webGlobals()): { readonly [nam
 }
 
 describe("a bundle for environments without Node", () => {
+  const browser = forBrowsers({ entryPoints: [here("programs/browser.ts")] })
+
   it("holds no module of Node, and nothing of undici", async () => {
-    const { code, metafile } = await forBrowsers({ entryPoints: [here("programs/browser.ts")] })
+    const { code, metafile } = await browser
     const inputs = Object.entries(metafile.inputs)
     assert.isAbove(inputs.length, 50)
     assert.deepStrictEqual(inputs.map(([path]) => path).filter((path) => path.includes("/undici/")), [])
@@ -75,7 +77,7 @@ describe("a bundle for environments without Node", () => {
   })
 
   it("runs without process: a relay flow, events, scopes, errors", async () => {
-    const { code } = await forBrowsers({ entryPoints: [here("programs/browser.ts")] })
+    const { code } = await browser
     const { main } = evaluate(code) as { readonly main: (environment: object) => Promise<unknown> }
     const told = await main({ relay: relay.url, port: emulator.port, apiKey: emulator.apiKey })
     const { noKey, relayed, withKey } = JSON.parse(JSON.stringify(told))
