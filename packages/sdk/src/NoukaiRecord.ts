@@ -25,8 +25,7 @@ import type { Match } from "./internal/core/replayReport.js"
 import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
 import * as Fields from "./internal/options/fields.js"
 import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
-import { isNoukaiError } from "./NoukaiError.js"
-import type { AuthenticationError, CassetteError, InvalidRequestError, ReplayNoSnapshotsError } from "./NoukaiError.js"
+import * as Errors from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
 /**
@@ -67,7 +66,7 @@ export declare namespace Recording {
      *
      * Fails with `CassetteError`: `TooLarge`, `Invalid` or `Files`.
      */
-    readonly save: Effect.Effect<void, CassetteError>
+    readonly save: Effect.Effect<void, Errors.CassetteError>
   }
 }
 
@@ -131,7 +130,7 @@ const clientOf = ({ org, project, replayEnabled, timeout }: CallDefaults, { text
 
 const switchedOff: ReadonlySet<string> = new Set(["", "0", "false"])
 
-const defaultMode: Effect.Effect<Mode, InvalidRequestError> = Config.string("CI").pipe(
+const defaultMode: Effect.Effect<Mode, Errors.InvalidRequestError> = Config.string("CI").pipe(
   Config.withDefault(""),
   Effect.mapError((cause) => invalid(method, "CI", "could not be read", { cause })),
   Effect.map((value) => switchedOff.has(value.trim().toLowerCase()) ? "once" : "none")
@@ -154,8 +153,8 @@ const buildOnce = <E, R>(
   )
 
 /** The failure of a call that finds that the live services cannot be built. */
-const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError => {
-  if (isNoukaiError(error) && (error._tag === "AuthenticationError" || error._tag === "InvalidRequestError")) {
+const cannotBuild = (error: unknown): Errors.AuthenticationError | Errors.InvalidRequestError => {
+  if (Errors.isNoukaiError(error) && (error._tag === "AuthenticationError" || error._tag === "InvalidRequestError")) {
     return error
   }
   return invalid(method, "live", "could not be built", { cause: error })
@@ -167,7 +166,7 @@ const record = <E, R>(
   given: Options
 ): Layer.Layer<
   Services | ReplayCassette | Recording,
-  E | CassetteError | InvalidRequestError | ReplayNoSnapshotsError,
+  E | Errors.CassetteError | Errors.InvalidRequestError | Errors.ReplayNoSnapshotsError,
   R
 > =>
   Layer.provideMerge(
@@ -258,14 +257,14 @@ export function toFile(
   options?: Options & { readonly live?: undefined }
 ): Layer.Layer<
   Services | ReplayCassette | Recording,
-  AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError
+  Errors.AuthenticationError | Errors.InvalidRequestError | Errors.CassetteError | Errors.ReplayNoSnapshotsError
 >
 export function toFile<E, R>(
   path: string,
   options: Options & { readonly live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R> }
 ): Layer.Layer<
   Services | ReplayCassette | Recording,
-  E | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
+  E | Errors.InvalidRequestError | Errors.CassetteError | Errors.ReplayNoSnapshotsError,
   R
 >
 export function toFile<E, R>(
@@ -273,7 +272,7 @@ export function toFile<E, R>(
   options: Options & { readonly live?: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R> | undefined } = {}
 ): Layer.Layer<
   Services | ReplayCassette | Recording,
-  E | AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
+  E | Errors.AuthenticationError | Errors.InvalidRequestError | Errors.CassetteError | Errors.ReplayNoSnapshotsError,
   R
 > {
   const live = Predicate.hasProperty(options, "live") ? options.live : undefined
@@ -287,4 +286,4 @@ export function toFile<E, R>(
  * @since 0.1.0
  * @category combinators
  */
-export const save: Effect.Effect<void, CassetteError, Recording> = Effect.flatMap(Recording, ({ save }) => save)
+export const save: Effect.Effect<void, Errors.CassetteError, Recording> = Effect.flatMap(Recording, ({ save }) => save)

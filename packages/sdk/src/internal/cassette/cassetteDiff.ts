@@ -6,8 +6,7 @@ import { known } from "../core/makeError.js"
 import { type Change, type RecordedCall, recordingText, valueText } from "../core/replayReport.js"
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
-import { entriesInOrder, restore } from "./layout.js"
-import { ownName, renameIds, withoutIds } from "./layout.js"
+import * as Layout from "./layout.js"
 import { recordingOf } from "./matching.js"
 import type { RecordedCassette, SessionCassette } from "./recording.js"
 import { maskChange } from "./secretForms.js"
@@ -53,15 +52,15 @@ const namedChanges = 1_000
 const comparedAtMost = 200
 
 const ofRecording = (cassette: RecordedCassette): ReadonlyArray<ComparedCall> => {
-  const interactions = restore(cassette)
-  return entriesInOrder(cassette).map((entry, place): ComparedCall => {
+  const interactions = Layout.restore(cassette)
+  return Layout.entriesInOrder(cassette).map((entry, place): ComparedCall => {
     const { answer, endpoint, flow, input, version } = entry
     return {
       call: recordingOf({ recording: interactions[place]!, number: place + 1 }),
       kin: `${endpoint} ${flow ?? ""}`,
       asked: [version ?? null, input],
       value: { ...known({ version }), input, answer },
-      ids: ownName(entry)
+      ids: Layout.ownName(entry)
     }
   })
 }
@@ -112,11 +111,11 @@ const longestInOrder = (numbers: ReadonlyArray<number>): ReadonlySet<number> => 
 
 /** The recording that differs least from one of the other cassette. */
 const nearest = (one: ComparedCall, others: ReadonlyArray<ComparedCall>): ComparedCall | undefined => {
-  const value = withoutIds(one.value)
+  const value = Layout.withoutIds(one.value)
   let best = others[0]
   let least = namedChanges + 1
   for (const other of others.slice(0, comparedAtMost)) {
-    const found = differences(withoutIds(other.value), value, least).length
+    const found = differences(Layout.withoutIds(other.value), value, least).length
     if (found < least) [best, least] = [other, found]
   }
   return best
@@ -143,7 +142,7 @@ const pair = (
     for (const one of unpaired()) add(one, groups[keyOf(one)]?.find((other) => left.has(other)))
   }
   pairEqual(({ asked, kin }) => canonicalText([kin, asked]))
-  pairEqual(({ asked, kin }) => canonicalText([kin, withoutIds(asked)]))
+  pairEqual(({ asked, kin }) => canonicalText([kin, Layout.withoutIds(asked)]))
   for (const one of unpaired()) add(one, nearest(one, [...left].filter(({ kin }) => kin === one.kin)))
   return pairs
 }
@@ -172,7 +171,7 @@ export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDiff
   const others = second.flatMap(({ call, value }, place): ReadonlyArray<CassetteDifference> => {
     const before = pairs.get(second[place]!)
     if (before === undefined) return [{ kind: "added", recording: call }]
-    const changes = changesOf(before.value, renameIds(value, names))
+    const changes = changesOf(before.value, Layout.renameIds(value, names))
     if (changes.length > 0) return [{ kind: "changed", before: before.call, after: call, changes }]
     return inOrder.has(before.call.number) ? [] : [{ kind: "moved", before: before.call, after: call }]
   })

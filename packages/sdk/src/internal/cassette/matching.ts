@@ -1,12 +1,12 @@
 /** Finds the recordings of calls, and reports the calls that have none. */
+import * as Array from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { differences, type Divergence, nearest } from "../core/diff.js"
 import { known, newError } from "../core/makeError.js"
-import { notEnded, recordedAsExecute, unfinishedRun } from "../core/replayReport.js"
-import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../core/replayReport.js"
+import * as Report from "../core/replayReport.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { index, keyOf, type Symbols } from "./layout.js"
 import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./recording.js"
@@ -16,7 +16,7 @@ import { maskChange } from "./secretForms.js"
 export interface Recordings {
   /** The name of the replayed source, for people: `cassette grade.json`. */
   readonly source: string
-  readonly match: Match
+  readonly match: Report.Match
   /** In recorded order. A recording that no call can take is `undefined`. */
   readonly recordings: ReadonlyArray<Recording | undefined>
   /** The session, if the recordings are its runs. It has no versions and no inputs. */
@@ -74,24 +74,17 @@ const placeOf = (question: Question, key: string): string =>
 
 const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`
 
-/** Adds one to a group. */
-function addTo<A>(groups: Map<string, Array<A>>, key: string, one: A): void {
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, [one])
-  else group.push(one)
-}
-
 export class Matching {
   private readonly entries: ReadonlyArray<EntryState>
   /** The entries that are counted together, by their place. */
-  private readonly queues = new Map<string, Array<EntryState>>()
+  private readonly queues: { readonly [place: string]: ReadonlyArray<EntryState> }
   /** The number of calls so far at a place. */
   private readonly taken = new Map<string, number>()
-  private readonly keys = new Map<string, Array<EntryState>>()
+  private readonly keys: { readonly [key: string]: ReadonlyArray<EntryState> }
   private readonly symbols: Symbols
   private readonly consumed = new Set<EntryState>()
-  private readonly misses: Array<Difference> = []
-  private readonly runs = new Set<string>()
+  private readonly misses: Array<Report.Difference> = []
+  private readonly runs: ReadonlySet<string>
   /** The number of calls in flight of the flows that several calls ran at once. */
   private readonly running = new Map<string, number>()
   private readonly warned = new Set<string>()
@@ -104,14 +97,9 @@ export class Matching {
     const { keyed, symbols } = index(numbered.map(({ recording }) => recording))
     this.symbols = symbols
     this.entries = numbered.map((one, place) => ({ ...one, key: keyed[place]!.key }))
-    for (const entry of this.entries) {
-      const run = runIdOf(entry.recording)
-      if (run !== undefined) this.runs.add(run)
-      addTo(this.keys, entry.key, entry)
-      addTo(this.queues, this.placeOf(entry.recording, entry.key), entry)
-      // all calls that continue a run of a session take the one recording of the run
-      if (this.isSession) addTo(this.queues, placeOf({ ...entry.recording, input: { executionId: run } }, ""), entry)
-    }
+    this.runs = new Set(this.entries.flatMap(({ recording }) => runIdOf(recording) ?? []))
+    this.keys = Array.groupBy(this.entries, ({ key }) => key)
+    this.queues = Array.groupBy(this.entries, ({ key, recording }) => this.placeOf(recording, key))
   }
 
   private get isSession(): boolean {
@@ -169,8 +157,16 @@ export class Matching {
   find(asked: ProgramCall): { readonly recording: Recording; readonly place: number } | undefined {
     this.calls++
     const { place, question } = this.keysOf(asked)
-    const isRepeated = isJob(question) || (this.isSession && asked.run !== undefined)
-    const entry = isRepeated ? this.queues.get(place)?.[0] : this.next(asked)
+    const isOfRun = this.isSession && asked.run !== undefined
+    const isRepeated = isJob(question) || isOfRun
+    const entry = isOfRun
+      // all calls that continue a run of a session take the one recording of the run
+      ? this.entries.find(({ recording }) =>
+        placeOf({ ...recording, input: { executionId: runIdOf(recording) } }, "") === place
+      )
+      : isRepeated
+      ? this.queues[place]?.[0]
+      : this.next(asked)
     // under `strict`, a call that misses leaves the next recording to the calls after it
     if (!isRepeated && (entry !== undefined || this.of.match !== "strict")) {
       this.taken.set(place, (this.taken.get(place) ?? 0) + 1)
@@ -182,7 +178,7 @@ export class Matching {
 
   /** The recording that is next at a place. */
   private nextAt(place: string): EntryState | undefined {
-    return this.queues.get(place)?.[this.taken.get(place) ?? 0]
+    return this.queues[place]?.[this.taken.get(place) ?? 0]
   }
 
   private next(asked: ProgramCall): EntryState | undefined {
@@ -199,7 +195,7 @@ export class Matching {
   /** The miss of a walked run that was recorded as one of `execute`. Its caller then calls `execute`. */
   asExecute(asked: ProgramCall): ReplayMissError {
     const detail = "it was recorded as a run of execute"
-    return this.missed(asked, detail, this.report(detail, 0, []), recordedAsExecute)
+    return this.missed(asked, detail, this.report(detail, 0, []), Report.recordedAsExecute)
   }
 
   /** The miss of a call whose recording ends too early. */
@@ -213,7 +209,7 @@ export class Matching {
     return this.noted(asked, { reason }, 0, { kind: "extra", call: this.callOf(asked, 1) })
   }
 
-  private callOf({ operation, question, sessionId }: ProgramCall, nth: number): ReplayedCall {
+  private callOf({ operation, question, sessionId }: ProgramCall, nth: number): Report.ReplayedCall {
     const { endpoint, flow, version } = question
     const executionId = executionIdOf(question)
     return { number: this.calls, operation, endpoint, ...known({ flow, version, executionId, sessionId }), nth }
@@ -222,10 +218,10 @@ export class Matching {
   /** The miss of a call for which no recording was found, with its reasons. */
   miss(asked: ProgramCall): ReplayMissError {
     const { key, place, question } = this.keysOf(asked)
-    const same = this.keys.get(key) ?? []
+    const same = this.keys[key] ?? []
     const nth = this.of.match === "strict" ? 1 : this.taken.get(place) ?? 1
     const call = this.callOf(asked, nth)
-    const noted = (reason: string, difference: Difference = { kind: "extra", call }, code?: ErrorCode) =>
+    const noted = (reason: string, difference: Report.Difference = { kind: "extra", call }, code?: ErrorCode) =>
       this.noted(asked, { reason, ...known({ code }) }, same.length, difference)
     const expected = this.of.match === "strict" ? this.nextAt("strict") : undefined
     const moved = same.find((entry) => !this.consumed.has(entry))
@@ -239,7 +235,7 @@ export class Matching {
       return noted(`its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`)
     }
     if (!this.isSession && expected === undefined && this.goesOn(asked) && !this.isContinued(asked)) {
-      return noted(notEnded(stepOf(question)), undefined, unfinishedRun)
+      return noted(Report.notEnded(stepOf(question)), undefined, Report.unfinishedRun)
     }
     const isNew = !this.isSession || (isRun(question) && executionIdOf(question) === undefined)
     const nearest = isNew ? this.nearest(question, expected) : undefined
@@ -305,7 +301,7 @@ export class Matching {
     return [...facts, ...differences(recorded.input, question.input, limit)]
   }
 
-  private report(reason: string, matching: number, differences: ReadonlyArray<Difference>): ReplayReport {
+  private report(reason: string, matching: number, differences: ReadonlyArray<Report.Difference>): Report.ReplayReport {
     const { match, recordings: { length: total }, source } = this.of
     const unmatchable = total - this.entries.length
     return { match, source, reason, recordings: { matching, total, unmatchable }, differences }
@@ -316,7 +312,7 @@ export class Matching {
     asked: ProgramCall,
     { code, fix, reason }: Gap,
     matching: number,
-    difference: Difference
+    difference: Report.Difference
   ): ReplayMissError {
     if (this.misses.length < keptMisses) this.misses.push(difference)
     const way = this.isSession ? sessionAnew : fix ?? (this.goesOn(asked) ? anew : again)
@@ -326,7 +322,7 @@ export class Matching {
   private missed(
     { operation: method, question }: ProgramCall,
     detail: string,
-    report: ReplayReport,
+    report: Report.ReplayReport,
     code: ErrorCode | undefined
   ): ReplayMissError {
     const facts = known({ flow: question.flow, executionId: executionIdOf(question), code })
@@ -341,7 +337,7 @@ export class Matching {
       const explained = new Set(this.misses.flatMap((miss) => "recording" in miss ? [miss.recording.number] : []))
       const reason = `${left.length} of ${this.of.recordings.length} recordings`
       const ids = left.map(({ recording }) => runIdOf(recording)).filter((id) => id !== undefined)
-      const missing = left.filter(({ number }) => !explained.has(number)).map((entry): Difference => ({
+      const missing = left.filter(({ number }) => !explained.has(number)).map((entry): Report.Difference => ({
         kind: "missing",
         recording: recordingOf(entry)
       }))
@@ -369,7 +365,7 @@ const stepOf = ({ input }: Question): string => {
 
 export const recordingOf = (
   { number, recording }: { readonly recording: Recording; readonly number: number }
-): RecordedCall => {
+): Report.RecordedCall => {
   const { endpoint, flow, version } = recording
   return { number, endpoint, ...known({ flow, version, executionId: runIdOf(recording) }) }
 }

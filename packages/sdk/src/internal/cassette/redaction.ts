@@ -11,8 +11,7 @@ import { invalid, known, problem } from "../core/makeError.js"
 import type { SessionExecution } from "../operations/requests.js"
 import * as Fields from "../options/fields.js"
 import { measured, payloads } from "./layout.js"
-import { mapAnswer, mapStatus } from "./recording.js"
-import type { Interaction, Question, RecordedAnswer, RecordedError, SessionCassette, Status } from "./recording.js"
+import * as Recording from "./recording.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
 
 /**
@@ -255,7 +254,10 @@ export const redactOption: Fields.Option = Fields.checked((path, value) => {
 })
 
 /** A question without the values to remove. A recording and a replay redact it alike. */
-export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
+export const redactQuestion = (
+  { endpoint, flow, input, version }: Recording.Question,
+  redact: Redaction
+): Recording.Question => ({
   endpoint,
   flow: flow === undefined ? undefined : redact.text(flow),
   version: version === undefined ? undefined : redact.text(version),
@@ -265,29 +267,30 @@ export const redactQuestion = ({ endpoint, flow, input, version }: Question, red
 /** The parts of an answer without the values to remove. */
 const answerWithout = (redact: Redaction) => ({
   value: (value: unknown) => redact.call(jsonCopy(value ?? null)),
-  error: (error: RecordedError): RecordedError => ({
+  error: (error: Recording.RecordedError): Recording.RecordedError => ({
     ...redact.call(jsonCopy(error)) as { readonly [key: string]: unknown },
     _tag: error._tag
   })
 })
 
-export const redactStatus = (status: Status, redact: Redaction): Status => mapStatus(status, answerWithout(redact))
+export const redactStatus = (status: Recording.Status, redact: Redaction): Recording.Status =>
+  Recording.mapStatus(status, answerWithout(redact))
 
-export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
-  const once = mapAnswer(answer, answerWithout(redact))
+export const redactAnswer = (answer: Recording.RecordedAnswer, redact: Redaction): Recording.RecordedAnswer => {
+  const once = Recording.mapAnswer(answer, answerWithout(redact))
   // a value that is removed from one event is known in all
-  return redact.hasPaths ? mapAnswer(once, answerWithout(redact)) : once
+  return redact.hasPaths ? Recording.mapAnswer(once, answerWithout(redact)) : once
 }
 
 /** The whole of a call. */
-export const redactInteraction = (interaction: Interaction, redact: Redaction): Interaction => ({
+export const redactInteraction = (interaction: Recording.Interaction, redact: Redaction): Recording.Interaction => ({
   ...redactQuestion(interaction, redact),
   answer: redactAnswer(interaction.answer, redact),
   at: interaction.at
 })
 
 /** A session without the values to redact, in its snapshots and in the names of its flows and steps. */
-export const redactSession = (cassette: SessionCassette, redact: Redaction): SessionCassette => {
+export const redactSession = (cassette: Recording.SessionCassette, redact: Redaction): Recording.SessionCassette => {
   const { client: { org, project }, session } = cassette
   const ids = session.executions.flatMap(({ errorAtStep = [], steps }) =>
     steps.map(({ stepId }) => stepId).concat(errorAtStep)

@@ -16,7 +16,6 @@ import type { WireEvent } from "../operations/wireEvent.js"
 import { format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import * as Codec from "./codec.js"
-import { decodeError, type RecordableError } from "./codec.js"
 import { restore } from "./layout.js"
 import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
 import * as Recording from "./recording.js"
@@ -92,13 +91,13 @@ const spoiled = (method: string, reason: string, flow?: string): Errors.Unexpect
 
 /** An error that an operation can fail with; another one cannot have been recorded for it. */
 const only =
-  <E extends RecordableError>(method: string, fits: (error: RecordableError) => error is E) =>
-  (error: RecordableError): E | Errors.UnexpectedResponseError =>
+  <E extends Codec.RecordableError>(method: string, fits: (error: Codec.RecordableError) => error is E) =>
+  (error: Codec.RecordableError): E | Errors.UnexpectedResponseError =>
     fits(error) ? error : spoiled(method, `${method} does not fail with ${error._tag}`)
 
 const notOfCalls: ReadonlySet<string> = new Set(["RunInProgressError", "ResultNotStoredError", "AmbiguousRunError"])
 
-const isOfCall = (error: RecordableError): error is Errors.CallError => !notOfCalls.has(error._tag)
+const isOfCall = (error: Codec.RecordableError): error is Errors.CallError => !notOfCalls.has(error._tag)
 
 const notOfSessions: ReadonlySet<string> = new Set([
   ...notOfCalls,
@@ -109,7 +108,7 @@ const notOfSessions: ReadonlySet<string> = new Set([
   "ReplayNoSnapshotsError"
 ])
 
-const isOfSession = (error: RecordableError): error is Errors.SessionError => !notOfSessions.has(error._tag)
+const isOfSession = (error: Codec.RecordableError): error is Errors.SessionError => !notOfSessions.has(error._tag)
 
 const noting = (
   events: Stream.Stream<WireEvent, Errors.CallError>,
@@ -132,8 +131,8 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const spoiledFor = ({ operation, question }: ProgramCall) => (reason: string): Errors.UnexpectedResponseError =>
     spoiled(operation, reason, question.flow)
 
-  const failing = (asked: ProgramCall, error: Recording.RecordedError): Effect.Effect<never, RecordableError> =>
-    Effect.flatMap(Either.mapLeft(decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
+  const failing = (asked: ProgramCall, error: Recording.RecordedError): Effect.Effect<never, Codec.RecordableError> =>
+    Effect.flatMap(Either.mapLeft(Codec.decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
 
   /**
    * Notes when a job was submitted, and whether a run began outside the recording, since its later calls are then made
@@ -249,7 +248,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     endpoint: K,
     request: Codec.OperationRequest<K> & RequestContext,
     elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
-  ): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> =>
+  ): Effect.Effect<Codec.OperationResponse<K>, E | Codec.RecordableError> =>
     Effect.gen(function*() {
       const asked = yield* asking(endpoint, request)
       const matching = yield* matchingFor(asked)
@@ -285,7 +284,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     endpoint: K,
     request: Codec.OperationRequest<K>,
     elsewhere: (otherwise: HttpService) => Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E>
-  ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E | RecordableError> =>
+  ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E | Codec.RecordableError> =>
     onResponse(
       request,
       Effect.suspend(() => elsewhere(otherwise!)),

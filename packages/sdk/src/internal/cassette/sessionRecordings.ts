@@ -7,8 +7,7 @@ import { notEnded, unfinishedRun } from "../core/replayReport.js"
 import { problemOf } from "../core/runProblem.js"
 import type { SessionExecution, SessionResponse } from "../operations/requests.js"
 import { isUnderWay, runOf, type RunOfSession, stoodAt } from "../operations/sessionRun.js"
-import type { WireEvent } from "../operations/wireEvent.js"
-import { keepOriginal } from "../operations/wireEvent.js"
+import * as Wire from "../operations/wireEvent.js"
 import { closedBy } from "../run/deliveredEvent.js"
 import { encodeError } from "./codec.js"
 import type { Gap, Recordings } from "./matching.js"
@@ -94,7 +93,7 @@ export const answerOf = (
   run: RunOfSession,
   { endpoint, flow, from, isFirst, method }: SessionCall
 ): RecordedAnswer | { readonly gap: Gap } | {
-  readonly events: ReadonlyArray<WireEvent>
+  readonly events: ReadonlyArray<Wire.WireEvent>
   readonly end: { readonly gap: Gap }
 } => {
   const { completed, ending, execution: { executionId, flowId = "" } } = run
@@ -121,13 +120,15 @@ export const answerOf = (
  * step if it is known. A run that had not ended ends with the `step_started` of its current step. No server sent these
  * events, so they have no JSON behind them.
  */
-export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
+export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<Wire.WireEvent> => {
   const { completed, ending, execution: { executionId, flowId }, last } = run
   const ids = { executionId, runId: executionId }
   const failedAt = ending._tag === "failed" ? ending.stepId : undefined
   const current = ending._tag === "unfinished" && last !== undefined && isUnderWay(last) ? last.stepId : failedAt
   const stepCount = ending._tag === "unfinished" ? undefined : completed.length + (failedAt === undefined ? 0 : 1)
-  const events: Array<WireEvent> = isFirst ? [{ type: "run_started", ...ids, ...known({ flowId, stepCount }) }] : []
+  const events: Array<Wire.WireEvent> = isFirst
+    ? [{ type: "run_started", ...ids, ...known({ flowId, stepCount }) }]
+    : []
   for (const [stepIndex, { output, stepId }] of completed.slice(from).entries()) {
     events.push({ type: "step_started", stepId, stepIndex }, { type: "step_completed", stepId, output })
   }
@@ -141,6 +142,6 @@ export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): Rea
     const failed = { type: "step_error", stepId: failedAt, ...known({ error: error ?? undefined }) } as const
     events.push(closedBy(failed, closing), closing)
   }
-  for (const event of events) keepOriginal(event, undefined)
+  for (const event of events) Wire.keepOriginal(event, undefined)
   return events
 }

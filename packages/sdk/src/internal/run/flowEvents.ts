@@ -12,13 +12,12 @@ import * as Stream from "effect/Stream"
 import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { amended, invalid } from "../core/makeError.js"
+import { amended, invalid, known } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { resolveCall, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveSession } from "../operations/scope.js"
 import * as Address from "../options/address.js"
-import type { FlowRef } from "../options/address.js"
 import { CallProgress } from "../options/callOptions.js"
 import { encodeParameters } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -103,9 +102,7 @@ const firstCall = (input: EventsInputOf<unknown, unknown>, parameters: unknown):
   const attachments = wireAttachments(input.attachments)
   return {
     ...input.from?.first,
-    ...(input.message === undefined ? undefined : { message: input.message }),
-    ...(parameters === undefined ? undefined : { parameters: parameters as { readonly [name: string]: unknown } }),
-    ...(attachments === undefined ? undefined : { attachments })
+    ...known({ message: input.message, parameters: parameters as FirstCall["parameters"], attachments })
   }
 }
 
@@ -118,7 +115,7 @@ type BegunWalk<E, R> = Effect.Effect<
 const start = <E, R>(
   http: HttpService,
   only: "steps" | "events",
-  flow: FlowRef<never>,
+  flow: Address.FlowRef<never>,
   given: EventsInputOf<E, R>
 ): BegunWalk<E, R> =>
   Effect.gen(function*() {
@@ -175,5 +172,5 @@ const start = <E, R>(
 
 export const stream =
   (http: HttpService, only: "steps" | "events") =>
-  <E, R>(flow: FlowRef<never>, input: EventsInputOf<E, R>): RunStream<E | ToolCallLimitError, R> =>
+  <E, R>(flow: Address.FlowRef<never>, input: EventsInputOf<E, R>): RunStream<E | ToolCallLimitError, R> =>
     streamOf(start(http, only, flow, input))

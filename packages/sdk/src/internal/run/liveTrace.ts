@@ -15,34 +15,28 @@ import { type Pause, pauseOf } from "../core/time.js"
 import { backoffDriver } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
-import type { FlowRef } from "../options/address.js"
 import type { Progress } from "../options/callOptions.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import { type LiveTraceOptions, liveTraceOptions } from "../options/readOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
-import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { fold, type KnownResult, noResult, type RunState, traceState } from "./runFold.js"
 import { resolveRead } from "./runRead.js"
 import { canHeal, RepeatedEvents, StreamFailures } from "./streamHealing.js"
 
 const method = "RunService.liveTrace"
 
-/** An event with the states of its run before and after it. */
-interface Folded {
-  readonly before: RunState
-  readonly event: WireEvent
-  readonly after: RunState
-}
+/** An event between the states of its run before and after it. */
+type Folded = readonly [before: RunState, event: WireEvent, after: RunState]
 
 /** The stored events of one run, for callers. `named`: the id of the run in the events, if it is known. */
 const delivered = (
-  flow: FlowRef<never>,
+  flow: Address.FlowRef<never>,
   address: string,
   executionId: string,
   named: string | undefined,
   stored: Stream.Stream<WireEvent, CallError>
-): Stream.Stream<DeliveredRunEvent, CallError> => {
+): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
   const start = traceState(address, executionId, named)
   const failures = new StreamFailures(method, address, () => start)
   const resume: Delivered.ResumeStream = () =>
@@ -61,7 +55,7 @@ const delivered = (
     return Effect.map(decoded, (known) => Delivered.flowCompleted(event, state, known))
   }
 
-  const read = ({ after, before, event }: Folded): Effect.Effect<DeliveredRunEvent | undefined, CallError> => {
+  const read = ([before, event, after]: Folded): Effect.Effect<Delivered.DeliveredRunEvent | undefined, CallError> => {
     const { end } = after
     switch (end?._tag) {
       case "unexpected":
@@ -82,9 +76,9 @@ const delivered = (
     ),
     Stream.mapAccum(start, (before, event): readonly [RunState, Folded] => {
       const after = fold(before, event)
-      return [after, { after, before, event }]
+      return [after, [before, event, after]]
     }),
-    Stream.takeUntil(({ after: { end } }) => end !== undefined && end._tag !== "paused" && end._tag !== "tools"),
+    Stream.takeUntil(([, , { end }]) => end !== undefined && end._tag !== "paused" && end._tag !== "tools"),
     Stream.mapEffect(read),
     Stream.filter((event) => event !== undefined)
   )
@@ -92,15 +86,15 @@ const delivered = (
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
-  reading: Stream.Stream<DeliveredRunEvent, CallError>,
+  reading: Stream.Stream<Delivered.DeliveredRunEvent, CallError>,
   schedule: Schedule.Schedule<unknown, NoukaiError>,
   pause: Pause
-): Stream.Stream<DeliveredRunEvent, CallError> =>
+): Stream.Stream<Delivered.DeliveredRunEvent, CallError> =>
   Stream.suspend(() => {
     const repeated = new RepeatedEvents()
     let isNew = false
     let delayAfter = backoffDriver(schedule)
-    const next: Stream.Stream<DeliveredRunEvent, CallError> = Stream.suspend(() => {
+    const next: Stream.Stream<Delivered.DeliveredRunEvent, CallError> = Stream.suspend(() => {
       repeated.begin()
       isNew = false
       return Stream.filter(reading, (event) => {
@@ -121,10 +115,10 @@ const healed = (
 
 export const liveTrace = (http: HttpService) =>
 (
-  flow: FlowRef<never>,
+  flow: Address.FlowRef<never>,
   executionId: string,
   given: LiveTraceOptions = {}
-): Stream.Stream<DeliveredRunEvent, CallError> =>
+): Stream.Stream<Delivered.DeliveredRunEvent, CallError> =>
   Stream.suspend(() => {
     const resolved = resolveRead(http, method, flow, executionId, liveTraceOptions, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)

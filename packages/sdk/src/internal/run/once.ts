@@ -81,20 +81,6 @@ const isRunInProgress = (exit: Exit.Exit<unknown, Failure>): boolean =>
   Exit.isFailure(exit) &&
   Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => _tag === "RunInProgressError")
 
-interface Facts {
-  readonly method: string
-  readonly flow: string
-  readonly executionId: string
-}
-
-const cut = (facts: Facts): Errors.APIConnectionError =>
-  newError(Errors.APIConnectionError, {
-    ...facts,
-    detail: "the events of the run ended before a terminal event",
-    sent: "yes",
-    isRetryable: true
-  })
-
 const pausedAt = (
   executionId: string,
   { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls }: WireEventOf<"tool_calls_required">
@@ -123,7 +109,9 @@ export const runPosition = (
   { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">
 ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
   const { retryPost: _, ...reading } = options
-  const facts: Facts = { method, flow: format(flow), executionId }
+  const facts = { method, flow: format(flow), executionId }
+  const detail = "the events of the run ended before a terminal event"
+  const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
   const anotherRead = Effect.suspend(() => Effect.ignore(trace({ ...request(), isUnrecorded: true })))
   return Effect.scoped(Effect.gen(function*() {
@@ -133,7 +121,7 @@ export const runPosition = (
       const pause = state.end?._tag === "tools" ? state.end.event : undefined
       const next = Effect.catchAll(Effect.asSome(pull), (end) =>
         Option.match(end, {
-          onNone: () => pause === undefined ? Effect.fail(cut(facts)) : Effect.succeedNone,
+          onNone: () => pause === undefined ? Effect.fail(cut) : Effect.succeedNone,
           // an event that cannot be read here is not known; one that can be read later is an error
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))

@@ -13,28 +13,22 @@ import * as Stream from "effect/Stream"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
-import type { FlowRun, RunCost } from "../../Trace.js"
 import { parseCost } from "../core/cost.js"
 import { newError, type RefusalFacts } from "../core/makeError.js"
 import { resolveFlow, timedRead } from "../operations/call.js"
 import type { HttpService, Operations } from "../operations/operations.js"
-import type { RunListResponse, StepTraceResponse } from "../operations/requests.js"
+import type { RunListRequest, RunListResponse, RunRequest, StepTraceResponse } from "../operations/requests.js"
 import * as Address from "../options/address.js"
-import type { FlowAddress, FlowRef } from "../options/address.js"
-import type { RequestContext } from "../options/callOptions.js"
 import * as Options from "../options/readOptions.js"
 import * as Spans from "../telemetry/spans.js"
 
-interface RunAddress {
-  readonly flow: FlowAddress
-  readonly executionId: string
-}
+type RunAddress = Pick<RunRequest, "flow" | "executionId">
 
 /** The run to read, and the settings of the read. */
 export const resolveRead = <A extends object>(
   http: HttpService,
   method: string,
-  flow: FlowRef<never>,
+  flow: Address.FlowRef<never>,
   executionId: string,
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
@@ -45,57 +39,39 @@ export const resolveRead = <A extends object>(
     return [{ flow: address, executionId }, yield* decode(method, given, { flow: addressText, executionId })]
   })
 
-/** Limits one call by the total timeout. */
-function timed<A>(
-  http: HttpService,
-  method: string,
-  options: Options.RunOptions,
-  run: RunAddress | undefined,
-  ask: (context: RequestContext) => Effect.Effect<A, CallError>
-): Effect.Effect<A, CallError> {
-  return timedRead(http, method, options, {
-    flow: run === undefined ? undefined : Address.format(run.flow),
-    executionId: run?.executionId
-  }, ask)
-}
-
 const noOutcome = () => ({})
 
-/** An operation that reads one run: its name, its span and what that says, the question, and what is made of the answer. */
-interface RunReading<K extends "trace" | "runSummary", A> {
-  readonly method: string
-  readonly span: string
-  readonly operation: K
-  readonly valueOf: (response: Operations[K]["response"], executionId: string) => A
-  readonly outcomeOf: (value: A) => Spans.RunOutcome
-}
-
-/** Reads one run, and keeps the id of its flow. */
+/** Reads one run by an operation. */
 const reading = <K extends "trace" | "runSummary", A>(
-  { method, operation, outcomeOf, span, valueOf }: RunReading<K, A>
+  method: string,
+  span: string,
+  operation: K,
+  valueOf: (response: Operations[K]["response"], executionId: string) => A,
+  outcomeOf: (value: A) => Spans.RunOutcome
 ) =>
 (http: HttpService) =>
-(flow: FlowRef<never>, executionId: string, given: Options.RunOptions = {}): Effect.Effect<A, CallError> =>
+(flow: Address.FlowRef<never>, executionId: string, given: Options.RunOptions = {}): Effect.Effect<A, CallError> =>
   Effect.gen(function*() {
     const [run, options] = yield* resolveRead(http, method, flow, executionId, Options.runOptions, given)
-    return yield* Spans.readSpan(
-      span,
-      { address: run.flow, executionId },
-      outcomeOf,
-      Effect.map(
-        timed(http, method, options, run, (context) => http.request(operation, { ...context, ...run })),
-        (response) => valueOf(response, executionId)
-      )
+    const facts = { flow: Address.format(run.flow), executionId }
+    const response = timedRead(
+      http,
+      method,
+      options,
+      facts,
+      (context) => http.request(operation, { ...context, ...run })
     )
+    const value = Effect.map(response, (response) => valueOf(response, executionId))
+    return yield* Spans.readSpan(span, { address: run.flow, executionId }, outcomeOf, value)
   })
 
-export const trace = reading({
-  method: "RunService.trace",
-  span: spanNames.runTrace,
-  operation: "trace",
-  valueOf: identity<Trace.Trace>,
-  outcomeOf: ({ flowRun }) => ({ status: flowRun.status })
-})
+export const trace = reading(
+  "RunService.trace",
+  spanNames.runTrace,
+  "trace",
+  identity<Trace.Trace>,
+  ({ flowRun }) => ({ status: flowRun.status })
+)
 
 /** Whether a cost can be read. A step without one cost nothing. */
 const isReadable = (costUsd: unknown): boolean =>
@@ -107,30 +83,30 @@ const areCostsReadable = ({ raw, steps }: Trace.Trace): boolean => {
   return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
 }
 
-export const cost = reading({
-  method: "RunService.cost",
-  span: spanNames.runCost,
-  operation: "trace",
-  valueOf: (trace, executionId): RunCost => ({
+export const cost = reading(
+  "RunService.cost",
+  spanNames.runCost,
+  "trace",
+  (trace, executionId): Trace.RunCost => ({
     executionId,
     status: trace.flowRun.status,
     isKnown: trace.steps.length > 0 && areCostsReadable(trace),
     ...Trace.totals(trace)
   }),
-  outcomeOf: ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })
-})
+  ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })
+)
 
-export const summary = reading({
-  method: "RunService.summary",
-  span: spanNames.runSummary,
-  operation: "runSummary",
-  valueOf: identity<FlowRun>,
-  outcomeOf: ({ status }) => ({ status })
-})
+export const summary = reading(
+  "RunService.summary",
+  spanNames.runSummary,
+  "runSummary",
+  identity<Trace.FlowRun>,
+  ({ status }) => ({ status })
+)
 
 export const stepTrace = (http: HttpService) =>
 (
-  flow: FlowRef<never>,
+  flow: Address.FlowRef<never>,
   executionId: string,
   stepId: string,
   given: Options.StepTraceOptions = {}
@@ -140,7 +116,8 @@ export const stepTrace = (http: HttpService) =>
     yield* Address.segment(method, "stepId", stepId)
     const [run, options] = yield* resolveRead(http, method, flow, executionId, Options.stepTraceOptions, given)
     const attempt = options.attempt === "latest" ? undefined : options.attempt
-    const asked = timed(http, method, options, run, (context) =>
+    const facts = { flow: Address.format(run.flow), executionId }
+    const asked = timedRead(http, method, options, facts, (context) =>
       http.request("stepTrace", { ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
     return yield* Spans.readSpan(
       spanNames.runStepTrace,
@@ -150,8 +127,7 @@ export const stepTrace = (http: HttpService) =>
         "attempts" in response === (attempt === "all"), () =>
         newError(UnexpectedResponseError, {
           method,
-          flow: Address.format(run.flow),
-          executionId,
+          ...facts,
           reason: attempt === "all" ? "one attempt came instead of all" : "all attempts came instead of one"
         }))
     )
@@ -161,12 +137,9 @@ export const stepTrace = (http: HttpService) =>
 const defaultPage = 20
 
 /** The part of a list that is asked for. */
-interface PageRequest {
-  readonly cursor: string | undefined
-  readonly limit: number | undefined
-}
+type PageRequest = Pick<RunListRequest, "cursor" | "limit">
 
-export const list = (http: HttpService) => (given: Options.ListOptions): Stream.Stream<FlowRun, CallError> =>
+export const list = (http: HttpService) => (given: Options.ListOptions): Stream.Stream<Trace.FlowRun, CallError> =>
   Stream.unwrap(Effect.gen(function*() {
     const method = "RunService.list"
     const options = yield* Options.listOptions(method, given)
@@ -175,7 +148,7 @@ export const list = (http: HttpService) => (given: Options.ListOptions): Stream.
     const first: PageRequest = { cursor: undefined, limit }
     return Stream.paginateChunkEffect(first, (asked) =>
       Effect.gen(function*() {
-        const request = timed(http, method, options, undefined, (context) =>
+        const request = timedRead(http, method, options, { flow: undefined, executionId: undefined }, (context) =>
           http.request("runList", { ...context, flowId, status, ...asked }))
         const taken = pages.take(yield* Spans.readSpan(spanNames.runList, {}, noOutcome, request))
         if (taken !== undefined) {

@@ -30,10 +30,7 @@ export type KeyRequest = Operation.OnceRequest & RunKey
 const maxAttempts = 1_000
 
 /** The names of a run that was found. */
-interface NamedRun {
-  readonly execution: { readonly executionId: string }
-  readonly sessionId: string
-}
+type NamedRun = { readonly execution: Pick<Operation.SessionExecution, "executionId">; readonly sessionId: string }
 
 const factsOf = ({ flow, method }: KeyRequest, run?: NamedRun) => ({
   method,
@@ -228,9 +225,8 @@ const fromJob = (
     case "completed":
       return Effect.succeed(ended(run, "completed", result))
     case "failed":
-      return Effect.succeed(ended(run, "failed", error ?? result))
     case "cancelled":
-      return Effect.succeed(ended(run, "failed", error ?? "the job was cancelled"))
+      return Effect.succeed(ended(run, "failed", error ?? (status === "failed" ? result : "the job was cancelled")))
     case "pending":
     case "running":
       return Effect.fail(inProgress(asked, run))

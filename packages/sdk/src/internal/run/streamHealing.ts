@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
-import { cursorOf } from "../core/makeError.js"
-import { amended, newError } from "../core/makeError.js"
+import { amended, cursorOf, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, StepBody } from "../operations/requests.js"
@@ -155,12 +154,7 @@ export interface Origin {
   readonly progress?: CallProgress
 }
 
-interface RunFailure {
-  readonly code?: Errors.ErrorCode | undefined
-  readonly detail?: string | undefined
-  readonly stepId?: string | undefined
-  readonly result?: unknown
-}
+type RunFailure = { readonly [K in "code" | "detail" | "stepId"]?: string | undefined } & { readonly result?: unknown }
 
 export class StreamFailures {
   private received = false

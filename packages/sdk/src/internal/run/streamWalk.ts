@@ -19,16 +19,14 @@ import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
-import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { isOpen, type RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
-import type { KnownResult, RunState } from "./runFold.js"
 import * as Healing from "./streamHealing.js"
 import { unanswered } from "./tool.js"
 import { answer, answeredPause, type HandlerStrategy, warnOfConversation } from "./toolRound.js"
 
 /** Gives events to the reader, and returns when it wants more. */
-type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>
+type Emit = (events: ReadonlyArray<Delivered.DeliveredRunEvent>) => Effect.Effect<void>
 
 /**
  * The continuation after a response: the next request, the answer to a pause, a result to decode, the end of the stream,
@@ -37,7 +35,7 @@ type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>
 type Continuation<E, R> =
   | { readonly _tag: "open"; readonly isAfforded?: boolean }
   | { readonly _tag: "answer"; readonly answering: HandlerStrategy<E, R> }
-  | { readonly _tag: "complete"; readonly event: WireEventOf<"flow_completed">; readonly result: KnownResult }
+  | { readonly _tag: "complete"; readonly event: WireEventOf<"flow_completed">; readonly result: RunFold.KnownResult }
   | { readonly _tag: "fail"; readonly error: E | CallError }
   | { readonly _tag: "done" }
 
@@ -55,12 +53,12 @@ const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpa
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
 export class StreamWalk<E, R> {
-  private state: RunState
+  private state: RunFold.RunState
   private readonly failures: Healing.StreamFailures
   private readonly healing: Healing.StreamHealing
   private readonly repeated: Healing.RepeatedEvents | undefined
   /** The events that have not been delivered. */
-  private out: Array<DeliveredRunEvent> = []
+  private out: Array<Delivered.DeliveredRunEvent> = []
   /** The status with which the run ended. */
   private status: string | undefined
   /** Whether the caller goes on with another stream, and may never read the end of this one. */
@@ -78,7 +76,7 @@ export class StreamWalk<E, R> {
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */
     private readonly count: (outcome: string) => void,
-    private readonly resume: ResumeStream
+    private readonly resume: Delivered.ResumeStream
   ) {
     this.state = RunFold.changed(RunFold.stateAt(origin.cursor, origin.mayBeOver), { begun: origin.begun })
     this.failures = new Healing.StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
@@ -302,7 +300,7 @@ export class StreamWalk<E, R> {
     }
   }
 
-  private emit(event: DeliveredRunEvent): void {
+  private emit(event: Delivered.DeliveredRunEvent): void {
     if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
   }
 
@@ -332,7 +330,10 @@ export class StreamWalk<E, R> {
     })
   }
 
-  private complete(event: WireEventOf<"flow_completed">, { from, value }: KnownResult): Effect.Effect<void, CallError> {
+  private complete(
+    event: WireEventOf<"flow_completed">,
+    { from, value }: RunFold.KnownResult
+  ): Effect.Effect<void, CallError> {
     const { settings: { addressText: address, flow, method }, state } = this
     const facts = { method, address, executionId: state.executionId, requestId: undefined }
     return Effect.mapBoth(decodeResult(flow, facts, value), {

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
@@ -205,15 +206,12 @@ export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly limit: (pause: ToolPause, detail: string, toolName?: string) => E
 }
 
-export interface AnswerOptions<E = unknown, R = unknown> {
-  readonly tools?: RunTools<E, R> | undefined
-  readonly maxToolRounds?: number | undefined
-  readonly toolConcurrency?: number | undefined
-  readonly onToolFailure?: "fail" | "report" | undefined
-}
+type AnswerOptions = Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure">
 
 /** The way in which the pauses of one run are answered. */
-export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E | ToolCallLimitError, R> => {
+export const answeringOf = <E, R>(
+  input: AnswerOptions & { readonly tools?: RunTools<E, R> | undefined }
+): AnswerStrategy<E | ToolCallLimitError, R> => {
   const { tools } = input
   if (tools === undefined) return { _tag: "none" }
   if (!isHandled(tools)) return { _tag: "manual" }

@@ -63,6 +63,7 @@ export const walk: Walk = (run, cursor, asExecute) =>
       () => Stream.empty
     )
     let stepCount = cursor.stepCount
+    const facts = () => ({ flowId: run.flowId, blockCount: stepCount })
 
     const answerOf = (event: DeliveredRunEvent): WalkAnswer | undefined => {
       switch (event.type) {
@@ -76,27 +77,15 @@ export const walk: Walk = (run, cursor, asExecute) =>
             response: withRaw({ ...pausedOf(event.cursor), flowId: run.flowId }, event.raw),
             cursor: event.cursor
           }
-        case "flow_completed":
-          return {
-            response: withRaw({
-              status: "completed",
-              result: event.result,
-              executionId: event.executionId,
-              flowId: run.flowId,
-              blockCount: stepCount
-            }, event.raw)
-          }
-        case "step_error":
-          return {
-            response: withRaw({
-              status: "failed",
-              result: event.error,
-              executionId: run.executionId,
-              flowId: run.flowId,
-              blockCount: stepCount
-            }, event.raw),
-            stepId: event.stepId
-          }
+        case "flow_completed": {
+          const { executionId, result } = event
+          return { response: withRaw({ status: "completed", result, executionId, ...facts() }, event.raw) }
+        }
+        case "step_error": {
+          const { error: result, stepId } = event
+          const { executionId } = run
+          return { response: withRaw({ status: "failed", result, executionId, ...facts() }, event.raw), stepId }
+        }
         default:
           return undefined
       }
