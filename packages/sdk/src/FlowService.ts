@@ -247,9 +247,7 @@ const over = (
   walk: Walk | undefined,
   streams: Pick<FlowService.Service, "events" | "steps">
 ): FlowService.Service => ({
-  execute: FlowExecute.execute(http, walk) as FlowService.Service["execute"],
-  executeOnce: FlowExecute.executeOnce(http, walk) as FlowService.Service["executeOnce"],
-  resume: FlowExecute.resume(http, walk) as FlowService.Service["resume"],
+  ...FlowExecute.make(http, walk) as Omit<FlowService.Service, "events" | "steps">,
   ...streams
 })
 

@@ -101,30 +101,21 @@ export const fromSession = (
     }))
   )
 
-const open = (
+const open = <E>(
   method: string,
-  source: string,
-  cassette: Cassette.Cassette,
-  options: Options
-): Effect.Effect<
-  Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette>,
-  InvalidRequestError | ReplayNoSnapshotsError
-> =>
-  redactionOf(method, options.redact).pipe(
-    Effect.flatMap((redact) =>
-      openCassette(cassette, {
-        method,
-        source,
-        match: options.match ?? "input",
-        redact,
-        defaults: {
-          ...defaultsOf(cassette.client),
-          org: options.org ?? cassette.client.org,
-          project: options.project ?? cassette.client.project
-        }
-      })
-    ),
-    Effect.map(provide)
+  given: Options,
+  load: Effect.Effect<readonly [source: string, cassette: Cassette.Cassette], E>
+): Layer.Layer<Services | ReplayCassette, E | InvalidRequestError | ReplayNoSnapshotsError> =>
+  Layer.provideMerge(
+    servicesOverHttp(),
+    Layer.effectContext(Effect.gen(function*() {
+      const { match = "input", org, project, redact } = yield* decodeOptions(method, given)
+      const [source, cassette] = yield* load
+      const { client } = cassette
+      const defaults = { ...defaultsOf(client), org: org ?? client.org, project: project ?? client.project }
+      const redaction = yield* redactionOf(method, redact)
+      return provide(yield* openCassette(cassette, { method, source, match, redact: redaction, defaults }))
+    }))
   )
 
 /**
@@ -140,17 +131,15 @@ const open = (
 export const fromCassette = (
   cassette: Cassette.Cassette,
   options: Options = {}
-): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> =>
-  Layer.provideMerge(
-    servicesOverHttp(),
-    Layer.effectContext(Effect.gen(function*() {
-      const method = "NoukaiReplay.fromCassette"
-      if (!CassetteFile.isCassette(cassette)) {
-        return yield* invalid(method, "cassette", "is not a cassette: read it with Cassette.decode or Cassette.load")
-      }
-      return yield* open(method, `the ${cassette.kind}`, cassette, yield* decodeOptions(method, options))
-    }))
+): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> => {
+  const method = "NoukaiReplay.fromCassette"
+  const loaded = Effect.suspend(() =>
+    CassetteFile.isCassette(cassette)
+      ? Effect.succeed([`the ${cassette.kind}`, cassette] as const)
+      : Effect.fail(invalid(method, "cassette", "is not a cassette: read it with Cassette.decode or Cassette.load"))
   )
+  return open(method, options, loaded)
+}
 
 /**
  * Replays a cassette file, as {@link fromCassette} replays its value.
@@ -179,14 +168,6 @@ export const fromFile = (
   options: Options = {}
 ): Layer.Layer<Services | ReplayCassette, CassetteError | InvalidRequestError | ReplayNoSnapshotsError> => {
   const method = "NoukaiReplay.fromFile"
-  return Layer.provideMerge(
-    servicesOverHttp(),
-    Layer.effectContext(
-      Effect.gen(function*() {
-        yield* CassetteFile.checkPath(method, path)
-        const checked = yield* decodeOptions(method, options)
-        return yield* open(method, `cassette ${path}`, yield* CassetteFile.read(method, path), checked)
-      })
-    )
-  )
+  const loaded = Effect.zipRight(CassetteFile.checkPath(method, path), CassetteFile.read(method, path))
+  return open(method, options, Effect.map(loaded, (cassette) => [`cassette ${path}`, cassette] as const))
 }

@@ -93,10 +93,7 @@ const recordingsOf = (cassette: AnyCassette): ReadonlyArray<ComparedCall> =>
 
 /** As many of these different numbers as can stay to leave the list in order. */
 const longestInOrder = (numbers: ReadonlyArray<number>): ReadonlySet<number> => {
-  interface Chain {
-    readonly number: number
-    readonly before: Chain | undefined
-  }
+  type Chain = { readonly number: number; readonly before: Chain | undefined }
   /** For each length, the chain of that length with the smallest last number. */
   const chains: globalThis.Array<Chain> = []
   for (const number of numbers) {

@@ -7,6 +7,7 @@ import { SessionResponse } from "../operations/requests.js"
 import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
+import { isEndedStatus } from "../run/runCosts.js"
 
 /** The operations of `NoukaiHttp` that are recorded. */
 export const RecordedOperation = Schema.Literal(
@@ -249,12 +250,10 @@ export const newRunsOf = (question: Question): string | undefined => {
 
 export const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
 
-const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
-
 /** Whether the statuses of a job are all that there are: the last one is the end of the job, or an error. */
 export const hasEnded = (statuses: ReadonlyArray<Status>): boolean => {
   const last = statuses.at(-1)
-  return last === undefined || "error" in last || (Predicate.isRecord(last.value) && ended.has(last.value.status))
+  return last === undefined || "error" in last || (Predicate.isRecord(last.value) && isEndedStatus(last.value.status))
 }
 
 /** The answer to a poll. */

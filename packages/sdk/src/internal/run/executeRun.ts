@@ -111,19 +111,15 @@ const executionIdOf = (error: unknown): string | undefined =>
 const outcomeOf = (result: RunResult | OnceRunResult): string =>
   result.status !== "completed" ? "paused" : "reused" in result && result.reused ? "reused" : "completed"
 
-/** The facts of a call of a run for its span and its metrics. */
-interface CalledAs {
-  /** The session of the run; absent if it is derived from a key. */
-  readonly sessionId: string | undefined
-  /** Whether the run is walked step by step. It is known once the call has ended. */
-  readonly isWalked: () => boolean
-}
-
-/** A call of a run: within its total timeout, settled in its budgets, with its span, and counted. */
+/**
+ * A call of a run: within its total timeout, settled in its budgets, with its span, and counted. A session that is derived
+ * from a key is not told.
+ */
 export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   run: AnyRun,
-  { isWalked, sessionId }: CalledAs,
+  sessionId: string | undefined,
+  isWalked: boolean,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Errors.APITimeoutError, R> => {
   const { address, addressText, costs, http, method, progress, total, version } = run
@@ -138,7 +134,8 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   }
   if (costs !== undefined) call = costs.settling(call, () => ({ executionId: run.executionId, sent: progress.sent }))
   const withPayloads = stepSpans === "payloads"
-  const facts = { address, http, method, version, sessionId, executionId: run.executionId, isWalked, withPayloads }
+  const span = { address, http, method, version, sessionId, executionId: run.executionId, withPayloads }
+  const facts = { ...span, isWalked: () => isWalked }
   return Metrics.counted(
     fiber,
     "execute",
@@ -161,7 +158,7 @@ export const goingOn = <E, R>(
 ): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
     const run: Run<E, R> = { ...before, costs: RunCosts.of(fiber, before) }
-    return asCall(fiber, run, { sessionId: before.sessionId, isWalked: () => state.steps !== undefined }, use(run))
+    return asCall(fiber, run, before.sessionId, state.steps !== undefined, use(run))
   })
 
 /** The version of a walked run, which is never the draft. */

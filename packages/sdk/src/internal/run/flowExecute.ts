@@ -63,6 +63,7 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
         answeredItself: false,
         walk
       }
+      const isWalked = !isKeyed && ExecuteRun.isWalked(run, { messages })
       const started: Begun<E | InvalidRequestError | ToolCallLimitError, R> = Effect.gen(function*() {
         if (messages !== undefined && !hasWarned && Tools.isNearLimit(messages)) {
           hasWarned = true
@@ -85,39 +86,9 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
           const settle = toMillis(input.settle ?? 0) ?? 0
           return yield* requests.postOnce(body, { key, rerunFailed, settle, takeOver })
         }
-        return yield* ExecuteRun.isWalked(run, body) ? requests.postSteps(body) : requests.post(body)
+        return yield* isWalked ? requests.postSteps(body) : requests.post(body)
       })
-      return ExecuteRun.asCall(
-        fiber,
-        run,
-        {
-          // the session of a key is not that of the call
-          sessionId: isKeyed ? undefined : sessionId,
-          isWalked: () => !isKeyed && ExecuteRun.isWalked(run, { messages })
-        },
-        started
-      )
-    })
-}
-
-export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
-  const begin = beginning(http, walk)
-  return <E, R>(flow: FlowRef<never>, input: RunInput.ExecuteInputOf<E, R>): Begun<E | ToolCallLimitError, R> =>
-    begin(flow, input)
-}
-
-export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
-  const begin = beginning(http, walk)
-  return <E, R>(
-    key: string,
-    flow: FlowRef<never>,
-    input: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
-  ): Begun<E | ToolCallLimitError, R> =>
-    Effect.suspend(() => {
-      const found = checkKey(key)
-      return found === undefined
-        ? begin(flow, input, key)
-        : Effect.fail(invalid("FlowService.executeOnce", found.field, found.reason))
+      return ExecuteRun.asCall(fiber, run, isKeyed ? undefined : sessionId, isWalked, started)
     })
 }
 
@@ -143,7 +114,7 @@ const stateOf = (
     : refused("state.sessionId", "must be text that a header can carry")
 }
 
-export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
+const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
 <E, R>(
   flow: FlowRef<never>,
   givenState: PausedState,
@@ -183,3 +154,24 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
         return yield* ExecuteRun.requestsOf(run).resume(state, results)
       }))
   })
+
+/** The operations that wait for the end of a run. `walk`: absent where there are no streams. */
+export const make = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
+  const begin = beginning(http, walk)
+  return {
+    execute: <E, R>(flow: FlowRef<never>, input: RunInput.ExecuteInputOf<E, R>): Begun<E | ToolCallLimitError, R> =>
+      begin(flow, input),
+    executeOnce: <E, R>(
+      key: string,
+      flow: FlowRef<never>,
+      input: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
+    ): Begun<E | ToolCallLimitError, R> =>
+      Effect.suspend(() => {
+        const found = checkKey(key)
+        return found === undefined
+          ? begin(flow, input, key)
+          : Effect.fail(invalid("FlowService.executeOnce", found.field, found.reason))
+      }),
+    resume: resume(http, walk)
+  }
+}

@@ -32,10 +32,10 @@ export interface CallEnd {
   readonly goesOn: boolean
 }
 
-const ended = new Set(["completed", "failed", "cancelled"])
+const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
 
 /** Whether a run of this status runs no more. */
-export const isEndedStatus = (status: string): boolean => ended.has(status)
+export const isEndedStatus = (status: unknown): boolean => ended.has(status)
 
 /** The limit of one attempt at the read that settles a call, whose result waits for it. */
 const patience = "10 seconds"

@@ -198,17 +198,13 @@ export type ExecuteInputOf<E, R> = ExecuteInput<
 type AnyExecuteInput = ExecuteInputOf<unknown, unknown>
 
 /** Only runs that are requested step by step can be stopped between their steps. */
-const checkWalk = ({ maxCostUsd, messages, version }: AnyExecuteInput): Problem | undefined =>
-  maxCostUsd === undefined
-    ? undefined
-    : messages !== undefined && messages.length > 0
-    ? problem("maxCostUsd", "cannot limit a run of messages, which is one request: give message, or no maxCostUsd")
-    : version === "draft" || version === 0
-    ? problem(
-      "maxCostUsd",
-      "cannot limit a run of the draft, which is one request: give another version, or no maxCostUsd"
-    )
-    : undefined
+const checkWalk = ({ maxCostUsd, messages = [], version }: AnyExecuteInput): Problem | undefined => {
+  const isDraft = version === "draft" || version === 0
+  if (maxCostUsd === undefined || (messages.length === 0 && !isDraft)) return undefined
+  const [what, instead] = messages.length > 0 ? ["messages", "message"] : ["the draft", "another version"]
+  const reason = `cannot limit a run of ${what}, which is one request: give ${instead}, or no maxCostUsd`
+  return problem("maxCostUsd", reason)
+}
 
 const checkExecute = (input: AnyExecuteInput): Problem | undefined =>
   (input.message !== undefined && input.messages !== undefined && input.messages.length > 0

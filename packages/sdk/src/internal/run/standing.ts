@@ -8,6 +8,7 @@ import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { runOf } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
+import { isEndedStatus } from "./runCosts.js"
 
 /** A run that was found under a key. */
 export interface FoundRun {
@@ -250,21 +251,14 @@ export const executed = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Operation.ExecuteEnded, Errors.CallError | Errors.OnceError> {
   const { execution: { executionId, status, triggerType } } = run
   yield* checkSlug(asked, run)
-  switch (status) {
-    case "pending":
-    case "running":
-      return yield* inProgress(asked, run)
-    case "completed":
-    case "failed":
-    case "cancelled": {
-      if (triggerType !== "job") return yield* fromSession(asked, run)
-      const { flow, method, options: { retryPost: _, ...options } } = asked
-      const polled = pollJob({ method, options, progress: { sent: "no" }, flow, executionId })
-      return yield* fromJob(asked, run, yield* Effect.mapError(polled, beforeARun))
-    }
-    default:
-      return yield* unexpected(asked, run, `the run of this key has an unknown status, ${JSON.stringify(status)}`)
+  if (status === "pending" || status === "running") return yield* inProgress(asked, run)
+  if (!isEndedStatus(status)) {
+    return yield* unexpected(asked, run, `the run of this key has an unknown status, ${JSON.stringify(status)}`)
   }
+  if (triggerType !== "job") return yield* fromSession(asked, run)
+  const { flow, method, options: { retryPost: _, ...options } } = asked
+  const polled = pollJob({ method, options, progress: { sent: "no" }, flow, executionId })
+  return yield* fromJob(asked, run, yield* Effect.mapError(polled, beforeARun))
 })
 
 /** The job that was found, in place of another one. */

@@ -159,7 +159,7 @@ type RunFailure = { readonly [K in "code" | "detail" | "stepId"]?: string | unde
 export class StreamFailures {
   private received = false
   /** Whether something may have run because of this call, so that making the whole call again could run it twice. */
-  private mayHaveRun = false
+  mayHaveRun = false
 
   constructor(
     private readonly method: string,
@@ -176,14 +176,6 @@ export class StreamFailures {
   eventsCame(): void {
     this.received = true
     this.mayHaveRun = true
-  }
-
-  handlerRan(): void {
-    this.mayHaveRun = true
-  }
-
-  requestFailed(error: Errors.CallError): void {
-    this.mayHaveRun ||= !error.isRetryable
   }
 
   /** The progress of this call: the furthest of its requests. */

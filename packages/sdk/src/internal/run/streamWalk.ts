@@ -319,7 +319,7 @@ export class StreamWalk<E, R> {
       this.state = RunFold.changed(state, { stepCount: state.stepIndex, again: true })
       return Effect.succeed({ _tag: "open", isAfforded: true })
     }
-    this.failures.requestFailed(error)
+    this.failures.mayHaveRun ||= !error.isRetryable
     return Effect.flatMap(this.healing.delayAfter(error, state), (delay): Effect.Effect<Continuation<E, R>> => {
       if (delay === undefined) return Effect.succeed(this.failed(error))
       this.state = RunFold.changed(state, { mayBeOver: true })
@@ -352,7 +352,7 @@ export class StreamWalk<E, R> {
         (error) => this.failures.ofHandler(error)
       )
       const results = yield* spans === undefined ? answered : withParent(answered, spans.innermost())
-      this.failures.handlerRan()
+      this.failures.mayHaveRun = true
       this.state = RunFold.answered(this.state, answeredPause(pending, results))
       this.repeated?.forget()
     })

@@ -12,7 +12,7 @@ import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
 import { checkJson } from "../core/json.js"
-import { invalid, newError, type Problem, type RefusalFacts } from "../core/makeError.js"
+import { invalid, newError, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Tool from "./tool.js"
 
@@ -110,27 +110,24 @@ export const checkResults = (
   checkContent: CheckContent = checkWritten
 ): Problem | undefined => {
   if (!Array.isArray(results) || results.length > maxResults) {
-    return { field: "results", reason: "must be an array with one result per tool call" }
+    return problem("results", "must be an array with one result per tool call")
   }
   const open = new Set(calls.map((call) => call.id))
   const answered = new Set<string>()
   for (const [index, result] of results.entries()) {
-    const id: unknown = Predicate.isRecord(result) ? result.toolCallId : undefined
-    if (typeof id !== "string") {
-      return { field: `results[${index}].toolCallId`, reason: "must be the id of a tool call" }
-    }
-    if (answered.has(id)) return { field: `results[${index}]`, reason: `${JSON.stringify(id)} is answered twice` }
-    if (!open.has(id)) {
-      return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
-    }
-    const found = checkContent(`results[${index}].content`, Predicate.isRecord(result) ? result.content : undefined)
+    const at = `results[${index}]`
+    const { content, toolCallId: id }: { readonly [key: string]: unknown } = Predicate.isRecord(result) ? result : {}
+    if (typeof id !== "string") return problem(`${at}.toolCallId`, "must be the id of a tool call")
+    if (answered.has(id)) return problem(at, `${JSON.stringify(id)} is answered twice`)
+    if (!open.has(id)) return problem(`${at}.toolCallId`, `${JSON.stringify(id)} was not asked for`)
+    const found = checkContent(`${at}.content`, content)
     if (found !== undefined) return found
     answered.add(id)
   }
   const missing = calls.filter((call) => !answered.has(call.id))
   return missing.length === 0
     ? undefined
-    : { field: "results", reason: `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}` }
+    : problem("results", `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}`)
 }
 
 /** Reads and checks the results that a caller gives by hand. */
@@ -140,11 +137,8 @@ export const answersOf = (
   results: unknown,
   facts: RefusalFacts
 ): Either.Either<ReadonlyArray<Tool.ToolResult>, InvalidRequestError> => {
-  const found = checkResults(
-    calls,
-    results,
-    (field, content) => checkJson(field, content) ?? checkWritten(field, content)
-  )
+  const check: CheckContent = (field, content) => checkJson(field, content) ?? checkWritten(field, content)
+  const found = checkResults(calls, results, check)
   return found === undefined
     ? Either.right(results as ReadonlyArray<Tool.ToolResult>)
     : Either.left(invalid(method, found.field, found.reason, facts))
