@@ -13,8 +13,7 @@ import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
-import type { JobTarget } from "./internal/jobs/jobPoll.js"
-import { type FlowTarget, resolveFlow, totalTimeout } from "./internal/operations/call.js"
+import { resolveFlow, totalTimeout } from "./internal/operations/call.js"
 import type { HttpService } from "./internal/operations/operations.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
 import { resolveRun } from "./internal/operations/scope.js"
@@ -206,17 +205,15 @@ const submitOnceInput = Fields.decoder<SubmitInput & OnceOptions>(
 
 const attachOptions = Fields.decoder<AttachOptions>("options", () => ({ grace: Fields.duration }))
 
-/** The submission of a checked run. */
-interface Submission<B> extends FlowTarget {
-  readonly method: string
-  readonly flow: FlowRef<never>
-  readonly input: B
-  readonly request: SubmitJobRequest
-  readonly costs: RunCosts | undefined
+/** A submission that the server took: `more` are the fields of its kind of job. */
+interface Submission<More> {
+  readonly response: SubmitJobResponse
+  readonly sessionId: string | undefined
+  readonly more: More
 }
 
-/** Checks a run, and submits it as `send` does. */
-const submitted = <B extends SubmitInput, A extends Job, E>(
+/** Checks a run, submits it with `send`, and returns its handle. */
+const submitted = <B extends SubmitInput, More extends { readonly reused?: boolean }, E>(
   http: HttpService,
   method: string,
   /** Whether the session of the run is derived from a key. */
@@ -224,50 +221,35 @@ const submitted = <B extends SubmitInput, A extends Job, E>(
   flow: FlowRef<never>,
   decode: (method: string, given: B, facts: RefusalFacts) => Either.Either<B, InvalidRequestError>,
   given: B,
-  outcomeOf: (job: A) => string,
-  send: (submission: Submission<B>) => Effect.Effect<A, E>
-): Effect.Effect<A, E | CallError> =>
+  send: (request: SubmitJobRequest, input: B) => Effect.Effect<Submission<More>, E>
+): Effect.Effect<Job & More, E | CallError> =>
   Effect.withFiberRuntime((fiber) => {
     const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, sessionId, total, version } = resolved.right
     const progress: Progress = { sent: "no" }
     const costs = RunCosts.of(fiber, { http, method, address, addressText, options: input, maxCostUsd: undefined })
-    const post = (parameters: unknown) =>
-      totalTimeout(
-        send({
-          method,
-          flow,
-          address,
-          addressText,
-          input,
-          costs,
-          request: {
-            method,
-            flow: address,
-            version,
-            sessionId,
-            options: input,
-            progress,
-            reserve: costs?.reserve(undefined),
-            body: {
-              message: input.message,
-              parameters,
-              blockOverrides: input.blockOverrides,
-              trace: input.snapshots ?? false
-            }
-          }
-        }),
-        total,
-        { method, flow: addressText, executionId: () => undefined },
-        progress
+    const post = (parameters: unknown) => {
+      const { blockOverrides, message, snapshots: trace = false } = input
+      const body = { message, parameters, blockOverrides, trace }
+      const reserve = costs?.reserve(undefined)
+      const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body }
+      const facts = { method, flow: addressText, executionId: () => undefined }
+      return Effect.zipWith(
+        totalTimeout(send(request, input), total, facts, progress),
+        monotonic,
+        ({ more, response: { blockCount, executionId, flowId }, sessionId }, now) => {
+          const target = { http, flow, address, addressText, executionId, costs, graceEnds: now + submitGrace }
+          return JobHandle.make(target, { flowId, blockCount, sessionId }, more)
+        }
       )
+    }
     const encoded = encodeParameters(method, addressText, flow, input.parameters)
     return Metrics.counted(
       fiber,
       "submit",
       address,
-      outcomeOf,
+      ({ reused }) => reused === true ? "reused" : "submitted",
       Spans.flowSpan(
         fiber,
         spanNames.submit,
@@ -281,41 +263,12 @@ const submitted = <B extends SubmitInput, A extends Job, E>(
     )
   })
 
-/** The job of a response, as of now. */
-const target = (
-  http: HttpService,
-  { address, addressText, costs, flow }: Submission<unknown>,
-  { executionId }: SubmitJobResponse
-): Effect.Effect<JobTarget> =>
-  Effect.map(monotonic, (now) => ({
-    http,
-    flow,
-    address,
-    addressText,
-    executionId,
-    costs,
-    graceEnds: now + submitGrace
-  }))
-
 const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
-  submitted(
-    http,
-    "JobService.submit",
-    false,
-    flow,
-    submitInput,
-    given,
-    () => "submitted",
-    (submission) =>
-      Effect.flatMap(
-        http.request("submitJob", submission.request),
-        (response) =>
-          Effect.map(target(http, submission, response), (job) => {
-            const { blockCount, flowId } = response
-            return JobHandle.make(job, { flowId, blockCount, sessionId: submission.request.sessionId })
-          })
-      )
-  )
+  submitted(http, "JobService.submit", false, flow, submitInput, given, (request) =>
+    Effect.map(
+      http.request("submitJob", request),
+      (response) => ({ response, sessionId: request.sessionId, more: {} })
+    ))
 
 const submitOnce = (http: HttpService) =>
 (
@@ -327,18 +280,11 @@ const submitOnce = (http: HttpService) =>
     const method = "JobService.submitOnce"
     const found = Fields.checkKey(key)
     if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
-    const outcomeOf = ({ reused }: OnceJob) => reused ? "reused" : "submitted"
-    return submitted(http, method, true, flow, submitOnceInput, given, outcomeOf, (submission) => {
-      const { request, input: { rerunFailed = false, settle = 0 } } = submission
-      return Effect.flatMap(
+    return submitted(http, method, true, flow, submitOnceInput, given, (request, { rerunFailed = false, settle = 0 }) =>
+      Effect.map(
         http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),
-        ({ response, reused, sessionId }) =>
-          Effect.map(target(http, submission, response), (job) => {
-            const { blockCount, flowId } = response
-            return JobHandle.makeOnce(job, { flowId, blockCount, sessionId }, reused)
-          })
-      )
-    })
+        ({ response, reused, sessionId }) => ({ response, sessionId, more: { reused } })
+      ))
   })
 
 const attach = (http: HttpService) =>
@@ -353,7 +299,7 @@ const attach = (http: HttpService) =>
       Either.flatMap(Address.segment(method, "executionId", executionId), () =>
         Either.map(attachOptions(method, options, { flow: addressText }), ({ grace = 0 }) => {
           const graceEnds = now + (toMillis(grace) ?? 0)
-          return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {})
+          return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {}, {})
         })))
   })
 

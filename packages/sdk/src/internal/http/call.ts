@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { AttemptInfo, LogEvent } from "../../Telemetry.js"
-import { finite, milliseconds } from "../core/time.js"
+import { finite, limitOf } from "../core/time.js"
 import type { ReadBody } from "../operations/responseBody.js"
 import * as Address from "../options/address.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -241,20 +241,16 @@ export const make = (
     }
 
     const request: Caller["request"] = (endpoint, fiber) => {
-      const { method, options } = endpoint.context
-      const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
-      if (Either.isLeft(prepared)) return Either.left(prepared.left)
-      let timeout = attemptTimeout
-      if (options.attemptTimeout !== undefined) {
-        const ms = milliseconds(method, "attemptTimeout", options.attemptTimeout)
-        if (Either.isLeft(ms)) return Either.left(ms.left)
-        timeout = ms.right
+      const { attemptTimeout: own } = endpoint.context.options
+      const limits = {
+        attemptTimeout: own === undefined ? attemptTimeout : limitOf(own),
+        maxBytes: config.maxResponseBytes
       }
       // extended in place, since a copy per call is measurable
-      return Either.right(Object.assign(prepared.right, {
-        attemptTimeout: timeout,
-        maxBytes: config.maxResponseBytes
-      }))
+      return Either.map(
+        prepare(endpoint, "application/json", Spans.traceparent(fiber)),
+        (prepared) => Object.assign(prepared, limits)
+      )
     }
 
     function send<A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> {

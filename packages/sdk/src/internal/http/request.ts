@@ -9,7 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../core/makeError.js"
-import { finite, milliseconds } from "../core/time.js"
+import { finite, limitOf } from "../core/time.js"
 import type { FlowAddress } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import * as Headers from "../options/headers.js"
@@ -75,10 +75,6 @@ export const requestBuilder = (config: CallConfig): RequestBuilder => {
     if (sessionId !== undefined && !Headers.isHeaderValue(sessionId)) {
       return Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
     }
-    const connect = options.connectTimeout === undefined
-      ? undefined
-      : milliseconds(method, "connectTimeout", options.connectTimeout)
-    if (connect !== undefined && Either.isLeft(connect)) return Either.left(connect.left)
     const text = body === undefined ? undefined : serialise(method, body)
     if (text !== undefined && Either.isLeft(text)) return Either.left(text.left)
     let headers: Record<string, string> = httpMethod === "GET"
@@ -95,7 +91,7 @@ export const requestBuilder = (config: CallConfig): RequestBuilder => {
       path: config.prefix + path,
       headers,
       body: text?.right,
-      connectTimeout: connect === undefined ? connectTimeout : connect.right,
+      connectTimeout: options.connectTimeout === undefined ? connectTimeout : limitOf(options.connectTimeout),
       progress
     })
   }

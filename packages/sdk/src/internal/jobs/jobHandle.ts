@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { Job, OnceJob, WaitOptions } from "../../Job.js"
+import type { Job, WaitOptions } from "../../Job.js"
 import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { receivedAs } from "../core/makeError.js"
@@ -94,7 +94,7 @@ const notCompleted = (target: JobTarget, method: string, status: JobFailed | Job
 }
 
 /** Makes the handle of a job; `more` are the fields of its kind. */
-const makeHandle = <More extends object>(target: JobTarget, facts: SubmissionFacts, more: More): Job & More => {
+export const make = <More extends object>(target: JobTarget, facts: SubmissionFacts, more: More): Job & More => {
   const { address, executionId, http } = target
   const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
@@ -129,9 +129,3 @@ const makeHandle = <More extends object>(target: JobTarget, facts: SubmissionFac
   }
   return Object.defineProperty(handle, handleParts, { value: parts })
 }
-
-export const make = (target: JobTarget, facts: SubmissionFacts): Job => makeHandle(target, facts, {})
-
-/** The handle of a job that runs once per key. */
-export const makeOnce = (target: JobTarget, facts: SubmissionFacts, reused: boolean): OnceJob =>
-  makeHandle(target, facts, { reused })
