@@ -22,11 +22,11 @@ import { invalid, known, unchecked } from "../core/makeError.js"
 import { isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
 import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
-import { totalOf, totalTimeout } from "../operations/call.js"
+import { timedRead, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
 import type { PollJobResponse } from "../operations/requests.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
-import type { Progress, ReadOptions } from "../options/callOptions.js"
+import type { ReadOptions } from "../options/callOptions.js"
 import * as Fields from "../options/fields.js"
 import { decodeResult } from "../options/flowCodec.js"
 import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
@@ -173,31 +173,30 @@ export const pollTarget = Effect.fnUntraced(function*(
 ): Effect.fn.Return<JobStatus, CallError> {
   const { address: flow, addressText, costs, executionId, http } = target
   const asked = yield* monotonic
-  const progress: Progress = { sent: "no" }
   let hasEnded = false
-  const answered = Effect.matchEffect(http.request("pollJob", { method, options, progress, flow, executionId }), {
-    onFailure: (error) =>
-      error._tag === "FlowNotFoundError" && asked < target.graceEnds
-        ? Effect.succeed(pending(executionId))
-        : Effect.fail(error),
-    onSuccess: (response) => {
-      hasEnded = isEndedStatus(response.status)
-      return statusOf(target, method, response)
-    }
-  })
-  const facts = { method, flow: addressText, executionId: () => executionId, onlyReads: true }
-  const limited = totalTimeout(answered, totalOf(http, timeout), facts, progress)
+  const facts = { flow: addressText, executionId }
+  const limited = timedRead(
+    http,
+    method,
+    { ...options, timeout },
+    facts,
+    (context) =>
+      Effect.matchEffect(http.request("pollJob", { ...context, flow, executionId }), {
+        onFailure: (error) =>
+          error._tag === "FlowNotFoundError" && asked < target.graceEnds
+            ? Effect.succeed(pending(executionId))
+            : Effect.fail(error),
+        onSuccess: (response) => {
+          hasEnded = isEndedStatus(response.status)
+          return statusOf(target, method, response)
+        }
+      })
+  )
   if (costs === undefined) return yield* limited
   const exit = yield* Effect.exit(limited)
   if (hasEnded) yield* costs.settle({ executionId, sent: "yes", goesOn: false })
   return yield* exit
 })
-
-/** The polls that may fail in a row, and the milliseconds over which they do. */
-interface Patience {
-  readonly failures: number
-  readonly ms: number
-}
 
 /** The rules by which one job is polled. */
 export interface PollRules<A> {
@@ -206,8 +205,8 @@ export interface PollRules<A> {
   /** The milliseconds to the next poll, given the status seen last; `undefined` when no other follows. */
   readonly next: (status: JobStatus<A>) => Effect.Effect<number | undefined>
   readonly pause: Pause
-  /** Default: no limit. */
-  readonly patience?: Patience
+  /** The limit of failures in a row: by number and, in milliseconds, by time. Both must be exceeded. Default: no limit. */
+  readonly patience?: { readonly failures: number; readonly ms: number }
   /** The milliseconds before the first poll. Default: 0. */
   readonly firstAfter?: number
   /** The instant of the monotonic clock from which on no poll begins, if the reader ends the wait there. */

@@ -88,18 +88,12 @@ export const totalTimeout = <A, E, R>(
   return ms === 0 ? timedOut : timeLimit(self, ms, timedOut)
 }
 
-/** The facts of a reading, for errors. */
-interface TimedRead {
-  readonly flow: string | undefined
-  readonly executionId: string | undefined
-}
-
 /** Limits one read by the total timeout. */
 export const timedRead = <A, E>(
   http: HttpService,
   method: string,
   options: ReadOptions & { readonly timeout?: Duration.DurationInput | undefined },
-  { executionId, flow }: TimedRead,
+  { executionId, flow }: { readonly flow: string | undefined; readonly executionId: string | undefined },
   ask: (context: RequestContext) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | APITimeoutError> =>
   Effect.suspend(() => {
