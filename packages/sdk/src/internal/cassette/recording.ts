@@ -3,14 +3,20 @@ import * as Array from "effect/Array"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { absentable } from "../core/wire.js"
+import type { EventStreams, Operations } from "../operations/operations.js"
 import { SessionResponse } from "../operations/requests.js"
 import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 import { isEndedStatus } from "../run/runCosts.js"
 
-/** The operations of `NoukaiHttp` that are recorded. */
-export const RecordedOperation = Schema.Literal(
+/** The operations of `NoukaiHttp` that are recorded: all that are one request. */
+export type RecordedOperation =
+  | Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce">
+  | keyof EventStreams
+
+/** */
+export const RecordedOperation: Schema.Schema<RecordedOperation> = Schema.Literal(
   "execute",
   "step",
   "submitJob",
@@ -22,9 +28,6 @@ export const RecordedOperation = Schema.Literal(
   "runList",
   "session"
 )
-
-/** */
-export type RecordedOperation = Schema.Schema.Type<typeof RecordedOperation>
 
 /** A typed error, as its fields. */
 export const RecordedError = Schema.Struct(
