@@ -8,7 +8,6 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as Wire from "../operations/wireEvent.js"
-import { concat } from "./HttpTransport.js"
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
@@ -29,23 +28,6 @@ const byteOrderMark = "\ufeff"
 
 const lineEnd = /\r\n|\n|\r/
 
-/** Keeps byte order marks: the decoder would strip one from every chunk. */
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
-
-/** The number of bytes at the end of `bytes` that begin a character which may go on in the next chunk: 0 to 3. */
-const unfinished = (bytes: Uint8Array): number => {
-  const length = bytes.length
-  for (let back = 1; back <= 3 && back <= length; back++) {
-    const byte = bytes[length - back]!
-    if (byte < 0x80) return 0
-    if (byte >= 0xc0) {
-      const needs = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
-      return back < needs ? back : 0
-    }
-  }
-  return 0
-}
-
 /**
  * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
  * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
@@ -56,7 +38,8 @@ const unfinished = (bytes: Uint8Array): number => {
  * const tooLarge = decoder.push(chunk)
  */
 export class SseDecoder {
-  private carried: Uint8Array | undefined = undefined
+  /** Keeps byte order marks, of which only the first is removed. */
+  private readonly utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
   private started = false
   private afterCr = false
   /** The line that has begun but not ended, in the pieces that it came in. */
@@ -74,17 +57,12 @@ export class SseDecoder {
   ) {}
 
   push(bytes: Uint8Array): FrameTooLarge | undefined {
-    if (this.failure !== undefined || bytes.length === 0) return this.failure
-    const all = this.carried === undefined ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
-    const length = all.length - unfinished(all)
-    this.carried = length === all.length ? undefined : new Uint8Array(all.subarray(length))
-    this.read(utf8.decode(all.subarray(0, length)))
+    if (this.failure === undefined) this.read(this.utf8.decode(bytes, { stream: true }))
     return this.failure
   }
 
   end(): FrameTooLarge | undefined {
-    if (this.carried !== undefined && this.failure === undefined) this.read(utf8.decode(this.carried))
-    this.carried = undefined
+    if (this.failure === undefined) this.read(this.utf8.decode())
     if (this.failure !== undefined) return this.failure
     const line = this.line.join("")
     // the rest of the name may be lost, and another name would be another event
@@ -206,8 +184,7 @@ const fitsIn = (payload: Payload, { fits, isOptional, name }: Field): boolean =>
 
 const runStarted = kind(Wire.RunStarted, true)
 
-/** The kinds, most frequent first: comparing names is cheaper than hashing one that is made anew for each event. */
-const kinds: ReadonlyArray<readonly [name: string, kind: EventKind]> = [
+const kinds: ReadonlyMap<string, EventKind> = new Map([
   ["step_output", kind(Wire.StepOutput, false)],
   ["step_started", kind(Wire.StepStarted, false)],
   ["step_completed", kind(Wire.StepCompleted, true)],
@@ -218,12 +195,7 @@ const kinds: ReadonlyArray<readonly [name: string, kind: EventKind]> = [
   ["flow_completed", kind(Wire.FlowCompleted, true)],
   ["run_started", runStarted],
   ["flow_started", runStarted]
-]
-
-const kindOf = (name: string): EventKind | undefined => {
-  for (const entry of kinds) if (entry[0] === name) return entry[1]
-  return undefined
-}
+])
 
 const parse = (data: string): Payload | undefined => {
   try {
@@ -271,7 +243,7 @@ export const decodeEvent = (
     warn(payload === undefined ? "an event is not a JSON object" : "an event has no name")
     return undefined
   }
-  const known = kindOf(name)
+  const known = kinds.get(name)
   if (payload === undefined) return refuse(known, `an event ${name} is not a JSON object`, warn)
   if (known === undefined) return { type: "unknown", name, data: payload }
   if (!known.fields.every((field) => fitsIn(payload, field))) {
