@@ -226,7 +226,7 @@ const checkKey = (
   if (!value.startsWith("nk_")) return Either.left(noKey("the key does not begin with nk_"))
   return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)
     ? Either.right(apiKey)
-    : Either.left(noKey("the key holds characters that no key has"))
+    : Either.left(noKey("the API key contains invalid characters"))
 }
 
 const hosted: ReadonlySet<string> = new Set(["api.noukai.xyz", "api.noukai.dev"])
@@ -372,18 +372,18 @@ export const make = (
 ): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
   Effect.suspend(() => Either.flatMap(clientOptions(method, options), resolveOptions))
 
-const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> => {
-  switch (value) {
-    case "":
-    case "production":
-      return Either.right("production")
-    case "dev":
-    case "development":
-      return Either.right("dev")
-    default:
-      return Either.left(invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\""))
-  }
-}
+const environments: ReadonlyMap<string, "production" | "dev"> = new Map([
+  ["", "production"],
+  ["production", "production"],
+  ["dev", "dev"],
+  ["development", "dev"]
+])
+
+const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> =>
+  Either.fromNullable(
+    environments.get(value),
+    () => invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\"")
+  )
 
 const switchedOn: ReadonlySet<string> = new Set(["1", "true", "yes", "on"])
 
@@ -420,9 +420,7 @@ const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestE
     if (options.env !== undefined || options.baseUrl !== undefined) return found
     const env = yield* environmentOf((yield* Config.withDefault(Config.string("NOUKAI_ENV"), "")).trim())
     return { ...found, env }
-  }).pipe(Effect.catchAll((error) =>
-    error._tag === "InvalidRequestError" ? Effect.fail(error) : Effect.fail(fromConfigError(error))
-  ))
+  }).pipe(Effect.mapError((error) => error._tag === "InvalidRequestError" ? error : fromConfigError(error)))
 
 /**
  * Makes the configuration that {@link layer} provides.

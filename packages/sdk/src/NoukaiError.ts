@@ -700,7 +700,7 @@ type RetryFacts = { readonly sent: Sent; readonly isRetryable: boolean }
 const onlyRead = ({ isRetryable, sent }: RetryFacts): boolean => isRetryable && sent !== "no"
 
 const sentHint = (error: RetryFacts): string => {
-  if (onlyRead(error)) return "it only read, and started and billed nothing: read again"
+  if (onlyRead(error)) return "this was a read: nothing was started or billed, and it is safe to retry"
   switch (error.sent) {
     case "no":
       return "nothing was sent"

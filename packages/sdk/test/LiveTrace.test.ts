@@ -236,7 +236,7 @@ describe("what a live trace gives", () => {
       assert.strictEqual(
         failure?.message,
         "RunService.liveTrace a/b/c: the reading broke off: the live trace ended before a terminal event " +
-          "(execution ex-1); it only read, and started and billed nothing: read again"
+          "(execution ex-1); this was a read: nothing was started or billed, and it is safe to retry"
       )
       const nothing = yield* watchScripted(Stream.empty)
       assert.strictEqual(nothing.failure?._tag, "APIConnectionError")

@@ -134,12 +134,12 @@ describe("E5: a trace", () => {
         assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
         assert.strictEqual(error.executionId, "ex-1")
         assert.isTrue(error.isRetryable)
-        assert.include(error.message, "it only read, and started and billed nothing: read again")
+        assert.include(error.message, "this was a read: nothing was started or billed, and it is safe to retry")
         yield* server.allEnded
       })))
 })
 
-describe("a reading that breaks off says that it started and billed nothing", () => {
+describe("a read that breaks off says that nothing was started or billed", () => {
   const readings: {
     readonly [name: string]: Effect.Effect<unknown, NoukaiError, RunService | JobService | NoukaiHttp>
   } = {
@@ -168,7 +168,7 @@ describe("a reading that breaks off says that it started and billed nothing", ()
           assert.isTrue(error.isRetryable)
           assert.match(
             error.message,
-            /the reading broke off: .*; it only read, and started and billed nothing: read again$/
+            /the reading broke off: .*; this was a read: nothing was started or billed, and it is safe to retry$/
           )
           assert.notMatch(error.message, /may/)
         }))

@@ -67,7 +67,7 @@ class FetchWire implements Wire {
   }
 
   private onResponse(receiver: Receiver, response: Response): void {
-    if (!isResponse(response)) throw new TypeError("what fetch gave is no Response")
+    if (!isResponse(response)) throw new TypeError("fetch did not return a Response")
     this.bytes = bytesOf(response)
     receiver.onHead(redirectStatus(response.status), (name) => response.headers.get(name) ?? undefined)
     if (this.controller.signal.aborted) this.abort()
