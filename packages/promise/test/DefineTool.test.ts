@@ -1,6 +1,7 @@
 /** Tools that check and answer their own calls, against the emulator. */
 import {
   type AnySchema,
+  createRelayFlow,
   currentSessionId,
   defineTool,
   InvalidRequestError,
@@ -145,6 +146,26 @@ describe("tools of defineTool", () => {
     assert.strictEqual(emulator().ledger().requestsReceived, 0)
   })
 
+  it("check arguments asynchronously", async () => {
+    const { bodies, fetch } = notingBodies()
+    const parameters = z.object({ city: z.string().refine(async (city) => city === "Porto", "is not served") })
+    const tools = [defineTool({ name: "get_weather", parameters, run: () => "sunny" })]
+    await client({ fetch }).flow(weather).execute({ tools })
+    assert.include(bodies[1], "bad arguments: at city: is not served")
+  })
+
+  it("are refused by a relay flow before anything is sent", async () => {
+    const relay = createRelayFlow({
+      url: "http://127.0.0.1/agent",
+      fetch: () => {
+        throw new Error("sent")
+      }
+    })
+    const error = await rejection(relay.execute({ tools: [get(() => 1)] as never }))
+    assert.instanceOf(error, InvalidRequestError)
+    assert.match(String(error), /invalid tools: must be a list of/)
+  })
+
   it("are checked by a schema with a JSON Schema by hand", async () => {
     const { bodies, fetch } = notingBodies()
     const day = new Date(0)
@@ -161,6 +182,19 @@ describe("tools of defineTool", () => {
 })
 
 describe("defineTool throws at once for", () => {
+  /** A schema whose library writes `true` for any value. */
+  const lax = {
+    "~standard": {
+      ...z.object({})["~standard"],
+      jsonSchema: { input: () => ({ type: "object", properties: { days: { type: "array", items: true } } }) }
+    }
+  }
+  const tree = z.object({
+    value: z.unknown(),
+    get children() {
+      return z.array(tree)
+    }
+  })
   const rows: ReadonlyArray<readonly [name: string, parameters: AnySchema, message: RegExp]> = [
     ["a date of Zod", z.object({ at: z.object({ day: z.date() }) }), /invalid parameters\.at\.day: .*Date cannot/],
     ["a transform of Zod", z.object({ day: z.transform(String) }), /invalid parameters\.day: .*Transforms cannot/],
@@ -168,6 +202,9 @@ describe("defineTool throws at once for", () => {
     ["an unknown field of Zod", z.object({ ids: z.array(z.unknown()) }), /invalid parameters\.ids\[\]: .*says nothing/],
     ["a Date of ArkType", type({ at: { day: "Date" } }), /invalid parameters\.at\.day: .*says nothing/],
     ["a union with a Date", type({ day: "Date | string" }), /invalid parameters\.day: .*says nothing/],
+    ["an optional Date", type({ "day?": "Date" }), /invalid parameters\.day: .*says nothing/],
+    ["a lax JSON Schema", lax, /invalid parameters\.days\[\]: .*says nothing/],
+    ["a recursive list of Zod", tree, /invalid .*value: .*says nothing/],
     ["a described Date", type({ day: type("Date").describe("the day") }), /invalid parameters\.day: .*says nothing/],
     ["Valibot without JSON Schema", v.object({ city: v.string() }), /invalid parameters: .*toStandardJsonSchema/],
     ["a field of Effect", Schema.Struct({ day: Schema.DateFromSelf }), /invalid parameters: .*\["day"\]/],

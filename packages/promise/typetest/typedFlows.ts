@@ -7,6 +7,7 @@ import type {
   Noukai,
   OnceResult,
   PausedResult,
+  RelayFlow,
   TypedFlow,
   TypedJob,
   TypedJobStatus,
@@ -157,6 +158,9 @@ const tools = [
 expectTypeOf(tools).toEqualTypeOf<Array<Tool>>()
 void noukai.flow("a/b/c").execute({ tools })
 void OfZod.execute({ ...given, tools })
+declare const relay: RelayFlow
+// @ts-expect-error a relay takes declarations
+void relay.execute({ tools })
 // @ts-expect-error no such argument
 defineTool({ name: "a", parameters: z.object({ city: z.string() }), run: ({ town }) => town })
 // @ts-expect-error not a schema

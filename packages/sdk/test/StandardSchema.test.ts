@@ -73,7 +73,10 @@ describe("a flow with a Standard Schema", () => {
       ["throws", () => {
         throw new Error("no database")
       }],
-      ["rejects", () => Promise.reject(new Error("no database"))]
+      ["rejects", () => Promise.reject(new Error("no database"))],
+      ["rejects with no error", () => Promise.reject(Object.create(null))],
+      ["returns nothing", () => undefined as never],
+      ["resolves with nothing", async () => undefined as never]
     ] as ReadonlyArray<[string, Validate<never>]>
   ) {
     it.effect(`keeps the result if the validation ${name}`, () =>
@@ -82,7 +85,7 @@ describe("a flow with a Standard Schema", () => {
         const flow = Flow.make("a/b/c", { result: standard<unknown, unknown>(validate) })
         const error = yield* Effect.flip(flows.execute(flow, {}))
         assert.deepStrictEqual(error._tag === "UnexpectedResponseError" && error.result, { score: 7 })
-        assert.include(error.message, "its validation failed: Error: no database")
+        assert.include(error.message, "does not fit the schema of the flow: its validation failed: ")
       }).pipe(Effect.provide(scripted({ score: 7 }))))
   }
 

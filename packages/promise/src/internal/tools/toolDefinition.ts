@@ -49,6 +49,7 @@ const wordsAlone: ReadonlySet<string> = new Set(["title", "description", "defaul
 
 /** Returns the place of a value about which a JSON Schema says nothing, such as a `Date` of ArkType. */
 const silentAt = (schema: unknown, path: string): string | undefined => {
+  if (schema === true) return path
   if (!isRecord(schema)) return undefined
   if (Object.keys(schema).every((key) => wordsAlone.has(key))) return path
   const parts: ReadonlyArray<readonly [path: string, schema: unknown]> = [

@@ -1,5 +1,6 @@
 /** Schemas of other libraries, which implement the Standard Schema interface, as schemas of Effect. */
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -62,15 +63,16 @@ const outcome = <A>(
 const validating =
   <I, A>(schema: StandardSchema<I, A>) =>
   (value: unknown, _: AST.ParseOptions, ast: AST.AST): Effect.Effect<A, ParseResult.ParseIssue> => {
-    const thrown = (error: unknown) => new ParseResult.Type(ast, value, `its validation failed: ${String(error)}`)
+    const thrown = (error: unknown) => {
+      const reason = error instanceof Error ? error.message : Inspectable.toStringUnknown(error, 0)
+      return new ParseResult.Type(ast, value, `its validation failed: ${reason}`)
+    }
+    const read = (result: StandardResult<A>) => outcome(ast, value, result)
     try {
       const result = schema["~standard"].validate(value)
       return Predicate.isPromiseLike(result)
-        ? Effect.flatMap(
-          Effect.tryPromise({ try: () => result, catch: thrown }),
-          (awaited) => outcome(ast, value, awaited)
-        )
-        : outcome(ast, value, result)
+        ? Effect.flatten(Effect.tryPromise({ try: () => result.then(read), catch: thrown }))
+        : read(result)
     } catch (error) {
       return ParseResult.fail(thrown(error))
     }
