@@ -14,7 +14,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { folder } from "../../sdk/test/support/folder.js"
-import { size } from "../../sdk/test/support/size.js"
+import { isWhole, size } from "../../sdk/test/support/size.js"
 import { rowSession } from "../src/internal/drive/jobRuns.js"
 
 const seeds = size(50, 1)
@@ -203,7 +203,7 @@ describe.concurrent("a batch that gets a signal", () => {
     }).pipe(Effect.scoped, Effect.provide(slow("3 seconds"))))
 })
 
-describe("a batch that is killed and started again", () => {
+describe("a batch that is killed and started again", { concurrent: !isWhole }, () => {
   for (let seed = 1; seed <= size(50, 0); seed++) {
     it.live(
       `between attempts that fail, seed ${seed}: none is lost, and none is made twice`,

@@ -69,7 +69,7 @@ const inFolder = async (use: (folder: string) => Promise<void>) => {
   }
 }
 
-describe("noukai-emulator", () => {
+describe.concurrent("noukai-emulator", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(`prints its URL, answers, and ends well on ${signal}`, async () => {
       const child = start("--port", "0")

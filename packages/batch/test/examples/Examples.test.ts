@@ -92,17 +92,21 @@ it.scopedLive("as a program, which ends by itself", () =>
   Effect.gen(function*() {
     const code = yield* exitCodeOf(new URL("./main.ts", import.meta.url), yield* folderWith(3))
     assert.deepStrictEqual([code, yield* runs], [0, 3])
-  }).pipe(Effect.provide(Emulator.layer())))
+  }).pipe(Effect.provide(Emulator.layer())), { concurrent: true })
 
 for (const program of [new URL("./main.ts", import.meta.url), new URL("./promiseMain.ts", import.meta.url)]) {
-  it.scopedLive(`as a program, which ends with 130 after Ctrl-C with rows left: ${basename(program.pathname)}`, () =>
-    Effect.gen(function*() {
-      const folder = yield* folderWith(200)
-      assert.strictEqual(yield* exitCodeOf(program, folder, "SIGINT"), 130)
-      const { states, stop } = yield* Effect.provide(Batch.status("grades-2026-11"), onLedger(folder))
-      assert.deepStrictEqual([stop?.reason, states.done], ["interrupted", yield* runs])
-      assert.isAbove(states.pending, 0)
-    }).pipe(Effect.provide(Emulator.layer())))
+  it.scopedLive(
+    `as a program, which ends with 130 after Ctrl-C with rows left: ${basename(program.pathname)}`,
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* folderWith(200)
+        assert.strictEqual(yield* exitCodeOf(program, folder, "SIGINT"), 130)
+        const { states, stop } = yield* Effect.provide(Batch.status("grades-2026-11"), onLedger(folder))
+        assert.deepStrictEqual([stop?.reason, states.done], ["interrupted", yield* runs])
+        assert.isAbove(states.pending, 0)
+      }).pipe(Effect.provide(Emulator.layer())),
+    { concurrent: true }
+  )
 }
 
 it.scopedLive("a dry run", () =>
