@@ -50,10 +50,11 @@ export const rowSession = (
   attempt: number
 ): string => {
   const parts = JSON.stringify([name, flow, version, key, attempt])
-  const bytes = hash("sha1", Buffer.concat([namespace, Buffer.from(parts)]), "buffer")
-  bytes[6] = (bytes[6]! & 0x0f) | 0x50
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  return bytes.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+  const hex = hash("sha1", Buffer.concat([namespace, Buffer.from(parts)]))
+  const variant = (Number.parseInt(hex.slice(16, 18), 16) & 0x3f | 0x80).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${
+    hex.slice(20, 32)
+  }`
 }
 
 /** Whether the server answers 410 for every session, even for one that was never used. */
