@@ -122,14 +122,22 @@ export class Flow {
    *
    * const grade = async (noukai: Noukai, row: { id: string; text: string }) => {
    *   const flow = noukai.flow("acme/spelling/grade-3")
-   *   const job = await flow.executeAsyncOnce(`grades-${row.id}`, { message: row.text })
+   *   const job = await flow.submitOnce(`grades-${row.id}`, { message: row.text })
    *   return await job.wait()
    * }
    * ```
    */
-  async executeAsyncOnce(key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
+  submitOnce(key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
+    return this.submittedOnce("flow.submitOnce", key, options)
+  }
+
+  /** Another name of {@link submitOnce}, beside `executeAsync`. */
+  executeAsyncOnce(key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
+    return this.submittedOnce("flow.executeAsyncOnce", key, options)
+  }
+
+  private async submittedOnce(operation: string, key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
     const { client } = this
-    const operation = "flow.executeAsyncOnce"
     const { input, signal } = takeOptions(operation, options, (given) => submitOnceInput(operation, given))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.target, input))
     return await client.run(Effect.map(effect, (job) => new OnceJob(client, job)), signal)

@@ -105,7 +105,7 @@ export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "
 }
 
 /**
- * The options of `executeAsyncOnce`: those of `executeAsync` without `sessionId`, which is derived from the key.
+ * The options of `submitOnce`: those of `executeAsync` without `sessionId`, which is derived from the key.
  *
  * @since 0.1.0
  * @category options

@@ -144,7 +144,7 @@ export class Job {
 }
 
 /**
- * A job from `flow.executeAsyncOnce(…)`, new or existing.
+ * A job from `flow.submitOnce(…)`, new or existing.
  *
  * @since 0.1.0
  * @category models

@@ -12,9 +12,9 @@ import { takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { answerOf } from "./internal/tools/toolResults.js"
-import { stepTraceOf, traceOf } from "./internal/traces/traces.js"
+import { costOf, stepTraceOf, traceOf } from "./internal/traces/traces.js"
 import type { StreamEvent } from "./StreamEvent.js"
-import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
+import type { RunCost, StepAttempts, StepTrace, Trace } from "./Trace.js"
 
 /**
  * The attempt at a step: the latest, all, or a number from 1.
@@ -83,6 +83,15 @@ export class Run {
     const { input, signal } = takeOptions("run.trace", options, readOptions)
     const read = Effect.flatMap(RunService, (runs) => runs.trace(this.address, this.executionId, input))
     return await this.client.run(Effect.map(read, traceOf), signal)
+  }
+
+  /**
+   * Reads the trace of the run and adds up its cost, its tokens and its time.
+   */
+  async cost(options?: TraceOptions): Promise<RunCost> {
+    const { input, signal } = takeOptions("run.cost", options, readOptions)
+    const read = Effect.flatMap(RunService, (runs) => runs.cost(this.address, this.executionId, input))
+    return await this.client.run(Effect.map(read, costOf), signal)
   }
 
   /**

@@ -85,6 +85,20 @@ export interface TraceTotals {
 }
 
 /**
+ * The cost of a run, and whether it is complete.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunCost extends TraceTotals {
+  executionId: string
+  /** The status of the run. The cost of a run that is `running` grows. */
+  status: string
+  /** Whether the whole cost is known. `false` if the trace has no steps yet, stores none, or has an unreadable cost. */
+  isKnown: boolean
+}
+
+/**
  * A run and its steps.
  *
  * @since 0.1.0

@@ -88,7 +88,7 @@ export interface TypedJob<A> extends Job {
 }
 
 /**
- * A job from `executeAsyncOnce` of a typed flow, new or existing.
+ * A job from `submitOnce` of a typed flow, new or existing.
  *
  * @since 0.1.0
  * @category models
@@ -131,7 +131,9 @@ export interface TypedFlow<P, A> extends Pick<Flow, "org" | "project" | "slug" |
   executeOnce(key: string, ...[options]: TypedOptions<ExecuteOnceOptions, P>): Promise<OnceResult<TypedResult<A>>>
   /** As `executeAsync` of {@link Flow}. */
   executeAsync(...[options]: TypedOptions<ExecuteAsyncOptions, P>): Promise<TypedJob<A>>
-  /** As `executeAsyncOnce` of {@link Flow}. */
+  /** As `submitOnce` of {@link Flow}. */
+  submitOnce(key: string, ...[options]: TypedOptions<ExecuteAsyncOnceOptions, P>): Promise<TypedOnceJob<A>>
+  /** Another name of `submitOnce`. */
   executeAsyncOnce(key: string, ...[options]: TypedOptions<ExecuteAsyncOnceOptions, P>): Promise<TypedOnceJob<A>>
   /** As `steps` of {@link Flow}. */
   steps(...[options]: TypedOptions<StepsOptions, P>): AsyncIterable<StepCompleted>

@@ -88,7 +88,7 @@ export type {
   ToolCallsRequired
 } from "./StreamEvent.js"
 export type { ToolCall, ToolContext, ToolHandler, ToolHandlerContext, ToolOptions } from "./Tool.js"
-export type { RunSummary, StepAttempts, StepTrace, TokenBreakdown, Trace, TraceTotals } from "./Trace.js"
+export type { RunCost, RunSummary, StepAttempts, StepTrace, TokenBreakdown, Trace, TraceTotals } from "./Trace.js"
 export { currentScope, currentSessionId, replayScope, trace, traceScope } from "./TraceScope.js"
 export type { ReplayScopeOptions, ScopeState, TraceScopeOptions } from "./TraceScope.js"
 export type {

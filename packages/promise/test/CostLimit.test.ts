@@ -64,6 +64,17 @@ describe("maxCostUsd", () => {
     assert.notInclude(emulator.ledger().requests.map(({ endpoint }) => endpoint), "execute")
   })
 
+  it("what it cost is known after it, from its trace", async () => {
+    const { executionId } = await flow().execute({ message: "hi", tools })
+    assert.isDefined(executionId)
+    const run = flow().run(executionId!)
+    const { isKnown, status, ...totals } = await run.cost()
+    assert.isTrue(isKnown)
+    assert.isString(status)
+    const { summary } = await run.trace()
+    assert.deepStrictEqual({ ...totals }, { ...summary, executionId })
+  })
+
   it("stops a run before its handler runs, and a stream before its next step", async () => {
     let runs = 0
     const toolHandler = () => {

@@ -127,9 +127,9 @@ it("a pause that is answered twice leads to what followed the first answer", asy
   assert.lengthOf(emulator.ledger().runs, 1)
 })
 
-it("executeAsyncOnce gives the job that was submitted", async () => {
+it("submitOnce gives the job that was submitted", async () => {
   const flow = noukai.flow(echo)
-  const first = await flow.executeAsyncOnce("row 1", { message: "hi" })
+  const first = await flow.submitOnce("row 1", { message: "hi" })
   const second = await flow.executeAsyncOnce("row 1", { message: "hi" })
   assert.instanceOf(second, OnceJob)
   assert.deepStrictEqual([first.reused, second.reused, second.executionId], [false, true, first.executionId])
@@ -156,7 +156,7 @@ it("sends nothing for a key that it has run and that is absent now", async () =>
   const flow = noukai.flow(echo)
   const { executionId } = await flow.executeOnce("row 1", { message: "hi" })
   emulator.reset()
-  for (const call of [flow.executeOnce("row 1"), flow.executeAsyncOnce("row 1")]) {
+  for (const call of [flow.executeOnce("row 1"), flow.submitOnce("row 1")]) {
     const missing = await rejection(call)
     assert.instanceOf(missing, ResultNotStoredError)
     assert.deepStrictEqual([missing.reason, missing.executionId, missing.isRetryable], ["missing", executionId, false])

@@ -62,6 +62,7 @@ void new Client({ apikey: "nk_1" })
 // execute: a union told apart by requiresToolCalls
 expectTypeOf(flow.execute).returns.toEqualTypeOf<Promise<ExecuteResult | PausedResult>>()
 expectTypeOf(flow.executeOnce).returns.toEqualTypeOf<Promise<OnceResult>>()
+expectTypeOf(flow.submitOnce).returns.toEqualTypeOf<Promise<OnceJob>>()
 expectTypeOf(flow.executeAsyncOnce).returns.toEqualTypeOf<Promise<OnceJob>>()
 declare const once: OnceResult
 expectTypeOf(once.reused).toEqualTypeOf<boolean>()

@@ -12,4 +12,4 @@ export const collect = async (noukai: Noukai, executionId: string) => {
 }
 
 export const cost = async (noukai: Noukai, executionId: string) =>
-  (await noukai.flow(flow).run(executionId).trace()).summary.costUsd
+  (await noukai.flow(flow).run(executionId).cost()).costUsd

@@ -144,9 +144,9 @@ const operations: { readonly [name: string]: Operation } = {
     values: [key, spoiled({ message: "hi" }, [...runFields, ...onceFields, "takeOver", "signal", "timeout"])],
     call: (noukai, key, options) => noukai.flow(flow).executeOnce(any(key), any(options))
   },
-  "flow.executeAsyncOnce": {
+  "flow.submitOnce": {
     values: [key, spoiled({ message: "hi" }, [...runFields, ...onceFields, "signal", "timeout"])],
-    call: (noukai, key, options) => noukai.flow(flow).executeAsyncOnce(any(key), any(options))
+    call: (noukai, key, options) => noukai.flow(flow).submitOnce(any(key), any(options))
   },
   "flow.steps": {
     values: [spoiled({ message: "hi" }, [...runFields, "inputOverrides", "signal", "timeout"])],

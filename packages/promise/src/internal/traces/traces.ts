@@ -45,16 +45,21 @@ const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => {
   } as Trace.StepTrace
 }
 
-const totalsOf = (trace: Sdk.Trace): Trace.TraceTotals => {
-  const { busyMs, costUsd, durationMs, tokens, waitingMs, wallMs } = Sdk.totals(trace)
+const totalsOf = (totals: Sdk.Totals): Trace.TraceTotals => {
+  const { busyMs, costUsd, durationMs, tokens, waitingMs, wallMs } = totals
   return { durationMs, wallMs, busyMs, waitingMs, tokens: { ...tokens }, costUsd }
+}
+
+export const costOf = (cost: Sdk.RunCost): Trace.RunCost => {
+  const { executionId, isKnown, status } = cost
+  return { ...totalsOf(cost), executionId, status, isKnown }
 }
 
 export const traceOf = (trace: Sdk.Trace): Trace.Trace => {
   const parts = { flowRun: { ...partOf(trace.flowRun) }, steps: trace.steps.map(stepOf) }
   const fields: object = overReceived(trace.raw, parts)
   return ("summary" in fields ? fields : Object.defineProperty(fields, "summary", {
-    get: () => totalsOf(trace),
+    get: () => totalsOf(Sdk.totals(trace)),
     enumerable: false
   })) as Trace.Trace
 }
