@@ -2,7 +2,7 @@
  * The allowed imports of `src/`. Arrows point up this table only:
  *
  *     sdk       effect, @effect/platform; undici and Node's modules in its Node files only
- *     promise   effect, @effect/platform, sdk; node:async_hooks
+ *     promise   effect, @effect/platform, sdk; OpenTelemetry, as an optional peer; node:async_hooks
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
@@ -24,7 +24,7 @@ const optionalPeers = (folder) =>
 /** Per package: npm packages, workspaces and Node's modules ("*" for any). */
 const table = {
   sdk: { npm: effect, packages: [], node: [] },
-  promise: { npm: effect, packages: ["sdk"], node: ["async_hooks"] },
+  promise: { npm: [...effect, ...optionalPeers("promise")], packages: ["sdk"], node: ["async_hooks"] },
   adapters: { npm: [...effect, ...optionalPeers("adapters")], packages: ["sdk", "promise"], node: ["async_hooks"] },
   emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
   batch: {
