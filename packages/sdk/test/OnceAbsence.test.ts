@@ -4,7 +4,7 @@ import { FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { type CallError, FlowNotFoundError, type OnceError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, TestClock } from "effect"
-import { noSession } from "../src/internal/operations/noSession.js"
+import { noSession } from "../src/internal/core/runProblem.js"
 import { echo, executeOnce, posts, runs, sessionOf, setup } from "./support/once.js"
 import { share } from "./support/size.js"
 

@@ -5,7 +5,7 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
-import { type Problem, problem } from "./makeError.js"
+import type { Problem } from "./makeError.js"
 
 export type Decimal = BigDecimal.BigDecimal
 
@@ -47,11 +47,11 @@ export const amountOf = (value: unknown): Decimal | undefined => {
 const forms = "a number, or decimal text such as \"0.25\""
 
 export const checkAmount = (field: string, value: unknown): Problem | undefined =>
-  amountOf(value) === undefined ? problem(field, `must be an amount of at least 0: ${forms}`) : undefined
+  amountOf(value) === undefined ? { field, reason: `must be an amount of at least 0: ${forms}` } : undefined
 
 export const checkPositiveAmount = (field: string, value: unknown): Problem | undefined => {
   const amount = amountOf(value)
   return value === undefined || (amount !== undefined && isMore(amount, noCost))
     ? undefined
-    : problem(field, `must be an amount above 0: ${forms}`)
+    : { field, reason: `must be an amount above 0: ${forms}` }
 }

@@ -5,7 +5,13 @@
 import type * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
-import { absentable } from "./wire.js"
+
+/**
+ * A key that may be absent, and whose type says no more, as `absentable` of `wire.ts`: this module imports nothing, since
+ * the longest chain of imports ends here.
+ */
+const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
+  Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
 
 /**
  * Marks the errors of this package, across copies of it.
