@@ -7,8 +7,7 @@ import { type Change, type RecordedCall, recordingText, valueText } from "../cor
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
 import * as Layout from "./layout.js"
-import { recordingOf } from "./matching.js"
-import type { RecordedCassette, SessionCassette } from "./recording.js"
+import { recordedCall, type RecordedCassette, type SessionCassette } from "./recording.js"
 import { maskChange } from "./secretForms.js"
 
 /**
@@ -56,7 +55,7 @@ const ofRecording = (cassette: RecordedCassette): ReadonlyArray<ComparedCall> =>
   return Layout.entriesInOrder(cassette).map((entry, place): ComparedCall => {
     const { answer, endpoint, flow, input, version } = entry
     return {
-      call: recordingOf({ recording: interactions[place]!, number: place + 1 }),
+      call: recordedCall({ recording: interactions[place]!, number: place + 1 }),
       kin: `${endpoint} ${flow ?? ""}`,
       asked: [version ?? null, input],
       value: { ...known({ version }), input, answer },

@@ -66,14 +66,9 @@ export const decode = (
 const encodeCassette = Schema.encodeSync(AnyCassette)
 
 /** Fields with JSON of the server or of callers, whose keys are written in alphabetical order. */
-const ofJson: ReadonlySet<string> = new Set([
-  "input",
-  "answer",
-  "meta",
-  "inputSnapshot",
-  "outputSnapshot",
-  "errorSnapshot"
-])
+const ofJson: ReadonlySet<string> = new Set(
+  "input answer meta inputSnapshot outputSnapshot errorSnapshot".split(" ")
+)
 
 /** A value whose keys are in the order of the file: that of the schema, and below that of {@link ofJson}. */
 const inOrder = (value: unknown): unknown => {

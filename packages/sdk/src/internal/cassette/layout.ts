@@ -13,33 +13,15 @@ import type { CallDefaults } from "../operations/operations.js"
 import * as Recording from "./recording.js"
 
 /** Fields with values of the flow and its caller, in which nothing is replaced. */
-export const payloads: ReadonlySet<string> = new Set([
-  "result",
-  "output",
-  "outputData",
-  "inputData",
-  "data",
-  "accumulatedOutputs",
-  "toolCallMessages",
-  "inputContext",
-  "outputContext",
-  "errorContext",
-  "inputSnapshot",
-  "outputSnapshot",
-  "errorSnapshot",
-  "function"
-])
+export const payloads: ReadonlySet<string> = new Set(
+  ("result output outputData inputData data accumulatedOutputs toolCallMessages inputContext " +
+    "outputContext errorContext inputSnapshot outputSnapshot errorSnapshot function").split(" ")
+)
 
 /** Fields with measures, which differ each time. */
-export const measured: ReadonlySet<string> = new Set([
-  "requestId",
-  "durationMs",
-  "waitingMs",
-  "costUsd",
-  "startedAt",
-  "completedAt",
-  "retryAfter"
-])
+export const measured: ReadonlySet<string> = new Set(
+  "requestId durationMs waitingMs costUsd startedAt completedAt retryAfter".split(" ")
+)
 
 const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
   if (Array.isArray(value)) return value.flatMap(toolCallIds)

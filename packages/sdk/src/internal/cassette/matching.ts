@@ -9,7 +9,7 @@ import { known, newError } from "../core/makeError.js"
 import * as Report from "../core/replayReport.js"
 import type { SessionResponse } from "../operations/requests.js"
 import { index, keyOf, type Symbols } from "./layout.js"
-import { executionIdOf, newRunsOf, type Question, type Recording, runIdOf, slugOf } from "./recording.js"
+import { executionIdOf, newRunsOf, type Question, recordedCall, type Recording, runIdOf, slugOf } from "./recording.js"
 import { maskChange } from "./secretForms.js"
 
 /** The recordings of a replay. */
@@ -229,7 +229,7 @@ export class Matching {
       const reason = expected === undefined
         ? "it comes after the last one that was recorded"
         : `it comes too early: recording ${expected.number} is next`
-      return noted(reason, { kind: "moved", call, recording: recordingOf(moved) })
+      return noted(reason, { kind: "moved", call, recording: recordedCall(moved) })
     }
     if (!this.isSession && same.length > 0) {
       return noted(`its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`)
@@ -244,7 +244,7 @@ export class Matching {
     }
     return noted(
       this.isSession ? this.reasonOfSession(question, nth, same.length) : "it was recorded a little differently",
-      { kind: "changed", call, recording: recordingOf(nearest.entry), changes: nearest.changes.map(maskChange) }
+      { kind: "changed", call, recording: recordedCall(nearest.entry), changes: nearest.changes.map(maskChange) }
     )
   }
 
@@ -339,7 +339,7 @@ export class Matching {
       const ids = left.map(({ recording }) => runIdOf(recording)).filter((id) => id !== undefined)
       const missing = left.filter(({ number }) => !explained.has(number)).map((entry): Report.Difference => ({
         kind: "missing",
-        recording: recordingOf(entry)
+        recording: recordedCall(entry)
       }))
       return Effect.fail(
         newError(ReplayLeftoverError, {
@@ -361,11 +361,4 @@ const stepOf = ({ input }: Question): string => {
     : typeof stepIndex === "number"
     ? String(stepIndex + 1)
     : "1"
-}
-
-export const recordingOf = (
-  { number, recording }: { readonly recording: Recording; readonly number: number }
-): Report.RecordedCall => {
-  const { endpoint, flow, version } = recording
-  return { number, endpoint, ...known({ flow, version, executionId: runIdOf(recording) }) }
 }

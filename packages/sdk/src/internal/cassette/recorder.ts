@@ -8,31 +8,31 @@ import { canonicalText } from "../core/json.js"
 import type { Match } from "../core/replayReport.js"
 import * as CassetteFile from "./cassetteFile.js"
 import { isSameRecording, layout } from "./layout.js"
-import * as Recording from "./recording.js"
+import { executionIdOf, hasEnded, newRunsOf, runIdOf } from "./recording.js"
+import type { Interaction, Question, RecordedAnswer, RecordedCassette, Status } from "./recording.js"
 import { redactAnswer, redactInteraction, type Redaction, redactQuestion, redactStatus } from "./redaction.js"
 
 /** A call that has begun. */
 export interface PendingCall {
-  readonly question: Recording.Question
+  readonly question: Question
   /** The last of the earlier recordings that the program had reached: the call has its place behind it. */
   readonly after: number
   /** Whether the call is of an earlier recording. */
   readonly isEarlier: boolean
   /** Absent while the call is in flight, and if it was given up. */
-  interaction: Recording.Interaction | undefined
+  interaction: Interaction | undefined
 }
 
 /** The content of a poll, equal for polls that differ only in their request id. */
-const sameness = (status: Recording.Status | undefined): string => {
+const sameness = (status: Status | undefined): string => {
   const inner = status === undefined || "error" in status ? status?.error : status.value
   return canonicalText(Predicate.isRecord(inner) ? { ...inner, requestId: undefined } : inner)
 }
 
-const statusesOf = (interaction: Recording.Interaction | undefined): ReadonlyArray<Recording.Status> =>
+const statusesOf = (interaction: Interaction | undefined): ReadonlyArray<Status> =>
   interaction !== undefined && "statuses" in interaction.answer ? interaction.answer.statuses : []
 
-const jobKey = (question: Recording.Question): string =>
-  `${question.flow ?? ""} ${Recording.executionIdOf(question) ?? ""}`
+const jobKey = (question: Question): string => `${question.flow ?? ""} ${executionIdOf(question) ?? ""}`
 
 export class Recorder {
   private readonly calls: Array<PendingCall>
@@ -51,7 +51,7 @@ export class Recorder {
   constructor(
     private readonly redact: Redaction,
     readonly match: Match,
-    earlier: ReadonlyArray<Recording.Interaction>
+    earlier: ReadonlyArray<Interaction>
   ) {
     const interactions = earlier.map((interaction) => redactInteraction(interaction, redact))
     this.calls = interactions.map((interaction, after) => ({
@@ -64,7 +64,7 @@ export class Recorder {
     this.hasChanged = canonicalText(earlier) !== canonicalText(interactions)
     // goes on with the statuses of jobs that had not ended
     for (const call of this.calls) {
-      if (!Recording.hasEnded(statusesOf(call.interaction))) this.jobs.set(jobKey(call.question), call)
+      if (!hasEnded(statusesOf(call.interaction))) this.jobs.set(jobKey(call.question), call)
     }
   }
 
@@ -89,7 +89,7 @@ export class Recorder {
   /** Whether recordings are missing because something was interrupted. */
   get isIncomplete(): boolean {
     return this.wasInterrupted || this.hasOpen || this.interruptedRuns.size > 0 ||
-      this.calls.some(({ interaction }) => !Recording.hasEnded(statusesOf(interaction)))
+      this.calls.some(({ interaction }) => !hasEnded(statusesOf(interaction)))
   }
 
   /** Notes that the program was interrupted. */
@@ -100,7 +100,7 @@ export class Recorder {
   /** Notes that the caller of a run was interrupted before the run ended. A run of an earlier recording stays. */
   interruptedRun(executionId: string): void {
     const isOwn = ({ interaction, isEarlier }: PendingCall): boolean =>
-      !isEarlier && interaction !== undefined && Recording.runIdOf(interaction) === executionId
+      !isEarlier && interaction !== undefined && runIdOf(interaction) === executionId
     if (this.calls.some(isOwn)) this.interruptedRuns.add(executionId)
   }
 
@@ -114,7 +114,7 @@ export class Recorder {
   }
 
   /** Begins a call. It is recorded when it ends, and not if it is given up before. */
-  begin(asked: Recording.Question): PendingCall {
+  begin(asked: Question): PendingCall {
     let question = asked
     // now, with the values that are known when the same call is made in a replay
     this.safely(() => {
@@ -125,33 +125,33 @@ export class Recorder {
     return call
   }
 
-  private set(call: PendingCall, interaction: Recording.Interaction): void {
+  private set(call: PendingCall, interaction: Interaction): void {
     this.hasChanged = true
     call.interaction = interaction
   }
 
   /** Ends a call, unless it has ended. */
-  end(call: PendingCall, answer: Recording.RecordedAnswer): void {
+  end(call: PendingCall, answer: RecordedAnswer): void {
     if (call.interaction !== undefined) return
     this.safely(() => this.set(call, { ...call.question, answer: redactAnswer(answer, this.redact), at: undefined }))
   }
 
-  answered(call: PendingCall, status: Recording.Status, now: number): void {
+  answered(call: PendingCall, status: Status, now: number): void {
     const id = "value" in status && Predicate.isRecord(status.value) ? status.value.executionId : undefined
     if (call.question.endpoint === "submitJob" && typeof id === "string") this.submitted.set(id, now)
     this.end(call, status)
   }
 
   /** Adds a poll to the one recording of its job. */
-  polled(question: Recording.Question, status: Recording.Status, now: number): void {
+  polled(question: Question, status: Status, now: number): void {
     this.safely(() => this.addStatus(this.jobOf(question), redactStatus(status, this.redact), now))
   }
 
-  private addStatus(call: PendingCall, status: Recording.Status, now: number): void {
+  private addStatus(call: PendingCall, status: Status, now: number): void {
     const { interaction, question } = call
     const before = statusesOf(interaction)
     const at = interaction?.at ?? []
-    const id = Recording.executionIdOf(question) ?? ""
+    const id = executionIdOf(question) ?? ""
     const began = this.submitted.get(id) ?? now - (at.at(-1) ?? 0)
     this.submitted.set(id, began)
     const isNew = before.length === 0 || sameness(before.at(-1)) !== sameness(status)
@@ -161,11 +161,11 @@ export class Recorder {
     this.set(call, {
       ...question,
       answer: { statuses },
-      at: Recording.hasEnded(statuses) ? times : [...times, now - began]
+      at: hasEnded(statuses) ? times : [...times, now - began]
     })
   }
 
-  private jobOf(asked: Recording.Question): PendingCall {
+  private jobOf(asked: Question): PendingCall {
     const key = jobKey(redactQuestion(asked, this.redact))
     const job = this.jobs.get(key) ?? this.begin(asked)
     this.jobs.set(key, job)
@@ -177,19 +177,17 @@ export class Recorder {
    * can only be recorded again from their beginning. So are, under `position`, the runs after such a one: they would
    * take its place.
    */
-  get recorded(): ReadonlyArray<Recording.Interaction> {
+  get recorded(): ReadonlyArray<Interaction> {
     const lost = new Set(this.interruptedRuns)
     for (const { interaction, question } of this.calls) {
-      const run = question.endpoint === "execute" || question.endpoint === "step"
-        ? Recording.executionIdOf(question)
-        : undefined
+      const run = question.endpoint === "execute" || question.endpoint === "step" ? executionIdOf(question) : undefined
       if (interaction === undefined && run !== undefined) lost.add(run)
     }
     const lostGroups = new Set<string>()
     return this.calls.filter(({ interaction, isEarlier, question }) => {
       if (isEarlier) return true
-      const run = interaction === undefined ? undefined : Recording.runIdOf(interaction)
-      const group = this.match === "position" ? Recording.newRunsOf(question) : undefined
+      const run = interaction === undefined ? undefined : runIdOf(interaction)
+      const group = this.match === "position" ? newRunsOf(question) : undefined
       const isLost = interaction === undefined || (run !== undefined && lost.has(run)) ||
         (group !== undefined && lostGroups.has(group))
       if (isLost && run !== undefined) lost.add(run)
@@ -217,8 +215,8 @@ const notJson = (path: string, cause?: unknown): CassetteError =>
 export const saving = (
   path: string,
   recorder: Recorder,
-  old: Recording.RecordedCassette | undefined,
-  client: () => Recording.RecordedCassette["client"]
+  old: RecordedCassette | undefined,
+  client: () => RecordedCassette["client"]
 ): Effect.Effect<Effect.Effect<void, CassetteError>, never, Scope.Scope> => {
   /** The file as it is now. */
   let written = old
@@ -229,7 +227,7 @@ export const saving = (
     // an absent file, or the old one, is worth more than an empty one
     if (recorded.length === 0) return
     const cassette = yield* Effect.try({
-      try: (): Recording.RecordedCassette => ({
+      try: (): RecordedCassette => ({
         ...layout(recorded, client()),
         ...(isIncomplete ? { incomplete: true } : undefined)
       }),

@@ -2,6 +2,8 @@
 import * as Array from "effect/Array"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { known } from "../core/makeError.js"
+import type { RecordedCall } from "../core/replayReport.js"
 import { absentable } from "../core/wire.js"
 import type { EventStreams, Operations } from "../operations/operations.js"
 import { SessionResponse } from "../operations/requests.js"
@@ -280,4 +282,12 @@ export const mapAnswer = (answer: RecordedAnswer, mapping: AnswerMapping): Recor
     events: events.map(mapping.value),
     end: typeof end === "string" ? end : { error: mapping.error(end.error) }
   }
+}
+
+/** A recorded call, for reports. */
+export const recordedCall = (
+  { number, recording }: { readonly recording: Recording; readonly number: number }
+): RecordedCall => {
+  const { endpoint, flow, version } = recording
+  return { number, endpoint, ...known({ flow, version, executionId: runIdOf(recording) }) }
 }

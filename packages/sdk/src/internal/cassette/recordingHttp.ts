@@ -14,7 +14,8 @@ import { type CallDefaults, type HttpService, orElse } from "../operations/opera
 import type { OnceResponse } from "../operations/requests.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { Progress } from "../options/callOptions.js"
-import * as Codec from "./codec.js"
+import { decodeValue, encodeError, encodeValue } from "./codec.js"
+import type { AnsweredOperation, OperationRequest, OperationResponse, RecordableError } from "./codec.js"
 import type { Recorder } from "./recorder.js"
 import { type Question, questionOf, type RecordedAnswer, type Status } from "./recording.js"
 
@@ -27,26 +28,23 @@ function inOrder<A>(value: A): A {
 }
 
 /** An answer with its body in the order of the file, read as the replay will read it. */
-const answerInOrder = <K extends Codec.AnsweredOperation>(
-  endpoint: K,
-  value: Codec.OperationResponse<K>
-): Codec.OperationResponse<K> => {
-  const recorded = Codec.encodeValue(value)
+const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: OperationResponse<K>): OperationResponse<K> => {
+  const recorded = encodeValue(value)
   if (recorded.received === undefined) return inOrder(value)
-  return nestsTooDeep(recorded.value) ? value : Either.getOrElse(Codec.decodeValue(endpoint, recorded), () => value)
+  return nestsTooDeep(recorded.value) ? value : Either.getOrElse(decodeValue(endpoint, recorded), () => value)
 }
 
 /** Records a call with one response. A call that is interrupted, or dies, is not recorded. */
-const recordEffect = <K extends Codec.AnsweredOperation, E extends Codec.RecordableError>(
+const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
   recorder: Recorder,
   endpoint: K,
   question: Question,
   progress: Progress,
-  live: Effect.Effect<Codec.OperationResponse<K>, E>
-): Effect.Effect<Codec.OperationResponse<K>, E> =>
+  live: Effect.Effect<OperationResponse<K>, E>
+): Effect.Effect<OperationResponse<K>, E> =>
   Effect.suspend(() => {
     const call = question.endpoint === "pollJob" ? undefined : recorder.begin(question)
-    if (call !== undefined) progress.timedOut = (error) => recorder.end(call, { error: Codec.encodeError(error) })
+    if (call !== undefined) progress.timedOut = (error) => recorder.end(call, { error: encodeError(error) })
     const note = (status: Status): Effect.Effect<void> =>
       Effect.map(monotonic, (instant) => {
         const now = Math.round(instant)
@@ -55,9 +53,9 @@ const recordEffect = <K extends Codec.AnsweredOperation, E extends Codec.Recorda
       })
     // an answer that came is recorded, although its caller is interrupted at that moment: it was billed
     return Effect.onExit(Effect.map(live, (value) => answerInOrder(endpoint, value)), (exit) => {
-      if (Exit.isSuccess(exit)) return note(Codec.encodeValue(exit.value))
+      if (Exit.isSuccess(exit)) return note(encodeValue(exit.value))
       const failure = Cause.failureOption(exit.cause)
-      return Option.isSome(failure) ? note({ error: Codec.encodeError(failure.value) }) : Effect.void
+      return Option.isSome(failure) ? note({ error: encodeError(failure.value) }) : Effect.void
     })
   })
 
@@ -74,7 +72,7 @@ const recordStream = (
     let end: Extract<RecordedAnswer, { readonly events: unknown }>["end"] | undefined = "left"
     const call = recorder.begin(question)
     progress.timedOut = (error) => {
-      end = { error: Codec.encodeError(error) }
+      end = { error: encodeError(error) }
     }
     yield* Effect.addFinalizer((exit) =>
       Effect.sync(() => {
@@ -96,10 +94,7 @@ const recordStream = (
         }),
       onFailure: (failure) =>
         Effect.sync(() => {
-          end = Option.match(failure, {
-            onNone: () => "done",
-            onSome: (error) => ({ error: Codec.encodeError(error) })
-          })
+          end = Option.match(failure, { onNone: () => "done", onSome: (error) => ({ error: encodeError(error) }) })
         })
     }))
   }))
@@ -111,18 +106,18 @@ export const interruptible = (recorder: Recorder, defaults: CallDefaults): CallD
 })
 
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
-  const one = <K extends Codec.AnsweredOperation>(operation: K, input: Codec.OperationRequest<K>) =>
+  const one = <K extends AnsweredOperation>(operation: K, input: OperationRequest<K>) =>
     Effect.suspend(() => {
       const question = input.isUnrecorded === true ? undefined : questionOf(operation, input)
       const asked = live.request(operation, input)
       return question === undefined ? asked : recordEffect(recorder, operation, question, input.progress, asked)
     })
   /** Records a run once per key as the run that it is, or found: a replay looks nothing up. */
-  const once = <K extends "execute" | "submitJob", E extends Codec.RecordableError>(
+  const once = <K extends "execute" | "submitJob", E extends RecordableError>(
     operation: K,
-    input: Codec.OperationRequest<K>,
-    asked: Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E>
-  ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E> =>
+    input: OperationRequest<K>,
+    asked: Effect.Effect<OnceResponse<OperationResponse<K>>, E>
+  ): Effect.Effect<OnceResponse<OperationResponse<K>>, E> =>
     Effect.suspend(() => {
       const question = questionOf(operation, input)
       return question === undefined

@@ -11,7 +11,8 @@ import { invalid, known, problem } from "../core/makeError.js"
 import type { SessionExecution } from "../operations/requests.js"
 import * as Fields from "../options/fields.js"
 import { measured, payloads } from "./layout.js"
-import * as Recording from "./recording.js"
+import { mapAnswer, mapStatus } from "./recording.js"
+import type { Interaction, Question, RecordedAnswer, RecordedError, SessionCassette, Status } from "./recording.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
 
 /**
@@ -88,17 +89,9 @@ const isFact = (key: Segment, item: unknown): boolean =>
   typeof item === "number" ? Math.abs(item) < 1e9 : typeof item === "string" && measured.has(String(key))
 
 /** Fields of a request that a caller writes. `payloads` has the fields of answers. */
-const written: ReadonlySet<string> = new Set([
-  "attachments",
-  "blockOverrides",
-  "inputOverrides",
-  "message",
-  "messages",
-  "parameters",
-  "summary",
-  "toolChoice",
-  "tools"
-])
+const written: ReadonlySet<string> = new Set(
+  "attachments blockOverrides inputOverrides message messages parameters summary toolChoice tools".split(" ")
+)
 
 const isPayload = (key: string): boolean => payloads.has(key) || written.has(key)
 
@@ -254,10 +247,7 @@ export const redactOption: Fields.Option = Fields.checked((path, value) => {
 })
 
 /** A question without the values to remove. A recording and a replay redact it alike. */
-export const redactQuestion = (
-  { endpoint, flow, input, version }: Recording.Question,
-  redact: Redaction
-): Recording.Question => ({
+export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
   endpoint,
   flow: flow === undefined ? undefined : redact.text(flow),
   version: version === undefined ? undefined : redact.text(version),
@@ -267,30 +257,29 @@ export const redactQuestion = (
 /** The parts of an answer without the values to remove. */
 const answerWithout = (redact: Redaction) => ({
   value: (value: unknown) => redact.call(jsonCopy(value ?? null)),
-  error: (error: Recording.RecordedError): Recording.RecordedError => ({
+  error: (error: RecordedError): RecordedError => ({
     ...redact.call(jsonCopy(error)) as { readonly [key: string]: unknown },
     _tag: error._tag
   })
 })
 
-export const redactStatus = (status: Recording.Status, redact: Redaction): Recording.Status =>
-  Recording.mapStatus(status, answerWithout(redact))
+export const redactStatus = (status: Status, redact: Redaction): Status => mapStatus(status, answerWithout(redact))
 
-export const redactAnswer = (answer: Recording.RecordedAnswer, redact: Redaction): Recording.RecordedAnswer => {
-  const once = Recording.mapAnswer(answer, answerWithout(redact))
+export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
+  const once = mapAnswer(answer, answerWithout(redact))
   // a value that is removed from one event is known in all
-  return redact.hasPaths ? Recording.mapAnswer(once, answerWithout(redact)) : once
+  return redact.hasPaths ? mapAnswer(once, answerWithout(redact)) : once
 }
 
 /** The whole of a call. */
-export const redactInteraction = (interaction: Recording.Interaction, redact: Redaction): Recording.Interaction => ({
+export const redactInteraction = (interaction: Interaction, redact: Redaction): Interaction => ({
   ...redactQuestion(interaction, redact),
   answer: redactAnswer(interaction.answer, redact),
   at: interaction.at
 })
 
 /** A session without the values to redact, in its snapshots and in the names of its flows and steps. */
-export const redactSession = (cassette: Recording.SessionCassette, redact: Redaction): Recording.SessionCassette => {
+export const redactSession = (cassette: SessionCassette, redact: Redaction): SessionCassette => {
   const { client: { org, project }, session } = cassette
   const ids = session.executions.flatMap(({ errorAtStep = [], steps }) =>
     steps.map(({ stepId }) => stepId).concat(errorAtStep)

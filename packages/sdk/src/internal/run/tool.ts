@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import type { ErrorCode, InvalidRequestError } from "../../NoukaiError.js"
 import { canonicalText, maxDepth, nestsTooDeep, withRaw } from "../core/json.js"
-import { invalid, type Problem } from "../core/makeError.js"
+import { invalid, known, type Problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { readEffect, writeEffect } from "../core/wire.js"
 import { toolSpans } from "../telemetry/spans.js"
@@ -124,11 +124,11 @@ export const declare = (
   return {
     declaration: {
       type: "function",
-      function: {
+      function: known({
         name: tool.name,
-        ...(tool.description === undefined ? undefined : { description: tool.description }),
-        ...(hasSchema ? { parameters: schema } : undefined)
-      }
+        description: tool.description,
+        parameters: hasSchema ? schema : undefined
+      })
     },
     problem: hasSchema ? undefined : schema
   }
