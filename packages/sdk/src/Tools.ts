@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import { problem } from "./internal/core/makeError.js"
@@ -13,34 +12,28 @@ import {
   failed,
   gather,
   type Json,
-  type RoundSettings,
   type Tool,
   type ToolCall,
   type ToolDeclaration,
-  type ToolOutcome,
   type ToolResult,
-  typedTool
+  type ToolSet,
+  typedTool,
+  TypeId
 } from "./internal/run/tool.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
-export type { Json, Tool, ToolCall, ToolChoice, ToolDeclaration, ToolOutcome, ToolResult } from "./internal/run/tool.js"
-
-/**
- * Marks tools that have a handler.
- *
- * @since 0.1.0
- * @category type ids
- */
-export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Tools")
-
-/**
- * Marks tools that have a handler.
- *
- * @since 0.1.0
- * @category type ids
- */
-export type TypeId = typeof TypeId
+export type {
+  Json,
+  Tool,
+  ToolCall,
+  ToolChoice,
+  ToolDeclaration,
+  ToolOutcome,
+  ToolResult,
+  ToolSet
+} from "./internal/run/tool.js"
+export { isHandled, TypeId } from "./internal/run/tool.js"
 
 /**
  * Answers all calls of one round.
@@ -49,23 +42,6 @@ export type TypeId = typeof TypeId
  * @category models
  */
 export type Handler<E, R> = (calls: ReadonlyArray<ToolCall>) => Effect.Effect<ReadonlyArray<ToolResult>, E, R>
-
-/**
- * Declarations together with their handler; made by `Tools.handle` and `Tools.make`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ToolSet<out E, out R> {
-  readonly [TypeId]: TypeId
-  readonly declarations: ReadonlyArray<ToolDeclaration>
-  /** The reason why a declaration cannot be sent; runs with these tools fail with it as an `InvalidRequestError`. */
-  readonly problem: { readonly field: string; readonly reason: string } | undefined
-  readonly run: (
-    calls: ReadonlyArray<ToolCall>,
-    settings: RoundSettings
-  ) => Effect.Effect<ReadonlyArray<ToolOutcome>, E, R>
-}
 
 /**
  * The part of an `@effect/ai` `Toolkit.WithHandler` that is used. It is taken by shape, so that package is not needed.
@@ -245,15 +221,4 @@ export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
 export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): ToolSet<
   ToolErrors<T> | InvalidRequestError,
   ToolContexts<T>
-> => ({
-  [TypeId]: TypeId,
-  ...gather((tools as ReadonlyArray<Tool<ToolErrors<T>, ToolContexts<T>>>).map(typedTool))
-})
-
-/**
- * Whether tools have a handler, as {@link handle} and {@link make} give them.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isHandled = (u: unknown): u is ToolSet<unknown, unknown> => Predicate.hasProperty(u, TypeId)
+> => gather((tools as ReadonlyArray<Tool<ToolErrors<T>, ToolContexts<T>>>).map(typedTool))

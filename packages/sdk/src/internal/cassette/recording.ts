@@ -4,13 +4,13 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { known } from "../core/makeError.js"
 import type { RecordedCall } from "../core/replayReport.js"
+import { isEndedStatus } from "../core/runProblem.js"
 import { absentable } from "../core/wire.js"
 import type { EventStreams, Operations } from "../operations/operations.js"
 import { SessionResponse } from "../operations/requests.js"
 import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
-import { isEndedStatus } from "../run/runCosts.js"
 
 /** The operations of `NoukaiHttp` that are recorded: all that are one request. */
 export type RecordedOperation =

@@ -129,3 +129,8 @@ export const noRun = (body: string, executionId?: string): boolean =>
     ["job", "run", "execution", "flow"],
     executionId
   )
+
+const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
+
+/** Whether a run of this status runs no more. */
+export const isEndedStatus = (status: unknown): boolean => ended.has(status)

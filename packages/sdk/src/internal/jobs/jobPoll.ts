@@ -19,7 +19,7 @@ import {
 } from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
 import { invalid, known, unchecked } from "../core/makeError.js"
-import { isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
+import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
 import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
 import { timedRead, totalTimeout } from "../operations/call.js"
@@ -29,7 +29,7 @@ import type { FlowAddress, FlowRef } from "../options/address.js"
 import type { ReadOptions } from "../options/callOptions.js"
 import * as Fields from "../options/fields.js"
 import { decodeResult } from "../options/flowCodec.js"
-import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
+import type { RunCosts } from "../run/runCosts.js"
 
 interface PolledStatus {
   /**

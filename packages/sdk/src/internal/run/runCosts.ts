@@ -9,6 +9,7 @@ import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
 import * as Cost from "../core/cost.js"
 import { invalid, newError } from "../core/makeError.js"
+import { isEndedStatus } from "../core/runProblem.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
 import { budgetsOf, Hold, Ledger } from "../options/budget.js"
@@ -31,11 +32,6 @@ export interface CallEnd {
   /** Whether something may still run and cost. */
   readonly goesOn: boolean
 }
-
-const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
-
-/** Whether a run of this status runs no more. */
-export const isEndedStatus = (status: unknown): boolean => ended.has(status)
 
 /** The limit of one attempt at the read that settles a call, whose result waits for it. */
 const patience = "10 seconds"

@@ -8,11 +8,59 @@ import * as Array from "effect/Array"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
+import * as Predicate from "effect/Predicate"
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
+import { withRaw } from "../core/json.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
-import { callsOf, unanswered } from "./tool.js"
+import type { ToolCall } from "./tool.js"
+
+/** The code of a pause that a call cannot answer. */
+export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
+
+export const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
+  messages.findLast((message): message is { readonly [key: string]: unknown } =>
+    Predicate.isRecord(message) && message.role === "assistant"
+  )
+
+/** The JSON text of a value; `undefined` where it nests too deeply for the stack. */
+export const written = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** The calls of a list, or none where one of them cannot be read: an answer to the others would be incomplete. */
+const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
+  if (!Array.isArray(wireCalls)) return []
+  const calls = wireCalls.flatMap((call: unknown) => {
+    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
+    const { arguments: args, name } = call.function
+    const text = typeof args === "string" ? args : written(args ?? {})
+    return typeof name === "string" && text !== undefined
+      ? [withRaw<ToolCall>({ id: call.id, name, arguments: text }, call)]
+      : []
+  })
+  return calls.length === wireCalls.length ? calls : []
+}
+
+/**
+ * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
+ *
+ * @see contract 5.3
+ */
+export const callsOf = (
+  wireCalls: ReadonlyArray<unknown> | null | undefined,
+  messages: ReadonlyArray<unknown>
+): ReadonlyArray<ToolCall> => {
+  const calls = readCalls(wireCalls)
+  if (calls.length > 0) return calls
+  const assistant = lastAssistant(messages)
+  return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
+}
 
 /** A known output, and the event that carried it. */
 export interface KnownOutput {

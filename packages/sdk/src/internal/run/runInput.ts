@@ -10,7 +10,6 @@ import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptio
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { isHandled } from "../../Tools.js"
 import { checkStored } from "../core/json.js"
 import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { isOf } from "../core/wire.js"
@@ -18,7 +17,7 @@ import { isVersion } from "../options/address.js"
 import * as Fields from "../options/fields.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
-import type { ToolDeclaration } from "./tool.js"
+import { isHandled, type ToolDeclaration } from "./tool.js"
 import { isUnresolved, resolve, type RunTools, type ToolsOption } from "./toolRound.js"
 
 const Message = Fields.says(

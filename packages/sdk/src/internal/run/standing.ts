@@ -2,13 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Errors from "../../NoukaiError.js"
 import { amended, invalid, newError } from "../core/makeError.js"
-import { isOfRun, otherRun } from "../core/runProblem.js"
+import { isEndedStatus, isOfRun, otherRun } from "../core/runProblem.js"
 import type { Pause } from "../core/time.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { runOf } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
-import { isEndedStatus } from "./runCosts.js"
 
 /** A run that was found under a key. */
 export interface FoundRun {

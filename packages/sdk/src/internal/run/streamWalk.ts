@@ -22,7 +22,6 @@ import * as Delivered from "./deliveredEvent.js"
 import { isOpen, type RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
 import * as Healing from "./streamHealing.js"
-import { unanswered } from "./tool.js"
 import { answer, answeredPause, type HandlerStrategy, warnOfConversation } from "./toolRound.js"
 
 /** Gives events to the reader, and returns when it wants more. */
@@ -268,12 +267,12 @@ export class StreamWalk<E, R> {
     const { answering, only } = this.settings
     switch (answering._tag) {
       case "none":
-        return this.unexpected("the run is paused for tool calls; this call has no tools", unanswered)
+        return this.unexpected("the run is paused for tool calls; this call has no tools", RunFold.unanswered)
       case "manual":
         if (only === "steps") {
           return this.unexpected(
             "the run paused for tool calls, which steps cannot hand over: use events, or tools with a handler",
-            unanswered
+            RunFold.unanswered
           )
         }
         this.emit(Delivered.toolCallsRequired(event, this.state, this.resume))

@@ -4,8 +4,8 @@ import * as JSONSchema from "effect/JSONSchema"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
-import type { ErrorCode, InvalidRequestError } from "../../NoukaiError.js"
-import { canonicalText, maxDepth, nestsTooDeep, withRaw } from "../core/json.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
 import { invalid, known, type Problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { readEffect, writeEffect } from "../core/wire.js"
@@ -72,6 +72,47 @@ export interface Tool<out E, out R> {
   readonly success: Schema.Schema.AnyNoContext | undefined
   readonly handler: (parameters: never, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
+
+/**
+ * Marks tools that have a handler.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Tools")
+
+/**
+ * Marks tools that have a handler.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * Declarations together with their handler; made by `Tools.handle` and `Tools.make`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolSet<out E, out R> {
+  readonly [TypeId]: TypeId
+  readonly declarations: ReadonlyArray<ToolDeclaration>
+  /** The reason why a declaration cannot be sent; runs with these tools fail with it as an `InvalidRequestError`. */
+  readonly problem: { readonly field: string; readonly reason: string } | undefined
+  readonly run: (
+    calls: ReadonlyArray<ToolCall>,
+    settings: RoundSettings
+  ) => Effect.Effect<ReadonlyArray<ToolOutcome>, E, R>
+}
+
+/**
+ * Whether tools have a handler, as `Tools.handle` and `Tools.make` give them.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isHandled = (u: unknown): u is ToolSet<unknown, unknown> => Predicate.hasProperty(u, TypeId)
 
 type JsonObject = { readonly [key: string]: unknown }
 
@@ -244,14 +285,8 @@ export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequ
 }
 
 /** Gathers tools, each of which runs by itself. */
-export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): {
-  readonly declarations: ReadonlyArray<ToolDeclaration>
-  readonly problem: Problem | undefined
-  readonly run: (
-    calls: ReadonlyArray<ToolCall>,
-    settings: RoundSettings
-  ) => Effect.Effect<ReadonlyArray<ToolOutcome>, E, R>
-} => ({
+export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): ToolSet<E, R> => ({
+  [TypeId]: TypeId,
   declarations: tools.map(({ declaration }) => declaration),
   problem: tools.find(({ problem }) => problem !== undefined)?.problem,
   run: (calls, settings) =>
@@ -266,49 +301,3 @@ export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): {
       )
     }, { concurrency: settings.concurrency })
 })
-
-export const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
-  messages.findLast((message): message is { readonly [key: string]: unknown } =>
-    Predicate.isRecord(message) && message.role === "assistant"
-  )
-
-/** The JSON text of a value; `undefined` where it nests too deeply for the stack. */
-export const written = (value: unknown): string | undefined => {
-  try {
-    return JSON.stringify(value)
-  } catch {
-    return undefined
-  }
-}
-
-/** The calls of a list, or none where one of them cannot be read: an answer to the others would be incomplete. */
-const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
-  if (!Array.isArray(wireCalls)) return []
-  const calls = wireCalls.flatMap((call: unknown) => {
-    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
-    const { arguments: args, name } = call.function
-    const text = typeof args === "string" ? args : written(args ?? {})
-    return typeof name === "string" && text !== undefined
-      ? [withRaw<ToolCall>({ id: call.id, name, arguments: text }, call)]
-      : []
-  })
-  return calls.length === wireCalls.length ? calls : []
-}
-
-/**
- * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
- *
- * @see contract 5.3
- */
-export const callsOf = (
-  wireCalls: ReadonlyArray<unknown> | null | undefined,
-  messages: ReadonlyArray<unknown>
-): ReadonlyArray<ToolCall> => {
-  const calls = readCalls(wireCalls)
-  if (calls.length > 0) return calls
-  const assistant = lastAssistant(messages)
-  return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
-}
-
-/** The code of a pause that a call cannot answer. */
-export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"

@@ -10,14 +10,15 @@ import * as Predicate from "effect/Predicate"
 import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { isHandled, type ToolkitLike, type ToolSet, TypeId } from "../../Tools.js"
+import type { ToolkitLike } from "../../Tools.js"
 import { checkJson } from "../core/json.js"
 import { invalid, newError, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
+import { lastAssistant, written } from "./runFold.js"
 import * as Tool from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
-export type RunTools<E = unknown, R = unknown> = ReadonlyArray<Tool.ToolDeclaration> | ToolSet<E, R>
+export type RunTools<E = unknown, R = unknown> = ReadonlyArray<Tool.ToolDeclaration> | Tool.ToolSet<E, R>
 
 /** A toolkit with its handlers, or the effect that provides one. */
 export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
@@ -27,7 +28,7 @@ export type ToolsOption<E, R> = RunTools<E, R> | Toolkit<E, R>
 
 /** Whether `tools` must still be turned into declarations and handlers by `resolve`. */
 export const isUnresolved = <E, R>(tools: ToolsOption<E, R> | undefined): tools is Toolkit<E, R> =>
-  tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
+  tools !== undefined && !Array.isArray(tools) && !Tool.isHandled(tools)
 
 const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
   Predicate.hasProperty(u, "tools") && Predicate.hasProperty(u, "handle") && typeof u.handle === "function"
@@ -78,14 +79,11 @@ const toolOf = <E, R>(
 export const resolve = <E, R>(
   method: string,
   tools: Toolkit<E, R>
-): Effect.Effect<ToolSet<E | InvalidRequestError, R>, E | InvalidRequestError, R> =>
+): Effect.Effect<Tool.ToolSet<E | InvalidRequestError, R>, E | InvalidRequestError, R> =>
   Effect.gen(function*() {
     const toolkit = isToolkit(tools) || !Effect.isEffect(tools) ? tools : yield* tools
     return yield* Effect.try({
-      try: (): ToolSet<E | InvalidRequestError, R> => ({
-        [TypeId]: TypeId,
-        ...Tool.gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool)))
-      }),
+      try: () => Tool.gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool))),
       catch: () =>
         invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
     })
@@ -101,7 +99,7 @@ type CheckContent = (field: string, content: unknown) => Problem | undefined
  * be lost.
  */
 const checkWritten: CheckContent = (field, content) =>
-  Tool.written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
+  written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 
 /** The problem of the results of a round, unless every call is answered once, and nothing else is. */
 export const checkResults = (
@@ -151,7 +149,7 @@ export const resumeMessages = (
   messages: ReadonlyArray<unknown>,
   results: ReadonlyArray<Tool.ToolResult>
 ): ReadonlyArray<unknown> => {
-  const assistant = Tool.lastAssistant(messages)
+  const assistant = lastAssistant(messages)
   const camel = assistant !== undefined && "toolCalls" in assistant && !("tool_calls" in assistant)
   const idKey = camel ? "toolCallId" : "tool_call_id"
   return [
@@ -188,7 +186,7 @@ interface AnsweredCall {
 
 export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly _tag: "handled"
-  readonly tools: ToolSet<E, R>
+  readonly tools: Tool.ToolSet<E, R>
   readonly maxRounds: number
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
@@ -208,7 +206,7 @@ export const answeringOf = <E, R>(
 ): AnswerStrategy<E | ToolCallLimitError, R> => {
   const { tools } = input
   if (tools === undefined) return { _tag: "none" }
-  if (!isHandled(tools)) return { _tag: "manual" }
+  if (!Tool.isHandled(tools)) return { _tag: "manual" }
   return {
     _tag: "handled",
     tools,
