@@ -9,6 +9,11 @@ export const isOfRun = (executionId: string, named: string | null | undefined): 
 
 export const otherRun = (named: string | null | undefined): string => `the server answered for another run, ${named}`
 
+const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
+
+/** Whether a run of this status runs no more. */
+export const isEndedStatus = (status: unknown): boolean => ended.has(status)
+
 /** The code and the message of an error that the server stored or sent. */
 export interface ServerProblem {
   /** The code, such as `MODEL_OVERLOADED`. Absent where the error has none. */
@@ -129,8 +134,3 @@ export const noRun = (body: string, executionId?: string): boolean =>
     ["job", "run", "execution", "flow"],
     executionId
   )
-
-const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
-
-/** Whether a run of this status runs no more. */
-export const isEndedStatus = (status: unknown): boolean => ended.has(status)
