@@ -1,4 +1,5 @@
 /** The TypeScript module of flow values. */
+import { hint } from "../terminal/shell.js"
 import type { Known } from "./known.js"
 import { isRequired, isUnknown, type Shape, type SimpleKind, simpleKinds } from "./shape.js"
 
@@ -181,7 +182,7 @@ export const moduleOf = (library: Library, flows: ReadonlyArray<Known>): string 
     /Noukai|Flow/.test(line) || values.some((value) => usesOf(line, value))
   )
   return [
-    "/** Written by `noukai types`. Run it again instead of changing this file. */",
+    `/** Written by \`${hint({}, "types")}\`. Run it again instead of changing this file. */`,
     ...imports.length === 0 ? [""] : [...imports, ""],
     values.join("\n")
   ].join("\n")
