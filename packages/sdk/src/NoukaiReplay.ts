@@ -101,12 +101,12 @@ export const fromSession = (
     }))
   )
 
-const open = <E>(
+function open<E>(
   method: string,
   given: Options,
   load: Effect.Effect<readonly [source: string, cassette: Cassette.Cassette], E>
-): Layer.Layer<Services | ReplayCassette, E | InvalidRequestError | ReplayNoSnapshotsError> =>
-  Layer.provideMerge(
+): Layer.Layer<Services | ReplayCassette, E | InvalidRequestError | ReplayNoSnapshotsError> {
+  return Layer.provideMerge(
     servicesOverHttp(),
     Layer.effectContext(Effect.gen(function*() {
       const { match = "input", org, project, redact } = yield* decodeOptions(method, given)
@@ -117,6 +117,7 @@ const open = <E>(
       return provide(yield* openCassette(cassette, { method, source, match, redact: redaction, defaults }))
     }))
   )
+}
 
 /**
  * Replays a cassette value. It needs no configuration and opens no socket; a session that a call names and that is not
