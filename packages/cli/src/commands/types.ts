@@ -42,12 +42,11 @@ type Input = InputOf<typeof config>
 const failed = (message: string, advice?: ReadonlyArray<string>) =>
   new CommandError({ code: exitCodes.failed, message, ...advice === undefined ? undefined : { advice } })
 
-const ofFlowsFile = (path: string) =>
-  Effect.gen(function*() {
-    const text = yield* Values.textOf("--flows", path)
-    const { flows } = yield* Effect.mapError(FlowFile.decodeText(text, path), ({ message }) => wrong(message))
-    return flows.map(Known.ofFileFlow)
-  })
+const ofFlowsFile = Effect.fnUntraced(function*(path: string) {
+  const text = yield* Values.textOf("--flows", path)
+  const { flows } = yield* Effect.mapError(FlowFile.decodeText(text, path), ({ message }) => wrong(message))
+  return flows.map(Known.ofFileFlow)
+})
 
 const ofCassetteFile = (path: string) =>
   Effect.mapBoth(Cassette.load(path), {
@@ -90,29 +89,28 @@ const addresses = (input: Input, facts: ReadonlyArray<Known.Known>) =>
     ))
   }).pipe(Effect.provide(Settings.layer(input)))
 
-const chosen = (input: Input, facts: ReadonlyArray<Known.Known>) =>
-  Effect.gen(function*() {
-    const flows = yield* addresses(input, facts)
-    for (const flow of flows) {
-      if (flow.split("/").length === 3) continue
-      return yield* wrong(`the organisation and project of ${flow} are not known: use --org and --project`)
-    }
-    const slugs = Array.from(flows, slugOf)
-    for (const slug of slugs) {
-      if (!facts.some(({ flow }) => flow === slug) || slugs.indexOf(slug) === slugs.lastIndexOf(slug)) continue
-      return yield* wrong(`two flows are named ${slug}, and a session does not say which it ran: name one of them`)
-    }
-    const known = Array.from(flows, (flow) =>
-      Known.merged(flow, facts.filter((one) => one.flow === flow || one.flow === slugOf(flow))))
-    const empty = known.filter(({ parameters, result }) =>
-      isUnknown(parameters) && isUnknown(result)
-    )
-    if (known.length === 0) return yield* failed("the files contain no flow")
-    if (empty.length === 0) return known
-    return yield* failed(`nothing is known of ${empty.map(({ flow }) => flow).join(", ")}`, [
-      "a run shows types only if its payloads are stored: run the flow with --snapshots, or use --flows or --cassette"
-    ])
-  })
+const chosen = Effect.fnUntraced(function*(input: Input, facts: ReadonlyArray<Known.Known>) {
+  const flows = yield* addresses(input, facts)
+  for (const flow of flows) {
+    if (flow.split("/").length === 3) continue
+    return yield* wrong(`the organisation and project of ${flow} are not known: use --org and --project`)
+  }
+  const slugs = Array.from(flows, slugOf)
+  for (const slug of slugs) {
+    if (!facts.some(({ flow }) => flow === slug) || slugs.indexOf(slug) === slugs.lastIndexOf(slug)) continue
+    return yield* wrong(`two flows are named ${slug}, and a session does not say which it ran: name one of them`)
+  }
+  const known = Array.from(
+    flows,
+    (flow) => Known.merged(flow, facts.filter((one) => one.flow === flow || one.flow === slugOf(flow)))
+  )
+  const empty = known.filter(({ parameters, result }) => isUnknown(parameters) && isUnknown(result))
+  if (known.length === 0) return yield* failed("the files contain no flow")
+  if (empty.length === 0) return known
+  return yield* failed(`nothing is known of ${empty.map(({ flow }) => flow).join(", ")}`, [
+    "a run shows types only if its payloads are stored: run the flow with --snapshots, or use --flows or --cassette"
+  ])
+})
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal

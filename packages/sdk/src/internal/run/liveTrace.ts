@@ -48,7 +48,7 @@ const delivered = (
   const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
     if (result === undefined && hasResultSchema(flow)) return Effect.fail(failures.unexpected(noResult))
     const facts = { method, address, executionId, requestId: undefined }
-    const decoded = result === undefined ? Effect.succeed(undefined) : Effect.map(
+    const decoded = result === undefined ? Effect.void : Effect.map(
       decodeResult(flow, facts, result.value),
       (value) => ({ ...result, value })
     )
