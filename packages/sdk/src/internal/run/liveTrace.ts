@@ -46,13 +46,15 @@ const delivered = (
     }))
 
   const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
-    if (result === undefined && hasResultSchema(flow)) return Effect.fail(failures.unexpected(noResult))
-    const facts = { method, address, executionId, requestId: undefined }
-    const decoded = result === undefined ? Effect.void : Effect.map(
-      decodeResult(flow, facts, result.value),
-      (value) => ({ ...result, value })
+    if (result === undefined) {
+      return hasResultSchema(flow)
+        ? Effect.fail(failures.unexpected(noResult))
+        : Effect.succeed(Delivered.flowCompleted(event, state, undefined))
+    }
+    return Effect.map(
+      decodeResult(flow, { method, address, executionId, requestId: undefined }, result.value),
+      (value) => Delivered.flowCompleted(event, state, { ...result, value })
     )
-    return Effect.map(decoded, (known) => Delivered.flowCompleted(event, state, known))
   }
 
   const read = ([before, event, after]: Folded): Effect.Effect<Delivered.DeliveredRunEvent | undefined, CallError> => {
