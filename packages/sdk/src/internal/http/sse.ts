@@ -5,9 +5,11 @@
  */
 import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as Wire from "../operations/wireEvent.js"
+import { concat } from "./HttpTransport.js"
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
@@ -28,6 +30,19 @@ const byteOrderMark = "\ufeff"
 
 const lineEnd = /\r\n|\n|\r/
 
+/** Keeps byte order marks. A decoder that streams would be several times slower, and its text takes twice the memory. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The number of bytes at the end of `bytes` that begin a character which may go on in the next chunk: 0 to 3. */
+const unfinished = (bytes: Uint8Array): number => {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+  }
+  return 0
+}
+
 /**
  * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
  * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
@@ -38,8 +53,8 @@ const lineEnd = /\r\n|\n|\r/
  * const tooLarge = decoder.push(chunk)
  */
 export class SseDecoder {
-  /** Keeps byte order marks, of which only the first is removed. */
-  private readonly utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+  /** The first bytes of a character that has not ended. */
+  private carried = new Uint8Array(0)
   private started = false
   private afterCr = false
   /** The line that has begun but not ended, in the pieces that it came in. */
@@ -57,12 +72,16 @@ export class SseDecoder {
   ) {}
 
   push(bytes: Uint8Array): FrameTooLarge | undefined {
-    if (this.failure === undefined) this.read(this.utf8.decode(bytes, { stream: true }))
+    if (this.failure !== undefined || bytes.length === 0) return this.failure
+    const all = this.carried.length === 0 ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
+    const length = all.length - unfinished(all)
+    this.carried = new Uint8Array(all.subarray(length))
+    this.read(utf8.decode(all.subarray(0, length)))
     return this.failure
   }
 
   end(): FrameTooLarge | undefined {
-    if (this.failure === undefined) this.read(this.utf8.decode())
+    if (this.failure === undefined) this.read(utf8.decode(this.carried))
     if (this.failure !== undefined) return this.failure
     const line = this.line.join("")
     // the rest of the name may be lost, and another name would be another event
@@ -157,6 +176,21 @@ interface EventKind {
   readonly fields: ReadonlyArray<Field>
 }
 
+const keywords: { readonly [tag: string]: Field["fits"] } = {
+  StringKeyword: Predicate.isString,
+  NumberKeyword: Predicate.isNumber,
+  UndefinedKeyword: Predicate.isUndefined,
+  UnknownKeyword: () => true
+}
+
+/** `ParseResult.is`, but for the keywords of which nearly all fields of events are made. */
+const check = (ast: AST.AST): Field["fits"] => {
+  if (ast._tag === "Literal") return (value) => value === ast.literal
+  if (ast._tag !== "Union") return keywords[ast._tag] ?? ParseResult.is(Schema.make(ast))
+  const members = ast.types.map(check)
+  return (value) => members.some((fits) => fits(value))
+}
+
 /**
  * Reads the fields of an event from its schema. They are checked one by one, since `Schema.is` of the whole struct takes
  * longer than `JSON.parse`, and long streams would miss their budget.
@@ -173,7 +207,7 @@ const kind = (schema: Schema.Schema.AnyNoContext, essential: boolean): EventKind
         name: String(signature.name),
         isOptional: signature.isOptional,
         isDispensable: signature.annotations[Wire.Informing] === true,
-        fits: AST.isUnknownKeyword(signature.type) ? () => true : ParseResult.is(Schema.make(signature.type))
+        fits: check(signature.type)
       }))
     }
   }
