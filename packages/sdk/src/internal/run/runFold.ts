@@ -4,10 +4,6 @@
  *
  * @see contract 7.3–7.8, 9.3
  */
-import * as Array from "effect/Array"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
@@ -87,19 +83,30 @@ export type RunEnd =
   /** The event does not fit the run. */
   | { readonly _tag: "unexpected"; readonly reason: string; readonly code?: ErrorCode }
 
+/**
+ * A step that has completed, after those before it. Of a step that completed several times, the last output counts.
+ *
+ * V8 keeps the objects that old objects refer to until its next full collection, even if the old ones are dead. A long
+ * array is an old object, and so are object literals that mostly live long. Instances of a class are not.
+ */
+class Completion {
+  /** The number of completions, this one included. */
+  readonly length: number
+  constructor(
+    readonly stepId: string,
+    readonly output: unknown,
+    readonly before: Completion | undefined
+  ) {
+    this.length = before === undefined ? 1 : before.length + 1
+  }
+}
+
 /** The output of a completed step that no event carried. */
 const unknownOutput = Symbol("unknown output")
 
-/** The output of a completed step, and its place among them. Of a step that completed several times, the last counts. */
-interface Completion {
-  readonly place: number
-  readonly output: unknown
-}
-
-type Completions = HashMap.HashMap<string, Completion>
-
 /** The output of a step that has not completed, or has completed without an output of its own. */
 interface KeptOutput {
+  readonly stepId: string
   /** The rank of its best output since it last began or completed. */
   readonly rank: number
   readonly value: unknown
@@ -123,8 +130,8 @@ class Draft {
   rounds: number
   /** The step that completed last. */
   lastStepId: string | undefined
-  /** The outputs by step. */
-  completions: Completions
+  /** The step that completed last, and those before it. */
+  last: Completion | undefined
   /** Whether an event has begun the run. */
   begun: boolean
   /** Whether the last step may have completed, and the end of the run been lost. */
@@ -142,8 +149,8 @@ class Draft {
    * trace share it: an entry counts in the states that are past its index.
    */
   places: Map<string, number> | undefined
-  /** Outputs of this response by step: a step that is cut off or paused runs again. */
-  kept: HashMap.HashMap<string, KeptOutput>
+  /** Outputs of this response: a step that is cut off or paused runs again. */
+  kept: ReadonlyArray<KeptOutput>
   /** The output of the step that the last event completed. */
   output: KnownOutput | undefined
   /** The progress of the run at the last pause, and the number of pauses since it changed. */
@@ -160,7 +167,7 @@ class Draft {
     this.answered = from.answered
     this.rounds = from.rounds
     this.lastStepId = from.lastStepId
-    this.completions = from.completions
+    this.last = from.last
     this.begun = from.begun
     this.mayBeOver = from.mayBeOver
     this.again = from.again
@@ -191,10 +198,10 @@ export const isOver = (
 export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
   const isAnswered = isOver(start) && start.pending?.toolCalls === undefined
   const { executionId, lastStepId, outputs, rounds, stepCount, stepIndex } = start
-  let completions: Completions = HashMap.empty()
-  for (const [stepId, output] of Object.entries(outputs)) completions = completing(completions, stepId, output)
-  if (lastStepId !== undefined && !HashMap.has(completions, lastStepId)) {
-    completions = completing(completions, lastStepId, unknownOutput)
+  let last: Completion | undefined
+  for (const [stepId, output] of Object.entries(outputs)) last = new Completion(stepId, output, last)
+  if (lastStepId !== undefined && !Object.hasOwn(outputs, lastStepId)) {
+    last = new Completion(lastStepId, unknownOutput, last)
   }
   return new Draft({
     start,
@@ -206,7 +213,7 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
     answered: isAnswered ? start.pending : undefined,
     rounds,
     lastStepId,
-    completions,
+    last,
     begun: false,
     mayBeOver,
     again: false,
@@ -214,9 +221,9 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
     completedHere: false,
     justCompleted: undefined,
     places: undefined,
-    kept: HashMap.empty(),
+    kept: [],
     output: undefined,
-    pauses: { progress: HashMap.size(completions), times: 0 },
+    pauses: { progress: outputsByStep(last).size, times: 0 },
     end: undefined
   })
 }
@@ -234,7 +241,7 @@ export const begin = (state: RunState): RunState =>
     requested: stepToRun(state),
     completedHere: false,
     justCompleted: undefined,
-    kept: HashMap.empty(),
+    kept: [],
     end: undefined
   })
 
@@ -249,31 +256,29 @@ export const answered = (state: RunState, pending: PendingTools): RunState =>
 /** The step that the next request runs. */
 export const stepToRun = ({ again, stepIndex }: RunState): number => again ? stepIndex - 1 : stepIndex
 
-/** The completions with the output of a step, whose place is that of its first completion. */
-const completing = (completions: Completions, stepId: string, output: unknown): Completions =>
-  HashMap.modifyAt(
-    completions,
-    stepId,
-    (before) => Option.some({ place: Option.isSome(before) ? before.value.place : HashMap.size(completions), output })
-  )
+/** Outputs by step, in the order in which the steps completed first. */
+const outputsByStep = (last: Completion | undefined): Map<string, unknown> => {
+  const completions: Array<Completion> = []
+  for (let at = last; at !== undefined; at = at.before) completions.push(at)
+  const outputs = new Map<string, unknown>()
+  for (const { output, stepId } of completions.reverse()) outputs.set(stepId, output)
+  return outputs
+}
 
-const byPlace = Order.mapInput(Order.number, ([, { place }]: readonly [string, Completion]) => place)
-
-/** The outputs so far, in the order in which the steps completed first, without one. */
-export const outputsOf = ({ completions }: RunState, but?: string): { readonly [stepId: string]: unknown } =>
+/** The outputs so far, without one. */
+export const outputsOf = ({ last }: RunState, but?: string): { readonly [stepId: string]: unknown } =>
   Object.fromEntries(
-    Array.sort(completions, byPlace).flatMap(([stepId, { output }]) =>
-      output === unknownOutput || stepId === but ? [] : [[stepId, output]]
-    )
+    [...outputsByStep(last)].filter(([stepId, output]) => output !== unknownOutput && stepId !== but)
   )
 
 /** The number of different steps that have completed: running one again is no progress. */
-export const progressOf = ({ completions }: RunState): number => HashMap.size(completions)
+export const progressOf = ({ last }: RunState): number => outputsByStep(last).size
 
 /** The output of the step that completed last, if it is known. */
-const lastOutput = ({ completions, lastStepId = "" }: RunState): Completion | undefined => {
-  const last = Option.getOrUndefined(HashMap.get(completions, lastStepId))
-  return last?.output === unknownOutput ? undefined : last
+const lastOutput = ({ last, lastStepId }: RunState): { readonly value: unknown } | undefined => {
+  let at = lastStepId === undefined ? undefined : last
+  while (at !== undefined && at.stepId !== lastStepId) at = at.before
+  return at === undefined || at.output === unknownOutput ? undefined : { value: at.output }
 }
 
 /** The place of the run, as a value for callers. */
@@ -298,6 +303,22 @@ export const cursorAt = (state: RunState): FlowCursor => {
   }
 }
 
+const minCompaction = 1024
+
+/** The completions with one more. Replaced outputs are dropped: a step in a loop would fill the memory with them. */
+const adding = (before: Completion | undefined, stepId: string, output: unknown): Completion => {
+  const last = new Completion(stepId, output, before)
+  const { length } = last
+  // only at 1,024 · 8ⁿ, since it reads them all
+  if (length < minCompaction || (length & (length - 1)) !== 0 || Math.clz32(length) % 3 !== 0) return last
+  const outputs = outputsByStep(last)
+  if (outputs.size * 2 > length) return last
+  let compact = last
+  let latest: Completion | undefined
+  for (const [id, value] of outputs) compact = latest = new Completion(id, value, latest)
+  return compact
+}
+
 /** The index of a completed step that runs again: in a loop or, in a trace, at any time. */
 const placeBefore = ({ justCompleted, places, stepIndex }: RunState, stepId: string): number | undefined => {
   if (places === undefined) return justCompleted === stepId ? stepIndex - 1 : undefined
@@ -319,8 +340,23 @@ export const inputOf = (event: WireEventOf<"step_input">): unknown =>
 export const partialOutputOf = (event: WireEventOf<"step_output">): unknown =>
   event.outputContext === undefined ? event.outputData : event.outputContext
 
-const keptOf = ({ kept }: RunState, stepId: string): KeptOutput | undefined =>
-  Option.getOrUndefined(HashMap.get(kept, stepId))
+/** The number of kept outputs from which on the oldest one of a completed step is forgotten. */
+const manyKept = 16
+
+/** The kept outputs with another one of a step, or without one. */
+const keeping = (kept: ReadonlyArray<KeptOutput>, stepId: string, output?: KeptOutput): ReadonlyArray<KeptOutput> => {
+  const old = keptOf(kept, stepId) ??
+    (output === undefined || kept.length < manyKept ? undefined : kept.find(({ taken }) => taken !== undefined))
+  const next: Array<KeptOutput> = []
+  for (const one of kept) if (one !== old) next.push(one)
+  if (output !== undefined) next.push(output)
+  return next
+}
+
+const keptOf = (kept: ReadonlyArray<KeptOutput>, stepId: string): KeptOutput | undefined => {
+  for (const one of kept) if (one.stepId === stepId) return one
+  return undefined
+}
 
 /** An output. One of a step that has completed replaces its output. */
 const stepOutput = (state: Draft, event: WireEventOf<"step_output">): void => {
@@ -328,31 +364,32 @@ const stepOutput = (state: Draft, event: WireEventOf<"step_output">): void => {
   const value = partialOutputOf(event)
   if (value === undefined) return
   const rank = event.outputContext === undefined ? ranks.outputData : ranks.outputContext
-  const kept = keptOf(state, stepId)
+  const kept = keptOf(state.kept, stepId)
   const best = kept === undefined || rank >= kept.rank ? { rank, value } : kept
   const isLate = kept?.taken !== undefined && kept.taken <= rank
   const taken = isLate ? rank : kept?.taken
-  if (isLate) state.completions = completing(state.completions, stepId, value)
-  state.kept = HashMap.set(state.kept, stepId, { rank: best.rank, value: best.value, taken })
+  if (isLate) state.last = adding(state.last, stepId, value)
+  state.kept = keeping(state.kept, stepId, { stepId, rank: best.rank, value: best.value, taken })
 }
 
 const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void => {
   const { stepId } = event
-  const kept = keptOf(state, stepId)
+  const kept = keptOf(state.kept, stepId)
   const output: KnownOutput | undefined = event.output !== undefined
     ? { value: event.output, from: "completed" }
     : kept === undefined || kept.rank === ranks.none
     ? undefined
     : { value: kept.value, from: "step_output" }
+  const finished = event.output === undefined
+    ? { stepId, rank: ranks.none, value: undefined, taken: kept?.rank ?? ranks.none }
+    : undefined
   const { again } = state
   const isRepeated = placeBefore(state, stepId) !== undefined
   state.output = output
-  state.kept = event.output === undefined
-    ? HashMap.set(state.kept, stepId, { rank: ranks.none, value: undefined, taken: kept?.rank ?? ranks.none })
-    : HashMap.remove(state.kept, stepId)
+  state.kept = keeping(state.kept, stepId, finished)
   state.justCompleted = stepId
   if (output !== undefined || !again) {
-    state.completions = completing(state.completions, stepId, output === undefined ? unknownOutput : output.value)
+    state.last = adding(state.last, stepId, output === undefined ? unknownOutput : output.value)
     state.lastStepId = stepId
   }
   if (again) return
@@ -405,9 +442,7 @@ const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">):
   const toolCalls = callsOf(event.toolCalls, toolCallMessages)
   // a lower index than ours is counted from the start of this response
   if (!state.again) state.stepIndex = Math.max(state.stepIndex, event.stepIndex ?? 0)
-  for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) {
-    state.completions = completing(state.completions, id, output)
-  }
+  for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) state.last = adding(state.last, id, output)
   if (toolCalls.length === 0 && state.places === undefined) {
     return unexpected(state, "the run paused for tool calls and names none", unanswered)
   }
@@ -438,7 +473,7 @@ const flowCompleted = (state: Draft, event: WireEventOf<"flow_completed">): void
   const last = event.result === undefined ? lastOutput(state) : undefined
   const result: KnownResult | undefined = event.result !== undefined
     ? { value: event.result, from: "completed" }
-    : last && { value: last.output, from: "last_step" }
+    : last && { value: last.value, from: "last_step" }
   state.end = { _tag: "completed", event, result }
 }
 
@@ -463,8 +498,14 @@ const isOfThisRun = (
   return true
 }
 
+/** Events that change no state. */
+const isInert = ({ again, end, justCompleted, kept }: RunState, { type }: WireEvent): boolean =>
+  !again && end === undefined && justCompleted === undefined &&
+  (type === "step_input" || type === "unknown" || (type === "step_started" && kept.length === 0))
+
 /** The state of a run after an event of it. */
 export const fold = (before: RunState, event: WireEvent): RunState => {
+  if (isInert(before, event)) return before
   const state = new Draft(before)
   const stepId = event.type === "unknown" ? event.data.stepId : "stepId" in event ? event.stepId : undefined
   if (state.justCompleted !== undefined && typeof stepId === "string" && stepId !== state.justCompleted) {
@@ -479,7 +520,7 @@ export const fold = (before: RunState, event: WireEvent): RunState => {
       state.begun = true
       break
     case "step_started":
-      state.kept = HashMap.remove(state.kept, event.stepId)
+      state.kept = keeping(state.kept, event.stepId)
       break
     case "step_output":
       stepOutput(state, event)

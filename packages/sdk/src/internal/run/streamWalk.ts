@@ -6,7 +6,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { StepPaused, WireEvent, WireEventOf } from "../../FlowEvent.js"
@@ -38,7 +37,7 @@ type Continuation<E, R> =
   | { readonly _tag: "fail"; readonly error: E | CallError }
   | { readonly _tag: "done" }
 
-/** The end of a run comes apart from more outputs than these: Effect holds the last chunk of a stream for long. */
+/** The end of a run comes apart from more events than these: Effect holds the last chunk of a stream for long. */
 const manyOutputs = 256
 
 const toOpen = { _tag: "open" } as const
@@ -140,7 +139,7 @@ export class StreamWalk<E, R> {
   private deliver(emit: Emit): Effect.Effect<void> {
     const events = this.out
     this.out = []
-    const isLong = this.next._tag === "done" && events.length > 1 && RunFold.progressOf(this.state) > manyOutputs
+    const isLong = this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs
     return isLong ? Effect.zipRight(emit(events.slice(0, -1)), emit(events.slice(-1))) : emit(events)
   }
 
@@ -373,7 +372,7 @@ export class StreamWalk<E, R> {
       )
       // V8 keeps streams longer than they are read, and the outputs with them
       this.out = []
-      this.state = RunFold.changed(this.state, { completions: HashMap.empty(), kept: HashMap.empty() })
+      this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
     })
 
   /** Settles the costs of the walk, unless it was left while a step ran. */
