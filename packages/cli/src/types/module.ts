@@ -45,25 +45,25 @@ const effect: Notation = {
   union: (members) => `Schema.Union(${listed(members)})`
 }
 
-const zod: Notation = {
-  imports: [promise, "import { z } from \"zod\""],
-  unknown: "z.unknown()",
-  kinds: { string: "z.string()", number: "z.number()", boolean: "z.boolean()", null: "z.null()" },
-  list: called("z.array"),
-  object: called("z.object"),
-  property: wrapped(called("z.optional")),
-  union: (members) => `z.union([${listed(members)}])`
-}
+/** Zod and Valibot name their functions alike. */
+const functions = (prefix: string, imported: string): Notation => ({
+  imports: [promise, imported],
+  unknown: `${prefix}.unknown()`,
+  kinds: {
+    string: `${prefix}.string()`,
+    number: `${prefix}.number()`,
+    boolean: `${prefix}.boolean()`,
+    null: `${prefix}.null()`
+  },
+  list: called(`${prefix}.array`),
+  object: called(`${prefix}.object`),
+  property: wrapped(called(`${prefix}.optional`)),
+  union: (members) => `${prefix}.union([${listed(members)}])`
+})
 
-const valibot: Notation = {
-  imports: [promise, "import * as v from \"valibot\""],
-  unknown: "v.unknown()",
-  kinds: { string: "v.string()", number: "v.number()", boolean: "v.boolean()", null: "v.null()" },
-  list: called("v.array"),
-  object: called("v.object"),
-  property: wrapped(called("v.optional")),
-  union: (members) => `v.union([${listed(members)}])`
-}
+const zod = functions("z", "import { z } from \"zod\"")
+
+const valibot = functions("v", "import * as v from \"valibot\"")
 
 /** A definition of ArkType that is an expression already. */
 const isType = (definition: string): boolean => definition.startsWith("type")
