@@ -6,7 +6,8 @@
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
- *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, emulator; Node's modules
+ *     eval      effect, @effect/sql, simple-statistics, yaml, sdk, batch; promise in src/promise.ts; Node's modules
+ *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, eval, emulator; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -32,6 +33,11 @@ const table = {
     packages: ["sdk", "promise"],
     node: "*"
   },
+  eval: {
+    npm: [...effect, "@effect/sql", "simple-statistics", "yaml", ...optionalPeers("eval")],
+    packages: ["sdk", "promise", "batch"],
+    node: "*"
+  },
   cli: {
     npm: [
       ...effect,
@@ -43,7 +49,7 @@ const table = {
       "string-width",
       "undici"
     ],
-    packages: ["sdk", "batch", "emulator"],
+    packages: ["sdk", "batch", "eval", "emulator"],
     node: "*"
   }
 }
@@ -97,9 +103,9 @@ export default {
     },
     {
       name: "batch-promise",
-      comment: "the Promise client is an optional peer of batch: its subpath promise alone may need it",
+      comment: "the Promise client is an optional peer of batch and eval: their subpath promise alone may need it",
       severity: "error",
-      from: { path: "^packages/batch/src/", pathNot: "^packages/batch/src/promise[.]ts$" },
+      from: { path: "^packages/(batch|eval)/src/", pathNot: "^packages/(batch|eval)/src/promise[.]ts$" },
       to: { path: "^packages/promise/src/" }
     },
     {

@@ -1,0 +1,10 @@
+/**
+ * A release gate for flows: compares two versions of a flow on your cases, by your checks.
+ *
+ * @since 0.1.0
+ */
+export * as Check from "./Check.js"
+export * as Eval from "./Eval.js"
+export { EvalFileError, EvalNotFoundError, InvalidEvalError } from "./EvalError.js"
+export * as EvalReport from "./EvalReport.js"
+export type { EvalCall, EvalRun, JudgeRun, Outcome } from "./EvalRun.js"
