@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Schema from "effect/Schema"
 
 /**
@@ -216,6 +217,8 @@ export const RowComparison = Schema.Struct({
    * ignoring the order of fields. `cost`: the cost, if both are known. Durations always differ and are not compared.
    */
   differs: Schema.Array(Schema.Literal("outcome", "output", "cost")),
+  /** The places in which the outputs differ, at most 100. Present if the output differs. */
+  changes: Schema.optionalWith(Schema.Array(ValueDiff.Change), { exact: true }),
   before: Schema.optionalWith(ComparedRow, { exact: true }),
   after: Schema.optionalWith(ComparedRow, { exact: true })
 })

@@ -105,7 +105,8 @@ describe("two batches", () => {
         ["new", "added"]
       ])
       for (const one of found) assert.deepStrictEqual(Schema.decodeUnknownSync(RowComparison)(one), one)
-      const { after, before } = found[3]!
+      const { after, before, changes } = found[3]!
+      assert.deepStrictEqual(changes, [{ path: "$.said", expected: "output", actual: "more" }])
       assert.deepStrictEqual([before!.result, after!.result], [{ said: "output" }, { said: "more" }])
       assert.isNumber(after!.durationMs)
       const wrong = yield* Effect.flip(collect(Batch.diff({ ledger: store }, { batch: "two", ledger: store })))

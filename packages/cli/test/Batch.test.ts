@@ -508,7 +508,8 @@ describe("a batch in its ledger", () => {
       const lines = stdout.replace(/\d[\d.]* m?s/g, "TIME").trimEnd().split("\n")
       assert.deepStrictEqual(lines, [
         "changed  row 2: outcome done → failed (FlowExecutionError); $0 → $0; TIME → TIME",
-        "changed  row 3: output \"said c\" → \"said other\"; $0 → $0; TIME → TIME",
+        "changed  row 3: output; $0 → $0; TIME → TIME",
+        "  $: was \"said c\", is \"said other\"",
         "removed  row 4: done",
         "added    row 5: done",
         "1 row the same, 2 changed, 1 removed, 1 added; $0 → $0; TIME → TIME on average"

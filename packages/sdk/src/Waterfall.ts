@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import { escape } from "./HtmlReport.js"
 import { spanIdOf } from "./internal/trace/otlpSpans.js"
 import * as Rows from "./internal/trace/rows.js"
 import * as Timeline from "./internal/trace/timeline.js"
@@ -224,17 +225,6 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
   ].join("\n")
 }
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  "\"": "&quot;",
-  "'": "&#39;"
-}
-
-/** Any text as the content of an element or an attribute. */
-const escapeXml = (text: string): string => Rows.safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
-
 const payloadLimit = 4_096
 
 const payload = (name: string, value: unknown): string | undefined =>
@@ -329,7 +319,7 @@ const element = (name: string, attributes: Attributes, content?: string): string
 const round = (value: number): number => Math.round(value * 100) / 100
 
 const text = (x: number, y: number, classes: string, content: string): string =>
-  element("text", { x, y, class: classes === "" ? undefined : classes }, escapeXml(content))
+  element("text", { x, y, class: classes === "" ? undefined : classes }, escape(content))
 
 /** The rectangle of a bar, or of a key of the legend. */
 const bar = (classes: string, x: number, y: number, width: number, height: number): string =>
@@ -414,12 +404,12 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
       "g",
       {
         "class": "bar",
-        "data-step": escapeXml(step.stepId),
+        "data-step": escape(step.stepId),
         "data-attempt": String(step.attempt),
         "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
       },
       [
-        element("title", {}, escapeXml(tooltipOf(placed, start, payloads))),
+        element("title", {}, escape(tooltipOf(placed, start, payloads))),
         bar(`${Rows.kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
         ...(waiting === 0n ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
         ...(step.status === "failed" && isAlone
@@ -480,8 +470,8 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
     },
     [
       "",
-      element("title", { id: `${id}-t` }, escapeXml(heading)),
-      element("desc", { id: `${id}-d` }, escapeXml(describe(drawing, `${heading}: ${facts}.`, payloads))),
+      element("title", { id: `${id}-t` }, escape(heading)),
+      element("desc", { id: `${id}-d` }, escape(describe(drawing, `${heading}: ${facts}.`, payloads))),
       element("style", {}, style(id)),
       `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
       element("rect", { class: "g", width, height }),

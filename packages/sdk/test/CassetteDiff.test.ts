@@ -12,6 +12,16 @@ const words = (before: Cassette.Cassette, after: Cassette.Cassette) =>
   Cassette.diff(before, after).map(Cassette.differenceText)
 
 describe("Cassette.diff of recordings", () => {
+  it("long texts are compared by words, without secrets", () => {
+    const of = (word: string, key: string) =>
+      recording({ flow: a, message: `${"a long text of words ".repeat(8)}${word} sk-ant-${key.repeat(20)}`, result: 1 })
+    const [difference] = Cassette.diff(of("ends", "a"), of("stops", "b"))
+    assert.strictEqual(
+      Cassette.differenceText(difference!).split("\n")[1],
+      "  $.input.message: …of words a long text of words [-ends-]{+stops+} [redacted]"
+    )
+  })
+
   it("ids are no difference", () => {
     const before = recording({ flow: a, message: "x", result: 1, executionId: "run-1" })
     const after = recording({ flow: a, message: "x", result: 1, executionId: "run-2" })

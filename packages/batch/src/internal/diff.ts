@@ -1,4 +1,5 @@
 /** Compares the rows of two batches, key by key. */
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -8,7 +9,6 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
-import { isDeepStrictEqual } from "node:util"
 import { type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
 import type { ComparedRow, RowComparison, RowResult } from "../BatchRow.js"
 import type { DiffSide } from "../BatchStatus.js"
@@ -55,12 +55,16 @@ const alone = (kind: "added" | "removed", row: RowResult): RowComparison => ({
   [kind === "added" ? "after" : "before"]: shown(row)
 })
 
+/** The number of changes of an output. */
+const maxChanges = 100
+
 const compared = (before: RowResult, after: RowResult): RowComparison => {
   const differs: Array<RowComparison["differs"][number]> = []
   const isOther = before.state !== after.state || before.error?.kind !== after.error?.kind ||
     before.error?.code !== after.error?.code
+  const changes = isOther ? [] : ValueDiff.changes(before.result, after.result, { limit: maxChanges })
   if (isOther) differs.push("outcome")
-  else if (!isDeepStrictEqual(before.result, after.result)) differs.push("output")
+  else if (changes.length > 0) differs.push("output")
   const [cost, costAfter] = [before.costUsd, after.costUsd]
   if (cost !== undefined && costAfter !== undefined && !BigDecimal.equals(Money.parse(cost), Money.parse(costAfter))) {
     differs.push("cost")
@@ -69,6 +73,7 @@ const compared = (before: RowResult, after: RowResult): RowComparison => {
     key: before.key,
     kind: differs.length === 0 ? "same" : "changed",
     differs,
+    ...changes.length > 0 && { changes },
     before: shown(before),
     after: shown(after)
   }

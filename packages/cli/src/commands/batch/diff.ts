@@ -3,6 +3,7 @@ import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import type { ComparedRow, RowComparison } from "@effect-noukai/batch/BatchRow"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,6 @@ import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { counted, decimal, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
-import { shortened } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { cell } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
@@ -42,10 +42,14 @@ const ledger = (path: string): Layer.Layer<BatchStore, UsageError | BatchStoreEr
   return message === undefined ? BatchStore.layerFile(file) : Layer.fail(new UsageError({ message }))
 }
 
-/** The width of a result, in columns. */
-const columns = 60
+/** The number of changes of an output that are printed. */
+const shown = 20
 
-const short = (value: unknown): string => shortened(cell(JSON.stringify(value) ?? "none"), columns + 1)
+/** Returns a line for each of the first changes of an output. */
+const changeLines = (changes: ReadonlyArray<ValueDiff.Change>): string => {
+  const lines = changes.slice(0, shown).map((change) => `  ${cell(ValueDiff.toText(change))}\n`)
+  return `${lines.join("")}${changes.length > shown ? `  and ${changes.length - shown} more\n` : ""}`
+}
 
 const outcome = ({ error, state }: ComparedRow): string => error === undefined ? state : `${state} (${error.kind})`
 
@@ -58,17 +62,17 @@ const costOf = ({ costUsd }: Amounts) => costUsd === undefined ? undefined : `$$
 
 const timeOf = ({ durationMs }: Amounts) => durationMs === undefined ? undefined : time(durationMs)
 
-/** Returns a line about a row that differs. */
-const line = ({ after, before, differs, key, kind }: RowComparison): string => {
+/** Returns a line about a row that differs, and one for each change of its output. */
+const line = ({ after, before, changes = [], differs, key, kind }: RowComparison): string => {
   const parts = before !== undefined && after !== undefined
     ? [
       ...differs.includes("outcome") ? [`outcome ${outcome(before)} → ${outcome(after)}`] : [],
-      ...differs.includes("output") ? [`output ${short(before.result)} → ${short(after.result)}`] : [],
+      ...differs.includes("output") ? ["output"] : [],
       ...arrow(costOf(before), costOf(after)),
       ...arrow(timeOf(before), timeOf(after))
     ]
     : [before, after].flatMap((row) => row === undefined ? [] : [outcome(row)])
-  return `${kind.padEnd(7)}  ${cell(key)}: ${parts.join("; ")}\n`
+  return `${kind.padEnd(7)}  ${cell(key)}: ${parts.join("; ")}\n${changeLines(changes)}`
 }
 
 /** Sums the costs and times of a batch. */

@@ -1,9 +1,10 @@
 /** The differences of two cassettes, as data and in words. */
 import * as Array from "effect/Array"
+import { withWords } from "../../ValueDiff.js"
 import { differences } from "../core/diff.js"
 import { canonicalText, jsonCopy } from "../core/json.js"
 import { known } from "../core/makeError.js"
-import { type Change, type RecordedCall, recordingText, valueText } from "../core/replayReport.js"
+import { type Change, changeText, type RecordedCall, recordingText } from "../core/replayReport.js"
 import type { SessionExecution } from "../operations/requests.js"
 import type { AnyCassette } from "./cassetteFile.js"
 import * as Layout from "./layout.js"
@@ -144,7 +145,7 @@ const pair = (
 }
 
 const changesOf = (before: unknown, after: unknown): ReadonlyArray<Change> =>
-  differences(before, after, namedChanges).map(maskChange)
+  withWords(differences(before, after, namedChanges).map(maskChange))
 
 const settingsOf = ({ client, kind }: AnyCassette): unknown => ({ kind, client })
 
@@ -174,13 +175,13 @@ export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDiff
   return [...settings, ...removed, ...others]
 }
 
-const changeText = (change: Change): string =>
-  `\n  ${change.path}: was ${valueText(change, "expected")}, is ${valueText(change, "actual")}`
+const lines = (changes: ReadonlyArray<Change>): string =>
+  changes.map((change) => `\n  ${changeText(change, "was", "is")}`).join("")
 
 export const differenceText = (difference: CassetteDifference): string => {
   switch (difference.kind) {
     case "settings":
-      return `settings changed${difference.changes.map(changeText).join("")}`
+      return `settings changed${lines(difference.changes)}`
     case "removed":
     case "added":
       return `${difference.kind}: ${recordingText(difference.recording)}`
@@ -189,7 +190,7 @@ export const differenceText = (difference: CassetteDifference): string => {
     case "changed": {
       const { after, before, changes } = difference
       const now = before.number === after.number ? "" : ` is now recording ${after.number}`
-      return `changed: ${recordingText(before)}${now}${changes.map(changeText).join("")}`
+      return `changed: ${recordingText(before)}${now}${lines(changes)}`
     }
   }
 }

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import { withWords } from "../../ValueDiff.js"
 import { differences, type Divergence, nearest } from "../core/diff.js"
 import { known, newError } from "../core/makeError.js"
 import * as Report from "../core/replayReport.js"
@@ -244,7 +245,12 @@ export class Matching {
     }
     return noted(
       this.isSession ? this.reasonOfSession(question, nth, same.length) : "it was recorded a little differently",
-      { kind: "changed", call, recording: recordedCall(nearest.entry), changes: nearest.changes.map(maskChange) }
+      {
+        kind: "changed",
+        call,
+        recording: recordedCall(nearest.entry),
+        changes: withWords(nearest.changes.map(maskChange))
+      }
     )
   }
 

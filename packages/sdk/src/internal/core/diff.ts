@@ -11,31 +11,55 @@ export interface Divergence {
 type Holder = { readonly [key: Segment]: unknown }
 
 /** The keys of two lists, or of two objects; `undefined` for other values, which have no places in common. */
-const keysOf = (a: unknown, b: unknown): ReadonlyArray<Segment> | undefined => {
+const keysOf = (a: unknown, b: unknown): Array<Segment> | undefined => {
   if (Array.isArray(a) && Array.isArray(b)) return [...(a.length > b.length ? a : b).keys()]
   if (!Predicate.isRecord(a) || !Predicate.isRecord(b)) return undefined
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()
 }
 
-/** The places in which two JSON values differ, at most so many. */
+/** Two values at a place, and the way to it: its last segment, and the way to the value around it. */
+interface Pair {
+  readonly way: Way | undefined
+  readonly values: Omit<Divergence, "path">
+}
+
+interface Way {
+  readonly segment: Segment
+  readonly around: Way | undefined
+}
+
+const pathOf = (way: Way | undefined): Path => {
+  const path: Array<Segment> = []
+  for (let at = way; at !== undefined; at = at.around) path.push(at.segment)
+  return path.reverse()
+}
+
+/** The places in which two JSON values differ, at most so many. Values may be nested without a limit. */
 export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Divergence> => {
   const changes: Array<Divergence> = []
-  const add = (path: Path, more: Omit<Divergence, "path">): void => {
-    if (changes.length < limit) changes.push({ path, ...more })
-  }
-  const compare = (before: unknown, after: unknown, path: Path): void => {
-    if (changes.length >= limit || Object.is(before, after)) return
+  const open: Array<Pair> = [{ way: undefined, values: { expected, actual } }]
+  while (changes.length < limit) {
+    const pair = open.pop()
+    if (pair === undefined) break
+    const { values, way } = pair
+    const { actual: after, expected: before } = values
     const keys = keysOf(before, after)
-    if (keys === undefined) return add(path, { expected: before, actual: after })
+    if (keys === undefined) {
+      const isSame = Object.is(before, after) && "expected" in values && "actual" in values
+      if (!isSame) changes.push({ path: pathOf(way), ...values })
+      continue
+    }
     const [was, is] = [before, after] as [Holder, Holder]
-    for (const key of keys) {
-      const place = [...path, key]
-      if (!Object.hasOwn(was, key)) add(place, { actual: is[key] })
-      else if (!Object.hasOwn(is, key)) add(place, { expected: was[key] })
-      else compare(was[key], is[key], place)
+    for (const key of keys.reverse()) {
+      open.push({
+        way: { segment: key, around: way },
+        values: {
+          ...Object.hasOwn(was, key) && { expected: was[key] },
+          ...Object.hasOwn(is, key) && { actual: is[key] }
+        }
+      })
     }
   }
-  compare(expected, actual, [])
   return changes
 }
 

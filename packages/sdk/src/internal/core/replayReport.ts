@@ -64,7 +64,9 @@ export const Change = Schema.Struct({
   /** The recorded value. */
   expected: absentable(Schema.Unknown),
   /** The value of the call. */
-  actual: absentable(Schema.Unknown)
+  actual: absentable(Schema.Unknown),
+  /** Two long texts in one, with their different words marked: `the [-quick-]{+slow+} fox`. */
+  words: absentable(Schema.String)
 })
 
 /** */
@@ -125,13 +127,17 @@ export const notEnded = (step: string): string => `the recorded run did not end,
 
 const maxDifferences = 10
 
-const maxValue = 120
+/** The length of a value that a line can show, as JSON. */
+export const maxValue = 120
 
-export const valueText = (holder: Change, key: "expected" | "actual"): string => {
-  if (!(key in holder) || holder[key] === undefined) return "nothing"
-  const json = JSON.stringify(holder[key]) ?? "nothing"
+const valueText = (value: unknown): string => {
+  const json = JSON.stringify(value) ?? "nothing"
   return json.length > maxValue ? `${json.slice(0, maxValue)}…` : json
 }
+
+/** A change in a line: `$.score: was 7, is 8`. Values are cut. */
+export const changeText = ({ actual, expected, path, words }: Change, was: string, is: string): string =>
+  `${path}: ${words ?? `${was} ${valueText(expected)}, ${is} ${valueText(actual)}`}`
 
 const runText = (
   what: string,
@@ -160,9 +166,7 @@ const lines = (difference: Difference): ReadonlyArray<string> => {
     case "changed":
       return [
         `changed: ${callText(difference.call)} is nearest to ${recordingText(difference.recording)}`,
-        ...difference.changes.map((change) =>
-          `  ${change.path}: recorded ${valueText(change, "expected")}, called with ${valueText(change, "actual")}`
-        )
+        ...difference.changes.map((change) => `  ${changeText(change, "recorded", "called with")}`)
       ]
   }
 }

@@ -1,0 +1,280 @@
+/**
+ * Reports as one file of HTML: a page, tables that sort, two values side by side. All text is escaped, and a content
+ * security policy admits the style and the script of the page alone.
+ *
+ * @since 0.1.0
+ */
+import * as Stream from "effect/Stream"
+import { safeText } from "./internal/trace/rows.js"
+import * as ValueDiff from "./ValueDiff.js"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/HtmlReport")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * Markup. Only {@link html} and the functions of this module make it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Html {
+  readonly [TypeId]: TypeId
+  readonly text: string
+}
+
+/**
+ * A value in {@link html}: markup, text, a number, or a list of these. `undefined` and `false` are left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Value = Html | string | number | false | undefined | ReadonlyArray<Value>
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  "\"": "&quot;",
+  "'": "&#39;"
+}
+
+/**
+ * Returns a text as the content of an element or of a quoted attribute. Keys of Noukai, and characters that markup cannot
+ * hold, are replaced.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const escape = (text: string): string => safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
+
+const isHtml = (value: object): value is Html => TypeId in value
+
+const textOf = (value: Value): string => {
+  if (value === undefined || value === false) return ""
+  if (typeof value === "object") return isHtml(value) ? value.text : value.map(textOf).join("")
+  return escape(String(value))
+}
+
+const markup = (text: string): Html => ({ [TypeId]: TypeId, text })
+
+/**
+ * Makes markup of a template. Its values are escaped, so quote them in attributes.
+ *
+ * @example
+ * import { html } from "@effect-noukai/sdk/HtmlReport"
+ *
+ * html`<p title="${"a \"title\""}">${"1 < 2"}</p>`.text
+ * // <p title="a &quot;title&quot;">1 &lt; 2</p>
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const html = (strings: TemplateStringsArray, ...values: ReadonlyArray<Value>): Html =>
+  markup(strings.map((string, index) => string + textOf(values[index])).join(""))
+
+/**
+ * A cell of a table: its content, or its content and the value by which it is sorted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Cell = Value | { readonly content: Value; readonly sort: string | number }
+
+/**
+ * A row of a table.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Row {
+  readonly cells: ReadonlyArray<Cell>
+  /** Shown below the row, over all columns. It stays with its row. */
+  readonly detail?: Html | undefined
+  /** The colour of the row. */
+  readonly tone?: "good" | "bad" | "doubtful" | undefined
+}
+
+/**
+ * A column of a table.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Column {
+  readonly title: string
+  /** Whether its values are aligned to the right. Default: false. */
+  readonly isNumber?: boolean | undefined
+}
+
+const isSorted = (cell: Cell): cell is Extract<Cell, { readonly sort: string | number }> =>
+  typeof cell === "object" && "sort" in cell && !isHtml(cell) && !Array.isArray(cell)
+
+const cellOf = (cell: Cell, column: Column | undefined): Html => {
+  const number = column?.isNumber === true && html` class="number"`
+  return isSorted(cell)
+    ? html`<td${number} data-sort="${cell.sort}">${cell.content}</td>`
+    : html`<td${number}>${cell}</td>`
+}
+
+/**
+ * Returns a table whose columns sort by a click or the Enter key. Rows are written as they come.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const table = <E, R>(
+  columns: ReadonlyArray<Column>,
+  rows: Stream.Stream<Row, E, R>
+): Stream.Stream<Html, E, R> => {
+  const heads = columns.map(({ isNumber, title }) =>
+    html`<th scope="col"${isNumber === true && html` class="number"`}><button type="button">${title}</button></th>`
+  )
+  const body = Stream.map(
+    rows,
+    ({ cells, detail, tone }) =>
+      html`<tbody${tone !== undefined && html` class="${tone}"`}><tr>${
+        cells.map((cell, index) => cellOf(cell, columns[index]))
+      }</tr>${
+        detail !== undefined && html`<tr class="detail"><td colspan="${columns.length}">${detail}</td></tr>`
+      }</tbody>
+`
+  )
+  return Stream.concat(
+    Stream.make(html`<table class="sorts"><thead><tr>${heads}</tr></thead>
+`),
+    Stream.concat(
+      body,
+      Stream.make(html`</table>
+`)
+    )
+  )
+}
+
+/** The number of characters of a value that {@link compared} shows. */
+const maxShown = 20_000
+
+const readable = (value: unknown): string => {
+  const text = typeof value === "string" ? value : JSON.stringify(value, undefined, 2) ?? ""
+  return text.length <= maxShown ? text : `${text.slice(0, maxShown)}\n… ${text.length - maxShown} more characters`
+}
+
+/**
+ * Returns two values side by side, with their different words marked. Values other than texts are shown as JSON. Of each
+ * value at most 20,000 characters are shown.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const compared = (
+  before: { readonly title: string; readonly value: unknown },
+  after: { readonly title: string; readonly value: unknown }
+): Html => {
+  const parts = ValueDiff.words(readable(before.value), readable(after.value))
+  const side = (title: string, left: "removed" | "added", tag: Html) =>
+    html`<figure><figcaption>${title}</figcaption><pre>${
+      parts.map(({ kind, text }) => kind === "same" ? text : kind === left && html`<${tag}>${text}</${tag}>`)
+    }</pre></figure>`
+  return html`<div class="compared">${side(before.title, "removed", html`del`)}${
+    side(after.title, "added", html`ins`)
+  }</div>`
+}
+
+const style = `
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
+body { margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8885 }
+th button { font: inherit; font-weight: 600; color: inherit; background: none; border: 0; padding: 0; cursor: pointer }
+th[aria-sort=ascending] button::after { content: " ↑" }
+th[aria-sort=descending] button::after { content: " ↓" }
+.number { text-align: right; font-variant-numeric: tabular-nums }
+.bad > tr:first-child > td:first-child { border-left: 4px solid #d33 }
+.good > tr:first-child > td:first-child { border-left: 4px solid #2a2 }
+.doubtful > tr:first-child > td:first-child { border-left: 4px solid #c80 }
+.compared { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
+figure { margin: 0; min-width: 0 }
+figcaption { font-weight: 600 }
+pre { margin: .3rem 0; padding: .5rem; background: #8882; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere }
+del { background: #d333 }
+ins { background: #2a23; text-decoration: none }
+@media (max-width: 50rem) { .compared { grid-template-columns: 1fr } }
+`
+
+const script = `
+const collator = new Intl.Collator("en", { numeric: true })
+const compare = (a, b) => {
+  const [x, y] = [Number(a), Number(b)]
+  return a !== "" && b !== "" && x - y === x - y ? x - y : collator.compare(a, b)
+}
+for (const table of document.querySelectorAll("table.sorts")) {
+  const heads = [...table.tHead.rows[0].cells]
+  heads.forEach((head, column) => head.firstChild.addEventListener("click", () => {
+    const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1
+    for (const other of heads) other.removeAttribute("aria-sort")
+    head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending")
+    const rows = [...table.tBodies].map((body) => {
+      const cell = body.rows[0].cells[column]
+      return [cell.dataset.sort ?? cell.textContent, body]
+    })
+    for (const [, body] of rows.sort(([a], [b]) => sign * compare(a, b))) table.append(body)
+  }))
+}
+`
+
+/** The hashes of the style and the script, SHA-256 as Base64. The tests compute them. */
+const hashes = {
+  style: "a/570MZxj3sXr9yplLAPpHRdM7Yjk3aNoo3YYech564=",
+  script: "E/GMyGD/I0lTwjeJ7ObJwphxTMnAZHe2fQhytICwkSU="
+}
+
+/** Nothing is loaded, sent or embedded, and no other style or script runs. */
+const policy = `default-src 'none'; style-src 'sha256-${hashes.style}'; script-src 'sha256-${hashes.script}'; ` +
+  "base-uri 'none'; form-action 'none'"
+
+/**
+ * Returns a page, in parts. It loads nothing, and its content security policy admits its own style and script alone:
+ * markup in `body` has no effect if it has a style or a script.
+ *
+ * @example
+ * import { html, page, table } from "@effect-noukai/sdk/HtmlReport"
+ * import { Stream } from "effect"
+ *
+ * const rows = Stream.make({ cells: ["essay 1", 8] }, { cells: ["essay 2", 7] })
+ * const grades = page("Grades", Stream.concat(
+ *   Stream.make(html`<h1>Grades</h1>`),
+ *   table([{ title: "Essay" }, { title: "Score", isNumber: true }], rows)
+ * ))
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const page = <E, R>(title: string, body: Stream.Stream<Html, E, R>): Stream.Stream<string, E, R> =>
+  Stream.concat(
+    Stream.make(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+`),
+    Stream.concat(
+      Stream.map(body, ({ text }) => text),
+      Stream.make(`<script>${script}</script>
+</body>
+</html>
+`)
+    )
+  )
