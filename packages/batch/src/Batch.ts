@@ -91,6 +91,14 @@ export interface Batch<in out Row, out A = unknown, out Rec extends Recovery = R
   readonly recovery: Rec
 }
 
+/**
+ * The flow and version of one row.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RowTarget extends Definition.RowTarget {}
+
 interface CommonInput {
   /** The user's message. */
   readonly message?: string | undefined
@@ -135,6 +143,11 @@ interface Common<Row, RowI, P, A> {
   readonly row?: Schema.Schema<Row, RowI> | undefined
   /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
+  /**
+   * The flow and version of a row that has others than the batch. They must depend on the row alone: a key that was sent
+   * elsewhere is refused. Default: the flow and version of the batch.
+   */
+  readonly target?: ((row: Row) => RowTarget) | undefined
   /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
   readonly maxInputBytes?: number | undefined
 }

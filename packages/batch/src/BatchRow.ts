@@ -106,6 +106,32 @@ export const RowTokens = Schema.Struct({ prompt: Schema.Number, completion: Sche
 export type RowTokens = typeof RowTokens.Type
 
 /**
+ * A call of a tool of the batch by the model, with the result of its handler.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RowCall = Schema.Struct({
+  id: Schema.String,
+  /** The name of the tool. */
+  tool: Schema.String,
+  /** The arguments of the call; their text if it is not JSON. */
+  arguments: Schema.Unknown,
+  /** The content that was sent to the model. */
+  result: Schema.optionalWith(Schema.Unknown, { exact: true }),
+  /** Why the call did not reach a handler: the tool is unknown, or the arguments do not fit. */
+  error: Schema.optionalWith(Schema.Literal("unknown tool", "bad arguments"), { exact: true })
+})
+
+/**
+ * A call of a tool of the batch by the model, with the result of its handler.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RowCall = typeof RowCall.Type
+
+/**
  * A row as it stands in the ledger.
  *
  * @since 0.1.0
@@ -121,7 +147,9 @@ export interface RowResult<out A = unknown> {
   readonly state: RowState
   /** The number of its attempts, from 1. Each may have been billed. */
   readonly attempt: number
-  /** The version of the flow, as the batch names it: `production`, `draft`, or a number. */
+  /** The address of its flow. */
+  readonly flow: string
+  /** The version of its flow, as the batch names it: `production`, `draft`, or a number. */
   readonly version: string
   /** The input of its run. Present if results are read with `withInput`, unless the row is invalid. */
   readonly input?: unknown
@@ -148,6 +176,17 @@ export interface RowResult<out A = unknown> {
   readonly durationMs?: number
   /** The tokens of its run. Present if the batch reads costs and the trace has tokens. */
   readonly tokens?: RowTokens
+  /**
+   * The calls of the tools of its run, in order. Present once a run with tools ended. Absent if some calls are unknown,
+   * because another ledger began the run.
+   */
+  readonly calls?: ReadonlyArray<RowCall>
+  /**
+   * The outputs of the steps of its run that the option `steps` of the run names, by step id. A step is absent if the server
+   * did not keep its output whole: it did not complete, or the run was sent without `snapshots`. Outputs of the
+   * iterations of a loop form a list.
+   */
+  readonly steps?: { readonly [stepId: string]: unknown }
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number
   /** Its place among the settled rows, in the order in which they settled. */

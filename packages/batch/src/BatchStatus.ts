@@ -56,6 +56,19 @@ export interface PlanOptions {
 }
 
 /**
+ * The rows of a batch with one flow and one version.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchTarget {
+  /** The address of the flow. */
+  readonly flow: string
+  readonly version: string
+  readonly states: { readonly [state in RowState]?: number }
+}
+
+/**
  * How far a batch is.
  *
  * @since 0.1.0
@@ -67,6 +80,8 @@ export interface BatchStatus {
   readonly flow: string
   /** The version of its flow: `production`, `draft`, or a number. */
   readonly version: string
+  /** Its rows by flow and version, in source order. Absent unless rows have a flow or version of their own. */
+  readonly targets?: ReadonlyArray<BatchTarget>
   /** A fingerprint of the rows of its last source. Absent until a source was planned completely. */
   readonly definition?: BatchDefinition
   /**
@@ -233,8 +248,13 @@ export interface RunOptions {
    * `budgetUsd`.
    */
   readonly maxCostPerRow?: number | string | undefined
-  /** Whether to read the cost of each row after it, with one request. Default: only with `budgetUsd`. */
+  /** Whether to read the cost of each row after it, with one request. Default: only with `budgetUsd` or `steps`. */
   readonly cost?: boolean | undefined
+  /**
+   * The ids of the steps whose outputs to keep: see `steps` of `RowResult`. They are read with the costs, which are then
+   * read by default. The server keeps outputs of runs whose input has `snapshots`. Default: none.
+   */
+  readonly steps?: ReadonlyArray<string> | undefined
   /**
    * The time within which the server lists a run that has begun. A row that may have been sent waits this long before
    * its run is looked up. Default: 5 seconds, the longest time that the server takes to list a job.

@@ -92,6 +92,8 @@ interface CommonOptions<Row>
   readonly ledger: string
   /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
+  /** The flow and version of a row that has others than the batch. Default: those of the batch. */
+  readonly target?: ((row: Row) => Batch.RowTarget) | undefined
   /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
   readonly maxInputBytes?: number | undefined
   /**
@@ -172,9 +174,9 @@ const batchOf = <Row>(
   options: RunBatchOptions<Row>,
   flow: { readonly org: string; readonly project: string; readonly slug: string }
 ) => {
-  const { id, key, maxInputBytes, row, version } = options
+  const { id, key, maxInputBytes, row, target, version } = options
   const ref = `${flow.org}/${flow.project}/${flow.slug}`
-  const common = { id, flow: ref, version, key, maxInputBytes, row: row && readBy(row) }
+  const common = { id, flow: ref, version, key, target, maxInputBytes, row: row && readBy(row) }
   return options.operation === "execute"
     ? Batch.make({ ...common, operation: options.operation, input: options.input })
     : Batch.make({ ...common, operation: options.operation, input: options.input })

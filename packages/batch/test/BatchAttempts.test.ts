@@ -196,7 +196,7 @@ describe.concurrent("the attempts at a row", () => {
                 ? { state: "failed", executionId, error: { kind: "FlowExecutionError", message: "no luck" } }
                 : { state: "done", executionId, result: "null" }
             })),
-          cost: () => Effect.dieMessage("no cost is asked for")
+          measure: () => Effect.dieMessage("no cost is asked for")
         }
         const [one, other] = yield* Effect.all([
           Driver.make(ledger, started.value, "one", runs),

@@ -17,6 +17,7 @@ const rowOf = (no: number, more: Partial<RowResult> = {}): RowResult => ({
   at: `rows.jsonl:${no}`,
   state: "done",
   attempt: 1,
+  flow: "acme/test/echo",
   version: "production",
   result: { grade: no },
   executionId: `run-${no}`,
@@ -58,6 +59,9 @@ describe("a line", () => {
       tokens: { prompt: 3, completion: 4, total: 7 },
       durationMs: 12,
       input: { message: "m" },
+      calls: [{ id: "c", tool: "weather", arguments: {}, result: "rain" }],
+      steps: { grade: { score: 1 } },
+      flow: "acme/test/echo",
       version: "3",
       attempt: 2,
       state: "done",
@@ -67,9 +71,11 @@ describe("a line", () => {
     }
     assert.strictEqual(
       BatchReport.encodeRow(row),
-      "{\"no\":3,\"key\":\"k\",\"at\":\"rows.jsonl:3\",\"state\":\"done\",\"attempt\":2,\"version\":\"3\"," +
+      "{\"no\":3,\"key\":\"k\",\"at\":\"rows.jsonl:3\",\"state\":\"done\",\"attempt\":2," +
+        "\"flow\":\"acme/test/echo\",\"version\":\"3\"," +
         "\"input\":{\"message\":\"m\"},\"result\":{\"b\":\"two\\nlines\",\"a\":1},\"executionId\":\"run\",\"adopted\":true," +
-        "\"costUsd\":\"0.0012\",\"durationMs\":12,\"tokens\":{\"prompt\":3,\"completion\":4,\"total\":7},\"settledNo\":7}"
+        "\"costUsd\":\"0.0012\",\"durationMs\":12,\"tokens\":{\"prompt\":3,\"completion\":4,\"total\":7}," +
+        "\"calls\":[{\"id\":\"c\",\"tool\":\"weather\",\"arguments\":{},\"result\":\"rain\"}],\"steps\":{\"grade\":{\"score\":1}},\"settledNo\":7}"
     )
     assert.strictEqual(
       BatchReport.encodeRow({
@@ -78,11 +84,13 @@ describe("a line", () => {
         at: "",
         state: "failed",
         attempt: 1,
+        flow: "acme/test/echo",
         version: "draft",
         error: { executionIds: ["a"], statusCode: 500, code: "X", message: "m", kind: "K" },
         adopted: false
       }),
-      "{\"no\":1,\"key\":\"k\",\"state\":\"failed\",\"attempt\":1,\"version\":\"draft\",\"error\":{\"kind\":\"K\",\"message\":\"m\",\"code\":\"X\"," +
+      "{\"no\":1,\"key\":\"k\",\"state\":\"failed\",\"attempt\":1,\"flow\":\"acme/test/echo\",\"version\":\"draft\"," +
+        "\"error\":{\"kind\":\"K\",\"message\":\"m\",\"code\":\"X\"," +
         "\"statusCode\":500,\"executionIds\":[\"a\"]}}"
     )
   })

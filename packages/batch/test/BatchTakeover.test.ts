@@ -55,7 +55,7 @@ const server = (answered: Effect.Effect<void>) =>
         }),
       follow: (executionId) =>
         Effect.succeed(Effect.succeed({ _tag: "ended", settled: { state: "done", result: "null", executionId } })),
-      cost: () => Effect.dieMessage("no cost is asked for")
+      measure: () => Effect.dieMessage("no cost is asked for")
     }
     return { all, begun, runs, state }
   })

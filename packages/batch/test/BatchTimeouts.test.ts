@@ -248,7 +248,7 @@ describe("the limit of a row", () => {
         look: () => Effect.succeed({ _tag: "absent" }),
         begin: () => Effect.succeed({ _tag: "submitted", executionId: "x" }),
         follow: () => Effect.succeed(Effect.flatMap(seconds, poll)),
-        cost: () => Effect.dieMessage("no cost is asked for")
+        measure: () => Effect.dieMessage("no cost is asked for")
       }
       const part = yield* Driver.make(ledger, record.value, "one", runs)
       const lane = yield* Effect.fork(part.lane(0))

@@ -36,6 +36,10 @@ const key = (row: Essay) => row.id
 const parameters = { difficulty: "hard" } as const
 const input = (row: Essay) => ({ message: row.text, parameters })
 
+Batch.make({ id: "grades", flow: Grade, key, input, target: ({ id }) => ({ flow: Grade, version: id === "" ? "draft" : 3 }) })
+// @ts-expect-error a version is "production", "draft" or a number
+Batch.make({ id: "grades", flow: Grade, key, input, target: () => ({ version: "newest" }) })
+
 // a job is found again with its result, a request may not be
 const jobs = Batch.make({ id: "grades", flow: Grade, key, input })
 expectTypeOf(jobs).toEqualTypeOf<Batch.Batch<Essay, Score, "exact">>()

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as BigDecimal from "effect/BigDecimal"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
 import { known } from "./internal/core/makeError.js"
@@ -297,7 +298,7 @@ class Sums {
   }
 }
 
-const costOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ?? noCost
+const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ?? noCost
 
 /**
  * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
@@ -343,7 +344,7 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
       busyMs: busy > 0n ? Timeline.millisOf(busy) : 0,
       waitingMs: Timeline.millisOf(waiting),
       tokens: tokens ?? noTokens,
-      cost: costOf(costUsd),
+      cost: amountOf(costUsd),
       attempts: 1
     }
     sums.durationMs += durationMs
@@ -355,13 +356,36 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
   return sums.totals
 }
 
+/** Whether a cost can be read. A step without one cost nothing. */
+const isReadable = (costUsd: unknown): boolean =>
+  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && parseCost(costUsd) !== undefined)
+
+/** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
+const areCostsReadable = ({ raw, steps }: Trace): boolean => {
+  const sent = Predicate.isRecord(raw) && Array.isArray(raw.steps) ? raw.steps : steps
+  return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
+}
+
+/**
+ * Returns the cost of a run from its trace, as `RunService.cost` does, for programs that read the trace anyway.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const costOf = (trace: Trace, executionId: string): RunCost => ({
+  executionId,
+  status: trace.flowRun.status,
+  isKnown: trace.steps.length > 0 && areCostsReadable(trace),
+  ...totals(trace)
+})
+
 /** The amounts as they are given; one that is missing or of another type is 0. */
 const partOf = (given: { readonly [key: string]: unknown }): Part => ({
   wallMs: Timeline.numberOf(given.wallMs) ?? 0,
   busyMs: Timeline.numberOf(given.busyMs) ?? 0,
   waitingMs: Timeline.numberOf(given.waitingMs) ?? 0,
   tokens: Timeline.tokensOf(given.tokens),
-  cost: costOf(Timeline.textOf(given.costUsd)),
+  cost: amountOf(Timeline.textOf(given.costUsd)),
   attempts: Timeline.numberOf(given.attempts) ?? 0
 })
 

@@ -24,9 +24,18 @@ interface Options {
   readonly row?: Schema.Schema.AnyNoContext | undefined
   readonly key: (row: unknown) => string
   readonly input: (row: unknown) => object
+  readonly target?: ((row: unknown) => RowTarget) | undefined
   readonly operation?: Operation | undefined
   readonly tools?: BatchTools | undefined
   readonly maxInputBytes?: number | undefined
+}
+
+/** The flow and version of a row, where they are not those of the batch. */
+export interface RowTarget {
+  /** Default: the flow of the batch. The schemas of the batch's flow apply to every row. */
+  readonly flow?: FlowRef<never> | undefined
+  /** Default: the version of the batch. */
+  readonly version?: FlowVersion | undefined
 }
 
 /** A batch as it was defined. */
@@ -60,8 +69,17 @@ const invalid = (method: string, field: string, reason: string) => new InvalidBa
 /** The longest id and key, in UTF-16 code units. */
 const longest = 1024
 
+const isVersion = (version: unknown): boolean =>
+  version === "production" || version === "draft" || (Number.isSafeInteger(version) && Number(version) >= 0)
+
+/** A definition whose flow has its address. */
+export interface Defined extends BatchIdentity {
+  /** The address of a flow, or the reason if it has none. */
+  readonly addressOf: (flow: FlowRef<never>) => Either.Either<string, string>
+}
+
 /** The definition of a batch, checked. */
-export const defined = (method: string, definition: Definition): Effect.Effect<BatchIdentity, InvalidBatchError> =>
+export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
     const { flow, id, maxInputBytes, operation, version } = definition
     const wrongId = idProblem(id)
@@ -69,19 +87,24 @@ export const defined = (method: string, definition: Definition): Effect.Effect<B
     for (const field of ["key", "input"] as const) {
       if (typeof definition[field] !== "function") return yield* invalid(method, field, "must be a function of a row")
     }
+    if (definition.target !== undefined && typeof definition.target !== "function") {
+      return yield* invalid(method, "target", "must be a function of a row")
+    }
     if (operation !== "jobs" && operation !== "execute") {
       return yield* invalid(method, "operation", "must be \"jobs\" or \"execute\"")
     }
-    if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 0))) {
+    if (!isVersion(version)) {
       return yield* invalid(method, "version", "must be \"production\", \"draft\" or a version's number")
     }
     if (!(Number.isInteger(maxInputBytes) && maxInputBytes >= 1 && maxInputBytes <= mostInputBytes)) {
       return yield* invalid(method, "maxInputBytes", `must be a whole number from 1 to ${mostInputBytes}`)
     }
-    const config = yield* Effect.serviceOption(NoukaiConfig)
-    const address = Flow.resolve(flow, Option.getOrElse(config, () => ({})))
-    if (Either.isLeft(address)) return yield* invalid(method, "flow", address.left.reason)
-    return { name: id, flow: Flow.format(address.right), version: String(version), operation }
+    const config = Option.getOrElse(yield* Effect.serviceOption(NoukaiConfig), () => ({}))
+    const addressOf = (ref: FlowRef<never>) =>
+      Either.mapBoth(Flow.resolve(ref, config), { onLeft: ({ reason }) => reason, onRight: Flow.format })
+    const address = addressOf(flow)
+    if (Either.isLeft(address)) return yield* invalid(method, "flow", address.left)
+    return { name: id, flow: address.right, version: String(version), operation, addressOf }
   })
 
 const sha256 = (...texts: ReadonlyArray<string>): string => hash("sha256", JSON.stringify(texts))
@@ -93,8 +116,9 @@ export const hashing = (definition: Definition, { flow, operation, version }: Ba
   const schemas = [row, parameters, result].map((schema) => schema === undefined ? "" : Schema.format(schema))
   let sum = 0n
   return {
-    add: ({ input, key }: PlannedRow): void => {
-      sum += BigInt(`0x${sha256(key, input)}`)
+    add: ({ flow, input, key, version }: PlannedRow): void => {
+      const target = flow === undefined && version === undefined ? [] : [flow ?? "", version ?? ""]
+      sum += BigInt(`0x${sha256(key, input, ...target)}`)
     },
     hash: (): string => sha256(flow, version, operation, ...schemas, BigInt.asUintN(256, sum).toString(16))
   }
@@ -123,11 +147,13 @@ export const textOf = (error: unknown): string =>
 
 const ofBatch = "which is of the batch, not of a row"
 
+const ofTarget = "which is of the batch: make the batch with `target` for rows with a version of their own"
+
 const ofRequests = "which the queue does not take: make the batch with operation \"execute\""
 
 const notAnOption = "which is not an option: did you mean snapshots?"
 
-const refused = { tools: ofBatch, toolChoice: ofBatch, sessionId: ofBatch, version: ofBatch, trace: notAnOption }
+const refused = { tools: ofBatch, toolChoice: ofBatch, sessionId: ofBatch, version: ofTarget, trace: notAnOption }
 
 /** The fields that a row's input cannot have, with the reason. */
 const refusals = { execute: refused, jobs: { ...refused, messages: ofRequests, attachments: ofRequests } }
@@ -171,8 +197,8 @@ function sorted(this: unknown, key: string, value: unknown): unknown {
 const canonical = (value: unknown): string => JSON.stringify(value, sorted)
 
 /** Takes rows of a source as rows of a batch. */
-export const taking = (definition: Definition): (row: SourceRow<unknown>) => BatchEntry => {
-  const { flow, input: inputOf, key: keyOf, maxInputBytes, operation } = definition
+export const taking = (definition: Definition, given: Defined): (row: SourceRow<unknown>) => BatchEntry => {
+  const { flow, input: inputOf, key: keyOf, maxInputBytes, operation, target } = definition
   const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)
   const parameters = typeof flow === "object" && Flow.isFlow(flow) ? flow.parameters : undefined
   const encode = parameters === undefined ? undefined : Schema.encodeUnknownEither(parameters)
@@ -192,11 +218,27 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Bat
     })
   }
 
-  return (given) => {
-    const { at } = given
-    if (given._tag === "Unreadable") return { _tag: "refused", at, error: problem(given.reason) }
+  /** The flow and version of a row that has others than the batch, or the reason if it cannot have them. */
+  const targeted = (row: unknown): Either.Either<Pick<PlannedRow, "flow" | "version">, string> => {
+    if (target === undefined) return Either.right({})
+    const { flow: ref, version: number } = target(row)
+    const address = ref === undefined ? Either.right(given.flow) : given.addressOf(ref)
+    if (Either.isLeft(address)) return Either.left(`its flow ${address.left}`)
+    if (number !== undefined && !isVersion(number)) {
+      return Either.left("its version is not \"production\", \"draft\" or a version's number")
+    }
+    const version = number === undefined ? given.version : String(number)
+    return Either.right({
+      ...(address.right !== given.flow && { flow: address.right }),
+      ...(version !== given.version && { version })
+    })
+  }
+
+  return (source) => {
+    const { at } = source
+    if (source._tag === "Unreadable") return { _tag: "refused", at, error: problem(source.reason) }
     const invalid = (key: string, error: RowError): BatchEntry => ({ _tag: "row", row: { key, at, input: "", error } })
-    let row: unknown = given.value
+    let row: unknown = source.value
     try {
       if (decode !== undefined) {
         const decoded = decode(row)
@@ -216,12 +258,14 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Bat
         if (typeof input !== "object" || input === null) {
           return invalid(key, problem("its input is not an object"))
         }
+        const of = targeted(row)
+        if (Either.isLeft(of)) return invalid(key, problem(of.left))
         return Either.match(encoded(input), {
           onLeft: (reason) => invalid(key, problem(reason)),
           onRight: (text): BatchEntry => {
             const bytes = Buffer.byteLength(text)
             return bytes <= maxInputBytes
-              ? { _tag: "row", row: { key, at, input: text, error: undefined } }
+              ? { _tag: "row", row: { key, at, ...of.right, input: text, error: undefined } }
               : invalid(key, problem(tooLarge(bytes, maxInputBytes)))
           }
         })

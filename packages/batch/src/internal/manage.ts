@@ -61,11 +61,13 @@ export const statusOf = (
     const status = statusName(record, counts, isLeft)
     const stop = isLeft ? killed : record.stop ?? undefined
     const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
+    const targets = yield* Reading.targets(ledger, record)
     const refused = yield* Reading.refusedCount(ledger, record.id)
     return {
       batch: record.name,
       flow: record.flow,
       version: record.version,
+      ...(targets.length > 0 && { targets }),
       ...(record.definition !== null && {
         definition: {
           hash: record.definition,

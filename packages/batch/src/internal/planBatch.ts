@@ -16,7 +16,7 @@ import type { RefusedRow, RowError } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan, PlanOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
-import { defined, type Definition, hashing, taking } from "./definition.js"
+import { type Defined, defined, type Definition, hashing, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
 import { doing, failed, type Ledger, mostBytes } from "./ledger/ledger.js"
@@ -78,6 +78,7 @@ const mostRows = 1000
 /** Takes the rows of a source in parts, each made when the one before it is stored. */
 const eachPart = <E, R, E1>(
   definition: Definition,
+  given: Defined,
   source: BatchSource<unknown, E, R>,
   take: (
     rows: ReadonlyArray<Planning.PlannedRow>,
@@ -86,7 +87,7 @@ const eachPart = <E, R, E1>(
   ) => Effect.Effect<void, E1>
 ): Effect.Effect<void, BatchSourceError | E | E1, R> =>
   Effect.suspend(() => {
-    const of = taking(definition)
+    const of = taking(definition, given)
     let rows: Array<Planning.PlannedRow> = []
     let refused: Array<RefusedRow> = []
     let places = new Map<string, number>()
@@ -132,7 +133,7 @@ export const kept = <E, R>(
   ledger: Ledger,
   definition: Definition,
   source: BatchSource<unknown, E, R>,
-  given: Batches.BatchIdentity,
+  given: Defined,
   settings: Batches.Settings,
   isSelected: IsSelected
 ): Effect.Effect<
@@ -150,7 +151,7 @@ export const kept = <E, R>(
     let first: { readonly at: string; readonly error: RowError } | undefined
     let [isUsable, isEmpty] = [false, true]
     const { add, hash } = hashing(definition, given)
-    yield* eachPart(definition, source, (rows, refused, places) =>
+    yield* eachPart(definition, given, source, (rows, refused, places) =>
       planner(Effect.gen(function*() {
         isEmpty &&= places.size === 0
         for (const row of rows) {
@@ -204,7 +205,7 @@ export const dry = <E, R>(
     const pass = Option.isSome(stored)
       ? yield* Planning.begun(ledger, stored.value.id, 0, isSelected)
       : yield* Planning.begun(own, id, 0, isSelected)
-    yield* eachPart(definition, source, (rows, keyless, places) =>
+    yield* eachPart(definition, given, source, (rows, keyless, places) =>
       Effect.gen(function*() {
         const fresh = yield* Planning.knownRows(own, id, rows.map(({ key }) => ({ key, input: "" })))
         const known = Option.isSome(stored) ? yield* Planning.knownRows(ledger, stored.value.id, rows) : []

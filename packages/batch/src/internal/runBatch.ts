@@ -79,7 +79,8 @@ const waits = ({ attempts = 1, backoff = 1000 }: RunOptions): Effect.Effect<Read
 /** The settings of a run, checked. */
 const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.Settings, InvalidBatchError> =>
   Effect.gen(function*() {
-    const { adopt = true, budgetUsd, concurrency = 32, fleetConcurrency, maxCostPerRow, maxFailures, rate } = options
+    const { adopt = true, budgetUsd, concurrency = 32, fleetConcurrency, maxCostPerRow, maxFailures, rate, steps } =
+      options
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000) {
       return yield* invalid("concurrency", "must be a whole number from 1 to 10,000")
     }
@@ -92,6 +93,10 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     if (maxFailures !== undefined && !(Number.isInteger(maxFailures) && maxFailures >= 0)) {
       return yield* invalid("maxFailures", "must be a whole number of at least 0")
     }
+    if (steps !== undefined && !(Array.isArray(steps) && steps.every((id) => typeof id === "string" && id !== ""))) {
+      return yield* invalid("steps", "must be a list of ids of steps")
+    }
+    const keepsSteps = steps !== undefined && steps.length > 0
     const budget = Money.taken(budgetUsd)
     if (budgetUsd !== undefined && !Option.exists(budget, BigDecimal.lessThanOrEqualTo(million))) {
       return yield* invalid("budgetUsd", "must be an amount of US dollars from 0 to 1,000,000, such as 2.5 or \"2.5\"")
@@ -114,7 +119,8 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     return {
       concurrency,
       lanes,
-      cost: options.cost ?? budgetUsd !== undefined,
+      cost: options.cost ?? (budgetUsd !== undefined || keepsSteps),
+      ...(keepsSteps && { steps: [...new Set(steps)] }),
       grace,
       ...(rowTimeout < Infinity && { rowTimeout }),
       ...(pendingTimeout < Infinity && { pendingTimeout }),

@@ -38,7 +38,7 @@ const longNames = Effect.gen(function*() {
     yield* Planning.add(ledger, pass, rows)
     assert.deepStrictEqual([pass.found.added, pass.found.known.pending], [added, known])
   }
-  const found = yield* Stream.runCollect(Reading.inOrder(ledger, { id, version: "production" }))
+  const found = yield* Stream.runCollect(Reading.inOrder(ledger, { id, flow: "acme/test/echo", version: "production" }))
   assert.deepStrictEqual(Array.from(found, ({ key }) => key), longKeys)
 })
 

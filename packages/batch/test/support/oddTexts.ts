@@ -68,7 +68,7 @@ export const oddTexts = Effect.gen(function*() {
     settledAt: 3
   }))
   assert.strictEqual((yield* Rows.transit(ledger, id, "one", settled)).size, given.length)
-  const found = yield* Stream.runCollect(Reading.inOrder(ledger, { id, version: "production" }))
+  const found = yield* Stream.runCollect(Reading.inOrder(ledger, { id, flow: "acme/test/echo", version: "production" }))
   assert.deepStrictEqual(
     Array.from(
       found,

@@ -47,7 +47,9 @@ export const join = (
   tools: ExecuteRuns.BatchTools | undefined
 ): Effect.Effect<Driver.Part, never, Clients | Scope.Scope> =>
   Effect.gen(function*() {
-    const runs = record.operation === "jobs" ? yield* JobRuns.make(record) : yield* ExecuteRuns.make(record, tools)
+    const runs = record.operation === "jobs"
+      ? yield* JobRuns.make(record)
+      : yield* ExecuteRuns.make(ledger, record, tools)
     return yield* Driver.make(ledger, record, newOwner(), runs)
   })
 

@@ -2,14 +2,23 @@
  * Runs in requests that wait for the result, for inputs that the queue does not accept. After a crash, a result is
  * found again only if the server stored it.
  */
-import { FlowService, type NoukaiError, RunService, SessionService, type Tools } from "@effect-noukai/sdk"
+import {
+  FlowService,
+  isNoukaiError,
+  type NoukaiError,
+  RunService,
+  SessionService,
+  type Tools
+} from "@effect-noukai/sdk"
 import type { ExecuteOnceInput } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { BatchRecord } from "../ledger/batches.js"
+import type { Ledger } from "../ledger/ledger.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
-import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
+import { areAllGone, lookUp, measuring, targetOf, versionOf } from "./jobRuns.js"
+import { keepingCalls } from "./keptCalls.js"
 import type { Settlement } from "./running.js"
 import type { BeginResult, PollResult, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
@@ -82,15 +91,20 @@ interface OnceResult {
 }
 
 export const make = (
+  ledger: Ledger,
   record: BatchRecord,
   tools: BatchTools | undefined
 ): Effect.Effect<Runs, never, FlowService | RunService | SessionService> =>
   Effect.gen(function*() {
-    const { flow, name, version } = record
+    const { name } = record
     const flows = yield* FlowService
     const sessions = yield* SessionService
     const runs = yield* RunService
-    const options = { version: versionOf(version), retry: once }
+    /** The flow of a row, and the options of its run. */
+    const addressOf = (row: Pick<LiveRow, "flow" | "version">) => {
+      const { flow, version } = targetOf(record, row)
+      return [flow, { version: versionOf(version), retry: once }] as const
+    }
 
     const lookAt = (sessionId: string) =>
       lookUp(sessions, record, sessionId, ({ executionId }) => ({ _tag: "found", executionId }))
@@ -113,7 +127,7 @@ export const make = (
         return ended(settled, isRun ? error.sessionId : undefined, isRun ? error.reused === true : isOfSession(error))
       })
 
-    const outcome = (asked: Effect.Effect<OnceResult, NoukaiError>): Effect.Effect<BeginResult, NoukaiError> =>
+    const outcome = <E>(asked: Effect.Effect<OnceResult, NoukaiError | E>) =>
       asked.pipe(
         Effect.map(({ executionId, result, reused, sessionId }): BeginResult =>
           ended(
@@ -127,15 +141,16 @@ export const make = (
             reused
           )
         ),
-        Effect.catchAll(failed),
+        Effect.catchIf(isNoukaiError, failed),
         Effect.catchAllDefect((defect) =>
           Effect.succeed<BeginResult>({ _tag: "ended", settled: broken(defect), isListed: false })
         )
       )
 
     /** The end of a run that timed out and has ended. It is looked up and never sent: an absence would be looked at for longer. */
-    const lookedUp = (executionId: string, row: LiveRow): Effect.Effect<PollResult, NoukaiError> =>
-      Effect.timeoutTo(outcome(flows.executeOnce(onceKey(name, row), flow, { ...options, settle: "1 day" })), {
+    const lookedUp = (executionId: string, row: LiveRow): Effect.Effect<PollResult, NoukaiError> => {
+      const [flow, options] = addressOf(row)
+      return Effect.timeoutTo(outcome(flows.executeOnce(onceKey(name, row), flow, { ...options, settle: "1 day" })), {
         duration: "1 minute",
         onSuccess: (begun): PollResult => begun._tag === "ended" ? begun : { _tag: "running" },
         onTimeout: (): PollResult => ({
@@ -147,25 +162,31 @@ export const make = (
           }
         })
       })
+    }
 
     return {
-      look: (row) => Effect.flatMap(onceSession(onceKey(name, row), flow, options.version), lookAt),
+      look: (row) => {
+        const [flow, { version }] = addressOf(row)
+        return Effect.flatMap(onceSession(onceKey(name, row), flow, version), lookAt)
+      },
       beginLooks: true,
-      begin: (row, input) =>
-        outcome(flows.executeOnce(onceKey(name, row), flow, {
-          ...runInput(input) as ExecuteOnceInput,
-          ...options,
-          // the row is of this process: another one that waits with its tools has lost it
-          ...(tools !== undefined && { tools, takeOver: true })
-        })),
+      begin: (row, input) => {
+        const [flow, options] = addressOf(row)
+        const once = { ...runInput(input) as ExecuteOnceInput, ...options }
+        return tools === undefined
+          ? outcome(flows.executeOnce(onceKey(name, row), flow, once))
+          : keepingCalls(ledger, row, tools, (tools) =>
+            // the row is of this process: another one that waits with its tools has lost it
+            outcome(flows.executeOnce(onceKey(name, row), flow, { ...once, tools, takeOver: true })))
+      },
       // of a row that timed out: the result of any other one comes with the answer to the request that begins it
       follow: (executionId, row) =>
         Effect.succeed(
-          Effect.flatMap(runs.summary(flow, executionId), ({ status }) =>
+          Effect.flatMap(runs.summary(addressOf(row)[0], executionId), ({ status }) =>
             status === "pending" || status === "running"
               ? Effect.succeed<PollResult>({ _tag: status })
               : lookedUp(executionId, row))
         ),
-      cost: (executionId) => runs.cost(flow, executionId)
+      measure: measuring(runs, record)
     }
   })

@@ -3,6 +3,7 @@ import { JobService, type NoukaiError, RunService, SessionService } from "@effec
 import type { SubmitInput } from "@effect-noukai/sdk"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { hash } from "node:crypto"
@@ -10,7 +11,7 @@ import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
 import type { Settlement } from "./running.js"
-import type { Look, PollResult, Runs } from "./runRow.js"
+import type { Look, PollResult, RunMeasure, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
 
 /** A request is sent once. Sending it again is a new intent. */
@@ -55,6 +56,45 @@ export const rowSession = (
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${
     hex.slice(20, 32)
   }`
+}
+
+/** The flow and the version of the run of a row. */
+export const targetOf = (
+  record: Pick<BatchRecord, "flow" | "name" | "version">,
+  { flow, version }: Pick<LiveRow, "flow" | "version">
+): Pick<BatchRecord, "flow" | "name" | "version"> =>
+  flow === undefined && version === undefined
+    ? record
+    : { name: record.name, flow: flow ?? record.flow, version: version ?? record.version }
+
+/** The outputs of steps in a trace that has them whole, each of its latest attempt; those of the iterations of a loop as a list. */
+const outputsOf = (trace: Trace.Trace, stepIds: ReadonlyArray<string>): { readonly [stepId: string]: unknown } =>
+  Object.fromEntries(stepIds.flatMap((stepId) => {
+    const latest = new Map<number | undefined, Trace.StepTrace>()
+    for (const step of trace.steps) {
+      const known = latest.get(step.loopIndex)
+      if (step.stepId === stepId && step.attempt >= (known?.attempt ?? 0)) latest.set(step.loopIndex, step)
+    }
+    const steps = [...latest.values()].sort((one, other) => (one.loopIndex ?? 0) - (other.loopIndex ?? 0))
+    const outputs = steps.flatMap(({ outputContext, truncated }) =>
+      outputContext === undefined || truncated ? [] : [outputContext]
+    )
+    if (outputs.length === 0 || outputs.length < steps.length) return []
+    return [[stepId, latest.has(undefined) ? outputs[0] : outputs]]
+  }))
+
+/** Reads the cost of a run, and the outputs of its steps that are kept. */
+export const measuring = (runs: RunService["Type"], record: BatchRecord): Runs["measure"] => {
+  const { settings: { steps } } = record
+  return (executionId, row) => {
+    const { flow } = targetOf(record, row)
+    return steps === undefined
+      ? runs.cost(flow, executionId)
+      : Effect.map(
+        runs.trace(flow, executionId),
+        (trace): RunMeasure => ({ ...Trace.costOf(trace, executionId), outputs: outputsOf(trace, steps) })
+      )
+  }
 }
 
 /** Whether the server answers 410 for every session, even for one that was never used. */
@@ -119,14 +159,15 @@ export const make = (
   record: BatchRecord
 ): Effect.Effect<Runs, never, JobService | RunService | SessionService> =>
   Effect.gen(function*() {
-    const { flow, version } = record
     const jobs = yield* JobService
     const sessions = yield* SessionService
-    const costs = yield* RunService
-    const sessionOf = ({ attempt, key }: Pick<LiveRow, "attempt" | "key">) => rowSession(record, key, attempt)
+    const runs = yield* RunService
+    const sessionOf = (row: Pick<LiveRow, "attempt" | "flow" | "key" | "version">) =>
+      rowSession(targetOf(record, row), row.key, row.attempt)
     return {
       look: (row) =>
         lookUp(sessions, record, sessionOf(row), ({ executionId, slug, triggerType }) => {
+          const { flow } = targetOf(record, row)
           const other = triggerType !== undefined && triggerType !== "job"
             ? "is no job"
             : slug !== undefined && slug !== "" && slug !== flow.slice(flow.lastIndexOf("/") + 1)
@@ -141,8 +182,9 @@ export const make = (
             }
           }
         }),
-      begin: (row, input, timeout) =>
-        Effect.map(
+      begin: (row, input, timeout) => {
+        const { flow, version } = targetOf(record, row)
+        return Effect.map(
           jobs.submit(flow, {
             ...runInput(input) as SubmitInput,
             version: versionOf(version),
@@ -153,9 +195,10 @@ export const make = (
             connectTimeout
           }),
           ({ executionId }) => ({ _tag: "submitted", executionId })
-        ),
-      follow: (executionId) =>
-        Effect.map(jobs.attach(flow, executionId, { grace }), (job) =>
+        )
+      },
+      follow: (executionId, row) =>
+        Effect.map(jobs.attach(targetOf(record, row).flow, executionId, { grace }), (job) =>
           // a retry of the client would hide a 429 from the polls of the other rows
           Effect.map(poll(job, { retry: once }), (status): PollResult => {
             const ended = (settled: Settlement): PollResult => ({
@@ -183,6 +226,6 @@ export const make = (
                 return { _tag: "running", unknown: status.reported }
             }
           })),
-      cost: (executionId) => costs.cost(flow, executionId)
+      measure: measuring(runs, record)
     }
   })

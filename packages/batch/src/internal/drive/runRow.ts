@@ -57,24 +57,29 @@ export type PollResult =
   | { readonly _tag: "running"; readonly unknown?: string }
   | { readonly _tag: "ended"; readonly settled: Settlement }
 
+/** The amounts of a run, and the outputs of its steps that are kept. */
+export interface RunMeasure extends Pick<RunCost, "costUsd" | "isKnown" | "tokens" | "wallMs"> {
+  readonly outputs?: { readonly [stepId: string]: unknown }
+}
+
 /** How the runs of a batch are begun, found and followed. */
 export interface Runs {
   /** A look at the session of an attempt. */
-  readonly look: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
+  readonly look: (row: Pick<Rows.LiveRow, "attempt" | "flow" | "key" | "version">) => Effect.Effect<Look, NoukaiError>
   /** Whether `begin` looks first and returns the run that it finds. It may then be repeated for a row that may have been sent. */
   readonly beginLooks?: true
   readonly begin: (
     row: Rows.LiveRow,
     input: string,
     timeout: Duration.DurationInput
-  ) => Effect.Effect<BeginResult, NoukaiError>
+  ) => Effect.Effect<BeginResult, BatchStoreError | NoukaiError>
   /** Polls of a run that was begun. */
   readonly follow: (
     executionId: string,
     row: Rows.LiveRow
   ) => Effect.Effect<Effect.Effect<PollResult, NoukaiError>, NoukaiError>
-  /** The cost, time and tokens of a run that ended. */
-  readonly cost: (executionId: string) => Effect.Effect<RunCost, NoukaiError>
+  /** The cost, time and tokens of a run that ended, and the outputs of its steps that are kept. */
+  readonly measure: (executionId: string, row: Rows.LiveRow) => Effect.Effect<RunMeasure, NoukaiError>
 }
 
 const mebibytes = ({ inputBytes }: Rows.LiveRow): number => Math.min(mostLarge, Math.round(inputBytes / (1024 * 1024)))
@@ -144,9 +149,9 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       const seen = sentAt === undefined || adopted === true ? settled : { ...settled, durationMs: now - sentAt }
       if (!readsCosts(running) || executionId === undefined) return seen
       // the row is done all the same
-      const found = yield* Effect.option(Effect.retry(runs.cost(executionId), { ...costRetry, while: mayPass }))
+      const found = yield* Effect.option(Effect.retry(runs.measure(executionId, row), { ...costRetry, while: mayPass }))
       if (Option.isNone(found)) return { ...seen, costUsd: Rows.unknownCost }
-      const { costUsd, isKnown, tokens, wallMs } = found.value
+      const { costUsd, isKnown, outputs, tokens, wallMs } = found.value
       if (isKnown) {
         running.costs.known++
         running.costs.total = BigDecimal.sum(running.costs.total, Money.parse(costUsd))
@@ -155,7 +160,8 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
         ...seen,
         costUsd: isKnown ? costUsd : Rows.unknownCost,
         ...(wallMs > 0 && { durationMs: wallMs }),
-        ...(tokens.prompt + tokens.completion + tokens.total > 0 && { tokens: JSON.stringify(tokens) })
+        ...(tokens.prompt + tokens.completion + tokens.total > 0 && { tokens: JSON.stringify(tokens) }),
+        ...(outputs !== undefined && { steps: JSON.stringify(outputs) })
       }
     })
 
@@ -255,9 +261,9 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   })
 
   /** Sends the row and returns the next step. */
-  const request = (input: string): Effect.Effect<Step> =>
-    Effect.match(Effect.flatMap(noted, () => runs.begin(row, input, sendingLimit)), {
-      onFailure: (error) => refusedFor(ofSending(error)),
+  const request = (input: string, as = row): Effect.Effect<Step> =>
+    Effect.match(Effect.flatMap(noted, () => runs.begin(as, input, sendingLimit)), {
+      onFailure: (error) => error._tag === "BatchStoreError" ? Effect.fail(error) : refusedFor(ofSending(error)),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
         return Effect.gen(function*() {
@@ -317,7 +323,13 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       return !runs.beginLooks
         ? again({ nextAttempt: row.attempt + 1 })
         // it looks and begins in one, and nothing is to begin any more
-        : Effect.flatten(turn(withInput((input) => running.isStopping ? Effect.succeed(Effect.void) : request(input))))
+        : Effect.flatten(
+          turn(
+            withInput((input) =>
+              running.isStopping ? Effect.succeed(Effect.void) : request(input, { ...row, state: "uncertain" })
+            )
+          )
+        )
     }
     return Effect.flatMap(outOfSlot(running, inDoubt(running, hope)), (isThere) => {
       if (isThere) return absent

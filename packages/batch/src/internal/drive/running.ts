@@ -46,6 +46,10 @@ export interface Settlement {
   readonly durationMs?: number
   /** As JSON. */
   readonly tokens?: string
+  /** The calls of its tools, as JSON; `unknown` where some are unknown. */
+  readonly calls?: string
+  /** The outputs of its steps, as JSON. */
+  readonly steps?: string
 }
 
 export interface BatchDrive {
@@ -325,7 +329,7 @@ export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: BatchD
 export const settle = (
   running: BatchDrive,
   row: Rows.LiveRow,
-  { adopted, costUsd: read, durationMs, error, executionId, result, state, tokens }: Settlement
+  { adopted, calls, costUsd: read, durationMs, error, executionId, result, state, steps, tokens }: Settlement
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // a run that may exist and is not known is taken to have cost its reservation
@@ -344,6 +348,8 @@ export const settle = (
       adopted,
       result,
       tokens,
+      calls,
+      steps,
       settledAt: now,
       dueAt: wait === undefined ? undefined : Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(now + wait)),
       released: row.reserved,

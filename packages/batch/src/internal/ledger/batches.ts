@@ -21,6 +21,8 @@ export const Settings = Schema.Struct({
   budgetUsd: Schema.optional(Schema.BigDecimal),
   maxCostUsd: Schema.optional(Schema.BigDecimal),
   cost: Schema.Boolean,
+  /** The steps whose outputs are kept. */
+  steps: Schema.optional(Schema.Array(Schema.String)),
   grace: Schema.Number,
   rowTimeout: Schema.optional(Schema.Number),
   pendingTimeout: Schema.optional(Schema.Number),

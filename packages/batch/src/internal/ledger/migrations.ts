@@ -124,6 +124,16 @@ const attempts = Effect.gen(function*() {
   }
 })
 
+/** The flow and version of a row that has its own, the calls of its tools and the outputs of its steps as JSON. */
+const targets = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  for (const column of ["flow", "version", "calls", "steps"]) {
+    yield* sql`alter table noukai_batch_row add column ${sql(column)} text`
+  }
+  yield* sql`
+    create index noukai_batch_row_target on noukai_batch_row (batch) where flow is not null or version is not null`
+})
+
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
@@ -131,7 +141,8 @@ const migrations = {
   "0004_sentRows": sentRows,
   "0005_runningRows": runningRows,
   "0006_measuredRows": measuredRows,
-  "0007_attempts": attempts
+  "0007_attempts": attempts,
+  "0008_targets": targets
 }
 
 const table = "noukai_batch_migration"

@@ -10,6 +10,10 @@ import { byId, stateShown, type StoredState } from "./rows.js"
 export interface PlannedRow {
   readonly key: string
   readonly at: string
+  /** Its flow, unless it is that of the batch. */
+  readonly flow?: string | undefined
+  /** Its version, unless it is that of the batch. */
+  readonly version?: string | undefined
   /** The input of its run as JSON; empty if it has none. */
   readonly input: string
   /** The reason if it cannot be run. */
@@ -65,14 +69,15 @@ const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
   error: { kind: "DuplicateKey", message: `the key ${JSON.stringify(row.key)} is already used by ${first}` }
 })
 
-const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
-  at: row.at,
-  key: row.key,
-  error: {
-    kind: "InputChanged",
-    message: `the key ${JSON.stringify(row.key)} was sent with the input of ${first}: use a new key for a new input`
-  }
-})
+const isTargeted = ({ flow, version }: PlannedRow): boolean => flow !== undefined || version !== undefined
+
+const inputChanged = (row: PlannedRow, first: string): RefusedRow => {
+  const input = isTargeted(row) ? "input, flow and version" : "input"
+  const message = `the key ${
+    JSON.stringify(row.key)
+  } was sent with the ${input} of ${first}: use a new key for a new input`
+  return { at: row.at, key: row.key, error: { kind: "InputChanged", message } }
+}
 
 /** A row of the ledger under the key of a row of a source. */
 export interface Known {
@@ -81,7 +86,7 @@ export interface Known {
   readonly key: string
   readonly place: string
   readonly state: StoredState
-  /** Whether it has the same input. */
+  /** Whether it has the same input, flow and version. */
   readonly isSame: boolean
   /** Whether a request of it may have left. */
   readonly isSent: boolean
@@ -95,13 +100,16 @@ type StoredKnown =
 export const knownRows = (
   { sql }: Ledger,
   batch: number,
-  rows: ReadonlyArray<Pick<PlannedRow, "key" | "input">>
+  rows: ReadonlyArray<Pick<PlannedRow, "flow" | "input" | "key" | "version">>
 ): Effect.Effect<ReadonlyMap<string, Known>, BatchStoreError> => {
-  const listed = each(sql, rows.map(({ input, key }) => ({ key, input })))
+  const listed = each(sql, rows.map(({ flow, input, key, version }) => ({ key, input, flow, version })))
+  const isSame = (field: "flow" | "version") =>
+    sql.literal(`coalesce(r.${field}, '') = coalesce(j.value->>'${field}', '')`)
   // the list first: SQLite would walk the batch for each of its items
   return Effect.map(
     doing("compared rows")(sql<StoredKnown>`
-      select r.id, r.no, r.key, r.place, r.state, r.sent, case when r.input = j.value->>'input' then 1 else 0 end as same
+      select r.id, r.no, r.key, r.place, r.state, r.sent,
+        case when r.input = j.value->>'input' and ${isSame("flow")} and ${isSame("version")} then 1 else 0 end as same
       from ${listed} cross join noukai_batch_row as r
       where ${hasKey(sql, batch, sql`j.value->>'key'`)}`),
     (found) =>
@@ -313,13 +321,18 @@ export const insert = (
     at: row.at,
     input: row.input,
     state: stateOf(pass, row),
-    error: errorOf(row)
+    error: errorOf(row),
+    flow: row.flow,
+    version: row.version
   }))
+  const [columns, values] = rows.some(isTargeted)
+    ? [", flow, version", ", j.value->>'flow', j.value->>'version'"] as const
+    : ["", ""] as const
   return Effect.map(
     doing("planned rows")(sql`
-      insert into noukai_batch_row (batch, no, key, place, input, pass, state, error)
+      insert into noukai_batch_row (batch, no, key, place, input, pass, state, error${sql.literal(columns)})
       select ${batch}, cast(j.value->>'no' as bigint), j.value->>'key', j.value->>'at', j.value->>'input', ${pass.no},
-        j.value->>'state', j.value->>'error'
+        j.value->>'state', j.value->>'error'${sql.literal(values)}
       from ${each(sql, items)}`),
     () => {
       pass.nextNo = first + rows.length
@@ -339,11 +352,14 @@ const replace = (
     at: row.at,
     input: row.input,
     state: state === "cancelled" ? state : stateOf(pass, row),
-    error: errorOf(row)
+    error: errorOf(row),
+    flow: row.flow,
+    version: row.version
   })).sort(byId)
   return items.length === 0 ? Effect.succeed(new Set()) : Effect.map(
     doing("planned rows")(sql<{ readonly id: number | string }>`
       update noukai_batch_row as r set pass = ${pass.no}, place = j.value->>'at', input = j.value->>'input',
+        flow = j.value->>'flow', version = j.value->>'version',
         error = case when r.state = 'cancelled' then r.error else j.value->>'error' end, state = j.value->>'state',
         settled_at = case when r.state = 'cancelled' then r.settled_at end,
         settled_no = case when r.state = 'cancelled' then r.settled_no end

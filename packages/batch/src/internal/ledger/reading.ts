@@ -7,7 +7,16 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
-import { type RefusedRow, type RowAttempt, RowError, type RowResult, RowTokens } from "../../BatchRow.js"
+import {
+  type RefusedRow,
+  type RowAttempt,
+  RowCall,
+  RowError,
+  type RowResult,
+  type RowState,
+  RowTokens
+} from "../../BatchRow.js"
+import type { BatchTarget } from "../../BatchStatus.js"
 import type { BatchRecord } from "./batches.js"
 import { doing, each, hasKey, type Ledger, mostBytes, sameText } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
@@ -37,6 +46,32 @@ export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, Ba
       select state, count(*) as n from noukai_batch_row where batch = ${batch} group by state`),
     (rows) => ({ ...none, ...Object.fromEntries(rows.map(({ n, state }) => [state, Number(n)])) })
   )
+
+/** How many rows of each flow and version are in each state; none if all rows have those of their batch. */
+export const targets = (
+  { sql }: Ledger,
+  { flow, id, version }: Read
+): Effect.Effect<ReadonlyArray<BatchTarget>, BatchStoreError> =>
+  Effect.gen(function*() {
+    const [found] = yield* doing("counted rows")(sql`
+      select id from noukai_batch_row where batch = ${id} and (flow is not null or version is not null) limit 1`)
+    if (found === undefined) return []
+    const rows = yield* doing("counted rows")(
+      sql<Pick<StoredResult, "flow" | "state" | "version"> & { readonly n: string }>`
+      select flow, version, state, count(*) as n from noukai_batch_row where batch = ${id}
+      group by flow, version, state order by min(no)`
+    )
+    const all = new Map<string, { flow: string; version: string; states: { [state in RowState]?: number } }>()
+    for (const row of rows) {
+      const of = { flow: row.flow ?? flow, version: row.version ?? version }
+      const key = JSON.stringify(of)
+      const known = all.get(key) ?? { ...of, states: {} }
+      const state = stateShown(row.state)
+      known.states[state] = (known.states[state] ?? 0) + Number(row.n)
+      all.set(key, known)
+    }
+    return [...all.values()]
+  })
 
 /** How many rows are not settled. */
 export const unsettled = ({ intent, pending, submitted, uncertain, waiting }: Counts): number =>
@@ -75,7 +110,8 @@ export const failedSince = (ledger: Ledger, batch: number, since: number): Effec
 type StoredResult =
   & { readonly [field in "adopted" | "attempt" | "no"]: number | string }
   & { readonly [field in "duration_ms" | "settled_at" | "settled_no"]: number | string | null }
-  & { readonly [field in "cost_usd" | "error" | "execution_id" | "result" | "tokens"]: string | null }
+  & { readonly [field in "calls" | "cost_usd" | "error" | "execution_id" | "flow"]: string | null }
+  & { readonly [field in "result" | "steps" | "tokens" | "version"]: string | null }
   & { readonly key: string; readonly place: string; readonly state: StoredState; readonly input?: string }
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
@@ -85,16 +121,23 @@ const costOf = (costUsd: string | null): Pick<RowResult, "costUsd" | "isCostUnkn
 
 const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
-/** A batch whose rows are read. */
-export type Read = Pick<BatchRecord, "id" | "version">
+const decodeCalls = Schema.decodeUnknownSync(Schema.parseJson(Schema.Array(RowCall)))
 
-const rowResult = ({ version }: Read) => (row: StoredResult): RowResult => ({
+const decodeSteps = Schema.decodeUnknownSync(
+  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+)
+
+/** A batch whose rows are read. */
+export type Read = Pick<BatchRecord, "flow" | "id" | "version">
+
+const rowResult = ({ flow, version }: Read) => (row: StoredResult): RowResult => ({
   no: Number(row.no),
   key: row.key,
   at: row.place,
   state: stateShown(row.state),
   attempt: Number(row.attempt),
-  version,
+  flow: row.flow ?? flow,
+  version: row.version ?? version,
   // a row that is invalid may have none
   ...(row.input !== undefined && row.input !== "" && { input: JSON.parse(row.input) as unknown }),
   ...(row.state === "done" && row.result !== null && { result: JSON.parse(row.result) as unknown }),
@@ -104,6 +147,8 @@ const rowResult = ({ version }: Read) => (row: StoredResult): RowResult => ({
   ...costOf(row.cost_usd),
   ...(row.duration_ms !== null && { durationMs: Number(row.duration_ms) }),
   ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
+  ...(row.calls !== null && { calls: decodeCalls(row.calls) }),
+  ...(row.steps !== null && { steps: decodeSteps(row.steps) }),
   ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
   ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
 })
@@ -148,9 +193,10 @@ const paged = <Stored, A>(
 
 /** The columns of a row, with its input if it is wanted, and the length of its documents in bytes. */
 const columnsOf = (sql: SqlClient, withInput: boolean): { readonly all: Fragment; readonly bytes: Fragment } => {
-  const bytes = sql`coalesce(octet_length(r.result), 0) + coalesce(octet_length(r.error), 0)`
+  const bytes = sql`coalesce(octet_length(r.result), 0) + coalesce(octet_length(r.error), 0)
+    + coalesce(octet_length(r.calls), 0) + coalesce(octet_length(r.steps), 0)`
   const all = sql`r.no, r.key, r.place, r.state, r.attempt, r.execution_id, r.adopted, r.result, r.error, r.cost_usd,
-    r.duration_ms, r.tokens, r.settled_at, r.settled_no`
+    r.duration_ms, r.tokens, r.flow, r.version, r.calls, r.steps, r.settled_at, r.settled_no`
   return withInput ? { all: sql`${all}, r.input`, bytes: sql`${bytes} + octet_length(r.input)` } : { all, bytes }
 }
 

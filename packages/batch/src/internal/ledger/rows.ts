@@ -15,6 +15,10 @@ export interface LiveRow {
   readonly id: number
   readonly no: number
   readonly key: string
+  /** Its flow, unless it is that of the batch. */
+  readonly flow: string | undefined
+  /** Its version, unless it is that of the batch. */
+  readonly version: string | undefined
   /** The input of its run, as JSON, unless it is large: see {@link inputOf}. */
   readonly input: string | undefined
   /** The length of its input, in bytes. */
@@ -55,13 +59,15 @@ export const unknownCost = "unknown"
 type StoredRow =
   & { readonly [field in "adopted" | "attempt" | "bytes" | "id" | "no" | "retries"]: number | string }
   & { readonly [field in "intent_at" | "lane" | "running_at"]: number | string | null }
-  & { readonly [field in "execution_id" | "input" | "reserved_usd"]: string | null }
+  & { readonly [field in "execution_id" | "flow" | "input" | "reserved_usd" | "version"]: string | null }
   & Pick<LiveRow, "key" | "state">
 
 const liveRow = (row: StoredRow): LiveRow => ({
   id: Number(row.id),
   no: Number(row.no),
   key: row.key,
+  flow: row.flow ?? undefined,
+  version: row.version ?? undefined,
   input: row.input ?? undefined,
   inputBytes: Number(row.bytes),
   state: row.state,
@@ -80,7 +86,7 @@ const large = 32 * 1024
 
 /** The columns of a live row, with its input up to so many bytes. */
 const columns = (sql: SqlClient, bytes: number): Fragment =>
-  sql`id, no, key, case when octet_length(input) <= ${bytes} then input end as input, octet_length(input) as bytes, state,
+  sql`id, no, key, flow, version, case when octet_length(input) <= ${bytes} then input end as input, octet_length(input) as bytes, state,
     attempt, lane, intent_at, execution_id, running_at, adopted, retries, reserved_usd`
 
 /** The input of a row, as JSON; nothing, if the row was forgotten. */
@@ -89,6 +95,24 @@ export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | und
     doing("read an input")(sql<{ readonly input: string }>`select input from noukai_batch_row where id = ${id}`),
     ([row]) => row?.input
   )
+
+/** The calls of the tools of a row that were kept, as JSON. */
+export const callsOf = ({ sql }: Ledger, id: number): Effect.Effect<string | undefined, BatchStoreError> =>
+  Effect.map(
+    doing("read calls")(sql<{ readonly calls: string | null }>`select calls from noukai_batch_row where id = ${id}`),
+    ([row]) => row?.calls ?? undefined
+  )
+
+/** Keeps the calls of the tools of a row. */
+export const keepCalls = (
+  { sql }: Ledger,
+  { attempt, id }: Pick<LiveRow, "attempt" | "id">,
+  calls: string
+): Effect.Effect<void, BatchStoreError> =>
+  change("kept calls")(sql`update noukai_batch_row set calls = ${calls} where id = ${id} and attempt = ${attempt}`)
+
+/** The `calls` of a row some of whose calls are unknown, in a transition. */
+export const unknownCalls = "unknown"
 
 /** The input of a run from its JSON, in which `snapshots` has its name on the wire, `trace`. */
 export const runInput = (json: string): object => {
@@ -157,7 +181,8 @@ export const claim = (
 }
 
 /** The bytes of the documents of a transition, about. */
-export const sizeOf = ({ error, result }: Transition): number => (error?.length ?? 0) + (result?.length ?? 0)
+export const sizeOf = ({ calls, error, result, steps }: Transition): number =>
+  (error?.length ?? 0) + (result?.length ?? 0) + (calls?.length ?? 0) + (steps?.length ?? 0)
 
 /** A change of one row, made only if its state and attempt still match. A row that stays invalid keeps its error. */
 export interface Transition {
@@ -178,6 +203,10 @@ export interface Transition {
   readonly durationMs?: number | undefined
   /** The tokens of its run, as JSON. */
   readonly tokens?: string | undefined
+  /** The calls of its tools, as JSON; `unknown` where some are unknown. */
+  readonly calls?: string | undefined
+  /** The outputs of its steps, as JSON. */
+  readonly steps?: string | undefined
   readonly settledAt?: number | undefined
   /** When its next attempt begins, of one that is settled and goes on of itself, in milliseconds since 1970. */
   readonly dueAt?: number | undefined
@@ -203,6 +232,10 @@ export const transit = (
   const settled = transitions.filter(({ settledAt }) => settledAt !== undefined).length
   const text = (name: string) => sql.literal(`j.value->>'${name}'`)
   const number = (name: string) => sql.literal(`cast(j.value->>'${name}' as bigint)`)
+  const captured = transitions.some(({ calls, steps }) => calls !== undefined || steps !== undefined)
+    ? sql`
+        calls = nullif(coalesce(${text("calls")}, r.calls), ${unknownCalls}), steps = ${text("steps")},`
+    : sql``
   // the count of a shared ledger is locked until the rows are visible
   const [counter, settledNo] = sql.onDialectOrElse({
     pg: () =>
@@ -241,7 +274,7 @@ export const transit = (
         error = case when ${text("to")} = 'invalid' then r.error else ${text("error")} end,
         cost_usd = coalesce(${text("costUsd")}, r.cost_usd),
         duration_ms = ${number("durationMs")},
-        tokens = ${text("tokens")},
+        tokens = ${text("tokens")},${captured}
         reserved_usd = case when ${text("released")} is not null then null else r.reserved_usd end,
         settled_at = ${number("settledAt")},
         settled_no = case when ${number("settledAt")} is null then null else ${settledNo} end
@@ -294,7 +327,7 @@ export const nextAttempts = (
         state = case when ${dueAt} is null then 'pending' else 'waiting' end, due_at = ${dueAt},
         retries = case when ${dueAt} is null then 0 else r.retries + 1 end, attempt = r.attempt + 1, adopted = 0,
         execution_id = null, error = null, result = null, cost_usd = null, duration_ms = null, tokens = null,
-        settled_at = null, settled_no = null
+        calls = null, steps = null, settled_at = null, settled_no = null
       from ${items} where ${isMeant}`
   ])))
 }
@@ -348,7 +381,7 @@ export const own = (
 
 /** The evidence that sessions can be looked up: a run that is known, or rows that will have one. */
 export interface Evidence {
-  readonly run: Pick<LiveRow, "id" | "key" | "attempt"> | undefined
+  readonly run: Pick<LiveRow, "attempt" | "flow" | "id" | "key" | "version"> | undefined
   readonly isOpen: boolean
 }
 
@@ -356,12 +389,18 @@ export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence
   const open = doing("looked for rows")(sql`
     select id from noukai_batch_row
     where batch = ${batch} and state in ('pending', 'waiting', 'intent', 'submitted') limit 1`)
-  const known = doing("looked for runs")(sql<Pick<StoredRow, "id" | "key" | "attempt">>`
-    select id, key, attempt from noukai_batch_row
+  const known = doing("looked for runs")(sql<Pick<StoredRow, "attempt" | "flow" | "id" | "key" | "version">>`
+    select id, key, attempt, flow, version from noukai_batch_row
     where batch = ${batch} and state in ('submitted', 'done', 'failed') and execution_id is not null limit 1`)
   return Effect.zipWith(open, known, (rows, [run]) => ({
     isOpen: rows.length > 0,
-    run: run === undefined ? undefined : { id: Number(run.id), key: run.key, attempt: Number(run.attempt) }
+    run: run === undefined ? undefined : {
+      id: Number(run.id),
+      key: run.key,
+      attempt: Number(run.attempt),
+      flow: run.flow ?? undefined,
+      version: run.version ?? undefined
+    }
   }))
 }
 

@@ -71,7 +71,7 @@ export const csv = <E, R>(
       }))
     const record = recordOf(spreadsheet)
     const header = record([
-      ...["no", "key", "at", "state", "attempt", "version"],
+      ...["no", "key", "at", "state", "attempt", "flow", "version"],
       ...inputs.header(),
       ...results.header(),
       ...["error.kind", "error.message", "error.code", "executionId", "adopted", "costUsd", "isCostUnknown"],
@@ -80,7 +80,7 @@ export const csv = <E, R>(
     const line = (row: RowResult): string => {
       const { adopted, at, attempt, costUsd, durationMs, error, executionId, isCostUnknown, key, no, tokens } = row
       return record([
-        ...[no, key, at, row.state, attempt, row.version],
+        ...[no, key, at, row.state, attempt, row.flow, row.version],
         ...inputs.cells(row.input),
         ...results.cells(resultOf(row)),
         ...[error?.kind, error?.message, error?.code, executionId, adopted, costUsd, isCostUnknown],

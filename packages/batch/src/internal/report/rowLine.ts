@@ -24,6 +24,7 @@ export const encodeRow = (row: RowResult): string =>
     at: row.at === "" ? undefined : row.at,
     state: row.state,
     attempt: row.attempt,
+    flow: row.flow,
     version: row.version,
     input: row.input,
     // a run may have no output, and its row still has a result
@@ -35,6 +36,8 @@ export const encodeRow = (row: RowResult): string =>
     isCostUnknown: row.isCostUnknown,
     durationMs: row.durationMs,
     tokens: row.tokens,
+    calls: row.calls,
+    steps: row.steps,
     settledNo: row.settledNo
   })
 

@@ -8,12 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
-import { parseCost } from "../core/cost.js"
 import { newError, type RefusalFacts } from "../core/makeError.js"
 import { resolveFlow, timedRead } from "../operations/call.js"
 import type { HttpService, Operations } from "../operations/operations.js"
@@ -73,26 +71,11 @@ export const trace = reading(
   ({ flowRun }) => ({ status: flowRun.status })
 )
 
-/** Whether a cost can be read. A step without one cost nothing. */
-const isReadable = (costUsd: unknown): boolean =>
-  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && parseCost(costUsd) !== undefined)
-
-/** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
-const areCostsReadable = ({ raw, steps }: Trace.Trace): boolean => {
-  const sent = Predicate.isRecord(raw) && Array.isArray(raw.steps) ? raw.steps : steps
-  return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
-}
-
 export const cost = reading(
   "RunService.cost",
   spanNames.runCost,
   "trace",
-  (trace, executionId): Trace.RunCost => ({
-    executionId,
-    status: trace.flowRun.status,
-    isKnown: trace.steps.length > 0 && areCostsReadable(trace),
-    ...Trace.totals(trace)
-  }),
+  Trace.costOf,
   ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })
 )
 

@@ -1,0 +1,79 @@
+/** The calls of the tools of a row, kept in the ledger before its run goes on with their results. */
+import type { Tools } from "@effect-noukai/sdk"
+import { type NoukaiError } from "@effect-noukai/sdk"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { BatchStoreError } from "../../BatchError.js"
+import { RowCall } from "../../BatchRow.js"
+import type { Ledger } from "../ledger/ledger.js"
+import * as Rows from "../ledger/rows.js"
+import type { BatchTools } from "./executeRuns.js"
+import { insisting } from "./running.js"
+import type { BeginResult } from "./runRow.js"
+
+const Calls = Schema.parseJson(Schema.Array(RowCall))
+
+const decodeCalls = Schema.decodeUnknownSync(Calls)
+
+const argumentsOf = (text: string): unknown => {
+  try {
+    return text.trim() === "" ? {} : JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** The calls of a round, with their results. */
+const answered = (
+  calls: ReadonlyArray<Tools.ToolCall>,
+  results: ReadonlyArray<Tools.ToolOutcome>
+): ReadonlyArray<RowCall> =>
+  calls.map(({ arguments: text, id, name }) => {
+    const outcome = results.find(({ toolCallId }) => toolCallId === id)
+    return {
+      id,
+      tool: name,
+      arguments: argumentsOf(text),
+      ...(outcome !== undefined && { result: outcome.content }),
+      ...(outcome?.fault !== undefined && { error: outcome.fault })
+    }
+  })
+
+/** Calls, followed by those of a round. A round that another process had answered without sending its results is answered again. */
+const followedBy = (calls: ReadonlyArray<RowCall>, round: ReadonlyArray<RowCall>): ReadonlyArray<RowCall> => {
+  const last = calls.slice(-round.length)
+  const isAgain = last.length > 0 && last.every(({ id }, index) => id === round[index]!.id)
+  return [...isAgain ? calls.slice(0, -round.length) : calls, ...round]
+}
+
+/**
+ * Runs a row with tools whose calls are kept. The calls are unknown if the run was found at the server and this ledger
+ * has not sent the row before.
+ */
+export const keepingCalls = <E>(
+  ledger: Ledger,
+  row: Rows.LiveRow,
+  tools: BatchTools,
+  begin: (tools: Tools.ToolSet<NoukaiError | BatchStoreError, never>) => Effect.Effect<BeginResult, E>
+): Effect.Effect<BeginResult, BatchStoreError | E> =>
+  Effect.gen(function*() {
+    const stored = yield* insisting(Rows.callsOf(ledger, row.id))
+    let calls = stored === undefined ? [] : decodeCalls(stored)
+    let isFirst = true
+    const outcome = yield* begin({
+      ...tools,
+      run: (asked, settings) =>
+        Effect.tap(tools.run(asked, settings), (results) => {
+          const round = answered(asked, results)
+          calls = isFirst ? followedBy(calls, round) : [...calls, ...round]
+          isFirst = false
+          return insisting(Rows.keepCalls(ledger, row, JSON.stringify(calls)))
+        })
+    })
+    if (outcome._tag === "submitted") return outcome
+    const isUnknown = outcome.isListed && row.state === "intent" && stored === undefined
+    return {
+      ...outcome,
+      settled: { ...outcome.settled, calls: isUnknown ? Rows.unknownCalls : JSON.stringify(calls) }
+    }
+  })
