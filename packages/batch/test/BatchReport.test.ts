@@ -558,11 +558,11 @@ describe("CSV", () => {
       ]
       assert.strictEqual(
         yield* text(rows),
-        "no,key,at,state,attempt,version,input,input.message,result,result.score,result.note,result.tags,error.kind,error.message," +
+        "no,key,at,state,attempt,flow,version,input,input.message,result,result.score,result.note,result.tags,error.kind,error.message," +
           "error.code,executionId,adopted,costUsd,isCostUnknown,durationMs,tokens.prompt,tokens.completion,tokens.total,settledNo\r\n" +
-          "1,key-1,rows.jsonl:1,done,1,production,,m,,7,\"a \"\"b\"\",\r\nc\",,,,,run-1,false,0.01,,12,,,,1\r\n" +
-          "2,key-2,rows.jsonl:2,done,1,production,,,,,,\"[\"\"x\"\",1]\",,,,run-2,true,,,,3,4,7,2\r\n" +
-          "3,key-3,rows.jsonl:3,invalid,1,production,,,,,,,InvalidRow,\"no, \"\"text\"\"\",,run-3,false,,,,,,,3\r\n"
+          "1,key-1,rows.jsonl:1,done,1,acme/test/echo,production,,m,,7,\"a \"\"b\"\",\r\nc\",,,,,run-1,false,0.01,,12,,,,1\r\n" +
+          "2,key-2,rows.jsonl:2,done,1,acme/test/echo,production,,,,,,\"[\"\"x\"\",1]\",,,,run-2,true,,,,3,4,7,2\r\n" +
+          "3,key-3,rows.jsonl:3,invalid,1,acme/test/echo,production,,,,,,,InvalidRow,\"no, \"\"text\"\"\",,run-3,false,,,,,,,3\r\n"
       )
       assert.strictEqual((yield* text([])).split("\r\n").length, 2)
     }))

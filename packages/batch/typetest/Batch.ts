@@ -36,7 +36,13 @@ const key = (row: Essay) => row.id
 const parameters = { difficulty: "hard" } as const
 const input = (row: Essay) => ({ message: row.text, parameters })
 
-Batch.make({ id: "grades", flow: Grade, key, input, target: ({ id }) => ({ flow: Grade, version: id === "" ? "draft" : 3 }) })
+Batch.make({
+  id: "grades",
+  flow: Grade,
+  key,
+  input,
+  target: ({ id }) => ({ flow: Grade, version: id === "" ? "draft" : 3 })
+})
 // @ts-expect-error a version is "production", "draft" or a number
 Batch.make({ id: "grades", flow: Grade, key, input, target: () => ({ version: "newest" }) })
 

@@ -480,10 +480,10 @@ describe("a batch in its ledger", () => {
       assert.strictEqual(report.stderr, "report: results.jsonl (1), failures.jsonl (1)\n")
       assert.deepStrictEqual(yield* list(join(cwd, "report")), ["failures.jsonl", "manifest.json", "results.jsonl"])
       const csv = yield* asked("results", "b", "--format", "csv", "--with-input")
-      assert.match(csv.stdout, /^no,key,at,state,attempt,version,input,input\.message,result,error\.kind,.*\r\n/)
+      assert.match(csv.stdout, /^no,key,at,state,attempt,flow,version,input,input\.message,result,error\.kind,.*\r\n/)
       assert.match(
         csv.stdout,
-        /\r\n1,row 1,rows\.jsonl:1,done,1,production,,a,said a,,,,.*\r\n2,.*,FlowExecutionError,.*\r\n$/
+        /\r\n1,row 1,rows\.jsonl:1,done,1,acme[^,]*,production,,a,said a,,,,.*\r\n2,.*,FlowExecutionError,.*\r\n$/
       )
       const [first] = json((yield* asked("results", "b", "--with-input")).stdout)
       assert.deepStrictEqual([first.input, first.version], [{ message: "a" }, "production"])

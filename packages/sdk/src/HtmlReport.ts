@@ -126,6 +126,17 @@ const cellOf = (cell: Cell, column: Column | undefined): Html => {
 }
 
 /**
+ * The options of {@link table}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface TableOptions {
+  /** The index of the column by which the page sorts the rows when it opens. Default: rows stay as they come. */
+  readonly sortBy?: number | undefined
+}
+
+/**
  * Returns a table whose columns sort by a click or the Enter key. Rows are written as they come.
  *
  * @since 0.1.0
@@ -133,7 +144,8 @@ const cellOf = (cell: Cell, column: Column | undefined): Html => {
  */
 export const table = <E, R>(
   columns: ReadonlyArray<Column>,
-  rows: Stream.Stream<Row, E, R>
+  rows: Stream.Stream<Row, E, R>,
+  options: TableOptions = {}
 ): Stream.Stream<Html, E, R> => {
   const heads = columns.map(({ isNumber, title }) =>
     html`<th scope="col"${isNumber === true && html` class="number"`}><button type="button">${title}</button></th>`
@@ -149,8 +161,12 @@ export const table = <E, R>(
 `
   )
   return Stream.concat(
-    Stream.make(html`<table class="sorts"><thead><tr>${heads}</tr></thead>
-`),
+    Stream.make(
+      html`<table class="sorts"${
+        options.sortBy !== undefined && html` data-sort-by="${options.sortBy}"`
+      }><thead><tr>${heads}</tr></thead>
+`
+    ),
     Stream.concat(
       body,
       Stream.make(html`</table>
@@ -167,6 +183,28 @@ const readable = (value: unknown): string => {
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}\n… ${text.length - maxShown} more characters`
 }
 
+const figure = (title: string, content: Value): Html =>
+  html`<figure><figcaption>${title}</figcaption><pre>${content}</pre></figure>`
+
+/**
+ * A value with a title.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Titled {
+  readonly title: string
+  readonly value: unknown
+}
+
+/**
+ * Returns a value with its title. A value other than a text is shown as JSON, and at most 20,000 characters are shown.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const shown = ({ title, value }: Titled): Html => figure(title, readable(value))
+
 /**
  * Returns two values side by side, with their different words marked. Values other than texts are shown as JSON. Of each
  * value at most 20,000 characters are shown.
@@ -174,15 +212,13 @@ const readable = (value: unknown): string => {
  * @since 0.1.0
  * @category combinators
  */
-export const compared = (
-  before: { readonly title: string; readonly value: unknown },
-  after: { readonly title: string; readonly value: unknown }
-): Html => {
+export const compared = (before: Titled, after: Titled): Html => {
   const parts = ValueDiff.words(readable(before.value), readable(after.value))
-  const side = (title: string, left: "removed" | "added", tag: Html) =>
-    html`<figure><figcaption>${title}</figcaption><pre>${
-      parts.map(({ kind, text }) => kind === "same" ? text : kind === left && html`<${tag}>${text}</${tag}>`)
-    }</pre></figure>`
+  const side = (title: string, own: "removed" | "added", tag: Html) =>
+    figure(
+      title,
+      parts.map(({ kind, text }) => kind === "same" ? text : kind === own && html`<${tag}>${text}</${tag}>`)
+    )
   return html`<div class="compared">${side(before.title, "removed", html`del`)}${
     side(after.title, "added", html`ins`)
   }</div>`
@@ -227,13 +263,14 @@ for (const table of document.querySelectorAll("table.sorts")) {
     })
     for (const [, body] of rows.sort(([a], [b]) => sign * compare(a, b))) table.append(body)
   }))
+  heads[table.dataset.sortBy]?.firstChild.click()
 }
 `
 
 /** The hashes of the style and the script, SHA-256 as Base64. The tests compute them. */
 const hashes = {
   style: "a/570MZxj3sXr9yplLAPpHRdM7Yjk3aNoo3YYech564=",
-  script: "E/GMyGD/I0lTwjeJ7ObJwphxTMnAZHe2fQhytICwkSU="
+  script: "v3ei85OtaHA7aDBA4Mo19tOWivbr1CD7PHfzdQoATWg="
 }
 
 /** Nothing is loaded, sent or embedded, and no other style or script runs. */

@@ -84,6 +84,7 @@ describe("HtmlReport.page", () => {
         body({ textContent: "a", dataset: {} }, { textContent: "", dataset: {} })
       ]
       const element = {
+        dataset: {},
         tHead: { rows: [{ cells: heads }] },
         get tBodies() {
           return bodies

@@ -18,6 +18,7 @@ import { dryRun } from "./plan.js"
 import { gradeAll } from "./promises.js"
 import { failedAgain } from "./retry.js"
 import { tail } from "./tail.js"
+import { both } from "./targets.js"
 
 const world = Layer.provideMerge(Noukai.layerServices, Emulator.layer({ jobs: { workers: 32 } }))
 
@@ -49,6 +50,20 @@ const printed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     })
     return { lines, value }
   })
+
+it.scopedLive("rows of two versions in one batch", () =>
+  Effect.gen(function*() {
+    const folder = yield* folderWith(0)
+    const rows = essays(2).flatMap((essay) =>
+      (["production", "draft"] as const).map((version) => ({ ...essay, version }))
+    )
+    const run = Batch.run(both, BatchSource.fromIterable(rows))
+    const { states, targets } = yield* Effect.provide(run, onLedger(folder))
+    assert.deepStrictEqual([states.done, targets?.map(({ states, version }) => [version, states])], [4, [
+      ["production", { done: 2 }],
+      ["draft", { done: 2 }]
+    ]])
+  }).pipe(Effect.provide(world)))
 
 it.scopedLive("from a file to results, twice: each row is run once", () =>
   Effect.gen(function*() {

@@ -1,0 +1,67 @@
+/**
+ * Reports of eval runs: for terminals, as HTML, for servers of CI, and as JSON lines. Each reads the cases once, as a stream.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { CaseVerdict, type EvalReport } from "./EvalReport.js"
+import * as Html from "./internal/report/html.js"
+import * as Junit from "./internal/report/junit.js"
+import * as Text from "./internal/report/text.js"
+
+/**
+ * A report of an eval run and the verdicts of its cases.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReportFormat = <E, R>(
+  report: EvalReport,
+  cases: Stream.Stream<CaseVerdict, E, R>
+) => Stream.Stream<string, E, R>
+
+/**
+ * A report for terminals: the checks, the cost, and of each verdict but `pass` the first 20 cases, regressions first. The last
+ * line is the verdict.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const text: ReportFormat = Text.text
+
+/**
+ * A report as one file of HTML: a table of all cases, regressions first, which sorts by its columns. Each case has the outputs
+ * of both sides. The file loads nothing.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const html: ReportFormat = Html.page
+
+/**
+ * A report as the XML of JUnit, with a test for each check on each case. A test fails if the check regressed, or if it fails
+ * without a baseline. It is skipped if it fails on both sides or is not comparable.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const junit: ReportFormat = Junit.junit
+
+/**
+ * A report in Markdown for the page of a job in CI, with the first 50 cases of each verdict but `pass`.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const markdown: ReportFormat = Text.markdown
+
+const encode = Schema.encodeSync(Schema.parseJson(CaseVerdict))
+
+/**
+ * The cases as JSON, one in each line, in the order of the source.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const jsonLines: ReportFormat = (_, cases) => Stream.map(cases, (one) => `${encode(one)}\n`)

@@ -1,0 +1,79 @@
+/** A report as one file of HTML. */
+import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
+import * as Stream from "effect/Stream"
+import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
+import { checkTable, facts, heading, notable, sides, verdicts } from "./words.js"
+
+const { html } = HtmlReport
+
+const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
+  regressed: "bad",
+  fail: "bad",
+  error: "doubtful",
+  "not comparable": "doubtful",
+  fixed: "good"
+}
+
+const output = (trial: Trial | undefined): unknown =>
+  trial === undefined ? "" : trial.state === "done" ? trial.result : trial.error?.message ?? trial.state
+
+/** The outputs of both sides, trial by trial, and the reasons of the checks. */
+const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
+  const names = sides(report)
+  const trials = one.candidate.map((trial, index) => {
+    const title = (side: string, { costUsd, executionId, trial: number }: Trial) =>
+      [side, report.repeat > 1 && `trial ${number}`, executionId, costUsd !== undefined && `$${costUsd}`]
+        .filter((part) => part !== false && part !== undefined).join(", ")
+    const after = { title: title(names.candidate, trial), value: output(trial) }
+    const before = one.baseline?.[index]
+    return before === undefined
+      ? HtmlReport.shown(after)
+      : HtmlReport.compared({ title: title(names.baseline, before), value: output(before) }, after)
+  })
+  const reasons = notable(one).map(([check, { verdict }, lines]) =>
+    html`<li>${check} (${verdict}): ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`
+  )
+  return html`<details${one.verdict === "regressed" && html` open`}><summary>${
+    reasons.length === 0 ? "outputs" : "reasons and outputs"
+  }</summary><ul>${reasons}</ul>${trials}</details>`
+}
+
+const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVerdict): HtmlReport.Row => ({
+  cells: [
+    { content: one.key, sort: one.no },
+    ...[one.verdict, ...checks.map((check) => one.checks[check]?.verdict ?? "error")].map((verdict) => ({
+      content: verdict,
+      sort: verdicts.indexOf(verdict)
+    }))
+  ],
+  detail: detail(report, one),
+  tone: tones[one.verdict]
+})
+
+export const page = <E, R>(
+  report: EvalReport,
+  cases: Stream.Stream<CaseVerdict, E, R>
+): Stream.Stream<string, E, R> => {
+  const checks = Object.keys(report.checks)
+  const [titles, ...rows] = checkTable(report)
+  const intro = html`<h1>${heading(report)}</h1>
+<p><strong>${report.gate}</strong>: ${report.sentence}</p>
+<p>${new Date(report.startedAt).toISOString()}, run ${report.run}</p>
+<ul>${facts(report).map(([name, text]) => html`<li>${name}: ${text}</li>`)}</ul>
+`
+  return HtmlReport.page(
+    heading(report),
+    Stream.make(intro).pipe(
+      Stream.concat(HtmlReport.table(
+        titles!.map((title, column) => ({ title, isNumber: column > 0 })),
+        Stream.fromIterable(rows.map((cells) => ({ cells })))
+      )),
+      Stream.concat(HtmlReport.table(
+        ["case", "verdict", ...checks].map((title) => ({ title })),
+        Stream.map(cases, row(report, checks)),
+        // regressions first
+        { sortBy: 1 }
+      ))
+    )
+  )
+}

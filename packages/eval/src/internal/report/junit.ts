@@ -1,0 +1,80 @@
+/** A report as the XML of JUnit that servers of CI read: a test for each check on each case. */
+import { escape } from "@effect-noukai/sdk/HtmlReport"
+import * as Stream from "effect/Stream"
+import type { CaseVerdict, CheckVerdict, EvalReport } from "../../EvalReport.js"
+import { notable, reasons } from "./words.js"
+
+/** The element of a verdict. Without a baseline a check that fails is a failure; with one it is not worse. */
+const elementOf = (
+  verdict: CheckVerdict["verdict"],
+  hasBaseline: boolean
+): "error" | "failure" | "skipped" | undefined => {
+  switch (verdict) {
+    case "regressed":
+      return "failure"
+    case "error":
+      return "error"
+    case "fail":
+      return hasBaseline ? "skipped" : "failure"
+    case "not comparable":
+      return "skipped"
+    case "pass":
+    case "fixed":
+      return undefined
+  }
+}
+
+const lines = (one: CaseVerdict, verdict: CheckVerdict): string =>
+  [
+    ...reasons(verdict.candidate),
+    `case ${one.at}`,
+    ...one.candidate.flatMap(({ executionId }) => executionId === undefined ? [] : [`run ${executionId}`])
+  ].map(escape).join("\n")
+
+const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): string => {
+  const all = Object.entries(one.checks)
+  const millis = one.candidate.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0)
+  const seconds = (millis / 1000 / Math.max(1, all.length)).toFixed(3)
+  const told = new Map(notable(one).map(([check, , reasons]) => [check, reasons[0]]))
+  return all.map(([check, verdict]) => {
+    const begin = `<testcase classname="${escape(`${report.eval}.${check}`)}" name="${
+      escape(one.key)
+    }" time="${seconds}"`
+    const element = elementOf(verdict.verdict, hasBaseline)
+    if (element === undefined) return `${begin}/>\n`
+    const attributes = element === "skipped"
+      ? ""
+      : ` type="${verdict.verdict}" message="${escape(told.get(check) ?? verdict.candidate.reason)}"`
+    return `${begin}><${element}${attributes}>${lines(one, verdict)}</${element}></testcase>\n`
+  }).join("")
+}
+
+export const junit = <E, R>(
+  report: EvalReport,
+  cases: Stream.Stream<CaseVerdict, E, R>
+): Stream.Stream<string, E, R> => {
+  const hasBaseline = report.baseline !== undefined
+  const counts = { tests: 0, failure: 0, error: 0, skipped: 0 }
+  for (const { verdicts } of Object.values(report.checks)) {
+    for (const [verdict, count] of Object.entries(verdicts)) {
+      const element = elementOf(verdict as CheckVerdict["verdict"], hasBaseline)
+      counts.tests += count
+      if (element !== undefined) counts[element] += count
+    }
+  }
+  const { error, failure, skipped, tests } = counts
+  const attributes = `name="${escape(report.eval)}" tests="${tests}" failures="${failure}" errors="${error}"`
+  const properties = { run: report.run, gate: report.gate, sentence: report.sentence }
+  return Stream.make(`<?xml version="1.0" encoding="UTF-8"?>
+<testsuites ${attributes}>
+<testsuite ${attributes} skipped="${skipped}" timestamp="${new Date(report.startedAt).toISOString().slice(0, 19)}">
+<properties>${
+    Object.entries(properties).map(([name, value]) => `<property name="${name}" value="${escape(value)}"/>`).join("")
+  }</properties>
+`).pipe(
+      Stream.concat(Stream.map(cases, test(report, hasBaseline))),
+      Stream.concat(Stream.make(`</testsuite>
+</testsuites>
+`))
+    )
+}

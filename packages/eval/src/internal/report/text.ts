@@ -1,0 +1,81 @@
+/** A report for terminals and for the page of a job in CI. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
+import { listed } from "./listed.js"
+import { checkTable, facts, heading, notable, sides } from "./words.js"
+
+/** The number of cases of each verdict that are listed. */
+const [maxLines, maxRows] = [20, 50]
+
+const oneLine = (text: string): string => text.replace(/\s+/g, " ")
+
+/** Aligns all columns but the first to the right. */
+const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows.map((row) =>
+    `${
+      row.map((text, column) => column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!)).join("  ")
+        .trimEnd()
+    }\n`
+  ).join("")
+}
+
+const caseLines = (report: EvalReport) => (one: CaseVerdict): string => {
+  const names = sides(report)
+  const lines = notable(one).flatMap(([check, { verdict }, reasons]) => {
+    const side = verdict === "fixed" ? `${names.baseline}: ` : ""
+    return reasons.map((reason) => `    ${check}: ${side}${oneLine(reason)}\n`)
+  })
+  return `  ${oneLine(one.key)}\n${lines.join("")}`
+}
+
+export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>): Stream.Stream<string, E, R> =>
+  Stream.fromEffect(Effect.map(listed(cases, maxLines, caseLines(report)), (lists) => {
+    const parts = lists.map(({ count, shown, verdict }) =>
+      `\n${verdict} (${count})\n${shown.join("")}${count > shown.length ? `  and ${count - shown.length} more\n` : ""}`
+    )
+    const width = Math.max(...facts(report).map(([name]) => name.length))
+    const told = facts(report).map(([name, text]) => `${name.padEnd(width)}  ${oneLine(text)}\n`)
+    return `${heading(report)}\n\n${aligned(checkTable(report))}\n${told.join("")}${
+      parts.join("")
+    }\n${report.gate}: ${report.sentence}\n`
+  }))
+
+const escaped = (text: string): string =>
+  oneLine(text).replace(/[&<>]/g, (found) => found === "&" ? "&amp;" : found === "<" ? "&lt;" : "&gt;")
+    .replace(/[\\`*_[\]|~$]/g, "\\$&")
+
+const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |\n`
+
+const marks = { passed: "✅", failed: "❌", incomplete: "⚠️" } as const
+
+export const markdown = <E, R>(
+  report: EvalReport,
+  cases: Stream.Stream<CaseVerdict, E, R>
+): Stream.Stream<string, E, R> =>
+  Stream.fromEffect(Effect.map(
+    listed(cases, maxRows, (one) =>
+      row([
+        escaped(one.key),
+        one.verdict,
+        notable(one).map(([check, , reasons]) => `${escaped(check)}: ${reasons.map(escaped).join("; ")}`).join("<br>")
+      ])),
+    (lists) => {
+      const [titles, ...rows] = checkTable(report)
+      const more = lists.flatMap(({ count, shown, verdict }) =>
+        count > shown.length ? [`${count - shown.length} more: ${verdict}`] : []
+      )
+      return [
+        `## ${marks[report.gate]} ${escaped(heading(report))}\n\n${escaped(report.sentence)}\n\n`,
+        row(titles!.map(escaped)),
+        row(titles!.map((_, column) => column === 0 ? "---" : "---:")),
+        ...rows.map((cells) => row(cells.map(escaped))),
+        "\n",
+        ...facts(report).map(([name, text]) => `- ${name}: ${escaped(text)}\n`),
+        ...lists.length === 0 ? [] : [`\n${row(["case", "verdict", "checks"])}${row(["---", "---", "---"])}`],
+        ...lists.flatMap(({ shown }) => shown),
+        ...more.length === 0 ? [] : [`\n${more.join(", ")}\n`]
+      ].join("")
+    }
+  ))

@@ -1,0 +1,219 @@
+/** Reports of eval runs, of made-up verdicts: the words of a terminal, HTML, XML of JUnit, Markdown and JSON lines. */
+import { ReportFormat } from "@effect-noukai/eval"
+import { CaseVerdict, type EvalReport, type Verdict } from "@effect-noukai/eval/EvalReport"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema, Stream } from "effect"
+import { readFile } from "node:fs/promises"
+import { validateXML } from "xmllint-wasm"
+
+const hostile = "<script>alert(1)</script> | \u0007 ]]> & \"x\" 'y' \ud800"
+
+const outcomes = {
+  pass: { verdict: "pass", reason: "equal", score: 1, expected: 8, actual: 8 },
+  fail: { verdict: "fail", reason: "not equal", score: 0, expected: { score: 8 }, actual: { score: 7 } },
+  error: { verdict: "error", reason: `the judge failed: ${hostile}` }
+} as const
+
+const sidesOf: {
+  readonly [K in Verdict]: readonly [baseline: keyof typeof outcomes, candidate: keyof typeof outcomes]
+} = {
+  pass: ["pass", "pass"],
+  fail: ["fail", "fail"],
+  regressed: ["pass", "fail"],
+  fixed: ["fail", "pass"],
+  error: ["pass", "error"],
+  "not comparable": ["pass", "pass"]
+}
+
+const caseOf = (no: number, verdict: Verdict, hasBaseline = true): CaseVerdict => {
+  const [before, after] = sidesOf[verdict]
+  const trial = (side: keyof typeof outcomes, version: string) => [
+    {
+      trial: 1,
+      state: "done",
+      result: { said: `the ${version} says ${hostile}` },
+      executionId: `${version}-${no}`,
+      costUsd: "0.01",
+      durationMs: 1500,
+      outcomes: { score: outcomes[side], polite: outcomes.pass }
+    } as const
+  ]
+  return {
+    no,
+    key: `case ${no}${no === 2 ? ` ${hostile}` : ""}`,
+    at: `cases.jsonl:${no}`,
+    verdict,
+    checks: {
+      score: { verdict, candidate: outcomes[after], ...hasBaseline && { baseline: outcomes[before] } },
+      polite: { verdict: "pass", candidate: outcomes.pass, ...hasBaseline && { baseline: outcomes.pass } }
+    },
+    candidate: trial(after, "draft"),
+    ...hasBaseline && { baseline: trial(before, "production") }
+  }
+}
+
+const given: ReadonlyArray<Verdict> = ["pass", "fail", "regressed", "fixed", "error", "not comparable", "pass"]
+
+const cases = given.map((verdict, index) => caseOf(index + 1, verdict))
+
+const countsOf = (some: ReadonlyArray<Verdict>) => {
+  const counts = { pass: 0, fail: 0, regressed: 0, fixed: 0, error: 0, "not comparable": 0 }
+  for (const one of some) counts[one]++
+  return counts
+}
+
+const rate = { passed: 3, of: 5, rate: 0.6, interval: [0.231, 0.882] } as const
+
+const report: EvalReport = {
+  eval: "spelling",
+  run: "run-1",
+  startedAt: 1793530800000,
+  candidate: { flow: "acme/spelling/grade-3", version: "draft" },
+  baseline: { flow: "acme/spelling/grade-3", version: "production" },
+  repeat: 1,
+  cases: 7,
+  overall: { verdicts: countsOf(given), candidate: rate, baseline: rate, p: 1 },
+  checks: {
+    score: { verdicts: countsOf(given), candidate: rate, baseline: rate, p: 1, score: 0.5, baselineScore: 0.75 },
+    polite: { verdicts: countsOf(given.map(() => "pass")), candidate: rate, baseline: rate, p: 0.0001 }
+  },
+  cost: {
+    candidate: { runs: 7, usd: "0.07", unknown: 0 },
+    baseline: { runs: 7, usd: "0.06", unknown: 1 },
+    judges: { runs: 14, usd: "0.0014", unknown: 0 }
+  },
+  time: { cases: 7, medianMs: 120, interval: [-1500, 300] },
+  stale: [],
+  broken: [{ threshold: "maxRegressed", message: "1 case regressed; 0 are allowed" }],
+  errors: 1,
+  gate: "failed",
+  verdict: "no difference",
+  sentence: "no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)"
+}
+
+const { baseline: _, ...alone } = report
+
+const written = (format: ReportFormat.ReportFormat, of = report, some: Iterable<CaseVerdict> = cases) =>
+  Effect.runPromise(Stream.mkString(format(of, Stream.fromIterable(some))))
+
+describe("ReportFormat.text", () => {
+  it("shows the checks, the cost, and the cases that did not pass, regressions first", async () => {
+    assert.strictEqual(
+      (await written(ReportFormat.text)).replace(hostile, "HOSTILE").replace(hostile, "HOSTILE"),
+      `spelling: draft against production of acme/spelling/grade-3, 7 cases
+
+check                          draft                production  regressed  fixed        p  errors      mean score
+score       3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1    1.000       1  0.50, was 0.75
+polite      3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          0      0  < 0.001       0
+all checks  3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1    1.000       1
+
+cost    draft $0.07, production $0.06 (1 run unknown), judges $0.0014
+time    120 ms more (median of 7 cases; 95 %: -1.5 s to 300 ms)
+errors  1 verdict could not be reached
+broken  1 case regressed; 0 are allowed
+
+regressed (1)
+  case 3
+    score: $.score: expected 8, got 7
+
+error (1)
+  case 5
+    score: the judge failed: HOSTILE
+
+fail (1)
+  case 2 HOSTILE
+    score: $.score: expected 8, got 7
+
+fixed (1)
+  case 4
+    score: production: $.score: expected 8, got 7
+
+not comparable (1)
+  case 6
+    score: equal
+
+failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
+`
+    )
+  })
+
+  it("lists 20 cases of each verdict", async () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => caseOf(index + 1, "regressed"))
+    const lines = (await written(ReportFormat.text, report, many)).split("\n")
+    assert.include(lines, "regressed (1000)")
+    assert.include(lines, "  and 980 more")
+    assert.isBelow(lines.length, 70)
+  })
+
+  it("names the flows of both sides if they differ, and has no columns of a missing baseline", async () => {
+    const others = {
+      ...report,
+      baseline: { flow: "acme/spelling/other", version: "3", stored: "spelling.baseline.json" }
+    }
+    assert.match(
+      await written(ReportFormat.text, others),
+      /acme\/spelling\/grade-3 draft against acme\/spelling\/other 3 \(stored\)/
+    )
+    const first = (await written(ReportFormat.text, alone, [])).split("\n")
+    assert.strictEqual(first[0], "spelling: draft of acme/spelling/grade-3, 7 cases")
+    assert.notInclude(first[2], "regressed")
+  })
+})
+
+describe("ReportFormat.junit", () => {
+  const tags = (xml: string, tag: string) => xml.split(`<${tag}`).length - 1
+
+  it("is valid by the schema of Jenkins, and counts what it holds", async () => {
+    const schema = await readFile(new URL("fixtures/junit/jenkins-junit.xsd", import.meta.url), "utf8")
+    for (
+      const [of, some] of [[report, cases], [alone, given.map((one, no) => caseOf(no, one, false))], [
+        report,
+        []
+      ]] as const
+    ) {
+      const xml = await written(ReportFormat.junit, of, some)
+      const { errors, valid } = await validateXML({ xml: [{ fileName: "junit.xml", contents: xml }], schema: [schema] })
+      assert.isTrue(valid, errors.map(({ message }) => message).join("\n"))
+    }
+    const xml = await written(ReportFormat.junit)
+    const [, attributes] = /<testsuite (.*)>/.exec(xml)!
+    assert.strictEqual(
+      attributes,
+      "name=\"spelling\" tests=\"14\" failures=\"1\" errors=\"1\" skipped=\"2\" timestamp=\"2026-11-01T11:00:00\""
+    )
+    assert.deepStrictEqual(["testcase", "failure", "error", "skipped"].map((tag) => tags(xml, `${tag}`)), [14, 1, 1, 2])
+    assert.include(xml, "message=\"$.score: expected 8, got 7\"")
+    assert.include(await written(ReportFormat.junit, alone, [caseOf(1, "fail", false)]), "<failure type=\"fail\"")
+  })
+})
+
+describe("ReportFormat.html", () => {
+  it("shows both outputs of every case, escaped, and opens sorted by verdict", async () => {
+    const page = await written(ReportFormat.html)
+    assert.strictEqual(page.split("<figcaption>").length - 1, 14)
+    assert.include(page, "<figcaption>production, production-3, $0.01</figcaption>")
+    assert.include(page, "data-sort-by=\"1\"")
+    assert.include(page, "<td data-sort=\"0\">regressed</td>")
+    assert.include(page, "The <del>production</del>".toLowerCase())
+    assert.strictEqual(page.split("<script>").length, 2)
+    assert.notInclude(page, "\u0007")
+  })
+})
+
+describe("ReportFormat.markdown", () => {
+  it("is a table with escaped texts, in bounds", async () => {
+    const many = Array.from({ length: 200 }, (_, index) => caseOf(index + 1, "regressed"))
+    const text = await written(ReportFormat.markdown, report, many)
+    assert.match(text, /^## ❌ spelling: draft against production/)
+    assert.include(text, "150 more: regressed")
+    assert.include(text, "| case 2 &lt;script&gt;alert(1)&lt;/script&gt; \\| ")
+    assert.isBelow(text.split("\n").length, 80)
+  })
+})
+
+describe("ReportFormat.jsonLines", () => {
+  it("has each case as its schema decodes it", async () => {
+    const lines = (await written(ReportFormat.jsonLines)).trimEnd().split("\n")
+    assert.deepStrictEqual(lines.map((line) => Schema.decodeSync(Schema.parseJson(CaseVerdict))(line)), cases)
+  })
+})
