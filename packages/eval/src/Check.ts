@@ -4,9 +4,16 @@
  * @since 0.1.0
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
-import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import type * as Effect from "effect/Effect"
-import type { EvalRun, JudgeRun, Outcome } from "./EvalRun.js"
+import * as Flow from "@effect-noukai/sdk/Flow"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
+import { amountOf, canonical, filled, isSame, line, messageOf, pathText, show, valueAt } from "./internal/values.js"
 
 /**
  * Marks the checks of this module.
@@ -48,8 +55,8 @@ export interface Needs {
  * @category models
  */
 export interface Judge<in Case, in A = unknown> {
-  readonly flow: FlowRef<never>
-  readonly version: FlowVersion
+  readonly flow: Flow.FlowRef<never>
+  readonly version: Flow.FlowVersion
   /** The input of the judge. If it throws, the verdict is an error. */
   readonly input: (value: Case, run: EvalRun<A>) => JobInput
 }
@@ -73,4 +80,573 @@ export interface Check<in Case = unknown, in A = unknown, out R = never> {
   readonly problem?: string
   /** The verdict on a run that is `done`. `judged` is the run of the judge. It does not fail: failures are errors. */
   readonly verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Effect.Effect<Outcome, never, R>
+}
+
+const noNeeds: Needs = { steps: [], calls: false, cost: false, duration: false }
+
+/**
+ * A value of the case at a path, for the checks that expect a value. Definitions in files write it as
+ * `{ "$case": "expected" }`, and both have the same hash.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Field {
+  readonly $case: Path
+}
+
+/**
+ * The value of the case at a path: `Check.field("expected.score")`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const field = (path: Path): Field => ({ $case: pathText(path) })
+
+/**
+ * A value that JSON can represent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Literal =
+  | string
+  | number
+  | boolean
+  | null
+  | ReadonlyArray<unknown>
+  | { readonly [name: string]: unknown }
+
+/**
+ * An expected value: itself, a field of the case, or a function of the case. A value may have fields inside.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Expected<Case, T = Literal> = T | Field | ((value: Case) => T)
+
+/**
+ * The answer of a function that checks: whether the run passes, or an outcome with a reason and a score.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answer = boolean | Outcome
+
+/**
+ * A path into a value: keys and indices, or `"answers.0.text"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Path = string | ReadonlyArray<string | number>
+
+/**
+ * Options of checks of a value.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface AtOptions {
+  /** The path of the value in the result: `"answers.0.text"`. Without a value there, the check fails. Default: all of it. */
+  readonly at?: Path | undefined
+}
+
+/** The text of a part of a definition. */
+const written = (part: unknown): unknown =>
+  typeof part === "function" || part instanceof RegExp ? String(part) : part === undefined ? null : part
+
+const definitionOf = (kind: string, parts: { readonly [name: string]: unknown }): string =>
+  canonical([kind, Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, written(part)]))])
+
+/** The expected value for a case. */
+const expectedOf = <Case, T>(expected: Expected<Case, T>, value: Case): T =>
+  typeof expected === "function"
+    ? (expected as (value: Case) => T)(value)
+    : filled(expected, { $case: value }) as T
+
+/**
+ * An outcome that passes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pass = (reason: string, more?: Omit<Outcome, "verdict" | "reason">): Outcome => ({
+  verdict: "pass",
+  reason: line(reason),
+  ...more
+})
+
+/**
+ * An outcome that fails.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fail = (reason: string, more?: Omit<Outcome, "verdict" | "reason">): Outcome => ({
+  verdict: "fail",
+  reason: line(reason),
+  ...more
+})
+
+/**
+ * An outcome that is neither a pass nor a fail: the check cannot judge the run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const error = (reason: string): Outcome => ({ verdict: "error", reason: line(reason) })
+
+const notCaptured = (data: string): Outcome => error(`not captured: ${data}`)
+
+const isOutcome = Schema.is(Outcome)
+
+/** The outcome of an answer, which a program without types may give wrongly. */
+const outcomeOf = (answer: unknown): Outcome => {
+  if (typeof answer === "boolean") return answer ? pass("the check returned true") : fail("the check returned false")
+  if (!isOutcome(answer)) return error(`the check returned ${show(answer)}: return true, false or an outcome`)
+  const { reason, score } = answer
+  return score === undefined || (score >= 0 && score <= 1)
+    ? { ...answer, reason: line(reason) }
+    : error(`the check returned the score ${score}: it must be from 0 to 1`)
+}
+
+/** A check of this module, of the parts that its definition consists of. */
+const build = <Case, A, R = never>(
+  kind: string,
+  parts: { readonly [name: string]: unknown },
+  verdict: Check<Case, A, R>["verdict"],
+  more?: { readonly needs?: Partial<Needs> | undefined; readonly problem?: string | undefined }
+): Check<Case, A, R> => ({
+  [TypeId]: TypeId,
+  kind,
+  definition: definitionOf(kind, parts),
+  needs: { ...noNeeds, ...more?.needs },
+  ...(more?.problem !== undefined && { problem: more.problem }),
+  verdict
+})
+
+/**
+ * A check by your own function, or by an Effect with requirements. A function that throws, and an Effect that fails, is
+ * an error and not a fail.
+ *
+ * The text of the function is its definition. Give `definition` if it depends on more than its text.
+ *
+ * @example
+ * ```ts
+ * import { Check } from "@effect-noukai/eval"
+ *
+ * const short = Check.make((_: unknown, run) => JSON.stringify(run.result).length < 1000)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <Case, A = unknown, E = never, R = never>(
+  verdict: (value: Case, run: EvalRun<A>) => Answer | Effect.Effect<Answer, E, R>,
+  options?: {
+    /** The text that is compared with a baseline's. Default: the text of the function. */
+    readonly definition?: string | undefined
+    /** The data that it reads beside the result. Default: none. */
+    readonly needs?: Partial<Needs> | undefined
+  }
+): Check<Case, A, R> =>
+  build("function", { check: options?.definition ?? verdict }, (value, run) =>
+    Effect.suspend(() => {
+      const answer = verdict(value, run)
+      return Effect.isEffect(answer) ? Effect.map(answer, outcomeOf) : Effect.succeed(outcomeOf(answer))
+    }).pipe(
+      Effect.catchAll((failure) => Effect.succeed(error(`the check failed: ${messageOf(failure)}`)))
+    ), options)
+
+/** A check of a value against an expected one. */
+const comparing = <Case, T>(
+  kind: string,
+  expected: Expected<Case, T>,
+  options: AtOptions & { readonly [option: string]: unknown },
+  compare: (actual: unknown, expected: T) => Outcome,
+  problem?: string
+): Check<Case> => {
+  const { at: path, ...rest } = options
+  const check = build<Case, unknown>(kind, { expected, ...rest }, (value, { result }) =>
+    Effect.sync(() => {
+      const wanted = expectedOf(expected, value)
+      const outcome = compare(result, wanted)
+      return outcome.verdict === "error" ? outcome : { ...outcome, expected: wanted, actual: result }
+    }), { problem })
+  return path === undefined ? check : at(path, check)
+}
+
+/**
+ * Checks a part of the result: the value at a path. Without a value there, the check fails.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const at = <Case, R>(path: Path, check: Check<Case, unknown, R>): Check<Case, unknown, R> => {
+  const place = pathText(path)
+  return within("at", place, check, (run) =>
+    Option.match(valueAt(run.result, path), {
+      onNone: () => Either.left(fail(`the result has no ${place}`)),
+      onSome: (result) => Either.right({ ...run, result })
+    }))
+}
+
+/**
+ * Checks the output of a step, as if it were the result. It needs captured payloads: without the output, the verdict is
+ * an error.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const step = <Case, R>(stepId: string, check: Check<Case, unknown, R>): Check<Case, unknown, R> => {
+  const inner = within("step", stepId, check, (run) =>
+    run.steps === undefined || !Object.hasOwn(run.steps, stepId)
+      ? Either.left(notCaptured(`the output of the step ${stepId}`))
+      : Either.right({ ...run, result: run.steps[stepId] }))
+  return { ...inner, needs: { ...inner.needs, steps: [...inner.needs.steps, stepId] } }
+}
+
+/** A check of a part of a run, or an outcome if the run does not have it. */
+const within = <Case, R>(
+  kind: string,
+  place: string,
+  check: Check<Case, unknown, R>,
+  part: (run: EvalRun) => Either.Either<EvalRun, Outcome>
+): Check<Case, unknown, R> => {
+  const { judge } = check
+  return {
+    ...check,
+    definition: canonical([kind, place, check.definition]),
+    verdict: (value, run, judged) =>
+      Either.match(part(run), {
+        onLeft: Effect.succeed,
+        onRight: (inner) =>
+          Effect.map(check.verdict(value, inner, judged), (outcome) => ({
+            ...outcome,
+            reason: line(`${kind === "at" ? "" : `${kind} `}${place}: ${outcome.reason}`)
+          }))
+      }),
+    ...(judge !== undefined && {
+      judge: {
+        ...judge,
+        input: (value: Case, run: EvalRun) =>
+          judge.input(value, Either.getOrThrowWith(part(run), ({ reason }) => new Error(reason)))
+      }
+    })
+  }
+}
+
+/**
+ * Checks that a value is equal to the expected one, as JSON: the order of keys does not matter.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const equals = <Case>(expected: Expected<Case>, options: AtOptions = {}): Check<Case> =>
+  comparing("equals", expected, { at: options.at }, (actual, wanted) =>
+    isSame(actual, wanted)
+      ? pass(`equal to ${show(wanted)}`)
+      : fail(`got ${show(actual)}, expected ${show(wanted)}`))
+
+/**
+ * Checks that a text contains the expected text, or that a list contains the expected value.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const contains = <Case>(
+  expected: Expected<Case>,
+  options: AtOptions & {
+    /** Default: false. */
+    readonly ignoreCase?: boolean | undefined
+  } = {}
+): Check<Case> => {
+  const { at, ignoreCase = false } = options
+  const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
+  return comparing("contains", expected, { at, ignoreCase }, (actual, wanted) => {
+    const isList = Array.isArray(actual)
+    if (!isList && typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text or a list`)
+    if (!isList && typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
+    const found = isList
+      ? actual.some((one) => isSame(one, wanted))
+      : folded(actual).includes(folded(String(wanted)))
+    return found ? pass(`contains ${show(wanted)}`) : fail(`${show(actual)} does not contain ${show(wanted)}`)
+  })
+}
+
+/**
+ * Checks that a text matches a regular expression.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const matches = (pattern: RegExp | string, options: AtOptions = {}): Check => {
+  const regex = Either.try({
+    // with g or y an expression remembers its last match
+    try: () =>
+      typeof pattern === "string" ? new RegExp(pattern, "u") : new RegExp(pattern, pattern.flags.replace(/[gy]/g, "")),
+    catch: messageOf
+  })
+  const problem = Either.isLeft(regex) ? `must be a regular expression: ${regex.left}` : undefined
+  return comparing("matches", String(Either.getOrElse(regex, () => pattern)), { at: options.at }, (actual, wanted) => {
+    if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text`)
+    return Either.getOrThrow(regex).test(actual)
+      ? pass(`matches ${wanted}`)
+      : fail(`${show(actual)} does not match ${wanted}`)
+  }, problem)
+}
+
+/**
+ * Checks that a value fits a schema.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const schema = <A, I>(schema: Schema.Schema<A, I>, options: AtOptions = {}): Check => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return comparing("schema", Schema.format(schema), { at: options.at }, (actual) =>
+    Either.match(decode(actual), {
+      onLeft: (mismatch) => fail(Flow.formatMismatch(mismatch)),
+      onRight: () => pass("fits the schema")
+    }))
+}
+
+/**
+ * Checks that a number is near the expected one: `within` an amount, or a share of the expected number.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const near = <Case>(
+  expected: Expected<Case, number>,
+  options: AtOptions & {
+    /** The largest difference that passes. Default: 0. */
+    readonly within?: number | undefined
+    /** The largest difference as a share of the expected number: 0.1 is 10 %. The larger limit counts. Default: 0. */
+    readonly relative?: number | undefined
+  }
+): Check<Case> => {
+  const { at, relative = 0, within = 0 } = options
+  return comparing(
+    "near",
+    expected,
+    { at, within, relative },
+    (actual, wanted) => {
+      if (typeof wanted !== "number" || !Number.isFinite(wanted)) return error(`expected ${show(wanted)}, not a number`)
+      if (typeof actual !== "number") return fail(`got ${show(actual)}, which is not a number`)
+      const difference = Math.abs(actual - wanted)
+      const limit = Math.max(within, relative * Math.abs(wanted))
+      // 0.3 - 0.2 is more than 0.1 in binary
+      return difference <= limit + Number.EPSILON * Math.max(Math.abs(actual), Math.abs(wanted))
+        ? pass(`${actual} is within ${limit} of ${wanted}`)
+        : fail(`got ${actual}, expected ${wanted} within ${limit}`)
+    },
+    within >= 0 && relative >= 0 ? undefined : "must have a tolerance of at least 0"
+  )
+}
+
+/** Whether a value has all that is expected: objects may have more fields. */
+const hasAll = (actual: unknown, wanted: unknown): boolean =>
+  Predicate.isRecord(wanted)
+    ? Predicate.isRecord(actual) && Object.keys(wanted).every((key) => hasAll(actual[key], wanted[key]))
+    : isSame(actual, wanted)
+
+/**
+ * Checks the calls of a tool that our own handlers answered: by default at least one. `arguments` selects the calls
+ * that have these arguments, and perhaps others.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const calls = <Case>(
+  tool: string,
+  options: {
+    /** The exact number of calls; 0 for none. Default: at least 1. */
+    readonly times?: number | undefined
+    /** The least number of calls. Default: 1, or 0 with `max`. */
+    readonly min?: number | undefined
+    /** The largest number of calls. Default: no limit. */
+    readonly max?: number | undefined
+    /** Arguments that the counted calls have. Default: every call counts. */
+    readonly arguments?: Expected<Case, { readonly [name: string]: unknown }> | undefined
+  } = {}
+): Check<Case> => {
+  const { arguments: wanted, max = options.times ?? Infinity, times } = options
+  const min = options.min ?? times ?? (options.max === undefined ? 1 : 0)
+  const limits = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`
+  return build<Case, unknown>(
+    "calls",
+    { tool, min, max: String(max), arguments: wanted },
+    (value, run) =>
+      Effect.sync(() => {
+        if (run.calls === undefined) return notCaptured(`the calls of ${tool}`)
+        const expected = wanted === undefined ? undefined : expectedOf(wanted, value)
+        const found = run.calls.filter((call) =>
+          call.tool === tool && (expected === undefined || hasAll(call.arguments, expected))
+        )
+        const reason = `${found.length} calls of ${tool}, expected ${limits}`
+        return found.length >= min && found.length <= max ? pass(reason) : fail(reason, { actual: run.calls })
+      }),
+    { needs: { calls: true }, problem: min <= max ? undefined : "must have a min that is at most its max" }
+  )
+}
+
+/**
+ * Checks the cost of the run: at most an amount of US dollars, as a number or exact decimal text.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const maxCostUsd = (limit: number | string): Check => {
+  const most = amountOf(limit)
+  return build<unknown, unknown>("maxCostUsd", { limit: String(limit) }, (_value, { costUsd }) =>
+    Effect.sync(() => {
+      const cost = amountOf(costUsd)
+      if (Option.isNone(cost)) return notCaptured("the cost of the run")
+      const more = { expected: limit, actual: costUsd }
+      return BigDecimal.lessThanOrEqualTo(cost.value, Option.getOrThrow(most))
+        ? pass(`costs ${costUsd} USD`, more)
+        : fail(`costs ${costUsd} USD, allowed are ${limit}`, more)
+    }), {
+    needs: { cost: true },
+    problem: Option.isSome(most)
+      ? undefined
+      : "must be an amount of at least 0: a number, or decimal text such as \"0.002\""
+  })
+}
+
+/**
+ * Checks the time of the run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const maxDuration = (limit: Duration.DurationInput): Check => {
+  const most = Option.map(Duration.decodeUnknown(limit), Duration.toMillis)
+  return build<unknown, unknown>(
+    "maxDuration",
+    { limit: Option.getOrElse(most, () => String(limit)) },
+    (_value, run) =>
+      Effect.sync(() => {
+        const { durationMs } = run
+        if (durationMs === undefined) return notCaptured("the time of the run")
+        const more = { expected: Option.getOrThrow(most), actual: durationMs }
+        return durationMs <= more.expected
+          ? pass(`took ${durationMs} ms`, more)
+          : fail(`took ${durationMs} ms, allowed are ${more.expected}`, more)
+      }),
+    {
+      needs: { duration: true },
+      problem: Option.isSome(most) ? undefined : "must be a duration such as \"2 seconds\""
+    }
+  )
+}
+
+/**
+ * The options of {@link judge}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface JudgeOptions<Case, A, R> {
+  /** The version of the judge. Default: `"production"`. */
+  readonly version?: Flow.FlowVersion | undefined
+  /** The input of the judge. */
+  readonly input: (value: Case, run: EvalRun<A>) => JobInput
+  /** The path of the verdict in the judge's result. Default: all of it. */
+  readonly at?: Path | undefined
+  /**
+   * Whether the verdict passes: a check of it, or a function. Default: `true` passes, and so does a number from 0 to 1
+   * of at least `minScore`.
+   */
+  readonly pass?: Check<Case, unknown, R> | ((verdict: unknown, value: Case) => Answer) | undefined
+  /** The least number that passes, from 0 to 1. Default: 0.5. */
+  readonly minScore?: number | undefined
+  /** The path of the reason in the judge's result. Default: none. */
+  readonly reason?: Path | undefined
+  /** The text of the input that is compared with a baseline's. Default: the text of the function. */
+  readonly definition?: string | undefined
+}
+
+/**
+ * A check by a flow that judges. Each input is judged once, and billed as a run of the judge. A judge that fails, or
+ * has no verdict, is an error: never a pass or a fail.
+ *
+ * @example
+ * ```ts
+ * import { Check } from "@effect-noukai/eval"
+ *
+ * const polite = Check.judge("acme/judges/politeness", {
+ *   input: (_: unknown, run) => ({ message: String(run.result) }),
+ *   at: "polite"
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const judge = <Case, A = unknown, R = never>(
+  flow: Flow.FlowRef<never>,
+  options: JudgeOptions<Case, A, R>
+): Check<Case, A, R> => {
+  const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason, version = "production" } = options
+  const noVerdict = (why: string) => error(`the judge gave no verdict: ${why}`)
+
+  const plain = (found: unknown): Outcome => {
+    if (typeof found === "boolean") return found ? pass("the judge says true") : fail("the judge says false")
+    return typeof found !== "number" || !(found >= 0 && found <= 1)
+      ? noVerdict(`got ${show(found)}, expected true, false or a number from 0 to 1`)
+      : (found >= minScore ? pass : fail)(`the judge says ${found}, required is ${minScore}`, { score: found })
+  }
+
+  const judging: Check<Case, unknown, R> = passes === undefined
+    ? make((_value, { result }) => plain(result))
+    : typeof passes === "function"
+    ? make((value, { result }) => passes(result, value))
+    : passes
+
+  const verdict: Check<Case, A, R>["verdict"] = (value, run, judged) =>
+    Effect.suspend(() => {
+      if (judged === undefined) return Effect.succeed(error("the judge did not run"))
+      if (judged.state !== "done") {
+        return Effect.succeed(error(`the judge is ${judged.state}: ${judged.error?.message ?? "its run did not end"}`))
+      }
+      const found = valueAt(judged.result, path)
+      if (Option.isNone(found)) {
+        return Effect.succeed(noVerdict(path === "" ? "it has no result" : `its result has no ${pathText(path)}`))
+      }
+      const said = reason === undefined
+        ? Option.none()
+        : Option.filter(valueAt(judged.result, reason), Predicate.isString)
+      return Effect.map(
+        judging.verdict(value, { ...run, result: found.value }),
+        (outcome) =>
+          outcome.verdict === "error" || Option.isNone(said) ? outcome : { ...outcome, reason: line(said.value) }
+      )
+    })
+
+  return {
+    ...build<Case, A, R>(
+      "judge",
+      {
+        flow: typeof flow === "object" && Flow.isFlow(flow) ? flow.ref : flow,
+        version,
+        input: definition ?? input,
+        at: pathText(path),
+        pass: typeof passes === "object" ? passes.definition : passes,
+        minScore,
+        reason: reason === undefined ? undefined : pathText(reason)
+      },
+      verdict,
+      {
+        problem: typeof input !== "function"
+          ? "must have an input: a function of the case and the run"
+          : minScore >= 0 && minScore <= 1
+          ? judging.problem
+          : "must have a minScore from 0 to 1"
+      }
+    ),
+    judge: { flow, version, input }
+  }
 }

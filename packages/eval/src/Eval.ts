@@ -48,7 +48,7 @@ export interface Eval<in out Case, out A = unknown, out E = never, out R = never
   readonly flow: Flow.Flow<never, A> | string
 }
 
-interface Common<S, Case, CaseI, P, A, E, R, Checks> {
+interface Common<S, Case, CaseI, P, A, E, R> {
   readonly flow: FlowRef<P, A>
   /** The cases. Files, or values. */
   readonly cases: BatchSource<S, E, R> | Iterable<S>
@@ -56,8 +56,6 @@ interface Common<S, Case, CaseI, P, A, E, R, Checks> {
   readonly case?: Schema.Schema<Case, CaseI> | undefined
   /** The key of a case, unique in the eval: at most 512 UTF-16 code units. */
   readonly key: (value: Case) => string
-  /** The checks by their names. */
-  readonly checks: Checks
   /** Default: no case may regress. */
   readonly thresholds?: Thresholds | undefined
 }
@@ -68,8 +66,8 @@ interface Common<S, Case, CaseI, P, A, E, R, Checks> {
  * @since 0.1.0
  * @category options
  */
-export interface JobOptions<S, Case, CaseI, P, A, E, R, Checks, I extends JobInput<P> = JobInput<P>>
-  extends Common<S, Case, CaseI, P, A, E, R, Checks>
+export interface JobOptions<S, Case, CaseI, P, A, E, R, I extends JobInput<P> = JobInput<P>>
+  extends Common<S, Case, CaseI, P, A, E, R>
 {
   readonly operation?: "jobs" | undefined
   /** The input of the runs of a case. It must depend on the case alone. */
@@ -82,8 +80,8 @@ export interface JobOptions<S, Case, CaseI, P, A, E, R, Checks, I extends JobInp
  * @since 0.1.0
  * @category options
  */
-export interface RequestOptions<S, Case, CaseI, P, A, E, R, Checks, I extends RequestInput<P> = RequestInput<P>>
-  extends Common<S, Case, CaseI, P, A, E, R, Checks>
+export interface RequestOptions<S, Case, CaseI, P, A, E, R, I extends RequestInput<P> = RequestInput<P>>
+  extends Common<S, Case, CaseI, P, A, E, R>
 {
   /** For inputs that the queue does not take: conversations, attachments and tools. */
   readonly operation: "execute"
@@ -97,7 +95,32 @@ export interface RequestOptions<S, Case, CaseI, P, A, E, R, Checks, I extends Re
 type Context<C> = C extends Check<never, never, infer R> ? R : never
 
 /**
- * Creates an eval. Nothing is sent or written before it is planned or run, which refuses a wrong definition.
+ * Creates an eval of checks by their names. Nothing is sent or written before it is planned or run, which refuses a
+ * wrong definition.
+ *
+ * The checks are an argument of their own: TypeScript then infers the case and the result for their functions from the
+ * options.
+ *
+ * @example
+ * ```ts
+ * import { BatchSource } from "@effect-noukai/batch"
+ * import { Check, Eval } from "@effect-noukai/eval"
+ * import { Flow } from "@effect-noukai/sdk"
+ * import { Schema } from "effect"
+ *
+ * const Grade = Flow.make("acme/spelling/grade-3", { result: Schema.Struct({ score: Schema.Number }) })
+ *
+ * const spelling = Eval.make("spelling", {
+ *   flow: Grade,
+ *   cases: BatchSource.fromJsonl("cases.jsonl"),
+ *   case: Schema.Struct({ id: Schema.String, text: Schema.String, expected: Schema.Number }),
+ *   key: (c) => c.id,
+ *   input: (c) => ({ message: c.text })
+ * }, {
+ *   score: Check.equals((c) => c.expected, { at: "score" }),
+ *   cheap: Check.maxCostUsd("0.002")
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -115,7 +138,8 @@ export const make: {
     const I extends JobInput<P> = JobInput<P>
   >(
     name: string,
-    options: JobOptions<S, Case, CaseI, P, A, E, R, Checks, I>
+    options: JobOptions<S, Case, CaseI, P, A, E, R, I>,
+    checks: Checks
   ): Eval<Case, A, E, R | Context<Checks[keyof Checks]>>
   <
     S,
@@ -129,6 +153,7 @@ export const make: {
     const I extends RequestInput<P> = RequestInput<P>
   >(
     name: string,
-    options: RequestOptions<S, Case, CaseI, P, A, E, R, Checks, I>
+    options: RequestOptions<S, Case, CaseI, P, A, E, R, I>,
+    checks: Checks
   ): Eval<Case, A, E, R | Context<Checks[keyof Checks]>>
 } = Definition.make as never

@@ -1,7 +1,6 @@
 /** Types of evals. */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
-import type { Check } from "@effect-noukai/eval"
-import { Eval } from "@effect-noukai/eval"
+import { Check, Eval } from "@effect-noukai/eval"
 import { Flow } from "@effect-noukai/sdk"
 import { Context, Schema } from "effect"
 import { expectTypeOf } from "vitest"
@@ -21,25 +20,40 @@ const spelling = Eval.make("spelling", {
   cases: BatchSource.fromJsonl("cases.jsonl"),
   case: Case,
   key: (c) => c.id,
-  input: (c) => ({ message: c.text }),
-  checks: { words, names }
-})
+  input: (c) => ({ message: c.text })
+}, { words, names })
 expectTypeOf(spelling).toEqualTypeOf<Eval.Eval<typeof Case.Type, { readonly score: number }, never, Words | Names>>()
 
 const values = Eval.make("values", {
   flow: "acme/spelling/grade-3",
   cases: [{ id: "a", text: "one" }],
   key: (c) => c.id,
-  input: (c) => ({ message: c.text }),
-  checks: {}
-})
+  input: (c) => ({ message: c.text })
+}, {})
 expectTypeOf(values).toEqualTypeOf<Eval.Eval<{ id: string; text: string }, unknown>>()
 
+// @ts-expect-error: the check is of another result
 Eval.make("other", {
   flow: Grade,
   cases: [{ id: "a" }],
   key: (c) => c.id,
-  input: () => ({}),
-  // @ts-expect-error: the check is of another result
-  checks: { other }
+  input: () => ({})
+}, { other })
+
+// checks see the case and the result of the eval
+Eval.make("inferred", {
+  flow: Grade,
+  cases: BatchSource.fromCsv("cases.csv"),
+  case: Case,
+  key: (c) => c.id,
+  input: (c) => ({ message: c.text }),
+  thresholds: { maxRegressed: "significant", checks: { score: { minPassRate: 0.9 } } }
+}, {
+  score: Check.equals((c) => c.expected, { at: "score" }),
+  near: Check.near((c) => c.expected, { at: "score", within: 1 }),
+  own: Check.make((c, run) => run.result!.score > c.expected),
+  polite: Check.judge("acme/judges/politeness", {
+    input: (c, run) => ({ message: `${c.text}: ${run.result?.score}` })
+  }),
+  cheap: Check.maxCostUsd("0.002")
 })

@@ -1,11 +1,21 @@
-/** The definition of an eval. */
+/** The definition of an eval, checked, and its cases. */
 import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
-import type { NoukaiError, Tools } from "@effect-noukai/sdk"
+import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai/sdk"
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
-import type * as Schema from "effect/Schema"
-import type { Check } from "../Check.js"
-import type { Thresholds } from "../EvalOptions.js"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { TypeId as CheckTypeId } from "../Check.js"
+import { InvalidEvalError } from "../EvalError.js"
+import { Thresholds } from "../EvalOptions.js"
+import { canonical, line, messageOf, shortHash, show } from "./values.js"
+import type { Checks } from "./verdict.js"
 
 // named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/eval/Eval")
@@ -18,7 +28,6 @@ interface Options {
   readonly input: (value: unknown) => JobInput | RequestInput
   readonly operation?: "jobs" | "execute" | undefined
   readonly tools?: Tools.ToolSet<NoukaiError, never> | undefined
-  readonly checks: { readonly [name: string]: Check<unknown, unknown, unknown> }
   readonly thresholds?: Thresholds | undefined
 }
 
@@ -26,6 +35,7 @@ interface Options {
 export interface Definition extends Options {
   readonly [TypeId]: object
   readonly name: string
+  readonly checks: Checks
   readonly cases: BatchSource.BatchSource<unknown, unknown, unknown>
   readonly operation: "jobs" | "execute"
   readonly thresholds: Thresholds
@@ -33,11 +43,162 @@ export interface Definition extends Options {
 
 const variance = {}
 
-export const make = (name: string, options: Options): Definition => ({
+export const make = (name: string, options: Options, checks: Checks): Definition => ({
   ...options,
   [TypeId]: variance,
   name,
-  cases: Symbol.iterator in options.cases ? BatchSource.fromIterable(options.cases) : options.cases,
+  checks,
+  cases: Predicate.hasProperty(options.cases, Symbol.iterator)
+    ? BatchSource.fromIterable(options.cases)
+    : options.cases,
   operation: options.operation ?? "jobs",
   thresholds: options.thresholds ?? {}
 })
+
+/** The parts of a definition that its verdicts depend on, as hashes. */
+export interface Hashes {
+  /** Of the schema of the flow's parameters. */
+  readonly parameters: string
+  /** Of the checks, by their names. */
+  readonly checks: { readonly [check: string]: string }
+}
+
+/** A definition that can be used. */
+export interface Checked {
+  /** `org/project/slug`. */
+  readonly flow: string
+  readonly checks: ReadonlyArray<string>
+  readonly hashes: Hashes
+}
+
+const decodeThresholds = Schema.decodeUnknownEither(Thresholds, { onExcessProperty: "error" })
+
+/** The first problem of a definition: its field, and the rule that it breaks. */
+const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
+  const { cases, checks, name, operation, thresholds, tools } = definition
+  if (typeof name !== "string" || !/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u.test(name)) {
+    return ["name", "must be 1 to 100 letters, digits, spaces and any of . _ -"]
+  }
+  if (!Predicate.hasProperty(cases, "rows")) return ["cases", "must be a source or an iterable of cases"]
+  if (definition.case !== undefined && !Schema.isSchema(definition.case)) return ["case", "must be a Schema"]
+  for (const field of ["key", "input"] as const) {
+    if (typeof definition[field] !== "function") return [field, "must be a function of a case"]
+  }
+  if (operation !== "jobs" && operation !== "execute") return ["operation", "must be \"jobs\" or \"execute\""]
+  if (operation === "jobs" && tools !== undefined) return ["tools", "require operation \"execute\""]
+  if (!Predicate.isRecord(checks) || Object.keys(checks).length === 0) return ["checks", "must have at least one check"]
+  for (const [check, one] of Object.entries(checks)) {
+    if (!Predicate.hasProperty(one, CheckTypeId)) return [`checks.${check}`, "must be a check of the module Check"]
+    if (one.problem !== undefined) return [`checks.${check}`, one.problem]
+  }
+  const decoded = decodeThresholds(thresholds)
+  if (Either.isLeft(decoded)) return ["thresholds", line(`are wrong: ${Flow.formatMismatch(decoded.left)}`)]
+  const unknown = Object.keys(thresholds.checks ?? {}).find((check) => !Object.hasOwn(checks, check))
+  return unknown === undefined ? undefined : [`thresholds.checks.${unknown}`, "is not the name of a check"]
+}
+
+/** Checks a definition. `method` is the operation that needs it. */
+export const checked = (method: string, definition: Definition): Effect.Effect<Checked, InvalidEvalError> =>
+  Effect.gen(function*() {
+    const problem = problemOf(definition)
+    if (problem !== undefined) {
+      return yield* new InvalidEvalError({ at: method, field: problem[0], reason: problem[1] })
+    }
+    return {
+      flow: yield* addressOf(method, "flow", definition.flow),
+      checks: Object.keys(definition.checks),
+      hashes: {
+        parameters: shortHash(parametersText(definition.flow)),
+        checks: Record.map(definition.checks, ({ definition }) => shortHash(definition))
+      }
+    }
+  })
+
+const parametersText = (flow: FlowRef<never>): string =>
+  typeof flow === "object" && Flow.isFlow(flow) && flow.parameters !== undefined ? Schema.format(flow.parameters) : ""
+
+/** The address `org/project/slug` of a flow, with the defaults of the client. */
+export const addressOf = (
+  method: string,
+  field: string,
+  flow: FlowRef<never>
+): Effect.Effect<string, InvalidEvalError> =>
+  Effect.gen(function*() {
+    const config = yield* Effect.serviceOption(NoukaiConfig)
+    return yield* Either.mapBoth(Flow.resolve(flow, Option.getOrElse(config, () => ({}))), {
+      onLeft: ({ reason }) => new InvalidEvalError({ at: method, field, reason: line(reason) }),
+      onRight: Flow.format
+    })
+  })
+
+/** A case of an eval. */
+export interface EvalCase {
+  /** Its place in the source, from 1. */
+  readonly no: number
+  readonly at: string
+  readonly key: string
+  readonly value: unknown
+  readonly input: JobInput | RequestInput
+  /** Of the case in the source, and of its input. */
+  readonly hash: string
+}
+
+const longestKey = 512
+
+const keyProblem = (key: unknown): string | undefined =>
+  typeof key !== "string"
+    ? `is ${show(key)}, which is not a text`
+    : key === ""
+    ? "is empty"
+    : key.length > longestKey
+    ? `has ${key.length} characters, and may have ${longestKey}`
+    : key.includes("\0") || /\p{Surrogate}/u.test(key)
+    ? "is not valid Unicode"
+    : undefined
+
+const thrown = (error: unknown): string =>
+  line(ParseResult.isParseError(error) ? Flow.formatMismatch(error) : messageOf(error))
+
+/** Reads the rows of a source as cases, each key once. */
+const reading = (definition: Definition) => {
+  const decode = definition.case === undefined ? Either.right : Schema.decodeUnknownEither(definition.case)
+  const places = new Map<string, string>()
+  return (row: BatchSource.SourceRow<unknown>, no: number): Either.Either<EvalCase, InvalidEvalError> => {
+    const wrong = (field: string, reason: string) => Either.left(new InvalidEvalError({ at: row.at, field, reason }))
+    if (row._tag === "Unreadable") return wrong("the case", `cannot be read: ${row.reason}`)
+    const decoded = decode(row.value)
+    if (Either.isLeft(decoded)) return wrong("the case", `does not fit: ${thrown(decoded.left)}`)
+    const value: unknown = decoded.right
+    const key = Either.try(() => definition.key(value))
+    if (Either.isLeft(key)) return wrong("key", `cannot be made: ${thrown(key.left)}`)
+    const problem = keyProblem(key.right)
+    if (problem !== undefined) return wrong("key", problem)
+    const earlier = places.get(key.right)
+    if (earlier !== undefined) return wrong("key", `${show(key.right)} is already used by ${earlier}`)
+    places.set(key.right, row.at)
+    const input = Either.try(() => definition.input(value))
+    if (Either.isLeft(input)) return wrong("input", `cannot be made: ${thrown(input.left)}`)
+    if (!Predicate.isRecord(input.right)) return wrong("input", `is ${show(input.right)}, which is not an object`)
+    const hash = Either.try(() => shortHash(canonical([row.value, input.right])))
+    if (Either.isLeft(hash)) return wrong("the case", `is not JSON: ${thrown(hash.left)}`)
+    return Either.right({ no, at: row.at, key: key.right, value, input: input.right, hash: hash.right })
+  }
+}
+
+/** The cases of a definition. Fails at the first case that cannot be used, and if there are none. */
+export const casesOf = (definition: Definition): Stream.Stream<EvalCase, unknown, unknown> =>
+  Stream.suspend(() => {
+    const read = reading(definition)
+    return Stream.mapAccum(definition.cases.rows, 0, (no, row) => [no + 1, read(row, no + 1)]).pipe(
+      Stream.mapEffect((one) => one),
+      Stream.orElseIfEmptyStream(() =>
+        Stream.fail(
+          new InvalidEvalError({
+            at: definition.cases.name ?? definition.name,
+            field: "cases",
+            reason: "are missing: there is not one case"
+          })
+        )
+      )
+    )
+  })

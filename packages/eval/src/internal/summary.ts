@@ -1,0 +1,275 @@
+/** The fold of the verdicts of cases into a report. It holds two numbers per case, and no outputs. */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
+import type { CheckThresholds, Thresholds } from "../EvalOptions.js"
+import type { BrokenThreshold, CaseVerdict, Cost, EvalReport, Rate, Summary, Trial, Verdict } from "../EvalReport.js"
+import type { Outcome } from "../EvalRun.js"
+import { mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
+import { amountOf, amountText } from "./values.js"
+import { together } from "./verdict.js"
+
+/** The part of a report that the verdicts of cases do not say. */
+export interface Facts
+  extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "stale" | "stop">
+{
+  readonly thresholds: Thresholds
+  readonly judges: Cost
+  /** The cost of a stored baseline, when it was blessed. */
+  readonly baselineCost?: Cost | undefined
+  /** The number of verdicts that may be errors. Default: 0. */
+  readonly allowErrors?: number | undefined
+}
+
+const noAmount = BigDecimal.make(0n, 0)
+
+/** Sums the costs of runs. */
+export const costSum = () => {
+  let usd = noAmount
+  let runs = 0
+  let unknown = 0
+  return {
+    add: (costUsd: string | undefined): void => {
+      runs++
+      const amount = amountOf(costUsd)
+      if (Option.isNone(amount)) unknown++
+      else usd = BigDecimal.sum(usd, amount.value)
+    },
+    cost: (): Cost => ({ runs, usd: amountText(usd), unknown })
+  }
+}
+
+/** Whether a row has, or may have, a run. */
+const hasRun = ({ executionId, state }: Trial): boolean =>
+  executionId !== undefined || state === "done" || state === "reported" || state === "submitted"
+
+const rates = () => {
+  let passed = 0
+  let of = 0
+  let scores = 0
+  let scored = 0
+  return {
+    add: (verdict: Outcome["verdict"], score?: number): void => {
+      if (score !== undefined) {
+        scores += score
+        scored++
+      }
+      if (verdict === "error") return
+      of++
+      if (verdict === "pass") passed++
+    },
+    rate: (): Rate => of === 0 ? { passed, of } : { passed, of, rate: passed / of, interval: wilson(passed, of) },
+    score: (): number | undefined => scored === 0 ? undefined : scores / scored
+  }
+}
+
+/** The counts of one check, or of all of them together. */
+const counting = (hasBaseline: boolean) => {
+  const verdicts: { [verdict in Verdict]: number } = {
+    pass: 0,
+    fail: 0,
+    regressed: 0,
+    fixed: 0,
+    error: 0,
+    "not comparable": 0
+  }
+  const candidate = rates()
+  const baseline = rates()
+  type One = Pick<Outcome, "verdict" | "score">
+  return {
+    add: (verdict: Verdict, after: One, before: One | undefined): void => {
+      verdicts[verdict]++
+      candidate.add(after.verdict, after.score)
+      if (before !== undefined) baseline.add(before.verdict, before.score)
+    },
+    summary: (): Summary => {
+      const score = candidate.score()
+      const baselineScore = baseline.score()
+      return {
+        verdicts,
+        candidate: candidate.rate(),
+        ...(hasBaseline && { baseline: baseline.rate(), p: mcnemar(verdicts.regressed, verdicts.fixed) }),
+        ...(score !== undefined && { score }),
+        ...(baselineScore !== undefined && { baselineScore })
+      }
+    }
+  }
+}
+
+const medianTime = (trials: ReadonlyArray<Trial>): number | undefined =>
+  medianOf(trials.flatMap(({ durationMs }) => durationMs === undefined ? [] : [durationMs]))
+
+/** Folds the verdicts of cases into a report. */
+export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
+  const overall = counting(hasBaseline)
+  const checks = Object.fromEntries(names.map((name) => [name, counting(hasBaseline)]))
+  const costs = { candidate: costSum(), baseline: costSum() }
+  const differences: Array<number> = []
+  let cases = 0
+
+  const add = (one: CaseVerdict): void => {
+    cases++
+    const verdicts = Object.values(one.checks)
+    const before = verdicts.flatMap(({ baseline }) => baseline === undefined ? [] : [baseline.verdict])
+    overall.add(
+      one.verdict,
+      { verdict: together(verdicts.map(({ candidate }) => candidate.verdict)) },
+      before.length === 0 ? undefined : { verdict: together(before) }
+    )
+    for (const [name, { baseline, candidate, verdict }] of Object.entries(one.checks)) {
+      checks[name]?.add(verdict, candidate, baseline)
+    }
+    for (const side of ["candidate", "baseline"] as const) {
+      for (const trial of one[side] ?? []) if (hasRun(trial)) costs[side].add(trial.costUsd)
+    }
+    const after = medianTime(one.candidate)
+    const earlier = medianTime(one.baseline ?? [])
+    if (after !== undefined && earlier !== undefined) differences.push(after - earlier)
+  }
+
+  const report = (facts: Facts): EvalReport => {
+    const { allowErrors = 0, baseline, baselineCost, judges, stop, thresholds, ...rest } = facts
+    const summaries = Record.map(checks, (check) => check.summary())
+    const all = overall.summary()
+    const median = differences.length === 0 ? undefined : medianInterval(differences)
+    const time = median && { cases: differences.length, medianMs: median.median, interval: median.interval }
+    const cost = {
+      candidate: costs.candidate.cost(),
+      ...(baseline !== undefined && { baseline: baselineCost ?? costs.baseline.cost() }),
+      judges
+    }
+    const measured = { overall: all, checks: summaries, cost, time }
+    const broken = brokenThresholds(thresholds, measured)
+    const errors = Object.values(summaries).reduce((sum, { verdicts }) => sum + verdicts.error, 0)
+    const why = stop ?? (errors > allowErrors
+      ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
+      : hasBaseline && all.verdicts["not comparable"] === cases
+      ? "no case can be compared with the baseline"
+      : notMeasured(thresholds, measured))
+    return {
+      ...rest,
+      ...(baseline !== undefined && { baseline }),
+      cases,
+      overall: all,
+      checks: summaries,
+      cost,
+      ...(time !== undefined && { time }),
+      broken,
+      errors,
+      gate: broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete",
+      ...(why === undefined
+        ? sentenceOf(all, summaries, cases)
+        : { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }),
+      ...(stop !== undefined && { stop })
+    }
+  }
+  return { add, report }
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`
+
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`
+
+/** The p below which a difference counts as shown. */
+const significance = 0.05
+
+const pText = (p: number): string => p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`
+
+/** The direction of a difference that the test shows, if it shows one. */
+const shown = ({ p = 1, verdicts: { fixed, regressed } }: Summary): "better" | "worse" | undefined =>
+  p >= significance || fixed === regressed ? undefined : fixed > regressed ? "better" : "worse"
+
+const sentenceOf = (
+  overall: Summary,
+  checks: EvalReport["checks"],
+  cases: number
+): Pick<EvalReport, "verdict" | "sentence"> => {
+  const { candidate: { interval, of, passed, rate }, p, verdicts } = overall
+  if (p === undefined) {
+    const share = rate === undefined || interval === undefined
+      ? ""
+      : ` (${percent(rate)}, 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`
+    return { verdict: "no baseline", sentence: `${passed} of ${count(of, "case")} pass${share}` }
+  }
+  const said = ([name, summary]: readonly [string, Summary]) =>
+    `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pText(summary.p ?? 1)})`
+  const all = [["all checks together", overall] as const, ...Object.entries(checks)]
+  const sides = (direction: "better" | "worse") => all.filter(([, summary]) => shown(summary) === direction).map(said)
+  const [better, worse] = [sides("better"), sides("worse")]
+  const compared = cases - verdicts["not comparable"] - verdicts.error
+  const verdict = better.length === 0
+    ? (worse.length === 0 ? "no difference" : "worse")
+    : (worse.length === 0 ? "better" : "mixed")
+  const sentence = {
+    better: `better in ${better.join(", ")}`,
+    worse: `worse in ${worse.join(", ")}`,
+    mixed: `better in ${better.join(", ")}; worse in ${worse.join(", ")}`,
+    "no difference": `no difference that ${count(compared, "case")} could show`
+  }[verdict]
+  return { verdict, sentence }
+}
+
+type Measured = Pick<EvalReport, "overall" | "checks" | "cost"> & { readonly time: EvalReport["time"] | undefined }
+
+/** The data that a threshold needs and that is missing, if any is. */
+const notMeasured = (thresholds: Thresholds, { cost, overall, time }: Measured): string | undefined => {
+  const { maxCostRatio, maxCostUsd, maxMedianMs, minPassRate } = thresholds
+  const unknown = maxCostRatio !== undefined
+    ? cost.candidate.unknown + (cost.baseline?.unknown ?? 0)
+    : maxCostUsd !== undefined
+    ? cost.candidate.unknown
+    : 0
+  if (unknown > 0) return `the cost of ${count(unknown, "run")} is unknown`
+  if (maxMedianMs !== undefined && time === undefined) return "the times of both sides are unknown"
+  return minPassRate !== undefined && overall.candidate.of === 0 ? "no case passes or fails" : undefined
+}
+
+/** The thresholds that the candidate breaks. */
+const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyArray<BrokenThreshold> => {
+  const { checks, cost, overall, time } = measured
+  const { maxCostRatio, maxCostUsd, maxMedianMs } = thresholds
+  const broken: Array<BrokenThreshold> = []
+  const breaks = (threshold: string, message: string) => broken.push({ threshold, message })
+
+  const ofSummary = (summary: Summary, { maxRegressed = 0, minPassRate }: CheckThresholds, check?: string): void => {
+    const named = { ...(check !== undefined && { check }) }
+    const subject = check === undefined ? "" : `${check}: `
+    const { candidate: { rate }, p = 1, verdicts: { regressed } } = summary
+    if (maxRegressed === "significant" ? shown(summary) === "worse" : regressed > maxRegressed) {
+      const allowed = maxRegressed === "significant" ? `the test shows it (${pText(p)})` : `allowed are ${maxRegressed}`
+      broken.push({
+        ...named,
+        threshold: "maxRegressed",
+        message: `${subject}${count(regressed, "case")} regressed, ${allowed}`
+      })
+    }
+    if (minPassRate !== undefined && rate !== undefined && rate < minPassRate) {
+      const message = `${subject}${percent(rate)} of the cases pass, required are ${percent(minPassRate)}`
+      broken.push({ ...named, threshold: "minPassRate", message })
+    }
+  }
+  ofSummary(overall, thresholds)
+  for (const [name, summary] of Object.entries(checks)) {
+    ofSummary(summary, { maxRegressed: thresholds.maxRegressed, ...thresholds.checks?.[name] }, name)
+  }
+
+  const candidate = BigDecimal.unsafeFromString(cost.candidate.usd)
+  const most = Option.filter(amountOf(maxCostUsd), (limit) => BigDecimal.greaterThan(candidate, limit))
+  if (Option.isSome(most)) {
+    breaks("maxCostUsd", `the candidate costs ${cost.candidate.usd} USD, allowed are ${maxCostUsd}`)
+  }
+  const allowed = Option.flatMap(
+    amountOf(maxCostRatio),
+    (ratio) => Option.map(amountOf(cost.baseline?.usd), (before) => BigDecimal.multiply(before, ratio))
+  )
+  if (Option.isSome(allowed) && BigDecimal.greaterThan(candidate, allowed.value)) {
+    breaks(
+      "maxCostRatio",
+      `the candidate costs ${cost.candidate.usd} USD and the baseline ${cost.baseline?.usd}, allowed is a ratio of ${maxCostRatio}`
+    )
+  }
+  if (maxMedianMs !== undefined && time !== undefined && time.medianMs > maxMedianMs) {
+    breaks("maxMedianMs", `the median time difference is ${time.medianMs} ms, allowed are ${maxMedianMs}`)
+  }
+  return broken
+}

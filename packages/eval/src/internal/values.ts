@@ -1,0 +1,93 @@
+/** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import { hash } from "node:crypto"
+
+/** A path into a value: keys and indices, or `"answers.0.text"`. */
+export type Path = string | ReadonlyArray<string | number>
+
+const keysOf = (path: Path): ReadonlyArray<string> =>
+  typeof path === "string" ? (path === "" ? [] : path.split(".")) : path.map(String)
+
+/** A path as text. */
+export const pathText = (path: Path): string => keysOf(path).join(".")
+
+/** The value at a path, if there is one. */
+export const valueAt = (value: unknown, path: Path): Option.Option<unknown> => {
+  let at = value
+  for (const key of keysOf(path)) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return Option.none()
+    at = (at as { readonly [key: string]: unknown })[key]
+  }
+  return at === undefined ? Option.none() : Option.some(at)
+}
+
+/** A value of a template: `{ "$case": "text" }` stands for the value at a path of the case, `$run` for one of the run. */
+const isReference = (value: unknown): value is { readonly [source: string]: Path } => {
+  if (!Predicate.isRecord(value)) return false
+  const [name, ...more] = Object.keys(value)
+  return (name === "$case" || name === "$run") && more.length === 0 &&
+    (typeof value[name] === "string" || Array.isArray(value[name]))
+}
+
+const sourceNames: { readonly [source: string]: string } = { $case: "case", $run: "run" }
+
+/** A template with its values. Throws if one is missing. */
+export const filled = (template: unknown, sources: { readonly $case: unknown; readonly $run?: unknown }): unknown => {
+  if (Array.isArray(template)) return template.map((part) => filled(part, sources))
+  if (isReference(template)) {
+    const [source, path] = Object.entries(template)[0]!
+    return Option.getOrThrowWith(
+      valueAt(sources[source as "$case"], path),
+      () => new Error(`the ${sourceNames[source]} has no ${pathText(path)}`)
+    )
+  }
+  return Predicate.isRecord(template) && Object.getPrototypeOf(template) === Object.prototype
+    ? Object.fromEntries(Object.entries(template).map(([name, part]) => [name, filled(part, sources)]))
+    : template
+}
+
+const sorted = (_: string, value: unknown): unknown =>
+  Predicate.isRecord(value)
+    ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, value[key]]))
+    : typeof value === "bigint"
+    ? `${value}n`
+    : value
+
+/** JSON in which equal values have equal texts. */
+export const canonical = (value: unknown): string => JSON.stringify(value, sorted) ?? "null"
+
+/** Whether two values are equal as JSON, ignoring the order of keys. */
+export const isSame = (a: unknown, b: unknown): boolean => Object.is(a, b) || canonical(a) === canonical(b)
+
+/** A short hash of a text: enough to see that it has changed. */
+export const shortHash = (text: string): string => hash("sha256", text).slice(0, 16)
+
+/** A text in one line of limited length. */
+export const line = (text: string, longest = 300): string => {
+  const one = text.trim().replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
+  return one.length <= longest ? one : `${one.slice(0, longest - 1).replace(/\p{Surrogate}$/u, "")}…`
+}
+
+/** A value in a sentence. */
+export const show = (value: unknown): string => line(canonical(value), 80)
+
+/** The message of something that was thrown. */
+export const messageOf = (error: unknown): string => line(error instanceof Error ? error.message : String(error))
+
+const decimal = /^(?=.{1,64}$)\d*\.?\d+(e[+-]?\d{1,2})?$/i
+
+/** The amount of a number or decimal text of at least 0. */
+export const amountOf = (value: unknown): Option.Option<BigDecimal.BigDecimal> => {
+  const text = typeof value === "number" ? String(value) : value
+  return typeof text === "string" && decimal.test(text) ? BigDecimal.fromString(text) : Option.none()
+}
+
+/** An amount with all its digits, without an exponent. */
+export const amountText = (amount: BigDecimal.BigDecimal): string => {
+  const { scale, value } = BigDecimal.normalize(amount)
+  if (scale <= 0) return String(value * 10n ** BigInt(-scale))
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
+  return `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+}

@@ -1,0 +1,127 @@
+/** Verdicts: of the checks on one run, and of a case from its trials. */
+import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
+import type { Check } from "../Check.js"
+import type { CaseVerdict, CheckVerdict, Trial, Verdict } from "../EvalReport.js"
+import type { EvalRun, JudgeRun, Outcome } from "../EvalRun.js"
+import { line, messageOf } from "./values.js"
+
+/** The checks of an eval by their names. */
+export type Checks<R = unknown> = { readonly [name: string]: Check<unknown, unknown, R> }
+
+/** The kinds of errors that say that a run took place and failed, or gave what its flow must not give. */
+const failures = new Set(["FlowExecutionError", "UnexpectedResult"])
+
+/** The outcome of every check on a run without a result, or `undefined` if checks can judge the run. */
+const withoutResult = ({ error, state }: EvalRun): Outcome | undefined => {
+  if (error !== undefined && failures.has(error.kind) && (state === "done" || state === "failed")) {
+    return { verdict: "fail", reason: line(`the run failed: ${error.message}`) }
+  }
+  if (state === "done") return undefined
+  return { verdict: "error", reason: line(`the run is ${state}${error === undefined ? "" : `: ${error.message}`}`) }
+}
+
+/** The outcomes of all checks on a run. A check that throws is an error. `judged` are the runs of judges, by check. */
+export const outcomesOf = <R>(
+  checks: Checks<R>,
+  value: unknown,
+  run: EvalRun,
+  judged: { readonly [check: string]: JudgeRun | undefined } = {}
+): Effect.Effect<Trial["outcomes"], never, R> => {
+  const same = withoutResult(run)
+  return same === undefined
+    ? Effect.all(Record.map(checks, (check, name) => guarded(check, value, run, judged[name])))
+    : Effect.succeed(Object.fromEntries(Object.keys(checks).map((name) => [name, same])))
+}
+
+const guarded = <R>(check: Check<unknown, unknown, R>, value: unknown, run: EvalRun, judged: JudgeRun | undefined) =>
+  Effect.suspend(() => check.verdict(value, run, judged)).pipe(
+    Effect.catchAllDefect((defect) =>
+      Effect.succeed<Outcome>({ verdict: "error", reason: line(`the check threw: ${messageOf(defect)}`) })
+    )
+  )
+
+/** The verdicts of a stored baseline on a case, of the checks that can be compared. */
+export type StoredVerdicts = { readonly [check: string]: "pass" | "fail" }
+
+/** A case with the trials of both sides. */
+export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at"> {
+  readonly candidate: ReadonlyArray<Trial>
+  /** The trials of the baseline, or its stored verdicts. Absent without a baseline. */
+  readonly baseline?: ReadonlyArray<Trial> | StoredVerdicts
+}
+
+const mean = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** The outcome that more than half of the trials have; otherwise an error. */
+export const majority = (outcomes: ReadonlyArray<Outcome>): Outcome => {
+  const [first] = outcomes
+  if (first === undefined) return { verdict: "error", reason: "the case did not run" }
+  if (outcomes.length === 1) return first
+  const of = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict)
+  const counts = `${of("pass").length} of ${outcomes.length} trials pass, ${of("fail").length} fail`
+  const scores = outcomes.flatMap(({ score }) => score === undefined ? [] : [score])
+  const won = [of("pass"), of("fail")].find(({ length }) => length * 2 > outcomes.length)
+  return won === undefined
+    ? {
+      verdict: "error",
+      reason: line(`no majority: ${counts}${of("error").map(({ reason }) => `; ${reason}`)[0] ?? ""}`)
+    }
+    : {
+      ...won[0]!,
+      reason: line(`${counts}: ${won[0]!.reason}`),
+      ...(scores.length > 0 && { score: mean(scores) })
+    }
+}
+
+/** The verdict on the candidate. A baseline is `undefined` where it cannot be compared. */
+const compared = (candidate: Outcome["verdict"], baseline: Outcome["verdict"] | undefined): Verdict => {
+  if (candidate === "error" || baseline === "error") return "error"
+  if (baseline === undefined) return "not comparable"
+  if (candidate === baseline) return candidate
+  return candidate === "pass" ? "fixed" : "regressed"
+}
+
+/** The verdict of all checks together. */
+export const together = (verdicts: ReadonlyArray<Outcome["verdict"]>): Outcome["verdict"] =>
+  verdicts.includes("fail") ? "fail" : verdicts.includes("error") ? "error" : "pass"
+
+const isStored = (baseline: NonNullable<JudgedCase["baseline"]>): baseline is StoredVerdicts => !Array.isArray(baseline)
+
+/** The verdicts on a case: by the majority of its trials. */
+export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): CaseVerdict => {
+  const { at, baseline, candidate, key, no } = judged
+  const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
+    majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
+  const checks = names.map((name): [string, CheckVerdict] => {
+    const outcome = outcomeOf(candidate, name)
+    if (baseline === undefined) return [name, { verdict: outcome.verdict, candidate: outcome }]
+    const before = !isStored(baseline)
+      ? outcomeOf(baseline, name)
+      : baseline[name] === undefined
+      ? undefined
+      : { verdict: baseline[name], reason: "stored in the baseline" }
+    return [name, {
+      verdict: compared(outcome.verdict, before?.verdict),
+      candidate: outcome,
+      ...(before !== undefined && { baseline: before })
+    }]
+  })
+  return {
+    no,
+    key,
+    at,
+    verdict: caseTogether(checks.map(([, check]) => check), baseline !== undefined),
+    checks: Object.fromEntries(checks),
+    candidate,
+    ...(baseline !== undefined && !isStored(baseline) && { baseline })
+  }
+}
+
+/** The verdict of all checks together; with a baseline, of those that can be compared. */
+const caseTogether = (checks: ReadonlyArray<CheckVerdict>, hasBaseline: boolean): Verdict => {
+  if (!hasBaseline) return together(checks.map(({ candidate }) => candidate.verdict))
+  const both = checks.filter(({ baseline }) => baseline !== undefined)
+  const candidate = together((both.length === 0 ? checks : both).map(({ candidate }) => candidate.verdict))
+  return compared(candidate, both.length === 0 ? undefined : together(both.map(({ baseline }) => baseline!.verdict)))
+}

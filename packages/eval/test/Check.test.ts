@@ -1,0 +1,304 @@
+import { Check, type EvalRun } from "@effect-noukai/eval"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Schema } from "effect"
+import { outcomesOf } from "../src/internal/verdict.js"
+
+const done: EvalRun = {
+  key: "a",
+  flow: "acme/spelling/grade-3",
+  version: "draft",
+  trial: 1,
+  state: "done",
+  result: { score: 3, text: "Dear Sir", words: ["one", "two"], nested: [{ ok: true }] }
+}
+
+const verdictOf = <R>(check: Check.Check<unknown, unknown, R>, run: Partial<EvalRun> = {}, value: unknown = {}) =>
+  Effect.map(outcomesOf({ check }, value, { ...done, ...run }), (outcomes) => outcomes.check!)
+
+/** The verdict and the reason. */
+const said = <R>(check: Check.Check<unknown, unknown, R>, run?: Partial<EvalRun>, value?: unknown) =>
+  Effect.map(verdictOf(check, run, value), ({ reason, verdict }) => `${verdict}: ${reason}`)
+
+describe("Check", () => {
+  it.effect("equals compares JSON, in any order of keys, with a value, a field or a function of the case", () =>
+    Effect.gen(function*() {
+      const value = { expected: { score: 3 }, wrong: 4 }
+      assert.deepStrictEqual(yield* verdictOf(Check.equals(3, { at: "score" })), {
+        verdict: "pass",
+        reason: "score: equal to 3",
+        expected: 3,
+        actual: 3
+      })
+      assert.strictEqual(
+        yield* said(Check.equals(Check.field("wrong"), { at: "score" }), {}, value),
+        "fail: score: got 3, expected 4"
+      )
+      assert.strictEqual(
+        yield* said(Check.equals((c: typeof value) => c.expected.score, { at: "score" }) as Check.Check, {}, value),
+        "pass: score: equal to 3"
+      )
+      assert.strictEqual(
+        yield* said(Check.equals({ b: 1, a: 2 }), { result: { a: 2, b: 1 } }),
+        "pass: equal to {\"a\":2,\"b\":1}"
+      )
+      assert.strictEqual(
+        yield* said(Check.equals({ score: Check.field("expected.score"), ok: true }), {
+          result: { score: 3, ok: true }
+        }, value),
+        "pass: equal to {\"ok\":true,\"score\":3}"
+      )
+      assert.strictEqual(
+        yield* said(Check.equals(Check.field("nothing"))),
+        "error: the check threw: the case has no nothing"
+      )
+    }))
+
+  it.effect("a path without a value fails, and a step without an output is an error", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* said(Check.equals(1, { at: "nested.0.ok" })), "fail: nested.0.ok: got true, expected 1")
+      assert.strictEqual(yield* said(Check.equals(1, { at: ["nested", 1] })), "fail: the result has no nested.1")
+      assert.strictEqual(yield* said(Check.equals(1, { at: "constructor" })), "fail: the result has no constructor")
+      const step = Check.step("draft", Check.contains("Sir", { at: "text" }))
+      assert.deepStrictEqual(step.needs, { steps: ["draft"], calls: false, cost: false, duration: false })
+      assert.strictEqual(yield* said(step), "error: not captured: the output of the step draft")
+      assert.strictEqual(
+        yield* said(step, { steps: { other: 1 } }),
+        "error: not captured: the output of the step draft"
+      )
+      assert.strictEqual(
+        yield* said(step, { steps: { draft: { text: "Sir!" } } }),
+        "pass: step draft: text: contains \"Sir\""
+      )
+    }))
+
+  it.effect("contains looks in texts and lists, matches at texts", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* said(Check.contains("dear", { at: "text", ignoreCase: true })),
+        "pass: text: contains \"dear\""
+      )
+      assert.strictEqual(
+        yield* said(Check.contains("dear", { at: "text" })),
+        "fail: text: \"Dear Sir\" does not contain \"dear\""
+      )
+      assert.strictEqual(yield* said(Check.contains("two", { at: "words" })), "pass: words: contains \"two\"")
+      assert.strictEqual(
+        yield* said(Check.contains("3", { at: "score" })),
+        "fail: score: got 3, which is not a text or a list"
+      )
+      const stateful = Check.matches(/sir/gi, { at: "text" })
+      assert.strictEqual(yield* said(stateful), "pass: text: matches /sir/i")
+      assert.strictEqual(yield* said(stateful), "pass: text: matches /sir/i")
+      assert.strictEqual(
+        yield* said(Check.matches("^Sir", { at: "text" })),
+        "fail: text: \"Dear Sir\" does not match /^Sir/u"
+      )
+      assert.match(Check.matches("(").problem ?? "", /^must be a regular expression: /)
+    }))
+
+  it.effect("schema and near judge values, and say where they do not fit", () =>
+    Effect.gen(function*() {
+      const schema = Check.schema(Schema.Struct({ score: Schema.Number, grade: Schema.String }))
+      assert.match(yield* said(schema), /^fail: .*grade/)
+      assert.strictEqual(yield* said(Check.schema(Schema.Number, { at: "score" })), "pass: score: fits the schema")
+      assert.strictEqual(
+        yield* said(Check.near(3.5, { within: 0.5, at: "score" })),
+        "pass: score: 3 is within 0.5 of 3.5"
+      )
+      assert.strictEqual(
+        yield* said(Check.near(3.6, { within: 0.5, at: "score" })),
+        "fail: score: got 3, expected 3.6 within 0.5"
+      )
+      assert.strictEqual(
+        yield* said(Check.near(0.3, { within: 0.1 }), { result: 0.2 }),
+        "pass: 0.2 is within 0.1 of 0.3"
+      )
+      assert.strictEqual(
+        yield* said(Check.near(200, { relative: 0.1 }), { result: 181 }),
+        "pass: 181 is within 20 of 200"
+      )
+      assert.strictEqual(
+        yield* said(Check.near(Check.field("n"), { within: 1 }), { result: 3 }, { n: "3" }),
+        "error: expected \"3\", not a number"
+      )
+    }))
+
+  it.effect("calls counts the calls of a tool, and those with some arguments", () =>
+    Effect.gen(function*() {
+      const calls = [
+        { tool: "search", arguments: { query: "one", limit: 3 } },
+        { tool: "search", arguments: { query: "two" } },
+        { tool: "mail", arguments: {} }
+      ]
+      const check = (options: Parameters<typeof Check.calls>[1], run: Partial<EvalRun> = { calls }) =>
+        said(Check.calls("search", options), run, { word: "one" })
+      assert.strictEqual(yield* check({}), "pass: 2 calls of search, expected at least 1")
+      assert.strictEqual(yield* check({ times: 0 }), "fail: 2 calls of search, expected 0")
+      assert.strictEqual(yield* check({ max: 3 }), "pass: 2 calls of search, expected 0 to 3")
+      assert.strictEqual(
+        yield* check({ times: 1, arguments: { query: Check.field("word") } }),
+        "pass: 1 calls of search, expected 1"
+      )
+      assert.strictEqual(yield* check({}, {}), "error: not captured: the calls of search")
+      assert.isTrue(Check.calls("search").needs.calls)
+    }))
+
+  it.effect("limits of cost and time are exact, and errors where nothing was measured", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* said(Check.maxCostUsd("0.3"), { costUsd: "0.30" }), "pass: costs 0.30 USD")
+      assert.strictEqual(
+        yield* said(Check.maxCostUsd(0.3), { costUsd: "0.30000000000000000001" }),
+        "fail: costs 0.30000000000000000001 USD, allowed are 0.3"
+      )
+      assert.strictEqual(yield* said(Check.maxCostUsd("0.3")), "error: not captured: the cost of the run")
+      assert.match(Check.maxCostUsd("a lot").problem ?? "", /amount/)
+      assert.match(Check.maxCostUsd(-1).problem ?? "", /amount/)
+      assert.strictEqual(yield* said(Check.maxDuration("1 second"), { durationMs: 1000 }), "pass: took 1000 ms")
+      assert.strictEqual(
+        yield* said(Check.maxDuration(Duration.millis(10)), { durationMs: 11 }),
+        "fail: took 11 ms, allowed are 10"
+      )
+      assert.strictEqual(yield* said(Check.maxDuration(5)), "error: not captured: the time of the run")
+    }))
+
+  it.effect("a function of your own may answer, or be an Effect with requirements; its failures are errors", () =>
+    Effect.gen(function*() {
+      class Words extends Context.Tag("test/Words")<Words, { readonly most: number }>() {}
+      const few = Check.make((_: unknown, run) =>
+        Effect.map(
+          Words,
+          ({ most }) => Check[String(run.result).length <= most ? "pass" : "fail"]("few", { score: 0.5 })
+        )
+      )
+      assert.deepStrictEqual(
+        yield* verdictOf(few, { result: "abc" }).pipe(Effect.provideService(Words, { most: 3 })),
+        { verdict: "pass", reason: "few", score: 0.5 }
+      )
+      assert.strictEqual(yield* said(Check.make(() => true)), "pass: the check returned true")
+      assert.strictEqual(
+        yield* said(Check.make(() => Effect.fail(new Error("no\nnetwork")))),
+        "error: the check failed: no network"
+      )
+      assert.strictEqual(
+        yield* said(Check.make(() => {
+          throw new Error("oops")
+        })),
+        "error: the check threw: oops"
+      )
+      assert.strictEqual(
+        yield* said(Check.make(() => undefined as never)),
+        "error: the check returned null: return true, false or an outcome"
+      )
+      assert.strictEqual(
+        yield* said(Check.make(() => Check.pass("fine", { score: 2 }))),
+        "error: the check returned the score 2: it must be from 0 to 1"
+      )
+    }))
+
+  it.effect("every check fails on a run that failed, and is an error on a run without an outcome", () =>
+    Effect.gen(function*() {
+      const check = Check.make(() => true)
+      const error = (kind: string) => ({ error: { kind, message: "the model\nis down" } })
+      assert.strictEqual(
+        yield* said(check, { state: "failed", ...error("FlowExecutionError") }),
+        "fail: the run failed: the model is down"
+      )
+      assert.strictEqual(
+        yield* said(check, { state: "done", ...error("UnexpectedResult") }),
+        "fail: the run failed: the model is down"
+      )
+      assert.strictEqual(
+        yield* said(check, { state: "failed", ...error("InvalidRequestError") }),
+        "error: the run is failed: the model is down"
+      )
+      assert.strictEqual(
+        yield* said(check, { state: "reported", ...error("ResultNotStored") }),
+        "error: the run is reported: the model is down"
+      )
+      assert.strictEqual(yield* said(check, { state: "pending" }), "error: the run is pending")
+    }))
+
+  it.effect("a judge passes or fails by its verdict, and is an error without one", () =>
+    Effect.gen(function*() {
+      const input = (_: unknown, run: EvalRun) => ({ message: String(run.result) })
+      const judged = (options: Partial<Check.JudgeOptions<unknown, unknown, never>>, result: unknown, more = {}) =>
+        Effect.map(
+          outcomesOf({ polite: Check.judge("acme/judges/politeness", { input, ...options }) }, {}, done, {
+            polite: { state: "done", result, ...more }
+          }),
+          ({ polite }) => `${polite!.verdict}: ${polite!.reason}`
+        )
+      assert.strictEqual(yield* judged({ at: "polite" }, { polite: true }), "pass: the judge says true")
+      assert.strictEqual(yield* judged({}, 0.4), "fail: the judge says 0.4, required is 0.5")
+      assert.strictEqual(yield* judged({ minScore: 0.4 }, 0.4), "pass: the judge says 0.4, required is 0.4")
+      assert.strictEqual(
+        yield* judged({ at: "polite", reason: "why" }, { polite: false, why: "It is\nrude." }),
+        "fail: It is rude."
+      )
+      assert.strictEqual(
+        yield* judged({ at: "n", pass: Check.near(3, { within: 1 }) }, { n: 2 }),
+        "pass: 2 is within 1 of 3"
+      )
+      assert.strictEqual(
+        yield* judged({ pass: (verdict) => verdict === "yes" }, "no"),
+        "fail: the check returned false"
+      )
+      assert.strictEqual(
+        yield* judged({ at: "polite" }, { rude: 1 }),
+        "error: the judge gave no verdict: its result has no polite"
+      )
+      assert.strictEqual(
+        yield* judged({}, "yes"),
+        "error: the judge gave no verdict: got \"yes\", expected true, false or a number from 0 to 1"
+      )
+      assert.strictEqual(
+        yield* judged({}, undefined, { state: "failed", error: { kind: "FlowExecutionError", message: "no model" } }),
+        "error: the judge is failed: no model"
+      )
+      assert.strictEqual(
+        yield* said(Check.judge("acme/judges/politeness", { input })),
+        "error: the judge did not run"
+      )
+    }))
+
+  it.effect("a judge of a part gets the part, and does not run where it is missing", () =>
+    Effect.gen(function*() {
+      const judge = Check.judge("acme/judges/politeness", { input: (_, run) => ({ message: String(run.result) }) })
+      const text = Check.step("draft", Check.at("text", judge))
+      const run = { ...done, steps: { draft: { text: "Sir" } } }
+      assert.deepStrictEqual(text.judge?.input({}, run), { message: "Sir" })
+      assert.throws(() => text.judge?.input({}, done), "not captured: the output of the step draft")
+      assert.strictEqual(yield* said(text), "error: not captured: the output of the step draft")
+      assert.strictEqual(yield* said(text, { steps: { draft: {} } }), "fail: step draft: the result has no text")
+    }))
+
+  it("a definition names all that a verdict depends on", () => {
+    const input = () => ({})
+    const definitions = [
+      Check.equals(1),
+      Check.equals(2),
+      Check.equals(1, { at: "a" }),
+      Check.equals(Check.field("a")),
+      Check.equals((c: { a: number }) => c.a),
+      Check.contains("a"),
+      Check.contains("a", { ignoreCase: true }),
+      Check.near(1, { within: 1 }),
+      Check.near(1, { within: 2 }),
+      Check.matches(/a/),
+      Check.matches(/a/i),
+      Check.step("a", Check.equals(1)),
+      Check.calls("a"),
+      Check.calls("a", { times: 2 }),
+      Check.maxCostUsd(1),
+      Check.maxDuration(1),
+      Check.judge("acme/judges/a", { input }),
+      Check.judge("acme/judges/a", { input, version: 3 }),
+      Check.judge("acme/judges/a", { input, minScore: 0.7 }),
+      Check.judge("acme/judges/a", { input, pass: Check.equals(1) }),
+      Check.make(() => true),
+      Check.make(() => true, { definition: "mine" })
+    ].map(({ definition }) => definition)
+    assert.strictEqual(new Set(definitions).size, definitions.length)
+    assert.strictEqual(Check.equals({ a: 1, b: 2 }).definition, Check.equals({ b: 2, a: 1 }).definition)
+  })
+})
