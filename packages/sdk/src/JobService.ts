@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Record from "effect/Record"
 import type { OnceOptions, ParametersInput } from "./Execution.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
@@ -186,14 +187,8 @@ const submitGrace = 5000
 const unqueued = Fields.refused("is not taken by the queue: use FlowService")
 
 const submitFields = {
-  ...RunInput.begun,
-  tools: unqueued,
-  toolChoice: unqueued,
-  attachments: unqueued,
-  messages: unqueued,
-  maxToolRounds: unqueued,
-  maxCostUsd: unqueued,
-  onPause: unqueued
+  ...Record.map(RunInput.executeFields, () => unqueued),
+  ...RunInput.begun
 }
 
 const submitInput = Fields.decoder<SubmitInput>("input", () => submitFields)

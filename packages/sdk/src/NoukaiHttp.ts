@@ -22,7 +22,8 @@ import { scopeOf } from "./internal/operations/scope.js"
 import * as Once from "./internal/run/once.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
-export type { CallDefaults, EventStreams, Operations } from "./internal/operations/operations.js"
+export type { CallDefaults } from "./internal/operations/operations.js"
+export type { EventStreams, Operations } from "./internal/operations/requests.js"
 export type { Progress, RequestContext } from "./internal/options/callOptions.js"
 
 /**
@@ -106,21 +107,7 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
 })
 
 const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Service => {
-  const requests = {
-    execute: Endpoints.reserving(Endpoints.execute(caller)),
-    forward: Endpoints.forward(caller),
-    submitJob: Endpoints.reserving(Endpoints.submitJob(caller)),
-    pollJob: Endpoints.pollJob(caller),
-    trace: Endpoints.trace(caller),
-    stepTrace: Endpoints.stepTrace(caller),
-    runSummary: Endpoints.runSummary(caller),
-    runList: Endpoints.runList(caller),
-    session: Endpoints.session(caller)
-  }
-  const streams = {
-    step: Endpoints.reservingStream(Endpoints.step(caller)),
-    traceStream: Endpoints.traceStream(caller)
-  }
+  const { requests, streams } = Endpoints.live(caller)
   const once = Once.make(requests, caller.config, caller.transport.pause, streams.traceStream)
   return make(fromTable(defaultsOf(config, caller), { ...requests, ...once }, streams))
 }

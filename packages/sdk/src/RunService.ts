@@ -9,21 +9,16 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
-import type * as Options from "./internal/options/readOptions.js"
-import { liveTrace } from "./internal/run/liveTrace.js"
+import type { RunOptions } from "./internal/options/callOptions.js"
+import { liveTrace, type LiveTraceOptions } from "./internal/run/liveTrace.js"
 import * as RunRead from "./internal/run/runRead.js"
 import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { FlowRun, RunCost, Trace } from "./Trace.js"
 
-export type {
-  Attempt,
-  ListOptions,
-  LiveTraceOptions,
-  RunOptions,
-  StepTraceOf,
-  StepTraceOptions
-} from "./internal/options/readOptions.js"
+export type { RunOptions } from "./internal/options/callOptions.js"
+export type { LiveTraceOptions } from "./internal/run/liveTrace.js"
+export type { Attempt, ListOptions, StepTraceOf, StepTraceOptions } from "./internal/run/runRead.js"
 
 /**
  * The types of {@link RunService}.
@@ -46,7 +41,7 @@ export declare namespace RunService {
     readonly trace: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: Options.RunOptions
+      options?: RunOptions
     ) => Effect.Effect<Trace, CallError>
 
     /**
@@ -66,12 +61,12 @@ export declare namespace RunService {
      *   })
      * ```
      */
-    readonly stepTrace: <At extends Options.Attempt = "latest">(
+    readonly stepTrace: <At extends RunRead.Attempt = "latest">(
       flow: FlowRef<never>,
       executionId: string,
       stepId: string,
-      options?: Options.StepTraceOptions<At>
-    ) => Effect.Effect<Options.StepTraceOf<At>, CallError>
+      options?: RunRead.StepTraceOptions<At>
+    ) => Effect.Effect<RunRead.StepTraceOf<At>, CallError>
 
     /**
      * The events of a run, past and future, up to its end: `flow_completed` or `step_error` is the last one. Watching
@@ -93,7 +88,7 @@ export declare namespace RunService {
     readonly liveTrace: <A = unknown>(
       flow: FlowRef<never, A>,
       executionId: string,
-      options?: Options.LiveTraceOptions
+      options?: LiveTraceOptions
     ) => Stream.Stream<FlowEvent<A>, CallError>
 
     /**
@@ -118,7 +113,7 @@ export declare namespace RunService {
     readonly cost: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: Options.RunOptions
+      options?: RunOptions
     ) => Effect.Effect<RunCost, CallError>
 
     /**
@@ -127,7 +122,7 @@ export declare namespace RunService {
     readonly summary: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: Options.RunOptions
+      options?: RunOptions
     ) => Effect.Effect<FlowRun, CallError>
 
     /**
@@ -150,7 +145,7 @@ export declare namespace RunService {
      * })
      * ```
      */
-    readonly list: (options: Options.ListOptions) => Stream.Stream<FlowRun, CallError>
+    readonly list: (options: RunRead.ListOptions) => Stream.Stream<FlowRun, CallError>
   }
 }
 

@@ -6,15 +6,15 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { timedRead } from "./internal/operations/call.js"
+import { runOptions, timedRead } from "./internal/operations/call.js"
 import type { SessionResponse } from "./internal/operations/requests.js"
 import { isSessionId, notSessionId } from "./internal/operations/scope.js"
-import { type RunOptions, runOptions } from "./internal/options/readOptions.js"
+import type { RunOptions } from "./internal/options/callOptions.js"
 import type { SessionError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 export { SessionExecution, SessionStep } from "./internal/operations/requests.js"
-export type { RunOptions } from "./internal/options/readOptions.js"
+export type { RunOptions } from "./internal/options/callOptions.js"
 
 /**
  * The runs under a session id, in the order in which they were recorded.

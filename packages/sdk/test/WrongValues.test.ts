@@ -303,7 +303,13 @@ describe("an option that does not exist", () => {
   const rows: ReadonlyArray<readonly [name: string, call: Refused, field: string, reason: string]> = [
     ["execute", execute({ mesage: "hi" }), "mesage", "is not an option: did you mean message?"],
     ["events", events({ message: "hi", maxCostUSD: 1 }), "maxCostUSD", "is not an option: did you mean maxCostUsd?"],
-    ["submit", submit({ message: "hi", toolConcurrency: 1 }), "toolConcurrency", "is not an option: remove it"],
+    ["submit", submit({ message: "hi", colour: 1 }), "colour", "is not an option: remove it"],
+    [
+      "submit",
+      submit({ message: "hi", toolConcurrency: 1 }),
+      "toolConcurrency",
+      "is not taken by the queue: use FlowService"
+    ],
     ["execute", execute({ message: "hi", trace: true }), "trace", "is not an option: did you mean snapshots?"],
     ["events", events({ message: "hi", trace: true }), "trace", "is not an option: did you mean snapshots?"],
     ["submit", submit({ message: "hi", trace: false }), "trace", "is not an option: did you mean snapshots?"],

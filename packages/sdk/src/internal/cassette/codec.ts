@@ -6,18 +6,10 @@ import * as E from "../../NoukaiError.js"
 import { canonical } from "../core/json.js"
 import { issueText } from "../core/mismatch.js"
 import { readEither } from "../core/wire.js"
-import type { Operations } from "../operations/operations.js"
-import type { StepTraceResponse } from "../operations/requests.js"
-import { type ReadBody, readBody } from "../operations/responseBody.js"
+import { type AnsweredOperation, type EventStreams, type Operations, readBody } from "../operations/requests.js"
 import { WireEvent } from "../operations/wireEvent.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue, Status } from "./recording.js"
 import { maskSecrets } from "./secretForms.js"
-
-/** Endpoints that answer once. */
-export type AnsweredOperation = Exclude<RecordedOperation, StreamedOperation>
-
-/** Endpoints that answer with events. */
-export type StreamedOperation = "step" | "traceStream"
 
 export type OperationRequest<K extends AnsweredOperation> = Operations[K]["request"]
 
@@ -25,14 +17,6 @@ export type OperationResponse<K extends AnsweredOperation> = Operations[K]["resp
 
 const requestIdIn = (json: unknown): string | undefined =>
   Predicate.isRecord(json) && typeof json.requestId === "string" ? json.requestId : undefined
-
-const readers: { readonly [K in AnsweredOperation]: ReadBody<OperationResponse<K>> } = {
-  ...readBody,
-  stepTrace: (json, received): Either.Either<StepTraceResponse, string> =>
-    Predicate.isRecord(json) && Array.isArray(json.attempts) && typeof json.status !== "string"
-      ? readBody.stepAttempts(json, received)
-      : readBody.stepTrace(json, received)
-}
 
 /**
  * Decodes the body as the server sent it, in the order of keys of a recording, or else the value that was decoded from
@@ -44,7 +28,7 @@ export const decodeValue = <K extends AnsweredOperation>(
 ): Either.Either<OperationResponse<K>, string> => {
   const raw = received === undefined ? undefined : canonical(value)
   const facts = received === undefined ? { raw, requestId: requestIdIn(value) } : { raw, requestId }
-  return Either.mapLeft(readers[endpoint](raw ?? value, facts), maskSecrets)
+  return Either.mapLeft(readBody[endpoint](raw ?? value, facts), maskSecrets)
 }
 
 /** The recorded form of an answer: the body where there is one. */
@@ -64,7 +48,7 @@ export const decodeEvents = (events: ReadonlyArray<unknown>): Either.Either<Read
     : Either.left(`event ${bad + 1} is no event`)
 }
 
-const isStream = (endpoint: RecordedOperation): endpoint is StreamedOperation =>
+const isStream = (endpoint: RecordedOperation): endpoint is keyof EventStreams =>
   endpoint === "step" || endpoint === "traceStream"
 
 /** Checks that an answer fits calls of an endpoint. A text is the reason why it does not. */

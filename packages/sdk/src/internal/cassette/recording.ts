@@ -1,34 +1,25 @@
 /** The recording of a program: every call through `NoukaiHttp`, as JSON with its outcome. */
 import * as Array from "effect/Array"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { known } from "../core/makeError.js"
 import type { RecordedCall } from "../core/replayReport.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { absentable } from "../core/wire.js"
-import type { EventStreams, Operations } from "../operations/operations.js"
-import { SessionResponse } from "../operations/requests.js"
+import { type AnsweredOperation, type EventStreams, readBody, SessionResponse } from "../operations/requests.js"
 import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
 
 /** The operations of `NoukaiHttp` that are recorded: all that are one request. */
-export type RecordedOperation =
-  | Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce">
-  | keyof EventStreams
+export type RecordedOperation = AnsweredOperation | keyof EventStreams
 
 /** */
 export const RecordedOperation: Schema.Schema<RecordedOperation> = Schema.Literal(
-  "execute",
+  ...Record.keys(readBody),
   "step",
-  "submitJob",
-  "pollJob",
-  "trace",
-  "stepTrace",
-  "traceStream",
-  "runSummary",
-  "runList",
-  "session"
+  "traceStream"
 )
 
 /** A typed error, as its fields. */

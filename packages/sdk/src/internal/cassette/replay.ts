@@ -9,8 +9,14 @@ import { invalid, newError } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
 import { monotonic } from "../core/time.js"
 import { forwardThrough, onResponse } from "../operations/fake.js"
-import { type CallDefaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
-import type { OnceResponse, SessionRequest, SessionResponse } from "../operations/requests.js"
+import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
+import type {
+  AnsweredOperation,
+  EventStreams,
+  OnceResponse,
+  SessionRequest,
+  SessionResponse
+} from "../operations/requests.js"
 import { isSameSession } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 import { format } from "../options/address.js"
@@ -244,7 +250,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     ))
 
   /** The recorded outcome of a call, or the answer of `elsewhere` to a call that was not recorded. */
-  const recordedOr = <K extends Codec.AnsweredOperation, E>(
+  const recordedOr = <K extends AnsweredOperation, E>(
     endpoint: K,
     request: Codec.OperationRequest<K> & RequestContext,
     elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
@@ -270,7 +276,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       return value
     }).pipe(Effect.scoped)
 
-  const one = <K extends Codec.AnsweredOperation>(
+  const one = <K extends AnsweredOperation>(
     endpoint: K,
     request: Codec.OperationRequest<K> & RequestContext
   ): Effect.Effect<Codec.OperationResponse<K>, Errors.CallError> =>
@@ -314,14 +320,14 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const isOfExecute = (
     matching: Matching,
     asked: ProgramCall,
-    request: EventStreams[Codec.StreamedOperation]
+    request: EventStreams[keyof EventStreams]
   ): boolean => {
     if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
     const whole = asking("execute", { ...request, body: request.asExecute })
     return Either.isRight(whole) && matching.numberOf(whole.right) < matching.numberOf(asked)
   }
 
-  const many = <K extends Codec.StreamedOperation>(
+  const many = <K extends keyof EventStreams>(
     endpoint: K,
     request: EventStreams[K]
   ): Stream.Stream<WireEvent, Errors.CallError> =>

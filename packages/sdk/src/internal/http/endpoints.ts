@@ -10,7 +10,7 @@ import { noSession } from "../core/runProblem.js"
 import { deferred, fromSource, toSource } from "../core/streamPull.js"
 import type { Streams } from "../operations/operations.js"
 import type * as R from "../operations/requests.js"
-import { type ReadBody, readBody } from "../operations/responseBody.js"
+import { readAttempt, readAttempts, readBody } from "../operations/requests.js"
 import { isSameSession, isSessionId, notSessionId } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 import * as Address from "../options/address.js"
@@ -46,7 +46,7 @@ const get = (context: RequestContext & Partial<Pick<R.RunRequest, "flow" | "exec
  *
  * @see contract 13.2
  */
-export const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
+const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
     const { scrub } = caller
     const endpoint = post(request, flowPath(request, "/execute"), undefined)
@@ -71,7 +71,7 @@ export const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.E
  *
  * @see contract 7
  */
-export const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEvent, LiveError> =>
+const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
     ...post(request, flowPath(request, "/step"), request.body.executionId),
     isRun: true,
@@ -83,7 +83,7 @@ export const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<
  *
  * @see contract 5
  */
-export const execute = (caller: Caller) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
+const execute = (caller: Caller) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
   executeAt(caller, flowPath(request, "/execute"))(request)
 
 /**
@@ -103,14 +103,14 @@ export const reserving =
       ? send(request)
       : Effect.zipRight(request.reserve, Effect.suspend(() => send(request)))
 
-export const reservingStream = (open: Streams["step"]): Streams["step"] => (request) => {
+const reservingStream = (open: Streams["step"]): Streams["step"] => (request) => {
   const { reserve } = request
   return reserve === undefined
     ? open(request)
     : fromSource(() => deferred(Effect.map(reserve, () => toSource(open(request)))))
 }
 
-const readSubmitted: ReadBody<R.SubmitJobResponse> = (json, received) =>
+const readSubmitted: R.ReadBody<R.SubmitJobResponse> = (json, received) =>
   Either.filterOrLeft(
     readBody.submitJob(json, received),
     ({ executionId }) => Either.isRight(Address.segment("", "executionId", executionId)),
@@ -122,9 +122,8 @@ const readSubmitted: ReadBody<R.SubmitJobResponse> = (json, received) =>
  *
  * @see contract 8.1
  */
-export const submitJob =
-  (caller: Caller) => (request: R.SubmitJobRequest): Effect.Effect<R.SubmitJobResponse, LiveError> =>
-    caller.send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
+const submitJob = (caller: Caller) => (request: R.SubmitJobRequest): Effect.Effect<R.SubmitJobResponse, LiveError> =>
+  caller.send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
 
 /** The limit of a poll, which reads one row and so gets less time than a run. */
 const pollTimeout = Duration.seconds(30)
@@ -134,7 +133,7 @@ const pollTimeout = Duration.seconds(30)
  *
  * @see contract 8.2
  */
-export const pollJob = (caller: Caller) => {
+const pollJob = (caller: Caller) => {
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
   return (request: R.PollJobRequest): Effect.Effect<R.PollJobResponse, LiveError> =>
     caller.send({
@@ -158,7 +157,7 @@ function read<A>(
   caller: Caller,
   request: R.RunRequest,
   rest: string,
-  decode: ReadBody<A>
+  decode: R.ReadBody<A>
 ): Effect.Effect<A, LiveError> {
   const choose = () => caller.runPaths.of(request, rest)
   return caller.send({ ...get(request, choose().path), choose, decode })
@@ -169,7 +168,7 @@ function read<A>(
  *
  * @see contract 9.1
  */
-export const trace = (caller: Caller) => (request: R.RunRequest): Effect.Effect<Trace, LiveError> =>
+const trace = (caller: Caller) => (request: R.RunRequest): Effect.Effect<Trace, LiveError> =>
   read(caller, request, "/trace", readBody.trace)
 
 /**
@@ -177,7 +176,7 @@ export const trace = (caller: Caller) => (request: R.RunRequest): Effect.Effect<
  *
  * @see contract 9.3
  */
-export const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
+const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
   Stream.suspend(() => {
     const choice = caller.runPaths.of(request, "/trace/stream")
     let isAnswered = false
@@ -201,21 +200,20 @@ export const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): 
  *
  * @see contract 9.2
  */
-export const stepTrace =
-  (caller: Caller) => (request: R.StepTraceRequest): Effect.Effect<R.StepTraceResponse, LiveError> => {
-    const { attempt, loopIndex, stepId } = request
-    const query = queryOf({ attempt, loop_index: loopIndex })
-    const path = `/steps/${encodeURIComponent(stepId)}/trace`
-    const decode: ReadBody<R.StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
-    return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
-  }
+const stepTrace = (caller: Caller) => (request: R.StepTraceRequest): Effect.Effect<R.StepTraceResponse, LiveError> => {
+  const { attempt, loopIndex, stepId } = request
+  const query = queryOf({ attempt, loop_index: loopIndex })
+  const path = `/steps/${encodeURIComponent(stepId)}/trace`
+  const decode: R.ReadBody<R.StepTraceResponse> = attempt === "all" ? readAttempts : readAttempt
+  return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
+}
 
 /**
  * `GET …/runs/{executionId}`.
  *
  * @see contract 9.4
  */
-export const runSummary = (caller: Caller) => (request: R.RunRequest): Effect.Effect<FlowRun, LiveError> =>
+const runSummary = (caller: Caller) => (request: R.RunRequest): Effect.Effect<FlowRun, LiveError> =>
   read(caller, request, "", readBody.runSummary)
 
 /**
@@ -223,14 +221,14 @@ export const runSummary = (caller: Caller) => (request: R.RunRequest): Effect.Ef
  *
  * @see contract 9.6
  */
-export const runList = (caller: Caller) => (request: R.RunListRequest): Effect.Effect<R.RunListResponse, LiveError> => {
+const runList = (caller: Caller) => (request: R.RunListRequest): Effect.Effect<R.RunListResponse, LiveError> => {
   const { cursor, flowId, limit, status } = request
   const query = queryOf({ flow_id: flowId, limit, status, cursor })
   return caller.send({ ...get(request, `/flow-runs?${query}`), decode: readBody.runList })
 }
 
 /** Reads a session and checks its depth, since it is walked again and again: compared, redacted, written. */
-const readSession = (sessionId: string): ReadBody<R.SessionResponse> => (json, received) =>
+const readSession = (sessionId: string): R.ReadBody<R.SessionResponse> => (json, received) =>
   nestsTooDeep(json)
     ? Either.left(`the session nests deeper than ${maxDepth} levels`)
     : Either.filterOrLeft(
@@ -256,7 +254,7 @@ const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string)
  *
  * @see contract 10.4
  */
-export const session =
+const session =
   (caller: Caller) =>
   (request: R.SessionRequest): Effect.Effect<R.SessionResponse, Exclude<SessionError, ReplayMissError>> =>
     isSessionId(request.sessionId)
@@ -273,3 +271,19 @@ export const session =
         )
       )
       : Effect.fail(notSessionId(request.method, request.sessionId))
+
+/** The live form of each endpoint. */
+export const live = (caller: Caller) => ({
+  requests: {
+    execute: reserving(execute(caller)),
+    forward: forward(caller),
+    submitJob: reserving(submitJob(caller)),
+    pollJob: pollJob(caller),
+    trace: trace(caller),
+    stepTrace: stepTrace(caller),
+    runSummary: runSummary(caller),
+    runList: runList(caller),
+    session: session(caller)
+  },
+  streams: { step: reservingStream(step(caller)), traceStream: traceStream(caller) }
+})

@@ -14,7 +14,8 @@ import { receivedAs } from "../core/makeError.js"
 import { known, unchecked } from "../core/makeError.js"
 import { limitOf, monotonic, pauseOf, timeLimit } from "../core/time.js"
 import { scheduleDriver } from "../http/retry.js"
-import { waitOptions } from "../options/readOptions.js"
+import { ofRead } from "../operations/call.js"
+import * as Fields from "../options/fields.js"
 import * as Spans from "../telemetry/spans.js"
 import {
   gaveUp,
@@ -43,6 +44,8 @@ export interface SubmissionFacts {
 }
 
 const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
+
+const waitOptions = Fields.decoder<WaitOptions>("options", () => ({ ...ofRead, schedule: Fields.schedule }))
 
 const defaultTimeout = Duration.seconds(300)
 

@@ -7,7 +7,8 @@ import { known, type RefusalFacts, unchecked } from "../core/makeError.js"
 import { limitOf, timeLimit } from "../core/time.js"
 import * as Address from "../options/address.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
-import type { Progress, ReadOptions, RequestContext } from "../options/callOptions.js"
+import type { Progress, RequestContext, RunOptions } from "../options/callOptions.js"
+import * as Fields from "../options/fields.js"
 import { checkSchemas } from "../options/flowCodec.js"
 import type { HttpService } from "./operations.js"
 
@@ -88,11 +89,16 @@ export const totalTimeout = <A, E, R>(
   return ms === 0 ? timedOut : timeLimit(self, ms, timedOut)
 }
 
+/** The options of every read. */
+export const ofRead = { ...Fields.ofCall, timeout: Fields.duration }
+
+export const runOptions = Fields.decoder<RunOptions>("options", () => ofRead)
+
 /** Limits one read by the total timeout. */
 export const timedRead = <A, E>(
   http: HttpService,
   method: string,
-  options: ReadOptions & { readonly timeout?: Duration.DurationInput | undefined },
+  options: RunOptions,
   { executionId, flow }: { readonly flow: string | undefined; readonly executionId: string | undefined },
   ask: (context: RequestContext) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | APITimeoutError> =>

@@ -1,6 +1,7 @@
 /** Forwarding through a service that decodes: a replay, a recording, a fake. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import type { CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./requests.js"
@@ -10,11 +11,13 @@ import type { WireEvent } from "./wireEvent.js"
 const notFaked = () =>
   Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
 
+/** The fields of a step that a run has not. */
+const ofStep = ["stepIndex", "inputOverrides", "runRemaining"] as const
+
 /** A service whose runs complete at once, in one step, with the result of `f`. */
 export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>): HttpService => {
   const step: Streams["step"] = (request) => {
-    const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body
-    const body = { message, parameters, blockOverrides, attachments, tools, toolChoice, trace }
+    const body = Struct.omit(request.body, ...ofStep)
     const events = (result: unknown): ReadonlyArray<WireEvent> => [
       { type: "run_started", executionId: "ex_test", flowId: "fl_test", stepCount: 1 },
       { type: "step_started", stepId: "test" },

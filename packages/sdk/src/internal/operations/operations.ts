@@ -1,5 +1,5 @@
 /**
- * The table of operations, and the services that are made of it. Calls are answered live, from a replay, by a relay or
+ * The services that are made of the table of operations. Calls are answered live, from a replay, by a relay or
  * by a script, and callers cannot tell the difference.
  */
 import type * as Duration from "effect/Duration"
@@ -7,9 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as E from "../../NoukaiError.js"
 import type { LogEvent } from "../../Telemetry.js"
-import type { FlowRun, Trace } from "../../Trace.js"
 import type { Pause } from "../core/time.js"
-import type * as R from "./requests.js"
+import type { EventStreams, Operations } from "./requests.js"
 import type { WireEvent } from "./wireEvent.js"
 
 /** The settings of a client for calls without their own. */
@@ -35,50 +34,6 @@ export interface CallDefaults {
   readonly interrupted?: ((executionId: string) => void) | undefined
   /** Sleeps until the time is over or the client is closed. Absent: the client is never closed. */
   readonly pause?: Pause | undefined
-}
-
-/** An operation with one response. */
-interface Row<Q, A, E = E.CallError> {
-  readonly request: Q
-  readonly response: A
-  readonly error: E
-}
-
-/**
- * The operations with one response: one row per endpoint, of decoded values, and those of several requests that a replay
- * answers as one.
- */
-export interface Operations {
-  /** Runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
-  readonly execute: Row<R.ExecuteRequest, R.ExecuteResponse>
-  /** Runs a flow for a relay: body and response are not read, and the request is sent once. */
-  readonly forward: Row<R.ForwardRequest, R.ForwardResponse>
-  /** Submits a run to the queue. */
-  readonly submitJob: Row<R.SubmitJobRequest, R.SubmitJobResponse>
-  /** Reads the status of a job. A job that failed is a value here. */
-  readonly pollJob: Row<R.PollJobRequest, R.PollJobResponse>
-  /** Reads a run and its steps. */
-  readonly trace: Row<R.RunRequest, Trace>
-  /** Reads one step; every attempt if `attempt` is `"all"`. */
-  readonly stepTrace: Row<R.StepTraceRequest, R.StepTraceResponse>
-  /** Reads a run as a whole. */
-  readonly runSummary: Row<R.RunRequest, FlowRun>
-  /** Reads the runs of a flow. */
-  readonly runList: Row<R.RunListRequest, R.RunListResponse>
-  /** Runs a flow unless a run of the key is found, whose outcome is given then. */
-  readonly executeOnce: Row<R.ExecuteOnceRequest, R.ExecuteOnceResponse, E.CallError | E.OnceError>
-  /** Submits a run to the queue unless a run of the key is found, which is given then. */
-  readonly submitOnce: Row<R.SubmitOnceRequest, R.SubmitOnceResponse, E.CallError | E.OnceError>
-  /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
-  readonly session: Row<R.SessionRequest, R.SessionResponse, E.SessionError>
-}
-
-/** The operations with a stream of events, by their requests. */
-export interface EventStreams {
-  /** Runs one step, or the rest of the steps. A failed step is an event here. */
-  readonly step: R.StepRequest
-  /** Reads the events of a run, past and future. */
-  readonly traceStream: R.TraceStreamRequest
 }
 
 /** The error of an operation that an implementation does not answer. */

@@ -1,7 +1,14 @@
-/** The requests and responses of `POST …/execute`, also for a relay, and the request of `POST …/step`. */
+/** The table of operations: of each its request, its response, its errors, and the reader of its body. */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
-import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent } from "../core/wire.js"
+import * as Struct from "effect/Struct"
+import type { PausedState } from "../../FlowCursor.js"
+import type * as E from "../../NoukaiError.js"
+import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
+import { withRaw } from "../core/json.js"
+import { issueText } from "../core/mismatch.js"
+import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent, readEither } from "../core/wire.js"
 import type { FlowAddress, FlowVersion } from "../options/address.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 
@@ -25,24 +32,32 @@ export interface ForwardResponse {
   readonly text: string
 }
 
+/** A value whose optional keys may also be `undefined`, as a service that is no server may give it. */
+type Given<A> = { readonly [K in keyof A]: A extends Record<K, A[K]> ? A[K] : A[K] | undefined }
+
+const repeated = ["parameters", "blockOverrides", "attachments", "tools", "toolChoice", "trace"] as const
+
+/**
+ * The fields that the requests of a run repeat, and that a paused run keeps for them.
+ *
+ * @see contract 6.3, step 5
+ */
+export interface RunFields extends Given<Pick<PausedState, typeof repeated[number]>> {}
+
+export const runFieldsOf = (state: PausedState): RunFields => Struct.pick(state, ...repeated)
+
 /** The JSON body. Absent and `undefined` keys are not sent. */
-export interface StepBody {
+export interface StepBody extends RunFields {
   readonly executionId?: string | undefined
   /** The step to run, 0-based, in the whole flow. */
   readonly stepIndex: number
   /** The output of every step before it. */
   readonly accumulatedOutputs: { readonly [stepId: string]: unknown }
   readonly message?: string | undefined
-  readonly parameters?: unknown
-  readonly attachments?: ReadonlyArray<unknown> | undefined
   readonly inputOverrides: { readonly [stepId: string]: unknown }
-  readonly blockOverrides?: { readonly [stepId: string]: unknown } | undefined
   readonly runRemaining: boolean
-  readonly tools?: ReadonlyArray<unknown> | undefined
-  readonly toolChoice?: unknown
   readonly toolCallMessages?: ReadonlyArray<unknown> | undefined
   readonly iterationsUsed: number
-  readonly trace: boolean
 }
 
 /** The request of `step`. */
@@ -57,20 +72,14 @@ export interface StepRequest extends FlowRequest {
 }
 
 /** The JSON body. Absent and `undefined` keys are not sent. */
-export interface ExecuteBody {
+export interface ExecuteBody extends RunFields {
   readonly message?: string | undefined
   readonly messages?: ReadonlyArray<unknown> | undefined
-  readonly parameters?: unknown
-  readonly blockOverrides?: { readonly [stepId: string]: unknown } | undefined
-  readonly attachments?: ReadonlyArray<unknown> | undefined
-  readonly tools?: ReadonlyArray<unknown> | undefined
-  readonly toolChoice?: unknown
   readonly executionId?: string | undefined
   readonly pausedAtStep?: string | undefined
   readonly iterationsUsed?: number | undefined
   readonly toolCallMessages?: ReadonlyArray<unknown> | undefined
   readonly accumulatedOutputs?: { readonly [stepId: string]: unknown } | undefined
-  readonly trace: boolean
 }
 
 /** The request of `execute`. */
@@ -110,9 +119,6 @@ interface Received {
   /** The body as it came; not enumerable. */
   readonly raw?: unknown
 }
-
-/** A value whose optional keys may also be `undefined`, as a service that is no server may give it. */
-type Given<A> = { readonly [K in keyof A]: A extends Record<K, A[K]> ? A[K] : A[K] | undefined }
 
 /** */
 export interface ExecuteEnded extends Given<Schema.Schema.Type<typeof ExecuteEnded>>, Received {}
@@ -322,3 +328,133 @@ export interface ExecuteOnceResponse extends OnceResponse<ExecuteResponse> {}
 
 /** The response of `submitOnce`. */
 export interface SubmitOnceResponse extends OnceResponse<SubmitJobResponse> {}
+
+/** An operation with one response. */
+interface Row<Q, A, E = E.CallError> {
+  readonly request: Q
+  readonly response: A
+  readonly error: E
+}
+
+/**
+ * The operations with one response: one row per endpoint, of decoded values, and those of several requests that a replay
+ * answers as one.
+ */
+export interface Operations {
+  /** Runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
+  readonly execute: Row<ExecuteRequest, ExecuteResponse>
+  /** Runs a flow for a relay: body and response are not read, and the request is sent once. */
+  readonly forward: Row<ForwardRequest, ForwardResponse>
+  /** Submits a run to the queue. */
+  readonly submitJob: Row<SubmitJobRequest, SubmitJobResponse>
+  /** Reads the status of a job. A job that failed is a value here. */
+  readonly pollJob: Row<PollJobRequest, PollJobResponse>
+  /** Reads a run and its steps. */
+  readonly trace: Row<RunRequest, Trace>
+  /** Reads one step; every attempt if `attempt` is `"all"`. */
+  readonly stepTrace: Row<StepTraceRequest, StepTraceResponse>
+  /** Reads a run as a whole. */
+  readonly runSummary: Row<RunRequest, FlowRun>
+  /** Reads the runs of a flow. */
+  readonly runList: Row<RunListRequest, RunListResponse>
+  /** Runs a flow unless a run of the key is found, whose outcome is given then. */
+  readonly executeOnce: Row<ExecuteOnceRequest, ExecuteOnceResponse, E.CallError | E.OnceError>
+  /** Submits a run to the queue unless a run of the key is found, which is given then. */
+  readonly submitOnce: Row<SubmitOnceRequest, SubmitOnceResponse, E.CallError | E.OnceError>
+  /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
+  readonly session: Row<SessionRequest, SessionResponse, E.SessionError>
+}
+
+/** The operations with a stream of events, by their requests. */
+export interface EventStreams {
+  /** Runs one step, or the rest of the steps. A failed step is an event here. */
+  readonly step: StepRequest
+  /** Reads the events of a run, past and future. */
+  readonly traceStream: TraceStreamRequest
+}
+
+/** The facts of a response beside its body. */
+export interface ResponseFacts {
+  /** The body, if a server sent it; absent for a recording without it. */
+  readonly raw: unknown
+  readonly requestId?: string | undefined
+}
+
+/** Reads a body. A string is the reason why it does not fit. */
+export type ReadBody<A> = (json: unknown, received: ResponseFacts) => Either.Either<A, string>
+
+const reading = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.Either<A, string> => {
+  const decode = readEither(schema)
+  return (json) => Either.mapLeft(decode(json), issueText)
+}
+
+const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
+  const decode = reading(schema)
+  return (json, { raw }) => Either.map(decode(json), (value) => withRaw(value, raw))
+}
+
+/** Reads a body whose response has the id of its request. */
+const answered = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
+  const decode = reading(schema)
+  return (json, { raw, requestId }) => Either.map(decode(json), (value) => withRaw({ ...value, requestId }, raw))
+}
+
+const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined
+
+/** Reads a body with a list, and adds to each entry the JSON that it was read from. */
+const listing = <A extends { readonly [K in Name]: ReadonlyArray<object> }, I, const Name extends string>(
+  schema: Schema.Schema<A, I>,
+  name: Name
+): ReadBody<A> => {
+  const decode = whole(schema)
+  return (json, received) =>
+    Either.map(decode(json, received), (value) => {
+      const raw = fieldOf(received.raw, name)
+      if (Array.isArray(raw)) value[name].forEach((entry, place) => withRaw(entry, raw[place]))
+      return value
+    })
+}
+
+const decodeExecuted = answered(ExecuteResponse)
+
+const statuses: ReadonlySet<unknown> = new Set(["completed", "failed", "tool_calls_required"])
+
+const explained = (json: unknown, problem: string): string => {
+  const status = fieldOf(json, "status")
+  return typeof status === "string" && !statuses.has(status) ? `unknown status ${JSON.stringify(status)}` : problem
+}
+
+const execute: ReadBody<ExecuteResponse> = (json, received) =>
+  Either.mapLeft(decodeExecuted(json, received), (problem) => explained(json, problem))
+
+const decodeTrace = listing(Trace, "steps")
+
+const trace: ReadBody<Trace> = (json, received) =>
+  Either.map(decodeTrace(json, received), (value) => {
+    withRaw(value.flowRun, fieldOf(received.raw, "flowRun"))
+    return value
+  })
+
+export const readAttempts = listing(StepAttempts, "attempts")
+
+export const readAttempt = whole(StepTrace)
+
+const stepTrace: ReadBody<StepTraceResponse> = (json, received) => {
+  const isAll = Array.isArray(fieldOf(json, "attempts")) && typeof fieldOf(json, "status") !== "string"
+  return (isAll ? readAttempts : readAttempt)(json, received)
+}
+
+/** The operations of one request whose response is read. */
+export type AnsweredOperation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce">
+
+/** The readers of the responses, off the wire and out of a recording. */
+export const readBody: { readonly [K in AnsweredOperation]: ReadBody<Operations[K]["response"]> } = {
+  execute,
+  submitJob: whole(SubmitJobResponse),
+  pollJob: answered(PollJobResponse),
+  trace,
+  stepTrace,
+  runSummary: whole(FlowRun),
+  runList: listing(RunListResponse, "runs"),
+  session: whole(SessionResponse)
+}

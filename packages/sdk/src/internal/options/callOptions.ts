@@ -25,6 +25,12 @@ export interface CallOptions {
 /** The options of one call that only reads. */
 export interface ReadOptions extends Omit<CallOptions, "retryPost"> {}
 
+/** The options of reading a run. */
+export interface RunOptions extends ReadOptions {
+  /** The limit of the whole call with its attempts; of a list, of each page. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
 /** The options of an event stream, whose clocks are its own: `attemptTimeout` and `retryPost` have no effect here. */
 export interface StreamOptions extends CallOptions {
   /** The time from sending to the first byte of the body. Default: the client's, 300 seconds. */

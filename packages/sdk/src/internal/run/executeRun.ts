@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult } from "../../Execution.js"
-import type { FirstCall, FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
+import type { FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tools.js"
@@ -28,18 +28,8 @@ import { withStepSpans } from "../trace/stepSpans.js"
 import { runPosition } from "./once.js"
 import { RunCosts } from "./runCosts.js"
 import { callsOf, unanswered } from "./runFold.js"
-import type { FlowCall } from "./streamHealing.js"
+import { firstCall, type FlowCall } from "./streamHealing.js"
 import * as Tools from "./toolRound.js"
-
-/**
- * The fields of a run that every resume sends again.
- *
- * @see contract 6.3, step 5
- */
-export type ResumeFields = Pick<
-  Operation.ExecuteBody,
-  "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
->
 
 export interface Run<E, R> extends FlowCall<E, R> {
   /** The session of the run; of one that runs once per key, from the first response on. */
@@ -49,7 +39,7 @@ export interface Run<E, R> extends FlowCall<E, R> {
   readonly total: number | undefined
   readonly progress: CallProgress
   /** Known once the call has begun, as is the answering of pauses. */
-  resumeFields: ResumeFields
+  fields: Operation.RunFields
   answering: Tools.AnswerStrategy<E, R>
   /** Is given the state of each pause before it is answered. */
   readonly onPause: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
@@ -321,7 +311,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
       accumulatedOutputs,
       ...known({ sessionId: run.sessionId }),
       rounds,
-      ...known<ResumeFields>(run.resumeFields),
+      ...known<Operation.RunFields>(run.fields),
       ...(cursor && { steps: stepsOf(cursor) })
     }
     const answered = Effect.suspend(() =>
@@ -407,7 +397,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
         )
         if (!done.has(pausedAtStep)) return answer
         const { pending: __, ...cursor } = cursorOf(state, {}, rounds)
-        return walk({ ...cursor, ...steps, stepIndex: done.size }, run.resumeFields)
+        return walk({ ...cursor, ...steps, stepIndex: done.size }, run.fields)
       }
     })
   }
@@ -417,7 +407,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep } = state
     const toolCallMessages = Tools.resumeMessages(state.toolCallMessages, results)
     const body: Operation.ExecuteBody = {
-      ...run.resumeFields,
+      ...run.fields,
       executionId,
       pausedAtStep,
       iterationsUsed,
@@ -429,7 +419,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
         Tools.warnOfConversation(method, addressText, toolCallMessages),
         Effect.suspend(() => sent(body))
       )
-      : answeredBefore(walk(cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
+      : answeredBefore(walk(cursorOf(state, { toolCallMessages }, rounds), run.fields))
     // what was refused can be sent again
     return Effect.tapError(answer, (error) =>
       Effect.sync(() => {
@@ -463,7 +453,6 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
 
     /** Begins a run that is walked step by step. */
     postSteps: (body: Operation.ExecuteBody): RunEffect<E, R> => {
-      const { attachments, message, parameters } = body
       const from: FlowCursor = {
         version: 1,
         flow: addressText,
@@ -472,7 +461,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
         stepIndex: 0,
         outputs: {},
         rounds: 0,
-        first: known({ message, parameters: parameters as FirstCall["parameters"], attachments })
+        first: firstCall(body.message, body)
       }
       const walked = Effect.catchTag(
         walk(from, body),

@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
+import type { FlowCursor } from "../../FlowCursor.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { amended, invalid, known } from "../core/makeError.js"
+import { amended, invalid } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { resolveCall, totalTimeout } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
@@ -25,8 +25,8 @@ import * as Spans from "../telemetry/spans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { RunCosts } from "./runCosts.js"
 import { isOver } from "./runFold.js"
-import { declarationsOf, type EventsInputOf, eventsInputs, resolveTools, wireAttachments } from "./runInput.js"
-import type { Origin, StreamSettings } from "./streamHealing.js"
+import { type EventsInputOf, eventsInputs, resolveTools, runFields } from "./runInput.js"
+import { everyRequest, firstCall, type Origin, type StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
@@ -95,17 +95,6 @@ const begin = <E, R>(
   )
 }
 
-/**
- * The fields of the first request; of a run that goes on, those of its first request then, unless they are given anew.
- */
-const firstCall = (input: EventsInputOf<unknown, unknown>, parameters: unknown): FirstCall => {
-  const attachments = wireAttachments(input.attachments)
-  return {
-    ...input.from?.first,
-    ...known({ message: input.message, parameters: parameters as FirstCall["parameters"], attachments })
-  }
-}
-
 type BegunWalk<E, R> = Effect.Effect<
   StreamWalk<E | InvalidRequestError | ToolCallLimitError, R>,
   E | APITimeoutError | InvalidRequestError,
@@ -139,6 +128,7 @@ const start = <E, R>(
     const parameters = from !== undefined && input.parameters === undefined
       ? undefined
       : yield* encodeParameters(method, addressText, flow, input.parameters)
+    const fields = runFields(input, parameters, tools)
     const settings: StreamSettings<E | InvalidRequestError | ToolCallLimitError, R> = {
       http,
       method,
@@ -151,21 +141,15 @@ const start = <E, R>(
       answering: Tools.answeringOf({ ...input, tools }),
       maxCostUsd: input.maxCostUsd,
       only,
-      everyRequest: {
-        inputOverrides: input.inputOverrides ?? {},
-        blockOverrides: input.blockOverrides,
-        runRemaining: input.runRemaining ?? false,
-        tools: declarationsOf(tools),
-        toolChoice: input.toolChoice,
-        trace: input.snapshots ?? false
-      },
+      everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
       heal: input.heal,
       timeout: total === undefined ? undefined : Math.max(0, Math.round(total - Duration.toMillis(took)))
     }
     const cursor: FlowCursor = {
       ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
       ...(sessionId === undefined ? undefined : { sessionId }),
-      first: firstCall(input, parameters)
+      // of a run that goes on, the first input then, unless it is given anew
+      first: { ...from?.first, ...firstCall(input.message, fields) }
     }
     return begin(fiber, settings, { cursor, begun: false, mayBeOver: from !== undefined })
   })

@@ -11,6 +11,7 @@ import { toMillis } from "../core/time.js"
 import { isOf } from "../core/wire.js"
 import { resolveCall } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
+import { runFieldsOf } from "../operations/requests.js"
 import { resolveRun } from "../operations/scope.js"
 import type { FlowRef } from "../options/address.js"
 import { CallProgress } from "../options/callOptions.js"
@@ -48,14 +49,14 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const { input, ...target } = resolved.right
       const { addressText, sessionId } = target
-      const { blockOverrides, maxCostUsd, message, onPause, rerunFailed = false, takeOver = false, toolChoice } = input
+      const { maxCostUsd, message, onPause, rerunFailed = false, takeOver = false } = input
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
       const trace = input.snapshots ?? isKeyed
       const call = { http, method, flow, ...target, options: input, maxCostUsd }
       const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
         ...call,
         progress: new CallProgress(),
-        resumeFields: { trace },
+        fields: { trace },
         onPause,
         answering: { _tag: "none" },
         costs: RunCosts.of(fiber, call),
@@ -72,15 +73,8 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
         const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
         const tools = yield* RunInput.resolveTools(method, addressText, input)
         run.answering = Tools.answeringOf({ ...input, tools })
-        run.resumeFields = {
-          parameters,
-          blockOverrides,
-          attachments: RunInput.wireAttachments(input.attachments),
-          tools: RunInput.declarationsOf(tools),
-          toolChoice,
-          trace
-        }
-        const body = { message, messages, ...run.resumeFields }
+        run.fields = RunInput.runFields(input, parameters, tools, trace)
+        const body = { message, messages, ...run.fields }
         const requests = ExecuteRun.requestsOf(run)
         if (isKeyed) {
           const settle = toMillis(input.settle ?? 0) ?? 0
@@ -126,21 +120,20 @@ const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     const { input, ...target } = yield* resolveCall(http, method, flow, RunInput.resumeInput, given)
     const { addressText } = target
     const state = yield* stateOf(method, addressText, givenState)
-    const { attachments, blockOverrides, executionId, parameters, sessionId, toolChoice, tools, trace } = state
     const before: Omit<ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R>, "costs"> = {
       http,
       method,
       flow,
       ...target,
       version: state.flowVersion,
-      sessionId,
+      sessionId: state.sessionId,
       options: input,
       progress: new CallProgress(),
-      resumeFields: { parameters, blockOverrides, attachments, tools, toolChoice, trace },
+      fields: runFieldsOf(state),
       onPause: input.onPause,
       answering: { _tag: "manual" },
       maxCostUsd: input.maxCostUsd,
-      executionId,
+      executionId: state.executionId,
       answeredItself: false,
       walk
     }
@@ -148,7 +141,7 @@ const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
       Effect.gen(function*() {
         const given = yield* RunInput.resolveTools(method, addressText, input)
         if (given !== undefined) {
-          run.resumeFields = { ...run.resumeFields, tools: RunInput.declarationsOf(given) ?? tools }
+          run.fields = { ...run.fields, tools: RunInput.declarationsOf(given) ?? state.tools }
           run.answering = Tools.answeringOf({ ...input, tools: given })
         }
         return yield* ExecuteRun.requestsOf(run).resume(state, results)

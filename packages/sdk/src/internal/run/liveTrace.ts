@@ -15,9 +15,9 @@ import { type Pause, pauseOf } from "../core/time.js"
 import { backoffDriver } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
-import type { Progress } from "../options/callOptions.js"
+import type { Progress, StreamOptions } from "../options/callOptions.js"
+import * as Fields from "../options/fields.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
-import { type LiveTraceOptions, liveTraceOptions } from "../options/readOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
 import { fold, type KnownResult, noResult, type RunState, traceState } from "./runFold.js"
@@ -25,6 +25,20 @@ import { resolveRead } from "./runRead.js"
 import { canHeal, RepeatedEvents, StreamFailures } from "./streamHealing.js"
 
 const method = "RunService.liveTrace"
+
+/** The options of watching a run. There is no timeout for the whole stream. */
+export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {
+  /**
+   * Reads again after a cut or a refusal that may pass, while the schedule lasts; the schedule begins anew with each new
+   * event. Events that were given before are left out: of each kind and step, as many as there were. Default: off.
+   */
+  readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
+}
+
+const liveTraceOptions = Fields.decoder<LiveTraceOptions>("options", () => ({
+  ...Fields.ofStream,
+  heal: Fields.schedule
+}))
 
 /** An event between the states of its run before and after it. */
 type Folded = readonly [before: RunState, event: WireEvent, after: RunState]

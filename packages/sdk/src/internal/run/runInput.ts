@@ -6,13 +6,21 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { EventsInput, ExecuteInput, OnceOptions, ResumeInput, TakeOverOptions } from "../../Execution.js"
+import type {
+  EventsInput,
+  ExecuteInput,
+  ExecuteOptions,
+  OnceOptions,
+  ResumeInput,
+  TakeOverOptions
+} from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { checkStored } from "../core/json.js"
 import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { isOf } from "../core/wire.js"
+import type { RunFields } from "../operations/requests.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/fields.js"
 import { checkParameters } from "../options/flowCodec.js"
@@ -60,11 +68,6 @@ const Attachment = Fields.says(
 )
 
 const attachments = Fields.json(Fields.list("must be an array", Attachment, 10))
-
-/** Attachments in their form on the wire, where `kind` is always present. */
-export const wireAttachments = (
-  attachments: ReadonlyArray<object> | undefined
-): ReadonlyArray<object> | undefined => attachments?.map((attachment) => ({ kind: "url", ...attachment }))
 
 const toolName = /^[A-Za-z0-9_-]{1,64}$/
 
@@ -122,6 +125,24 @@ const checkToolChoice = (
 export const declarationsOf = (
   tools: RunTools<unknown, unknown> | undefined
 ): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
+
+/** The fields that the requests of a run repeat, in the order in which they are sent. */
+export const runFields = (
+  { attachments, blockOverrides, snapshots = false, toolChoice }: Pick<
+    ExecuteOptions,
+    "attachments" | "blockOverrides" | "snapshots" | "toolChoice"
+  >,
+  parameters: unknown,
+  tools: RunTools<unknown, unknown> | undefined,
+  trace: boolean = snapshots
+): Required<RunFields> => ({
+  parameters,
+  blockOverrides,
+  attachments: attachments?.map((attachment) => ({ kind: "url", ...attachment })),
+  tools: declarationsOf(tools),
+  toolChoice,
+  trace
+})
 
 /** Checks the tools of a run; a toolkit that is still to be provided is checked later. */
 export const checkTools = ({ toolChoice, tools }: {
@@ -212,7 +233,7 @@ const checkExecute = (input: AnyExecuteInput): Problem | undefined =>
     checkTools(input) ??
     checkWalk(input)
 
-const executeFields = { ...interactive, messages, onPause: Fields.callback }
+export const executeFields = { ...interactive, messages, onPause: Fields.callback }
 
 export const executeInput = Fields.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
 

@@ -13,12 +13,63 @@ import { type CallError, type InvalidRequestError, UnexpectedResponseError } fro
 import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
 import { newError, type RefusalFacts } from "../core/makeError.js"
-import { resolveFlow, timedRead } from "../operations/call.js"
-import type { HttpService, Operations } from "../operations/operations.js"
-import type { RunListRequest, RunListResponse, RunRequest, StepTraceResponse } from "../operations/requests.js"
+import { ofRead, resolveFlow, runOptions, timedRead } from "../operations/call.js"
+import type { HttpService } from "../operations/operations.js"
+import type {
+  Operations,
+  RunListRequest,
+  RunListResponse,
+  RunRequest,
+  StepTraceResponse
+} from "../operations/requests.js"
 import * as Address from "../options/address.js"
-import * as Options from "../options/readOptions.js"
+import type { RunOptions } from "../options/callOptions.js"
+import * as Fields from "../options/fields.js"
 import * as Spans from "../telemetry/spans.js"
+
+/** The attempt to read: the latest, every one, or one by its number, from 1. */
+export type Attempt = "latest" | "all" | number
+
+/** The options of reading one step: its attempt, and its iteration of a loop. */
+export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
+  /** The attempt. Default: `"latest"`. */
+  readonly attempt?: At | undefined
+  /** The iteration, from 0, of a step in a loop. */
+  readonly loopIndex?: number | undefined
+}
+
+/** The value of `stepTrace`: all attempts for `"all"`, one otherwise. */
+export type StepTraceOf<At extends Attempt> = At extends "all" ? Trace.StepAttempts : Trace.StepTrace
+
+/** The options of listing runs. */
+export interface ListOptions extends RunOptions {
+  /** The server's id of the flow: `flowId` of a result, a job, a trace or a session. */
+  readonly flowId: string
+  /** The number of runs of a page, which is one request: 1 to 100. Default: the server's, 20. */
+  readonly limit?: number | undefined
+  /** The status of the runs. Default: any. */
+  readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
+}
+
+export const stepTraceOptions = Fields.decoder<StepTraceOptions>("options", () => ({
+  ...ofRead,
+  attempt: Fields.must(
+    (value) => value === "latest" || value === "all" || Fields.isCount(value, 1),
+    "must be \"latest\", \"all\" or an integer of at least 1"
+  ),
+  loopIndex: Fields.count(0)
+}))
+
+export const listOptions = Fields.decoder<ListOptions>(
+  "options",
+  () => ({
+    ...ofRead,
+    flowId: Fields.anything,
+    limit: Fields.must((value) => Fields.isCount(value, 1, 100), "must be an integer from 1 to 100"),
+    status: Fields.oneOf("running", "completed", "failed", "cancelled")
+  }),
+  ({ flowId }) => Address.checkSegment("flowId", flowId)
+)
 
 type RunAddress = Pick<RunRequest, "flow" | "executionId">
 
@@ -48,9 +99,9 @@ const reading = <K extends "trace" | "runSummary", A>(
   outcomeOf: (value: A) => Spans.RunOutcome
 ) =>
 (http: HttpService) =>
-(flow: Address.FlowRef<never>, executionId: string, given: Options.RunOptions = {}): Effect.Effect<A, CallError> =>
+(flow: Address.FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<A, CallError> =>
   Effect.gen(function*() {
-    const [run, options] = yield* resolveRead(http, method, flow, executionId, Options.runOptions, given)
+    const [run, options] = yield* resolveRead(http, method, flow, executionId, runOptions, given)
     const facts = { flow: Address.format(run.flow), executionId }
     const response = timedRead(
       http,
@@ -92,12 +143,12 @@ export const stepTrace = (http: HttpService) =>
   flow: Address.FlowRef<never>,
   executionId: string,
   stepId: string,
-  given: Options.StepTraceOptions = {}
+  given: StepTraceOptions = {}
 ): Effect.Effect<StepTraceResponse, CallError> =>
   Effect.gen(function*() {
     const method = "RunService.stepTrace"
     yield* Address.segment(method, "stepId", stepId)
-    const [run, options] = yield* resolveRead(http, method, flow, executionId, Options.stepTraceOptions, given)
+    const [run, options] = yield* resolveRead(http, method, flow, executionId, stepTraceOptions, given)
     const attempt = options.attempt === "latest" ? undefined : options.attempt
     const facts = { flow: Address.format(run.flow), executionId }
     const asked = timedRead(http, method, options, facts, (context) =>
@@ -122,10 +173,10 @@ const defaultPage = 20
 /** The part of a list that is asked for. */
 type PageRequest = Pick<RunListRequest, "cursor" | "limit">
 
-export const list = (http: HttpService) => (given: Options.ListOptions): Stream.Stream<Trace.FlowRun, CallError> =>
+export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<Trace.FlowRun, CallError> =>
   Stream.unwrap(Effect.gen(function*() {
     const method = "RunService.list"
-    const options = yield* Options.listOptions(method, given)
+    const options = yield* listOptions(method, given)
     const { flowId, limit, status } = options
     const pages = new RunPages(limit ?? defaultPage)
     const first: PageRequest = { cursor: undefined, limit }

@@ -1,12 +1,12 @@
 /** The decision whether a run goes on after a response that broke off, and when. */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { FlowCursor } from "../../FlowCursor.js"
+import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
-import { amended, cursorOf, newError } from "../core/makeError.js"
+import { amended, cursorOf, known, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
-import type { ExecuteBody, StepBody } from "../operations/requests.js"
+import type { ExecuteBody, RunFields, StepBody } from "../operations/requests.js"
 import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
 import { afterARunMayExist, CallProgress, type Progress, type StreamOptions } from "../options/callOptions.js"
 import { cursorAt, outputsOf, progressOf, type RunState, stepToRun } from "./runFold.js"
@@ -81,11 +81,18 @@ export class StreamHealing {
   }
 }
 
-/** The fields that every request of a run carries as they were given. */
-export type EveryRequest = Pick<
-  StepBody,
-  "inputOverrides" | "blockOverrides" | "runRemaining" | "tools" | "toolChoice" | "trace"
->
+/** The fields of every request of a stream, in the order in which they are sent. Its first one has the input too. */
+export const everyRequest = (
+  { attachments: _, blockOverrides, parameters: __, ...fields }: RunFields,
+  inputOverrides: StepBody["inputOverrides"],
+  runRemaining: boolean
+) => ({ inputOverrides, blockOverrides, runRemaining, ...fields })
+
+export type EveryRequest = ReturnType<typeof everyRequest>
+
+/** The input of the first request of a stream. */
+export const firstCall = (message: string | undefined, { attachments, parameters }: RunFields): FirstCall =>
+  known({ message, parameters: parameters as FirstCall["parameters"], attachments })
 
 /**
  * The body of the request for the next step of a run.

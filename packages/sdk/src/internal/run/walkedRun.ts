@@ -11,7 +11,7 @@ import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import type { AnyRun, Walk, WalkAnswer } from "./executeRun.js"
-import type { StreamSettings } from "./streamHealing.js"
+import { everyRequest, type StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolCall } from "./tool.js"
 
@@ -21,14 +21,7 @@ const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, 
   flow: run.addressText,
   answering: { _tag: "manual" },
   only: "events",
-  everyRequest: {
-    inputOverrides: {},
-    blockOverrides: asExecute.blockOverrides,
-    runRemaining: run.costs === undefined,
-    tools: asExecute.tools,
-    toolChoice: asExecute.toolChoice,
-    trace: asExecute.trace
-  },
+  everyRequest: everyRequest(run.fields, {}, run.costs === undefined),
   heal: undefined,
   timeout: undefined,
   asExecute

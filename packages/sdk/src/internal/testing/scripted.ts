@@ -6,11 +6,12 @@ import * as Stream from "effect/Stream"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
 import { forwardThrough, onceThrough } from "../operations/fake.js"
-import { type EventStreams, type Operations, orElse } from "../operations/operations.js"
+import { orElse } from "../operations/operations.js"
+import type { AnsweredOperation, EventStreams, Operations } from "../operations/requests.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 
 /** An operation that can be scripted. */
-export type Operation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce"> | keyof EventStreams
+export type Operation = AnsweredOperation | keyof EventStreams
 
 type RequestOf = { readonly [K in keyof Operations]: Operations[K]["request"] } & EventStreams
 
