@@ -14,6 +14,7 @@ import type { BatchError, BatchLockedError, LedgerError } from "./BatchError.js"
 import type { RefusedRow, RowAttempt, RowComparison, RowResult } from "./BatchRow.js"
 import type { BatchSource } from "./BatchSource.js"
 import type {
+  BatchInfo,
   BatchPlan,
   BatchStatus,
   BatchSummary,
@@ -33,6 +34,7 @@ import * as PlanBatch from "./internal/planBatch.js"
 import * as RunBatch from "./internal/runBatch.js"
 
 export type {
+  BatchInfo,
   BatchPlan,
   BatchStatus,
   BatchStop,
@@ -150,6 +152,8 @@ interface Common<Row, RowI, P, A> {
   readonly target?: ((row: Row) => RowTarget) | undefined
   /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
   readonly maxInputBytes?: number | undefined
+  /** A text that the ledger keeps with the batch from its first plan on, for programs that manage batches. Default: none. */
+  readonly note?: string | undefined
 }
 
 /**
@@ -315,6 +319,29 @@ export const results: {
   ): Stream.Stream<RowResult<A>, LedgerError, BatchStore>
   (batch: string, options?: ResultsOptions): Stream.Stream<RowResult, LedgerError, BatchStore>
 } = Manage.results as never
+
+/**
+ * The rows of some keys, by their keys. Keys without a row are absent. All rows are in memory at once: ask for few keys
+ * if rows have large results. Otherwise as {@link results}.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const resultsOf: {
+  <Row, A, Rec extends Recovery, In>(
+    batch: Batch<Row, A, Rec, In>,
+    keys: ReadonlyArray<string>
+  ): Effect.Effect<ReadonlyMap<string, RowResult<A>>, LedgerError, BatchStore>
+  (batch: string, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore>
+} = Manage.resultsOf as never
+
+/**
+ * The batches of a ledger whose ids begin with a text, in the order in which they were first planned. Default: all.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const list: (prefix?: string) => Effect.Effect<ReadonlyArray<BatchInfo>, LedgerError, BatchStore> = Manage.list
 
 /**
  * Compares the rows of two batches by key: each key of the first batch in input order, then the keys that only the

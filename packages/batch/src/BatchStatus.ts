@@ -45,6 +45,23 @@ export interface BatchPlan {
 }
 
 /**
+ * A batch of a ledger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchInfo {
+  readonly batch: string
+  /** The text `org/project/slug` of its flow. */
+  readonly flow: string
+  readonly version: string
+  /** When it was first planned, in milliseconds since 1970. */
+  readonly createdAt: number
+  /** The note of its definition. */
+  readonly note?: string
+}
+
+/**
  * The options of a plan.
  *
  * @since 0.1.0

@@ -28,6 +28,7 @@ interface Options {
   readonly operation?: Operation | undefined
   readonly tools?: BatchTools | undefined
   readonly maxInputBytes?: number | undefined
+  readonly note?: string | undefined
 }
 
 /** The flow and version of a row, where they are not those of the batch. */
@@ -81,7 +82,7 @@ export interface Defined extends BatchIdentity {
 /** The definition of a batch, checked. */
 export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
-    const { flow, id, maxInputBytes, operation, version } = definition
+    const { flow, id, maxInputBytes, note, operation, version } = definition
     const wrongId = idProblem(id)
     if (wrongId !== undefined) return yield* invalid(method, "id", wrongId)
     for (const field of ["key", "input"] as const) {
@@ -104,7 +105,7 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
       Either.mapBoth(Flow.resolve(ref, config), { onLeft: ({ reason }) => reason, onRight: Flow.format })
     const address = addressOf(flow)
     if (Either.isLeft(address)) return yield* invalid(method, "flow", address.left)
-    return { name: id, flow: address.right, version: String(version), operation, addressOf }
+    return { name: id, flow: address.right, version: String(version), operation, note, addressOf }
   })
 
 const sha256 = (...texts: ReadonlyArray<string>): string => hash("sha256", JSON.stringify(texts))

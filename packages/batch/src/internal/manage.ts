@@ -1,5 +1,6 @@
 /** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
+import * as Array_ from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -8,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
 import type { RefusedRow, RowAttempt, RowResult } from "../BatchRow.js"
-import type { BatchStatus, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
+import type { BatchInfo, BatchStatus, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { type Definition, idProblem } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
@@ -218,6 +219,30 @@ export const results = (
       : Reading.settledAfter(ledger, record, after, withInput)
     return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
+
+export const resultsOf = (
+  batch: Definition | string,
+  keys: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const [ledger, record] = yield* standing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
+    const rows = yield* Reading.ofKeys(ledger, record, keys)
+    if (typeof batch === "string") return rows
+    const read = reading(batch)
+    return new Map([...rows].map(([key, row]) => [key, read(row)]))
+  })
+
+export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, BatchStoreError, BatchStore> =>
+  Effect.map(
+    Effect.flatMap(BatchStore, (ledger) => Batches.beginning(ledger, prefix)),
+    Array_.map(({ created_at, flow, name, note, version }) => ({
+      batch: name,
+      flow,
+      version,
+      createdAt: created_at,
+      ...(note !== null && { note })
+    }))
+  )
 
 export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, BatchStore> =>
   Stream.unwrap(

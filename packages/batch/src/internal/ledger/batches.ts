@@ -74,6 +74,7 @@ const BatchRecord = Schema.Struct({
   spent_usd: Schema.BigDecimal,
   definition: Schema.NullOr(Schema.String),
   definition_at: Schema.NullOr(Integer),
+  note: Schema.NullOr(Schema.String),
   created_at: Integer,
   started_at: Integer,
   ended_at: Integer
@@ -104,12 +105,25 @@ export const names = ({ sql }: Ledger): Effect.Effect<ReadonlyArray<string>, Bat
     (rows) => rows.map(({ name }) => name)
   )
 
+/** The batches whose names begin with a text, in the order in which they were made. */
+export const beginning = (
+  { sql }: Ledger,
+  prefix: string
+): Effect.Effect<ReadonlyArray<BatchRecord>, BatchStoreError> =>
+  Effect.map(
+    doing("read its batches")(sql<object>`
+      select * from noukai_batch where substr(name, 1, ${prefix.length}) = ${prefix} order by id`),
+    (rows) => rows.map((row) => decode(row))
+  )
+
 /** The parts of a definition that the ledger keeps. */
 export interface BatchIdentity {
   readonly name: string
   readonly flow: string
   readonly version: string
   readonly operation: Operation
+  /** A text that is kept with the batch, once it is made. */
+  readonly note?: string | undefined
 }
 
 /** Fails if the ledger has a different batch under the name. */
@@ -130,12 +144,12 @@ export const planned = (
   Effect.gen(function*() {
     const { sql } = ledger
     const text = encodeSettings(settings)
-    const { flow, name, operation, version } = given
+    const { flow, name, note = null, operation, version } = given
     const stored = yield* find(ledger, name)
     if (Option.isSome(stored)) yield* agrees(stored.value, given)
     const rows = yield* doing("began to plan a batch")(sql`
-      insert into noukai_batch (name, flow, version, operation, settings, state, pass, created_at)
-      values (${name}, ${flow}, ${version}, ${operation}, ${text}, 'planned', 1, ${now})
+      insert into noukai_batch (name, flow, version, operation, settings, state, pass, created_at, note)
+      values (${name}, ${flow}, ${version}, ${operation}, ${text}, 'planned', 1, ${now}, ${note})
       on conflict (${indexed(sql, sql`name`)}) do update set settings = ${text}, pass = noukai_batch.pass + 1
       returning *`)
     const record = decode(rows[0]!)

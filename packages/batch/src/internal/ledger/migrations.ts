@@ -124,12 +124,16 @@ const attempts = Effect.gen(function*() {
   }
 })
 
-/** The flow and version of a row that has its own, the calls of its tools and the outputs of its steps as JSON. */
+/**
+ * The flow and version of a row that has its own, the calls of its tools and the outputs of its steps as JSON; the note of
+ * a batch.
+ */
 const targets = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   for (const column of ["flow", "version", "calls", "steps"]) {
     yield* sql`alter table noukai_batch_row add column ${sql(column)} text`
   }
+  yield* sql`alter table noukai_batch add column note text`
   yield* sql`
     create index noukai_batch_row_target on noukai_batch_row (batch) where flow is not null or version is not null`
 })
