@@ -110,6 +110,8 @@ export const CaseVerdict = Schema.Struct({
   key: Schema.String,
   /** Where it was read: `cases.jsonl:17`. */
   at: Schema.String,
+  /** The hash of the case and its input. */
+  hash: Schema.String,
   /** Of all checks together: a case passes if every check passes. */
   verdict: Verdict,
   /** By the names of the checks, in the order of the definition. */
@@ -245,6 +247,27 @@ export const BrokenThreshold = Schema.Struct({
 export type BrokenThreshold = typeof BrokenThreshold.Type
 
 /**
+ * The parts of a definition that verdicts depend on, as hashes. Verdicts with other hashes cannot be compared.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Hashes = Schema.Struct({
+  /** Of the schema of the flow's parameters. */
+  parameters: Schema.String,
+  /** Of the checks, by their names. */
+  checks: Schema.Record({ key: Schema.String, value: Schema.String })
+})
+
+/**
+ * The parts of a definition that verdicts depend on, as hashes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Hashes = typeof Hashes.Type
+
+/**
  * An eval run as a whole. The verdicts of the cases are read as a stream of {@link CaseVerdict}.
  *
  * @since 0.1.0
@@ -259,6 +282,7 @@ export const EvalReport = Schema.Struct({
   candidate: SideName,
   baseline: Schema.optionalWith(SideName, { exact: true }),
   repeat: Schema.Number,
+  hashes: Hashes,
   cases: Schema.Number,
   /** Of all checks together: a case passes if every check passes. */
   overall: Summary,

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as Baseline from "./Baseline.js"
 export * as Check from "./Check.js"
 export * as Eval from "./Eval.js"
 export { EvalFileError, EvalNotFoundError, InvalidEvalError } from "./EvalError.js"

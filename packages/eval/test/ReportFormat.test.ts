@@ -42,6 +42,7 @@ const caseOf = (no: number, verdict: Verdict, hasBaseline = true): CaseVerdict =
     no,
     key: `case ${no}${no === 2 ? ` ${hostile}` : ""}`,
     at: `cases.jsonl:${no}`,
+    hash: "0f3c",
     verdict,
     checks: {
       score: { verdict, candidate: outcomes[after], ...hasBaseline && { baseline: outcomes[before] } },
@@ -71,6 +72,7 @@ const report: EvalReport = {
   candidate: { flow: "acme/spelling/grade-3", version: "draft" },
   baseline: { flow: "acme/spelling/grade-3", version: "production" },
   repeat: 1,
+  hashes: { parameters: "", checks: {} },
   cases: 7,
   overall: { verdicts: countsOf(given), candidate: rate, baseline: rate, p: 1 },
   checks: {

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import { TypeId as CheckTypeId } from "../Check.js"
 import { InvalidEvalError } from "../EvalError.js"
 import { Thresholds } from "../EvalOptions.js"
+import type { Hashes } from "../EvalReport.js"
 import { canonical, line, messageOf, shortHash, show } from "./values.js"
 import type { Checks } from "./verdict.js"
 
@@ -54,14 +55,6 @@ export const make = (name: string, options: Options, checks: Checks): Definition
   operation: options.operation ?? "jobs",
   thresholds: options.thresholds ?? {}
 })
-
-/** The parts of a definition that its verdicts depend on, as hashes. */
-export interface Hashes {
-  /** Of the schema of the flow's parameters. */
-  readonly parameters: string
-  /** Of the checks, by their names. */
-  readonly checks: { readonly [check: string]: string }
-}
 
 /** A definition that can be used. */
 export interface Checked {

@@ -11,7 +11,8 @@ import { together } from "./verdict.js"
 
 /** The part of a report that the verdicts of cases do not say. */
 export interface Facts
-  extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "stale" | "stop">
+  extends
+    Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "stop">
 {
   readonly thresholds: Thresholds
   readonly judges: Cost

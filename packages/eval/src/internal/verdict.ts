@@ -45,7 +45,7 @@ const guarded = <R>(check: Check<unknown, unknown, R>, value: unknown, run: Eval
 export type StoredVerdicts = { readonly [check: string]: "pass" | "fail" }
 
 /** A case with the trials of both sides. */
-export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at"> {
+export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at" | "hash"> {
   readonly candidate: ReadonlyArray<Trial>
   /** The trials of the baseline, or its stored verdicts. Absent without a baseline. */
   readonly baseline?: ReadonlyArray<Trial> | StoredVerdicts
@@ -90,7 +90,7 @@ const isStored = (baseline: NonNullable<JudgedCase["baseline"]>): baseline is St
 
 /** The verdicts on a case: by the majority of its trials. */
 export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): CaseVerdict => {
-  const { at, baseline, candidate, key, no } = judged
+  const { at, baseline, candidate, hash, key, no } = judged
   const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
     majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
   const checks = names.map((name): [string, CheckVerdict] => {
@@ -111,6 +111,7 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
     no,
     key,
     at,
+    hash,
     verdict: caseTogether(checks.map(([, check]) => check), baseline !== undefined),
     checks: Object.fromEntries(checks),
     candidate,

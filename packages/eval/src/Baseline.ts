@@ -1,0 +1,152 @@
+/**
+ * Blessed baselines: the verdicts of a run in a small file for your repository. Later runs are compared with it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { EvalFileError } from "./EvalError.js"
+import { InvalidEvalError } from "./EvalError.js"
+import { type CaseVerdict, Cost, type EvalReport, Hashes, SideName } from "./EvalReport.js"
+import { readText, writeText } from "./internal/file.js"
+import { parseJson } from "./internal/parse.js"
+
+/**
+ * A case with the verdicts of its checks. A check without a verdict was an error when the run was blessed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const BaselineCase = Schema.Struct({
+  key: Schema.String,
+  /** The hash of the case and its input. */
+  hash: Schema.String,
+  checks: Schema.Record({ key: Schema.String, value: Schema.Literal("pass", "fail") })
+})
+
+/**
+ * A case with the verdicts of its checks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type BaselineCase = typeof BaselineCase.Type
+
+/**
+ * The verdicts of a run, as they are kept in a file.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Baseline = Schema.Struct({
+  eval: Schema.String,
+  /** The run that was blessed. */
+  run: Schema.String,
+  /** The flow and version whose verdicts these are. */
+  ...SideName.pick("flow", "version").fields,
+  repeat: Schema.Number,
+  hashes: Hashes,
+  cost: Cost,
+  /** Sorted by their keys. */
+  cases: Schema.Array(BaselineCase)
+})
+
+/**
+ * The verdicts of a run, as they are kept in a file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Baseline = typeof Baseline.Type
+
+const byKey = ({ key: a }: { readonly key: string }, { key: b }: { readonly key: string }): number =>
+  a < b ? -1 : a > b ? 1 : 0
+
+const sortedRecord = <A>(record: { readonly [name: string]: A }): { readonly [name: string]: A } =>
+  Object.fromEntries(Object.entries(record).sort(([key], [other]) => byKey({ key }, { key: other })))
+
+/**
+ * Makes a baseline of the candidate of a run.
+ *
+ * Fails with `InvalidEvalError` if the run stopped before its end.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bless = <E, R>(
+  report: EvalReport,
+  cases: Stream.Stream<CaseVerdict, E, R>
+): Effect.Effect<Baseline, E | InvalidEvalError, R> =>
+  Effect.gen(function*() {
+    const { candidate: { flow, version }, cost, hashes, repeat, run, stop } = report
+    if (stop !== undefined) {
+      const reason = `is not complete, so it cannot be blessed: resume it first (${stop})`
+      return yield* new InvalidEvalError({ at: report.eval, field: `the run ${run}`, reason })
+    }
+    const blessed: Array<BaselineCase> = []
+    yield* Stream.runForEach(cases, ({ checks, hash, key }) =>
+      Effect.sync(() => {
+        const verdicts = Object.entries(checks).flatMap(([name, { candidate: { verdict } }]) =>
+          verdict === "error" ? [] : [[name, verdict] as const]
+        )
+        blessed.push({ key, hash, checks: sortedRecord(Object.fromEntries(verdicts)) })
+      }))
+    return {
+      eval: report.eval,
+      run,
+      flow,
+      version,
+      repeat,
+      hashes: { parameters: hashes.parameters, checks: sortedRecord(hashes.checks) },
+      cost: cost.candidate,
+      cases: blessed.sort(byKey)
+    }
+  })
+
+/**
+ * The text of a baseline: JSON with one line for each case, so that a review shows the cases that changed.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const format = (baseline: Baseline): string => {
+  const { cases, ...head } = baseline
+  const lines = cases.map((one) => `    ${JSON.stringify(one)}`).join(",\n")
+  return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "cases": [${lines === "" ? "" : `\n${lines}\n  `}]\n}\n`
+}
+
+/**
+ * Writes a baseline to a file, which it replaces as a whole.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const write = (path: string, baseline: Baseline): Effect.Effect<void, EvalFileError> =>
+  writeText(path, format(baseline))
+
+/**
+ * Reads the baseline of an eval from a file.
+ *
+ * Fails with `EvalFileError` if the file cannot be read, and with `InvalidEvalError` if it is not a whole baseline, or
+ * the baseline of another eval.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const read = (path: string, name: string): Effect.Effect<Baseline, EvalFileError | InvalidEvalError> =>
+  Effect.gen(function*() {
+    const file = yield* parseJson(path, yield* readText(path))
+    const baseline = yield* file.decode(Baseline)
+    if (baseline.eval !== name) {
+      return yield* file.invalid(["eval"], `is ${JSON.stringify(baseline.eval)}: this is the baseline of another eval`)
+    }
+    const keys = new Set<string>()
+    for (const [index, { key }] of baseline.cases.entries()) {
+      if (keys.has(key)) {
+        return yield* file.invalid(["cases", index], `has the key ${JSON.stringify(key)} of another case`)
+      }
+      keys.add(key)
+    }
+    return baseline
+  })

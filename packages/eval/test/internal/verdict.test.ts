@@ -1,0 +1,238 @@
+import type { EvalReport } from "@effect-noukai/eval"
+import { assert, describe, it } from "@effect/vitest"
+import type { Outcome } from "../../src/EvalRun.js"
+import { summing } from "../../src/internal/summary.js"
+import { caseVerdict, majority } from "../../src/internal/verdict.js"
+import { trialsOf } from "../support/trials.js"
+
+const outcome = (verdict: Outcome["verdict"], score?: number): Outcome => ({
+  verdict,
+  reason: verdict,
+  ...(score !== undefined && { score })
+})
+
+const [pass, fail, error] = [outcome("pass"), outcome("fail"), outcome("error")]
+
+describe("majority", () => {
+  it("more than half of the trials decide, and a tie is an error", () => {
+    const verdicts = (...outcomes: ReadonlyArray<Outcome>) => majority(outcomes).verdict
+    assert.strictEqual(verdicts(pass), "pass")
+    assert.strictEqual(verdicts(pass, fail, pass), "pass")
+    assert.strictEqual(verdicts(pass, fail, fail), "fail")
+    assert.strictEqual(verdicts(pass, fail), "error")
+    assert.strictEqual(verdicts(pass, error), "error")
+    assert.strictEqual(verdicts(pass, pass, error), "pass")
+    assert.strictEqual(verdicts(pass, fail, error), "error")
+    assert.strictEqual(verdicts(), "error")
+  })
+
+  it("says how many trials pass, and has the mean of their scores", () => {
+    assert.deepStrictEqual(majority([outcome("pass", 1), outcome("fail", 0.25), outcome("pass", 0.75)]), {
+      verdict: "pass",
+      reason: "2 of 3 trials pass, 1 fail: pass",
+      score: 2 / 3
+    })
+    assert.strictEqual(majority([pass, fail]).reason, "no majority: 1 of 2 trials pass, 1 fail")
+    assert.strictEqual(majority([pass, error]).reason, "no majority: 1 of 2 trials pass, 0 fail; error")
+  })
+})
+
+const place = { no: 1, key: "a", at: "row 1", hash: "0f3c" }
+
+describe("the verdict on a case", () => {
+  const verdictOf = (candidate: string, baseline?: string) =>
+    caseVerdict(["one"], {
+      ...place,
+      candidate: trialsOf({ one: candidate }),
+      ...(baseline !== undefined && { baseline: trialsOf({ one: baseline }) })
+    }).checks.one?.verdict
+
+  it("compares the majorities of both sides", () => {
+    assert.strictEqual(verdictOf("p"), "pass")
+    assert.strictEqual(verdictOf("e"), "error")
+    assert.strictEqual(verdictOf("ppf", "fpp"), "pass")
+    assert.strictEqual(verdictOf("ffp", "ppf"), "regressed")
+    assert.strictEqual(verdictOf("p", "f"), "fixed")
+    assert.strictEqual(verdictOf("f", "f"), "fail")
+    assert.strictEqual(verdictOf("pf", "p"), "error")
+    assert.strictEqual(verdictOf("p", "e"), "error")
+  })
+
+  it("of all checks together fails if one fails, and is an error if one is and none fails", () => {
+    const verdictOf = (
+      candidate: { readonly [check: string]: string },
+      baseline: { readonly [check: string]: string }
+    ) => caseVerdict(["one", "two"], { ...place, candidate: trialsOf(candidate), baseline: trialsOf(baseline) }).verdict
+    assert.strictEqual(verdictOf({ one: "p", two: "p" }, { one: "p", two: "f" }), "fixed")
+    assert.strictEqual(verdictOf({ one: "p", two: "f" }, { one: "p", two: "p" }), "regressed")
+    assert.strictEqual(verdictOf({ one: "f", two: "p" }, { one: "p", two: "f" }), "fail")
+    assert.strictEqual(verdictOf({ one: "p", two: "e" }, { one: "p", two: "p" }), "error")
+    assert.strictEqual(verdictOf({ one: "f", two: "e" }, { one: "p", two: "p" }), "regressed")
+  })
+
+  it("is not comparable where a stored baseline has no verdict", () => {
+    const { checks, verdict } = caseVerdict(["one", "two"], {
+      ...place,
+      candidate: trialsOf({ one: "f", two: "f" }),
+      baseline: { one: "pass" }
+    })
+    assert.strictEqual(checks.one?.verdict, "regressed")
+    assert.strictEqual(checks.two?.verdict, "not comparable")
+    assert.strictEqual(verdict, "regressed")
+    const none = caseVerdict(["one"], { ...place, candidate: trialsOf({ one: "p" }), baseline: {} })
+    assert.strictEqual(none.verdict, "not comparable")
+    assert.strictEqual(
+      caseVerdict(["one"], { ...place, candidate: trialsOf({ one: "e" }), baseline: {} }).verdict,
+      "error"
+    )
+  })
+})
+
+const facts = {
+  eval: "spelling",
+  run: "r1",
+  startedAt: 0,
+  candidate: { flow: "acme/spelling/grade-3", version: "draft" },
+  baseline: { flow: "acme/spelling/grade-3", version: "production" },
+  repeat: 1,
+  hashes: { parameters: "", checks: {} },
+  stale: [],
+  thresholds: {},
+  judges: { runs: 0, usd: "0", unknown: 0 }
+}
+
+type Side = { readonly [check: string]: string }
+
+/** The report of cases, each with the trials of both sides. */
+const reportOf = (
+  cases: ReadonlyArray<readonly [candidate: Side, baseline?: Side, more?: { costUsd?: string; durationMs?: number }]>,
+  more: Partial<Parameters<ReturnType<typeof summing>["report"]>[0]> = {}
+): EvalReport.EvalReport => {
+  const names = Object.keys(cases[0]![0])
+  const hasBaseline = cases[0]![1] !== undefined
+  const { baseline: side, ...rest } = facts
+  const fold = summing(names, hasBaseline)
+  cases.forEach(([candidate, baseline, run], index) =>
+    fold.add(caseVerdict(names, {
+      no: index + 1,
+      key: `c${index}`,
+      at: `row ${index + 1}`,
+      hash: "",
+      candidate: trialsOf(candidate, run),
+      ...(baseline !== undefined && { baseline: trialsOf(baseline, { costUsd: "0.001", durationMs: 100 }) })
+    }))
+  )
+  return fold.report({ ...rest, ...(hasBaseline && { baseline: side }), ...more })
+}
+
+const times = <A>(count: number, value: A): ReadonlyArray<A> => Array.from({ length: count }, () => value)
+
+describe("the report", () => {
+  it("counts cases, not trials, and names the difference that the test shows", () => {
+    const report = reportOf([
+      ...times(8, [{ one: "ppp" }, { one: "fff" }] as const),
+      ...times(12, [{ one: "ppf" }, { one: "ppp" }] as const)
+    ])
+    const { overall, verdict } = report
+    assert.strictEqual(report.cases, 20)
+    assert.deepStrictEqual(overall.verdicts, {
+      pass: 12,
+      fail: 0,
+      regressed: 0,
+      fixed: 8,
+      error: 0,
+      "not comparable": 0
+    })
+    assert.approximately(overall.p ?? 1, 2 / 256, 1e-12)
+    assert.strictEqual(overall.baseline?.rate, 0.6)
+    assert.strictEqual(verdict, "better")
+    assert.strictEqual(report.gate, "passed")
+    assert.strictEqual(
+      report.sentence,
+      "better in all checks together (8 fixed, 0 regressed, p = 0.008), one (8 fixed, 0 regressed, p = 0.008)"
+    )
+  })
+
+  it("is mixed where the candidate is better in one check and worse in another", () => {
+    const report = reportOf([
+      ...times(7, [{ one: "p", two: "f" }, { one: "f", two: "p" }] as const),
+      [{ one: "p", two: "p" }, { one: "p", two: "p" }]
+    ])
+    assert.strictEqual(report.verdict, "mixed")
+    assert.strictEqual(
+      report.sentence,
+      "better in one (7 fixed, 0 regressed, p = 0.016); worse in two (0 fixed, 7 regressed, p = 0.016)"
+    )
+    assert.strictEqual(report.gate, "failed")
+    assert.deepStrictEqual(report.broken, [
+      { check: "two", threshold: "maxRegressed", message: "two: 7 cases regressed, allowed are 0" }
+    ])
+  })
+
+  it("shows no difference by a few cases, but no case may regress unless thresholds allow it", () => {
+    const cases = [[{ one: "f" }, { one: "p" }], ...times(39, [{ one: "p" }, { one: "p" }] as const)] as const
+    const strict = reportOf(cases)
+    assert.strictEqual(strict.sentence, "no difference that 40 cases could show")
+    assert.strictEqual(strict.gate, "failed")
+    assert.strictEqual(reportOf(cases, { thresholds: { maxRegressed: 1 } }).gate, "passed")
+    assert.strictEqual(reportOf(cases, { thresholds: { maxRegressed: "significant" } }).gate, "passed")
+    assert.strictEqual(
+      reportOf(cases, { thresholds: { maxRegressed: 1, checks: { one: { maxRegressed: 0 } } } }).gate,
+      "failed"
+    )
+    assert.deepStrictEqual(reportOf(cases, { thresholds: { maxRegressed: 1, minPassRate: 0.99 } }).broken, [
+      { threshold: "minPassRate", message: "97.5 % of the cases pass, required are 99 %" }
+    ])
+  })
+
+  it("fails at a significant number of regressions", () => {
+    const cases = times(6, [{ one: "f" }, { one: "p" }] as const)
+    const { broken, verdict } = reportOf(cases, { thresholds: { maxRegressed: "significant" } })
+    assert.strictEqual(verdict, "worse")
+    assert.strictEqual(broken[0]?.message, "6 cases regressed, the test shows it (p = 0.031)")
+  })
+
+  it("is incomplete with errors, unless they are allowed, and never passes then", () => {
+    const cases = [[{ one: "e" }, { one: "p" }], [{ one: "p" }, { one: "p" }]] as const
+    const report = reportOf(cases)
+    assert.strictEqual(report.errors, 1)
+    assert.strictEqual(report.gate, "incomplete")
+    assert.strictEqual(report.sentence, "incomplete: 1 verdict of checks on cases is an error")
+    assert.strictEqual(reportOf(cases, { allowErrors: 1 }).gate, "passed")
+    assert.strictEqual(reportOf(cases, { allowErrors: 1, stop: "the budget is used up" }).gate, "incomplete")
+  })
+
+  it("sums costs exactly, and compares times case by case", () => {
+    const report = reportOf(
+      [90, 110, 130].map((durationMs) => [{ one: "p" }, { one: "p" }, { costUsd: "0.1", durationMs }] as const),
+      { judges: { runs: 2, usd: "0.02", unknown: 0 } }
+    )
+    assert.deepStrictEqual(report.cost.candidate, { runs: 3, usd: "0.3", unknown: 0 })
+    assert.deepStrictEqual(report.cost.baseline, { runs: 3, usd: "0.003", unknown: 0 })
+    assert.strictEqual(report.time?.medianMs, 10)
+    assert.deepStrictEqual(report.time?.cases, 3)
+  })
+
+  it("limits costs and times, and is incomplete where they are unknown", () => {
+    const cases = [[{ one: "p" }, { one: "p" }, { costUsd: "0.0011", durationMs: 150 }]] as const
+    const messages = (thresholds: object) => reportOf(cases, { thresholds }).broken.map(({ message }) => message)
+    assert.deepStrictEqual(messages({ maxCostUsd: "0.001" }), ["the candidate costs 0.0011 USD, allowed are 0.001"])
+    assert.deepStrictEqual(messages({ maxCostRatio: 1.1 }), [])
+    assert.deepStrictEqual(messages({ maxCostRatio: 1.05 }), [
+      "the candidate costs 0.0011 USD and the baseline 0.001, allowed is a ratio of 1.05"
+    ])
+    assert.deepStrictEqual(messages({ maxMedianMs: 20 }), ["the median time difference is 50 ms, allowed are 20"])
+    const unknown = [[{ one: "p" }, { one: "p" }]] as const
+    assert.strictEqual(reportOf(unknown, { thresholds: { maxCostUsd: 1 } }).gate, "incomplete")
+    assert.strictEqual(reportOf(unknown, { thresholds: { maxMedianMs: 1 } }).gate, "incomplete")
+  })
+
+  it("has no comparison without a baseline", () => {
+    const report = reportOf([[{ one: "p" }], [{ one: "f" }]])
+    assert.strictEqual(report.verdict, "no baseline")
+    assert.strictEqual(report.sentence, "1 of 2 cases pass (50 %, 95 % interval 9.5 % to 90.5 %)")
+    assert.strictEqual(report.gate, "passed")
+    assert.strictEqual(reportOf([[{ one: "f" }]], { thresholds: { minPassRate: 0.5 } }).gate, "failed")
+    assert.notProperty(report.overall, "p")
+  })
+})
