@@ -33,10 +33,12 @@ const maxText = 20_000
 /** The number of differences up to which two texts are compared. Texts with more of them have changed as a whole. */
 const maxEdits = 500
 
+/** White space, a word, or a character: of languages without spaces between words each character is a word. */
+const word =
+  /\s+|(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{N}\p{M}_'’])+|[^]\p{M}*/gu
+
 const tokensOf = (text: string, isLong: boolean): ReadonlyArray<string> =>
-  isLong
-    ? text.split(/(?<=\n)/)
-    : Array.from(new Intl.Segmenter("en", { granularity: "word" }).segment(text), ({ segment }) => segment)
+  isLong ? text.split(/(?<=\n)/) : text.match(word) ?? []
 
 /**
  * The furthest places in the first text before each number of edits, until the ends of both texts are reached: the greedy

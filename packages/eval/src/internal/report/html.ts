@@ -30,7 +30,7 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
       ? HtmlReport.shown(after)
       : HtmlReport.compared({ title: title(names.baseline, before), value: output(before) }, after)
   })
-  const reasons = notable(one).map(([check, { verdict }, lines]) =>
+  const reasons = notable(report, one).map(([check, verdict, lines]) =>
     html`<li>${check} (${verdict}): ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`
   )
   return html`<details${one.verdict === "regressed" && html` open`}><summary>${

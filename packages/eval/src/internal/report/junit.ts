@@ -35,7 +35,7 @@ const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): s
   const all = Object.entries(one.checks)
   const millis = one.candidate.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0)
   const seconds = (millis / 1000 / Math.max(1, all.length)).toFixed(3)
-  const told = new Map(notable(one).map(([check, , reasons]) => [check, reasons[0]]))
+  const told = new Map(notable(report, one).map(([check, , reasons]) => [check, reasons[0]]))
   return all.map(([check, verdict]) => {
     const begin = `<testcase classname="${escape(`${report.eval}.${check}`)}" name="${
       escape(one.key)

@@ -3,12 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
 import { listed } from "./listed.js"
-import { checkTable, facts, heading, notable, sides } from "./words.js"
+import { checkTable, facts, heading, notable } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
 const [maxLines, maxRows] = [20, 50]
 
-const oneLine = (text: string): string => text.replace(/\s+/g, " ")
+/** A text in one line, without control characters. */
+const oneLine = (text: string): string => text.replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd")
 
 /** Aligns all columns but the first to the right. */
 const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -22,11 +23,9 @@ const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 }
 
 const caseLines = (report: EvalReport) => (one: CaseVerdict): string => {
-  const names = sides(report)
-  const lines = notable(one).flatMap(([check, { verdict }, reasons]) => {
-    const side = verdict === "fixed" ? `${names.baseline}: ` : ""
-    return reasons.map((reason) => `    ${check}: ${side}${oneLine(reason)}\n`)
-  })
+  const lines = notable(report, one).flatMap(([check, , reasons]) =>
+    reasons.map((reason) => `    ${check}: ${oneLine(reason)}\n`)
+  )
   return `  ${oneLine(one.key)}\n${lines.join("")}`
 }
 
@@ -59,7 +58,9 @@ export const markdown = <E, R>(
       row([
         escaped(one.key),
         one.verdict,
-        notable(one).map(([check, , reasons]) => `${escaped(check)}: ${reasons.map(escaped).join("; ")}`).join("<br>")
+        notable(report, one).map(([check, , reasons]) => `${escaped(check)}: ${reasons.map(escaped).join("; ")}`).join(
+          "<br>"
+        )
       ])),
     (lists) => {
       const [titles, ...rows] = checkTable(report)

@@ -1,6 +1,6 @@
 /** The words of all reports. */
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
-import type { CaseVerdict, CheckVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
+import type { CaseVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
 
 /** All verdicts, those to look at first. */
@@ -120,19 +120,15 @@ export const reasons = (outcome: Outcome): ReadonlyArray<string> => {
   return changes.length > maxChanges ? [...lines, "and more"] : lines
 }
 
-/** Returns the checks of a case whose verdict is not `pass`, with the reasons. */
+/** Returns the checks of a case whose verdict is not `pass`, with the reasons: of a fixed one, why the baseline failed. */
 export const notable = (
+  report: EvalReport,
   { checks }: CaseVerdict
-): ReadonlyArray<readonly [check: string, verdict: CheckVerdict, reasons: ReadonlyArray<string>]> =>
-  Object.entries(checks).flatMap(([name, one]) =>
-    one.verdict === "pass"
-      ? []
-      // the reason why the baseline failed
-      : [
-        [
-          name,
-          one,
-          reasons(one.verdict === "fixed" && one.baseline !== undefined ? one.baseline : one.candidate)
-        ] as const
-      ]
-  )
+): ReadonlyArray<readonly [check: string, verdict: Verdict, reasons: ReadonlyArray<string>]> =>
+  Object.entries(checks).flatMap(([name, { baseline, candidate, verdict }]) => {
+    if (verdict === "pass") return []
+    const lines = verdict === "fixed" && baseline !== undefined
+      ? reasons(baseline).map((line) => `${sides(report).baseline}: ${line}`)
+      : reasons(candidate)
+    return [[name, verdict, lines] as const]
+  })
