@@ -4,15 +4,33 @@
  * @since 0.1.0
  */
 import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
+import type { BatchEngine } from "@effect-noukai/batch/BatchEngine"
 import type { BatchSource } from "@effect-noukai/batch/BatchSource"
-import type { Flow, NoukaiError, Tools } from "@effect-noukai/sdk"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type { Flow, FlowService, JobService, NoukaiError, RunService, SessionService, Tools } from "@effect-noukai/sdk"
 import type { AnyParameters, FlowRef } from "@effect-noukai/sdk/Flow"
+import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import type { Check } from "./Check.js"
-import type { Thresholds } from "./EvalOptions.js"
+import type { EvalError } from "./EvalError.js"
+import type { EvalPlan, EvalRunInfo, ReportOptions, RunOptions, ScoreOptions, Thresholds } from "./EvalOptions.js"
+import type { CaseVerdict, EvalReport } from "./EvalReport.js"
 import * as Definition from "./internal/definition.js"
+import * as Facts from "./internal/run/facts.js"
+import * as RunEval from "./internal/run/runEval.js"
 
-export type { CheckThresholds, Side, Thresholds } from "./EvalOptions.js"
+export type {
+  CheckThresholds,
+  EvalPlan,
+  EvalRunInfo,
+  LimitOptions,
+  ReportOptions,
+  RunOptions,
+  ScoreOptions,
+  Side,
+  Thresholds
+} from "./EvalOptions.js"
 
 /**
  * Marks the evals of {@link make}.
@@ -157,3 +175,97 @@ export const make: {
     checks: Checks
   ): Eval<Case, A, E, R | Context<Checks[keyof Checks]>>
 } = Definition.make as never
+
+/** The services that runs need beside their engine and ledger. */
+type Clients = FlowService | JobService | RunService | SessionService
+
+/**
+ * A dry run: checks the definition and every case, and counts the runs that are missing. Nothing is sent or written.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const plan: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: RunOptions
+) => Effect.Effect<EvalPlan, EvalError | E, BatchStore | R> = RunEval.plan as never
+
+/**
+ * Runs the cases on both sides, then the judges, and returns the report. Each call is a new eval run, unless it resumes
+ * one. Results of numbered versions are taken from earlier eval runs of the ledger.
+ *
+ * All cases are checked first: it fails before anything is sent if one cannot be used. After an interruption or a crash,
+ * resume the run: no run of a flow starts twice.
+ *
+ * @example
+ * ```ts
+ * import { BatchEngine, BatchStore } from "@effect-noukai/batch"
+ * import { Check, Eval } from "@effect-noukai/eval"
+ * import { NoukaiLive } from "@effect-noukai/sdk"
+ * import { Effect, Layer } from "effect"
+ *
+ * const spelling = Eval.make("spelling", {
+ *   flow: "acme/spelling/grade-3",
+ *   cases: [{ id: "1", text: "The cat sat." }],
+ *   key: (c) => c.id,
+ *   input: (c) => ({ message: c.text })
+ * }, { cheap: Check.maxCostUsd("0.002") })
+ *
+ * const program = Eval.run(spelling, { candidate: "draft", baseline: "production" }).pipe(
+ *   Effect.provide(Layer.mergeAll(BatchStore.layerFile("evals.ledger"), BatchEngine.layerLocal, NoukaiLive))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const run: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: RunOptions
+) => Effect.Effect<EvalReport, EvalError | E, BatchEngine | BatchStore | Clients | R> = RunEval.run as never
+
+/**
+ * Judges the stored runs of an eval run by the checks of the definition, which may have changed since. Flows do not run
+ * again; judges run where they have not judged an input, or failed.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const score: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: ScoreOptions
+) => Effect.Effect<EvalReport, EvalError | E, BatchEngine | BatchStore | Clients | R> = RunEval.score as never
+
+/**
+ * The report of an eval run, by the checks of the definition. It reads the ledger alone and sends nothing: a verdict
+ * whose judge did not run is an error.
+ *
+ * Fails with `EvalNotFoundError` if the ledger does not have the run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const report: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: ReportOptions
+) => Effect.Effect<EvalReport, EvalError | E, BatchStore | R> = RunEval.report as never
+
+/**
+ * The verdicts of the cases of an eval run, in the order of the source, with the outputs of both sides. Otherwise as
+ * {@link report}.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const cases: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: ReportOptions
+) => Stream.Stream<CaseVerdict, EvalError | E, BatchStore | R> = RunEval.cases as never
+
+/**
+ * The eval runs of a ledger, or those of the eval of a name, the oldest first.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const runs: (name?: string) => Effect.Effect<ReadonlyArray<EvalRunInfo>, EvalError, BatchStore> = Facts.list

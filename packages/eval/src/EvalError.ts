@@ -3,6 +3,13 @@
  *
  * @since 0.1.0
  */
+import type { BatchError, BatchLockedError, BatchNotFoundError } from "@effect-noukai/batch/BatchError"
+import type {
+  AuthenticationError,
+  CassetteError,
+  InvalidRequestError,
+  ReplayNoSnapshotsError
+} from "@effect-noukai/sdk"
 import * as Schema from "effect/Schema"
 
 /**
@@ -59,11 +66,35 @@ export class EvalNotFoundError extends Schema.TaggedError<EvalNotFoundError>("@e
     /** The name of the eval. */
     eval: Schema.String,
     /** The id of the run, if one was requested. */
-    run: Schema.optionalWith(Schema.String, { exact: true })
+    run: Schema.optionalWith(Schema.String, { exact: true }),
+    /** Whether a run that is not complete was requested. */
+    isIncomplete: Schema.optionalWith(Schema.Literal(true), { exact: true })
   }
 ) {
   override get message(): string {
-    const run = this.run === undefined ? "run" : `run ${JSON.stringify(this.run)}`
+    const run = this.run !== undefined
+      ? `run ${JSON.stringify(this.run)}`
+      : this.isIncomplete
+      ? "incomplete run"
+      : "run"
     return `the ledger has no ${run} of the eval ${JSON.stringify(this.eval)}`
   }
 }
+
+/**
+ * The errors of the operations on evals.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type EvalError =
+  | InvalidEvalError
+  | EvalFileError
+  | EvalNotFoundError
+  | BatchError
+  | BatchLockedError
+  | BatchNotFoundError
+  | AuthenticationError
+  | CassetteError
+  | InvalidRequestError
+  | ReplayNoSnapshotsError

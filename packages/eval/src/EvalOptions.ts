@@ -3,9 +3,12 @@
  *
  * @since 0.1.0
  */
+import type { RunOptions as BatchRunOptions } from "@effect-noukai/batch/BatchStatus"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Baseline } from "./Baseline.js"
+import type { SideName } from "./EvalReport.js"
 import { amountOf } from "./internal/values.js"
 
 /** An amount of US dollars. */
@@ -82,3 +85,124 @@ export const Thresholds = Schema.Struct({
  * @category options
  */
 export type Thresholds = typeof Thresholds.Type
+
+/**
+ * The limits of the runs of an eval, and of its judges.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface LimitOptions extends
+  Pick<
+    BatchRunOptions,
+    | "concurrency"
+    | "fleetConcurrency"
+    | "rate"
+    | "maxFailures"
+    | "attempts"
+    | "backoff"
+    | "grace"
+    | "rowTimeout"
+    | "pendingTimeout"
+    | "stopWithin"
+  >
+{
+  /**
+   * The budget in US dollars of all runs and judges of the eval run together. The run stops as incomplete before a run
+   * that might exceed it. Requires `maxCostPerRow`. Default: none.
+   */
+  readonly budgetUsd?: number | string | undefined
+  /** The assumed cost of one run in US dollars until ten costs are known. */
+  readonly maxCostPerRow?: number | string | undefined
+}
+
+/**
+ * The options of reading an eval run.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ReportOptions {
+  /** The id of the run. Default: the newest. */
+  readonly run?: string | undefined
+  /** A blessed baseline to compare with, in place of the baseline of the run. */
+  readonly baseline?: Baseline | undefined
+  /** The number of verdicts that may be errors before the gate is incomplete. Default: 0. */
+  readonly allowErrors?: number | undefined
+}
+
+/**
+ * The options of judging an eval run again. The budget holds for all its judges.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ScoreOptions extends LimitOptions, ReportOptions {}
+
+/**
+ * The options of an eval run.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RunOptions extends LimitOptions, Pick<ReportOptions, "allowErrors"> {
+  /** The side that is tested. Default: `"draft"`. */
+  readonly candidate?: Side | undefined
+  /** The side that it is compared with, or a blessed baseline, whose verdicts are stored. Default: none. */
+  readonly baseline?: Side | Baseline | undefined
+  /** The number of trials of each case on each side, at most 100. A case counts by their majority. Default: 1. */
+  readonly repeat?: number | undefined
+  /**
+   * Continues an earlier run: the one with this id, or with `true` the newest that is not complete. No run starts twice.
+   * The other options must be those of the run, or absent. Default: a new run.
+   */
+  readonly resume?: boolean | string | undefined
+  /**
+   * A folder for cassettes: every call of the run is recorded there. Results of earlier runs are not used. Requires
+   * `NoukaiHttp`, which `NoukaiLive` provides. Default: none.
+   */
+  readonly record?: string | undefined
+  /** A folder of cassettes: nothing is sent and nothing is billed. Use a new ledger. Default: none. */
+  readonly replay?: string | undefined
+}
+
+/**
+ * An eval run before it begins.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EvalPlan {
+  readonly eval: string
+  readonly candidate: SideName
+  readonly baseline?: SideName
+  readonly repeat: number
+  readonly cases: number
+  /** The runs that the eval run needs and that no earlier one has. Those of a resumed run may have begun. */
+  readonly runs: number
+  /** The runs that it takes from earlier eval runs. */
+  readonly reused: number
+  /** The names of the checks whose judges run, once for each input. */
+  readonly judges: ReadonlyArray<string>
+  /** Checks that need data which will not be captured. Their verdicts will be errors. */
+  readonly notCaptured: ReadonlyArray<{ readonly check: string; readonly reason: string }>
+}
+
+/**
+ * An eval run of a ledger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EvalRunInfo {
+  readonly eval: string
+  readonly run: string
+  /** When it began, in milliseconds since 1970. */
+  readonly startedAt: number
+  readonly candidate: SideName
+  readonly baseline?: SideName
+  readonly repeat: number
+  readonly cases: number
+  /** Whether all its runs ended, and those of its judges. */
+  readonly isComplete: boolean
+}

@@ -1,0 +1,107 @@
+/** The facts of an eval run. Its batch keeps them as its note. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { LedgerError } from "@effect-noukai/batch/BatchError"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
+import { EvalNotFoundError } from "../../EvalError.js"
+import type { EvalRunInfo } from "../../EvalOptions.js"
+import { SideName } from "../../EvalReport.js"
+
+/** The facts of an eval run, known before anything is sent. */
+export const Facts = Schema.Struct({
+  eval: Schema.String,
+  run: Schema.String,
+  startedAt: Schema.Number,
+  candidate: SideName,
+  baseline: Schema.optionalWith(SideName, { exact: true }),
+  repeat: Schema.Number,
+  cases: Schema.Number,
+  /** Of all cases, in their order. */
+  hash: Schema.String,
+  hasJudges: Schema.Boolean,
+  /** The hash of everything but the case, the flow and its version that results depend on. */
+  common: Schema.String
+})
+
+export type Facts = typeof Facts.Type
+
+const Note = Schema.parseJson(Schema.Struct({ eval: Facts }))
+
+const decode = Schema.decodeUnknownOption(Note)
+
+/** The note of the batch of an eval run. */
+export const noteOf = (facts: Facts): string => Schema.encodeSync(Note)({ eval: facts })
+
+type Named = Pick<Facts, "eval" | "run">
+
+/** The id of the batch of an eval run. */
+export const batchId = ({ eval: name, run }: Named): string => `eval/${name}/${run}`
+
+/** The id of the batch of its judges. */
+export const judgesId = (named: Named): string => `${batchId(named)}/judges`
+
+/** A new id of an eval run: the time, and four random digits. */
+export const newId: Effect.Effect<readonly [run: string, startedAt: number]> = Effect.gen(function*() {
+  const now = yield* Clock.currentTimeMillis
+  const [date, time] = new Date(now).toISOString().replace(/[-:]/g, "").slice(0, 15).split("T")
+  const digits = (yield* Random.nextIntBetween(0x1000, 0x10000)).toString(16)
+  return [`${date}-${time}-${digits}`, now]
+})
+
+/** The eval runs of a ledger, or those of one eval, in the order in which they began. */
+export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerError, BatchStore> =>
+  Effect.map(Batch.list(name === undefined ? "eval/" : `eval/${name}/`), (batches) =>
+    batches.flatMap(({ note }) => {
+      const found = Option.getOrUndefined(decode(note))?.eval
+      return found === undefined || (name !== undefined && found.eval !== name) ? [] : [found]
+    }))
+
+const hasEnded = (batch: string): Effect.Effect<boolean, LedgerError, BatchStore> =>
+  Batch.status(batch).pipe(
+    Effect.map(({ status }) => status === "completed"),
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(false))
+  )
+
+/** Whether all runs of an eval run ended, and those of its judges. */
+export const isComplete = (facts: Facts): Effect.Effect<boolean, LedgerError, BatchStore> =>
+  Effect.flatMap(
+    hasEnded(batchId(facts)),
+    (isOver) => isOver && facts.hasJudges ? hasEnded(judgesId(facts)) : Effect.succeed(isOver)
+  )
+
+/** An eval run by its id, or the newest one. */
+export const find = (
+  name: string,
+  run: string | undefined
+): Effect.Effect<Facts, EvalNotFoundError | LedgerError, BatchStore> =>
+  Effect.flatMap(all(name), (runs) => {
+    const found = runs.findLast((one) => run === undefined || one.run === run)
+    return found === undefined
+      ? new EvalNotFoundError({ eval: name, ...(run !== undefined && { run }) })
+      : Effect.succeed(found)
+  })
+
+/** The newest eval run that is not complete. */
+export const newestIncomplete = (
+  name: string
+): Effect.Effect<Facts, EvalNotFoundError | LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    for (const one of (yield* all(name)).toReversed()) if (!(yield* isComplete(one))) return one
+    return yield* new EvalNotFoundError({ eval: name, isIncomplete: true })
+  })
+
+/** The eval runs of a ledger. */
+export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, LedgerError, BatchStore> =>
+  Effect.flatMap(
+    all(name),
+    Effect.forEach((facts) =>
+      Effect.map(isComplete(facts), (isComplete): EvalRunInfo => {
+        const { common: _, hash: __, hasJudges: ___, ...shown } = facts
+        return { ...shown, isComplete }
+      })
+    )
+  )

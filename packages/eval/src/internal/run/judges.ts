@@ -1,0 +1,157 @@
+/** The runs of judges: a batch of its own. A judge does not run again for an input that it has judged in this ledger. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { LedgerError } from "@effect-noukai/batch/BatchError"
+import type { RowResult } from "@effect-noukai/batch/BatchRow"
+import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
+import * as Stream from "effect/Stream"
+import type { Judge } from "../../Check.js"
+import type { InvalidEvalError } from "../../EvalError.js"
+import type { Cost } from "../../EvalReport.js"
+import type { EvalRun, JudgeRun } from "../../EvalRun.js"
+import { addressOf } from "../definition.js"
+import { costSum } from "../summary.js"
+import { canonical, messageOf, shortHash } from "../values.js"
+import * as Facts from "./facts.js"
+import { type CaseRuns, caseRuns, rowsOf, type Session, versionOf } from "./trials.js"
+
+/** The judges of an eval, by the names of their checks. */
+export type Judges = { readonly [check: string]: Judge<unknown> & { readonly address: string } }
+
+/** The judges of an eval, with the addresses of their flows. */
+export const judgesOf = (
+  method: string,
+  { checks }: Session["definition"]
+): Effect.Effect<Judges, InvalidEvalError> => {
+  const judges = Record.filterMap(checks, ({ judge }) => Option.fromNullable(judge))
+  return Effect.all(Record.map(judges, (judge, check) =>
+    Effect.map(
+      addressOf(method, `checks.${check}`, judge.flow),
+      (address) => ({ ...judge, address })
+    )))
+}
+
+interface JudgeRow {
+  readonly key: string
+  readonly flow: string
+  readonly version: FlowVersion
+  readonly input: object
+}
+
+/** The row of a judge of a run, or the reason if there is none. */
+const rowOf = (
+  { address, input, version }: Judges[string],
+  { value }: CaseRuns,
+  run: EvalRun
+): Either.Either<JudgeRow, string> =>
+  Either.try({
+    try: () => {
+      const given = input(value, run)
+      return { key: shortHash(canonical([address, version, given])), flow: address, version, input: given }
+    },
+    catch: (error) => `its input cannot be made: ${messageOf(error)}`
+  })
+
+/** The rows of the judges of a case, by run and check. Only runs that are done are judged. */
+const rowsOfCase = (judges: Judges, one: CaseRuns) =>
+  [...one.candidate, ...one.baseline ?? []].map((run) =>
+    [run, run.state === "done" ? Record.map(judges, (judge) => rowOf(judge, one, run)) : {}] as const
+  )
+
+const keysOf = (rows: ReadonlyArray<ReturnType<typeof rowsOfCase>>): ReadonlyArray<string> => [
+  ...new Set(
+    rows.flat().flatMap(([, rows]) => Object.values(rows).flatMap((row) => Either.isRight(row) ? [row.right.key] : []))
+  )
+]
+
+/** The runs of judges in earlier eval runs that are done, among those of some keys. */
+const judgedBefore = (
+  { earlier }: Session,
+  keys: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const found = new Map<string, RowResult>()
+    for (const facts of earlier) {
+      const left = keys.filter((key) => !found.has(key))
+      if (left.length === 0) continue
+      for (const [key, row] of yield* rowsOf(Facts.judgesId(facts), left)) if (row.state === "done") found.set(key, row)
+    }
+    return found
+  })
+
+/** The batch of the judges of an eval run. */
+export const batchOf = ({ facts }: Session) =>
+  Batch.make({
+    id: Facts.judgesId(facts),
+    // each row has its own
+    flow: facts.candidate.flow,
+    version: versionOf(facts.candidate.version),
+    key: (row: JudgeRow) => row.key,
+    target: ({ flow, version }) => ({ flow, version }),
+    input: ({ input }) => input
+  })
+
+/** The rows of judges that have not judged their input yet. */
+export const sourceOf = (session: Session, judges: Judges): BatchSource<JudgeRow, unknown, unknown> => {
+  const seen = new Set<string>()
+  const rows = Stream.mapEffect(caseRuns(session), (cases) =>
+    Effect.gen(function*() {
+      const rows = Chunk.toReadonlyArray(cases).map((one) => rowsOfCase(judges, one))
+      const before = yield* judgedBefore(session, keysOf(rows))
+      return Chunk.toReadonlyArray(cases).flatMap(({ at }, index) =>
+        rows[index]!.flatMap(([, rows]) => Object.values(rows)).flatMap((row): ReadonlyArray<SourceRow<JudgeRow>> => {
+          if (Either.isLeft(row) || before.has(row.right.key) || seen.has(row.right.key)) return []
+          seen.add(row.right.key)
+          return [{ _tag: "Row", at, value: row.right }]
+        })
+      )
+    }))
+  return { rows: Stream.flattenIterables(rows) as never }
+}
+
+/** A case whose runs have their judges, by the names of the checks. */
+export interface JudgedRuns extends CaseRuns {
+  readonly judged: ReadonlyMap<EvalRun, { readonly [check: string]: JudgeRun }>
+}
+
+/** Cases with the runs of their judges, from the ledger. */
+export const judgedRuns = (session: Session, judges: Judges): Stream.Stream<JudgedRuns, unknown, unknown> => {
+  const withJudges = (cases: Chunk.Chunk<CaseRuns>) =>
+    Effect.gen(function*() {
+      const all = Chunk.toReadonlyArray(cases)
+      const rows = all.map((one) => rowsOfCase(judges, one))
+      const keys = keysOf(rows)
+      const own = keys.length === 0 ? new Map<string, RowResult>() : yield* rowsOf(Facts.judgesId(session.facts), keys)
+      const before = yield* judgedBefore(session, keys.filter((key) => own.get(key)?.state !== "done"))
+      const judgeRun = (row: Either.Either<JudgeRow, string>): Option.Option<JudgeRun> =>
+        Either.match(row, {
+          onLeft: (message) => Option.some({ state: "invalid", error: { kind: "InvalidRow", message } }),
+          onRight: ({ key }) => Option.fromNullable(before.get(key) ?? own.get(key))
+        })
+      return all.map((one, index): JudgedRuns => ({
+        ...one,
+        judged: new Map(rows[index]!.map(([run, rows]) => [
+          run,
+          Record.filterMap(rows, judgeRun)
+        ]))
+      }))
+    })
+  return Stream.flattenIterables(Stream.mapEffect(caseRuns(session), withJudges))
+}
+
+/** The runs of the judges of an eval run that it paid for, and their cost. */
+export const costOf = ({ facts }: Session): Effect.Effect<Cost, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const sum = costSum()
+    yield* Stream.runForEach(Batch.results(Facts.judgesId(facts)), ({ costUsd, executionId }) =>
+      Effect.sync(() => {
+        if (executionId !== undefined) sum.add(costUsd)
+      })).pipe(Effect.catchTag("BatchNotFoundError", () => Effect.void))
+    return sum.cost()
+  })

@@ -1,0 +1,324 @@
+/** Plans, runs, scores and reports eval runs. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { LedgerError } from "@effect-noukai/batch/BatchError"
+import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
+import type { Baseline } from "../../Baseline.js"
+import { InvalidEvalError } from "../../EvalError.js"
+import type { EvalPlan, LimitOptions, ReportOptions, RunOptions, ScoreOptions, Side } from "../../EvalOptions.js"
+import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.js"
+import type { EvalRun } from "../../EvalRun.js"
+import { against } from "../baseline.js"
+import { addressOf, checked, type Definition } from "../definition.js"
+import { summing } from "../summary.js"
+import { amountOf, amountText } from "../values.js"
+import { caseVerdict, outcomesOf } from "../verdict.js"
+import { type Cassettes, cassettesOf } from "./cassettes.js"
+import * as Facts from "./facts.js"
+import * as Judges from "./judges.js"
+import * as Trials from "./trials.js"
+
+const isStored = (baseline: Side | Baseline | undefined): baseline is Baseline =>
+  typeof baseline === "object" && "hashes" in baseline
+
+const invalid = (at: string, field: string, reason: string) => new InvalidEvalError({ at, field, reason })
+
+/** The flow and the version of a side. */
+const sideOf = (method: string, field: string, { flow }: Definition, side: Side) =>
+  Effect.gen(function*() {
+    const given = typeof side === "object" ? side : { flow, version: side }
+    const { version = "production" } = given
+    if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 1))) {
+      return yield* invalid(method, field, "must be \"production\", \"draft\" or the number of a version")
+    }
+    return { flow: yield* addressOf(method, field, given.flow), version: String(version) }
+  })
+
+/** The sides and the number of trials, checked. */
+const sidesOf = (method: string, definition: Definition, { baseline, candidate = "draft", repeat = 1 }: RunOptions) =>
+  Effect.gen(function*() {
+    if (!Number.isInteger(repeat) || repeat < 1 || repeat > 100) {
+      return yield* invalid(method, "repeat", "must be a whole number from 1 to 100")
+    }
+    const sides: { readonly candidate: SideName; readonly baseline?: SideName } = {
+      candidate: yield* sideOf(method, "candidate", definition, candidate),
+      ...(baseline !== undefined && !isStored(baseline) && {
+        baseline: yield* sideOf(method, "baseline", definition, baseline)
+      })
+    }
+    const { baseline: other, candidate: { flow, version } } = sides
+    if (other?.flow === flow && other.version === version) {
+      return yield* invalid(method, "baseline", "is the candidate: compare with another version or flow")
+    }
+    return { ...sides, repeat }
+  })
+
+/** An eval run as it is defined now. `earlier` are the eval runs whose results it may use. */
+const sessionOf = (method: string, definition: Definition, facts: Facts.Facts) =>
+  Effect.gen(function*() {
+    const session: Trials.Session = {
+      definition,
+      checked: yield* checked(method, definition),
+      facts,
+      earlier: (yield* Facts.all()).filter(({ run }) => run !== facts.run).reverse()
+    }
+    return { session, judges: yield* Judges.judgesOf(method, definition) }
+  })
+
+/** Refuses options of a run that is resumed and has others. */
+const agreeing = (method: string, definition: Definition, facts: Facts.Facts, options: RunOptions) =>
+  Effect.gen(function*() {
+    const given = yield* sidesOf(method, definition, options)
+    for (const field of ["candidate", "baseline", "repeat"] as const) {
+      if (options[field] === undefined || (field === "baseline" && isStored(options[field]))) continue
+      if (JSON.stringify(given[field]) !== JSON.stringify(facts[field])) {
+        return yield* invalid(method, field, `is not that of the run ${facts.run}: leave it out, or begin a new run`)
+      }
+    }
+  })
+
+/** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
+const factsOf = (method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) =>
+  Effect.gen(function*() {
+    const { resume = false } = options
+    if (resume !== false) {
+      const facts = yield* resume === true
+        ? Facts.newestIncomplete(definition.name)
+        : Facts.find(definition.name, resume)
+      yield* agreeing(method, definition, facts, options)
+      return facts
+    }
+    const sides = yield* sidesOf(method, definition, options)
+    const facts: Facts.Facts = {
+      eval: definition.name,
+      run: id[0],
+      startedAt: id[1],
+      ...sides,
+      cases: 0,
+      hash: "",
+      hasJudges: Object.values(definition.checks).some(({ judge }) => judge !== undefined),
+      common: Trials.commonOf(definition, yield* checked(method, definition))
+    }
+    return facts
+  })
+
+const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0 })
+
+/** Checks the definition, the options and all cases, and compares them with the ledger. Nothing is sent. */
+const planned = (method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) =>
+  Effect.gen(function*() {
+    yield* checked(method, definition)
+    const begun = yield* factsOf(method, definition, options, id)
+    const { judges, session: all } = yield* sessionOf(method, definition, begun)
+    // cassettes have every run
+    const session = (options.record ?? options.replay) === undefined ? all : { ...all, earlier: [] }
+    const counts = noCounts()
+    const { invalidRows, refused } = yield* Batch.plan(Trials.batchOf(session), Trials.sourceOf(session, counts))
+    const wrong = invalidRows[0] ?? refused[0]
+    if (wrong !== undefined) return yield* invalid(wrong.at, "the case", `cannot be run: ${wrong.error.message}`)
+    if (begun.hash !== "" && counts.hash !== begun.hash) {
+      return yield* invalid(method, "cases", `have changed since the run ${begun.run} began: begin a new run`)
+    }
+    const facts = { ...begun, cases: counts.cases, hash: counts.hash }
+    return { counts, judges, session: { ...session, facts } }
+  })
+
+/** The data that checks need and that this definition cannot have. */
+const notCaptured = ({ checks, tools }: Definition): EvalPlan["notCaptured"] =>
+  Object.entries(checks).flatMap(([check, { needs }]) =>
+    needs.calls && tools === undefined
+      ? [{ check, reason: "it reads the calls of tools, and the eval has no tools with handlers" }]
+      : []
+  )
+
+export const plan = (definition: Definition, options: RunOptions = {}) =>
+  Effect.gen(function*() {
+    const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
+    const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
+    const { baseline, candidate, repeat } = facts
+    const found: EvalPlan = {
+      eval: definition.name,
+      candidate,
+      ...(baseline !== undefined && { baseline }),
+      repeat,
+      cases: counts.cases,
+      runs: counts.rows - counts.reused,
+      reused: counts.reused,
+      judges: Object.keys(judges),
+      notCaptured: notCaptured(definition)
+    }
+    return found
+  })
+
+const limitsOf = (options: LimitOptions) =>
+  Struct.pick(
+    options,
+    "concurrency",
+    "fleetConcurrency",
+    "rate",
+    "budgetUsd",
+    "maxCostPerRow",
+    "maxFailures",
+    "attempts",
+    "backoff",
+    "grace",
+    "rowTimeout",
+    "pendingTimeout",
+    "stopWithin"
+  )
+
+/** The part of a budget that is left for judges. */
+const left = (budgetUsd: number | string | undefined, { costUsd = "0" }: BatchStatus): string | undefined =>
+  Option.getOrUndefined(Option.map(
+    amountOf(budgetUsd),
+    (budget) =>
+      amountText(BigDecimal.max(
+        BigDecimal.fromBigInt(0n),
+        BigDecimal.subtract(budget, BigDecimal.unsafeFromString(costUsd))
+      ))
+  ))
+
+const runJudges = (session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) =>
+  Object.keys(judges).length === 0
+    ? Effect.void
+    : Batch.run(Judges.batchOf(session), Judges.sourceOf(session, judges), { ...limitsOf(limits), cost: true })
+
+export const run = (definition: Definition, options: RunOptions = {}) =>
+  Effect.gen(function*() {
+    const method = "Eval.run"
+    const { around, id } = yield* cassettesOf(definition.name, options)
+    const { judges, session } = yield* planned(method, definition, options, id)
+    const steps = Trials.stepsOf(definition)
+    const limits = limitsOf(options)
+    const ran = yield* around("runs")(Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
+      ...limits,
+      cost: true,
+      ...(steps.length > 0 && { steps })
+    }))
+    if (ran.status === "completed") {
+      yield* around("judges")(runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) }))
+    }
+    return yield* reported(session, judges, options)
+  })
+
+export const score = (definition: Definition, options: ScoreOptions = {}) =>
+  Effect.gen(function*() {
+    const facts = yield* Facts.find(definition.name, options.run)
+    const { judges, session } = yield* sessionOf("Eval.score", definition, facts)
+    // a judge that failed may judge now
+    yield* Effect.catchTag(
+      Batch.retry(Facts.judgesId(facts), { only: "failed" }),
+      "BatchNotFoundError",
+      () => Effect.void
+    )
+    yield* runJudges(session, judges, options)
+    return yield* reported(session, judges, options)
+  })
+
+/** Why a batch of an eval run is not over; `undefined` if it is. */
+const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
+  Batch.status(batch).pipe(
+    Effect.map(({ status, stop }) =>
+      status === "completed" ? undefined : `${what} ${stop?.message ?? `are ${status}`}`
+    ),
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(`${what} did not begin`))
+  )
+
+/** Why an eval run stopped before its end. */
+const stopOf = (facts: Facts.Facts, judges: Judges.Judges) =>
+  Effect.gen(function*() {
+    const stop = yield* stopOfBatch(Facts.batchId(facts), "the runs")
+    return stop === undefined && Object.keys(judges).length > 0
+      ? yield* stopOfBatch(Facts.judgesId(facts), "the judges")
+      : stop
+  })
+
+const trialOf = (definition: Definition, { judged, value }: Judges.JudgedRuns, run: EvalRun) =>
+  Effect.map(
+    outcomesOf(definition.checks, value, run, judged.get(run)),
+    (outcomes): Trial => ({
+      ...Struct.pick(run, "trial", "state", "result", "error", "executionId", "costUsd", "durationMs"),
+      outcomes
+    })
+  )
+
+type Compared = Pick<RunOptions, "allowErrors" | "baseline">
+
+/** A stored baseline that cases are compared with. */
+type Stored = ReturnType<typeof against>
+
+const storedOf = ({ checked: { hashes } }: Trials.Session, { baseline }: Compared): Stored | undefined =>
+  isStored(baseline) ? against(baseline, hashes) : undefined
+
+/** The verdicts of the cases of an eval run. */
+const verdicts = (
+  session: Trials.Session,
+  judges: Judges.Judges,
+  stored: Stored | undefined
+): Stream.Stream<CaseVerdict, unknown, unknown> => {
+  const { checked: { checks: names }, definition } = session
+  return Stream.mapEffect(Judges.judgedRuns(session, judges), (one) =>
+    Effect.gen(function*() {
+      const { at, hash, key, no } = one
+      const trials = (runs: ReadonlyArray<EvalRun>) => Effect.forEach(runs, (run) => trialOf(definition, one, run))
+      return caseVerdict(names, {
+        no,
+        key,
+        at,
+        hash,
+        candidate: yield* trials(one.candidate),
+        ...(stored !== undefined
+          ? { baseline: stored.verdicts(key, hash) }
+          : one.baseline !== undefined && { baseline: yield* trials(one.baseline) })
+      })
+    }))
+}
+
+/** The report of an eval run, folded case by case. */
+const reported = (session: Trials.Session, judges: Judges.Judges, options: Compared) =>
+  Effect.gen(function*() {
+    const { checked: { checks: names, hashes }, definition, facts } = session
+    const stored = storedOf(session, options)
+    const { baseline } = options
+    const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
+    yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
+    const stop = yield* stopOf(facts, judges)
+    const report: EvalReport = summary.report({
+      ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
+      thresholds: definition.thresholds,
+      judges: yield* Judges.costOf(session),
+      hashes,
+      stale: stored?.stale() ?? [],
+      ...(isStored(baseline) && {
+        baseline: { ...Struct.pick(baseline, "flow", "version"), stored: baseline.run },
+        baselineCost: baseline.cost
+      }),
+      ...(options.allowErrors !== undefined && { allowErrors: options.allowErrors }),
+      ...(stop !== undefined && { stop })
+    })
+    return report
+  })
+
+/** An eval run of the ledger, with its definition. */
+const standing = (method: string, definition: Definition, { run }: ReportOptions) =>
+  Effect.flatMap(Facts.find(definition.name, run), (facts) => sessionOf(method, definition, facts))
+
+export const report = (definition: Definition, options: ReportOptions = {}) =>
+  Effect.flatMap(
+    standing("Eval.report", definition, options),
+    ({ judges, session }) => reported(session, judges, options)
+  )
+
+export const cases = (
+  definition: Definition,
+  options: ReportOptions = {}
+): Stream.Stream<CaseVerdict, unknown, unknown> =>
+  Stream.unwrap(Effect.map(
+    standing("Eval.cases", definition, options),
+    ({ judges, session }) => verdicts(session, judges, storedOf(session, options))
+  ))

@@ -1,0 +1,195 @@
+/** The rows of an eval run: case by case, trial by trial, the baseline before the candidate. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { LedgerError } from "@effect-noukai/batch/BatchError"
+import type { RowResult } from "@effect-noukai/batch/BatchRow"
+import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
+import type { SideName } from "../../EvalReport.js"
+import type { EvalRun } from "../../EvalRun.js"
+import { casesOf, type Checked, type Definition, type EvalCase } from "../definition.js"
+import { canonical, shortHash } from "../values.js"
+import * as Facts from "./facts.js"
+
+/** An eval run with its definition. */
+export interface Session {
+  readonly definition: Definition
+  readonly checked: Checked
+  readonly facts: Facts.Facts
+  /** The eval runs whose results it may use, the newest first. */
+  readonly earlier: ReadonlyArray<Facts.Facts>
+}
+
+/** The cases that are read at once: their runs may have large results. */
+const most = 25
+
+interface EvalRow {
+  readonly key: string
+  readonly flow: string
+  readonly version: FlowVersion
+  readonly input: object
+}
+
+export const versionOf = (version: string): FlowVersion =>
+  version === "production" || version === "draft" ? version : Number(version)
+
+/** Whether a version never changes. */
+const isFixed = ({ version }: SideName): boolean => typeof versionOf(version) === "number"
+
+const isSameSide = (one: SideName, other: SideName): boolean => one.flow === other.flow && one.version === other.version
+
+const sidesOf = ({ baseline, candidate }: Facts.Facts): ReadonlyArray<SideName> =>
+  baseline === undefined ? [candidate] : [baseline, candidate]
+
+/** The steps whose outputs the checks need. */
+export const stepsOf = ({ checks }: Definition): ReadonlyArray<string> =>
+  [...new Set(Object.values(checks).flatMap(({ needs }) => needs.steps))].sort()
+
+/** The hash of everything but the case, the flow and its version that results depend on. */
+export const commonOf = (definition: Definition, { hashes }: Checked): string => {
+  const { operation, tools } = definition
+  return shortHash(canonical([operation, hashes.parameters, tools?.declarations, stepsOf(definition)]))
+}
+
+/** One run that an eval run needs. */
+interface Trial {
+  readonly key: string
+  readonly side: SideName
+  readonly trial: number
+}
+
+/** The runs that cases need, each side with its trials. */
+const trialsOf = (session: Session): (one: EvalCase) => ReadonlyArray<Trial> => {
+  const { facts } = session
+  const sides = sidesOf(facts)
+  return (one) => {
+    const hash = shortHash(facts.common + canonical(one.input))
+    return Array.from({ length: facts.repeat }, (_, n) => n + 1).flatMap((trial) =>
+      sides.map((side) => ({
+        key: JSON.stringify([one.key, side.flow, side.version, trial, hash]),
+        side,
+        trial
+      }))
+    )
+  }
+}
+
+/** The rows of some keys in a batch. A batch that is missing has no rows. */
+export const rowsOf = (
+  batch: string | ReturnType<typeof batchOf>,
+  keys: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
+  (typeof batch === "string" ? Batch.resultsOf(batch, keys) : Batch.resultsOf(batch, keys)).pipe(
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(new Map<string, RowResult>()))
+  )
+
+/** The batch of an eval run. */
+export const batchOf = ({ definition, facts }: Session) => {
+  const { candidate } = facts
+  return Batch.make({
+    id: Facts.batchId(facts),
+    flow: definition.flow as FlowRef,
+    version: versionOf(candidate.version),
+    operation: definition.operation as "execute",
+    tools: definition.tools,
+    note: Facts.noteOf(facts),
+    key: (row: EvalRow) => row.key,
+    target: ({ flow, version }) => ({ flow, version }),
+    input: ({ input }) => input
+  })
+}
+
+/** The rows of earlier eval runs that are done, among those of some keys. A result of a version that moves is not used. */
+const reusable = (
+  { earlier, ...session }: Session,
+  trials: ReadonlyArray<Trial>
+): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const found = new Map<string, RowResult>()
+    const fixed = trials.filter(({ side }) => isFixed(side))
+    for (const facts of earlier) {
+      const keys = fixed.filter(({ key, side }) =>
+        !found.has(key) && sidesOf(facts).some((one) => isSameSide(one, side))
+      ).map(({ key }) => key)
+      if (keys.length === 0) continue
+      for (const [key, row] of yield* rowsOf(batchOf({ ...session, earlier, facts }), keys)) {
+        if (row.state === "done") found.set(key, row)
+      }
+    }
+    return found
+  })
+
+/** The cases and rows that a pass over the cases found. */
+export interface Counts {
+  cases: number
+  hash: string
+  rows: number
+  reused: number
+}
+
+/** The rows of an eval run that have no result yet in an earlier one. Counts them. */
+export const sourceOf = (session: Session, counts: Counts): BatchSource<EvalRow, unknown, unknown> => {
+  const trialsOfCase = trialsOf(session)
+  const snapshots = stepsOf(session.definition).length > 0 ? { snapshots: true } : {}
+  const rowsOfCases = (cases: Chunk.Chunk<EvalCase>) =>
+    Effect.gen(function*() {
+      const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
+      const reused = yield* reusable(session, all.flatMap(([, trials]) => trials))
+      for (const [{ hash }, trials] of all) {
+        counts.cases++
+        counts.hash = shortHash(counts.hash + hash)
+        counts.rows += trials.length
+      }
+      counts.reused += reused.size
+      return Chunk.unsafeFromArray(all.flatMap(([{ at, input }, trials]) =>
+        trials.filter(({ key }) => !reused.has(key)).map(({ key, side: { flow, version } }): SourceRow<EvalRow> => ({
+          _tag: "Row",
+          at,
+          value: { key, flow, version: versionOf(version), input: { ...snapshots, ...input } }
+        }))
+      ))
+    })
+  return { rows: Stream.mapChunksEffect(Stream.rechunk(casesOf(session.definition), most), rowsOfCases) as never }
+}
+
+/** A case with its runs. */
+export interface CaseRuns extends EvalCase {
+  readonly candidate: ReadonlyArray<EvalRun>
+  readonly baseline?: ReadonlyArray<EvalRun>
+}
+
+const runOf = ({ key }: EvalCase, { side, trial }: Trial, row: RowResult | undefined): EvalRun => ({
+  key,
+  flow: side.flow,
+  version: side.version,
+  trial,
+  ...(row === undefined
+    ? { state: "pending" }
+    : Struct.pick(row, "state", "result", "error", "executionId", "costUsd", "durationMs", "tokens", "steps", "calls"))
+})
+
+/** The cases of an eval run with their runs, read from the ledger in parts. */
+export const caseRuns = (session: Session): Stream.Stream<Chunk.Chunk<CaseRuns>, unknown, unknown> => {
+  const trialsOfCase = trialsOf(session)
+  const batch = batchOf(session)
+  const runsOfCases = (cases: Chunk.Chunk<EvalCase>) =>
+    Effect.gen(function*() {
+      const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
+      const trials = all.flatMap(([, trials]) => trials)
+      const own = yield* rowsOf(batch, trials.map(({ key }) => key))
+      const earlier = yield* reusable(session, trials.filter(({ key }) => own.get(key)?.state !== "done"))
+      return Chunk.unsafeFromArray(all.map(([one, trials]): CaseRuns => {
+        const runs = (side: SideName) =>
+          trials.filter((trial) => trial.side === side).map((trial) =>
+            runOf(one, trial, earlier.get(trial.key) ?? own.get(trial.key))
+          )
+        const { baseline, candidate } = session.facts
+        return { ...one, candidate: runs(candidate), ...(baseline !== undefined && { baseline: runs(baseline) }) }
+      }))
+    })
+  return Stream.mapEffect(Stream.chunks(Stream.rechunk(casesOf(session.definition), most)), runsOfCases)
+}

@@ -1,0 +1,297 @@
+/** Eval runs over an emulator: what is sent, what is kept, and what is taken from earlier runs. */
+import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
+import { Emulator } from "@effect-noukai/emulator"
+import { Baseline, Check, Eval } from "@effect-noukai/eval"
+import { NoukaiHttp, Tools } from "@effect-noukai/sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
+import { client, collect, layer, ledgerFile, runsOf } from "../../batch/test/support/batches.js"
+import { folder } from "../../sdk/test/support/folder.js"
+
+const says = (said: string, costUsd = "0.001") =>
+  ({ steps: [{ kind: "template", id: "a", output: { said }, costUsd }] }) as const
+
+const flows = [
+  { ref: "acme/test/says", ...says("{{message}}"), versions: { 1: says("{{message}}"), 2: says("{{message}}!") } },
+  { ref: "acme/test/judge", steps: [{ kind: "template", id: "a", output: "{{parameters.ok}}", costUsd: "0.01" }] }
+] as const
+
+interface Case {
+  readonly id: string
+  readonly expected: string
+}
+
+const casesOf = (count: number): ReadonlyArray<Case> =>
+  Array.from({ length: count }, (_, n) => ({ id: `c${n + 1}`, expected: n % 2 === 0 ? `c${n + 1}` : `c${n + 1}!` }))
+
+const options = (cases: ReadonlyArray<Case>) =>
+  ({
+    flow: "acme/test/says",
+    cases,
+    key: ({ id }: Case) => id,
+    input: ({ id }: Case) => ({ message: id })
+  }) as const
+
+const equals = Check.equals((one: Case) => one.expected, { at: "said" })
+
+const judge = Check.judge("acme/test/judge", {
+  input: (_: Case, { result }) => ({
+    message: "x",
+    parameters: { ok: !(result as { said: string }).said.endsWith("!") }
+  })
+})
+
+const speaking = (cases = casesOf(4)) => Eval.make("says", options(cases), { equals })
+
+const quick = { grace: 300 } as const
+
+const count = Effect.map(runsOf, ({ length }) => length)
+
+const posts = Effect.flatMap(Emulator, ({ ledger }) => Effect.map(ledger, ({ runs }) => runs.map(({ flow }) => flow)))
+
+describe("an eval run", () => {
+  it.live("runs each case on both sides, interleaved, and compares them case by case", () =>
+    Effect.gen(function*() {
+      const report = yield* Eval.run(speaking(), { ...quick, candidate: 2, baseline: 1, concurrency: 1 })
+      assert.deepStrictEqual([
+        report.cases,
+        report.gate,
+        report.overall.verdicts.regressed,
+        report.overall.verdicts.fixed
+      ], [
+        4,
+        "failed",
+        2,
+        2
+      ])
+      assert.deepStrictEqual([report.candidate.version, report.baseline?.version], ["2", "1"])
+      assert.deepStrictEqual([report.cost.candidate, report.cost.judges.runs], [
+        { runs: 4, usd: "0.004", unknown: 0 },
+        0
+      ])
+      const rows = yield* collect(Batch.results(`eval/says/${report.run}`, { order: "done" }))
+      const versions = rows.map(({ version }) => version)
+      assert.deepStrictEqual(versions, ["1", "2", "1", "2", "1", "2", "1", "2"])
+      const cases = yield* collect(Eval.cases(speaking()))
+      assert.deepStrictEqual(cases.map(({ key, verdict }) => [key, verdict]), [
+        ["c1", "regressed"],
+        ["c2", "fixed"],
+        ["c3", "regressed"],
+        ["c4", "fixed"]
+      ])
+      assert.deepStrictEqual(cases[0]!.candidate[0]!.result, { said: "c1!" })
+      // the ledger alone has the report
+      assert.deepStrictEqual(yield* Eval.report(speaking()), report)
+      assert.strictEqual(yield* count, 8)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("takes the results of numbered versions from earlier runs, and never those of draft or production", () =>
+    Effect.gen(function*() {
+      yield* Eval.run(speaking(), { ...quick, candidate: "draft", baseline: 1 })
+      assert.strictEqual(yield* count, 8)
+      const plan = yield* Eval.plan(speaking(casesOf(6)), { candidate: "draft", baseline: 1 })
+      assert.deepStrictEqual([plan.cases, plan.runs, plan.reused], [6, 8, 4])
+      const second = yield* Eval.run(speaking(casesOf(6)), { ...quick, candidate: "draft", baseline: 1 })
+      assert.strictEqual(yield* count, 16)
+      assert.deepStrictEqual([second.cost.baseline?.runs, second.errors], [6, 0])
+      // another trial is another run
+      yield* Eval.run(speaking(casesOf(6)), { ...quick, candidate: 2, baseline: 1, repeat: 2 })
+      assert.strictEqual(yield* count, 16 + 6 * 2 + 6)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("has repeated trials, of which the majority counts", () =>
+    Effect.gen(function*() {
+      const report = yield* Eval.run(speaking(), { ...quick, candidate: 1, repeat: 3 })
+      assert.strictEqual(yield* count, 12)
+      assert.deepStrictEqual([report.overall.candidate.passed, report.overall.candidate.of], [2, 4])
+      const [one] = yield* collect(Eval.cases(speaking()))
+      assert.deepStrictEqual(one!.candidate.map(({ trial }) => trial), [1, 2, 3])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("stops for its budget, and is resumed without a second run", () =>
+    Effect.gen(function*() {
+      const budget = { ...quick, candidate: 2, baseline: 1, concurrency: 1, maxCostPerRow: "0.001" }
+      const first = yield* Eval.run(speaking(), { ...budget, budgetUsd: "0.003" })
+      assert.deepStrictEqual([first.verdict, yield* count], ["incomplete", 3])
+      assert.include(first.stop ?? "", "budget")
+      const [info] = yield* Eval.runs("says")
+      assert.deepStrictEqual([info!.run, info!.isComplete], [first.run, false])
+      const second = yield* Eval.run(speaking(), { ...budget, resume: true, budgetUsd: "1" })
+      assert.deepStrictEqual([second.run, second.stop, yield* count], [first.run, undefined, 8])
+      assert.strictEqual((yield* Eval.runs())[0]!.isComplete, true)
+      assert.strictEqual((yield* Effect.flip(Eval.run(speaking(), { resume: true })))._tag, "EvalNotFoundError")
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("is not resumed with other cases or another candidate", () =>
+    Effect.gen(function*() {
+      const { run } = yield* Eval.run(speaking(), { ...quick, candidate: 2 })
+      const failing = (options: Eval.RunOptions, cases = casesOf(4)) =>
+        Effect.map(Effect.flip(Eval.run(speaking(cases), { ...options, resume: run })), ({ message }) => message)
+      assert.include(yield* failing({ candidate: 1 }), "candidate")
+      assert.include(yield* failing({}, casesOf(5)), "cases have changed")
+      assert.include((yield* Effect.flip(Eval.report(speaking(), { run: "gone" }))).message, "gone")
+      assert.strictEqual(yield* count, 4)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("refuses a case that cannot be run, before anything is sent", () =>
+    Effect.gen(function*() {
+      const twice = yield* Effect.flip(Eval.run(speaking([...casesOf(2), casesOf(1)[0]!]), quick))
+      assert.deepStrictEqual(twice.message, "row 3: key \"c1\" is already used by row 1")
+      const wrong = Eval.make("wrong", { ...options(casesOf(2)), input: () => ({ message: 1n as never }) }, { equals })
+      const error = yield* Effect.flip(Eval.run(wrong, quick))
+      assert.deepStrictEqual([error._tag, error.message.startsWith("row 1: ")], ["InvalidEvalError", true])
+      for (
+        const run of [{ repeat: 0 }, { candidate: 1, baseline: 1 }, { candidate: -1 }] as ReadonlyArray<Eval.RunOptions>
+      ) {
+        assert.strictEqual((yield* Effect.flip(Eval.run(speaking(), run)))._tag, "InvalidEvalError")
+      }
+      assert.deepStrictEqual([yield* count, yield* Batch.list()], [0, []])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("compares with a blessed baseline", () =>
+    Effect.gen(function*() {
+      const first = yield* Eval.run(speaking(), { ...quick, candidate: 1 })
+      const blessed = yield* Baseline.bless(first, Eval.cases(speaking()))
+      const report = yield* Eval.run(speaking(), { ...quick, candidate: 2, baseline: blessed })
+      assert.deepStrictEqual([report.overall.verdicts.regressed, report.overall.verdicts.fixed, report.stale], [
+        2,
+        2,
+        []
+      ])
+      assert.strictEqual(yield* count, 8)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("of another flow is compared on the same cases", () =>
+    Effect.gen(function*() {
+      const report = yield* Eval.run(speaking(), {
+        ...quick,
+        candidate: { flow: "acme/test/judge", version: "draft" },
+        baseline: 1
+      })
+      assert.deepStrictEqual([report.candidate.flow, report.overall.candidate.passed], ["acme/test/judge", 0])
+    }).pipe(Effect.provide(layer({ flows }))))
+})
+
+describe("the data of checks", () => {
+  it.live("are the outputs of steps, calls of tools and costs, which are read from the ledger", () =>
+    Effect.gen(function*() {
+      const tooled = {
+        ref: "acme/test/tools",
+        capture: "metadata_only",
+        toolsEnabled: true,
+        steps: [
+          { kind: "template", id: "draft", output: { text: "{{message}}" } },
+          {
+            kind: "tool",
+            id: "a",
+            rounds: [[{ name: "weather", arguments: { city: "Bonn" } }]],
+            output: "{{tools.weather}}",
+            costUsd: "0.1"
+          }
+        ]
+      } as const
+      yield* Effect.flatMap(Emulator, (emulator) => emulator.putFlows(tooled))
+      const one = Eval.make("data", {
+        ...options(casesOf(2)),
+        flow: "acme/test/tools",
+        operation: "execute",
+        tools: Tools.handle(
+          [{ type: "function", function: { name: "weather" } }],
+          (calls) => Effect.succeed(calls.map(({ id }) => ({ toolCallId: id, content: "rain" })))
+        )
+      }, {
+        step: Check.step("draft", Check.equals((one: Case) => one.id, { at: "text" })),
+        calls: Check.calls("weather", { times: 1 }),
+        cheap: Check.maxCostUsd("0.2")
+      })
+      const report = yield* Eval.run(one, quick)
+      assert.deepStrictEqual([report.errors, report.overall.candidate.passed], [0, 2])
+      const without = Eval.make("data", { ...options(casesOf(2)) }, { calls: Check.calls("weather", { times: 1 }) })
+      assert.deepStrictEqual((yield* Eval.plan(without)).notCaptured.map(({ check }) => check), ["calls"])
+    }).pipe(Effect.provide(layer({ flows }))))
+})
+
+describe("judges", () => {
+  const judged = (cases = casesOf(4)) => Eval.make("judged", options(cases), { judge })
+
+  it.live("run once for each input that no run of the ledger has judged", () =>
+    Effect.gen(function*() {
+      const report = yield* Eval.run(judged(), { ...quick, candidate: 2, baseline: 1 })
+      assert.deepStrictEqual([report.overall.verdicts.regressed, report.errors], [4, 0])
+      // two inputs: with and without a mark at the end
+      assert.deepStrictEqual((yield* posts).filter((flow) => flow === "acme/test/judge").length, 2)
+      assert.deepStrictEqual(report.cost.judges, { runs: 2, usd: "0.02", unknown: 0 })
+      const again = yield* Eval.run(judged(casesOf(5)), { ...quick, candidate: "draft", baseline: 1 })
+      assert.deepStrictEqual([again.errors, again.cost.judges.runs], [0, 0])
+      assert.strictEqual(again.overall.candidate.passed, 5)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("judge stored runs again after a check has changed", () =>
+    Effect.gen(function*() {
+      yield* Eval.run(speaking(), { ...quick, candidate: 2, baseline: 1 })
+      const before = yield* count
+      const changed = Eval.make("says", options(casesOf(4)), { equals, judge })
+      const unjudged = yield* Eval.report(changed)
+      assert.deepStrictEqual([unjudged.verdict, unjudged.checks["judge"]!.verdicts.error], ["incomplete", 4])
+      const report = yield* Eval.score(changed, quick)
+      assert.deepStrictEqual([report.checks["judge"]!.verdicts.regressed, report.errors], [4, 0])
+      assert.strictEqual(yield* count, before + 2)
+      yield* Eval.score(changed, quick)
+      assert.strictEqual(yield* count, before + 2)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("that fail are errors, and judge again when the run is scored", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({ ref: "acme/test/judge", steps: [{ kind: "fail", id: "a", code: "NO_LUCK" }] })
+      const report = yield* Eval.run(judged(), { ...quick, candidate: 1 })
+      assert.deepStrictEqual([report.gate, report.errors], ["incomplete", 4])
+      yield* emulator.putFlows(flows[1])
+      const second = yield* Eval.score(judged(), quick)
+      assert.deepStrictEqual([second.gate, second.errors, second.overall.candidate.passed], ["passed", 0, 4])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("share the budget of the run", () =>
+    Effect.gen(function*() {
+      const budget = { ...quick, candidate: 2, baseline: 1, concurrency: 1, maxCostPerRow: "0.01" }
+      const report = yield* Eval.run(judged(), { ...budget, budgetUsd: "0.02" })
+      assert.deepStrictEqual([report.cost.judges.runs, report.gate], [1, "incomplete"])
+      const resumed = yield* Eval.run(judged(), { ...budget, resume: true, budgetUsd: "1" })
+      assert.deepStrictEqual([resumed.cost.judges.runs, resumed.errors, resumed.run], [2, 0, report.run])
+    }).pipe(Effect.provide(layer({ flows }))))
+})
+
+describe("cassettes", () => {
+  it.scopedLive("run an eval again for nothing", () =>
+    Effect.gen(function*() {
+      const cassettes = join(yield* folder, "cassettes")
+      const own = () =>
+        Layer.merge(
+          Layer.unwrapScoped(Effect.map(ledgerFile, (path) => BatchStore.layerFile(path))),
+          BatchEngine.layerLocal
+        )
+      const one = Eval.make("both", { ...options(casesOf(3)), cases: BatchSource.fromIterable(casesOf(3)) }, {
+        equals,
+        judge
+      })
+      const run = { ...quick, candidate: 2, baseline: 1 } as const
+      const recorded = yield* Effect.provide(Eval.run(one, { ...run, record: cassettes }), own())
+      assert.deepStrictEqual((yield* Effect.promise(() => readdir(cassettes))).sort(), [
+        "eval.json",
+        "judges.json",
+        "runs.json"
+      ])
+      const before = yield* Effect.flatMap(Emulator, ({ ledger }) => ledger)
+      const replayed = yield* Effect.provide(Eval.run(one, { ...run, replay: cassettes }), own())
+      assert.deepStrictEqual({ ...replayed, time: undefined }, { ...recorded, time: undefined })
+      assert.strictEqual(
+        (yield* Effect.flatMap(Emulator, ({ ledger }) => ledger)).requestsReceived,
+        before.requestsReceived
+      )
+      const missing = yield* Effect.flip(Effect.provide(Eval.run(one, { ...run, replay: `${cassettes}/gone` }), own()))
+      assert.strictEqual(missing._tag, "EvalFileError")
+      assert.isDefined(yield* NoukaiHttp)
+    }).pipe(Effect.provide(client({ flows }))))
+})
