@@ -1,10 +1,10 @@
 /**
- * Support for tests of code that uses flows: builders of results, events and cassettes, arbitraries of them, and the
- * controls of `Noukai.layerScripted`.
+ * Support for tests of code that uses flows: builders of results, events and cassettes, and the controls of
+ * `Noukai.layerScripted`.
  *
  * @since 0.1.0
  */
-export { type Arbitraries, arbitraries, recording, session } from "./internal/testing/cassettes.js"
+export { recording, session } from "./internal/testing/cassettes.js"
 export type { RecordedRun, SessionRun } from "./internal/testing/cassettes.js"
 export { completed, cut, type Events, events, failed, paused, respond } from "./internal/testing/runs.js"
 export type { RunFacts, ToolCallInput } from "./internal/testing/runs.js"

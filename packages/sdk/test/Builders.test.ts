@@ -1,4 +1,4 @@
-/** The builders and arbitraries of the testing module, and with them: whatever is recorded replays as what it was. */
+/** The builders of the testing module, and with them: whatever is recorded replays as what it was. */
 import {
   Cassette,
   Flow,
@@ -12,22 +12,13 @@ import {
 } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Script } from "@effect-noukai/sdk/testing"
-import {
-  arbitraries,
-  completed,
-  cut,
-  events,
-  failed,
-  paused,
-  recording,
-  respond,
-  session
-} from "@effect-noukai/sdk/testing"
+import { completed, cut, events, failed, paused, recording, respond, session } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Schema, Stream } from "effect"
 import { join } from "node:path"
 import { ExecuteResponse } from "../src/internal/operations/requests.js"
 import { WireEvent } from "../src/internal/operations/wireEvent.js"
+import { arbitraries } from "./support/arbitraries.js"
 import { folder } from "./support/folder.js"
 import { size } from "./support/size.js"
 

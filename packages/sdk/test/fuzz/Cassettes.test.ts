@@ -1,7 +1,6 @@
 /** Sessions and cassette files that somebody edited, cut off or made up (contract 10.4, 10.7). */
 import { Cassette, FlowService, isNoukaiError, NoukaiReplay } from "@effect-noukai/sdk"
 import { CassetteError } from "@effect-noukai/sdk/NoukaiError"
-import { arbitraries } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,6 +11,7 @@ import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
 import { answering } from "../support/answering.js"
+import { arbitraries } from "../support/arbitraries.js"
 import { folder } from "../support/folder.js"
 import { brokenBytes, brokenJson, fuzz, fuzzEffect, fuzzTimeout } from "../support/fuzz.js"
 

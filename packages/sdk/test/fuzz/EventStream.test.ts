@@ -1,7 +1,6 @@
 /** Event streams that were broken on the way or never were any (contract 7.2, 7.3). */
 import { FlowService, isNoukaiError } from "@effect-noukai/sdk"
 import type { FlowEvent } from "@effect-noukai/sdk"
-import { arbitraries } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,6 +10,7 @@ import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { decodeEvent, SseDecoder } from "../../src/internal/http/sse.js"
 import { answering } from "../support/answering.js"
+import { arbitraries } from "../support/arbitraries.js"
 import { brokenBytes, brokenJson, brokenText, fuzz, fuzzEffect, fuzzTimeout } from "../support/fuzz.js"
 
 const names: { readonly [type: string]: string } = { tool_calls_required: "step_paused_for_tool_calls" }
