@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import * as Invalid from "./internal/core/makeError.js"
-import { type Problem, problem, unchecked } from "./internal/core/makeError.js"
+import { newError, type Problem, problem } from "./internal/core/makeError.js"
 import { toMillis } from "./internal/core/time.js"
 import { type Rate, resolveRate } from "./internal/http/limiter.js"
 import { backoff } from "./internal/http/retry.js"
@@ -213,8 +213,7 @@ export const defaults = {
 
 const invalid = (field: string, reason: string): InvalidRequestError => Invalid.invalid(method, field, reason)
 
-const noKey = (detail: string): AuthenticationError =>
-  new AuthenticationError({ method, detail, isRetryable: false }, unchecked)
+const noKey = (detail: string): AuthenticationError => newError(AuthenticationError, { method, detail })
 
 const checkKey = (
   apiKey: Redacted.Redacted<string> | undefined
@@ -399,10 +398,12 @@ export const replayEnabled: Config.Config<boolean> = Config.map(
 )
 
 const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
-  new InvalidRequestError(
-    { method, field: "configuration", reason: "could not be read", detail: String(error), isRetryable: false },
-    unchecked
-  )
+  newError(InvalidRequestError, {
+    method,
+    field: "configuration",
+    reason: "could not be read",
+    detail: String(error)
+  })
 
 /** An application's own settings as one, if it gave any. */
 const unwrapped = (config: Config.Config.Wrap<Options>): Effect.Effect<Config.Config<Options>, InvalidRequestError> =>

@@ -5,163 +5,16 @@
  */
 import type * as BigDecimal from "effect/BigDecimal"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
 import { known } from "./internal/core/makeError.js"
-import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/core/wire.js"
+import type { StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import * as Timeline from "./internal/trace/timeline.js"
 
 export { serverProblem as problemOf } from "./internal/core/runProblem.js"
 export type { ServerProblem } from "./internal/core/runProblem.js"
+export { Cost, FlowRun, StepAttempts, StepTrace, Tokens, Trace } from "./internal/operations/requests.js"
 export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/trace/otlpSpans.js"
-
-const count = lenientWith(Schema.Number, 0)
-
-const flowRunSchema = Schema.Struct({
-  id: Schema.String,
-  flowId: lenient(Schema.String),
-  /** `running`, `completed`, `failed`, `cancelled`, or something newer. */
-  status: Schema.String,
-  triggerType: lenient(Schema.String),
-  startedAt: lenient(Schema.String),
-  completedAt: lenient(Schema.String),
-  /** From start to end, in milliseconds. */
-  durationMs: lenient(Schema.Number),
-  stepCount: lenient(Schema.Number)
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {
-  /** The run as the server gave it, unknown keys included. Not enumerable. Absent where no server gave it. */
-  readonly raw?: unknown
-}
-
-/**
- * A run as a whole. Keys that the server leaves out, sends as `null` or in another type are absent. Timestamps are
- * ISO-8601 text.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const FlowRun: Schema.Schema<FlowRun, Schema.Schema.Encoded<typeof flowRunSchema>> = flowRunSchema
-
-const tokensSchema = Schema.Struct({ prompt: count, completion: count, total: count })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Tokens extends Schema.Schema.Type<typeof tokensSchema> {}
-
-/**
- * The tokens of a step. A number that is missing is 0.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Tokens: Schema.Schema<Tokens, Schema.Schema.Encoded<typeof tokensSchema>> = tokensSchema
-
-/**
- * A sum of money as decimal text: `"0.00031"`. Not negative.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Cost: Schema.Schema<string> = Schema.String.pipe(
-  Schema.filter((text) => parseCost(text) !== undefined, {
-    message: () => "must be a decimal number of at least 0 as text"
-  })
-)
-
-const stepTraceSchema = Schema.Struct({
-  stepId: Schema.String,
-  /** The number of the attempt, from 1. */
-  attempt: lenientWith(Schema.Number, 1),
-  /** The iteration of the loop, from 0. */
-  loopIndex: lenient(Schema.Number),
-  /** `running`, `completed`, `failed`, `skipped`, or something newer. */
-  status: Schema.String,
-  startedAt: lenient(Schema.String),
-  completedAt: lenient(Schema.String),
-  /** Milliseconds, as the server counts them: with the waits for tool results, or without. */
-  durationMs: lenient(Schema.Number),
-  /** Milliseconds for which the step waited for tool results. Absent where the server does not say. */
-  waitingMs: lenient(Schema.Number),
-  modelUsed: lenient(Schema.String),
-  tokens: lenient(Tokens),
-  /** US dollars, as decimal text. */
-  costUsd: lenient(Cost),
-  inputContext: nullAsAbsent(Schema.Unknown),
-  outputContext: nullAsAbsent(Schema.Unknown),
-  errorContext: nullAsAbsent(Schema.Unknown),
-  /** Bytes. */
-  inputSizeBytes: lenient(Schema.Number),
-  /** Bytes. */
-  outputSizeBytes: lenient(Schema.Number),
-  /** Whether a stored payload was cut. */
-  truncated: lenientWith(Schema.Boolean, false)
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {
-  /** The answer as it came, if this is the whole of it. Not enumerable. */
-  readonly raw?: unknown
-}
-
-/**
- * One attempt at one step, in one iteration if the step is in a loop. Keys that the server leaves out, sends as `null`
- * or in another type are absent; contexts are absent unless payloads were captured.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const StepTrace: Schema.Schema<StepTrace, Schema.Schema.Encoded<typeof stepTraceSchema>> = stepTraceSchema
-
-const stepAttemptsSchema = Schema.Struct({ stepId: Schema.String, attempts: Schema.Array(StepTrace) })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {
-  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
-  readonly raw?: unknown
-}
-
-/**
- * Every attempt at one step.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typeof stepAttemptsSchema>> =
-  stepAttemptsSchema
-
-const traceSchema = Schema.Struct({ flowRun: FlowRun, steps: nullAs(Schema.Array(StepTrace), () => []) })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
-  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
-  readonly raw?: unknown
-}
-
-/**
- * A run and its steps, every attempt and iteration one entry.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Trace: Schema.Schema<Trace, Schema.Schema.Encoded<typeof traceSchema>> = traceSchema
 
 /**
  * Times in milliseconds, tokens and cost.
@@ -312,9 +165,6 @@ const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ??
  * `startedAt` and `completedAt` that `durationMs` leaves out, as far as it is more than the rounding of the timestamps:
  * a server that counts waits into `durationMs` and says no `waitingMs` has steps that seem busy while they wait.
  *
- * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
- * steps: nothing is thrown.
- *
  * @example
  * ```ts
  * import { RunService, Trace } from "@effect-noukai/sdk"
@@ -332,7 +182,7 @@ const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ??
  * @category combinators
  */
 export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun">> | StepAttempts): Totals => {
-  const { steps, wall } = Timeline.timelineOf(Timeline.givenTrace(trace))
+  const { steps, wall } = Timeline.timelineOf("attempts" in trace ? { steps: trace.attempts } : trace)
   const iterations = steps.map(() => 0n)
   for (const { loop, wall } of steps) if (loop !== undefined) iterations[loop]! += wall
   const sums = new Sums()
@@ -379,20 +229,10 @@ export const costOf = (trace: Trace, executionId: string): RunCost => ({
   ...totals(trace)
 })
 
-/** The amounts as they are given; one that is missing or of another type is 0. */
-const partOf = (given: { readonly [key: string]: unknown }): Part => ({
-  wallMs: Timeline.numberOf(given.wallMs) ?? 0,
-  busyMs: Timeline.numberOf(given.busyMs) ?? 0,
-  waitingMs: Timeline.numberOf(given.waitingMs) ?? 0,
-  tokens: Timeline.tokensOf(given.tokens),
-  cost: amountOf(Timeline.textOf(given.costUsd)),
-  attempts: Timeline.numberOf(given.attempts) ?? 0
-})
-
 /**
  * Adds up the totals of several runs: times, tokens and costs, in all, by step and by model, in the order in which steps
  * and models are first met. Costs are added as decimals. All times are sums, `wallMs` too, which runs side by side
- * exceed. Nothing to add up is 0, and so is an amount that is missing or has another type than it should.
+ * exceed. Nothing to add up is 0.
  *
  * @example
  * ```ts
@@ -412,13 +252,14 @@ const partOf = (given: { readonly [key: string]: unknown }): Part => ({
  */
 export const sumTotals = (all: Iterable<Totals>): Totals => {
   const sums = new Sums()
-  for (const totals of Timeline.recordsIn(all)) {
-    sums.all = sumOf(sums.all, partOf(totals))
-    sums.durationMs += Timeline.numberOf(totals.durationMs) ?? 0
-    for (const step of Timeline.recordsIn(totals.steps)) {
-      sums.addStep(Timeline.textOf(step.stepId) ?? "unknown", partOf(step))
+  // costs by their text, which is all of them that JSON keeps
+  for (const totals of all) {
+    sums.all = sumOf(sums.all, { ...nothing, ...totals, cost: amountOf(totals.costUsd) })
+    sums.durationMs += totals.durationMs
+    for (const step of totals.steps) sums.addStep(step.stepId, { ...step, cost: amountOf(step.costUsd) })
+    for (const { model, ...used } of totals.models) {
+      sums.addModel(model, { ...nothing, ...used, cost: amountOf(used.costUsd) })
     }
-    for (const model of Timeline.recordsIn(totals.models)) sums.addModel(Timeline.textOf(model.model), partOf(model))
   }
   return sums.totals
 }
@@ -430,9 +271,6 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  *
  * A step that goes on ends at the last moment that the trace knows, and one whose start is not told follows the step
  * before it. A trace without any timestamp has no spans.
- *
- * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
- * steps: nothing is thrown.
  *
  * @example
  * ```ts
@@ -450,5 +288,4 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  * @since 0.1.0
  * @category conversions
  */
-export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces =>
-  otlpSpans(Timeline.givenTrace(trace), Timeline.fieldsOf(options))
+export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => otlpSpans(trace, options)

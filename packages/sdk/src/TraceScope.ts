@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { openSession } from "./internal/cassette/replay.js"
-import { unchecked } from "./internal/core/makeError.js"
+import { newError } from "./internal/core/makeError.js"
 import type { HttpService, Requests } from "./internal/operations/operations.js"
 import * as Scope from "./internal/operations/scope.js"
 import { budgetsOf } from "./internal/options/budget.js"
@@ -114,7 +114,7 @@ const openReplay = (
     const enclosing = yield* Scope.currentScope
     if (isReplayed(sessionId, http, enclosing)) return yield* openCapture
     if (http.defaults.replayEnabled !== true) {
-      return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
+      return yield* newError(ReplayDisabledError, { method })
     }
     yield* logged({ mode: "replay", sessionId })
     // the fetch leaves this replay and goes through the one around it

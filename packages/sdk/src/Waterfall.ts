@@ -51,12 +51,9 @@ export interface SvgOptions {
   readonly payloads?: boolean | undefined
 }
 
-/** Options as JavaScript may give them. */
-type Given<A> = { readonly [K in keyof A]?: unknown }
-
 /** A number of the options within its limits. */
-const within = (value: unknown, least: number, most: number, standard: number): number =>
-  Math.min(most, Math.max(least, Math.floor(Timeline.numberOf(value) ?? standard) || standard))
+const within = (value: number, least: number, most: number): number =>
+  Math.min(most, Math.max(least, Math.floor(value)))
 
 const noSteps = "No steps are stored of this run."
 
@@ -162,14 +159,13 @@ const axisOf = (totalMs: number, plot: number): string => {
  * @category conversions
  */
 export const toText = (trace: Trace, options: TextOptions = {}): string => {
-  const { colours, maxRows, payloads, title, width: wide }: Given<TextOptions> = Timeline.fieldsOf(options)
-  const given = Timeline.givenTrace(trace)
-  const width = within(wide, 40, 1_000, 80)
+  const { colours, maxRows = 200, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 80 } = options
+  const width = within(wide, 40, 1_000)
   const paint = colours === true ? coloured : uncoloured
-  const drawing = Rows.drawingOf(given, Timeline.numberOf(maxRows) ?? 200)
+  const drawing = Rows.drawingOf(trace, maxRows)
   const { facts, isWaiting, loops, rows, total } = drawing
   const heading = [
-    paint("heading", Rows.cutText(inLine(Timeline.textOf(title) ?? `Run ${given.flowRun.id}`), width)),
+    paint("heading", Rows.cutText(inLine(title), width)),
     paint("soft", Rows.cutText(inLine(facts), width))
   ]
   if (rows.length === 0) return [...heading, noSteps, ""].join("\n")
@@ -230,7 +226,7 @@ const payloadLimit = 4_096
 const payload = (name: string, value: unknown): string | undefined =>
   value === undefined ? undefined : `${name}: ${Rows.cutText(Timeline.payloadText(value), payloadLimit)}`
 
-const tooltipOf = (bar: Timeline.PlacedStep, start: bigint, payloads: unknown): string => {
+const tooltipOf = (bar: Timeline.PlacedStep, start: bigint, payloads: boolean | undefined): string => {
   const { step, waiting } = bar
   return [
     Rows.joined(Rows.labelOf(bar), step.status),
@@ -255,7 +251,7 @@ const tooltipOf = (bar: Timeline.PlacedStep, start: bigint, payloads: unknown): 
 }
 
 /** The run in words, for those who do not see the picture. */
-const describe = ({ start, steps }: Rows.Drawing, heading: string, payloads: unknown): string => {
+const describe = ({ start, steps }: Rows.Drawing, heading: string, payloads: boolean | undefined): string => {
   const told = steps.slice(0, 40)
   const lines = told.map((bar) => {
     const wait = bar.waiting === 0n ? "" : `, ${Rows.timeText(bar.waiting)} of it waiting for tools`
@@ -372,14 +368,12 @@ const legendOf = ({ isWaiting, steps }: Rows.Drawing): string => {
  * @category conversions
  */
 export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
-  const { maxRows, payloads, title, width: wide }: Given<SvgOptions> = Timeline.fieldsOf(options)
-  const given = Timeline.givenTrace(trace)
-  const { id: runId } = given.flowRun
-  const width = within(wide, 480, 4_096, 960)
-  const drawing = Rows.drawingOf(given, Timeline.numberOf(maxRows) ?? 60)
+  const { maxRows = 60, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 960 } = options
+  const width = within(wide, 480, 4_096)
+  const drawing = Rows.drawingOf(trace, maxRows)
   const { facts, loops, rows, start, total } = drawing
-  const heading = Rows.safeText(Timeline.textOf(title) ?? `Run ${runId}`)
-  const id = `noukai-${spanIdOf(runId, "svg")}`
+  const heading = Rows.safeText(title)
+  const id = `noukai-${spanIdOf(trace.flowRun.id, "svg")}`
 
   const most = Math.floor((width - 2 * margin) / characterWidth)
   const rowHeight = rows.length > 120 ? 16 : 22

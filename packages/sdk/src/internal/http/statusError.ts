@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { type ErrorResponse, keepBody, readErrorResponse } from "../../ErrorResponse.js"
 import * as E from "../../NoukaiError.js"
-import { known, newError, unchecked } from "../core/makeError.js"
+import { newError } from "../core/makeError.js"
 import type { TransportError, TransportResponse } from "./HttpTransport.js"
 import { clientClosed, isTransientStatus } from "./retry.js"
 
@@ -35,14 +35,13 @@ export const fromStatus = (
 ): E.ApiError => {
   const response = readErrorResponse({ status, header, body }, now, facts.scrub)
   const { _tag, namesRun: _, ...fields } = response
-  const props = known({
+  return newError<E.ApiError, ConstructorParameters<typeof E[typeof _tag]>[0]>(E[_tag], {
     method: facts.method,
     flow: facts.flow,
     ...fields,
     executionId: facts.executionId ?? fields.executionId,
     isRetryable: isRetryable(facts, response)
   })
-  return new E[_tag](props, unchecked)
 }
 
 const maxQuoted = 60
@@ -115,17 +114,17 @@ export const ofSession = (isAbsence: (body: string) => boolean) =>
   error: E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
 ): Exclude<E.SessionError, E.ReplayMissError> => {
   const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
-  const props = known({ method, detail, statusCode, code, executionId, requestId, responseBody, isRetryable: false })
+  const props = { method, detail, statusCode, code, executionId, requestId, responseBody }
   switch (error._tag) {
     case "PermissionDeniedError":
-      return new E.ReplayForbiddenError(props, unchecked)
+      return newError(E.ReplayForbiddenError, props)
     case "FlowNotFoundError":
-      return new E.ReplaySessionNotFoundError({ ...props, isAbsent: isAbsence(responseBody ?? "") }, unchecked)
+      return newError(E.ReplaySessionNotFoundError, { ...props, isAbsent: isAbsence(responseBody ?? "") })
     case "FlowExecutionError":
       return statusCode === 400
-        ? new E.ReplayInvalidSessionError(props, unchecked)
+        ? newError(E.ReplayInvalidSessionError, props)
         : statusCode === 410
-        ? new E.ReplaySessionExpiredError(props, unchecked)
+        ? newError(E.ReplaySessionExpiredError, props)
         : error
     default:
       return error

@@ -10,8 +10,7 @@ import * as Stream from "effect/Stream"
 import type { Job, WaitOptions } from "../../Job.js"
 import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { receivedAs } from "../core/makeError.js"
-import { known, unchecked } from "../core/makeError.js"
+import { known, newError, receivedAs } from "../core/makeError.js"
 import { limitOf, monotonic, pauseOf, timeLimit } from "../core/time.js"
 import { scheduleDriver } from "../http/retry.js"
 import { ofRead } from "../operations/call.js"
@@ -80,18 +79,14 @@ const wait = Effect.fnUntraced(function*(
 const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
   const problem = problemOf(status)
   return receivedAs(
-    new FlowExecutionError(
-      known({
-        method,
-        flow: target.addressText,
-        executionId: target.executionId,
-        code: problem.code,
-        detail: status.status === "cancelled" ? "the job was cancelled" : problem.message,
-        result: status.error,
-        isRetryable: false
-      }),
-      unchecked
-    ),
+    newError(FlowExecutionError, {
+      method,
+      flow: target.addressText,
+      executionId: target.executionId,
+      code: problem.code,
+      detail: status.status === "cancelled" ? "the job was cancelled" : problem.message,
+      result: status.error
+    }),
     status.raw
   )
 }

@@ -18,7 +18,7 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
-import { invalid, known, unchecked } from "../core/makeError.js"
+import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
 import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
@@ -138,10 +138,7 @@ const statusOf = (
   // a result is kept
   const unexpected = (reason: string) =>
     Effect.fail(
-      new UnexpectedResponseError(
-        known({ method, flow: addressText, executionId, requestId, reason, result, isRetryable: false }),
-        unchecked
-      )
+      newError(UnexpectedResponseError, { method, flow: addressText, executionId, requestId, reason, result })
     )
   if (!isOfRun(executionId, response.executionId)) return unexpected(otherRun(response.executionId))
   switch (status) {
@@ -287,20 +284,17 @@ export const gaveUp = (
   detail = "the schedule has ended"
 ): APITimeoutError => {
   const lastStatus = seen?.status === undefined ? undefined : label(seen.status)
-  return new APITimeoutError(
-    known({
-      method,
-      flow: target.addressText,
-      executionId: target.executionId,
-      detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
-      clock: "wait",
-      sent: "yes",
-      lastStatus,
-      isRetryable: true,
-      cause: seen?.failure
-    }),
-    unchecked
-  )
+  return newError(APITimeoutError, {
+    method,
+    flow: target.addressText,
+    executionId: target.executionId,
+    detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
+    clock: "wait",
+    sent: "yes",
+    lastStatus,
+    isRetryable: true,
+    cause: seen?.failure
+  })
 }
 
 /** The options of one poll. */

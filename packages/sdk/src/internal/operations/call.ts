@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { APITimeoutError, type InvalidRequestError } from "../../NoukaiError.js"
-import { known, type RefusalFacts, unchecked } from "../core/makeError.js"
+import { newError, type RefusalFacts } from "../core/makeError.js"
 import { limitOf, timeLimit } from "../core/time.js"
 import * as Address from "../options/address.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
@@ -70,18 +70,15 @@ export const totalTimeout = <A, E, R>(
 ): Effect.Effect<A, E | APITimeoutError, R> => {
   if (ms === undefined) return self
   const timedOut = Effect.failSync(() => {
-    const error = new APITimeoutError(
-      known({
-        method: facts.method,
-        flow: facts.flow,
-        executionId: facts.executionId(),
-        detail: `after ${ms} ms`,
-        clock: "total",
-        sent: progress.sent,
-        isRetryable: facts.onlyReads === true || progress.sent === "no"
-      }),
-      unchecked
-    )
+    const error = newError(APITimeoutError, {
+      method: facts.method,
+      flow: facts.flow,
+      executionId: facts.executionId(),
+      detail: `after ${ms} ms`,
+      clock: "total",
+      sent: progress.sent,
+      isRetryable: facts.onlyReads === true || progress.sent === "no"
+    })
     progress.timedOut?.(error)
     return error
   })

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import type { PausedState } from "../../FlowCursor.js"
 import type * as E from "../../NoukaiError.js"
-import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
+import { parseCost } from "../core/cost.js"
 import { withRaw } from "../core/json.js"
 import { issueText } from "../core/mismatch.js"
 import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent, readEither } from "../core/wire.js"
@@ -177,6 +177,112 @@ export const PollJobResponse = Schema.Struct({
 
 /** */
 export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse>, Received {}
+
+const count = lenientWith(Schema.Number, 0)
+
+const flowRunSchema = Schema.Struct({
+  id: Schema.String,
+  flowId: lenient(Schema.String),
+  /** `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  triggerType: lenient(Schema.String),
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
+  /** From start to end, in milliseconds. */
+  durationMs: lenient(Schema.Number),
+  stepCount: lenient(Schema.Number)
+})
+
+/** */
+export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {
+  /** The run as the server gave it, unknown keys included. Not enumerable. Absent where no server gave it. */
+  readonly raw?: unknown
+}
+
+/**
+ * A run as a whole. Keys that the server leaves out, sends as `null` or in another type are absent. Timestamps are
+ * ISO-8601 text.
+ */
+export const FlowRun: Schema.Schema<FlowRun, Schema.Schema.Encoded<typeof flowRunSchema>> = flowRunSchema
+
+const tokensSchema = Schema.Struct({ prompt: count, completion: count, total: count })
+
+/** */
+export interface Tokens extends Schema.Schema.Type<typeof tokensSchema> {}
+
+/** The tokens of a step. A number that is missing is 0. */
+export const Tokens: Schema.Schema<Tokens, Schema.Schema.Encoded<typeof tokensSchema>> = tokensSchema
+
+/** A sum of money as decimal text: `"0.00031"`. Not negative. */
+export const Cost: Schema.Schema<string> = Schema.String.pipe(
+  Schema.filter((text) => parseCost(text) !== undefined, {
+    message: () => "must be a decimal number of at least 0 as text"
+  })
+)
+
+const stepTraceSchema = Schema.Struct({
+  stepId: Schema.String,
+  /** The number of the attempt, from 1. */
+  attempt: lenientWith(Schema.Number, 1),
+  /** The iteration of the loop, from 0. */
+  loopIndex: lenient(Schema.Number),
+  /** `running`, `completed`, `failed`, `skipped`, or something newer. */
+  status: Schema.String,
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
+  /** Milliseconds, as the server counts them: with the waits for tool results, or without. */
+  durationMs: lenient(Schema.Number),
+  /** Milliseconds for which the step waited for tool results. Absent where the server does not say. */
+  waitingMs: lenient(Schema.Number),
+  modelUsed: lenient(Schema.String),
+  tokens: lenient(Tokens),
+  /** US dollars, as decimal text. */
+  costUsd: lenient(Cost),
+  inputContext: nullAsAbsent(Schema.Unknown),
+  outputContext: nullAsAbsent(Schema.Unknown),
+  errorContext: nullAsAbsent(Schema.Unknown),
+  /** Bytes. */
+  inputSizeBytes: lenient(Schema.Number),
+  /** Bytes. */
+  outputSizeBytes: lenient(Schema.Number),
+  /** Whether a stored payload was cut. */
+  truncated: lenientWith(Schema.Boolean, false)
+})
+
+/** */
+export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {
+  /** The answer as it came, if this is the whole of it. Not enumerable. */
+  readonly raw?: unknown
+}
+
+/**
+ * One attempt at one step, in one iteration if the step is in a loop. Keys that the server leaves out, sends as `null`
+ * or in another type are absent; contexts are absent unless payloads were captured.
+ */
+export const StepTrace: Schema.Schema<StepTrace, Schema.Schema.Encoded<typeof stepTraceSchema>> = stepTraceSchema
+
+const stepAttemptsSchema = Schema.Struct({ stepId: Schema.String, attempts: Schema.Array(StepTrace) })
+
+/** */
+export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {
+  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
+  readonly raw?: unknown
+}
+
+/** Every attempt at one step. */
+export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typeof stepAttemptsSchema>> =
+  stepAttemptsSchema
+
+const traceSchema = Schema.Struct({ flowRun: FlowRun, steps: nullAs(Schema.Array(StepTrace), () => []) })
+
+/** */
+export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
+  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
+  readonly raw?: unknown
+}
+
+/** A run and its steps, every attempt and iteration one entry. */
+export const Trace: Schema.Schema<Trace, Schema.Schema.Encoded<typeof traceSchema>> = traceSchema
 
 /** The request of one run of one flow. */
 export interface RunRequest extends RequestContext {

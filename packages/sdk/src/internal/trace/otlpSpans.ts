@@ -1,7 +1,9 @@
 /** Spans in the JSON of OTLP/HTTP, as a collector takes them at `/v1/traces`. */
 import { attributeKeys, spanNames } from "../../Telemetry.js"
 import { formatCost, sumCosts } from "../core/cost.js"
+import { known } from "../core/makeError.js"
 import { version } from "../core/version.js"
+import type { Trace } from "../operations/requests.js"
 import type { FlowAddress } from "../options/address.js"
 import * as Timeline from "./timeline.js"
 
@@ -110,7 +112,7 @@ export const spanIdOf = (executionId: string, ...parts: ReadonlyArray<string | n
   hash64(JSON.stringify([executionId, ...parts.map((part) => part ?? null)]), 2n)
 
 /** The span ids of steps; steps that nothing tells apart are counted. */
-const stepSpanIds = ({ flowRun, steps }: Timeline.GivenTrace): ReadonlyArray<string> => {
+const stepSpanIds = ({ flowRun, steps }: Trace): ReadonlyArray<string> => {
   const seen = new Map<string, number>()
   return steps.map(({ attempt, loopIndex, stepId }) => {
     const place = JSON.stringify([stepId, attempt, loopIndex ?? null])
@@ -133,33 +135,15 @@ const traceIdForm = /^(?!0{32})[0-9a-f]{32}$/
 const spanIdForm = /^(?!0{16})[0-9a-f]{16}$/
 
 /** The ids of a parent, as they are on the wire; ids of another form name no span. */
-const parentOf = (u: unknown): SpanOptions["parent"] => {
-  const { spanId, traceId } = Timeline.fieldsOf(u)
-  const ids = { traceId: String(traceId).toLowerCase(), spanId: String(spanId).toLowerCase() }
+const parentOf = ({ spanId, traceId }: NonNullable<SpanOptions["parent"]>): SpanOptions["parent"] => {
+  const ids = { traceId: traceId.toLowerCase(), spanId: spanId.toLowerCase() }
   return traceIdForm.test(ids.traceId) && spanIdForm.test(ids.spanId) ? ids : undefined
 }
 
-const isAttribute = (u: unknown): u is Timeline.AttributeValue =>
-  typeof u === "string" || typeof u === "number" || typeof u === "boolean"
-
-/** The attributes of a resource, one for each key. */
-const resourceOf = (serviceName: unknown, resource: unknown): ReadonlyArray<OtlpAttribute> => {
-  const attributes = new Map<string, Timeline.AttributeValue>([["service.name", "noukai"]])
-  for (const [key, value] of Object.entries(Timeline.fieldsOf(resource))) {
-    if (isAttribute(value)) attributes.set(key, value)
-  }
-  if (typeof serviceName === "string") attributes.set("service.name", serviceName)
-  return attributesOf(attributes)
-}
-
-export const otlpSpans = (
-  trace: Timeline.GivenTrace,
-  options: { readonly [K in keyof SpanOptions]?: unknown }
-): OtlpTraces => {
+export const otlpSpans = (trace: Trace, options: SpanOptions): OtlpTraces => {
   const { flowRun: { flowId, id, status } } = trace
-  const flow = Timeline.fieldsOf(options.flow)
-  const parent = parentOf(options.parent)
-  const payloads = options.payloads === true
+  const { flow, payloads = false, resource, serviceName } = options
+  const parent = options.parent && parentOf(options.parent)
   const timeline = Timeline.timelineOf(trace)
   const traceId = parent?.traceId ?? traceIdOf(id)
   const runSpanId = spanIdOf(id)
@@ -173,9 +157,9 @@ export const otlpSpans = (
     startTimeUnixNano: instantOf(timeline.start),
     endTimeUnixNano: instantOf(timeline.end),
     attributes: attributesOf([
-      [attributeKeys.org, Timeline.textOf(flow.org)],
-      [attributeKeys.project, Timeline.textOf(flow.project)],
-      [attributeKeys.slug, Timeline.textOf(flow.slug)],
+      [attributeKeys.org, flow?.org],
+      [attributeKeys.project, flow?.project],
+      [attributeKeys.slug, flow?.slug],
       [attributeKeys.executionId, id],
       [attributeKeys.flowId, flowId],
       [attributeKeys.status, status],
@@ -200,7 +184,11 @@ export const otlpSpans = (
   return {
     resourceSpans: timeline.isDated
       ? [{
-        resource: { attributes: resourceOf(options.serviceName, options.resource) },
+        resource: {
+          attributes: attributesOf(
+            Object.entries({ "service.name": "noukai", ...resource, ...known({ "service.name": serviceName }) })
+          )
+        },
         scopeSpans: [{ scope: { name: "@effect-noukai/sdk", version }, spans: [run, ...steps] }]
       }]
       : []

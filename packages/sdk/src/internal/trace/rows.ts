@@ -2,7 +2,8 @@
 import * as Arr from "effect/Array"
 import { formatCost, sumCosts } from "../core/cost.js"
 import { problemOf } from "../core/runProblem.js"
-import { type GivenStep, type GivenTrace, millisOf, payloadText, type PlacedStep, timelineOf } from "./timeline.js"
+import type { StepTrace, Trace } from "../operations/requests.js"
+import { millisOf, payloadText, type PlacedStep, timelineOf } from "./timeline.js"
 
 /** One row: a bar, or all bars of one step. */
 export interface Row {
@@ -33,7 +34,7 @@ export interface Drawing {
 }
 
 /** A run whose bars share the row of their step where they are more than `most`. */
-export const drawingOf = (trace: GivenTrace, most: number): Drawing => {
+export const drawingOf = (trace: Trace, most: number): Drawing => {
   const { end, start, steps, waiting, wall } = timelineOf(trace)
   const ordered = inOrder(steps)
   const lanes = ordered.length <= most
@@ -105,7 +106,7 @@ export const tokensIn = (bars: ReadonlyArray<PlacedStep>): number =>
   bars.reduce((sum, { step }) => sum + (step.tokens?.total ?? 0), 0)
 
 /** The cost of all steps together; absent where none says one. */
-export const costText = (steps: ReadonlyArray<GivenStep>): string | undefined =>
+export const costText = (steps: ReadonlyArray<StepTrace>): string | undefined =>
   steps.some(({ costUsd }) => costUsd !== undefined) ? `$${formatCost(sumCosts(steps))}` : undefined
 
 /** Facts in one line. */

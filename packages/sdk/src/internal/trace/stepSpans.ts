@@ -13,9 +13,10 @@ import { spanNames } from "../../Telemetry.js"
 import { spanAnnotationsOf, tracerOf } from "../core/fiber.js"
 import { timeLimit } from "../core/time.js"
 import type { HttpService } from "../operations/operations.js"
+import type { Trace } from "../operations/requests.js"
 import type { FlowAddress } from "../options/address.js"
 import * as Metrics from "../telemetry/metrics.js"
-import { givenTrace, stepAttributes, timelineOf } from "./timeline.js"
+import { stepAttributes, timelineOf } from "./timeline.js"
 
 /** The time that a call may wait for its trace, in milliseconds. */
 const patience = 5_000
@@ -29,8 +30,6 @@ interface EndedRun {
   /** Whether the spans have the inputs, outputs and errors of the steps. */
   readonly withPayloads: boolean
 }
-
-type StoredTrace = Effect.Effect.Success<ReturnType<typeof readTrace>>
 
 const readTrace = ({ address, http, method }: EndedRun, executionId: string) =>
   http.request("trace", {
@@ -48,9 +47,9 @@ const openSpans = (
   tracer: Tracer.Tracer,
   parent: Option.Option<Tracer.AnySpan>,
   { address, isWalked, withPayloads }: EndedRun,
-  trace: StoredTrace
+  trace: Trace
 ): void => {
-  const { isDated, steps } = timelineOf(givenTrace(trace))
+  const { isDated, steps } = timelineOf(trace)
   if (!isDated) return
   const annotations = spanAnnotationsOf(fiber)
   const meter = new Metrics.Meter(Metrics.labelsWithFlow(fiber, address))

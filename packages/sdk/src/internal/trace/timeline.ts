@@ -1,64 +1,17 @@
 /** The steps of a stored trace in their places: each with a start, an end, and the loop that it is in. */
 import * as Inspectable from "effect/Inspectable"
-import * as Predicate from "effect/Predicate"
 import { attributeKeys } from "../../Telemetry.js"
 import { iterationLateness, problemOf } from "../core/runProblem.js"
+import type { StepTrace } from "../operations/requests.js"
 
-type Fields = { readonly [key: string]: unknown }
-
-export const fieldsOf = (u: unknown): Fields => Predicate.isRecord(u) ? u : {}
-
-export const textOf = (u: unknown): string | undefined => typeof u === "string" ? u : undefined
-
-export const numberOf = (u: unknown): number | undefined => typeof u === "number" && Number.isFinite(u) ? u : undefined
-
-/** The records among any values. */
-export const recordsIn = (u: unknown): ReadonlyArray<Fields> =>
-  Predicate.isIterable(u) ? Array.from(u).filter(Predicate.isRecord) : []
-
-export const tokensOf = (u: unknown) => {
-  const { completion, prompt, total } = fieldsOf(u)
-  return { prompt: numberOf(prompt) ?? 0, completion: numberOf(completion) ?? 0, total: numberOf(total) ?? 0 }
+/** A trace, or the attempts at one step. */
+export interface GivenTrace {
+  readonly flowRun?: TimedRecord | undefined
+  readonly steps: ReadonlyArray<StepTrace>
 }
-
-const stepOf = (fields: Fields) => ({
-  stepId: textOf(fields.stepId) ?? "unknown",
-  attempt: numberOf(fields.attempt) ?? 1,
-  loopIndex: numberOf(fields.loopIndex),
-  status: textOf(fields.status) ?? "unknown",
-  startedAt: textOf(fields.startedAt),
-  completedAt: textOf(fields.completedAt),
-  durationMs: numberOf(fields.durationMs),
-  waitingMs: numberOf(fields.waitingMs),
-  modelUsed: textOf(fields.modelUsed),
-  tokens: Predicate.isRecord(fields.tokens) ? tokensOf(fields.tokens) : undefined,
-  costUsd: textOf(fields.costUsd),
-  inputContext: fields.inputContext ?? undefined,
-  outputContext: fields.outputContext ?? undefined,
-  errorContext: fields.errorContext ?? undefined
-})
-
-const runOf = (fields: Fields) => ({
-  id: textOf(fields.id) ?? "unknown",
-  status: textOf(fields.status) ?? "unknown",
-  flowId: textOf(fields.flowId),
-  startedAt: textOf(fields.startedAt),
-  completedAt: textOf(fields.completedAt),
-  durationMs: numberOf(fields.durationMs)
-})
-
-/** The trace, or the attempts at one step, as far as its fields have the types that they should have. */
-export const givenTrace = (u: unknown) => {
-  const trace = fieldsOf(u)
-  return { flowRun: runOf(fieldsOf(trace.flowRun)), steps: recordsIn(trace.steps ?? trace.attempts).map(stepOf) }
-}
-
-export type GivenStep = ReturnType<typeof stepOf>
-
-export type GivenTrace = ReturnType<typeof givenTrace>
 
 export interface PlacedStep {
-  readonly step: GivenStep
+  readonly step: StepTrace
   /** Nanoseconds since 1970, as are all instants here. */
   readonly start: bigint
   readonly end: bigint
@@ -86,7 +39,7 @@ const later = (a: bigint, b: bigint): bigint => a > b ? a : b
  * Places the steps of a trace. A step whose start is not told follows the step before it; one that goes on lasts to the
  * last moment that the trace knows.
  */
-export const timelineOf = ({ flowRun, steps }: GivenTrace): Timeline => {
+export const timelineOf = ({ flowRun = {}, steps }: GivenTrace): Timeline => {
   const resolution = resolutionOf([flowRun, ...steps])
   const times = steps.map((step) => timesOf(step, resolution))
   const run = timesOfRun(flowRun, times, resolution)
@@ -218,7 +171,7 @@ const encloses = (outer: Times, group: { readonly start: bigint; readonly end: b
   outer.start !== undefined && outer.start <= group.start &&
   (outer.end === undefined || group.end <= (group.start < outer.end ? outer.end + lateness : outer.end))
 
-type PlacedRecord = TimedRecord & Partial<Pick<GivenStep, "loopIndex" | "modelUsed" | "tokens">>
+type PlacedRecord = TimedRecord & Partial<Pick<StepTrace, "loopIndex" | "modelUsed" | "tokens">>
 
 /**
  * The index of the loop that each record is in, if any. A trace does not say: it is the nearest record, of those that
