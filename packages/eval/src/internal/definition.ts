@@ -67,7 +67,7 @@ export interface Checked {
 const decodeThresholds = Schema.decodeUnknownEither(Thresholds, { onExcessProperty: "error" })
 
 /** The first problem of a definition: its field, and the rule that it breaks. */
-const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
+export const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
   const { cases, checks, name, operation, thresholds, tools } = definition
   if (typeof name !== "string" || !/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u.test(name)) {
     return ["name", "must be 1 to 100 letters, digits, spaces and any of . _ -"]

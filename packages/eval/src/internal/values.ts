@@ -23,25 +23,36 @@ export const valueAt = (value: unknown, path: Path): Option.Option<unknown> => {
   return at === undefined ? Option.none() : Option.some(at)
 }
 
-/** A value of a template: `{ "$case": "text" }` stands for the value at a path of the case, `$run` for one of the run. */
-const isReference = (value: unknown): value is { readonly [source: string]: Path } => {
-  if (!Predicate.isRecord(value)) return false
-  const [name, ...more] = Object.keys(value)
-  return (name === "$case" || name === "$run") && more.length === 0 &&
-    (typeof value[name] === "string" || Array.isArray(value[name]))
+/** The values that a template names. */
+interface Sources {
+  readonly $case: unknown
+  readonly $run?: unknown
 }
 
-const sourceNames: { readonly [source: string]: string } = { $case: "case", $run: "run" }
+const sourceNames = { $case: "case", $run: "run" }
 
-/** A template with its values. Throws if one is missing. */
-export const filled = (template: unknown, sources: { readonly $case: unknown; readonly $run?: unknown }): unknown => {
+/** The only field of an object, if it has one field. */
+const single = (value: unknown): readonly [name: string, value: unknown] | undefined => {
+  const entries = Predicate.isRecord(value) ? Object.entries(value) : []
+  return entries.length === 1 ? entries[0] : undefined
+}
+
+/**
+ * A template with its values: `{ "$case": "text" }` is the value at a path of the case, `{ "$run": "result" }` one of
+ * the run, and `{ "$text": ["Grade: ", { "$case": "text" }] }` joins texts. Throws if a value is missing.
+ */
+export const filled = (template: unknown, sources: Sources): unknown => {
   if (Array.isArray(template)) return template.map((part) => filled(part, sources))
-  if (isReference(template)) {
-    const [source, path] = Object.entries(template)[0]!
+  const [name, path] = single(template) ?? []
+  if ((name === "$case" || name === "$run") && (typeof path === "string" || Array.isArray(path))) {
     return Option.getOrThrowWith(
-      valueAt(sources[source as "$case"], path),
-      () => new Error(`the ${sourceNames[source]} has no ${pathText(path)}`)
+      valueAt(sources[name], path),
+      () => new Error(`the ${sourceNames[name]} has no ${pathText(path)}`)
     )
+  }
+  if (name === "$text" && Array.isArray(path)) {
+    return path.map((part) => filled(part, sources)).map((part) => typeof part === "string" ? part : canonical(part))
+      .join("")
   }
   return Predicate.isRecord(template) && Object.getPrototypeOf(template) === Object.prototype
     ? Object.fromEntries(Object.entries(template).map(([name, part]) => [name, filled(part, sources)]))

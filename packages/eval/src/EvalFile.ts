@@ -1,0 +1,246 @@
+/**
+ * Evals in files: `spelling.eval.json`, or YAML. The JSON Schema of these files is `eval.schema.json` of this package.
+ *
+ * @since 0.1.0
+ */
+import * as BatchSource from "@effect-noukai/batch/BatchSource"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as JSONSchema from "effect/JSONSchema"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { dirname, resolve } from "node:path"
+import * as Check from "./Check.js"
+import type { Eval } from "./Eval.js"
+import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
+import { Thresholds } from "./EvalOptions.js"
+import * as Definition from "./internal/definition.js"
+import { readText } from "./internal/file.js"
+import { schemaOf } from "./internal/jsonSchema.js"
+import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
+import { canonical, filled, messageOf, valueAt } from "./internal/values.js"
+
+const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
+  schema.annotations({ description })
+
+const at = Schema.optional(
+  described(Schema.String, "The path of the value in the result: \"answers.0.text\". Default: all of it.")
+)
+
+const anything = (description: string) => described(Schema.Unknown, description)
+
+const Value = anything(
+  "A value. { \"$case\": \"path\" } is a value of the case, and { \"$text\": [...] } joins texts."
+)
+
+const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt)
+
+const Template = described(
+  Schema.Record({ key: Schema.String, value: anything("Any value, or a template.") }),
+  "The input of the run: message, parameters, messages, blockOverrides, snapshots. { \"$case\": \"path\" } is a value of " +
+    "the case, { \"$text\": [...] } joins texts, and in the input of a judge { \"$run\": \"result\" } is a value of the run."
+)
+
+/** The forms of checks, by the field that tells them apart. */
+const forms = (nested: Schema.Schema<unknown>) => ({
+  equals: Schema.Struct({ equals: Value, at }),
+  contains: Schema.Struct({ contains: Value, ignoreCase: Schema.optional(Schema.Boolean), at }),
+  matches: Schema.Struct({ matches: described(Schema.String, "A regular expression."), at }),
+  schema: Schema.Struct({
+    schema: described(
+      Schema.Unknown,
+      "A JSON Schema: type, properties, required, items, enum, const, anyOf and limits."
+    ),
+    at
+  }),
+  near: Schema.Struct({
+    near: Schema.Union(Schema.Number, Schema.Struct({ $case: Schema.String })),
+    within: Schema.optional(described(Schema.NonNegative, "The largest difference. Default: 0.")),
+    relative: Schema.optional(
+      described(Schema.NonNegative, "The largest difference as a share: 0.1 is 10 %. Default: 0.")
+    ),
+    at
+  }),
+  step: Schema.Struct({ step: described(Schema.String, "The id of a step, whose output is checked."), check: nested }),
+  calls: Schema.Struct({
+    calls: described(Schema.String, "The name of a tool."),
+    times: Schema.optional(Schema.NonNegativeInt),
+    min: Schema.optional(Schema.NonNegativeInt),
+    max: Schema.optional(Schema.NonNegativeInt),
+    arguments: Schema.optional(Schema.Record({ key: Schema.String, value: anything("Any value, or a template.") }))
+  }),
+  maxCostUsd: Schema.Struct({ maxCostUsd: Schema.Union(Schema.String, Schema.Number) }),
+  maxDuration: Schema.Struct({
+    maxDuration: described(Schema.Union(Schema.String, Schema.Number), "\"2 seconds\", or milliseconds.")
+  }),
+  judge: Schema.Struct({
+    judge: described(Schema.String, "The flow that judges: \"org/project/slug\"."),
+    version: Schema.optional(Version),
+    input: Template,
+    at: Schema.optional(described(Schema.String, "The path of the verdict in the judge's result. Default: all of it.")),
+    pass: Schema.optional(nested),
+    minScore: Schema.optional(
+      described(Schema.Number.pipe(Schema.between(0, 1)), "The least score that passes. Default: 0.5.")
+    ),
+    reason: Schema.optional(described(Schema.String, "The path of the reason in the judge's result. Default: none."))
+  })
+})
+
+const checkForms = forms(Schema.Unknown)
+
+const fileOf = (check: Schema.Schema<unknown>) =>
+  Schema.Struct({
+    $schema: Schema.optional(Schema.String),
+    name: described(Schema.String, "Names the eval in its ledger, its baseline and its reports."),
+    flow: described(Schema.String, "The flow: \"org/project/slug\"."),
+    cases: Schema.Union(
+      described(Schema.String, "The path of a file of JSON lines or CSV, from the folder of this file."),
+      described(Schema.Array(anything("A case.")), "The cases themselves.")
+    ),
+    case: Schema.optional(
+      anything("A JSON Schema of a case. In CSV it reads numbers and booleans from texts.")
+    ),
+    key: described(Schema.String, "The path of the key in a case, unique in the eval."),
+    input: Template,
+    operation: Schema.optional(Schema.Literal("jobs", "execute")),
+    checks: described(Schema.Record({ key: Schema.String, value: check }), "The checks by their names."),
+    thresholds: Schema.optional(Thresholds)
+  })
+
+const File = fileOf(Schema.Unknown)
+
+const AnyCheck = Schema.Union(...Object.values(forms(Schema.suspend(() => AnyCheck)))).annotations({
+  identifier: "Check",
+  description: "A check."
+}) as Schema.Schema.Any as Schema.Schema<unknown>
+
+/**
+ * The JSON Schema of the files, as `eval.schema.json` has it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const jsonSchema = (): JSONSchema.JsonSchema7Root => {
+  const schema = JSONSchema.make(fileOf(AnyCheck).annotations({ title: "An eval of a Noukai flow" }))
+  // Effect identifies any value by one and the same $id, which validators refuse the second time
+  return JSON.parse(JSON.stringify(schema, (name, value: unknown) => name === "$id" ? undefined : value))
+}
+
+/** The input that a template makes. */
+const inputOf = (template: object) => (value: unknown, run?: unknown) =>
+  filled(template, { $case: value, $run: run }) as never
+
+/** Reads the checks of a file. */
+const checking = (file: Parsed) => {
+  const formOf = (place: Place, spec: unknown) =>
+    Object.keys(checkForms).find((form) => typeof spec === "object" && spec !== null && form in spec) ??
+      file.invalid(place, `must have one of ${Object.keys(checkForms).join(", ")}`)
+
+  /** Decodes a check of a known form. */
+  const decoded = <F extends keyof typeof checkForms>(form: F, place: Place, spec: unknown) =>
+    file.decode<(typeof checkForms)[F]["Type"], unknown>(checkForms[form] as never, place, spec)
+
+  const makers: {
+    readonly [F in keyof typeof checkForms]: (
+      spec: (typeof checkForms)[F]["Type"],
+      place: Place
+    ) => Effect.Effect<Check.Check, InvalidEvalError>
+  } = {
+    equals: ({ at, equals }) => Effect.succeed(Check.equals(equals as Check.Literal, { at })),
+    contains: ({ at, contains, ignoreCase }) =>
+      Effect.succeed(Check.contains(contains as Check.Literal, { at, ignoreCase })),
+    matches: ({ at, matches }) => Effect.succeed(Check.matches(matches, { at })),
+    schema: ({ at, schema }, place) =>
+      Either.try({
+        try: () => {
+          const check = { ...Check.schema(schemaOf(schema)), definition: canonical(["schema", schema]) }
+          return at === undefined ? check : Check.at(at, check)
+        },
+        catch: (error) => file.invalid([...place, "schema"], `is wrong: ${messageOf(error)}`)
+      }),
+    near: ({ near, ...options }) => Effect.succeed(Check.near(near, options)),
+    step: ({ check, step }, place) =>
+      Effect.map(checkOf([...place, "check"], check), (inner) => Check.step(step, inner)),
+    calls: ({ calls, ...options }) => Effect.succeed(Check.calls(calls, options)),
+    maxCostUsd: ({ maxCostUsd }) => Effect.succeed(Check.maxCostUsd(maxCostUsd)),
+    maxDuration: ({ maxDuration }) => Effect.succeed(Check.maxDuration(maxDuration as number)),
+    judge: ({ input, judge, pass, ...options }, place) =>
+      Effect.map(
+        pass === undefined ? Effect.succeed(undefined) : checkOf([...place, "pass"], pass),
+        (inner) => Check.judge(judge, { ...options, pass: inner, input: inputOf(input), definition: canonical(input) })
+      )
+  }
+
+  const checkOf = (place: Place, spec: unknown): Effect.Effect<Check.Check, InvalidEvalError> =>
+    Effect.gen(function*() {
+      const form = formOf(place, spec)
+      if (typeof form !== "string") return yield* form
+      const name = form as keyof typeof checkForms
+      const value = yield* decoded(name, place, spec)
+      const check = yield* makers[name](value as never, place)
+      return check.problem === undefined ? check : yield* file.invalid(place, check.problem)
+    })
+  return checkOf
+}
+
+/** The source of the cases, and the schema of a case. */
+const casesOf = (file: Parsed, folder: string, { case: json, cases }: typeof File.Type) => {
+  const isCsv = typeof cases === "string" && /\.csv$/i.test(cases)
+  const path = typeof cases === "string" ? resolve(folder, cases) : ""
+  const source = typeof cases !== "string"
+    ? BatchSource.fromIterable(cases)
+    : isCsv
+    ? BatchSource.fromCsv(path)
+    : BatchSource.fromJsonl(path)
+  return Either.map(
+    Either.try({
+      try: () => json === undefined ? undefined : schemaOf(json, isCsv),
+      catch: (error) => file.invalid(["case"], `is wrong: ${messageOf(error)}`)
+    }),
+    (schema) => ({ cases: source as BatchSource.BatchSource<unknown, unknown, unknown>, case: schema })
+  )
+}
+
+/**
+ * Reads an eval from the text of a file. Paths of cases are resolved from the folder of `path`.
+ *
+ * Fails with `InvalidEvalError`, with the line, if the definition is wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, InvalidEvalError> =>
+  Effect.gen(function*() {
+    const file = yield* parseYaml(path, text)
+    const decoded = yield* file.decode(File)
+    const { flow, input, key, name, operation, thresholds } = decoded
+    const checkOf = checking(file)
+    const checks: { [name: string]: Check.Check } = {}
+    for (const [name, spec] of Object.entries(decoded.checks)) checks[name] = yield* checkOf(["checks", name], spec)
+    const definition = Definition.make(name, {
+      flow,
+      ...yield* casesOf(file, dirname(path), decoded),
+      key: (value) => {
+        const found = Option.getOrThrowWith(valueAt(value, key), () => new Error(`the case has no ${key}`))
+        return typeof found === "number" ? String(found) : found as string
+      },
+      input: inputOf(input),
+      operation,
+      thresholds
+    }, checks)
+    const problem = Definition.problemOf(definition)
+    if (problem !== undefined) return yield* file.invalid(problem[0].split("."), problem[1])
+    return definition as never
+  })
+
+/**
+ * Reads an eval from a file of JSON or YAML.
+ *
+ * Fails with `EvalFileError` if the file cannot be read, and with `InvalidEvalError`, with the line, if the definition is
+ * wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const load = (path: string): Effect.Effect<Eval<unknown>, EvalFileError | InvalidEvalError> =>
+  Effect.flatMap(readText(path), (text) => parse(text, path))

@@ -1,0 +1,102 @@
+import { Check, Eval } from "@effect-noukai/eval"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema, Stream } from "effect"
+import { casesOf, checked, type Definition, type EvalCase } from "../src/internal/definition.js"
+
+const valid = {
+  flow: "acme/spelling/grade-3",
+  cases: [{ id: "a", n: 1 }, { id: "b", n: 2 }] as ReadonlyArray<unknown>,
+  key: (c: { readonly id: string }) => c.id,
+  input: (c: { readonly id: string }) => ({ message: c.id })
+}
+
+const checks: { readonly [name: string]: unknown } = { one: Check.equals(1) }
+
+const definition = (options: object = {}, of = checks, name = "spelling") =>
+  Eval.make(name, { ...valid, ...options } as never, of as never) as unknown as Definition
+
+const refusal = (of: Definition) => Effect.map(Effect.flip(checked("Eval.run", of)), ({ message }) => message)
+
+const casesRefusal = (options: object) =>
+  Effect.map(
+    Effect.flip(Stream.runDrain(casesOf(definition(options))) as Effect.Effect<void, Error>),
+    ({ message }) => message
+  )
+
+describe("the definition of an eval", () => {
+  it.effect("has hashes of its checks and its parameters", () =>
+    Effect.gen(function*() {
+      const { checks: names, flow, hashes } = yield* checked("Eval.run", definition())
+      assert.strictEqual(flow, "acme/spelling/grade-3")
+      assert.deepStrictEqual(names, ["one"])
+      assert.match(hashes.checks.one ?? "", /^[\da-f]{16}$/)
+      const other = yield* checked("Eval.run", definition({}, { one: Check.equals(2) }))
+      assert.notStrictEqual(other.hashes.checks.one, hashes.checks.one)
+      assert.strictEqual(other.hashes.parameters, hashes.parameters)
+    }))
+
+  it.effect("is refused if it is wrong", () =>
+    Effect.gen(function*() {
+      assert.match(yield* refusal(definition({}, checks, "")), /^Eval\.run: name must be /)
+      assert.match(yield* refusal(definition({ flow: "grade" })), /^Eval\.run: flow org and project are missing/)
+      assert.match(yield* refusal(definition({ cases: 3 })), /^Eval\.run: cases must be a source/)
+      assert.match(yield* refusal(definition({ key: "id" })), /^Eval\.run: key must be a function/)
+      assert.match(yield* refusal(definition({ operation: "run" })), /^Eval\.run: operation must be/)
+      assert.match(yield* refusal(definition({ tools: {} })), /^Eval\.run: tools require operation/)
+      assert.match(yield* refusal(definition({ case: {} })), /^Eval\.run: case must be a Schema/)
+      assert.match(yield* refusal(definition({}, {})), /^Eval\.run: checks must have at least one check/)
+      assert.match(yield* refusal(definition({}, { one: () => true })), /^Eval\.run: checks\.one must be a check/)
+      assert.match(
+        yield* refusal(definition({}, { one: Check.matches("(") })),
+        /^Eval\.run: checks\.one must be a regular/
+      )
+      assert.match(yield* refusal(definition({ thresholds: { maxRegresed: 1 } })), /^Eval\.run: thresholds are wrong: /)
+      assert.match(
+        yield* refusal(definition({ thresholds: { checks: { two: {} } } })),
+        /^Eval\.run: thresholds\.checks\.two is not the name of a check/
+      )
+    }))
+
+  it.effect("a case that cannot be used is refused in one line, with its place", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* casesRefusal({ cases: [{ id: "a" }, { id: "b" }, { id: "a" }] }),
+        "row 3: key \"a\" is already used by row 1"
+      )
+      assert.strictEqual(yield* casesRefusal({ cases: [{}] }), "row 1: key is null, which is not a text")
+      assert.strictEqual(yield* casesRefusal({ cases: [{ id: "" }] }), "row 1: key is empty")
+      assert.strictEqual(
+        yield* casesRefusal({ cases: [null] }),
+        "row 1: key cannot be made: Cannot read properties of null (reading 'id')"
+      )
+      assert.strictEqual(yield* casesRefusal({ cases: [] }), "spelling: cases are missing: there is not one case")
+      assert.match(
+        yield* casesRefusal({ case: Schema.Struct({ id: Schema.String, n: Schema.String }) }),
+        /^row 1: the case does not fit: .*n/
+      )
+      assert.strictEqual(yield* casesRefusal({ input: () => 3 }), "row 1: input is 3, which is not an object")
+      assert.strictEqual(
+        yield* casesRefusal({
+          input: () => {
+            throw new Error("no\nfield")
+          }
+        }),
+        "row 1: input cannot be made: no field"
+      )
+    }))
+
+  it.effect("its cases can be read again, and their hashes depend on the case and its input", () =>
+    Effect.gen(function*() {
+      const hashes = (options: object) => {
+        const of = definition(options)
+        const read = Stream.runCollect(casesOf(of) as Stream.Stream<EvalCase>)
+        return Effect.map(Effect.zipRight(read, read), (cases) => Array.from(cases, ({ hash }) => hash))
+      }
+      const [a, b] = yield* hashes({})
+      assert.notStrictEqual(a, b)
+      assert.deepStrictEqual(yield* hashes({}), [a!, b!])
+      assert.notStrictEqual((yield* hashes({ input: () => ({ message: "x" }) }))[0], a)
+      assert.notStrictEqual((yield* hashes({ cases: [{ id: "a", n: 3 }] }))[0], a)
+      assert.strictEqual((yield* hashes({ cases: [{ n: 1, id: "a" }] }))[0], a)
+    }))
+})

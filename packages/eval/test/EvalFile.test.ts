@@ -1,0 +1,228 @@
+import * as BatchSource from "@effect-noukai/batch/BatchSource"
+import { Check, Eval, EvalFile, type EvalRun } from "@effect-noukai/eval"
+import { assert, describe, expect, it } from "@effect/vitest"
+import { Chunk, Effect, Schema, Stream } from "effect"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parse as parseYaml } from "yaml"
+import { casesOf, checked, type Definition } from "../src/internal/definition.js"
+import { outcomesOf } from "../src/internal/verdict.js"
+
+const csv = "id,text,expected\na,The cat sat.,3\nb,\"Dear Sir,\",4\n"
+
+const json = {
+  $schema: "./node_modules/@effect-noukai/eval/eval.schema.json",
+  name: "spelling",
+  flow: "acme/spelling/grade-3",
+  cases: "cases.csv",
+  case: {
+    type: "object",
+    properties: { id: { type: "string" }, text: { type: "string" }, expected: { type: "number" } },
+    required: ["id", "text", "expected"]
+  },
+  key: "id",
+  input: { message: { $case: "text" }, parameters: { difficulty: "hard" } },
+  checks: {
+    score: { equals: { $case: "expected" }, at: "score" },
+    near: { near: { $case: "expected" }, within: 1, at: "score" },
+    polite: {
+      judge: "acme/judges/politeness",
+      version: 3,
+      input: { message: { $text: ["Is this polite? ", { $run: "result.text" }] } },
+      at: "polite",
+      reason: "why"
+    },
+    strict: { judge: "acme/judges/politeness", input: {}, pass: { near: 1, within: 0.2 } },
+    draft: { step: "draft", check: { contains: "sir", ignoreCase: true, at: "text" } },
+    search: { calls: "search", max: 2, arguments: { query: { $case: "text" } } },
+    shape: { schema: { type: "object", properties: { score: { type: "integer", maximum: 5 } }, required: ["score"] } },
+    form: { matches: "^[A-Z]", at: "text" },
+    cheap: { maxCostUsd: "0.002" },
+    fast: { maxDuration: "2 seconds" }
+  },
+  thresholds: { maxRegressed: "significant", minPassRate: 0.9, checks: { score: { maxRegressed: 1 } } }
+}
+
+const yaml = `
+name: spelling
+flow: acme/spelling/grade-3
+cases: cases.csv
+case:
+  type: object
+  properties: { id: { type: string }, text: { type: string }, expected: { type: number } }
+  required: [id, text, expected]
+key: id
+input:
+  message: { $case: text }
+  parameters: { difficulty: hard }
+checks:
+  score: { equals: { $case: expected }, at: score }
+  cheap:
+    maxCostUsd: "0.002"
+`
+
+const Case = Schema.Struct({ id: Schema.String, text: Schema.String, expected: Schema.NumberFromString })
+
+/** The same eval in TypeScript. */
+const typed = (folder: string) =>
+  Eval.make("spelling", {
+    flow: "acme/spelling/grade-3",
+    cases: BatchSource.fromCsv(join(folder, "cases.csv")),
+    case: Case,
+    key: (c) => c.id,
+    input: (c) => ({ message: c.text, parameters: { difficulty: "hard" } })
+  }, {
+    score: Check.equals(Check.field("expected"), { at: "score" }),
+    cheap: Check.maxCostUsd("0.002")
+  })
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "noukai-eval-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true }))
+)
+
+const asDefinition = (of: unknown) => of as Definition
+
+const collected = (of: Definition) => Stream.runCollect(casesOf(of)) as Effect.Effect<Chunk.Chunk<object>, unknown>
+
+const refusal = (definition: object | string) =>
+  EvalFile.parse(
+    typeof definition === "string" ? definition : JSON.stringify(definition, null, 2),
+    "/tests/a.eval.json"
+  ).pipe(
+    Effect.flip,
+    Effect.map(({ message }) => message)
+  )
+
+describe("EvalFile", () => {
+  it.scoped("JSON, YAML and TypeScript give the same cases, inputs, checks and hashes", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      yield* Effect.promise(() => writeFile(join(path, "cases.csv"), csv))
+      const files = [["spelling.eval.yaml", yaml], ["spelling.eval.json", JSON.stringify(parseYaml(yaml))]] as const
+      const loaded = yield* Effect.forEach(files, ([name, text]) =>
+        Effect.zipRight(
+          Effect.promise(() => writeFile(join(path, name), text)),
+          EvalFile.load(join(path, name))
+        ))
+      const all = [...loaded, typed(path)].map((one) => asDefinition(one))
+      const [first, ...others] = yield* Effect.forEach(all, (one) =>
+        Effect.all([checked("test", one), collected(one), Effect.succeed(one.operation)]))
+      assert.strictEqual(first![1].length, 2)
+      assert.deepStrictEqual(Chunk.unsafeHead(first![1]), {
+        no: 1,
+        at: "cases.csv:2",
+        key: "a",
+        value: { id: "a", text: "The cat sat.", expected: 3 },
+        input: { message: "The cat sat.", parameters: { difficulty: "hard" } },
+        hash: (Chunk.unsafeHead(first![1]) as { hash: string }).hash
+      })
+      for (const other of others) {
+        assert.deepStrictEqual(other, first)
+      }
+    }))
+
+  it.effect("every form of a check checks", () =>
+    Effect.gen(function*() {
+      const { checks, operation, thresholds } = asDefinition(
+        yield* EvalFile.parse(JSON.stringify(json), "/tests/spelling.eval.json")
+      )
+      assert.strictEqual(operation, "jobs")
+      assert.deepStrictEqual<unknown>(thresholds, json.thresholds)
+      const value = { id: "a", text: "The cat sat.", expected: 3 }
+      const run: EvalRun = {
+        key: "a",
+        flow: "acme/spelling/grade-3",
+        version: "draft",
+        trial: 1,
+        state: "done",
+        result: { score: 4, text: "Dear Sir" },
+        steps: { draft: { text: "Sir" } },
+        calls: [{ tool: "search", arguments: { query: "The cat sat." } }],
+        costUsd: "0.0021",
+        durationMs: 2001
+      }
+      assert.deepStrictEqual(checks.polite?.judge?.input(value, run), { message: "Is this polite? Dear Sir" })
+      const outcomes = yield* outcomesOf(checks, value, run, {
+        polite: { state: "done", result: { polite: false, why: "too short" } },
+        strict: { state: "done", result: 0.7 }
+      }) as Effect.Effect<{ [check: string]: { verdict: string; reason: string } }>
+      assert.deepStrictEqual(
+        Object.fromEntries(
+          Object.entries(outcomes).map(([name, { reason, verdict }]) => [name, `${verdict}: ${reason}`])
+        ),
+        {
+          score: "fail: score: got 4, expected 3",
+          near: "pass: score: 4 is within 1 of 3",
+          polite: "fail: too short",
+          strict: "fail: got 0.7, expected 1 within 0.2",
+          draft: "pass: step draft: text: contains \"sir\"",
+          search: "pass: 1 calls of search, expected 0 to 2",
+          shape: "pass: fits the schema",
+          form: "pass: text: matches /^[A-Z]/u",
+          cheap: "fail: costs 0.0021 USD, allowed are 0.002",
+          fast: "fail: took 2001 ms, allowed are 2000"
+        }
+      )
+    }))
+
+  it.effect("a wrong definition is refused in one line, with the line of the file", () =>
+    Effect.gen(function*() {
+      const wrong = (change: object) => refusal({ ...json, ...change })
+      const check = (spec: unknown) => wrong({ checks: { score: spec } })
+      assert.match(yield* refusal("{ \"name\": \"a\", "), /^a\.eval\.json:1: the file is not whole JSON or YAML: /)
+      assert.match(
+        yield* refusal("name: a\nname: b\n"),
+        /^a\.eval\.json:2: the file is not whole JSON or YAML: Map keys must be unique/
+      )
+      assert.match(yield* refusal("just text"), /^a\.eval\.json:1: the file is wrong: /)
+      assert.strictEqual(yield* wrong({ flow: undefined }), "a.eval.json:1: flow is wrong: is missing")
+      assert.strictEqual(yield* wrong({ key: 3 }), "a.eval.json:25: key is wrong: Expected string, actual 3")
+      assert.match(yield* wrong({ chekcs: {} }), /^a\.eval\.json:\d+: chekcs is wrong: is unexpected/)
+      assert.strictEqual(
+        yield* wrong({ name: "a/b" }),
+        "a.eval.json:3: name must be 1 to 100 letters, digits, spaces and any of . _ -"
+      )
+      assert.strictEqual(yield* wrong({ checks: {} }), "a.eval.json:34: checks must have at least one check")
+      assert.match(yield* check({ equal: 1 }), /^a\.eval\.json:35: checks\.score must have one of equals, contains, /)
+      assert.match(
+        yield* check({ equals: 1, ats: "a" }),
+        /^a\.eval\.json:37: checks\.score\.ats is wrong: is unexpected/
+      )
+      assert.match(yield* check({ matches: "(" }), /^a\.eval\.json:35: checks\.score must be a regular expression: /)
+      assert.match(yield* check({ maxCostUsd: "much" }), /^a\.eval\.json:35: checks\.score must be an amount/)
+      assert.match(
+        yield* check({ step: "draft", check: { near: "x" } }),
+        /^a\.eval\.json:38: checks\.score\.check\.near is wrong: /
+      )
+      assert.strictEqual(
+        yield* check({ schema: { type: "object", oneOf: [] } }),
+        "a.eval.json:36: checks.score.schema is wrong: the keyword \"oneOf\" is not supported"
+      )
+      assert.match(
+        yield* wrong({ thresholds: { minPassRate: 90 } }),
+        /^a\.eval\.json:\d+: thresholds\.minPassRate is wrong: must be a number from 0 to 1/
+      )
+      assert.match(
+        yield* wrong({ thresholds: { checks: { other: {} } } }),
+        /thresholds\.checks\.other is not the name of a check$/
+      )
+      const missing = yield* Effect.flip(EvalFile.load("/nowhere/a.eval.json"))
+      assert.strictEqual(missing.message, "/nowhere/a.eval.json: there is no such file or folder")
+    }))
+
+  it("the published JSON Schema is that of the files, and accepts and refuses what they do", async () => {
+    const schema = EvalFile.jsonSchema()
+    await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot("../eval.schema.json")
+    const required = createRequire(import.meta.url)("ajv")
+    const isValid = new (required.Ajv ?? required)({ strict: false }).compile(schema)
+    assert.isTrue(isValid(json), JSON.stringify(isValid.errors))
+    assert.isTrue(isValid(parseYaml(yaml)))
+    assert.isFalse(isValid({ ...json, chekcs: {} }))
+    assert.isFalse(isValid({ ...json, checks: { score: { equal: 1 } } }))
+    assert.isFalse(isValid({ ...json, checks: { score: { step: "a", check: { near: "x" } } } }))
+    assert.isFalse(isValid({ ...json, thresholds: { minPassRate: 90 } }))
+  })
+})
