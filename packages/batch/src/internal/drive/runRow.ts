@@ -137,8 +137,14 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   const ended = (settled: Settlement): Step =>
     Effect.flatMap(
       measured(settled),
-      (known) => Effect.flatMap(settle(running, row, known), (isTaken) => isTaken ? Effect.void : reread)
+      (known) => Effect.flatMap(written(known), (isTaken) => isTaken ? Effect.void : reread)
     )
+
+  /** Stores an end. The next row does not wait for that, unless the end may keep it from beginning. */
+  const written = (settled: Settlement): Effect.Effect<boolean, BatchStoreError> =>
+    settled.state === "done" && running.record.settings.budgetUsd === undefined
+      ? withoutSlot(running, settle(running, row, settled))
+      : settle(running, row, settled)
 
   /** Adds the duration of the run and, if the batch reads costs, its cost. */
   const measured = (settled: Settlement): Effect.Effect<Settlement> =>
@@ -469,6 +475,21 @@ const inDoubt = <A, E>(running: BatchDrive, effect: Effect.Effect<A, E>): Effect
     Effect.sync(() => running.uncertain++),
     () => effect,
     () => Effect.sync(() => running.uncertain--)
+  )
+
+/** Frees the slot of its row for others meanwhile. */
+const withoutSlot = <A>(
+  running: BatchDrive,
+  effect: Effect.Effect<A, BatchStoreError>
+): Effect.Effect<A, BatchStoreError> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      running.slots--
+      running.alarm.unsafeOpen()
+    }),
+    () => effect,
+    // the driver frees the slot of the row
+    () => Effect.sync(() => running.slots++)
   )
 
 /** Waits without the slot of its row, and then for a free one. */

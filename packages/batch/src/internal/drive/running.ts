@@ -111,7 +111,7 @@ interface PollTimes {
 }
 
 /** The shortest and the longest time between two polls, in milliseconds. */
-const [shortestWait, longestWait] = [20, 5000]
+const [shortestWait, longestWait] = [10, 5000]
 
 const makePollTimes = (): PollTimes => {
   let typical = 0
@@ -120,7 +120,7 @@ const makePollTimes = (): PollTimes => {
       Math.min(longestWait, Math.max(shortestWait, polls === 0 ? typical - elapsed : elapsed * 0.15)),
     ended: (polls, elapsed) => {
       // a job that had ended at its first poll may have ended long before
-      const seen = polls <= 1 ? typical * 0.97 : elapsed
+      const seen = polls <= 1 ? typical * 0.9 : elapsed
       typical = typical === 0 ? seen : typical * 0.9 + seen * 0.1
     }
   }
