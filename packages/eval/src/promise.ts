@@ -1,0 +1,186 @@
+// a rejected promise has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
+/**
+ * Evals for programs without Effect.
+ *
+ * @since 0.1.0
+ */
+import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type { ClientOptions } from "@effect-noukai/batch/promise"
+import { Noukai } from "@effect-noukai/promise/Noukai"
+import * as NoukaiPromise from "@effect-noukai/promise/NoukaiPromise"
+import { layer as sessionLayer, type SessionService } from "@effect-noukai/sdk/SessionService"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Check from "./Check.js"
+import * as Eval from "./Eval.js"
+import { InvalidEvalError } from "./EvalError.js"
+import * as EvalFile from "./EvalFile.js"
+import type { EvalPlan, ReportOptions, RunOptions, ScoreOptions } from "./EvalOptions.js"
+import type { CaseVerdict, EvalReport } from "./EvalReport.js"
+import type { EvalRun } from "./EvalRun.js"
+
+/**
+ * The ledger of eval runs.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface LedgerOptions {
+  /** The path of the ledger file, which a run creates if it is missing. One process works on it at a time. */
+  readonly ledger: string
+}
+
+/**
+ * The client and the ledger of an eval run.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PromiseOptions extends ClientOptions, LedgerOptions {
+  /** After an abort no more runs begin, and the promise rejects with the reason of the signal. Default: none. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Settles as an effect does: it rejects with the error itself. */
+const settled = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
+  const exit = await Effect.runPromiseExit(effect)
+  if (Exit.isSuccess(exit)) return exit.value
+  throw Cause.squash(exit.cause)
+}
+
+const storeOf = ({ ledger }: LedgerOptions): Layer.Layer<BatchStore, unknown> =>
+  typeof ledger === "string" && ledger !== ""
+    ? BatchStore.layerFile(ledger)
+    : Layer.fail(new InvalidEvalError({ at: "the options", field: "ledger", reason: "must be the path of a file" }))
+
+/** Runs an operation with the services of a client. */
+const withClient = async <A>(
+  { apiKey, dispatcher, env, fetch, logPayloads, maxRetries, onLog, org, port, project, signal, timeout, ...options }:
+    PromiseOptions,
+  effect: Effect.Effect<A, unknown, BatchEngine | BatchStore | NoukaiPromise.Services | SessionService>
+): Promise<A> => {
+  const client = { apiKey, env, port, org, project, timeout, maxRetries, onLog, logPayloads, dispatcher, fetch }
+  await using noukai = new Noukai(client)
+  return await NoukaiPromise.run(
+    noukai,
+    Effect.provide(effect, Layer.mergeAll(storeOf(options), BatchEngine.layerLocal, sessionLayer)),
+    { signal }
+  )
+}
+
+/**
+ * Creates a check by an async function. A function that throws or rejects is an error and not a fail. Otherwise as
+ * `Check.make`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = <Case, A = unknown>(
+  verdict: (value: Case, run: EvalRun<A>) => Check.Answer | Promise<Check.Answer>,
+  options?: Parameters<typeof Check.make>[1]
+): Check.Check<Case, A> =>
+  Check.make<Case, A, unknown>(
+    (value, run) => Effect.tryPromise({ try: async () => verdict(value, run), catch: identity }),
+    { definition: String(verdict), ...options }
+  )
+
+/**
+ * Reads an eval from a file of JSON or YAML.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const loadEval = (path: string): Promise<Eval.Eval<unknown>> => settled(EvalFile.load(path))
+
+/**
+ * A dry run: as `Eval.plan`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const planEval = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: RunOptions & LedgerOptions
+): Promise<EvalPlan> => settled(Effect.provide(Eval.plan(self, options), storeOf(options)))
+
+/**
+ * Runs an eval and returns its report: as `Eval.run`. To continue after a stop or a crash, call it with `resume`.
+ *
+ * Rejects with an `InvalidEvalError` for a wrong definition or option, and with the errors of the client and of the
+ * ledger.
+ *
+ * @example
+ * ```ts
+ * import { BatchSource } from "@effect-noukai/batch"
+ * import { Check, Eval } from "@effect-noukai/eval"
+ * import { check, runEval } from "@effect-noukai/eval/promise"
+ *
+ * interface Essay {
+ *   readonly id: string
+ *   readonly text: string
+ * }
+ *
+ * const spelling = (essays: ReadonlyArray<Essay>) =>
+ *   Eval.make("spelling", {
+ *     flow: "acme/spelling/grade-3",
+ *     cases: essays,
+ *     key: (essay) => essay.id,
+ *     input: (essay) => ({ message: essay.text })
+ *   }, {
+ *     short: check(async (essay: Essay, run) => JSON.stringify(run.result).length < essay.text.length),
+ *     cheap: Check.maxCostUsd("0.002")
+ *   })
+ *
+ * const gate = async (essays: ReadonlyArray<Essay>) => {
+ *   const { gate, sentence } = await runEval(spelling(essays), { ledger: "evals.ledger", baseline: "production" })
+ *   if (gate !== "passed") throw new Error(sentence)
+ * }
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const runEval = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: RunOptions & PromiseOptions
+): Promise<EvalReport> => withClient(options, Eval.run(self, options))
+
+/**
+ * Judges the stored runs of an eval run again: as `Eval.score`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const scoreEval = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: ScoreOptions & PromiseOptions
+): Promise<EvalReport> => withClient(options, Eval.score(self, options))
+
+/**
+ * The report of an eval run, from the ledger alone: as `Eval.report`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const evalReport = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: ReportOptions & LedgerOptions
+): Promise<EvalReport> => settled(Effect.provide(Eval.report(self, options), storeOf(options)))
+
+/**
+ * The verdicts of the cases of an eval run, from the ledger alone: as `Eval.cases`. Leaving the loop closes the ledger.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const evalCases = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: ReportOptions & LedgerOptions
+): AsyncIterable<CaseVerdict> =>
+  Stream.toAsyncIterable(Stream.provideLayer(Eval.cases(self, options), storeOf(options)))
