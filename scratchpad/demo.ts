@@ -4,6 +4,7 @@ import { Noukai } from "@effect-noukai/promise"
 import { Console, Effect, Stream } from "effect"
 import { answer, ask } from "./approval.js"
 import { crash } from "./batch.js"
+import { demo as compared } from "./eval/demo.js"
 import { failure } from "./failure.js"
 import { faked, refused } from "./faking.js"
 import { grade } from "./grade.js"
@@ -68,6 +69,9 @@ const demo = Effect.gen(function*() {
 
   yield* Console.log("\nA batch of 200 rows, whose process is killed in the middle")
   yield* crash()
+
+  yield* Console.log("\nAn eval: the draft of acme/spelling/correct against production, on 200 cases")
+  yield* compared
 })
 
 demo.pipe(

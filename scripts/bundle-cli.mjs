@@ -31,7 +31,7 @@ const manual = (grammar) => {
       ["1", "The run failed, or a check does not hold."],
       ["2", "Wrong usage: nothing was sent."],
       ["3", "The key is missing, or the server refused it."],
-      ["4", "The run is paused for tools."],
+      ["4", "The run is paused for tools, or an eval is incomplete."],
       ["5", "A run may exist: its request had no answer."],
       ["6", "A batch stopped at its budget or its failures."],
       ["7", "Refused or unreachable: nothing ran."],

@@ -27,7 +27,15 @@ const calls = (document: string): ReadonlyArray<string> => {
 }
 
 describe("calls in documents", () => {
-  for (const document of ["docs/guides/command.md", "packages/cli/README.md", "README.md", "docs/guides/batches.md"]) {
+  for (
+    const document of [
+      "docs/guides/command.md",
+      "packages/cli/README.md",
+      "README.md",
+      "docs/guides/batches.md",
+      "docs/guides/evals.md"
+    ]
+  ) {
     const all = calls(document)
     it(`of ${document} (${all.length})`, () => {
       for (const call of all) {

@@ -130,12 +130,12 @@ export const since = (text: string): Effect.Effect<number, UsageError> => {
 }
 
 /** Reads the version of a flow. */
-export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError> =>
+export const flowVersion = (text: string, flag = "--version"): Effect.Effect<FlowVersion, UsageError> =>
   text === "production" || text === "draft"
     ? Effect.succeed(text)
     : /^[1-9]\d*$/.test(text)
     ? Effect.succeed(Number(text))
-    : wrong(`--version takes production, draft or a number from 1, not ${JSON.stringify(text)}`)
+    : wrong(`${flag} takes production, draft or a number from 1, not ${JSON.stringify(text)}`)
 
 /** Checks the id of a run. */
 export const executionId = (text: string): Effect.Effect<string, UsageError> =>

@@ -35,6 +35,17 @@ export const commands: Group = {
     cost: () => import("./cost.js"),
     dev: () => import("./dev.js"),
     doctor: () => import("./doctor.js"),
+    eval: {
+      does: "Compare two versions of a flow on your cases.",
+      commands: {
+        plan: () => import("./eval/plan.js"),
+        run: () => import("./eval/run.js"),
+        score: () => import("./eval/score.js"),
+        report: () => import("./eval/report.js"),
+        bless: () => import("./eval/bless.js"),
+        runs: () => import("./eval/runs.js")
+      }
+    },
     job: {
       does: "Submit runs to the queue and wait for them.",
       commands: {

@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type { ConnectionFlags } from "../arguments/flags.js"
 import { duration } from "../arguments/values.js"
 import { UsageError } from "../exit/CommandError.js"
@@ -59,8 +60,14 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
   }
 }
 
-/** The services, the history and the settings. Fails for mistakes in flags, the environment or `noukai.json`. */
-export const services = (input: ServiceFlags, patience?: Patience) =>
+/** The key of a command that sends nothing, because it replays recordings. */
+const noKey = Redacted.make("nk_replay")
+
+/**
+ * The services, the history and the settings. Fails for mistakes in flags, the environment or `noukai.json`. A command that
+ * `isReplayed` sends nothing and needs no key.
+ */
+export const services = (input: ServiceFlags, patience?: Patience, isReplayed = false) =>
   History.layer(input.noHistory !== true).pipe(
     Layer.provideMerge(Layer.unwrapScoped(Effect.gen(function*() {
       const settings = yield* Settings.Settings
@@ -68,6 +75,7 @@ export const services = (input: ServiceFlags, patience?: Patience) =>
       const terminal = yield* Terminal
       return Noukai.layer({
         ...options,
+        ...isReplayed ? { apiKey: noKey } : {},
         ...patience === undefined ? {} : { log: outages(terminal, patience) },
         ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
       }).pipe(Layer.mapError((error) =>

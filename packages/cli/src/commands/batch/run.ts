@@ -146,11 +146,11 @@ const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
     }
   })
 
-/** Asks for confirmation before many paid rows run. */
-const allowed = Effect.fnUntraced(function*(count: number, flow: string) {
+/** Asks for confirmation before many paid runs begin. */
+export const allowed = Effect.fnUntraced(function*(count: number, what: string) {
   if (count <= unasked) return
   const terminal = yield* Terminal
-  const many = `${count.toLocaleString("en-US")} rows of ${plain(flow)} would run on the hosted service`
+  const many = `${count.toLocaleString("en-US")} ${plain(what)} would run on the hosted service`
   if (!terminal.canAsk) {
     return yield* new UsageError({ message: `${many}: confirm with --yes` })
   }
@@ -173,7 +173,7 @@ const handle = Effect.fnUntraced(
     if (isCounted) {
       const { toRun } = yield* planned(batch, source, file, selection(input.select))
       yield* terminal.progress("")
-      yield* allowed(toRun, input.flow)
+      yield* allowed(toRun, `rows of ${input.flow}`)
     }
 
     const again = "run the same command to continue"

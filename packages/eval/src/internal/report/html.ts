@@ -30,8 +30,8 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
       ? HtmlReport.shown(after)
       : HtmlReport.compared({ title: title(names.baseline, before), value: output(before) }, after)
   })
-  const reasons = notable(report, one).map(([check, verdict, lines]) =>
-    html`<li>${check} (${verdict}): ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`
+  const reasons = notable(report, one).map(([check, lines]) =>
+    html`<li>${check}: ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`
   )
   return html`<details${one.verdict === "regressed" && html` open`}><summary>${
     reasons.length === 0 ? "outputs" : "reasons and outputs"

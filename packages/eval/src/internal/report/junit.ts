@@ -2,7 +2,7 @@
 import { escape } from "@effect-noukai/sdk/HtmlReport"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, CheckVerdict, EvalReport } from "../../EvalReport.js"
-import { notable, reasons } from "./words.js"
+import { reasons } from "./words.js"
 
 /** The element of a verdict. Without a baseline a check that fails is a failure; with one it is not worse. */
 const elementOf = (
@@ -35,7 +35,6 @@ const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): s
   const all = Object.entries(one.checks)
   const millis = one.candidate.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0)
   const seconds = (millis / 1000 / Math.max(1, all.length)).toFixed(3)
-  const told = new Map(notable(report, one).map(([check, , reasons]) => [check, reasons[0]]))
   return all.map(([check, verdict]) => {
     const begin = `<testcase classname="${escape(`${report.eval}.${check}`)}" name="${
       escape(one.key)
@@ -44,7 +43,7 @@ const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): s
     if (element === undefined) return `${begin}/>\n`
     const attributes = element === "skipped"
       ? ""
-      : ` type="${verdict.verdict}" message="${escape(told.get(check) ?? verdict.candidate.reason)}"`
+      : ` type="${verdict.verdict}" message="${escape(reasons(verdict.candidate)[0]!)}"`
     return `${begin}><${element}${attributes}>${lines(one, verdict)}</${element}></testcase>\n`
   }).join("")
 }

@@ -23,7 +23,7 @@ const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 }
 
 const caseLines = (report: EvalReport) => (one: CaseVerdict): string => {
-  const lines = notable(report, one).flatMap(([check, , reasons]) =>
+  const lines = notable(report, one).flatMap(([check, reasons]) =>
     reasons.map((reason) => `    ${check}: ${oneLine(reason)}\n`)
   )
   return `  ${oneLine(one.key)}\n${lines.join("")}`
@@ -58,7 +58,7 @@ export const markdown = <E, R>(
       row([
         escaped(one.key),
         one.verdict,
-        notable(report, one).map(([check, , reasons]) => `${escaped(check)}: ${reasons.map(escaped).join("; ")}`).join(
+        notable(report, one).map(([check, reasons]) => `${escaped(check)}: ${reasons.map(escaped).join("; ")}`).join(
           "<br>"
         )
       ])),

@@ -97,9 +97,9 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
     ...report.time === undefined ? [] : [
       [
         "time",
-        `${time(report.time.medianMs)} more (median of ${counted(report.time.cases, "case")}; 95 %: ${
-          time(report.time.interval[0])
-        } to ${time(report.time.interval[1])})`
+        `${time(Math.abs(report.time.medianMs))} ${report.time.medianMs < 0 ? "less" : "more"} (median of ${
+          counted(report.time.cases, "case")
+        }; 95 %: ${time(report.time.interval[0])} to ${time(report.time.interval[1])})`
       ] as const
     ],
     ...errors === 0 ? [] : [["errors", `${counted(errors, "verdict")} could not be reached`] as const],
@@ -120,15 +120,18 @@ export const reasons = (outcome: Outcome): ReadonlyArray<string> => {
   return changes.length > maxChanges ? [...lines, "and more"] : lines
 }
 
-/** Returns the checks of a case whose verdict is not `pass`, with the reasons: of a fixed one, why the baseline failed. */
+/**
+ * Returns the checks of a case whose verdict is not `pass`, with the reasons: of a fixed one, why the baseline failed. The
+ * name has the verdict if that is not the one of the case.
+ */
 export const notable = (
   report: EvalReport,
-  { checks }: CaseVerdict
-): ReadonlyArray<readonly [check: string, verdict: Verdict, reasons: ReadonlyArray<string>]> =>
+  { checks, verdict: ofCase }: CaseVerdict
+): ReadonlyArray<readonly [check: string, reasons: ReadonlyArray<string>]> =>
   Object.entries(checks).flatMap(([name, { baseline, candidate, verdict }]) => {
     if (verdict === "pass") return []
     const lines = verdict === "fixed" && baseline !== undefined
       ? reasons(baseline).map((line) => `${sides(report).baseline}: ${line}`)
       : reasons(candidate)
-    return [[name, verdict, lines] as const]
+    return [[verdict === ofCase ? name : `${name} (${verdict})`, lines] as const]
   })

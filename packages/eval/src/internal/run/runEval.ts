@@ -200,7 +200,7 @@ export const run = (definition: Definition, options: RunOptions = {}) =>
       cost: true,
       ...(steps.length > 0 && { steps })
     }))
-    if (ran.status === "completed") {
+    if (ran.status === "completed" && Object.keys(judges).length > 0) {
       yield* around("judges")(runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) }))
     }
     return yield* reported(session, judges, options)

@@ -1,0 +1,121 @@
+/** The eval of a command: its definition, its ledger, its sides and its limits. */
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Baseline from "@effect-noukai/eval/Baseline"
+import type { EvalError } from "@effect-noukai/eval/EvalError"
+import * as EvalFile from "@effect-noukai/eval/EvalFile"
+import type { Side } from "@effect-noukai/eval/EvalOptions"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { existsSync } from "node:fs"
+import * as Values from "../../arguments/values.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { type BatchCommandError, exitCodes } from "../../exit/exitCode.js"
+import { toCommandError } from "../../exit/failing.js"
+import { flagOf, type ServerFlags } from "../../terminal/shell.js"
+import * as Ledger from "../batch/ledger.js"
+import type { ComparedFlags, DefinedFlags, LimitFlags, StoredFlags } from "./flags.js"
+
+/** The exit codes of eval commands. 0: nothing is worse. */
+export const codes = { worse: 1, definition: 2, environment: 3, incomplete: 4 } as const
+
+type Failure = EvalError | BatchCommandError | NoukaiError | CommandError | UsageError
+
+/** Returns the failure of an eval command. An error that is not of the definition is one of the environment. */
+const failure = (error: Failure, server: ServerFlags): CommandError => {
+  switch (error._tag) {
+    case "InvalidEvalError": {
+      // an operation of the package names options, a file names its places
+      const message = error.at.startsWith("Eval.") ? `${flagOf(error.field)} ${error.reason}` : error.message
+      return new CommandError({ message, code: codes.definition, kind: error._tag })
+    }
+    case "EvalFileError":
+    case "EvalNotFoundError":
+      return new CommandError({ message: error.message, code: codes.definition, kind: error._tag })
+    case "CommandError":
+      return error.code === exitCodes.refused ? new CommandError({ ...error, code: codes.environment }) : error
+    default: {
+      const { advice = [], code, kind, message } = toCommandError(error, "begins", server)
+      return new CommandError({
+        message,
+        advice,
+        code: code === exitCodes.usage ? codes.definition : codes.environment,
+        ...kind !== undefined && { kind }
+      })
+    }
+  }
+}
+
+/** Maps errors to the failure of an eval command. */
+export const ending =
+  (server: ServerFlags) => <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>
+    Effect.mapError(effect, (error) => failure(error, server))
+
+/** Reads the definition. */
+export const definition = ({ file }: DefinedFlags) => EvalFile.load(file)
+
+/** The store of the ledger. A command that only reads requires one that exists. */
+export const store = (name: string, { ledger }: DefinedFlags, isRead: boolean) =>
+  isRead
+    ? Ledger.existing({ id: name, ledger })
+    : Layer.unwrapEffect(Effect.map(Ledger.path({ id: name, ledger }), (file) => BatchStore.layerFile(file)))
+
+/** Reads a side: a version, or a flow with or without a version. */
+const side = (flag: string, text: string): Effect.Effect<Side, UsageError> => {
+  if (!text.includes("/")) return Values.flowVersion(text, flag)
+  const at = text.lastIndexOf("@")
+  return at === -1
+    ? Effect.succeed({ flow: text })
+    : Effect.map(Values.flowVersion(text.slice(at + 1), flag), (version) => ({ flow: text.slice(0, at), version }))
+}
+
+/** Reads the sides. A baseline that is a file is a stored one. Without flags, a resumed run keeps its sides. */
+export const sides = (name: string, input: ComparedFlags, isResumed = false) =>
+  Effect.gen(function*() {
+    if (Option.isSome(input.record) && Option.isSome(input.replay)) {
+      return yield* new UsageError({ message: "give --record or --replay, not both" })
+    }
+    const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
+    const isStored = baseline.endsWith(".json") || existsSync(baseline)
+    const stored = isStored ? yield* Baseline.read(baseline, name) : undefined
+    return {
+      candidate: Option.getOrUndefined(
+        yield* Effect.transposeMapOption(input.candidate, (text) => side("--candidate", text))
+      ),
+      stored,
+      baseline: stored ?? (baseline === "none" ? undefined : yield* side("--baseline", baseline)),
+      repeat: Option.getOrUndefined(input.repeat),
+      record: Option.getOrUndefined(input.record),
+      replay: Option.getOrUndefined(input.replay)
+    }
+  })
+
+/** Reads a stored run, and the baseline file that it is compared with. */
+export const stored = (name: string, input: StoredFlags) =>
+  Effect.map(
+    Effect.transposeMapOption(input.baseline, (path) => Baseline.read(path, name)),
+    (baseline) => ({
+      run: Option.getOrUndefined(input.run),
+      baseline: Option.getOrUndefined(baseline),
+      allowErrors: Option.getOrUndefined(input.allowErrors)
+    })
+  )
+
+const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
+
+/** Reads the limits. */
+export const limits = (input: LimitFlags) =>
+  Effect.gen(function*() {
+    const budgetUsd = yield* dollars("--budget", input.budget)
+    const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
+    if (budgetUsd !== undefined && maxCostPerRow === undefined) {
+      return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no run has a known cost yet" })
+    }
+    return {
+      budgetUsd,
+      maxCostPerRow,
+      concurrency: Option.getOrUndefined(input.concurrency),
+      rate: Option.getOrUndefined(input.rate)
+    }
+  })

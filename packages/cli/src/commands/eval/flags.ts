@@ -1,0 +1,64 @@
+/** Flags and arguments of eval commands. */
+import * as Args from "@effect/cli/Args"
+import * as Options from "@effect/cli/Options"
+import { argument, flag, json, jsonl, optional, whole } from "../../arguments/flags.js"
+import type { InputOf } from "../leaf.js"
+
+/** The definition and the ledger of an eval. */
+export const defined = {
+  file: argument("file", "The definition: spelling.eval.json or .yaml."),
+  ledger: optional("ledger", "Keep runs in this file (<name>.ledger).")
+}
+
+export type DefinedFlags = InputOf<typeof defined>
+
+/** An eval run in the ledger. */
+export const run = Args.optional(argument("run", "The id of an eval run (the newest)."))
+
+/** The sides of a comparison, and the folders of recordings. */
+export const compared = {
+  candidate: optional("candidate", "Judge this version, or flow@version (draft)."),
+  baseline: optional("baseline", "Compare with version, flow@version, file, none (production)."),
+  repeat: whole("repeat", "Run each case this often; the majority counts (1)."),
+  record: optional("record", "Record the runs into cassettes in this folder."),
+  replay: optional("replay", "Replay the cassettes of this folder; send nothing.")
+}
+
+export type ComparedFlags = InputOf<typeof compared>
+
+/** The limits of paid runs. */
+export const limits = {
+  concurrency: whole("concurrency", "Run at most this many at once (32)."),
+  rate: Options.float("rate").pipe(
+    Options.withDescription("Start at most this many runs per second (no limit)."),
+    Options.optional
+  ),
+  budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
+  maxCostPerRow: optional("max-cost-per-row", "Assume this cost of a run until ten costs are known.")
+}
+
+export type LimitFlags = InputOf<typeof limits>
+
+/** Where the report goes. */
+export const outputs = {
+  html: optional("html", "Write the report to this file as HTML."),
+  junit: optional("junit", "Write the report to this file as XML of JUnit."),
+  summary: optional("summary", "Append the report to this file as Markdown."),
+  allowErrors: whole("allow-errors", "Allow this many verdicts that are errors (0)."),
+  json,
+  jsonl
+}
+
+export type OutputFlags = InputOf<typeof outputs>
+
+export const yes = Options.withAlias(flag("yes", "Begin over 1,000 hosted runs without confirmation."), "y")
+
+/** A stored run, and what it is compared with. */
+export const stored = {
+  ...defined,
+  run,
+  baseline: optional("baseline", "Compare with this baseline file (as the run did)."),
+  ...outputs
+}
+
+export type StoredFlags = InputOf<typeof stored>

@@ -1,0 +1,24 @@
+/** `noukai eval report`. */
+import * as Eval from "@effect-noukai/eval/Eval"
+import * as Effect from "effect/Effect"
+import { type InputOf, leaf } from "../leaf.js"
+import { definition, ending, store, stored as readStored } from "./evaluation.js"
+import { stored } from "./flags.js"
+import { checked, told } from "./told.js"
+
+const config = stored
+
+type Input = InputOf<typeof config>
+
+const handle = (input: Input) =>
+  Effect.gen(function*() {
+    yield* checked(input)
+    const one = yield* definition(input)
+    const options = yield* readStored(one.name, input)
+    yield* Effect.flatMap(
+      Eval.report(one, options),
+      (report) => told(input, report, Eval.cases(one, { ...options, run: report.run }))
+    ).pipe(Effect.provide(store(one.name, input, true)))
+  }).pipe(Effect.scoped, ending({}))
+
+export const command = leaf("report", "Report a stored eval run again; send nothing.", config, handle)

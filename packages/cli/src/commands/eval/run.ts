@@ -1,0 +1,70 @@
+/** `noukai eval run`. */
+import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
+import * as Eval from "@effect-noukai/eval/Eval"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { connection, flag } from "../../arguments/flags.js"
+import { UsageError } from "../../exit/CommandError.js"
+import { services } from "../../settings/services.js"
+import { Settings } from "../../settings/Settings.js"
+import { hint } from "../../terminal/shell.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { allowed } from "../batch/run.js"
+import { type InputOf, leaf } from "../leaf.js"
+import { definition, ending, limits, sides, store } from "./evaluation.js"
+import { compared, defined, limits as limitFlags, outputs, run, yes } from "./flags.js"
+import { notCaptured } from "./plan.js"
+import { checked, told } from "./told.js"
+
+const config = {
+  ...defined,
+  run,
+  ...compared,
+  resume: flag("resume", "Continue the newest unfinished run, or the run with the id."),
+  ...limitFlags,
+  ...outputs,
+  yes,
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+const handle = (input: Input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    yield* checked(input)
+    if (Option.isSome(input.run) && !input.resume) {
+      return yield* new UsageError({ message: "the id of a run requires --resume" })
+    }
+    const one = yield* definition(input)
+    const { stored, ...compared } = yield* sides(one.name, input, input.resume)
+    const options = {
+      ...compared,
+      ...yield* limits(input),
+      allowErrors: Option.getOrUndefined(input.allowErrors),
+      resume: input.resume ? Option.getOrElse(input.run, () => true as const) : undefined
+    }
+    yield* Effect.gen(function*() {
+      const plan = yield* Eval.plan(one, options)
+      for (const line of notCaptured(plan)) yield* terminal.note(line, "yellow")
+      const { isHosted } = yield* Settings
+      if (isHosted && !input.yes && options.replay === undefined) {
+        yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)
+      }
+      yield* terminal.progress(`… ${plan.runs} runs`)
+      const report = yield* Eval.run(one, options).pipe(
+        Effect.onInterrupt(() =>
+          terminal.note(`interrupted; to continue: ${hint(input, "eval run", [input.file], [["--resume"]])}`)
+        )
+      )
+      yield* terminal.progress("")
+      yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
+    }).pipe(Effect.provide(Layer.merge(store(one.name, input, false), BatchEngine.layerLocal)))
+  }).pipe(
+    Effect.provide(services(input, () => "for up to 5 minutes; no run is lost", Option.isSome(input.replay))),
+    Effect.scoped,
+    ending(input)
+  )
+
+export const command = leaf("run", "Run both sides on all cases and compare them.", config, handle)

@@ -1,0 +1,206 @@
+/** `noukai eval`: plans, runs, reports and baselines over an emulator, and the exit codes of a gate. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { folder, list, read, write } from "../../sdk/test/support/folder.js"
+import { noukai } from "./support/command.js"
+import { environment, requests, runs, server } from "./support/server.js"
+
+/** Says a word for each letter. */
+const says = (words: { readonly [letter: string]: string }, costUsd: string) =>
+  [{
+    kind: "template",
+    id: "say",
+    output: { word: { $match: "{{message}}", cases: words, default: "?" } },
+    costUsd
+  }] as const
+
+const flows = [
+  {
+    ref: "acme/test/word",
+    // the draft
+    steps: says({ a: "A", b: "B", c: "x", d: "x" }, "0.002"),
+    versions: { 1: { steps: says({ a: "A", b: "x", c: "C", d: "x" }, "0.001") } }
+  },
+  { ref: "acme/test/judge", steps: [{ kind: "fail", id: "judge", code: "NO_JUDGE", message: "on holiday" }] }
+] as const
+
+const letters = ["a", "b", "c", "d"]
+
+const definition = (more = "", cases = "cases.jsonl") =>
+  `name: word
+flow: acme/test/word
+cases: ${cases}
+key: id
+input: { message: { $case: letter } }
+checks:
+  word: { equals: { $case: expected }, at: word }
+${more}`
+
+/** A folder with a definition and four cases. */
+const evaluation = (text = definition()) =>
+  Effect.gen(function*() {
+    const cwd = yield* folder
+    const lines = letters.map((letter) => JSON.stringify({ id: letter, letter, expected: letter.toUpperCase() }))
+    yield* write(join(cwd, "cases.jsonl"), `${lines.join("\n")}\n`)
+    yield* write(join(cwd, "word.eval.yaml"), text)
+    return { cwd, env: yield* environment }
+  })
+
+const call = (command: string, ...flags: ReadonlyArray<string>) => ["eval", command, "word.eval.yaml", ...flags]
+
+const allowed = "thresholds: { maxRegressed: 1 }\n"
+
+describe("noukai eval plan", () => {
+  it.scopedLive("counts cases and runs, and leaves no trace", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation()
+      assert.deepStrictEqual(yield* noukai(call("plan", "--repeat", "2"), options), {
+        code: 0,
+        stdout: "cases           4\ncandidate       acme/test/word@draft\nbaseline        acme/test/word@production\n" +
+          "trials of each  2\nruns            16\n",
+        stderr: ""
+      })
+      const plan = JSON.parse((yield* noukai(call("plan", "--json", "--baseline", "none"), options)).stdout)
+      assert.deepStrictEqual([plan.cases, plan.runs, plan.baseline], [4, 4, undefined])
+      assert.deepStrictEqual([yield* requests, yield* list(options.cwd)], [[], ["cases.jsonl", "word.eval.yaml"]])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("names checks whose data nobody captures", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* noukai(call("plan"), yield* evaluation(definition("  calls: { calls: find }\n")))
+      assert.deepStrictEqual([code, stderr.split(":")[0]], [2, "calls"])
+    }).pipe(Effect.provide(server({ flows }))))
+})
+
+describe("noukai eval run", () => {
+  it.scopedLive("compares both sides, writes every report, and ends with 1 if a case regressed", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation()
+      const files = ["--html", "out.html", "--junit", "out.xml", "--summary", "out.md"]
+      const { code, stderr, stdout } = yield* noukai(call("run", ...files), options)
+      assert.deepStrictEqual([code, stderr], [1, ""])
+      assert.match(stdout, /^word: draft against production of acme\/test\/word, 4 cases\n/)
+      assert.include(stdout, "\nregressed (1)\n  c\n    word: expected \"C\", got \"x\"\n")
+      assert.include(stdout, "\ncost    draft $0.008, production $0.004\n")
+      assert.strictEqual((yield* runs).length, 8)
+      const text = (name: string) => read(join(options.cwd, name))
+      assert.match(yield* text("out.html"), /^<!DOCTYPE html>/)
+      assert.include(yield* text("out.xml"), "tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"1\"")
+      assert.match(yield* text("out.md"), /^## ❌ word: draft/)
+      assert.deepStrictEqual(
+        (yield* list(options.cwd)).filter((name) => name.endsWith(".part")),
+        []
+      )
+
+      // the stored run again: nothing is sent, and a summary is appended
+      const before = (yield* requests).length
+      const report = yield* noukai(call("report", "--json", "--summary", "out.md"), options)
+      assert.deepStrictEqual([report.code, JSON.parse(report.stdout).gate], [1, "failed"])
+      assert.lengthOf((yield* text("out.md")).match(/^## /gm)!, 2)
+      const lines = (yield* noukai(call("report", "--jsonl", "--quiet"), options)).stdout.trim().split("\n")
+      assert.deepStrictEqual(lines.map((line) => JSON.parse(line).verdict), ["pass", "fixed", "regressed", "fail"])
+      const scored = yield* noukai(call("score"), options)
+      assert.deepStrictEqual([scored.code, scored.stdout], [1, stdout])
+      const listed = JSON.parse((yield* noukai(call("runs", "--json"), options)).stdout)
+      assert.deepStrictEqual(
+        listed.map(({ cases, isComplete }: { cases: number; isComplete: boolean }) => [cases, isComplete]),
+        [[4, true]]
+      )
+      assert.strictEqual((yield* requests).length, before)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("ends with 0 within the thresholds, and compares with a blessed baseline", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation(definition(allowed))
+      assert.strictEqual((yield* noukai(call("run", "--quiet"), options)).code, 0)
+      const blessed = yield* noukai(call("bless"), options)
+      assert.deepStrictEqual([blessed.code, blessed.stdout], [0, ""])
+      assert.match(blessed.stderr, /^word\.baseline\.json: the candidate of run /)
+      const count = (yield* runs).length
+      const again = yield* noukai(call("run", "--baseline", "word.baseline.json"), options)
+      assert.deepStrictEqual([again.code, (yield* runs).length - count], [0, 4])
+      assert.match(again.stdout, /^word: draft against draft \(stored\)/)
+      const other = yield* noukai(call("run", "--candidate", "1", "--baseline", "word.baseline.json"), options)
+      assert.deepStrictEqual([other.code, other.stdout.includes("regressed (1)\n  b\n")], [0, true])
+      // a change of a case is named
+      const cases = yield* read(join(options.cwd, "cases.jsonl"))
+      yield* write(join(options.cwd, "cases.jsonl"), cases.replace("\"A\"", "\"a\""))
+      const stale = yield* noukai(call("run", "--baseline", "word.baseline.json"), options)
+      assert.match(stale.stdout, /\nstale baseline +.*\ba\b/)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("ends with 4 for errors, unless they are allowed, and for a spent budget", () =>
+    Effect.gen(function*() {
+      const judge = "  polite: { judge: acme/test/judge, input: { message: x } }\n"
+      const options = yield* evaluation(definition(`${judge}${allowed}`))
+      const { code, stdout } = yield* noukai(call("run"), options)
+      assert.strictEqual(code, 4)
+      assert.include(stdout, "on holiday")
+      assert.strictEqual((yield* noukai(call("report", "--allow-errors", "4", "--quiet"), options)).code, 0)
+      const limited = yield* evaluation()
+      const budget = ["--budget", "0.004", "--max-cost-per-row", "0.002", "--concurrency", "1"]
+      const stopped = yield* noukai(call("run", ...budget), limited)
+      assert.deepStrictEqual([stopped.code, /\nstopped +the runs .*budget/.test(stopped.stdout)], [4, true])
+      const count = (yield* runs).length
+      const resumed = yield* noukai(call("run", "--resume", "--quiet"), limited)
+      assert.deepStrictEqual([resumed.code, (yield* runs).length - count < 8], [1, true])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("records into cassettes, and replays them without a server or a key", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation()
+      const recorded = yield* noukai(call("run", "--record", "tapes"), options)
+      assert.strictEqual(recorded.code, 1)
+      const count = (yield* requests).length
+      const replayed = yield* noukai(call("run", "--replay", "tapes", "--ledger", "new.ledger"), {
+        cwd: options.cwd,
+        env: { NOUKAI_ENV: "dev", NOUKAI_PORT: "1" }
+      })
+      const words = (text: string) => text.replace(/\ntime .*/, "")
+      assert.deepStrictEqual([replayed.code, replayed.stderr, words(replayed.stdout)], [1, "", words(recorded.stdout)])
+      assert.strictEqual((yield* requests).length, count)
+    }).pipe(Effect.provide(server({ flows }))))
+})
+
+describe("a wrong eval", () => {
+  it.scopedLive("is refused in one line with its place, and nothing is sent", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<readonly [text: string, flags: ReadonlyArray<string>, said: RegExp]> = [
+        [definition("  again: { equal: 1 }\n"), [], /word\.eval\.yaml:8: checks\.again must have one of/],
+        [definition("", "none.jsonl"), [], /none\.jsonl/],
+        ["name: [", [], /word\.eval\.yaml:1: the file is not whole/],
+        [definition(), ["--candidate", "newest"], /--candidate takes production, draft or a number from 1/],
+        [definition(), ["--baseline", "draft"], /--baseline is the candidate/],
+        [definition(), ["--baseline", "no.json"], /no\.json: there is no such file/],
+        [definition(), ["--repeat", "0"], /--repeat must be a whole number from 1 to 100/],
+        [definition(), ["--html", "no/where.html"], /--html no\/where\.html: there is no such folder/],
+        [definition(), ["--json", "--jsonl"], /give --json or --jsonl, not both/],
+        [definition(), ["an-id"], /the id of a run requires --resume/],
+        [definition(), ["--record", "a", "--replay", "b"], /give --record or --replay, not both/],
+        [definition(), ["--budget", "1"], /--budget requires --max-cost-per-row/],
+        [definition(), ["--resume"], /the ledger has no incomplete run/]
+      ]
+      for (const [text, flags, said] of wrong) {
+        const { code, stderr, stdout } = yield* noukai(call("run", ...flags), yield* evaluation(text))
+        assert.deepStrictEqual([flags, code, stdout], [flags, 2, ""])
+        assert.match(stderr, said)
+        assert.lengthOf(stderr.replace(/"$/, "").trim().split("\n").filter((line) => !line.startsWith("  ")), 1)
+      }
+      const twice = yield* evaluation()
+      yield* write(join(twice.cwd, "cases.jsonl"), "{\"id\":1,\"letter\":\"a\"}\n{\"id\":1,\"letter\":\"a\"}\n")
+      const { code, stderr } = yield* noukai(call("run"), twice)
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /cases\.jsonl:2/)
+      assert.deepStrictEqual(yield* requests, [])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("ends with 3 if the environment is wrong", () =>
+    Effect.gen(function*() {
+      const { cwd, env } = yield* evaluation()
+      const keyless = yield* noukai(call("run"), { cwd, env: { NOUKAI_BASE_URL: env.NOUKAI_BASE_URL } })
+      assert.strictEqual(keyless.code, 3)
+      const none = yield* noukai(call("report"), { cwd })
+      assert.strictEqual(none.code, 2)
+    }).pipe(Effect.provide(server({ flows }))))
+})
