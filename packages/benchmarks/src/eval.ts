@@ -65,13 +65,19 @@ const main = async () => {
   }
   const [batch, costs, evals] = [median(cpu["batch"]!), median(cpu["costs"]!), median(cpu["eval"]!)]
   console.log(
-    `1,000 cases on two sides: ${evals.toFixed(2)} s of CPU time, ${(evals / costs).toFixed(2)} times that of a batch of ` +
-      `2,000 rows with costs (${costs.toFixed(2)} s), ${(evals / batch).toFixed(2)} times without (${batch.toFixed(2)} s)`
+    `1,000 cases on two sides: ${evals.toFixed(2)} s of CPU time, ${
+      (evals / costs).toFixed(2)
+    } times that of a batch of ` +
+      `2,000 rows with costs (${costs.toFixed(2)} s), ${(evals / batch).toFixed(2)} times without (${
+        batch.toFixed(2)
+      } s)`
   )
   for (const cases of [10_000, 100_000]) {
     await run(nowhere, "stored", cases, `${cases}.ledger`)
     const { peak, seconds } = await run(nowhere, "score", cases, `${cases}.ledger`)
-    console.log(`${cases.toLocaleString("en")} stored runs scored in ${seconds.toFixed(1)} s, ${peak.toFixed(0)} MiB at most`)
+    console.log(
+      `${cases.toLocaleString("en")} stored runs scored in ${seconds.toFixed(1)} s, ${peak.toFixed(0)} MiB at most`
+    )
   }
   await rm(folder, { recursive: true })
 }

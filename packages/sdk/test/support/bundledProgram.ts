@@ -33,6 +33,7 @@ const programs: ReadonlyArray<string> = [
     `packages/batch/test/support/${name}.ts`
   ),
   "packages/emulator/test/support/commandProcess.ts",
+  "packages/eval/test/support/evalProcess.ts",
   "scratchpad/batchProcess.ts",
   "scratchpad/recipes/main.ts"
 ]
