@@ -250,7 +250,7 @@ export const make = <Case, A = unknown, E = never, R = never>(
     /** The data that it reads beside the result. Default: none. */
     readonly needs?: Partial<Needs> | undefined
   }
-): Check<Case, A, R> =>
+): Check<Case, A, NoInfer<R>> =>
   build("function", { check: options?.definition ?? verdict }, (value, run) =>
     Effect.suspend(() => {
       const answer = verdict(value, run)
@@ -589,7 +589,7 @@ export interface JudgeOptions<Case, A, R> {
 export const judge = <Case, A = unknown, R = never>(
   flow: Flow.FlowRef<never>,
   options: JudgeOptions<Case, A, R>
-): Check<Case, A, R> => {
+): Check<Case, A, NoInfer<R>> => {
   const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason, version = "production" } = options
   const noVerdict = (why: string) => error(`the judge gave no verdict: ${why}`)
 

@@ -62,14 +62,14 @@ const received = (more: number) =>
       return emulator.awaitEvent((event) => event.type === "RequestReceived" && --left === 0)
     }))
 
-/** The parts of an output that do not differ between two runs: no times and no ids. */
+/** The parts of an output that do not differ between two runs, without times and ids. */
 const lasting = (text: string): unknown =>
   JSON.parse(
     text,
     (key, value: unknown) => ["run", "startedAt", "time", "durationMs", "executionId"].includes(key) ? undefined : value
   )
 
-/** What an eval run prints that is killed so many times at most. */
+/** The output of an eval run that is killed so many times at most. */
 const printed = (below: (n: number) => number, kills: number) =>
   Effect.gen(function*() {
     const { apiKey, baseUrl } = yield* Emulator

@@ -279,9 +279,8 @@ describe("cassettes", () => {
       const run = { ...quick, candidate: 2, baseline: 1 } as const
       const recorded = yield* Effect.provide(Eval.run(one, { ...run, record: cassettes }), own())
       assert.deepStrictEqual((yield* Effect.promise(() => readdir(cassettes))).sort(), [
-        "eval.json",
-        "judges.json",
-        "runs.json"
+        "calls.json",
+        "eval.json"
       ])
       const before = yield* Effect.flatMap(Emulator, ({ ledger }) => ledger)
       const replayed = yield* Effect.provide(Eval.run(one, { ...run, replay: cassettes }), own())

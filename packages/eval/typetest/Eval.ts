@@ -1,8 +1,10 @@
 /** Types of evals. */
+import type { BatchEngine, BatchStore } from "@effect-noukai/batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Check, Eval } from "@effect-noukai/eval"
-import { Flow } from "@effect-noukai/sdk"
-import { Context, Schema } from "effect"
+import type { EvalError, EvalReport } from "@effect-noukai/eval"
+import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
+import { Context, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 class Words extends Context.Tag("test/Words")<Words, { readonly count: number }>() {}
@@ -40,8 +42,8 @@ Eval.make("other", {
   input: () => ({})
 }, { other })
 
-// checks see the case and the result of the eval
-Eval.make("inferred", {
+// checks see the case and the result of the eval, and need nothing of themselves
+const inferred = Eval.make("inferred", {
   flow: Grade,
   cases: BatchSource.fromCsv("cases.csv"),
   case: Case,
@@ -57,3 +59,21 @@ Eval.make("inferred", {
   }),
   cheap: Check.maxCostUsd("0.002")
 })
+expectTypeOf(inferred).toEqualTypeOf<Eval.Eval<typeof Case.Type, { readonly score: number }>>()
+
+// an operation needs the services of its checks
+type Services = BatchEngine | BatchStore | FlowService | JobService | RunService | SessionService
+expectTypeOf(Eval.run(spelling, { candidate: 3, baseline: "production", repeat: 3 })).toEqualTypeOf<
+  Effect.Effect<EvalReport.EvalReport, EvalError, Services | Words | Names>
+>()
+expectTypeOf(Eval.score(inferred)).toEqualTypeOf<
+  Effect.Effect<EvalReport.EvalReport, EvalError, Services>
+>()
+expectTypeOf(Eval.cases(inferred, { run: "20261128-215900-1a2b" })).toEqualTypeOf<
+  Stream.Stream<EvalReport.CaseVerdict, EvalError, BatchStore>
+>()
+expectTypeOf(Eval.runs()).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<Eval.EvalRunInfo>, EvalError, BatchStore>
+>()
+// @ts-expect-error: a candidate is a version or a flow with a version
+Eval.plan(inferred, { candidate: "newest" })

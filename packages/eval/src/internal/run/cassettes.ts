@@ -1,4 +1,4 @@
-/** The folder of cassettes of an eval run: its id, and the calls of its runs and judges. */
+/** The cassette of an eval run: a folder with the id of the run, and the calls of its flows and judges. */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -14,12 +14,14 @@ import * as Facts from "./facts.js"
 
 const Recorded = Schema.Struct({ eval: Schema.String, run: Schema.String, startedAt: Schema.Number })
 
+const callsFile = "calls.json"
+
 type Around = <A, E>(effect: Effect.Effect<A, E, unknown>) => Effect.Effect<A, unknown, unknown>
 
 /** The id of an eval run, and what its calls go through. */
 export interface Cassettes {
   readonly id: readonly [run: string, startedAt: number]
-  readonly around: (part: "runs" | "judges") => Around
+  readonly around: Around
 }
 
 const invalid = (field: string, reason: string) => new InvalidEvalError({ at: "Eval.run", field, reason })
@@ -39,10 +41,10 @@ const recording = (name: string, folder: string) =>
       join(folder, "eval.json"),
       `${JSON.stringify({ eval: name, run: id[0], startedAt: id[1] }, null, 2)}\n`
     )
-    const around: Cassettes["around"] = (part) => (effect) =>
+    const around: Around = (effect) =>
       Effect.provide(
         Effect.zipLeft(effect, NoukaiRecord.save),
-        NoukaiRecord.toFile(join(folder, `${part}.json`), { mode: "all", live: Layer.succeed(NoukaiHttp, http) })
+        NoukaiRecord.toFile(join(folder, callsFile), { mode: "all", live: Layer.succeed(NoukaiHttp, http) })
       )
     return { id, around }
   })
@@ -55,8 +57,7 @@ const replaying = (name: string, folder: string) =>
     if (recorded !== name) {
       return yield* file.invalid(["eval"], `is ${JSON.stringify(recorded)}: these are cassettes of another eval`)
     }
-    const around: Cassettes["around"] = (part) => (effect) =>
-      Effect.provide(effect, NoukaiReplay.fromFile(join(folder, `${part}.json`)))
+    const around: Around = (effect) => Effect.provide(effect, NoukaiReplay.fromFile(join(folder, callsFile)))
     return { id: [run, startedAt] as const, around }
   })
 
@@ -74,5 +75,5 @@ export const cassettesOf = (
       ? yield* recording(name, record)
       : replay !== undefined
       ? yield* replaying(name, replay)
-      : { id: yield* Facts.newId, around: () => identity as Around }
+      : { id: yield* Facts.newId, around: identity }
   })

@@ -195,14 +195,15 @@ export const run = (definition: Definition, options: RunOptions = {}) =>
     const { judges, session } = yield* planned(method, definition, options, id)
     const steps = Trials.stepsOf(definition)
     const limits = limitsOf(options)
-    const ran = yield* around("runs")(Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
-      ...limits,
-      cost: true,
-      ...(steps.length > 0 && { steps })
+    yield* around(Effect.gen(function*() {
+      const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
+        ...limits,
+        cost: true,
+        ...(steps.length > 0 && { steps })
+      })
+      if (ran.status !== "completed") return
+      yield* runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) })
     }))
-    if (ran.status === "completed" && Object.keys(judges).length > 0) {
-      yield* around("judges")(runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) }))
-    }
     return yield* reported(session, judges, options)
   })
 
