@@ -7,17 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type {
-  EventsInput,
-  ExecuteInput,
-  ExecuteOnceInput,
-  ExecuteResult,
-  OncePausedResult,
-  OnceResult,
-  PausedResult,
-  ResumeInput,
-  StepsInput
-} from "./Execution.js"
+import type * as Execution from "./Execution.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { resolve } from "./Flow.js"
 import type { PausedState } from "./FlowCursor.js"
@@ -79,9 +69,9 @@ export declare namespace FlowService {
       X extends Effect.Effect<void, unknown, unknown> = Effect.Effect<void>
     >(
       flow: FlowRef<P, A>,
-      input: ExecuteInput<NoInfer<P>, T, X>
+      input: Execution.ExecuteInput<NoInfer<P>, T, X>
     ) => Effect.Effect<
-      ExecuteResult<A> | Tools.PauseOf<PausedResult<A>, T>,
+      Execution.ExecuteResult<A> | Tools.PauseOf<Execution.PausedResult<A>, T>,
       CallError | Tools.HandlerError<T> | Effect.Effect.Error<X>,
       Tools.HandlerContext<T> | Effect.Effect.Context<X>
     >
@@ -124,9 +114,9 @@ export declare namespace FlowService {
     >(
       key: string,
       flow: FlowRef<P, A>,
-      input: ExecuteOnceInput<NoInfer<P>, T, X>
+      input: Execution.ExecuteOnceInput<NoInfer<P>, T, X>
     ) => Effect.Effect<
-      OnceResult<A> | Tools.PauseOf<OncePausedResult<A>, T>,
+      Execution.OnceResult<A> | Tools.PauseOf<Execution.OncePausedResult<A>, T>,
       CallError | OnceError | Tools.HandlerError<T> | Effect.Effect.Error<X>,
       Tools.HandlerContext<T> | Effect.Effect.Context<X>
     >
@@ -163,11 +153,11 @@ export declare namespace FlowService {
       flow: FlowRef<P, A>,
       state: PausedState,
       results: ReadonlyArray<ToolResult>,
-      input?: ResumeInput<T, X>
+      input?: Execution.ResumeInput<T, X>
     ) => Effect.Effect<
-      | ExecuteResult<A>
-      | Tools.PauseOf<PausedResult<A>, T>
-      | (undefined extends T ? PausedResult<A> : never),
+      | Execution.ExecuteResult<A>
+      | Tools.PauseOf<Execution.PausedResult<A>, T>
+      | (undefined extends T ? Execution.PausedResult<A> : never),
       CallError | Tools.HandlerError<T> | Effect.Effect.Error<X>,
       Tools.HandlerContext<T> | Effect.Effect.Context<X>
     >
@@ -200,7 +190,7 @@ export declare namespace FlowService {
       T extends Tools.Tools | undefined = undefined
     >(
       flow: FlowRef<P, A>,
-      input: EventsInput<NoInfer<P>, T>
+      input: Execution.EventsInput<NoInfer<P>, T>
     ) => Stream.Stream<
       RunEvent<A> | Tools.PauseOf<ToolCallsRequired<A>, T>,
       CallError | Tools.HandlerError<T>,
@@ -229,7 +219,7 @@ export declare namespace FlowService {
       T extends Tools.Tools | undefined = undefined
     >(
       flow: FlowRef<P, A>,
-      input: StepsInput<NoInfer<P>, T>
+      input: Execution.StepsInput<NoInfer<P>, T>
     ) => Stream.Stream<StepCompleted, CallError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
   }
 }

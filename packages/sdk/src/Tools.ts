@@ -8,18 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import { problem } from "./internal/core/makeError.js"
-import {
-  failed,
-  gather,
-  type Json,
-  type Tool,
-  type ToolCall,
-  type ToolDeclaration,
-  type ToolResult,
-  type ToolSet,
-  typedTool,
-  TypeId
-} from "./internal/run/tool.js"
+import * as Tool from "./internal/run/tool.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
@@ -41,7 +30,7 @@ export { isHandled, TypeId } from "./internal/run/tool.js"
  * @since 0.1.0
  * @category models
  */
-export type Handler<E, R> = (calls: ReadonlyArray<ToolCall>) => Effect.Effect<ReadonlyArray<ToolResult>, E, R>
+export type Handler<E, R> = (calls: ReadonlyArray<Tool.ToolCall>) => Effect.Effect<ReadonlyArray<Tool.ToolResult>, E, R>
 
 /**
  * The part of an `@effect/ai` `Toolkit.WithHandler` that is used. It is taken by shape, so that package is not needed.
@@ -72,8 +61,8 @@ export interface ToolkitLike<out E, out R> {
  * @category models
  */
 export type Tools =
-  | ReadonlyArray<ToolDeclaration>
-  | ToolSet<unknown, unknown>
+  | ReadonlyArray<Tool.ToolDeclaration>
+  | Tool.ToolSet<unknown, unknown>
   | ToolkitLike<unknown, unknown>
   | Effect.Effect<ToolkitLike<unknown, unknown>, unknown, unknown>
 
@@ -83,7 +72,7 @@ export type Tools =
  * @since 0.1.0
  * @category models
  */
-export type PauseOf<X, T> = T extends ReadonlyArray<ToolDeclaration> ? X : never
+export type PauseOf<X, T> = T extends ReadonlyArray<Tool.ToolDeclaration> ? X : never
 
 /**
  * The errors that the handler of these tools adds to those of a run.
@@ -101,7 +90,7 @@ export type HandlerError<T> = [T] extends [undefined] ? never
  * @since 0.1.0
  * @category models
  */
-export type ToolsError<T> = T extends ToolSet<infer E, infer _> ? E
+export type ToolsError<T> = T extends Tool.ToolSet<infer E, infer _> ? E
   : T extends Effect.Effect<infer K, infer X, infer _> ? X | ToolsError<K>
   : T extends ToolkitLike<infer E, infer _> ? E
   : never
@@ -112,7 +101,7 @@ export type ToolsError<T> = T extends ToolSet<infer E, infer _> ? E
  * @since 0.1.0
  * @category models
  */
-export type HandlerContext<T> = T extends ToolSet<infer _, infer R> ? R
+export type HandlerContext<T> = T extends Tool.ToolSet<infer _, infer R> ? R
   : T extends Effect.Effect<infer K, infer _, infer X> ? X | HandlerContext<K>
   : T extends ToolkitLike<infer _, infer R> ? R
   : never
@@ -123,7 +112,7 @@ export type HandlerContext<T> = T extends ToolSet<infer _, infer R> ? R
  * @since 0.1.0
  * @category models
  */
-export type ToolErrors<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
+export type ToolErrors<T extends ReadonlyArray<unknown>> = T[number] extends Tool.Tool<infer E, infer _> ? E : never
 
 /**
  * The requirements of tools gathered by `Tools.make`.
@@ -131,7 +120,7 @@ export type ToolErrors<T extends ReadonlyArray<unknown>> = T[number] extends Too
  * @since 0.1.0
  * @category models
  */
-export type ToolContexts<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
+export type ToolContexts<T extends ReadonlyArray<unknown>> = T[number] extends Tool.Tool<infer _, infer R> ? R : never
 
 /**
  * The options of a typed tool.
@@ -139,7 +128,7 @@ export type ToolContexts<T extends ReadonlyArray<unknown>> = T[number] extends T
  * @since 0.1.0
  * @category options
  */
-export interface ToolOptions<P, PI, E, R, S = Json | void, SI = unknown> {
+export interface ToolOptions<P, PI, E, R, S = Tool.Json | void, SI = unknown> {
   /** The name of the tool: 1 to 64 of `A-Z a-z 0-9 _ -`. */
   readonly name: string
   /** The description that the model reads. Default: none. */
@@ -149,7 +138,7 @@ export interface ToolOptions<P, PI, E, R, S = Json | void, SI = unknown> {
   /** Encodes the result of the handler. Default: the result is sent as it is; `undefined` is sent as `null`. */
   readonly success?: Schema.Schema<S, SI> | undefined
   /** Answers one call. */
-  readonly handler: (parameters: P, call: ToolCall) => Effect.Effect<NoInfer<S>, E, R>
+  readonly handler: (parameters: P, call: Tool.ToolCall) => Effect.Effect<NoInfer<S>, E, R>
 }
 
 /**
@@ -171,10 +160,10 @@ export interface ToolOptions<P, PI, E, R, S = Json | void, SI = unknown> {
  * @category constructors
  */
 export const handle = <E, R>(
-  declarations: ReadonlyArray<ToolDeclaration>,
+  declarations: ReadonlyArray<Tool.ToolDeclaration>,
   handler: Handler<E, R>
-): ToolSet<E, R> => ({
-  [TypeId]: TypeId,
+): Tool.ToolSet<E, R> => ({
+  [Tool.TypeId]: Tool.TypeId,
   declarations,
   problem: typeof handler === "function" ? undefined : problem("tools", "have no handler that is a function"),
   run: (calls, settings) =>
@@ -182,7 +171,7 @@ export const handle = <E, R>(
       calls,
       settings.onFailure === "fail"
         ? handler(calls)
-        : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => failed(call, error))))
+        : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => Tool.failed(call, error))))
     )
 })
 
@@ -207,9 +196,9 @@ export const handle = <E, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
+export const tool = <P, PI, E, R, S = Tool.Json | void, SI = unknown>(
   options: ToolOptions<P, PI, E, R, S, SI>
-): Tool<E, R> => ({ description: undefined, success: undefined, ...options })
+): Tool.Tool<E, R> => ({ description: undefined, success: undefined, ...options })
 
 /**
  * Gathers tools. Each runs by itself, `toolConcurrency` at a time; three rounds in a row in which the model calls one
@@ -218,7 +207,7 @@ export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
  * @since 0.1.0
  * @category constructors
  */
-export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): ToolSet<
+export const make = <T extends ReadonlyArray<Tool.Tool<unknown, unknown>>>(...tools: T): Tool.ToolSet<
   ToolErrors<T> | InvalidRequestError,
   ToolContexts<T>
-> => gather((tools as ReadonlyArray<Tool<ToolErrors<T>, ToolContexts<T>>>).map(typedTool))
+> => Tool.gather((tools as ReadonlyArray<Tool.Tool<ToolErrors<T>, ToolContexts<T>>>).map(Tool.typedTool))

@@ -10,13 +10,7 @@ import type { Match } from "../core/replayReport.js"
 import { monotonic } from "../core/time.js"
 import { forwardThrough, onResponse } from "../operations/fake.js"
 import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
-import type {
-  AnsweredOperation,
-  EventStreams,
-  OnceResponse,
-  SessionRequest,
-  SessionResponse
-} from "../operations/requests.js"
+import type * as Operation from "../operations/requests.js"
 import { isSameSession } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 import { format } from "../options/address.js"
@@ -43,7 +37,9 @@ interface Options {
   /** Is called with the place of each recording that a call takes. */
   readonly reach?: ((place: number) => void) | undefined
   /** Fetches another session that a call names. Absent: such a call fails. */
-  readonly fetch?: ((request: SessionRequest) => Effect.Effect<SessionResponse, Errors.SessionError>) | undefined
+  readonly fetch?:
+    | ((request: Operation.SessionRequest) => Effect.Effect<Operation.SessionResponse, Errors.SessionError>)
+    | undefined
 }
 
 export interface CassetteOptions extends Options {
@@ -73,7 +69,7 @@ const nothing: Redaction = { hasPaths: false, call: identity, payload: identity,
 /** Opens the replay of a session that was fetched. */
 export const openSession = (
   method: string,
-  session: SessionResponse,
+  session: Operation.SessionResponse,
   options: Pick<Options, "defaults" | "fetch">
 ): Effect.Effect<OpenReplay, Errors.ReplayNoSnapshotsError> =>
   Effect.map(recordingsOf(method, session), (recordings) => open(recordings, { ...options, redact: nothing }))
@@ -250,7 +246,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     ))
 
   /** The recorded outcome of a call, or the answer of `elsewhere` to a call that was not recorded. */
-  const recordedOr = <K extends AnsweredOperation, E>(
+  const recordedOr = <K extends Operation.AnsweredOperation, E>(
     endpoint: K,
     request: Codec.OperationRequest<K> & RequestContext,
     elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
@@ -276,7 +272,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       return value
     }).pipe(Effect.scoped)
 
-  const one = <K extends AnsweredOperation>(
+  const one = <K extends Operation.AnsweredOperation>(
     endpoint: K,
     request: Codec.OperationRequest<K> & RequestContext
   ): Effect.Effect<Codec.OperationResponse<K>, Errors.CallError> =>
@@ -289,8 +285,8 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const once = <K extends "execute" | "submitJob", E>(
     endpoint: K,
     request: Codec.OperationRequest<K>,
-    elsewhere: (otherwise: HttpService) => Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E>
-  ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E | Codec.RecordableError> =>
+    elsewhere: (otherwise: HttpService) => Effect.Effect<Operation.OnceResponse<Codec.OperationResponse<K>>, E>
+  ): Effect.Effect<Operation.OnceResponse<Codec.OperationResponse<K>>, E | Codec.RecordableError> =>
     onResponse(
       request,
       Effect.suspend(() => elsewhere(otherwise!)),
@@ -320,16 +316,16 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
   const isOfExecute = (
     matching: Matching,
     asked: ProgramCall,
-    request: EventStreams[keyof EventStreams]
+    request: Operation.EventStreams[keyof Operation.EventStreams]
   ): boolean => {
     if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
     const whole = asking("execute", { ...request, body: request.asExecute })
     return Either.isRight(whole) && matching.numberOf(whole.right) < matching.numberOf(asked)
   }
 
-  const many = <K extends keyof EventStreams>(
+  const many = <K extends keyof Operation.EventStreams>(
     endpoint: K,
-    request: EventStreams[K]
+    request: Operation.EventStreams[K]
   ): Stream.Stream<WireEvent, Errors.CallError> =>
     Stream.unwrapScoped(Effect.gen(function*() {
       const asked = yield* asking(endpoint, request)
@@ -345,7 +341,9 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       return noting(eventsOf(matching, asked, answer), noteBeginning(asked, false, now))
     }))
 
-  const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, Errors.SessionError> => {
+  const fetched = (
+    request: Operation.SessionRequest
+  ): Effect.Effect<Operation.SessionResponse, Errors.SessionError> => {
     if (session === undefined) return Effect.mapError(one("session", request), only(request.method, isOfSession))
     if (!isForeign(request.sessionId)) return Effect.succeed(session)
     if (fetch !== undefined) return fetch(request)

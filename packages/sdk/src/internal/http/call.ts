@@ -18,32 +18,15 @@ import * as Address from "../options/address.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { type EventSink, makeEventSink, makeLog } from "../telemetry/tell.js"
-import {
-  type HttpTransport,
-  isOk,
-  type SendRequest,
-  type TextResponse,
-  TransportClosed,
-  type TransportError,
-  type TransportRequest,
-  type TransportResponse
-} from "./HttpTransport.js"
+import * as Http from "./HttpTransport.js"
 import * as Limiter from "./limiter.js"
-import {
-  type CallConfig,
-  type RequestBuilder,
-  requestBuilder,
-  type RequestDescription,
-  type Scrubber,
-  scrubOf,
-  spentClock
-} from "./request.js"
+import * as Request from "./request.js"
 import { attempted, type LiveError, makeBudget, type RetryBudget } from "./retrying.js"
 import { type Choice, RunPaths } from "./runPaths.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
 /** A request to an endpoint, and the reader of its answer. */
-export interface Endpoint<A> extends RequestDescription {
+export interface Endpoint<A> extends Request.RequestDescription {
   /** Reads a 2xx body. */
   readonly decode: ReadBody<A>
   /** The paths of a read that deployments serve under different ones. Default: `path`. */
@@ -51,21 +34,21 @@ export interface Endpoint<A> extends RequestDescription {
 }
 
 export interface Caller {
-  readonly config: CallConfig
-  readonly transport: HttpTransport
+  readonly config: Request.CallConfig
+  readonly transport: Http.HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
   /** The event sink of a fiber; `undefined` without a listener. */
   readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
   readonly budget: RetryBudget
-  readonly scrub: Scrubber
-  readonly prepare: RequestBuilder
+  readonly scrub: Request.Scrubber
+  readonly prepare: Request.RequestBuilder
   /** The request of an endpoint that answers once. */
   readonly request: (
-    endpoint: RequestDescription,
+    endpoint: Request.RequestDescription,
     fiber: Fiber.RuntimeFiber<unknown, unknown>
-  ) => Either.Either<SendRequest, InvalidRequestError>
+  ) => Either.Either<Http.SendRequest, InvalidRequestError>
   readonly runPaths: RunPaths
-  readonly facts: (endpoint: RequestDescription) => CallFacts
+  readonly facts: (endpoint: Request.RequestDescription) => CallFacts
   /** `undefined` without a limit. */
   readonly limiter: Limiter.Limiter | undefined
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
@@ -86,18 +69,20 @@ const parseJson = (text: string): Either.Either<unknown, string> => {
 }
 
 /** Whether a request begins or continues a run. `maxConcurrency` counts such requests. */
-const isOfRun = ({ httpMethod }: RequestDescription): boolean => httpMethod === "POST"
+const isOfRun = ({ httpMethod }: Request.RequestDescription): boolean => httpMethod === "POST"
 
-const closed = new TransportClosed({ sent: "no" })
+const closed = new Http.TransportClosed({ sent: "no" })
 
 /** The failure of a request that waited for its turn when its client was closed. */
-const refused = ({ facts }: Pick<Caller, "facts">, endpoint: RequestDescription): Effect.Effect<never, LiveError> =>
-  Effect.failSync(() => fromTransport(facts(endpoint), closed))
+const refused = (
+  { facts }: Pick<Caller, "facts">,
+  endpoint: Request.RequestDescription
+): Effect.Effect<never, LiveError> => Effect.failSync(() => fromTransport(facts(endpoint), closed))
 
 /** Makes one request within the limits of the client. */
 export const limited = <A, R>(
   caller: Pick<Caller, "facts" | "limiter">,
-  endpoint: RequestDescription,
+  endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R> => {
   const { limiter } = caller
@@ -110,7 +95,7 @@ export const limited = <A, R>(
 /** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
 export const limitedOpening = <A, R>(
   caller: Caller,
-  endpoint: RequestDescription,
+  endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R | Scope.Scope> =>
   Effect.suspend(() => {
@@ -125,8 +110,8 @@ export const limitedOpening = <A, R>(
 
 /** One attempt at a request. */
 export interface Attempt {
-  readonly endpoint: RequestDescription
-  readonly request: TransportRequest
+  readonly endpoint: Request.RequestDescription
+  readonly request: Http.TransportRequest
   readonly info: AttemptInfo
   /** The sink of its log events; `undefined` without a listener. */
   readonly tell: EventSink | undefined
@@ -136,7 +121,7 @@ export interface Attempt {
 export const lost = (
   caller: Pick<Caller, "facts">,
   { endpoint, info, tell }: Attempt,
-  failure: TransportError
+  failure: Http.TransportError
 ): Effect.Effect<never, LiveError> =>
   Effect.suspend(() => {
     const error = fromTransport(caller.facts(endpoint), failure)
@@ -151,11 +136,11 @@ export const lost = (
 /**
  * Makes one attempt, and logs the request and the response or the failure. `logPayloads`: whether bodies are logged.
  */
-export const observed = <A extends TransportResponse & { readonly text?: string }, R>(
+export const observed = <A extends Http.TransportResponse & { readonly text?: string }, R>(
   caller: Pick<Caller, "facts" | "scrub">,
   attempt: Attempt,
   logPayloads: boolean,
-  sent: Effect.Effect<A, TransportError, R>
+  sent: Effect.Effect<A, Http.TransportError, R>
 ): Effect.Effect<A, LiveError, R> => {
   const { info, request: { body }, tell } = attempt
   const received = Effect.catchAll(sent, (failure) => lost(caller, attempt, failure))
@@ -182,8 +167,8 @@ export const observed = <A extends TransportResponse & { readonly text?: string 
 /** The error of a response that is not 2xx. `body`: without the key. */
 export const refusal = (
   caller: Pick<Caller, "facts">,
-  endpoint: RequestDescription,
-  response: TransportResponse,
+  endpoint: Request.RequestDescription,
+  response: Http.TransportResponse,
   body: string
 ): Effect.Effect<never, LiveError> =>
   Effect.flatMap(
@@ -195,19 +180,19 @@ export const refusal = (
  * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
  */
 export const make = (
-  config: CallConfig,
-  transport: HttpTransport
+  config: Request.CallConfig,
+  transport: Http.HttpTransport
 ): Effect.Effect<Caller, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { apiKey } = config
     const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
-    const scrub = scrubOf(key)
+    const scrub = Request.scrubOf(key)
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
     const sinkOf = makeEventSink(log)
     const budget = makeBudget(Metrics.retryTokens)
     const limiter = Limiter.isLimited(config) ? yield* Limiter.make(config) : undefined
     const attemptTimeout = finite(config.attemptTimeout)
-    const prepare = requestBuilder(config)
+    const prepare = Request.requestBuilder(config)
 
     const facts: Caller["facts"] = (endpoint) => ({
       method: endpoint.context.method,
@@ -218,18 +203,18 @@ export const make = (
     })
 
     /** A response without the key, should the server ever repeat it. */
-    const scrubbed = ({ header, status, text }: TextResponse): TextResponse => ({
+    const scrubbed = ({ header, status, text }: Http.TextResponse): Http.TextResponse => ({
       status,
-      text: isOk(status) ? scrub(text) : scrub.cut(text),
+      text: Http.isOk(status) ? scrub(text) : scrub.cut(text),
       header: (name) => {
         const value = header(name)
         return value === undefined ? undefined : scrub(value)
       }
     })
 
-    function read<A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, LiveError> {
+    function read<A>(endpoint: Endpoint<A>, response: Http.TextResponse): Effect.Effect<A, LiveError> {
       const { status, text } = response
-      if (!isOk(status)) return refusal({ facts }, endpoint, response, text)
+      if (!Http.isOk(status)) return refusal({ facts }, endpoint, response, text)
       const json = parseJson(text)
       const decoded: Either.Either<A, string> = Either.isLeft(json)
         ? Either.left(json.left)
@@ -257,7 +242,7 @@ export const make = (
       return Effect.withFiberRuntime((fiber) => {
         const prepared = request(endpoint, fiber)
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-        const spent = spentClock(prepared.right)
+        const spent = Request.spentClock(prepared.right)
         if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
         const tell = sinkOf(fiber)
         const choice = endpoint.choose?.()

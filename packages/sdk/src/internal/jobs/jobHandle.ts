@@ -16,24 +16,7 @@ import { scheduleDriver } from "../http/retry.js"
 import { ofRead } from "../operations/call.js"
 import * as Fields from "../options/fields.js"
 import * as Spans from "../telemetry/spans.js"
-import {
-  gaveUp,
-  type HandleParts,
-  handleParts,
-  isEnded,
-  type JobCancelled,
-  type JobEnded,
-  type JobFailed,
-  type JobStatus,
-  type JobTarget,
-  label,
-  type PollOptions,
-  type PollOutcome,
-  polls,
-  pollTarget,
-  problemOf,
-  updatesOf
-} from "./jobPoll.js"
+import * as JobPoll from "./jobPoll.js"
 
 /** The facts of a submission beside the execution id. */
 export interface SubmissionFacts {
@@ -49,35 +32,39 @@ const waitOptions = Fields.decoder<WaitOptions>("options", () => ({ ...ofRead, s
 const defaultTimeout = Duration.seconds(300)
 
 const wait = Effect.fnUntraced(function*(
-  target: JobTarget,
+  target: JobPoll.JobTarget,
   method: string,
   given: WaitOptions = {}
-): Effect.fn.Return<JobEnded, CallError> {
+): Effect.fn.Return<JobPoll.JobEnded, CallError> {
   const { addressText, executionId, http } = target
   const options = yield* waitOptions(method, given, { flow: addressText, executionId })
   const ms = limitOf(options.timeout ?? defaultTimeout)
   const deadline = (yield* monotonic) + (ms ?? Infinity)
-  const polling = polls({
+  const polling = JobPoll.polls({
     executionId,
-    poll: pollTarget(target, method, options),
+    poll: JobPoll.pollTarget(target, method, options),
     next: scheduleDriver(options.schedule ?? defaultSchedule),
     pause: pauseOf(http),
     deadline
   })
-  let last: PollOutcome | undefined
+  let last: JobPoll.PollOutcome | undefined
   const waiting = Stream.runForEach(ms === 0 ? Stream.take(polling, 1) : polling, (outcome) =>
     Effect.sync(() => {
       last = outcome
     }))
-  const timedOut = Effect.failSync(() => gaveUp(target, method, last, `after ${ms} ms`))
+  const timedOut = Effect.failSync(() => JobPoll.gaveUp(target, method, last, `after ${ms} ms`))
   yield* ms === undefined || ms === 0 ? waiting : timeLimit(waiting, ms, timedOut)
   const status = last?.status
-  if (status !== undefined && isEnded(status)) return status
-  return yield* gaveUp(target, method, last, ms === 0 ? "after one poll" : undefined)
+  if (status !== undefined && JobPoll.isEnded(status)) return status
+  return yield* JobPoll.gaveUp(target, method, last, ms === 0 ? "after one poll" : undefined)
 })
 
-const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
-  const problem = problemOf(status)
+const notCompleted = (
+  target: JobPoll.JobTarget,
+  method: string,
+  status: JobPoll.JobFailed | JobPoll.JobCancelled
+): FlowExecutionError => {
+  const problem = JobPoll.problemOf(status)
   return receivedAs(
     newError(FlowExecutionError, {
       method,
@@ -92,15 +79,19 @@ const notCompleted = (target: JobTarget, method: string, status: JobFailed | Job
 }
 
 /** Makes the handle of a job; `more` are the fields of its kind. */
-export const make = <More extends object>(target: JobTarget, facts: SubmissionFacts, more: More): Job & More => {
+export const make = <More extends object>(
+  target: JobPoll.JobTarget,
+  facts: SubmissionFacts,
+  more: More
+): Job & More => {
   const { address, executionId, http } = target
-  const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
-  const poll = ({ timeout, ...options }: PollOptions = {}) =>
-    spanned(spanNames.jobPoll, pollTarget(target, "Job.poll", options, timeout))
+  const spanned = <A extends JobPoll.JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Spans.readSpan(name, { address, executionId }, (status) => ({ status: JobPoll.label(status) }), self)
+  const poll = ({ timeout, ...options }: JobPoll.PollOptions = {}) =>
+    spanned(spanNames.jobPoll, JobPoll.pollTarget(target, "Job.poll", options, timeout))
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))
-  const parts: HandleParts<unknown> = { pause: pauseOf(http), poll }
+  const parts: JobPoll.HandleParts<unknown> = { pause: pauseOf(http), poll }
   const handle = {
     executionId,
     ...known<SubmissionFacts>(facts),
@@ -116,14 +107,14 @@ export const make = <More extends object>(target: JobTarget, facts: SubmissionFa
       Spans.readStreamSpan(
         spanNames.jobUpdates,
         { address, executionId },
-        updatesOf({
+        JobPoll.updatesOf({
           executionId,
-          poll: pollTarget(target, "Job.updates", {}),
+          poll: JobPoll.pollTarget(target, "Job.updates", {}),
           next: scheduleDriver(defaultSchedule),
           pause: parts.pause
         })
       )
     )
   }
-  return Object.defineProperty(handle, handleParts, { value: parts })
+  return Object.defineProperty(handle, JobPoll.handleParts, { value: parts })
 }

@@ -10,13 +10,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import {
-  APITimeoutError,
-  type CallError,
-  type InvalidRequestError,
-  type NoukaiError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
+import * as Errors from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
 import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
@@ -133,12 +127,12 @@ const statusOf = (
   { addressText, executionId, flow }: JobTarget,
   method: string,
   response: PollJobResponse
-): Effect.Effect<JobStatus, UnexpectedResponseError> => {
+): Effect.Effect<JobStatus, Errors.UnexpectedResponseError> => {
   const { error, raw, requestId, result, status } = response
   // a result is kept
   const unexpected = (reason: string) =>
     Effect.fail(
-      newError(UnexpectedResponseError, { method, flow: addressText, executionId, requestId, reason, result })
+      newError(Errors.UnexpectedResponseError, { method, flow: addressText, executionId, requestId, reason, result })
     )
   if (!isOfRun(executionId, response.executionId)) return unexpected(otherRun(response.executionId))
   switch (status) {
@@ -167,7 +161,7 @@ export const pollTarget = Effect.fnUntraced(function*(
   method: string,
   options: ReadOptions,
   timeout?: Duration.DurationInput
-): Effect.fn.Return<JobStatus, CallError> {
+): Effect.fn.Return<JobStatus, Errors.CallError> {
   const { address: flow, addressText, costs, executionId, http } = target
   const asked = yield* monotonic
   let hasEnded = false
@@ -198,7 +192,7 @@ export const pollTarget = Effect.fnUntraced(function*(
 /** The rules by which one job is polled. */
 export interface PollRules<A> {
   readonly executionId: string
-  readonly poll: Effect.Effect<JobStatus<A>, CallError>
+  readonly poll: Effect.Effect<JobStatus<A>, Errors.CallError>
   /** The milliseconds to the next poll, given the status seen last; `undefined` when no other follows. */
   readonly next: (status: JobStatus<A>) => Effect.Effect<number | undefined>
   readonly pause: Pause
@@ -214,7 +208,7 @@ export interface PollRules<A> {
 export interface PollOutcome<A = unknown> {
   readonly status: JobStatus<A> | undefined
   /** The failure of the latest poll, if it failed. */
-  readonly failure: CallError | undefined
+  readonly failure: Errors.CallError | undefined
   /** The polls that have failed in a row, and the instant of the first of them. */
   readonly failures: number
   readonly failingSince: number
@@ -223,7 +217,7 @@ export interface PollOutcome<A = unknown> {
 /**
  * Whether a failed poll tells nothing about the job, so that the next one may be answered. A 404 of a gateway is one.
  */
-const isPassing = (error: NoukaiError): boolean =>
+const isPassing = (error: Errors.NoukaiError): boolean =>
   error._tag === "APITimeoutError" || isTransient(error) || (error._tag === "FlowNotFoundError" && !error.isAbsent)
 
 /**
@@ -234,7 +228,7 @@ const isPassing = (error: NoukaiError): boolean =>
 export const nextPoll = Effect.fnUntraced(function*<A>(
   rules: PollRules<A>,
   seen: PollOutcome<A> | undefined
-): Effect.fn.Return<Option.Option<PollOutcome<A>>, CallError> {
+): Effect.fn.Return<Option.Option<PollOutcome<A>>, Errors.CallError> {
   const { deadline = Infinity, firstAfter = 0, patience = { failures: 1, ms: Infinity }, pause, poll } = rules
   if (seen === undefined) {
     if (firstAfter > 0) yield* pause(firstAfter)
@@ -262,14 +256,14 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
 })
 
 /** Polls a job at once and then by its rules, up to and with the last status. The stream runs once, as its rules do. */
-export const polls = <A = unknown>(rules: PollRules<A>): Stream.Stream<PollOutcome<A>, CallError> =>
+export const polls = <A = unknown>(rules: PollRules<A>): Stream.Stream<PollOutcome<A>, Errors.CallError> =>
   Stream.unfoldEffect(
     undefined as PollOutcome<A> | undefined,
     (seen) => Effect.map(nextPoll(rules, seen), Option.map((outcome) => [outcome, outcome] as const))
   )
 
 /** The changes of the status, up to and with the last one. The stream runs once, as its rules do. */
-export function updatesOf<A>(rules: PollRules<A>): Stream.Stream<JobStatus<A>, CallError> {
+export function updatesOf<A>(rules: PollRules<A>): Stream.Stream<JobStatus<A>, Errors.CallError> {
   return polls({ patience: { failures: 1, ms: 300_000 }, ...rules }).pipe(
     Stream.filterMap(({ failure, status }) => failure === undefined ? Option.fromNullable(status) : Option.none()),
     Stream.changesWith((before, after) => label(before) === label(after))
@@ -282,9 +276,9 @@ export const gaveUp = (
   method: string,
   seen: PollOutcome | undefined,
   detail = "the schedule has ended"
-): APITimeoutError => {
+): Errors.APITimeoutError => {
   const lastStatus = seen?.status === undefined ? undefined : label(seen.status)
-  return newError(APITimeoutError, {
+  return newError(Errors.APITimeoutError, {
     method,
     flow: target.addressText,
     executionId: target.executionId,
@@ -311,13 +305,13 @@ export const handleParts: unique symbol = Symbol("@effect-noukai/sdk/handleParts
 export interface HandleParts<A> {
   /** The sleep of its client. */
   readonly pause: Pause
-  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus<A>, CallError>
+  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus<A>, Errors.CallError>
 }
 
 /** The part of a handle that is needed to poll it. One that was made elsewhere has no `handleParts`. */
 export interface Pollable<A> {
   readonly executionId: string
-  readonly poll: Effect.Effect<JobStatus<A>, CallError>
+  readonly poll: Effect.Effect<JobStatus<A>, Errors.CallError>
   readonly [handleParts]?: HandleParts<A>
 }
 
@@ -327,7 +321,7 @@ export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]
 export const isPollable = (job: unknown): boolean =>
   Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
 
-const checkJob = (method: string, job: unknown): Either.Either<void, InvalidRequestError> =>
+const checkJob = (method: string, job: unknown): Either.Either<void, Errors.InvalidRequestError> =>
   isPollable(job)
     ? Either.void
     : Either.left(invalid(method, "job", "must be a job, as submit and attach return it"))
@@ -335,7 +329,7 @@ const checkJob = (method: string, job: unknown): Either.Either<void, InvalidRequ
 const pollOptions = Fields.decoder<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
 
 /** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
-export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<JobStatus<A>, CallError> {
+export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<JobStatus<A>, Errors.CallError> {
   return Effect.gen(function*() {
     const method = "Job.poll"
     const checked = yield* pollOptions(method, given)
@@ -352,7 +346,7 @@ export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<Job
 export function updates<A>(
   job: Pollable<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, CallError> {
+): Stream.Stream<JobStatus<A>, Errors.CallError> {
   return Stream.unwrap(Effect.gen(function*() {
     const method = "Job.updates"
     yield* checkJob(method, job)

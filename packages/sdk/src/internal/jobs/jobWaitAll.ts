@@ -22,18 +22,7 @@ import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
 import { clientClosed, pollDelay, scheduleDriver } from "../http/retry.js"
 import * as Fields from "../options/fields.js"
-import {
-  gaveUp,
-  handleParts,
-  isEnded,
-  isPollable,
-  type JobEnded,
-  type JobStatus,
-  nextPoll,
-  pauseOfHandle,
-  type Pollable,
-  type PollRules
-} from "./jobPoll.js"
+import * as JobPoll from "./jobPoll.js"
 
 const method = "Job.waitAll"
 
@@ -59,7 +48,7 @@ export interface WaitAllOptions<in A = unknown> {
    * ends gives up its job. Default: a quarter of the time that the job has been waited for, at least 2 seconds and at
    * most a minute; longer, up to a minute, while it is younger than three of four jobs were that have ended.
    */
-  readonly schedule?: Schedule.Schedule<unknown, JobStatus<A>> | undefined
+  readonly schedule?: Schedule.Schedule<unknown, JobPoll.JobStatus<A>> | undefined
   /** The number of polls that are under way at once. Default: 8. */
   readonly concurrency?: number | undefined
   /**
@@ -79,7 +68,7 @@ const waitAllOptions = Fields.decoder<WaitAllOptions<never>>("options", () => ({
 /** A job, and how waiting for it ended. */
 interface Outcome<J, A> {
   readonly job: J
-  readonly outcome: Exit.Exit<JobEnded<A>, CallError>
+  readonly outcome: Exit.Exit<JobPoll.JobEnded<A>, CallError>
 }
 
 /** Whether an error is of all jobs: each of them would meet it. */
@@ -101,7 +90,7 @@ function takeJobs<J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, Invalid
   if (!Predicate.isIterable(jobs) || typeof jobs === "string") return Either.left(wrong())
   return Either.filterOrLeft(
     Either.try({ try: () => Array.from(jobs), catch: wrong }),
-    (all) => all.every(isPollable),
+    (all) => all.every(JobPoll.isPollable),
     () => wrong()
   )
 }
@@ -111,7 +100,7 @@ const isStream = <J, E, R>(
 ): jobs is Stream.Stream<J, E, R> => Predicate.hasProperty(jobs, Stream.StreamTypeId)
 
 /** The stream `Job.waitAll`: a fiber for each job polls in its turn, and tells the outcome. */
-export const waitAll = <J extends Pollable<A>, A, E, R>(
+export const waitAll = <J extends JobPoll.Pollable<A>, A, E, R>(
   jobs: Iterable<J> | Stream.Stream<J, E, R>,
   given: WaitAllOptions<A>
 ): Stream.Stream<Outcome<J, A>, CallError | E, R> =>
@@ -141,18 +130,18 @@ export const waitAll = <J extends Pollable<A>, A, E, R>(
     const pollInTurn = (job: J, since: number) => {
       const { leave, turn } = limiter.request(true, Effect.never)
       // a retry of the client would hide a 429 from the polls of the other jobs
-      const poll = timeout === 0 ? job.poll : job[handleParts]?.poll({ retry: Schedule.stop }) ?? job.poll
+      const poll = timeout === 0 ? job.poll : job[JobPoll.handleParts]?.poll({ retry: Schedule.stop }) ?? job.poll
       return Effect.gen(function*() {
         yield* turn
         // where the pause does not end by itself the client is closed, as the poll will tell
-        while (notBefore > (yield* monotonic) && (yield* pauseOfHandle(job)(notBefore - (yield* monotonic)))) {
+        while (notBefore > (yield* monotonic) && (yield* JobPoll.pauseOfHandle(job)(notBefore - (yield* monotonic)))) {
           yield* limiter.request(false, Effect.never).turn
         }
         const status = yield* Effect.tapErrorTag(poll, "RateLimitError", (error) =>
           Effect.map(monotonic, (now) => {
             notBefore = Math.max(notBefore, now + pollDelay(error))
           }))
-        if (isEnded(status)) {
+        if (JobPoll.isEnded(status)) {
           durations.push((yield* monotonic) - since)
           if (durations.length > durationsKept) durations.shift()
           yield* tell(job, Exit.succeed(status))
@@ -176,22 +165,22 @@ export const waitAll = <J extends Pollable<A>, A, E, R>(
     const waitFor = (job: J) =>
       Effect.gen(function*() {
         const since = yield* monotonic
-        const rules: PollRules<A> = {
+        const rules: JobPoll.PollRules<A> = {
           executionId: job.executionId,
           poll: pollInTurn(job, since),
           next: schedule === undefined
             ? () => Effect.map(monotonic, (now) => delayAt(now - since))
             : scheduleDriver(schedule),
-          pause: pauseOfHandle(job),
+          pause: JobPoll.pauseOfHandle(job),
           patience,
           // one that comes later has probably just been submitted, and will take as long as the others
           firstAfter: schedule === undefined ? Math.min(typicalOf(durations), longest) : 0
         }
-        let seen = yield* nextPoll(rules, undefined)
+        let seen = yield* JobPoll.nextPoll(rules, undefined)
         while (untold.has(job.executionId)) {
           if (timeout === 0) return
-          const next = yield* nextPoll(rules, Option.getOrUndefined(seen))
-          if (Option.isNone(next)) return yield* gaveUp(job, method, Option.getOrUndefined(seen))
+          const next = yield* JobPoll.nextPoll(rules, Option.getOrUndefined(seen))
+          if (Option.isNone(next)) return yield* JobPoll.gaveUp(job, method, Option.getOrUndefined(seen))
           seen = next
         }
       }).pipe(
@@ -219,7 +208,7 @@ export const waitAll = <J extends Pollable<A>, A, E, R>(
       const rest = untold.size === 0
         ? `the source of jobs has not ended, and its ${begun} jobs so far have`
         : `${untold.size} of ${begun} jobs have not ended`
-      return told.fail(gaveUp({}, method, undefined, `${detail}; ${rest}`))
+      return told.fail(JobPoll.gaveUp({}, method, undefined, `${detail}; ${rest}`))
     }
     const ended = timeout === 0 || timeout === Infinity
       ? Effect.as(all, "after one poll of each")

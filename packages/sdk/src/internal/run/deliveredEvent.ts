@@ -8,16 +8,7 @@ import type * as FlowEvent from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
 import { problemOf } from "../core/runProblem.js"
 import { rawOf } from "../operations/wireEvent.js"
-import {
-  cursorAt,
-  inputOf,
-  type KnownOutput,
-  type KnownResult,
-  partialOutputOf,
-  placeOf,
-  type RunState,
-  stepToRun
-} from "./runFold.js"
+import * as RunFold from "./runFold.js"
 import type { ToolResult } from "./tool.js"
 
 /** An event of a run that may have a limit of cost. */
@@ -56,13 +47,13 @@ class Delivered {
 
 /** An event from which a run can go on. */
 class Resumable extends Delivered {
-  readonly #state: RunState
-  constructor(event: FlowEvent.WireEvent | undefined, state: RunState) {
+  readonly #state: RunFold.RunState
+  constructor(event: FlowEvent.WireEvent | undefined, state: RunFold.RunState) {
     super(event)
     this.#state = state
   }
   get cursor(): FlowCursor {
-    return cursorAt(this.#state)
+    return RunFold.cursorAt(this.#state)
   }
 }
 
@@ -79,7 +70,7 @@ export type ResumeStream = (
 /** A pause that the caller answers. */
 class ManualPause extends Resumable {
   readonly #resume: ResumeStream
-  constructor(event: FlowEvent.WireEvent | undefined, state: RunState, resume: ResumeStream) {
+  constructor(event: FlowEvent.WireEvent | undefined, state: RunFold.RunState, resume: ResumeStream) {
     super(event, state)
     this.#resume = resume
   }
@@ -90,7 +81,7 @@ class ManualPause extends Resumable {
 
 export const stepPaused = (
   event: FlowEvent.WireEventOf<"step_paused"> | undefined,
-  state: RunState
+  state: RunFold.RunState
 ): FlowEvent.StepPaused =>
   Object.assign(new Resumable(event, state), {
     type: "step_paused" as const,
@@ -101,21 +92,21 @@ export const stepPaused = (
 
 export const toolCallsRequired = (
   event: FlowEvent.WireEventOf<"tool_calls_required"> | undefined,
-  state: RunState,
+  state: RunFold.RunState,
   resume: ResumeStream
 ): FlowEvent.ToolCallsRequired =>
   Object.assign(new ManualPause(event, state, resume), {
     type: "tool_calls_required" as const,
     executionId: state.named ?? "",
     stepId: state.pending?.stepId,
-    stepIndex: stepToRun(state),
+    stepIndex: RunFold.stepToRun(state),
     toolCalls: state.pending?.toolCalls ?? []
   })
 
 export const flowCompleted = (
   event: FlowEvent.WireEventOf<"flow_completed">,
-  state: RunState,
-  result: KnownResult | undefined
+  state: RunFold.RunState,
+  result: RunFold.KnownResult | undefined
 ): FlowEvent.FlowCompleted =>
   Object.assign(new Completed(event), {
     type: "flow_completed" as const,
@@ -147,11 +138,11 @@ class StepCompleted extends Resumable implements FlowEvent.StepCompleted {
   readonly stepId: string
   readonly name: string | undefined
   declare readonly output?: unknown
-  declare readonly outputFrom?: KnownOutput["from"]
+  declare readonly outputFrom?: RunFold.KnownOutput["from"]
   readonly durationMs: number | undefined
   readonly tokens: FlowEvent.Tokens | undefined
   readonly costUsd: string | undefined
-  constructor(event: FlowEvent.WireEventOf<"step_completed">, readonly stepIndex: number, state: RunState) {
+  constructor(event: FlowEvent.WireEventOf<"step_completed">, readonly stepIndex: number, state: RunFold.RunState) {
     super(event, state)
     this.stepId = event.stepId
     this.name = event.name ?? undefined
@@ -167,9 +158,9 @@ class StepCompleted extends Resumable implements FlowEvent.StepCompleted {
 
 /** The event for the caller, from the states before and after it. `undefined` for pauses for tools and the end of a run. */
 export const deliveredOf = (
-  before: RunState,
+  before: RunFold.RunState,
   event: FlowEvent.WireEvent,
-  after: RunState
+  after: RunFold.RunState
 ): DeliveredRunEvent | undefined => {
   switch (event.type) {
     case "run_started":
@@ -182,9 +173,9 @@ export const deliveredOf = (
         runId: event.runId ?? undefined
       })
     case "step_started":
-      return new StepStarted(event, placeOf(before, event.stepId))
+      return new StepStarted(event, RunFold.placeOf(before, event.stepId))
     case "step_input": {
-      const inputData = inputOf(event)
+      const inputData = RunFold.inputOf(event)
       const { stepId, type } = event
       return Object.assign(
         new Delivered(event),
@@ -192,7 +183,7 @@ export const deliveredOf = (
       )
     }
     case "step_output": {
-      const outputData = partialOutputOf(event)
+      const outputData = RunFold.partialOutputOf(event)
       const { stepId, type } = event
       return Object.assign(
         new Delivered(event),
@@ -200,7 +191,7 @@ export const deliveredOf = (
       )
     }
     case "step_completed":
-      return new StepCompleted(event, placeOf(before, event.stepId), after)
+      return new StepCompleted(event, RunFold.placeOf(before, event.stepId), after)
     case "step_error": {
       const { code, detail } = problemOf(event.error)
       return Object.assign(new Delivered(event), {

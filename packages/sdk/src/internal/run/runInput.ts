@@ -6,14 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type {
-  EventsInput,
-  ExecuteInput,
-  ExecuteOptions,
-  OnceOptions,
-  ResumeInput,
-  TakeOverOptions
-} from "../../Execution.js"
+import type * as Execution from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
@@ -129,7 +122,7 @@ export const declarationsOf = (
 /** The fields that the requests of a run repeat, in the order in which they are sent. */
 export const runFields = (
   { attachments, blockOverrides, snapshots = false, toolChoice }: Pick<
-    ExecuteOptions,
+    Execution.ExecuteOptions,
     "attachments" | "blockOverrides" | "snapshots" | "toolChoice"
   >,
   parameters: unknown,
@@ -209,7 +202,7 @@ export const once = {
   sessionId: Fields.refused("is made of the key here: leave it out")
 }
 
-export type ExecuteInputOf<E, R> = ExecuteInput<
+export type ExecuteInputOf<E, R> = Execution.ExecuteInput<
   AnyParameters,
   ToolsOption<E, R> | undefined,
   Effect.Effect<void, E, R>
@@ -237,7 +230,7 @@ export const executeFields = { ...interactive, messages, onPause: Fields.callbac
 
 export const executeInput = Fields.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
 
-export type ExecuteOnceInputOf<E, R> = ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
+export type ExecuteOnceInputOf<E, R> = ExecuteInputOf<E, R> & Execution.OnceOptions & Execution.TakeOverOptions
 
 export const executeOnceInput = Fields.decoder<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
   ...executeFields,
@@ -246,7 +239,7 @@ export const executeOnceInput = Fields.decoder<ExecuteOnceInputOf<unknown, unkno
   maxCostUsd: Fields.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
 }), checkExecute)
 
-export type ResumeInputOf<E, R> = ResumeInput<ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
+export type ResumeInputOf<E, R> = Execution.ResumeInput<ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
 
 export const resumeInput = Fields.decoder<ResumeInputOf<unknown, unknown>>("input", () => ({
   ...Fields.ofCall,
@@ -256,7 +249,7 @@ export const resumeInput = Fields.decoder<ResumeInputOf<unknown, unknown>>("inpu
   onPause: Fields.callback
 }), checkTools)
 
-export type EventsInputOf<E, R> = EventsInput<AnyParameters, ToolsOption<E, R> | undefined>
+export type EventsInputOf<E, R> = Execution.EventsInput<AnyParameters, ToolsOption<E, R> | undefined>
 
 type AnyEventsInput = EventsInputOf<unknown, unknown>
 

@@ -15,13 +15,7 @@ import * as Trace from "../../Trace.js"
 import { newError, type RefusalFacts } from "../core/makeError.js"
 import { ofRead, resolveFlow, runOptions, timedRead } from "../operations/call.js"
 import type { HttpService } from "../operations/operations.js"
-import type {
-  Operations,
-  RunListRequest,
-  RunListResponse,
-  RunRequest,
-  StepTraceResponse
-} from "../operations/requests.js"
+import type * as Operation from "../operations/requests.js"
 import * as Address from "../options/address.js"
 import type { RunOptions } from "../options/callOptions.js"
 import * as Fields from "../options/fields.js"
@@ -71,7 +65,7 @@ export const listOptions = Fields.decoder<ListOptions>(
   ({ flowId }) => Address.checkSegment("flowId", flowId)
 )
 
-type RunAddress = Pick<RunRequest, "flow" | "executionId">
+type RunAddress = Pick<Operation.RunRequest, "flow" | "executionId">
 
 /** The run to read, and the settings of the read. */
 export const resolveRead = <A extends object>(
@@ -95,7 +89,7 @@ const reading = <K extends "trace" | "runSummary", A>(
   method: string,
   span: string,
   operation: K,
-  valueOf: (response: Operations[K]["response"], executionId: string) => A,
+  valueOf: (response: Operation.Operations[K]["response"], executionId: string) => A,
   outcomeOf: (value: A) => Spans.RunOutcome
 ) =>
 (http: HttpService) =>
@@ -144,7 +138,7 @@ export const stepTrace = (http: HttpService) =>
   executionId: string,
   stepId: string,
   given: StepTraceOptions = {}
-): Effect.Effect<StepTraceResponse, CallError> =>
+): Effect.Effect<Operation.StepTraceResponse, CallError> =>
   Effect.gen(function*() {
     const method = "RunService.stepTrace"
     yield* Address.segment(method, "stepId", stepId)
@@ -171,7 +165,7 @@ export const stepTrace = (http: HttpService) =>
 const defaultPage = 20
 
 /** The part of a list that is asked for. */
-type PageRequest = Pick<RunListRequest, "cursor" | "limit">
+type PageRequest = Pick<Operation.RunListRequest, "cursor" | "limit">
 
 export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<Trace.FlowRun, CallError> =>
   Stream.unwrap(Effect.gen(function*() {
@@ -204,7 +198,7 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<T
 const longestPage = 100
 
 export interface RunPage {
-  readonly runs: RunListResponse["runs"]
+  readonly runs: Operation.RunListResponse["runs"]
   /** The cursor of the next page; absent after the last. */
   readonly next: string | undefined
 }
@@ -225,7 +219,7 @@ export class RunPages {
   }
 
   /** The runs of a page that are new; `undefined` where the server goes in circles. */
-  take({ nextCursor, runs }: RunListResponse): RunPage | undefined {
+  take({ nextCursor, runs }: Operation.RunListResponse): RunPage | undefined {
     const fresh = runs.filter(({ id }) => this.seen.size < this.seen.add(id).size)
     if (nextCursor === undefined && runs.length < this.limit) return { runs: fresh, next: undefined }
     const next = nextCursor ?? runs.at(-1)!.id

@@ -5,17 +5,7 @@ import * as Exit from "effect/Exit"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
-import {
-  type AnyFiber,
-  clockOf,
-  counter,
-  durations,
-  gauge,
-  metricLabelsOf,
-  noLabels,
-  update,
-  type UpdateLabels
-} from "../core/fiber.js"
+import * as Fibers from "../core/fiber.js"
 import { unsafeMonotonic } from "../core/time.js"
 import { type FlowAddress, format } from "../options/address.js"
 
@@ -27,7 +17,7 @@ const maxFlows = 100
 /** The label of a flow, and the list of labels made last: Effect finds metrics by their list of labels. */
 interface FlowLabels {
   readonly label: MetricLabel.MetricLabel
-  added: { readonly own: UpdateLabels; readonly labels: UpdateLabels } | undefined
+  added: { readonly own: Fibers.UpdateLabels; readonly labels: Fibers.UpdateLabels } | undefined
 }
 
 const labelsOf = (flow: string): FlowLabels => ({ label: MetricLabel.make("flow", flow), added: undefined })
@@ -46,9 +36,9 @@ const flowLabels = (flow: string): FlowLabels => {
 }
 
 /** Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100. */
-export const labelsWithFlow = (fiber: AnyFiber, address: FlowAddress): UpdateLabels => {
+export const labelsWithFlow = (fiber: Fibers.AnyFiber, address: FlowAddress): Fibers.UpdateLabels => {
   const flow = flowLabels(format(address))
-  const own = metricLabelsOf(fiber)
+  const own = Fibers.metricLabelsOf(fiber)
   if (flow.added?.own !== own) flow.added = { own, labels: [...own, flow.label] }
   return flow.added.labels
 }
@@ -60,8 +50,8 @@ function late<A>(make: () => A): () => A {
 }
 
 const ofOperation = (operation: CountedOperation) => ({
-  duration: durations(metricNames.executionDuration, "milliseconds from the call to its end", { operation }),
-  byOutcome: new Map<string, ReturnType<typeof counter>>()
+  duration: Fibers.durations(metricNames.executionDuration, "milliseconds from the call to its end", { operation }),
+  byOutcome: new Map<string, ReturnType<typeof Fibers.counter>>()
 })
 
 const operations: { [K in CountedOperation]?: ReturnType<typeof ofOperation> } = {}
@@ -74,11 +64,11 @@ export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
   return isNoukaiError(failure.value) ? failure.value._tag : "handler_failed"
 }
 
-const now = (fiber: AnyFiber): number => unsafeMonotonic(clockOf(fiber))
+const now = (fiber: Fibers.AnyFiber): number => unsafeMonotonic(Fibers.clockOf(fiber))
 
 /** Counts one execution when it ends. */
 export const executionStarted = (
-  fiber: AnyFiber,
+  fiber: Fibers.AnyFiber,
   operation: CountedOperation,
   address: FlowAddress
 ): (outcome: string) => void => {
@@ -88,7 +78,7 @@ export const executionStarted = (
     const { byOutcome, duration } = operations[operation] ??= ofOperation(operation)
     let executions = byOutcome.get(outcome)
     if (executions === undefined) {
-      executions = counter(metricNames.executions, "executions that ended", { operation, outcome })
+      executions = Fibers.counter(metricNames.executions, "executions that ended", { operation, outcome })
       byOutcome.set(outcome, executions)
     }
     executions.unsafeUpdate(1, labels)
@@ -98,7 +88,7 @@ export const executionStarted = (
 
 /** Counts the execution of an effect. */
 export const counted = <A, E, R>(
-  fiber: AnyFiber,
+  fiber: Fibers.AnyFiber,
   operation: CountedOperation,
   address: FlowAddress,
   outcomeOf: (value: A) => string,
@@ -115,37 +105,37 @@ export const counted = <A, E, R>(
 }
 
 const retries = (reason: "throttled" | "transient") =>
-  late(() => counter(metricNames.retries, "attempts after the first", { reason }))
+  late(() => Fibers.counter(metricNames.retries, "attempts after the first", { reason }))
 const throttled = retries("throttled")
 const transient = retries("transient")
 
 /** Counts a retry after an error. */
 export const countRetry = (error: NoukaiError): Effect.Effect<void> =>
-  update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
+  Fibers.update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
 
-const tokensLeft = gauge(metricNames.retryTokens, {
+const tokensLeft = Fibers.gauge(metricNames.retryTokens, {
   description: "retries that are left to the client that changed it last, in tokens"
 })
 
-export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, noLabels)
+export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, Fibers.noLabels)
 
-const open = late(() => gauge(metricNames.openStreams, { description: "event streams that are open" }))
+const open = late(() => Fibers.gauge(metricNames.openStreams, { description: "event streams that are open" }))
 
 /**
  * Counts an event stream as open until the returned function is called, under the labels of the fiber that opened it:
  * another one may close it.
  */
-export const streamOpened = (fiber: AnyFiber): () => void => {
-  const labels = metricLabelsOf(fiber)
+export const streamOpened = (fiber: Fibers.AnyFiber): () => void => {
+  const labels = Fibers.metricLabelsOf(fiber)
   open().unsafeModify(1, labels)
   return () => open().unsafeModify(-1, labels)
 }
 
 const tokens = (type: "input" | "output") =>
-  late(() => counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type }))
+  late(() => Fibers.counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type }))
 const inputTokens = tokens("input")
 const outputTokens = tokens("output")
-const cost = late(() => counter(metricNames.cost, "USD that steps cost, as streams and traces tell it"))
+const cost = late(() => Fibers.counter(metricNames.cost, "USD that steps cost, as streams and traces tell it"))
 
 /** The tokens and the cost of a completed step. */
 interface Usage {
@@ -165,7 +155,7 @@ export class Meter {
   private output = 0
   private usd = 0
 
-  constructor(private readonly labels: UpdateLabels) {}
+  constructor(private readonly labels: Fibers.UpdateLabels) {}
 
   add({ costUsd, tokens }: Usage): void {
     if (tokens) {
