@@ -2,13 +2,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import type { BudgetExceededError, InvalidRequestError, ReplayMissError, SessionError } from "../../NoukaiError.js"
+import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import type { FlowRun, Trace } from "../../Trace.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { noSession } from "../core/runProblem.js"
 import { deferred, fromSource, toSource } from "../core/streamPull.js"
-import type { Streams } from "../operations/operations.js"
+import type { Requests, Streams } from "../operations/operations.js"
 import type * as R from "../operations/requests.js"
 import { readAttempt, readAttempts, readBody } from "../operations/requests.js"
 import { isSameSession, isSessionId, notSessionId } from "../operations/scope.js"
@@ -79,14 +78,6 @@ const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEve
   })
 
 /**
- * `POST …/execute`.
- *
- * @see contract 5
- */
-const execute = (caller: Caller) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
-  executeAt(caller, flowPath(request, "/execute"))(request)
-
-/**
  * `POST` of an execution to a relay, whose server chooses the flow.
  *
  * @see contract 13.1
@@ -117,40 +108,11 @@ const readSubmitted: R.ReadBody<R.SubmitJobResponse> = (json, received) =>
     () => "executionId is not an id that a path can carry"
   )
 
-/**
- * `POST …/jobs`.
- *
- * @see contract 8.1
- */
-const submitJob = (caller: Caller) => (request: R.SubmitJobRequest): Effect.Effect<R.SubmitJobResponse, LiveError> =>
-  caller.send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
-
-/** The limit of a poll, which reads one row and so gets less time than a run. */
-const pollTimeout = Duration.seconds(30)
-
-/**
- * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
- *
- * @see contract 8.2
- */
-const pollJob = (caller: Caller) => {
-  const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
-  return (request: R.PollJobRequest): Effect.Effect<R.PollJobResponse, LiveError> =>
-    caller.send({
-      ...get(request, `${Address.basePath(request.flow)}/jobs/${encodeURIComponent(request.executionId)}`),
-      context: {
-        ...request,
-        options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
-      },
-      decode: readBody.pollJob
-    })
-}
-
 /** The query of the parameters that are known. */
 const queryOf = (parameters: { readonly [name: string]: string | number | undefined }): string =>
-  Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]
-  ).join("&")
+  Object.entries(parameters).filter(([, value]) => value !== undefined).map(([name, value = ""], place) =>
+    `${place === 0 ? "?" : "&"}${name}=${encodeURIComponent(value)}`
+  ).join("")
 
 /** Reads a run under the paths of the client. */
 function read<A>(
@@ -162,14 +124,6 @@ function read<A>(
   const choose = () => caller.runPaths.of(request, rest)
   return caller.send({ ...get(request, choose().path), choose, decode })
 }
-
-/**
- * `GET …/runs/{executionId}/trace`.
- *
- * @see contract 9.1
- */
-const trace = (caller: Caller) => (request: R.RunRequest): Effect.Effect<Trace, LiveError> =>
-  read(caller, request, "/trace", readBody.trace)
 
 /**
  * `GET …/runs/{executionId}/trace/stream`, under the first of the paths that is not refused.
@@ -195,38 +149,6 @@ const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.
     return open()
   })
 
-/**
- * `GET …/runs/{executionId}/steps/{stepId}/trace`.
- *
- * @see contract 9.2
- */
-const stepTrace = (caller: Caller) => (request: R.StepTraceRequest): Effect.Effect<R.StepTraceResponse, LiveError> => {
-  const { attempt, loopIndex, stepId } = request
-  const query = queryOf({ attempt, loop_index: loopIndex })
-  const path = `/steps/${encodeURIComponent(stepId)}/trace`
-  const decode: R.ReadBody<R.StepTraceResponse> = attempt === "all" ? readAttempts : readAttempt
-  return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
-}
-
-/**
- * `GET …/runs/{executionId}`.
- *
- * @see contract 9.4
- */
-const runSummary = (caller: Caller) => (request: R.RunRequest): Effect.Effect<FlowRun, LiveError> =>
-  read(caller, request, "", readBody.runSummary)
-
-/**
- * `GET /flow-runs?flow_id=…`.
- *
- * @see contract 9.6
- */
-const runList = (caller: Caller) => (request: R.RunListRequest): Effect.Effect<R.RunListResponse, LiveError> => {
-  const { cursor, flowId, limit, status } = request
-  const query = queryOf({ flow_id: flowId, limit, status, cursor })
-  return caller.send({ ...get(request, `/flow-runs?${query}`), decode: readBody.runList })
-}
-
 /** Reads a session and checks its depth, since it is walked again and again: compared, redacted, written. */
 const readSession = (sessionId: string): R.ReadBody<R.SessionResponse> => (json, received) =>
   nestsTooDeep(json)
@@ -248,42 +170,88 @@ const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string)
   }
 }
 
-/**
- * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
- * path.
- *
- * @see contract 10.4
- */
-const session =
-  (caller: Caller) =>
-  (request: R.SessionRequest): Effect.Effect<R.SessionResponse, Exclude<SessionError, ReplayMissError>> =>
-    isSessionId(request.sessionId)
-      ? Spans.readSpan(
-        spanNames.session,
-        { sessionId: request.sessionId },
-        () => ({}),
-        Effect.mapError(
-          caller.send({
-            ...get(request, `/seq/sessions/${request.sessionId}`),
-            decode: readSession(request.sessionId)
-          }),
-          ofSession(isAbsence(caller, request.sessionId))
-        )
-      )
-      : Effect.fail(notSessionId(request.method, request.sessionId))
+/** The limit of a poll, which reads one row and so gets less time than a run. */
+const pollTimeout = Duration.seconds(30)
 
 /** The live form of each endpoint. */
-export const live = (caller: Caller) => ({
-  requests: {
-    execute: reserving(execute(caller)),
+export const live = (caller: Caller) => {
+  const { send } = caller
+  const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
+  const requests: Omit<Requests, "executeOnce" | "submitOnce"> = {
+    /**
+     * `POST …/execute`.
+     *
+     * @see contract 5
+     */
+    execute: reserving((request) => executeAt(caller, flowPath(request, "/execute"))(request)),
     forward: forward(caller),
-    submitJob: reserving(submitJob(caller)),
-    pollJob: pollJob(caller),
-    trace: trace(caller),
-    stepTrace: stepTrace(caller),
-    runSummary: runSummary(caller),
-    runList: runList(caller),
-    session: session(caller)
-  },
-  streams: { step: reservingStream(step(caller)), traceStream: traceStream(caller) }
-})
+    /**
+     * `POST …/jobs`.
+     *
+     * @see contract 8.1
+     */
+    submitJob: reserving((request) =>
+      send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
+    ),
+    /**
+     * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
+     *
+     * @see contract 8.2
+     */
+    pollJob: (request) =>
+      send({
+        ...get(request, `${Address.basePath(request.flow)}/jobs/${encodeURIComponent(request.executionId)}`),
+        context: {
+          ...request,
+          options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
+        },
+        decode: readBody.pollJob
+      }),
+    /**
+     * `GET …/runs/{executionId}/trace`.
+     *
+     * @see contract 9.1
+     */
+    trace: (request) => read(caller, request, "/trace", readBody.trace),
+    /**
+     * `GET …/runs/{executionId}/steps/{stepId}/trace`.
+     *
+     * @see contract 9.2
+     */
+    stepTrace: (request) => {
+      const { attempt, loopIndex, stepId } = request
+      const path = `/steps/${encodeURIComponent(stepId)}/trace${queryOf({ attempt, loop_index: loopIndex })}`
+      return attempt === "all" ? read(caller, request, path, readAttempts) : read(caller, request, path, readAttempt)
+    },
+    /**
+     * `GET …/runs/{executionId}`.
+     *
+     * @see contract 9.4
+     */
+    runSummary: (request) => read(caller, request, "", readBody.runSummary),
+    /**
+     * `GET /flow-runs?flow_id=…`.
+     *
+     * @see contract 9.6
+     */
+    runList: (request) => {
+      const { cursor, flowId, limit, status } = request
+      const query = queryOf({ flow_id: flowId, limit, status, cursor })
+      return send({ ...get(request, `/flow-runs${query}`), decode: readBody.runList })
+    },
+    /**
+     * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
+     * path.
+     *
+     * @see contract 10.4
+     */
+    session: (request) => {
+      const { method, sessionId } = request
+      if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
+      const session = send({ ...get(request, `/seq/sessions/${sessionId}`), decode: readSession(sessionId) })
+      const failing = Effect.mapError(session, ofSession(isAbsence(caller, sessionId)))
+      return Spans.readSpan(spanNames.session, { sessionId }, () => ({}), failing)
+    }
+  }
+  return { requests, streams: { step: reservingStream(step(caller)), traceStream: traceStream(caller) } }
+}

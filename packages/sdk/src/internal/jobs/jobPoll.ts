@@ -26,6 +26,7 @@ import { decodeResult } from "../options/flowCodec.js"
 import type { RunCosts } from "../run/runCosts.js"
 
 interface PolledStatus {
+  readonly executionId: string
   /**
    * The answer to the poll as the server sent it, unknown keys included, without the key. Not enumerable. Absent where
    * no server answered: for a job so new that the server does not show it yet.
@@ -36,26 +37,22 @@ interface PolledStatus {
 /** A job in the queue, or so new that the server does not show it yet. */
 export interface JobPending extends PolledStatus {
   readonly status: "pending"
-  readonly executionId: string
 }
 
 /** A job that has begun. */
 export interface JobRunning extends PolledStatus {
   readonly status: "running"
-  readonly executionId: string
 }
 
 /** A job that succeeded, with its result. */
 export interface JobCompleted<out A = unknown> extends PolledStatus {
   readonly status: "completed"
-  readonly executionId: string
   readonly result: A
 }
 
 /** A job that failed. */
 export interface JobFailed extends PolledStatus {
   readonly status: "failed"
-  readonly executionId: string
   /** The error as the server sent it: text, or an object. */
   readonly error: unknown
 }
@@ -63,7 +60,6 @@ export interface JobFailed extends PolledStatus {
 /** A job that was cancelled. */
 export interface JobCancelled extends PolledStatus {
   readonly status: "cancelled"
-  readonly executionId: string
   /** The error as the server sent it, if any. */
   readonly error: unknown
 }
@@ -74,7 +70,6 @@ export interface JobCancelled extends PolledStatus {
  */
 export interface JobUnknown extends PolledStatus {
   readonly status: "unknown"
-  readonly executionId: string
   /** The status as the server names it. */
   readonly reported: string
 }
