@@ -332,19 +332,15 @@ export interface OnceResult<out A = unknown> extends ExecuteResult<A> {
  * @since 0.1.0
  * @category models
  */
-export interface PausedResult<out A = unknown> {
+export interface PausedResult<out A = unknown>
+  extends Pick<ExecuteResult, "flowId" | "blockCount" | "sessionId" | "requestId" | "raw">
+{
   readonly status: "tool_calls_required"
   readonly executionId: string
   /** The calls that wait for a result. */
   readonly toolCalls: ReadonlyArray<ToolCall>
   /** The state to store, to resume the run later. */
   readonly state: PausedState
-  readonly flowId?: string
-  readonly blockCount?: number
-  readonly sessionId?: string
-  readonly requestId?: string
-  /** The response as the server sent it. Not enumerable. */
-  readonly raw?: unknown
   /**
    * Goes on with exactly one result per call. Missing, unknown or duplicate results are an `InvalidRequestError` before
    * anything is sent. A run with `maxCostUsd` that has cost more is a `CostLimitError`.

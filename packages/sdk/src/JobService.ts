@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Record from "effect/Record"
-import type { OnceOptions, ParametersInput } from "./Execution.js"
-import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
+import type { ExecuteOptions, OnceOptions, ParametersInput } from "./Execution.js"
+import type { AnyParameters, FlowRef } from "./Flow.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
@@ -137,17 +137,9 @@ export class JobService extends Context.Tag("@effect-noukai/sdk/JobService")<Job
  * @since 0.1.0
  * @category options
  */
-export interface SubmitOptions extends CallOptions {
-  /** The user's message. */
-  readonly message?: string | undefined
-  /** Fields to override, by step id. */
-  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
-  readonly snapshots?: boolean | undefined
-  /** Default: `"production"`. */
-  readonly version?: FlowVersion | undefined
-  /** The session of the run, for replay. Default: the scope's, then the client's. */
-  readonly sessionId?: string | undefined
+export interface SubmitOptions
+  extends CallOptions, Pick<ExecuteOptions, "message" | "blockOverrides" | "snapshots" | "version" | "sessionId">
+{
   /** The limit of the submission with its attempts, not of the run. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }

@@ -605,15 +605,10 @@ export type OnceError = RunInProgressError | ResultNotStoredError | AmbiguousRun
  * @since 0.1.0
  * @category errors
  */
-export type SessionError =
-  | Exclude<ApiError, PermissionDeniedError | FlowNotFoundError>
-  | InvalidRequestError
-  | UnexpectedResponseError
-  | ReplayMissError
-  | ReplayForbiddenError
-  | ReplaySessionNotFoundError
-  | ReplaySessionExpiredError
-  | ReplayInvalidSessionError
+export type SessionError = Exclude<
+  CallError,
+  PermissionDeniedError | FlowNotFoundError | BudgetExceededError | CostLimitError | ReplayNoSnapshotsError
+>
 
 /**
  * The failures of opening the replay of a session.

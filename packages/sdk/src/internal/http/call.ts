@@ -79,22 +79,9 @@ const refused = (
   endpoint: Request.RequestDescription
 ): Effect.Effect<never, LiveError> => Effect.failSync(() => fromTransport(facts(endpoint), closed))
 
-/** Makes one request within the limits of the client. */
-export const limited = <A, R>(
-  caller: Pick<Caller, "facts" | "limiter">,
-  endpoint: Request.RequestDescription,
-  self: Effect.Effect<A, LiveError, R>
-): Effect.Effect<A, LiveError, R> => {
-  const { limiter } = caller
-  return limiter === undefined ? self : Effect.suspend(() => {
-    const { leave, turn } = limiter.request(isOfRun(endpoint), refused(caller, endpoint))
-    return Effect.ensuring(Effect.zipRight(turn, self), leave)
-  })
-}
-
 /** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
 export const limitedOpening = <A, R>(
-  caller: Caller,
+  caller: Pick<Caller, "facts" | "limiter">,
   endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R | Scope.Scope> =>
@@ -107,6 +94,14 @@ export const limitedOpening = <A, R>(
       Effect.onError(Effect.zipRight(turn, self), () => leave)
     )
   })
+
+/** Makes one request within the limits of the client. */
+export const limited = <A>(
+  caller: Pick<Caller, "facts" | "limiter">,
+  endpoint: Request.RequestDescription,
+  self: Effect.Effect<A, LiveError>
+): Effect.Effect<A, LiveError> =>
+  caller.limiter === undefined ? self : Effect.scoped(limitedOpening(caller, endpoint, self))
 
 /** One attempt at a request. */
 export interface Attempt {

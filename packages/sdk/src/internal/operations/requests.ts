@@ -12,6 +12,16 @@ import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent, readEither } fr
 import type { FlowAddress, FlowVersion } from "../options/address.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 
+interface Raw {
+  /** The JSON as the server sent it, unknown keys included. Not enumerable. Absent where no server sent it. */
+  readonly raw?: unknown
+}
+
+/** The facts of a response beside its fields. */
+interface Received extends Raw {
+  readonly requestId?: string | undefined
+}
+
 /** The fields of a request that runs a flow. */
 export interface FlowRequest extends RequestContext {
   readonly flow: FlowAddress
@@ -113,13 +123,6 @@ export const ExecutePaused = Schema.Struct({
   blockCount: lenient(Schema.Number)
 })
 
-/** The facts of a response beside its fields. */
-interface Received {
-  readonly requestId?: string | undefined
-  /** The body as it came; not enumerable. */
-  readonly raw?: unknown
-}
-
 /** */
 export interface ExecuteEnded extends Given<Schema.Schema.Type<typeof ExecuteEnded>>, Received {}
 
@@ -153,10 +156,7 @@ export const SubmitJobResponse = Schema.Struct({
 })
 
 /** */
-export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {
-  /** The body as it came; not enumerable. */
-  readonly raw?: unknown
-}
+export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse>, Raw {}
 
 /** The request of `pollJob`. */
 export interface PollJobRequest extends RequestContext {
@@ -194,10 +194,7 @@ const flowRunSchema = Schema.Struct({
 })
 
 /** */
-export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {
-  /** The run as the server gave it, unknown keys included. Not enumerable. Absent where no server gave it. */
-  readonly raw?: unknown
-}
+export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema>, Raw {}
 
 /**
  * A run as a whole. Keys that the server leaves out, sends as `null` or in another type are absent. Timestamps are
@@ -250,10 +247,7 @@ const stepTraceSchema = Schema.Struct({
 })
 
 /** */
-export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {
-  /** The answer as it came, if this is the whole of it. Not enumerable. */
-  readonly raw?: unknown
-}
+export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema>, Raw {}
 
 /**
  * One attempt at one step, in one iteration if the step is in a loop. Keys that the server leaves out, sends as `null`
@@ -264,10 +258,7 @@ export const StepTrace: Schema.Schema<StepTrace, Schema.Schema.Encoded<typeof st
 const stepAttemptsSchema = Schema.Struct({ stepId: Schema.String, attempts: Schema.Array(StepTrace) })
 
 /** */
-export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {
-  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
-  readonly raw?: unknown
-}
+export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema>, Raw {}
 
 /** Every attempt at one step. */
 export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typeof stepAttemptsSchema>> =
@@ -276,10 +267,7 @@ export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typ
 const traceSchema = Schema.Struct({ flowRun: FlowRun, steps: nullAs(Schema.Array(StepTrace), () => []) })
 
 /** */
-export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
-  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
-  readonly raw?: unknown
-}
+export interface Trace extends Schema.Schema.Type<typeof traceSchema>, Raw {}
 
 /** A run and its steps, every attempt and iteration one entry. */
 export const Trace: Schema.Schema<Trace, Schema.Schema.Encoded<typeof traceSchema>> = traceSchema
@@ -323,10 +311,7 @@ export const RunListResponse = Schema.Struct({
 })
 
 /** */
-export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse> {
-  /** The body as it came; not enumerable. */
-  readonly raw?: unknown
-}
+export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse>, Raw {}
 
 /** The request of `session`. */
 export interface SessionRequest extends RequestContext {
@@ -393,10 +378,7 @@ export const SessionResponse = Schema.Struct({
 })
 
 /** */
-export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse> {
-  /** The body as it came; not enumerable. */
-  readonly raw?: unknown
-}
+export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse>, Raw {}
 
 /**
  * The fields of a request that runs once per key, beside those of the run. Its session is made of the key; `sessionId`
@@ -429,12 +411,6 @@ export interface OnceResponse<out A> {
   readonly sessionId: string | undefined
 }
 
-/** The response of `executeOnce`. */
-export interface ExecuteOnceResponse extends OnceResponse<ExecuteResponse> {}
-
-/** The response of `submitOnce`. */
-export interface SubmitOnceResponse extends OnceResponse<SubmitJobResponse> {}
-
 /** An operation with one response. */
 interface Row<Q, A, E = E.CallError> {
   readonly request: Q
@@ -464,9 +440,9 @@ export interface Operations {
   /** Reads the runs of a flow. */
   readonly runList: Row<RunListRequest, RunListResponse>
   /** Runs a flow unless a run of the key is found, whose outcome is given then. */
-  readonly executeOnce: Row<ExecuteOnceRequest, ExecuteOnceResponse, E.CallError | E.OnceError>
+  readonly executeOnce: Row<ExecuteOnceRequest, OnceResponse<ExecuteResponse>, E.CallError | E.OnceError>
   /** Submits a run to the queue unless a run of the key is found, which is given then. */
-  readonly submitOnce: Row<SubmitOnceRequest, SubmitOnceResponse, E.CallError | E.OnceError>
+  readonly submitOnce: Row<SubmitOnceRequest, OnceResponse<SubmitJobResponse>, E.CallError | E.OnceError>
   /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
   readonly session: Row<SessionRequest, SessionResponse, E.SessionError>
 }

@@ -245,7 +245,7 @@ export const make = (
     request: Operation.ExecuteOnceRequest,
     { execution: { executionId, triggerType } }: Standing.FoundRun,
     error: Errors.RunInProgressError
-  ): Effect.Effect<Operation.ExecuteOnceResponse["response"], Failure> =>
+  ): Effect.Effect<Operation.ExecuteResponse, Failure> =>
     request.takeOver !== true || triggerType === "job"
       ? Effect.fail(error)
       : Effect.flatMap(
@@ -254,7 +254,7 @@ export const make = (
       )
 
   return {
-    executeOnce: once<Operation.ExecuteOnceRequest, Operation.ExecuteOnceResponse["response"]>({
+    executeOnce: once<Operation.ExecuteOnceRequest, Operation.ExecuteResponse>({
       name: "execute",
       send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
       found: (request, run) =>
@@ -273,7 +273,7 @@ export const make = (
           )
           : Effect.succeed({ response, reused: true, sessionId })
     }),
-    submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitOnceResponse["response"]>({
+    submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitJobResponse>({
       name: "submit",
       send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
       found: Standing.submitted,
