@@ -7,7 +7,6 @@
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
-import { problem } from "./internal/core/makeError.js"
 import * as Tool from "./internal/run/tool.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
@@ -165,7 +164,7 @@ export const handle = <E, R>(
 ): Tool.ToolSet<E, R> => ({
   [Tool.TypeId]: Tool.TypeId,
   declarations,
-  problem: typeof handler === "function" ? undefined : problem("tools", "have no handler that is a function"),
+  problem: undefined,
   run: (calls, settings) =>
     toolSpans(
       calls,
