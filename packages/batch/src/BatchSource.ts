@@ -3,9 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { basename } from "node:path"
 import type { BatchSourceError } from "./BatchError.js"
@@ -75,19 +73,12 @@ export const fromStream = <Row, E, R>(stream: Stream.Stream<Row, E, R>): BatchSo
  * @since 0.1.0
  * @category constructors
  */
-export const fromIterable = <Row>(rows: Iterable<Row>): BatchSource<Row> =>
-  fromStream(Stream.suspend(() => {
-    const iterator = rows[Symbol.iterator]()
-    return Stream.repeatEffectChunkOption(Effect.suspend(() => {
-      const some: Array<Row> = []
-      while (some.length < rowsAtOnce) {
-        const next = iterator.next()
-        if (next.done === true) break
-        some.push(next.value)
-      }
-      return some.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(some))
-    }))
-  }))
+export const fromIterable: <Row>(rows: Iterable<Row>) => BatchSource<Row> = (rows) =>
+  fromStream(Stream.suspend(() => Stream.fromIteratorSucceed(each(rows), rowsAtOnce)))
+
+function* each<Row>(rows: Iterable<Row>) {
+  yield* rows
+}
 
 /** The rows of an iterable that are in memory at once: it may make a large document for each. */
 const rowsAtOnce = 16

@@ -143,8 +143,8 @@ export interface BatchResultsOptions extends ResultsOptions {
 const invalid = (field: string, reason: string) => new InvalidBatchError({ method: "runBatch", field, reason })
 
 /** A schema that reads values of a file with a function. */
-const readBy = <Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> =>
-  Schema.transformOrFail(Schema.Unknown, Schema.declare((_): _ is Row => true), {
+function readBy<Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> {
+  return Schema.transformOrFail(Schema.Unknown, Schema.declare((_): _ is Row => true), {
     strict: true,
     decode: (value, _, ast) =>
       ParseResult.try({
@@ -153,6 +153,7 @@ const readBy = <Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> 
       }),
     encode: ParseResult.succeed
   })
+}
 
 const isAsync = (source: object): source is AsyncIterable<unknown> => Symbol.asyncIterator in source
 
@@ -170,10 +171,10 @@ const sourceOf = (source: unknown): BatchSource.BatchSource<unknown, unknown> =>
   throw invalid("source", "must be the path of a file, or an iterable of rows")
 }
 
-const batchOf = <Row>(
+function batchOf<Row>(
   options: RunBatchOptions<Row>,
   flow: { readonly org: string; readonly project: string; readonly slug: string }
-) => {
+) {
   const { id, key, maxInputBytes, row, target, version } = options
   const ref = `${flow.org}/${flow.project}/${flow.slug}`
   const common = { id, flow: ref, version, key, target, maxInputBytes, row: row && readBy(row) }
@@ -226,7 +227,7 @@ const telling = (id: string, tell: (progress: Progress) => void) => {
  * @since 0.1.0
  * @category operations
  */
-export const runBatch = async <Row>(options: RunBatchOptions<Row>): Promise<BatchSummary> => {
+export const runBatch: <Row>(options: RunBatchOptions<Row>) => Promise<BatchSummary> = async (options) => {
   const { ledger, onProgress, signal } = options
   if (typeof ledger !== "string" || ledger === "") throw invalid("ledger", "must be the path of a file")
   const source = sourceOf(options.source)

@@ -7,7 +7,6 @@ import type { BatchStoreError } from "../../BatchError.js"
 import { RowCall } from "../../BatchRow.js"
 import type { Ledger } from "../ledger/ledger.js"
 import * as Rows from "../ledger/rows.js"
-import type { BatchTools } from "./executeRuns.js"
 import { insisting } from "./running.js"
 import type { BeginResult } from "./runRow.js"
 
@@ -53,7 +52,7 @@ const followedBy = (calls: ReadonlyArray<RowCall>, round: ReadonlyArray<RowCall>
 export const keepingCalls = <E>(
   ledger: Ledger,
   row: Rows.LiveRow,
-  tools: BatchTools,
+  tools: Tools.ToolSet<NoukaiError, never>,
   begin: (tools: Tools.ToolSet<NoukaiError | BatchStoreError, never>) => Effect.Effect<BeginResult, E>
 ): Effect.Effect<BeginResult, BatchStoreError | E> =>
   Effect.gen(function*() {

@@ -59,7 +59,7 @@ export interface Source {
   readonly writing: Effect.Effect<Database, SqlErrors.SqlError>
 }
 
-export const attempted = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
+export const attempted: <A>(run: () => A) => Effect.Effect<A, SqlErrors.SqlError> = (run) =>
   Effect.try({ try: run, catch: (cause) => new SqlErrors.SqlError({ cause, message: "Failed to execute statement" }) })
 
 // independent of the clock of the program

@@ -29,7 +29,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /** Runs an operation on a file to its end: an interruption waits, so that nothing is written after the file was closed. */
-export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, BatchReportError> =>
+export const attempt: <A>(path: string, run: () => Promise<A>) => Effect.Effect<A, BatchReportError> = (path, run) =>
   Effect.uninterruptible(Effect.tryPromise({
     try: run,
     catch: (cause) => {

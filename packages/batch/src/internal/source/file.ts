@@ -22,7 +22,7 @@ const failure = (path: string) => (cause: unknown): BatchSourceError => {
   return new BatchSourceError({ source: path, reason: reasons[code ?? ""] ?? `it cannot be read: ${code}`, cause })
 }
 
-const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, BatchSourceError> =>
+const attempt: <A>(path: string, run: () => Promise<A>) => Effect.Effect<A, BatchSourceError> = (path, run) =>
   Effect.tryPromise({ try: run, catch: failure(path) })
 
 // opened without waiting: a pipe without a writer would block forever
