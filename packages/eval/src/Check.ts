@@ -285,7 +285,7 @@ const comparing = <Case, T>(
  */
 export const at = <Case, R>(path: Path, check: Check<Case, unknown, R>): Check<Case, unknown, R> => {
   const place = pathText(path)
-  return within("at", place, check, (run) =>
+  return place === "" ? check : within("at", place, check, (run) =>
     Option.match(valueAt(run.result, path), {
       onNone: () => Either.left(fail(`the result has no ${place}`)),
       onSome: (result) => Either.right({ ...run, result })

@@ -5,9 +5,11 @@
  */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { dirname, resolve } from "node:path"
 import * as Check from "./Check.js"
@@ -16,9 +18,9 @@ import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
 import { Thresholds } from "./EvalOptions.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
-import { schemaOf } from "./internal/jsonSchema.js"
+import { fitting, fromTexts, JsonSchema } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
-import { canonical, filled, messageOf, valueAt } from "./internal/values.js"
+import { canonical, filled, valueAt } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
   schema.annotations({ description })
@@ -47,10 +49,7 @@ const forms = (nested: Schema.Schema<unknown>) => ({
   contains: Schema.Struct({ contains: Value, ignoreCase: Schema.optional(Schema.Boolean), at }),
   matches: Schema.Struct({ matches: described(Schema.String, "A regular expression."), at }),
   schema: Schema.Struct({
-    schema: described(
-      Schema.Unknown,
-      "A JSON Schema: type, properties, required, items, enum, const, anyOf and limits."
-    ),
+    schema: JsonSchema,
     at
   }),
   near: Schema.Struct({
@@ -98,7 +97,7 @@ const fileOf = (check: Schema.Schema<unknown>) =>
       described(Schema.Array(anything("A case.")), "The cases themselves.")
     ),
     case: Schema.optional(
-      anything("A JSON Schema of a case. In CSV it reads numbers and booleans from texts.")
+      JsonSchema
     ),
     key: described(Schema.String, "The path of the key in a case, unique in the eval."),
     input: Template,
@@ -130,75 +129,54 @@ export const jsonSchema = (): JSONSchema.JsonSchema7Root => {
 const inputOf = (template: object) => (value: unknown, run?: unknown) =>
   filled(template, { $case: value, $run: run }) as never
 
-/** Reads the checks of a file. */
-const checking = (file: Parsed) => {
-  const formOf = (place: Place, spec: unknown) =>
-    Object.keys(checkForms).find((form) => typeof spec === "object" && spec !== null && form in spec) ??
-      file.invalid(place, `must have one of ${Object.keys(checkForms).join(", ")}`)
+type Spec<F extends keyof typeof checkForms> = (typeof checkForms)[F]["Type"]
 
-  /** Decodes a check of a known form. */
-  const decoded = <F extends keyof typeof checkForms>(form: F, place: Place, spec: unknown) =>
-    file.decode<(typeof checkForms)[F]["Type"], unknown>(checkForms[form] as never, place, spec)
-
-  const makers: {
-    readonly [F in keyof typeof checkForms]: (
-      spec: (typeof checkForms)[F]["Type"],
-      place: Place
-    ) => Effect.Effect<Check.Check, InvalidEvalError>
-  } = {
-    equals: ({ at, equals }) => Effect.succeed(Check.equals(equals as Check.Literal, { at })),
-    contains: ({ at, contains, ignoreCase }) =>
-      Effect.succeed(Check.contains(contains as Check.Literal, { at, ignoreCase })),
-    matches: ({ at, matches }) => Effect.succeed(Check.matches(matches, { at })),
-    schema: ({ at, schema }, place) =>
-      Either.try({
-        try: () => {
-          const check = { ...Check.schema(schemaOf(schema)), definition: canonical(["schema", schema]) }
-          return at === undefined ? check : Check.at(at, check)
-        },
-        catch: (error) => file.invalid([...place, "schema"], `is wrong: ${messageOf(error)}`)
-      }),
-    near: ({ near, ...options }) => Effect.succeed(Check.near(near, options)),
-    step: ({ check, step }, place) =>
-      Effect.map(checkOf([...place, "check"], check), (inner) => Check.step(step, inner)),
-    calls: ({ calls, ...options }) => Effect.succeed(Check.calls(calls, options)),
-    maxCostUsd: ({ maxCostUsd }) => Effect.succeed(Check.maxCostUsd(maxCostUsd)),
-    maxDuration: ({ maxDuration }) => Effect.succeed(Check.maxDuration(maxDuration as number)),
-    judge: ({ input, judge, pass, ...options }, place) =>
-      Effect.map(
-        pass === undefined ? Effect.succeed(undefined) : checkOf([...place, "pass"], pass),
-        (inner) => Check.judge(judge, { ...options, pass: inner, input: inputOf(input), definition: canonical(input) })
-      )
-  }
-
-  const checkOf = (place: Place, spec: unknown): Effect.Effect<Check.Check, InvalidEvalError> =>
-    Effect.gen(function*() {
-      const form = formOf(place, spec)
-      if (typeof form !== "string") return yield* form
-      const name = form as keyof typeof checkForms
-      const value = yield* decoded(name, place, spec)
-      const check = yield* makers[name](value as never, place)
-      return check.problem === undefined ? check : yield* file.invalid(place, check.problem)
-    })
-  return checkOf
+/** Makes checks of their forms. `inner` is the check inside of a check. */
+const makers: {
+  readonly [F in keyof typeof checkForms]: (spec: Spec<F>, inner: Check.Check | undefined) => Check.Check
+} = {
+  equals: ({ at, equals }) => Check.equals(equals as Check.Literal, { at }),
+  contains: ({ contains, ...options }) => Check.contains(contains as Check.Literal, options),
+  matches: ({ at, matches }) => Check.matches(matches, { at }),
+  schema: ({ at = "", schema }) =>
+    Check.at(at, { ...Check.schema(fitting(schema)), definition: canonical(["schema", schema]) }),
+  near: ({ near, ...options }) => Check.near(near, options),
+  step: ({ step }, inner) => Check.step(step, inner!),
+  calls: ({ calls, ...options }) => Check.calls(calls, options),
+  maxCostUsd: ({ maxCostUsd }) => Check.maxCostUsd(maxCostUsd),
+  maxDuration: ({ maxDuration }) => Check.maxDuration(maxDuration as number),
+  judge: ({ input, judge, pass: _, ...options }, inner) =>
+    Check.judge(judge, { ...options, pass: inner, input: inputOf(input), definition: canonical(input) })
 }
 
+/** Reads a check of a file. */
+const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check.Check, InvalidEvalError> =>
+  Effect.gen(function*() {
+    const form = Record.keys(checkForms).find((form) => Predicate.hasProperty(spec, form))
+    if (form === undefined) return yield* file.invalid(place, `must have one of ${Object.keys(checkForms).join(", ")}`)
+    const value: object = yield* file.decode(
+      checkForms[form] as Schema.Schema.Any as Schema.Schema<object>,
+      place,
+      spec
+    )
+    const [nested, inside] = Object.entries(value).find(([name]) => name === "check" || name === "pass") ?? []
+    const inner = nested === undefined ? undefined : yield* checkOf(file, [...place, nested], inside)
+    const check = makers[form](value as never, inner)
+    return check.problem === undefined ? check : yield* file.invalid(place, check.problem)
+  })
+
 /** The source of the cases, and the schema of a case. */
-const casesOf = (file: Parsed, folder: string, { case: json, cases }: typeof File.Type) => {
+const casesOf = (folder: string, { case: json, cases }: typeof File.Type) => {
   const isCsv = typeof cases === "string" && /\.csv$/i.test(cases)
-  const path = typeof cases === "string" ? resolve(folder, cases) : ""
-  const source = typeof cases !== "string"
+  const source: BatchSource.BatchSource<unknown> = typeof cases !== "string"
     ? BatchSource.fromIterable(cases)
-    : isCsv
-    ? BatchSource.fromCsv(path)
-    : BatchSource.fromJsonl(path)
-  return Either.map(
-    Either.try({
-      try: () => json === undefined ? undefined : schemaOf(json, isCsv),
-      catch: (error) => file.invalid(["case"], `is wrong: ${messageOf(error)}`)
-    }),
-    (schema) => ({ cases: source as BatchSource.BatchSource<unknown, unknown, unknown>, case: schema })
-  )
+    : BatchSource[isCsv ? "fromCsv" : "fromJsonl"](resolve(folder, cases))
+  const decode: (row: never) => unknown = isCsv ? fromTexts(json) : identity
+  const schema = Schema.transform(Schema.Unknown, fitting(json), {
+    decode: (row) => decode(row as never),
+    encode: identity
+  })
+  return { cases: source, case: json === undefined ? undefined : schema }
 }
 
 /**
@@ -214,12 +192,13 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
     const file = yield* parseYaml(path, text)
     const decoded = yield* file.decode(File)
     const { flow, input, key, name, operation, thresholds } = decoded
-    const checkOf = checking(file)
     const checks: { [name: string]: Check.Check } = {}
-    for (const [name, spec] of Object.entries(decoded.checks)) checks[name] = yield* checkOf(["checks", name], spec)
+    for (const [name, spec] of Object.entries(decoded.checks)) {
+      checks[name] = yield* checkOf(file, ["checks", name], spec)
+    }
     const definition = Definition.make(name, {
       flow,
-      ...yield* casesOf(file, dirname(path), decoded),
+      ...casesOf(dirname(path), decoded),
       key: (value) => {
         const found = Option.getOrThrowWith(valueAt(value, key), () => new Error(`the case has no ${key}`))
         return typeof found === "number" ? String(found) : found as string

@@ -14,7 +14,6 @@ import { layer as sessionLayer, type SessionService } from "@effect-noukai/sdk/S
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Check from "./Check.js"
@@ -85,8 +84,8 @@ export const check = <Case, A = unknown>(
   verdict: (value: Case, run: EvalRun<A>) => Check.Answer | Promise<Check.Answer>,
   options?: Parameters<typeof Check.make>[1]
 ): Check.Check<Case, A> =>
-  Check.make<Case, A, unknown>(
-    (value, run) => Effect.tryPromise({ try: async () => verdict(value, run), catch: identity }),
+  Check.make<Case, A>(
+    (value, run) => Effect.promise(async () => verdict(value, run)),
     { definition: String(verdict), ...options }
   )
 

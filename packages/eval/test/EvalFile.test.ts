@@ -1,5 +1,6 @@
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Check, Eval, EvalFile, type EvalRun } from "@effect-noukai/eval"
+import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -8,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parse as parseYaml } from "yaml"
 import { casesOf, checked, type Definition } from "../src/internal/definition.js"
+import { fitting, fromTexts } from "../src/internal/jsonSchema.js"
 import { outcomesOf } from "../src/internal/verdict.js"
 
 const csv = "id,text,expected\na,The cat sat.,3\nb,\"Dear Sir,\",4\n"
@@ -197,9 +199,9 @@ describe("EvalFile", () => {
         yield* check({ step: "draft", check: { near: "x" } }),
         /^a\.eval\.json:38: checks\.score\.check\.near is wrong: /
       )
-      assert.strictEqual(
+      assert.match(
         yield* check({ schema: { type: "object", oneOf: [] } }),
-        "a.eval.json:36: checks.score.schema is wrong: the keyword \"oneOf\" is not supported"
+        /^a\.eval\.json:38: checks\.score\.schema\.oneOf is wrong: is unexpected, expected: "title" /
       )
       assert.match(
         yield* wrong({ thresholds: { minPassRate: 90 } }),
@@ -224,5 +226,66 @@ describe("EvalFile", () => {
     assert.isFalse(isValid({ ...json, checks: { score: { equal: 1 } } }))
     assert.isFalse(isValid({ ...json, checks: { score: { step: "a", check: { near: "x" } } } }))
     assert.isFalse(isValid({ ...json, thresholds: { minPassRate: 90 } }))
+  })
+})
+
+describe("the JSON Schema of cases and results", () => {
+  const fits = (schema: unknown, value: unknown) =>
+    Effect.map(
+      Effect.either(Schema.decodeUnknown(fitting(schema))(value)),
+      (decoded) => decoded._tag === "Right" ? true : Flow.formatMismatch(decoded.left)
+    )
+
+  const person = {
+    type: "object",
+    properties: {
+      name: { type: "string", minLength: 1, maxLength: 3, pattern: "^\\p{L}+$" },
+      age: { type: ["integer", "null"], minimum: 0, maximum: 150 },
+      kind: { enum: ["a", "b"] },
+      tags: { type: "array", items: { anyOf: [{ const: 1 }, { type: "string" }] } }
+    },
+    required: ["name"],
+    additionalProperties: false
+  }
+
+  it.effect("says in one line why a value does not fit", () =>
+    Effect.gen(function*() {
+      assert.isTrue(yield* fits(person, { name: "Añ", age: null, kind: "b", tags: [1, "x"] }))
+      assert.isTrue(yield* fits(true, undefined))
+      assert.deepStrictEqual(
+        yield* Effect.forEach(
+          [
+            null,
+            {},
+            { name: "Anna" },
+            { name: "a1" },
+            { name: "a", age: 1.5 },
+            { name: "a", age: -1 },
+            { name: "a", kind: "c" },
+            { name: "a", tags: ["x", 2] },
+            { name: "a", more: 1 }
+          ],
+          (value) => fits(person, value)
+        ),
+        [
+          "it is null, not object",
+          "name is missing",
+          "name is \"Anna\", with a maxLength of 3",
+          "name is \"a1\", which does not match ^\\p{L}+$",
+          "age is 1.5, not integer or null",
+          "age is -1, with a minimum of 0",
+          "kind is \"c\", not \"a\" or \"b\"",
+          "tags.1 fits none of anyOf",
+          "more is not a property"
+        ]
+      )
+    }))
+
+  it("reads the numbers and booleans of CSV", () => {
+    const schema = { properties: { n: { type: "number" }, ok: { type: "boolean" } } }
+    const row = { n: "1.5", ok: "true", text: "2" }
+    assert.deepStrictEqual(fromTexts(schema)(row), { n: 1.5, ok: true, text: "2" })
+    assert.deepStrictEqual(fromTexts(schema)({ n: "", ok: "yes" }), { n: "", ok: "yes" })
+    assert.deepStrictEqual(fromTexts(undefined)(row), row)
   })
 })

@@ -64,8 +64,8 @@ it("plans, runs, scores and reports an eval, and its cases", async () => {
     found.push([key, checks.equals?.verdict, checks.rejects?.candidate.reason])
   }
   assert.deepStrictEqual(found, [
-    ["a", "fixed", "the check failed: no network"],
-    ["b", "regressed", "the check failed: no network"]
+    ["a", "fixed", "the check threw: no network"],
+    ["b", "regressed", "the check threw: no network"]
   ])
   assert.deepStrictEqual(await evalReport(speaking, { ledger: options().ledger }), report)
   const started = emulator.ledger().runsStarted

@@ -1,127 +1,103 @@
-/** The part of JSON Schema that definitions in files may use, as schemas of Effect. */
+/** The part of JSON Schema that definitions in files may use. Other keywords are refused: to ignore one would let values pass. */
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { isSame, show } from "./values.js"
 
-type Any = Schema.Schema<unknown, unknown>
-
-type Keywords = { readonly [keyword: string]: unknown }
-
-/** Keywords that allow and refuse nothing. */
-const notes = ["$schema", "$id", "$comment", "title", "description", "default", "examples", "format", "deprecated"]
-
-/** The keywords that limit a value of a type: whether a value is within the limit. */
-const limits: { readonly [keyword: string]: (value: never, limit: never) => boolean } = {
-  minimum: (value: number, least: number) => value >= least,
-  maximum: (value: number, most: number) => value <= most,
-  exclusiveMinimum: (value: number, least: number) => value > least,
-  exclusiveMaximum: (value: number, most: number) => value < most,
-  minLength: (value: string, least: number) => Array.from(value).length >= least,
-  maxLength: (value: string, most: number) => Array.from(value).length <= most,
-  pattern: (value: string, pattern: string) => new RegExp(pattern, "u").test(value),
-  minItems: (value: ReadonlyArray<unknown>, least: number) => value.length >= least,
-  maxItems: (value: ReadonlyArray<unknown>, most: number) => value.length <= most
+const types = {
+  string: Predicate.isString,
+  number: Number.isFinite,
+  integer: Number.isInteger,
+  boolean: Predicate.isBoolean,
+  null: Predicate.isNull,
+  array: Array.isArray,
+  object: Predicate.isRecord
 }
 
-const ofNumbers = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
+/** The keywords that limit numbers and the lengths of texts: 1 from below, -1 from above. */
+const limits = { minimum: 1, maximum: -1, minLength: 1, maxLength: -1 }
 
-/** The keywords of each type, beside those of every type. */
-const keywordsOf: { readonly [type: string]: ReadonlyArray<string> } = {
-  string: ["minLength", "maxLength", "pattern"],
-  number: ofNumbers,
-  integer: ofNumbers,
-  boolean: [],
-  null: [],
-  array: ["items", "minItems", "maxItems"],
-  object: ["properties", "required", "additionalProperties"]
-}
+const isPattern = (pattern: string): boolean => Option.isSome(Option.liftThrowable(() => new RegExp(pattern, "u"))())
 
-const asSchema = (schema: unknown): Any => schema as Any
+const nested = Schema.suspend((): Schema.Schema<unknown> => JsonSchema)
 
-/** How a type is read: `isText` where all values are texts, as in CSV. */
-const scalars = (isText: boolean): { readonly [type: string]: Any } => {
-  const number = asSchema(isText ? Schema.NumberFromString : Schema.Number) as Schema.Schema<number, unknown>
-  return {
-    string: asSchema(Schema.String),
-    number: asSchema(number.pipe(Schema.finite({ message: () => "must be a number" }))),
-    integer: asSchema(number.pipe(Schema.int({ message: () => "must be a whole number" }))),
-    boolean: asSchema(isText ? Schema.BooleanFromString : Schema.Boolean),
-    null: asSchema(Schema.Null)
-  }
-}
+const Type = Schema.Literal(...Record.keys(types))
 
-const wrong = (reason: string): never => {
-  throw new Error(reason)
-}
+const Keywords = Schema.partial(Schema.Struct({
+  title: Schema.String,
+  description: Schema.String,
+  type: Schema.Union(Type, Schema.Array(Type)),
+  enum: Schema.Array(Schema.Unknown),
+  const: Schema.Unknown,
+  anyOf: Schema.Array(nested),
+  ...Record.map(limits, () => Schema.Number),
+  pattern: Schema.String.pipe(Schema.filter(isPattern, { message: () => "must be a regular expression" })),
+  items: nested,
+  properties: Schema.Record({ key: Schema.String, value: nested }),
+  required: Schema.Array(Schema.String),
+  additionalProperties: Schema.Boolean
+}))
 
-const objectOf = ({ additionalProperties = true, properties = {}, required = [] }: Keywords, isText: boolean): Any => {
-  if (!Predicate.isRecord(properties)) return wrong("\"properties\" must be an object")
-  if (!Array.isArray(required)) return wrong("\"required\" must be a list of names")
-  const known = Object.entries(properties).map(([name, value]) => {
-    const schema = schemaOf(value, isText)
-    return [name, required.includes(name) ? schema : Schema.optionalWith(schema, { exact: true })] as const
+export const JsonSchema: Schema.Schema<unknown> =
+  (Schema.Union(Schema.Literal(true), Keywords) as Schema.Schema.Any as Schema.Schema<unknown>).annotations({
+    identifier: "JsonSchema",
+    description: "A JSON Schema, of these keywords."
   })
-  const others = required.filter((name) => !Object.hasOwn(properties, name)).map((name) =>
-    [name, Schema.Unknown] as const
-  )
-  const fields = Schema.Struct(Object.fromEntries([...known, ...others]))
-  if (additionalProperties === false) {
-    return asSchema(fields.annotations({ parseOptions: { onExcessProperty: "error" } }))
+
+/** The first reason why a value does not fit a JSON Schema of these keywords. */
+const mismatch = (json: unknown, value: unknown, place = ""): string | undefined => {
+  if (json === true) return undefined
+  const schema = json as typeof Keywords.Type
+  const named = place === "" ? "it" : place
+  const within = (name: string | number) => place === "" ? `${name}` : `${place}.${name}`
+  const allowed = schema.const === undefined ? schema.enum : [schema.const]
+  if (schema.type !== undefined && ![schema.type].flat().some((type) => types[type](value))) {
+    return `${named} is ${show(value)}, not ${[schema.type].flat().join(" or ")}`
   }
-  return additionalProperties === true
-    ? asSchema(fields.annotations({ parseOptions: { onExcessProperty: "preserve" } }))
-    : wrong("\"additionalProperties\" must be true or false")
+  if (allowed !== undefined && !allowed.some((one) => isSame(one, value))) {
+    return `${named} is ${show(value)}, not ${allowed.map(show).join(" or ")}`
+  }
+  if (schema.anyOf !== undefined && schema.anyOf.every((one) => mismatch(one, value) !== undefined)) {
+    return `${named} fits none of anyOf`
+  }
+  if (schema.pattern !== undefined && typeof value === "string" && !new RegExp(schema.pattern, "u").test(value)) {
+    return `${named} is ${show(value)}, which does not match ${schema.pattern}`
+  }
+  const length = typeof value === "string" ? Array.from(value).length : NaN
+  for (const [keyword, sign] of Record.toEntries(limits)) {
+    const limit = schema[keyword]
+    const size = keyword.endsWith("Length") ? length : typeof value === "number" ? value : NaN
+    if (limit !== undefined && (size - limit) * sign < 0) {
+      return `${named} is ${show(value)}, with a ${keyword} of ${limit}`
+    }
+  }
+  const parts = Array.isArray(value) ? [...value.entries()] : Predicate.isRecord(value) ? Object.entries(value) : []
+  const { additionalProperties, items = true, properties = {}, required = [] } = schema
+  if (Predicate.isRecord(value)) {
+    const missing = required.find((name) => !Object.hasOwn(value, name))
+    if (missing !== undefined) return `${within(missing)} is missing`
+    const more = Object.keys(value).find((name) => !Object.hasOwn(properties, name))
+    if (additionalProperties === false && more !== undefined) return `${within(more)} is not a property`
+  }
+  for (const [name, part] of parts) {
+    const schema = typeof name === "number" ? items : Object.hasOwn(properties, name) ? properties[name] : true
+    const reason = mismatch(schema, part, within(name))
+    if (reason !== undefined) return reason
+  }
+  return undefined
 }
 
-const ofType = (type: unknown, keywords: Keywords, isText: boolean): Any => {
-  if (typeof type !== "string" || !Object.hasOwn(keywordsOf, type)) {
-    return wrong(`the type ${show(type)} does not exist`)
-  }
-  const base = type === "object"
-    ? objectOf(keywords, isText)
-    : type === "array"
-    ? asSchema(Schema.Array(schemaOf(keywords.items ?? true, false)))
-    : scalars(isText)[type]!
-  return keywordsOf[type]!.filter((name) => name in limits && keywords[name] !== undefined).reduce(
-    (schema, name) => {
-      const limit = keywords[name]
-      if (name === "pattern") new RegExp(String(limit), "u")
-      else if (typeof limit !== "number") return wrong(`"${name}" must be a number`)
-      return schema.pipe(
-        Schema.filter((value) => limits[name]!(value as never, limit as never), {
-          message: () => `must have a ${name} of ${show(limit)}`
-        })
-      )
-    },
-    base
-  )
-}
+/** The schema of the values that fit a JSON Schema. */
+export const fitting = (json: unknown): Schema.Schema<unknown> =>
+  Schema.Unknown.pipe(Schema.filter((value) => mismatch(json, value) ?? true))
 
-/**
- * A schema for the values that fit a JSON Schema. Throws for a keyword that is not supported: ignoring it would let
- * values pass.
- */
-export const schemaOf = (json: unknown, isText: boolean = false): Any => {
-  if (json === true) return asSchema(Schema.Unknown)
-  if (!Predicate.isRecord(json)) return wrong(`${show(json)} is not a JSON Schema`)
-  const { anyOf, const: constant, enum: values, type } = json
-  const types = type === undefined ? [] : Array.isArray(type) ? type : [type]
-  const known = [...notes, "type", "enum", "const", "anyOf", ...types.flatMap((type) => keywordsOf[String(type)] ?? [])]
-  const unknown = Object.keys(json).find((keyword) => !known.includes(keyword))
-  if (unknown !== undefined) {
-    return wrong(`the keyword ${show(unknown)} is not supported${types.length === 0 ? " without a type" : ""}`)
-  }
-  if (anyOf !== undefined && !Array.isArray(anyOf)) return wrong("\"anyOf\" must be a list")
-  if (values !== undefined && !Array.isArray(values)) return wrong("\"enum\" must be a list")
-  const base = types.length > 0
-    ? asSchema(Schema.Union(...types.map((type) => ofType(type, json, isText))))
-    : anyOf !== undefined
-    ? asSchema(Schema.Union(...anyOf.map((one: unknown) => schemaOf(one, isText))))
-    : asSchema(Schema.Unknown)
-  const allowed: ReadonlyArray<unknown> | undefined = constant === undefined ? values : [constant]
-  return allowed === undefined ? base : base.pipe(
-    Schema.filter((value) => allowed.some((one) => isSame(one, value)), {
-      message: () => `must be ${allowed.map(show).join(" or ")}`
-    })
-  )
+/** The values of a row of texts, as the properties of a JSON Schema say: numbers, booleans and texts. */
+export const fromTexts = (json: unknown) => (row: { readonly [column: string]: string }): unknown => {
+  const { properties = {} } = Predicate.isRecord(json) ? json as typeof Keywords.Type : {}
+  return Record.map(row, (text, column) => {
+    const { type } = (properties[column] ?? {}) as typeof Keywords.Type
+    if (type === "boolean" && (text === "true" || text === "false")) return text === "true"
+    return (type === "number" || type === "integer") && text.trim() !== "" ? Number(text) : text
+  })
 }

@@ -71,8 +71,10 @@ const parsed = (value: unknown, invalid: Parsed["invalid"]): Parsed => ({
   invalid,
   decode: (schema, place = [], part = value) =>
     Either.mapLeft(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(part), (failure) => {
-      const [first] = ParseResult.ArrayFormatter.formatErrorSync(failure)
-      return invalid([...place, ...first?.path ?? []], `is wrong: ${first?.message ?? failure.message}`)
+      // of a union, the part that fits best: its mistake is the deepest
+      const { message, path } = ParseResult.ArrayFormatter.formatErrorSync(failure)
+        .reduce((deepest, one) => one.path.length > deepest.path.length ? one : deepest)
+      return invalid([...place, ...path], `is wrong: ${message}`)
     })
 })
 
