@@ -101,6 +101,27 @@ export const shown = (id: string): Effect.Effect<void, never, BatchStore | Termi
     )
   })
 
+/** Runs what can be continued later. An interruption prints how, and waits for the rows in flight. */
+export const stoppable = <A, E, R, R2>(
+  running: Effect.Effect<A, E, R>,
+  left: Effect.Effect<string, never, R2>
+): Effect.Effect<A, E, R | R2 | Terminal> =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const run = yield* Effect.forkDaemon(running)
+    return yield* Fiber.join(run).pipe(
+      Effect.onInterrupt(() =>
+        Effect.gen(function*() {
+          yield* terminal.note("stopping after the rows in flight; a second Ctrl-C stops at once, and loses nothing")
+          yield* Fiber.interrupt(run)
+          const text = yield* left
+          yield* terminal.progress("")
+          yield* terminal.note(text)
+        })
+      )
+    )
+  })
+
 /** Asks a question and returns whether the answer is yes. The end of input is a no. */
 export const confirmed = (question: string): Effect.Effect<boolean> =>
   Effect.acquireUseRelease(
@@ -179,20 +200,11 @@ const handle = Effect.fnUntraced(
     const again = "run the same command to continue"
     const running = Effect.gen(function*() {
       yield* Effect.forkScoped(shown(id))
-      const run = yield* Effect.forkDaemon(Batch.run(batch, source, given))
-      return yield* Fiber.join(run).pipe(
-        Effect.onInterrupt(() =>
-          Effect.gen(function*() {
-            yield* terminal.note(
-              "stopping after the rows in flight; a second Ctrl-C stops at once, and loses nothing"
-            )
-            yield* Fiber.interrupt(run)
-            const status = yield* Effect.option(Batch.status(id))
-            yield* terminal.progress("")
-            yield* terminal.note(
-              Option.match(status, { onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
-            )
-          })
+      return yield* stoppable(
+        Batch.run(batch, source, given),
+        Effect.map(
+          Effect.option(Batch.status(id)),
+          Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
         )
       )
     })

@@ -1,9 +1,11 @@
 /** The eval of a command: its definition, its ledger, its sides and its limits. */
+import * as Batch from "@effect-noukai/batch/Batch"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Baseline from "@effect-noukai/eval/Baseline"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
 import * as EvalFile from "@effect-noukai/eval/EvalFile"
 import type { Side } from "@effect-noukai/eval/EvalOptions"
+import type { EvalReport } from "@effect-noukai/eval/EvalReport"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -51,6 +53,17 @@ const failure = (error: Failure, server: ServerFlags): CommandError => {
 export const ending =
   (server: ServerFlags) => <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>
     Effect.mapError(effect, (error) => failure(error, server))
+
+/** Whether an eval run stopped because the server could not be reached, or refused its runs. */
+export const isCutOff = ({ eval: name, run, stop }: EvalReport) =>
+  stop === undefined ? Effect.succeed(false) : Effect.exists(
+    [`eval/${name}/${run}`, `eval/${name}/${run}/judges`],
+    (id) =>
+      Batch.status(id).pipe(
+        Effect.map(({ stop }) => stop?.reason === "refused" || stop?.reason === "unreachable"),
+        Effect.catchTag("BatchNotFoundError", () => Effect.succeed(false))
+      )
+  )
 
 /** Reads the definition. */
 export const definition = ({ file }: DefinedFlags) => EvalFile.load(file)

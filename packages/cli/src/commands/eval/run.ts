@@ -1,16 +1,20 @@
 /** `noukai eval run`. */
 import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Eval from "@effect-noukai/eval/Eval"
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { connection, flag } from "../../arguments/flags.js"
 import { UsageError } from "../../exit/CommandError.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { hint } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
-import { allowed } from "../batch/run.js"
+import { allowed, shown, stoppable } from "../batch/run.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { definition, ending, limits, sides, store } from "./evaluation.js"
 import { compared, defined, limits as limitFlags, outputs, run, yes } from "./flags.js"
@@ -29,6 +33,16 @@ const config = {
 }
 
 type Input = InputOf<typeof config>
+
+/** Shows the progress of a run that begins now, or that is resumed. */
+const progress = (name: string, isResumed: boolean): Effect.Effect<void, never, BatchStore | Terminal> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Eval.runs(name).pipe(
+      Effect.flatMap(Arr.findLast((run) => !run.isComplete && (isResumed || run.startedAt >= now))),
+      Effect.retry(Schedule.spaced("200 millis")),
+      Effect.flatMap(({ run }) => shown(`eval/${name}/${run}`)),
+      Effect.ignore
+    ))
 
 const handle = (input: Input) =>
   Effect.gen(function*() {
@@ -52,11 +66,12 @@ const handle = (input: Input) =>
       if (isHosted && !input.yes && options.replay === undefined) {
         yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)
       }
-      yield* terminal.progress(`… ${plan.runs} runs`)
-      const report = yield* Eval.run(one, options).pipe(
-        Effect.onInterrupt(() =>
-          terminal.note(`interrupted; to continue: ${hint(input, "eval run", [input.file], [["--resume"]])}`)
-        )
+      const report = yield* Effect.forkScoped(progress(one.name, input.resume)).pipe(
+        Effect.zipRight(stoppable(
+          Eval.run(one, options),
+          Effect.succeed(`to continue: ${hint(input, "eval run", [input.file], [["--resume"]])}`)
+        )),
+        Effect.scoped
       )
       yield* terminal.progress("")
       yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))

@@ -14,7 +14,7 @@ import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
-import { codes } from "./evaluation.js"
+import { codes, isCutOff } from "./evaluation.js"
 import type { OutputFlags } from "./flags.js"
 
 /** Fails if a report cannot be written, before anything is paid. */
@@ -78,7 +78,7 @@ export const told = <E, R>(input: OutputFlags, report: EvalReport, cases: Stream
     }
     if (input.json) yield* terminal.write(jsonLine(report))
     if (input.json || input.jsonl) yield* terminal.note(`${report.gate}: ${report.sentence}`)
-    const code = gates[report.gate]
+    const code = (yield* isCutOff(report)) ? codes.environment : gates[report.gate]
     // the reason is in the report
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
   }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
