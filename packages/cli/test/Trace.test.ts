@@ -80,6 +80,9 @@ describe("noukai trace", () => {
       const id = yield* ran(flow, "hi")
       const svg = yield* noukai(["trace", flow, id, "--svg"], { env })
       assert.match(svg.stdout, /^<svg [^]*<\/svg>\n$/)
+      const html = yield* noukai(["trace", flow, id, "--html"], { env })
+      assert.match(html.stdout, /^<!DOCTYPE html>[^]*<\/html>\n$/)
+      assert.lengthOf(html.stdout.match(/<details/g)!, 5)
       const otlp = JSON.parse((yield* noukai(["trace", flow, id, "--otlp"], { env })).stdout)
       assert.lengthOf(otlp.resourceSpans[0].scopeSpans[0].spans, 6)
       const json = yield* noukai(["trace", flow, id, "--json"], { env })
@@ -93,7 +96,7 @@ describe("noukai trace", () => {
       const wrong = [[flow, "id", "--svg", "--json"], [flow], [flow, ".."], ["a/b", "id"]]
       const ended = yield* Effect.forEach(wrong, (args) => noukai(["trace", ...args], { env }), { concurrency: 2 })
       assert.deepStrictEqual(ended.map(({ code, stdout }) => [code, stdout]), wrong.map(() => [2, ""]))
-      assert.include(ended[0]!.stderr, "one of --svg, --otlp and --json")
+      assert.include(ended[0]!.stderr, "one of --svg, --html, --otlp and --json")
       assert.deepStrictEqual(yield* requests, [])
     }).pipe(Effect.provide(serverAndClient(options))))
 

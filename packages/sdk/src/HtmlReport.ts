@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Stream from "effect/Stream"
-import { safeText } from "./internal/trace/rows.js"
+import { safeText } from "./internal/trace/words.js"
 import * as ValueDiff from "./ValueDiff.js"
 
 /**
@@ -242,6 +242,19 @@ figcaption { font-weight: 600 }
 pre { margin: .3rem 0; padding: .5rem; background: #8882; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere }
 del { background: #d333 }
 ins { background: #2a23; text-decoration: none }
+.waterfall .head, .waterfall summary { display: grid; grid-template-columns: minmax(6rem, 18rem) 1fr 5rem 4rem 6rem; gap: .6rem }
+.waterfall summary { padding: .15rem 0; border-bottom: 1px solid #8885; cursor: pointer }
+.waterfall summary.iteration > span:first-child { padding-left: 1rem }
+.waterfall span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.waterfall section { padding: 0 1rem 1rem }
+.bars { width: 100%; height: 1.2em; fill: currentColor; font-size: .8em; overflow: visible }
+.bars rect { fill: #888; min-width: 2px }
+.bars .completed { fill: #48c }
+.bars .failed { fill: #d33 }
+.bars .running { fill: #c80 }
+.bars .loop { fill-opacity: .45 }
+.bars .wait { fill: Canvas; fill-opacity: .6 }
+@media (max-width: 50rem) { .waterfall .head, .waterfall summary { grid-template-columns: 8rem 1fr 4rem } .waterfall span:nth-last-child(-n + 2) { display: none } }
 @media (max-width: 50rem) { .compared { grid-template-columns: 1fr } }
 `
 
@@ -269,7 +282,7 @@ for (const table of document.querySelectorAll("table.sorts")) {
 
 /** The hashes of the style and the script, SHA-256 as Base64. The tests compute them. */
 const hashes = {
-  style: "a/570MZxj3sXr9yplLAPpHRdM7Yjk3aNoo3YYech564=",
+  style: "7qofBow2D21XbLJx8L/NFg5ssGyHD3ZUlWwZaofAByk=",
   script: "v3ei85OtaHA7aDBA4Mo19tOWivbr1CD7PHfzdQoATWg="
 }
 

@@ -4,11 +4,14 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
-import { escape } from "./HtmlReport.js"
+import * as Stream from "effect/Stream"
+import * as HtmlReport from "./HtmlReport.js"
+import { formatCost, sumCosts } from "./internal/core/cost.js"
 import { spanIdOf } from "./internal/trace/otlpSpans.js"
-import * as Rows from "./internal/trace/rows.js"
-import * as Timeline from "./internal/trace/timeline.js"
+import { payloadText } from "./internal/trace/timeline.js"
+import * as Words from "./internal/trace/words.js"
 import type { Trace } from "./Trace.js"
+import * as TraceLayout from "./TraceLayout.js"
 
 /**
  * The options of {@link toText}.
@@ -51,6 +54,19 @@ export interface SvgOptions {
   readonly payloads?: boolean | undefined
 }
 
+/**
+ * The options of {@link toHtml}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface HtmlOptions {
+  /** The heading. Default: `Run` and the id of the run. */
+  readonly title?: string | undefined
+  /** Whether the page has inputs, outputs and errors, which may be private. Default: true. */
+  readonly payloads?: boolean | undefined
+}
+
 /** A number of the options within its limits. */
 const within = (value: number, least: number, most: number): number =>
   Math.min(most, Math.max(least, Math.floor(value)))
@@ -76,15 +92,25 @@ const coloured: Paint = (kind, text) =>
 const uncoloured: Paint = (_, text) => text
 
 /** A text in one line, which controls no terminal. */
-const inLine = (text: string): string => Rows.safeText(text).replace(/[\t\n\r\u0080-\u009f\u2028\u2029]/g, "\ufffd")
+const inLine = (text: string): string => Words.safeText(text).replace(/[\t\n\r\u0080-\u009f\u2028\u2029]/g, "\ufffd")
 
-const paintOf = (bar: Timeline.PlacedStep): Kind => {
-  const kind = Rows.kindOf(bar)
-  return kind === "skipped" ? "other" : kind
-}
+const paintOf = ({ kind }: TraceLayout.Bar): Kind => kind === "skipped" ? "other" : kind
+
+/** The run in one line. */
+const factsOf = ({ bars, costUsd, durationMs, status, tokens, waitingMs }: TraceLayout.TraceLayout): string =>
+  Words.joined(
+    status,
+    Words.formatMillis(durationMs),
+    waitingMs === 0 ? undefined : `${Words.formatMillis(waitingMs)} waiting for tools`,
+    `${bars.length} ${bars.length === 1 ? "step" : "steps"}`,
+    tokens === 0 ? undefined : `${tokens} tokens`,
+    dollars(costUsd)
+  )
+
+const dollars = (costUsd: string | undefined): string | undefined => costUsd === undefined ? undefined : `$${costUsd}`
 
 /** The kind of a row: the worst of its bars. */
-const paintOfRow = ({ bars, failed }: Rows.Row): Kind =>
+const paintOfRow = ({ bars, failed }: TraceLayout.Row): Kind =>
   failed > 0 ? "failed" : bars.map(paintOf).find((kind) => kind !== "completed") ?? "completed"
 
 const marks: { readonly [K in Kind]?: string } = { failed: "✕", running: "…", other: "-" }
@@ -92,22 +118,22 @@ const marks: { readonly [K in Kind]?: string } = { failed: "✕", running: "…"
 /** The part of a bar in which a step was at work, waited for tools, or had its iterations below it. */
 const [working, waiting, around] = ["█", "░", "▒"] as const
 
-const right = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - Rows.widthOf(text))) + text
+const right = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - Words.widthOf(text))) + text
 
 const left = (text: string, columns: number): string => {
-  const cut = Rows.widthOf(text) > columns ? Rows.cutText(text, columns) : text
-  return cut + " ".repeat(Math.max(0, columns - Rows.widthOf(cut)))
+  const cut = Words.widthOf(text) > columns ? Words.cutText(text, columns) : text
+  return cut + " ".repeat(Math.max(0, columns - Words.widthOf(cut)))
 }
 
 /** The bars of a row in so many columns. */
-const plotted = (row: Rows.Row, { loops, start, total }: Rows.Drawing, plot: number, paint: Paint): string => {
+const plotted = (row: TraceLayout.Row, plot: number, paint: Paint): string => {
   const cells = Arr.makeBy(plot, (): readonly [Kind, string] => ["plain", " "])
-  const column = (at: bigint): number => total === 0n ? 0 : Number(at - start) / Number(total) * plot
   for (const bar of row.bars) {
-    const from = Math.min(plot - 1, Math.floor(column(bar.start) + 1e-9))
-    const until = Math.min(plot, Math.max(from + 1, Math.round(column(bar.end))))
-    const wait = bar.waiting > 0n ? Math.round(column(bar.end - bar.waiting)) : until
-    const fill = loops.has(bar) ? around : working
+    const end = (bar.from + bar.width) * plot
+    const from = Math.min(plot - 1, Math.floor(bar.from * plot + 1e-9))
+    const until = Math.min(plot, Math.max(from + 1, Math.round(end)))
+    const wait = bar.waiting > 0 ? Math.round(end - bar.waiting * bar.width * plot) : until
+    const fill = bar.isLoop ? around : working
     for (let at = from; at < until; at++) cells[at] = [paintOf(bar), at >= wait ? waiting : fill]
   }
   return Arr.groupWith(cells, ([a], [b]) => a === b)
@@ -121,9 +147,9 @@ const leastPlot = 12
 /** Marks on the axis and their times. What would touch the one before, or go over the end, is left out. */
 const axisOf = (totalMs: number, plot: number): string => {
   let axis = ""
-  for (const at of Rows.ticksOf(totalMs, Math.max(1, Math.floor(plot / 12)))) {
+  for (const at of Words.ticksOf(totalMs, Math.max(1, Math.floor(plot / 12)))) {
     const place = totalMs === 0 ? 0 : Math.floor(at / totalMs * plot)
-    const text = `|${Rows.formatMillis(at)}`
+    const text = `|${Words.formatMillis(at)}`
     if ((axis === "" || place > axis.length) && place + text.length <= plot) axis = axis.padEnd(place) + text
   }
   return axis.padEnd(plot)
@@ -162,11 +188,11 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
   const { colours, maxRows = 200, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 80 } = options
   const width = within(wide, 40, 1_000)
   const paint = colours === true ? coloured : uncoloured
-  const drawing = Rows.drawingOf(trace, maxRows)
-  const { facts, isWaiting, loops, rows, total } = drawing
+  const layout = TraceLayout.make(trace, { maxRows })
+  const { bars: all, rows } = layout
   const heading = [
-    paint("heading", Rows.cutText(inLine(title), width)),
-    paint("soft", Rows.cutText(inLine(facts), width))
+    paint("heading", Words.cutText(inLine(title), width)),
+    paint("soft", Words.cutText(inLine(factsOf(layout)), width))
   ]
   if (rows.length === 0) return [...heading, noSteps, ""].join("\n")
 
@@ -174,18 +200,18 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
     inLine(`${"  ".repeat(depth)}${label}${failed > 0 && bars.length > 1 ? ` (${failed} failed)` : ""}`)
   )
   const columns = Object.entries({
-    time: rows.map(({ time }) => time),
-    tokens: rows.map(({ bars }) => String(Rows.tokensIn(bars) || "")),
-    cost: rows.map(({ cost = "" }) => cost)
+    time: rows.map(({ durationMs }) => Words.formatMillis(durationMs)),
+    tokens: rows.map(({ tokens }) => String(tokens || "")),
+    cost: rows.map(({ costUsd }) => dollars(costUsd) ?? "")
   }).flatMap(([name, values]) => {
-    const columnWidth = Rows.widest(values, Rows.widthOf(name))
+    const columnWidth = Words.widest(values, Words.widthOf(name))
     return values.some((value) => value !== "")
       ? [[name, ...values].map((text) => `  ${right(text, columnWidth)}`)]
       : []
   })
   // two columns before a name are of its mark, and two after it
-  const rest = () => width - 4 - labelWidth - columns.reduce((sum, [name = ""]) => sum + Rows.widthOf(name), 0)
-  let labelWidth = Math.min(Rows.widest(labels, 4), Math.max(12, Math.floor(width * 0.3)))
+  const rest = () => width - 4 - labelWidth - columns.reduce((sum, [name = ""]) => sum + Words.widthOf(name), 0)
+  let labelWidth = Math.min(Words.widest(labels, 4), Math.max(12, Math.floor(width * 0.3)))
   while (rest() < leastPlot && columns.length > 1) columns.pop()
   labelWidth = Math.max(4, labelWidth + Math.min(0, rest() - leastPlot))
   const plot = Math.max(1, rest())
@@ -197,49 +223,52 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
     const label = paint(kind === "failed" ? kind : "plain", left(labels[index]!, labelWidth))
     const indent = "  ".repeat(row.depth + 2)
     return [
-      line(`${paint(kind, marks[kind] ?? " ")} ${label}`, plotted(row, drawing, plot, paint), index + 1),
-      ...(payloads === false ? [] : row.failure).map((text) =>
-        paint("failed", Rows.cutText(inLine(indent + text), width))
+      line(`${paint(kind, marks[kind] ?? " ")} ${label}`, plotted(row, plot, paint), index + 1),
+      ...(payloads === false ? [] : row.failure?.failure ?? []).map((text) =>
+        paint("failed", Words.cutText(inLine(indent + text), width))
       )
     ]
   })
   const kinds = new Set(rows.map(paintOfRow))
-  const legend = Rows.joined(
+  const legend = Words.joined(
     kinds.has("failed") ? "✕ failed" : undefined,
     kinds.has("running") ? "… running" : undefined,
     kinds.has("other") ? "- skipped or other" : undefined,
-    isWaiting ? `${waiting} waiting for tools` : undefined,
-    loops.size > 1 ? `${around} loop` : undefined
+    layout.waitingMs > 0 ? `${waiting} waiting for tools` : undefined,
+    all.some(({ isLoop }) => isLoop) ? `${around} loop` : undefined
   )
   return [
     ...heading,
     "",
-    paint("soft", line(`  ${left("step", labelWidth)}`, axisOf(Timeline.millisOf(total), plot), 0)),
+    paint("soft", line(`  ${left("step", labelWidth)}`, axisOf(layout.totalMs, plot), 0)),
     ...lines,
-    ...(legend === "" ? [] : ["", paint("soft", Rows.cutText(legend, width))]),
+    ...(legend === "" ? [] : ["", paint("soft", Words.cutText(legend, width))]),
     ""
   ].join("\n")
 }
 
 const payloadLimit = 4_096
 
-const payload = (name: string, value: unknown): string | undefined =>
-  value === undefined ? undefined : `${name}: ${Rows.cutText(Timeline.payloadText(value), payloadLimit)}`
+const costOf = ({ step }: TraceLayout.Bar): string | undefined =>
+  dollars(step.costUsd === undefined ? undefined : formatCost(sumCosts([step])))
 
-const tooltipOf = (bar: Timeline.PlacedStep, start: bigint, payloads: boolean | undefined): string => {
-  const { step, waiting } = bar
+const payload = (name: string, value: unknown): string | undefined =>
+  value === undefined ? undefined : `${name}: ${Words.cutText(payloadText(value), payloadLimit)}`
+
+const tooltipOf = (bar: TraceLayout.Bar, payloads: boolean | undefined): string => {
+  const { durationMs, label, startMs, step, waitingMs } = bar
   return [
-    Rows.joined(Rows.labelOf(bar), step.status),
-    Rows.joined(
-      `${Rows.timeText(bar.end - bar.start)} from ${Rows.timeText(bar.start - start)} on`,
-      waiting === 0n ? undefined : `${Rows.timeText(waiting)} of it for tools`
+    Words.joined(label, step.status),
+    Words.joined(
+      `${Words.formatMillis(durationMs)} from ${Words.formatMillis(startMs)} on`,
+      waitingMs === 0 ? undefined : `${Words.formatMillis(waitingMs)} of it for tools`
     ),
-    Rows.joined(
+    Words.joined(
       step.modelUsed,
-      Rows.tokensIn([bar]) === 0 ? undefined : `${Rows.tokensIn([bar])} tokens`,
-      Rows.costText([step])
+      (step.tokens?.total ?? 0) === 0 ? undefined : `${step.tokens!.total} tokens`,
+      costOf(bar)
     ),
-    ...(payloads === undefined ? Rows.failureOf([bar]).map((line) => Rows.cutText(line, payloadLimit)) : []),
+    ...(payloads === undefined ? bar.failure.map((line) => Words.cutText(line, payloadLimit)) : []),
     ...(payloads === true
       ? [
         payload("input", step.inputContext),
@@ -251,19 +280,18 @@ const tooltipOf = (bar: Timeline.PlacedStep, start: bigint, payloads: boolean | 
 }
 
 /** The run in words, for those who do not see the picture. */
-const describe = ({ start, steps }: Rows.Drawing, heading: string, payloads: boolean | undefined): string => {
-  const told = steps.slice(0, 40)
+const describe = (bars: ReadonlyArray<TraceLayout.Bar>, heading: string, payloads: boolean | undefined): string => {
+  const told = bars.slice(0, 40)
   const lines = told.map((bar) => {
-    const wait = bar.waiting === 0n ? "" : `, ${Rows.timeText(bar.waiting)} of it waiting for tools`
-    const cost = Rows.costText([bar.step])
-    const failure = payloads === false ? [] : Rows.failureOf([bar])
-    return `${Rows.labelOf(bar)}: ${bar.step.status}, ${Rows.timeText(bar.end - bar.start)} from ${
-      Rows.timeText(bar.start - start)
-    } on${wait}${cost === undefined ? "" : `, ${cost}`}.${
-      failure.map((line) => ` ${Rows.cutText(line, 400)}.`).join("")
-    }`
+    const { durationMs, label, startMs, step, waitingMs } = bar
+    const wait = waitingMs === 0 ? "" : `, ${Words.formatMillis(waitingMs)} of it waiting for tools`
+    const cost = costOf(bar)
+    const failure = payloads === false ? [] : bar.failure
+    return `${label}: ${step.status}, ${Words.formatMillis(durationMs)} from ${Words.formatMillis(startMs)} on${wait}${
+      cost === undefined ? "" : `, ${cost}`
+    }.${failure.map((line) => ` ${Words.cutText(line, 400)}.`).join("")}`
   })
-  const rest = steps.length - told.length
+  const rest = bars.length - told.length
   return [heading, ...lines, ...(rest > 0 ? [`And ${rest} more.`] : [])].join(" ")
 }
 
@@ -315,21 +343,21 @@ const element = (name: string, attributes: Attributes, content?: string): string
 const round = (value: number): number => Math.round(value * 100) / 100
 
 const text = (x: number, y: number, classes: string, content: string): string =>
-  element("text", { x, y, class: classes === "" ? undefined : classes }, escape(content))
+  element("text", { x, y, class: classes === "" ? undefined : classes }, HtmlReport.escape(content))
 
 /** The rectangle of a bar, or of a key of the legend. */
 const bar = (classes: string, x: number, y: number, width: number, height: number): string =>
   element("rect", { class: classes, x, y, width, height, rx: 2 })
 
 /** The kinds of bars that there are, each with its name. */
-const legendOf = ({ isWaiting, steps }: Rows.Drawing): string => {
-  const used = new Set<string>(steps.map(Rows.kindOf))
+const legendOf = ({ bars, waitingMs }: TraceLayout.TraceLayout): string => {
+  const used = new Set(bars.map(({ kind }) => kind))
   const entries = [
     ["completed", "completed", used.has("completed")],
     ["failed", "failed", used.has("failed")],
     ["running", "running", used.has("running")],
     ["other", "skipped or other", used.has("skipped") || used.has("other")],
-    ["completed", "waiting for tools", isWaiting]
+    ["completed", "waiting for tools", waitingMs > 0]
   ] as const
   let x = margin
   return entries.filter(([, , isUsed]) => isUsed).flatMap(([kind, name]) => {
@@ -370,43 +398,47 @@ const legendOf = ({ isWaiting, steps }: Rows.Drawing): string => {
 export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
   const { maxRows = 60, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 960 } = options
   const width = within(wide, 480, 4_096)
-  const drawing = Rows.drawingOf(trace, maxRows)
-  const { facts, loops, rows, start, total } = drawing
-  const heading = Rows.safeText(title)
+  const layout = TraceLayout.make(trace, { maxRows })
+  const { rows, totalMs } = layout
+  const facts = factsOf(layout)
+  const heading = Words.safeText(title)
   const id = `noukai-${spanIdOf(trace.flowRun.id, "svg")}`
 
   const most = Math.floor((width - 2 * margin) / characterWidth)
   const rowHeight = rows.length > 120 ? 16 : 22
-  const values = rows.map(({ bars, cost, failed, time }) =>
-    Rows.joined(failed > 0 && bars.length > 1 ? `${failed} failed` : undefined, time, cost)
+  const values = rows.map(({ bars, costUsd, durationMs, failed }) =>
+    Words.joined(
+      failed > 0 && bars.length > 1 ? `${failed} failed` : undefined,
+      Words.formatMillis(durationMs),
+      dollars(costUsd)
+    )
   )
-  const columns = Rows.widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + Rows.safeText(label)), 0)
+  const columns = Words.widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + Words.safeText(label)), 0)
   const labelWidth = Math.min(Math.max(80, columns * characterWidth), width * 0.32)
-  const valueWidth = Math.max(60, Rows.widest(values, 0) * characterWidth)
+  const valueWidth = Math.max(60, Words.widest(values, 0) * characterWidth)
   const plotX = margin + labelWidth + gap
   const plotWidth = Math.max(120, width - plotX - gap - valueWidth - margin)
-  const scale = (time: bigint): number => total === 0n ? 0 : Number(time) / Number(total) * plotWidth
   const top = 92
 
-  const barOf = (placed: Timeline.PlacedStep, y: number, isAlone: boolean): string => {
-    const { step, waiting } = placed
-    const x = plotX + scale(placed.start - start)
-    const barWidth = Math.max(2, scale(placed.end - placed.start))
-    const waited = waiting === 0n ? 0 : Number(waiting) / Number(placed.end - placed.start) * barWidth
+  const barOf = (placed: TraceLayout.Bar, y: number, isAlone: boolean): string => {
+    const { isLoop, kind, step } = placed
+    const x = plotX + placed.from * plotWidth
+    const barWidth = Math.max(2, placed.width * plotWidth)
+    const waited = placed.waiting * barWidth
     const after = x + barWidth + 4
     return element(
       "g",
       {
         "class": "bar",
-        "data-step": escape(step.stepId),
+        "data-step": HtmlReport.escape(step.stepId),
         "data-attempt": String(step.attempt),
         "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
       },
       [
-        element("title", {}, escape(tooltipOf(placed, start, payloads))),
-        bar(`${Rows.kindOf(placed)}${loops.has(placed) ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
-        ...(waiting === 0n ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
-        ...(step.status === "failed" && isAlone
+        element("title", {}, HtmlReport.escape(tooltipOf(placed, payloads))),
+        bar(`${kind}${isLoop ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
+        ...(waited === 0 ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
+        ...(kind === "failed" && isAlone
           ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
           : []),
         ""
@@ -420,11 +452,11 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
     const y = bottom
     const baseline = y + rowHeight / 2 + 4
     const indent = depth * 2
-    const lines = payloads === false ? [] : failure
+    const lines = payloads === false ? [] : failure?.failure ?? []
     const height = rowHeight + lines.length * lineHeight
     bottom += height
     if (index % 2 === 1) bands.push(element("rect", { class: "b", x: 0, y, width, height }))
-    const cut = Rows.cutText(Rows.safeText(label), Math.floor(labelWidth / characterWidth) - indent)
+    const cut = Words.cutText(Words.safeText(label), Math.floor(labelWidth / characterWidth) - indent)
     return [
       text(margin + indent * characterWidth, baseline, depth === 0 ? "" : "s", cut),
       ...bars.map((placed) => barOf(placed, y, bars.length === 1)),
@@ -434,23 +466,22 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
           margin + (indent + 2) * characterWidth,
           baseline + (nth + 1) * lineHeight,
           "r",
-          Rows.cutText(Rows.safeText(line), most - indent - 2)
+          Words.cutText(Words.safeText(line), most - indent - 2)
         )
       )
     ]
   })
 
   const axis: Array<string> = []
-  const totalMs = Timeline.millisOf(total)
-  const ticks = rows.length === 0 ? [] : Rows.ticksOf(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
+  const ticks = rows.length === 0 ? [] : Words.ticksOf(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
   for (const at of ticks) {
     const x = plotX + (totalMs === 0 ? 0 : at / totalMs * plotWidth)
     axis.push(element("line", { class: "l", x1: x, x2: x, y1: top - 6, y2: bottom }))
-    axis.push(text(x, top - 12, "s m", Rows.formatMillis(at)))
+    axis.push(text(x, top - 12, "s m", Words.formatMillis(at)))
   }
 
   const height = Math.ceil(bottom + (rows.length === 0 ? 48 : 20))
-  const legend = legendOf(drawing)
+  const legend = legendOf(layout)
   return element(
     "svg",
     {
@@ -464,13 +495,13 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
     },
     [
       "",
-      element("title", { id: `${id}-t` }, escape(heading)),
-      element("desc", { id: `${id}-d` }, escape(describe(drawing, `${heading}: ${facts}.`, payloads))),
+      element("title", { id: `${id}-t` }, HtmlReport.escape(heading)),
+      element("desc", { id: `${id}-d` }, HtmlReport.escape(describe(layout.bars, `${heading}: ${facts}.`, payloads))),
       element("style", {}, style(id)),
       `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
       element("rect", { class: "g", width, height }),
-      text(margin, 26, "h", Rows.cutText(heading, Math.floor(most * 0.78))),
-      text(margin, 45, "s", Rows.cutText(facts, most)),
+      text(margin, 26, "h", Words.cutText(heading, Math.floor(most * 0.78))),
+      text(margin, 45, "s", Words.cutText(facts, most)),
       ...(legend === "" ? [] : [legend]),
       ...bands,
       ...axis,
@@ -479,4 +510,96 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
       ""
     ].join("\n")
   ) + "\n"
+}
+
+const { html } = HtmlReport
+
+/** A fraction as a length of a picture, which no style has to set. */
+const percent = (fraction: number): string => `${round(fraction * 100)}%`
+
+const barsOf = (bars: ReadonlyArray<TraceLayout.Bar>): HtmlReport.Html =>
+  html`<svg class="bars" aria-hidden="true">${
+    bars.map(({ from, isLoop, kind, waiting, width }) => [
+      html`<rect class="${kind}${isLoop && " loop"}" x="${percent(from)}" width="${percent(width)}" height="100%"/>`,
+      waiting > 0 &&
+      html`<rect class="wait" x="${percent(from + width * (1 - waiting))}" width="${
+        percent(width * waiting)
+      }" height="100%"/>`
+    ])
+  }</svg>`
+
+const shares = ({ costUsd, durationMs, tokens }: TraceLayout.Totals): ReadonlyArray<string> => [
+  Words.formatMillis(durationMs),
+  String(tokens || ""),
+  dollars(costUsd) ?? ""
+]
+
+/** One attempt: its facts, and its payloads below them. */
+const attemptOf = (bar: TraceLayout.Bar, payloads: boolean): HtmlReport.Html => {
+  const { errorContext, inputContext, outputContext, truncated } = bar.step
+  const captured = Object.entries({ input: inputContext, output: outputContext, error: errorContext })
+    .flatMap(([title, value]) => value === undefined ? [] : HtmlReport.shown({ title, value }))
+  return html`<section><h3>${bar.label}</h3><p>${tooltipOf(bar, false).split("\n").slice(0, 3).join(" · ")}</p>${
+    payloads && truncated && html`<p>The server has cut its payloads.</p>`
+  }${payloads && captured}</section>`
+}
+
+/**
+ * Draws a stored run as one page, in parts: a row for every attempt at every step, with its bar, time, tokens and cost. A
+ * row opens to its input, output and error, as far as they were captured; the first failure, otherwise the longest step, is
+ * open. The page loads nothing and runs nothing but the script of {@link HtmlReport.page}. Keys of Noukai are masked.
+ *
+ * @example
+ * import { RunService } from "@effect-noukai/sdk"
+ * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+ * import { Effect, Stream } from "effect"
+ *
+ * const page = (executionId: string) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
+ *     return yield* Stream.mkString(Waterfall.toHtml(trace))
+ *   })
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toHtml = (trace: Trace, options: HtmlOptions = {}): Stream.Stream<string> => {
+  const { payloads = true, title = `Run ${trace.flowRun.id}` } = options
+  const layout = TraceLayout.make(trace)
+  const isCaptured = trace.steps.some(({ inputContext, outputContext }) =>
+    inputContext !== undefined || outputContext !== undefined
+  )
+  const ticks = Words.ticksOf(layout.totalMs, 8).map((at) =>
+    html`<text x="${percent(layout.totalMs === 0 ? 0 : at / layout.totalMs)}" y="1em">${Words.formatMillis(at)}</text>`
+  )
+  const cells = (values: ReadonlyArray<string>) => values.map((value) => html`<span class="number">${value}</span>`)
+  return HtmlReport.page(
+    title,
+    Stream.concat(
+      Stream.make(
+        html`<h1>${title}</h1><p>${factsOf(layout)}</p>${layout.rows.length === 0 && html`<p>${noSteps}</p>`}${
+          payloads && !isCaptured && layout.rows.length > 0 &&
+          html`<p>No inputs and outputs were captured. Run the flow with <code>snapshots</code> to keep them.</p>`
+        }<div class="waterfall"><div class="head"><span>step</span><svg class="bars">${ticks}</svg>${
+          cells(["time", "tokens", "cost"])
+        }</div>
+`
+      ),
+      Stream.concat(
+        Stream.map(
+          Stream.fromIterable(layout.rows.entries()),
+          ([index, row]) =>
+            html`<details${index === layout.focus && " open"}><summary class="${
+              row.depth === 1 && "iteration"
+            }">${html`<span>${row.failed > 0 && "✕ "}${row.label}</span>`}${barsOf(row.bars)}${
+              cells(shares(row))
+            }</summary>${row.bars.map((bar) => attemptOf(bar, payloads))}</details>
+`
+        ),
+        Stream.make(html`</div>
+`)
+      )
+    )
+  )
 }

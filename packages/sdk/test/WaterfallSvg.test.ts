@@ -3,7 +3,7 @@ import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { readFile } from "node:fs/promises"
-import { cutText, formatMillis, safeText, ticksOf, widthOf } from "../src/internal/trace/rows.js"
+import { cutText, formatMillis, safeText, ticksOf, widthOf } from "../src/internal/trace/words.js"
 import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
 import { size } from "./support/size.js"
 

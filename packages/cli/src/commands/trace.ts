@@ -4,6 +4,7 @@ import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { argument, connection, flag, flowOrRun, noHistory } from "../arguments/flags.js"
 import { UsageError } from "../exit/CommandError.js"
 import { note } from "../settings/History.js"
@@ -17,6 +18,7 @@ const config = {
   flow: flowOrRun,
   run: Args.optional(argument("id", "The id of the run (the last seen run of the flow).")),
   svg: flag("svg", "Print the trace as an SVG picture."),
+  html: flag("html", "Print the trace as an HTML page."),
   otlp: flag("otlp", "Print OpenTelemetry spans as OTLP/JSON."),
   json: flag("json", "Print the server's trace as JSON."),
   noHistory,
@@ -27,8 +29,8 @@ type Input = InputOf<typeof config>
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  if ([input.svg, input.otlp, input.json].filter((one) => one).length > 1) {
-    return yield* new UsageError({ message: "give one of --svg, --otlp and --json" })
+  if ([input.svg, input.html, input.otlp, input.json].filter((one) => one).length > 1) {
+    return yield* new UsageError({ message: "give one of --svg, --html, --otlp and --json" })
   }
   const { flow, run, trace } = yield* Effect.gen(function*() {
     const runs = yield* RunService
@@ -37,7 +39,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     yield* note({ flow, run, flowId: trace.flowRun.flowId })
     return { flow, run, trace }
   }).pipe(Effect.provide(services(input)))
-  if (input.svg) return yield* terminal.write(Waterfall.toSvg(trace, { title: `${flow} ${run}` }))
+  const title = `${flow} ${run}`
+  if (input.svg) return yield* terminal.write(Waterfall.toSvg(trace, { title }))
+  if (input.html) return yield* Stream.runForEach(Waterfall.toHtml(trace, { title }), terminal.write)
   if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
   if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
   yield* terminal.draw(

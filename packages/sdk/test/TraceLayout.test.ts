@@ -1,0 +1,83 @@
+/** A stored run as rows of bars: every attempt once, in its place, with the row to look at first. */
+import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
+import { anyTrace, step, traceOf } from "./support/drawnRuns.js"
+import { size } from "./support/size.js"
+
+describe("TraceLayout.make", () => {
+  it("has every attempt in one row, within the width, whatever the trace says", () => {
+    fc.assert(
+      fc.property(anyTrace, fc.option(fc.nat(20), { nil: undefined }), (trace, maxRows) => {
+        const { bars, focus, rows } = TraceLayout.make(trace, { maxRows })
+        assert.lengthOf(bars, trace.steps.length)
+        assert.deepStrictEqual(new Set(rows.flatMap((row) => row.bars)), new Set(bars))
+        assert.strictEqual(rows.reduce((sum, row) => sum + row.bars.length, 0), bars.length)
+        for (const { from, waiting, width } of bars) {
+          for (const fraction of [from, waiting, width]) assert.isTrue(fraction >= 0 && fraction <= 1)
+          assert.isAtMost(from + width, 1 + 1e-9)
+        }
+        assert.strictEqual(focus === undefined, rows.length === 0)
+        const firstFailed = rows.findIndex(({ failed }) => failed > 0)
+        if (firstFailed !== -1) assert.strictEqual(focus, firstFailed)
+      }),
+      { numRuns: size(1_000, 100) }
+    )
+  })
+
+  it("bars are at their times, and totals are sums", () => {
+    const layout = TraceLayout.make(traceOf(
+      10_000,
+      step("plan", 0, 1_000, { costUsd: "0.001", tokens: { prompt: 3, completion: 4, total: 7 } }),
+      step("draft", 1_000, 8_000, { waitingMs: 2_000, costUsd: "0.0002" })
+    ))
+    const [plan, draft] = layout.bars
+    assert.deepStrictEqual([plan!.from, plan!.width, plan!.waiting], [0, 0.1, 0])
+    assert.deepStrictEqual([draft!.from, draft!.width, draft!.waiting], [0.1, 0.8, 0.25])
+    assert.deepStrictEqual([draft!.startMs, draft!.durationMs, draft!.waitingMs], [1_000, 8_000, 2_000])
+    assert.deepStrictEqual(
+      [layout.totalMs, layout.durationMs, layout.waitingMs, layout.tokens, layout.costUsd],
+      [10_000, 10_000, 2_000, 7, "0.0012"]
+    )
+    // the longest
+    assert.strictEqual(layout.focus, 1)
+  })
+
+  it("shows the first failure first, and has its error and its input", () => {
+    const { focus, rows } = TraceLayout.make(traceOf(
+      3_000,
+      step("plan", 0, 2_000),
+      step("draft", 2_000, 500, {
+        status: "failed",
+        errorContext: { code: "MODEL_BUSY", message: "try\nlater" },
+        inputContext: { message: "hi" }
+      }),
+      step("draft", 2_500, 500, { attempt: 2 })
+    ))
+    assert.strictEqual(focus, 1)
+    assert.deepStrictEqual(rows.map(({ label }) => label), ["plan", "draft", "draft attempt 2"])
+    assert.deepStrictEqual(rows[1]!.failure?.failure, ["MODEL_BUSY: try later", "input: {\"message\":\"hi\"}"])
+    assert.isUndefined(rows[2]!.failure)
+  })
+
+  it("bars of one step share a row above the limit, failed ones on top", () => {
+    const trace = traceOf(
+      400,
+      step("a", 0, 100, { status: "failed" }),
+      step("a", 100, 100, { attempt: 2 }),
+      step("b", 200, 100),
+      step("b", 300, 100, { attempt: 2, costUsd: "0.5" })
+    )
+    const { rows } = TraceLayout.make(trace, { maxRows: 3 })
+    assert.deepStrictEqual(
+      rows.map(({ bars, costUsd, durationMs, failed, label }) => [
+        label,
+        bars.map(({ kind }) => kind),
+        failed,
+        durationMs,
+        costUsd
+      ]),
+      [["a ×2", ["completed", "failed"], 1, 200, undefined], ["b ×2", ["completed", "completed"], 0, 200, "0.5"]]
+    )
+  })
+})
