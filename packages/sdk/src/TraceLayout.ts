@@ -45,7 +45,7 @@ export interface Bar {
 }
 
 /**
- * What bars have in common.
+ * The time, the tokens and the cost of bars together.
  *
  * @since 0.1.0
  * @category models

@@ -11,7 +11,8 @@ describe("TraceLayout.make", () => {
       fc.property(anyTrace, fc.option(fc.nat(20), { nil: undefined }), (trace, maxRows) => {
         const { bars, focus, rows } = TraceLayout.make(trace, { maxRows })
         assert.lengthOf(bars, trace.steps.length)
-        assert.deepStrictEqual(new Set(rows.flatMap((row) => row.bars)), new Set(bars))
+        const drawn = new Set(rows.flatMap((row) => row.bars))
+        assert.isTrue(bars.every((bar) => drawn.has(bar)))
         assert.strictEqual(rows.reduce((sum, row) => sum + row.bars.length, 0), bars.length)
         for (const { from, waiting, width } of bars) {
           for (const fraction of [from, waiting, width]) assert.isTrue(fraction >= 0 && fraction <= 1)
