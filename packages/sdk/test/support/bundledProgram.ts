@@ -15,6 +15,8 @@ const options: BuildOptions = {
   format: "esm",
   target: "node20",
   conditions: [...process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : [], "node"],
+  // there is less to read when a process starts
+  minify: true,
   // the packages that find their binary beside themselves
   external: ["pg-native", "libsql"],
   logLevel: "silent",

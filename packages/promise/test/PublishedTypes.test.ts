@@ -1,14 +1,21 @@
 /**
- * The surface of `@noukai/sdk` 0.3.0 exists here too: every export, every member, every option, with types that its
+ * The types of this package as its users see them. They need nothing of Effect, they make little work for the compiler,
+ * and the surface of `@noukai/sdk` 0.3.0 exists here too: every export, every member, every option, with types that its
  * programs compile against.
+ *
+ * One file, because loading TypeScript and making the declarations takes longer than most of these tests.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
-import { assert, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { differences } from "./behaviour/differences.js"
 import { compile } from "./support/compiler.js"
+import { declarations, root } from "./support/declarations.js"
+import { libraryNames } from "./support/libraries.js"
 import { moduleOf, programs } from "./support/readmePrograms.js"
+import { budgets, ours as budgeted, without } from "./support/typeBudgets.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -205,3 +212,124 @@ describe("the description of @noukai/sdk 0.5.1", () => {
     }
   })
 })
+
+/** The modules whose subject is Effect. */
+const effectSide: ReadonlySet<string> = new Set(["effect", "NoukaiPromise"])
+
+const modules = readdirSync(root).filter((file) => file.endsWith(".ts")).map((file) => basename(file, ".ts"))
+
+/** The specifiers that a text imports; the examples of its docstrings do not count. */
+const specifiers = (text: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const visit = (node: ts.Node): void => {
+    const specifier = ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+      ? node.moduleSpecifier
+      : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+      ? node.argument.literal
+      : undefined
+    if (specifier !== undefined && ts.isStringLiteral(specifier)) found.push(specifier.text)
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile("module.d.ts", text, ts.ScriptTarget.Latest))
+  return found
+}
+
+/** The files of ours and the other packages that a module's declarations lead to. */
+const reached = (module: string): { readonly files: ReadonlySet<string>; readonly packages: ReadonlySet<string> } => {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const visit = (path: string) => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const specifier of specifiers(declarations.get(path)!)) {
+      if (specifier.startsWith(".")) visit(join(dirname(path), specifier.replace(/\.js$/, ".d.ts")))
+      else packages.add(specifier)
+    }
+  }
+  visit(`${module}.d.ts`)
+  return { files, packages }
+}
+
+describe("the declarations", () => {
+  for (const module of modules.filter((module) => !effectSide.has(module))) {
+    it(`of ${module} lead to nothing but our own public modules`, () => {
+      const { files, packages } = reached(module)
+      assert.deepStrictEqual([...packages], [])
+      assert.deepStrictEqual([...files].filter((path) => path.startsWith("internal/")), [])
+    })
+  }
+
+  it("of the entry point hold what is private by name alone", () => {
+    const noukai = declarations.get("Noukai.d.ts")!
+    assert.include(noukai, "private readonly client;")
+    assert.notInclude(noukai, "Client)")
+    assert.match(noukai, /constructor\(options\?: NoukaiOptions\);/)
+  })
+
+  it("of the Effect side are the only ones that need it", () => {
+    assert.isTrue(reached("effect").packages.has("effect/ManagedRuntime"))
+  })
+})
+
+describe("the sources", () => {
+  it("import no module of Node, but for types", () => {
+    for (
+      const file of readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
+    ) {
+      const values = readFileSync(join(root, file), "utf8").split("\n")
+        .filter((line) => /^import (?!type)/.test(line) && /"(node:|async_hooks)/.test(line))
+      assert.deepStrictEqual(values, [], file)
+    }
+  })
+})
+
+/** The programs whose work for the compiler is counted. */
+const budgetFolder = here("../build/budgets")
+
+beforeAll(() => {
+  mkdirSync(budgetFolder, { recursive: true })
+})
+
+afterAll(() => rmSync(budgetFolder, { recursive: true, force: true }))
+
+/** Compiles a program and counts its instantiations. */
+const checked = (name: string, text: string) => {
+  const file = `${budgetFolder}/${name}.ts`
+  writeFileSync(file, text)
+  const program = compile([file])
+  const source = program.getSourceFile(file)!
+  const errors = program.getSemanticDiagnostics(source)
+  assert.deepStrictEqual(errors.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n")), [])
+  return { program, source, instantiations: program.getInstantiationCount() }
+}
+
+/** The type that an editor shows of an expression. */
+const shown = ({ program, source }: ReturnType<typeof checked>, expression: string): string => {
+  const checker = program.getTypeChecker()
+  const found: Array<string> = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isExpression(node) && node.getText(source) === expression) {
+      found.push(checker.typeToString(checker.getTypeAtLocation(node)))
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found[0] ?? assert.fail(`there is no ${expression}`)
+}
+
+const mostOfOurs = 3000
+
+for (const library of libraryNames) {
+  describe(`a typed flow and three tools of ${library}`, () => {
+    const { most, schemas } = budgets[library]
+
+    it(`take at most ${mostOfOurs} instantiations more than without us, and ${most} in all`, () => {
+      const alone = checked(`${library}-alone`, `${schemas}\n${without(library)}`)
+      const all = checked(library, `${schemas}\n${budgeted}`)
+      assert.isAtMost(all.instantiations - alone.instantiations, mostOfOurs)
+      assert.isAtMost(all.instantiations, most)
+      assert.strictEqual(shown(all, "done.result.score"), "number")
+      assert.match(shown(all, "done.result"), /^\{ (readonly )?score: number; (readonly )?marks: /)
+    })
+  })
+}
