@@ -1,28 +1,19 @@
 /** A report as the XML of JUnit that servers of CI read: a test for each check on each case. */
 import { escape } from "@effect-noukai/sdk/HtmlReport"
 import * as Stream from "effect/Stream"
-import type { CaseVerdict, CheckVerdict, EvalReport } from "../../EvalReport.js"
+import type { CaseVerdict, CheckVerdict, EvalReport, Verdict } from "../../EvalReport.js"
 import { reasons } from "./words.js"
 
-/** The element of a verdict. Without a baseline a check that fails is a failure; with one it is not worse. */
-const elementOf = (
-  verdict: CheckVerdict["verdict"],
-  hasBaseline: boolean
-): "error" | "failure" | "skipped" | undefined => {
-  switch (verdict) {
-    case "regressed":
-      return "failure"
-    case "error":
-      return "error"
-    case "fail":
-      return hasBaseline ? "skipped" : "failure"
-    case "not comparable":
-      return "skipped"
-    case "pass":
-    case "fixed":
-      return undefined
-  }
+/** The elements of verdicts. Without a baseline a check that fails is a failure; with one it is not worse. */
+const elements: { readonly [K in Verdict]?: "error" | "failure" | "skipped" } = {
+  regressed: "failure",
+  error: "error",
+  fail: "skipped",
+  "not comparable": "skipped"
 }
+
+const elementOf = (verdict: Verdict, hasBaseline: boolean) =>
+  verdict === "fail" && !hasBaseline ? "failure" : elements[verdict]
 
 const lines = (one: CaseVerdict, verdict: CheckVerdict): string =>
   [
@@ -56,7 +47,7 @@ export const junit = <E, R>(
   const counts = { tests: 0, failure: 0, error: 0, skipped: 0 }
   for (const { verdicts } of Object.values(report.checks)) {
     for (const [verdict, count] of Object.entries(verdicts)) {
-      const element = elementOf(verdict as CheckVerdict["verdict"], hasBaseline)
+      const element = elementOf(verdict as Verdict, hasBaseline)
       counts.tests += count
       if (element !== undefined) counts[element] += count
     }

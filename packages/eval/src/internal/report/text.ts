@@ -2,11 +2,25 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
-import { listed } from "./listed.js"
-import { checkTable, facts, heading, notable } from "./words.js"
+import { checkTable, facts, heading, notable, verdicts } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
 const [maxLines, maxRows] = [20, 50]
+
+/** Returns the cases that did not pass, regressions first, at most `most` of each verdict. */
+const listed = <E, R>(cases: Stream.Stream<CaseVerdict, E, R>, most: number, show: (one: CaseVerdict) => string) =>
+  Effect.suspend(() => {
+    const lists = verdicts.filter((verdict) => verdict !== "pass").map((verdict) => ({
+      verdict,
+      shown: new Array<string>(),
+      count: 0
+    }))
+    return Stream.runForEach(cases, (one) =>
+      Effect.sync(() => {
+        const list = lists.find(({ verdict }) => verdict === one.verdict)
+        if (list !== undefined && list.count++ < most) list.shown.push(show(one))
+      })).pipe(Effect.map(() => lists.filter(({ count }) => count > 0)))
+  })
 
 /** A text in one line, without control characters. */
 const oneLine = (text: string): string => text.replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd")

@@ -27,17 +27,17 @@ export const heading = (report: EvalReport): string => {
   return `${report.eval}: ${candidate}${against} of ${report.candidate.flow}, ${counted(report.cases, "case")}${times}`
 }
 
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 
 /** Returns a rate with its interval: `31/40, 78 % (62 % to 88 %)`. */
-export const rate = ({ interval, of, passed, rate }: Rate): string =>
+const rate = ({ interval, of, passed, rate }: Rate): string =>
   rate === undefined || interval === undefined
     ? "none"
     : `${passed}/${of}, ${percent(rate)} (${percent(interval[0])} to ${percent(interval[1])})`
 
-export const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
+const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
 
 const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
@@ -45,40 +45,29 @@ const time = (millis: number): string =>
 const cost = ({ unknown, usd }: Cost): string =>
   `$${usd}${unknown === 0 ? "" : ` (${counted(unknown, "run")} unknown)`}`
 
+const score = ({ baselineScore, score }: Summary): string =>
+  [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")
+
 /** Returns the rows of the table of checks: a title, then a row for each check and one for all of them. */
 export const checkTable = (report: EvalReport): ReadonlyArray<ReadonlyArray<string>> => {
   const { baseline, candidate } = sides(report)
-  const hasBaseline = report.baseline !== undefined
-  const all = Object.entries(report.checks)
-  const hasScores = all.some(([, { score }]) => score !== undefined)
-  const score = ({ baselineScore, score }: Summary) =>
-    score === undefined
-      ? ""
-      : `${score.toFixed(2)}${baselineScore === undefined ? "" : `, was ${baselineScore.toFixed(2)}`}`
-  const row = (name: string, summary: Summary) => [
-    name,
-    rate(summary.candidate),
-    ...hasBaseline
-      ? [
-        summary.baseline === undefined ? "" : rate(summary.baseline),
-        String(summary.verdicts.regressed),
-        String(summary.verdicts.fixed),
-        summary.p === undefined ? "" : pValue(summary.p)
-      ]
-      : [],
-    String(summary.verdicts.error),
-    ...hasScores ? [score(summary)] : []
+  const checks = Object.entries(report.checks)
+  type Column = readonly [title: string, text: (summary: Summary) => string]
+  const columns: ReadonlyArray<Column> = [
+    [candidate, (summary) => rate(summary.candidate)],
+    ...report.baseline === undefined ? [] : [
+      [baseline, (summary) => summary.baseline === undefined ? "" : rate(summary.baseline)],
+      ["regressed", ({ verdicts }) => String(verdicts.regressed)],
+      ["fixed", ({ verdicts }) => String(verdicts.fixed)],
+      ["p", ({ p = 1 }) => pValue(p)]
+    ] satisfies ReadonlyArray<Column>,
+    ["errors", ({ verdicts }) => String(verdicts.error)],
+    ...checks.some(([, { score }]) => score !== undefined) ? [["mean score", score] satisfies Column] : []
   ]
+  const rows = checks.length === 1 ? checks : [...checks, ["all checks", report.overall] as const]
   return [
-    [
-      "check",
-      candidate,
-      ...hasBaseline ? [baseline, "regressed", "fixed", "p"] : [],
-      "errors",
-      ...hasScores ? ["mean score"] : []
-    ],
-    ...all.map(([name, summary]) => row(name, summary)),
-    ...all.length === 1 ? [] : [row("all checks", report.overall)]
+    ["check", ...columns.map(([title]) => title)],
+    ...rows.map(([name, summary]) => [name, ...columns.map(([, text]) => text(summary))])
   ]
 }
 
