@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
-import { noukai } from "./support/command.js"
+import { ctrlC, inTerminal, noukai } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
 /** Says a word for each letter. */
@@ -146,6 +146,27 @@ describe("noukai eval run", () => {
       const resumed = yield* noukai(call("run", "--resume", "--quiet"), limited)
       assert.deepStrictEqual([resumed.code, (yield* runs).length - count < 8], [1, true])
     }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("shows its progress, stops at Ctrl-C, and is resumed without a run twice", () =>
+    Effect.gen(function*() {
+      const gate = yield* Effect.makeLatch()
+      const waits = { kind: "function", id: "say", run: () => Effect.as(gate.await, { word: "A" }) } as const
+      const patient = [{ ref: "acme/test/word", steps: [waits], versions: { 1: { steps: [waits] } } }]
+      yield* Effect.gen(function*() {
+        const options = yield* evaluation()
+        const command = yield* inTerminal(call("run", "--concurrency", "2"), { ...options, columns: 120 })
+        yield* command.awaitOutput("2 running")
+        yield* command.type(ctrlC)
+        yield* command.awaitOutput("a second Ctrl-C stops at once")
+        yield* gate.open
+        assert.strictEqual(yield* command.code, 130)
+        assert.include(command.output(), "to continue: noukai eval run word.eval.yaml --resume")
+        const resumed = yield* noukai(call("run", "--resume"), options)
+        assert.deepStrictEqual([resumed.code, (yield* runs).length], [0, 8])
+        const again = yield* noukai(call("run", "--resume"), options)
+        assert.deepStrictEqual([again.code, (yield* runs).length], [2, 8])
+      }).pipe(Effect.provide(server({ flows: patient })))
+    }))
 
   it.scopedLive("records into cassettes, and replays them without a server or a key", () =>
     Effect.gen(function*() {
