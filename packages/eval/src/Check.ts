@@ -11,9 +11,21 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
-import { amountOf, canonical, filled, isSame, line, messageOf, pathText, show, valueAt } from "./internal/values.js"
+import {
+  amountForms,
+  amountOf,
+  canonical,
+  filled,
+  isSame,
+  line,
+  messageOf,
+  pathText,
+  show,
+  valueAt
+} from "./internal/values.js"
 
 /**
  * Marks the checks of this module.
@@ -156,14 +168,14 @@ export interface AtOptions {
 const written = (part: unknown): unknown =>
   typeof part === "function" || part instanceof RegExp ? String(part) : part === undefined ? null : part
 
-const definitionOf = (kind: string, parts: { readonly [name: string]: unknown }): string =>
-  canonical([kind, Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, written(part)]))])
-
 /** The expected value for a case. */
 const expectedOf = <Case, T>(expected: Expected<Case, T>, value: Case): T =>
   typeof expected === "function"
     ? (expected as (value: Case) => T)(value)
     : filled(expected, { $case: value }) as T
+
+/** The parts of an outcome beside its verdict and its reason. */
+type More = Omit<Outcome, "verdict" | "reason">
 
 /**
  * An outcome that passes.
@@ -171,11 +183,7 @@ const expectedOf = <Case, T>(expected: Expected<Case, T>, value: Case): T =>
  * @since 0.1.0
  * @category constructors
  */
-export const pass = (reason: string, more?: Omit<Outcome, "verdict" | "reason">): Outcome => ({
-  verdict: "pass",
-  reason: line(reason),
-  ...more
-})
+export const pass = (reason: string, more?: More): Outcome => ({ verdict: "pass", reason: line(reason), ...more })
 
 /**
  * An outcome that fails.
@@ -183,11 +191,7 @@ export const pass = (reason: string, more?: Omit<Outcome, "verdict" | "reason">)
  * @since 0.1.0
  * @category constructors
  */
-export const fail = (reason: string, more?: Omit<Outcome, "verdict" | "reason">): Outcome => ({
-  verdict: "fail",
-  reason: line(reason),
-  ...more
-})
+export const fail = (reason: string, more?: More): Outcome => ({ verdict: "fail", reason: line(reason), ...more })
 
 /**
  * An outcome that is neither a pass nor a fail: the check cannot judge the run.
@@ -215,15 +219,19 @@ const outcomeOf = (answer: unknown): Outcome => {
 const build = <Case, A, R = never>(
   kind: string,
   parts: { readonly [name: string]: unknown },
-  verdict: Check<Case, A, R>["verdict"],
+  verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Outcome | Effect.Effect<Outcome, never, R>,
   more?: { readonly needs?: Partial<Needs> | undefined; readonly problem?: string | undefined }
 ): Check<Case, A, R> => ({
   [TypeId]: TypeId,
   kind,
-  definition: definitionOf(kind, parts),
+  definition: canonical([kind, Record.map(parts, written)]),
   needs: { ...noNeeds, ...more?.needs },
   ...(more?.problem !== undefined && { problem: more.problem }),
-  verdict
+  verdict: (...of) =>
+    Effect.suspend(() => {
+      const outcome = verdict(...of)
+      return Effect.isEffect(outcome) ? outcome : Effect.succeed(outcome)
+    })
 })
 
 /**
@@ -251,13 +259,15 @@ export const make = <Case, A = unknown, E = never, R = never>(
     readonly needs?: Partial<Needs> | undefined
   }
 ): Check<Case, A, NoInfer<R>> =>
-  build("function", { check: options?.definition ?? verdict }, (value, run) =>
-    Effect.suspend(() => {
-      const answer = verdict(value, run)
-      return Effect.isEffect(answer) ? Effect.map(answer, outcomeOf) : Effect.succeed(outcomeOf(answer))
-    }).pipe(
-      Effect.catchAll((failure) => Effect.succeed(error(`the check failed: ${messageOf(failure)}`)))
-    ), options)
+  build("function", { check: options?.definition ?? verdict }, (value, run) => {
+    const answer = verdict(value, run)
+    return Effect.isEffect(answer)
+      ? Effect.match(answer, {
+        onFailure: (failure) => error(`the check failed: ${messageOf(failure)}`),
+        onSuccess: outcomeOf
+      })
+      : outcomeOf(answer)
+  }, options)
 
 /** A check of a value against an expected one. */
 const comparing = <Case, T>(
@@ -268,12 +278,11 @@ const comparing = <Case, T>(
   problem?: string
 ): Check<Case> => {
   const { at: path, ...rest } = options
-  const check = build<Case, unknown>(kind, { expected, ...rest }, (value, { result }) =>
-    Effect.sync(() => {
-      const wanted = expectedOf(expected, value)
-      const outcome = compare(result, wanted)
-      return outcome.verdict === "error" ? outcome : { ...outcome, expected: wanted, actual: result }
-    }), { problem })
+  const check = build<Case, unknown>(kind, { expected, ...rest }, (value, { result }) => {
+    const wanted = expectedOf(expected, value)
+    const outcome = compare(result, wanted)
+    return outcome.verdict === "error" ? outcome : { ...outcome, expected: wanted, actual: result }
+  }, { problem })
   return path === undefined ? check : at(path, check)
 }
 
@@ -472,22 +481,19 @@ export const calls = <Case>(
     readonly arguments?: Expected<Case, { readonly [name: string]: unknown }> | undefined
   } = {}
 ): Check<Case> => {
-  const { arguments: wanted, max = options.times ?? Infinity, times } = options
+  const { arguments: wanted = {}, max = options.times ?? Infinity, times } = options
   const min = options.min ?? times ?? (options.max === undefined ? 1 : 0)
   const limits = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`
   return build<Case, unknown>(
     "calls",
     { tool, min, max: String(max), arguments: wanted },
-    (value, run) =>
-      Effect.sync(() => {
-        if (run.calls === undefined) return notCaptured(`the calls of ${tool}`)
-        const expected = wanted === undefined ? undefined : expectedOf(wanted, value)
-        const found = run.calls.filter((call) =>
-          call.tool === tool && (expected === undefined || hasAll(call.arguments, expected))
-        )
-        const reason = `${found.length} calls of ${tool}, expected ${limits}`
-        return found.length >= min && found.length <= max ? pass(reason) : fail(reason, { actual: run.calls })
-      }),
+    (value, run) => {
+      if (run.calls === undefined) return notCaptured(`the calls of ${tool}`)
+      const expected = expectedOf(wanted, value)
+      const { length } = run.calls.filter((call) => call.tool === tool && hasAll(call.arguments, expected))
+      const reason = `${length} calls of ${tool}, expected ${limits}`
+      return length >= min && length <= max ? pass(reason) : fail(reason, { actual: run.calls })
+    },
     { needs: { calls: true }, problem: min <= max ? undefined : "must have a min that is at most its max" }
   )
 }
@@ -500,20 +506,14 @@ export const calls = <Case>(
  */
 export const maxCostUsd = (limit: number | string): Check => {
   const most = amountOf(limit)
-  return build<unknown, unknown>("maxCostUsd", { limit: String(limit) }, (_value, { costUsd }) =>
-    Effect.sync(() => {
-      const cost = amountOf(costUsd)
-      if (Option.isNone(cost)) return notCaptured("the cost of the run")
-      const more = { expected: limit, actual: costUsd }
-      return BigDecimal.lessThanOrEqualTo(cost.value, Option.getOrThrow(most))
-        ? pass(`costs ${costUsd} USD`, more)
-        : fail(`costs ${costUsd} USD, allowed are ${limit}`, more)
-    }), {
-    needs: { cost: true },
-    problem: Option.isSome(most)
-      ? undefined
-      : "must be an amount of at least 0: a number, or decimal text such as \"0.002\""
-  })
+  return build<unknown, unknown>("maxCostUsd", { limit: String(limit) }, (_value, { costUsd }) => {
+    const cost = amountOf(costUsd)
+    if (Option.isNone(cost)) return notCaptured("the cost of the run")
+    const more = { expected: limit, actual: costUsd }
+    return BigDecimal.lessThanOrEqualTo(cost.value, Option.getOrThrow(most))
+      ? pass(`costs ${costUsd} USD`, more)
+      : fail(`costs ${costUsd} USD, allowed are ${limit}`, more)
+  }, { needs: { cost: true }, problem: Option.isSome(most) ? undefined : amountForms })
 }
 
 /**
@@ -523,24 +523,14 @@ export const maxCostUsd = (limit: number | string): Check => {
  * @category constructors
  */
 export const maxDuration = (limit: Duration.DurationInput): Check => {
-  const most = Option.map(Duration.decodeUnknown(limit), Duration.toMillis)
-  return build<unknown, unknown>(
-    "maxDuration",
-    { limit: Option.getOrElse(most, () => String(limit)) },
-    (_value, run) =>
-      Effect.sync(() => {
-        const { durationMs } = run
-        if (durationMs === undefined) return notCaptured("the time of the run")
-        const more = { expected: Option.getOrThrow(most), actual: durationMs }
-        return durationMs <= more.expected
-          ? pass(`took ${durationMs} ms`, more)
-          : fail(`took ${durationMs} ms, allowed are ${more.expected}`, more)
-      }),
-    {
-      needs: { duration: true },
-      problem: Option.isSome(most) ? undefined : "must be a duration such as \"2 seconds\""
-    }
-  )
+  const most = Option.getOrElse(Option.map(Duration.decodeUnknown(limit), Duration.toMillis), () => NaN)
+  return build<unknown, unknown>("maxDuration", { most }, (_value, { durationMs }) => {
+    if (durationMs === undefined) return notCaptured("the time of the run")
+    const more = { expected: most, actual: durationMs }
+    return durationMs <= most
+      ? pass(`took ${durationMs} ms`, more)
+      : fail(`took ${durationMs} ms, allowed are ${most}`, more)
+  }, { needs: { duration: true }, problem: most >= 0 ? undefined : "must be a duration such as \"2 seconds\"" })
 }
 
 /**
@@ -606,47 +596,35 @@ export const judge = <Case, A = unknown, R = never>(
     ? make((value, { result }) => passes(result, value))
     : passes
 
-  const verdict: Check<Case, A, R>["verdict"] = (value, run, judged) =>
-    Effect.suspend(() => {
-      if (judged === undefined) return Effect.succeed(error("the judge did not run"))
-      if (judged.state !== "done") {
-        return Effect.succeed(error(`the judge is ${judged.state}: ${judged.error?.message ?? "its run did not end"}`))
-      }
-      const found = valueAt(judged.result, path)
-      if (Option.isNone(found)) {
-        return Effect.succeed(noVerdict(path === "" ? "it has no result" : `its result has no ${pathText(path)}`))
-      }
-      const said = reason === undefined
-        ? Option.none()
-        : Option.filter(valueAt(judged.result, reason), Predicate.isString)
-      return Effect.map(
-        judging.verdict(value, { ...run, result: found.value }),
-        (outcome) =>
-          outcome.verdict === "error" || Option.isNone(said) ? outcome : { ...outcome, reason: line(said.value) }
-      )
-    })
-
-  return {
-    ...build<Case, A, R>(
-      "judge",
-      {
-        flow: typeof flow === "object" && Flow.isFlow(flow) ? flow.ref : flow,
-        version,
-        input: definition ?? input,
-        at: pathText(path),
-        pass: typeof passes === "object" ? passes.definition : passes,
-        minScore,
-        reason: reason === undefined ? undefined : pathText(reason)
-      },
-      verdict,
-      {
-        problem: typeof input !== "function"
-          ? "must have an input: a function of the case and the run"
-          : minScore >= 0 && minScore <= 1
-          ? judging.problem
-          : "must have a minScore from 0 to 1"
-      }
-    ),
-    judge: { flow, version, input }
-  }
+  const check = build<Case, A, R>("judge", {
+    flow: typeof flow === "object" && Flow.isFlow(flow) ? flow.ref : flow,
+    version,
+    input: definition ?? input,
+    at: pathText(path),
+    pass: typeof passes === "object" ? passes.definition : passes,
+    minScore,
+    reason: reason && pathText(reason)
+  }, (value, run, judged) => {
+    if (judged === undefined) return error("the judge did not run")
+    if (judged.state !== "done") {
+      return error(`the judge is ${judged.state}: ${judged.error?.message ?? "its run did not end"}`)
+    }
+    const found = valueAt(judged.result, path)
+    if (Option.isNone(found)) return noVerdict(path === "" ? "it has no result" : `its result has no ${pathText(path)}`)
+    const said = Option.filter(valueAt(judged.result, reason ?? ""), Predicate.isString)
+    return Effect.map(
+      judging.verdict(value, { ...run, result: found.value }),
+      (outcome) =>
+        outcome.verdict === "error" || reason === undefined || Option.isNone(said)
+          ? outcome
+          : { ...outcome, reason: line(said.value) }
+    )
+  }, {
+    problem: typeof input !== "function"
+      ? "must have an input: a function of the case and the run"
+      : minScore >= 0 && minScore <= 1
+      ? judging.problem
+      : "must have a minScore from 0 to 1"
+  })
+  return { ...check, judge: { flow, version, input } }
 }

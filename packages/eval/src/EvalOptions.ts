@@ -9,12 +9,12 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Baseline } from "./Baseline.js"
 import type { SideName } from "./EvalReport.js"
-import { amountOf } from "./internal/values.js"
+import { amountForms, amountOf } from "./internal/values.js"
 
 /** An amount of US dollars. */
 const Amount = Schema.Union(Schema.Number, Schema.String).pipe(
   Schema.filter((amount) => Option.isSome(amountOf(amount)), {
-    message: () => "must be an amount of at least 0: a number, or decimal text such as \"0.25\"",
+    message: () => amountForms,
     jsonSchema: {}
   })
 )

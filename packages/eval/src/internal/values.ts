@@ -95,6 +95,9 @@ export const amountOf = (value: unknown): Option.Option<BigDecimal.BigDecimal> =
   return typeof text === "string" && decimal.test(text) ? BigDecimal.fromString(text) : Option.none()
 }
 
+/** The rule that a value breaks which is not an amount. */
+export const amountForms = "must be an amount of at least 0: a number, or decimal text such as \"0.25\""
+
 /** An amount with all its digits, without an exponent. */
 export const amountText = (amount: BigDecimal.BigDecimal): string => {
   const { scale, value } = BigDecimal.normalize(amount)
