@@ -1,8 +1,10 @@
 /** `noukai eval`: plans, runs, reports and baselines over an emulator, and the exit codes of a gate. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
+import { definition as definitionOf } from "../src/commands/eval/evaluation.js"
 import { ctrlC, inTerminal, noukai } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -182,6 +184,38 @@ describe("noukai eval run", () => {
       assert.deepStrictEqual([replayed.code, replayed.stderr, words(replayed.stdout)], [1, "", words(recorded.stdout)])
       assert.strictEqual((yield* requests).length, count)
     }).pipe(Effect.provide(server({ flows }))))
+})
+
+describe("an eval in a module", () => {
+  const load = (file: string) => definitionOf({ file, ledger: Option.none() })
+
+  it.effect("is its default export, or its only one", () =>
+    Effect.gen(function*() {
+      const module = fileURLToPath(new URL("../../../scratchpad/eval/spelling.ts", import.meta.url))
+      assert.strictEqual((yield* load(module)).name, "spelling")
+    }))
+
+  it.scopedLive("is refused in one line if there is none, or its module cannot be loaded", () =>
+    Effect.gen(function*() {
+      const cwd = yield* folder
+      const one = "{ [Symbol.for('@effect-noukai/eval/Eval')]: {}, name: 'a' }"
+      for (
+        const [text, said] of [
+          ["export const a = 1", /exports no eval: make one with Eval\.make/],
+          ["throw new Error('boom\\nat line 2')", /cannot be loaded: boom$/],
+          [`export const a = ${one}, b = ${one}`, /exports 2 evals: make one of them the default export/],
+          ["export const = 1", /cannot be loaded: /]
+        ] as const
+      ) {
+        const file = join(cwd, `${said.source.length}.eval.mjs`)
+        yield* write(file, text)
+        assert.match((yield* Effect.flip(load(file))).message, said)
+      }
+      const file = join(cwd, "two.eval.mjs")
+      yield* write(file, `export const a = ${one}\nexport default ${one.replace("'a'", "'b'")}`)
+      assert.strictEqual((yield* load(file)).name, "b")
+      assert.match((yield* Effect.flip(load(join(cwd, "none.mjs")))).message, /cannot be loaded: /)
+    }))
 })
 
 describe("a wrong eval", () => {

@@ -20,7 +20,7 @@ const handle = (input: Input) =>
     const one = yield* definition(input)
     const path = Option.getOrElse(
       input.out,
-      () => `${input.file.replace(/(\.eval)?\.(json|ya?ml)$/i, "")}.baseline.json`
+      () => `${input.file.replace(/(\.eval)?\.(json|ya?ml|[cm]?[jt]s)$/i, "")}.baseline.json`
     )
     const baseline = yield* Effect.flatMap(
       Eval.report(one, { run: Option.getOrUndefined(input.run) }),

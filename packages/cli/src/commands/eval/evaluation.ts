@@ -2,6 +2,7 @@
 import * as Batch from "@effect-noukai/batch/Batch"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Baseline from "@effect-noukai/eval/Baseline"
+import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
 import * as EvalFile from "@effect-noukai/eval/EvalFile"
 import type { Side } from "@effect-noukai/eval/EvalOptions"
@@ -10,7 +11,10 @@ import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { pathToFileURL } from "node:url"
 import * as Values from "../../arguments/values.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { type BatchCommandError, exitCodes } from "../../exit/exitCode.js"
@@ -65,8 +69,33 @@ export const isCutOff = ({ eval: name, run, stop }: EvalReport) =>
       )
   )
 
-/** Reads the definition. */
-export const definition = ({ file }: DefinedFlags) => EvalFile.load(file)
+type AnyEval = Eval.Eval<unknown>
+
+const isEval = (value: unknown): value is AnyEval => Predicate.hasProperty(value, Eval.TypeId)
+
+/** Returns the eval that a module exports: its default, or its only one. */
+const inModule = (file: string) =>
+  Effect.gen(function*() {
+    const exported = yield* Effect.tryPromise({
+      try: (): Promise<{ readonly [name: string]: unknown }> =>
+        import(/* @vite-ignore */ pathToFileURL(resolve(file)).href),
+      catch: (cause) => {
+        const said = Values.reason(cause).split("\n", 1)[0]
+        return new UsageError({ message: `${file} cannot be loaded: ${said}` })
+      }
+    })
+    const all = [...new Set(Object.values(exported).filter(isEval))]
+    const one = isEval(exported["default"]) ? exported["default"] : all.length === 1 ? all[0] : undefined
+    return one ?? (yield* new UsageError({
+      message: all.length === 0
+        ? `${file} exports no eval: make one with Eval.make, and export it`
+        : `${file} exports ${all.length} evals: make one of them the default export`
+    }))
+  })
+
+/** Reads the definition: JSON or YAML, or a module that exports an eval. */
+export const definition = ({ file }: DefinedFlags): Effect.Effect<AnyEval, EvalError | UsageError> =>
+  /\.[cm]?[jt]s$/i.test(file) ? inModule(file) : EvalFile.load(file)
 
 /** The store of the ledger. A command that only reads requires one that exists. */
 export const store = (name: string, { ledger }: DefinedFlags, isRead: boolean) =>

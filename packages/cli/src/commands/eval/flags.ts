@@ -6,7 +6,7 @@ import type { InputOf } from "../leaf.js"
 
 /** The definition and the ledger of an eval. */
 export const defined = {
-  file: argument("file", "The definition: spelling.eval.json or .yaml."),
+  file: argument("file", "The definition: JSON, YAML, or a module with an eval."),
   ledger: optional("ledger", "Keep runs in this file (<name>.ledger).")
 }
 
