@@ -1,15 +1,16 @@
 /**
  * Measures the rows of a group in interleaved rounds, so that whatever else the machine does in a round meets every row.
- * Ratios are of CPU time, which a busy neighbour hardly moves.
+ * Ratios are of CPU time, which a busy neighbour hardly moves. Warm-ups and rounds last for an amount of CPU time too:
+ * beside such a neighbour, the same seconds would not be enough for V8 to compile the code.
  */
 import type { Group, Row } from "./Suite.js"
 
 export interface Options {
   /** Rounds that count; every row runs once in each. */
   readonly rounds: number
-  /** ms that a row runs in a round, at least. */
+  /** ms of CPU time that a row takes in a round, at least. */
   readonly roundMillis: number
-  /** ms that a row runs before the first round. */
+  /** ms of CPU time that a row takes before the first round. */
   readonly warmUpMillis: number
 }
 
@@ -58,7 +59,7 @@ export interface Cost {
   readonly peak: number | undefined
 }
 
-/** The cost of an operation, over at least `millis`. */
+/** The cost of an operation, over at least `millis` of CPU time. */
 export type Measure = (row: Row, millis: number) => Promise<Cost>
 
 /** Measures a row in this process. */
@@ -67,8 +68,8 @@ export const measureHere: Measure = async (row, millis) => {
   const start = performance.now()
   const before = process.cpuUsage()
   let operations = 0
-  let elapsed = 0
   let elsewhere: { cpu: number; peak: number } | undefined
+  let cpu = 0
   do {
     const done = await row.run()
     if (typeof done === "number") {
@@ -77,12 +78,12 @@ export const measureHere: Measure = async (row, millis) => {
       operations += done.operations ?? 1
       elsewhere = { cpu: (elsewhere?.cpu ?? 0) + done.cpu, peak: Math.max(elsewhere?.peak ?? 0, done.peak) }
     }
-    elapsed = performance.now() - start
-  } while (elapsed < millis)
-  const { system, user } = process.cpuUsage(before)
+    const { system, user } = process.cpuUsage(before)
+    cpu = elsewhere?.cpu ?? user + system
+  } while (cpu < millis * 1000)
   return {
-    cpu: (elsewhere?.cpu ?? user + system) / operations,
-    wall: elapsed * 1000 / operations,
+    cpu: cpu / operations,
+    wall: (performance.now() - start) * 1000 / operations,
     peak: elsewhere?.peak
   }
 }
