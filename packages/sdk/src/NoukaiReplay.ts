@@ -54,9 +54,7 @@ const decodeOptions = Fields.decoder<Options>("options", () => ({
   redact: redactOption
 }))
 
-const provide = (
-  replay: OpenReplay
-): Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette> =>
+const provide = (replay: OpenReplay): Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette> =>
   Context.make(NoukaiHttp.NoukaiHttp, NoukaiHttp.make(replay.http)).pipe(
     Context.add(ReplayCassette, ReplayCassette.of({ verify: replay.verify("ReplayCassette.verify") }))
   )
@@ -84,9 +82,7 @@ const provide = (
  * @since 0.1.0
  * @category layers
  */
-export const fromSession = (
-  sessionId: string
-): Layer.Layer<Services | ReplayCassette, ReplayOpenError, NoukaiConfig> =>
+export const fromSession = (sessionId: string): Layer.Layer<Services | ReplayCassette, ReplayOpenError, NoukaiConfig> =>
   Layer.provideMerge(
     servicesOverHttp(),
     Layer.scopedContext(Effect.gen(function*() {

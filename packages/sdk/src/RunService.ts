@@ -38,11 +38,7 @@ export declare namespace RunService {
      * A run and all its steps. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an
      * `AuthenticationError` or `PermissionDeniedError`.
      */
-    readonly trace: (
-      flow: FlowRef<never>,
-      executionId: string,
-      options?: RunOptions
-    ) => Effect.Effect<Trace, CallError>
+    readonly trace: (flow: FlowRef<never>, executionId: string, options?: RunOptions) => Effect.Effect<Trace, CallError>
 
     /**
      * One step of a run: its latest attempt, a given one, or with `attempt: "all"` every one. A run, step or attempt

@@ -66,9 +66,7 @@ export const decode = (
 const encodeCassette = Schema.encodeSync(AnyCassette)
 
 /** Fields with JSON of the server or of callers, whose keys are written in alphabetical order. */
-const ofJson: ReadonlySet<string> = new Set(
-  "input answer meta inputSnapshot outputSnapshot errorSnapshot".split(" ")
-)
+const ofJson: ReadonlySet<string> = new Set("input answer meta inputSnapshot outputSnapshot errorSnapshot".split(" "))
 
 /** A value whose keys are in the order of the file: that of the schema, and below that of {@link ofJson}. */
 const inOrder = (value: unknown): unknown => {
@@ -84,11 +82,7 @@ export const encode = (cassette: AnyCassette): string => {
 }
 
 /** Writes a cassette, unless it is too large or could not be read again. */
-export const write = (
-  method: string,
-  path: string,
-  cassette: AnyCassette
-): Effect.Effect<void, CassetteError> =>
+export const write = (method: string, path: string, cassette: AnyCassette): Effect.Effect<void, CassetteError> =>
   Effect.gen(function*() {
     const text = yield* Either.try({
       try: () => encode(cassette),

@@ -89,10 +89,7 @@ export const limitedOpening = <A, R>(
     const waiting = caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
     if (waiting === undefined) return self
     const { leave, turn } = waiting
-    return Effect.zipRight(
-      Effect.addFinalizer(() => leave),
-      Effect.onError(Effect.zipRight(turn, self), () => leave)
-    )
+    return Effect.zipRight(Effect.addFinalizer(() => leave), Effect.onError(Effect.zipRight(turn, self), () => leave))
   })
 
 /** Makes one request within the limits of the client. */
@@ -166,10 +163,7 @@ export const refusal = (
   response: Http.TransportResponse,
   body: string
 ): Effect.Effect<never, LiveError> =>
-  Effect.flatMap(
-    Clock.currentTimeMillis,
-    (now) => Effect.fail(fromStatus(caller.facts(endpoint), response, body, now))
-  )
+  Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(fromStatus(caller.facts(endpoint), response, body, now)))
 
 /**
  * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.

@@ -114,10 +114,7 @@ export const retried = <A, R>(
       return Duration.zero
     })
     return Effect.suspend(() => retries === 0 ? Effect.fail(first) : attempt(retries)).pipe(
-      Effect.retry(schedule.pipe(
-        Schedule.check(isAllowed),
-        Schedule.modifyDelayEffect((_, wait) => waiting(wait))
-      )),
+      Effect.retry(schedule.pipe(Schedule.check(isAllowed), Schedule.modifyDelayEffect((_, wait) => waiting(wait)))),
       Effect.tap(() => Effect.sync(() => budget.succeeded(taken))),
       Effect.mapError((error) => mayHaveRun ? afterARunMayExist(error, progress.sent) : error)
     )

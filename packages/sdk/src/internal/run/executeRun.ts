@@ -131,12 +131,7 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
     "execute",
     address,
     outcomeOf,
-    Spans.flowSpan(
-      fiber,
-      spanNames.execute,
-      facts,
-      stepSpans ? withStepSpans(facts, call, executionIdOf) : call
-    )
+    Spans.flowSpan(fiber, spanNames.execute, facts, stepSpans ? withStepSpans(facts, call, executionIdOf) : call)
   )
 }
 
@@ -246,11 +241,11 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   const completed = (response: Operation.ExecuteEnded): RunEffect<E, R> => {
     const { executionId } = run
     const facts = { method, address: addressText, executionId, requestId: response.requestId }
-    return mapNow(decodeResult(run.flow, facts, response.result), (result) =>
-      withRaw(
-        { status: "completed", result, ...known({ executionId }), ...factsOf(response) },
-        response.raw
-      ))
+    return mapNow(
+      decodeResult(run.flow, facts, response.result),
+      (result) =>
+        withRaw({ status: "completed", result, ...known({ executionId }), ...factsOf(response) }, response.raw)
+    )
   }
 
   const runFailed = (response: Operation.ExecuteEnded, stepId: string | undefined): Errors.FlowExecutionError => {

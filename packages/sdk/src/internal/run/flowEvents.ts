@@ -34,9 +34,7 @@ import * as Tools from "./toolRound.js"
 type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
 
 /** The stream of a walk that begins when it is first pulled. */
-const streamOf = <E, R>(
-  begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>
-): RunStream<E, R> =>
+const streamOf = <E, R>(begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>): RunStream<E, R> =>
   fromSource(() => {
     let walk: StreamWalk<E, R> | undefined
     const { close, pull } = fromProgram<DeliveredRunEvent, E | CallError, R>((emit) =>

@@ -87,9 +87,7 @@ const delivered = (
   }
 
   return stored.pipe(
-    Stream.concat(
-      Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))
-    ),
+    Stream.concat(Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))),
     Stream.mapAccum(start, (before, event): readonly [RunState, Folded] => {
       const after = fold(before, event)
       return [after, [before, event, after]]

@@ -225,10 +225,7 @@ export class RunCosts {
   }
 
   /** Settles an effect that is the whole of a call. One that is interrupted keeps its reserve. */
-  settling<A, E, R>(
-    self: Effect.Effect<A, E, R>,
-    facts: () => Omit<CallEnd, "goesOn">
-  ): Effect.Effect<A, E, R> {
+  settling<A, E, R>(self: Effect.Effect<A, E, R>, facts: () => Omit<CallEnd, "goesOn">): Effect.Effect<A, E, R> {
     if (this.ledgers.length === 0) return self
     return Effect.tapBoth(self, {
       onFailure: (error) => Effect.suspend(() => this.failed(error, facts().sent, facts().executionId)),

@@ -267,9 +267,7 @@ const outputsByStep = (last: Completion | undefined): Map<string, unknown> => {
 
 /** The outputs so far, without one. */
 export const outputsOf = ({ last }: RunState, but?: string): { readonly [stepId: string]: unknown } =>
-  Object.fromEntries(
-    [...outputsByStep(last)].filter(([stepId, output]) => output !== unknownOutput && stepId !== but)
-  )
+  Object.fromEntries([...outputsByStep(last)].filter(([stepId, output]) => output !== unknownOutput && stepId !== but))
 
 /** The number of different steps that have completed: running one again is no progress. */
 export const progressOf = ({ last }: RunState): number => outputsByStep(last).size

@@ -103,10 +103,7 @@ const toolChoices = Fields.json(Fields.must(
   "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
 ))
 
-const checkToolChoice = (
-  choice: unknown,
-  tools: ReadonlyArray<ToolDeclaration> = []
-): Problem | undefined => {
+const checkToolChoice = (choice: unknown, tools: ReadonlyArray<ToolDeclaration> = []): Problem | undefined => {
   if (choice === "required" && tools.length === 0) return problem("toolChoice", "\"required\" needs tools")
   const named = Predicate.isRecord(choice) && Predicate.isRecord(choice.function) ? choice.function.name : undefined
   return named === undefined || tools.some((tool) => tool.function.name === named)
