@@ -21,7 +21,7 @@ import { type EventSink, makeEventSink, makeLog } from "../telemetry/tell.js"
 import * as Http from "./HttpTransport.js"
 import * as Limiter from "./limiter.js"
 import * as Request from "./request.js"
-import { attempted, type LiveError, makeBudget, type RetryBudget } from "./retrying.js"
+import { attempted, type Attempts, type LiveError, makeBudget, type RetryBudget } from "./retrying.js"
 import { type Choice, RunPaths } from "./runPaths.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
@@ -75,13 +75,13 @@ const closed = new Http.TransportClosed({ sent: "no" })
 
 /** The failure of a request that waited for its turn when its client was closed. */
 const refused = (
-  { facts }: Pick<Caller, "facts">,
+  { facts }: Caller,
   endpoint: Request.RequestDescription
 ): Effect.Effect<never, LiveError> => Effect.failSync(() => fromTransport(facts(endpoint), closed))
 
 /** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
 export const limitedOpening = <A, R>(
-  caller: Pick<Caller, "facts" | "limiter">,
+  caller: Caller,
   endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R | Scope.Scope> =>
@@ -94,16 +94,16 @@ export const limitedOpening = <A, R>(
 
 /** Makes one request within the limits of the client. */
 export const limited = <A>(
-  caller: Pick<Caller, "facts" | "limiter">,
+  caller: Caller,
   endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError>
 ): Effect.Effect<A, LiveError> =>
   caller.limiter === undefined ? self : Effect.scoped(limitedOpening(caller, endpoint, self))
 
 /** One attempt at a request. */
-export interface Attempt {
-  readonly endpoint: Request.RequestDescription
-  readonly request: Http.TransportRequest
+export interface Attempt<out Q = Http.TransportRequest, out D = Request.RequestDescription> {
+  readonly endpoint: D
+  readonly request: Q
   readonly info: AttemptInfo
   /** The sink of its log events; `undefined` without a listener. */
   readonly tell: EventSink | undefined
@@ -111,7 +111,7 @@ export interface Attempt {
 
 /** The error of an attempt without a whole response, once its listener has been told. */
 export const lost = (
-  caller: Pick<Caller, "facts">,
+  caller: Caller,
   { endpoint, info, tell }: Attempt,
   failure: Http.TransportError
 ): Effect.Effect<never, LiveError> =>
@@ -129,7 +129,7 @@ export const lost = (
  * Makes one attempt, and logs the request and the response or the failure. `logPayloads`: whether bodies are logged.
  */
 export const observed = <A extends Http.TransportResponse & { readonly text?: string }, R>(
-  caller: Pick<Caller, "facts" | "scrub">,
+  caller: Caller,
   attempt: Attempt,
   logPayloads: boolean,
   sent: Effect.Effect<A, Http.TransportError, R>
@@ -158,12 +158,37 @@ export const observed = <A extends Http.TransportResponse & { readonly text?: st
 
 /** The error of a response that is not 2xx. `body`: without the key. */
 export const refusal = (
-  caller: Pick<Caller, "facts">,
+  caller: Caller,
   endpoint: Request.RequestDescription,
   response: Http.TransportResponse,
   body: string
 ): Effect.Effect<never, LiveError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(fromStatus(caller.facts(endpoint), response, body, now)))
+
+/** Makes the attempts at a request, unless it is refused or a clock of it has run out before. */
+export const attempts = <Q extends Http.TransportRequest, D extends Request.RequestDescription, A, R>(
+  { budget, config, facts, sinkOf, transport: { pause } }: Caller,
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  endpoint: D,
+  prepared: Either.Either<Q, InvalidRequestError>,
+  rules: Pick<Attempts<A, R>, "isPost" | "retryPost" | "info">,
+  attempt: (attempt: Attempt<Q, D>) => Effect.Effect<A, LiveError, R>
+): Effect.Effect<A, LiveError, R> => {
+  if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+  const request = prepared.right
+  const spent = Request.spentClock(request)
+  if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
+  const tell = sinkOf(fiber)
+  return attempted({
+    endpoint,
+    config,
+    budget,
+    tell,
+    pause,
+    ...rules,
+    attempt: (n) => attempt({ endpoint, request, tell, info: rules.info(n) })
+  })
+}
 
 /**
  * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
@@ -203,7 +228,7 @@ export const make = (
 
     function read<A>(endpoint: Endpoint<A>, response: Http.TextResponse): Effect.Effect<A, LiveError> {
       const { status, text } = response
-      if (!Http.isOk(status)) return refusal({ facts }, endpoint, response, text)
+      if (!Http.isOk(status)) return refusal(caller, endpoint, response, text)
       const json = parseJson(text)
       const decoded: Either.Either<A, string> = Either.isLeft(json)
         ? Either.left(json.left)
@@ -229,52 +254,31 @@ export const make = (
 
     function send<A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> {
       return Effect.withFiberRuntime((fiber) => {
-        const prepared = request(endpoint, fiber)
-        if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-        const spent = Request.spentClock(prepared.right)
-        if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
-        const tell = sinkOf(fiber)
         const choice = endpoint.choose?.()
-        const isPost = endpoint.httpMethod === "POST"
-        const info = (attempt: number): AttemptInfo => ({
-          method: endpoint.httpMethod,
-          path: choice?.path ?? endpoint.path,
-          attempt
-        })
-        const attempt = (n: number): Effect.Effect<A, LiveError> => {
-          const chosen = choice === undefined ?
-            prepared.right :
-            { ...prepared.right, path: config.prefix + choice.path }
+        const { httpMethod: method } = endpoint
+        const info = (attempt: number): AttemptInfo => ({ method, path: choice?.path ?? endpoint.path, attempt })
+        const attempt = (made: Attempt<Http.SendRequest>): Effect.Effect<A, LiveError> => {
+          const { attempt: n } = made.info
+          const chosen = choice === undefined
+            ? made
+            : { ...made, request: { ...made.request, path: config.prefix + choice.path }, info: info(n) }
           const sent = observed(
-            { facts, scrub },
-            { endpoint, request: chosen, info: info(n), tell },
+            caller,
+            chosen,
             config.logPayloads,
-            Effect.map(transport.send(chosen), scrubbed)
+            Effect.map(transport.send(chosen.request), scrubbed)
           )
-          const answered = limited(
-            { facts, limiter },
-            endpoint,
-            Effect.flatMap(sent, (response) => read(endpoint, response))
-          )
+          const answered = limited(caller, endpoint, Effect.flatMap(sent, (response) => read(endpoint, response)))
           return choice === undefined
             ? answered
-            : Effect.flatMap(Effect.either(answered), (outcome) => choice.judge(outcome) ?? attempt(n))
+            : Effect.flatMap(Effect.either(answered), (outcome) => choice.judge(outcome) ?? attempt(made))
         }
-        return attempted({
-          endpoint,
-          isPost,
-          retryPost: isPost,
-          config,
-          budget,
-          tell,
-          info,
-          pause: transport.pause,
-          attempt
-        })
+        const isPost = method === "POST"
+        return attempts(caller, fiber, endpoint, request(endpoint, fiber), { isPost, retryPost: isPost, info }, attempt)
       })
     }
 
-    return {
+    const caller: Caller = {
       config,
       transport,
       log,
@@ -288,4 +292,5 @@ export const make = (
       limiter,
       send
     }
+    return caller
   })

@@ -17,13 +17,13 @@ import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { type Attempt, type Caller, type Endpoint, limitedOpening, lost, observed, refusal } from "./call.js"
+import { type Attempt, attempts, type Caller, type Endpoint, limitedOpening, lost, observed, refusal } from "./call.js"
 import { readText } from "./exchange.js"
 import * as Http from "./HttpTransport.js"
-import { chunkScrubber, spentClock } from "./request.js"
-import { attempted, type LiveError } from "./retrying.js"
+import { chunkScrubber } from "./request.js"
+import type { LiveError } from "./retrying.js"
 import { decodeEvent, SseDecoder } from "./sse.js"
-import { fromTransport, unexpected } from "./statusError.js"
+import { unexpected } from "./statusError.js"
 
 /** The request of an event stream. */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
@@ -52,11 +52,7 @@ const prepare = (
       : { ...request, firstByteTimeout: yield* limit("firstByteTimeout"), idleTimeout: yield* limit("idleTimeout") }
   })
 
-/** An attempt at an event stream. */
-interface StreamAttempt extends Attempt {
-  readonly endpoint: StreamEndpoint
-  readonly request: Http.OpenRequest
-}
+type StreamAttempt = Attempt<Http.OpenRequest, StreamEndpoint>
 
 /** The response of an attempt. One that is not 2xx is read and fails. */
 const open = (caller: Caller, attempt: StreamAttempt): Effect.Effect<Http.StreamResponse, LiveError, Scope.Scope> =>
@@ -158,25 +154,18 @@ const read = (
 /** Opens a stream and reads it. Further attempts are made only if the request never left or was refused. */
 const run = (caller: Caller, endpoint: StreamEndpoint, emit: Emit): Effect.Effect<void, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
+    const { httpMethod: method, isExecute: retryPost, path } = endpoint
     const prepared = prepare(caller, endpoint, Spans.traceparent(fiber))
-    if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-    const request = prepared.right
-    const spent = spentClock(request)
-    if (spent !== undefined) return Effect.fail(fromTransport(caller.facts(endpoint), spent))
-    const { budget, config, transport: { pause } } = caller
-    const { httpMethod, isExecute: retryPost, path } = endpoint
-    const tell = caller.sinkOf(fiber)
-    const info = (attempt: number) => ({ method: httpMethod, path, attempt, streaming: true as const })
-    const attempt = (n: number) => {
-      const made = { endpoint, request, tell, info: info(n) }
-      return Effect.map(open(caller, made), (response) => read(caller, made, response, fiber, emit))
-    }
+    const info = (attempt: number) => ({ method, path, attempt, streaming: true as const })
     const ended = Metrics.streamOpened(fiber)
-    return attempted({ endpoint, isPost: true, retryPost, config, budget, tell, info, pause, attempt }).pipe(
-      Effect.flatten,
-      Effect.scoped,
-      Effect.ensuring(Effect.sync(ended))
-    )
+    return attempts(
+      caller,
+      fiber,
+      endpoint,
+      prepared,
+      { isPost: true, retryPost, info },
+      (made) => Effect.map(open(caller, made), (response) => read(caller, made, response, fiber, emit))
+    ).pipe(Effect.flatten, Effect.scoped, Effect.ensuring(Effect.sync(ended)))
   })
 
 /**

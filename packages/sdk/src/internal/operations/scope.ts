@@ -9,7 +9,6 @@ import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
-import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { type InvalidRequestError, ReplayInvalidSessionError } from "../../NoukaiError.js"
 import { liveRandom } from "../core/fiber.js"
@@ -20,6 +19,7 @@ import type { Budget } from "../options/budget.js"
 import { isHeaderValue } from "../options/headers.js"
 import { type CallTarget, resolveCall } from "./call.js"
 import type { HttpService } from "./operations.js"
+import { uuidOf } from "./sessionRun.js"
 
 /** The session of a call, and whether it is answered from a recording. */
 export interface Scope {
@@ -110,21 +110,18 @@ interface Storage {
 const nothing: Ambient = { scope: undefined, budgets: [] }
 
 /** A storage without the platform's help, in which a scope lasts until the first `await`. */
-class SynchronousStorage implements Storage {
-  private store: Ambient | undefined
-  getStore(): Ambient | undefined {
-    return this.store
-  }
-  run<A>(store: Ambient, f: () => A): A {
-    const before = this.store
-    this.store = store
+const synchronous = (current?: Ambient): Storage => ({
+  getStore: () => current,
+  run: (store, f) => {
+    const before = current
+    current = store
     try {
       return f()
     } finally {
-      this.store = before
+      current = before
     }
   }
-}
+})
 
 interface Host {
   readonly AsyncLocalStorage?: new() => Storage
@@ -136,7 +133,7 @@ interface Host {
 const make = (): Storage => {
   const host = globalThis as Host
   const Platform = host.process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage ?? host.AsyncLocalStorage
-  return Platform === undefined ? new SynchronousStorage() : new Platform()
+  return Platform === undefined ? synchronous() : new Platform()
 }
 
 let storage: Storage | undefined
@@ -230,19 +227,6 @@ export const isSessionId = (id: unknown): id is string => typeof id === "string"
 export const isSameSession = (a: unknown, b: unknown): boolean =>
   typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase()
 
-const fromRandom = (random: Random.Random): Effect.Effect<Uint8Array> =>
-  Effect.map(
-    Effect.all(Array.from({ length: 16 }, () => random.nextIntBetween(0, 256))),
-    (bytes) => Uint8Array.from(bytes)
-  )
-
-const format = (bytes: Uint8Array): string => {
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
-}
-
 /**
  * A new session id, a UUID of version 4. Effect's own generator begins each process with 32 random bits, too few for
  * ids that must differ between all processes of an application; so it is the platform's unless another was given.
@@ -250,9 +234,9 @@ const format = (bytes: Uint8Array): string => {
 export const newSessionId: Effect.Effect<string> = Effect.randomWith((random) =>
   Effect.map(
     random === liveRandom
-      ? Effect.sync(() => globalThis.crypto.getRandomValues(new Uint8Array(16)))
-      : fromRandom(random),
-    format
+      ? Effect.sync((): ArrayLike<number> => globalThis.crypto.getRandomValues(new Uint8Array(16)))
+      : Effect.all(Array.from({ length: 16 }, () => random.nextIntBetween(0, 256))),
+    (bytes) => uuidOf(Uint8Array.from(bytes), 4)
   )
 )
 

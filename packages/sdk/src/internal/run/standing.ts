@@ -6,7 +6,7 @@ import { isEndedStatus, isOfRun, otherRun } from "../core/runProblem.js"
 import type { Pause } from "../core/time.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
-import { runOf } from "../operations/sessionRun.js"
+import { runOf, uuidOf } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 
 /** A run that was found under a key. */
@@ -146,13 +146,6 @@ const namespace = bytesOf("3b1f6a0e58c44b0c9f0e7d2a94c1b6e5")
 const nameOf = ({ flow: { org, project, slug }, key, version }: RunKey, attempt: number): string =>
   JSON.stringify([org, project, slug, String(version), key, attempt])
 
-const uuidOf = (hash: Uint8Array): string => {
-  hash[6] = (hash[6]! & 0x0f) | 0x50
-  hash[8] = (hash[8]! & 0x3f) | 0x80
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")
-    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, "$1-$2-$3-$4-$5")
-}
-
 /**
  * The session of an attempt at a key, from 1: a UUID of version 5, so that every process finds it.
  *
@@ -166,7 +159,7 @@ export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<strin
       return Effect.fail(invalid(keyed.method, "key", "needs the platform's crypto.subtle, which is missing here"))
     }
     const bytes = Uint8Array.from([...namespace, ...new TextEncoder().encode(nameOf(keyed, attempt))])
-    return Effect.map(Effect.promise(() => subtle.digest("SHA-1", bytes)), (hash) => uuidOf(new Uint8Array(hash)))
+    return Effect.map(Effect.promise(() => subtle.digest("SHA-1", bytes)), (hash) => uuidOf(new Uint8Array(hash), 5))
   })
 
 /** The number of sessions that are remembered; the oldest are forgotten. */
