@@ -4,6 +4,7 @@
  * @see contract 2
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
@@ -39,11 +40,22 @@ export type RequestBuilder = (
   traceparent: string | undefined
 ) => Either.Either<TransportRequest, InvalidRequestError>
 
+/** The field of a body that JSON cannot hold, or else the whole. */
+const unwritable = (body: unknown): string =>
+  (Predicate.isRecord(body) ? Object.keys(body) : []).find((name) => {
+    try {
+      JSON.stringify((body as { readonly [field: string]: unknown })[name])
+      return false
+    } catch {
+      return true
+    }
+  }) ?? "body"
+
 const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> => {
   try {
     return Either.right(JSON.stringify(body))
   } catch (cause) {
-    return Either.left(invalid(method, "body", "cannot be written as JSON", { cause }))
+    return Either.left(invalid(method, unwritable(body), "cannot be written as JSON", { cause }))
   }
 }
 
