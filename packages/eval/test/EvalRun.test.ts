@@ -124,6 +124,27 @@ describe("an eval run", () => {
       assert.strictEqual((yield* Effect.flip(Eval.run(speaking(), { resume: true })))._tag, "EvalNotFoundError")
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("is resumed with its own sides, also when only one of them is repeated", () =>
+    Effect.gen(function*() {
+      const budget = { ...quick, concurrency: 1, maxCostPerRow: "0.001" }
+      const first = yield* Eval.run(speaking(), { ...budget, candidate: 2, baseline: "draft", budgetUsd: "0.003" })
+      const second = yield* Eval.run(speaking(), { ...budget, baseline: "draft", resume: first.run, budgetUsd: 1 })
+      assert.deepStrictEqual([second.candidate, second.stop, yield* count], [first.candidate, undefined, 8])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("keeps its failed runs in its report when a later run succeeds, and repeats them in a new one", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const failing = { steps: [{ kind: "fail", id: "a", code: "NO_LUCK" }] } as const
+      yield* emulator.putFlows({ ...flows[0], versions: { 1: failing } })
+      const first = yield* Eval.run(speaking(), { ...quick, candidate: 1 })
+      assert.deepStrictEqual([first.overall.verdicts.fail, yield* count], [4, 4])
+      yield* emulator.putFlows(flows[0])
+      const second = yield* Eval.run(speaking(), { ...quick, candidate: 1 })
+      assert.deepStrictEqual([second.overall.verdicts.pass, yield* count], [2, 8])
+      assert.deepStrictEqual(yield* Eval.report(speaking(), { run: first.run }), first)
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("is not resumed with other cases or another candidate", () =>
     Effect.gen(function*() {
       const { run } = yield* Eval.run(speaking(), { ...quick, candidate: 2 })

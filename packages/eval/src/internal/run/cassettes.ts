@@ -1,3 +1,5 @@
+// the errors and requirements are those of the definition, whose types are in Eval.ts
+// @effect-diagnostics anyUnknownInErrorContext:off
 /** The cassette of an eval run: a folder with the id of the run, and the calls of its flows and judges. */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
 import * as Effect from "effect/Effect"
@@ -26,40 +28,38 @@ export interface Cassettes {
 
 const invalid = (field: string, reason: string) => new InvalidEvalError({ at: "Eval.run", field, reason })
 
-const recording = (name: string, folder: string) =>
-  Effect.gen(function*() {
-    const http = yield* Effect.flatMap(
-      Effect.serviceOption(NoukaiHttp),
-      Effect.mapError(() => invalid("record", "requires NoukaiHttp: provide NoukaiLive"))
-    )
-    yield* Effect.tryPromise({
-      try: () => mkdir(folder, { recursive: true }),
-      catch: (cause) => new EvalFileError({ path: folder, reason: "cannot be made", cause })
-    })
-    const id = yield* Facts.newId
-    yield* writeText(
-      join(folder, "eval.json"),
-      `${JSON.stringify({ eval: name, run: id[0], startedAt: id[1] }, null, 2)}\n`
-    )
-    const around: Around = (effect) =>
-      Effect.provide(
-        Effect.zipLeft(effect, NoukaiRecord.save),
-        NoukaiRecord.toFile(join(folder, callsFile), { mode: "all", live: Layer.succeed(NoukaiHttp, http) })
-      )
-    return { id, around }
+const recording = Effect.fnUntraced(function*(name: string, folder: string) {
+  const http = yield* Effect.flatMap(
+    Effect.serviceOption(NoukaiHttp),
+    Effect.mapError(() => invalid("record", "requires NoukaiHttp: provide NoukaiLive"))
+  )
+  yield* Effect.tryPromise({
+    try: () => mkdir(folder, { recursive: true }),
+    catch: (cause) => new EvalFileError({ path: folder, reason: "cannot be made", cause })
   })
+  const id = yield* Facts.newId
+  yield* writeText(
+    join(folder, "eval.json"),
+    `${JSON.stringify({ eval: name, run: id[0], startedAt: id[1] }, null, 2)}\n`
+  )
+  const around: Around = (effect) =>
+    Effect.provide(
+      Effect.zipLeft(effect, NoukaiRecord.save),
+      NoukaiRecord.toFile(join(folder, callsFile), { mode: "all", live: Layer.succeed(NoukaiHttp, http) })
+    )
+  return { id, around }
+})
 
-const replaying = (name: string, folder: string) =>
-  Effect.gen(function*() {
-    const path = join(folder, "eval.json")
-    const file = yield* parseJson(path, yield* readText(path))
-    const { eval: recorded, run, startedAt } = yield* file.decode(Recorded)
-    if (recorded !== name) {
-      return yield* file.invalid(["eval"], `is ${JSON.stringify(recorded)}: these are cassettes of another eval`)
-    }
-    const around: Around = (effect) => Effect.provide(effect, NoukaiReplay.fromFile(join(folder, callsFile)))
-    return { id: [run, startedAt] as const, around }
-  })
+const replaying = Effect.fnUntraced(function*(name: string, folder: string) {
+  const path = join(folder, "eval.json")
+  const file = yield* parseJson(path, yield* readText(path))
+  const { eval: recorded, run, startedAt } = yield* file.decode(Recorded)
+  if (recorded !== name) {
+    return yield* file.invalid(["eval"], `is ${JSON.stringify(recorded)}: these are cassettes of another eval`)
+  }
+  const around: Around = (effect) => Effect.provide(effect, NoukaiReplay.fromFile(join(folder, callsFile)))
+  return { id: [run, startedAt] as const, around }
+})
 
 /** The cassettes of a new eval run, if it records or replays. */
 export const cassettesOf = (

@@ -1,3 +1,5 @@
+// the errors and requirements are those of the definition, whose types are in Eval.ts
+// @effect-diagnostics anyUnknownInErrorContext:off
 /** The runs of judges: a batch of its own. A judge does not run again for an input that it has judged in this ledger. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { LedgerError } from "@effect-noukai/batch/BatchError"
@@ -19,7 +21,7 @@ import { addressOf } from "../definition.js"
 import { costSum } from "../summary.js"
 import { canonical, messageOf, shortHash } from "../values.js"
 import * as Facts from "./facts.js"
-import { type CaseRuns, caseRuns, rowsOf, type Session, versionOf } from "./trials.js"
+import { type CaseRuns, caseRuns, doneBefore, isOpen, rowsOf, type Session, versionOf } from "./trials.js"
 
 /** The judges of an eval, by the names of their checks. */
 export type Judges = { readonly [check: string]: Judge<unknown> & { readonly address: string } }
@@ -71,19 +73,7 @@ const keysOf = (rows: ReadonlyArray<ReturnType<typeof rowsOfCase>>): ReadonlyArr
 ]
 
 /** The runs of judges in earlier eval runs that are done, among those of some keys. */
-const judgedBefore = (
-  { earlier }: Session,
-  keys: ReadonlyArray<string>
-): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    const found = new Map<string, RowResult>()
-    for (const facts of earlier) {
-      const left = keys.filter((key) => !found.has(key))
-      if (left.length === 0) continue
-      for (const [key, row] of yield* rowsOf(Facts.judgesId(facts), left)) if (row.state === "done") found.set(key, row)
-    }
-    return found
-  })
+const judgedBefore = (session: Session, keys: ReadonlyArray<string>) => doneBefore(session, () => keys, Facts.judgesId)
 
 /** The batch of the judges of an eval run. */
 export const batchOf = ({ facts }: Session) =>
@@ -100,19 +90,18 @@ export const batchOf = ({ facts }: Session) =>
 /** The rows of judges that have not judged their input yet. */
 export const sourceOf = (session: Session, judges: Judges): BatchSource<JudgeRow, unknown, unknown> => {
   const seen = new Set<string>()
-  const rows = Stream.mapEffect(caseRuns(session), (cases) =>
-    Effect.gen(function*() {
-      const rows = Chunk.toReadonlyArray(cases).map((one) => rowsOfCase(judges, one))
-      const before = yield* judgedBefore(session, keysOf(rows))
-      return Chunk.toReadonlyArray(cases).flatMap(({ at }, index) =>
-        rows[index]!.flatMap(([, rows]) => Object.values(rows)).flatMap((row): ReadonlyArray<SourceRow<JudgeRow>> => {
-          if (Either.isLeft(row) || before.has(row.right.key) || seen.has(row.right.key)) return []
-          seen.add(row.right.key)
-          return [{ _tag: "Row", at, value: row.right }]
-        })
-      )
-    }))
-  return { rows: Stream.flattenIterables(rows) as never }
+  const rowsOfCases = Effect.fnUntraced(function*(cases: Chunk.Chunk<CaseRuns>) {
+    const all = Chunk.toReadonlyArray(cases).map((one) => [one, rowsOfCase(judges, one)] as const)
+    const before = yield* judgedBefore(session, keysOf(all.map(([, rows]) => rows)))
+    return all.flatMap(([{ at }, rows]) =>
+      rows.flatMap(([, rows]) => Object.values(rows)).flatMap((row): ReadonlyArray<SourceRow<JudgeRow>> => {
+        if (Either.isLeft(row) || before.has(row.right.key) || seen.has(row.right.key)) return []
+        seen.add(row.right.key)
+        return [{ _tag: "Row", at, value: row.right }]
+      })
+    )
+  })
+  return { rows: Stream.flattenIterables(Stream.mapEffect(caseRuns(session), rowsOfCases)) as never }
 }
 
 /** A case whose runs have their judges, by the names of the checks. */
@@ -122,26 +111,21 @@ export interface JudgedRuns extends CaseRuns {
 
 /** Cases with the runs of their judges, from the ledger. */
 export const judgedRuns = (session: Session, judges: Judges): Stream.Stream<JudgedRuns, unknown, unknown> => {
-  const withJudges = (cases: Chunk.Chunk<CaseRuns>) =>
-    Effect.gen(function*() {
-      const all = Chunk.toReadonlyArray(cases)
-      const rows = all.map((one) => rowsOfCase(judges, one))
-      const keys = keysOf(rows)
-      const own = keys.length === 0 ? new Map<string, RowResult>() : yield* rowsOf(Facts.judgesId(session.facts), keys)
-      const before = yield* judgedBefore(session, keys.filter((key) => own.get(key)?.state !== "done"))
-      const judgeRun = (row: Either.Either<JudgeRow, string>): Option.Option<JudgeRun> =>
-        Either.match(row, {
-          onLeft: (message) => Option.some({ state: "invalid", error: { kind: "InvalidRow", message } }),
-          onRight: ({ key }) => Option.fromNullable(before.get(key) ?? own.get(key))
-        })
-      return all.map((one, index): JudgedRuns => ({
-        ...one,
-        judged: new Map(rows[index]!.map(([run, rows]) => [
-          run,
-          Record.filterMap(rows, judgeRun)
-        ]))
-      }))
-    })
+  const withJudges = Effect.fnUntraced(function*(cases: Chunk.Chunk<CaseRuns>) {
+    const all = Chunk.toReadonlyArray(cases).map((one) => [one, rowsOfCase(judges, one)] as const)
+    const keys = keysOf(all.map(([, rows]) => rows))
+    const own = keys.length === 0 ? new Map<string, RowResult>() : yield* rowsOf(Facts.judgesId(session.facts), keys)
+    const before = yield* judgedBefore(session, keys.filter((key) => isOpen(own.get(key))))
+    const judgeRun = (row: Either.Either<JudgeRow, string>): Option.Option<JudgeRun> =>
+      Either.match(row, {
+        onLeft: (message) => Option.some({ state: "invalid", error: { kind: "InvalidRow", message } }),
+        onRight: ({ key }) => Option.fromNullable(before.get(key) ?? own.get(key))
+      })
+    return all.map(([one, rows]): JudgedRuns => ({
+      ...one,
+      judged: new Map(rows.map(([run, rows]) => [run, Record.filterMap(rows, judgeRun)]))
+    }))
+  })
   return Stream.flattenIterables(Stream.mapEffect(caseRuns(session), withJudges))
 }
 

@@ -1,3 +1,5 @@
+// the errors and requirements are those of the definition, whose types are in Eval.ts
+// @effect-diagnostics anyUnknownInErrorContext:off
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { LedgerError } from "@effect-noukai/batch/BatchError"
@@ -29,19 +31,20 @@ const isStored = (baseline: Side | Baseline | undefined): baseline is Baseline =
 const invalid = (at: string, field: string, reason: string) => new InvalidEvalError({ at, field, reason })
 
 /** The flow and the version of a side. */
-const sideOf = (method: string, field: string, { flow }: Definition, side: Side) =>
-  Effect.gen(function*() {
-    const given = typeof side === "object" ? side : { flow, version: side }
-    const { version = "production" } = given
-    if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 1))) {
-      return yield* invalid(method, field, "must be \"production\", \"draft\" or the number of a version")
-    }
-    return { flow: yield* addressOf(method, field, given.flow), version: String(version) }
-  })
+const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow }: Definition, side: Side) {
+  const given = typeof side === "object" ? side : { flow, version: side }
+  const { version = "production" } = given
+  if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 1))) {
+    return yield* invalid(method, field, "must be \"production\", \"draft\" or the number of a version")
+  }
+  return { flow: yield* addressOf(method, field, given.flow), version: String(version) }
+})
+
+const sideFrom = ({ flow, version }: SideName): Side => ({ flow, version: Trials.versionOf(version) })
 
 /** The sides and the number of trials, checked. */
-const sidesOf = (method: string, definition: Definition, { baseline, candidate = "draft", repeat = 1 }: RunOptions) =>
-  Effect.gen(function*() {
+const sidesOf = Effect.fnUntraced(
+  function*(method: string, definition: Definition, { baseline, candidate = "draft", repeat = 1 }: RunOptions) {
     if (!Number.isInteger(repeat) || repeat < 1 || repeat > 100) {
       return yield* invalid(method, "repeat", "must be a whole number from 1 to 100")
     }
@@ -56,62 +59,50 @@ const sidesOf = (method: string, definition: Definition, { baseline, candidate =
       return yield* invalid(method, "baseline", "is the candidate: compare with another version or flow")
     }
     return { ...sides, repeat }
-  })
+  }
+)
 
 /** An eval run as it is defined now. `earlier` are the eval runs whose results it may use. */
-const sessionOf = (method: string, definition: Definition, facts: Facts.Facts) =>
-  Effect.gen(function*() {
-    const session: Trials.Session = {
-      definition,
-      checked: yield* checked(method, definition),
-      facts,
-      earlier: (yield* Facts.all()).filter(({ run }) => run !== facts.run).reverse()
-    }
-    return { session, judges: yield* Judges.judgesOf(method, definition) }
-  })
+const sessionOf = Effect.fnUntraced(function*(method: string, definition: Definition, facts: Facts.Facts) {
+  const session: Trials.Session = {
+    definition,
+    checked: yield* checked(method, definition),
+    facts,
+    earlier: (yield* Facts.all()).filter(({ run }) => run !== facts.run).reverse()
+  }
+  return { session, judges: yield* Judges.judgesOf(method, definition) }
+})
 
-/** Refuses options of a run that is resumed and has others. */
-const agreeing = (method: string, definition: Definition, facts: Facts.Facts, options: RunOptions) =>
-  Effect.gen(function*() {
-    const given = yield* sidesOf(method, definition, options)
+/** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
+const factsOf = Effect.fnUntraced(
+  function*(method: string, definition: Definition, options: RunOptions, [run, startedAt]: Cassettes["id"]) {
+    const { checks, name } = definition
+    const { resume = false } = options
+    if (resume === false) {
+      const sides = yield* sidesOf(method, definition, options)
+      const common = Trials.commonOf(definition, yield* checked(method, definition))
+      const hasJudges = Object.values(checks).some(({ judge }) => judge !== undefined)
+      const facts: Facts.Facts = { eval: name, run, startedAt, ...sides, cases: 0, hash: "", hasJudges, common }
+      return facts
+    }
+    const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
+    const { candidate = sideFrom(facts.candidate) } = options
+    const sides = yield* sidesOf(method, definition, { ...options, candidate })
     for (const field of ["candidate", "baseline", "repeat"] as const) {
       if (options[field] === undefined || (field === "baseline" && isStored(options[field]))) continue
-      if (JSON.stringify(given[field]) !== JSON.stringify(facts[field])) {
+      if (JSON.stringify(sides[field]) !== JSON.stringify(facts[field])) {
         return yield* invalid(method, field, `is not that of the run ${facts.run}: leave it out, or begin a new run`)
       }
     }
-  })
-
-/** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
-const factsOf = (method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) =>
-  Effect.gen(function*() {
-    const { resume = false } = options
-    if (resume !== false) {
-      const facts = yield* resume === true
-        ? Facts.newestIncomplete(definition.name)
-        : Facts.find(definition.name, resume)
-      yield* agreeing(method, definition, facts, options)
-      return facts
-    }
-    const sides = yield* sidesOf(method, definition, options)
-    const facts: Facts.Facts = {
-      eval: definition.name,
-      run: id[0],
-      startedAt: id[1],
-      ...sides,
-      cases: 0,
-      hash: "",
-      hasJudges: Object.values(definition.checks).some(({ judge }) => judge !== undefined),
-      common: Trials.commonOf(definition, yield* checked(method, definition))
-    }
     return facts
-  })
+  }
+)
 
 const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0 })
 
 /** Checks the definition, the options and all cases, and compares them with the ledger. Nothing is sent. */
-const planned = (method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) =>
-  Effect.gen(function*() {
+const planned = Effect.fnUntraced(
+  function*(method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) {
     yield* checked(method, definition)
     const begun = yield* factsOf(method, definition, options, id)
     const { judges, session: all } = yield* sessionOf(method, definition, begun)
@@ -126,7 +117,8 @@ const planned = (method: string, definition: Definition, options: RunOptions, id
     }
     const facts = { ...begun, cases: counts.cases, hash: counts.hash }
     return { counts, judges, session: { ...session, facts } }
-  })
+  }
+)
 
 /** The data that checks need and that this definition cannot have. */
 const notCaptured = ({ checks, tools }: Definition): EvalPlan["notCaptured"] =>
@@ -136,41 +128,23 @@ const notCaptured = ({ checks, tools }: Definition): EvalPlan["notCaptured"] =>
       : []
   )
 
-export const plan = (definition: Definition, options: RunOptions = {}) =>
-  Effect.gen(function*() {
-    const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
-    const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
-    const { baseline, candidate, repeat } = facts
-    const found: EvalPlan = {
-      eval: definition.name,
-      candidate,
-      ...(baseline !== undefined && { baseline }),
-      repeat,
-      cases: counts.cases,
-      runs: counts.rows - counts.reused,
-      reused: counts.reused,
-      judges: Object.keys(judges),
-      notCaptured: notCaptured(definition)
-    }
-    return found
-  })
-
-const limitsOf = (options: LimitOptions) =>
-  Struct.pick(
-    options,
-    "concurrency",
-    "fleetConcurrency",
-    "rate",
-    "budgetUsd",
-    "maxCostPerRow",
-    "maxFailures",
-    "attempts",
-    "backoff",
-    "grace",
-    "rowTimeout",
-    "pendingTimeout",
-    "stopWithin"
-  )
+export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
+  const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
+  const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
+  const { baseline, candidate, repeat } = facts
+  const found: EvalPlan = {
+    eval: definition.name,
+    candidate,
+    ...(baseline !== undefined && { baseline }),
+    repeat,
+    cases: counts.cases,
+    runs: counts.rows - counts.reused,
+    reused: counts.reused,
+    judges: Object.keys(judges),
+    notCaptured: notCaptured(definition)
+  }
+  return found
+})
 
 /** The part of a budget that is left for judges. */
 const left = (budgetUsd: number | string | undefined, { costUsd = "0" }: BatchStatus): string | undefined =>
@@ -186,40 +160,37 @@ const left = (budgetUsd: number | string | undefined, { costUsd = "0" }: BatchSt
 const runJudges = (session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) =>
   Object.keys(judges).length === 0
     ? Effect.void
-    : Batch.run(Judges.batchOf(session), Judges.sourceOf(session, judges), { ...limitsOf(limits), cost: true })
+    : Batch.run(Judges.batchOf(session), Judges.sourceOf(session, judges), { ...limits, cost: true })
 
-export const run = (definition: Definition, options: RunOptions = {}) =>
-  Effect.gen(function*() {
-    const method = "Eval.run"
-    const { around, id } = yield* cassettesOf(definition.name, options)
-    const { judges, session } = yield* planned(method, definition, options, id)
-    const steps = Trials.stepsOf(definition)
-    const limits = limitsOf(options)
-    yield* around(Effect.gen(function*() {
-      const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
-        ...limits,
-        cost: true,
-        ...(steps.length > 0 && { steps })
-      })
-      if (ran.status !== "completed") return
-      yield* runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) })
-    }))
-    return yield* reported(session, judges, options)
-  })
+export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
+  const method = "Eval.run"
+  const { around, id } = yield* cassettesOf(definition.name, options)
+  const { judges, session } = yield* planned(method, definition, options, id)
+  const steps = Trials.stepsOf(definition)
+  yield* around(Effect.gen(function*() {
+    const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
+      ...options,
+      cost: true,
+      ...(steps.length > 0 && { steps })
+    })
+    if (ran.status !== "completed") return
+    yield* runJudges(session, judges, { ...options, budgetUsd: left(options.budgetUsd, ran) })
+  }))
+  return yield* reported(session, judges, options)
+})
 
-export const score = (definition: Definition, options: ScoreOptions = {}) =>
-  Effect.gen(function*() {
-    const facts = yield* Facts.find(definition.name, options.run)
-    const { judges, session } = yield* sessionOf("Eval.score", definition, facts)
-    // a judge that failed may judge now
-    yield* Effect.catchTag(
-      Batch.retry(Facts.judgesId(facts), { only: "failed" }),
-      "BatchNotFoundError",
-      () => Effect.void
-    )
-    yield* runJudges(session, judges, options)
-    return yield* reported(session, judges, options)
-  })
+export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
+  const facts = yield* Facts.find(definition.name, options.run)
+  const { judges, session } = yield* sessionOf("Eval.score", definition, facts)
+  // a judge that failed may judge now
+  yield* Effect.catchTag(
+    Batch.retry(Facts.judgesId(facts), { only: "failed" }),
+    "BatchNotFoundError",
+    () => Effect.void
+  )
+  yield* runJudges(session, judges, options)
+  return yield* reported(session, judges, options)
+})
 
 /** Why a batch of an eval run is not over; `undefined` if it is. */
 const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
@@ -231,13 +202,12 @@ const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefi
   )
 
 /** Why an eval run stopped before its end. */
-const stopOf = (facts: Facts.Facts, judges: Judges.Judges) =>
-  Effect.gen(function*() {
-    const stop = yield* stopOfBatch(Facts.batchId(facts), "the runs")
-    return stop === undefined && Object.keys(judges).length > 0
-      ? yield* stopOfBatch(Facts.judgesId(facts), "the judges")
-      : stop
-  })
+const stopOf = Effect.fnUntraced(function*(facts: Facts.Facts, judges: Judges.Judges) {
+  const stop = yield* stopOfBatch(Facts.batchId(facts), "the runs")
+  return stop === undefined && Object.keys(judges).length > 0
+    ? yield* stopOfBatch(Facts.judgesId(facts), "the judges")
+    : stop
+})
 
 const trialOf = (definition: Definition, { judged, value }: Judges.JudgedRuns, run: EvalRun) =>
   Effect.map(
@@ -281,29 +251,28 @@ const verdicts = (
 }
 
 /** The report of an eval run, folded case by case. */
-const reported = (session: Trials.Session, judges: Judges.Judges, options: Compared) =>
-  Effect.gen(function*() {
-    const { checked: { checks: names, hashes }, definition, facts } = session
-    const stored = storedOf(session, options)
-    const { baseline } = options
-    const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
-    yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
-    const stop = yield* stopOf(facts, judges)
-    const report: EvalReport = summary.report({
-      ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
-      thresholds: definition.thresholds,
-      judges: yield* Judges.costOf(session),
-      hashes,
-      stale: stored?.stale() ?? [],
-      ...(isStored(baseline) && {
-        baseline: { ...Struct.pick(baseline, "flow", "version"), stored: baseline.run },
-        baselineCost: baseline.cost
-      }),
-      ...(options.allowErrors !== undefined && { allowErrors: options.allowErrors }),
-      ...(stop !== undefined && { stop })
-    })
-    return report
+const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Judges.Judges, options: Compared) {
+  const { checked: { checks: names, hashes }, definition, facts } = session
+  const stored = storedOf(session, options)
+  const { baseline } = options
+  const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
+  yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
+  const stop = yield* stopOf(facts, judges)
+  const report: EvalReport = summary.report({
+    ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
+    thresholds: definition.thresholds,
+    judges: yield* Judges.costOf(session),
+    hashes,
+    stale: stored?.stale() ?? [],
+    ...(isStored(baseline) && {
+      baseline: { ...Struct.pick(baseline, "flow", "version"), stored: baseline.run },
+      baselineCost: baseline.cost
+    }),
+    ...(options.allowErrors !== undefined && { allowErrors: options.allowErrors }),
+    ...(stop !== undefined && { stop })
   })
+  return report
+})
 
 /** An eval run of the ledger, with its definition. */
 const standing = (method: string, definition: Definition, { run }: ReportOptions) =>

@@ -1,3 +1,5 @@
+// the errors and requirements are those of the definition, whose types are in Eval.ts
+// @effect-diagnostics anyUnknownInErrorContext:off
 /** The rows of an eval run: case by case, trial by trial, the baseline before the candidate. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { LedgerError } from "@effect-noukai/batch/BatchError"
@@ -87,6 +89,9 @@ export const rowsOf = (
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed(new Map<string, RowResult>()))
   )
 
+/** Whether a row has not run here, so that an earlier run of it counts. */
+export const isOpen = (row: RowResult | undefined): boolean => row === undefined || row.state === "pending"
+
 /** The batch of an eval run. */
 export const batchOf = ({ definition, facts }: Session) => {
   const { candidate } = facts
@@ -103,25 +108,28 @@ export const batchOf = ({ definition, facts }: Session) => {
   })
 }
 
-/** The rows of earlier eval runs that are done, among those of some keys. A result of a version that moves is not used. */
-const reusable = (
-  { earlier, ...session }: Session,
-  trials: ReadonlyArray<Trial>
-): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    const found = new Map<string, RowResult>()
-    const fixed = trials.filter(({ side }) => isFixed(side))
-    for (const facts of earlier) {
-      const keys = fixed.filter(({ key, side }) =>
-        !found.has(key) && sidesOf(facts).some((one) => isSameSide(one, side))
-      ).map(({ key }) => key)
-      if (keys.length === 0) continue
-      for (const [key, row] of yield* rowsOf(batchOf({ ...session, earlier, facts }), keys)) {
-        if (row.state === "done") found.set(key, row)
-      }
-    }
-    return found
-  })
+/** The rows that are done in earlier eval runs, by their keys. */
+export const doneBefore = Effect.fnUntraced(function*(
+  { earlier }: Session,
+  keysIn: (facts: Facts.Facts) => ReadonlyArray<string>,
+  batchIn: (facts: Facts.Facts) => Parameters<typeof rowsOf>[0]
+) {
+  const found = new Map<string, RowResult>()
+  for (const facts of earlier) {
+    const keys = keysIn(facts).filter((key) => !found.has(key))
+    if (keys.length === 0) continue
+    for (const [key, row] of yield* rowsOf(batchIn(facts), keys)) if (row.state === "done") found.set(key, row)
+  }
+  return found
+})
+
+/** The rows of trials that are done in earlier eval runs. A result of a version that moves is not used. */
+const reusable = (session: Session, trials: ReadonlyArray<Trial>) => {
+  const fixed = trials.filter(({ side }) => isFixed(side))
+  const keysIn = (facts: Facts.Facts) =>
+    fixed.filter(({ side }) => sidesOf(facts).some((one) => isSameSide(one, side))).map(({ key }) => key)
+  return doneBefore(session, keysIn, (facts) => batchOf({ ...session, facts }))
+}
 
 /** The cases and rows that a pass over the cases found. */
 export interface Counts {
@@ -135,24 +143,25 @@ export interface Counts {
 export const sourceOf = (session: Session, counts: Counts): BatchSource<EvalRow, unknown, unknown> => {
   const trialsOfCase = trialsOf(session)
   const snapshots = stepsOf(session.definition).length > 0 ? { snapshots: true } : {}
-  const rowsOfCases = (cases: Chunk.Chunk<EvalCase>) =>
-    Effect.gen(function*() {
-      const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
-      const reused = yield* reusable(session, all.flatMap(([, trials]) => trials))
-      for (const [{ hash }, trials] of all) {
-        counts.cases++
-        counts.hash = shortHash(counts.hash + hash)
-        counts.rows += trials.length
-      }
-      counts.reused += reused.size
-      return Chunk.unsafeFromArray(all.flatMap(([{ at, input }, trials]) =>
+  const rowsOfCases = Effect.fnUntraced(function*(cases: Chunk.Chunk<EvalCase>) {
+    const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
+    const reused = yield* reusable(session, all.flatMap(([, trials]) => trials))
+    for (const [{ hash }, trials] of all) {
+      counts.cases++
+      counts.hash = shortHash(counts.hash + hash)
+      counts.rows += trials.length
+    }
+    counts.reused += reused.size
+    return Chunk.unsafeFromArray(
+      all.flatMap(([{ at, input }, trials]) =>
         trials.filter(({ key }) => !reused.has(key)).map(({ key, side: { flow, version } }): SourceRow<EvalRow> => ({
           _tag: "Row",
           at,
           value: { key, flow, version: versionOf(version), input: { ...snapshots, ...input } }
         }))
-      ))
-    })
+      )
+    )
+  })
   return { rows: Stream.mapChunksEffect(Stream.rechunk(casesOf(session.definition), most), rowsOfCases) as never }
 }
 
@@ -176,20 +185,19 @@ const runOf = ({ key }: EvalCase, { side, trial }: Trial, row: RowResult | undef
 export const caseRuns = (session: Session): Stream.Stream<Chunk.Chunk<CaseRuns>, unknown, unknown> => {
   const trialsOfCase = trialsOf(session)
   const batch = batchOf(session)
-  const runsOfCases = (cases: Chunk.Chunk<EvalCase>) =>
-    Effect.gen(function*() {
-      const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
-      const trials = all.flatMap(([, trials]) => trials)
-      const own = yield* rowsOf(batch, trials.map(({ key }) => key))
-      const earlier = yield* reusable(session, trials.filter(({ key }) => own.get(key)?.state !== "done"))
-      return Chunk.unsafeFromArray(all.map(([one, trials]): CaseRuns => {
-        const runs = (side: SideName) =>
-          trials.filter((trial) => trial.side === side).map((trial) =>
-            runOf(one, trial, earlier.get(trial.key) ?? own.get(trial.key))
-          )
-        const { baseline, candidate } = session.facts
-        return { ...one, candidate: runs(candidate), ...(baseline !== undefined && { baseline: runs(baseline) }) }
-      }))
-    })
+  const runsOfCases = Effect.fnUntraced(function*(cases: Chunk.Chunk<EvalCase>) {
+    const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
+    const trials = all.flatMap(([, trials]) => trials)
+    const own = yield* rowsOf(batch, trials.map(({ key }) => key))
+    const earlier = yield* reusable(session, trials.filter(({ key }) => isOpen(own.get(key))))
+    return Chunk.unsafeFromArray(all.map(([one, trials]): CaseRuns => {
+      const runs = (side: SideName) =>
+        trials.filter((trial) => trial.side === side).map((trial) =>
+          runOf(one, trial, earlier.get(trial.key) ?? own.get(trial.key))
+        )
+      const { baseline, candidate } = session.facts
+      return { ...one, candidate: runs(candidate), ...(baseline !== undefined && { baseline: runs(baseline) }) }
+    }))
+  })
   return Stream.mapEffect(Stream.chunks(Stream.rechunk(casesOf(session.definition), most)), runsOfCases)
 }
