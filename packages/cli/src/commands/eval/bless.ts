@@ -14,8 +14,8 @@ const config = { ...defined, run, out: optional("out", "Write the baseline to th
 
 type Input = InputOf<typeof config>
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const one = yield* definition(input)
     const path = Option.getOrElse(
@@ -28,6 +28,9 @@ const handle = (input: Input) =>
     ).pipe(Effect.provide(store(one.name, input, true)))
     yield* Baseline.write(path, baseline)
     yield* terminal.note(plain(`${path}: the candidate of run ${baseline.run}`))
-  }).pipe(Effect.scoped, ending({}))
+  },
+  Effect.scoped,
+  ending({})
+)
 
 export const command = leaf("bless", "Keep the verdicts of a run as a baseline file.", config, handle)

@@ -74,24 +74,23 @@ type AnyEval = Eval.Eval<unknown>
 const isEval = (value: unknown): value is AnyEval => Predicate.hasProperty(value, Eval.TypeId)
 
 /** Returns the eval that a module exports: its default, or its only one. */
-const inModule = (file: string) =>
-  Effect.gen(function*() {
-    const exported = yield* Effect.tryPromise({
-      try: (): Promise<{ readonly [name: string]: unknown }> =>
-        import(/* @vite-ignore */ pathToFileURL(resolve(file)).href),
-      catch: (cause) => {
-        const said = Values.reason(cause).split("\n", 1)[0]
-        return new UsageError({ message: `${file} cannot be loaded: ${said}` })
-      }
-    })
-    const all = [...new Set(Object.values(exported).filter(isEval))]
-    const one = isEval(exported["default"]) ? exported["default"] : all.length === 1 ? all[0] : undefined
-    return one ?? (yield* new UsageError({
-      message: all.length === 0
-        ? `${file} exports no eval: make one with Eval.make, and export it`
-        : `${file} exports ${all.length} evals: make one of them the default export`
-    }))
+const inModule = Effect.fnUntraced(function*(file: string) {
+  const exported = yield* Effect.tryPromise({
+    try: (): Promise<{ readonly [name: string]: unknown }> =>
+      import(/* @vite-ignore */ pathToFileURL(resolve(file)).href),
+    catch: (cause) => {
+      const said = Values.reason(cause).split("\n", 1)[0]
+      return new UsageError({ message: `${file} cannot be loaded: ${said}` })
+    }
   })
+  const all = [...new Set(Object.values(exported).filter(isEval))]
+  const one = isEval(exported["default"]) ? exported["default"] : all.length === 1 ? all[0] : undefined
+  return one ?? (yield* new UsageError({
+    message: all.length === 0
+      ? `${file} exports no eval: make one with Eval.make, and export it`
+      : `${file} exports ${all.length} evals: make one of them the default export`
+  }))
+})
 
 /** Reads the definition: JSON or YAML, or a module that exports an eval. */
 export const definition = ({ file }: DefinedFlags): Effect.Effect<AnyEval, EvalError | UsageError> =>
@@ -113,25 +112,24 @@ const side = (flag: string, text: string): Effect.Effect<Side, UsageError> => {
 }
 
 /** Reads the sides. A baseline that is a file is a stored one. Without flags, a resumed run keeps its sides. */
-export const sides = (name: string, input: ComparedFlags, isResumed = false) =>
-  Effect.gen(function*() {
-    if (Option.isSome(input.record) && Option.isSome(input.replay)) {
-      return yield* new UsageError({ message: "give --record or --replay, not both" })
-    }
-    const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
-    const isStored = baseline.endsWith(".json") || existsSync(baseline)
-    const stored = isStored ? yield* Baseline.read(baseline, name) : undefined
-    return {
-      candidate: Option.getOrUndefined(
-        yield* Effect.transposeMapOption(input.candidate, (text) => side("--candidate", text))
-      ),
-      stored,
-      baseline: stored ?? (baseline === "none" ? undefined : yield* side("--baseline", baseline)),
-      repeat: Option.getOrUndefined(input.repeat),
-      record: Option.getOrUndefined(input.record),
-      replay: Option.getOrUndefined(input.replay)
-    }
-  })
+export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFlags, isResumed = false) {
+  if (Option.isSome(input.record) && Option.isSome(input.replay)) {
+    return yield* new UsageError({ message: "give --record or --replay, not both" })
+  }
+  const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
+  const isStored = baseline.endsWith(".json") || existsSync(baseline)
+  const stored = isStored ? yield* Baseline.read(baseline, name) : undefined
+  return {
+    candidate: Option.getOrUndefined(
+      yield* Effect.transposeMapOption(input.candidate, (text) => side("--candidate", text))
+    ),
+    stored,
+    baseline: stored ?? (baseline === "none" ? undefined : yield* side("--baseline", baseline)),
+    repeat: Option.getOrUndefined(input.repeat),
+    record: Option.getOrUndefined(input.record),
+    replay: Option.getOrUndefined(input.replay)
+  }
+})
 
 /** Reads a stored run, and the baseline file that it is compared with. */
 export const stored = (name: string, input: StoredFlags) =>
@@ -147,17 +145,16 @@ export const stored = (name: string, input: StoredFlags) =>
 const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
 
 /** Reads the limits. */
-export const limits = (input: LimitFlags) =>
-  Effect.gen(function*() {
-    const budgetUsd = yield* dollars("--budget", input.budget)
-    const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
-    if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-      return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no run has a known cost yet" })
-    }
-    return {
-      budgetUsd,
-      maxCostPerRow,
-      concurrency: Option.getOrUndefined(input.concurrency),
-      rate: Option.getOrUndefined(input.rate)
-    }
-  })
+export const limits = Effect.fnUntraced(function*(input: LimitFlags) {
+  const budgetUsd = yield* dollars("--budget", input.budget)
+  const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
+  if (budgetUsd !== undefined && maxCostPerRow === undefined) {
+    return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no run has a known cost yet" })
+  }
+  return {
+    budgetUsd,
+    maxCostPerRow,
+    concurrency: Option.getOrUndefined(input.concurrency),
+    rate: Option.getOrUndefined(input.rate)
+  }
+})

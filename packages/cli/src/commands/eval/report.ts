@@ -10,8 +10,8 @@ const config = stored
 
 type Input = InputOf<typeof config>
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
     yield* checked(input)
     const one = yield* definition(input)
     const options = yield* readStored(one.name, input)
@@ -19,6 +19,9 @@ const handle = (input: Input) =>
       Eval.report(one, options),
       (report) => told(input, report, Eval.cases(one, { ...options, run: report.run }))
     ).pipe(Effect.provide(store(one.name, input, true)))
-  }).pipe(Effect.scoped, ending({}))
+  },
+  Effect.scoped,
+  ending({})
+)
 
 export const command = leaf("report", "Report a stored eval run again; send nothing.", config, handle)

@@ -14,8 +14,8 @@ const config = { ...defined, json }
 
 type Input = InputOf<typeof config>
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
+const handle = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const { name } = yield* definition(input)
     const runs = yield* Eval.runs(name).pipe(Effect.provide(store(name, input, true)))
@@ -33,6 +33,9 @@ const handle = (input: Input) =>
         ])
       ], [4, 5])
     )
-  }).pipe(Effect.scoped, ending({}))
+  },
+  Effect.scoped,
+  ending({})
+)
 
 export const command = leaf("runs", "List the eval runs of the ledger.", config, handle)

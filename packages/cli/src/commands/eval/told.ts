@@ -48,8 +48,8 @@ const written = (path: string, isAppended: boolean) => <E, R>(text: Stream.Strea
   })
 
 /** Writes all reports in one pass over the cases, and fails with the exit code of the gate. */
-export const told = <E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>) =>
-  Effect.gen(function*() {
+export const told = Effect.fnUntraced(
+  function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>) {
     const terminal = yield* Terminal
     const files = [
       [input.html, ReportFormat.html, false],
@@ -81,4 +81,7 @@ export const told = <E, R>(input: OutputFlags, report: EvalReport, cases: Stream
     const code = (yield* isCutOff(report)) ? codes.environment : gates[report.gate]
     // the reason is in the report
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
-  }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+  },
+  Effect.scoped,
+  Effect.provide(NodeFileSystem.layer)
+)
