@@ -47,6 +47,10 @@ describe("the definition of an eval", () => {
       assert.match(yield* refusal(definition({}, {})), /^Eval\.run: checks must have at least one check/)
       assert.match(yield* refusal(definition({}, { one: () => true })), /^Eval\.run: checks\.one must be a check/)
       assert.match(
+        yield* refusal(definition({}, { "one\n": Check.equals(1) })),
+        /^Eval\.run: the name of the check "one\\n" must be 1 to 100 letters/
+      )
+      assert.match(
         yield* refusal(definition({}, { one: Check.matches("(") })),
         /^Eval\.run: checks\.one must be a regular/
       )

@@ -185,7 +185,7 @@ describe("EvalFile", () => {
       assert.match(yield* wrong({ chekcs: {} }), /^a\.eval\.json:\d+: chekcs is wrong: is unexpected/)
       assert.strictEqual(
         yield* wrong({ name: "a/b" }),
-        "a.eval.json:3: name must be 1 to 100 letters, digits, spaces and any of . _ -"
+        "a.eval.json:3: name must be 1 to 100 letters, digits, spaces and any of . _ -, and begin with a letter or a digit"
       )
       assert.strictEqual(yield* wrong({ checks: {} }), "a.eval.json:34: checks must have at least one check")
       assert.match(yield* check({ equal: 1 }), /^a\.eval\.json:35: checks\.score must have one of equals, contains, /)

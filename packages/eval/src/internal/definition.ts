@@ -66,12 +66,15 @@ export interface Checked {
 
 const decodeThresholds = Schema.decodeUnknownEither(Thresholds, { onExcessProperty: "error" })
 
+const isName = (name: unknown): boolean =>
+  typeof name === "string" && /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u.test(name)
+
+const nameForms = "must be 1 to 100 letters, digits, spaces and any of . _ -, and begin with a letter or a digit"
+
 /** The first problem of a definition: its field, and the rule that it breaks. */
 export const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
   const { cases, checks, name, operation, thresholds, tools } = definition
-  if (typeof name !== "string" || !/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u.test(name)) {
-    return ["name", "must be 1 to 100 letters, digits, spaces and any of . _ -"]
-  }
+  if (!isName(name)) return ["name", nameForms]
   if (!Predicate.hasProperty(cases, "rows")) return ["cases", "must be a source or an iterable of cases"]
   if (definition.case !== undefined && !Schema.isSchema(definition.case)) return ["case", "must be a Schema"]
   for (const field of ["key", "input"] as const) {
@@ -82,6 +85,7 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
   if (!Predicate.isRecord(checks) || Object.keys(checks).length === 0) return ["checks", "must have at least one check"]
   for (const [check, one] of Object.entries(checks)) {
     if (!Predicate.hasProperty(one, CheckTypeId)) return [`checks.${check}`, "must be a check of the module Check"]
+    if (!isName(check)) return [`the name of the check ${show(check)}`, nameForms]
     if (one.problem !== undefined) return [`checks.${check}`, one.problem]
   }
   const decoded = decodeThresholds(thresholds)

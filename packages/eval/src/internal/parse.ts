@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { basename } from "node:path"
 import { type Document, isNode, LineCounter, parseDocument } from "yaml"
 import { InvalidEvalError } from "../EvalError.js"
-import { line, messageOf } from "./values.js"
+import { line, messageOf, nestsTooDeep } from "./values.js"
 
 /** A path into a file. */
 export type Place = ReadonlyArray<PropertyKey>
@@ -34,61 +34,67 @@ const offsetOf = (document: Document, place: Place): number | undefined => {
   return undefined
 }
 
-/** A text with the errors at its places. The document is made when an error needs it. */
-const file = (path: string, text: string) => {
-  const name = basename(path)
-  let made: { readonly document: Document; readonly lines: LineCounter } | undefined
-  const parse = () => {
-    if (made !== undefined) return made
-    const lines = new LineCounter()
-    return made = { document: parseDocument(text, { lineCounter: lines, prettyErrors: false }), lines }
-  }
-  const at = (offset: number | undefined) =>
-    offset === undefined ? name : `${name}:${parse().lines.linePos(offset).line}`
-  const invalid = (place: Place, reason: string): InvalidEvalError =>
-    new InvalidEvalError({
-      at: at(offsetOf(parse().document, place)),
-      field: place.length === 0 ? "the file" : place.map(String).join("."),
-      reason: line(reason)
-    })
-  const value = (): Either.Either<unknown, InvalidEvalError> => {
-    const { document } = parse()
-    const [error] = document.errors
-    if (error !== undefined) {
-      const reason = `is not whole JSON or YAML: ${line(error.message)}`
-      return Either.left(new InvalidEvalError({ at: at(error.pos[0]), field: "the file", reason }))
-    }
-    return Either.try({
-      try: (): unknown => document.toJS(),
-      catch: (cause) => invalid([], `cannot be read: ${messageOf(cause)}`)
-    })
-  }
-  return { invalid, value }
+/** The document of a text. There is none if it nests so deeply that the parser's stack overflows. */
+const documentOf = (text: string) => {
+  const lines = new LineCounter()
+  return Option.map(
+    Option.liftThrowable(parseDocument)(text, { lineCounter: lines, prettyErrors: false }),
+    (document) => ({ document, lineOf: (offset: number) => lines.linePos(offset).line })
+  )
 }
 
-const parsed = (value: unknown, invalid: Parsed["invalid"]): Parsed => ({
-  value,
-  invalid,
-  decode: (schema, place = [], part = value) =>
-    Either.mapLeft(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(part), (failure) => {
-      // of a union, the part that fits best: its mistake is the deepest
-      const { message, path } = ParseResult.ArrayFormatter.formatErrorSync(failure)
-        .reduce((deepest, one) => one.path.length > deepest.path.length ? one : deepest)
-      return invalid([...place, ...path], `is wrong: ${message}`)
-    })
-})
+const refusal = (path: string, lineNo: number | undefined, place: Place, reason: string) =>
+  new InvalidEvalError({
+    at: lineNo === undefined ? basename(path) : `${basename(path)}:${lineNo}`,
+    field: place.length === 0 ? "the file" : line(place.map(String).join(".")),
+    reason: line(reason)
+  })
+
+/** Makes errors at places of a text, which it parses again for their lines. */
+const refusing = (path: string, text: string): Parsed["invalid"] => (place, reason) => {
+  const lineNo = Option.flatMap(
+    documentOf(text),
+    ({ document, lineOf }) => Option.map(Option.fromNullable(offsetOf(document, place)), lineOf)
+  )
+  return refusal(path, Option.getOrUndefined(lineNo), place, reason)
+}
+
+const tooDeep = "nests too deeply"
+
+const parsed = (value: unknown, invalid: Parsed["invalid"]): Either.Either<Parsed, InvalidEvalError> =>
+  nestsTooDeep(value) ? Either.left(invalid([], tooDeep)) : Either.right({
+    value,
+    invalid,
+    decode: (schema, place = [], part = value) =>
+      Either.mapLeft(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(part), (failure) => {
+        // of a union, the part that fits best: its mistake is the deepest
+        const { message, path } = ParseResult.ArrayFormatter.formatErrorSync(failure)
+          .reduce((deepest, one) => one.path.length > deepest.path.length ? one : deepest)
+        return invalid([...place, ...path], `is wrong: ${message}`)
+      })
+  })
 
 /** Parses a definition: JSON or YAML. A key that is there twice is an error. */
 export const parseYaml = (path: string, text: string): Either.Either<Parsed, InvalidEvalError> => {
-  const { invalid, value } = file(path, text)
-  return Either.map(value(), (value) => parsed(value, invalid))
+  const invalid = refusing(path, text)
+  return Option.match(documentOf(text), {
+    onNone: () => Either.left(refusal(path, undefined, [], tooDeep)),
+    onSome: ({ document, lineOf }) => {
+      const [error] = document.errors
+      if (error !== undefined) {
+        return Either.left(refusal(path, lineOf(error.pos[0]), [], `is not whole JSON or YAML: ${error.message}`))
+      }
+      return Either.try({
+        try: (): unknown => document.toJS(),
+        catch: (cause) => invalid([], `cannot be read: ${messageOf(cause)}`)
+      }).pipe(Either.flatMap((value) => parsed(value, invalid)))
+    }
+  })
 }
 
 /** Parses JSON, which may be long. */
-export const parseJson = (path: string, text: string): Either.Either<Parsed, InvalidEvalError> => {
-  const { invalid, value } = file(path, text)
-  return Option.liftThrowable((): unknown => JSON.parse(text))().pipe(
-    Option.match({ onNone: value, onSome: Either.right }),
-    Either.map((value) => parsed(value, invalid))
-  )
-}
+export const parseJson = (path: string, text: string): Either.Either<Parsed, InvalidEvalError> =>
+  Option.match(Option.liftThrowable((): unknown => JSON.parse(text))(), {
+    onNone: () => parseYaml(path, text),
+    onSome: (value) => parsed(value, refusing(path, text))
+  })

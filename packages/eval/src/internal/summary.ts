@@ -97,8 +97,9 @@ const counting = (hasBaseline: boolean) => {
   }
 }
 
+/** The median time of the runs that completed: those that failed are often faster. */
 const medianTime = (trials: ReadonlyArray<Trial>): number | undefined =>
-  medianOf(trials.flatMap(({ durationMs }) => durationMs === undefined ? [] : [durationMs]))
+  medianOf(trials.flatMap(({ durationMs, state }) => durationMs === undefined || state !== "done" ? [] : [durationMs]))
 
 /** Folds the verdicts of cases into a report. */
 export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {

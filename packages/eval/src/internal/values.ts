@@ -69,6 +69,18 @@ const sorted = (_: string, value: unknown): unknown =>
 /** JSON in which equal values have equal texts. */
 export const canonical = (value: unknown): string => JSON.stringify(value, sorted) ?? "null"
 
+/** The limit of nesting: far from the end of the stack of a recursive walk. */
+const maxDepth = 512
+
+/** Whether lists and objects are nested deeper than {@link maxDepth}. */
+export const nestsTooDeep = (value: unknown): boolean => {
+  let level: ReadonlyArray<unknown> = [value]
+  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
+    level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
+  }
+  return level.length > 0
+}
+
 /** Whether two values are equal as JSON, ignoring the order of keys. */
 export const isSame = (a: unknown, b: unknown): boolean => Object.is(a, b) || canonical(a) === canonical(b)
 
