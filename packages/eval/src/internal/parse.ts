@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { basename } from "node:path"
 import { type Document, isNode, LineCounter, parseDocument } from "yaml"
 import { InvalidEvalError } from "../EvalError.js"
-import { line, messageOf, nestsTooDeep } from "./values.js"
+import { line, maxDepth, messageOf, nestsTooDeep } from "./values.js"
 
 /** A path into a file. */
 export type Place = ReadonlyArray<PropertyKey>
@@ -34,13 +34,26 @@ const offsetOf = (document: Document, place: Place): number | undefined => {
   return undefined
 }
 
-/** The document of a text. There is none if it nests so deeply that the parser's stack overflows. */
+/**
+ * Whether a text may nest so deeply that the parser's stack overflows, which ends the process. Brackets in texts count,
+ * too.
+ */
+const mayNestTooDeep = (text: string): boolean => {
+  let depth = 0
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth += bracket === "[" || bracket === "{" ? 1 : -1
+    if (depth > maxDepth) return true
+  }
+  return /^ {512}|(?:[-?:] +){64}/m.test(text)
+}
+
+/** The document of a text, if the parser may read it. */
 const documentOf = (text: string) => {
   const lines = new LineCounter()
-  return Option.map(
-    Option.liftThrowable(parseDocument)(text, { lineCounter: lines, prettyErrors: false }),
-    (document) => ({ document, lineOf: (offset: number) => lines.linePos(offset).line })
-  )
+  return mayNestTooDeep(text) ? Option.none() : Option.some({
+    document: parseDocument(text, { lineCounter: lines, prettyErrors: false }),
+    lineOf: (offset: number) => lines.linePos(offset).line
+  })
 }
 
 const refusal = (path: string, lineNo: number | undefined, place: Place, reason: string) =>

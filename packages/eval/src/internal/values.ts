@@ -70,7 +70,7 @@ const sorted = (_: string, value: unknown): unknown =>
 export const canonical = (value: unknown): string => JSON.stringify(value, sorted) ?? "null"
 
 /** The limit of nesting: far from the end of the stack of a recursive walk. */
-const maxDepth = 512
+export const maxDepth = 512
 
 /** Whether lists and objects are nested deeper than {@link maxDepth}. */
 export const nestsTooDeep = (value: unknown): boolean => {

@@ -74,5 +74,14 @@ describe("any file", () => {
         )
       )
     }
+    for (
+      const yaml of [
+        "- ".repeat(50_000),
+        "? ".repeat(50_000),
+        Array.from({ length: 3_000 }, (_, n) => `${" ".repeat(n)}a:\n`).join("")
+      ]
+    ) {
+      isRefusal(Effect.runSync(Effect.flip(EvalFile.parse(yaml, "/tests/a.json"))))
+    }
   })
 })
