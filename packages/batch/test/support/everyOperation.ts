@@ -69,6 +69,18 @@ export const everyOperation = (count: number) =>
     yield* Batch.retry("failing", { only: "failed" })
     yield* Batch.attempts("failing", "row 0")
     yield* Batch.forget("failing")
+    const target = ({ id }: Row) => id.endsWith("1") ? { flow: "acme/test/fails" } : {}
+    const targeted = Batch.make({
+      id: "targeted",
+      flow: echo,
+      target,
+      key: ({ id }: Row) => id,
+      input: () => ({ message: text })
+    })
+    yield* Batch.run(targeted, short, { ...options, maxFailures: count, steps: ["a"] })
+    yield* Batch.run(targeted, short, { ...options, maxFailures: count, steps: ["a"] })
+    yield* Batch.resultsOf("targeted", ["row 0", "row 1"])
+    yield* Batch.list("target")
     yield* Batch.cancel("left")
     yield* Batch.retry("left", { only: "cancelled" })
     yield* Batch.forget("left")
