@@ -10,7 +10,7 @@ import type {
   RowError,
   RowResult
 } from "@effect-noukai/batch"
-import type { RowComparison } from "@effect-noukai/batch/BatchRow"
+import type { RowCall, RowComparison } from "@effect-noukai/batch/BatchRow"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
 import { type Effect, type Layer, Schedule, Schema, Stream } from "effect"
 import { expectTypeOf } from "vitest"
@@ -162,6 +162,22 @@ Batch.run(counted, BatchSource.fromCsv("rows.csv"))
 expectTypeOf(Batch.results(jobs)).toEqualTypeOf<Stream.Stream<RowResult<Score>, LedgerError, BatchStore>>()
 expectTypeOf(Batch.results("grades")).toEqualTypeOf<Stream.Stream<RowResult, LedgerError, BatchStore>>()
 expectTypeOf(Batch.results(read)).toEqualTypeOf<Stream.Stream<RowResult<Score>, LedgerError, BatchStore>>()
+expectTypeOf(Batch.resultsOf(read, ["row 1"])).toEqualTypeOf<
+  Effect.Effect<ReadonlyMap<string, RowResult<Score>>, LedgerError, BatchStore>
+>()
+expectTypeOf(Batch.resultsOf("grades", ["row 1"])).toEqualTypeOf<
+  Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore>
+>()
+expectTypeOf(Batch.list("eval/")).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<Batch.BatchInfo>, LedgerError, BatchStore>
+>()
+expectTypeOf<Pick<RowResult, "calls" | "flow" | "steps">>().toEqualTypeOf<
+  {
+    readonly calls?: ReadonlyArray<RowCall>
+    readonly flow: string
+    readonly steps?: { readonly [stepId: string]: unknown }
+  }
+>()
 expectTypeOf<Pick<RowResult, "durationMs" | "tokens" | "version">>().toEqualTypeOf<
   {
     readonly durationMs?: number
