@@ -12,6 +12,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, HashMap, Layer, Logger, TestClock } from "effect"
 import { folder } from "../../sdk/test/support/folder.js"
+import { size } from "../../sdk/test/support/size.js"
 import * as Driver from "../src/internal/drive/driver.js"
 import type { PollResult, Runs } from "../src/internal/drive/runRow.js"
 import * as Batches from "../src/internal/ledger/batches.js"
@@ -253,7 +254,7 @@ describe("the limit of a row", () => {
       const part = yield* Driver.make(ledger, record.value, "one", runs)
       const lane = yield* Effect.fork(part.lane(0))
       while ((yield* Fiber.poll(lane))._tag === "None" && (yield* seconds) < 500) {
-        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust(size(1000, 2000))
         // the ledger has no clock
         yield* Effect.promise(() => new Promise((resume) => setTimeout(resume, 5)))
       }

@@ -18,11 +18,11 @@ describe("the statements of a ledger", () => {
   it.live("look at a whole batch no more often when it has more rows", () =>
     Effect.gen(function*() {
       const [few, fewSteps] = yield* Effect.provide(
-        Effect.all([statementsOf(everyOperation(size(20, 8))), steps]),
+        Effect.all([statementsOf(everyOperation(size(20, 6))), steps]),
         layer()
       )
       yield* Effect.gen(function*() {
-        const many = yield* statementsOf(everyOperation(size(80, 32)))
+        const many = yield* statementsOf(everyOperation(size(80, 24)))
         assert.isAbove(many.size, 40)
         assert.deepStrictEqual(yield* growing(few, many), [])
         assert.isBelow(yield* steps, 5 * fewSteps)
