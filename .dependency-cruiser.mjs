@@ -34,7 +34,7 @@ const table = {
     node: "*"
   },
   eval: {
-    npm: [...effect, "@effect/sql", "simple-statistics", "yaml", ...optionalPeers("eval")],
+    npm: [...effect, "@effect/sql", "simple-statistics", "yaml"],
     packages: ["sdk", "promise", "batch"],
     node: "*"
   },
@@ -103,7 +103,7 @@ export default {
     },
     {
       name: "batch-promise",
-      comment: "the Promise client is an optional peer of batch and eval: their subpath promise alone may need it",
+      comment: "the subpath promise of batch and eval alone needs the Promise client, which is an optional peer of batch",
       severity: "error",
       from: { path: "^packages/(batch|eval)/src/", pathNot: "^packages/(batch|eval)/src/promise[.]ts$" },
       to: { path: "^packages/promise/src/" }

@@ -1,4 +1,4 @@
-/** An eval from a file over a ledger in a file, at a server that refuses the key, with none of the optional peers. */
+/** An eval from a file over a ledger in a file, at a server that refuses the key. */
 import { BatchEngine, BatchStore } from "@effect-noukai/batch"
 import { Baseline, Eval, EvalFile } from "@effect-noukai/eval"
 import { text } from "@effect-noukai/eval/ReportFormat"
