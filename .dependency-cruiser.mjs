@@ -103,7 +103,8 @@ export default {
     },
     {
       name: "batch-promise",
-      comment: "the subpath promise of batch and eval alone needs the Promise client, which is an optional peer of batch",
+      comment:
+        "the subpath promise of batch and eval alone needs the Promise client, which is an optional peer of batch",
       severity: "error",
       from: { path: "^packages/(batch|eval)/src/", pathNot: "^packages/(batch|eval)/src/promise[.]ts$" },
       to: { path: "^packages/promise/src/" }

@@ -63,7 +63,7 @@ export type Baseline = typeof Baseline.Type
 const byKey = ({ key: a }: { readonly key: string }, { key: b }: { readonly key: string }): number =>
   a < b ? -1 : a > b ? 1 : 0
 
-const sortedRecord = <A>(record: { readonly [name: string]: A }): { readonly [name: string]: A } =>
+const sortedRecord: <A>(record: { readonly [name: string]: A }) => { readonly [name: string]: A } = (record) =>
   Object.fromEntries(Object.entries(record).sort(([key], [other]) => byKey({ key }, { key: other })))
 
 /**

@@ -352,7 +352,7 @@ const within = <Case, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const equals = <Case>(expected: Expected<Case>, options: AtOptions = {}): Check<Case> =>
+export const equals: <Case>(expected: Expected<Case>, options?: AtOptions) => Check<Case> = (expected, options = {}) =>
   comparing("equals", expected, { at: options.at }, (actual, wanted) =>
     isSame(actual, wanted)
       ? pass(`equal to ${show(wanted)}`)
@@ -364,14 +364,13 @@ export const equals = <Case>(expected: Expected<Case>, options: AtOptions = {}):
  * @since 0.1.0
  * @category constructors
  */
-export const contains = <Case>(
+export const contains: <Case>(
   expected: Expected<Case>,
-  options: AtOptions & {
+  options?: AtOptions & {
     /** Default: false. */
     readonly ignoreCase?: boolean | undefined
-  } = {}
-): Check<Case> => {
-  const { at, ignoreCase = false } = options
+  }
+) => Check<Case> = (expected, { at, ignoreCase = false } = {}) => {
   const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
   return comparing("contains", expected, { at, ignoreCase }, (actual, wanted) => {
     const isList = Array.isArray(actual)
@@ -427,7 +426,7 @@ export const schema = <A, I>(schema: Schema.Schema<A, I>, options: AtOptions = {
  * @since 0.1.0
  * @category constructors
  */
-export const near = <Case>(
+export const near: <Case>(
   expected: Expected<Case, number>,
   options: AtOptions & {
     /** The largest difference that passes. Default: 0. */
@@ -435,8 +434,7 @@ export const near = <Case>(
     /** The largest difference as a share of the expected number: 0.1 is 10 %. The larger limit counts. Default: 0. */
     readonly relative?: number | undefined
   }
-): Check<Case> => {
-  const { at, relative = 0, within = 0 } = options
+) => Check<Case> = (expected, { at, relative = 0, within = 0 }) => {
   return comparing(
     "near",
     expected,
@@ -468,9 +466,9 @@ const hasAll = (actual: unknown, wanted: unknown): boolean =>
  * @since 0.1.0
  * @category constructors
  */
-export const calls = <Case>(
+export const calls: <Case>(
   tool: string,
-  options: {
+  options?: {
     /** The exact number of calls; 0 for none. Default: at least 1. */
     readonly times?: number | undefined
     /** The least number of calls. Default: 1, or 0 with `max`. */
@@ -479,12 +477,12 @@ export const calls = <Case>(
     readonly max?: number | undefined
     /** Arguments that the counted calls have. Default: every call counts. */
     readonly arguments?: Expected<Case, { readonly [name: string]: unknown }> | undefined
-  } = {}
-): Check<Case> => {
+  }
+) => Check<Case> = (tool, options = {}) => {
   const { arguments: wanted = {}, max = options.times ?? Infinity, times } = options
   const min = options.min ?? times ?? (options.max === undefined ? 1 : 0)
   const limits = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`
-  return build<Case, unknown>(
+  return build(
     "calls",
     { tool, min, max: String(max), arguments: wanted },
     (value, run) => {

@@ -47,7 +47,7 @@ export interface PromiseOptions extends ClientOptions, LedgerOptions {
 }
 
 /** Settles as an effect does: it rejects with the error itself. */
-const settled = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
+const settled: <A>(effect: Effect.Effect<A, unknown>) => Promise<A> = async (effect) => {
   const exit = await Effect.runPromiseExit(effect)
   if (Exit.isSuccess(exit)) return exit.value
   throw Cause.squash(exit.cause)
@@ -59,11 +59,12 @@ const storeOf = ({ ledger }: LedgerOptions): Layer.Layer<BatchStore, unknown> =>
     : Layer.fail(new InvalidEvalError({ at: "the options", field: "ledger", reason: "must be the path of a file" }))
 
 /** Runs an operation with the services of a client. */
-const withClient = async <A>(
-  { apiKey, dispatcher, env, fetch, logPayloads, maxRetries, onLog, org, port, project, signal, timeout, ...options }:
-    PromiseOptions,
+const withClient: <A>(
+  options: PromiseOptions,
   effect: Effect.Effect<A, unknown, BatchEngine | BatchStore | NoukaiPromise.Services | SessionService>
-): Promise<A> => {
+) => Promise<A> = async (options, effect) => {
+  const { apiKey, dispatcher, env, fetch, logPayloads, maxRetries, onLog, org, port, project, signal, timeout } =
+    options
   const client = { apiKey, env, port, org, project, timeout, maxRetries, onLog, logPayloads, dispatcher, fetch }
   await using noukai = new Noukai(client)
   return await NoukaiPromise.run(

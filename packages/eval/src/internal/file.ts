@@ -13,7 +13,7 @@ const reasons: { readonly [code: string]: string } = {
   EROFS: "its disk is read-only"
 }
 
-const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, EvalFileError> =>
+const attempt: <A>(path: string, run: () => Promise<A>) => Effect.Effect<A, EvalFileError> = (path, run) =>
   Effect.tryPromise({
     try: run,
     catch: (cause) => {
