@@ -68,7 +68,7 @@ it("each step of the workflow runs, without and with a server", { timeout: 120_0
     const codes: Array<number> = []
     for (const line of steps("live")) codes.push(await ran(line, live))
     assert.deepStrictEqual(codes, [0, 0])
-    assert.match(await readFile(join(cwd, "report.html"), "utf8"), /<strong>passed<\/strong>/)
+    assert.match(await readFile(join(cwd, "report.html"), "utf8"), /<strong>passed: /)
   } finally {
     await emulator.close()
     await rm(folder, { recursive: true })

@@ -255,6 +255,8 @@ describe("a wrong eval", () => {
       const { cwd, env } = yield* evaluation()
       const keyless = yield* noukai(call("run"), { cwd, env: { NOUKAI_BASE_URL: env.NOUKAI_BASE_URL } })
       assert.strictEqual(keyless.code, 3)
+      // a mistake of the definition is told first
+      assert.strictEqual((yield* noukai(call("run", "--baseline", "none.json"), { cwd })).code, 2)
       const refused = yield* noukai(call("run"), { cwd, env: { ...env, NOUKAI_API_KEY: "nk_another" } })
       assert.strictEqual(refused.code, 3)
       assert.match(refused.stdout, /\nincomplete: .*key/)

@@ -75,11 +75,10 @@ const handle = (input: Input) =>
       )
       yield* terminal.progress("")
       yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
-    }).pipe(Effect.provide(Layer.merge(store(one.name, input, false), BatchEngine.layerLocal)))
-  }).pipe(
-    Effect.provide(services(input, () => "for up to 5 minutes; no run is lost", Option.isSome(input.replay))),
-    Effect.scoped,
-    ending(input)
-  )
+    }).pipe(
+      Effect.provide(Layer.merge(store(one.name, input, false), BatchEngine.layerLocal)),
+      Effect.provide(services(input, () => "for up to 5 minutes; no run is lost", Option.isSome(input.replay)))
+    )
+  }).pipe(Effect.scoped, ending(input))
 
 export const command = leaf("run", "Run both sides on all cases and compare them.", config, handle)

@@ -23,7 +23,10 @@ const handle = (input: Input) =>
     yield* Effect.flatMap(
       Eval.score(one, options),
       (report) => told(input, report, Eval.cases(one, { run: report.run, baseline }))
-    ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), BatchEngine.layerLocal)))
-  }).pipe(Effect.provide(services(input)), Effect.scoped, ending(input))
+    ).pipe(
+      Effect.provide(Layer.merge(store(one.name, input, true), BatchEngine.layerLocal)),
+      Effect.provide(services(input))
+    )
+  }).pipe(Effect.scoped, ending(input))
 
 export const command = leaf("score", "Judge stored runs again; only judges are paid.", config, handle)

@@ -77,7 +77,7 @@ export const told = Effect.fnUntraced(
       })
     }
     if (input.json) yield* terminal.write(jsonLine(report))
-    if (input.json || input.jsonl) yield* terminal.note(`${report.gate}: ${report.sentence}`)
+    if (input.json || input.jsonl) yield* terminal.note(report.sentence)
     const code = (yield* isCutOff(report)) ? codes.environment : gates[report.gate]
     // the reason is in the report
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })

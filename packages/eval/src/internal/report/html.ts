@@ -2,7 +2,7 @@
 import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
-import { checkTable, facts, heading, notable, sides, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, notable, sides, verdicts } from "./words.js"
 
 const { html } = HtmlReport
 
@@ -57,7 +57,7 @@ export const page = <E, R>(
   const checks = Object.keys(report.checks)
   const [titles, ...rows] = checkTable(report)
   const intro = html`<h1>${heading(report)}</h1>
-<p><strong>${report.gate}</strong>: ${report.sentence}</p>
+<p><strong>${ending(report)}</strong></p>
 <p>${new Date(report.startedAt).toISOString()}, run ${report.run}</p>
 <ul>${facts(report).map(([name, text]) => html`<li>${name}: ${text}</li>`)}</ul>
 `

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
-import { checkTable, facts, heading, notable, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, notable, verdicts } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
 const [maxLines, maxRows] = [20, 50]
@@ -50,9 +50,9 @@ export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict,
     )
     const width = Math.max(...facts(report).map(([name]) => name.length))
     const told = facts(report).map(([name, text]) => `${name.padEnd(width)}  ${oneLine(text)}\n`)
-    return `${heading(report)}\n\n${aligned(checkTable(report))}\n${told.join("")}${
-      parts.join("")
-    }\n${report.gate}: ${report.sentence}\n`
+    return `${heading(report)}\n\n${aligned(checkTable(report))}\n${told.join("")}${parts.join("")}\n${
+      ending(report)
+    }\n`
   }))
 
 const escaped = (text: string): string =>

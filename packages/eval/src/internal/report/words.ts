@@ -29,6 +29,10 @@ export const heading = (report: EvalReport): string => {
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
+/** Returns the verdict in one line, after the gate. */
+export const ending = ({ gate, sentence }: EvalReport): string =>
+  sentence.startsWith(`${gate}:`) ? sentence : `${gate}: ${sentence}`
+
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 
 /** Returns a rate with its interval: `31/40, 78 % (62 % to 88 %)`. */
