@@ -15,7 +15,7 @@ import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/core/makeError.js"
 import { fakeHttp } from "./internal/operations/fake.js"
 import type { ExecuteBody } from "./internal/operations/requests.js"
-import type { Walk } from "./internal/run/executeRun.js"
+import type { MoreEndpoints } from "./internal/run/executeRun.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
 import * as OnceSession from "./internal/run/standing.js"
@@ -234,10 +234,10 @@ export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<F
 
 const over = (
   http: NoukaiHttp.Service,
-  walk: Walk | undefined,
+  more: MoreEndpoints | undefined,
   streams: Pick<FlowService.Service, "events" | "steps">
 ): FlowService.Service => ({
-  ...FlowExecute.make(http, walk) as Omit<FlowService.Service, "events" | "steps">,
+  ...FlowExecute.make(http, more) as Omit<FlowService.Service, "events" | "steps">,
   ...streams
 })
 
@@ -250,7 +250,7 @@ const over = (
 export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effect.map(
   NoukaiHttp,
   (http) =>
-    over(http, WalkedRun.walk, {
+    over(http, WalkedRun.moreEndpoints, {
       events: FlowEvents.stream(http, "events") as FlowService.Service["events"],
       steps: FlowEvents.stream(http, "steps") as FlowService.Service["steps"]
     })

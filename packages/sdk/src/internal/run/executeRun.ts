@@ -24,8 +24,7 @@ import { afterARunMayExist, type CallOptions, CallProgress } from "../options/ca
 import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { withStepSpans } from "../trace/stepSpans.js"
-import { runPosition } from "./once.js"
+import type { withStepSpans } from "../trace/stepSpans.js"
 import { RunCosts } from "./runCosts.js"
 import { callsOf, unanswered } from "./runFold.js"
 import { firstCall, type FlowCall } from "./streamHealing.js"
@@ -51,8 +50,8 @@ export interface Run<E, R> extends FlowCall<E, R> {
   reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
   answeredItself: boolean
-  /** Walks the run; absent where there are no streams. */
-  readonly walk: Walk | undefined
+  /** Absent over a relay. */
+  readonly more: MoreEndpoints | undefined
   /** The costs of the call, if it has a limit or is in a budget. */
   readonly costs: RunCosts | undefined
 }
@@ -68,23 +67,29 @@ export interface WalkAnswer {
   readonly stepId?: string
 }
 
-/** Goes on with a run step by step from a cursor, to its end or its next pause. */
-export type Walk = (
-  run: AnyRun,
-  from: FlowCursor,
-  asExecute: Operation.ExecuteBody
-) => Effect.Effect<WalkAnswer, Errors.CallError>
+/** The parts of a run that need more endpoints than `execute`: a relay has none. */
+export interface MoreEndpoints {
+  /** Goes on with a run step by step from a cursor, to its end or its next pause. */
+  readonly walk: (run: AnyRun, from: FlowCursor, asExecute: Operation.ExecuteBody) => Answer
+  /** Reads where a run is: at its end or at a pause; `undefined` where that cannot be read. */
+  readonly position: (
+    run: AnyRun,
+    executionId: string
+  ) => Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError>
+  /** Gives a call the spans of its steps when it has ended. */
+  readonly withStepSpans: typeof withStepSpans
+}
 
 /**
  * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
  * cannot be walked; where there are no streams, a limit is refused and a budget is not.
  */
 export const isWalked = (
-  { costs, maxCostUsd, version, walk }: AnyRun,
+  { costs, maxCostUsd, more, version }: AnyRun,
   { messages }: Pick<Operation.ExecuteBody, "messages">
 ): boolean =>
   maxCostUsd !== undefined ||
-  (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
+  (costs !== undefined && more !== undefined && messages === undefined && version !== "draft")
 
 export type RunResult = ExecuteResult<unknown> | PausedResult
 
@@ -131,7 +136,12 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
     "execute",
     address,
     outcomeOf,
-    Spans.flowSpan(fiber, spanNames.execute, facts, stepSpans ? withStepSpans(facts, call, executionIdOf) : call)
+    Spans.flowSpan(
+      fiber,
+      spanNames.execute,
+      facts,
+      stepSpans && run.more ? run.more.withStepSpans(facts, call, executionIdOf) : call
+    )
   )
 }
 
@@ -213,7 +223,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     answeredBefore(Effect.map(http.request("execute", requestOf(body)), (response) => ({ response })))
 
   const walk = (from: FlowCursor, asExecute: Operation.ExecuteBody): Answer => {
-    if (run.walk !== undefined) return run.walk(run, from, asExecute)
+    if (run.more !== undefined) return run.more.walk(run, from, asExecute)
     const reason = "runs a flow step by step, and there are no streams here: leave it out"
     return Effect.fail(invalid(method, "maxCostUsd", reason, { flow: addressText }))
   }
@@ -425,11 +435,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   const positionOf = (
     { executionId }: PausedState
   ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> =>
-    runPosition(
-      (request) => http.request("trace", request),
-      (request) => http.stream("traceStream", request),
-      { method, flow: address, executionId, options: run.options }
-    )
+    run.more?.position(run, executionId) ?? Effect.as(Effect.void, undefined)
 
   /**
    * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a

@@ -27,7 +27,7 @@ import * as Tools from "./toolRound.js"
 type Begun<E, R> = Effect.Effect<ExecuteRun.RunResult | ExecuteRun.OnceRunResult, CallError | OnceError | E, R>
 
 /** Runs a flow, once per key where a key is given. */
-const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
+const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) => {
   /** Whether this client has warned of messages that are nearly too large. */
   let hasWarned = false
   return <E, R>(
@@ -62,7 +62,7 @@ const beginning = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
         costs: RunCosts.of(fiber, call),
         executionId: undefined,
         answeredItself: false,
-        walk
+        more
       }
       const isWalked = !isKeyed && ExecuteRun.isWalked(run, { messages })
       const started: Begun<E | InvalidRequestError | ToolCallLimitError, R> = Effect.gen(function*() {
@@ -108,7 +108,7 @@ const stateOf = (
     : refused("state.sessionId", "must be text that a header can carry")
 }
 
-const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
+const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =>
 <E, R>(
   flow: FlowRef<never>,
   givenState: PausedState,
@@ -135,7 +135,7 @@ const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
       maxCostUsd: input.maxCostUsd,
       executionId: state.executionId,
       answeredItself: false,
-      walk
+      more
     }
     return yield* ExecuteRun.goingOn(before, state, (run) =>
       Effect.gen(function*() {
@@ -148,9 +148,9 @@ const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
       }))
   })
 
-/** The operations that wait for the end of a run. `walk`: absent where there are no streams. */
-export const make = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
-  const begin = beginning(http, walk)
+/** The operations that wait for the end of a run. `more`: absent over a relay. */
+export const make = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) => {
+  const begin = beginning(http, more)
   return {
     execute: <E, R>(flow: FlowRef<never>, input: RunInput.ExecuteInputOf<E, R>): Begun<E | ToolCallLimitError, R> =>
       begin(flow, input),
@@ -165,6 +165,6 @@ export const make = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
           ? begin(flow, input, key)
           : Effect.fail(invalid("FlowService.executeOnce", found.field, found.reason))
       }),
-    resume: resume(http, walk)
+    resume: resume(http, more)
   }
 }

@@ -9,8 +9,10 @@ import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
+import { withStepSpans } from "../trace/stepSpans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
-import type { AnyRun, Walk, WalkAnswer } from "./executeRun.js"
+import type { AnyRun, MoreEndpoints, WalkAnswer } from "./executeRun.js"
+import { runPosition } from "./once.js"
 import { everyRequest, type StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolCall } from "./tool.js"
@@ -44,7 +46,7 @@ const pausedOf = (cursor: FlowCursor): Omit<ExecutePaused, "flowId"> => {
   }
 }
 
-export const walk: Walk = (run, cursor, asExecute) =>
+const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
   Effect.suspend(() => {
     const source = new StreamWalk(
       settingsOf(run, asExecute),
@@ -96,3 +98,14 @@ export const walk: Walk = (run, cursor, asExecute) =>
     )
     return Effect.onExit(Effect.zipRight(walked, ended), source.close)
   })
+
+export const moreEndpoints: MoreEndpoints = {
+  walk,
+  withStepSpans,
+  position: ({ address: flow, http, method, options }, executionId) =>
+    runPosition(
+      (request) => http.request("trace", request),
+      (request) => http.stream("traceStream", request),
+      { method, flow, executionId, options }
+    )
+}
