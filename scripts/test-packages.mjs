@@ -121,9 +121,9 @@ const needingPeers = (item) => {
   const needs = (path, seen) => {
     if (seen.has(path) || !existsSync(path)) return false
     seen.add(path)
-    const names = [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"\n]*"([^"]+)"/gm)].map(([, name]) =>
-      name
-    )
+    const names = [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b(?:[^"\n]*\bfrom)? *"([^"]+)"/gm)].map((
+      [, name]
+    ) => name)
     return names.some((name) => name.startsWith(".") ? needs(join(path, "..", name), seen) : isPeer(name))
   }
   return item.modules.filter((name) => needs(fileOf(item, name), new Set()))

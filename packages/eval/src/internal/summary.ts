@@ -195,7 +195,8 @@ const sentenceOf = (
   }
   const said = ([name, summary]: readonly [string, Summary]) =>
     `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pText(summary.p ?? 1)})`
-  const all = [["all checks together", overall] as const, ...Object.entries(checks)]
+  const each = Object.entries(checks)
+  const all = each.length === 1 ? each : [["all checks together", overall] as const, ...each]
   const sides = (direction: "better" | "worse") => all.filter(([, summary]) => shown(summary) === direction).map(said)
   const [better, worse] = [sides("better"), sides("worse")]
   const compared = cases - verdicts["not comparable"] - verdicts.error
