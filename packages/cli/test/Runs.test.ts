@@ -99,7 +99,7 @@ describe("noukai runs", () => {
         stderr,
         /listing runs requires the internal id of acme\/test\/man/
       )
-      assert.match(stderr, /noukai trace acme\/test\/\w+ ID\n {2}or give --flow-id/)
+      assert.match(stderr, /noukai trace acme\/test\/\w+ ID\n {2}or give the id, .*: noukai runs --flow-id ID\n/)
       const wrong = [["--since", "7"], [flow, "--flow-id", "f"], ["--flow-id", "f", "--status", "odd"], [
         "--flow-id",
         "f",

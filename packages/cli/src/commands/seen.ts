@@ -76,7 +76,9 @@ export const flowIdOf = (
       message: `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
       advice: [
         `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
-        "or give --flow-id: trace --json and session show --json print it as flowId"
+        `or give the id, which trace --json and session show --json print as flowId: ${
+          hint(input, "runs", [], [["--flow-id", "ID"]])
+        }`
       ]
     })
   })
