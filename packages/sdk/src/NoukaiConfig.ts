@@ -371,18 +371,11 @@ export const make = (
 ): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
   Effect.suspend(() => Either.flatMap(clientOptions(method, options), resolveOptions))
 
-const environments: ReadonlyMap<string, "production" | "dev"> = new Map([
-  ["", "production"],
-  ["production", "production"],
-  ["dev", "dev"],
-  ["development", "dev"]
-])
-
-const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> =>
-  Either.fromNullable(
-    environments.get(value),
-    () => invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\"")
-  )
+const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> => {
+  if (value === "" || value === "production") return Either.right("production")
+  if (value === "dev" || value === "development") return Either.right("dev")
+  return Either.left(invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\""))
+}
 
 const switchedOn: ReadonlySet<string> = new Set(["1", "true", "yes", "on"])
 
@@ -398,12 +391,7 @@ export const replayEnabled: Config.Config<boolean> = Config.map(
 )
 
 const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
-  newError(InvalidRequestError, {
-    method,
-    field: "configuration",
-    reason: "could not be read",
-    detail: String(error)
-  })
+  newError(InvalidRequestError, { method, field: "configuration", reason: "could not be read", detail: String(error) })
 
 /** An application's own settings as one, if it gave any. */
 const unwrapped = (config: Config.Config.Wrap<Options>): Effect.Effect<Config.Config<Options>, InvalidRequestError> =>

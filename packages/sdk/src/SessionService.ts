@@ -79,13 +79,7 @@ const get = (http: NoukaiHttp.Service): SessionService.Service["get"] => (sessio
     const method = "SessionService.get"
     if (!isSessionId(sessionId)) return yield* notSessionId(method, sessionId)
     const options = yield* runOptions(method, given)
-    return yield* timedRead(
-      http,
-      method,
-      options,
-      { flow: undefined, executionId: undefined },
-      (context) => http.request("session", { ...context, sessionId })
-    )
+    return yield* timedRead(http, method, options, {}, (context) => http.request("session", { ...context, sessionId }))
   })
 
 /**

@@ -294,10 +294,7 @@ export class TraceScope extends Scope.CurrentScope {
    * @since 0.1.0
    */
   static readonly promise: {
-    <A, E>(options: {
-      readonly try: (signal: AbortSignal) => PromiseLike<A>
-      readonly catch: (error: unknown) => E
-    }): Effect.Effect<A, E>
+    <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E>
     <A>(f: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, Cause.UnknownException>
   } = <A, E>(arg: PromiseOptions<A, E> | PromiseOptions<A, E>["try"]): Effect.Effect<A, E | Cause.UnknownException> =>
     typeof arg === "function"

@@ -55,10 +55,7 @@ export const decode = (
     const cassette = yield* Either.mapLeft(decodeCassette(value), (detail) => spoiled(detail))
     const entries = cassette.kind === "recording" ? cassette.entries : []
     for (const [place, { answer, endpoint }] of entries.entries()) {
-      yield* Either.mapLeft(
-        checkAnswer(endpoint, answer),
-        (detail) => spoiled(detail, `$.entries[${place}].answer`)
-      )
+      yield* Either.mapLeft(checkAnswer(endpoint, answer), (detail) => spoiled(detail, `$.entries[${place}].answer`))
     }
     return cassette
   })

@@ -101,14 +101,9 @@ const notOfCalls: ReadonlySet<string> = new Set(["RunInProgressError", "ResultNo
 
 const isOfCall = (error: Codec.RecordableError): error is Errors.CallError => !notOfCalls.has(error._tag)
 
-const notOfSessions: ReadonlySet<string> = new Set([
-  ...notOfCalls,
-  "PermissionDeniedError",
-  "FlowNotFoundError",
-  "BudgetExceededError",
-  "CostLimitError",
-  "ReplayNoSnapshotsError"
-])
+const notOfSessions: ReadonlySet<string> = new Set(
+  "PermissionDeniedError FlowNotFoundError BudgetExceededError CostLimitError ReplayNoSnapshotsError".split(" ")
+)
 
 const isOfSession = (error: Codec.RecordableError): error is Errors.SessionError => !notOfSessions.has(error._tag)
 

@@ -96,7 +96,7 @@ export const timedRead = <A, E>(
   http: HttpService,
   method: string,
   options: RunOptions,
-  { executionId, flow }: { readonly flow: string | undefined; readonly executionId: string | undefined },
+  { executionId, flow }: RefusalFacts,
   ask: (context: RequestContext) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | APITimeoutError> =>
   Effect.suspend(() => {

@@ -118,10 +118,7 @@ export const declarationsOf = (
 
 /** The fields that the requests of a run repeat, in the order in which they are sent. */
 export const runFields = (
-  { attachments, blockOverrides, snapshots = false, toolChoice }: Pick<
-    Execution.ExecuteOptions,
-    "attachments" | "blockOverrides" | "snapshots" | "toolChoice"
-  >,
+  { attachments, blockOverrides, snapshots = false, toolChoice }: Execution.ExecuteOptions,
   parameters: unknown,
   tools: RunTools<unknown, unknown> | undefined,
   trace: boolean = snapshots

@@ -176,7 +176,7 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<T
     const first: PageRequest = { cursor: undefined, limit }
     return Stream.paginateChunkEffect(first, (asked) =>
       Effect.gen(function*() {
-        const request = timedRead(http, method, options, { flow: undefined, executionId: undefined }, (context) =>
+        const request = timedRead(http, method, options, {}, (context) =>
           http.request("runList", { ...context, flowId, status, ...asked }))
         const taken = pages.take(yield* Spans.readSpan(spanNames.runList, {}, noOutcome, request))
         if (taken !== undefined) {

@@ -14,33 +14,17 @@ export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forw
 /** The number of flows with a label of their own, in a process. */
 const maxFlows = 100
 
-/** The label of a flow, and the list of labels made last: Effect finds metrics by their list of labels. */
-interface FlowLabels {
-  readonly label: MetricLabel.MetricLabel
-  added: { readonly own: Fibers.UpdateLabels; readonly labels: Fibers.UpdateLabels } | undefined
-}
-
-const labelsOf = (flow: string): FlowLabels => ({ label: MetricLabel.make("flow", flow), added: undefined })
-
-/** The first flows of the process. It never holds more than `maxFlows`. */
-const firstFlows = new Map<string, FlowLabels>()
-const otherFlows = labelsOf("other")
-
-const flowLabels = (flow: string): FlowLabels => {
-  const known = firstFlows.get(flow)
-  if (known !== undefined) return known
-  if (firstFlows.size >= maxFlows) return otherFlows
-  const made = labelsOf(flow)
-  firstFlows.set(flow, made)
-  return made
-}
+/** The list of labels made last for each flow: Effect finds metrics by their list of labels. */
+const byFlow = new Map<string, { readonly own: Fibers.UpdateLabels; readonly labels: Fibers.UpdateLabels }>()
 
 /** Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100. */
 export const labelsWithFlow = (fiber: Fibers.AnyFiber, address: FlowAddress): Fibers.UpdateLabels => {
-  const flow = flowLabels(format(address))
+  const text = format(address)
+  const flow = byFlow.has(text) || byFlow.size < maxFlows ? text : "other"
   const own = Fibers.metricLabelsOf(fiber)
-  if (flow.added?.own !== own) flow.added = { own, labels: [...own, flow.label] }
-  return flow.added.labels
+  let known = byFlow.get(flow)
+  if (known?.own !== own) byFlow.set(flow, known = { own, labels: [...own, MetricLabel.make("flow", flow)] })
+  return known.labels
 }
 
 /** Metrics are made when they are first written: a program that starts names all of them and writes one. */
