@@ -9,12 +9,16 @@ import { safeText } from "./internal/trace/words.js"
 import * as ValueDiff from "./ValueDiff.js"
 
 /**
+ * Marks the markup of {@link html}.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/HtmlReport")
 
 /**
+ * Marks the markup of {@link html}.
+ *
  * @since 0.1.0
  * @category type ids
  */
