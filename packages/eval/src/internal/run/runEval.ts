@@ -167,14 +167,16 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
   const { around, id } = yield* cassettesOf(definition.name, options)
   const { judges, session } = yield* planned(method, definition, options, id)
   const steps = Trials.stepsOf(definition)
+  // nobody else can have run the rows of an id that is new
+  const limits = { ...options, adopt: options.resume !== undefined && options.resume !== false }
   yield* around(Effect.gen(function*() {
     const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
-      ...options,
+      ...limits,
       cost: true,
       ...(steps.length > 0 && { steps })
     })
     if (ran.status !== "completed") return
-    yield* runJudges(session, judges, { ...options, budgetUsd: left(options.budgetUsd, ran) })
+    yield* runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) })
   }))
   return yield* reported(session, judges, options)
 })
