@@ -180,6 +180,8 @@ describe("noukai eval run", () => {
         cwd: options.cwd,
         env: { NOUKAI_ENV: "dev", NOUKAI_PORT: "1" }
       })
+      const old = yield* noukai(call("run", "--replay", "tapes"), options)
+      assert.deepStrictEqual([old.code, old.stderr.includes("--replay requires a new ledger")], [2, true])
       const words = (text: string) => text.replace(/\ntime .*/, "")
       assert.deepStrictEqual([replayed.code, replayed.stderr, words(replayed.stdout)], [1, "", words(recorded.stdout)])
       assert.strictEqual((yield* requests).length, count)

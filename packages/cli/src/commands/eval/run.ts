@@ -8,12 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import { existsSync } from "node:fs"
 import { connection, flag } from "../../arguments/flags.js"
 import { UsageError } from "../../exit/CommandError.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { hint } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
+import * as Ledger from "../batch/ledger.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { definition, ending, limits, sides, store } from "./evaluation.js"
@@ -52,6 +54,12 @@ const handle = (input: Input) =>
       return yield* new UsageError({ message: "the id of a run requires --resume" })
     }
     const one = yield* definition(input)
+    const file = yield* Ledger.path({ id: one.name, ledger: input.ledger })
+    if (Option.isSome(input.replay) && existsSync(file)) {
+      return yield* new UsageError({
+        message: `--replay requires a new ledger: remove ${file}, or name one with --ledger`
+      })
+    }
     const { stored, ...compared } = yield* sides(one.name, input, input.resume)
     const options = {
       ...compared,
