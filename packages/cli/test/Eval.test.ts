@@ -176,11 +176,13 @@ describe("noukai eval run", () => {
       const recorded = yield* noukai(call("run", "--record", "tapes"), options)
       assert.strictEqual(recorded.code, 1)
       const count = (yield* requests).length
-      const replayed = yield* noukai(call("run", "--replay", "tapes", "--ledger", "new.ledger"), {
-        cwd: options.cwd,
-        env: { NOUKAI_ENV: "dev", NOUKAI_PORT: "1" }
-      })
-      const old = yield* noukai(call("run", "--replay", "tapes"), options)
+      const files = yield* list(options.cwd)
+      const nowhere = { cwd: options.cwd, env: { NOUKAI_ENV: "dev", NOUKAI_PORT: "1" } }
+      const replayed = yield* noukai(call("run", "--replay", "tapes"), nowhere)
+      const again = yield* noukai(call("run", "--replay", "tapes"), nowhere)
+      assert.deepStrictEqual([again.code, yield* list(options.cwd)], [replayed.code, files])
+      yield* noukai(call("run", "--replay", "tapes", "--ledger", "new.ledger"), nowhere)
+      const old = yield* noukai(call("run", "--replay", "tapes", "--ledger", "new.ledger"), nowhere)
       assert.deepStrictEqual([old.code, old.stderr.includes("--replay requires a new ledger")], [2, true])
       const words = (text: string) => text.replace(/\ntime .*/, "")
       assert.deepStrictEqual([replayed.code, replayed.stderr, words(replayed.stdout)], [1, "", words(recorded.stdout)])

@@ -9,16 +9,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { connection, flag } from "../../arguments/flags.js"
-import { UsageError } from "../../exit/CommandError.js"
+import { reason } from "../../arguments/values.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { hint } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
-import * as Ledger from "../batch/ledger.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
+import { temporaryFolder } from "../batch/source.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { definition, ending, limits, sides, store } from "./evaluation.js"
+import { codes, definition, ending, limits, sides, store } from "./evaluation.js"
 import { compared, defined, limits as limitFlags, outputs, run, yes } from "./flags.js"
 import { notCaptured } from "./plan.js"
 import { checked, told } from "./told.js"
@@ -46,6 +48,9 @@ const progress = (name: string, isResumed: boolean): Effect.Effect<void, never, 
       Effect.ignore
     ))
 
+const unusable = (cause: unknown) =>
+  new CommandError({ code: codes.environment, message: `no temporary folder for the ledger: ${reason(cause)}` })
+
 const handle = (input: Input) =>
   Effect.gen(function*() {
     const terminal = yield* Terminal
@@ -54,12 +59,16 @@ const handle = (input: Input) =>
       return yield* new UsageError({ message: "the id of a run requires --resume" })
     }
     const one = yield* definition(input)
-    const file = yield* Ledger.path({ id: one.name, ledger: input.ledger })
-    if (Option.isSome(input.replay) && existsSync(file)) {
+    const isReplayed = Option.isSome(input.replay)
+    if (isReplayed && Option.exists(input.ledger, existsSync)) {
       return yield* new UsageError({
-        message: `--replay requires a new ledger: remove ${file}, or name one with --ledger`
+        message: `--replay requires a new ledger: remove ${Option.getOrThrow(input.ledger)}, or leave out --ledger`
       })
     }
+    // a replay keeps no ledger that nobody named: the next one would go on with its runs
+    const ledger = isReplayed && Option.isNone(input.ledger)
+      ? Option.some(join(yield* temporaryFolder("noukai-eval-", unusable), "replay.ledger"))
+      : input.ledger
     const { stored, ...compared } = yield* sides(one.name, input, input.resume)
     const options = {
       ...compared,
@@ -84,8 +93,8 @@ const handle = (input: Input) =>
       yield* terminal.progress("")
       yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
     }).pipe(
-      Effect.provide(Layer.merge(store(one.name, input, false), BatchEngine.layerLocal)),
-      Effect.provide(services(input, () => "for up to 5 minutes; no run is lost", Option.isSome(input.replay)))
+      Effect.provide(Layer.merge(store(one.name, { ...input, ledger }, false), BatchEngine.layerLocal)),
+      Effect.provide(services(input, () => "for up to 5 minutes; no run is lost", isReplayed))
     )
   }).pipe(Effect.scoped, ending(input))
 
