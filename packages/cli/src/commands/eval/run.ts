@@ -92,10 +92,11 @@ const handle = (input: Input) =>
       )
       yield* terminal.progress("")
       yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
-    }).pipe(
-      Effect.provide(Layer.merge(store(one.name, { ...input, ledger }, false), BatchEngine.layerLocal)),
-      Effect.provide(services(input, () => "for up to 5 minutes; no run is lost", isReplayed))
-    )
+    }).pipe(Effect.provide(Layer.mergeAll(
+      store(one.name, { ...input, ledger }, false),
+      BatchEngine.layerLocal,
+      services(input, () => "for up to 5 minutes; no run is lost", isReplayed)
+    )))
   }).pipe(Effect.scoped, ending(input))
 
 export const command = leaf("run", "Run both sides on all cases and compare them.", config, handle)

@@ -24,8 +24,7 @@ const handle = (input: Input) =>
       Eval.score(one, options),
       (report) => told(input, report, Eval.cases(one, { run: report.run, baseline }))
     ).pipe(
-      Effect.provide(Layer.merge(store(one.name, input, true), BatchEngine.layerLocal)),
-      Effect.provide(services(input))
+      Effect.provide(Layer.mergeAll(store(one.name, input, true), BatchEngine.layerLocal, services(input)))
     )
   }).pipe(Effect.scoped, ending(input))
 
