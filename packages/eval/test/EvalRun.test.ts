@@ -310,6 +310,12 @@ describe("cassettes", () => {
         (yield* Effect.flatMap(Emulator, ({ ledger }) => ledger)).requestsReceived,
         before.requestsReceived
       )
+      // a replay into a ledger with the recorded run would go on with its rows, which the cassettes do not have
+      const again = yield* Eval.run(one, { ...run, replay: cassettes }).pipe(
+        Effect.zipRight(Effect.flip(Eval.run(one, { ...run, replay: cassettes }))),
+        Effect.provide(own())
+      )
+      assert.deepStrictEqual([again._tag, "field" in again && again.field], ["InvalidEvalError", "replay"])
       const missing = yield* Effect.flip(Effect.provide(Eval.run(one, { ...run, replay: `${cassettes}/gone` }), own()))
       assert.strictEqual(missing._tag, "EvalFileError")
       assert.isDefined(yield* NoukaiHttp)

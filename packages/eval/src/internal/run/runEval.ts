@@ -166,6 +166,9 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
   const method = "Eval.run"
   const { around, id } = yield* cassettesOf(definition.name, options)
   const { judges, session } = yield* planned(method, definition, options, id)
+  if (options.replay !== undefined && (yield* Facts.all(definition.name)).some(({ run }) => run === id[0])) {
+    return yield* invalid(method, "replay", `has the run ${id[0]}, which is in this ledger: use a new ledger`)
+  }
   const steps = Trials.stepsOf(definition)
   // nobody else can have run the rows of an id that is new
   const limits = { ...options, adopt: options.resume !== undefined && options.resume !== false }
