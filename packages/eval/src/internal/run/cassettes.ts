@@ -38,10 +38,8 @@ const recording = Effect.fnUntraced(function*(name: string, folder: string) {
     catch: (cause) => new EvalFileError({ path: folder, reason: "cannot be made", cause })
   })
   const id = yield* Facts.newId
-  yield* writeText(
-    join(folder, "eval.json"),
-    `${JSON.stringify({ eval: name, run: id[0], startedAt: id[1] }, null, 2)}\n`
-  )
+  const facts = JSON.stringify({ eval: name, run: id[0], startedAt: id[1] }, null, 2)
+  yield* writeText(join(folder, "eval.json"), `${facts}\n`)
   const around: Around = (effect) =>
     Effect.provide(
       Effect.zipLeft(effect, NoukaiRecord.save),
