@@ -231,6 +231,12 @@ describe("the data of checks", () => {
       assert.deepStrictEqual([report.errors, report.overall.candidate.passed], [0, 2])
       const without = Eval.make("data", { ...options(casesOf(2)) }, { calls: Check.calls("weather", { times: 1 }) })
       assert.deepStrictEqual((yield* Eval.plan(without)).notCaptured.map(({ check }) => check), ["calls"])
+      const input = (one: Case) => ({ message: one.id, snapshots: false })
+      const uncaptured = Eval.make("data", { ...options(casesOf(2)), input }, {
+        step: Check.step("draft", Check.equals("1")),
+        equals: Check.equals("1")
+      })
+      assert.deepStrictEqual((yield* Eval.plan(uncaptured)).notCaptured.map(({ check }) => check), ["step"])
     }).pipe(Effect.provide(layer({ flows }))))
 })
 

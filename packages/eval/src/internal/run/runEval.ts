@@ -98,7 +98,7 @@ const factsOf = Effect.fnUntraced(
   }
 )
 
-const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0 })
+const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0, isUncaptured: false })
 
 /** Checks the definition, the options and all cases, and compares them with the ledger. Nothing is sent. */
 const planned = Effect.fnUntraced(
@@ -121,10 +121,12 @@ const planned = Effect.fnUntraced(
 )
 
 /** The data that checks need and that this definition cannot have. */
-const notCaptured = ({ checks, tools }: Definition): EvalPlan["notCaptured"] =>
+const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Counts): EvalPlan["notCaptured"] =>
   Object.entries(checks).flatMap(([check, { needs }]) =>
     needs.calls && tools === undefined
       ? [{ check, reason: "it reads the calls of tools, and the eval has no tools with handlers" }]
+      : needs.steps.length > 0 && isUncaptured
+      ? [{ check, reason: "it reads outputs of steps, and the input of a case has snapshots: false" }]
       : []
   )
 
@@ -141,21 +143,17 @@ export const plan = Effect.fnUntraced(function*(definition: Definition, options:
     runs: counts.rows - counts.reused,
     reused: counts.reused,
     judges: Object.keys(judges),
-    notCaptured: notCaptured(definition)
+    notCaptured: notCaptured(definition, counts)
   }
   return found
 })
 
 /** The part of a budget that is left for judges. */
 const left = (budgetUsd: number | string | undefined, { costUsd = "0" }: BatchStatus): string | undefined =>
-  Option.getOrUndefined(Option.map(
-    amountOf(budgetUsd),
-    (budget) =>
-      amountText(BigDecimal.max(
-        BigDecimal.fromBigInt(0n),
-        BigDecimal.subtract(budget, BigDecimal.unsafeFromString(costUsd))
-      ))
-  ))
+  Option.getOrUndefined(Option.map(amountOf(budgetUsd), (budget) => {
+    const rest = BigDecimal.subtract(budget, BigDecimal.unsafeFromString(costUsd))
+    return amountText(BigDecimal.isNegative(rest) ? BigDecimal.fromBigInt(0n) : rest)
+  }))
 
 const runJudges = (session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) =>
   Object.keys(judges).length === 0

@@ -137,6 +137,8 @@ export interface Counts {
   hash: string
   rows: number
   reused: number
+  /** Whether the input of a case refuses the snapshots that a check needs. */
+  isUncaptured: boolean
 }
 
 /** The rows of an eval run that have no result yet in an earlier one. Counts them. */
@@ -146,7 +148,8 @@ export const sourceOf = (session: Session, counts: Counts): BatchSource<EvalRow,
   const rowsOfCases = Effect.fnUntraced(function*(cases: Chunk.Chunk<EvalCase>) {
     const all = Chunk.toReadonlyArray(cases).map((one) => [one, trialsOfCase(one)] as const)
     const reused = yield* reusable(session, all.flatMap(([, trials]) => trials))
-    for (const [{ hash }, trials] of all) {
+    for (const [{ hash, input }, trials] of all) {
+      counts.isUncaptured ||= "snapshots" in input && input.snapshots === false
       counts.cases++
       counts.hash = shortHash(counts.hash + hash)
       counts.rows += trials.length
