@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import { problem } from "./internal/core/makeError.js"
 import * as Tool from "./internal/run/tool.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
@@ -164,7 +165,7 @@ export const handle = <E, R>(
 ): Tool.ToolSet<E, R> => ({
   [Tool.TypeId]: Tool.TypeId,
   declarations,
-  problem: undefined,
+  problem: typeof handler === "function" ? undefined : problem("tools", "have no handler that is a function"),
   run: (calls, settings) =>
     toolSpans(
       calls,

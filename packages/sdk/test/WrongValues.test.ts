@@ -153,7 +153,18 @@ describe("of execute alone", () => {
     ["a tool whose description is none", {
       tools: [{ type: "function", function: { name: "a", description: 5 } }]
     }, "tools[0].function.description"],
+    ["a handler that is none", { tools: Tools.handle([], any(5)) }, "tools"],
     ["declarations that are none", { tools: Tools.handle(any("x"), any(() => Effect.succeed([]))) }, "tools"],
+    ["a typed tool that is none", { tools: Tools.make(any(null)) }, "tools"],
+    [
+      "a typed tool without a schema",
+      { tools: Tools.make(Tools.tool(any({ name: "a", handler: () => Effect.void }))) },
+      "tools"
+    ],
+    ["a typed tool without a handler", {
+      tools: Tools.make(Tools.tool(any({ name: "a", parameters: Schema.Struct({}) })))
+    }, "tools"],
+    ["a typed tool of nothing", { tools: Tools.make(Tools.tool(any(null))) }, "tools"],
     ["a toolkit of nothing", { tools: { tools: { a: null }, handle: () => Effect.void } }, "tools"],
     ["rounds without end", { maxToolRounds: Infinity }, "maxToolRounds"],
     ["no concurrency", { toolConcurrency: 0 }, "toolConcurrency"],

@@ -17,7 +17,7 @@ import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, Option, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Option, Schema, Stream } from "effect"
 import * as FC from "effect/FastCheck"
 import { sleep } from "../../src/internal/core/time.js"
 import { ConnectionFailure, type HttpTransport } from "../../src/internal/http/HttpTransport.js"
@@ -151,10 +151,21 @@ const operations: { readonly [name: string]: Operation } = {
     call: (flow, input) => flows((all) => all.execute(any(flow), any(input)))
   },
   "flows.execute with tools": {
-    values: [wrong, wrong],
-    call: (declarations, handler) =>
+    values: [
+      wrong,
+      wrong,
+      spoiled({ name: "t", parameters: Schema.Struct({}), handler: () => Effect.void }, [
+        "name",
+        "description",
+        "parameters",
+        "success",
+        "handler"
+      ])
+    ],
+    call: (declarations, handler, tool) =>
       Effect.all([
-        flows((all) => all.execute(flow, { tools: any(Tools.handle(any(declarations), () => Effect.succeed([]))) })),
+        flows((all) => all.execute(flow, { tools: any(Tools.handle(any(declarations), any(handler))) })),
+        flows((all) => all.execute(flow, { tools: any(Tools.make(Tools.tool(any(tool)), any(handler))) })),
         flows((all) => all.execute(flow, { tools: any({ tools: declarations, handle: handler }) })),
         flows((all) => all.execute(flow, { tools: any(Effect.succeed({ tools: { declarations }, handle: () => {} })) }))
       ], { mode: "either" }).pipe(

@@ -137,7 +137,12 @@ export const checkTools = ({ toolChoice, tools }: {
   readonly tools?: ToolsOption<unknown, unknown> | undefined
 }): Problem | undefined => {
   if (isUnresolved(tools)) return undefined
-  if (isHandled(tools) && tools.problem !== undefined) return tools.problem
+  if (isHandled(tools)) {
+    const found = typeof tools.run === "function"
+      ? tools.problem
+      : problem("tools", "have no handler that is a function")
+    if (found !== undefined) return found
+  }
   const declared = declarationsOf(tools)
   return (declared && Fields.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
 }

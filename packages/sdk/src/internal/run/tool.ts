@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Predicate from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
@@ -233,8 +233,25 @@ export interface AnsweringTool<E, R> {
   readonly answer: (call: ToolCall, settings: RoundSettings) => Effect.Effect<ToolOutcome, E, R>
 }
 
+const isTool = (u: unknown): boolean =>
+  Predicate.isRecord(u) && typeof u.name === "string" &&
+  (u.description === undefined || typeof u.description === "string") &&
+  Schema.isSchema(u.parameters) && (u.success === undefined || Schema.isSchema(u.success)) &&
+  typeof u.handler === "function"
+
+const noTool: AnsweringTool<never, never> = {
+  name: "",
+  declaration: { type: "function", function: { name: "" } },
+  problem: {
+    field: "tools",
+    reason: "must be made by Tools.tool, with a name, a description or none, a schema of parameters and a handler"
+  },
+  answer: () => Effect.dieMessage("a run with this tool is refused")
+}
+
 /** A tool from schemas: decodes the arguments, runs the handler, encodes the value. */
 export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
+  if (!isTool(tool)) return noTool
   const { handler, name, parameters, success } = tool
   const { declaration, problem } = declare(tool, parameters.ast)
   const decode = readEffect(parameters)
