@@ -182,8 +182,9 @@ export const table = <E, R>(
 /** The number of characters of a value that {@link compared} shows. */
 const maxShown = 20_000
 
+/** A value as text, without keys: a part of it would not be known as one. */
 const readable = (value: unknown): string => {
-  const text = typeof value === "string" ? value : JSON.stringify(value, undefined, 2) ?? ""
+  const text = safeText(typeof value === "string" ? value : JSON.stringify(value, undefined, 2) ?? "")
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}\n… ${text.length - maxShown} more characters`
 }
 

@@ -19,6 +19,20 @@ describe("HtmlReport.html", () => {
     assert.notInclude(markup.replace(/&(amp|lt|gt|quot|#39);/g, ""), "&")
   })
 
+  it.prop("no part of a key is shown, also where two texts differ within it", [
+    fc.stringMatching(/^nk_[A-Za-z0-9]{4}-[A-Za-z0-9]{6}$/),
+    fc.stringMatching(/^nk_[A-Za-z0-9]{4}-[A-Za-z0-9]{6}$/)
+  ], ([before, after]) => {
+    const { text } = HtmlReport.compared(
+      { title: "before", value: `the key ${before} end` },
+      { title: "after", value: { key: after } }
+    )
+    for (const key of [before, after]) for (const part of key.slice(3).split("-")) assert.notInclude(text, `>${part}<`)
+    const same = HtmlReport.compared({ title: "a", value: `key ${before}` }, { title: "b", value: `key ${after}` })
+    assert.strictEqual(same.text.match(/key nk_…/g)?.length, 2)
+    assert.notMatch(same.text, /<del>|<ins>/)
+  })
+
   it("keys are not shown, and nothing but markup is markup", () => {
     assert.strictEqual(html`${"nk_live_1234567890abcdef"}`.text, "nk_…")
     const false_ = { text: "<b>" } as unknown as HtmlReport.Value
