@@ -310,6 +310,14 @@ describe("poll (8.2)", () => {
       assert.lengthOf(yield* script.calls, 0)
     }).pipe(Effect.provide(setup({ pollJob: [status("running")] }))))
 
+  it.effect("what is no job is refused", () =>
+    Effect.gen(function*() {
+      for (const wrong of [undefined, null, "ex", {}, { executionId: "ex", poll: 1 }]) {
+        const error = yield* Effect.flip(poll(wrong as never))
+        assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "job")
+      }
+    }))
+
   it.effect("a clock that is none is refused, and none at all is no limit", () =>
     Effect.gen(function*() {
       const jobs = yield* JobService

@@ -486,18 +486,33 @@ describe("the end of the wait", () => {
       assert.lengthOf(server.requests, 1)
     }))
 
-  const wrong: ReadonlyArray<readonly [what: string, options: unknown, field: string]> = [
-    ["options that are none", null, "options"],
-    ["a clock of less than nothing", { timeout: -1 }, "timeout"],
-    ["a schedule that is none", { schedule: {} }, "schedule"],
-    ["no place", { concurrency: 0 }, "concurrency"],
-    ["a rate of nothing", { rate: 0 }, "rate"],
-    ["a rate without an interval", { rate: { limit: 1 } }, "rate.interval"]
+  const wrong: ReadonlyArray<readonly [what: string, jobs: unknown, options: unknown, field: string]> = [
+    ["no jobs", undefined, {}, "jobs"],
+    ["text", "ex-0", {}, "jobs"],
+    ["ids", ["ex-0"], {}, "jobs"],
+    ["what only looks like jobs", [{ executionId: "ex-0", poll: 1 }], {}, "jobs"],
+    ["a stream of ids", Stream.make("ex-0"), {}, "jobs"],
+    [
+      "an iterable that throws",
+      {
+        [Symbol.iterator]: () => {
+          throw new Error("no")
+        }
+      },
+      {},
+      "jobs"
+    ],
+    ["options that are none", [], null, "options"],
+    ["a clock of less than nothing", [], { timeout: -1 }, "timeout"],
+    ["a schedule that is none", [], { schedule: {} }, "schedule"],
+    ["no place", [], { concurrency: 0 }, "concurrency"],
+    ["a rate of nothing", [], { rate: 0 }, "rate"],
+    ["a rate without an interval", [], { rate: { limit: 1 } }, "rate.interval"]
   ]
-  for (const [what, options, field] of wrong) {
+  for (const [what, jobs, options, field] of wrong) {
     it.effect(`refused: ${what}`, () =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(Stream.runDrain(Job.waitAll([], options as never)))
+        const error = yield* Effect.flip(Stream.runDrain(Job.waitAll(jobs as never, options as never)))
         assert.instanceOf(error, InvalidRequestError)
         assert.deepInclude(error, { method: "Job.waitAll", field })
       }))

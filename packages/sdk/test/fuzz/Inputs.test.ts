@@ -12,6 +12,7 @@ import {
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
+import * as Job from "@effect-noukai/sdk/Job"
 import { layerOverHttp, type Services } from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
@@ -212,6 +213,14 @@ const operations: { readonly [name: string]: Operation } = {
     values: [spoiled(waiting, ["timeout", "schedule", ...callFields])],
     call: (options) =>
       Effect.flatMap(attached, (job) => job.wait(any(options))).pipe(Effect.timeoutOption("100 millis"))
+  },
+  "Job.updates": {
+    values: [wrong, wrong],
+    call: (job, schedule) =>
+      Effect.andThen(
+        drained(Job.updates(any(job), any(schedule))),
+        Effect.flatMap(attached, (job) => drained(Job.updates(job, any(schedule))))
+      )
   },
   "runs.trace": {
     values: [ref, executionId, spoiled({}, callFields)],

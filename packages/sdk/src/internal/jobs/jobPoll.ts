@@ -7,11 +7,12 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Schedule from "effect/Schedule"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Errors from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
-import { newError } from "../core/makeError.js"
+import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
 import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
@@ -312,6 +313,14 @@ export interface Pollable<A> {
 /** The sleep of a handle's client. */
 export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]?.pause ?? sleep
 
+export const isPollable = (job: unknown): boolean =>
+  Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
+
+const checkJob = (method: string, job: unknown): Either.Either<void, Errors.InvalidRequestError> =>
+  isPollable(job)
+    ? Either.void
+    : Either.left(invalid(method, "job", "must be a job, as submit and attach return it"))
+
 const pollOptions = Fields.decoder<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
 
 /** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
@@ -319,6 +328,7 @@ export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<Job
   return Effect.gen(function*() {
     const method = "Job.poll"
     const checked = yield* pollOptions(method, given)
+    yield* checkJob(method, job)
     const parts = job[handleParts]
     if (parts !== undefined) return yield* parts.poll(checked)
     const ms = limitOf(checked.timeout ?? Infinity)
@@ -332,12 +342,15 @@ export function updates<A>(
   job: Pollable<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
 ): Stream.Stream<JobStatus<A>, Errors.CallError> {
-  return Stream.suspend(() =>
-    updatesOf({
+  return Stream.unwrap(Effect.gen(function*() {
+    const method = "Job.updates"
+    yield* checkJob(method, job)
+    if (!Schedule.isSchedule(schedule)) return yield* invalid(method, "schedule", "must be a Schedule")
+    return updatesOf({
       executionId: job.executionId,
       poll: job.poll,
       next: scheduleDriver(schedule),
       pause: pauseOfHandle(job)
     })
-  )
+  }))
 }

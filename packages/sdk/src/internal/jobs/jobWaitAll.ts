@@ -6,6 +6,7 @@
 import * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Mailbox from "effect/Mailbox"
@@ -14,7 +15,8 @@ import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { CallError } from "../../NoukaiError.js"
+import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
+import { invalid } from "../core/makeError.js"
 import { monotonic, timeLimit, toMillis } from "../core/time.js"
 import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
@@ -81,6 +83,18 @@ const durationsNeeded = 8
 const typicalOf = (durations: ReadonlyArray<number>): number =>
   durations.length < durationsNeeded ? 0 : Arr.sort(durations, Order.number)[Math.floor(durations.length / 4)]!
 
+/** The jobs of an iterable, read once. */
+function takeJobs<J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, InvalidRequestError> {
+  const wrong = (cause?: unknown) =>
+    invalid(method, "jobs", "must be jobs, as submit and attach return them", { cause })
+  if (!Predicate.isIterable(jobs) || typeof jobs === "string") return Either.left(wrong())
+  return Either.filterOrLeft(
+    Either.try({ try: () => Array.from(jobs), catch: wrong }),
+    (all) => all.every(JobPoll.isPollable),
+    () => wrong()
+  )
+}
+
 const isStream = <J, E, R>(
   jobs: Iterable<J> | Stream.Stream<J, E, R>
 ): jobs is Stream.Stream<J, E, R> => Predicate.hasProperty(jobs, Stream.StreamTypeId)
@@ -92,7 +106,7 @@ export const waitAll = <J extends JobPoll.Pollable<A>, A, E, R>(
 ): Stream.Stream<Outcome<J, A>, CallError | E, R> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const { concurrency = 8, rate = 20, schedule, timeout: limit } = yield* waitAllOptions(method, given)
-    const source = isStream(jobs) ? jobs : Stream.fromIterable(jobs)
+    const source = isStream(jobs) ? jobs : Stream.fromIterable(yield* takeJobs(jobs))
     const timeout = toMillis(limit) ?? Infinity
     const told = yield* Mailbox.make<Outcome<J, A>, CallError | E>({ capacity: outcomesHeld })
     const limiter = yield* Limiter.make({ maxConcurrency: concurrency, rate: resolveRate(rate) })
@@ -176,6 +190,7 @@ export const waitAll = <J extends JobPoll.Pollable<A>, A, E, R>(
 
     const beginAll = Stream.runForEach(source, (job) =>
       Effect.gen(function*() {
+        yield* takeJobs([job])
         if (untold.has(job.executionId)) return
         untold.add(job.executionId)
         begun++
