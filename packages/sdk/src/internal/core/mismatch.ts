@@ -5,33 +5,44 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
 
-const keywords: { readonly [tag: string]: readonly [kind: string, ast: AST.Annotated] } = {
-  StringKeyword: ["a string", AST.stringKeyword],
-  NumberKeyword: ["a number", AST.numberKeyword],
-  BooleanKeyword: ["a boolean", AST.booleanKeyword],
-  BigIntKeyword: ["a bigint", AST.bigIntKeyword],
-  ObjectKeyword: ["an object", AST.objectKeyword]
+const keywords: { readonly [tag: string]: AST.Annotated } = {
+  StringKeyword: AST.stringKeyword,
+  NumberKeyword: AST.numberKeyword,
+  BooleanKeyword: AST.booleanKeyword,
+  BigIntKeyword: AST.bigIntKeyword,
+  ObjectKeyword: AST.objectKeyword
 }
 
+type ReadAnnotation = (annotated: AST.Annotated) => Option.Option<string>
+
 /** An annotation of the schema's author: keywords have some of Effect's. */
-const annotation = (ast: AST.AST, id: symbol): string | undefined => {
-  const text = ast.annotations[id]
-  return typeof text === "string" && text !== keywords[ast._tag]?.[1].annotations[id] ? text : undefined
+const annotation = (ast: AST.AST, read: ReadAnnotation): string | undefined => {
+  const text = Option.getOrUndefined(read(ast))
+  const builtIn = keywords[ast._tag]
+  return builtIn !== undefined && text === Option.getOrUndefined(read(builtIn)) ? undefined : text
 }
 
 const nameOf = (ast: AST.AST): string | undefined =>
-  annotation(ast, AST.IdentifierAnnotationId) ?? annotation(ast, AST.TitleAnnotationId)
+  annotation(ast, AST.getIdentifierAnnotation) ?? annotation(ast, AST.getTitleAnnotation)
 
-const cut = (text: string, length: number): string => text.length > length ? `${text.slice(0, length)}…` : text
+const maxQuoted = 200
 
-const quoted = (value: unknown): string =>
-  cut(typeof value === "string" ? JSON.stringify(value) : Inspectable.toStringUnknown(value, 0), 200)
+const quoted = (value: unknown): string => {
+  const text = typeof value === "string"
+    ? JSON.stringify(value)
+    : value instanceof Date
+    ? String(value)
+    : Inspectable.toStringUnknown(value, 0)
+  return text.length > maxQuoted ? `${text.slice(0, maxQuoted)}…` : text
+}
 
-/** The kinds of value that a schema decodes: those of each member of a union without a name. */
+/** The kinds of values that fit a schema, by its structure. */
 const plainKinds = (ast: AST.AST): ReadonlyArray<string> => {
   switch (ast._tag) {
     case "Union":
       return ast.types.flatMap(kindsOf)
+    case "Enums":
+      return ast.enums.map(([, value]) => quoted(value))
     case "Literal":
       return [quoted(ast.literal)]
     case "TypeLiteral":
@@ -42,87 +53,126 @@ const plainKinds = (ast: AST.AST): ReadonlyArray<string> => {
       return kindsOf(ast.from)
     case "Suspend":
       return ["a nested value"]
-    case "Declaration":
-      return ["a value of another type"]
-    default:
-      return [keywords[ast._tag]?.[0] ?? String(ast)]
+    default: {
+      const builtIn = keywords[ast._tag]
+      return [
+        builtIn === undefined ? String(ast) : Option.getOrElse(AST.getDescriptionAnnotation(builtIn), () => ast._tag)
+      ]
+    }
   }
 }
 
+/** The kinds of values that fit a schema, in the words of its author. */
 const kindsOf = (ast: AST.AST): ReadonlyArray<string> => {
   if (AST.isTransformation(ast)) {
+    // a conversion of Effect's has the name of what it gives
     const name = AST.isTypeLiteral(ast.from) ? nameOf(ast) ?? nameOf(ast.to) : undefined
     return name === undefined ? kindsOf(ast.from) : [name]
   }
   const name = nameOf(ast)
-  const description = annotation(ast, AST.DescriptionAnnotationId)
-  const said = description !== undefined && /^an? /.test(description)
-    ? description
-    : ast._tag in keywords
-    ? undefined
-    : name ?? (AST.isDeclaration(ast) ? description : undefined)
-  if (said !== undefined) return [said.replace(/<.*/s, "")]
+  const description = annotation(ast, AST.getDescriptionAnnotation)
+  // one that does not name a kind of value says what the value means
+  const phrase = description !== undefined && /^an? /.test(description) ? description : undefined
+  // types and filters of Effect's have descriptions that read better than their names, and may spell out parameters
+  if (AST.isDeclaration(ast)) return [(phrase ?? name ?? description ?? "a value of another type").replace(/<.*/s, "")]
+  if (AST.isRefinement(ast) && phrase !== undefined) return [phrase]
+  const isKeyword = keywords[ast._tag] !== undefined
+  if (name !== undefined && !isKeyword) return [name]
+  if (phrase !== undefined) return [phrase]
   const meaning = name ?? description ?? (AST.isRefinement(ast) ? "that passes its filter" : undefined)
   const kinds = plainKinds(ast)
-  return meaning === undefined || kinds.length > 1 ? kinds : kinds.map((kind) => `${kind} (${meaning})`)
+  return meaning === undefined || kinds.length > 1
+    ? kinds
+    : kinds.map((kind) => `${kind} (${meaning})`)
 }
 
-/** A part of a value that does not fit. It has the kinds that would fit unless the schema has words of its own. */
-interface Mismatch {
-  readonly path: ReadonlyArray<PropertyKey>
-  readonly kinds: ReadonlyArray<string>
-  readonly text: string
-}
+const hasOwnMessage = ({ ast }: { readonly ast: AST.Annotated }): boolean =>
+  Option.isSome(AST.getMessageAnnotation(ast))
 
-const mismatchesOf = (issue: ParseResult.ParseIssue, path: ReadonlyArray<PropertyKey>): ReadonlyArray<Mismatch> => {
-  const words = (text: string) => [{ path, kinds: [], text }]
-  const expected = (kinds: ReadonlyArray<string>) => {
-    const all = [...new Set(kinds)].filter((kind, _, { length }) => length === 1 || kind !== "undefined")
-    const listed = all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`
-    return [{ path, kinds, text: `expected ${listed}, got ${quoted(issue.actual)}` }]
-  }
-  const isOfWhole = (one: Mismatch): boolean => one.kinds.length > 0 && one.path.length === path.length
-  if (issue._tag === "Pointer") return mismatchesOf(issue.issue, path.concat(issue.path))
-  if (issue._tag === "Missing") return words("is missing")
-  if (issue._tag === "Unexpected") return words("is not expected")
-  if (Option.isSome(AST.getMessageAnnotation(issue.ast)) || ("message" in issue && issue.message !== undefined)) {
-    return words(ParseResult.TreeFormatter.formatIssueSync(issue))
-  }
+const parts = ({ issues }: ParseResult.Composite): ReadonlyArray<ParseResult.ParseIssue> =>
+  "_tag" in issues ? [issues] : issues
+
+/** The kinds that were expected of a value as a whole; `undefined` where a part of it, or a filter, says more. */
+const expected = (issue: ParseResult.ParseIssue): ReadonlyArray<string> | undefined => {
   switch (issue._tag) {
-    case "Refinement": {
-      const inner = mismatchesOf(issue.issue, path)
-      return issue.kind === "Predicate" ? inner.map((one) => ({ ...one, kinds: [] })) : inner
-    }
+    case "Type":
+      return issue.message !== undefined || hasOwnMessage(issue) ? undefined : kindsOf(issue.ast)
+    case "Refinement":
+      return issue.kind === "Predicate" || hasOwnMessage(issue) ? undefined : expected(issue.issue)
     case "Transformation": {
-      const inner = mismatchesOf(issue.issue, path)
-      return AST.isTypeLiteral(issue.ast.from) && inner.every(isOfWhole) ? expected(kindsOf(issue.ast)) : inner
+      if (issue.kind === "Transformation" || hasOwnMessage(issue)) return undefined
+      const inner = expected(issue.issue)
+      return inner !== undefined && AST.isTypeLiteral(issue.ast.from) ? kindsOf(issue.ast) : inner
     }
     case "Composite": {
-      const { ast, issues } = issue
-      const all = ("_tag" in issues ? [issues] : issues).flatMap((part) => mismatchesOf(part, path))
-      if (!AST.isUnion(ast)) return all
-      // of the members of a union, those say more that the value fits in part
-      const telling = all.filter((one) => !isOfWhole(one))
-      if (telling.length > 0) return telling
-      return expected(nameOf(ast) === undefined ? all.flatMap(({ kinds }) => kinds) : kindsOf(ast))
+      if (!AST.isUnion(issue.ast) || hasOwnMessage(issue)) return undefined
+      const each = parts(issue).map(expected)
+      return each.some((kinds) => kinds === undefined)
+        ? undefined
+        : nameOf(issue.ast) === undefined
+        ? each.flatMap((kinds) => kinds ?? [])
+        : kindsOf(issue.ast)
     }
     default:
-      return expected(kindsOf(issue.ast))
+      return undefined
   }
 }
+
+const listed = (kinds: ReadonlyArray<string>): string => {
+  const all = [...new Set(kinds)]
+  // an optional field may be undefined, which JSON cannot be
+  const told = all.length > 1 ? all.filter((kind) => kind !== "undefined") : all
+  return told.length < 2 ? told.join("") : `${told.slice(0, -1).join(", ")} or ${told.at(-1)}`
+}
+
+/** The same mismatch, with messages in place of the types of Effect. */
+const worded = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue => {
+  const kinds = expected(issue)
+  if (kinds !== undefined) {
+    return new ParseResult.Type(
+      AST.unknownKeyword,
+      issue.actual,
+      `expected ${listed(kinds)}, got ${quoted(issue.actual)}`
+    )
+  }
+  switch (issue._tag) {
+    case "Pointer":
+      return new ParseResult.Pointer(issue.path, issue.actual, worded(issue.issue))
+    case "Refinement":
+      return new ParseResult.Refinement(issue.ast, issue.actual, issue.kind, worded(issue.issue))
+    case "Transformation":
+      return new ParseResult.Transformation(issue.ast, issue.actual, issue.kind, worded(issue.issue))
+    case "Composite": {
+      const all = parts(issue)
+      // of the members of a union, those say more that the value fits in part
+      const telling = AST.isUnion(issue.ast) ? all.filter((part) => expected(part) === undefined) : all
+      const [first = issue, ...rest] = telling.map(worded)
+      return new ParseResult.Composite(issue.ast, issue.actual, [first, ...rest])
+    }
+    case "Unexpected":
+      return new ParseResult.Unexpected(issue.actual, "is not expected")
+    default:
+      return issue
+  }
+}
+
+const maxLength = 4_096
 
 /** The mismatches that are told; a value that fits nowhere has one for each part. */
 const maxMismatches = 5
 
+const mismatch = ({ message, path }: ParseResult.ArrayFormatterIssue): string =>
+  (path.length === 0 ? "" : `at ${path.map(String).join(".")}: `) + message.replace(/\s*\n\s*/g, " ")
+
+const mismatches = (issue: ParseResult.ParseIssue): string =>
+  [...new Set(ParseResult.ArrayFormatter.formatIssueSync(worded(issue)).map(mismatch))].slice(0, maxMismatches)
+    .join("; ")
+
 /** The mismatch in one line, which quotes the value: a long one is cut, and one that nests too deeply is not quoted. */
 export const issueText = (issue: ParseResult.ParseIssue): string => {
-  const lines = Either.try(() =>
-    mismatchesOf(issue, []).map(({ path, text }) =>
-      (path.length === 0 ? "" : `at ${path.map(String).join(".")}: `) + text.replace(/\s*\n\s*/g, " ")
-    )
+  const text = Either.getOrElse(
+    Either.try(() => mismatches(issue)),
+    () => "a value does not fit, and nests too deeply to be shown"
   )
-  return Either.match(lines, {
-    onLeft: () => "a value does not fit, and nests too deeply to be shown",
-    onRight: (all) => cut([...new Set(all)].slice(0, maxMismatches).join("; "), 4_096)
-  })
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
 }

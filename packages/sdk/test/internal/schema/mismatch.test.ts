@@ -33,6 +33,28 @@ describe("Flow.formatMismatch", () => {
     readonly [name: string, schema: Schema.Schema.AnyNoContext, value: unknown, line: string]
   > = [
     ["a field", Rating, { score: "7", tags: [] }, "at score: expected a number, got \"7\""],
+    [
+      "a kind of its own, with a character of types",
+      Schema.Number.annotations({ description: "a number < 10" }),
+      "x",
+      "expected a number < 10, got \"x\""
+    ],
+    [
+      "a title with a type",
+      Schema.String.annotations({ identifier: "Map<string>" }),
+      1,
+      "expected a string (Map<string>), got 1"
+    ],
+    ["an enum", Schema.Enums({ a: "apple", b: "pear" }), "x", "expected \"apple\" or \"pear\", got \"x\""],
+    ["a date", Schema.Date, "garbage", "expected a valid Date, got Invalid Date"],
+    [
+      "a field with a message for its absence",
+      Schema.Struct({
+        a: Schema.propertySignature(Schema.String).annotations({ missingMessage: () => "please give a" })
+      }),
+      {},
+      "at a: please give a"
+    ],
     ["an item", Rating, { score: 1, tags: ["a", 2] }, "at tags.1: expected a string, got 2"],
     ["a missing field", Rating, { score: 1 }, "at tags: is missing"],
     ["the whole", Rating, "x", "expected an object, got \"x\""],
