@@ -146,7 +146,7 @@ interface Common<Row, RowI, P, A> {
   /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
   /**
-   * The flow and version of a row that has others than the batch. They must depend on the row alone: a key that was sent
+   * The flow and version of a row, where they differ from the batch's. They must depend on the row alone: a key that was sent
    * elsewhere is refused. Default: the flow and version of the batch.
    */
   readonly target?: ((row: Row) => RowTarget) | undefined

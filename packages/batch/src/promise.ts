@@ -92,7 +92,7 @@ interface CommonOptions<Row>
   readonly ledger: string
   /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
-  /** The flow and version of a row that has others than the batch. Default: those of the batch. */
+  /** The flow and version of a row, where they differ from the batch's. Default: those of the batch. */
   readonly target?: ((row: Row) => Batch.RowTarget) | undefined
   /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
   readonly maxInputBytes?: number | undefined

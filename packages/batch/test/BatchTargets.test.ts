@@ -169,6 +169,32 @@ const captured = [{
   steps: [{ kind: "template", id: "draft", output: "x" }]
 }] as const
 
+describe("a wrong definition", () => {
+  const wrong = (options: object) =>
+    Batch.make({
+      id: "wrong",
+      flow: "acme/test/says",
+      key: (id: string) => id,
+      input: () => ({ message: "x" }),
+      ...options
+    })
+  const source = BatchSource.fromIterable(["a"])
+
+  it.live("with a note that is not a text is refused", () =>
+    Effect.gen(function*() {
+      for (const note of [{ a: 1 }, 1, "a\0b"]) {
+        const error = yield* Effect.flip(Batch.plan(wrong({ note }), source))
+        assert.strictEqual(error._tag === "InvalidBatchError" && error.field, "note")
+      }
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("with a target that is not an object refuses the row", () =>
+    Effect.gen(function*() {
+      const { invalidRows } = yield* Batch.plan(wrong({ target: () => undefined }), source)
+      assert.deepStrictEqual(invalidRows.map(({ error }) => error.message), ["its target is not an object"])
+    }).pipe(Effect.provide(layer({ flows }))))
+})
+
 describe("the outputs of steps", () => {
   it.live("are kept where they are named, and read once with the cost", () =>
     Effect.gen(function*() {
@@ -189,6 +215,15 @@ describe("the outputs of steps", () => {
         {}
       ])
       assert.strictEqual((yield* requestsTo("trace")).length, 3)
+    }).pipe(Effect.provide(layer({ flows: captured }))))
+
+  it.live("are refused without costs, which come from the same trace", () =>
+    Effect.gen(function*() {
+      const one = Batch.make({ id: "free", flow: "acme/test/steps", key: (id: string) => id, input: () => ({}) })
+      const error = yield* Effect.flip(
+        Batch.run(one, BatchSource.fromIterable(["a"]), { ...quick, cost: false, steps: ["draft"] })
+      )
+      assert.strictEqual(error._tag === "InvalidBatchError" && error.field, "cost")
     }).pipe(Effect.provide(layer({ flows: captured }))))
 
   it.live("are not kept where none is named", () =>

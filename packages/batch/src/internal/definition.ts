@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { hash } from "node:crypto"
 import { InvalidBatchError } from "../BatchError.js"
@@ -96,6 +97,9 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
     }
     if (!isVersion(version)) {
       return yield* invalid(method, "version", "must be \"production\", \"draft\" or a version's number")
+    }
+    if (note !== undefined && (typeof note !== "string" || note.includes("\0"))) {
+      return yield* invalid(method, "note", "must be a text without NUL")
     }
     if (!(Number.isInteger(maxInputBytes) && maxInputBytes >= 1 && maxInputBytes <= mostInputBytes)) {
       return yield* invalid(method, "maxInputBytes", `must be a whole number from 1 to ${mostInputBytes}`)
@@ -219,10 +223,12 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
     })
   }
 
-  /** The flow and version of a row that has others than the batch, or the reason if it cannot have them. */
+  /** The flow and version of a row, where they differ from the batch's, or the reason if it cannot have them. */
   const targeted = (row: unknown): Either.Either<Pick<PlannedRow, "flow" | "version">, string> => {
     if (target === undefined) return Either.right({})
-    const { flow: ref, version: number } = target(row)
+    const own: unknown = target(row)
+    if (!Predicate.isRecord(own)) return Either.left("its target is not an object")
+    const { flow: ref, version: number } = own as ReturnType<typeof target>
     const address = ref === undefined ? Either.right(given.flow) : given.addressOf(ref)
     if (Either.isLeft(address)) return Either.left(`its flow ${address.left}`)
     if (number !== undefined && !isVersion(number)) {

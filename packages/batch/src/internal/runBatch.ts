@@ -97,6 +97,9 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       return yield* invalid("steps", "must be a list of ids of steps")
     }
     const keepsSteps = steps !== undefined && steps.length > 0
+    if (keepsSteps && options.cost === false) {
+      return yield* invalid("cost", "must not be false with steps: both are read from the trace of a run")
+    }
     const budget = Money.taken(budgetUsd)
     if (budgetUsd !== undefined && !Option.exists(budget, BigDecimal.lessThanOrEqualTo(million))) {
       return yield* invalid("budgetUsd", "must be an amount of US dollars from 0 to 1,000,000, such as 2.5 or \"2.5\"")

@@ -67,7 +67,7 @@ export const targetOf = (
     ? record
     : { name: record.name, flow: flow ?? record.flow, version: version ?? record.version }
 
-/** The outputs of steps in a trace that has them whole, each of its latest attempt; those of the iterations of a loop as a list. */
+/** The outputs of steps that a trace has whole, by id, from their latest attempts. The iterations of a loop have a list. */
 const outputsOf = (trace: Trace.Trace, stepIds: ReadonlyArray<string>): { readonly [stepId: string]: unknown } =>
   Object.fromEntries(stepIds.flatMap((stepId) => {
     const latest = new Map<number | undefined, Trace.StepTrace>()

@@ -1,18 +1,13 @@
 /** The calls of the tools of a row, kept in the ledger before its run goes on with their results. */
-import type { Tools } from "@effect-noukai/sdk"
-import { type NoukaiError } from "@effect-noukai/sdk"
+import type { NoukaiError, Tools } from "@effect-noukai/sdk"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { BatchStoreError } from "../../BatchError.js"
-import { RowCall } from "../../BatchRow.js"
+import type { RowCall } from "../../BatchRow.js"
 import type { Ledger } from "../ledger/ledger.js"
+import { decodeCalls } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
 import { insisting } from "./running.js"
 import type { BeginResult } from "./runRow.js"
-
-const Calls = Schema.parseJson(Schema.Array(RowCall))
-
-const decodeCalls = Schema.decodeUnknownSync(Calls)
 
 const argumentsOf = (text: string): unknown => {
   try {
@@ -40,6 +35,7 @@ const answered = (
 
 /** Calls, followed by those of a round. A round that another process had answered without sending its results is answered again. */
 const followedBy = (calls: ReadonlyArray<RowCall>, round: ReadonlyArray<RowCall>): ReadonlyArray<RowCall> => {
+  if (round.length === 0) return calls
   const last = calls.slice(-round.length)
   const isAgain = last.length > 0 && last.every(({ id }, index) => id === round[index]!.id)
   return [...isAgain ? calls.slice(0, -round.length) : calls, ...round]

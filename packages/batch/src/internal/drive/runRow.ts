@@ -23,6 +23,7 @@ import {
   readsCosts,
   settle,
   type Settlement,
+  shortestWait,
   stop,
   succeeded,
   unknownStatus,
@@ -95,9 +96,6 @@ const [evidenceEvery, slotEvery] = [250, 50]
  */
 const [sendingLimit, lateness] = [30_000, 30_000]
 
-/** The shortest time between two polls, in milliseconds. */
-const shortestWait = 20
-
 /** How often a poll may fail for this row alone before it is reported. */
 const pollFailures = 8
 
@@ -140,11 +138,18 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       (known) => Effect.flatMap(written(known), (isTaken) => isTaken ? Effect.void : reread)
     )
 
-  /** Stores an end. The next row does not wait for that, unless the end may keep it from beginning. */
+  /**
+   * Stores an end. The next row does not wait for that, unless the end may keep it from beginning, or as many ends wait as
+   * there are slots: a crash would lose their results.
+   */
   const written = (settled: Settlement): Effect.Effect<boolean, BatchStoreError> =>
-    settled.state === "done" && running.record.settings.budgetUsd === undefined
-      ? withoutSlot(running, settle(running, row, settled))
-      : settle(running, row, settled)
+    Effect.suspend(() => {
+      const { budgetUsd, concurrency } = running.record.settings
+      const stored = settle(running, row, settled)
+      return settled.state === "done" && budgetUsd === undefined && running.storing < concurrency
+        ? withoutSlot(running, stored)
+        : stored
+    })
 
   /** Adds the duration of the run and, if the batch reads costs, its cost. */
   const measured = (settled: Settlement): Effect.Effect<Settlement> =>
@@ -477,7 +482,7 @@ const inDoubt = <A, E>(running: BatchDrive, effect: Effect.Effect<A, E>): Effect
     () => Effect.sync(() => running.uncertain--)
   )
 
-/** Frees the slot of its row for others meanwhile. */
+/** Frees the slot of a row while its end is stored. */
 const withoutSlot = <A>(
   running: BatchDrive,
   effect: Effect.Effect<A, BatchStoreError>
@@ -485,11 +490,16 @@ const withoutSlot = <A>(
   Effect.acquireUseRelease(
     Effect.sync(() => {
       running.slots--
+      running.storing++
       running.alarm.unsafeOpen()
     }),
     () => effect,
-    // the driver frees the slot of the row
-    () => Effect.sync(() => running.slots++)
+    () =>
+      Effect.sync(() => {
+        running.storing--
+        // the driver frees the slot of the row
+        running.slots++
+      })
   )
 
 /** Waits without the slot of its row, and then for a free one. */

@@ -61,6 +61,8 @@ export interface BatchDrive {
   readonly polls: PollTimes
   /** Rows in flight here. Each may have a run at the server. */
   slots: number
+  /** Rows that have ended and gave their slot away, while their end is being stored. */
+  storing: number
   /** Rows in flight without a known run. */
   uncertain: number
   /** Whether a run of the batch was found through its session. */
@@ -110,8 +112,11 @@ interface PollTimes {
   readonly ended: (polls: number, elapsed: number) => void
 }
 
-/** The shortest and the longest time between two polls, in milliseconds. */
-const [shortestWait, longestWait] = [10, 5000]
+/** The shortest time between two polls, in milliseconds. */
+export const shortestWait = 10
+
+/** The longest time between two polls, in milliseconds. */
+const longestWait = 5000
 
 const makePollTimes = (): PollTimes => {
   let typical = 0
@@ -183,6 +188,7 @@ export const make = (
       generation: record.generation,
       polls: makePollTimes(),
       slots: 0,
+      storing: 0,
       uncertain: 0,
       canary: record.canary,
       told: new Set(),

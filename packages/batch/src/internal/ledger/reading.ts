@@ -121,7 +121,7 @@ const costOf = (costUsd: string | null): Pick<RowResult, "costUsd" | "isCostUnkn
 
 const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
-const decodeCalls = Schema.decodeUnknownSync(Schema.parseJson(Schema.Array(RowCall)))
+export const decodeCalls = Schema.decodeUnknownSync(Schema.parseJson(Schema.Array(RowCall)))
 
 const decodeSteps = Schema.decodeUnknownSync(
   Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
