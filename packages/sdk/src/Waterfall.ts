@@ -68,8 +68,8 @@ export interface HtmlOptions {
 }
 
 /** A number of the options within its limits. */
-const within = (value: number, least: number, most: number): number =>
-  Math.min(most, Math.max(least, Math.floor(value)))
+const within = (value: number, least: number, most: number, standard: number): number =>
+  Math.min(most, Math.max(least, Math.floor(value) || standard))
 
 const noSteps = "No steps are stored of this run."
 
@@ -164,9 +164,6 @@ const axisOf = (totalMs: number, plot: number): string => {
  * A run of more than `maxRows` attempts has one row for each step, with all its bars. Where the width does not do for
  * all columns, cost and tokens are left out, then names cut. Names control no terminal, and keys of Noukai are masked.
  *
- * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
- * steps: nothing is thrown.
- *
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
@@ -186,7 +183,7 @@ const axisOf = (totalMs: number, plot: number): string => {
  */
 export const toText = (trace: Trace, options: TextOptions = {}): string => {
   const { colours, maxRows = 200, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 80 } = options
-  const width = within(wide, 40, 1_000)
+  const width = within(wide, 40, 1_000, 80)
   const paint = colours === true ? coloured : uncoloured
   const layout = TraceLayout.make(trace, { maxRows })
   const { bars: all, rows } = layout
@@ -376,9 +373,6 @@ const legendOf = ({ bars, waitingMs }: TraceLayout.TraceLayout): string => {
  * A run of more than `maxRows` attempts has one row for each step, with all its bars. Names and payloads are text, never
  * markup, and keys of Noukai are masked.
  *
- * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
- * steps: nothing is thrown.
- *
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
@@ -397,7 +391,7 @@ const legendOf = ({ bars, waitingMs }: TraceLayout.TraceLayout): string => {
  */
 export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
   const { maxRows = 60, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 960 } = options
-  const width = within(wide, 480, 4_096)
+  const width = within(wide, 480, 4_096, 960)
   const layout = TraceLayout.make(trace, { maxRows })
   const { rows, totalMs } = layout
   const facts = factsOf(layout)

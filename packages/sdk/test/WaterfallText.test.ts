@@ -57,6 +57,14 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
     )
   })
 
+  it("a width that is not a number is the default", () => {
+    const trace = traceOf(100, step("a", 0, 100))
+    for (const width of [Number.NaN, 0]) {
+      assert.strictEqual(Waterfall.toText(trace, { width }), Waterfall.toText(trace))
+      assert.strictEqual(Waterfall.toSvg(trace, { width }), Waterfall.toSvg(trace))
+    }
+  })
+
   it("no line is longer than the width, whatever the names; no name controls a terminal", () => {
     fc.assert(
       fc.property(anyTrace, fc.integer({ min: 40, max: 220 }), fc.nat(10), (trace, width, maxRows) => {

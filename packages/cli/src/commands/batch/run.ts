@@ -101,7 +101,7 @@ export const shown = (id: string): Effect.Effect<void, never, BatchStore | Termi
     )
   })
 
-/** Runs what can be continued later. An interruption prints how, and waits for the rows in flight. */
+/** Runs an effect that the same command can continue. An interruption prints how, and waits for the rows in flight. */
 export const stoppable = <A, E, R, R2>(
   running: Effect.Effect<A, E, R>,
   left: Effect.Effect<string, never, R2>

@@ -43,7 +43,7 @@ export const differences = (expected: unknown, actual: unknown, limit: number): 
     if (pair === undefined) break
     const { values, way } = pair
     const { actual: after, expected: before } = values
-    const keys = keysOf(before, after)
+    const keys = Object.is(before, after) ? undefined : keysOf(before, after)
     if (keys === undefined) {
       const isSame = Object.is(before, after) && "expected" in values && "actual" in values
       if (!isSame) changes.push({ path: pathOf(way), ...values })

@@ -11,8 +11,11 @@ import type { WireEvent } from "./wireEvent.js"
 const notFaked = () =>
   Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
 
-/** The fields of a step that a run has not. */
-const ofStep = ["stepIndex", "inputOverrides", "runRemaining"] as const
+/** Fields of a request of a step, which a request to run a flow does not have at its beginning. */
+const ofStep = [
+  ...["stepIndex", "inputOverrides", "runRemaining"] as const,
+  ...["executionId", "accumulatedOutputs", "toolCallMessages", "iterationsUsed"] as const
+]
 
 /** A service whose runs complete at once, in one step, with the result of `f`. */
 export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>): HttpService => {
