@@ -83,7 +83,7 @@ describe("noukai eval run", () => {
       const { code, stderr, stdout } = yield* noukai(call("run", ...files), options)
       assert.deepStrictEqual([code, stderr], [1, ""])
       assert.match(stdout, /^word: draft against production of acme\/test\/word, 4 cases\n/)
-      assert.include(stdout, "\nregressed (1)\n  c\n    word: expected \"C\", got \"x\"\n")
+      assert.include(stdout, "\nregressed (1)\n  c\n    word: word: got \"x\", expected \"C\"\n")
       assert.include(stdout, "\ncost    draft $0.008, production $0.004\n")
       assert.strictEqual((yield* runs).length, 8)
       const text = (name: string) => read(join(options.cwd, name))

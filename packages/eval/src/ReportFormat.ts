@@ -9,6 +9,7 @@ import { CaseVerdict, type EvalReport } from "./EvalReport.js"
 import * as Html from "./internal/report/html.js"
 import * as Junit from "./internal/report/junit.js"
 import * as Text from "./internal/report/text.js"
+import { withoutBigint } from "./internal/report/words.js"
 
 /**
  * A report of an eval run and the verdicts of its cases.
@@ -56,12 +57,13 @@ export const junit: ReportFormat = Junit.junit
  */
 export const markdown: ReportFormat = Text.markdown
 
-const encode = Schema.encodeSync(Schema.parseJson(CaseVerdict))
+const encode = Schema.encodeSync(CaseVerdict)
 
 /**
- * The cases as JSON, one in each line, in the order of the source.
+ * The cases as JSON, one in each line, in the order of the source. A bigint is written as text.
  *
  * @since 0.1.0
  * @category formats
  */
-export const jsonLines: ReportFormat = (_, cases) => Stream.map(cases, (one) => `${encode(one)}\n`)
+export const jsonLines: ReportFormat = (_, cases) =>
+  Stream.map(cases, (one) => `${JSON.stringify(encode(one), withoutBigint)}\n`)

@@ -1,5 +1,5 @@
 /** Reports of eval runs, of made-up verdicts: the words of a terminal, HTML, XML of JUnit, Markdown and JSON lines. */
-import { ReportFormat } from "@effect-noukai/eval"
+import { Check, ReportFormat } from "@effect-noukai/eval"
 import { CaseVerdict, type EvalReport, type Verdict } from "@effect-noukai/eval/EvalReport"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
@@ -111,11 +111,12 @@ all checks  3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1
 
 cost    draft $0.07, production $0.06 (1 run unknown), judges $0.0014
 time    120 ms more (median of 7 cases; 95 %: -1.5 s to 300 ms)
-errors  1 verdict could not be reached
+errors  1 verdict is neither a pass nor a fail
 broken  1 case regressed; 0 are allowed
 
 regressed (1)
   case 3
+    score: not equal
     score: $.score: expected 8, got 7
 
 error (1)
@@ -124,10 +125,12 @@ error (1)
 
 fail (1)
   case 2 HOSTILE
+    score: not equal
     score: $.score: expected 8, got 7
 
 fixed (1)
   case 4
+    score: production: not equal
     score: production: $.score: expected 8, got 7
 
 not comparable (1)
@@ -139,12 +142,63 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     )
   })
 
+  it("shows the reason of each check, and the differences of values that have parts", async () => {
+    const lines = async (check: Check.Check, result: unknown) => {
+      const run = {
+        key: "a",
+        flow: "a/b/c",
+        version: "draft",
+        trial: 1,
+        state: "done",
+        result,
+        costUsd: "0.5"
+      } as const
+      const candidate = await Effect.runPromise(check.verdict({}, run))
+      const one: CaseVerdict = { ...caseOf(1, "fail", false), checks: { it: { verdict: "fail", candidate } } }
+      return (await written(ReportFormat.text, alone, [one])).split("\n").filter((line) => line.startsWith("    it: "))
+        .map((line) => line.slice(8))
+    }
+    assert.deepStrictEqual(await lines(Check.schema(Schema.Struct({ said: Schema.Number })), { said: "a" }), [
+      "at said: expected a number, got \"a\""
+    ])
+    assert.deepStrictEqual(await lines(Check.matches(/^b/, { at: "said" }), { said: "a" }), [
+      "said: \"a\" does not match /^b/"
+    ])
+    assert.deepStrictEqual(await lines(Check.contains("b"), ["a"]), ["[\"a\"] does not contain \"b\""])
+    assert.deepStrictEqual(await lines(Check.near(1, { within: 0.5 }), 2), ["got 2, expected 1 within 0.5"])
+    assert.deepStrictEqual(await lines(Check.maxCostUsd("0.25"), {}), ["costs 0.5 USD, allowed are 0.25"])
+    assert.deepStrictEqual(await lines(Check.equals("b"), "a"), ["got \"a\", expected \"b\""])
+    assert.deepStrictEqual(await lines(Check.equals({ a: { b: 1 }, c: 2 }), { a: { b: 3 }, c: 2 }), [
+      "got {\"a\":{\"b\":3},\"c\":2}, expected {\"a\":{\"b\":1},\"c\":2}",
+      "$.a.b: expected 1, got 3"
+    ])
+    assert.deepStrictEqual(await lines(Check.equals(() => ({ a: 1n })), { a: 2n }), [
+      "got {\"a\":\"2n\"}, expected {\"a\":\"1n\"}",
+      "$.a: expected \"1\", got \"2\""
+    ])
+  })
+
+  it("gives the reason of the baseline if its verdict is the error", async () => {
+    const one = caseOf(1, "error")
+    const checks = {
+      score: { verdict: "error", candidate: outcomes.pass, baseline: { verdict: "error", reason: "lost" } }
+    } as const
+    const told = (format: ReportFormat.ReportFormat) => written(format, report, [{ ...one, checks }])
+    assert.include(await told(ReportFormat.text), "\n    score: production: lost\n")
+    assert.include(
+      await told(ReportFormat.junit),
+      "<error type=\"error\" message=\"production: lost\">production: lost\ncase cases.jsonl:1\nrun draft-1\nbaseline run production-1</error>"
+    )
+    assert.include(await told(ReportFormat.markdown), "score: production: lost")
+    assert.include(await told(ReportFormat.html), "score: production: lost")
+  })
+
   it("lists 20 cases of each verdict", async () => {
     const many = Array.from({ length: 1_000 }, (_, index) => caseOf(index + 1, "regressed"))
     const lines = (await written(ReportFormat.text, report, many)).split("\n")
     assert.include(lines, "regressed (1000)")
     assert.include(lines, "  and 980 more")
-    assert.isBelow(lines.length, 70)
+    assert.isBelow(lines.length, 90)
   })
 
   it("names the flows of both sides if they differ, and has no columns of a missing baseline", async () => {
@@ -184,7 +238,7 @@ describe("ReportFormat.junit", () => {
       "name=\"spelling\" tests=\"14\" failures=\"1\" errors=\"1\" skipped=\"2\" timestamp=\"2026-11-01T11:00:00\""
     )
     assert.deepStrictEqual(["testcase", "failure", "error", "skipped"].map((tag) => tags(xml, `${tag}`)), [14, 1, 1, 2])
-    assert.include(xml, "message=\"$.score: expected 8, got 7\"")
+    assert.include(xml, "message=\"not equal\">not equal\n$.score: expected 8, got 7\n")
     assert.include(await written(ReportFormat.junit, alone, [caseOf(1, "fail", false)]), "<failure type=\"fail\"")
   })
 })
@@ -217,5 +271,12 @@ describe("ReportFormat.jsonLines", () => {
   it("has each case as its schema decodes it", async () => {
     const lines = (await written(ReportFormat.jsonLines)).trimEnd().split("\n")
     assert.deepStrictEqual(lines.map((line) => Schema.decodeSync(Schema.parseJson(CaseVerdict))(line)), cases)
+  })
+
+  it("writes a bigint as text", async () => {
+    const [candidate] = caseOf(1, "pass").candidate
+    const one = { ...caseOf(1, "pass"), candidate: [{ ...candidate!, result: { count: 12n } }] }
+    assert.include(await written(ReportFormat.jsonLines, report, [one]), "\"result\":{\"count\":\"12\"}")
+    assert.include(await written(ReportFormat.html, report, [one]), "12")
   })
 })

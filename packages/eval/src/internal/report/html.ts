@@ -2,7 +2,7 @@
 import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, notable, sides, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, notable, plain, sides, verdicts } from "./words.js"
 
 const { html } = HtmlReport
 
@@ -15,7 +15,7 @@ const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
 }
 
 const output = (trial: Trial | undefined): unknown =>
-  trial === undefined ? "" : trial.state === "done" ? trial.result : trial.error?.message ?? trial.state
+  trial === undefined ? "" : trial.state === "done" ? plain(trial.result) : trial.error?.message ?? trial.state
 
 /** The outputs of both sides, trial by trial, and the reasons of the checks. */
 const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {

@@ -1,7 +1,7 @@
 /** A report as the XML of JUnit that servers of CI read: a test for each check on each case. */
 import { escape } from "@effect-noukai/sdk/HtmlReport"
 import * as Stream from "effect/Stream"
-import type { CaseVerdict, CheckVerdict, EvalReport, Verdict } from "../../EvalReport.js"
+import type { CaseVerdict, EvalReport, Verdict } from "../../EvalReport.js"
 import { reasons } from "./words.js"
 
 /** The elements of verdicts. Without a baseline a check that fails is a failure; with one it is not worse. */
@@ -15,16 +15,12 @@ const elements: { readonly [K in Verdict]?: "error" | "failure" | "skipped" } = 
 const elementOf = (verdict: Verdict, hasBaseline: boolean) =>
   verdict === "fail" && !hasBaseline ? "failure" : elements[verdict]
 
-const lines = (one: CaseVerdict, verdict: CheckVerdict): string =>
-  [
-    ...reasons(verdict.candidate),
-    `case ${one.at}`,
-    ...one.candidate.flatMap(({ executionId }) => executionId === undefined ? [] : [`run ${executionId}`])
-  ].map(escape).join("\n")
-
 const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): string => {
   const all = Object.entries(one.checks)
   const millis = one.candidate.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0)
+  const runs = ([["run", one.candidate], ["baseline run", one.baseline ?? []]] as const).flatMap(([name, trials]) =>
+    trials.flatMap(({ executionId }) => executionId === undefined ? [] : [`${name} ${escape(executionId)}`])
+  )
   const seconds = (millis / 1000 / Math.max(1, all.length)).toFixed(3)
   return all.map(([check, verdict]) => {
     const begin = `<testcase classname="${escape(`${report.eval}.${check}`)}" name="${
@@ -32,10 +28,10 @@ const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): s
     }" time="${seconds}"`
     const element = elementOf(verdict.verdict, hasBaseline)
     if (element === undefined) return `${begin}/>\n`
-    const attributes = element === "skipped"
-      ? ""
-      : ` type="${verdict.verdict}" message="${escape(reasons(verdict.candidate)[0]!)}"`
-    return `${begin}><${element}${attributes}>${lines(one, verdict)}</${element}></testcase>\n`
+    const lines = reasons(report, verdict).map(escape)
+    const attributes = element === "skipped" ? "" : ` type="${verdict.verdict}" message="${lines[0]!}"`
+    const text = [...lines, `case ${escape(one.at)}`, ...runs].join("\n")
+    return `${begin}><${element}${attributes}>${text}</${element}></testcase>\n`
   }).join("")
 }
 

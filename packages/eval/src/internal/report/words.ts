@@ -1,6 +1,7 @@
 /** The words of all reports. */
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
-import type { CaseVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
+import * as Predicate from "effect/Predicate"
+import type { CaseVerdict, CheckVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
 
 /** All verdicts, those to look at first. */
@@ -95,36 +96,44 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
         }; 95 %: ${time(report.time.interval[0])} to ${time(report.time.interval[1])})`
       ] as const
     ],
-    ...errors === 0 ? [] : [["errors", `${counted(errors, "verdict")} could not be reached`] as const],
+    ...errors === 0
+      ? []
+      : [["errors", `${counted(errors, "verdict")} ${errors === 1 ? "is" : "are"} neither a pass nor a fail`] as const],
     ...stop === undefined ? [] : [["stopped", stop] as const],
     ...broken.map(({ message }) => ["broken", message] as const),
     ...stale.map((line) => ["stale baseline", line] as const)
   ]
 }
 
-/** Returns the reason of an outcome, with the places in which the value differs from the expected one. */
-export const reasons = (outcome: Outcome): ReadonlyArray<string> => {
-  if (outcome.verdict !== "fail" || !("expected" in outcome) || !("actual" in outcome)) return [outcome.reason]
-  const changes = ValueDiff.changes(outcome.expected, outcome.actual, { limit: maxChanges + 1 })
-  if (changes.length === 0) return [outcome.reason]
-  const lines = changes.slice(0, maxChanges).map((change) =>
-    ValueDiff.toText(change, { expected: "expected", actual: "got" }).replace(/^\$: /, "")
-  )
-  return changes.length > maxChanges ? [...lines, "and more"] : lines
+/** A replacer of JSON that writes a bigint as text. */
+export const withoutBigint = (_: string, value: unknown): unknown => typeof value === "bigint" ? String(value) : value
+
+/** Returns a value as JSON has it. */
+export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, withoutBigint) ?? "null")
+
+/** Returns the reason of an outcome, and the places in which a value with parts differs from the expected one. */
+const linesOf = ({ actual, expected, reason, verdict }: Outcome): ReadonlyArray<string> => {
+  if (verdict !== "fail" || !Predicate.isObject(expected) || !Predicate.isObject(actual)) return [reason]
+  const changes = ValueDiff.changes(plain(expected), plain(actual), { limit: maxChanges + 1 })
+    .map((change) => ValueDiff.toText(change, { expected: "expected", actual: "got" }))
+    // of the whole value the reason says it
+    .filter((text) => !text.startsWith("$: "))
+  return [reason, ...changes.slice(0, maxChanges), ...changes.length > maxChanges ? ["and more"] : []]
 }
 
-/**
- * Returns the checks of a case whose verdict is not `pass`, with the reasons: of a fixed one, why the baseline failed. The
- * name has the verdict if that is not the one of the case.
- */
+/** Returns the reasons of a verdict. They are those of the baseline if it failed before, or if it alone has an error. */
+export const reasons = (report: EvalReport, { baseline, candidate, verdict }: CheckVerdict): ReadonlyArray<string> =>
+  baseline !== undefined && (verdict === "fixed" || (verdict === "error" && candidate.verdict !== "error"))
+    ? linesOf(baseline).map((line) => `${sides(report).baseline}: ${line}`)
+    : linesOf(candidate)
+
+/** Returns the checks of a case whose verdict is not `pass`. The name has the verdict if that is not the one of the case. */
 export const notable = (
   report: EvalReport,
   { checks, verdict: ofCase }: CaseVerdict
 ): ReadonlyArray<readonly [check: string, reasons: ReadonlyArray<string>]> =>
-  Object.entries(checks).flatMap(([name, { baseline, candidate, verdict }]) => {
-    if (verdict === "pass") return []
-    const lines = verdict === "fixed" && baseline !== undefined
-      ? reasons(baseline).map((line) => `${sides(report).baseline}: ${line}`)
-      : reasons(candidate)
-    return [[verdict === ofCase ? name : `${name} (${verdict})`, lines] as const]
-  })
+  Object.entries(checks).flatMap(([name, check]) =>
+    check.verdict === "pass"
+      ? []
+      : [[check.verdict === ofCase ? name : `${name} (${check.verdict})`, reasons(report, check)] as const]
+  )
