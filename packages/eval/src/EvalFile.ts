@@ -35,7 +35,7 @@ const Value = anything(
   "A value. { \"$case\": \"path\" } is a value of the case, and { \"$text\": [...] } joins texts."
 )
 
-const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt)
+const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.Number.pipe(Schema.int(), Schema.positive()))
 
 const Template = described(
   Schema.Record({ key: Schema.String, value: anything("Any value, or a template.") }),
@@ -43,7 +43,7 @@ const Template = described(
     "the case, { \"$text\": [...] } joins texts, and in the input of a judge { \"$run\": \"result\" } is a value of the run."
 )
 
-/** The forms of checks, by the field that tells them apart. */
+/** The forms of checks, by the field that names them. */
 const forms = (nested: Schema.Schema<unknown>) => ({
   equals: Schema.Struct({ equals: Value, at }),
   contains: Schema.Struct({ contains: Value, ignoreCase: Schema.optional(Schema.Boolean), at }),

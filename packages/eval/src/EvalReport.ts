@@ -40,7 +40,7 @@ export const SideName = Schema.Struct({
   flow: Schema.String,
   /** `production`, `draft`, or a number. */
   version: Schema.String,
-  /** The path of the baseline file, if its verdicts are stored ones. */
+  /** The eval run that a stored baseline was blessed from. */
   stored: Schema.optionalWith(Schema.String, { exact: true })
 })
 

@@ -1,4 +1,5 @@
 import { Check, Eval } from "@effect-noukai/eval"
+import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { casesOf, checked, type Definition, type EvalCase } from "../src/internal/definition.js"
@@ -24,6 +25,17 @@ const casesRefusal = (options: object) =>
   )
 
 describe("the definition of an eval", () => {
+  it.effect("has another hash for parameters of the same name with other fields", () =>
+    Effect.gen(function*() {
+      const hashOf = (field: string) => {
+        const parameters = Schema.Struct({ [field]: Schema.String }).annotations({ identifier: "Params" })
+        const flow = Flow.make("acme/spelling/grade-3", { parameters })
+        return Effect.map(checked("Eval.run", definition({ flow })), ({ hashes }) => hashes.parameters)
+      }
+      assert.notStrictEqual(yield* hashOf("a"), yield* hashOf("b"))
+      assert.strictEqual(yield* hashOf("a"), yield* hashOf("a"))
+    }))
+
   it.effect("has hashes of its checks and its parameters", () =>
     Effect.gen(function*() {
       const { checks: names, flow, hashes } = yield* checked("Eval.run", definition())

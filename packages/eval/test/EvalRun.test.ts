@@ -2,10 +2,10 @@
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import { Baseline, Check, Eval } from "@effect-noukai/eval"
-import { NoukaiHttp, Tools } from "@effect-noukai/sdk"
+import { Flow, NoukaiHttp, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { readdir } from "node:fs/promises"
+import { Effect, Layer, Schema } from "effect"
+import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { client, collect, layer, ledgerFile, runsOf } from "../../batch/test/support/batches.js"
 import { folder } from "../../sdk/test/support/folder.js"
@@ -101,6 +101,18 @@ describe("an eval run", () => {
       assert.strictEqual(yield* count, 16 + 6 * 2 + 6)
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.scopedLive("takes no results of another server", () =>
+    Effect.gen(function*() {
+      const path = yield* ledgerFile
+      const store = Layer.merge(BatchStore.layerFile(path), BatchEngine.layerLocal)
+      const onServer = Eval.run(speaking(), { ...quick, candidate: 2, baseline: 1 }).pipe(
+        Effect.zipRight(count),
+        Effect.provide(store),
+        Effect.provide(Layer.fresh(client({ flows })))
+      )
+      assert.deepStrictEqual([yield* onServer, yield* onServer], [8, 8])
+    }))
+
   it.live("has repeated trials, of which the majority counts", () =>
     Effect.gen(function*() {
       const report = yield* Eval.run(speaking(), { ...quick, candidate: 1, repeat: 3 })
@@ -114,7 +126,8 @@ describe("an eval run", () => {
     Effect.gen(function*() {
       const budget = { ...quick, candidate: 2, baseline: 1, concurrency: 1, maxCostPerRow: "0.001" }
       const first = yield* Eval.run(speaking(), { ...budget, budgetUsd: "0.003" })
-      assert.deepStrictEqual([first.verdict, yield* count], ["incomplete", 3])
+      // a case regressed already
+      assert.deepStrictEqual([first.verdict, first.gate, yield* count], ["incomplete", "incomplete", 3])
       assert.include(first.stop ?? "", "budget")
       const [info] = yield* Eval.runs("says")
       assert.deepStrictEqual([info!.run, info!.isComplete], [first.run, false])
@@ -182,6 +195,16 @@ describe("an eval run", () => {
         []
       ])
       assert.strictEqual(yield* count, 8)
+      // without the baseline nobody knows whether the candidate is worse
+      const without = yield* Eval.report(speaking())
+      assert.deepStrictEqual([without.gate, without.stop?.includes(first.run)], ["incomplete", true])
+      assert.deepStrictEqual(yield* Eval.report(speaking(), { baseline: blessed }), report)
+      const budget = { ...quick, concurrency: 1, maxCostPerRow: "0.001" } as const
+      yield* Eval.run(speaking(), { ...budget, candidate: "draft", baseline: blessed, budgetUsd: "0.003" })
+      const resumed = yield* Eval.run(speaking(), { ...budget, resume: true, budgetUsd: "1" })
+      assert.strictEqual(resumed.gate, "incomplete")
+      const known = yield* Eval.report(speaking(), { run: resumed.run, baseline: blessed })
+      assert.deepStrictEqual([known.gate, known.overall.verdicts.pass], ["passed", 2])
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.live("of another flow is compared on the same cases", () =>
@@ -278,6 +301,26 @@ describe("judges", () => {
       yield* emulator.putFlows(flows[1])
       const second = yield* Eval.score(judged(), quick)
       assert.deepStrictEqual([second.gate, second.errors, second.overall.candidate.passed], ["passed", 0, 4])
+      // the attempt that failed was a run, too
+      assert.strictEqual(second.cost.judges.runs, 2)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("do not run for a result that does not fit the flow", () =>
+    Effect.gen(function*() {
+      const flow = Flow.make("acme/test/says", { result: Schema.Struct({ score: Schema.Number }) })
+      const report = yield* Eval.run(Eval.make("unfit", { ...options(casesOf(2)), flow }, { judge }), quick)
+      assert.deepStrictEqual([report.overall.verdicts.fail, report.cost.judges.runs], [2, 0])
+      assert.notInclude(yield* posts, "acme/test/judge")
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("of a version that cannot be are refused before anything is sent", () =>
+    Effect.gen(function*() {
+      for (const version of ["prod", 0, 1.5]) {
+        const wrong = Check.judge("acme/test/judge", { version: version as never, input: () => ({ message: "x" }) })
+        const error = yield* Effect.flip(Eval.run(Eval.make("judged", options(casesOf(2)), { wrong }), quick))
+        assert.deepStrictEqual([error._tag, "field" in error && error.field], ["InvalidEvalError", "checks.wrong"])
+      }
+      assert.strictEqual(yield* count, 0)
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.live("share the budget of the run", () =>
@@ -309,6 +352,11 @@ describe("cassettes", () => {
         "calls.json",
         "eval.json"
       ])
+      // a definition that is refused leaves the recording
+      const kept = yield* Effect.promise(() => readFile(join(cassettes, "eval.json"), "utf8"))
+      const twice = Eval.make("both", options([...casesOf(1), ...casesOf(1)]), { equals })
+      yield* Effect.flip(Effect.provide(Eval.run(twice, { ...run, record: cassettes }), own()))
+      assert.strictEqual(yield* Effect.promise(() => readFile(join(cassettes, "eval.json"), "utf8")), kept)
       const before = yield* Effect.flatMap(Emulator, ({ ledger }) => ledger)
       const replayed = yield* Effect.provide(Eval.run(one, { ...run, replay: cassettes }), own())
       assert.deepStrictEqual({ ...replayed, time: undefined }, { ...recorded, time: undefined })

@@ -15,7 +15,7 @@ import { TypeId as CheckTypeId } from "../Check.js"
 import { InvalidEvalError } from "../EvalError.js"
 import { Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
-import { canonical, line, messageOf, shortHash, show } from "./values.js"
+import { canonical, line, messageOf, schemaText, shortHash, show } from "./values.js"
 import type { Checks } from "./verdict.js"
 
 // named by the public types
@@ -112,7 +112,7 @@ export const checked = (method: string, definition: Definition): Effect.Effect<C
   })
 
 const parametersText = (flow: FlowRef<never>): string =>
-  typeof flow === "object" && Flow.isFlow(flow) && flow.parameters !== undefined ? Schema.format(flow.parameters) : ""
+  typeof flow === "object" && Flow.isFlow(flow) && flow.parameters !== undefined ? schemaText(flow.parameters) : ""
 
 /** The address `org/project/slug` of a flow, with the defaults of the client. */
 export const addressOf = (

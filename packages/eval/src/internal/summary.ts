@@ -9,7 +9,7 @@ import { mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
 import { amountOf, amountText } from "./values.js"
 import { together } from "./verdict.js"
 
-/** The part of a report that the verdicts of cases do not say. */
+/** The part of a report that does not come from the verdicts of cases. */
 export interface Facts
   extends
     Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "stop">
@@ -148,6 +148,8 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       : hasBaseline && all.verdicts["not comparable"] === cases
       ? "no case can be compared with the baseline"
       : notMeasured(thresholds, measured))
+    // a run that stopped says little of the candidate
+    const gate = stop === undefined && broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete"
     return {
       ...rest,
       ...(baseline !== undefined && { baseline }),
@@ -158,10 +160,10 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       ...(time !== undefined && { time }),
       broken,
       errors,
-      gate: broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete",
-      ...(why === undefined
-        ? sentenceOf(all, summaries, cases)
-        : { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }),
+      gate,
+      ...(gate === "incomplete"
+        ? { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }
+        : sentenceOf(all, summaries, cases)),
       ...(stop !== undefined && { stop })
     }
   }

@@ -1,7 +1,9 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
 import * as BigDecimal from "effect/BigDecimal"
+import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import { hash } from "node:crypto"
 
 /** A path into a value: keys and indices, or `"answers.0.text"`. */
@@ -60,7 +62,9 @@ export const filled = (template: unknown, sources: Sources): unknown => {
 }
 
 const sorted = (_: string, value: unknown): unknown =>
-  Predicate.isRecord(value)
+  value instanceof Map || value instanceof Set
+    ? [...value]
+    : Predicate.isRecord(value)
     ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, value[key]]))
     : typeof value === "bigint"
     ? `${value}n`
@@ -83,6 +87,10 @@ export const nestsTooDeep = (value: unknown): boolean => {
 
 /** Whether two values are equal as JSON, ignoring the order of keys. */
 export const isSame = (a: unknown, b: unknown): boolean => Object.is(a, b) || canonical(a) === canonical(b)
+
+/** A schema as text, with the parts of schemas that have a name. Filters are known by their names alone. */
+export const schemaText = (schema: Schema.Schema.AnyNoContext): string =>
+  Schema.format(schema) + Option.getOrElse(Option.liftThrowable(() => canonical(JSONSchema.make(schema)))(), () => "")
 
 /** A short hash of a text: enough to see that it has changed. */
 export const shortHash = (text: string): string => hash("sha256", text).slice(0, 16)

@@ -9,11 +9,11 @@ import { line, messageOf } from "./values.js"
 /** The checks of an eval by their names. */
 export type Checks<R = unknown> = { readonly [name: string]: Check<unknown, unknown, R> }
 
-/** The kinds of errors that say that a run took place and failed, or gave what its flow must not give. */
+/** The kinds of errors that say that a run failed, or that its result does not fit its flow. */
 const failures = new Set(["FlowExecutionError", "UnexpectedResult"])
 
 /** The outcome of every check on a run without a result, or `undefined` if checks can judge the run. */
-const withoutResult = ({ error, state }: EvalRun): Outcome | undefined => {
+export const withoutResult = ({ error, state }: EvalRun): Outcome | undefined => {
   if (error !== undefined && failures.has(error.kind) && (state === "done" || state === "failed")) {
     return { verdict: "fail", reason: line(`the run failed: ${error.message}`) }
   }

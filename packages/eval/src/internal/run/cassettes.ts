@@ -1,4 +1,4 @@
-// the errors and requirements are those of the definition, whose types are in Eval.ts
+// Eval.ts has the types of the errors and requirements
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** The cassette of an eval run: a folder with the id of the run, and the calls of its flows and judges. */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
@@ -20,7 +20,7 @@ const callsFile = "calls.json"
 
 type Around = <A, E>(effect: Effect.Effect<A, E, unknown>) => Effect.Effect<A, unknown, unknown>
 
-/** The id of an eval run, and what its calls go through. */
+/** The id of an eval run, and the layers for its calls. */
 export interface Cassettes {
   readonly id: readonly [run: string, startedAt: number]
   readonly around: Around
@@ -39,10 +39,11 @@ const recording = Effect.fnUntraced(function*(name: string, folder: string) {
   })
   const id = yield* Facts.newId
   const facts = JSON.stringify({ eval: name, run: id[0], startedAt: id[1] }, null, 2)
-  yield* writeText(join(folder, "eval.json"), `${facts}\n`)
+  // with its calls alone: an earlier recording stays if nothing is recorded
+  const kept = Effect.zipRight(NoukaiRecord.save, writeText(join(folder, "eval.json"), `${facts}\n`))
   const around: Around = (effect) =>
     Effect.provide(
-      Effect.zipLeft(effect, NoukaiRecord.save),
+      Effect.zipLeft(effect, kept),
       NoukaiRecord.toFile(join(folder, callsFile), { mode: "all", live: Layer.succeed(NoukaiHttp, http) })
     )
   return { id, around }

@@ -18,6 +18,8 @@ export const Facts = Schema.Struct({
   startedAt: Schema.Number,
   candidate: SideName,
   baseline: Schema.optionalWith(SideName, { exact: true }),
+  /** The eval run that a stored baseline was blessed from. */
+  stored: Schema.optionalWith(Schema.String, { exact: true }),
   repeat: Schema.Number,
   cases: Schema.Number,
   /** Of all cases, in their order. */

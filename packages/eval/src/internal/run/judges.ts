@@ -1,4 +1,4 @@
-// the errors and requirements are those of the definition, whose types are in Eval.ts
+// Eval.ts has the types of the errors and requirements
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** The runs of judges: a batch of its own. A judge does not run again for an input that it has judged in this ledger. */
 import * as Batch from "@effect-noukai/batch/Batch"
@@ -14,14 +14,14 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Stream from "effect/Stream"
 import type { Judge } from "../../Check.js"
-import type { InvalidEvalError } from "../../EvalError.js"
+import { InvalidEvalError } from "../../EvalError.js"
 import type { Cost } from "../../EvalReport.js"
 import type { EvalRun, JudgeRun } from "../../EvalRun.js"
 import { addressOf } from "../definition.js"
-import { costSum } from "../summary.js"
 import { canonical, messageOf, shortHash } from "../values.js"
+import { withoutResult } from "../verdict.js"
 import * as Facts from "./facts.js"
-import { type CaseRuns, caseRuns, doneBefore, isOpen, rowsOf, type Session, versionOf } from "./trials.js"
+import { type CaseRuns, caseRuns, doneBefore, isOpen, isVersion, rowsOf, type Session, versionOf } from "./trials.js"
 
 /** The judges of an eval, by the names of their checks. */
 export type Judges = { readonly [check: string]: Judge<unknown> & { readonly address: string } }
@@ -33,10 +33,13 @@ export const judgesOf = (
 ): Effect.Effect<Judges, InvalidEvalError> => {
   const judges = Record.filterMap(checks, ({ judge }) => Option.fromNullable(judge))
   return Effect.all(Record.map(judges, (judge, check) =>
-    Effect.map(
-      addressOf(method, `checks.${check}`, judge.flow),
-      (address) => ({ ...judge, address })
-    )))
+    isVersion(judge.version)
+      ? Effect.map(addressOf(method, `checks.${check}`, judge.flow), (address) => ({ ...judge, address }))
+      : new InvalidEvalError({
+        at: method,
+        field: `checks.${check}`,
+        reason: "must have the version \"production\", \"draft\" or the number of one"
+      })))
 }
 
 interface JudgeRow {
@@ -60,10 +63,10 @@ const rowOf = (
     catch: (error) => `its input cannot be made: ${messageOf(error)}`
   })
 
-/** The rows of the judges of a case, by run and check. Only runs that are done are judged. */
+/** The rows of the judges of a case, by run and check. Only runs whose verdicts depend on them are judged. */
 const rowsOfCase = (judges: Judges, one: CaseRuns) =>
   [...one.candidate, ...one.baseline ?? []].map((run) =>
-    [run, run.state === "done" ? Record.map(judges, (judge) => rowOf(judge, one, run)) : {}] as const
+    [run, withoutResult(run) === undefined ? Record.map(judges, (judge) => rowOf(judge, one, run)) : {}] as const
   )
 
 const keysOf = (rows: ReadonlyArray<ReturnType<typeof rowsOfCase>>): ReadonlyArray<string> => [
@@ -129,13 +132,13 @@ export const judgedRuns = (session: Session, judges: Judges): Stream.Stream<Judg
   return Stream.flattenIterables(Stream.mapEffect(caseRuns(session), withJudges))
 }
 
-/** The runs of the judges of an eval run that it paid for, and their cost. */
+/** The runs of the judges of an eval run that it paid for, and their cost, all attempts included. */
 export const costOf = ({ facts }: Session): Effect.Effect<Cost, LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    const sum = costSum()
-    yield* Stream.runForEach(Batch.results(Facts.judgesId(facts)), ({ costUsd, executionId }) =>
-      Effect.sync(() => {
-        if (executionId !== undefined) sum.add(costUsd)
-      })).pipe(Effect.catchTag("BatchNotFoundError", () => Effect.void))
-    return sum.cost()
-  })
+  Batch.status(Facts.judgesId(facts)).pipe(
+    Effect.map(({ costUsd = "0", retries, states: { done, failed, reported }, unknownCosts = 0 }) => ({
+      runs: done + failed + reported + retries,
+      usd: costUsd,
+      unknown: unknownCosts
+    })),
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed({ runs: 0, usd: "0", unknown: 0 }))
+  )

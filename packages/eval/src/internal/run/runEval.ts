@@ -1,10 +1,11 @@
-// the errors and requirements are those of the definition, whose types are in Eval.ts
+// Eval.ts has the types of the errors and requirements
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { LedgerError } from "@effect-noukai/batch/BatchError"
 import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import { NoukaiConfig } from "@effect-noukai/sdk"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -34,7 +35,7 @@ const invalid = (at: string, field: string, reason: string) => new InvalidEvalEr
 const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow }: Definition, side: Side) {
   const given = typeof side === "object" ? side : { flow, version: side }
   const { version = "production" } = given
-  if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 1))) {
+  if (!Trials.isVersion(version)) {
     return yield* invalid(method, field, "must be \"production\", \"draft\" or the number of a version")
   }
   return { flow: yield* addressOf(method, field, given.flow), version: String(version) }
@@ -80,9 +81,25 @@ const factsOf = Effect.fnUntraced(
     const { resume = false } = options
     if (resume === false) {
       const sides = yield* sidesOf(method, definition, options)
-      const common = Trials.commonOf(definition, yield* checked(method, definition))
+      // a run from cassettes is the same on every server
+      const hasCassettes = (options.record ?? options.replay) !== undefined
+      const config = hasCassettes ? Option.none() : yield* Effect.serviceOption(NoukaiConfig)
+      const server = Option.map(config, ({ origin, prefix }) => origin + prefix)
+      const common = Trials.commonOf(definition, yield* checked(method, definition), Option.getOrElse(server, () => ""))
       const hasJudges = Object.values(checks).some(({ judge }) => judge !== undefined)
-      const facts: Facts.Facts = { eval: name, run, startedAt, ...sides, cases: 0, hash: "", hasJudges, common }
+      const { baseline } = options
+      const stored = isStored(baseline) ? { stored: baseline.run } : {}
+      const facts: Facts.Facts = {
+        eval: name,
+        run,
+        startedAt,
+        ...sides,
+        ...stored,
+        cases: 0,
+        hash: "",
+        hasJudges,
+        common
+      }
       return facts
     }
     const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
@@ -199,7 +216,7 @@ export const score = Effect.fnUntraced(function*(definition: Definition, options
 const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
   Batch.status(batch).pipe(
     Effect.map(({ status, stop }) =>
-      status === "completed" ? undefined : `${what} ${stop?.message ?? `are ${status}`}`
+      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${stop.message}`}`
     ),
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed(`${what} did not begin`))
   )
@@ -260,7 +277,9 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
   const { baseline } = options
   const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
   yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
-  const stop = yield* stopOf(facts, judges)
+  const stop = (yield* stopOf(facts, judges)) ?? (facts.stored === undefined || stored !== undefined
+    ? undefined
+    : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`)
   const report: EvalReport = summary.report({
     ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
     thresholds: definition.thresholds,

@@ -1,4 +1,4 @@
-// the errors and requirements are those of the definition, whose types are in Eval.ts
+// Eval.ts has the types of the errors and requirements
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** The rows of an eval run: case by case, trial by trial, the baseline before the candidate. */
 import * as Batch from "@effect-noukai/batch/Batch"
@@ -39,6 +39,9 @@ interface EvalRow {
 export const versionOf = (version: string): FlowVersion =>
   version === "production" || version === "draft" ? version : Number(version)
 
+export const isVersion = (version: unknown): boolean =>
+  version === "production" || version === "draft" || (Number.isSafeInteger(version) && Number(version) >= 1)
+
 /** Whether a version never changes. */
 const isFixed = ({ version }: SideName): boolean => typeof versionOf(version) === "number"
 
@@ -51,10 +54,10 @@ const sidesOf = ({ baseline, candidate }: Facts.Facts): ReadonlyArray<SideName> 
 export const stepsOf = ({ checks }: Definition): ReadonlyArray<string> =>
   [...new Set(Object.values(checks).flatMap(({ needs }) => needs.steps))].sort()
 
-/** The hash of everything but the case, the flow and its version that results depend on. */
-export const commonOf = (definition: Definition, { hashes }: Checked): string => {
+/** The hash of the server and of everything but the case, the flow and its version that results depend on. */
+export const commonOf = (definition: Definition, { hashes }: Checked, server: string): string => {
   const { operation, tools } = definition
-  return shortHash(canonical([operation, hashes.parameters, tools?.declarations, stepsOf(definition)]))
+  return shortHash(canonical([server, operation, hashes.parameters, tools?.declarations, stepsOf(definition)]))
 }
 
 /** One run that an eval run needs. */
@@ -123,9 +126,10 @@ export const doneBefore = Effect.fnUntraced(function*(
   return found
 })
 
-/** The rows of trials that are done in earlier eval runs. A result of a version that moves is not used. */
+/** The rows of trials that are done in earlier eval runs. A result of a version that moves, or with tools, is not used. */
 const reusable = (session: Session, trials: ReadonlyArray<Trial>) => {
-  const fixed = trials.filter(({ side }) => isFixed(side))
+  // handlers may have changed
+  const fixed = session.definition.tools === undefined ? trials.filter(({ side }) => isFixed(side)) : []
   const keysIn = (facts: Facts.Facts) =>
     fixed.filter(({ side }) => sidesOf(facts).some((one) => isSameSide(one, side))).map(({ key }) => key)
   return doneBefore(session, keysIn, (facts) => batchOf({ ...session, facts }))
