@@ -174,10 +174,10 @@ export interface BatchDefinition {
 export interface BatchStop {
   /**
    * `budget`: another row might exceed it. `failures`: more than `maxFailures` rows failed. `refused`: the key, the
-   * account or the flow is wrong. `unreachable`: no request succeeded for five minutes. `timeout`: all other rows are
-   * settled. `unselected`: all selected rows are settled. `interrupted`, `paused`, `cancelled`: someone requested it.
-   * `killed`: its process is gone, and no other process works on its ledger. Only a status has `killed`, never a
-   * summary.
+   * account or the flow is wrong, or a replay has no recording for a row. `unreachable`: no request succeeded for five
+   * minutes. `timeout`: all other rows are settled. `unselected`: all selected rows are settled. `interrupted`,
+   * `paused`, `cancelled`: someone requested it. `killed`: its process is gone, and no other process works on its
+   * ledger. Only a status has `killed`, never a summary.
    */
   readonly reason:
     | "budget"

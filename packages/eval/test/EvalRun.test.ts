@@ -334,14 +334,15 @@ describe("judges", () => {
 })
 
 describe("cassettes", () => {
+  const own = () =>
+    Layer.merge(
+      Layer.unwrapScoped(Effect.map(ledgerFile, (path) => BatchStore.layerFile(path))),
+      BatchEngine.layerLocal
+    )
+
   it.scopedLive("run an eval again for nothing", () =>
     Effect.gen(function*() {
       const cassettes = join(yield* folder, "cassettes")
-      const own = () =>
-        Layer.merge(
-          Layer.unwrapScoped(Effect.map(ledgerFile, (path) => BatchStore.layerFile(path))),
-          BatchEngine.layerLocal
-        )
       const one = Eval.make("both", { ...options(casesOf(3)), cases: BatchSource.fromIterable(casesOf(3)) }, {
         equals,
         judge
@@ -374,4 +375,14 @@ describe("cassettes", () => {
       assert.strictEqual(missing._tag, "EvalFileError")
       assert.isDefined(yield* NoukaiHttp)
     }).pipe(Effect.provide(client({ flows }))))
+
+  it.scopedLive("without a call of a case end the run as incomplete", () =>
+    Effect.gen(function*() {
+      const cassettes = join(yield* folder, "cassettes")
+      const of = (count: number) => Eval.make("longer", options(casesOf(count)), { equals })
+      yield* Effect.provide(Eval.run(of(2), { ...quick, record: cassettes }), own())
+      const report = yield* Effect.provide(Eval.run(of(3), { ...quick, replay: cassettes, concurrency: 1 }), own())
+      assert.strictEqual(report.gate, "incomplete")
+      assert.match(report.stop!, /the row .*c3.* cannot go on: .*no recording for this call/)
+    }).pipe(Effect.provide(client({ flows }))), 60_000)
 })

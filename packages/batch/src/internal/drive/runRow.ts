@@ -202,10 +202,13 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   })
 
   /** Looks until the session can be read; nothing, when the batch is stopped before. */
-  const readable = (look: Effect.Effect<Look, NoukaiError>): Effect.Effect<Option.Option<Look>, BatchStoreError> =>
+  const readable = (
+    look: Effect.Effect<Look, NoukaiError>,
+    key = row.key
+  ): Effect.Effect<Option.Option<Look>, BatchStoreError> =>
     Effect.catchAll(Effect.map(look, Option.some), (error) =>
       Effect.gen(function*() {
-        const verdict = ofReading(error)
+        const verdict = ofReading(error, key)
         if (verdict._tag === "stop") {
           yield* stop(running, verdict.stop)
           return Option.none()
@@ -215,7 +218,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
           ? pause(running, verdict.seconds)
           : unreachable(running, error.message, undefined)
         yield* Effect.sleep(Math.max(200, running.pausedUntil - now))
-        return running.isStopping ? Option.none() : yield* readable(look)
+        return running.isStopping ? Option.none() : yield* readable(look, key)
       }))
 
   /** Looks for the run through its session, for as long as the server may take to list it, unless another run was found so. */
@@ -274,7 +277,8 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   /** Sends the row and returns the next step. */
   const request = (input: string, as = row): Effect.Effect<Step> =>
     Effect.match(Effect.flatMap(noted, () => runs.begin(as, input, sendingLimit)), {
-      onFailure: (error) => error._tag === "BatchStoreError" ? Effect.fail(error) : refusedFor(ofSending(error)),
+      onFailure: (error) =>
+        error._tag === "BatchStoreError" ? Effect.fail(error) : refusedFor(ofSending(error, row.key)),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
         return Effect.gen(function*() {
@@ -305,7 +309,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   const intent: Step = Effect.suspend(() =>
     adopt && !runs.beginLooks
       ? Effect.matchEffect(runs.look(row), {
-        onFailure: (error) => refusedFor(ofReading(error)),
+        onFailure: (error) => refusedFor(ofReading(error, row.key)),
         onSuccess: (look) => {
           switch (look._tag) {
             case "absent":
@@ -361,7 +365,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       if (running.isStopping) return false
       const { isOpen, run } = yield* insisting(Rows.evidence(running.ledger, running.record.id))
       if (!isOpen || running.isPoor) {
-        const seen = run === undefined ? Option.none() : yield* readable(runs.look(run))
+        const seen = run === undefined ? Option.none() : yield* readable(runs.look(run), run.key)
         if (Option.isNone(seen) || seen.value._tag === "absent") return false
         yield* holds
       } else yield* Effect.sleep(evidenceEvery)
@@ -427,7 +431,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
         const polled = yield* Effect.either(found.right)
         if (Either.isLeft(polled)) {
           const error = polled.left
-          const verdict = ofFollowing(error)
+          const verdict = ofFollowing(error, row.key)
           if (verdict._tag === "stop") return yield* stop(running, verdict.stop)
           if (isAbsence(error)) {
             const message = `its run ${executionId} was begun, and is not known to the server any more`

@@ -38,8 +38,8 @@ const stop = ({ message, statusCode }: NoukaiError, reason = message): Verdict =
   stop: { reason: "refused", message: reason, ...(statusCode !== undefined && { statusCode }) }
 })
 
-/** The verdict on an error that concerns every request alike. */
-const ofAll = (error: NoukaiError): Verdict | undefined => {
+/** The verdict on an error that stops or pauses all rows, in a request for the row of a key. */
+const ofAll = (error: NoukaiError, key: string): Verdict | undefined => {
   switch (error._tag) {
     case "AuthenticationError":
     case "PermissionDeniedError":
@@ -47,6 +47,12 @@ const ofAll = (error: NoukaiError): Verdict | undefined => {
     case "ReplayForbiddenError":
     case "ReplayDisabledError":
       return stop(error)
+    // nothing was sent, and another try would have the same recordings
+    case "ReplayMissError":
+    case "ReplayLeftoverError":
+    case "ReplayInvalidSessionError":
+    case "ReplayNoSnapshotsError":
+      return stop(error, `the row ${JSON.stringify(key)} cannot go on: ${error.message}`)
     // for one session alone, this would end its row
     case "ReplaySessionExpiredError":
     case "ResultNotStoredError":
@@ -63,8 +69,8 @@ const ofAll = (error: NoukaiError): Verdict | undefined => {
 }
 
 /** The verdict on a request that begins a run. */
-export const ofSending = (error: NoukaiError): Verdict => {
-  const general = ofAll(error)
+export const ofSending = (error: NoukaiError, key: string): Verdict => {
+  const general = ofAll(error, key)
   if (general !== undefined) return general
   const { message, statusCode } = error
   if (error._tag === "FlowNotFoundError" || statusCode === 404) return stop(error)
@@ -79,16 +85,17 @@ export const ofSending = (error: NoukaiError): Verdict => {
 }
 
 /** The verdict on a read, which changes no row. */
-export const ofReading = (error: NoukaiError): Verdict => ofAll(error) ?? { _tag: "unsent", message: error.message }
+export const ofReading = (error: NoukaiError, key: string): Verdict =>
+  ofAll(error, key) ?? { _tag: "unsent", message: error.message }
 
 /** Whether the server says that a run, or its flow, does not exist. Any other 404, of a gateway for example, proves nothing. */
 export const isAbsence = (error: NoukaiError): error is FlowNotFoundError =>
   error._tag === "FlowNotFoundError" && error.isAbsent
 
 /** The verdict on a poll or a look-up of a run that was begun. */
-export const ofFollowing = (error: NoukaiError): Verdict =>
+export const ofFollowing = (error: NoukaiError, key: string): Verdict =>
   // nothing is said of the run
-  isAbsence(error) && /flow/i.test(error.code ?? error.detail ?? "") ? stop(error) : ofReading(error)
+  isAbsence(error) && /flow/i.test(error.code ?? error.detail ?? "") ? stop(error) : ofReading(error, key)
 
 /** Whether a request that only reads may be answered when it is made again. */
 export const mayPass = (error: NoukaiError): boolean =>
