@@ -8,12 +8,18 @@ import { everyOperation } from "../support/everyOperation.js"
 import { growing, scansOf, statementsOf } from "../support/statements.js"
 import { startPostgres } from "./support/postgres.js"
 
-const ledger = Effect.map(startPostgres, ({ url }) =>
-  Layer.mergeAll(
-    Layer.provideMerge(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) })),
-    BatchEngine.layerLocal,
-    client()
-  ))
+// plans change with the statistics of the moment: here the database never makes any
+const ledger = Effect.gen(function*() {
+  const { url } = yield* startPostgres
+  const database = PgClient.layer({ url: Redacted.make(url) })
+  yield* Effect.flatMap(
+    PgClient.PgClient,
+    (sql) => Effect.zipRight(sql`alter system set autovacuum = off`, sql`select pg_reload_conf()`)
+  ).pipe(
+    Effect.provide(database)
+  )
+  return Layer.mergeAll(Layer.provideMerge(BatchStore.layerSql, database), BatchEngine.layerLocal, client())
+})
 
 describe("the statements of a ledger", () => {
   it.scopedLive("look at a whole batch no more often when it has more rows", () =>
@@ -28,8 +34,6 @@ describe("the statements of a ledger", () => {
 
   it.scopedLive("find rows by their keys before the database has statistics", () =>
     Effect.gen(function*() {
-      const { sql } = yield* BatchStore
-      yield* sql`alter table noukai_batch_row set (autovacuum_enabled = off)`
       const of = (id: string) =>
         Batch.make({ id, flow: echo, key: String, input: (no: number) => ({ message: String(no) }) })
       const plan = (id: string) =>
