@@ -24,7 +24,7 @@ export type { FolderOptions, Manifest, ReportSummary } from "./internal/report/f
 /**
  * The JSON of a row in one line, without a line end. The order of its fields is always the same: `no`, `key`, `at`,
  * `state`, `attempt`, `version`, `input`, `result` or `error`, `executionId`, `adopted` (only `true`), `costUsd`,
- * `isCostUnknown`, `durationMs`, `tokens`, `settledNo`. Equal rows have equal lines.
+ * `isCostUnknown`, `attemptsCostUsd`, `isAttemptsCostUnknown`, `durationMs`, `tokens`, `calls`, `steps`, `settledNo`. Equal rows have equal lines.
  *
  * Throws a `TypeError` if the result is not JSON: a bigint, or a circular object.
  *

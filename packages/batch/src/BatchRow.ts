@@ -161,13 +161,23 @@ export interface RowResult<out A = unknown> {
   readonly executionId?: string
   /** Whether its run was found at the server; this ledger did not begin it. */
   readonly adopted: boolean
-  /** The cost of its run in US dollars, as decimal text. Absent if the batch reads no costs or the cost is unknown. */
+  /**
+   * The cost of its run, its newest attempt, in US dollars, as decimal text. Absent if the batch reads no costs or the
+   * cost is unknown.
+   */
   readonly costUsd?: string
   /**
    * Whether its cost cannot be read: the trace is missing, or has a cost that is negative or not a decimal. The budget
    * then counts the amount reserved for the row. Absent otherwise.
    */
   readonly isCostUnknown?: true
+  /**
+   * The cost of the row in US dollars, as decimal text: the sum of the known costs of all its attempts. Equals `costUsd`
+   * after one attempt. Absent if no cost is known.
+   */
+  readonly attemptsCostUsd?: string
+  /** Whether the cost of an attempt cannot be read, so that `attemptsCostUsd` lacks it. Absent otherwise. */
+  readonly isAttemptsCostUnknown?: true
   /**
    * The time of its run in milliseconds. If the batch reads costs, from the start to the end of the run in its trace.
    * Otherwise from its request until this program saw its end, including queue and polling. Absent if another process

@@ -1,5 +1,6 @@
 /** Rows whose runs failed for reasons that may pass: their attempts, and the history of them. */
 import { Batch, BatchStore } from "@effect-noukai/batch"
+import type { RowResult } from "@effect-noukai/batch/BatchRow"
 import { Emulator } from "@effect-noukai/emulator"
 import type { FunctionInput, Json, StepFailure } from "@effect-noukai/emulator/Flow"
 import { assert, describe, it } from "@effect/vitest"
@@ -55,6 +56,7 @@ describe.concurrent("the attempts at a row", () => {
         assert.strictEqual(summary.costUsd, (yield* (yield* Emulator).ledger).billedUsd)
         const rows = yield* collect(Batch.results(batch))
         assert.deepStrictEqual(rows.map(({ attempt }) => attempt), [3, 3, 3])
+        assert.deepStrictEqual(rows.map((row) => [row.costUsd, row.attemptsCostUsd]), Array(3).fill(["0.01", "0.03"]))
         const attempts = yield* Batch.attempts("again", "row 2")
         assert.deepStrictEqual(summaries(attempts), [[1, "failed"], [2, "failed"], [3, "done"]])
         const ids = attempts.map(({ executionId }) => executionId)
@@ -84,6 +86,47 @@ describe.concurrent("the attempts at a row", () => {
       const error = yield* Effect.flip(Batch.attempts("failed", "row 3"))
       assert.strictEqual(error.message, "Batch.attempts: key \"row 3\" is not that of a row of the batch")
     }).pipe(Effect.provide(layer(failing(9)))), 60_000)
+
+  it.live("have a cost together, also where the cost of some is unknown", () =>
+    Effect.gen(function*() {
+      const batch = echoing("sum", flow)
+      const options = { ...quick, cost: true }
+      const costs = (row: RowResult | undefined) => [
+        row?.costUsd,
+        row?.isCostUnknown,
+        row?.attemptsCostUsd,
+        row?.isAttemptsCostUnknown
+      ]
+      const all = Effect.map(collect(Batch.results(batch)), (rows) => rows.map(costs))
+      const ofAttempt = (attempt: number, cost: string | null) =>
+        Effect.flatMap(BatchStore, ({ sql }) =>
+          sql`update noukai_batch_attempt set cost_usd = ${cost} where attempt = ${attempt}`)
+      yield* Batch.run(batch, numbered(2), options)
+      assert.deepStrictEqual(yield* all, Array(2).fill(["0.01", undefined, "0.01", undefined]))
+      // a request for another attempt at one of them
+      yield* Batch.retry("sum", { only: "failed", select: { key: "*1" } })
+      assert.deepStrictEqual(yield* all, [
+        [undefined, undefined, "0.01", undefined],
+        ["0.01", undefined, "0.01", undefined]
+      ])
+      yield* Batch.run(batch, numbered(2), options)
+      yield* Batch.retry("sum", { only: "failed", select: { key: "*1" } })
+      yield* Batch.run(batch, numbered(2), options)
+      assert.deepStrictEqual((yield* all)[0], ["0.01", undefined, "0.03", undefined])
+      yield* ofAttempt(1, "unknown")
+      assert.deepStrictEqual((yield* all)[0], ["0.01", undefined, "0.02", true])
+      yield* ofAttempt(2, "unknown")
+      assert.deepStrictEqual((yield* all)[0], ["0.01", undefined, "0.01", true])
+      const { sql } = yield* BatchStore
+      yield* sql`update noukai_batch_row set cost_usd = 'unknown' where attempt = 3`
+      assert.deepStrictEqual((yield* all)[0], [undefined, true, undefined, true])
+      // attempts that were never billed, or whose costs were not read
+      yield* ofAttempt(1, null)
+      yield* ofAttempt(2, null)
+      assert.deepStrictEqual((yield* all)[0], [undefined, true, undefined, true])
+      yield* sql`update noukai_batch_row set cost_usd = null`
+      assert.deepStrictEqual((yield* all)[0], Array(4).fill(undefined))
+    }).pipe(Effect.provide(layer(failing(99)))), 60_000)
 
   it.live("are one without the option, and follow a schedule to its end", () =>
     Effect.gen(function*() {

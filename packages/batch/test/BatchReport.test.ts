@@ -52,6 +52,8 @@ describe("a line", () => {
     const row: RowResult = {
       settledNo: 7,
       settledAt: 5,
+      isAttemptsCostUnknown: true,
+      attemptsCostUsd: "0.0024",
       costUsd: "0.0012",
       adopted: true,
       executionId: "run",
@@ -74,7 +76,7 @@ describe("a line", () => {
       "{\"no\":3,\"key\":\"k\",\"at\":\"rows.jsonl:3\",\"state\":\"done\",\"attempt\":2," +
         "\"flow\":\"acme/test/echo\",\"version\":\"3\"," +
         "\"input\":{\"message\":\"m\"},\"result\":{\"b\":\"two\\nlines\",\"a\":1},\"executionId\":\"run\",\"adopted\":true," +
-        "\"costUsd\":\"0.0012\",\"durationMs\":12,\"tokens\":{\"prompt\":3,\"completion\":4,\"total\":7}," +
+        "\"costUsd\":\"0.0012\",\"attemptsCostUsd\":\"0.0024\",\"isAttemptsCostUnknown\":true,\"durationMs\":12,\"tokens\":{\"prompt\":3,\"completion\":4,\"total\":7}," +
         "\"calls\":[{\"id\":\"c\",\"tool\":\"weather\",\"arguments\":{},\"result\":\"rain\"}],\"steps\":{\"grade\":{\"score\":1}},\"settledNo\":7}"
     )
     assert.strictEqual(
@@ -547,6 +549,7 @@ describe("CSV", () => {
           result: { score: 7, note: "a \"b\",\r\nc" },
           input: { message: "m" },
           costUsd: "0.01",
+          attemptsCostUsd: "0.03",
           durationMs: 12
         }),
         rowOf(2, {
@@ -559,10 +562,10 @@ describe("CSV", () => {
       assert.strictEqual(
         yield* text(rows),
         "no,key,at,state,attempt,flow,version,input,input.message,result,result.score,result.note,result.tags,error.kind,error.message," +
-          "error.code,executionId,adopted,costUsd,isCostUnknown,durationMs,tokens.prompt,tokens.completion,tokens.total,settledNo\r\n" +
-          "1,key-1,rows.jsonl:1,done,1,acme/test/echo,production,,m,,7,\"a \"\"b\"\",\r\nc\",,,,,run-1,false,0.01,,12,,,,1\r\n" +
-          "2,key-2,rows.jsonl:2,done,1,acme/test/echo,production,,,,,,\"[\"\"x\"\",1]\",,,,run-2,true,,,,3,4,7,2\r\n" +
-          "3,key-3,rows.jsonl:3,invalid,1,acme/test/echo,production,,,,,,,InvalidRow,\"no, \"\"text\"\"\",,run-3,false,,,,,,,3\r\n"
+          "error.code,executionId,adopted,costUsd,isCostUnknown,attemptsCostUsd,isAttemptsCostUnknown,durationMs,tokens.prompt,tokens.completion,tokens.total,settledNo\r\n" +
+          "1,key-1,rows.jsonl:1,done,1,acme/test/echo,production,,m,,7,\"a \"\"b\"\",\r\nc\",,,,,run-1,false,0.01,,0.03,,12,,,,1\r\n" +
+          "2,key-2,rows.jsonl:2,done,1,acme/test/echo,production,,,,,,\"[\"\"x\"\",1]\",,,,run-2,true,,,,,,3,4,7,2\r\n" +
+          "3,key-3,rows.jsonl:3,invalid,1,acme/test/echo,production,,,,,,,InvalidRow,\"no, \"\"text\"\"\",,run-3,false,,,,,,,,,3\r\n"
       )
       assert.strictEqual((yield* text([])).split("\r\n").length, 2)
     }))

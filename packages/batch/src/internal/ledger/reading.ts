@@ -1,6 +1,7 @@
 /** Reads rows from the ledger: counts, and rows page by page. */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Fragment } from "@effect/sql/Statement"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,6 +18,7 @@ import {
   RowTokens
 } from "../../BatchRow.js"
 import type { BatchTarget } from "../../BatchStatus.js"
+import * as Money from "../money.js"
 import type { BatchRecord } from "./batches.js"
 import { doing, each, hasKey, type Ledger, mostBytes, sameText } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
@@ -111,13 +113,28 @@ type StoredResult =
   & { readonly [field in "adopted" | "attempt" | "no"]: number | string }
   & { readonly [field in "duration_ms" | "settled_at" | "settled_no"]: number | string | null }
   & { readonly [field in "calls" | "cost_usd" | "error" | "execution_id" | "flow"]: string | null }
-  & { readonly [field in "result" | "steps" | "tokens" | "version"]: string | null }
+  & { readonly [field in "earlier_costs" | "result" | "steps" | "tokens" | "version"]: string | null }
   & { readonly key: string; readonly place: string; readonly state: StoredState; readonly input?: string }
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
 
 const costOf = (costUsd: string | null): Pick<RowResult, "costUsd" | "isCostUnknown"> =>
   costUsd === null ? {} : costUsd === unknownCost ? { isCostUnknown: true } : { costUsd }
+
+const sumOf = (cost: string, other: string): string =>
+  Money.print(BigDecimal.sum(Money.parse(cost), Money.parse(other)))
+
+/** The cost of all attempts at a row. */
+const attemptsCostOf = (
+  { cost_usd, earlier_costs }: StoredResult
+): Pick<RowResult, "attemptsCostUsd" | "isAttemptsCostUnknown"> => {
+  const costs = [...earlier_costs?.split(" ") ?? [], ...cost_usd === null ? [] : [cost_usd]]
+  const known = costs.filter((cost) => cost !== unknownCost)
+  return {
+    ...(known.length > 0 && { attemptsCostUsd: known.reduce(sumOf) }),
+    ...(known.length < costs.length && { isAttemptsCostUnknown: true })
+  }
+}
 
 const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
@@ -145,6 +162,7 @@ const rowResult = ({ flow, version }: Read) => (row: StoredResult): RowResult =>
   ...(row.execution_id !== null && { executionId: row.execution_id }),
   adopted: Number(row.adopted) !== 0,
   ...costOf(row.cost_usd),
+  ...attemptsCostOf(row),
   ...(row.duration_ms !== null && { durationMs: Number(row.duration_ms) }),
   ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
   ...(row.calls !== null && { calls: decodeCalls(row.calls) }),
@@ -195,8 +213,12 @@ const paged = <Stored, A>(
 const columnsOf = (sql: SqlClient, withInput: boolean): { readonly all: Fragment; readonly bytes: Fragment } => {
   const bytes = sql`coalesce(octet_length(r.result), 0) + coalesce(octet_length(r.error), 0)
     + coalesce(octet_length(r.calls), 0) + coalesce(octet_length(r.steps), 0)`
+  const joined = sql.literal(sql.onDialectOrElse({ pg: () => "string_agg", orElse: () => "group_concat" }))
   const all = sql`r.no, r.key, r.place, r.state, r.attempt, r.execution_id, r.adopted, r.result, r.error, r.cost_usd,
-    r.duration_ms, r.tokens, r.flow, r.version, r.calls, r.steps, r.settled_at, r.settled_no`
+    r.duration_ms, r.tokens, r.flow, r.version, r.calls, r.steps, r.settled_at, r.settled_no,
+    case when r.attempt > 1 then (
+      select ${joined}(a.cost_usd, ' ') from noukai_batch_attempt as a where a.batch = r.batch and a.row_id = r.id
+    ) end as earlier_costs`
   return withInput ? { all: sql`${all}, r.input`, bytes: sql`${bytes} + octet_length(r.input)` } : { all, bytes }
 }
 

@@ -74,16 +74,18 @@ export const csv = <E, R>(
       ...["no", "key", "at", "state", "attempt", "flow", "version"],
       ...inputs.header(),
       ...results.header(),
-      ...["error.kind", "error.message", "error.code", "executionId", "adopted", "costUsd", "isCostUnknown"],
+      ...["error.kind", "error.message", "error.code", "executionId", "adopted"],
+      ...["costUsd", "isCostUnknown", "attemptsCostUsd", "isAttemptsCostUnknown"],
       ...["durationMs", "tokens.prompt", "tokens.completion", "tokens.total", "settledNo"]
     ])
     const line = (row: RowResult): string => {
-      const { adopted, at, attempt, costUsd, durationMs, error, executionId, isCostUnknown, key, no, tokens } = row
+      const { adopted, at, attempt, durationMs, error, executionId, key, no, tokens } = row
       return record([
         ...[no, key, at, row.state, attempt, row.flow, row.version],
         ...inputs.cells(row.input),
         ...results.cells(resultOf(row)),
-        ...[error?.kind, error?.message, error?.code, executionId, adopted, costUsd, isCostUnknown],
+        ...[error?.kind, error?.message, error?.code, executionId, adopted],
+        ...[row.costUsd, row.isCostUnknown, row.attemptsCostUsd, row.isAttemptsCostUnknown],
         ...[durationMs, tokens?.prompt, tokens?.completion, tokens?.total, row.settledNo]
       ])
     }

@@ -34,6 +34,8 @@ export const encodeRow = (row: RowResult): string =>
     adopted: row.adopted ? true : undefined,
     costUsd: row.costUsd,
     isCostUnknown: row.isCostUnknown,
+    attemptsCostUsd: row.attemptsCostUsd,
+    isAttemptsCostUnknown: row.isAttemptsCostUnknown,
     durationMs: row.durationMs,
     tokens: row.tokens,
     calls: row.calls,
