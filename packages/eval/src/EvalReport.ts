@@ -65,6 +65,10 @@ export const Trial = Schema.Struct({
   error: Schema.optionalWith(RowError, { exact: true }),
   executionId: Schema.optionalWith(Schema.String, { exact: true }),
   costUsd: Schema.optionalWith(Schema.String, { exact: true }),
+  /** The sum of the known costs of all its attempts in US dollars. Equals `costUsd` after one attempt. */
+  attemptsCostUsd: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Whether the cost of an attempt cannot be read, so that `attemptsCostUsd` lacks it. */
+  isAttemptsCostUnknown: Schema.optionalWith(Schema.Literal(true), { exact: true }),
   durationMs: Schema.optionalWith(Schema.Number, { exact: true }),
   outcomes: Schema.Record({ key: Schema.String, value: Outcome })
 })
@@ -186,10 +190,11 @@ export type Summary = typeof Summary.Type
  * @category schemas
  */
 export const Cost = Schema.Struct({
+  /** The number of trials that ran, each once however many attempts it had. Of judges, the number of all attempts. */
   runs: Schema.Number,
-  /** US dollars, as exact decimal text. Runs without a known cost add nothing. */
+  /** US dollars, as exact decimal text: the known costs of all attempts. */
   usd: Schema.String,
-  /** The number of runs without a known cost. */
+  /** The number of runs with an attempt whose cost is unknown. */
   unknown: Schema.Number
 })
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { RowError, RowState, RowTokens } from "@effect-noukai/batch/BatchRow"
+import type { RowError, RowResult, RowState, RowTokens } from "@effect-noukai/batch/BatchRow"
 import * as Schema from "effect/Schema"
 
 /**
@@ -29,7 +29,7 @@ export interface EvalCall {
  * @since 0.1.0
  * @category models
  */
-export interface EvalRun<out A = unknown> {
+export interface EvalRun<out A = unknown> extends Pick<RowResult, "attemptsCostUsd" | "isAttemptsCostUnknown"> {
   /** The key of the case. */
   readonly key: string
   /** The flow: `org/project/slug`. */
@@ -45,7 +45,7 @@ export interface EvalRun<out A = unknown> {
   /** Why it has no result. */
   readonly error?: RowError
   readonly executionId?: string
-  /** The cost in US dollars, as decimal text. Absent if it was not read or is unknown. */
+  /** The cost of the newest attempt in US dollars, as decimal text. Absent if it was not read or is unknown. */
   readonly costUsd?: string
   /** The time in milliseconds. */
   readonly durationMs?: number

@@ -1,6 +1,7 @@
 /** Eval runs over an emulator: what is sent, what is kept, and what is taken from earlier runs. */
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
+import type { FunctionInput, Json, StepFailure } from "@effect-noukai/emulator/Flow"
 import { Baseline, Check, Eval } from "@effect-noukai/eval"
 import { Flow, NoukaiHttp, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
@@ -156,6 +157,36 @@ describe("an eval run", () => {
       const second = yield* Eval.run(speaking(), { ...quick, candidate: 1 })
       assert.deepStrictEqual([second.overall.verdicts.pass, yield* count], [2, 8])
       assert.deepStrictEqual(yield* Eval.report(speaking(), { run: first.run }), first)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("counts the cost of all attempts on each side", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const seen = new Set<unknown>()
+      const failing = {
+        steps: [...says("x", "0.002").steps, {
+          kind: "function",
+          id: "b",
+          run: ({ message }: FunctionInput): Effect.Effect<Json, StepFailure> => {
+            if (seen.has(message)) return Effect.succeed({ said: String(message) })
+            seen.add(message)
+            return Effect.fail({ code: "PROVIDER_ERROR", message: "no luck" })
+          }
+        }]
+      } as const
+      yield* emulator.putFlows({ ...flows[0], versions: { 1: says("{{message}}"), 2: failing } })
+      const retrying = { ...quick, candidate: 2, baseline: 1, attempts: 2, backoff: 10 } as const
+      const report = yield* Eval.run(speaking(), retrying)
+      const { billedUsd, runs } = yield* emulator.ledger
+      assert.deepStrictEqual([report.errors, runs.length], [0, 12])
+      assert.deepStrictEqual([report.cost.candidate, report.cost.baseline], [
+        { runs: 4, usd: "0.016", unknown: 0 },
+        { runs: 4, usd: "0.004", unknown: 0 }
+      ])
+      assert.strictEqual(billedUsd, "0.02")
+      const [one] = yield* collect(Eval.cases(speaking()))
+      const [trial] = one!.candidate
+      assert.deepStrictEqual([trial!.costUsd, trial!.attemptsCostUsd], ["0.002", "0.004"])
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.live("is not resumed with other cases or another candidate", () =>

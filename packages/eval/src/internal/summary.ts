@@ -24,25 +24,26 @@ export interface Facts
 
 const noAmount = BigDecimal.make(0n, 0)
 
-/** Sums the costs of runs. */
-export const costSum = () => {
+/** Whether the newest attempt of a trial has, or may have, a run. */
+const hasRun = ({ executionId, state }: Trial): boolean =>
+  executionId !== undefined || state === "done" || state === "reported" || state === "submitted"
+
+/** Sums the costs of trials, all attempts included. */
+const costSum = () => {
   let usd = noAmount
   let runs = 0
   let unknown = 0
   return {
-    add: (costUsd: string | undefined): void => {
-      runs++
-      const amount = amountOf(costUsd)
-      if (Option.isNone(amount)) unknown++
-      else usd = BigDecimal.sum(usd, amount.value)
+    add: (trial: Trial): void => {
+      const { attemptsCostUsd, costUsd, isAttemptsCostUnknown } = trial
+      const isUnknown = isAttemptsCostUnknown === true || (hasRun(trial) && costUsd === undefined)
+      if (isUnknown) unknown++
+      if (isUnknown || attemptsCostUsd !== undefined) runs++
+      usd = BigDecimal.sum(usd, BigDecimal.unsafeFromString(attemptsCostUsd ?? "0"))
     },
     cost: (): Cost => ({ runs, usd: amountText(usd), unknown })
   }
 }
-
-/** Whether a row has, or may have, a run. */
-const hasRun = ({ executionId, state }: Trial): boolean =>
-  executionId !== undefined || state === "done" || state === "reported" || state === "submitted"
 
 const rates = () => {
   let passed = 0
@@ -122,7 +123,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       checks[name]?.add(verdict, candidate, baseline)
     }
     for (const side of ["candidate", "baseline"] as const) {
-      for (const trial of one[side] ?? []) if (hasRun(trial)) costs[side].add(trial.costUsd)
+      for (const trial of one[side] ?? []) costs[side].add(trial)
     }
     const after = medianTime(one.candidate)
     const earlier = medianTime(one.baseline ?? [])

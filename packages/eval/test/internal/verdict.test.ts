@@ -213,6 +213,23 @@ describe("the report", () => {
     assert.deepStrictEqual(report.time?.cases, 3)
   })
 
+  it("has the costs of all attempts, also where the newest one is unknown or has not run", () => {
+    const fold = summing(["one"], false)
+    const outcomes = { one: { verdict: "pass", reason: "pass" } } as const
+    const trials: ReadonlyArray<EvalReport.Trial> = [
+      { trial: 1, state: "done", costUsd: "0.1", attemptsCostUsd: "0.3", outcomes },
+      { trial: 2, state: "done", attemptsCostUsd: "0.02", isAttemptsCostUnknown: true, outcomes },
+      { trial: 3, state: "submitted", executionId: "e", attemptsCostUsd: "0.003", outcomes },
+      { trial: 4, state: "pending", attemptsCostUsd: "0.0004", outcomes },
+      { trial: 5, state: "pending", isAttemptsCostUnknown: true, outcomes },
+      { trial: 6, state: "pending", outcomes },
+      { trial: 7, state: "failed", outcomes }
+    ]
+    fold.add(caseVerdict(["one"], { no: 1, key: "c", at: "row 1", hash: "", candidate: trials }))
+    const { baseline: _, ...rest } = facts
+    assert.deepStrictEqual(fold.report(rest).cost.candidate, { runs: 5, usd: "0.3234", unknown: 3 })
+  })
+
   it("limits costs and times, and is incomplete where they are unknown", () => {
     const cases = [[{ one: "p" }, { one: "p" }, { costUsd: "0.0011", durationMs: 150 }]] as const
     const messages = (thresholds: object) => reportOf(cases, { thresholds }).broken.map(({ message }) => message)

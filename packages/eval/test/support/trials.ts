@@ -5,12 +5,13 @@ const verdicts = { p: "pass", f: "fail", e: "error" } as const
 
 export const trialsOf = (
   letters: { readonly [check: string]: string },
-  run: Pick<Partial<Trial>, "costUsd" | "durationMs" | "result"> = {}
+  run: Pick<Partial<Trial>, "attemptsCostUsd" | "costUsd" | "durationMs" | "result"> = {}
 ): ReadonlyArray<Trial> => {
   const [first = ""] = Object.values(letters)
   return Array.from(first, (_, index): Trial => ({
     trial: index + 1,
     state: "done",
+    ...(run.costUsd !== undefined && { attemptsCostUsd: run.costUsd }),
     ...run,
     outcomes: Object.fromEntries(
       Object.entries(letters).map(([name, text]) => {

@@ -232,10 +232,7 @@ const stopOf = Effect.fnUntraced(function*(facts: Facts.Facts, judges: Judges.Ju
 const trialOf = (definition: Definition, { judged, value }: Judges.JudgedRuns, run: EvalRun) =>
   Effect.map(
     outcomesOf(definition.checks, value, run, judged.get(run)),
-    (outcomes): Trial => ({
-      ...Struct.pick(run, "trial", "state", "result", "error", "executionId", "costUsd", "durationMs"),
-      outcomes
-    })
+    (outcomes): Trial => ({ ...Struct.pick(run, "trial", ...Trials.rowFields), outcomes })
   )
 
 type Compared = Pick<RunOptions, "allowErrors" | "baseline">

@@ -178,14 +178,17 @@ export interface CaseRuns extends EvalCase {
   readonly baseline?: ReadonlyArray<EvalRun>
 }
 
+const costFields = ["costUsd", "attemptsCostUsd", "isAttemptsCostUnknown"] as const
+
+/** The fields of a row that a run and a trial of a report have. */
+export const rowFields = ["state", "result", "error", "executionId", ...costFields, "durationMs"] as const
+
 const runOf = ({ key }: EvalCase, { side, trial }: Trial, row: RowResult | undefined): EvalRun => ({
   key,
   flow: side.flow,
   version: side.version,
   trial,
-  ...(row === undefined
-    ? { state: "pending" }
-    : Struct.pick(row, "state", "result", "error", "executionId", "costUsd", "durationMs", "tokens", "steps", "calls"))
+  ...(row === undefined ? { state: "pending" } : Struct.pick(row, ...rowFields, "tokens", "steps", "calls"))
 })
 
 /** The cases of an eval run with their runs, read from the ledger in parts. */
