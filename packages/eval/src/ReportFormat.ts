@@ -1,5 +1,5 @@
 /**
- * Reports of eval runs: for terminals, as HTML, for servers of CI, and as JSON lines. Each reads the cases once, as a stream.
+ * Reports of eval runs as text, HTML, JUnit, Markdown and JSON lines. A report reads the cases once, as a stream.
  *
  * @since 0.1.0
  */
@@ -23,8 +23,8 @@ export type ReportFormat = <E, R>(
 ) => Stream.Stream<string, E, R>
 
 /**
- * A report for terminals: the checks, the cost, and of each verdict but `pass` the first 20 cases, regressions first. The last
- * line is the verdict.
+ * A report for terminals: the checks, the cost, and the cases, regressions first. It has the first 20 cases of each
+ * verdict except `pass`. The last line is the verdict.
  *
  * @since 0.1.0
  * @category formats
@@ -32,8 +32,8 @@ export type ReportFormat = <E, R>(
 export const text: ReportFormat = Text.text
 
 /**
- * A report as one file of HTML: a table of all cases, regressions first, which sorts by its columns. Each case has the outputs
- * of both sides. The file loads nothing.
+ * A report as one HTML file: a table of all cases, regressions first. A click on a column sorts it. Each case has the
+ * outputs of both sides. The file loads nothing.
  *
  * @since 0.1.0
  * @category formats
@@ -41,7 +41,7 @@ export const text: ReportFormat = Text.text
 export const html: ReportFormat = Html.page
 
 /**
- * A report as the XML of JUnit, with a test for each check on each case. A test fails if the check regressed, or if it fails
+ * A report as JUnit XML, with a test for each check on each case. A test fails if the check regressed, or if it fails
  * without a baseline. It is skipped if it fails on both sides or is not comparable.
  *
  * @since 0.1.0
@@ -50,7 +50,7 @@ export const html: ReportFormat = Html.page
 export const junit: ReportFormat = Junit.junit
 
 /**
- * A report in Markdown for the page of a job in CI, with the first 50 cases of each verdict but `pass`.
+ * A report in Markdown for the page of a CI job, with the first 50 cases of each verdict except `pass`.
  *
  * @since 0.1.0
  * @category formats
@@ -60,7 +60,7 @@ export const markdown: ReportFormat = Text.markdown
 const encode = Schema.encodeSync(CaseVerdict)
 
 /**
- * The cases as JSON, one in each line, in the order of the source. A bigint is written as text.
+ * The cases as JSON, one per line, in source order. A bigint is written as text.
  *
  * @since 0.1.0
  * @category formats

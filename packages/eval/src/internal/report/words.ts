@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 import type { CaseVerdict, CheckVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
 
-/** All verdicts, those to look at first. */
+/** All verdicts, the most urgent first. */
 export const verdicts: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "fixed", "not comparable", "pass"]
 
 /** The number of changes that a report shows of one check on one case. */
@@ -76,7 +76,7 @@ export const checkTable = (report: EvalReport): ReadonlyArray<ReadonlyArray<stri
   ]
 }
 
-/** Returns cost, time, and the reasons why the gate is not passed, as names with texts. */
+/** Returns the cost, the time, and the reasons of a gate that is not passed, as names with texts. */
 export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string, text: string]> => {
   const { broken, errors, stale, stop } = report
   const { baseline, candidate, judges } = report.cost
@@ -108,7 +108,7 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
 /** A replacer of JSON that writes a bigint as text. */
 export const withoutBigint = (_: string, value: unknown): unknown => typeof value === "bigint" ? String(value) : value
 
-/** Returns a value as JSON has it. */
+/** Converts a value to JSON and back. */
 export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, withoutBigint) ?? "null")
 
 /** Returns the reason of an outcome, and the places in which a value with parts differs from the expected one. */
@@ -116,18 +116,18 @@ const linesOf = ({ actual, expected, reason, verdict }: Outcome): ReadonlyArray<
   if (verdict !== "fail" || !Predicate.isObject(expected) || !Predicate.isObject(actual)) return [reason]
   const changes = ValueDiff.changes(plain(expected), plain(actual), { limit: maxChanges + 1 })
     .map((change) => ValueDiff.toText(change, { expected: "expected", actual: "got" }))
-    // of the whole value the reason says it
+    // the reason names a change of the whole value
     .filter((text) => !text.startsWith("$: "))
   return [reason, ...changes.slice(0, maxChanges), ...changes.length > maxChanges ? ["and more"] : []]
 }
 
-/** Returns the reasons of a verdict. They are those of the baseline if it failed before, or if it alone has an error. */
+/** Returns the reasons of a verdict: those of the baseline if the check is fixed, or if only the baseline has an error. */
 export const reasons = (report: EvalReport, { baseline, candidate, verdict }: CheckVerdict): ReadonlyArray<string> =>
   baseline !== undefined && (verdict === "fixed" || (verdict === "error" && candidate.verdict !== "error"))
     ? linesOf(baseline).map((line) => `${sides(report).baseline}: ${line}`)
     : linesOf(candidate)
 
-/** Returns the checks of a case whose verdict is not `pass`. The name has the verdict if that is not the one of the case. */
+/** Returns the checks of a case that do not pass. A name is followed by the verdict, unless the case has the same verdict. */
 export const notable = (
   report: EvalReport,
   { checks, verdict: ofCase }: CaseVerdict
