@@ -269,3 +269,15 @@ export const cases: <Case, A, E, R>(
  * @category operations
  */
 export const runs: (name?: string) => Effect.Effect<ReadonlyArray<EvalRunInfo>, EvalError, BatchStore> = Facts.list
+
+/**
+ * The ids of the batches of an eval run in its ledger: of its runs, and of its judges. The second batch exists once a
+ * judge has run. `Batch.status` returns why a batch stopped.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const batchIds: (run: Pick<EvalRunInfo, "eval" | "run">) => readonly [runs: string, judges: string] = (run) => [
+  Facts.batchId(run),
+  Facts.judgesId(run)
+]

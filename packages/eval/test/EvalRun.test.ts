@@ -72,7 +72,7 @@ describe("an eval run", () => {
         { runs: 4, usd: "0.004", unknown: 0 },
         0
       ])
-      const rows = yield* collect(Batch.results(`eval/says/${report.run}`, { order: "done" }))
+      const rows = yield* collect(Batch.results(Eval.batchIds(report)[0], { order: "done" }))
       const versions = rows.map(({ version }) => version)
       assert.deepStrictEqual(versions, ["1", "2", "1", "2", "1", "2", "1", "2"])
       const cases = yield* collect(Eval.cases(speaking()))
@@ -304,6 +304,7 @@ describe("judges", () => {
       // two inputs: with and without a mark at the end
       assert.deepStrictEqual((yield* posts).filter((flow) => flow === "acme/test/judge").length, 2)
       assert.deepStrictEqual(report.cost.judges, { runs: 2, usd: "0.02", unknown: 0 })
+      assert.deepStrictEqual((yield* Batch.list("eval/")).map(({ batch }) => batch), [...Eval.batchIds(report)])
       const again = yield* Eval.run(judged(casesOf(5)), { ...quick, candidate: "draft", baseline: 1 })
       assert.deepStrictEqual([again.errors, again.cost.judges.runs], [0, 0])
       assert.strictEqual(again.overall.candidate.passed, 5)

@@ -75,5 +75,6 @@ expectTypeOf(Eval.cases(inferred, { run: "20261128-215900-1a2b" })).toEqualTypeO
 expectTypeOf(Eval.runs()).toEqualTypeOf<
   Effect.Effect<ReadonlyArray<Eval.EvalRunInfo>, EvalError, BatchStore>
 >()
+expectTypeOf(Eval.batchIds({ eval: "a", run: "b" })).toEqualTypeOf<readonly [runs: string, judges: string]>()
 // @ts-expect-error: a candidate is a version or a flow with a version
 Eval.plan(inferred, { candidate: "newest" })

@@ -59,9 +59,9 @@ export const ending =
     Effect.mapError(effect, (error) => failure(error, server))
 
 /** Whether an eval run stopped because the server could not be reached, or refused its runs. */
-export const isCutOff = ({ eval: name, run, stop }: EvalReport) =>
-  stop === undefined ? Effect.succeed(false) : Effect.exists(
-    [`eval/${name}/${run}`, `eval/${name}/${run}/judges`],
+export const isCutOff = (report: EvalReport) =>
+  report.stop === undefined ? Effect.succeed(false) : Effect.exists(
+    Eval.batchIds(report),
     (id) =>
       Batch.status(id).pipe(
         Effect.map(({ stop }) => stop?.reason === "refused" || stop?.reason === "unreachable"),

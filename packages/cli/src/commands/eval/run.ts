@@ -44,7 +44,7 @@ const progress = (name: string, isResumed: boolean): Effect.Effect<void, never, 
     Eval.runs(name).pipe(
       Effect.flatMap(Arr.findLast((run) => !run.isComplete && (isResumed || run.startedAt >= now))),
       Effect.retry(Schedule.spaced("200 millis")),
-      Effect.flatMap(({ run }) => shown(`eval/${name}/${run}`)),
+      Effect.flatMap((run) => shown(Eval.batchIds(run)[0])),
       Effect.ignore
     ))
 
