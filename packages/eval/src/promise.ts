@@ -10,11 +10,13 @@ import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { ClientOptions } from "@effect-noukai/batch/promise"
 import { Noukai } from "@effect-noukai/promise/Noukai"
 import * as NoukaiPromise from "@effect-noukai/promise/NoukaiPromise"
+import { layer as configLayer, type NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import { layer as sessionLayer, type SessionService } from "@effect-noukai/sdk/SessionService"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Check from "./Check.js"
 import * as Eval from "./Eval.js"
@@ -25,12 +27,13 @@ import type { CaseVerdict, EvalReport } from "./EvalReport.js"
 import type { EvalRun } from "./EvalRun.js"
 
 /**
- * The ledger of eval runs.
+ * The ledger of eval runs, and the server that runs flows: earlier results of another server are not used. `org` and
+ * `project` are those of flows named by a slug alone.
  *
  * @since 0.1.0
  * @category options
  */
-export interface LedgerOptions {
+export interface LedgerOptions extends Pick<ClientOptions, "env" | "port" | "org" | "project"> {
   /** The path of the ledger file, which a run creates if it is missing. One process works on it at a time. */
   readonly ledger: string
 }
@@ -53,9 +56,10 @@ const settled: <A>(effect: Effect.Effect<A, unknown>) => Promise<A> = async (eff
   throw Cause.squash(exit.cause)
 }
 
-const storeOf = ({ ledger }: LedgerOptions): Layer.Layer<BatchStore, unknown> =>
+/** The ledger, and the names of flows and of their server. Clients have a key of their own. */
+const layerOf = ({ env, ledger, org, port, project }: LedgerOptions): Layer.Layer<BatchStore | NoukaiConfig, unknown> =>
   typeof ledger === "string" && ledger !== ""
-    ? BatchStore.layerFile(ledger)
+    ? Layer.merge(BatchStore.layerFile(ledger), configLayer({ env, port, org, project, apiKey: Redacted.make("nk_") }))
     : Layer.fail(new InvalidEvalError({ at: "the options", field: "ledger", reason: "must be the path of a file" }))
 
 /** Runs an operation with the services of a client. */
@@ -69,7 +73,7 @@ const withClient: <A>(
   await using noukai = new Noukai(client)
   return await NoukaiPromise.run(
     noukai,
-    Effect.provide(effect, Layer.mergeAll(storeOf(options), BatchEngine.layerLocal, sessionLayer)),
+    Effect.provide(effect, Layer.mergeAll(layerOf(options), BatchEngine.layerLocal, sessionLayer)),
     { signal }
   )
 }
@@ -107,7 +111,7 @@ export const loadEval = (path: string): Promise<Eval.Eval<unknown>> => settled(E
 export const planEval = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: RunOptions & LedgerOptions
-): Promise<EvalPlan> => settled(Effect.provide(Eval.plan(self, options), storeOf(options)))
+): Promise<EvalPlan> => settled(Effect.provide(Eval.plan(self, options), layerOf(options)))
 
 /**
  * Runs an eval and returns its report: as `Eval.run`. To continue after a stop or a crash, call it with `resume`.
@@ -171,7 +175,7 @@ export const scoreEval = <Case, A, E>(
 export const evalReport = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: ReportOptions & LedgerOptions
-): Promise<EvalReport> => settled(Effect.provide(Eval.report(self, options), storeOf(options)))
+): Promise<EvalReport> => settled(Effect.provide(Eval.report(self, options), layerOf(options)))
 
 /**
  * The verdicts of the cases of an eval run, from the ledger alone: as `Eval.cases`. Leaving the loop closes the ledger.
@@ -183,4 +187,4 @@ export const evalCases = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: ReportOptions & LedgerOptions
 ): AsyncIterable<CaseVerdict> =>
-  Stream.toAsyncIterable(Stream.provideLayer(Eval.cases(self, options), storeOf(options)))
+  Stream.toAsyncIterable(Stream.provideLayer(Eval.cases(self, options), layerOf(options)))

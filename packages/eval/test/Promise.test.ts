@@ -74,6 +74,30 @@ it("plans, runs, scores and reports an eval, and its cases", async () => {
   assert.strictEqual(emulator.ledger().runsStarted, started)
 })
 
+it("takes the organisation and the project of a flow with a short name, and the results of its own server alone", async () => {
+  const short = Eval.make("short", {
+    flow: "says",
+    cases,
+    key: ({ id }) => id,
+    input: ({ id }) => ({ message: id })
+  }, { equals: Check.equals(Check.field("expected"), { at: "said" }) })
+  const named = { ...options(), ledger: join(folder, "short.ledger"), org: "acme", project: "test" }
+  const { apiKey: _, candidate: __, baseline: ___, ...stored } = named
+  const sides = { candidate: 1, baseline: 2 }
+  const plan = await planEval(short, { ...stored, ...sides })
+  assert.deepStrictEqual([plan.candidate.flow, plan.runs], ["acme/test/says", 4])
+  const report = await runEval(short, named)
+  assert.deepStrictEqual(await evalReport(short, stored), report)
+  const keys: Array<string> = []
+  for await (const { key } of evalCases(short, stored)) keys.push(key)
+  assert.deepStrictEqual(keys, ["a", "b"])
+  const again = await planEval(short, { ...stored, ...sides })
+  assert.deepStrictEqual([again.runs, again.reused], [0, 4])
+  const elsewhere = await planEval(short, { ...stored, ...sides, env: "production", port: undefined })
+  assert.deepStrictEqual([elsewhere.runs, elsewhere.reused], [4, 0])
+  assert.instanceOf(await rejection(evalReport(short, { ledger: stored.ledger })), InvalidEvalError)
+})
+
 it("reads a definition from a file", async () => {
   const path = join(folder, "says.eval.json")
   await Fs.writeFile(
