@@ -1,10 +1,11 @@
 /** `noukai eval`: plans, runs, reports and baselines over an emulator, and the exit codes of a gate. */
+import { EvalFileError, InvalidEvalError } from "@effect-noukai/eval"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
-import { definition as definitionOf } from "../src/commands/eval/evaluation.js"
+import { definition as definitionOf, ending } from "../src/commands/eval/evaluation.js"
 import { ctrlC, inTerminal, noukai } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -66,6 +67,18 @@ describe("noukai eval plan", () => {
       const plan = JSON.parse((yield* noukai(call("plan", "--json", "--baseline", "none"), options)).stdout)
       assert.deepStrictEqual([plan.cases, plan.runs, plan.baseline], [4, 4, undefined])
       assert.deepStrictEqual([yield* requests, yield* list(options.cwd)], [[], ["cases.jsonl", "word.eval.yaml"]])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("counts the results of earlier runs on the same server, and needs no key", () =>
+    Effect.gen(function*() {
+      const { cwd, env } = yield* evaluation(definition(allowed))
+      const sides = ["--candidate", "1", "--baseline", "none"]
+      yield* noukai(call("run", "--quiet", ...sides), { cwd, env })
+      const keyless = { NOUKAI_BASE_URL: env.NOUKAI_BASE_URL }
+      const here = yield* noukai(call("plan", ...sides), { cwd, env: keyless })
+      assert.match(here.stdout, /\nruns +0\nreused +4\n$/)
+      const other = yield* noukai(call("plan", ...sides), { cwd, env: { NOUKAI_ENV: "dev" } })
+      assert.match(other.stdout, /\nruns +4\n$/)
     }).pipe(Effect.provide(server({ flows }))))
 
   it.scopedLive("names checks whose data nobody captures", () =>
@@ -132,6 +145,20 @@ describe("noukai eval run", () => {
       assert.match(stale.stdout, /\nstale baseline +.*\ba\b/)
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("takes a baseline for a file only if it ends with .json", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation(definition(allowed))
+      yield* write(join(options.cwd, "production"), "a file of that name")
+      assert.strictEqual((yield* noukai(call("run", "--quiet"), options)).code, 0)
+      const blessed = yield* noukai(call("bless", "--out", "blessed"), options)
+      assert.deepStrictEqual([blessed.code, blessed.stderr], [2, "noukai: --out blessed: must end with .json\n"])
+      const nowhere = yield* noukai(call("bless", "--out", "no/where.json"), options)
+      assert.deepStrictEqual([nowhere.code, nowhere.stderr.startsWith("noukai: cannot write no/where.json: ")], [
+        3,
+        true
+      ])
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("ends with 4 for errors, unless they are allowed, and for a spent budget", () =>
     Effect.gen(function*() {
       const judge = "  polite: { judge: acme/test/judge, input: { message: x } }\n"
@@ -190,6 +217,31 @@ describe("noukai eval run", () => {
     }).pipe(Effect.provide(server({ flows }))))
 })
 
+describe("an eval whose flow has a short name", () => {
+  it.scopedLive("has the organisation and the project of its command", () =>
+    Effect.gen(function*() {
+      const { cwd, env } = yield* evaluation(definition(allowed).replace("acme/test/word", "word"))
+      const flags = ["--org", "acme", "--project", "test"]
+      const { NOUKAI_API_KEY: _, ...keyless } = { ...env, NOUKAI_ORG: "acme", NOUKAI_PROJECT: "test" }
+      const options = { cwd, env }
+      const plan = yield* noukai(call("plan", "--baseline", "word@1", ...flags), options)
+      assert.include(plan.stdout, "candidate  acme/test/word@draft\nbaseline   acme/test/word@1\n")
+      assert.strictEqual((yield* noukai(call("run", "--quiet", ...flags), options)).code, 0)
+      for (const command of ["score", "report", "bless"]) {
+        const { code, stderr } = yield* noukai(call(command, ...flags), options)
+        assert.deepStrictEqual([command, code, stderr.includes("missing")], [command, 0, false])
+      }
+      for (const command of ["plan", "report", "bless", "runs"]) {
+        assert.strictEqual((yield* noukai(call(command), { cwd, env: keyless })).code, 0, command)
+      }
+      const without = yield* noukai(call("report"), options)
+      assert.deepStrictEqual(
+        [without.code, without.stderr.split(": use")[0]],
+        [2, "noukai: word.eval.yaml: flow org and project are missing"]
+      )
+    }).pipe(Effect.provide(server({ flows }))))
+})
+
 describe("an eval in a module", () => {
   const load = (file: string) => definitionOf({ file, ledger: Option.none() })
 
@@ -223,6 +275,31 @@ describe("an eval in a module", () => {
 })
 
 describe("a wrong eval", () => {
+  it.effect("names flags, and places of the definition by its file", () =>
+    Effect.gen(function*() {
+      const said = (at: string, field: string) =>
+        Effect.map(
+          Effect.flip(ending({ file: "a.mts" })(Effect.fail(new InvalidEvalError({ at, field, reason: "is wrong" })))),
+          ({ message }) => message
+        )
+      assert.strictEqual(yield* said("Eval.run", "repeat"), "--repeat is wrong")
+      assert.strictEqual(yield* said("Eval.plan", "checks.word.att"), "a.mts: checks.word.att is wrong")
+      assert.strictEqual(yield* said("Eval.word.yaml:8", "repeat"), "Eval.word.yaml:8: repeat is wrong")
+      assert.strictEqual(yield* said("Eval.word", "the run 1"), "Eval.word: the run 1 is wrong")
+    }))
+
+  it.effect("ends with 3 if the disk is full or read-only, and with 2 for a file that is missing", () =>
+    Effect.gen(function*() {
+      const codes = yield* Effect.forEach(["ENOSPC", "EROFS", "ENOENT"], (code) =>
+        Effect.map(
+          Effect.flip(
+            ending({ file: "a" })(Effect.fail(new EvalFileError({ path: "a", reason: "b", cause: { code } })))
+          ),
+          ({ code }) => code
+        ))
+      assert.deepStrictEqual(codes, [3, 3, 2])
+    }))
+
   it.scopedLive("is refused in one line with its place, and nothing is sent", () =>
     Effect.gen(function*() {
       const wrong: ReadonlyArray<readonly [text: string, flags: ReadonlyArray<string>, said: RegExp]> = [

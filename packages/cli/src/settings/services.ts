@@ -1,5 +1,7 @@
 /** The services of the SDK, with the settings of a command. */
 import * as Noukai from "@effect-noukai/sdk/Noukai"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import type { AuthenticationError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import type { LogHook } from "@effect-noukai/sdk/Telemetry"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -60,8 +62,23 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
   }
 }
 
-/** The key of a command that sends nothing, because it replays recordings. */
-const noKey = Redacted.make("nk_replay")
+/** The key of a command that sends nothing. */
+const noKey = Redacted.make("nk_none")
+
+const wrongOption = (settings: Settings.Settings.Service) => (error: AuthenticationError | InvalidRequestError) =>
+  error._tag === "InvalidRequestError" ? new UsageError({ message: Settings.wrongSetting(settings, error) }) : error
+
+/**
+ * The configuration of a command that sends nothing and needs no key: the server, and the organisation and the project of
+ * flows named without them. Fails for mistakes in flags, the environment or `noukai.json`.
+ */
+export const withoutKey = (input: ConnectionFlags) =>
+  Layer.unwrapEffect(
+    Effect.map(Settings.Settings, (settings) =>
+      Layer.mapError(NoukaiConfig.layer({ ...settings.options, apiKey: noKey }), wrongOption(settings)))
+  ).pipe(
+    Layer.provide(Settings.layer(input, true))
+  )
 
 /**
  * The services, the history and the settings. Fails for mistakes in flags, the environment or `noukai.json`. A command that
@@ -78,11 +95,7 @@ export const services = (input: ServiceFlags, patience?: Patience, isReplayed = 
         ...isReplayed ? { apiKey: noKey } : {},
         ...patience === undefined ? {} : { log: outages(terminal, patience) },
         ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
-      }).pipe(Layer.mapError((error) =>
-        error._tag === "InvalidRequestError"
-          ? new UsageError({ message: Settings.wrongSetting(settings, error) })
-          : error
-      ))
+      }).pipe(Layer.mapError(wrongOption(settings)))
     }))),
     Layer.provideMerge(Settings.layer(input))
   )

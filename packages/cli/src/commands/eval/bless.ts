@@ -2,35 +2,44 @@
 import * as Baseline from "@effect-noukai/eval/Baseline"
 import * as Eval from "@effect-noukai/eval/Eval"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { optional } from "../../arguments/flags.js"
+import { connection, optional } from "../../arguments/flags.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { withoutKey } from "../../settings/services.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { definition, ending, store } from "./evaluation.js"
+import { codes, definition, ending, store } from "./evaluation.js"
 import { defined, run } from "./flags.js"
 
-const config = { ...defined, run, out: optional("out", "Write the baseline to this file (beside the definition).") }
+const config = {
+  ...defined,
+  run,
+  out: optional("out", "Write to this .json file (beside the definition)."),
+  ...connection
+}
 
 type Input = InputOf<typeof config>
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
+const handle = (input: Input) =>
+  Effect.gen(function*() {
     const terminal = yield* Terminal
-    const one = yield* definition(input)
     const path = Option.getOrElse(
       input.out,
       () => `${input.file.replace(/(\.eval)?\.(json|ya?ml|[cm]?[jt]s)$/i, "")}.baseline.json`
     )
+    if (!path.endsWith(".json")) return yield* new UsageError({ message: `--out ${path}: must end with .json` })
+    const one = yield* definition(input)
     const baseline = yield* Effect.flatMap(
       Eval.report(one, { run: Option.getOrUndefined(input.run) }),
       (report) => Baseline.bless(report, Eval.cases(one, { run: report.run }))
-    ).pipe(Effect.provide(store(one.name, input, true)))
-    yield* Baseline.write(path, baseline)
+    ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
+    yield* Effect.mapError(
+      Baseline.write(path, baseline),
+      ({ message }) => new CommandError({ code: codes.environment, message: `cannot write ${message}` })
+    )
     yield* terminal.note(plain(`${path}: the candidate of run ${baseline.run}`))
-  },
-  Effect.scoped,
-  ending({})
-)
+  }).pipe(Effect.scoped, ending(input))
 
 export const command = leaf("bless", "Keep the verdicts of a run as a baseline file.", config, handle)

@@ -12,7 +12,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Values from "../../arguments/values.js"
@@ -28,21 +27,40 @@ export const codes = { worse: 1, definition: 2, environment: 3, incomplete: 4 } 
 
 type Failure = EvalError | BatchCommandError | NoukaiError | CommandError | UsageError
 
+/** The flags of a command that name its definition and its server. */
+type Source = Pick<DefinedFlags, "file"> & ServerFlags
+
+const operations = new Set(["plan", "run", "score", "report", "cases"].map((name) => `Eval.${name}`))
+
+/** The options of operations that are flags. Other places of an operation are in the definition. */
+const options = new Set(["candidate", "baseline", "repeat", "record", "replay", "resume"])
+
+/** Faults of a disk, not of a path. */
+const diskFaults = new Set(["EDQUOT", "EIO", "ENOSPC", "EROFS"])
+
 /** Returns the failure of an eval command. An error that is not of the definition is one of the environment. */
-const failure = (error: Failure, server: ServerFlags): CommandError => {
+const failure = (error: Failure, input: Source): CommandError => {
   switch (error._tag) {
     case "InvalidEvalError": {
-      // an operation of the package names options, a file names its places
-      const message = error.at.startsWith("Eval.") ? `${flagOf(error.field)} ${error.reason}` : error.message
-      return new CommandError({ message, code: codes.definition, kind: error._tag })
+      const { at, field, reason } = error
+      const place = !operations.has(at)
+        ? `${at}: ${field}`
+        : options.has(field)
+        ? flagOf(field)
+        : `${input.file}: ${field}`
+      return new CommandError({ message: `${place} ${reason}`, code: codes.definition, kind: error._tag })
     }
-    case "EvalFileError":
+    case "EvalFileError": {
+      const isOfDisk = Predicate.hasProperty(error.cause, "code") && diskFaults.has(String(error.cause.code))
+      const code = isOfDisk ? codes.environment : codes.definition
+      return new CommandError({ message: error.message, code, kind: error._tag })
+    }
     case "EvalNotFoundError":
       return new CommandError({ message: error.message, code: codes.definition, kind: error._tag })
     case "CommandError":
       return error.code === exitCodes.refused ? new CommandError({ ...error, code: codes.environment }) : error
     default: {
-      const { advice = [], code, kind, message } = toCommandError(error, "begins", server)
+      const { advice = [], code, kind, message } = toCommandError(error, "begins", input)
       return new CommandError({
         message,
         advice,
@@ -55,8 +73,8 @@ const failure = (error: Failure, server: ServerFlags): CommandError => {
 
 /** Maps errors to the failure of an eval command. */
 export const ending =
-  (server: ServerFlags) => <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>
-    Effect.mapError(effect, (error) => failure(error, server))
+  (input: Source) => <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>
+    Effect.mapError(effect, (error) => failure(error, input))
 
 /** Whether an eval run stopped because the server could not be reached, or refused its runs. */
 export const isCutOff = (report: EvalReport) =>
@@ -102,22 +120,22 @@ export const store = (name: string, { ledger }: DefinedFlags, isRead: boolean) =
     ? Ledger.existing({ id: name, ledger })
     : Layer.unwrapEffect(Effect.map(Ledger.path({ id: name, ledger }), (file) => BatchStore.layerFile(file)))
 
-/** Reads a side: a version, or a flow with or without a version. */
+/** Reads a side: a version, or a flow with or without a version. A flow without organisation and project has a version. */
 const side = (flag: string, text: string): Effect.Effect<Side, UsageError> => {
-  if (!text.includes("/")) return Values.flowVersion(text, flag)
+  if (!/[/@]/.test(text)) return Values.flowVersion(text, flag)
   const at = text.lastIndexOf("@")
   return at === -1
     ? Effect.succeed({ flow: text })
     : Effect.map(Values.flowVersion(text.slice(at + 1), flag), (version) => ({ flow: text.slice(0, at), version }))
 }
 
-/** Reads the sides. A baseline that is a file is a stored one. Without flags, a resumed run keeps its sides. */
+/** Reads the sides. A baseline that ends with `.json` is a file. Without flags, a resumed run keeps its sides. */
 export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFlags, isResumed = false) {
   if (Option.isSome(input.record) && Option.isSome(input.replay)) {
     return yield* new UsageError({ message: "give --record or --replay, not both" })
   }
   const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
-  const isStored = baseline.endsWith(".json") || existsSync(baseline)
+  const isStored = baseline.endsWith(".json")
   const stored = isStored ? yield* Baseline.read(baseline, name) : undefined
   return {
     candidate: Option.getOrUndefined(

@@ -18,7 +18,7 @@ export const run = Args.optional(argument("run", "The id of an eval run (the new
 /** The sides of a comparison, and the folders of recordings. */
 export const compared = {
   candidate: optional("candidate", "Judge this version, or flow@version (draft)."),
-  baseline: optional("baseline", "Compare with version, flow@version, file, none (production)."),
+  baseline: optional("baseline", "A version, flow@version, .json file or none (production)."),
   repeat: whole("repeat", "Run each case this often; the majority counts (1)."),
   record: optional("record", "Record the runs into cassettes in this folder."),
   replay: optional("replay", "Replay the cassettes of this folder; send nothing.")

@@ -4,7 +4,7 @@ import type { EvalPlan } from "@effect-noukai/eval/EvalOptions"
 import * as Effect from "effect/Effect"
 import { connection, json } from "../../arguments/flags.js"
 import { CommandError } from "../../exit/CommandError.js"
-import * as Settings from "../../settings/Settings.js"
+import { withoutKey } from "../../settings/services.js"
 import { jsonLine } from "../../terminal/json.js"
 import { table } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -42,6 +42,6 @@ const handle = (input: Input) =>
     const missing = notCaptured(plan)
     for (const line of missing) yield* terminal.note(line)
     if (missing.length > 0) return yield* new CommandError({ code: codes.definition, message: "" })
-  }).pipe(Effect.provide(Settings.layer(input)), Effect.scoped, ending(input))
+  }).pipe(Effect.provide(withoutKey(input)), Effect.scoped, ending(input))
 
 export const command = leaf("plan", "Show what an eval would run; send and write nothing.", config, handle)

@@ -14,8 +14,8 @@ const config = { ...defined, json }
 
 type Input = InputOf<typeof config>
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
+const handle = (input: Input) =>
+  Effect.gen(function*() {
     const terminal = yield* Terminal
     const { name } = yield* definition(input)
     const runs = yield* Eval.runs(name).pipe(Effect.provide(store(name, input, true)))
@@ -33,9 +33,6 @@ const handle = Effect.fnUntraced(
         ])
       ], [4, 5])
     )
-  },
-  Effect.scoped,
-  ending({})
-)
+  }).pipe(Effect.scoped, ending(input))
 
 export const command = leaf("runs", "List the eval runs of the ledger.", config, handle)
