@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { definition as definitionOf, ending } from "../src/commands/eval/evaluation.js"
+import { continuing } from "../src/commands/eval/run.js"
 import { ctrlC, inTerminal, noukai } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -183,19 +184,69 @@ describe("noukai eval run", () => {
       const patient = [{ ref: "acme/test/word", steps: [waits], versions: { 1: { steps: [waits] } } }]
       yield* Effect.gen(function*() {
         const options = yield* evaluation()
-        const command = yield* inTerminal(call("run", "--concurrency", "2"), { ...options, columns: 120 })
+        const kept = ["--ledger", "my.ledger", "--budget", "5", "--max-cost-per-row", "0.1", "--rate", "1000"]
+        const command = yield* inTerminal(call("run", "--concurrency", "2", ...kept, "--html", "a b.html"), {
+          ...options,
+          columns: 120
+        })
         yield* command.awaitOutput("2 running")
         yield* command.type(ctrlC)
         yield* command.awaitOutput("a second Ctrl-C stops at once")
         yield* gate.open
         assert.strictEqual(yield* command.code, 130)
-        assert.include(command.output(), "to continue: noukai eval run word.eval.yaml --resume")
-        const resumed = yield* noukai(call("run", "--resume"), options)
+        assert.include(
+          command.output(),
+          "to continue: noukai eval run word.eval.yaml --resume --ledger my.ledger --concurrency 2 --rate 1000 " +
+            "--budget 5 --max-cost-per-row 0.1 --html 'a b.html'"
+        )
+        const resumed = yield* noukai(call("run", "--resume", ...kept), options)
         assert.deepStrictEqual([resumed.code, (yield* runs).length], [0, 8])
-        const again = yield* noukai(call("run", "--resume"), options)
+        const again = yield* noukai(call("run", "--resume", ...kept), options)
         assert.deepStrictEqual([again.code, (yield* runs).length], [2, 8])
       }).pipe(Effect.provide(server({ flows: patient })))
     }))
+
+  it("names the command that continues it, quoted for a shell", () => {
+    const none = Option.none()
+    const input = {
+      file: "my eval.yaml",
+      run: none,
+      baseline: none,
+      ledger: none,
+      concurrency: none,
+      rate: none,
+      budget: none,
+      maxCostPerRow: none,
+      allowErrors: none,
+      html: none,
+      junit: none,
+      summary: none,
+      record: none,
+      replay: none,
+      json: false,
+      jsonl: false
+    }
+    const command = "noukai eval run 'my eval.yaml'"
+    assert.strictEqual(continuing(input), `to continue: ${command} --resume`)
+    assert.strictEqual(
+      continuing({
+        ...input,
+        run: Option.some("20260301-1"),
+        baseline: Option.some("$HOME/a b.json"),
+        allowErrors: Option.some(2),
+        junit: Option.some("-x.xml"),
+        json: true,
+        org: Option.some("it's")
+      }),
+      `to continue: ${command} 20260301-1 --resume --baseline '$HOME/a b.json' --allow-errors 2 ` +
+        "--junit=-x.xml --json --org 'it'\\''s'"
+    )
+    assert.strictEqual(
+      continuing({ ...input, record: Option.some("tapes") }),
+      `to continue, without a recording: ${command} --resume`
+    )
+    assert.notInclude(continuing({ ...input, replay: Option.some("tapes") }), "--resume")
+  })
 
   it.scopedLive("records into cassettes, and replays them without a server or a key", () =>
     Effect.gen(function*() {

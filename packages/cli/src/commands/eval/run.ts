@@ -15,7 +15,7 @@ import { reason } from "../../arguments/values.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
-import { hint } from "../../terminal/shell.js"
+import { flagOf, hint, type ServerFlags } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
 import { temporaryFolder } from "../batch/source.js"
@@ -47,6 +47,37 @@ const progress = (name: string, isResumed: boolean): Effect.Effect<void, never, 
       Effect.flatMap((run) => shown(Eval.batchIds(run)[0])),
       Effect.ignore
     ))
+
+/** The flags that a resumed run needs again. Its candidate and its trials are in the ledger. */
+const kept = [
+  "baseline",
+  "ledger",
+  "concurrency",
+  "rate",
+  "budget",
+  "maxCostPerRow",
+  "allowErrors",
+  "html",
+  "junit",
+  "summary"
+] as const
+
+type ContinuedFlags =
+  & Pick<Input, typeof kept[number] | "file" | "json" | "jsonl" | "record" | "replay" | "run">
+  & ServerFlags
+
+/** Returns how to continue a run that was stopped. */
+export const continuing = (input: ContinuedFlags): string => {
+  if (Option.isSome(input.replay)) return "nothing was sent: to replay, run the same command again"
+  const command = hint(input, "eval run", [input.file, ...Option.toArray(input.run)], [
+    ["--resume"],
+    ...kept.flatMap((name) =>
+      Option.toArray<string | number>(input[name]).map((value) => [flagOf(name), String(value)] as const)
+    ),
+    ...(["json", "jsonl"] as const).filter((name) => input[name]).map((name) => [flagOf(name)] as const)
+  ])
+  return `to continue${Option.isSome(input.record) ? ", without a recording" : ""}: ${command}`
+}
 
 const unusable = (cause: unknown) =>
   new CommandError({ code: codes.environment, message: `no temporary folder for the ledger: ${reason(cause)}` })
@@ -86,7 +117,7 @@ const handle = (input: Input) =>
       const report = yield* Effect.forkScoped(progress(one.name, input.resume)).pipe(
         Effect.zipRight(stoppable(
           Eval.run(one, options),
-          Effect.succeed(`to continue: ${hint(input, "eval run", [input.file], [["--resume"]])}`)
+          Effect.sync(() => continuing(input))
         )),
         Effect.scoped
       )
