@@ -1,12 +1,17 @@
 /** `noukai eval`: plans, runs, reports and baselines over an emulator, and the exit codes of a gate. */
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import { EvalFileError, InvalidEvalError } from "@effect-noukai/eval"
+import type { EvalReport } from "@effect-noukai/eval/EvalReport"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { definition as definitionOf, ending } from "../src/commands/eval/evaluation.js"
 import { continuing } from "../src/commands/eval/run.js"
+import { told } from "../src/commands/eval/told.js"
+import * as Terminal from "../src/terminal/Terminal.js"
 import { ctrlC, inTerminal, noukai } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -50,6 +55,29 @@ const evaluation = (text = definition()) =>
     yield* write(join(cwd, "word.eval.yaml"), text)
     return { cwd, env: yield* environment }
   })
+
+const noCounts = { pass: 0, fail: 0, regressed: 0, fixed: 0, error: 0, "not comparable": 0 }
+const nothing = { verdicts: noCounts, candidate: { passed: 0, of: 0 } }
+
+/** A report without cases. */
+const empty: EvalReport = {
+  eval: "word",
+  run: "1",
+  startedAt: 0,
+  candidate: { flow: "acme/test/word", version: "draft" },
+  repeat: 1,
+  hashes: { parameters: "", checks: {} },
+  cases: 0,
+  overall: nothing,
+  checks: {},
+  cost: { candidate: { runs: 0, usd: "0", unknown: 0 }, judges: { runs: 0, usd: "0", unknown: 0 } },
+  stale: [],
+  broken: [],
+  errors: 0,
+  gate: "passed",
+  verdict: "no baseline",
+  sentence: "nothing"
+}
 
 const call = (command: string, ...flags: ReadonlyArray<string>) => ["eval", command, "word.eval.yaml", ...flags]
 
@@ -159,6 +187,48 @@ describe("noukai eval run", () => {
         true
       ])
     }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("refuses the file of a report that it cannot write, before anything is sent", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation()
+      yield* Effect.promise(() => mkdir(join(options.cwd, "d")))
+      const before = yield* list(options.cwd)
+      for (const flag of ["--html", "--junit", "--summary"]) {
+        const { code, stderr } = yield* noukai(call("run", flag, "d"), options)
+        assert.deepStrictEqual([code, stderr], [2, `noukai: ${flag} d: it is a folder, not a file\n`])
+        // nobody can write there
+        const unwritable = yield* noukai(call("run", flag, "/proc/report"), options)
+        assert.deepStrictEqual(
+          [unwritable.code, unwritable.stderr.startsWith("noukai: cannot write /proc/report: ")],
+          [3, true]
+        )
+        const beside = yield* noukai(call("run", flag, "word.eval.yaml/report"), options)
+        assert.deepStrictEqual(
+          [beside.code, beside.stderr],
+          [2, `noukai: ${flag} word.eval.yaml/report: there is no such folder\n`]
+        )
+      }
+      assert.deepStrictEqual([yield* requests, yield* list(options.cwd)], [[], before])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("leaves nothing beside a report that could not be written", () =>
+    Effect.gen(function*() {
+      const cwd = yield* folder
+      const path = join(cwd, "late")
+      const input = { html: Option.some(path), junit: Option.none(), summary: Option.none(), json: true, jsonl: false }
+      const appears = Stream.drain(Stream.fromEffect(Effect.promise(() => mkdir(path))))
+      const failed = yield* Effect.flip(
+        told({ ...input, allowErrors: Option.none() }, empty, appears).pipe(
+          Effect.provide(
+            Layer.merge(
+              Terminal.layer({ quiet: true, verbose: false }),
+              BatchStore.layerFile(join(yield* folder, "a.ledger"))
+            )
+          )
+        )
+      )
+      assert.deepStrictEqual([failed.message.startsWith(`cannot write ${path}: `), yield* list(cwd)], [true, ["late"]])
+    }))
 
   it.scopedLive("ends with 4 for errors, unless they are allowed, and for a spent budget", () =>
     Effect.gen(function*() {

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { existsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
@@ -17,45 +16,70 @@ import { Terminal } from "../../terminal/Terminal.js"
 import { codes, isCutOff } from "./evaluation.js"
 import type { OutputFlags } from "./flags.js"
 
+const cannotWrite = (path: string) => (error: PlatformError) =>
+  new CommandError({ code: codes.environment, message: `cannot write ${path}: ${error.description ?? error.message}` })
+
+/** The files of a command, with their formats. A summary is appended to its file. */
+const filesOf = (input: OutputFlags) =>
+  ([
+    ["html", ReportFormat.html],
+    ["junit", ReportFormat.junit],
+    ["summary", ReportFormat.markdown]
+  ] as const).flatMap(([name, format]) =>
+    Option.toArray(input[name]).map((path) => ({ name, path, format, isAppended: name === "summary" }))
+  )
+
+/** The file that replaces another when it is complete. */
+const partOf = (path: string): string => `${path}.${process.pid}.part`
+
 /** Fails if a report cannot be written, before anything is paid. */
-export const checked = (input: OutputFlags): Effect.Effect<void, UsageError> =>
+export const checked = (input: OutputFlags): Effect.Effect<void, CommandError | UsageError> =>
   Effect.gen(function*() {
     if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
-    for (const name of ["html", "junit", "summary"] as const) {
-      const path = Option.getOrElse(input[name], () => "")
-      if (!existsSync(dirname(resolve(path)))) {
-        return yield* new UsageError({ message: `--${name} ${path}: there is no such folder` })
+    const files = yield* FileSystem.FileSystem
+    for (const { isAppended, name, path } of filesOf(input)) {
+      const wrong = (reason: string) => new UsageError({ message: `--${name} ${path}: ${reason}` })
+      const typeOf = (place: string) => Effect.option(Effect.map(files.stat(place), ({ type }) => type))
+      const folder = yield* typeOf(dirname(resolve(path)))
+      if (!Option.contains(folder, "Directory")) return yield* wrong("there is no such folder")
+      const kind = Option.getOrUndefined(yield* typeOf(resolve(path)))
+      if (kind === "Directory") return yield* wrong("it is a folder, not a file")
+      if (kind !== undefined && kind !== "File") {
+        // to open a pipe is to wait for its reader
+        if (isAppended) continue
+        return yield* wrong("it is not a plain file")
       }
+      const probe = isAppended && kind !== undefined ? path : partOf(path)
+      yield* Effect.scoped(files.open(probe, { flag: "a" })).pipe(
+        Effect.zipRight(probe === path ? Effect.void : files.remove(probe)),
+        Effect.mapError(cannotWrite(path))
+      )
     }
-  })
+  }).pipe(Effect.provide(NodeFileSystem.layer))
 
 const gates = { passed: exitCodes.done, failed: codes.worse, incomplete: codes.incomplete } as const
 
 /** The number of cases that one report may be ahead of another. */
 const buffer = 16
 
-const cannotWrite = (path: string) => (error: PlatformError) =>
-  new CommandError({ code: codes.environment, message: `cannot write ${path}: ${error.message}` })
-
 /** Writes a file as a whole, or appends to it. */
 const written = (path: string, isAppended: boolean) => <E, R>(text: Stream.Stream<string, E, R>) =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
-    const part = isAppended ? path : `${path}.part`
-    const sink = files.sink(part, { flag: isAppended ? "a" : "w" })
-    yield* Stream.run(Stream.encodeText(text), Sink.mapError(sink, cannotWrite(path)))
-    if (!isAppended) yield* Effect.mapError(files.rename(part, path), cannotWrite(path))
+    const run = (target: string, flag: "a" | "w") =>
+      Stream.run(Stream.encodeText(text), Sink.mapError(files.sink(target, { flag }), cannotWrite(path)))
+    if (isAppended) return yield* run(path, "a")
+    const part = partOf(path)
+    yield* run(part, "w").pipe(
+      Effect.zipRight(Effect.mapError(files.rename(part, path), cannotWrite(path))),
+      Effect.onError(() => Effect.ignore(files.remove(part)))
+    )
   })
 
 /** Writes all reports in one pass over the cases, and fails with the exit code of the gate. */
 export const told = Effect.fnUntraced(
   function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>) {
     const terminal = yield* Terminal
-    const files = [
-      [input.html, ReportFormat.html, false],
-      [input.junit, ReportFormat.junit, false],
-      [input.summary, ReportFormat.markdown, true]
-    ] as const
     const outputs: ReadonlyArray<
       (some: Stream.Stream<CaseVerdict, E>) => Effect.Effect<void, E | CommandError, FileSystem.FileSystem>
     > = [
@@ -63,10 +87,8 @@ export const told = Effect.fnUntraced(
         const format = input.jsonl ? ReportFormat.jsonLines : ReportFormat.text
         return Stream.runForEach(format(report, some), terminal.write)
       }],
-      ...files.flatMap(([path, format, isAppended]) =>
-        Option.toArray(path).map((path) => (some: Stream.Stream<CaseVerdict, E>) =>
-          written(path, isAppended)(format(report, some))
-        )
+      ...filesOf(input).map(({ format, isAppended, path }) => (some: Stream.Stream<CaseVerdict, E>) =>
+        written(path, isAppended)(format(report, some))
       )
     ]
     if (outputs.length > 0) {
