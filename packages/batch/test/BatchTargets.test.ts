@@ -96,6 +96,35 @@ describe("rows with a flow or version of their own", () => {
       assert.deepStrictEqual([row!.version, row!.result], ["1", "first"])
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("are refused with the fields that differ from those that were sent", () =>
+    Effect.gen(function*() {
+      const batch = Batch.make({
+        id: "fields",
+        flow: "acme/test/says",
+        key: (row: Row & { readonly message?: string }) => row.id,
+        target: ({ flow, version }) => ({ flow, version }),
+        input: ({ message = "x" }) => ({ message })
+      })
+      const ids = ["a", "b", "c", "d", "e"]
+      yield* Batch.run(batch, BatchSource.fromIterable(ids.map((id) => ({ id }))), quick)
+      const changed = BatchSource.fromIterable([
+        { id: "a", message: "y" },
+        { id: "b", version: 1 },
+        { id: "c", flow: "acme/test/other" },
+        { id: "d", message: "y", flow: "acme/test/other", version: 1 },
+        { id: "e" }
+      ])
+      const { refused } = yield* Batch.plan(batch, changed)
+      const message = (key: string, fields: string, place: string) =>
+        `the key "${key}" was sent with another ${fields} (${place}): use a new key`
+      assert.deepStrictEqual(refused.map(({ error }) => error.message), [
+        message("a", "input", "row 1"),
+        message("b", "version", "row 2"),
+        message("c", "flow", "row 3"),
+        message("d", "input and flow and version", "row 4")
+      ])
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("change the definition of the batch", () =>
     Effect.gen(function*() {
       const hashOf = (rows: ReadonlyArray<Row>) =>

@@ -71,12 +71,11 @@ const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
 
 const isTargeted = ({ flow, version }: PlannedRow): boolean => flow !== undefined || version !== undefined
 
-const inputChanged = (row: PlannedRow, first: string): RefusedRow => {
-  const input = isTargeted(row) ? "input, flow and version" : "input"
-  const message = `the key ${
-    JSON.stringify(row.key)
-  } was sent with the ${input} of ${first}: use a new key for a new input`
-  return { at: row.at, key: row.key, error: { kind: "InputChanged", message } }
+const inputChanged = ({ at, key }: PlannedRow, { differs, place }: Known): RefusedRow => {
+  // a row that is wrong in the source may have no difference
+  const fields = differs.length === 0 ? "input" : differs.join(" and ")
+  const message = `the key ${JSON.stringify(key)} was sent with another ${fields} (${place}): use a new key`
+  return { at, key, error: { kind: "InputChanged", message } }
 }
 
 /** A row of the ledger under the key of a row of a source. */
@@ -86,15 +85,16 @@ export interface Known {
   readonly key: string
   readonly place: string
   readonly state: StoredState
-  /** Whether it has the same input, flow and version. */
-  readonly isSame: boolean
+  /** Which of `input`, `flow` and `version` differ from those of the source. */
+  readonly differs: ReadonlyArray<string>
   /** Whether a request of it may have left. */
   readonly isSent: boolean
 }
 
 type StoredKnown =
-  & { readonly [field in "id" | "no" | "same" | "sent"]: number | string }
+  & { readonly [field in "id" | "no" | "sent"]: number | string }
   & Pick<Known, "key" | "place" | "state">
+  & { readonly differs: string }
 
 /** The rows of the ledger under the keys of some rows. */
 export const knownRows = (
@@ -103,17 +103,17 @@ export const knownRows = (
   rows: ReadonlyArray<Pick<PlannedRow, "flow" | "input" | "key" | "version">>
 ): Effect.Effect<ReadonlyMap<string, Known>, BatchStoreError> => {
   const listed = each(sql, rows.map(({ flow, input, key, version }) => ({ key, input, flow, version })))
-  const isSame = (field: "flow" | "version") =>
-    sql.literal(`coalesce(r.${field}, '') = coalesce(j.value->>'${field}', '')`)
+  const ifDiffers = (field: "flow" | "input" | "version") =>
+    sql.literal(`case when coalesce(r.${field}, '') = coalesce(j.value->>'${field}', '') then '' else '${field} ' end`)
   // the list first: SQLite would walk the batch for each of its items
   return Effect.map(
     doing("compared rows")(sql<StoredKnown>`
       select r.id, r.no, r.key, r.place, r.state, r.sent,
-        case when r.input = j.value->>'input' and ${isSame("flow")} and ${isSame("version")} then 1 else 0 end as same
+        ${ifDiffers("input")} || ${ifDiffers("flow")} || ${ifDiffers("version")} as differs
       from ${listed} cross join noukai_batch_row as r
       where ${hasKey(sql, batch, sql`j.value->>'key'`)}`),
     (found) =>
-      new Map(found.map(({ id, key, no, place, same, sent, state }) => [
+      new Map(found.map(({ differs, id, key, no, place, sent, state }) => [
         key,
         {
           id: Number(id),
@@ -121,7 +121,7 @@ export const knownRows = (
           key,
           place,
           state,
-          isSame: Number(same) === 1,
+          differs: differs.split(" ").slice(0, -1),
           isSent: Number(sent) === 1 || !unsent.has(state)
         }
       ]))
@@ -136,9 +136,9 @@ const open: ReadonlySet<StoredState> = new Set(["pending", "absent", "unselected
 
 /** The fate of a row of a source beside the row of the ledger under its key. */
 const compare = (row: PlannedRow, known: Known): "keep" | "leave" | "replace" | "refuse" => {
-  const { isSame, isSent, state } = known
+  const { differs, isSent, state } = known
   if (state === "invalid") return "replace"
-  const isChanged = row.error === undefined && !isSame
+  const isChanged = row.error === undefined && differs.length > 0
   if (!isSent && (isChanged || (row.error !== undefined && open.has(state)))) return "replace"
   if (isChanged) return "refuse"
   // a row that is wrong in the source is not run again
@@ -262,7 +262,7 @@ export const sort = (
     const { state } = standing
     const verdict = compare(row, standing)
     if (verdict === "refuse") {
-      refused.push(inputChanged(row, standing.place))
+      refused.push(inputChanged(row, standing))
       continue
     }
     if (verdict === "keep") unsettled.push(standing)
@@ -298,7 +298,7 @@ export const add = (
     yield* insert(ledger, batch, pass, added)
     const taken = yield* replace(ledger, pass, replaced)
     // another process has claimed them meanwhile, with the input that they had
-    const missed = replaced.filter(([{ id }]) => !taken.has(id)).map(([{ place }, row]) => inputChanged(row, place))
+    const missed = replaced.filter(([{ id }]) => !taken.has(id)).map(([known, row]) => inputChanged(row, known))
     pass.found.updated -= missed.length
     const all = inPlace(places, [...keyless, ...refused, ...missed])
     refuse(pass.found, all)
