@@ -8,7 +8,7 @@ import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Baseline } from "./Baseline.js"
-import type { SideName } from "./EvalReport.js"
+import type { EvalReport } from "./EvalReport.js"
 import { amountForms, amountOf } from "./internal/values.js"
 
 /** An amount of US dollars. */
@@ -172,12 +172,7 @@ export interface RunOptions extends LimitOptions, Pick<ReportOptions, "allowErro
  * @since 0.1.0
  * @category models
  */
-export interface EvalPlan {
-  readonly eval: string
-  readonly candidate: SideName
-  readonly baseline?: SideName
-  readonly repeat: number
-  readonly cases: number
+export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "baseline" | "repeat" | "cases"> {
   /** The runs that the eval run needs and that no earlier one has. Those of a resumed run may have begun. */
   readonly runs: number
   /** The runs that it takes from earlier eval runs. */
@@ -194,15 +189,9 @@ export interface EvalPlan {
  * @since 0.1.0
  * @category models
  */
-export interface EvalRunInfo {
-  readonly eval: string
-  readonly run: string
-  /** When it began, in milliseconds since 1970. */
-  readonly startedAt: number
-  readonly candidate: SideName
-  readonly baseline?: SideName
-  readonly repeat: number
-  readonly cases: number
+export interface EvalRunInfo
+  extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "cases">
+{
   /** Whether all its runs ended, and those of its judges. */
   readonly isComplete: boolean
 }

@@ -7,21 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { EvalNotFoundError } from "../../EvalError.js"
 import type { EvalRunInfo } from "../../EvalOptions.js"
-import { SideName } from "../../EvalReport.js"
+import { EvalReport } from "../../EvalReport.js"
 
 /** The facts of an eval run, known before anything is sent. */
 export const Facts = Schema.Struct({
-  eval: Schema.String,
-  run: Schema.String,
-  startedAt: Schema.Number,
-  candidate: SideName,
-  baseline: Schema.optionalWith(SideName, { exact: true }),
+  ...Struct.pick(EvalReport.fields, "eval", "run", "startedAt", "candidate", "baseline", "repeat", "cases"),
   /** The eval run that a stored baseline was blessed from. */
   stored: Schema.optionalWith(Schema.String, { exact: true }),
-  repeat: Schema.Number,
-  cases: Schema.Number,
   /** Of all cases, in their order. */
   hash: Schema.String,
   hasJudges: Schema.Boolean,
