@@ -5,6 +5,7 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
+import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,13 +17,13 @@ import * as Schema from "effect/Schema"
 import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
 import {
   amountForms,
-  amountOf,
   canonical,
   filled,
   isSame,
   line,
   messageOf,
   pathText,
+  schemaText,
   show,
   valueAt
 } from "./internal/values.js"
@@ -54,10 +55,6 @@ export interface Needs {
   readonly steps: ReadonlyArray<string>
   /** Whether it reads the calls of tools. */
   readonly calls: boolean
-  /** Whether it reads the cost of the run. */
-  readonly cost: boolean
-  /** Whether it reads the time of the run. */
-  readonly duration: boolean
 }
 
 /**
@@ -94,7 +91,7 @@ export interface Check<in Case = unknown, in A = unknown, out R = never> {
   readonly verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Effect.Effect<Outcome, never, R>
 }
 
-const noNeeds: Needs = { steps: [], calls: false, cost: false, duration: false }
+const noNeeds: Needs = { steps: [], calls: false }
 
 /**
  * A value of the case at a path, for the checks that expect a value. Definitions in files write it as
@@ -237,6 +234,8 @@ const build = <Case, A, R = never>(
 /**
  * A check by your own function, or by an Effect with requirements. A function that throws, and an Effect that fails, is
  * an error and not a fail.
+ *
+ * It runs each time that a report or the cases are read: let a judge check what costs money.
  *
  * The text of the function is its definition. Give `definition` if it depends on more than its text.
  *
@@ -413,11 +412,16 @@ export const matches = (pattern: RegExp | string, options: AtOptions = {}): Chec
  */
 export const schema = <A, I>(schema: Schema.Schema<A, I>, options: AtOptions = {}): Check => {
   const decode = Schema.decodeUnknownEither(schema)
-  return comparing("schema", Schema.format(schema), { at: options.at }, (actual) =>
-    Either.match(decode(actual), {
-      onLeft: (mismatch) => fail(Flow.formatMismatch(mismatch)),
-      onRight: () => pass("fits the schema")
-    }))
+  return comparing(
+    "schema",
+    Schema.format(schema),
+    { at: options.at, fields: schemaText(schema) },
+    (actual) =>
+      Either.match(decode(actual), {
+        onLeft: (mismatch) => fail(Flow.formatMismatch(mismatch)),
+        onRight: () => pass("fits the schema")
+      })
+  )
 }
 
 /**
@@ -503,15 +507,15 @@ export const calls: <Case>(
  * @category constructors
  */
 export const maxCostUsd = (limit: number | string): Check => {
-  const most = amountOf(limit)
+  const most = parseCost(limit)
   return build<unknown, unknown>("maxCostUsd", { limit: String(limit) }, (_value, { costUsd }) => {
-    const cost = amountOf(costUsd)
+    const cost = parseCost(costUsd)
     if (Option.isNone(cost)) return notCaptured("the cost of the run")
     const more = { expected: limit, actual: costUsd }
     return BigDecimal.lessThanOrEqualTo(cost.value, Option.getOrThrow(most))
       ? pass(`costs ${costUsd} USD`, more)
       : fail(`costs ${costUsd} USD, allowed are ${limit}`, more)
-  }, { needs: { cost: true }, problem: Option.isSome(most) ? undefined : amountForms })
+  }, { problem: Option.isSome(most) ? undefined : amountForms })
 }
 
 /**
@@ -528,7 +532,7 @@ export const maxDuration = (limit: Duration.DurationInput): Check => {
     return durationMs <= most
       ? pass(`took ${durationMs} ms`, more)
       : fail(`took ${durationMs} ms, allowed are ${most}`, more)
-  }, { needs: { duration: true }, problem: most >= 0 ? undefined : "must be a duration such as \"2 seconds\"" })
+  }, { problem: most >= 0 ? undefined : "must be a duration such as \"2 seconds\"" })
 }
 
 /**

@@ -5,15 +5,16 @@
  */
 import type { RunOptions as BatchRunOptions } from "@effect-noukai/batch/BatchStatus"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Baseline } from "./Baseline.js"
 import type { EvalReport } from "./EvalReport.js"
-import { amountForms, amountOf } from "./internal/values.js"
+import { amountForms } from "./internal/values.js"
 
 /** An amount of US dollars. */
 const Amount = Schema.Union(Schema.Number, Schema.String).pipe(
-  Schema.filter((amount) => Option.isSome(amountOf(amount)), {
+  Schema.filter((amount) => Option.isSome(parseCost(amount)), {
     message: () => amountForms,
     jsonSchema: {}
   })

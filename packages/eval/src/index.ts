@@ -10,5 +10,5 @@ export { EvalFileError, EvalNotFoundError, InvalidEvalError } from "./EvalError.
 export type { EvalError } from "./EvalError.js"
 export * as EvalFile from "./EvalFile.js"
 export * as EvalReport from "./EvalReport.js"
-export type { EvalCall, EvalRun, JudgeRun, Outcome } from "./EvalRun.js"
+export type { EvalRun, JudgeRun, Outcome } from "./EvalRun.js"
 export * as ReportFormat from "./ReportFormat.js"

@@ -59,7 +59,7 @@ describe("Check", () => {
       assert.strictEqual(yield* said(Check.equals(1, { at: ["nested", 1] })), "fail: the result has no nested.1")
       assert.strictEqual(yield* said(Check.equals(1, { at: "constructor" })), "fail: the result has no constructor")
       const step = Check.step("draft", Check.contains("Sir", { at: "text" }))
-      assert.deepStrictEqual(step.needs, { steps: ["draft"], calls: false, cost: false, duration: false })
+      assert.deepStrictEqual(step.needs, { steps: ["draft"], calls: false })
       assert.strictEqual(yield* said(step), "error: not captured: the output of the step draft")
       assert.strictEqual(
         yield* said(step, { steps: { other: 1 } }),
@@ -126,9 +126,9 @@ describe("Check", () => {
   it.effect("calls counts the calls of a tool, and those with some arguments", () =>
     Effect.gen(function*() {
       const calls = [
-        { tool: "search", arguments: { query: "one", limit: 3 } },
-        { tool: "search", arguments: { query: "two" } },
-        { tool: "mail", arguments: {} }
+        { id: "c1", tool: "search", arguments: { query: "one", limit: 3 } },
+        { id: "c1", tool: "search", arguments: { query: "two" } },
+        { id: "c1", tool: "mail", arguments: {} }
       ]
       const check = (options: Parameters<typeof Check.calls>[1], run: Partial<EvalRun> = { calls }) =>
         said(Check.calls("search", options), run, { word: "one" })

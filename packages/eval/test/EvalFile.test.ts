@@ -142,7 +142,7 @@ describe("EvalFile", () => {
         state: "done",
         result: { score: 4, text: "Dear Sir" },
         steps: { draft: { text: "Sir" } },
-        calls: [{ tool: "search", arguments: { query: "The cat sat." } }],
+        calls: [{ id: "c1", tool: "search", arguments: { query: "The cat sat." } }],
         costUsd: "0.0021",
         durationMs: 2001
       }

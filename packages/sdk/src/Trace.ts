@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import type * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { addCost, formatCost, noCost, parseCost } from "./internal/core/cost.js"
+import * as Costs from "./internal/core/cost.js"
 import { known } from "./internal/core/makeError.js"
 import type { StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
@@ -15,6 +16,23 @@ export { serverProblem as problemOf } from "./internal/core/runProblem.js"
 export type { ServerProblem } from "./internal/core/runProblem.js"
 export { Cost, FlowRun, StepAttempts, StepTrace, Tokens, Trace } from "./internal/operations/requests.js"
 export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/trace/otlpSpans.js"
+
+/**
+ * Returns an amount of US dollars as decimal text, with all its digits and without an exponent.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export const formatCost: (amount: BigDecimal.BigDecimal) => string = Costs.formatCost
+
+/**
+ * Returns the exact amount of a number or decimal text. None for any other value, and for an amount below 0.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export const parseCost = (value: unknown): Option.Option<BigDecimal.BigDecimal> =>
+  Option.fromNullable(Costs.amountOf(value))
 
 /**
  * Times in milliseconds, tokens and cost.
@@ -101,7 +119,7 @@ interface Part extends Omit<Amounts, "costUsd"> {
 
 const noTokens: Tokens = { prompt: 0, completion: 0, total: 0 }
 
-const nothing: Part = { wallMs: 0, busyMs: 0, waitingMs: 0, tokens: noTokens, cost: noCost, attempts: 0 }
+const nothing: Part = { wallMs: 0, busyMs: 0, waitingMs: 0, tokens: noTokens, cost: Costs.noCost, attempts: 0 }
 
 /** The sum of milliseconds, exact to the nanosecond. */
 const plus = (a: number, b: number): number => Math.round((a + b) * 1_000_000) / 1_000_000
@@ -115,11 +133,11 @@ const sumOf = (a: Part = nothing, b: Part): Part => ({
     completion: a.tokens.completion + b.tokens.completion,
     total: a.tokens.total + b.tokens.total
   },
-  cost: addCost(a.cost, b.cost),
+  cost: Costs.addCost(a.cost, b.cost),
   attempts: a.attempts + b.attempts
 })
 
-const usedOf = ({ cost, tokens }: Part) => ({ tokens, cost, costUsd: formatCost(cost) })
+const usedOf = ({ cost, tokens }: Part) => ({ tokens, cost, costUsd: Costs.formatCost(cost) })
 
 const amountsOf = (part: Part): Amounts => {
   const { busyMs, waitingMs, wallMs } = part
@@ -151,7 +169,7 @@ class Sums {
   }
 }
 
-const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => parseCost(costUsd) ?? noCost
+const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => Costs.parseCost(costUsd) ?? Costs.noCost
 
 /**
  * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
@@ -208,7 +226,7 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
 
 /** Whether a cost can be read. A step without one cost nothing. */
 const isReadable = (costUsd: unknown): boolean =>
-  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && parseCost(costUsd) !== undefined)
+  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && Costs.parseCost(costUsd) !== undefined)
 
 /** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
 const areCostsReadable = ({ raw, steps }: Trace): boolean => {

@@ -1,5 +1,4 @@
 /** Times and amounts for people. */
-import * as BigDecimal from "effect/BigDecimal"
 
 /** Formats a time in milliseconds. */
 export const time = (millis: number): string => {
@@ -21,14 +20,6 @@ export const moment = (iso: string | undefined, brief = false): string => {
 export const between = (from: string | undefined, to: string | undefined): string => {
   const millis = Date.parse(to ?? "") - Date.parse(from ?? "")
   return millis >= 0 ? time(millis) : ""
-}
-
-/** Returns all digits of an amount of at least 0, without an exponent. */
-export const decimal = (amount: BigDecimal.BigDecimal): string => {
-  const { scale, value } = BigDecimal.normalize(amount)
-  if (scale <= 0) return String(value * 10n ** BigInt(-scale))
-  const digits = String(value).padStart(scale + 1, "0")
-  return `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
 /** Returns a number with its noun: `1 run`, `2 runs`. */

@@ -1,9 +1,10 @@
 /** Progress of a run in a terminal. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
+import { formatCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { decimal, time } from "./amounts.js"
+import { time } from "./amounts.js"
 import { inMessage } from "./json.js"
 import { hint, type ServerFlags } from "./shell.js"
 import { Terminal } from "./Terminal.js"
@@ -69,7 +70,7 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
         return Effect.void
     }
   }
-  return { show, costUsd: () => cost === undefined ? undefined : decimal(cost) }
+  return { show, costUsd: () => cost === undefined ? undefined : formatCost(cost) }
 })
 
 /** Prints the last line of a run in a terminal. */

@@ -6,9 +6,6 @@ import type { StoredVerdicts } from "./verdict.js"
 /** The names that a line lists. */
 const most = 5
 
-const listed = (count: number, names: ReadonlyArray<string>): string =>
-  `${names.slice(0, most).join(", ")}${count > most ? ", …" : ""}`
-
 /** Counts names, and keeps the first few. */
 const some = () => {
   const names: Array<string> = []
@@ -18,7 +15,7 @@ const some = () => {
       if (++count <= most) names.push(name)
     },
     line: (one: string, many: string): ReadonlyArray<string> =>
-      count === 0 ? [] : [`${count} ${count === 1 ? one : many}: ${listed(count, names)}`]
+      count === 0 ? [] : [`${count} ${count === 1 ? one : many}: ${names.join(", ")}${count > most ? ", …" : ""}`]
   }
 }
 

@@ -1,12 +1,11 @@
 /** The fold of the verdicts of cases into a report. It holds two numbers per case, and no outputs. */
+import { formatCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
-import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type { CheckThresholds, Thresholds } from "../EvalOptions.js"
 import type { BrokenThreshold, CaseVerdict, Cost, EvalReport, Rate, Summary, Trial, Verdict } from "../EvalReport.js"
 import type { Outcome } from "../EvalRun.js"
 import { mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
-import { amountOf, amountText } from "./values.js"
 import { together } from "./verdict.js"
 
 /** The part of a report that does not come from the verdicts of cases. */
@@ -22,15 +21,13 @@ export interface Facts
   readonly allowErrors?: number | undefined
 }
 
-const noAmount = BigDecimal.make(0n, 0)
-
 /** Whether the newest attempt of a trial has, or may have, a run. */
 const hasRun = ({ executionId, state }: Trial): boolean =>
   executionId !== undefined || state === "done" || state === "reported" || state === "submitted"
 
 /** Sums the costs of trials, all attempts included. */
 const costSum = () => {
-  let usd = noAmount
+  let usd = BigDecimal.make(0n, 0)
   let runs = 0
   let unknown = 0
   return {
@@ -41,7 +38,7 @@ const costSum = () => {
       if (isUnknown || attemptsCostUsd !== undefined) runs++
       usd = BigDecimal.sum(usd, BigDecimal.unsafeFromString(attemptsCostUsd ?? "0"))
     },
-    cost: (): Cost => ({ runs, usd: amountText(usd), unknown })
+    cost: (): Cost => ({ runs, usd: formatCost(usd), unknown })
   }
 }
 
@@ -230,6 +227,9 @@ const notMeasured = (thresholds: Thresholds, { cost, overall, time }: Measured):
   return minPassRate !== undefined && overall.candidate.of === 0 ? "no case passes or fails" : undefined
 }
 
+/** The decimal of a threshold or a sum. */
+const decimalOf = (value: number | string) => BigDecimal.unsafeFromString(String(value))
+
 /** The thresholds that the candidate breaks. */
 const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyArray<BrokenThreshold> => {
   const { checks, cost, overall, time } = measured
@@ -259,19 +259,18 @@ const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyA
     ofSummary(summary, { maxRegressed: thresholds.maxRegressed, ...thresholds.checks?.[name] }, name)
   }
 
-  const candidate = BigDecimal.unsafeFromString(cost.candidate.usd)
-  const most = Option.filter(amountOf(maxCostUsd), (limit) => BigDecimal.greaterThan(candidate, limit))
-  if (Option.isSome(most)) {
+  const exceeds = (limit: BigDecimal.BigDecimal) => BigDecimal.greaterThan(decimalOf(cost.candidate.usd), limit)
+  if (maxCostUsd !== undefined && exceeds(decimalOf(maxCostUsd))) {
     breaks("maxCostUsd", `the candidate costs ${cost.candidate.usd} USD, allowed are ${maxCostUsd}`)
   }
-  const allowed = Option.flatMap(
-    amountOf(maxCostRatio),
-    (ratio) => Option.map(amountOf(cost.baseline?.usd), (before) => BigDecimal.multiply(before, ratio))
-  )
-  if (Option.isSome(allowed) && BigDecimal.greaterThan(candidate, allowed.value)) {
+  const before = cost.baseline?.usd
+  if (
+    maxCostRatio !== undefined && before !== undefined &&
+    exceeds(BigDecimal.multiply(decimalOf(before), decimalOf(maxCostRatio)))
+  ) {
     breaks(
       "maxCostRatio",
-      `the candidate costs ${cost.candidate.usd} USD and the baseline ${cost.baseline?.usd}, allowed is a ratio of ${maxCostRatio}`
+      `the candidate costs ${cost.candidate.usd} USD and the baseline ${before}, allowed is a ratio of ${maxCostRatio}`
     )
   }
   if (maxMedianMs !== undefined && time !== undefined && time.medianMs > maxMedianMs) {

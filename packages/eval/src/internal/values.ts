@@ -1,5 +1,4 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
-import * as BigDecimal from "effect/BigDecimal"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -107,21 +106,5 @@ export const show = (value: unknown): string => line(canonical(value), 80)
 /** The message of something that was thrown. */
 export const messageOf = (error: unknown): string => line(error instanceof Error ? error.message : String(error))
 
-const decimal = /^(?=.{1,64}$)\d*\.?\d+(e[+-]?\d{1,2})?$/i
-
-/** The amount of a number or decimal text of at least 0. */
-export const amountOf = (value: unknown): Option.Option<BigDecimal.BigDecimal> => {
-  const text = typeof value === "number" ? String(value) : value
-  return typeof text === "string" && decimal.test(text) ? BigDecimal.fromString(text) : Option.none()
-}
-
 /** The rule that a value breaks which is not an amount. */
 export const amountForms = "must be an amount of at least 0: a number, or decimal text such as \"0.25\""
-
-/** An amount with all its digits, without an exponent. */
-export const amountText = (amount: BigDecimal.BigDecimal): string => {
-  const { scale, value } = BigDecimal.normalize(amount)
-  if (scale <= 0) return String(value * 10n ** BigInt(-scale))
-  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
-  return `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-}

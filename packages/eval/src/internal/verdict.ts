@@ -22,29 +22,23 @@ export const withoutResult = ({ error, state }: EvalRun): Outcome | undefined =>
 }
 
 /** The outcomes of all checks on a run. A check that throws is an error. `judged` are the runs of judges, by check. */
-export const outcomesOf: <R>(
+export function outcomesOf<R>(
   checks: Checks<R>,
   value: unknown,
   run: EvalRun,
-  judged?: { readonly [check: string]: JudgeRun | undefined }
-) => Effect.Effect<Trial["outcomes"], never, R> = (checks, value, run, judged = {}) => {
+  judged: { readonly [check: string]: JudgeRun | undefined } = {}
+): Effect.Effect<Trial["outcomes"], never, R> {
   const same = withoutResult(run)
-  return same === undefined
-    ? Effect.all(Record.map(checks, (check, name) => guarded(check, value, run, judged[name])))
-    : Effect.succeed(Object.fromEntries(Object.keys(checks).map((name) => [name, same])))
-}
-
-const guarded: <R>(
-  check: Check<unknown, unknown, R>,
-  value: unknown,
-  run: EvalRun,
-  judged: JudgeRun | undefined
-) => Effect.Effect<Outcome, never, R> = (check, value, run, judged) =>
-  Effect.suspend(() => check.verdict(value, run, judged)).pipe(
-    Effect.catchAllDefect((defect) =>
-      Effect.succeed<Outcome>({ verdict: "error", reason: line(`the check threw: ${messageOf(defect)}`) })
-    )
+  if (same !== undefined) return Effect.succeed(Record.map(checks, () => same))
+  return Effect.all(
+    Record.map(checks, (check, name) =>
+      Effect.suspend(() => check.verdict(value, run, judged[name])).pipe(
+        Effect.catchAllDefect((defect) =>
+          Effect.succeed<Outcome>({ verdict: "error", reason: line(`the check threw: ${messageOf(defect)}`) })
+        )
+      ))
   )
+}
 
 /** The verdicts of a stored baseline on a case, of the checks that can be compared. */
 export type StoredVerdicts = { readonly [check: string]: "pass" | "fail" }

@@ -3,6 +3,7 @@ import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import type { ComparedRow, RowComparison } from "@effect-noukai/batch/BatchRow"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import { formatCost } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
@@ -14,7 +15,7 @@ import { existsSync } from "node:fs"
 import { argument, json, optional } from "../../arguments/flags.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
-import { counted, decimal, time } from "../../terminal/amounts.js"
+import { counted, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { cell } from "../../terminal/text.js"
@@ -90,7 +91,7 @@ const makeTotals = () => {
       }
     },
     value: (): Amounts => ({
-      ...priced > 0 && { costUsd: decimal(cost) },
+      ...priced > 0 && { costUsd: formatCost(cost) },
       ...timed > 0 && { durationMs: Math.round(millis / timed) }
     })
   }

@@ -57,17 +57,23 @@ export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerEr
       return found === undefined || (name !== undefined && found.eval !== name) ? [] : [found]
     }))
 
-const hasEnded = (batch: string): Effect.Effect<boolean, LedgerError, BatchStore> =>
+/** Why a batch is not over; `undefined` if it is. */
+const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
   Batch.status(batch).pipe(
-    Effect.map(({ status }) => status === "completed"),
-    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(false))
+    Effect.map(({ status, stop }) =>
+      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${stop.message}`}`
+    ),
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(`${what} did not begin`))
   )
 
-/** Whether all runs of an eval run ended, and those of its judges. */
-export const isComplete = (facts: Facts): Effect.Effect<boolean, LedgerError, BatchStore> =>
+/** Why an eval run is not complete, or its judges; `undefined` if all runs ended. */
+export const stopOf = (
+  facts: Facts,
+  hasJudges: boolean = facts.hasJudges
+): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
   Effect.flatMap(
-    hasEnded(batchId(facts)),
-    (isOver) => isOver && facts.hasJudges ? hasEnded(judgesId(facts)) : Effect.succeed(isOver)
+    stopOfBatch(batchId(facts), "the runs"),
+    (stop) => stop === undefined && hasJudges ? stopOfBatch(judgesId(facts), "the judges") : Effect.succeed(stop)
   )
 
 /** An eval run by its id, or the newest one. */
@@ -87,7 +93,7 @@ export const newestIncomplete = (
   name: string
 ): Effect.Effect<Facts, EvalNotFoundError | LedgerError, BatchStore> =>
   Effect.gen(function*() {
-    for (const one of (yield* all(name)).toReversed()) if (!(yield* isComplete(one))) return one
+    for (const one of (yield* all(name)).toReversed()) if ((yield* stopOf(one)) !== undefined) return one
     return yield* new EvalNotFoundError({ eval: name, isIncomplete: true })
   })
 
@@ -96,9 +102,9 @@ export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, L
   Effect.flatMap(
     all(name),
     Effect.forEach((facts) =>
-      Effect.map(isComplete(facts), (isComplete): EvalRunInfo => {
-        const { common: _, hash: __, hasJudges: ___, ...shown } = facts
-        return { ...shown, isComplete }
-      })
+      Effect.map(stopOf(facts), (stop): EvalRunInfo => ({
+        ...Struct.omit(facts, "common", "hash", "hasJudges"),
+        isComplete: stop === undefined
+      }))
     )
   )

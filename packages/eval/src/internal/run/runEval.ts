@@ -2,10 +2,9 @@
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import type { LedgerError } from "@effect-noukai/batch/BatchError"
 import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
-import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import { NoukaiConfig } from "@effect-noukai/sdk"
+import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -19,7 +18,6 @@ import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
 import { addressOf, checked, type Definition } from "../definition.js"
 import { summing } from "../summary.js"
-import { amountOf, amountText } from "../values.js"
 import { caseVerdict, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
@@ -89,7 +87,7 @@ const factsOf = Effect.fnUntraced(
       const hasJudges = Object.values(checks).some(({ judge }) => judge !== undefined)
       const { baseline } = options
       const stored = isStored(baseline) ? { stored: baseline.run } : {}
-      const facts: Facts.Facts = {
+      const begun: Facts.Facts = {
         eval: name,
         run,
         startedAt,
@@ -100,7 +98,7 @@ const factsOf = Effect.fnUntraced(
         hasJudges,
         common
       }
-      return facts
+      return begun
     }
     const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
     const { candidate = sideFrom(facts.candidate) } = options
@@ -167,9 +165,9 @@ export const plan = Effect.fnUntraced(function*(definition: Definition, options:
 
 /** The part of a budget that is left for judges. */
 const left = (budgetUsd: number | string | undefined, { costUsd = "0" }: BatchStatus): string | undefined =>
-  Option.getOrUndefined(Option.map(amountOf(budgetUsd), (budget) => {
+  Option.getOrUndefined(Option.map(parseCost(budgetUsd), (budget) => {
     const rest = BigDecimal.subtract(budget, BigDecimal.unsafeFromString(costUsd))
-    return amountText(BigDecimal.isNegative(rest) ? BigDecimal.fromBigInt(0n) : rest)
+    return formatCost(BigDecimal.isNegative(rest) ? BigDecimal.fromBigInt(0n) : rest)
   }))
 
 const runJudges = (session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) =>
@@ -210,23 +208,6 @@ export const score = Effect.fnUntraced(function*(definition: Definition, options
   )
   yield* runJudges(session, judges, options)
   return yield* reported(session, judges, options)
-})
-
-/** Why a batch of an eval run is not over; `undefined` if it is. */
-const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
-  Batch.status(batch).pipe(
-    Effect.map(({ status, stop }) =>
-      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${stop.message}`}`
-    ),
-    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(`${what} did not begin`))
-  )
-
-/** Why an eval run stopped before its end. */
-const stopOf = Effect.fnUntraced(function*(facts: Facts.Facts, judges: Judges.Judges) {
-  const stop = yield* stopOfBatch(Facts.batchId(facts), "the runs")
-  return stop === undefined && Object.keys(judges).length > 0
-    ? yield* stopOfBatch(Facts.judgesId(facts), "the judges")
-    : stop
 })
 
 const trialOf = (definition: Definition, { judged, value }: Judges.JudgedRuns, run: EvalRun) =>
@@ -274,9 +255,10 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
   const { baseline } = options
   const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
   yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
-  const stop = (yield* stopOf(facts, judges)) ?? (facts.stored === undefined || stored !== undefined
-    ? undefined
-    : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`)
+  const stop = (yield* Facts.stopOf(facts, Object.keys(judges).length > 0)) ??
+    (facts.stored === undefined || stored !== undefined
+      ? undefined
+      : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`)
   const report: EvalReport = summary.report({
     ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
     thresholds: definition.thresholds,
