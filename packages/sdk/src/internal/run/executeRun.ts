@@ -435,7 +435,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   const positionOf = (
     { executionId }: PausedState
   ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> =>
-    run.more?.position(run, executionId) ?? Effect.succeed(undefined)
+    run.more?.position(run, executionId) ?? Effect.sync(() => undefined)
 
   /**
    * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
