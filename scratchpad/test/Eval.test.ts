@@ -9,8 +9,8 @@ import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { parse } from "yaml"
-import { bin } from "../../packages/cli/test/support/command.js"
-import { size } from "../../packages/sdk/test/support/size.js"
+import { bin, noukai } from "../../packages/cli/test/support/command.js"
+import { isWhole, size } from "../../packages/sdk/test/support/size.js"
 import { demo } from "../eval/demo.js"
 
 const here = fileURLToPath(new URL("../eval", import.meta.url))
@@ -42,12 +42,18 @@ it("each step of the workflow runs, without and with a server", { timeout: 120_0
     const cases = (await readFile(join(here, "cases.jsonl"), "utf8")).split("\n")
     await writeFile(join(cwd, "cases.jsonl"), `${cases.slice(0, size(200, 20)).join("\n")}\n`)
     const summary = join(folder, "summary.md")
-    /** Runs a line of the shell, and returns its exit code. */
-    const ran = (line: string, env: NodeJS.ProcessEnv = {}) =>
+    const inShell = (line: string, env: NodeJS.ProcessEnv) =>
       promisify(execFile)("sh", ["-c", line], {
         cwd,
         env: { PATH: `${commands}${delimiter}${process.env["PATH"]}`, GITHUB_STEP_SUMMARY: summary, ...env }
       }).then(() => 0, ({ code }: { readonly code: number }) => code)
+    const inThisProcess = async (line: string, env: Record<string, string>) => {
+      const [, ...args] = line.replace("\"$GITHUB_STEP_SUMMARY\"", summary).split(" ")
+      return (await Effect.runPromise(noukai(args, { cwd, env }))).code
+    }
+    /** Runs a line of the shell, and returns its exit code. */
+    const ran = (line: string, env: Record<string, string> = {}) =>
+      isWhole ? inShell(line, env) : inThisProcess(line, env)
     const live = { NOUKAI_ENV: "dev", NOUKAI_PORT: String(emulator.port), NOUKAI_API_KEY: emulator.apiKey }
     const { jobs } = parse(await readFile(join(here, "workflow.yml"), "utf8")) as {
       readonly jobs: { readonly [job: string]: { readonly steps: ReadonlyArray<{ readonly run?: string }> } }

@@ -54,7 +54,7 @@ afterEach(async () => {
 for (const [at, framework] of [...relays, ...afterParsers].entries()) {
   const isAfterParsers = afterParsers.includes(framework)
 
-  const isDealt = isAfterParsers ? deal(at, 4, 1) : deal(at, relays.length, 2)
+  const isDealt = isAfterParsers ? deal(at, 4, 1) : deal(at, relays.length, 1)
 
   const rule: (name: string, test: () => Promise<void>) => void = (name, test) => {
     if (isDealt()) it(name, test)

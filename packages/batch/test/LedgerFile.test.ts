@@ -112,7 +112,7 @@ describe("a ledger that several processes begin at once", () => {
       const begun = Effect.async<string>((resume) => {
         execFile(
           process.execPath,
-          [program, folder, String(size(200, 10))],
+          [program, folder, String(size(200, 4))],
           { env: { ...process.env, NOUKAI_API_KEY: "nk_any" } },
           (_, stdout, stderr) => resume(Effect.succeed(stdout + stderr))
         )

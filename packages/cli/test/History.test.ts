@@ -72,7 +72,7 @@ describe("the history", () => {
       const { env, file, seen } = yield* remembering
       mkdirSync(join(file, ".."), { recursive: true })
       writeFileSync(file, "not JSON\n{\"server\":1}\n{\"server\":\"htt")
-      const many = Array.from({ length: isWhole ? 12 : 3 })
+      const many = Array.from({ length: isWhole ? 12 : 2 })
       yield* Effect.forEach(many, () => spawned(["run", obeys, "x"], { env }), { concurrency: "unbounded" })
       const lines = readFileSync(file, "utf8").split("\n").filter((line) => line.endsWith("}")).slice(1)
       assert.sameMembers(lines.map((line) => JSON.parse(line).run), (yield* runs).map(({ executionId }) => executionId))

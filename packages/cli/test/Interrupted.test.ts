@@ -48,11 +48,9 @@ const commands: ReadonlyArray<ReadonlyArray<string>> = [
   ["doctor"]
 ]
 
-/** One for each way of asking has a terminal in `npm test`, too: for an answer, a stream, one poll after another, a file. */
+/** Those that have a terminal in `npm test`, too: one asks for an answer, and one polls. */
 const inTerminals = new Set(
-  commands.filter(([name, does], at) =>
-    at < 2 || `${name} ${does}` === "job wait" || `${name} ${does}` === "session save"
-  )
+  commands.filter(([name, does], at) => at === 0 || `${name} ${does}` === "job wait")
 )
 
 describe("Ctrl-C", () => {

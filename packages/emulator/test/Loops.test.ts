@@ -9,7 +9,7 @@ import { outputOf, parseEvents } from "./eventStream.js"
 
 const each = "/seq/acme/test/each"
 
-const steps = size(5_000, 700)
+const steps = size(5_000, 500)
 
 const flows: ReadonlyArray<Flow> = [
   {
@@ -26,7 +26,7 @@ const flows: ReadonlyArray<Flow> = [
   },
   {
     ref: "acme/test/chatty",
-    steps: [{ kind: "template", id: "a", output: "done", partials: ["more"], repeatPartials: size(200_000, 50_000) }]
+    steps: [{ kind: "template", id: "a", output: "done", partials: ["more"], repeatPartials: size(200_000, 30_000) }]
   },
   {
     ref: "acme/test/long",
@@ -36,7 +36,7 @@ const flows: ReadonlyArray<Flow> = [
 
 const run = layer({ flows })
 
-const rounds = size(40_000, 8_000)
+const rounds = size(40_000, 4_000)
 
 const parametersOf = (length: number) => ({ items: Array.from({ length }, (_, index) => index) })
 

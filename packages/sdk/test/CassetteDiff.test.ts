@@ -120,7 +120,7 @@ describe("Cassette.diff of recordings", () => {
   })
 
   it("hundreds of changed calls of one flow are compared in time", () => {
-    const count = size(1_500, 300)
+    const count = size(1_500, 120)
     const many = (add: string) =>
       recording(...Array.from({ length: count }, (_, n) => ({
         flow: a,

@@ -10,6 +10,7 @@ import { Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream, TestClock } from "effect"
 import { turn } from "./support/clock.js"
+import { share } from "./support/size.js"
 
 const echo = "acme/test/echo"
 const asking = "acme/test/asking"
@@ -216,8 +217,8 @@ const besideAFailure = (row: Row, timeout: number | undefined) =>
   }).pipe(Effect.provide(setup))
 
 describe("a call whose sibling fails ends at once, and closes its request", () => {
-  it.scoped.each(rows)("$name", (row) => besideAFailure(row, minute))
-  it.scoped.each(rows)("$name, without a timeout", (row) => besideAFailure(row, undefined))
+  it.scoped.each(share(rows, 0, 2))("$name", (row) => besideAFailure(row, minute))
+  it.scoped.each(share(rows, 1, 2))("$name, without a timeout", (row) => besideAFailure(row, undefined))
 })
 
 describe("a call that sleeps ends at once when its sibling fails", () => {
@@ -284,6 +285,6 @@ describe("a caller that is interrupted in an uninterruptible region receives its
       assert.isDefined(yield* Deferred.await(ended))
     }).pipe(Effect.provide(setup))
 
-  it.scoped.each(rows)("$name", (row) => interrupted(row, minute))
-  it.scoped.each(rows)("$name, without a timeout", (row) => interrupted(row, undefined))
+  it.scoped.each(share(rows, 1, 2))("$name", (row) => interrupted(row, minute))
+  it.scoped.each(share(rows, 0, 2))("$name, without a timeout", (row) => interrupted(row, undefined))
 })

@@ -26,7 +26,8 @@ transportSuite({
   seesSocket: false,
   endsWithScope: false,
   noticesCutOfClosing: true,
-  decodes: true
+  decodes: true,
+  leavesOut: 1
 })
 
 /** Keeps the spans that ended. */
