@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { JobService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ctrlC, inTerminal, noukai, watched } from "./support/command.js"
+import { ctrlC, noukai, watched } from "./support/command.js"
 import { flows, obeys } from "./support/flows.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -84,7 +84,7 @@ describe("noukai job submit --wait", () => {
   it.live("leaves the job alone at Ctrl-C, and says how to wait for it", () =>
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
-      const command = yield* inTerminal(["job", "submit", obeys, "hang", "--wait"], { env, columns: 200 })
+      const command = yield* watched(["job", "submit", obeys, "hang", "--wait"], { env, columns: 200 })
       yield* command.awaitOutput("… waiting for")
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

@@ -2,7 +2,7 @@
 import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
+import { ctrlC, inTerminal, noukai, started, watched } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
 const flow = "acme/test/echo"
@@ -93,7 +93,7 @@ describe("noukai run", () => {
     Effect.scoped(Effect.gen(function*() {
       const emulator = yield* Emulator
       const env = yield* environment
-      const command = yield* inTerminal(["run", flow, "hi", "--stream"], { env })
+      const command = yield* watched(["run", flow, "hi", "--stream"], { env })
       yield* command.awaitOutput("… 1/1 Echo")
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { stripVTControlCharacters } from "node:util"
-import { ctrlC, inTerminal, noukai, watched } from "./support/command.js"
+import { ctrlC, noukai, watched } from "./support/command.js"
 import { environment, folder, requests, runs, server } from "./support/server.js"
 
 const flow = "acme/test/two"
@@ -71,7 +71,7 @@ describe("noukai run in a terminal", () => {
   it.scopedLive("shows each step, partial text, the result, and a last line with the run", () =>
     Effect.gen(function*() {
       const env = yield* alone
-      const command = yield* inTerminal(["run", flow, "Monday"], { env })
+      const command = yield* watched(["run", flow, "Monday"], { env })
       assert.strictEqual(yield* command.code, 0)
       const output = command.output()
       assert.deepStrictEqual(yield* requests, [`POST /api/v1/seq/${flow}/step`, `POST /api/v1/seq/${flow}/step`])
@@ -145,15 +145,18 @@ describe("noukai run in a terminal", () => {
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const env = yield* alone
-      const command = yield* inTerminal(["run", slow, "x", "--org", "acme", "--project", "test"], { env })
-      yield* command.awaitOutput("… 2/3 b")
-      yield* emulator.awaitEvent((event) => event.type === "StepStarted" && event.stepIndex === 1)
-      yield* command.type(ctrlC)
-      assert.strictEqual(yield* command.code, 130)
+      const output = yield* Effect.scoped(Effect.gen(function*() {
+        const command = yield* watched(["run", slow, "x", "--org", "acme", "--project", "test"], { env })
+        yield* command.awaitOutput("… 2/3 b")
+        yield* emulator.awaitEvent((event) => event.type === "StepStarted" && event.stepIndex === 1)
+        yield* command.type(ctrlC)
+        assert.strictEqual(yield* command.code, 130)
+        return command.output()
+      }))
       const [{ executionId, sessionId } = { executionId: "", sessionId: "" }] = yield* runs
       const hint = `noukai run ${slow} --continue ${executionId} --session ${sessionId} --org acme --project test`
-      assert.include(command.output(), `run ${executionId} stopped after its current step.`)
-      assert.include(command.output(), hint)
+      assert.include(output, `run ${executionId} stopped after its current step.`)
+      assert.include(output, hint)
       yield* emulator.awaitEvent((event) => event.type === "StepEnded" && event.stepIndex === 1)
 
       // a step that the server may still be at would run twice
