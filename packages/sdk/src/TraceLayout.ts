@@ -91,7 +91,10 @@ export interface TraceLayout extends Totals {
   readonly rows: ReadonlyArray<Row>
   /** All bars, each loop followed by its iterations. */
   readonly bars: ReadonlyArray<Bar>
-  /** The row to show first: the first failure, otherwise the longest step that is not a loop. Absent without steps. */
+  /**
+   * The row to show first: the first failure that no later attempt mended, otherwise the first failure, otherwise the
+   * longest step that is not a loop. Absent without steps.
+   */
   readonly focus?: number
 }
 
@@ -199,7 +202,15 @@ const totalsOf = (bars: ReadonlyArray<Bar>): Totals => {
 }
 
 const focusOf = (rows: ReadonlyArray<Row>): number | undefined => {
-  const failed = rows.findIndex((row) => row.failed > 0)
+  const placeOf = ({ loopIndex, stepId }: StepTrace) => JSON.stringify([stepId, loopIndex ?? null])
+  const completed = new Map<string, number>()
+  for (const { kind, step } of rows.flatMap(({ bars }) => bars)) {
+    const place = placeOf(step)
+    if (kind === "completed") completed.set(place, Math.max(step.attempt, completed.get(place) ?? 0))
+  }
+  const lasts = (bar: Bar) => isFailed(bar) && !((completed.get(placeOf(bar.step)) ?? 0) > bar.step.attempt)
+  const lasting = rows.findIndex((row) => row.failed > 0 && row.bars.some(lasts))
+  const failed = lasting === -1 ? rows.findIndex((row) => row.failed > 0) : lasting
   if (failed !== -1) return failed
   const all = rows.map(({ bars, durationMs }, index) => ({ durationMs, index, isLoop: bars[0].isLoop }))
   const [longest] = all.sort((one, other) =>

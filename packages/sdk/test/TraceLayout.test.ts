@@ -19,8 +19,7 @@ describe("TraceLayout.make", () => {
           assert.isAtMost(from + width, 1 + 1e-9)
         }
         assert.strictEqual(focus === undefined, rows.length === 0)
-        const firstFailed = rows.findIndex(({ failed }) => failed > 0)
-        if (firstFailed !== -1) assert.strictEqual(focus, firstFailed)
+        if (rows.some(({ failed }) => failed > 0)) assert.isAbove(rows[focus!]!.failed, 0)
       }),
       { numRuns: size(1_000, 100) }
     )
@@ -59,6 +58,18 @@ describe("TraceLayout.make", () => {
     assert.deepStrictEqual(rows.map(({ label }) => label), ["plan", "draft", "draft attempt 2"])
     assert.deepStrictEqual(rows[1]!.failure?.failure, ["MODEL_BUSY: try later", "input: {\"message\":\"hi\"}"])
     assert.isUndefined(rows[2]!.failure)
+  })
+
+  it("shows a failure that lasted before one that a later attempt mended", () => {
+    const { focus } = TraceLayout.make(traceOf(
+      3_000,
+      step("plan", 0, 100, { status: "failed" }),
+      step("plan", 100, 100, { attempt: 2 }),
+      step("each", 200, 100, { loopIndex: 0, status: "failed" }),
+      step("each", 300, 100, { loopIndex: 1, attempt: 2 }),
+      step("draft", 400, 100, { status: "failed" })
+    ))
+    assert.strictEqual(focus, 2)
   })
 
   it("bars of one step share a row above the limit, failed ones on top", () => {
