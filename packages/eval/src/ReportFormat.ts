@@ -24,7 +24,7 @@ export type ReportFormat = <E, R>(
 
 /**
  * A report for terminals: the checks, the cost, and the cases, regressions first. It has the first 20 cases of each
- * verdict except `pass`. The last line is the verdict.
+ * verdict except `pass`. A case with a check that regressed is listed as regressed. The last line is the verdict.
  *
  * @since 0.1.0
  * @category formats

@@ -193,6 +193,19 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     assert.include(await told(ReportFormat.html), "score: production: lost")
   })
 
+  it("lists a case with a regressed check first, also if another check fails on both sides", async () => {
+    const { checks, ...rest } = caseOf(30, "fail")
+    const polite = { verdict: "regressed", candidate: outcomes.fail, baseline: outcomes.pass } as const
+    const buried = { ...rest, checks: { ...checks, polite } }
+    const many = [...Array.from({ length: 29 }, (_, index) => caseOf(index + 1, "fail")), buried]
+    const text = await written(ReportFormat.text, report, many)
+    assert.include(text, "\nregressed (1)\n  case 30\n    score (fail): not equal")
+    assert.include(text, "\nfail (29)\n")
+    assert.include(await written(ReportFormat.markdown, report, many), "| case 30 | regressed |")
+    const page = await written(ReportFormat.html, report, many)
+    assert.strictEqual(page.split("<details open").length - 1, 1)
+  })
+
   it("lists 20 cases of each verdict", async () => {
     const many = Array.from({ length: 1_000 }, (_, index) => caseOf(index + 1, "regressed"))
     const lines = (await written(ReportFormat.text, report, many)).split("\n")

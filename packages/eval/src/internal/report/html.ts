@@ -2,7 +2,7 @@
 import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, notable, plain, sides, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, listedAs, notable, plain, sides, verdicts } from "./words.js"
 
 const { html } = HtmlReport
 
@@ -33,7 +33,7 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
   const reasons = notable(report, one).map(([check, lines]) =>
     html`<li>${check}: ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`
   )
-  return html`<details${one.verdict === "regressed" && html` open`}><summary>${
+  return html`<details${listedAs(one) === "regressed" && html` open`}><summary>${
     reasons.length === 0 ? "outputs" : "reasons and outputs"
   }</summary><ul>${reasons}</ul>${trials}</details>`
 }
@@ -41,7 +41,8 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
 const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVerdict): HtmlReport.Row => ({
   cells: [
     { content: one.key, sort: one.no },
-    ...[one.verdict, ...checks.map((check) => one.checks[check]?.verdict ?? "error")].map((verdict) => ({
+    { content: one.verdict, sort: verdicts.indexOf(listedAs(one)) },
+    ...checks.map((check) => one.checks[check]?.verdict ?? "error").map((verdict) => ({
       content: verdict,
       sort: verdicts.indexOf(verdict)
     }))

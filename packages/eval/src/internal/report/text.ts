@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, notable, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, listedAs, notable, verdicts } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
 const [maxLines, maxRows] = [20, 50]
@@ -17,8 +17,9 @@ const listed = <E, R>(cases: Stream.Stream<CaseVerdict, E, R>, most: number, sho
     }))
     return Stream.runForEach(cases, (one) =>
       Effect.sync(() => {
-        const list = lists.find(({ verdict }) => verdict === one.verdict)
-        if (list !== undefined && list.count++ < most) list.shown.push(show(one))
+        const verdict = listedAs(one)
+        const list = lists.find((list) => list.verdict === verdict)
+        if (list !== undefined && list.count++ < most) list.shown.push(show({ ...one, verdict }))
       })).pipe(Effect.map(() => lists.filter(({ count }) => count > 0)))
   })
 

@@ -7,6 +7,10 @@ import type { Outcome } from "../../EvalRun.js"
 /** All verdicts, the most urgent first. */
 export const verdicts: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "fixed", "not comparable", "pass"]
 
+/** Returns the verdict that a report lists a case under. A regressed check counts, also where another check fails on both sides. */
+export const listedAs = ({ checks, verdict: ofCase }: CaseVerdict): Verdict =>
+  Object.values(checks).some(({ verdict }) => verdict === "regressed") ? "regressed" : ofCase
+
 /** The number of changes that a report shows of one check on one case. */
 const maxChanges = 5
 
