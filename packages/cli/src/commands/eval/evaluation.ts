@@ -82,7 +82,8 @@ export const isCutOff = (report: EvalReport) =>
     Eval.batchIds(report),
     (id) =>
       Batch.status(id).pipe(
-        Effect.map(({ stop }) => stop?.reason === "refused" || stop?.reason === "unreachable"),
+        // a replay without a recording has no status
+        Effect.map(({ stop }) => stop?.statusCode !== undefined || stop?.reason === "unreachable"),
         Effect.catchTag("BatchNotFoundError", () => Effect.succeed(false))
       )
   )
