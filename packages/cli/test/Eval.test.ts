@@ -165,6 +165,10 @@ describe("noukai eval run", () => {
       const again = yield* noukai(call("run", "--baseline", "word.baseline.json"), options)
       assert.deepStrictEqual([again.code, (yield* runs).length - count], [0, 4])
       assert.match(again.stdout, /^word: draft against draft \(stored\)/)
+      // the next baseline is the run that was compared with the last one
+      const next = yield* noukai(call("bless", "--out", "next.json"), options)
+      assert.deepStrictEqual([next.code, next.stderr.split(":")[0]], [0, "next.json"])
+      assert.strictEqual((yield* noukai(call("report", "--quiet"), options)).code, 4)
       const other = yield* noukai(call("run", "--candidate", "1", "--baseline", "word.baseline.json"), options)
       assert.deepStrictEqual([other.code, other.stdout.includes("regressed (1)\n  b\n")], [0, true])
       // a change of a case is named
@@ -334,6 +338,11 @@ describe("noukai eval run", () => {
       assert.deepStrictEqual([old.code, old.stderr.includes("--replay requires a new ledger")], [2, true])
       const words = (text: string) => text.replace(/\ntime .*/, "")
       assert.deepStrictEqual([replayed.code, replayed.stderr, words(replayed.stdout)], [1, "", words(recorded.stdout)])
+      // the input of a case has changed
+      const cases = yield* read(join(options.cwd, "cases.jsonl"))
+      yield* write(join(options.cwd, "cases.jsonl"), cases.replace("\"letter\":\"a\"", "\"letter\":\"e\""))
+      const changed = yield* noukai(call("run", "--replay", "tapes"), nowhere)
+      assert.deepStrictEqual([changed.code, /recorded \\?"a\\?", called with/.test(changed.stdout)], [4, true])
       assert.strictEqual((yield* requests).length, count)
     }).pipe(Effect.provide(server({ flows }))))
 })

@@ -139,6 +139,11 @@ describe("Check", () => {
         yield* check({ times: 1, arguments: { query: Check.field("word") } }),
         "pass: 1 calls of search, expected 1"
       )
+      // null is a value, and a missing argument is not
+      assert.strictEqual(
+        yield* check({ arguments: { limit: null } }),
+        "fail: 0 calls of search, expected at least 1"
+      )
       assert.strictEqual(yield* check({}, {}), "error: not captured: the calls of search")
       assert.isTrue(Check.calls("search").needs.calls)
     }))

@@ -228,7 +228,7 @@ describe("an eval run", () => {
       assert.strictEqual(yield* count, 8)
       // without the baseline nobody knows whether the candidate is worse
       const without = yield* Eval.report(speaking())
-      assert.deepStrictEqual([without.gate, without.stop?.includes(first.run)], ["incomplete", true])
+      assert.deepStrictEqual([without.gate, without.sentence.includes(first.run)], ["incomplete", true])
       assert.deepStrictEqual(yield* Eval.report(speaking(), { baseline: blessed }), report)
       const budget = { ...quick, concurrency: 1, maxCostPerRow: "0.001" } as const
       yield* Eval.run(speaking(), { ...budget, candidate: "draft", baseline: blessed, budgetUsd: "0.003" })
@@ -309,6 +309,17 @@ describe("judges", () => {
       assert.deepStrictEqual([again.errors, again.cost.judges.runs], [0, 0])
       assert.strictEqual(again.overall.candidate.passed, 5)
     }).pipe(Effect.provide(layer({ flows }))))
+
+  it.scopedLive("do not take the verdicts of another server", () =>
+    Effect.gen(function*() {
+      const path = yield* ledgerFile
+      const onServer = Eval.run(judged(), { ...quick, candidate: 2 }).pipe(
+        Effect.map(({ cost }) => cost.judges.runs),
+        Effect.provide(Layer.merge(BatchStore.layerFile(path), BatchEngine.layerLocal)),
+        Effect.provide(Layer.fresh(client({ flows })))
+      )
+      assert.deepStrictEqual([yield* onServer, yield* onServer], [1, 1])
+    }))
 
   it.live("judge stored runs again after a check has changed", () =>
     Effect.gen(function*() {

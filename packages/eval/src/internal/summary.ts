@@ -14,6 +14,8 @@ export interface Facts
     Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "stop">
 {
   readonly thresholds: Thresholds
+  /** Why the run cannot be compared as it was, if it cannot. */
+  readonly lacking?: string | undefined
   readonly judges: Cost
   /** The cost of a stored baseline, when it was blessed. */
   readonly baselineCost?: Cost | undefined
@@ -128,7 +130,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
   }
 
   const report = (facts: Facts): EvalReport => {
-    const { allowErrors = 0, baseline, baselineCost, judges, stop, thresholds, ...rest } = facts
+    const { allowErrors = 0, baseline, baselineCost, judges, lacking, stop, thresholds, ...rest } = facts
     const summaries = Record.map(checks, (check) => check.summary())
     const all = overall.summary()
     const median = differences.length === 0 ? undefined : medianInterval(differences)
@@ -141,7 +143,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
     const measured = { overall: all, checks: summaries, cost, time }
     const broken = brokenThresholds(thresholds, measured)
     const errors = Object.values(summaries).reduce((sum, { verdicts }) => sum + verdicts.error, 0)
-    const why = stop ?? (errors > allowErrors
+    const why = stop ?? lacking ?? (errors > allowErrors
       ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
       : hasBaseline && all.verdicts["not comparable"] === cases
       ? "no case can be compared with the baseline"

@@ -85,7 +85,8 @@ export const nestsTooDeep = (value: unknown): boolean => {
 }
 
 /** Whether two values are equal as JSON, ignoring the order of keys. */
-export const isSame = (a: unknown, b: unknown): boolean => Object.is(a, b) || canonical(a) === canonical(b)
+export const isSame = (a: unknown, b: unknown): boolean =>
+  Object.is(a, b) || (a !== undefined && b !== undefined && canonical(a) === canonical(b))
 
 /** A schema as text, with the parts of schemas that have a name. Filters are known by their names alone. */
 export const schemaText = (schema: Schema.Schema.AnyNoContext): string =>

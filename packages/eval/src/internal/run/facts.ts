@@ -20,7 +20,9 @@ export const Facts = Schema.Struct({
   /** Of all cases, in their order. */
   hash: Schema.String,
   hasJudges: Schema.Boolean,
-  /** The hash of everything but the case, the flow and its version that results depend on. */
+  /** The server of its runs. Empty with cassettes. */
+  server: Schema.String,
+  /** The hash of everything but the case, the flow, its version and the server that results depend on. */
   common: Schema.String
 })
 
@@ -103,7 +105,7 @@ export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, L
     all(name),
     Effect.forEach((facts) =>
       Effect.map(stopOf(facts), (stop): EvalRunInfo => ({
-        ...Struct.omit(facts, "common", "hash", "hasJudges"),
+        ...Struct.omit(facts, "common", "hash", "hasJudges", "server"),
         isComplete: stop === undefined
       }))
     )

@@ -67,7 +67,7 @@ const sessionOf = Effect.fnUntraced(function*(method: string, definition: Defini
     definition,
     checked: yield* checked(method, definition),
     facts,
-    earlier: (yield* Facts.all()).filter(({ run }) => run !== facts.run).reverse()
+    earlier: (yield* Facts.all()).filter(({ run, server }) => run !== facts.run && server === facts.server).reverse()
   }
   return { session, judges: yield* Judges.judgesOf(method, definition) }
 })
@@ -82,22 +82,12 @@ const factsOf = Effect.fnUntraced(
       // a run from cassettes is the same on every server
       const hasCassettes = (options.record ?? options.replay) !== undefined
       const config = hasCassettes ? Option.none() : yield* Effect.serviceOption(NoukaiConfig)
-      const server = Option.map(config, ({ origin, prefix }) => origin + prefix)
-      const common = Trials.commonOf(definition, yield* checked(method, definition), Option.getOrElse(server, () => ""))
+      const common = Trials.commonOf(definition, yield* checked(method, definition))
       const hasJudges = Object.values(checks).some(({ judge }) => judge !== undefined)
-      const { baseline } = options
-      const stored = isStored(baseline) ? { stored: baseline.run } : {}
-      const begun: Facts.Facts = {
-        eval: name,
-        run,
-        startedAt,
-        ...sides,
-        ...stored,
-        cases: 0,
-        hash: "",
-        hasJudges,
-        common
-      }
+      const stored = isStored(options.baseline) ? { stored: options.baseline.run } : {}
+      const server = Option.match(config, { onNone: () => "", onSome: ({ origin, prefix }) => origin + prefix })
+      const unread = { eval: name, run, startedAt, cases: 0, hash: "" }
+      const begun: Facts.Facts = { ...unread, ...sides, ...stored, hasJudges, server, common }
       return begun
     }
     const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
@@ -255,15 +245,15 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
   const { baseline } = options
   const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
   yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
-  const stop = (yield* Facts.stopOf(facts, Object.keys(judges).length > 0)) ??
-    (facts.stored === undefined || stored !== undefined
-      ? undefined
-      : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`)
+  const stop = yield* Facts.stopOf(facts, Object.keys(judges).length > 0)
   const report: EvalReport = summary.report({
     ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
     thresholds: definition.thresholds,
     judges: yield* Judges.costOf(session),
     hashes,
+    lacking: facts.stored === undefined || stored !== undefined
+      ? undefined
+      : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`,
     stale: stored?.stale() ?? [],
     ...(isStored(baseline) && {
       baseline: { ...Struct.pick(baseline, "flow", "version"), stored: baseline.run },

@@ -54,10 +54,10 @@ const sidesOf = ({ baseline, candidate }: Facts.Facts): ReadonlyArray<SideName> 
 export const stepsOf = ({ checks }: Definition): ReadonlyArray<string> =>
   [...new Set(Object.values(checks).flatMap(({ needs }) => needs.steps))].sort()
 
-/** The hash of the server and of everything but the case, the flow and its version that results depend on. */
-export const commonOf = (definition: Definition, { hashes }: Checked, server: string): string => {
+/** The hash of everything but the case, the flow, its version and the server that results depend on. */
+export const commonOf = (definition: Definition, { hashes }: Checked): string => {
   const { operation, tools } = definition
-  return shortHash(canonical([server, operation, hashes.parameters, tools?.declarations, stepsOf(definition)]))
+  return shortHash(canonical([operation, hashes.parameters, tools?.declarations, stepsOf(definition)]))
 }
 
 /** One run that an eval run needs. */
