@@ -18,7 +18,7 @@ const heap = (): number => {
 }
 
 /** So many that what is kept, 10,000 of each, is there after the first third of them. */
-const rounds = size(60_000, 36_000)
+const rounds = size(60_000, 30_000)
 
 /** The growth of the heap after the first third of the rounds. */
 const growth = (work: (round: number) => void, rounds: number): number => {
