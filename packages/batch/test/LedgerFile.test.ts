@@ -25,14 +25,21 @@ const reading: ReadonlyArray<readonly [string, Effect.Effect<unknown, { readonly
   ["forget", Batch.forget("any")]
 ]
 
-/** A ledger with a batch `any` of three rows that are done. */
-const ended = Effect.gen(function*() {
+const files = (path: string) => Fs.readdirSync(join(path, "..")).sort()
+
+/** The files of a ledger with a batch `any` of three rows that are done. */
+const endedFiles = Effect.gen(function*() {
   const path = yield* ledgerFile
   yield* Effect.provide(Batch.run(echoing("any"), numbered(3), { grace: 300 }), onFile(path))
-  return path
-}).pipe(Effect.provide(client()))
+  return files(path).map((name) => [name, Fs.readFileSync(join(path, "..", name))] as const)
+}).pipe(Effect.provide(client()), Effect.scoped, Effect.cached, Effect.runSync)
 
-const files = (path: string) => Fs.readdirSync(join(path, "..")).sort()
+/** A copy of such a ledger. */
+const ended = Effect.gen(function*() {
+  const path = yield* ledgerFile
+  for (const [name, bytes] of yield* endedFiles) Fs.writeFileSync(join(path, "..", name), bytes)
+  return path
+})
 
 describe("a ledger that is not there", () => {
   it.scopedLive("has no batch, and is not made by an operation on one", () =>
