@@ -454,7 +454,7 @@ describe("a wrong eval", () => {
         assert.lengthOf(stderr.replace(/"$/, "").trim().split("\n").filter((line) => !line.startsWith("  ")), 1)
       }
       const twice = yield* evaluation()
-      yield* write(join(twice.cwd, "cases.jsonl"), "{\"id\":1,\"letter\":\"a\"}\n{\"id\":1,\"letter\":\"a\"}\n")
+      yield* write(join(twice.cwd, "cases.jsonl"), "{\"id\":1,\"letter\":\"a\",\"expected\":\"A\"}\n".repeat(2))
       const { code, stderr } = yield* noukai(call("run"), twice)
       assert.strictEqual(code, 2)
       assert.match(stderr, /cases\.jsonl:2/)

@@ -87,6 +87,8 @@ export interface Check<in Case = unknown, in A = unknown, out R = never> {
   readonly judge?: Judge<Case, A>
   /** Why the check cannot be used, if it was made wrongly. Refused before anything is sent. */
   readonly problem?: string
+  /** Its options. The fields of the case that they name must be there: refused before anything is sent. */
+  readonly expects?: unknown
   /** The verdict on a run that is `done`. `judged` is the run of the judge. It does not fail: failures are errors. */
   readonly verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Effect.Effect<Outcome, never, R>
 }
@@ -222,6 +224,7 @@ const build = <Case, A, R = never>(
   [TypeId]: TypeId,
   kind,
   definition: canonical([kind, Record.map(parts, written)]),
+  expects: parts,
   needs: { ...noNeeds, ...more?.needs },
   ...(more?.problem !== undefined && { problem: more.problem }),
   verdict: (...of) =>

@@ -73,8 +73,8 @@ export const Thresholds = Schema.Struct({
   checks: Schema.optional(Schema.Record({ key: Schema.String, value: CheckThresholds })),
   /** The limit of the cost of all runs of the candidate: a number, or exact decimal text. Default: none. */
   maxCostUsd: Schema.optional(Amount),
-  /** The limit of the cost of the candidate divided by the cost of the baseline: 1.1 is 10 % more. Default: none. */
-  maxCostRatio: Schema.optional(Schema.NonNegative),
+  /** The limit of the ratio of costs per run, candidate to baseline: 1.1 is 10 % more. Default: none. */
+  maxCostRatio: Schema.optional(Schema.NonNegative.pipe(Schema.filter(Number.isFinite, { jsonSchema: {} }))),
   /** The limit of the median time difference, candidate minus baseline, in milliseconds. Default: none. */
   maxMedianMs: Schema.optional(Schema.Finite)
 })

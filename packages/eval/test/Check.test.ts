@@ -209,6 +209,13 @@ describe("Check", () => {
         "fail: the run failed: the model is down"
       )
       assert.strictEqual(
+        yield* said(check, {
+          state: "failed",
+          error: { kind: "FlowExecutionError", message: "no credits", code: "CREDITS_EXHAUSTED" }
+        }),
+        "error: the run is failed: no credits"
+      )
+      assert.strictEqual(
         yield* said(check, { state: "done", ...error("UnexpectedResult") }),
         "fail: the run failed: the model is down"
       )

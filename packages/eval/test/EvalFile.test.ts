@@ -182,6 +182,15 @@ describe("EvalFile", () => {
       assert.match(yield* refusal("just text"), /^a\.eval\.json:1: the file is wrong: /)
       assert.strictEqual(yield* wrong({ flow: undefined }), "a.eval.json:1: flow is wrong: is missing")
       assert.strictEqual(yield* wrong({ key: 3 }), "a.eval.json:25: key is wrong: Expected string, actual 3")
+      const noNumber = yaml.replace("maxCostUsd: \"0.002\"", "near: .nan")
+      assert.match(
+        yield* refusal(noNumber),
+        /^a\.eval\.json:\d+: checks\.cheap\.near is wrong: Expected .*, actual "\.nan"/
+      )
+      assert.match(
+        yield* refusal(`${yaml}thresholds: { maxCostRatio: 1e999 }\n`),
+        /^a\.eval\.json:\d+: thresholds\.maxCostRatio is wrong/
+      )
       assert.match(yield* wrong({ chekcs: {} }), /^a\.eval\.json:\d+: chekcs is wrong: is unexpected/)
       assert.strictEqual(
         yield* wrong({ name: "a/b" }),

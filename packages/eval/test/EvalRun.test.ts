@@ -159,6 +159,30 @@ describe("an eval run", () => {
       assert.deepStrictEqual(yield* Eval.report(speaking(), { run: first.run }), first)
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("is incomplete if the definition has lost a case since", () =>
+    Effect.gen(function*() {
+      yield* Eval.run(speaking(), { ...quick, candidate: 1 })
+      const report = yield* Eval.report(speaking(casesOf(3)))
+      assert.deepStrictEqual([report.cases, report.gate], [3, "incomplete"])
+      assert.include(report.sentence, "1 case of the run is not in the definition any more")
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("refuses a case without a value that a check expects, before anything is sent", () =>
+    Effect.gen(function*() {
+      const field = Check.field("expekted")
+      for (
+        const wrong of [
+          Check.equals(field),
+          Check.at("said", Check.contains(field)),
+          Check.calls("tool", { arguments: { x: field } })
+        ]
+      ) {
+        const error = yield* Effect.flip(Eval.run(Eval.make("says", options(casesOf(2)), { wrong }), quick))
+        assert.strictEqual(error.message, "row 1: checks.wrong has no expected value: the case has no expekted")
+      }
+      assert.strictEqual(yield* count, 0)
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("counts the cost of all attempts on each side", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
@@ -364,6 +388,18 @@ describe("judges", () => {
         assert.deepStrictEqual([error._tag, "field" in error && error.field], ["InvalidEvalError", "checks.wrong"])
       }
       assert.strictEqual(yield* count, 0)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("share the budget also when they are paid first, by a score of a run that stopped", () =>
+    Effect.gen(function*() {
+      const budget = { ...quick, concurrency: 1, maxCostPerRow: "0.001" }
+      yield* Eval.run(judged(), { ...budget, candidate: 2, budgetUsd: "0.002" })
+      assert.strictEqual((yield* Eval.score(judged(), { ...budget, budgetUsd: "0.002" })).cost.judges.runs, 0)
+      assert.strictEqual((yield* Eval.score(judged(), { ...budget, budgetUsd: "0.012" })).cost.judges.usd, "0.01")
+      const resumed = yield* Eval.run(judged(), { ...budget, resume: true, budgetUsd: "0.013" })
+      assert.deepStrictEqual([resumed.cost.candidate.usd, resumed.gate], ["0.003", "incomplete"])
+      const wrong = yield* Effect.flip(Eval.score(judged(), { ...budget, budgetUsd: "much" }))
+      assert.include(wrong.message, "budgetUsd")
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.live("share the budget of the run", () =>

@@ -15,7 +15,7 @@ import { TypeId as CheckTypeId } from "../Check.js"
 import { InvalidEvalError } from "../EvalError.js"
 import { Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
-import { canonical, line, messageOf, schemaText, shortHash, show } from "./values.js"
+import { canonical, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
 import type { Checks } from "./verdict.js"
 
 // named by the public types
@@ -173,6 +173,10 @@ const reading = (definition: Definition) => {
     const earlier = places.get(key.right)
     if (earlier !== undefined) return wrong("key", `${show(key.right)} is already used by ${earlier}`)
     places.set(key.right, row.at)
+    for (const [check, { expects }] of Object.entries(definition.checks)) {
+      const expected = Either.try(() => filled(expects, { $case: value }))
+      if (Either.isLeft(expected)) return wrong(`checks.${check}`, `has no expected value: ${thrown(expected.left)}`)
+    }
     const input = Either.try(() => definition.input(value))
     if (Either.isLeft(input)) return wrong("input", `cannot be made: ${thrown(input.left)}`)
     if (!Predicate.isRecord(input.right)) return wrong("input", `is ${show(input.right)}, which is not an object`)

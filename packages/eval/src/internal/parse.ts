@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { basename } from "node:path"
-import { type Document, isNode, LineCounter, parseDocument } from "yaml"
+import { type Document, isNode, LineCounter, parseDocument, type Tags } from "yaml"
 import { InvalidEvalError } from "../EvalError.js"
 import { line, maxDepth, messageOf, nestsTooDeep } from "./values.js"
 
@@ -47,11 +47,14 @@ const mayNestTooDeep = (text: string): boolean => {
   return /^ {512}|(?:[-?:] +){64}/m.test(text)
 }
 
+/** All tags except the one for .nan and .inf, which JSON does not have. */
+const jsonTags = (tags: Tags): Tags => tags.filter((tag) => typeof tag === "string" || tag.test?.test(".nan") !== true)
+
 /** The document of a text, if the parser may read it. */
 const documentOf = (text: string) => {
   const lines = new LineCounter()
   return mayNestTooDeep(text) ? Option.none() : Option.some({
-    document: parseDocument(text, { lineCounter: lines, prettyErrors: false }),
+    document: parseDocument(text, { lineCounter: lines, prettyErrors: false, customTags: jsonTags }),
     lineOf: (offset: number) => lines.linePos(offset).line
   })
 }

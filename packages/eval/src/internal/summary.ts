@@ -14,6 +14,8 @@ export interface Facts
     Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "stop">
 {
   readonly thresholds: Thresholds
+  /** The number of its cases when it began. */
+  readonly ran?: number
   /** Why the run cannot be compared as it was, if it cannot. */
   readonly lacking?: string | undefined
   readonly judges: Cost
@@ -130,7 +132,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
   }
 
   const report = (facts: Facts): EvalReport => {
-    const { allowErrors = 0, baseline, baselineCost, judges, lacking, stop, thresholds, ...rest } = facts
+    const { allowErrors = 0, baseline, baselineCost, judges, lacking, ran = 0, stop, thresholds, ...rest } = facts
     const summaries = Record.map(checks, (check) => check.summary())
     const all = overall.summary()
     const median = differences.length === 0 ? undefined : medianInterval(differences)
@@ -145,6 +147,10 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
     const errors = Object.values(summaries).reduce((sum, { verdicts }) => sum + verdicts.error, 0)
     const why = stop ?? lacking ?? (errors > allowErrors
       ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
+      : cases < ran
+      ? `${count(ran - cases, "case")} of the run ${
+        ran - cases === 1 ? "is" : "are"
+      } not in the definition any more: begin a new run`
       : hasBaseline && all.verdicts["not comparable"] === cases
       ? "no case can be compared with the baseline"
       : notMeasured(thresholds, measured))
@@ -170,7 +176,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
   return { add, report }
 }
 
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`
+export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`
 
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`
 
@@ -261,19 +267,20 @@ const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyA
     ofSummary(summary, { maxRegressed: thresholds.maxRegressed, ...thresholds.checks?.[name] }, name)
   }
 
-  const exceeds = (limit: BigDecimal.BigDecimal) => BigDecimal.greaterThan(decimalOf(cost.candidate.usd), limit)
-  if (maxCostUsd !== undefined && exceeds(decimalOf(maxCostUsd))) {
-    breaks("maxCostUsd", `the candidate costs ${cost.candidate.usd} USD, allowed are ${maxCostUsd}`)
+  const { baseline: before, candidate } = cost
+  if (maxCostUsd !== undefined && BigDecimal.greaterThan(decimalOf(candidate.usd), decimalOf(maxCostUsd))) {
+    breaks("maxCostUsd", `the candidate costs ${candidate.usd} USD, allowed are ${maxCostUsd}`)
   }
-  const before = cost.baseline?.usd
-  if (
-    maxCostRatio !== undefined && before !== undefined &&
-    exceeds(BigDecimal.multiply(decimalOf(before), decimalOf(maxCostRatio)))
-  ) {
-    breaks(
-      "maxCostRatio",
-      `the candidate costs ${cost.candidate.usd} USD and the baseline ${before}, allowed is a ratio of ${maxCostRatio}`
-    )
+  if (maxCostRatio !== undefined && before !== undefined) {
+    // of one run: a stored baseline may have other numbers of trials and cases
+    const costs = (usd: string, runs: number) => BigDecimal.multiply(decimalOf(usd), decimalOf(runs))
+    const allowed = BigDecimal.multiply(costs(before.usd, candidate.runs), decimalOf(maxCostRatio))
+    if (BigDecimal.greaterThan(costs(candidate.usd, before.runs), allowed)) {
+      const both = `${candidate.usd} USD in ${
+        count(candidate.runs, "run")
+      } and the baseline ${before.usd} in ${before.runs}`
+      breaks("maxCostRatio", `the candidate costs ${both}, allowed is a ratio of ${maxCostRatio}`)
+    }
   }
   if (maxMedianMs !== undefined && time !== undefined && time.medianMs > maxMedianMs) {
     breaks("maxMedianMs", `the median time difference is ${time.medianMs} ms, allowed are ${maxMedianMs}`)

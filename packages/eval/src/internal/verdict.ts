@@ -14,7 +14,9 @@ const failures = new Set(["FlowExecutionError", "UnexpectedResult"])
 
 /** The outcome of every check on a run without a result, or `undefined` if checks can judge the run. */
 export const withoutResult = ({ error, state }: EvalRun): Outcome | undefined => {
-  if (error !== undefined && failures.has(error.kind) && (state === "done" || state === "failed")) {
+  // an account without credits says nothing of the flow
+  const isOfFlow = error !== undefined && failures.has(error.kind) && error.code?.includes("CREDITS") !== true
+  if (isOfFlow && (state === "done" || state === "failed")) {
     return { verdict: "fail", reason: line(`the run failed: ${error.message}`) }
   }
   if (state === "done") return undefined
@@ -61,16 +63,12 @@ export const majority = (outcomes: ReadonlyArray<Outcome>): Outcome => {
   const counts = `${of("pass").length} of ${outcomes.length} trials pass, ${of("fail").length} fail`
   const scores = outcomes.flatMap(({ score }) => score === undefined ? [] : [score])
   const won = [of("pass"), of("fail")].find(({ length }) => length * 2 > outcomes.length)
-  return won === undefined
-    ? {
-      verdict: "error",
-      reason: line(`no majority: ${counts}${of("error").map(({ reason }) => `; ${reason}`)[0] ?? ""}`)
-    }
-    : {
-      ...won[0]!,
-      reason: line(`${counts}: ${won[0]!.reason}`),
-      ...(scores.length > 0 && { score: mean(scores) })
-    }
+  if (won === undefined) {
+    const [first = ""] = of("error").map(({ reason }) => `; ${reason}`)
+    return { verdict: "error", reason: line(`no majority: ${counts}${first}`) }
+  }
+  const score = scores.length > 0 && { score: mean(scores) }
+  return { ...won[0]!, reason: line(`${counts}: ${won[0]!.reason}`), ...score }
 }
 
 /** The verdict on the candidate. A baseline is `undefined` where it cannot be compared. */
@@ -100,22 +98,12 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
       : baseline[name] === undefined
       ? undefined
       : { verdict: baseline[name], reason: "stored in the baseline" }
-    return [name, {
-      verdict: compared(outcome.verdict, before?.verdict),
-      candidate: outcome,
-      ...(before !== undefined && { baseline: before })
-    }]
+    const verdict = compared(outcome.verdict, before?.verdict)
+    return [name, { verdict, candidate: outcome, ...(before !== undefined && { baseline: before }) }]
   })
-  return {
-    no,
-    key,
-    at,
-    hash,
-    verdict: caseTogether(checks.map(([, check]) => check), baseline !== undefined),
-    checks: Object.fromEntries(checks),
-    candidate,
-    ...(baseline !== undefined && !isStored(baseline) && { baseline })
-  }
+  const verdict = caseTogether(checks.map(([, check]) => check), baseline !== undefined)
+  const ran = baseline !== undefined && !isStored(baseline) && { baseline }
+  return { no, key, at, hash, verdict, checks: Object.fromEntries(checks), candidate, ...ran }
 }
 
 /** The verdict of all checks together; with a baseline, of those that can be compared. */

@@ -236,7 +236,12 @@ describe("the report", () => {
     assert.deepStrictEqual(messages({ maxCostUsd: "0.001" }), ["the candidate costs 0.0011 USD, allowed are 0.001"])
     assert.deepStrictEqual(messages({ maxCostRatio: 1.1 }), [])
     assert.deepStrictEqual(messages({ maxCostRatio: 1.05 }), [
-      "the candidate costs 0.0011 USD and the baseline 0.001, allowed is a ratio of 1.05"
+      "the candidate costs 0.0011 USD in 1 run and the baseline 0.001 in 1, allowed is a ratio of 1.05"
+    ])
+    // three trials of a stored baseline cost more than one trial of the candidate
+    const stored = { thresholds: { maxCostRatio: 1 }, baselineCost: { runs: 3, usd: "0.003", unknown: 0 } }
+    assert.deepStrictEqual(reportOf(cases, stored).broken.map(({ message }) => message), [
+      "the candidate costs 0.0011 USD in 1 run and the baseline 0.003 in 3, allowed is a ratio of 1"
     ])
     assert.deepStrictEqual(messages({ maxMedianMs: 20 }), ["the median time difference is 50 ms, allowed are 20"])
     const unknown = [[{ one: "p" }, { one: "p" }]] as const

@@ -3,6 +3,7 @@ import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Predicate from "effect/Predicate"
 import type { CaseVerdict, CheckVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
+import { count } from "../summary.js"
 
 /** All verdicts, the most urgent first. */
 export const verdicts: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "fixed", "not comparable", "pass"]
@@ -29,10 +30,8 @@ export const heading = (report: EvalReport): string => {
   const { baseline, candidate } = sides(report)
   const against = report.baseline === undefined ? "" : ` against ${baseline}`
   const times = report.repeat === 1 ? "" : `, ${report.repeat} trials each`
-  return `${report.eval}: ${candidate}${against} of ${report.candidate.flow}, ${counted(report.cases, "case")}${times}`
+  return `${report.eval}: ${candidate}${against} of ${report.candidate.flow}, ${count(report.cases, "case")}${times}`
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
 /** Returns the verdict in one line, after the gate. */
 export const ending = ({ gate, sentence }: EvalReport): string =>
@@ -51,8 +50,7 @@ const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
 const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
-const cost = ({ unknown, usd }: Cost): string =>
-  `$${usd}${unknown === 0 ? "" : ` (${counted(unknown, "run")} unknown)`}`
+const cost = ({ unknown, usd }: Cost): string => `$${usd}${unknown === 0 ? "" : ` (${count(unknown, "run")} unknown)`}`
 
 const score = ({ baselineScore, score }: Summary): string =>
   [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")
@@ -96,13 +94,13 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
       [
         "time",
         `${time(Math.abs(report.time.medianMs))} ${report.time.medianMs < 0 ? "less" : "more"} (median of ${
-          counted(report.time.cases, "case")
+          count(report.time.cases, "case")
         }; 95 %: ${time(report.time.interval[0])} to ${time(report.time.interval[1])})`
       ] as const
     ],
     ...errors === 0
       ? []
-      : [["errors", `${counted(errors, "verdict")} ${errors === 1 ? "is" : "are"} neither a pass nor a fail`] as const],
+      : [["errors", `${count(errors, "verdict")} ${errors === 1 ? "is" : "are"} neither a pass nor a fail`] as const],
     ...stop === undefined ? [] : [["stopped", stop] as const],
     ...broken.map(({ message }) => ["broken", message] as const),
     ...stale.map((line) => ["stale baseline", line] as const)

@@ -2,7 +2,6 @@
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
 import { NoukaiConfig } from "@effect-noukai/sdk"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
@@ -138,13 +137,8 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
 export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
   const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
-  const { baseline, candidate, repeat } = facts
   const found: EvalPlan = {
-    eval: definition.name,
-    candidate,
-    ...(baseline !== undefined && { baseline }),
-    repeat,
-    cases: counts.cases,
+    ...Struct.pick(facts, "eval", "candidate", "baseline", "repeat", "cases"),
     runs: counts.rows - counts.reused,
     reused: counts.reused,
     judges: Object.keys(judges),
@@ -153,17 +147,23 @@ export const plan = Effect.fnUntraced(function*(definition: Definition, options:
   return found
 })
 
-/** The part of a budget that is left for judges. */
-const left = (budgetUsd: number | string | undefined, { costUsd = "0" }: BatchStatus): string | undefined =>
-  Option.getOrUndefined(Option.map(parseCost(budgetUsd), (budget) => {
-    const rest = BigDecimal.subtract(budget, BigDecimal.unsafeFromString(costUsd))
-    return formatCost(BigDecimal.isNegative(rest) ? BigDecimal.fromBigInt(0n) : rest)
-  }))
+/** The part of a budget that is left. */
+const left = (budgetUsd: LimitOptions["budgetUsd"], spent = "0"): LimitOptions["budgetUsd"] =>
+  Option.match(parseCost(budgetUsd), {
+    onNone: () => budgetUsd,
+    onSome: (budget) => {
+      const rest = BigDecimal.subtract(budget, BigDecimal.unsafeFromString(spent))
+      return formatCost(BigDecimal.isNegative(rest) ? BigDecimal.fromBigInt(0n) : rest)
+    }
+  })
 
-const runJudges = (session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) =>
-  Object.keys(judges).length === 0
-    ? Effect.void
-    : Batch.run(Judges.batchOf(session), Judges.sourceOf(session, judges), { ...limits, cost: true })
+const runJudges = Effect.fnUntraced(
+  function*(session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) {
+    if (Object.keys(judges).length === 0) return
+    const budgetUsd = left(limits.budgetUsd, (yield* Batch.status(Facts.batchId(session.facts))).costUsd)
+    yield* Batch.run(Judges.batchOf(session), Judges.sourceOf(session, judges), { ...limits, budgetUsd, cost: true })
+  }
+)
 
 export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   const method = "Eval.run"
@@ -178,11 +178,11 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
   yield* around(Effect.gen(function*() {
     const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
       ...limits,
+      budgetUsd: left(options.budgetUsd, (yield* Judges.costOf(session)).usd),
       cost: true,
       ...(steps.length > 0 && { steps })
     })
-    if (ran.status !== "completed") return
-    yield* runJudges(session, judges, { ...limits, budgetUsd: left(options.budgetUsd, ran) })
+    if (ran.status === "completed") yield* runJudges(session, judges, limits)
   }))
   return yield* reported(session, judges, options)
 })
@@ -223,16 +223,12 @@ const verdicts = (
   const { checked: { checks: names }, definition } = session
   return Stream.mapEffect(Judges.judgedRuns(session, judges), (one) =>
     Effect.gen(function*() {
-      const { at, hash, key, no } = one
       const trials = (runs: ReadonlyArray<EvalRun>) => Effect.forEach(runs, (run) => trialOf(definition, one, run))
       return caseVerdict(names, {
-        no,
-        key,
-        at,
-        hash,
+        ...Struct.pick(one, "no", "key", "at", "hash"),
         candidate: yield* trials(one.candidate),
         ...(stored !== undefined
-          ? { baseline: stored.verdicts(key, hash) }
+          ? { baseline: stored.verdicts(one.key, one.hash) }
           : one.baseline !== undefined && { baseline: yield* trials(one.baseline) })
       })
     }))
@@ -251,6 +247,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
     thresholds: definition.thresholds,
     judges: yield* Judges.costOf(session),
     hashes,
+    ran: facts.cases,
     lacking: facts.stored === undefined || stored !== undefined
       ? undefined
       : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`,
