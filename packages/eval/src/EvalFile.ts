@@ -37,8 +37,13 @@ const Value = anything(
 
 const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.Number.pipe(Schema.int(), Schema.positive()))
 
+const inputFields = Record.fromIterableWith(
+  ["message", "parameters", "messages", "attachments", "blockOverrides", "snapshots", "$case", "$run"],
+  (name) => [name, anything("Any value, or a template.")]
+)
+
 const Template = described(
-  Schema.Record({ key: Schema.String, value: anything("Any value, or a template.") }),
+  Schema.partial(Schema.Struct(inputFields)),
   "The input of the run: message, parameters, messages, blockOverrides, snapshots. { \"$case\": \"path\" } is a value of " +
     "the case, { \"$text\": [...] } joins texts, and in the input of a judge { \"$run\": \"result\" } is a value of the run."
 )

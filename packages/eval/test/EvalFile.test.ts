@@ -191,6 +191,10 @@ describe("EvalFile", () => {
         yield* refusal(`${yaml}thresholds: { maxCostRatio: 1e999 }\n`),
         /^a\.eval\.json:\d+: thresholds\.maxCostRatio is wrong/
       )
+      assert.match(
+        yield* wrong({ input: { mesage: "The cat sat." } }),
+        /^a\.eval\.json:\d+: input\.mesage is wrong: is unexpected, expected: "message"/
+      )
       assert.match(yield* wrong({ chekcs: {} }), /^a\.eval\.json:\d+: chekcs is wrong: is unexpected/)
       assert.strictEqual(
         yield* wrong({ name: "a/b" }),
