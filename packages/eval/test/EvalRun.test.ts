@@ -183,6 +183,14 @@ describe("an eval run", () => {
       assert.strictEqual(yield* count, 0)
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("refuses a limit of times without a baseline that runs", () =>
+    Effect.gen(function*() {
+      const timed = Eval.make("says", { ...options(casesOf(2)), thresholds: { maxMedianMs: 10 } }, { equals })
+      const error = yield* Effect.flip(Eval.run(timed, quick))
+      assert.include(error.message, "thresholds.maxMedianMs requires a version as the baseline")
+      assert.strictEqual(yield* count, 0)
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("counts the cost of all attempts on each side", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -78,6 +78,13 @@ const factsOf = Effect.fnUntraced(
     const { resume = false } = options
     if (resume === false) {
       const sides = yield* sidesOf(method, definition, options)
+      if (definition.thresholds.maxMedianMs !== undefined && sides.baseline === undefined) {
+        return yield* invalid(
+          method,
+          "thresholds.maxMedianMs",
+          "requires a version as the baseline: a file has no times"
+        )
+      }
       // a run from cassettes is the same on every server
       const hasCassettes = (options.record ?? options.replay) !== undefined
       const config = hasCassettes ? Option.none() : yield* Effect.serviceOption(NoukaiConfig)
