@@ -187,7 +187,7 @@ describe("an eval run", () => {
     Effect.gen(function*() {
       const timed = Eval.make("says", { ...options(casesOf(2)), thresholds: { maxMedianMs: 10 } }, { equals })
       const error = yield* Effect.flip(Eval.run(timed, quick))
-      assert.include(error.message, "thresholds.maxMedianMs requires a version as the baseline")
+      assert.include(error.message, "thresholds.maxMedianMs requires a version as baseline")
       assert.strictEqual(yield* count, 0)
     }).pipe(Effect.provide(layer({ flows }))))
 

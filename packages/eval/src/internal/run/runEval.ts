@@ -79,11 +79,7 @@ const factsOf = Effect.fnUntraced(
     if (resume === false) {
       const sides = yield* sidesOf(method, definition, options)
       if (definition.thresholds.maxMedianMs !== undefined && sides.baseline === undefined) {
-        return yield* invalid(
-          method,
-          "thresholds.maxMedianMs",
-          "requires a version as the baseline: a file has no times"
-        )
+        return yield* invalid(method, "thresholds.maxMedianMs", "requires a version as baseline: a file has no times")
       }
       // a run from cassettes is the same on every server
       const hasCassettes = (options.record ?? options.replay) !== undefined
