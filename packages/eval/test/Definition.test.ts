@@ -63,6 +63,10 @@ describe("the definition of an eval", () => {
         /^Eval\.run: the name of the check "one\\n" must be 1 to 100 letters/
       )
       assert.match(
+        yield* refusal(definition({}, { constructor: Check.equals(1) })),
+        /^Eval\.run: the name of the check "constructor" is a field of every object/
+      )
+      assert.match(
         yield* refusal(definition({}, { one: Check.matches("(") })),
         /^Eval\.run: checks\.one must be a regular/
       )

@@ -85,6 +85,8 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
   if (!Predicate.isRecord(checks) || Object.keys(checks).length === 0) return ["checks", "must have at least one check"]
   for (const [check, one] of Object.entries(checks)) {
     if (!Predicate.hasProperty(one, CheckTypeId)) return [`checks.${check}`, "must be a check of the module Check"]
+    // every object has these fields: a missing verdict would be found
+    if (check in {}) return [`the name of the check ${show(check)}`, "is a field of every object: choose another name"]
     if (!isName(check)) return [`the name of the check ${show(check)}`, nameForms]
     if (one.problem !== undefined) return [`checks.${check}`, one.problem]
   }
