@@ -1,0 +1,356 @@
+/**
+ * The HTTP API between the studio's server and its page. The page takes its types from here, and nothing else.
+ *
+ * Every answer is about what a {@link StudioSource} knows. A fact that is not known is absent, never a guess. Times are in
+ * milliseconds since 1970, durations in milliseconds, costs in US dollars as decimal text.
+ *
+ * @since 0.1.0
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Schema from "effect/Schema"
+
+/**
+ * A run, as a row of the list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Run extends Schema.Class<Run>("@effect-noukai/studio/Run")({
+  id: Schema.String,
+  /** `org/project/slug`. */
+  flow: Schema.String,
+  flowId: Schema.optional(Schema.String),
+  version: Schema.optional(Schema.String),
+  /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  /** How it began: `execute`, `step`, `job`, or what the server says. */
+  trigger: Schema.optional(Schema.String),
+  sessionId: Schema.optional(Schema.String),
+  startedAt: Schema.optional(Schema.Number),
+  durationMs: Schema.optional(Schema.Number),
+  costUsd: Schema.optional(Schema.String)
+}) {}
+
+/**
+ * Which runs a list has. All conditions hold for each of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunFilter = Schema.Struct({
+  /** A part of `org/project/slug`. */
+  flow: Schema.optional(Schema.String),
+  status: Schema.optional(Schema.String),
+  /** The id of a session. */
+  session: Schema.optional(Schema.String),
+  /** A part of the id, flow, version, status, trigger or session; upper and lower case are the same. */
+  text: Schema.optional(Schema.String)
+})
+
+/** @since 0.1.0 */
+export interface RunFilter extends Schema.Schema.Type<typeof RunFilter> {}
+
+/**
+ * A part of the list, newest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunPage = Schema.Struct({
+  runs: Schema.Array(Run),
+  /** How many runs the whole list has. */
+  total: Schema.Number
+})
+
+/** @since 0.1.0 */
+export interface RunPage extends Schema.Schema.Type<typeof RunPage> {}
+
+/**
+ * What the studio shows, and what of it nobody can know.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Source = Schema.Struct({
+  kind: Schema.Literal("emulator", "hosted"),
+  /** The address of the server whose runs are shown. */
+  address: Schema.String,
+  /** The flows whose runs can be listed. */
+  flows: Schema.Array(Schema.String),
+  /** Facts that this server does not tell, each with what to do about it: shown beside the list. */
+  missing: Schema.Array(Schema.Struct({ what: Schema.String, why: Schema.String }))
+})
+
+/** @since 0.1.0 */
+export interface Source extends Schema.Schema.Type<typeof Source> {}
+
+/**
+ * One attempt at a step, in one iteration if it is in a loop, without its payloads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Bar = Schema.Struct({
+  stepId: Schema.String,
+  attempt: Schema.Number,
+  loopIndex: Schema.optional(Schema.Number),
+  /** The step, its iteration, and its attempt if it is not the first. */
+  label: Schema.String,
+  /** `other`: a status that is not known. */
+  kind: Schema.Literal("completed", "failed", "running", "skipped", "other"),
+  /** Whether the bars after it, down to the next of depth 0, are its iterations. */
+  isLoop: Schema.Boolean,
+  /** 1 for iterations. */
+  depth: Schema.Literal(0, 1),
+  /** The time from the start of the run. */
+  startMs: Schema.Number,
+  durationMs: Schema.Number,
+  /** The part in which it waited for tool results. */
+  waitingMs: Schema.Number,
+  model: Schema.optional(Schema.String),
+  tokens: Schema.optional(Schema.Number),
+  costUsd: Schema.optional(Schema.String),
+  /** Its error in lines of text, as far as it was captured. */
+  failure: Schema.Array(Schema.String)
+})
+
+/** @since 0.1.0 */
+export interface Bar extends Schema.Schema.Type<typeof Bar> {}
+
+/**
+ * The time and cost of all attempts at a step.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const StepTotals = Schema.Struct({
+  stepId: Schema.String,
+  attempts: Schema.Number,
+  /** Without the time in which it waited for tool results. */
+  busyMs: Schema.Number,
+  waitingMs: Schema.Number,
+  tokens: Schema.Number,
+  costUsd: Schema.String
+})
+
+/** @since 0.1.0 */
+export interface StepTotals extends Schema.Schema.Type<typeof StepTotals> {}
+
+/**
+ * A stretch in which a run waited for its caller, as the clock of a watcher saw it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Pause = Schema.Struct({
+  startMs: Schema.Number,
+  /** Absent while it lasts. */
+  durationMs: Schema.optional(Schema.Number),
+  stepId: Schema.optional(Schema.String)
+})
+
+/** @since 0.1.0 */
+export interface Pause extends Schema.Schema.Type<typeof Pause> {}
+
+/**
+ * A run and its bars, without payloads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunDetail = Schema.Struct({
+  run: Run,
+  /** The time that the whole width stands for. */
+  totalMs: Schema.Number,
+  waitingMs: Schema.Number,
+  tokens: Schema.Number,
+  /** In the order of rows: each loop is followed by its iterations. */
+  bars: Schema.Array(Bar),
+  /** The bar to show first: the first failure, otherwise the longest step. */
+  focus: Schema.optional(Schema.Number),
+  steps: Schema.Array(StepTotals),
+  /** What is known only of runs that somebody watched. */
+  watched: Schema.optional(Schema.Struct({
+    /** Whose clock: the emulator's own, or that of this studio, which saw the events later than they happened. */
+    clock: Schema.Literal("server", "watcher"),
+    firstOutputMs: Schema.optional(Schema.Number),
+    pauses: Schema.Array(Pause)
+  })),
+  /** Why the steps have no payloads, or no steps are known, and what to do about it. */
+  notes: Schema.Array(Schema.String)
+})
+
+/** @since 0.1.0 */
+export interface RunDetail extends Schema.Schema.Type<typeof RunDetail> {}
+
+/**
+ * A payload of a step. `captured` tells whether the server stored it; JSON text, so that a page need not hold large values.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Payload = Schema.Struct({
+  isCaptured: Schema.Boolean,
+  /** JSON. Absent where it was not captured. */
+  json: Schema.optional(Schema.String),
+  sizeBytes: Schema.optional(Schema.Number)
+})
+
+/** @since 0.1.0 */
+export interface Payload extends Schema.Schema.Type<typeof Payload> {}
+
+/**
+ * One attempt at a step, with its payloads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const StepAttempt = Schema.Struct({
+  attempt: Schema.Number,
+  loopIndex: Schema.optional(Schema.Number),
+  status: Schema.String,
+  model: Schema.optional(Schema.String),
+  tokens: Schema.optional(Schema.Struct({
+    prompt: Schema.Number,
+    completion: Schema.Number,
+    total: Schema.Number
+  })),
+  costUsd: Schema.optional(Schema.String),
+  startedAt: Schema.optional(Schema.Number),
+  durationMs: Schema.optional(Schema.Number),
+  waitingMs: Schema.optional(Schema.Number),
+  input: Payload,
+  output: Payload,
+  error: Payload,
+  /** Whether the server cut a payload when it stored it. */
+  isTruncated: Schema.Boolean
+})
+
+/** @since 0.1.0 */
+export interface StepAttempt extends Schema.Schema.Type<typeof StepAttempt> {}
+
+/**
+ * All attempts at a step, in one iteration if it is in a loop.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const StepDetail = Schema.Struct({
+  stepId: Schema.String,
+  attempts: Schema.Array(StepAttempt),
+  /** The messages between the step and its tools, where a live trace has kept them: JSON. */
+  conversation: Schema.optional(Schema.String),
+  /** Why payloads are missing, and how to capture them. */
+  notes: Schema.Array(Schema.String)
+})
+
+/** @since 0.1.0 */
+export interface StepDetail extends Schema.Schema.Type<typeof StepDetail> {}
+
+/**
+ * A run of the same flow with the same input, as text to copy. None of them holds a key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Snippets = Schema.Struct({
+  command: Schema.String,
+  typescript: Schema.String,
+  curl: Schema.String,
+  /** What they lack: the input of a run is known only where its first step has captured it. */
+  notes: Schema.Array(Schema.String)
+})
+
+/** @since 0.1.0 */
+export interface Snippets extends Schema.Schema.Type<typeof Snippets> {}
+
+/**
+ * A change of the list, at most one per 100 ms.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ListChange = Schema.Struct({
+  /** Runs that are new or have changed, and belong to the list. */
+  runs: Schema.Array(Run),
+  /** The ids of runs that have changed and no longer belong to it. */
+  gone: Schema.Array(Schema.String),
+  total: Schema.Number
+})
+
+/** @since 0.1.0 */
+export interface ListChange extends Schema.Schema.Type<typeof ListChange> {}
+
+/**
+ * There is no such run, step or flow.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotFound extends Schema.TaggedError<NotFound>("@effect-noukai/studio/NotFound")(
+  "NotFound",
+  { message: Schema.String },
+  HttpApiSchema.annotations({ status: 404 })
+) {}
+
+/**
+ * The server whose runs are shown could not be asked, or refused. `advice` is what to do about it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unavailable extends Schema.TaggedError<Unavailable>("@effect-noukai/studio/Unavailable")(
+  "Unavailable",
+  { message: Schema.String, advice: Schema.optional(Schema.String) },
+  HttpApiSchema.annotations({ status: 502 })
+) {}
+
+const RunAddress = { flow: Schema.String, id: Schema.String }
+
+const Index = Schema.NumberFromString.pipe(Schema.int(), Schema.nonNegative())
+
+const EventStream = HttpApiSchema.Text({ contentType: "text/event-stream" })
+
+/**
+ * The endpoints. All are reads. `changes` and `watch` are server-sent events.
+ *
+ * @since 0.1.0
+ * @category api
+ */
+export class StudioApi extends HttpApi.make("studio").add(
+  HttpApiGroup.make("runs")
+    .add(HttpApiEndpoint.get("source", "/source").addSuccess(Source))
+    .add(
+      HttpApiEndpoint.get("list", "/runs")
+        .setUrlParams(Schema.Struct({
+          ...RunFilter.fields,
+          /** The number of runs before the page. Default: 0. */
+          offset: Schema.optional(Index),
+          /** Default: 100, the most: 500. */
+          limit: Schema.optional(Index)
+        }))
+        .addSuccess(RunPage)
+    )
+    /** Events named `change`, each a {@link ListChange}. */
+    .add(HttpApiEndpoint.get("changes", "/changes").setUrlParams(RunFilter).addSuccess(EventStream))
+    .add(HttpApiEndpoint.get("run", "/run").setUrlParams(Schema.Struct(RunAddress)).addSuccess(RunDetail))
+    /** Events named `run`, each a {@link RunDetail}; the last one is `end`, after which nothing changes. */
+    .add(HttpApiEndpoint.get("watch", "/watch").setUrlParams(Schema.Struct(RunAddress)).addSuccess(EventStream))
+    .add(
+      HttpApiEndpoint.get("step", "/step")
+        .setUrlParams(Schema.Struct({ ...RunAddress, step: Schema.String, loop: Schema.optional(Index) }))
+        .addSuccess(StepDetail)
+    )
+    .add(HttpApiEndpoint.get("snippets", "/snippets").setUrlParams(Schema.Struct(RunAddress)).addSuccess(Snippets))
+    /** A file to save: OTLP JSON, or the page that `noukai trace --html` writes. */
+    .add(
+      HttpApiEndpoint.get("export", "/export")
+        .setUrlParams(Schema.Struct({ ...RunAddress, format: Schema.Literal("otlp", "html") }))
+        .addSuccess(HttpApiSchema.Text({ contentType: "application/octet-stream" }))
+    )
+    .addError(NotFound)
+    .addError(Unavailable)
+).prefix("/api") {}

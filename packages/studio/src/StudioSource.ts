@@ -1,0 +1,69 @@
+/**
+ * Where a studio takes its runs from: an emulator, the hosted service, or what a test scripts.
+ *
+ * @since 0.1.0
+ */
+import type { Trace } from "@effect-noukai/sdk/Trace"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { NotFound, Pause, Run, RunFilter, RunPage, Source, Unavailable } from "./StudioApi.js"
+
+/**
+ * A run and its stored steps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredRun {
+  readonly run: Run
+  readonly trace: Trace
+  /** What is known only of a run that was watched. */
+  readonly watched?: {
+    readonly clock: "server" | "watcher"
+    readonly firstOutputMs?: number
+    readonly pauses: ReadonlyArray<Pause>
+  }
+  /** The messages between steps and their tools, by the ids of the steps. */
+  readonly conversations?: { readonly [stepId: string]: unknown }
+  /** The body of the request that began it. */
+  readonly request?: { readonly [name: string]: unknown }
+}
+
+/**
+ * The types of {@link StudioSource}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace StudioSource {
+  /**
+   * The reads of a studio. None of them begins a run or costs anything.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    readonly source: Effect.Effect<Source, Unavailable>
+    /** A part of the list of runs, newest first. */
+    readonly list: (
+      filter: RunFilter,
+      page: { readonly offset: number; readonly limit: number }
+    ) => Effect.Effect<RunPage, NotFound | Unavailable>
+    /** Runs as they begin and change. */
+    readonly changes: Stream.Stream<Run>
+    readonly run: (flow: string, id: string) => Effect.Effect<StoredRun, NotFound | Unavailable>
+    /** An element whenever a run may have changed, until it has ended. */
+    readonly watch: (flow: string, id: string) => Stream.Stream<void, NotFound | Unavailable>
+  }
+}
+
+/**
+ * Where a studio takes its runs from.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class StudioSource
+  extends Context.Tag("@effect-noukai/studio/StudioSource")<StudioSource, StudioSource.Service>()
+{}
