@@ -18,7 +18,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category models
  */
-export class Run extends Schema.Class<Run>("@effect-noukai/studio/Run")({
+export const Run = Schema.Struct({
   id: Schema.String,
   /** `org/project/slug`. */
   flow: Schema.String,
@@ -32,7 +32,10 @@ export class Run extends Schema.Class<Run>("@effect-noukai/studio/Run")({
   startedAt: Schema.optional(Schema.Number),
   durationMs: Schema.optional(Schema.Number),
   costUsd: Schema.optional(Schema.String)
-}) {}
+})
+
+/** @since 0.1.0 */
+export interface Run extends Schema.Schema.Type<typeof Run> {}
 
 /**
  * Which runs a list has. All conditions hold for each of them.
@@ -268,6 +271,20 @@ export const Snippets = Schema.Struct({
 export interface Snippets extends Schema.Schema.Type<typeof Snippets> {}
 
 /**
+ * The start of a stream of events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Hello = Schema.Struct({
+  /** Another id than before: the server was started again. */
+  id: Schema.String
+})
+
+/** @since 0.1.0 */
+export interface Hello extends Schema.Schema.Type<typeof Hello> {}
+
+/**
  * A change of the list, at most one per 100 ms.
  *
  * @since 0.1.0
@@ -315,7 +332,8 @@ const Index = Schema.NumberFromString.pipe(Schema.int(), Schema.nonNegative())
 const EventStream = HttpApiSchema.Text({ contentType: "text/event-stream" })
 
 /**
- * The endpoints. All are reads. `changes` and `watch` are server-sent events.
+ * The endpoints. All are reads. `changes` and `watch` are server-sent events, in both of which `hello` ({@link Hello}) is the
+ * first event. Whatever is read after it has all changes before it.
  *
  * @since 0.1.0
  * @category api
@@ -334,10 +352,13 @@ export class StudioApi extends HttpApi.make("studio").add(
         }))
         .addSuccess(RunPage)
     )
-    /** Events named `change`, each a {@link ListChange}. */
+    /** Events named `change`, each a {@link ListChange}, and another `hello` where the list is to be read again. */
     .add(HttpApiEndpoint.get("changes", "/changes").setUrlParams(RunFilter).addSuccess(EventStream))
     .add(HttpApiEndpoint.get("run", "/run").setUrlParams(Schema.Struct(RunAddress)).addSuccess(RunDetail))
-    /** Events named `run`, each a {@link RunDetail}; the last one is `end`, after which nothing changes. */
+    /**
+     * Events named `run`, each a {@link RunDetail}; the last one is `end`, after which nothing changes, or `problem`, an
+     * {@link Unavailable}.
+     */
     .add(HttpApiEndpoint.get("watch", "/watch").setUrlParams(Schema.Struct(RunAddress)).addSuccess(EventStream))
     .add(
       HttpApiEndpoint.get("step", "/step")

@@ -6,6 +6,7 @@
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { NotFound, Pause, Run, RunFilter, RunPage, Source, Unavailable } from "./StudioApi.js"
 
@@ -31,6 +32,17 @@ export interface StoredRun {
 }
 
 /**
+ * A change of the list of runs. `Reset`: any number of runs may have changed or gone, so that the list is to be read again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunChange =
+  | { readonly _tag: "Changed"; readonly run: Run }
+  | { readonly _tag: "Gone"; readonly id: string }
+  | { readonly _tag: "Reset" }
+
+/**
  * The types of {@link StudioSource}.
  *
  * @since 0.1.0
@@ -50,10 +62,10 @@ export declare namespace StudioSource {
       filter: RunFilter,
       page: { readonly offset: number; readonly limit: number }
     ) => Effect.Effect<RunPage, NotFound | Unavailable>
-    /** Runs as they begin and change. */
-    readonly changes: Stream.Stream<Run>
+    /** Subscribes to the runs that begin and change. The stream has every change after the effect has succeeded. */
+    readonly changes: Effect.Effect<Stream.Stream<RunChange>, never, Scope.Scope>
     readonly run: (flow: string, id: string) => Effect.Effect<StoredRun, NotFound | Unavailable>
-    /** An element whenever a run may have changed, until it has ended. */
+    /** An element after the subscription, and then whenever a run may have changed, until it has ended. */
     readonly watch: (flow: string, id: string) => Stream.Stream<void, NotFound | Unavailable>
   }
 }

@@ -1,0 +1,146 @@
+/**
+ * Runs in memory, newest first, for sources that keep their list.
+ *
+ * @since 0.1.0
+ */
+import type { Run, RunFilter, RunPage } from "./StudioApi.js"
+
+/**
+ * A list of runs. Its operations take time in proportion to what they return; those with a filter, to all runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunList {
+  /** The number of runs. */
+  readonly size: number
+  readonly get: (id: string) => Run | undefined
+  /** Adds a run, or replaces the one with its id. */
+  readonly put: (run: Run) => void
+  /** Removes a run. Returns whether it was in the list. */
+  readonly remove: (id: string) => boolean
+  readonly clear: () => void
+  /** Returns a part of the list. `limit: 0` counts only. */
+  readonly page: (filter: RunFilter, page: { readonly offset: number; readonly limit: number }) => RunPage
+}
+
+/** A run in its place, with the texts that filters read. */
+interface Entry {
+  readonly run: Run
+  readonly order: number
+  readonly flow: string
+  readonly text: string
+}
+
+const lower = (text: string | undefined): string => text?.toLowerCase() ?? ""
+
+const textOf = ({ flow, id, sessionId, status, trigger, version }: Run): string =>
+  // a character that nobody searches, so that no text matches across two fields
+  [id, flow, version, status, trigger, sessionId].map(lower).join("\u0000")
+
+const entryOf = (run: Run, order: number): Entry => ({ run, order, flow: lower(run.flow), text: textOf(run) })
+
+type Matches = (entry: Pick<Entry, "run" | "flow" | "text">) => boolean
+
+/** The conditions of a filter. `undefined`: every run matches. */
+const conditionOf = ({ flow, session, status, text }: RunFilter): Matches | undefined => {
+  const [flowPart, part] = [lower(flow), lower(text)]
+  const conditions: ReadonlyArray<Matches> = [
+    ...flowPart === "" ? [] : [(entry: Pick<Entry, "flow">) => entry.flow.includes(flowPart)],
+    ...status === undefined || status === "" ? [] : [({ run }: Pick<Entry, "run">) => run.status === status],
+    ...session === undefined || session === ""
+      ? []
+      : [({ run }: Pick<Entry, "run">) => lower(run.sessionId) === lower(session)],
+    ...part === "" ? [] : [(entry: Pick<Entry, "text">) => entry.text.includes(part)]
+  ]
+  return conditions.length === 0 ? undefined : (entry) => conditions.every((holds) => holds(entry))
+}
+
+/**
+ * Returns whether runs belong to the list of a filter. An empty condition always holds.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const matches = (filter: RunFilter): (run: Run) => boolean => {
+  const condition = conditionOf(filter)
+  return condition === undefined ? () => true : (run) => condition(entryOf(run, 0))
+}
+
+const startOf = ({ run }: Entry): number => run.startedAt ?? 0
+
+/** Whether an entry stands before another one: the list is kept from the oldest to the newest. */
+const isBefore = (entry: Entry, other: Entry): boolean =>
+  startOf(entry) < startOf(other) || (startOf(entry) === startOf(other) && entry.order < other.order)
+
+/**
+ * Creates an empty list. Runs that began at one instant are in the order in which they were added.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): RunList => {
+  const byId = new Map<string, Entry>()
+  const entries: Array<Entry> = []
+  let orders = 0
+
+  /** The index of an entry, or the one at which it belongs. */
+  const indexOf = (entry: Entry): number => {
+    let [low, high] = [0, entries.length]
+    const last = entries.at(-1)
+    if (last === undefined || isBefore(last, entry)) return high
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isBefore(entries[middle]!, entry)) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  const remove = (id: string): boolean => {
+    const entry = byId.get(id)
+    if (entry === undefined) return false
+    byId.delete(id)
+    entries.splice(indexOf(entry), 1)
+    return true
+  }
+
+  return {
+    get size() {
+      return entries.length
+    },
+    get: (id) => byId.get(id)?.run,
+    put: (run) => {
+      const before = byId.get(run.id)
+      const entry = entryOf(run, before?.order ?? orders++)
+      if (before !== undefined && startOf(before) === startOf(entry)) entries[indexOf(before)] = entry
+      else {
+        remove(run.id)
+        entries.splice(indexOf(entry), 0, entry)
+      }
+      byId.set(run.id, entry)
+    },
+    remove,
+    clear: () => {
+      byId.clear()
+      entries.length = 0
+    },
+    page: (filter, { limit, offset }) => {
+      const condition = conditionOf(filter)
+      if (condition === undefined) {
+        const end = Math.max(0, entries.length - offset)
+        const part = entries.slice(Math.max(0, end - limit), end)
+        return { runs: part.reverse().map(({ run }) => run), total: entries.length }
+      }
+      const runs: Array<Run> = []
+      let total = 0
+      for (let index = entries.length - 1; index >= 0; index--) {
+        const entry = entries[index]!
+        if (!condition(entry)) continue
+        if (total >= offset && runs.length < limit) runs.push(entry.run)
+        total++
+      }
+      return { runs, total }
+    }
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The server of the studio: its page, and the API that the page reads.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { randomBytes } from "node:crypto"
+import { createServer } from "node:http"
+import { fileURLToPath } from "node:url"
+import * as Assets from "./internal/assets.js"
+import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
+import * as Handlers from "./internal/handlers.js"
+import { masked } from "./internal/text.js"
+import { StudioApi } from "./StudioApi.js"
+import type { StudioSource } from "./StudioSource.js"
+
+/**
+ * The server could not listen. `PortInUse`: another process listens on the port.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StudioError extends Schema.TaggedError<StudioError>("@effect-noukai/studio/StudioError")("StudioError", {
+  reason: Schema.Literal("PortInUse", "Listen"),
+  message: Schema.String,
+  cause: Schema.optional(Schema.Defect)
+}) {}
+
+/**
+ * The options of {@link serve}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** The port; 0 is any free one. Default: 0. */
+  readonly port?: number | undefined
+  /** The address to listen on. Default: `127.0.0.1`, so that no other machine can connect. */
+  readonly host?: string | undefined
+  /** The folder of the built page, as a path or a `file:` URL. Default: the one of this package. */
+  readonly assets?: string | URL | undefined
+  /**
+   * Browsers that opened a studio of the same secret and port need not open the printed address again after a restart.
+   * Default: random.
+   */
+  readonly secret?: Redacted.Redacted<string> | undefined
+}
+
+/**
+ * The types of {@link Studio}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace Studio {
+  /**
+   * A running studio.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** The address to open. It has a token, without which the studio answers nobody. */
+    readonly url: string
+    readonly port: number
+  }
+}
+
+/**
+ * A running studio. {@link layer} starts one.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Studio extends Context.Tag("@effect-noukai/studio/Studio")<Studio, Studio.Service>() {}
+
+const listenError = (error: unknown, host: string, port: number): StudioError => {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === "EADDRINUSE"
+    ? new StudioError({
+      reason: "PortInUse",
+      message: `Port ${port} of ${host} is taken by another process.`,
+      cause: error
+    })
+    : new StudioError({ reason: "Listen", message: `Cannot listen on ${host}:${port}: ${message}`, cause: error })
+}
+
+/** Masks keys in the JSON of a response. Events and exports mask their own. */
+const withoutKeys = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+  const { body } = response
+  if (body._tag !== "Uint8Array") return response
+  const text = Buffer.from(body.body).toString()
+  const safe = masked(text)
+  return safe === text ? response : HttpServerResponse.text(safe, {
+    status: response.status,
+    headers: response.headers,
+    contentType: body.contentType
+  })
+}
+
+/** Responds to requests whose handler failed: there is no such endpoint, or the studio has a mistake. */
+const whenFailed = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  const error = Cause.squash(cause)
+  return Predicate.isTagged(error, "RouteNotFound")
+    ? Effect.succeed(plain(404, "There is no such endpoint."))
+    : Effect.as(Effect.logError("The studio failed to answer", masked(Cause.pretty(cause))), failed)
+}
+
+const failed = plain(500, "The studio failed. Its terminal says why.")
+
+/**
+ * Serves the page and its API for the life of the scope. Requests need the token of the printed address, which is traded for
+ * a cookie, and only requests that name this server are answered.
+ *
+ * Fails with `StudioError` if the server cannot listen.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const serve = (
+  options: Options = {}
+): Effect.Effect<Studio.Service, StudioError, StudioSource | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { assets = new URL("../assets/", import.meta.url), host = "127.0.0.1", port: wanted = 0 } = options
+    const token = randomBytes(16).toString("base64url")
+    const secret = options.secret === undefined ? randomBytes(16).toString("base64url") : Redacted.value(options.secret)
+    const node = createServer({ noDelay: true })
+    const server = yield* Effect.mapError(
+      NodeHttpServer.make(() => node, { host, port: wanted }),
+      ({ cause }) => listenError(cause, host, wanted)
+    )
+    // streams of events have no end of their own
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        node.close()
+        node.closeAllConnections()
+      })
+    )
+    const port = server.address._tag === "TcpAddress" ? server.address.port : wanted
+    const page = yield* Assets.make(assets instanceof URL ? fileURLToPath(assets) : assets)
+    const start = randomBytes(8).toString("base64url")
+    const context = yield* Layer.build(
+      Layer.mergeAll(
+        HttpApiBuilder.api(StudioApi).pipe(Layer.provide(Handlers.layer(start))),
+        HttpApiBuilder.Middleware.layer,
+        NodeHttpServer.layerContext
+      ).pipe(Layer.provideMerge(HttpApiBuilder.Router.Live))
+    )
+    const api = Effect.map(yield* Effect.provide(HttpApiBuilder.httpApp, context), withoutKeys)
+    const routed = Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      ({ url }) => url.startsWith("/api/") ? api : page
+    )
+    const app = guard({ host, port, token, cookie: derived(secret, `noukai-studio-${port}`) })(routed).pipe(
+      Effect.catchAllCause((cause) =>
+        Cause.isInterruptedOnly(cause)
+          ? Effect.failCause(cause)
+          : whenFailed(cause)
+      ),
+      Effect.map(secured)
+    )
+    yield* HttpServer.serveEffect(app).pipe(
+      Effect.provideService(HttpServer.HttpServer, server),
+      Effect.provide(context),
+      // the address of a request may have the token
+      HttpMiddleware.withTracerDisabledWhenEffect(() => true)
+    )
+    const name = isLoopback(host) || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : hostInUrl(host)
+    return { url: `http://${host === "::1" ? "[::1]" : name}:${port}/?token=${token}`, port }
+  })
+
+/**
+ * Serves the page and its API: {@link serve}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options = {}): Layer.Layer<Studio, StudioError, StudioSource> =>
+  Layer.scoped(Studio, serve(options))

@@ -1,0 +1,133 @@
+/** What the page shows of a run and its steps. */
+import { costOf, type StepTrace } from "@effect-noukai/sdk/Trace"
+import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+import type * as StudioApi from "../StudioApi.js"
+import type { StoredRun } from "../StudioSource.js"
+import { cut } from "./text.js"
+
+/** The most characters of an error in the list of bars. */
+const mostFailure = 500
+
+const howToCapture =
+  "To keep them, run the flow with `snapshots: true` (`noukai run --snapshots`), or set its capture mode to `full`."
+
+const isCaptured = ({ inputContext, outputContext }: StepTrace): boolean =>
+  inputContext !== undefined || outputContext !== undefined
+
+const hasEnded = (status: string): boolean => status !== "running" && status !== "pending"
+
+const cutNote = "The server cut the largest payloads when it stored them."
+
+const notesOf = ({ trace }: StoredRun): ReadonlyArray<string> => {
+  const { flowRun, steps } = trace
+  if (steps.length === 0) {
+    return hasEnded(flowRun.status)
+      ? ["No steps are stored of this run. The capture mode `off` stores none; set it to `full` to see them."]
+      : ["No step has begun."]
+  }
+  return [
+    ...steps.some(isCaptured) ? [] : [`Inputs and outputs were not captured. ${howToCapture}`],
+    ...steps.some(({ truncated }) => truncated) ? [cutNote] : []
+  ]
+}
+
+const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): StudioApi.Bar => {
+  const { attempt, errorContext, loopIndex, modelUsed, stepId } = bar.step
+  return {
+    stepId,
+    attempt,
+    ...loopIndex !== undefined && { loopIndex },
+    label: bar.label,
+    kind: bar.kind,
+    isLoop: bar.isLoop,
+    depth,
+    startMs: bar.startMs,
+    durationMs: bar.durationMs,
+    waitingMs: bar.waitingMs,
+    ...modelUsed !== undefined && { model: modelUsed },
+    ...tokens > 0 && { tokens },
+    ...costUsd !== undefined && { costUsd },
+    // the line after it is the input
+    failure: errorContext === undefined ? [] : bar.failure.slice(0, 1).map((line) => cut(line, mostFailure))
+  }
+}
+
+/** Makes a run without payloads. */
+export const runDetail = (stored: StoredRun): StudioApi.RunDetail => {
+  const { run, trace, watched } = stored
+  const layout = TraceLayout.make(trace)
+  const { costUsd, isKnown, steps } = costOf(trace, run.id)
+  return {
+    run: { ...run, ...run.costUsd === undefined && isKnown && { costUsd } },
+    totalMs: layout.totalMs,
+    waitingMs: layout.waitingMs,
+    tokens: layout.tokens,
+    bars: layout.rows.map(barOf),
+    ...layout.focus !== undefined && { focus: layout.focus },
+    steps: steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }) => ({
+      stepId,
+      attempts,
+      busyMs,
+      waitingMs,
+      tokens: tokens.total,
+      costUsd
+    })),
+    ...watched !== undefined && { watched },
+    notes: notesOf(stored)
+  }
+}
+
+const payloadOf = (value: unknown, sizeBytes?: number): StudioApi.Payload => {
+  const json = value === undefined ? undefined : JSON.stringify(value)
+  const size = sizeBytes ?? (json === undefined ? undefined : new TextEncoder().encode(json).length)
+  return {
+    isCaptured: json !== undefined,
+    ...json !== undefined && { json },
+    ...size !== undefined && { sizeBytes: size }
+  }
+}
+
+const millisOf = (instant: string | undefined): number | undefined => {
+  const millis = instant === undefined ? Number.NaN : Date.parse(instant)
+  return Number.isNaN(millis) ? undefined : millis
+}
+
+const attemptOf = (step: StepTrace): StudioApi.StepAttempt => {
+  const { costUsd, durationMs, loopIndex, modelUsed, startedAt, tokens, waitingMs } = step
+  const began = millisOf(startedAt)
+  return {
+    attempt: step.attempt,
+    ...loopIndex !== undefined && { loopIndex },
+    status: step.status,
+    ...modelUsed !== undefined && { model: modelUsed },
+    ...tokens !== undefined && { tokens },
+    ...costUsd !== undefined && { costUsd },
+    ...began !== undefined && { startedAt: began },
+    ...durationMs !== undefined && { durationMs },
+    ...waitingMs !== undefined && { waitingMs },
+    input: payloadOf(step.inputContext, step.inputSizeBytes),
+    output: payloadOf(step.outputContext, step.outputSizeBytes),
+    error: payloadOf(step.errorContext),
+    isTruncated: step.truncated
+  }
+}
+
+/** Makes all attempts at a step, in one iteration or outside loops. `undefined`: there is no such step. */
+export const stepDetail = (
+  { conversations, trace }: StoredRun,
+  stepId: string,
+  loop: number | undefined
+): StudioApi.StepDetail | undefined => {
+  const steps = trace.steps.filter((step) => step.stepId === stepId && step.loopIndex === loop)
+  if (steps.length === 0) return undefined
+  const conversation = loop === undefined ? conversations?.[stepId] : undefined
+  return {
+    stepId,
+    attempts: steps.map(attemptOf),
+    ...conversation !== undefined && { conversation: JSON.stringify(conversation) },
+    notes: [
+      ...steps.some(isCaptured) ? [] : [`The input and the output were not captured. ${howToCapture}`],
+      ...steps.some(({ truncated }) => truncated) ? [cutNote] : []
+    ]
+  }
+}

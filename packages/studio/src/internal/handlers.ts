@@ -1,0 +1,145 @@
+/** The endpoints of the API over a source. */
+import * as Trace from "@effect-noukai/sdk/Trace"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { matches } from "../RunList.js"
+import { NotFound, StudioApi, Unavailable } from "../StudioApi.js"
+import type { ListChange, Run, RunFilter } from "../StudioApi.js"
+import { StudioSource } from "../StudioSource.js"
+import * as Detail from "./detail.js"
+import * as Events from "./events.js"
+import { snippets } from "./snippets.js"
+import { masked } from "./text.js"
+
+const standardLimit = 100
+const mostRuns = 500
+
+/** The name of a file to save, in characters that every system takes. */
+const fileName = (id: string, extension: string): string =>
+  `attachment; filename="run-${id.replace(/[^\w-]+/g, "_").slice(0, 80)}.${extension}"`
+
+/** Events about the list of a filter. */
+const changes = (hello: string, filter: RunFilter) =>
+  Effect.gen(function*() {
+    const source = yield* StudioSource
+    const belongs = matches(filter)
+    const changed = new Map<string, Run | undefined>()
+    let isReset = false
+    const total = source.list(filter, { offset: 0, limit: 0 }).pipe(
+      Effect.map((page) => page.total)
+    )
+    const flush = Effect.gen(function*() {
+      const all = [...changed]
+      changed.clear()
+      if (isReset || all.length > mostRuns) {
+        isReset = false
+        return hello
+      }
+      const runs = all.flatMap(([, run]) => run !== undefined && belongs(run) ? [run] : [])
+      const stay = new Set(runs)
+      const change: ListChange = {
+        runs,
+        gone: all.flatMap(([id, run]) => run !== undefined && stay.has(run) ? [] : [id]),
+        total: yield* total
+      }
+      return Events.event("change", change)
+    }).pipe(
+      Effect.catchAll((error) => Effect.succeed(Events.event("problem", error)))
+    )
+    return Events.response(
+      hello,
+      Effect.flatMap(source.changes, (stream) =>
+        Events.coalesced(
+          stream,
+          (change) => {
+            if (change._tag === "Reset") {
+              isReset = true
+              changed.clear()
+            } else if (change._tag === "Gone") changed.set(change.id, undefined)
+            else changed.set(change.run.id, change.run)
+          },
+          flush,
+          () => flush
+        ))
+    )
+  })
+
+/** Events about one run, to its end. */
+const watch = (hello: string, flow: string, id: string) =>
+  Effect.gen(function*() {
+    const source = yield* StudioSource
+    // an unknown run is a response of its own
+    yield* source.run(flow, id)
+    const problem = (error: NotFound | Unavailable) => Effect.succeed(Events.event("problem", error))
+    const detail = Effect.map(source.run(flow, id), (stored) => Events.event("run", Detail.runDetail(stored)))
+    const end = Events.event("end", {})
+    return Events.response(
+      hello,
+      Events.coalesced(
+        source.watch(flow, id),
+        () => {},
+        Effect.catchAll(detail, problem),
+        Exit.match({
+          onSuccess: () => detail.pipe(Effect.map((last) => last + end), Effect.catchAll(problem)),
+          onFailure: (cause) =>
+            Option.match(Cause.failureOption(cause), {
+              onNone: () =>
+                Effect.as(
+                  Effect.logError("The studio stopped watching a run", cause),
+                  Events.event("problem", new Unavailable({ message: "The studio failed." }))
+                ),
+              onSome: problem
+            })
+        })
+      )
+    )
+  })
+
+/** The handlers. `start` is the id of this start of the server. */
+export const layer = (start: string) => {
+  const hello = Events.event("hello", { id: start })
+  return HttpApiBuilder.group(StudioApi, "runs", (handlers) =>
+    Effect.gen(function*() {
+      const source = yield* StudioSource
+      const provided = Effect.provideService(StudioSource, source)
+      return handlers
+        .handle("source", () => source.source)
+        .handle("list", ({ urlParams: { limit = standardLimit, offset = 0, ...filter } }) =>
+          source.list(filter, { offset, limit: Math.min(limit, mostRuns) }))
+        .handleRaw("changes", ({ urlParams }) =>
+          provided(changes(hello, urlParams)))
+        .handle("run", ({ urlParams: { flow, id } }) =>
+          Effect.map(source.run(flow, id), Detail.runDetail))
+        .handleRaw("watch", ({ urlParams: { flow, id } }) => provided(watch(hello, flow, id)))
+        .handle("step", ({ urlParams: { flow, id, loop, step } }) =>
+          Effect.flatMap(source.run(flow, id), (stored) => {
+            const detail = Detail.stepDetail(stored, step, loop)
+            return detail === undefined
+              ? new NotFound({
+                message: loop === undefined
+                  ? `Run ${id} has no step ${step}.`
+                  : `Run ${id} has no iteration ${loop} of step ${step}.`
+              })
+              : Effect.succeed(detail)
+          }))
+        .handle("snippets", ({ urlParams: { flow, id } }) =>
+          Effect.zipWith(source.source, source.run(flow, id), snippets))
+        .handleRaw("export", ({ urlParams: { flow, format, id } }) =>
+          Effect.map(source.run(flow, id), ({ trace }) =>
+            format === "otlp"
+              ? HttpServerResponse.text(masked(JSON.stringify(Trace.toSpans(trace))), {
+                contentType: "application/json",
+                headers: { "content-disposition": fileName(id, "otlp.json") }
+              })
+              : HttpServerResponse.stream(
+                Stream.encodeText(Waterfall.toHtml(trace, { title: `${flow} ${id}` })),
+                { contentType: "text/html; charset=utf-8", headers: { "content-disposition": fileName(id, "html") } }
+              )))
+    }))
+}

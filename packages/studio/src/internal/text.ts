@@ -1,0 +1,17 @@
+/** Text that leaves the studio. */
+
+/** Text that looks like a key of Noukai or a user token. */
+const keys = /(?<![A-Za-z\d])(?:(nk_(?:live_|test_)?)[A-Za-z\d_-]{4,}|(eyJ)[\w-]{8,}\.[\w.-]+)/g
+
+/** Returns a text in which keys are masked. */
+export const masked = (text: string): string =>
+  text.includes("nk_") || text.includes("eyJ")
+    ? text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`)
+    : text
+
+/** Returns a text of at most so many characters. */
+export const cut = (text: string, most: number): string => text.length <= most ? text : `${text.slice(0, most - 1)}…`
+
+/** Quotes a word if a shell would change it. */
+export const shellWord = (text: string): string =>
+  /^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
