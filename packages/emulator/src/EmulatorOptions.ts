@@ -139,6 +139,10 @@ export interface EmulatorOptions {
    */
   readonly control?: boolean | undefined
   /**
+   * The address of a page for people. `GET /` redirects to it, and is a 404 while there is none. Default: none.
+   */
+  readonly home?: (() => string | undefined) | undefined
+  /**
    * Called at the end of each API request, for example to log it. Also called for requests that were refused or cut.
    * Must not throw. Default: none, and nothing is printed.
    */

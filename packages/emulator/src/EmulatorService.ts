@@ -9,6 +9,7 @@ import type * as Stream from "effect/Stream"
 import type { Organisation } from "./Account.js"
 import type { EmulatorError } from "./EmulatorError.js"
 import type { EmulatorLedger, LedgerEvent } from "./EmulatorLedger.js"
+import type { EmulatorRuns } from "./EmulatorRuns.js"
 import type { FaultRule } from "./Fault.js"
 import type { Flow } from "./Flow.js"
 
@@ -30,6 +31,8 @@ export interface EmulatorService {
   readonly flows: Effect.Effect<ReadonlyArray<string>>
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: Effect.Effect<EmulatorLedger>
+  /** The kept runs and their traces, without a request. */
+  readonly runs: EmulatorRuns
   /** The events since the start or the last reset, then each new one as it happens. */
   readonly events: Stream.Stream<LedgerEvent>
   /** Returns the first event that `predicate` accepts, past events included. Waits for it if there is none yet. */

@@ -28,11 +28,12 @@ import type { Endpoint, RouteOf } from "./server/endpoint.js"
 import * as HandleRequest from "./server/handleRequest.js"
 import type { OtherPaths } from "./server/handleRequest.js"
 import { listen } from "./server/httpServer.js"
-import { isLoopback } from "./server/trustedCaller.js"
+import { isLoopback, namesLoopback } from "./server/trustedCaller.js"
 import type { State } from "./state.js"
 import * as Accounts from "./store/accounts.js"
 import * as Ids from "./store/ids.js"
 import * as Ledger from "./store/ledger.js"
+import * as RunRecords from "./store/runRecords.js"
 import * as Runs from "./store/runs.js"
 import { millis } from "./time/time.js"
 
@@ -74,6 +75,15 @@ const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError>
         cause
       })
   }).pipe(Effect.flatMap((text) => FlowFile.decodeText(text, path)))
+
+/** `GET /`, which has no place in the API: to the page for people. */
+const home = (
+  { home }: EmulatorOptions,
+  { headers, method, path }: Parameters<OtherPaths>[0]
+): ReturnType<OtherPaths> => {
+  const address = method === "GET" && path === "/" && namesLoopback(headers) ? home?.() : undefined
+  return address === undefined ? undefined : Effect.succeed(json({ home: address }, 303, { Location: address }))
+}
 
 const noFile: FlowFile.FlowFile = { flows: [] }
 
@@ -151,7 +161,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         session: RunEndpoints.makeSession(state),
         verifyKey
       },
-      (request) => control?.(request),
+      (request) => home(options, request) ?? control?.(request),
       {
         maxBodyBytes: limits.bodyBytes,
         readerTimeout: millis(limits.readerTimeout),
@@ -182,6 +192,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
       flows: Effect.sync(state.flows.refs),
       ledger: Effect.sync(ledger.snapshot),
+      runs: RunRecords.make(ledger, runs, ids, RunEndpoints.traceOf),
       ...Ledger.watch(ledger),
       addFaults: (...added) => Effect.map(checkRules(added), state.faults.add),
       clearFaults: Effect.sync(state.faults.clear),

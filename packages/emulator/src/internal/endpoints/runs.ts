@@ -137,11 +137,14 @@ const integer = (
 export const makeRun = (state: State): Endpoint<RouteOf<"run">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(flowRun(run)))
 
+/** The JSON of a trace. */
+export const traceOf = (run: Run) => ({
+  flowRun: flowRun(run),
+  steps: stepsOf(run).map((record) => stepTrace(run, record))
+})
+
 export const makeTrace = (state: State): Endpoint<RouteOf<"trace">> => ({ caller, route }) =>
-  Either.map(
-    findRun(state, caller, route.flow, route.executionId),
-    (run) => json({ flowRun: flowRun(run), steps: stepsOf(run).map((record) => stepTrace(run, record)) })
-  )
+  Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(traceOf(run)))
 
 export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => ({ caller, query, route }) =>
   Either.gen(function*() {

@@ -81,6 +81,8 @@ export interface Engine {
 /** The number of partial outputs before other fibers run. They take far less time than rounds of a loop. */
 const partialsTurn = 2_000
 
+const isOutput = ({ event }: WireEvent): boolean => event === "step_output" || event === "step_completed"
+
 /** A copy without a prototype, so that `__proto__` is a key like any other. */
 const ownCopy = <A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): { [key: string]: A } =>
   Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
@@ -100,6 +102,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
     const legacyRunId = options.legacyFields ? { runId: run.id } : {}
     const send = (event: WireEvent): Effect.Effect<void, E> => {
       run.events.append(event)
+      if (isOutput(event)) run.firstOutputAt ??= ledger.now()
       return segment.emit(event)
     }
     run.status = "running"

@@ -139,6 +139,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
     if (record.pausedAt !== undefined) {
       record.waitingMs += ledger.now() - record.pausedAt
       record.pausedAt = undefined
+      run.resumedNow(step.id, ledger.now())
     }
     return record
   }
@@ -256,6 +257,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       if (outcome.type === "Ask") {
         record.busyMs += took
         record.pausedAt = ledger.now()
+        run.pausedNow(step.id, record.pausedAt)
         close("paused")
         return { outcome, record } satisfies StepRun
       }

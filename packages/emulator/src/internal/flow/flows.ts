@@ -30,6 +30,8 @@ export interface FlowSummary extends Slugs {
   readonly ref: string
   readonly flowId: string
   readonly stepCount: number
+  /** 0 for the draft; `undefined` for a flow without versions. */
+  readonly version: number | undefined
 }
 
 /** One version of a flow, ready to run. */
@@ -78,7 +80,11 @@ const toTree = (flow: Flow, version: number): Tree => {
   const named = { ref: flow.ref, ...slugsOf(flow), flowId: flowIdOf(flow) }
   return {
     ...named,
-    summary: { ...named, stepCount: steps.length },
+    summary: {
+      ...named,
+      stepCount: steps.length,
+      version: Object.keys(flow.versions ?? {}).length === 0 ? undefined : version
+    },
     steps,
     broken: published === undefined ? flow.broken : published.broken,
     needsMessage: flow.needsMessage ?? every.some(usesMessage),

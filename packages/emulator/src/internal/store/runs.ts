@@ -9,6 +9,7 @@ import type { Message, WireToolCall } from "../wire/toolConversation.js"
 import { EventLog, StepLog } from "./history.js"
 import type { Ids } from "./ids.js"
 import type { OpenEntry } from "./ledger.js"
+import * as Snapshots from "./snapshots.js"
 
 /** The input of the request that starts a run. */
 export interface RunInput {
@@ -45,6 +46,18 @@ const noInput: RunInput = {
   toolChoice: undefined,
   trace: false
 }
+
+/** The fields of an input that repeat it in another run. */
+const requestOf = ({ blockOverrides, message, messages, parameters, tools, toolChoice }: RunInput): Json => ({
+  ...(messages.length > 0 ? { messages } : message === null ? {} : { message }),
+  parameters,
+  ...(Object.keys(blockOverrides).length > 0 ? { blockOverrides } : {}),
+  ...(tools === undefined ? {} : { tools }),
+  ...(tools === undefined || toolChoice === undefined ? {} : { toolChoice })
+})
+
+/** The number of waits that a run keeps. */
+const mostPauses = 1_000
 
 /** The approximate bytes of a run's objects, besides its values. */
 const rowBytes = 1_024
@@ -86,6 +99,12 @@ export class Run {
   outputs: { [stepId: string]: Json } = Object.create(null)
   /** Set while the run waits for tool results. A resume of `/execute` continues from it. */
   pause: Pause | undefined
+  /** The input of the first request, as far as the capture mode keeps it. It outlives the run. */
+  readonly request: Snapshots.Snapshot
+  /** The instant of the first output. */
+  firstOutputAt: number | undefined
+  /** The waits for tool results. */
+  readonly pauses: Array<{ readonly stepId: string; readonly startedAt: number; endedAt?: number }> = []
   /** The result of a job. */
   result: Json | undefined
   /** The bytes of the run, as of its last rest. */
@@ -106,7 +125,24 @@ export class Run {
     this.status = status
     this.tree = tree
     this.input = input
-    this.bytes = rowBytes + size
+    this.request = Snapshots.take(capture, requestOf(input))
+    this.bytes = rowBytes + size + this.keptBytes
+  }
+
+  /** The bytes of the request if it is kept. */
+  private get keptBytes(): number {
+    return this.request.value === null ? 0 : this.request.sizeBytes
+  }
+
+  /** The run begins to wait for tool results. */
+  pausedNow(stepId: string, now: number): void {
+    if (this.pauses.length < mostPauses) this.pauses.push({ stepId, startedAt: now })
+  }
+
+  /** The results have come. */
+  resumedNow(stepId: string, now: number): void {
+    const pause = this.pauses.findLast((each) => each.stepId === stepId && each.endedAt === undefined)
+    if (pause !== undefined) pause.endedAt = now
   }
 
   get createdAt(): number {
@@ -138,8 +174,8 @@ export class Run {
       }
     }
     const { input, outputs, pause, result } = this
-    this.bytes = rowBytes + Buffer.byteLength(JSON.stringify({ input, outputs, pause, result })) + this.events.rest() +
-      this.steps.rest(this.hasEnded)
+    this.bytes = rowBytes + this.keptBytes + Buffer.byteLength(JSON.stringify({ input, outputs, pause, result })) +
+      this.events.rest() + this.steps.rest(this.hasEnded)
   }
 }
 
