@@ -1,0 +1,136 @@
+/** The frame of the page: where it is, whether it is live, and its keys. */
+import { Component, type ReactNode, useEffect } from "react"
+import { visible } from "./format.js"
+import { keyList, useKeys } from "./keys.js"
+import { Button, Icon, Link, Shape, Text } from "./parts.js"
+import { runsRoute } from "./route.js"
+import { RunsView } from "./RunsView.js"
+import { Dialog, RunView, titleOf } from "./RunView.js"
+import { get, retry, set, useApp } from "./store.js"
+
+const kinds = { emulator: "Emulator", hosted: "Hosted service" } as const
+
+const connections = {
+  connecting: ["pending", "Connecting"],
+  live: ["running", "Live"],
+  lost: ["failed", "Not connected"]
+} as const
+
+const Header = (): ReactNode => {
+  const connection = useApp(({ connection }) => connection)
+  const source = useApp(({ source }) => source)
+  const [shape, word] = connections[connection]
+  return (
+    <header className="top">
+      <a className="skip" href="#main" onClick={(event) => {
+        event.preventDefault()
+        document.querySelector<HTMLElement>("#main a, #main input, #main [tabindex='0']")?.focus()
+      }}>Skip to the content</a>
+      <Link className="brand" to={runsRoute()}>
+        <svg className="brand-mark" viewBox="0 0 32 32" aria-hidden="true">
+          <rect x="2" y="5" width="16" height="6" rx="3" />
+          <rect x="8" y="13" width="20" height="6" rx="3" opacity=".75" />
+          <rect x="20" y="21" width="10" height="6" rx="3" opacity=".5" />
+        </svg>
+        Noukai <span className="muted">Studio</span>
+      </Link>
+      {source !== undefined && (
+        <span className="source">
+          <span className="source-kind">{kinds[source.kind]}</span> <span className="muted source-address"><Text value={source.address} /></span>
+        </span>
+      )}
+      <span className={`connection connection-${connection}`} role="status">
+        <Shape status={shape} /> {word}
+      </span>
+      <Button kind="icon" label="Keys" onClick={() => set({ dialog: "keys" })}><Icon name="keys" /></Button>
+    </header>
+  )
+}
+
+/** Says that the server is gone, when that lasts. */
+const Banner = (): ReactNode => {
+  const isLost = useApp(({ connection }) => connection === "lost")
+  return (
+    <div role="alert" className="banner-place">
+      {isLost && (
+        <p className="banner">
+          <Shape status="failed" />
+          <span><strong>The studio does not answer.</strong> The page shows the last known state and reconnects by itself.</span>
+          <Button kind="quiet" onClick={retry}>Try now</Button>
+        </p>
+      )}
+    </div>
+  )
+}
+
+const Keys = (): ReactNode => (
+  <Dialog title="Keys">
+    <dl className="keys">
+      {keyList.map(({ does, keys }) => (
+        <div key={does}>
+          <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+          <dd>{does}</dd>
+        </div>
+      ))}
+    </dl>
+  </Dialog>
+)
+
+/** A defect of the page: it says so, and the reader can go on. */
+class Guard extends Component<{ readonly children: ReactNode; readonly of: string }, { readonly problem?: Error }> {
+  override state: { readonly problem?: Error } = {}
+
+  static getDerivedStateFromError(problem: Error): { readonly problem: Error } {
+    return { problem }
+  }
+
+  override componentDidUpdate(before: { readonly of: string }): void {
+    if (before.of !== this.props.of && this.state.problem !== undefined) this.setState({ problem: undefined! })
+  }
+
+  override render(): ReactNode {
+    const { problem } = this.state
+    if (problem === undefined) return this.props.children
+    return (
+      <main className="run" id="main">
+        <section className="blank" role="alert">
+          <h1>This view failed</h1>
+          <p>{visible(problem.message)}</p>
+          <div className="blank-actions"><Button kind="primary" onClick={() => location.reload()}>Load again</Button></div>
+        </section>
+      </main>
+    )
+  }
+}
+
+export const App = (): ReactNode => {
+  const route = useApp(({ route }) => route)
+  const dialog = useApp(({ dialog }) => dialog)
+  const notice = useApp(({ notice }) => notice)
+  useKeys({
+    "?": () => set({ dialog: "keys" }),
+    "/": () => {
+      const field = document.querySelector<HTMLInputElement>("[data-search]")
+      field?.focus()
+      field?.select()
+    }
+  })
+  const title = route.view === "run" ? titleOf(route) : "Runs"
+  useEffect(() => {
+    document.title = `${title} – Noukai Studio`
+  }, [title])
+  useEffect(() => {
+    if (notice === "") return
+    const timer = window.setTimeout(() => get().notice === notice && set({ notice: "" }), 2_500)
+    return () => window.clearTimeout(timer)
+  }, [notice])
+  return (
+    <>
+      <Header />
+      <Banner />
+      <Guard of={title}>{route.view === "run" ? <RunView route={route} /> : <RunsView route={route} />}</Guard>
+      <div role="status" className={`notice${notice === "" ? "" : " is-shown"}`}>{notice}</div>
+      {dialog === "keys" && <Keys />}
+    </>
+  )
+}

@@ -1,0 +1,283 @@
+/** A run: what its steps did, and when. */
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
+import { addressOf, type RunDetail, type Snippets } from "./api.js"
+import { cost, count, instant, millis, moment, oneLine, percent, plural } from "./format.js"
+import { useClock, useKeys } from "./keys.js"
+import { Button, Fact, Failure, Icon, Link, Notes, Status, Text, Unknown } from "./parts.js"
+import { type RunRoute, runsRoute } from "./route.js"
+import { StepPanel } from "./StepPanel.js"
+import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
+import { sharesOf } from "./timeline.js"
+import { Waterfall } from "./Waterfall.js"
+
+const performanceNow = (): number => performance.now()
+
+const clocks = { server: "server's clock", watcher: "watcher's clock" } as const
+
+const clockTitles = {
+  server: "Measured by the server that ran it",
+  watcher: "Measured by this studio, which saw the events later than they happened"
+} as const
+
+/** The facts of the run as a whole. */
+const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly receivedAt: number }): ReactNode => {
+  const { run, tokens, totalMs, waitingMs, watched } = detail
+  const isLive = !isEnded(run)
+  const now = useClock(performanceNow, 1_000, isLive)
+  const lasted = run.durationMs !== undefined && !isLive
+    ? run.durationMs
+    : isLive
+    ? Math.floor((totalMs + Math.max(0, now - receivedAt)) / 1_000) * 1_000
+    : totalMs
+  const paused = watched?.pauses.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0) ?? 0
+  return (
+    <dl className="facts run-facts">
+      <Fact name="Duration">{isLive ? millis(lasted).replace(".00", "") : millis(lasted)}</Fact>
+      {waitingMs > 0 && <Fact name="Waited for tools">{millis(waitingMs)}</Fact>}
+      <Fact name="Cost">
+        {run.costUsd === undefined ? <Unknown /> : <span title={`$${run.costUsd}`}>{cost(run.costUsd)}</span>}
+      </Fact>
+      <Fact name="Tokens">{count(tokens)}</Fact>
+      <Fact name="Started">
+        {run.startedAt === undefined
+          ? <Unknown />
+          : <span title={instant(run.startedAt)}>{moment(run.startedAt)}</span>}
+      </Fact>
+      {watched?.firstOutputMs !== undefined && (
+        <Fact name="First output" note={clocks[watched.clock]}>
+          <span title={clockTitles[watched.clock]}>{millis(watched.firstOutputMs)}</span>
+        </Fact>
+      )}
+      {watched !== undefined && watched.pauses.length > 0 && (
+        <Fact name="Paused" note={clocks[watched.clock]}>
+          <span title={clockTitles[watched.clock]}>
+            {watched.pauses.some(({ durationMs }) => durationMs === undefined)
+              ? `waits now${watched.pauses.length > 1 ? `, ${plural(watched.pauses.length, "pause")}` : ""}`
+              : `${millis(paused)}, ${plural(watched.pauses.length, "pause")}`}
+          </span>
+        </Fact>
+      )}
+      <Fact name="Began by">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</Fact>
+      {run.version !== undefined && <Fact name="Version"><Text value={run.version} /></Fact>}
+      {run.sessionId !== undefined && (
+        <Fact name="Session">
+          <Link to={runsRoute({ session: run.sessionId })} title="Runs of this session"><Text value={run.sessionId} /></Link>
+        </Fact>
+      )}
+    </dl>
+  )
+}
+
+/** A dialog of the browser's own: it keeps the focus, and gives it back. */
+export const Dialog = ({ children, title }: { readonly children: ReactNode; readonly title: string }): ReactNode => {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useEffect(() => dialog.current?.showModal(), [])
+  return (
+    <dialog
+      ref={dialog}
+      aria-labelledby="dialog-title"
+      onClose={() => set({ dialog: undefined })}
+      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
+    >
+      <div className="dialog-body">
+        <header>
+          <h2 id="dialog-title">{title}</h2>
+          <Button kind="icon" label="Close" onClick={() => dialog.current?.close()}><Icon name="close" /></Button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  )
+}
+
+const snippetNames = [["command", "Command"], ["typescript", "TypeScript"], ["curl", "curl"]] as const
+
+/** The run as text to run again. */
+const CopyDialog = ({ route }: { readonly route: RunRoute }): ReactNode => {
+  const [snippets, setSnippets] = useState<Snippets>()
+  const [problem, setProblem] = useState<string>()
+  const { flow, id } = route
+  useEffect(() => {
+    const ending = new AbortController()
+    readSnippets({ flow, id }, ending.signal).then(
+      setSnippets,
+      (error: Error) => !ending.signal.aborted && setProblem(error.message)
+    )
+    return () => ending.abort()
+  }, [flow, id])
+  return (
+    <Dialog title="Run it again">
+      <p className="muted">The same flow with the same input. Each run may be billed. No text holds a key.</p>
+      {problem !== undefined && <p role="alert"><Text value={problem} /></p>}
+      {snippets !== undefined && <Notes notes={snippets.notes} />}
+      {snippets !== undefined && snippetNames.map(([name, title]) => (
+        <section key={name} className="snippet" aria-label={title}>
+          <header>
+            <h3>{title}</h3>
+            <Button kind="quiet" label={`Copy ${title}`} onClick={() => void copy(snippets[name], title)}>Copy</Button>
+          </header>
+          <pre tabIndex={0}><code><Text value={snippets[name]} /></code></pre>
+        </section>
+      ))}
+    </Dialog>
+  )
+}
+
+/** The time and cost of each step. */
+const Totals = ({ detail, route, shown }: {
+  readonly detail: RunDetail
+  readonly route: RunRoute
+  readonly shown: string | undefined
+}): ReactNode => {
+  const shares = useMemo(() => sharesOf(detail), [detail])
+  if (detail.steps.length === 0) return <p className="muted waterfall-blank">No step is known yet.</p>
+  return (
+    <div className="totals" tabIndex={0} role="group" aria-label="Totals by step">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Step</th>
+            <th scope="col" className="number">Attempts</th>
+            <th scope="col" className="number">Time</th>
+            <th scope="col" className="share-head">Share of time</th>
+            <th scope="col" className="number">Tokens</th>
+            <th scope="col" className="number">Cost</th>
+            <th scope="col" className="share-head">Share of cost</th>
+          </tr>
+        </thead>
+        <tbody>
+          {detail.steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }, nth) => (
+            <tr key={stepId} aria-current={stepId === shown ? "true" : undefined}>
+              <th scope="row">
+                <Link to={{ ...route, step: stepId, loop: undefined, attempt: undefined }}><Text value={stepId} /></Link>
+              </th>
+              <td className="number">{count(attempts)}</td>
+              <td className="number">
+                {millis(busyMs)}
+                {waitingMs > 0 && <small>+ {millis(waitingMs)} waited</small>}
+              </td>
+              <td><Share share={shares[nth]!.time} /></td>
+              <td className="number">{count(tokens)}</td>
+              <td className="number" title={`$${costUsd}`}>{cost(costUsd)}</td>
+              <td><Share share={shares[nth]!.cost} /></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+const Share = ({ share }: { readonly share: number }): ReactNode => (
+  <span className="share">
+    <span className="share-track" aria-hidden="true"><span style={{ width: `${100 * share}%` }} /></span>
+    <span className="share-text">{percent(share)}</span>
+  </span>
+)
+
+/** The bar that the address names; a step without more is its first bar, and a failed one comes first. */
+const selectedBar = ({ bars }: RunDetail, route: RunRoute, focus: RunState["focus"]): number | undefined => {
+  if (route.step === undefined) {
+    const index = focus === undefined ? -1 : bars.findIndex((bar) => isSameBar(bar, focus))
+    return index === -1 ? undefined : index
+  }
+  const attempt = route.attempt ?? 1
+  const exact = bars.findIndex((bar) =>
+    bar.stepId === route.step && bar.loopIndex === route.loop && bar.attempt === attempt
+  )
+  if (exact !== -1) return exact
+  const first = bars.findIndex(({ stepId }) => stepId === route.step)
+  return first === -1 ? undefined : first
+}
+
+const back = (): void => navigate(lastList())
+
+const RunBody = ({ detail, route, run }: {
+  readonly detail: RunDetail
+  readonly route: RunRoute
+  readonly run: RunState
+}): ReactNode => {
+  const dialog = useApp(({ dialog }) => dialog)
+  const selected = selectedBar(detail, route, run.focus)
+  const bar = selected === undefined ? undefined : detail.bars[selected]
+  const tabs = [["timeline", "Timeline"], ["totals", "Totals"]] as const
+  const file = (format: "otlp" | "html"): string => addressOf("export", { flow: route.flow, id: route.id, format })
+  return (
+    <main className="run" id="main">
+      <div className="run-head">
+        <div className="run-title">
+          <nav aria-label="Breadcrumb" className="crumb"><Link to={lastList()}><Icon name="left" /> Runs</Link></nav>
+          <h1><Text value={detail.run.flow} /></h1>
+          <Status status={detail.run.status} />
+          <div className="run-actions">
+            <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Run again…</Button>
+            <a className="button button-plain" href={file("otlp")} download><Icon name="download" /> OTLP</a>
+            <a className="button button-plain" href={file("html")} download><Icon name="download" /> HTML</a>
+          </div>
+        </div>
+        <p className="run-id">
+          <code><Text value={detail.run.id} /></code>
+          <Button kind="icon" label="Copy the id of the run" onClick={() => void copy(detail.run.id, "Id")}><Icon name="copy" /></Button>
+        </p>
+        <Facts detail={detail} receivedAt={run.receivedAt} />
+        <Notes notes={detail.notes} />
+      </div>
+      <div className="run-body">
+        <section className="run-steps" aria-label="Steps of the run">
+          <nav className="tabs" aria-label="Views of the steps">
+            {tabs.map(([tab, name]) => (
+              <a
+                key={tab}
+                href={`?tab=${tab}`}
+                aria-current={route.tab === tab ? "page" : undefined}
+                onClick={(event) => {
+                  event.preventDefault()
+                  navigate({ ...route, tab })
+                }}
+              >
+                {name}
+              </a>
+            ))}
+          </nav>
+          {route.tab === "totals"
+            ? <Totals detail={detail} route={route} shown={bar?.stepId} />
+            : <Waterfall detail={detail} receivedAt={run.receivedAt} route={route} selected={selected} />}
+        </section>
+        {bar === undefined
+          ? (
+            <section className="panel panel-blank" aria-label="Step">
+              <p className="muted">{isEnded(detail.run) ? "No step to show." : "The first step appears here when it begins."}</p>
+            </section>
+          )
+          : <StepPanel bar={bar} detail={detail} route={route} />}
+      </div>
+      {dialog === "copy" && <CopyDialog route={route} />}
+    </main>
+  )
+}
+
+export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
+  const run = useApp(({ run }) => run)
+  useKeys({ Escape: back })
+  const isOfRoute = run?.key === JSON.stringify([route.flow, route.id])
+  if (!isOfRoute || (run.detail === undefined && run.error === undefined)) {
+    return <main className="run" id="main"><p className="blank muted" role="status">Reading the run…</p></main>
+  }
+  if (run.detail === undefined || (run.error !== undefined && run.error.status === 404)) {
+    return (
+      <main className="run" id="main">
+        <h1 className="offscreen">Run <Text value={route.id} /></h1>
+        <Failure
+          title={run.error?.status === 404 ? "There is no such run" : "The run could not be read"}
+          error={run.error!}
+        >
+          <Link className="button button-plain" to={runsRoute()}>Show all runs</Link>
+        </Failure>
+      </main>
+    )
+  }
+  return <RunBody key={run.key} detail={run.detail} route={route} run={run} />
+}
+
+export const titleOf = (route: RunRoute): string => oneLine(`${route.id} – ${route.flow}`)
+

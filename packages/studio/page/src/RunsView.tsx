@@ -1,0 +1,373 @@
+/** The list of runs, newest first, live. */
+import { useVirtualizer } from "@tanstack/react-virtual"
+import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react"
+import type { Run, RunFilter } from "./api.js"
+import { cost, count, instant, millis, moment, oneLine, visible } from "./format.js"
+import { useClock, useKeys, useMedia } from "./keys.js"
+import { Button, Failure, Icon, Link, Status, Text, Unknown } from "./parts.js"
+import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
+import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
+
+const statuses = ["pending", "running", "completed", "failed", "cancelled"]
+
+/** The time after the last key of a text until the list is read, in milliseconds. */
+const typing = 200
+
+/** A field whose text becomes a part of the filter when the reader pauses. */
+const FilterText = ({ isMain = false, label, list, name, placeholder, route }: {
+  readonly isMain?: boolean
+  readonly label: string
+  readonly list?: string
+  readonly name: "flow" | "session" | "text"
+  readonly placeholder: string
+  readonly route: RunsRoute
+}): ReactNode => {
+  const known = route.filter[name] ?? ""
+  const [text, setText] = useState(known)
+  const timer = useRef<number>(undefined)
+  useEffect(() => {
+    window.clearTimeout(timer.current)
+    // the text of the field is ahead of the address by spaces at its ends
+    setText((text) => text.trim() === known ? text : known)
+  }, [known])
+  const apply = (text: string): void => {
+    const { route } = get()
+    if (route.view === "runs") navigate(runsRoute(withFilter(route.filter, name, text)), { replace: true })
+  }
+  return (
+    <label className={`field field-${name}`}>
+      <span>{label}</span>
+      <input
+        type="search"
+        value={text}
+        list={list}
+        placeholder={placeholder}
+        spellCheck={false}
+        autoComplete="off"
+        data-search={isMain ? "" : undefined}
+        onChange={({ target }) => {
+          setText(target.value)
+          window.clearTimeout(timer.current)
+          timer.current = window.setTimeout(apply, typing, target.value)
+        }}
+        onKeyDown={({ key }) => {
+          if (key !== "Enter") return
+          window.clearTimeout(timer.current)
+          apply(text)
+        }}
+      />
+    </label>
+  )
+}
+
+const withFilter = (filter: RunFilter, name: keyof RunFilter, value: string): RunFilter => {
+  const { [name]: _, ...rest } = filter
+  return value.trim() === "" ? rest : { ...rest, [name]: value.trim() }
+}
+
+const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
+  const source = useApp(({ source }) => source)
+  const { status } = route.filter
+  return (
+    <form className="filters" role="search" aria-label="Filter runs" onSubmit={(event) => event.preventDefault()}>
+      <FilterText route={route} name="text" label="Search" placeholder="Any text of a run" isMain />
+      <FilterText route={route} name="flow" label="Flow" placeholder="Any flow" list="flows" />
+      <datalist id="flows">
+        {source?.flows.map((flow) => <option key={flow} value={flow} />)}
+      </datalist>
+      <label className="field field-status">
+        <span>Status</span>
+        <select
+          value={status ?? ""}
+          onChange={({ target }) => navigate(runsRoute(withFilter(route.filter, "status", target.value)))}
+        >
+          <option value="">Any status</option>
+          {(status === undefined || statuses.includes(status) ? statuses : [...statuses, status]).map((one) => (
+            <option key={one} value={one}>{visible(one)}</option>
+          ))}
+        </select>
+      </label>
+      <FilterText route={route} name="session" label="Session" placeholder="Any session" />
+      {Object.keys(route.filter).length > 0 && (
+        <Button onClick={() => navigate(runsRoute())}>Clear filters</Button>
+      )}
+    </form>
+  )
+}
+
+/** Facts that the server does not tell. */
+const Missing = (): ReactNode => {
+  const missing = useApp(({ source }) => source?.missing)
+  if (missing === undefined || missing.length === 0) return null
+  return (
+    <details className="missing">
+      <summary>Not known here: <Text value={missing.map(({ what }) => what).join(", ")} /></summary>
+      <dl>
+        {missing.map(({ what, why }) => (
+          <div key={what}>
+            <dt><Text value={what} /></dt>
+            <dd><Text value={why} /></dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  )
+}
+
+/** The time that a run has lasted. One that goes on is measured with the clock of this page. */
+const Duration = ({ run }: { readonly run: Run }): ReactNode => {
+  const isRunning = run.status === "running" && run.startedAt !== undefined
+  const now = useClock(Date.now, 1_000, isRunning)
+  if (isRunning) return <>{millis(Math.max(0, Math.floor((now - run.startedAt!) / 1_000) * 1_000)).replace(".00", "")}</>
+  return run.durationMs === undefined ? <Unknown /> : <>{millis(run.durationMs)}</>
+}
+
+const columns = ["Status", "Flow", "Run", "Began by", "Session", "Started", "Duration", "Cost"]
+
+const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run, top }: {
+  readonly height: number
+  readonly isActive: boolean
+  readonly onMove: (place: number) => void
+  readonly place: number
+  readonly row: number
+  readonly run: Run | undefined
+  readonly top: number
+}): ReactNode {
+  const style = { height, transform: `translateY(${top}px)` }
+  if (run === undefined) {
+    return (
+      <div className="row row-blank" role="row" aria-rowindex={row + 2} style={style}>
+        <span role="cell" aria-colspan={columns.length}><span className="offscreen">Loading</span></span>
+      </div>
+    )
+  }
+  const [org, project, ...slug] = run.flow.split("/")
+  return (
+    <div className="row" role="row" aria-rowindex={row + 2} style={style}>
+      <span role="cell" className="cell-status"><Status status={run.status} /></span>
+      <span role="cell" className="cell-flow">
+        <Link
+          className="row-link"
+          to={runRoute(run)}
+          tabIndex={isActive ? 0 : -1}
+          label={oneLine(`${run.flow}, run ${run.id}, ${run.status}`)}
+          title={oneLine(run.flow)}
+          onKeyDown={() => onMove(place)}
+        >
+          <bdi className="muted">{oneLine(slug.length === 0 ? "" : `${org}/${project}/`)}</bdi>
+          <bdi className="strong">{oneLine(slug.length === 0 ? run.flow : slug.join("/"))}</bdi>
+        </Link>
+        {run.version !== undefined && <span className="tag" title="Version"><Text value={run.version} /></span>}
+      </span>
+      <span role="cell" className="cell-id mono"><Text value={run.id} /></span>
+      <span role="cell" className="cell-trigger">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</span>
+      <span role="cell" className="cell-session mono">
+        {run.sessionId === undefined
+          ? <Unknown />
+          : (
+            <Link
+              to={runsRoute({ session: run.sessionId })}
+              tabIndex={isActive ? 0 : -1}
+              label={oneLine(`Runs of session ${run.sessionId}`)}
+              title="Runs of this session"
+            >
+              <Text value={run.sessionId} />
+            </Link>
+          )}
+      </span>
+      <span role="cell" className="cell-started" title={run.startedAt === undefined ? undefined : instant(run.startedAt)}>
+        {run.startedAt === undefined ? <Unknown /> : moment(run.startedAt)}
+      </span>
+      <span role="cell" className="cell-duration"><Duration run={run} /></span>
+      <span role="cell" className="cell-cost" title={run.costUsd === undefined ? undefined : `$${run.costUsd}`}>
+        {run.costUsd === undefined ? <Unknown /> : cost(run.costUsd)}
+      </span>
+    </div>
+  )
+})
+
+/** The rows in view. What the reader looks at does not move when runs are added above it. */
+const Rows = ({ scroller }: { readonly scroller: React.RefObject<HTMLElement | null> }): ReactNode => {
+  const list = useApp(({ list }) => list)
+  const isNarrow = useMedia("(max-width: 859px)")
+  const height = isNarrow ? 76 : 40
+  const total = list.rows.length
+  const body = useRef<HTMLDivElement>(null)
+  const [margin, setMargin] = useState(0)
+  /** The place of the row that the keys are on: it stays with its run. */
+  const [active, setActive] = useState<number>()
+  const activeRow = active === undefined ? undefined : total - 1 - active
+  const virtual = useVirtualizer({
+    count: total,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => height,
+    overscan: 12,
+    scrollMargin: margin,
+    scrollPaddingStart: 40,
+    getItemKey: (row) => total - 1 - row,
+    initialOffset: () => get().listOffset,
+    rangeExtractor: ({ endIndex, overscan, startIndex }) => {
+      const rows = []
+      const last = Math.min(total - 1, endIndex + overscan)
+      for (let row = Math.max(0, startIndex - overscan); row <= last; row++) rows.push(row)
+      if (activeRow !== undefined && activeRow >= 0 && activeRow < total && !rows.includes(activeRow)) rows.push(activeRow)
+      return rows
+    }
+  })
+  useLayoutEffect(() => virtual.measure(), [height, virtual])
+  // the head above the rows has a height of its own
+  useLayoutEffect(() => {
+    const top = body.current === null || scroller.current === null
+      ? 0
+      : body.current.getBoundingClientRect().top - scroller.current.getBoundingClientRect().top + scroller.current.scrollTop
+    if (Math.abs(top - margin) > 0.5) setMargin(top)
+  })
+
+  const [added, setAdded] = useState(0)
+  const before = useRef(total)
+  useLayoutEffect(() => {
+    const element = scroller.current
+    const more = before.current === 0 ? 0 : total - before.current
+    before.current = total
+    if (element === null || more <= 0) return
+    const isReading = element.scrollTop > margin + 4 || body.current?.contains(document.activeElement) === true
+    if (!isReading) return
+    element.scrollTop += more * height
+    setAdded((added) => added + more)
+  }, [total, height, margin, scroller])
+  const isAtTop = (virtual.scrollOffset ?? 0) < height
+  useEffect(() => {
+    if (isAtTop) setAdded(0)
+  }, [isAtTop])
+
+  const items = virtual.getVirtualItems()
+  const first = items[0]?.index ?? 0
+  const last = items.at(-1)?.index ?? 0
+  useEffect(() => showRows(first, last), [list, first, last])
+
+  const focusing = useRef(false)
+  useEffect(() => {
+    if (!focusing.current || activeRow === undefined) return
+    const link = body.current?.querySelector<HTMLElement>(`[aria-rowindex="${activeRow + 2}"] .row-link`)
+    if (link == null) return
+    focusing.current = false
+    link.focus({ preventScroll: true })
+  })
+  const move = (row: number): void => {
+    if (total === 0) return
+    const next = Math.max(0, Math.min(total - 1, row))
+    focusing.current = true
+    setActive(total - 1 - next)
+    virtual.scrollToIndex(next, { align: "auto" })
+    if (next === 0) scroller.current?.scrollTo({ top: 0 })
+  }
+  /** Where the keys begin: at the row that has the focus, otherwise above the first one in view. */
+  const focused = (): number | undefined =>
+    body.current?.contains(document.activeElement) === true ? activeRow : undefined
+  const firstInView = (): number =>
+    Math.max(0, Math.ceil(((scroller.current?.scrollTop ?? 0) - margin + 40) / height))
+  useKeys({
+    ArrowDown: () => move(focused() === undefined ? activeRow ?? firstInView() : focused()! + 1),
+    ArrowUp: () => move(focused() === undefined ? activeRow ?? firstInView() : focused()! - 1),
+    Home: () => move(0),
+    End: () => move(total - 1)
+  })
+  return (
+    <>
+      {added > 0 && !isAtTop && (
+        <div className="newer">
+          <Button kind="primary" onClick={() => scroller.current?.scrollTo({ top: 0 })}>
+            <Icon name="up" /> {count(added)} new
+          </Button>
+        </div>
+      )}
+      <div className="table" role="table" aria-label="Runs, newest first" aria-rowcount={total + 1}>
+        <div role="rowgroup" className="table-head">
+          <div role="row" aria-rowindex={1} className="row">
+            {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
+          </div>
+        </div>
+        <div role="rowgroup" ref={body} className="table-body" style={{ height: total * height }}>
+          {items.map(({ index, key }) => (
+            <RunRow
+              key={key}
+              run={list.rows[total - 1 - index]}
+              row={index}
+              place={total - 1 - index}
+              top={index * height}
+              height={height}
+              isActive={activeRow === undefined || activeRow < 0 ? index === first : activeRow === index}
+              onMove={setActive}
+            />
+          ))}
+        </div>
+      </div>
+    </>
+  )
+}
+
+const Blank = ({ route }: { readonly route: RunsRoute }): ReactNode => {
+  const source = useApp(({ source }) => source)
+  if (Object.keys(route.filter).length > 0) {
+    return (
+      <section className="blank">
+        <h2>No run matches</h2>
+        <p className="muted">A run appears here as soon as it matches all filters.</p>
+        <div className="blank-actions"><Button kind="primary" onClick={() => navigate(runsRoute())}>Clear filters</Button></div>
+      </section>
+    )
+  }
+  const flow = source?.flows[0] ?? "org/project/flow"
+  const command = `noukai run ${flow} "Hello"${source?.kind === "emulator" ? " --env dev" : ""}`
+  return (
+    <section className="blank">
+      <h2>No runs yet</h2>
+      <p className="muted">Run a flow. It appears here while it runs, without a reload.</p>
+      <div className="command">
+        <code>{oneLine(command)}</code>
+        <Button kind="icon" label="Copy command" onClick={() => void copy(command, "Command")}><Icon name="copy" /></Button>
+      </div>
+    </section>
+  )
+}
+
+export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode => {
+  const scroller = useRef<HTMLElement>(null)
+  const list = useApp(({ list }) => list)
+  const isOfRoute = list.key === hrefOf(route)
+  useLayoutEffect(() => {
+    const element = scroller.current
+    if (element === null) return
+    element.scrollTop = get().listOffset
+    return () => set({ listOffset: element.scrollTop })
+    // a list that was read before is where it was left
+  }, [])
+  useKeys({
+    Escape: () => Object.keys(route.filter).length > 0 ? navigate(runsRoute()) : false
+  })
+  return (
+    <main className="runs" id="main" ref={scroller}>
+      <div className="runs-head">
+        <div className="title">
+          <h1>Runs</h1>
+          <span className="muted" aria-live="off">{list.isLoaded ? count(list.rows.length) : ""}</span>
+        </div>
+        <Filters route={route} />
+        <Missing />
+      </div>
+      {list.error !== undefined && list.rows.length > 0 && (
+        <p className="stale" role="alert">
+          <span>The list could not be read again: <Text value={list.error.message} /></span>
+          <Button kind="quiet" onClick={retry}>Try again</Button>
+        </p>
+      )}
+      {list.error !== undefined && list.rows.length === 0
+        ? <Failure title="The runs could not be read" error={list.error} />
+        : list.isLoaded && isOfRoute && list.rows.length === 0
+        ? <Blank route={route} />
+        : list.rows.length === 0
+        ? <p className="blank muted" role="status">Reading the runs…</p>
+        : <Rows key={list.key} scroller={scroller} />}
+    </main>
+  )
+}

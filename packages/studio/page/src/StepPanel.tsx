@@ -1,0 +1,202 @@
+/** A step: its attempts side by side, each with its payloads. */
+import { type ReactNode, useEffect, useMemo, useState } from "react"
+import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
+import { bytes, cost, count, instant, millis, moment, oneLine, plural, visible } from "./format.js"
+import { JsonTree } from "./JsonTree.js"
+import { Fact, Failure, Notes, Shape, Status, Text, Unknown } from "./parts.js"
+import type { RunRoute } from "./route.js"
+import { isSameBar, readStep, stepKey, useApp } from "./store.js"
+
+/** The time that the reader stays on a step until its payloads are read, in milliseconds. */
+const stay = 80
+
+/** Up to this length, an error is looked at for the message to show first. */
+const readable = 64_000
+
+/** The message of an error, wherever servers put it. */
+const messageOf = (json: string | undefined): string | undefined => {
+  if (json === undefined || json.length > readable) return undefined
+  try {
+    const value = JSON.parse(json) as unknown
+    if (typeof value === "string") return value
+    if (typeof value !== "object" || value === null) return undefined
+    const { detail, error, message } = value as { readonly [name: string]: unknown }
+    const found = [message, detail, error, (error as { readonly message?: unknown } | undefined)?.message]
+    return found.find((part) => typeof part === "string")
+  } catch {
+    return undefined
+  }
+}
+
+const PayloadPart = ({ isCut, name, of, payload }: {
+  readonly isCut: boolean
+  readonly name: "Input" | "Output" | "Error"
+  readonly of: string
+  readonly payload: Payload
+}): ReactNode => {
+  const { isCaptured, json, sizeBytes } = payload
+  const message = name === "Error" ? messageOf(json) : undefined
+  return (
+    <section className={`payload payload-${name.toLowerCase()}`} aria-label={`${name} of ${of}`}>
+      <h4>
+        {name}
+        {json !== undefined && <small>{bytes(sizeBytes ?? json.length)}</small>}
+        {isCut && json !== undefined && <span className="tag" title="The server cut this payload when it stored it">cut</span>}
+      </h4>
+      {message !== undefined && <p className="error-message"><Text value={message.slice(0, 1_000)} /></p>}
+      {json === undefined
+        ? <p className="muted payload-none">{isCaptured ? "None" : "Not captured"}</p>
+        : <JsonTree text={json} label={`${name.toLowerCase()} of ${of}`} />}
+    </section>
+  )
+}
+
+const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
+  readonly attempt: StepAttempt
+  readonly bar: Bar | undefined
+  readonly isOne: boolean
+  readonly isSelected: boolean
+  readonly stepId: string
+}): ReactNode => {
+  const { costUsd, error, input, isTruncated, model, output, tokens, waitingMs } = attempt
+  const durationMs = attempt.durationMs ?? bar?.durationMs
+  const of = oneLine(isOne ? stepId : `${stepId} attempt ${attempt.attempt}`)
+  const isFailed = attempt.status === "failed" || error.json !== undefined
+  return (
+    <article className={`attempt${isSelected && !isOne ? " is-selected" : ""}`} aria-label={`Attempt ${attempt.attempt}`}>
+      {!isOne && <h3>Attempt {attempt.attempt} <Status status={attempt.status} /></h3>}
+      <dl className="facts">
+        <Fact name="Duration">{durationMs === undefined ? <Unknown /> : millis(durationMs)}</Fact>
+        {waitingMs !== undefined && waitingMs > 0 && <Fact name="Waited">{millis(waitingMs)}</Fact>}
+        <Fact name="Model">{model === undefined ? <Unknown /> : <Text value={model} />}</Fact>
+        <Fact
+          name="Tokens"
+          note={tokens === undefined ? undefined : `${count(tokens.prompt)} in, ${count(tokens.completion)} out`}
+        >
+          {tokens === undefined ? <Unknown /> : count(tokens.total)}
+        </Fact>
+        <Fact name="Cost">
+          {costUsd === undefined ? <Unknown /> : <span title={`$${costUsd}`}>{cost(costUsd)}</span>}
+        </Fact>
+        {attempt.startedAt !== undefined && (
+          <Fact name="Started"><span title={instant(attempt.startedAt)}>{moment(attempt.startedAt)}</span></Fact>
+        )}
+      </dl>
+      <div className="payloads">
+        {isFailed && <PayloadPart name="Error" of={of} payload={error} isCut={isTruncated} />}
+        <PayloadPart name="Input" of={of} payload={input} isCut={isTruncated} />
+        {(!isFailed || output.json !== undefined) && (
+          <PayloadPart name="Output" of={of} payload={output} isCut={isTruncated} />
+        )}
+      </div>
+    </article>
+  )
+}
+
+interface Message {
+  readonly role?: unknown
+  readonly content?: unknown
+}
+
+const messagesOf = (json: string): ReadonlyArray<Message> | undefined => {
+  if (json.length > readable) return undefined
+  try {
+    const value = JSON.parse(json) as unknown
+    const isList = Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null && "role" in one)
+    return isList ? value as ReadonlyArray<Message> : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The messages between a step and its tools. */
+const Conversation = ({ json }: { readonly json: string }): ReactNode => {
+  const messages = useMemo(() => messagesOf(json), [json])
+  return (
+    <section className="conversation">
+      <h3>Tool conversation</h3>
+      {messages === undefined
+        ? <JsonTree text={json} label="tool conversation" />
+        : (
+          <ol>
+            {messages.map(({ content, role, ...rest }, nth) => (
+              <li key={nth} className="message">
+                <span className="message-role"><Text value={String(role)} /></span>
+                {typeof content === "string" && content !== "" && <p><Text value={content} /></p>}
+                {content !== undefined && content !== null && typeof content !== "string" && (
+                  <JsonTree text={JSON.stringify(content)} label={`message ${nth + 1}`} />
+                )}
+                {Object.keys(rest).length > 0 && <JsonTree text={JSON.stringify(rest)} label={`rest of message ${nth + 1}`} />}
+              </li>
+            ))}
+          </ol>
+        )}
+    </section>
+  )
+}
+
+/** What an answer of the server depends on: other bars need no second reading. */
+const signatureOf = (bars: ReadonlyArray<Bar>, shown: Bar): string =>
+  bars.filter(({ loopIndex, stepId }) => stepId === shown.stepId && loopIndex === shown.loopIndex)
+    .map(({ attempt, kind, waitingMs }) => `${attempt} ${kind} ${waitingMs}`).join()
+
+export const StepPanel = ({ bar, detail, route }: {
+  readonly bar: Bar
+  readonly detail: RunDetail
+  readonly route: RunRoute
+}): ReactNode => {
+  const { loopIndex, stepId } = bar
+  const { flow, id } = route
+  const step = useApp(({ run }) => run?.steps.get(stepKey(stepId, loopIndex)))
+  const reconnects = useApp(({ reconnects }) => reconnects)
+  const [tries, setTries] = useState(0)
+  const signature = useMemo(() => signatureOf(detail.bars, bar), [detail.bars, bar])
+  const [isFirst, setFirst] = useState(true)
+  useEffect(() => {
+    const ending = new AbortController()
+    const timer = window.setTimeout(
+      () => void readStep({ flow, id }, stepId, loopIndex, ending.signal),
+      isFirst ? 0 : stay
+    )
+    setFirst(false)
+    return () => {
+      window.clearTimeout(timer)
+      ending.abort()
+    }
+    // `isFirst` tells how long to wait, and not when to read
+  }, [flow, id, stepId, loopIndex, signature, reconnects, tries])
+  const attempts = step?.detail?.attempts ?? []
+  const bars = detail.bars.filter((one) => one.stepId === stepId && one.loopIndex === loopIndex)
+  return (
+    <section className="panel" aria-label={`Step ${oneLine(bar.label)}`}>
+      <header className="panel-head">
+        <Shape status={bar.kind} />
+        <h2><Text value={stepId} /></h2>
+        {loopIndex !== undefined && <span className="tag">iteration {loopIndex}</span>}
+        {bars.length > 1 && <span className="tag">{plural(bars.length, "attempt")}</span>}
+        <span className="panel-status">{visible(bar.kind === "other" ? "status not known" : bar.kind)}</span>
+      </header>
+      {step?.detail !== undefined && <Notes notes={step.detail.notes} />}
+      {step?.error !== undefined && step.detail === undefined
+        ? <Failure title="The step could not be read" error={step.error} onRetry={() => setTries(tries + 1)} />
+        : step?.detail === undefined
+        ? <p className="muted panel-wait" role="status">Reading the step…</p>
+        : (
+          <div className={`attempts${attempts.length > 1 ? " is-many" : ""}`} role="group" tabIndex={attempts.length > 1 ? 0 : undefined} aria-label="Attempts">
+            {attempts.map((attempt) => (
+              <Attempt
+                key={`${stepId} ${loopIndex} ${attempt.attempt}`}
+                attempt={attempt}
+                bar={bars.find((one) => one.attempt === attempt.attempt)}
+                isOne={attempts.length === 1}
+                isSelected={isSameBar(bar, { ...bar, attempt: attempt.attempt })}
+                stepId={stepId}
+              />
+            ))}
+            {attempts.length === 0 && <p className="muted">The server knows no attempt at this step.</p>}
+          </div>
+        )}
+      {step?.detail?.conversation !== undefined && <Conversation json={step.detail.conversation} />}
+    </section>
+  )
+}

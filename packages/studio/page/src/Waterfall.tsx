@@ -1,0 +1,295 @@
+/** The steps of a run as bars on one axis of time. */
+import { useVirtualizer } from "@tanstack/react-virtual"
+import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
+import type { Bar, RunDetail } from "./api.js"
+import { cost, count, millis, oneLine, plural, tick, ticks } from "./format.js"
+import { useClock, useKeys, useMedia } from "./keys.js"
+import { Button, Icon, Shape, Text } from "./parts.js"
+import type { RunRoute } from "./route.js"
+import { get, isEnded, navigate } from "./store.js"
+import { barKey, idleStretches, loopOf, rowsOf, type Scale, scaleOf, type Stretch, type TimelineRow } from "./timeline.js"
+
+const performanceNow = (): number => performance.now()
+
+const words: { readonly [Kind in Bar["kind"]]: string } = {
+  completed: "completed",
+  failed: "failed",
+  running: "running",
+  skipped: "skipped",
+  other: "status not known"
+}
+
+const percentOf = (share: number): string => `${(100 * share).toFixed(4)}%`
+
+const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number): string =>
+  [
+    bar.label,
+    words[bar.kind],
+    bar.kind === "running" ? `since ${millis(bar.startMs)}` : `${millis(lastedMs)} from ${millis(bar.startMs)}`,
+    bar.waitingMs > 0 ? `waited ${millis(bar.waitingMs)}` : undefined,
+    iterations > 0 ? plural(iterations, "iteration") : undefined,
+    failed > 0 ? `${count(failed)} failed` : undefined,
+    bar.model,
+    bar.tokens === undefined ? undefined : plural(bar.tokens, "token"),
+    bar.costUsd === undefined ? undefined : cost(bar.costUsd),
+    bar.failure[0]
+  ].filter((part) => part !== undefined).map(oneLine).join(", ").slice(0, 400)
+
+const Row = memo(function Row({ height, isSelected, nowMs, onSelect, onToggle, row, rows, scale, top, nth }: {
+  readonly height: number
+  readonly isSelected: boolean
+  /** The end of bars that grow. */
+  readonly nowMs: number | undefined
+  readonly nth: number
+  readonly onSelect: (row: TimelineRow) => void
+  readonly onToggle: (row: TimelineRow) => void
+  readonly row: TimelineRow
+  readonly rows: number
+  readonly scale: Scale
+  readonly top: number
+}): ReactNode {
+  const { bar } = row
+  const endMs = nowMs ?? bar.startMs + bar.durationMs
+  const lastedMs = Math.max(0, endMs - bar.startMs)
+  const from = scale.at(bar.startMs)
+  const waiting = lastedMs === 0 ? 0 : Math.min(1, bar.waitingMs / lastedMs)
+  const summary = summaryOf(row, lastedMs)
+  return (
+    <div
+      id={`bar-${row.index}`}
+      className={`step depth-${bar.depth}${isSelected ? " is-selected" : ""}`}
+      role="treeitem"
+      aria-level={bar.depth + 1}
+      aria-posinset={nth + 1}
+      aria-setsize={rows}
+      aria-selected={isSelected}
+      aria-expanded={row.iterations > 0 ? row.isOpen : undefined}
+      aria-label={summary}
+      style={{ height, transform: `translateY(${top}px)` }}
+      onClick={() => onSelect(row)}
+    >
+      <span className="step-name">
+        {row.iterations > 0
+          ? (
+            <span
+              className="step-fold"
+              onClick={(event) => {
+                event.stopPropagation()
+                onToggle(row)
+              }}
+            >
+              <Icon name={row.isOpen ? "down" : "right"} />
+            </span>
+          )
+          : <span className="step-fold" />}
+        <Shape status={bar.kind} />
+        <span className="step-label" title={summary}><Text value={bar.label} /></span>
+        {row.iterations > 0 && <span className="tag">×{count(row.iterations)}</span>}
+        {row.failed > 0 && <span className="tag tag-failed">{count(row.failed)} failed</span>}
+      </span>
+      <span className="track">
+        <span
+          className={`bar bar-${bar.kind}${bar.isLoop ? " bar-loop" : ""}`}
+          style={{ left: percentOf(from), width: percentOf(Math.max(0, scale.at(endMs) - from)) }}
+        >
+          {waiting > 0 && <span className="bar-waiting" style={{ width: percentOf(waiting) }} />}
+        </span>
+      </span>
+      <span className="step-time">{millis(lastedMs)}</span>
+    </div>
+  )
+})
+
+const Lines = ({ marks, pauses, scale }: {
+  readonly marks: ReadonlyArray<number>
+  readonly pauses: ReadonlyArray<Stretch>
+  readonly scale: Scale
+}): ReactNode => (
+  <div className="axis-lines" aria-hidden="true">
+    {marks.map((ms) => <span key={ms} className="axis-line" style={{ left: percentOf(scale.at(ms)) }} />)}
+    {[...scale.folded, ...pauses].map(({ from, to }, nth) => (
+      <span
+        key={`${nth} ${from}`}
+        className={nth < scale.folded.length ? "axis-fold" : "axis-pause"}
+        title={nth < scale.folded.length ? `Nothing ran for ${millis(to - from)}` : `Waited for its caller for ${millis(to - from)}`}
+        style={{ left: percentOf(scale.at(from)), width: percentOf(scale.at(to) - scale.at(from)) }}
+      />
+    ))}
+  </div>
+)
+
+/** Marks that would lie on one another, or on the end, are left out. */
+const Axis = ({ marks, scale }: { readonly marks: ReadonlyArray<number>; readonly scale: Scale }): ReactNode => {
+  let last = -1
+  const shown = marks.filter((ms) => {
+    const at = scale.at(ms)
+    if (at > 0.92 || at - last < 0.12) return false
+    last = at
+    return true
+  })
+  return (
+    <div className="axis" aria-hidden="true">
+      <span className="axis-title">Step</span>
+      <div className="axis-area">
+        {shown.map((ms) => (
+          <span key={ms} className="axis-mark" style={{ left: percentOf(scale.at(ms)) }}>{tick(ms)}</span>
+        ))}
+      </div>
+      <span className="axis-title axis-end">Time</span>
+    </div>
+  )
+}
+
+const noPauses: ReadonlyArray<Stretch> = []
+
+export const Waterfall = ({ detail, receivedAt, route, selected }: {
+  readonly detail: RunDetail
+  readonly receivedAt: number
+  readonly route: RunRoute
+  readonly selected: number | undefined
+}): ReactNode => {
+  const { bars } = detail
+  const scroller = useRef<HTMLDivElement>(null)
+  const isNarrow = useMedia("(max-width: 599px)")
+  const isCalm = useMedia("(prefers-reduced-motion: reduce)")
+  const height = isNarrow ? 36 : 30
+  const [opened, setOpened] = useState<ReadonlySet<string>>(() => {
+    // the step to show first is in view, though its loop would be folded
+    const loop = selected === undefined ? undefined : loopOf(bars, selected)
+    return new Set(loop === undefined ? [] : [barKey(loop)])
+  })
+  const rows = useMemo(() => rowsOf(bars, opened, route.find), [bars, opened, route.find])
+  const isLive = !isEnded(detail.run) && bars.some(({ kind }) => kind === "running")
+  const clock = useClock(performanceNow, isCalm ? 1_000 : 100, isLive)
+  const totalMs = isLive ? detail.totalMs + Math.max(0, clock - receivedAt) : detail.totalMs
+  const idle = useMemo(() => idleStretches(bars, detail.totalMs, detail.totalMs), [bars, detail.totalMs])
+  const scale = useMemo(() => scaleOf(totalMs, route.isFolded ? idle : []), [totalMs, route.isFolded, idle])
+  const pauses = detail.watched?.pauses.map(({ durationMs, startMs }): Stretch => ({
+    from: startMs,
+    to: durationMs === undefined ? totalMs : startMs + durationMs
+  })) ?? noPauses
+  const marks = ticks(totalMs, 5).filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
+  const selectedRow = rows.findIndex(({ index }) => index === selected)
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => height,
+    overscan: 8,
+    scrollPaddingStart: 28,
+    getItemKey: (nth) => rows[nth]!.index
+  })
+  useEffect(() => virtual.measure(), [height, virtual])
+  // follows the keys, and opens at the step to show first; what a live run adds moves nothing
+  useEffect(() => {
+    if (selectedRow !== -1) virtual.scrollToIndex(selectedRow, { align: "auto" })
+  }, [selected, virtual])
+
+  const select = ({ bar }: TimelineRow): void => {
+    const { route } = get()
+    if (route.view !== "run") return
+    navigate(
+      { ...route, step: bar.stepId, loop: bar.loopIndex, attempt: bar.attempt === 1 ? undefined : bar.attempt },
+      { replace: true }
+    )
+  }
+  const toggle = ({ bar }: TimelineRow, isOpen?: boolean): void =>
+    setOpened((opened) => {
+      const next = new Set(opened)
+      const key = barKey(bar)
+      if (isOpen ?? !next.has(key)) next.add(key)
+      else next.delete(key)
+      return next
+    })
+  const go = (nth: number): void => {
+    const row = rows[Math.max(0, Math.min(rows.length - 1, nth))]
+    if (row !== undefined) select(row)
+  }
+  useKeys({
+    ArrowDown: () => go(selectedRow + 1),
+    ArrowUp: () => go(selectedRow === -1 ? 0 : selectedRow - 1),
+    Home: () => go(0),
+    End: () => go(rows.length - 1),
+    ArrowRight: () => {
+      const row = rows[selectedRow]
+      if (row === undefined || row.iterations === 0) return false
+      if (row.isOpen) go(selectedRow + 1)
+      else toggle(row, true)
+    },
+    ArrowLeft: () => {
+      const row = rows[selectedRow]
+      if (row === undefined || route.find !== "") return false
+      if (row.iterations > 0 && row.isOpen) return toggle(row, false)
+      const loop = loopOf(bars, row.index)
+      if (loop === undefined) return false
+      go(rows.findIndex(({ bar }) => bar === loop))
+    },
+    Enter: () => {
+      const row = rows[selectedRow]
+      if (row === undefined || row.iterations === 0 || document.activeElement !== scroller.current) return false
+      toggle(row)
+    }
+  })
+  const items = virtual.getVirtualItems()
+  const isSelectedInView = items.some(({ index }) => index === selectedRow)
+  return (
+    <div className="waterfall">
+      <div className="waterfall-tools">
+        <input
+          type="search"
+          data-search=""
+          aria-label="Find a step"
+          placeholder="Find a step"
+          spellCheck={false}
+          value={route.find}
+          onChange={({ target }) => navigate({ ...route, find: target.value }, { replace: true })}
+        />
+        <span className="muted waterfall-count">{route.find === "" ? plural(bars.length, "bar") : `${count(rows.length)} of ${count(bars.length)}`}</span>
+        {(idle.length > 0 || route.isFolded) && (
+          <Button
+            kind="quiet"
+            pressed={route.isFolded}
+            onClick={() => navigate({ ...route, isFolded: !route.isFolded }, { replace: true })}
+          >
+            Fold idle time
+          </Button>
+        )}
+      </div>
+      <div
+        className="waterfall-rows"
+        ref={scroller}
+        role="tree"
+        tabIndex={0}
+        aria-label="Steps"
+        aria-activedescendant={isSelectedInView ? `bar-${selected}` : undefined}
+      >
+        <Axis marks={marks} scale={scale} />
+        <div className="steps" role="none" style={{ height: rows.length * height }}>
+          <Lines marks={marks} pauses={pauses} scale={scale} />
+          {items.map(({ index, key }) => {
+            const row = rows[index]!
+            return (
+              <Row
+                key={key}
+                row={row}
+                nth={index}
+                rows={rows.length}
+                top={index * height}
+                height={height}
+                scale={scale}
+                nowMs={isLive && row.bar.kind === "running" ? totalMs : undefined}
+                isSelected={row.index === selected}
+                onSelect={select}
+                onToggle={toggle}
+              />
+            )
+          })}
+        </div>
+        {rows.length === 0 && (
+          <p className="muted waterfall-blank">
+            {route.find === "" ? "No step is known yet." : "No step matches."}
+          </p>
+        )}
+      </div>
+    </div>
+  )
+}

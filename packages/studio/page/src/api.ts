@@ -1,0 +1,124 @@
+/** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
+import type {
+  Bar,
+  ListChange,
+  Payload,
+  Run,
+  RunDetail,
+  RunFilter,
+  RunPage,
+  Snippets,
+  Source,
+  StepAttempt,
+  StepDetail,
+  StepTotals
+} from "../../src/StudioApi.js"
+
+export type {
+  Bar,
+  ListChange,
+  Payload,
+  Run,
+  RunDetail,
+  RunFilter,
+  RunPage,
+  Snippets,
+  Source,
+  StepAttempt,
+  StepDetail,
+  StepTotals
+}
+
+/** The answer of each endpoint. */
+interface Answers {
+  readonly source: Source
+  readonly runs: RunPage
+  readonly run: RunDetail
+  readonly step: StepDetail
+  readonly snippets: Snippets
+}
+
+type Params = { readonly [name: string]: string | number | undefined }
+
+/** A read that failed. Status 0: no answer arrived. */
+export class ReadError extends Error {
+  constructor(readonly status: number, message: string, readonly advice: string | undefined) {
+    super(message)
+  }
+}
+
+export const addressOf = (path: string, params: Params): string => {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(params)) if (value !== undefined) query.set(name, String(value))
+  return `/api/${path}${query.size === 0 ? "" : `?${query}`}`
+}
+
+/** Rejects with a {@link ReadError}, or as `fetch` does if the signal aborts. */
+export const read = async <Path extends keyof Answers>(
+  path: Path,
+  params: Params,
+  signal: AbortSignal
+): Promise<Answers[Path]> => {
+  const response = await fetch(addressOf(path, params), { signal }).catch((cause: unknown) => {
+    if (signal.aborted) throw cause
+    throw new ReadError(0, "The studio does not answer.", "It may have been stopped. The page reconnects by itself.")
+  })
+  const body = await response.json().catch((cause: unknown) => {
+    if (signal.aborted) throw cause
+    return undefined
+  }) as { readonly message?: string; readonly advice?: string } | undefined
+  if (response.ok && body !== undefined) return body as Answers[Path]
+  if (response.status === 401 || response.status === 403) {
+    throw new ReadError(response.status, "This page has no access.", "Open the address that the command printed.")
+  }
+  throw new ReadError(response.status, body?.message ?? `The studio answered ${response.status}.`, body?.advice)
+}
+
+/** The handlers of a stream's events, by their names. `hello` is the first event of each connection. */
+export interface StreamHandlers {
+  readonly hello: (serverId: string) => void
+  readonly lost: () => void
+  readonly events: { readonly [name: string]: (data: never) => void }
+}
+
+/** The first and the longest time until a stream that broke is opened again, in milliseconds. */
+const delays = { first: 250, most: 4_000 }
+
+/**
+ * Reads server-sent events until the signal aborts. A connection that breaks is opened again. A page that is not
+ * visible holds no connection, of which a browser has few: it opens one when it is visible again.
+ */
+export const stream = (path: string, params: Params, handlers: StreamHandlers, signal: AbortSignal): void => {
+  let source: EventSource | undefined
+  let timer: number | undefined
+  let delay = delays.first
+  const close = (): void => {
+    source?.close()
+    source = undefined
+    window.clearTimeout(timer)
+  }
+  const open = (): void => {
+    close()
+    const opened = source = new EventSource(addressOf(path, params))
+    const on = (name: string, handle: (data: never) => void): void =>
+      opened.addEventListener(name, ({ data }: MessageEvent<string>) => {
+        if (source === opened) handle(JSON.parse(data === "" ? "null" : data) as never)
+      })
+    on("hello", ({ id }: { readonly id: string }) => {
+      delay = delays.first
+      handlers.hello(id)
+    })
+    for (const [name, handle] of Object.entries(handlers.events)) on(name, handle)
+    opened.onerror = () => {
+      if (source !== opened) return
+      close()
+      timer = window.setTimeout(open, delay)
+      delay = Math.min(2 * delay, delays.most)
+      handlers.lost()
+    }
+  }
+  document.addEventListener("visibilitychange", () => document.hidden ? close() : open(), { signal })
+  window.addEventListener("online", open, { signal })
+  signal.addEventListener("abort", close)
+  if (!document.hidden) open()
+}

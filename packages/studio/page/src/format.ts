@@ -1,0 +1,84 @@
+/** Times, amounts and texts as people read them. */
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+
+const two = (count: number, unit: string, part: string): string =>
+  `${Math.floor(count / 60)} ${unit} ${String(count % 60).padStart(2, "0")} ${part}`
+
+/** A time in the two units that matter: `412 ms`, `1.15 s`, `2 m 05 s`, `1 h 02 m`. */
+export const millis = (ms: number): string => {
+  if (ms < second) return `${ms < 10 && !Number.isInteger(ms) ? ms.toFixed(1) : Math.round(ms)} ms`
+  if (ms < minute) return `${(Math.round(ms / 10) / 100).toFixed(2)} s`
+  const seconds = Math.round(ms / second)
+  return ms < hour ? two(seconds, "m", "s") : two(Math.round(ms / minute), "h", "m")
+}
+
+const steps = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * second),
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute),
+  ...[1, 2, 6, 12, 24].map((hours) => hours * hour)
+]
+
+/** The times of the marks of an axis, in milliseconds: 0, and at most `most` others. */
+export const ticks = (totalMs: number, most: number): ReadonlyArray<number> => {
+  const step = steps.find((step) => totalMs / step <= most) ?? 24 * hour * Math.ceil(totalMs / most / (24 * hour))
+  return Array.from({ length: Math.floor(totalMs / step) + 1 }, (_, nth) => nth * step)
+}
+
+/** A mark of an axis, without digits that say nothing: `0`, `500 ms`, `2 s`. */
+export const tick = (ms: number): string => ms === 0 ? "0" : millis(ms).replace(/\.?0+ s$/, " s").replace(/ 00 [sm]$/, "")
+
+/** An amount of US dollars with 4 decimals. */
+export const cost = (usd: string): string => {
+  const amount = Number(usd)
+  if (!Number.isFinite(amount)) return usd
+  return amount > 0 && amount < 0.0001 ? "< $0.0001" : `$${amount.toFixed(4)}`
+}
+
+export const count = (amount: number): string => amount.toLocaleString("en")
+
+export const plural = (amount: number, one: string, many = `${one}s`): string =>
+  `${count(amount)} ${amount === 1 ? one : many}`
+
+/** A share of a whole, 0 to 1. */
+export const percent = (share: number): string =>
+  share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`
+
+export const bytes = (size: number): string =>
+  size < 1_000 ? `${size} B` : size < 1_000_000 ? `${(size / 1_000).toFixed(1)} kB` : `${(size / 1_000_000).toFixed(1)} MB`
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
+const year = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" })
+
+/** A moment in the reader's time: the time of day, and the date if it is not today. */
+export const moment = (time: number): string => {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) return "unknown"
+  const now = new Date()
+  if (date.toDateString() === now.toDateString()) return clock.format(date)
+  return `${(date.getFullYear() === now.getFullYear() ? day : year).format(date)}, ${clock.format(date)}`
+}
+
+export const instant = (time: number): string => {
+  const date = new Date(time)
+  return Number.isNaN(date.getTime()) ? "unknown" : date.toISOString()
+}
+
+/**
+ * Characters that cannot be seen or that turn the direction of the text after them: control characters except the line
+ * feed and the tab, marks of direction, spaces without width, and halves of surrogate pairs.
+ */
+const invisible =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+/** A text in which each invisible character is its escape, such as `\u202e`. */
+export const visible = (text: string): string =>
+  text.replace(invisible, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/** A text of one line. */
+export const oneLine = (text: string): string => visible(text.replace(/\s+/g, " ").trim())

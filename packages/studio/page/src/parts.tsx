@@ -1,0 +1,140 @@
+/** Small parts that every view uses. */
+import type { ReactNode } from "react"
+import type { ReadError, Run } from "./api.js"
+import { visible } from "./format.js"
+import { hrefOf, type Route } from "./route.js"
+import { navigate, retry } from "./store.js"
+
+const icons = {
+  right: "M6 4l4 4-4 4",
+  down: "M4 6l4 4 4-4",
+  up: "M4 10l4-4 4 4",
+  left: "M10 4L6 8l4 4",
+  search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.5 10.5L14 14",
+  close: "M4 4l8 8M12 4l-8 8",
+  download: "M8 2.5v7M5 7l3 3 3-3M3 13h10",
+  copy: "M5.5 5.5h7v8h-7zM3.5 10.5v-8h7",
+  keys: "M2 4h12v8H2zM4.5 6.5h.01M7 6.5h.01M9.5 6.5h.01M12 6.5h.01M5 9.5h6"
+} as const
+
+export const Icon = ({ name }: { readonly name: keyof typeof icons }): ReactNode => (
+  <svg className="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d={icons[name]} /></svg>
+)
+
+/** Each status has a shape of its own besides its colour. */
+const shapes: { readonly [status: string]: { readonly kind: string; readonly path: string } } = {
+  completed: { kind: "completed", path: "M4.2 8.3l2.6 2.6 5-5.6" },
+  failed: { kind: "failed", path: "M5.2 5.2l5.6 5.6M10.8 5.2l-5.6 5.6" },
+  running: { kind: "running", path: "M8 1.8a6.2 6.2 0 0 1 0 12.4z" },
+  pending: { kind: "pending", path: "M8 5v3.2l2 1.3" },
+  cancelled: { kind: "cancelled", path: "M4 8h8" },
+  skipped: { kind: "skipped", path: "M5 4.5L8.5 8 5 11.5M10.5 4.5v7" }
+}
+
+export const Shape = ({ status }: { readonly status: string }): ReactNode => {
+  const { kind, path } = shapes[status] ?? { kind: "other", path: "M8 7.9v.2" }
+  return (
+    <svg className={`shape shape-${kind}`} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+      <circle cx="8" cy="8" r="6.2" />
+      <path d={path} />
+    </svg>
+  )
+}
+
+export const Status = ({ status }: Pick<Run, "status">): ReactNode => (
+  <span className={`status status-${shapes[status]?.kind ?? "other"}`}>
+    <Shape status={status} />
+    <Text value={status} />
+  </span>
+)
+
+/** Text of a flow: its direction is its own, and invisible characters are escaped. */
+export const Text = ({ value }: { readonly value: string }): ReactNode => <bdi>{visible(value)}</bdi>
+
+export const Button = ({ children, kind = "plain", label, onClick, pressed }: {
+  readonly children: ReactNode
+  readonly kind?: "plain" | "quiet" | "icon" | "primary"
+  readonly label?: string
+  readonly onClick: () => void
+  readonly pressed?: boolean
+}): ReactNode => (
+  <button
+    type="button"
+    className={`button button-${kind}`}
+    aria-label={label}
+    title={kind === "icon" ? label : undefined}
+    aria-pressed={pressed}
+    onClick={onClick}
+  >
+    {children}
+  </button>
+)
+
+/** A link within the page. The browser's own ways to open it elsewhere go on to work. */
+export const Link = ({ children, className, label, onKeyDown, ref, tabIndex, title, to }: {
+  readonly children: ReactNode
+  readonly className?: string
+  readonly label?: string
+  readonly onKeyDown?: (event: React.KeyboardEvent) => void
+  readonly ref?: React.Ref<HTMLAnchorElement>
+  readonly tabIndex?: number
+  readonly title?: string
+  readonly to: Route
+}): ReactNode => (
+  <a
+    ref={ref}
+    className={className}
+    href={hrefOf(to)}
+    aria-label={label}
+    title={title}
+    tabIndex={tabIndex}
+    onKeyDown={onKeyDown}
+    onClick={(event) => {
+      if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+      event.preventDefault()
+      navigate(to)
+    }}
+  >
+    {children}
+  </a>
+)
+
+/** A fact that is not known. */
+export const Unknown = (): ReactNode => <span className="unknown" title="Not known">–<span className="offscreen">not known</span></span>
+
+export const Fact = ({ children, name, note }: {
+  readonly children: ReactNode
+  readonly name: string
+  readonly note?: string | undefined
+}): ReactNode => (
+  <div className="fact">
+    <dt>{name}</dt>
+    <dd>{children}{note !== undefined && <small>{note}</small>}</dd>
+  </div>
+)
+
+/** What is not as expected: `role` tells a reader of screens how much it matters. */
+export const Notes = ({ notes }: { readonly notes: ReadonlyArray<string> }): ReactNode =>
+  notes.length > 0 && (
+    <ul className="notes" aria-label="Notes">
+      {notes.map((note) => <li key={note}><Text value={note} /></li>)}
+    </ul>
+  )
+
+export const Failure = ({ children, error, onRetry = retry, title }: {
+  readonly children?: ReactNode
+  readonly error: ReadError
+  readonly onRetry?: () => void
+  readonly title: string
+}): ReactNode => (
+  <section className="blank" role="alert">
+    <Shape status="failed" />
+    <h2>{title}</h2>
+    <p><Text value={error.message} /></p>
+    {error.advice !== undefined && <p className="muted"><Text value={error.advice} /></p>}
+    <div className="blank-actions">
+      <Button kind="primary" onClick={onRetry}>Try again</Button>
+      {children}
+    </div>
+  </section>
+)

@@ -1,0 +1,321 @@
+/** The state of the page, and the reads that fill it. */
+import { useSyncExternalStore } from "react"
+import { type Bar, read, ReadError, type Run, type RunDetail, type Snippets, type Source, type StepDetail, stream } from "./api.js"
+import { hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute } from "./route.js"
+import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
+
+export interface RunState {
+  readonly key: string
+  readonly detail: RunDetail | undefined
+  /** When the page received it, by the clock of `performance`: bars of a running run grow from there. */
+  readonly receivedAt: number
+  readonly error: ReadError | undefined
+  /** The bar that is shown without a choice of the reader. */
+  readonly focus: Bar | undefined
+  /** The steps that were read, the latest last. */
+  readonly steps: ReadonlyMap<string, StepState>
+}
+
+export interface StepState {
+  readonly detail: StepDetail | undefined
+  readonly error: ReadError | undefined
+  readonly isReading: boolean
+}
+
+export interface State {
+  readonly route: Route
+  readonly connection: "connecting" | "live" | "lost"
+  /** How often the server was gone and is there again. */
+  readonly reconnects: number
+  readonly source: Source | undefined
+  readonly list: RunList
+  /** Where the reader left the list. */
+  readonly listOffset: number
+  readonly run: RunState | undefined
+  readonly dialog: "keys" | "copy" | undefined
+  /** What was done, for readers of screens. */
+  readonly notice: string
+}
+
+let state: State = {
+  route: parseRoute(location),
+  connection: "connecting",
+  reconnects: 0,
+  source: undefined,
+  list: emptyList(""),
+  listOffset: 0,
+  run: undefined,
+  dialog: undefined,
+  notice: ""
+}
+
+const listeners = new Set<() => void>()
+
+const subscribe = (listener: () => void): () => void => {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+export const set = (change: Partial<State>): void => {
+  state = { ...state, ...change }
+  for (const listener of listeners) listener()
+}
+
+export const get = (): State => state
+
+/** A part of the state. The selector returns a part as it is, or a plain value. */
+export const useApp = <Part>(selector: (state: State) => Part): Part => useSyncExternalStore(subscribe, () => selector(state))
+
+const isAborted = (signal: AbortSignal) => (): boolean => signal.aborted
+
+const readErrorOf = (error: unknown): ReadError =>
+  error instanceof ReadError ? error : new ReadError(0, String(error), undefined)
+
+/** Ends the reads of the view that is shown. */
+let view = new AbortController()
+
+// --- the list ---------------------------------------------------------------
+
+const loading = new Set<number>()
+
+const readList = async (route: RunsRoute, offset: number, limit: number, signal: AbortSignal): Promise<void> => {
+  if (loading.has(offset)) return
+  loading.add(offset)
+  try {
+    const page = await read("runs", { ...route.filter, offset, limit }, signal)
+    if (!signal.aborted) set({ list: withPage(state.list, page, offset) })
+  } catch (error) {
+    if (!signal.aborted) set({ list: { ...state.list, error: readErrorOf(error) } })
+  } finally {
+    if (!signal.aborted) loading.delete(offset)
+  }
+}
+
+/** Reads the rows between two places that are not known, a page at a time. */
+export const showRows = (first: number, last: number): void => {
+  if (state.route.view !== "runs" || state.list.error !== undefined) return
+  const page = missingPage(state.list, first, last)
+  if (page !== undefined) void readList(state.route, page.offset, page.limit, view.signal)
+}
+
+/** The time after which a list that is in doubt is read again, in milliseconds. */
+const doubt = 500
+
+const openList = (route: RunsRoute, signal: AbortSignal): void => {
+  const key = hrefOf(route)
+  loading.clear()
+  if (state.list.key !== key) set({ list: emptyList(key), listOffset: 0 })
+  const readFirst = () => void readList(route, 0, pageSize, signal)
+  let timer: number | undefined
+  signal.addEventListener("abort", () => window.clearTimeout(timer))
+  stream("changes", { ...route.filter }, {
+    hello: connected(() => {
+      readFirst()
+      if (state.source === undefined) readSource()
+    }),
+    lost: () => {
+      set({ connection: "lost" })
+      if (!state.list.isLoaded) readFirst()
+    },
+    events: {
+      problem: readFirst,
+      change: (change) => {
+        // the first page follows, and has it
+        if (!state.list.isLoaded) return
+        const { isInDoubt, list } = withChange(state.list, change)
+        set({ list })
+        window.clearTimeout(timer)
+        if (isInDoubt) timer = window.setTimeout(readFirst, doubt)
+      }
+    }
+  }, signal)
+}
+
+// --- a run ------------------------------------------------------------------
+
+const ended = new Set(["completed", "failed", "cancelled"])
+
+export const isEnded = ({ status }: Run): boolean => ended.has(status)
+
+export const isSameBar = (one: Bar, other: Bar): boolean =>
+  one.stepId === other.stepId && one.loopIndex === other.loopIndex && one.attempt === other.attempt
+
+const sameBar = (bars: ReadonlyArray<Bar>, bar: Bar): Bar | undefined => bars.find((one) => isSameBar(one, bar))
+
+const withDetail = (run: RunState, detail: RunDetail): RunState => {
+  const shown = run.focus === undefined ? undefined : sameBar(detail.bars, run.focus)
+  const first = detail.focus === undefined ? undefined : detail.bars[detail.focus]
+  return {
+    ...run,
+    detail,
+    receivedAt: performance.now(),
+    error: undefined,
+    // what the reader looks at stays, but for a failure
+    focus: shown === undefined || (first?.kind === "failed" && shown.kind !== "failed") ? first : shown
+  }
+}
+
+const setRun = (change: (run: RunState) => RunState): void => {
+  if (state.run !== undefined) set({ run: change(state.run) })
+}
+
+const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
+  const key = JSON.stringify([flow, id])
+  if (state.run?.key !== key) {
+    set({ run: { key, detail: undefined, receivedAt: 0, error: undefined, focus: undefined, steps: new Map() } })
+  }
+  const take = (detail: RunDetail): void => setRun((run) => withDetail(run, detail))
+  const readRun = async (): Promise<void> => {
+    try {
+      const detail = await read("run", { flow, id }, signal)
+      if (!signal.aborted) take(detail)
+    } catch (error) {
+      if (!signal.aborted) setRun((run) => ({ ...run, error: readErrorOf(error) }))
+    }
+  }
+  const lost = (): void => {
+    set({ connection: "lost" })
+    if (state.run?.detail === undefined) void readRun()
+  }
+  /** Tells that the server is gone, and whether a run that has ended goes on. */
+  const follow = (isRead: boolean): void => {
+    let isKnown = isRead
+    const hello = (): void => {
+      if (!isKnown) void readRun()
+      isKnown = false
+    }
+    stream("changes", { text: id }, { hello: connected(hello), lost, events: { change: () => void readRun() } }, signal)
+  }
+  const watching = new AbortController()
+  signal.addEventListener("abort", () => watching.abort())
+  const end = (isRead: boolean): void => {
+    watching.abort()
+    if (!signal.aborted) follow(isRead)
+  }
+  stream("watch", { flow, id }, {
+    hello: connected(() => undefined),
+    lost,
+    events: {
+      run: take,
+      end: () => end(true),
+      problem: () => end(false)
+    }
+  }, watching.signal)
+}
+
+/** The most steps whose payloads are kept. */
+const mostSteps = 8
+
+export const stepKey = (stepId: string, loop: number | undefined): string => JSON.stringify([stepId, loop ?? null])
+
+const setStep = (key: string, step: StepState): void =>
+  setRun((run) => {
+    const steps = new Map(run.steps)
+    steps.delete(key)
+    steps.set(key, step)
+    for (const oldest of steps.keys()) if (steps.size > mostSteps) steps.delete(oldest)
+    return { ...run, steps }
+  })
+
+/** Reads the payloads of a step. Those that were known stay until then. */
+export const readStep = async (
+  address: { readonly flow: string; readonly id: string },
+  step: string,
+  loop: number | undefined,
+  signal: AbortSignal
+): Promise<void> => {
+  const key = stepKey(step, loop)
+  setStep(key, { detail: state.run?.steps.get(key)?.detail, error: undefined, isReading: true })
+  try {
+    const detail = await read("step", { ...address, step, loop }, signal)
+    if (!signal.aborted) setStep(key, { detail, error: undefined, isReading: false })
+  } catch (error) {
+    if (!signal.aborted) setStep(key, { detail: state.run?.steps.get(key)?.detail, error: readErrorOf(error), isReading: false })
+  }
+}
+
+export const readSnippets = (
+  address: { readonly flow: string; readonly id: string },
+  signal: AbortSignal
+): Promise<Snippets> => read("snippets", { ...address }, signal)
+
+// --- the page ---------------------------------------------------------------
+
+const readSource = (): void => {
+  const { signal } = new AbortController()
+  read("source", {}, signal).then((source) => set({ source }), isAborted(signal))
+}
+
+const connected = (then: () => void) => (): void => {
+  set({ connection: "live", ...(state.connection === "lost" && { reconnects: state.reconnects + 1 }) })
+  then()
+}
+
+/** What the reads of a view depend on. */
+const subjectOf = (route: Route): string =>
+  route.view === "runs" ? hrefOf(route) : JSON.stringify([route.flow, route.id])
+
+const open = (): void => {
+  view.abort()
+  view = new AbortController()
+  if (state.route.view === "runs") openList(state.route, view.signal)
+  else openRun(state.route, view.signal)
+}
+
+const enter = (route: Route): void => {
+  const isOther = subjectOf(route) !== subjectOf(state.route)
+  set({ route, ...(isOther && { dialog: undefined }) })
+  if (isOther) open()
+}
+
+/** Reads the view again. */
+export const retry = (): void => {
+  if (state.list.error !== undefined) set({ list: { ...state.list, error: undefined } })
+  setRun((run) => ({ ...run, error: undefined }))
+  readSource()
+  open()
+}
+
+/** Goes to a state of the page. `replace` leaves no entry in the history: for moves within a view. */
+export const navigate = (route: Route, { replace = false } = {}): void => {
+  const href = hrefOf(route)
+  if (href === location.pathname + location.search) return
+  history[replace ? "replaceState" : "pushState"]({ runs: state.route.view === "runs" ? state.route.filter : undefined }, "", href)
+  enter(route)
+}
+
+/** The list that the reader came from. */
+export const lastList = (): RunsRoute => ({ view: "runs", filter: listFilter })
+
+let listFilter: RunsRoute["filter"] = {}
+
+subscribe(() => {
+  if (state.route.view === "runs") listFilter = state.route.filter
+})
+
+export const start = (): void => {
+  window.addEventListener("popstate", () => enter(parseRoute(location)))
+  // addresses without a view, and those spelt otherwise
+  history.replaceState(null, "", hrefOf(state.route) + location.hash)
+  set({})
+  readSource()
+  open()
+}
+
+export const copy = async (text: string, what: string): Promise<void> => {
+  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false) ?? copyBySelection(text)
+  set({ notice: isCopied ? `${what} copied.` : `${what} could not be copied: the browser refused.` })
+}
+
+/** Addresses other than this machine's have no clipboard without https. */
+const copyBySelection = (text: string): boolean => {
+  const area = document.createElement("textarea")
+  area.value = text
+  area.className = "offscreen"
+  const place = document.querySelector("dialog[open]") ?? document.body
+  place.append(area)
+  area.select()
+  const isCopied = document.execCommand("copy")
+  area.remove()
+  return isCopied
+}

@@ -1,0 +1,112 @@
+/** The rows of a run, and where its times are on the axis. */
+import type { Bar, RunDetail } from "./api.js"
+
+export interface TimelineRow {
+  readonly bar: Bar
+  /** The place of the bar in the run. */
+  readonly index: number
+  /** Of a loop: its iterations, and those that failed. */
+  readonly iterations: number
+  readonly failed: number
+  readonly isOpen: boolean
+}
+
+export const barKey = ({ attempt, loopIndex, stepId }: Bar): string => JSON.stringify([stepId, loopIndex ?? null, attempt])
+
+/** The rows to show: loops are folded unless opened, and a search shows whatever it finds. */
+export const rowsOf = (bars: ReadonlyArray<Bar>, opened: ReadonlySet<string>, find: string): ReadonlyArray<TimelineRow> => {
+  const sought = find.trim().toLowerCase()
+  const rows: Array<TimelineRow> = []
+  let loop: { row: { -readonly [Name in keyof TimelineRow]: TimelineRow[Name] } | undefined } = { row: undefined }
+  bars.forEach((bar, index) => {
+    if (bar.depth === 0) loop = { row: undefined }
+    else if (loop.row !== undefined) {
+      loop.row.iterations++
+      if (bar.kind === "failed") loop.row.failed++
+    }
+    if (sought !== "") {
+      const isFound = bar.label.toLowerCase().includes(sought) || bar.kind.includes(sought) ||
+        bar.failure.some((line) => line.toLowerCase().includes(sought))
+      if (isFound) rows.push({ bar, index, iterations: 0, failed: 0, isOpen: false })
+      return
+    }
+    if (bar.depth === 1 && loop.row?.isOpen === false) return
+    const row = { bar, index, iterations: 0, failed: 0, isOpen: opened.has(barKey(bar)) }
+    if (bar.isLoop) loop = { row }
+    rows.push(row)
+  })
+  return rows
+}
+
+/** The loop that a bar is an iteration of. */
+export const loopOf = (bars: ReadonlyArray<Bar>, index: number): Bar | undefined => {
+  if (bars[index]?.depth !== 1) return undefined
+  for (let at = index; at >= 0; at--) if (bars[at]!.depth === 0) return bars[at]
+  return undefined
+}
+
+export interface Stretch {
+  readonly from: number
+  readonly to: number
+}
+
+/** The part of the width that a folded stretch keeps, and the shortest one, as a part of the run. */
+const foldedWidth = 0.03
+const shortest = 0.05
+const mostFolded = 12
+
+/** The longest stretches in which no step ran. */
+export const idleStretches = (bars: ReadonlyArray<Bar>, totalMs: number, nowMs: number): ReadonlyArray<Stretch> => {
+  const busy = bars.filter(({ isLoop }) => !isLoop)
+    .map(({ durationMs, kind, startMs }): Stretch => ({ from: startMs, to: kind === "running" ? nowMs : startMs + durationMs }))
+    .sort((one, other) => one.from - other.from)
+  const idle: Array<Stretch> = []
+  let at = 0
+  for (const { from, to } of [...busy, { from: totalMs, to: totalMs }]) {
+    if (from - at >= shortest * totalMs && from > at) idle.push({ from: at, to: from })
+    at = Math.max(at, to)
+  }
+  return idle.sort((one, other) => other.to - other.from - one.to + one.from).slice(0, mostFolded)
+    .sort((one, other) => one.from - other.from)
+}
+
+export interface Scale {
+  /** Where a time is, as a part of the width. */
+  readonly at: (ms: number) => number
+  readonly folded: ReadonlyArray<Stretch>
+}
+
+export const scaleOf = (totalMs: number, folded: ReadonlyArray<Stretch>): Scale => {
+  if (totalMs <= 0) return { at: () => 0, folded: [] }
+  if (folded.length === 0) return { at: (ms) => Math.max(0, Math.min(1, ms / totalMs)), folded }
+  const rest = Math.max(1e-9, totalMs - folded.reduce((sum, { from, to }) => sum + to - from, 0))
+  const perMs = (1 - folded.length * foldedWidth) / rest
+  const at = (ms: number): number => {
+    let place = 0
+    let time = 0
+    for (const { from, to } of folded) {
+      if (ms <= from) break
+      place += (from - time) * perMs
+      if (ms < to) return place + foldedWidth * (ms - from) / (to - from)
+      place += foldedWidth
+      time = to
+    }
+    return Math.min(1, place + (Math.min(ms, totalMs) - time) * perMs)
+  }
+  return { at, folded }
+}
+
+export interface StepShare {
+  readonly time: number
+  readonly cost: number
+}
+
+/** The share of each step in the time of all steps and in their cost. */
+export const sharesOf = ({ steps }: RunDetail): ReadonlyArray<StepShare> => {
+  const time = steps.reduce((sum, { busyMs }) => sum + busyMs, 0)
+  const cost = steps.reduce((sum, { costUsd }) => sum + Number(costUsd), 0)
+  return steps.map(({ busyMs, costUsd }) => ({
+    time: time === 0 ? 0 : busyMs / time,
+    cost: cost === 0 ? 0 : Number(costUsd) / cost
+  }))
+}
