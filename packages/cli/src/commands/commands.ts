@@ -61,6 +61,7 @@ export const commands: Group = {
       does: "Show and save the runs of a session.",
       commands: { save: () => import("./session/save.js"), show: () => import("./session/show.js") }
     },
+    studio: () => import("./studio/studio.js"),
     trace: () => import("./trace.js"),
     types: () => import("./types.js"),
     watch: () => import("./watch.js")

@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { constants } from "node:os"
-import { oneOf, optional, whole } from "../arguments/flags.js"
+import { flag, oneOf, optional, whole } from "../arguments/flags.js"
 import { CommandError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { environmentWith } from "../settings/environment.js"
@@ -23,7 +23,8 @@ const config = {
   capture: Options.optional(
     oneOf("capture", ["full", "redacted", "metadata_only", "off"], "Store payloads in this mode (full).")
   ),
-  exec: optional("exec", "Run this command against the server; exit with its code.")
+  exec: optional("exec", "Run this command against the server; exit with its code."),
+  noStudio: flag("no-studio", "Serve no page that shows the runs.")
 }
 
 type Input = InputOf<typeof config>
@@ -137,11 +138,13 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       message: `--port must be from 0 to 65535, not ${port}`
     })
   }
+  let home: string | undefined
   const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({
     port,
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
+    home: () => home,
     onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(
     Effect.mapError((error) =>
@@ -174,10 +177,18 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     port: emulator.port === standardPort ? Option.none<number>() : Option.some(emulator.port)
   }
   const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
+  if (!input.noStudio) {
+    const { beside } = yield* Effect.promise(() => import("./studio/beside.js"))
+    home = yield* beside(emulator).pipe(
+      Effect.map(({ url }) => url),
+      Effect.catchAll(({ message }) => Effect.as(terminal.note(`the studio is not served: ${message}`), undefined))
+    )
+  }
   const refs = yield* emulator.flows
   const longest = Math.max(...refs.map((ref) => ref.length))
   yield* terminal.write(
-    `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}` +
+    `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n` +
+      (home === undefined ? "" : `The studio shows its runs: ${home}\n`) + `\n${exports}` +
       // a sample flow
       (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +
       `\nFlows:\n${refs.map((ref) => `  ${ref.padEnd(longest)}  ${emulator.baseUrl}/seq/${ref}\n`).join("")}\n`

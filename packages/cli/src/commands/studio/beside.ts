@@ -1,0 +1,11 @@
+/** The studio beside `noukai dev`. */
+import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as EmulatorSource from "./emulatorSource.js"
+import { serving } from "./serving.js"
+
+/** Serves the runs of an emulator at the port after its own. */
+export const beside = (emulator: EmulatorService) =>
+  Effect.flatMap(Layer.build(EmulatorSource.layer(emulator)), (context) =>
+    Effect.provide(serving({ port: emulator.port === 65_535 ? 0 : emulator.port + 1 }), context))

@@ -1,0 +1,67 @@
+/** `noukai studio`. */
+import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
+import * as HostedSource from "@effect-noukai/studio/HostedSource"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { connection, optional, whole } from "../../arguments/flags.js"
+import { CommandError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import { History } from "../../settings/History.js"
+import { services } from "../../settings/services.js"
+import * as Settings from "../../settings/Settings.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import { type InputOf, leaf } from "../leaf.js"
+import { serving } from "./serving.js"
+
+const config = {
+  studioPort: whole("studio-port", "Serve the page on this port; 0 picks a free one (8081)."),
+  host: optional("host", "Listen on this address (127.0.0.1)."),
+  ...connection
+}
+
+type Input = InputOf<typeof config>
+
+/** The default port: the one after that of the emulator. */
+export const standardPort = 8081
+
+const source = Layer.unwrapEffect(Effect.gen(function*() {
+  const { isHosted } = yield* Settings.Settings
+  const { origin, prefix } = yield* NoukaiConfig
+  const history = yield* History
+  return HostedSource.layer({
+    address: origin + prefix,
+    kind: isHosted ? "hosted" : "emulator",
+    seen: Effect.map(history.runs, (runs) => runs.map(({ run, ...seen }) => ({ ...seen, id: run })))
+  })
+}))
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const port = Option.getOrElse(input.studioPort, () => standardPort)
+  if (port < 0 || port > 65_535) {
+    return yield* new CommandError({
+      code: exitCodes.usage,
+      message: `--studio-port must be from 0 to 65535, not ${port}`
+    })
+  }
+  const layer = Layer.provideMerge(source, services(input))
+  yield* Effect.gen(function*() {
+    const { url } = yield* serving({
+      port,
+      host: Option.getOrUndefined(input.host),
+      isExact: Option.isSome(input.studioPort)
+    }).pipe(Effect.mapError(({ message, reason }) =>
+      new CommandError({
+        code: exitCodes.refused,
+        message,
+        ...reason === "PortInUse" ? { advice: ["use another --studio-port; 0 picks a free one"] } : {}
+      })
+    ))
+    const { origin, prefix } = yield* NoukaiConfig
+    yield* terminal.write(`The studio shows the runs of ${origin}${prefix} until Ctrl-C:\n\n  ${url}\n\n`)
+    return yield* Effect.never
+  }).pipe(Effect.provide(layer), Effect.scoped)
+})
+
+export const command = leaf("studio", "Show runs in the browser, live.", config, handle)

@@ -1,0 +1,397 @@
+/**
+ * The runs of the hosted service for a studio. The service lists the newest 100 runs of one flow at a time, and neither
+ * flows, versions nor sessions: those come from the caller.
+ *
+ * @since 0.1.0
+ */
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
+import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import type { FlowRun, Trace } from "@effect-noukai/sdk/Trace"
+import * as Arr from "effect/Array"
+import * as Cache from "effect/Cache"
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as FiberMap from "effect/FiberMap"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { masked } from "./internal/text.js"
+import * as Watched from "./internal/watched.js"
+import * as RunList from "./RunList.js"
+import { NotFound, type Run, type RunPage, type Source, Unavailable } from "./StudioApi.js"
+import { type RunChange, StudioSource } from "./StudioSource.js"
+
+/**
+ * A run that the caller has seen, oldest first in a list of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SeenRun {
+  /** `org/project/slug`. */
+  readonly flow: string
+  readonly id: string
+  /** The server's id of the flow. Where no run of a flow has one, it is read from the newest run. */
+  readonly flowId?: string | undefined
+  readonly version?: string | undefined
+  readonly sessionId?: string | undefined
+  /** Milliseconds since 1970. */
+  readonly at?: number | undefined
+}
+
+/**
+ * The options of {@link layer}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** The base URL of the server. */
+  readonly address: string
+  /** The runs that are known. Their flows are those whose runs are listed. Read before each poll. */
+  readonly seen: Effect.Effect<ReadonlyArray<SeenRun>>
+  /** Whether the server is an emulator. Default: `hosted`. */
+  readonly kind?: Source["kind"] | undefined
+  /**
+   * The least time between two polls of the list, while a page is open. It is longer for more than 5 flows, so that there is
+   * at most one request a second. Default: 5 seconds.
+   */
+  readonly interval?: Duration.DurationInput | undefined
+}
+
+/** The number of requests for costs, and for lists, at once. */
+const concurrency = 4
+
+/** The most runs that the service lists of a flow. */
+const longestPage = 100
+
+/** The least time between two reads of one trace. */
+const traceAge = Duration.seconds(1)
+
+/** The traces of runs that have ended do not change. */
+const endedTraceAge = Duration.minutes(10)
+
+/** The time after which a cost that could not be read is read again. */
+const costRetry = 30_000
+
+const isOver = (status: string): boolean => status === "completed" || status === "failed" || status === "cancelled"
+
+const adviceOf = (error: CallError): string | undefined => {
+  switch (error._tag) {
+    case "AuthenticationError":
+    case "PermissionDeniedError":
+      return "Check the key and its project: `noukai doctor` shows which key is used."
+    case "APIConnectionError":
+    case "APITimeoutError":
+      return "Check the network: `noukai doctor` shows what can be reached."
+    case "RateLimitError":
+      return "The server limits requests. Wait a minute."
+    default:
+      return undefined
+  }
+}
+
+const messageOf = ({ message }: CallError): string => masked(message.replace(/^\w+\.\w+: /, ""))
+
+const toUnavailable = (error: CallError): Unavailable => {
+  const advice = adviceOf(error)
+  return new Unavailable({ message: messageOf(error), ...advice !== undefined && { advice } })
+}
+
+const toFailure = (error: CallError): NotFound | Unavailable =>
+  error._tag === "FlowNotFoundError" ? new NotFound({ message: messageOf(error) }) : toUnavailable(error)
+
+const millisOf = (instant: string | undefined): number | undefined => {
+  const millis = instant === undefined ? Number.NaN : Date.parse(instant)
+  return Number.isNaN(millis) ? undefined : millis
+}
+
+/** The facts of a run that the server told. */
+const rowOf = (flow: string, { completedAt, durationMs, flowId, id, startedAt, status, triggerType }: FlowRun): Run => {
+  const start = millisOf(startedAt)
+  const end = millisOf(completedAt)
+  const duration = durationMs ?? (start === undefined || end === undefined ? undefined : end - start)
+  return {
+    id,
+    flow,
+    status,
+    ...flowId !== undefined && { flowId },
+    ...triggerType !== undefined && { trigger: triggerType },
+    ...start !== undefined && { startedAt: start },
+    ...duration !== undefined && { durationMs: duration }
+  }
+}
+
+/** A flow whose runs are shown. */
+interface ShownFlow {
+  readonly flow: string
+  readonly flowId: string | undefined
+  /** The seen runs, newest first. */
+  readonly runs: ReadonlyArray<SeenRun>
+}
+
+const flowsOf = (seen: ReadonlyArray<SeenRun>): ReadonlyArray<ShownFlow> =>
+  Object.entries(Arr.groupBy(seen, ({ flow }) => flow)).map(([flow, runs]) => ({
+    flow,
+    flowId: runs.findLast(({ flowId }) => flowId !== undefined)?.flowId,
+    runs: runs.toReversed()
+  }))
+
+/** The facts that are always missing, each with what to do about it. */
+const alwaysMissing = [
+  {
+    what: `Runs before the newest ${longestPage} of a flow`,
+    why: "The service lists no more. Open an older run by its address, or with `noukai trace`."
+  },
+  {
+    what: "Versions and sessions of other runs",
+    why: "The service does not tell them. They are shown for runs that `noukai run` began on this machine."
+  }
+]
+
+const noFlows = {
+  what: "Flows",
+  why: "The service does not list flows, and this machine has not seen a run yet. Run one with `noukai run`, or read one with `noukai trace`."
+}
+
+/** The key of a trace in the cache. */
+const keyOf = (flow: string, id: string) => Data.tuple(flow, id)
+
+const make = (
+  { address, interval = "5 seconds", kind = "hosted", seen }: Options
+): Effect.Effect<StudioSource.Service, never, RunService | Scope.Scope> =>
+  Effect.gen(function*() {
+    const runs = yield* RunService
+    const scope = yield* Effect.scope
+    const list = RunList.make()
+    const changes = yield* PubSub.sliding<RunChange>(10_000)
+    const costs = new Map<string, string>()
+    const failedCosts = new Map<string, number>()
+    const flowIds = new Map<string, string>()
+    const watched = Watched.make()
+    /** Why the runs of a flow could not be listed. */
+    const problems = new Map<string, string>()
+    let known = new Map<string, SeenRun>()
+    let shown: ReadonlyArray<ShownFlow> = []
+    let isRead = false
+    let readers = 0
+    const hasReaders = yield* Effect.makeLatch()
+
+    /** Adds what others than the server told. */
+    const completed = (run: Run): Run => {
+      const fact = known.get(run.id)
+      const costUsd = costs.get(run.id) ?? run.costUsd
+      return {
+        ...run,
+        ...fact?.version !== undefined && { version: fact.version },
+        ...fact?.sessionId !== undefined && { sessionId: fact.sessionId },
+        ...costUsd !== undefined && { costUsd }
+      }
+    }
+
+    const put = (row: Run): Effect.Effect<void> => {
+      const run = completed(row)
+      const before = list.get(run.id)
+      if (before !== undefined && JSON.stringify(before) === JSON.stringify(run)) return Effect.void
+      list.put(run)
+      return PubSub.publish(changes, { _tag: "Changed", run })
+    }
+
+    const traces = yield* Cache.makeWith({
+      capacity: 16,
+      lookup: ([flow, id]: readonly [flow: string, id: string]) => runs.trace(flow, id),
+      timeToLive: Exit.match({
+        onFailure: () => Duration.zero,
+        onSuccess: ({ flowRun }: Trace) => isOver(flowRun.status) ? endedTraceAge : traceAge
+      })
+    })
+
+    const flowIdOf = (shownFlow: ShownFlow): Effect.Effect<string | undefined, CallError> =>
+      Effect.gen(function*() {
+        const { flow, flowId = flowIds.get(flow), runs: [last] } = shownFlow
+        if (flowId !== undefined || last === undefined) return flowId
+        const { flowRun } = yield* traces.get(keyOf(flow, last.id))
+        if (flowRun.flowId !== undefined) flowIds.set(flow, flowRun.flowId)
+        return flowRun.flowId
+      })
+
+    /** Reads the list of one flow. Where it is refused, the seen runs stand for it. */
+    const readFlow = (flow: ShownFlow): Effect.Effect<Either.Either<void, CallError>> =>
+      Effect.gen(function*() {
+        const flowId = yield* flowIdOf(flow)
+        if (flowId === undefined) {
+          problems.set(flow.flow, "The server did not tell the id of this flow, by which it lists runs.")
+          return
+        }
+        yield* runs.list({ flowId, limit: longestPage }).pipe(
+          Stream.take(longestPage),
+          Stream.runForEach((row) => put(rowOf(flow.flow, row)))
+        )
+        problems.delete(flow.flow)
+      }).pipe(
+        Effect.either,
+        Effect.tap(Either.match({
+          onLeft: (error) =>
+            Effect.suspend(() => {
+              problems.set(flow.flow, messageOf(error))
+              return Effect.forEach(flow.runs.slice(0, longestPage), ({ at, id }) =>
+                list.get(id) === undefined
+                  ? put({ id, flow: flow.flow, status: "unknown", ...at !== undefined && { startedAt: at } })
+                  : Effect.void, { discard: true })
+            }),
+          onRight: () => Effect.void
+        }))
+      )
+
+    /** Reads all lists. Fails if none of them could be read. */
+    const poll: Effect.Effect<void, Unavailable> = Effect.gen(function*() {
+      const all = yield* seen
+      known = new Map(all.map((run) => [run.id, run]))
+      shown = flowsOf(all)
+      const read = yield* Effect.forEach(shown, readFlow, { concurrency })
+      const errors = read.flatMap((one) => Either.isLeft(one) ? [one.left] : [])
+      const [error] = errors
+      if (error !== undefined && errors.length === read.length) return yield* toUnavailable(error)
+      isRead = true
+    })
+
+    // one poll at a time, whoever asks
+    const refresh = yield* Effect.cachedWithTTL(poll, Duration.seconds(1))
+
+    const pause = Effect.suspend(() =>
+      Effect.sleep(Duration.max(Duration.decode(interval), Duration.seconds(shown.length)))
+    )
+
+    yield* Effect.zipRight(hasReaders.await, refresh).pipe(
+      Effect.retry(
+        Schedule.exponential("5 seconds").pipe(Schedule.union(Schedule.spaced("1 minute")), Schedule.jittered)
+      ),
+      Effect.zipRight(pause),
+      Effect.forever,
+      Effect.ignore,
+      Effect.forkScoped
+    )
+
+    const fetching = yield* FiberMap.make<string>()
+    const permits = yield* Effect.makeSemaphore(concurrency)
+
+    const fetchCost = ({ flow, id }: Run): Effect.Effect<void> =>
+      runs.cost(flow, id).pipe(
+        Effect.matchEffect({
+          onFailure: () => Effect.map(Clock.currentTimeMillis, (now) => void failedCosts.set(id, now)),
+          onSuccess: ({ costUsd, isKnown, status, wallMs }) => {
+            failedCosts.delete(id)
+            if (isKnown && isOver(status)) costs.set(id, costUsd)
+            const run = list.get(id)
+            return run === undefined ? Effect.void : put({
+              ...run,
+              ...isKnown && { costUsd },
+              // a row that the server did not list
+              ...run.status === "unknown" && { status, durationMs: wallMs }
+            })
+          }
+        }),
+        permits.withPermits(1)
+      )
+
+    /** Reads the costs of rows in the background. */
+    const priced = ({ runs }: RunPage): Effect.Effect<void> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.forEach(
+          runs.filter((run) =>
+            !costs.has(run.id) && (run.costUsd === undefined || isOver(run.status)) &&
+            !(now - (failedCosts.get(run.id) ?? 0) < costRetry)
+          ),
+          (run) => FiberMap.run(fetching, run.id, fetchCost(run), { onlyIfMissing: true }),
+          { discard: true }
+        ))
+
+    const run: StudioSource.Service["run"] = (flow, id) =>
+      Effect.gen(function*() {
+        const trace = yield* traces.get(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
+        const facts = watched.get(id)
+        const start = millisOf(trace.flowRun.startedAt)
+        return {
+          run: completed(rowOf(flow, trace.flowRun)),
+          trace,
+          ...facts !== undefined && start !== undefined && { watched: Watched.since(facts, start) },
+          ...facts !== undefined && { conversations: facts.conversations }
+        }
+      })
+
+    const watch: StudioSource.Service["watch"] = (flow, id) =>
+      Stream.unwrap(Effect.gen(function*() {
+        const { flowRun } = yield* traces.get(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
+        if (isOver(flowRun.status)) return Stream.make(undefined)
+        const since = yield* Clock.currentTimeMillis
+        const start = millisOf(flowRun.startedAt)
+        const reread = traces.invalidate(keyOf(flow, id))
+        return runs.liveTrace(flow, id, {
+          heal: Schedule.exponential("1 second").pipe(Schedule.union(Schedule.spaced("30 seconds")))
+        }).pipe(
+          Stream.mapError(toFailure),
+          Stream.mapEffect((event: FlowEvent) =>
+            Effect.map(Clock.currentTimeMillis, (now) => watched.add(id, event, { now, since, start }))
+          ),
+          // a trace that is read while it grows has all events before the read
+          Stream.buffer({ capacity: 1, strategy: "sliding" }),
+          Stream.throttle({ cost: () => 1, units: 1, duration: traceAge, strategy: "shape" }),
+          Stream.merge(Stream.make(undefined), { haltStrategy: "left" }),
+          Stream.tap(() => reread),
+          Stream.concat(Stream.execute(
+            Effect.zipRight(reread, run(flow, id)).pipe(Effect.flatMap((stored) => put(stored.run)), Effect.ignore)
+          ))
+        )
+      }))
+
+    return {
+      source: Effect.map(Effect.suspend(() => isRead ? Effect.void : refresh), () => ({
+        kind,
+        address,
+        flows: shown.map(({ flow }) => flow).sort(),
+        missing: [
+          ...shown.length === 0 ? [noFlows] : [],
+          ...[...problems].map(([flow, why]) => ({ what: `The list of ${flow}`, why })),
+          ...alwaysMissing
+        ]
+      })),
+      list: (filter, page) =>
+        Effect.gen(function*() {
+          if (!isRead) yield* refresh
+          // otherwise the list is polled
+          else if (readers === 0) yield* Effect.forkIn(Effect.ignore(refresh), scope)
+          const found = list.page(filter, page)
+          yield* priced(found)
+          return found
+        }),
+      changes: Effect.acquireRelease(
+        Effect.suspend(() => {
+          readers++
+          return hasReaders.open
+        }),
+        () => Effect.suspend(() => --readers === 0 ? hasReaders.close : Effect.void)
+      ).pipe(
+        Effect.zipRight(PubSub.subscribe(changes)),
+        Effect.map((queue) => Stream.fromQueue(queue))
+      ),
+      run,
+      watch
+    }
+  })
+
+/**
+ * Reads runs through `RunService`. Costs are read for the rows of pages, at most 4 at once, and kept for runs that have
+ * ended. Nothing is read while no page is open.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<StudioSource, never, RunService> =>
+  Layer.scoped(StudioSource, make(options))
