@@ -6,11 +6,14 @@
  *     node scripts/bundle-cli.mjs --sizes    says how large each file is
  */
 import { build } from "esbuild"
-import { rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
 const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
+
+/** The page of the studio, which Vite has built. */
+const page = fileURLToPath(new URL("../packages/studio/assets", import.meta.url))
 
 /** Text for roff. */
 const roff = (text) => text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1")
@@ -57,7 +60,7 @@ const undici = {
     )
 }
 
-/** Bundles into a folder, with the grammar of all commands and the manual page beside it. */
+/** Bundles into a folder, with the grammar of all commands, the manual page and the page of the studio beside it. */
 export const bundle = async (outdir, conditions = []) => {
   const { metafile } = await build({
     absWorkingDir: folder,
@@ -83,10 +86,13 @@ export const bundle = async (outdir, conditions = []) => {
   const { grammar } = await import(pathToFileURL(`${built}/commands/grammar.js`).href)
   writeFileSync(`${built}/grammar.json`, JSON.stringify(grammar))
   writeFileSync(`${built}/noukai.1`, manual(grammar))
+  // where the studio looks for it: beside the folder of its chunk
+  if (existsSync(page)) cpSync(page, `${built}/assets`, { recursive: true })
   return { metafile }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (!existsSync(page)) throw new Error("the page of the studio is not built: npm run page --workspace packages/studio")
   rmSync(`${folder}/dist`, { recursive: true, force: true })
   const { metafile } = await bundle("dist")
   if (process.argv.includes("--sizes")) {

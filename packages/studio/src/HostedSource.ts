@@ -4,8 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun, Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
@@ -158,7 +158,8 @@ const alwaysMissing = [
 
 const noFlows = {
   what: "Flows",
-  why: "The service does not list flows, and this machine has not seen a run yet. Run one with `noukai run`, or read one with `noukai trace`."
+  why:
+    "The service does not list flows, and this machine has not seen a run yet. Run one with `noukai run`, or read one with `noukai trace`."
 }
 
 /** The key of a trace in the cache. */

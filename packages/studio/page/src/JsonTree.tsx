@@ -179,23 +179,31 @@ const Row = ({ name, node, path }: {
     : typeof name === "number"
     ? <span className="json-index">{name}</span>
     : <bdi className="json-key">{visible(name.length > 200 ? `${name.slice(0, 200)}…` : name)}</bdi>
+  const button = (
+    <button
+      ref={row}
+      type="button"
+      className="json-row"
+      aria-current={isSelected ? "true" : undefined}
+      aria-expanded={isContainer(node) ? isOpen : undefined}
+      onClick={() => tree.toggle({ node, path })}
+    >
+      <span className="json-fold">{isContainer(node) && <Icon name={isOpen ? "down" : "right"} />}</span>
+      {key}
+      {node.kind !== "string" && !(isContainer(node) && isOpen) && <Value node={node} />}
+      {isContainer(node) && isOpen && <span className="json-preview">{node.kind === "array" ? "[ ]" : "{ }"}</span>}
+    </button>
+  )
   return (
     <>
-      <button
-        ref={row}
-        type="button"
-        className="json-row"
-        aria-current={isSelected ? "true" : undefined}
-        aria-expanded={isContainer(node) ? isOpen : undefined}
-        onClick={() => tree.toggle({ node, path })}
-      >
-        <span className="json-fold">{isContainer(node) && <Icon name={isOpen ? "down" : "right"} />}</span>
-        {key}
-        {node.kind !== "string" && !(isContainer(node) && isOpen) && <Value node={node} />}
-        {isContainer(node) && isOpen && <span className="json-preview">{node.kind === "array" ? "[ ]" : "{ }"}</span>}
-        {node.kind === "string" && name === undefined && <span className="json-preview">text</span>}
-      </button>
-      {node.kind === "string" && <span className="json-text"><LongText node={node} quoted /></span>}
+      {node.kind === "string"
+        ? (
+          <div className={node.end - node.start > 60 ? "json-line is-long" : "json-line"}>
+            {button}
+            <span className="json-text"><LongText node={node} quoted /></span>
+          </div>
+        )
+        : button}
       {isSelected && node.kind === "string" && <Excerpt node={node} />}
       {isContainer(node) && isOpen && <Members node={node} path={path} />}
     </>

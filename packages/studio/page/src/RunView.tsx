@@ -209,17 +209,18 @@ const RunBody = ({ detail, route, run }: {
           <nav aria-label="Breadcrumb" className="crumb"><Link to={lastList()}><Icon name="left" /> Runs</Link></nav>
           <h1><Text value={detail.run.flow} /></h1>
           <Status status={detail.run.status} />
-          <div className="run-actions">
-            <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Run again…</Button>
-            <a className="button button-plain" href={file("otlp")} download><Icon name="download" /> OTLP</a>
-            <a className="button button-plain" href={file("html")} download><Icon name="download" /> HTML</a>
-          </div>
         </div>
         <p className="run-id">
           <code><Text value={detail.run.id} /></code>
           <Button kind="icon" label="Copy the id of the run" onClick={() => void copy(detail.run.id, "Id")}><Icon name="copy" /></Button>
         </p>
         <Facts detail={detail} receivedAt={run.receivedAt} />
+        <div className="run-actions">
+          <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Run again…</Button>
+          <a className="button button-plain" href={file("otlp")} download><Icon name="download" /> OTLP</a>
+          <a className="button button-plain" href={file("html")} download><Icon name="download" /> HTML</a>
+        </div>
+        {run.error !== undefined && <p className="stale" role="alert"><Text value={run.error.message} /></p>}
         <Notes notes={detail.notes} />
       </div>
       <div className="run-body">

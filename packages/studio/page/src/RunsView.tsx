@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react"
 import type { Run, RunFilter } from "./api.js"
-import { cost, count, instant, millis, moment, oneLine, visible } from "./format.js"
+import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
 import { Button, Failure, Icon, Link, Status, Text, Unknown } from "./parts.js"
 import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
@@ -159,7 +159,7 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
         </Link>
         {run.version !== undefined && <span className="tag" title="Version"><Text value={run.version} /></span>}
       </span>
-      <span role="cell" className="cell-id mono"><Text value={run.id} /></span>
+      <span role="cell" className="cell-id mono" title={oneLine(run.id)}><Text value={shortId(run.id)} /></span>
       <span role="cell" className="cell-trigger">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</span>
       <span role="cell" className="cell-session mono">
         {run.sessionId === undefined
@@ -169,9 +169,9 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
               to={runsRoute({ session: run.sessionId })}
               tabIndex={isActive ? 0 : -1}
               label={oneLine(`Runs of session ${run.sessionId}`)}
-              title="Runs of this session"
+              title={oneLine(`Runs of session ${run.sessionId}`)}
             >
-              <Text value={run.sessionId} />
+              <Text value={shortId(run.sessionId)} />
             </Link>
           )}
       </span>

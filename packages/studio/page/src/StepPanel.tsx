@@ -171,9 +171,11 @@ export const StepPanel = ({ bar, detail, route }: {
     <section className="panel" aria-label={`Step ${oneLine(bar.label)}`}>
       <header className="panel-head">
         <Shape status={bar.kind} />
-        <h2><Text value={stepId} /></h2>
-        {loopIndex !== undefined && <span className="tag">iteration {loopIndex}</span>}
-        {bars.length > 1 && <span className="tag">{plural(bars.length, "attempt")}</span>}
+        <div className="panel-name">
+          <h2><Text value={stepId} /></h2>
+          {loopIndex !== undefined && <span className="tag">iteration {loopIndex}</span>}
+          {bars.length > 1 && <span className="tag">{plural(bars.length, "attempt")}</span>}
+        </div>
         <span className="panel-status">{visible(bar.kind === "other" ? "status not known" : bar.kind)}</span>
       </header>
       {step?.detail !== undefined && <Notes notes={step.detail.notes} />}

@@ -140,6 +140,9 @@ const Axis = ({ marks, scale }: { readonly marks: ReadonlyArray<number>; readonl
   )
 }
 
+/** The height of the axis, which stays above the rows. */
+const axisHeight = 28
+
 const noPauses: ReadonlyArray<Stretch> = []
 
 export const Waterfall = ({ detail, receivedAt, route, selected }: {
@@ -175,13 +178,17 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
     overscan: 8,
-    scrollPaddingStart: 28,
+    scrollMargin: axisHeight,
+    scrollPaddingStart: axisHeight,
     getItemKey: (nth) => rows[nth]!.index
   })
   useEffect(() => virtual.measure(), [height, virtual])
   // follows the keys, and opens at the step to show first; what a live run adds moves nothing
+  const isShown = useRef(false)
   useEffect(() => {
-    if (selectedRow !== -1) virtual.scrollToIndex(selectedRow, { align: "auto" })
+    if (selectedRow === -1) return
+    virtual.scrollToIndex(selectedRow, { align: isShown.current ? "auto" : "center" })
+    isShown.current = true
   }, [selected, virtual])
 
   const select = ({ bar }: TimelineRow): void => {

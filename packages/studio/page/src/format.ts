@@ -82,3 +82,6 @@ export const visible = (text: string): string =>
 
 /** A text of one line. */
 export const oneLine = (text: string): string => visible(text.replace(/\s+/g, " ").trim())
+
+/** An id that fits a column: its beginning and its end, by which ids differ. */
+export const shortId = (id: string): string => id.length <= 18 ? id : `${id.slice(0, 8)}…${id.slice(-6)}`

@@ -160,10 +160,11 @@ export const childAround = ({ length, places }: Children, place: number): number
 /** The most places that a search finds. */
 export const mostHits = 1_000
 
-/** The places of a text, in upper or lower case. Yields between slices. */
+/** The places of a text in values, and of JSON such as `"id":7`, in upper or lower case. Yields between slices. */
 export function* search(text: string, sought: string): Generator<void, ReadonlyArray<number>> {
   const escaped = JSON.stringify(sought).slice(1, -1)
-  const pattern = new RegExp(escaped.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "gi")
+  const patterns = [escaped, sought].map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
+  const pattern = new RegExp(patterns.join("|"), "gi")
   const hits: Array<number> = []
   for (let from = 0; from < text.length; from += 4 * slice) {
     const part = text.slice(from, from + 4 * slice + escaped.length - 1)

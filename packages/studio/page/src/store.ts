@@ -1,6 +1,6 @@
 /** The state of the page, and the reads that fill it. */
 import { useSyncExternalStore } from "react"
-import { type Bar, read, ReadError, type Run, type RunDetail, type Snippets, type Source, type StepDetail, stream } from "./api.js"
+import { type Bar, type ListChange, read, ReadError, type Run, type RunDetail, type Snippets, type Source, type StepDetail, stream } from "./api.js"
 import { hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute } from "./route.js"
 import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
 
@@ -173,34 +173,44 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
       if (!signal.aborted) setRun((run) => ({ ...run, error: readErrorOf(error) }))
     }
   }
-  const lost = (): void => {
-    set({ connection: "lost" })
-    if (state.run?.detail === undefined) void readRun()
-  }
-  /** Tells that the server is gone, and whether a run that has ended goes on. */
+  const lost = (): void => set({ connection: "lost" })
+  /** Tells that the server is gone, and whether a run that has ended, or that is not known, goes on. */
   const follow = (isRead: boolean): void => {
     let isKnown = isRead
     const hello = (): void => {
       if (!isKnown) void readRun()
       isKnown = false
     }
-    stream("changes", { text: id }, { hello: connected(hello), lost, events: { change: () => void readRun() } }, signal)
-  }
-  const watching = new AbortController()
-  signal.addEventListener("abort", () => watching.abort())
-  const end = (isRead: boolean): void => {
-    watching.abort()
-    if (!signal.aborted) follow(isRead)
-  }
-  stream("watch", { flow, id }, {
-    hello: connected(() => undefined),
-    lost,
-    events: {
-      run: take,
-      end: () => end(true),
-      problem: () => end(false)
+    const change = ({ gone, runs }: ListChange): void => {
+      if (gone.includes(id) || runs.some((run) => run.id === id)) void readRun()
     }
-  }, watching.signal)
+    stream("changes", { text: id }, { hello: connected(hello), lost, events: { change } }, signal)
+  }
+  const watch = (): void => {
+    const watching = new AbortController()
+    signal.addEventListener("abort", () => watching.abort())
+    const end = (isRead: boolean) => (): void => {
+      watching.abort()
+      if (!signal.aborted) follow(isRead)
+    }
+    stream("watch", { flow, id }, {
+      hello: connected(() => undefined),
+      lost: () => {
+        lost()
+        // a server that answers has refused to watch this run
+        void readRun().then(() => {
+          if (state.run?.error !== undefined && state.run.error.status !== 0) end(false)()
+        })
+      },
+      events: { run: take, end: end(true), problem: end(false) }
+    }, watching.signal)
+  }
+  void readRun().then(() => {
+    if (signal.aborted) return
+    const { detail, error } = state.run ?? {}
+    if (detail !== undefined && error === undefined && !isEnded(detail.run)) watch()
+    else follow(error === undefined || error.status !== 0)
+  })
 }
 
 /** The most steps whose payloads are kept. */

@@ -83,6 +83,8 @@ const commandOf = (
 /** Indents JSON so that it stands in a program. */
 const inProgram = (value: unknown, indent: string): string =>
   (JSON.stringify(value, null, 2) ?? "{}").replaceAll("\n", `\n${indent}`)
+    // in a program, this key would set a prototype
+    .replace(/^(\s*)("__proto__"):/gm, "$1[$2]:")
     // keys that are names need no quotes
     .replace(/^(\s*)"([A-Za-z_$][\w$]*)":/gm, "$1$2:")
 

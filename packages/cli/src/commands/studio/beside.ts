@@ -7,5 +7,7 @@ import { serving } from "./serving.js"
 
 /** Serves the runs of an emulator at the port after its own. */
 export const beside = (emulator: EmulatorService) =>
-  Effect.flatMap(Layer.build(EmulatorSource.layer(emulator)), (context) =>
-    Effect.provide(serving({ port: emulator.port === 65_535 ? 0 : emulator.port + 1 }), context))
+  Effect.flatMap(
+    Layer.build(EmulatorSource.layer(emulator)),
+    (context) => Effect.provide(serving({ port: emulator.port === 65_535 ? 0 : emulator.port + 1 }), context)
+  )

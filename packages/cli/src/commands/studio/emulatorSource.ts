@@ -76,14 +76,19 @@ const make = (
     yield* Effect.forkScoped(Stream.runForEach(stream, apply))
 
     const found = (flow: string, id: string): Effect.Effect<Run, NotFound> =>
-      Effect.flatMap(runs.get(id), Option.match({
-        onNone: () =>
-          new NotFound({ message: `The emulator does not have run ${id}. It keeps the newest runs, until it is stopped.` }),
-        onSome: (record) =>
-          record.flow === flow
-            ? Effect.succeed(runOf(record))
-            : new NotFound({ message: `Run ${id} is of ${record.flow}, not of ${flow}.` })
-      }))
+      Effect.flatMap(
+        runs.get(id),
+        Option.match({
+          onNone: () =>
+            new NotFound({
+              message: `The emulator does not have run ${id}. It keeps the newest runs, until it is stopped.`
+            }),
+          onSome: (record) =>
+            record.flow === flow
+              ? Effect.succeed(runOf(record))
+              : new NotFound({ message: `Run ${id} is of ${record.flow}, not of ${flow}.` })
+        })
+      )
 
     return {
       source: Effect.map(flows, (flows) => ({

@@ -21,11 +21,12 @@ const shape = /^[\w-]{22}$/
  */
 const secret: Effect.Effect<Redacted.Redacted<string> | undefined> = Effect.sync(() => {
   const path = join(stateFolder(), "studio-secret")
-  const read = () => Either.getOrUndefined(Either.filterOrLeft(
-    Either.try(() => readFileSync(path, "utf8").trim()),
-    (text) => shape.test(text),
-    () => undefined
-  ))
+  const read = () =>
+    Either.getOrUndefined(Either.filterOrLeft(
+      Either.try(() => readFileSync(path, "utf8").trim()),
+      (text) => shape.test(text),
+      () => undefined
+    ))
   const written = () => {
     mkdirSync(stateFolder(), { recursive: true, mode: 0o700 })
     // of two that start at once, the first one writes

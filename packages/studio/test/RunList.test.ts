@@ -1,0 +1,116 @@
+/** The list of runs against a model: an array that is filtered and sorted anew for each page. */
+import * as RunList from "@effect-noukai/studio/RunList"
+import type { Run, RunFilter } from "@effect-noukai/studio/StudioApi"
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
+
+const ids = ["a", "b", "c", "d", "e", "f", "g"]
+
+const runs: fc.Arbitrary<Run> = fc.record({
+  id: fc.constantFrom(...ids),
+  flow: fc.constantFrom("acme/spelling/one", "acme/Spelling/two", "other/x/ONE"),
+  status: fc.constantFrom("running", "completed", "failed"),
+  version: fc.constantFrom("1", "2"),
+  trigger: fc.constantFrom("job", "execute"),
+  sessionId: fc.constantFrom("ABC-1", "abc-2"),
+  startedAt: fc.integer({ min: 0, max: 5 })
+}, { requiredKeys: ["id", "flow", "status"] })
+
+const text = fc.constantFrom("", "a", "ONE", "acme", "job", "abc", "fail", "2", "no such", "1job")
+
+const filters: fc.Arbitrary<RunFilter> = fc.record({
+  flow: fc.constantFrom("", "one", "spelling", "ACME/"),
+  status: fc.constantFrom("", "running", "failed", "fail"),
+  session: fc.constantFrom("", "abc-1", "abc"),
+  text
+}, { requiredKeys: [] })
+
+type Command =
+  | { readonly put: Run }
+  | { readonly remove: string }
+  | { readonly clear: true }
+  | { readonly filter: RunFilter; readonly offset: number; readonly limit: number }
+
+const commands: fc.Arbitrary<ReadonlyArray<Command>> = fc.array(
+  fc.oneof(
+    { arbitrary: fc.record({ put: runs }), weight: 6 },
+    { arbitrary: fc.record({ remove: fc.constantFrom(...ids) }), weight: 2 },
+    { arbitrary: fc.record({ clear: fc.constant(true as const) }), weight: 1 },
+    {
+      arbitrary: fc.record({
+        filter: filters,
+        offset: fc.integer({ min: 0, max: 8 }),
+        limit: fc.integer({ min: 0, max: 8 })
+      }),
+      weight: 6
+    }
+  ),
+  { maxLength: 60 }
+)
+
+const holds = ({ flow, session, status, text }: RunFilter, run: Run): boolean => {
+  const includes = (whole: string | undefined, part: string) => (whole ?? "").toLowerCase().includes(part.toLowerCase())
+  return (!flow || includes(run.flow, flow)) && (!status || run.status === status) &&
+    (!session || run.sessionId?.toLowerCase() === session.toLowerCase()) &&
+    (!text ||
+      [run.id, run.flow, run.version, run.status, run.trigger, run.sessionId].some((one) => includes(one, text)))
+}
+
+describe("a list of runs", () => {
+  it("is the runs that were put, newest first, whatever the filter and the page", () => {
+    fc.assert(
+      fc.property(commands, (commands) => {
+        const list = RunList.make()
+        let model: Array<{ readonly run: Run; readonly order: number }> = []
+        let orders = 0
+        for (const command of commands) {
+          if ("put" in command) {
+            const before = model.find(({ run }) => run.id === command.put.id)
+            model = model.filter((one) => one !== before)
+            model.push({ run: command.put, order: before?.order ?? orders++ })
+            list.put(command.put)
+          } else if ("remove" in command) {
+            const isKnown = model.some(({ run }) => run.id === command.remove)
+            model = model.filter(({ run }) => run.id !== command.remove)
+            assert.strictEqual(list.remove(command.remove), isKnown)
+          } else if ("clear" in command) {
+            model = []
+            list.clear()
+          } else {
+            const { filter, limit, offset } = command
+            const all = model
+              .filter(({ run }) => holds(filter, run))
+              .sort((one, other) => (other.run.startedAt ?? 0) - (one.run.startedAt ?? 0) || other.order - one.order)
+              .map(({ run }) => run)
+            assert.deepStrictEqual(list.page(filter, { offset, limit }), {
+              runs: all.slice(offset, offset + limit),
+              total: all.length
+            })
+            for (const { run } of model) assert.strictEqual(RunList.matches(filter)(run), holds(filter, run))
+          }
+          assert.strictEqual(list.size, model.length)
+          for (const id of ids) assert.strictEqual(list.get(id), model.find(({ run }) => run.id === id)?.run)
+        }
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("takes 50,000 runs, and gives a page of them at once", () => {
+    const list = RunList.make()
+    const began = performance.now()
+    for (let index = 0; index < 50_000; index++) {
+      list.put({ id: `run-${index}`, flow: `a/b/${index % 9}`, status: "running", startedAt: index })
+      list.put({ id: `run-${index}`, flow: `a/b/${index % 9}`, status: "completed", startedAt: index })
+    }
+    const filled = performance.now()
+    for (let count = 0; count < 100; count++) list.page({}, { offset: count * 100, limit: 100 })
+    const paged = performance.now()
+    for (let count = 0; count < 10; count++) list.page({ text: "run-4999", flow: "b/3" }, { offset: 0, limit: 100 })
+    const searched = performance.now()
+    // far from what a list without order or index takes, and far above what a slow machine takes
+    assert.isBelow(filled - began, 2_000)
+    assert.isBelow((paged - filled) / 100, 5)
+    assert.isBelow((searched - paged) / 10, 100)
+  })
+})

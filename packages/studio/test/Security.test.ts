@@ -1,0 +1,400 @@
+/** Who a studio answers, by raw requests. */
+import * as Studio from "@effect-noukai/studio/Studio"
+import { Unavailable } from "@effect-noukai/studio/StudioApi"
+import { StudioSource } from "@effect-noukai/studio/StudioSource"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Layer, Logger, LogLevel, Redacted, Stream } from "effect"
+import * as Fs from "node:fs/promises"
+import * as Net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { cookieOf, open, send } from "./support/client.js"
+import * as Scripted from "./support/scripted.js"
+import * as Stories from "./support/stories.js"
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => Fs.mkdtemp(join(tmpdir(), "studio-"))),
+  (path) => Effect.promise(() => Fs.rm(path, { recursive: true }))
+)
+
+/** A page of two files, in a folder beside which there is a file that is nobody's business. */
+const built = Effect.gen(function*() {
+  const path = yield* folder
+  yield* Effect.promise(async () => {
+    await Fs.mkdir(join(path, "page/assets"), { recursive: true })
+    await Fs.writeFile(join(path, "secret.txt"), "not for you")
+    await Fs.writeFile(join(path, "page/index.html"), "<!doctype html><title>Studio</title>")
+    await Fs.writeFile(join(path, "page/assets/index-1a2b.js"), "export {}")
+    await Fs.writeFile(join(path, "page/icon.svg"), "<svg/>")
+  })
+  return join(path, "page")
+})
+
+const start = (options: Studio.Options = {}) =>
+  Effect.gen(function*() {
+    const scripted = yield* Scripted.make()
+    yield* scripted.put(...Stories.all)
+    const studio = yield* Effect.provide(Studio.serve({ assets: yield* built, ...options }), scripted.layer)
+    return { ...studio, scripted, cookie: yield* cookieOf(studio.url) }
+  })
+
+const targets = [
+  "/",
+  "/runs/acme/spelling/grade-3/run-completed",
+  "/assets/index-1a2b.js",
+  "/api/runs",
+  "/api/changes",
+  "/api/nothing"
+]
+
+describe("a studio", () => {
+  it.scopedLive("answers nobody without the cookie, and says which address to open", () =>
+    Effect.gen(function*() {
+      const { cookie, port, url } = yield* start()
+      const [name] = cookie.split("=")
+      const guesses = [{}, { cookie: `${name}=` }, { cookie: `${name}=x` }, { cookie: "other=1" }, {
+        cookie: `${cookie}x`
+      }]
+      for (const target of [...targets, "/?token=", "/?token=wrong", `/api/runs?token=${"x".repeat(22)}`]) {
+        for (const headers of guesses) {
+          const { status, text } = yield* send(port, target, { headers })
+          assert.strictEqual(status, 401, target)
+          assert.include(text, "Open that address")
+        }
+      }
+      assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{22}$/)
+    }))
+
+  it.scopedLive("trades the token for a cookie, and sends the browser to the same address without it", () =>
+    Effect.gen(function*() {
+      const { cookie, port, url } = yield* start()
+      const { search } = new URL(url)
+      const { headers, status, text } = yield* send(port, `/runs/a${search}&status=failed`)
+      assert.deepStrictEqual([status, headers.location, text], [303, "/runs/a?status=failed", ""])
+      assert.match(
+        headers["set-cookie"]![0]!,
+        new RegExp(`^noukai-studio-${port}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Strict$`)
+      )
+      assert.notInclude(headers["set-cookie"]![0]!, search.slice("?token=".length))
+      assert.strictEqual((yield* send(port, "/", { headers: { cookie } })).status, 200)
+      // no address makes it send the browser elsewhere
+      assert.strictEqual((yield* send(port, `//evil.example/${search}`)).status, 404)
+      assert.strictEqual((yield* send(port, `/\\evil.example/${search}`)).status, 404)
+    }))
+
+  it.scopedLive("lets a link of another site with the token in, which a redirect would not", () =>
+    Effect.gen(function*() {
+      const { port, url } = yield* start()
+      const { search } = new URL(url)
+      const { headers, status, text } = yield* send(port, `/runs/"><script>${search}`, {
+        headers: { "sec-fetch-site": "cross-site" }
+      })
+      assert.strictEqual(status, 200)
+      assert.strictEqual(
+        text,
+        "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=/runs/%22%3E%3Cscript%3E\">"
+      )
+      assert.isDefined(headers["set-cookie"])
+    }))
+
+  it.scopedLive("answers only under its own names", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start()
+      const statusOf = (host: string) =>
+        Effect.map(send(port, "/api/runs", { headers: { cookie, host } }), ({ status }) => status)
+      for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`]) {
+        assert.strictEqual(yield* statusOf(host), 200, host)
+      }
+      for (
+        const host of [
+          "evil.example",
+          `evil.example:${port}`,
+          "127.0.0.1",
+          `127.0.0.1:${port + 1}`,
+          `127.0.0.1.evil.example:${port}`,
+          `127.0.0.1:${port}.evil.example`,
+          `localhost.evil.example:${port}`,
+          `user@127.0.0.1:${port}`,
+          `10.0.0.1:${port}`
+        ]
+      ) assert.strictEqual(yield* statusOf(host), 403, host)
+    }))
+
+  it.scopedLive("answers no name that can be rebound where it listens everywhere", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start({ host: "0.0.0.0" })
+      const statusOf = (host: string) =>
+        Effect.map(send(port, "/", { headers: { cookie, host } }), ({ status }) => status)
+      assert.strictEqual(yield* statusOf(`192.168.1.7:${port}`), 200)
+      assert.strictEqual(yield* statusOf(`localhost:${port}`), 200)
+      assert.strictEqual(yield* statusOf(`evil.example:${port}`), 403)
+      assert.strictEqual(yield* statusOf("192.168.1.7:80"), 403)
+    }))
+
+  it.scopedLive("refuses pages of other sites, those of other ports of this machine too", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start()
+      const statusOf = (headers: Record<string, string>, target = "/api/runs") =>
+        Effect.map(send(port, target, { headers: { cookie, ...headers } }), ({ status }) => status)
+      for (
+        const origin of [
+          "http://evil.example",
+          "null",
+          `https://127.0.0.1:${port}`,
+          `http://localhost:${port}`,
+          `http://127.0.0.1:${port + 1}`,
+          "http://127.0.0.1",
+          `http://127.0.0.1:${port}/`
+        ]
+      ) assert.strictEqual(yield* statusOf({ origin }), 403, origin)
+      assert.strictEqual(yield* statusOf({ origin: `http://127.0.0.1:${port}` }), 200)
+      assert.strictEqual(yield* statusOf({ "sec-fetch-site": "same-origin" }), 200)
+      assert.strictEqual(yield* statusOf({ "sec-fetch-site": "same-site" }), 403)
+      assert.strictEqual(yield* statusOf({ "sec-fetch-site": "cross-site" }), 403)
+      // a link from another page of this machine
+      assert.strictEqual(yield* statusOf({ "sec-fetch-site": "same-site" }, "/"), 200)
+    }))
+
+  it.scopedLive("only reads", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start()
+      for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]) {
+        for (const target of ["/", "/api/runs"]) {
+          const { headers, status } = yield* send(port, target, { method, headers: { cookie } })
+          assert.deepStrictEqual([status, headers.allow], [405, "GET, HEAD"], `${method} ${target}`)
+        }
+      }
+      for (const target of ["/", "/api/runs", "/assets/index-1a2b.js"]) {
+        const got = yield* send(port, target, { headers: { cookie } })
+        const head = yield* send(port, target, { method: "HEAD", headers: { cookie } })
+        assert.deepStrictEqual([got.status, head.status, head.text], [200, 200, ""], target)
+        assert.strictEqual(head.headers["content-type"], got.headers["content-type"])
+      }
+    }))
+
+  it.scopedLive("has its headers on every response", () =>
+    Effect.gen(function*() {
+      const { cookie, port, url } = yield* start()
+      const all = yield* Effect.all([
+        ...[
+          "/",
+          "/runs/x",
+          "/assets/index-1a2b.js",
+          "/assets/none.js",
+          "/icon.svg",
+          "/api/runs",
+          "/api/nothing",
+          "/api/runs?limit=x",
+          "/api/run?flow=a&id=b",
+          `/api/export?format=html&flow=${Stories.completed.id}&id=x`
+        ].map((target) => send(port, target, { headers: { cookie } })),
+        send(port, "/"),
+        send(port, "/", { method: "POST" }),
+        send(port, "/", { headers: { host: "evil.example" } }),
+        send(port, new URL(url).search.replace("?", "/?"))
+      ])
+      for (const { headers } of all) {
+        assert.strictEqual(
+          headers["content-security-policy"],
+          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        assert.notInclude(headers["content-security-policy"]!, "unsafe")
+        assert.strictEqual(headers["x-content-type-options"], "nosniff")
+        assert.strictEqual(headers["referrer-policy"], "no-referrer")
+        assert.isUndefined(headers["access-control-allow-origin"])
+      }
+      const caching = all.map(({ headers }) => headers["cache-control"])
+      assert.strictEqual(caching[2], "private, max-age=31536000, immutable")
+      assert.deepStrictEqual(new Set(caching.toSpliced(2, 1)), new Set(["no-store"]))
+    }))
+
+  it.scopedLive("serves the page for its states, and no file beside it", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start()
+      const get = (target: string) => send(port, target, { headers: { cookie } })
+      for (const target of ["/", "/?flow=x", "/runs", "/runs/acme/spelling/grade-3/a.b", "/index.html"]) {
+        const { headers, status, text } = yield* get(target)
+        assert.strictEqual(status, 200, target)
+        assert.strictEqual(headers["content-type"], "text/html; charset=utf-8")
+        assert.include(text, "<title>Studio</title>")
+      }
+      assert.strictEqual((yield* get("/icon.svg")).headers["content-type"], "image/svg+xml")
+      for (const target of ["/favicon.ico", "/assets/", "/assets/index-0000.js", "/secret.txt"]) {
+        assert.strictEqual((yield* get(target)).status, 404, target)
+      }
+      const paths = [
+        "../secret.txt",
+        "%2e%2e/secret.txt",
+        "..%2fsecret.txt",
+        "..\\secret.txt",
+        "assets/../../secret.txt",
+        "assets/..%2f..%2fsecret.txt",
+        "./../secret.txt",
+        "%00",
+        "assets/%2e%2e/%2e%2e/secret.txt",
+        ".",
+        "..",
+        "runs/../../secret.txt"
+      ]
+      for (const path of paths) {
+        const { text } = yield* get(`/${path}`)
+        assert.notInclude(text, "not for you", path)
+      }
+      // absolute, as to a proxy
+      assert.strictEqual((yield* get(`http://127.0.0.1:${port}/`)).status, 404)
+    }))
+
+  it.scopedLive("says how to build the page where it is not built", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start({ assets: "/nowhere" })
+      const { status, text } = yield* send(port, "/", { headers: { cookie } })
+      assert.strictEqual(status, 503)
+      assert.include(text, "npm run build")
+      assert.strictEqual((yield* send(port, "/api/runs", { headers: { cookie } })).status, 200)
+    }))
+
+  it.scopedLive("knows the cookies of an earlier start of the same secret and port, and of no other", () =>
+    Effect.gen(function*() {
+      const secret = Redacted.make("a secret of this machine")
+      const first = yield* Effect.scoped(start({ secret }))
+      const port = first.port
+      const again = yield* Effect.scoped(Effect.gen(function*() {
+        yield* start({ secret, port })
+        return (yield* send(port, "/", { headers: { cookie: first.cookie } })).status
+      }))
+      assert.strictEqual(again, 200)
+      const other = yield* Effect.scoped(Effect.gen(function*() {
+        const { url } = yield* start({ port })
+        assert.notStrictEqual(url, first.url)
+        return (yield* send(port, "/", { headers: { cookie: first.cookie } })).status
+      }))
+      assert.strictEqual(other, 401)
+    }))
+
+  it.scopedLive("does not take the cookie of another studio from it", () =>
+    Effect.gen(function*() {
+      const one = yield* start()
+      const two = yield* start()
+      assert.notStrictEqual(one.cookie.split("=")[0], two.cookie.split("=")[0])
+      const cookie = `${one.cookie}; ${two.cookie}`
+      for (const { port } of [one, two]) {
+        assert.strictEqual((yield* send(port, "/", { headers: { cookie } })).status, 200)
+      }
+      const { status } = yield* send(one.port, "/", {
+        headers: { cookie: one.cookie.replace(String(one.port), String(two.port)) }
+      })
+      assert.strictEqual(status, 401)
+    }))
+
+  it.scopedLive("fails where its port is taken", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const { message, reason } = yield* Effect.flip(start({ port }))
+      assert.deepStrictEqual([reason, message], ["PortInUse", `Port ${port} of 127.0.0.1 is taken by another process.`])
+      assert.strictEqual((yield* Effect.flip(start({ host: "203.0.113.1" }))).reason, "Listen")
+    }))
+
+  it.scopedLive("listens on this machine alone, unless it is told otherwise", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const isOpen = (host: string) =>
+        Effect.async<boolean>((resume) => {
+          const socket = Net.connect({ host, port })
+          socket.on("connect", () => resume(Effect.sync(() => (socket.destroy(), true))))
+          socket.on("error", () => resume(Effect.succeed(false)))
+        })
+      assert.isTrue(yield* isOpen("127.0.0.1"))
+      assert.isFalse(yield* isOpen("127.0.0.2"))
+    }))
+})
+
+const key = "nk_live_abcdefgh_0123456789abcdef0123456789abcdef"
+
+describe("a key", () => {
+  it.scopedLive("is in no response, event, export or log, wherever a run has it", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ annotations, cause, message }) => {
+        lines.push(JSON.stringify([message, [...annotations]]), Cause.pretty(cause))
+      })
+      yield* Effect.gen(function*() {
+        const scripted = yield* Scripted.make({
+          address: `https://user:${key}@noukai.example/api/v1`,
+          missing: [{ what: key, why: key }]
+        })
+        yield* scripted.put({
+          id: "run-1",
+          flow: `acme/${key}/x`,
+          version: key,
+          trigger: key,
+          sessionId: key,
+          durationMs: 100,
+          request: { message: key, parameters: { [key]: key } },
+          conversations: { [`step ${key}`]: [{ content: key }], a: [key] },
+          steps: [
+            { id: `step ${key}`, at: 0, ms: 10, model: key, input: { [key]: `a ${key} b` }, output: key },
+            { id: "a", at: 10, ms: 10, input: key, error: { code: key, message: `wrong key "${key}"`, detail: [key] } }
+          ]
+        })
+        const failing = {
+          ...scripted.source,
+          run: (flow: string, id: string) =>
+            id === "broken"
+              ? Effect.die(new Error(`no luck with ${key}`))
+              : id === "refused"
+              ? new Unavailable({ message: `refused ${key}`, advice: `use another than ${key}` })
+              : scripted.source.run(flow, id)
+        }
+        const { url } = yield* Effect.provide(
+          Studio.serve({ assets: "/nowhere" }),
+          Layer.succeed(StudioSource, failing)
+        )
+        const page = yield* open(url)
+        const address = `flow=${encodeURIComponent(`acme/${key}/x`)}&id=run-1`
+        const answers = yield* Effect.forEach([
+          "/api/source",
+          "/api/runs",
+          `/api/runs?text=${key}`,
+          `/api/runs?limit=${key}`,
+          `/api/run?${address}`,
+          `/api/run?flow=a&id=${key}`,
+          "/api/run?flow=a&id=broken",
+          "/api/run?flow=a&id=refused",
+          `/api/step?${address}&step=${encodeURIComponent(`step ${key}`)}`,
+          `/api/step?${address}&step=a`,
+          `/api/step?${address}&step=none-${key}`,
+          `/api/snippets?${address}`,
+          `/api/export?${address}&format=otlp`,
+          `/api/export?${address}&format=html`,
+          `/api/${key}`,
+          `/${key}.js`
+        ], page.get)
+        assert.deepStrictEqual(
+          answers.map(({ status }) => status),
+          [200, 200, 200, 400, 200, 404, 500, 502, 200, 200, 404, 200, 200, 200, 404, 404]
+        )
+        for (const [index, { headers, text }] of answers.entries()) {
+          assert.notInclude(JSON.stringify(headers) + text, "0123456789abcdef", `answer ${index}`)
+          assert.notInclude(text, "abcdefgh", `answer ${index}`)
+          if (headers["content-length"] !== undefined) {
+            assert.strictEqual(Number(headers["content-length"]), Buffer.byteLength(text))
+          }
+        }
+        const watched = yield* Stream.runCollect(page.events(`/api/watch?${address}`))
+        const changed = yield* page.events("/api/changes").pipe(
+          Stream.tap(({ event }) =>
+            event === "hello" ? scripted.put({ id: "run-2", flow: `acme/${key}/x`, sessionId: key }) : Effect.void
+          ),
+          Stream.takeUntil(({ event }) => event === "change"),
+          Stream.runCollect
+        )
+        assert.notInclude(JSON.stringify([...watched, ...changed]), "0123456789abcdef")
+        assert.deepStrictEqual([...watched].map(({ event }) => event), ["hello", "run", "end"])
+      }).pipe(
+        Logger.withMinimumLogLevel(LogLevel.All),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.include(lines.join("\n"), "The studio failed to answer")
+      assert.notInclude(lines.join("\n"), "0123456789abcdef")
+    }))
+})

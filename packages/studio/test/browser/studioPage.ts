@@ -1,0 +1,120 @@
+/** A studio over scripted runs, and pages of a Chromium that look at it. */
+import type { Source } from "@effect-noukai/studio/StudioApi"
+import * as Studio from "@effect-noukai/studio/Studio"
+import axe from "axe-core"
+import { Effect, Exit, Redacted, Scope } from "effect"
+import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import { chromium } from "playwright-core"
+import { assert } from "vitest"
+import * as Scripted from "../support/scripted.js"
+import type { ScriptedRun } from "../support/scripted.js"
+
+export const launch = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+  })
+
+export interface RunningStudio {
+  readonly url: string
+  /** The address without its token. */
+  readonly origin: string
+  readonly port: number
+  readonly scripted: Scripted.Scripted
+  readonly put: (...runs: ReadonlyArray<ScriptedRun>) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export const startStudio = async (
+  options: { readonly port?: number; readonly facts?: Partial<Source>; readonly runs?: ReadonlyArray<ScriptedRun> } = {}
+): Promise<RunningStudio> => {
+  const scope = Effect.runSync(Scope.make())
+  const scripted = await Effect.runPromise(Scripted.make(options.facts))
+  await Effect.runPromise(scripted.put(...options.runs ?? []))
+  const { port, url } = await Effect.runPromise(
+    Studio.serve({ port: options.port, secret: Redacted.make("a secret of the tests") }).pipe(
+      Effect.provide(scripted.layer),
+      Scope.extend(scope)
+    )
+  )
+  return {
+    url,
+    origin: new URL(url).origin,
+    port,
+    scripted,
+    put: (...runs) => Effect.runPromise(scripted.put(...runs)),
+    stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}
+
+export interface StudioPage extends AsyncDisposable {
+  readonly page: Page
+  /** Bodies of the responses so far. */
+  readonly received: () => Promise<string>
+  /** The longest tasks of the page so far, in milliseconds. */
+  readonly longTasks: () => Promise<ReadonlyArray<number>>
+}
+
+/**
+ * Opens a path of a studio. Complaints of the page fail the test when the page is closed: errors, and violations of the
+ * content security policy. `mayFail`: responses with an error are expected.
+ */
+export const openPage = async (
+  browser: Browser,
+  studio: Pick<RunningStudio, "origin" | "url">,
+  path = "/runs",
+  { mayFail = false, ...options }: BrowserContextOptions & { readonly mayFail?: boolean } = {}
+): Promise<StudioPage> => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: studio.origin })
+  const page = await context.newPage()
+  const complaints: Array<string> = []
+  const bodies: Array<Promise<string>> = []
+  page.on("pageerror", (error) => complaints.push(error.message))
+  page.on("console", (message) => {
+    const isResponse = message.text().startsWith("Failed to load resource")
+    if (["error", "warning"].includes(message.type()) && !(mayFail && isResponse)) complaints.push(message.text())
+  })
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== studio.origin) complaints.push(`asked another server: ${request.url()}`)
+  })
+  page.on("response", (response) => {
+    const type = response.headers()["content-type"] ?? ""
+    if (!type.includes("event-stream")) bodies.push(response.text().catch(() => ""))
+  })
+  await context.exposeBinding("complain", (_, text: string) => complaints.push(text))
+  await page.addInitScript(() => {
+    const tasks: Array<number> = []
+    Object.assign(globalThis, { longTasks: tasks })
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
+      .observe({ type: "longtask", buffered: true })
+    document.addEventListener("securitypolicyviolation", ({ blockedURI, violatedDirective }) =>
+      (globalThis as unknown as { complain: (text: string) => void }).complain(`${violatedDirective}: ${blockedURI}`))
+  })
+  // the token is traded for a cookie, and leaves the address
+  await page.goto(studio.url, { waitUntil: "commit" })
+  await page.goto(studio.origin + path)
+  return {
+    page,
+    received: async () => (await Promise.all(bodies)).join("\n"),
+    longTasks: () => page.evaluate(() => (globalThis as unknown as { longTasks: ReadonlyArray<number> }).longTasks),
+    [Symbol.asyncDispose]: async () => {
+      await context.close()
+      assert.deepStrictEqual(complaints, [])
+    }
+  }
+}
+
+/** What axe finds on a page, in the theme that it has. */
+export const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(axe.source)
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") }
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] })
+    return violations.map(({ help, id, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3).join(" | ")}`)
+  })
+}
+
+export const runPath = (run: { readonly id: string; readonly flow?: string }, query = ""): string =>
+  `/runs/${[...(run.flow ?? "acme/spelling/grade-3").split("/"), run.id].map(encodeURIComponent).join("/")}${query}`
