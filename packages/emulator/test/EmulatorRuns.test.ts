@@ -1,0 +1,215 @@
+/** The runs of an emulator, read in its process. */
+import { samples } from "@effect-noukai/emulator"
+import type { EmulatorOptions, Flow } from "@effect-noukai/emulator"
+import { make } from "@effect-noukai/emulator/Emulator"
+import type { RunChange } from "@effect-noukai/emulator/EmulatorRuns"
+import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
+import { FlowService, Noukai, RunService } from "@effect-noukai/sdk"
+import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option, Stream } from "effect"
+
+const flows: ReadonlyArray<Flow> = [
+  ...samples,
+  {
+    ref: "acme/test/versions",
+    steps: [{ kind: "template", id: "a", output: { text: "draft" } }],
+    versions: {
+      "1": { steps: [{ kind: "template", id: "a", output: 1 }] },
+      "2": { steps: [{ kind: "template", id: "a", output: 2 }] }
+    }
+  },
+  {
+    ref: "acme/test/partials",
+    steps: [{ kind: "template", id: "a", duration: 30, partials: ["x", "xy"], output: "xyz" }]
+  },
+  {
+    ref: "acme/test/loop",
+    steps: [{ kind: "loop", id: "l", times: 3, steps: [{ kind: "template", id: "i", output: "{{loop.index}}" }] }]
+  },
+  {
+    ref: "acme/test/long",
+    steps: [{ kind: "loop", id: "l", times: 6_000, steps: [{ kind: "template", id: "i", output: 1 }] }]
+  }
+]
+
+const tools: ReadonlyArray<ToolDeclaration> = [
+  { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } }
+]
+
+const start = (options: EmulatorOptions = {}) =>
+  Effect.gen(function*() {
+    const emulator = yield* make({ flows, ...options })
+    const { apiKey, baseUrl } = emulator
+    const context = yield* Layer.build(Noukai.layer({ apiKey, baseUrl }))
+    return {
+      emulator,
+      run: <A, E>(effect: Effect.Effect<A, E, FlowService | RunService>) => Effect.provide(effect, context)
+    }
+  })
+
+const execute = (flow: string, input: object = { message: "hi" }) =>
+  Effect.flatMap(FlowService, (service) => Effect.map(service.execute(flow, input), ({ executionId }) => executionId!))
+
+const some = <A>(effect: Effect.Effect<Option.Option<A>>) => Effect.map(effect, Option.getOrThrow)
+
+const take = (emulator: EmulatorService, last: (change: RunChange) => boolean) =>
+  Effect.map(emulator.runs.changes, (changes) => Stream.runCollect(Stream.takeUntil(changes, last)))
+
+describe("the runs of an emulator", () => {
+  it.scopedLive("are those of its endpoints, without a request", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start()
+      const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+      const first = yield* run(execute("noukai/samples/two-step", { message: "hi", sessionId: session }))
+      const second = yield* run(execute("acme/test/versions", { version: 1 }))
+      const third = yield* run(execute("acme/test/versions"))
+      const fourth = yield* run(execute("acme/test/versions", { version: "draft" }))
+      const read = yield* run(Effect.flatMap(RunService, (runs) => runs.trace("noukai/samples/two-step", first)))
+      const before = (yield* emulator.ledger).requestsReceived
+
+      const list = yield* emulator.runs.list
+      assert.deepStrictEqual(list.map(({ executionId, version }) => [executionId, version]), [
+        [fourth, "draft"],
+        [third, "2"],
+        [second, "1"],
+        [first, undefined]
+      ])
+      const [entry] = (yield* emulator.ledger).runs
+      assert.deepStrictEqual(list[3], {
+        executionId: first,
+        flow: "noukai/samples/two-step",
+        flowId: entry!.flowId,
+        trigger: "execute",
+        status: "completed",
+        sessionId: session,
+        startedAt: entry!.startedAt,
+        endedAt: entry!.endedAt!,
+        billedUsd: entry!.billedUsd
+      })
+      assert.deepStrictEqual(yield* some(emulator.runs.get(first)), list[3])
+      assert.deepStrictEqual(yield* some(emulator.runs.trace(first)), read.raw)
+      assert.isTrue(Option.isNone(yield* emulator.runs.get("none")))
+      assert.isTrue(Option.isNone(yield* emulator.runs.trace("none")))
+      assert.isTrue(Option.isNone(yield* emulator.runs.facts("none")))
+      assert.strictEqual((yield* emulator.ledger).requestsReceived, before)
+    }))
+
+  it.scopedLive("keep the input of their first request as far as the capture mode does", () =>
+    Effect.gen(function*() {
+      const input = { message: "write to ann@example.com", parameters: { grade: 3 } }
+      const requestOf = (capture: NonNullable<EmulatorOptions["capture"]>, message = input.message) =>
+        Effect.scoped(Effect.gen(function*() {
+          const { emulator, run } = yield* start({ capture })
+          const id = yield* run(execute("noukai/samples/hello-world", { ...input, message }))
+          return (yield* some(emulator.runs.facts(id))).request
+        }))
+      assert.deepStrictEqual(yield* requestOf("full"), input)
+      assert.deepStrictEqual(yield* requestOf("redacted"), { ...input, message: "write to [redacted]" })
+      assert.isUndefined(yield* requestOf("metadata_only"))
+      assert.isUndefined(yield* requestOf("off"))
+      assert.isUndefined(yield* requestOf("full", "x".repeat(70_000)))
+    }))
+
+  it.scopedLive("know their first output, and when they waited for tools", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start()
+      const partial = yield* run(execute("acme/test/partials"))
+      const { startedAt } = yield* some(emulator.runs.get(partial))
+      const facts = yield* some(emulator.runs.facts(partial))
+      assert.isAtLeast(facts.firstOutputAt!, startedAt + 29)
+      assert.deepStrictEqual(facts.pauses, [])
+
+      const paused = yield* run(Effect.flatMap(FlowService, (service) =>
+        service.execute("noukai/samples/tools-enabled", { message: "Weather?", tools })))
+      const id = paused.executionId!
+      const waiting = yield* some(emulator.runs.facts(id))
+      assert.isUndefined(waiting.firstOutputAt)
+      const [pause] = waiting.pauses
+      assert.hasAllKeys(pause, ["stepId", "startedAt"])
+      assert.strictEqual(waiting.conversations[pause!.stepId]!.length, 1)
+      assert.strictEqual(paused.status, "tool_calls_required")
+      if (paused.status !== "tool_calls_required") {
+        return
+      }
+      yield* run(Effect.flatMap(FlowService, (service) =>
+        service.resume(
+          paused.state.flow,
+          paused.state,
+          paused.toolCalls.map(({ id }) => ({ toolCallId: id, content: "{}" }))
+        )))
+      const over = yield* some(emulator.runs.facts(id))
+      assert.isAtLeast(over.pauses[0]!.endedAt!, pause!.startedAt)
+      assert.isDefined(over.firstOutputAt)
+    }))
+})
+
+describe("their changes", () => {
+  it.scopedLive("have every run from the moment of subscribing, in its newest state", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start()
+      yield* run(execute("noukai/samples/hello-world"))
+      let ended = 0
+      const reading = yield* Effect.fork(
+        yield* take(emulator, (change) =>
+          change.type === "Changed" && change.run.status === "completed" && ++ended === 20)
+      )
+      const ids = yield* run(Effect.forEach(
+        Array.from({ length: 20 }),
+        () =>
+          execute("acme/test/loop"),
+        { concurrency: 5 }
+      ))
+      const changes = [...yield* reading]
+      const last = new Map(changes.flatMap((change) =>
+        change.type === "Changed" ? [[change.run.executionId, change.run.status]] : []
+      ))
+      assert.deepStrictEqual(last, new Map([...last.keys()].map((id) => [id, "completed"])))
+      assert.deepStrictEqual(new Set(last.keys()), new Set(ids))
+    }))
+
+  it.scopedLive("name the runs that were evicted, and a reset", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start({ limits: { runs: 2 } })
+      const reading = yield* Effect.fork(yield* take(emulator, ({ type }) => type === "Reset"))
+      const ids = yield* run(Effect.forEach([1, 2, 3, 4], () => execute("noukai/samples/hello-world")))
+      // both are read before the reset, which forgets them
+      yield* emulator.awaitEvent(({ type }) => type === "RequestEnded")
+      yield* Effect.yieldNow()
+      yield* emulator.reset
+      const changes = [...yield* reading]
+      assert.deepStrictEqual(
+        changes.flatMap((change) => change.type === "Evicted" ? [change.executionId] : []),
+        ids.slice(0, 2)
+      )
+      assert.strictEqual(changes.at(-1)!.type, "Reset")
+      assert.deepStrictEqual(yield* emulator.runs.list, [])
+    }))
+
+  it.scopedLive("are a reset where they come faster than they are read", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start()
+      const changes = yield* emulator.runs.changes
+      // more events than the ledger keeps
+      yield* run(execute("acme/test/long"))
+      assert.deepStrictEqual([...yield* Stream.runCollect(Stream.take(changes, 1))], [{ type: "Reset" }])
+    }))
+})
+
+describe("GET /", () => {
+  const get = (url: string, headers: Record<string, string> = {}) =>
+    Effect.promise(() => fetch(url, { redirect: "manual", headers }))
+
+  it.scopedLive("leads to the page of the emulator while it has one", () =>
+    Effect.gen(function*() {
+      const page: { home?: string } = {}
+      const emulator = yield* make({ home: () => page.home })
+      assert.strictEqual((yield* get(emulator.url)).status, 404)
+      const before = (yield* emulator.ledger).requestsReceived
+      page.home = "http://127.0.0.1:8081/?token=x"
+      const response = yield* get(emulator.url)
+      assert.deepStrictEqual([response.status, response.headers.get("location")], [303, page.home])
+      assert.strictEqual((yield* emulator.ledger).requestsReceived, before)
+      assert.strictEqual((yield* get(`${emulator.url}/other`)).status, 404)
+    }))
+})
