@@ -168,7 +168,6 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
             <Link
               to={runsRoute({ session: run.sessionId })}
               tabIndex={isActive ? 0 : -1}
-              label={oneLine(`Runs of session ${run.sessionId}`)}
               title={oneLine(`Runs of session ${run.sessionId}`)}
             >
               <Text value={shortId(run.sessionId)} />

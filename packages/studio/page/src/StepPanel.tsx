@@ -28,7 +28,8 @@ const messageOf = (json: string | undefined): string | undefined => {
   }
 }
 
-const PayloadPart = ({ isCut, name, of, payload }: {
+const PayloadPart = ({ heading: Heading, isCut, name, of, payload }: {
+  readonly heading: "h3" | "h4"
   readonly isCut: boolean
   readonly name: "Input" | "Output" | "Error"
   readonly of: string
@@ -38,12 +39,12 @@ const PayloadPart = ({ isCut, name, of, payload }: {
   const message = name === "Error" ? messageOf(json) : undefined
   return (
     <section className={`payload payload-${name.toLowerCase()}`} aria-label={`${name} of ${of}`}>
-      <h4>
+      <Heading>
         {name}
         {json !== undefined && <small>{bytes(sizeBytes ?? json.length)}</small>}
         {isCut && json !== undefined && <span className="tag" title="The server cut this payload when it stored it">cut</span>}
-      </h4>
-      {message !== undefined && <p className="error-message"><Text value={message.slice(0, 1_000)} /></p>}
+      </Heading>
+      {message !== undefined && <p className="error-message"><Text value={message.slice(0, 600)} /></p>}
       {json === undefined
         ? <p className="muted payload-none">{isCaptured ? "None" : "Not captured"}</p>
         : <JsonTree text={json} label={`${name.toLowerCase()} of ${of}`} />}
@@ -61,6 +62,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   const { costUsd, error, input, isTruncated, model, output, tokens, waitingMs } = attempt
   const durationMs = attempt.durationMs ?? bar?.durationMs
   const of = oneLine(isOne ? stepId : `${stepId} attempt ${attempt.attempt}`)
+  const heading = isOne ? "h3" : "h4"
   const isFailed = attempt.status === "failed" || error.json !== undefined
   return (
     <article className={`attempt${isSelected && !isOne ? " is-selected" : ""}`} aria-label={`Attempt ${attempt.attempt}`}>
@@ -83,10 +85,10 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
         )}
       </dl>
       <div className="payloads">
-        {isFailed && <PayloadPart name="Error" of={of} payload={error} isCut={isTruncated} />}
-        <PayloadPart name="Input" of={of} payload={input} isCut={isTruncated} />
+        {isFailed && <PayloadPart heading={heading} name="Error" of={of} payload={error} isCut={isTruncated} />}
+        <PayloadPart heading={heading} name="Input" of={of} payload={input} isCut={isTruncated} />
         {(!isFailed || output.json !== undefined) && (
-          <PayloadPart name="Output" of={of} payload={output} isCut={isTruncated} />
+          <PayloadPart heading={heading} name="Output" of={of} payload={output} isCut={isTruncated} />
         )}
       </div>
     </article>

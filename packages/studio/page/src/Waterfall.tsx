@@ -21,19 +21,19 @@ const words: { readonly [Kind in Bar["kind"]]: string } = {
 
 const percentOf = (share: number): string => `${(100 * share).toFixed(4)}%`
 
+/** What a row says, for readers of screens: first what is seen, then the rest. */
 const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number): string =>
   [
-    bar.label,
+    [bar.label, iterations > 0 && `×${count(iterations)}`, failed > 0 && `${count(failed)} failed`, millis(lastedMs)]
+      .filter((part) => part !== false).join(" "),
     words[bar.kind],
-    bar.kind === "running" ? `since ${millis(bar.startMs)}` : `${millis(lastedMs)} from ${millis(bar.startMs)}`,
+    `from ${millis(bar.startMs)}`,
     bar.waitingMs > 0 ? `waited ${millis(bar.waitingMs)}` : undefined,
-    iterations > 0 ? plural(iterations, "iteration") : undefined,
-    failed > 0 ? `${count(failed)} failed` : undefined,
     bar.model,
     bar.tokens === undefined ? undefined : plural(bar.tokens, "token"),
     bar.costUsd === undefined ? undefined : cost(bar.costUsd),
     bar.failure[0]
-  ].filter((part) => part !== undefined).map(oneLine).join(", ").slice(0, 400)
+  ].filter((part) => part !== undefined).map(oneLine).join(", ").slice(0, 600)
 
 const Row = memo(function Row({ height, isSelected, nowMs, onSelect, onToggle, row, rows, scale, top, nth }: {
   readonly height: number
@@ -84,9 +84,12 @@ const Row = memo(function Row({ height, isSelected, nowMs, onSelect, onToggle, r
           : <span className="step-fold" />}
         <Shape status={bar.kind} />
         <span className="step-label" title={summary}><Text value={bar.label} /></span>
+        {" "}
         {row.iterations > 0 && <span className="tag">×{count(row.iterations)}</span>}
+        {" "}
         {row.failed > 0 && <span className="tag tag-failed">{count(row.failed)} failed</span>}
       </span>
+      {" "}
       <span className="track">
         <span
           className={`bar bar-${bar.kind}${bar.isLoop ? " bar-loop" : ""}`}

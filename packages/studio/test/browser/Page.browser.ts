@@ -36,10 +36,10 @@ it("a run is watched from its start to its end, and its bars lie where its trace
   await using opened = await openPage(browser, studio)
   const { page } = opened
   await page.getByRole("link", { name: /run run-live, running/ }).click()
-  await page.getByRole("treeitem", { name: /^step-0, running/ }).waitFor()
+  await page.getByRole("treeitem", { name: /^step-0 .*running/ }).waitFor()
   for (let done = 2; done <= 6; done++) {
     await studio.put(steps(done))
-    await page.getByRole("treeitem", { name: new RegExp(`^step-${done - 1}, ${done === 6 ? "completed" : "running"}`) }).waitFor()
+    await page.getByRole("treeitem", { name: new RegExp(`^step-${done - 1} .*, ${done === 6 ? "completed" : "running"}`) }).waitFor()
   }
   await page.locator(".run-title .status-completed").waitFor()
   await page.getByText("180 ms").waitFor()
@@ -124,14 +124,14 @@ it("a loop of 500 is folded with its count, and opens at its failure", async () 
   await using studio = disposable(await startStudio({ runs: [loop] }))
   await using opened = await openPage(browser, studio, runPath(loop, "?step=plan"))
   const { page } = opened
-  const row = page.getByRole("treeitem", { name: /^page, completed/ })
+  const row = page.getByRole("treeitem", { name: /^page ×500/ })
   await row.waitFor()
   assert.strictEqual(await row.getAttribute("aria-expanded"), "false")
   assert.include(await row.innerText(), "×500")
   assert.include(await row.innerText(), "1 failed")
   assert.strictEqual(await page.locator(".step").count(), 2)
   await row.locator(".step-fold").click()
-  await page.getByRole("treeitem", { name: /^page \[0\], completed/ }).waitFor()
+  await page.getByRole("treeitem", { name: /^page \[0\] .*completed/ }).waitFor()
   // a window of the rows
   assert.isBelow(await page.locator(".step").count(), 80)
   await page.keyboard.press("End")
@@ -166,11 +166,11 @@ it("a run that is open goes on after a restart of the server", async () => {
   const first = await startStudio({ runs: [Stories.live(2)] })
   await using opened = await openPage(browser, first, runPath(Stories.live(2)), { mayFail: true })
   const { page } = opened
-  await page.getByRole("treeitem", { name: /^step-1, running/ }).waitFor()
+  await page.getByRole("treeitem", { name: /^step-1 .*running/ }).waitFor()
   await first.stop()
   await page.getByText("Not connected").waitFor()
   await using second = disposable(await startStudio({ port: first.port, runs: [Stories.live(3)] }))
-  await page.getByRole("treeitem", { name: /^step-2, running/ }).waitFor()
+  await page.getByRole("treeitem", { name: /^step-2 .*running/ }).waitFor()
   await second.put(Stories.live(4, true))
   await page.locator(".run-title .status-completed").waitFor()
 })
