@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun, Trace } from "@effect-noukai/sdk/Trace"
@@ -12,6 +11,7 @@ import * as Arr from "effect/Array"
 import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -19,6 +19,7 @@ import * as Exit from "effect/Exit"
 import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -83,6 +84,10 @@ const costRetry = 30_000
 
 const isOver = (status: string): boolean => status === "completed" || status === "failed" || status === "cancelled"
 
+/** Whether the server refused one flow, and may list others. */
+const isOfFlow = ({ _tag }: CallError): boolean =>
+  _tag === "FlowNotFoundError" || _tag === "PermissionDeniedError" || _tag === "UnexpectedResponseError"
+
 const adviceOf = (error: CallError): string | undefined => {
   switch (error._tag) {
     case "AuthenticationError":
@@ -98,7 +103,9 @@ const adviceOf = (error: CallError): string | undefined => {
   }
 }
 
-const messageOf = ({ message }: CallError): string => masked(message.replace(/^\w+\.\w+: /, ""))
+/** The message without the method of the SDK that it begins with. */
+const messageOf = ({ message, method }: CallError): string =>
+  masked(message.startsWith(method) ? message.slice(method.length).replace(/^:? /, "") : message)
 
 const toUnavailable = (error: CallError): Unavailable => {
   const advice = adviceOf(error)
@@ -106,7 +113,7 @@ const toUnavailable = (error: CallError): Unavailable => {
 }
 
 const toFailure = (error: CallError): NotFound | Unavailable =>
-  error._tag === "FlowNotFoundError" ? new NotFound({ message: messageOf(error) }) : toUnavailable(error)
+  error._tag === "FlowNotFoundError" || error._tag === "InvalidRequestError" ? new NotFound({ message: messageOf(error) }) : toUnavailable(error)
 
 const millisOf = (instant: string | undefined): number | undefined => {
   const millis = instant === undefined ? Number.NaN : Date.parse(instant)
@@ -182,6 +189,8 @@ const make = (
     let known = new Map<string, SeenRun>()
     let shown: ReadonlyArray<ShownFlow> = []
     let isRead = false
+    /** Why the last poll failed. */
+    let outage: string | undefined
     let readers = 0
     const hasReaders = yield* Effect.makeLatch()
 
@@ -251,20 +260,26 @@ const make = (
         }))
       )
 
-    /** Reads all lists. Fails if none of them could be read. */
+    /** Reads all lists. Fails if none of them could be read for a reason that has nothing to do with its flow. */
     const poll: Effect.Effect<void, Unavailable> = Effect.gen(function*() {
       const all = yield* seen
       known = new Map(all.map((run) => [run.id, run]))
       shown = flowsOf(all)
       const read = yield* Effect.forEach(shown, readFlow, { concurrency })
-      const errors = read.flatMap((one) => Either.isLeft(one) ? [one.left] : [])
+      const errors = read.flatMap((one) => Either.isLeft(one) && !isOfFlow(one.left) ? [one.left] : [])
       const [error] = errors
       if (error !== undefined && errors.length === read.length) return yield* toUnavailable(error)
       isRead = true
     })
 
     // one poll at a time, whoever asks
-    const refresh = yield* Effect.cachedWithTTL(poll, Duration.seconds(1))
+    const refresh = yield* poll.pipe(
+      Effect.tapBoth({
+        onFailure: ({ message }) => Effect.sync(() => void (outage = message)),
+        onSuccess: () => Effect.sync(() => void (outage = undefined))
+      }),
+      Effect.cachedWithTTL(Duration.seconds(1))
+    )
 
     const pause = Effect.suspend(() =>
       Effect.sleep(Duration.max(Duration.decode(interval), Duration.seconds(shown.length)))
@@ -328,28 +343,37 @@ const make = (
       })
 
     const watch: StudioSource.Service["watch"] = (flow, id) =>
-      Stream.unwrap(Effect.gen(function*() {
+      Stream.unwrapScoped(Effect.gen(function*() {
         const { flowRun } = yield* traces.get(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
         if (isOver(flowRun.status)) return Stream.make(undefined)
         const since = yield* Clock.currentTimeMillis
         const start = millisOf(flowRun.startedAt)
-        const reread = traces.invalidate(keyOf(flow, id))
-        return runs.liveTrace(flow, id, {
+        const events = yield* Queue.sliding<void>(1)
+        const ended = yield* Deferred.make<void, NotFound | Unavailable>()
+        yield* runs.liveTrace(flow, id, {
           heal: Schedule.exponential("1 second").pipe(Schedule.union(Schedule.spaced("30 seconds")))
         }).pipe(
           Stream.mapError(toFailure),
-          Stream.mapEffect((event: FlowEvent) =>
-            Effect.map(Clock.currentTimeMillis, (now) => watched.add(id, event, { now, since, start }))
+          Stream.runForEach((event) =>
+            Effect.flatMap(Clock.currentTimeMillis, (now) => {
+              watched.add(id, event, { now, since, start })
+              return Queue.offer(events, undefined)
+            })
           ),
-          // a trace that is read while it grows has all events before the read
-          Stream.buffer({ capacity: 1, strategy: "sliding" }),
-          Stream.throttle({ cost: () => 1, units: 1, duration: traceAge, strategy: "shape" }),
-          Stream.merge(Stream.make(undefined), { haltStrategy: "left" }),
-          Stream.tap(() => reread),
-          Stream.concat(Stream.execute(
-            Effect.zipRight(reread, run(flow, id)).pipe(Effect.flatMap((stored) => put(stored.run)), Effect.ignore)
-          ))
+          Effect.intoDeferred(ended),
+          Effect.forkScoped
         )
+        const reread = traces.invalidate(keyOf(flow, id))
+        const growing = Stream.fromQueue(events, { maxChunkSize: 1 }).pipe(
+          Stream.throttle({ cost: () => 1, units: 1, duration: traceAge, strategy: "shape" }),
+          Stream.tap(() => reread),
+          Stream.merge(Stream.execute(Deferred.await(ended)), { haltStrategy: "right" })
+        )
+        const last = Effect.zipRight(reread, run(flow, id)).pipe(
+          Effect.flatMap((stored) => put(stored.run)),
+          Effect.ignore
+        )
+        return Stream.make(undefined).pipe(Stream.concat(growing), Stream.concat(Stream.execute(last)))
       }))
 
     return {
@@ -358,6 +382,7 @@ const make = (
         address,
         flows: shown.map(({ flow }) => flow).sort(),
         missing: [
+          ...outage === undefined ? [] : [{ what: "The newest runs", why: outage }],
           ...shown.length === 0 ? [noFlows] : [],
           ...[...problems].map(([flow, why]) => ({ what: `The list of ${flow}`, why })),
           ...alwaysMissing

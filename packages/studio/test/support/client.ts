@@ -1,5 +1,5 @@
 /** Requests as a browser, another site or another program would send them. */
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import * as Http from "node:http"
 
 /** JSON, of which a test knows the shape. */
@@ -119,9 +119,10 @@ export const open = (url: string): Effect.Effect<Page> =>
   })
 
 /** Waits until something holds. */
-export const until = <A>(read: Effect.Effect<A>, holds: (value: A) => boolean): Effect.Effect<A> =>
-  read.pipe(
-    Effect.repeat({ until: holds, schedule: Schedule.spaced("5 millis") }),
-    Effect.timeout("20 seconds"),
-    Effect.orDie
-  ) as Effect.Effect<A>
+export const until = <A, E>(read: Effect.Effect<A, E>, holds: (value: A) => boolean): Effect.Effect<A> => {
+  const next: Effect.Effect<A, E> = Effect.flatMap(
+    read,
+    (value) => holds(value) ? Effect.succeed(value) : Effect.delay(Effect.suspend(() => next), "5 millis")
+  )
+  return Effect.orDie(Effect.timeout(next, "20 seconds"))
+}
