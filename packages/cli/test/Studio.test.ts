@@ -1,0 +1,228 @@
+/** `noukai studio`, and the studio beside `noukai dev`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import * as Fs from "node:fs/promises"
+import * as Net from "node:net"
+import { join } from "node:path"
+import { cookieOf, open, send, until } from "../../studio/test/support/client.js"
+import { noukai, type Options, spawned, started } from "./support/command.js"
+import { folder, server } from "./support/server.js"
+import * as Server from "./support/server.js"
+
+const address = /http:\/\/[\w.:[\]]+\/\?token=[\w-]{22}/
+
+const key = "nk_test_of_the_studio_77777777777777777777777777777777"
+
+/** Starts a command that prints the address of a studio, and opens its page. */
+const opened = (args: ReadonlyArray<string>, options: Options) =>
+  Effect.gen(function*() {
+    const command = yield* started(args, options)
+    let output = ""
+    command.child.stdout!.on("data", (text: string) => {
+      output += text
+    })
+    yield* command.awaitOutput(address)
+    const url = address.exec(output)![0]
+    return { command, output: () => output, page: yield* open(url), url }
+  })
+
+/** Folders of a machine of its own. */
+const machine = Effect.map(folder, (path) => ({
+  XDG_STATE_HOME: join(path, "state"),
+  XDG_CONFIG_HOME: join(path, "config")
+}))
+
+const isRefused = (port: number) =>
+  Effect.async<boolean>((resume) => {
+    const socket = Net.connect({ host: "127.0.0.1", port })
+    socket.on("connect", () => resume(Effect.sync(() => (socket.destroy(), false))))
+    socket.on("error", () => resume(Effect.succeed(true)))
+  })
+
+const emulatorIn = (output: string) => Number(/Noukai runs at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)![1])
+
+describe.concurrent("the studio beside noukai dev", () => {
+  it.scopedLive("shows a run without another step, and sends no request for it", () =>
+    Effect.gen(function*() {
+      const env = yield* machine
+      const { command, output, page } = yield* opened(["dev", "--port", "0"], { env })
+      const port = emulatorIn(output())
+      const changed = yield* Effect.fork(
+        page.events("/api/changes").pipe(
+          Stream.filter(({ data, event }) => event === "change" && data.runs[0]?.status === "completed"),
+          Stream.runHead
+        )
+      )
+      // once the page listens
+      yield* page.events("/api/changes").pipe(Stream.take(1), Stream.runDrain)
+      const ran = yield* spawned(["run", "noukai/samples/two-step", "Hi", "--port", String(port)], {
+        env: { ...env, NOUKAI_API_KEY: key }
+      })
+      assert.strictEqual(ran.code, 0)
+      yield* Fiber.join(changed)
+      const { runs, total } = yield* page.json("/api/runs")
+      assert.deepStrictEqual([total, runs[0].flow, runs[0].status], [1, "noukai/samples/two-step", "completed"])
+      const of = `flow=noukai/samples/two-step&id=${runs[0].id}`
+      const { bars, notes } = yield* page.json(`/api/run?${of}`)
+      assert.deepStrictEqual([bars.length, notes], [2, []])
+      const { attempts: [attempt] } = yield* page.json(`/api/step?${of}&step=${bars[0].stepId}`)
+      assert.deepStrictEqual(JSON.parse(attempt.input.json), { message: "Hi" })
+      assert.strictEqual(
+        (yield* page.json(`/api/snippets?${of}`)).command,
+        `noukai run noukai/samples/two-step Hi --env dev --port ${port}`
+      )
+      command.child.kill("SIGINT")
+      const { stderr } = yield* command.ended
+      assert.strictEqual(stderr.trimEnd().split("\n").length, 1, stderr)
+      assert.notInclude(stderr, "token")
+    }))
+
+  it.scopedLive("is where GET / of the emulator leads, and is the page of the package", () =>
+    Effect.gen(function*() {
+      const { output, page, url } = yield* opened(["dev", "--port", "0"], { env: yield* machine })
+      const { headers, status } = yield* send(emulatorIn(output()), "/")
+      assert.deepStrictEqual([status, headers.location], [303, url])
+      assert.strictEqual((yield* send(emulatorIn(output()), "/", { headers: { host: "evil.example" } })).status, 403)
+      const index = yield* page.get("/")
+      // the page is built by `npm run build`
+      assert.include([200, 503], index.status)
+    }))
+
+  it.scopedLive("ends with it, also while pages listen", () =>
+    Effect.gen(function*() {
+      const { command, page } = yield* opened(["dev", "--port", "0"], { env: yield* machine })
+      const listening = yield* Effect.fork(Stream.runCollect(page.events("/api/changes")))
+      yield* page.events("/api/changes").pipe(Stream.take(1), Stream.runDrain)
+      command.child.kill("SIGINT")
+      const { code, stderr } = yield* command.ended
+      assert.deepStrictEqual([code, stderr], [130, ""])
+      yield* Fiber.join(listening)
+      assert.isTrue(yield* isRefused(page.port))
+    }))
+
+  it.scopedLive("is not served with --no-studio, nor with --exec", () =>
+    Effect.gen(function*() {
+      const env = yield* machine
+      const command = yield* started(["dev", "--port", "0", "--no-studio"], { env })
+      let output = ""
+      command.child.stdout!.on("data", (text: string) => {
+        output += text
+      })
+      yield* command.awaitOutput(/Flows:\n( {2}.*\n)+/)
+      assert.notInclude(output, "studio")
+      assert.strictEqual((yield* send(emulatorIn(output), "/")).status, 404)
+      const { stdout } = yield* spawned(["dev", "--port", "0", "--exec", "echo done"], { env })
+      assert.strictEqual(stdout, "done\n")
+    }))
+
+  it.scopedLive("takes the next port where the one after the emulator's is taken", () =>
+    Effect.gen(function*() {
+      const env = yield* machine
+      const first = yield* opened(["dev", "--port", "0"], { env })
+      const taken = first.page.port
+      const { output, page } = yield* opened(["dev", "--port", String(taken - 1)], { env }).pipe(
+        // its port is that of the first emulator
+        Effect.catchAllDefect(() => opened(["dev", "--port", "0"], { env }))
+      )
+      assert.notStrictEqual(page.port, taken)
+      assert.notStrictEqual(page.port, emulatorIn(output()))
+    }))
+
+  it.scopedLive("knows a page that was open before a restart, on this machine alone", () =>
+    Effect.gen(function*() {
+      const env = yield* machine
+      const before = yield* Effect.scoped(Effect.gen(function*() {
+        const { command, output, url } = yield* opened(["dev", "--port", "0"], { env })
+        const cookie = yield* cookieOf(url)
+        command.child.kill("SIGINT")
+        yield* command.ended
+        return { cookie, port: emulatorIn(output()) }
+      }))
+      const statusIn = (env: Record<string, string>) =>
+        Effect.scoped(Effect.gen(function*() {
+          const { command, page } = yield* opened(["dev", "--port", String(before.port)], { env })
+          const { status } = yield* send(page.port, "/api/runs", { headers: { cookie: before.cookie } })
+          command.child.kill("SIGINT")
+          yield* command.ended
+          return status
+        }))
+      assert.strictEqual(yield* statusIn(env), 200)
+      assert.strictEqual(yield* statusIn(yield* machine), 401)
+      const file = join(env.XDG_STATE_HOME, "noukai/studio-secret")
+      assert.strictEqual((yield* Effect.promise(() => Fs.stat(file))).mode & 0o777, 0o600)
+    }))
+})
+
+describe("noukai studio", () => {
+  it.scopedLive("shows the runs that this machine has seen, and never the key", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }
+      const run = yield* spawned(["run", "noukai/samples/hello-world", "Hi"], { env })
+      assert.strictEqual(run.code, 0)
+      const { command, output, page } = yield* opened(["studio", "--studio-port", "0"], { env })
+      assert.include(output(), `The studio shows the runs of ${env.NOUKAI_BASE_URL}`.replace("127.0.0.1", "127.0.0.1"))
+      const { runs: [row], total } = yield* until(
+        page.json("/api/runs"),
+        ({ runs: [row] }) => row?.costUsd !== undefined
+      )
+      assert.deepStrictEqual([total, row.flow, row.status, row.costUsd], [
+        1,
+        "noukai/samples/hello-world",
+        "completed",
+        "0.00012"
+      ])
+      assert.isDefined(row.sessionId)
+      const of = `flow=noukai/samples/hello-world&id=${row.id}`
+      const answers = yield* Effect.forEach([
+        "/api/source",
+        `/api/run?${of}`,
+        `/api/step?${of}&step=greet`,
+        `/api/snippets?${of}`,
+        `/api/export?${of}&format=otlp`,
+        `/api/export?${of}&format=html`,
+        "/api/run?flow=noukai/samples/hello-world&id=none",
+        "/"
+      ], page.get)
+      assert.deepStrictEqual(answers.slice(0, 7).map(({ status }) => status), [200, 200, 200, 200, 200, 200, 404])
+      const listening = yield* Effect.fork(Stream.runCollect(page.events("/api/changes")))
+      const watched = yield* Stream.runCollect(page.events(`/api/watch?${of}`))
+      command.child.kill("SIGINT")
+      const ended = yield* command.ended
+      assert.strictEqual(ended.code, 130)
+      const heard = yield* Fiber.join(listening)
+      assert.notInclude(JSON.stringify([answers, ended, [...watched, ...heard], output()]), "7777")
+    }).pipe(Effect.provide(server())))
+
+  it.scopedLive("says what the server refused, without the key", () =>
+    Effect.gen(function*() {
+      const machineEnv = yield* machine
+      const env = { ...machineEnv, ...yield* Server.environment }
+      yield* spawned(["run", "noukai/samples/hello-world", "Hi"], { env })
+      const { command, page } = yield* opened(["studio", "--studio-port", "0"], {
+        env: { ...env, NOUKAI_API_KEY: key }
+      })
+      const { status, text } = yield* page.get("/api/runs")
+      assert.strictEqual(status, 502)
+      assert.strictEqual(JSON.parse(text)._tag, "Unavailable")
+      assert.match(JSON.parse(text).advice, /noukai doctor/)
+      command.child.kill("SIGINT")
+      const ended = yield* command.ended
+      assert.notInclude(JSON.stringify([text, ended]), "7777")
+    }).pipe(Effect.provide(server({
+      keys: [{ key: "nk_test_known_00000000000000000000000000000000", org: "noukai", project: "samples" }]
+    }))))
+
+  it.live("needs a key, a port that there is and an address of this machine", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* noukai(["studio"])).code, 3)
+      const env = { NOUKAI_API_KEY: key }
+      const wrong = yield* noukai(["studio", "--studio-port", "65536"], { env })
+      assert.deepStrictEqual([wrong.code, wrong.stderr], [
+        2,
+        "noukai: --studio-port must be from 0 to 65535, not 65536\n"
+      ])
+      const foreign = yield* noukai(["studio", "--host", "203.0.113.1"], { env })
+      assert.strictEqual(foreign.code, 7)
+      assert.match(foreign.stderr, /Cannot listen on 203\.0\.113\.1/)
+    }))
+})
