@@ -1,7 +1,7 @@
 /** A run: what its steps did, and when. */
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
-import { cost, count, instant, millis, moment, oneLine, percent, plural } from "./format.js"
+import { cost, count, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Notes, Status, Text, Unknown } from "./parts.js"
 import { type RunRoute, runsRoute } from "./route.js"
@@ -61,7 +61,7 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
       {run.version !== undefined && <Fact name="Version"><Text value={run.version} /></Fact>}
       {run.sessionId !== undefined && (
         <Fact name="Session">
-          <Link to={runsRoute({ session: run.sessionId })} title="Runs of this session"><Text value={run.sessionId} /></Link>
+          <Link to={runsRoute({ session: run.sessionId })} title={oneLine(`Runs of session ${run.sessionId}`)}><Text value={shortId(run.sessionId)} /></Link>
         </Fact>
       )}
     </dl>

@@ -98,6 +98,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
 interface Message {
   readonly role?: unknown
   readonly content?: unknown
+  readonly tool_calls?: unknown
 }
 
 const messagesOf = (json: string): ReadonlyArray<Message> | undefined => {
@@ -111,28 +112,46 @@ const messagesOf = (json: string): ReadonlyArray<Message> | undefined => {
   }
 }
 
+/** A call of a tool in one line, where it has the usual form. */
+const callOf = (call: unknown): string | undefined => {
+  const { arguments: given, name } = (call as { readonly function?: { readonly [name: string]: unknown } } | null)?.function ?? {}
+  return typeof name === "string" ? `${name} ${typeof given === "string" ? given : JSON.stringify(given ?? {})}` : undefined
+}
+
+const MessagePart = ({ message, nth }: { readonly message: Message; readonly nth: number }): ReactNode => {
+  const { content, role, tool_calls: calls, ...rest } = message
+  const lines = Array.isArray(calls) ? calls.map(callOf) : []
+  const isUsual = lines.every((line) => line !== undefined)
+  const others = Object.entries({ ...rest, ...!isUsual && { tool_calls: calls } })
+  const facts = others.filter(([, value]) => typeof value === "string")
+  const values = others.filter(([, value]) => typeof value === "object" && value !== null)
+  return (
+    <li className="message">
+      <span className="message-role"><Text value={String(role)} /></span>
+      {typeof content === "string" && content !== "" && <p><Text value={content} /></p>}
+      {typeof content === "object" && content !== null && (
+        <JsonTree text={JSON.stringify(content)} label={`content of message ${nth + 1}`} />
+      )}
+      {isUsual && lines.map((line, call) => <code key={call} className="message-call"><Text value={line} /></code>)}
+      {facts.map(([name, value]) => (
+        <span key={name} className="message-facts"><Text value={`${name}: ${String(value)}`} /></span>
+      ))}
+      {values.map(([name, value]) => (
+        <JsonTree key={name} text={JSON.stringify(value)} label={oneLine(`${name} of message ${nth + 1}`)} />
+      ))}
+    </li>
+  )
+}
+
 /** The messages between a step and its tools. */
 const Conversation = ({ json }: { readonly json: string }): ReactNode => {
   const messages = useMemo(() => messagesOf(json), [json])
   return (
-    <section className="conversation">
+    <section className="conversation" aria-label="Tool conversation">
       <h3>Tool conversation</h3>
       {messages === undefined
         ? <JsonTree text={json} label="tool conversation" />
-        : (
-          <ol>
-            {messages.map(({ content, role, ...rest }, nth) => (
-              <li key={nth} className="message">
-                <span className="message-role"><Text value={String(role)} /></span>
-                {typeof content === "string" && content !== "" && <p><Text value={content} /></p>}
-                {content !== undefined && content !== null && typeof content !== "string" && (
-                  <JsonTree text={JSON.stringify(content)} label={`message ${nth + 1}`} />
-                )}
-                {Object.keys(rest).length > 0 && <JsonTree text={JSON.stringify(rest)} label={`rest of message ${nth + 1}`} />}
-              </li>
-            ))}
-          </ol>
-        )}
+        : <ol>{messages.map((message, nth) => <MessagePart key={nth} message={message} nth={nth} />)}</ol>}
     </section>
   )
 }

@@ -39,7 +39,9 @@ it("a run is watched from its start to its end, and its bars lie where its trace
   await page.getByRole("treeitem", { name: /^step-0 .*running/ }).waitFor()
   for (let done = 2; done <= 6; done++) {
     await studio.put(steps(done))
-    await page.getByRole("treeitem", { name: new RegExp(`^step-${done - 1} .*, ${done === 6 ? "completed" : "running"}`) }).waitFor()
+    await page.getByRole("treeitem", {
+      name: new RegExp(`^step-${done - 1} .*, ${done === 6 ? "completed" : "running"}`)
+    }).waitFor()
   }
   await page.locator(".run-title .status-completed").waitFor()
   await page.getByText("180 ms").waitFor()
@@ -69,18 +71,25 @@ it("a failed run opens at its first failure, with the input beside the error", a
     assert.isTrue(error!.y < input!.y)
   }
   // the attempts are side by side
-  const [one, two] = await Promise.all([1, 2].map((nth) => page.getByRole("article", { name: `Attempt ${nth}` }).boundingBox()))
+  const [one, two] = await Promise.all(
+    [1, 2].map((nth) => page.getByRole("article", { name: `Attempt ${nth}` }).boundingBox())
+  )
   assert.strictEqual(one!.y, two!.y)
   assert.isTrue(two!.x >= one!.x + one!.width)
   assert.isTrue(await page.getByText("The model did not return JSON.", { exact: true }).isVisible())
 
-  const single: ScriptedRun = { id: "run-single", status: "failed", durationMs: 100, steps: [{
-    id: "read",
-    at: 0,
-    ms: 100,
-    input: { page: 1 },
-    error: { message: "No such page." }
-  }] }
+  const single: ScriptedRun = {
+    id: "run-single",
+    status: "failed",
+    durationMs: 100,
+    steps: [{
+      id: "read",
+      at: 0,
+      ms: 100,
+      input: { page: 1 },
+      error: { message: "No such page." }
+    }]
+  }
   await studio.put(single)
   await page.goto(studio.origin + runPath(single))
   const error = await page.getByRole("region", { name: "Error of read" }).boundingBox()
@@ -92,7 +101,11 @@ it("a paused run says so, with the clock that measured it", async () => {
   const paused: ScriptedRun = {
     id: "run-paused",
     status: "running",
-    watched: { clock: "watcher", firstOutputMs: 120, pauses: [{ startMs: 400, durationMs: 200, stepId: "ask" }, { startMs: 900 }] },
+    watched: {
+      clock: "watcher",
+      firstOutputMs: 120,
+      pauses: [{ startMs: 400, durationMs: 200, stepId: "ask" }, { startMs: 900 }]
+    },
     steps: [{ id: "ask", at: 0, ms: 900, waitingMs: 200, output: 1 }]
   }
   await using studio = disposable(await startStudio({ runs: [paused] }))
@@ -102,11 +115,17 @@ it("a paused run says so, with the clock that measured it", async () => {
   await facts.getByText("waits now, 2 pauses").waitFor()
   assert.strictEqual((await facts.innerText()).split("watcher's clock").length - 1, 2)
   assert.strictEqual(await page.locator(".axis-pause").count(), 2)
-  await studio.put({ ...paused, status: "completed", durationMs: 2_000, watched: {
-    clock: "watcher",
-    firstOutputMs: 120,
-    pauses: [{ startMs: 400, durationMs: 200 }, { startMs: 900, durationMs: 700 }]
-  }, steps: [...paused.steps!, { id: "go", at: 1_600, ms: 400, output: 2 }] })
+  await studio.put({
+    ...paused,
+    status: "completed",
+    durationMs: 2_000,
+    watched: {
+      clock: "watcher",
+      firstOutputMs: 120,
+      pauses: [{ startMs: 400, durationMs: 200 }, { startMs: 900, durationMs: 700 }]
+    },
+    steps: [...paused.steps!, { id: "go", at: 1_600, ms: 400, output: 2 }]
+  })
   await facts.getByText("900 ms, 2 pauses").waitFor()
   // the idle stretch folds on request, and back
   const before = await barsOf(page)
@@ -234,7 +253,8 @@ it("every key does what the list of keys says", async () => {
   await using opened = await openPage(browser, studio)
   const { page } = opened
   await page.getByRole("link", { name: /run run-loop/ }).waitFor()
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName)
+  const focused = () =>
+    page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName)
   const press = (key: string) => page.keyboard.press(key)
 
   // newest first: loop, failed, completed
@@ -350,10 +370,14 @@ it("runs that arrive do not move what the reader looks at", async () => {
 })
 
 it("empty and missing things say what to do, and failures offer to try again", async () => {
-  await using studio = disposable(await startStudio({ facts: {
-    flows: ["acme/spelling/grade-3"],
-    missing: [{ what: "versions", why: "The hosted service does not tell them." }]
-  } }))
+  await using studio = disposable(
+    await startStudio({
+      facts: {
+        flows: ["acme/spelling/grade-3"],
+        missing: [{ what: "versions", why: "The hosted service does not tell them." }]
+      }
+    })
+  )
   await using opened = await openPage(browser, studio, "/runs", { mayFail: true })
   const { page } = opened
   await page.getByRole("heading", { name: "No runs yet" }).waitFor()
@@ -376,7 +400,12 @@ it("a run is copied as text, and exported as files", async () => {
   await using opened = await openPage(browser, studio, runPath(Stories.completed))
   const { page } = opened
   await page.getByRole("button", { name: "Run again…" }).click()
-  for (const [name, part] of [["Command", "noukai run"], ["TypeScript", "acme/spelling/grade-3"], ["curl", "curl"]] as const) {
+  for (
+    const [name, part] of [["Command", "noukai run"], ["TypeScript", "acme/spelling/grade-3"], [
+      "curl",
+      "curl"
+    ]] as const
+  ) {
     await page.getByRole("button", { name: `Copy ${name}` }).click()
     await page.getByText(`${name} copied.`).waitFor()
     assert.include(await page.evaluate(() => navigator.clipboard.readText()), part)
@@ -405,7 +434,9 @@ it("a key of Noukai is nowhere in the page or its storage", async () => {
   await page.getByRole("region", { name: /^Error of/ }).waitFor()
   await page.getByRole("button", { name: "Run again…" }).click()
   await page.getByRole("button", { name: "Copy curl" }).waitFor()
-  const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state]))
+  const stored = await page.evaluate(() =>
+    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state])
+  )
   for (const text of [await page.content(), stored, await opened.received(), page.url()]) assert.notInclude(text, key)
   assert.notInclude(page.url(), "token")
   assert.strictEqual(await page.evaluate(() => document.cookie), "")

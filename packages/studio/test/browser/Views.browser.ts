@@ -8,7 +8,15 @@ import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { epoch, type ScriptedRun } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
-import { launch, openPage, runPath, type RunningStudio, startStudio, type StudioPage, violations } from "./studioPage.js"
+import {
+  launch,
+  openPage,
+  type RunningStudio,
+  runPath,
+  startStudio,
+  type StudioPage,
+  violations
+} from "./studioPage.js"
 
 const pictures = process.env.STUDIO_PICTURES ?? fileURLToPath(new URL("../../build/pictures", import.meta.url))
 
@@ -27,65 +35,116 @@ const paused: ScriptedRun = {
       {
         role: "assistant",
         content: null,
-        tool_calls: [{ id: "call_1", type: "function", function: { name: "find_order", arguments: "{\"id\":\"A17\"}" } }]
+        tool_calls: [{
+          id: "call_1",
+          type: "function",
+          function: { name: "find_order", arguments: "{\"id\":\"A17\"}" }
+        }]
       },
       { role: "tool", tool_call_id: "call_1", content: "shipped on Monday" },
       { role: "assistant", content: "Your order was shipped on Monday." }
     ]
   },
   steps: [
-    { id: "classify", at: 0, ms: 620, model: "small-1", tokens: 210, cost: "0.0004", input: { message: "Where is my order A17?" }, output: { topic: "order", confidence: 0.97 } },
-    { id: "lookup", at: 640, ms: 11_160, waitingMs: 8_000, model: "large-2", tokens: 1_840, cost: "0.0150", input: { topic: "order", tools: ["find_order"] }, output: { answer: "Your order was shipped on Monday." } },
-    { id: "translate", at: 11_820, ms: 1_500, model: "small-1", tokens: 320, cost: "0.0020", input: { language: "de" }, output: "Ihre Bestellung wurde am Montag versandt." },
-    { id: "check", at: 13_340, ms: 860, model: "small-1", tokens: 150, cost: "0.0010", input: {}, output: { ok: true, notes: [] } }
+    {
+      id: "classify",
+      at: 0,
+      ms: 620,
+      model: "small-1",
+      tokens: 210,
+      cost: "0.0004",
+      input: { message: "Where is my order A17?" },
+      output: { topic: "order", confidence: 0.97 }
+    },
+    {
+      id: "lookup",
+      at: 640,
+      ms: 11_160,
+      waitingMs: 8_000,
+      model: "large-2",
+      tokens: 1_840,
+      cost: "0.0150",
+      input: { topic: "order", tools: ["find_order"] },
+      output: { answer: "Your order was shipped on Monday." }
+    },
+    {
+      id: "translate",
+      at: 11_820,
+      ms: 1_500,
+      model: "small-1",
+      tokens: 320,
+      cost: "0.0020",
+      input: { language: "de" },
+      output: "Ihre Bestellung wurde am Montag versandt."
+    },
+    {
+      id: "check",
+      at: 13_340,
+      ms: 860,
+      model: "small-1",
+      tokens: 150,
+      cost: "0.0010",
+      input: {},
+      output: { ok: true, notes: [] }
+    }
   ]
 }
 
 const loop: ScriptedRun = { ...Stories.loop(500), id: "run-loop" }
 
-const views: { readonly [name: string]: { readonly path: string; readonly ready: (page: Page) => Promise<unknown> } } = {
-  runs: { path: "/runs", ready: (page) => page.locator(".row-link").first().waitFor() },
-  "runs-filtered": {
-    path: "/runs?status=failed&flow=flow-4",
-    ready: (page) => page.locator(".row-link").first().waitFor()
-  },
-  "runs-none": { path: "/runs?text=nothing", ready: (page) => page.getByRole("heading", { name: "No run matches" }).waitFor() },
-  completed: { path: runPath(paused, "?step=lookup"), ready: (page) => page.locator(".payload-output .json").waitFor() },
-  "idle-folded": {
-    path: runPath(Stories.live(1), "?idle=folded"),
-    ready: (page) => page.locator(".payload-input .json").waitFor()
-  },
-  failed: { path: runPath(Stories.failed), ready: (page) => page.locator(".payload-input .json").first().waitFor() },
-  loop: { path: runPath(loop), ready: (page) => page.locator(".payload-input .json").waitFor() },
-  totals: { path: runPath(paused, "?tab=totals"), ready: (page) => page.locator(".payload-output .json").waitFor() },
-  uncaptured: { path: runPath(Stories.uncaptured), ready: (page) => page.locator(".payload-none").first().waitFor() },
-  hostile: { path: runPath(Stories.hostile), ready: (page) => page.locator(".payload-input .json").waitFor() },
-  missing: { path: runPath({ id: "nothing" }), ready: (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor() },
-  keys: {
-    path: "/runs",
-    ready: async (page) => {
-      await page.locator(".row-link").first().waitFor()
-      await page.keyboard.press("?")
-      await page.getByRole("dialog").waitFor()
-    }
-  },
-  copy: {
-    path: runPath(paused),
-    ready: async (page) => {
-      await page.getByRole("button", { name: "Run again…" }).click()
-      await page.getByRole("button", { name: "Copy curl" }).waitFor()
-    }
-  },
-  search: {
-    path: runPath(paused, "?step=lookup"),
-    ready: async (page) => {
-      const output = page.locator(".payload-output")
-      await output.getByRole("button", { name: /^Search/ }).click()
-      await output.getByRole("searchbox").fill("monday")
-      await output.getByText("1 of 1").waitFor()
+const views: { readonly [name: string]: { readonly path: string; readonly ready: (page: Page) => Promise<unknown> } } =
+  {
+    runs: { path: "/runs", ready: (page) => page.locator(".row-link").first().waitFor() },
+    "runs-filtered": {
+      path: "/runs?status=failed&flow=flow-4",
+      ready: (page) => page.locator(".row-link").first().waitFor()
+    },
+    "runs-none": {
+      path: "/runs?text=nothing",
+      ready: (page) => page.getByRole("heading", { name: "No run matches" }).waitFor()
+    },
+    completed: {
+      path: runPath(paused, "?step=lookup"),
+      ready: (page) => page.locator(".payload-output .json").waitFor()
+    },
+    "idle-folded": {
+      path: runPath(Stories.live(1), "?idle=folded"),
+      ready: (page) => page.locator(".payload-input .json").waitFor()
+    },
+    failed: { path: runPath(Stories.failed), ready: (page) => page.locator(".payload-input .json").first().waitFor() },
+    loop: { path: runPath(loop), ready: (page) => page.locator(".payload-input .json").waitFor() },
+    totals: { path: runPath(paused, "?tab=totals"), ready: (page) => page.locator(".payload-output .json").waitFor() },
+    uncaptured: { path: runPath(Stories.uncaptured), ready: (page) => page.locator(".payload-none").first().waitFor() },
+    hostile: { path: runPath(Stories.hostile), ready: (page) => page.locator(".payload-input .json").waitFor() },
+    missing: {
+      path: runPath({ id: "nothing" }),
+      ready: (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor()
+    },
+    keys: {
+      path: "/runs",
+      ready: async (page) => {
+        await page.locator(".row-link").first().waitFor()
+        await page.keyboard.press("?")
+        await page.getByRole("dialog").waitFor()
+      }
+    },
+    copy: {
+      path: runPath(paused),
+      ready: async (page) => {
+        await page.getByRole("button", { name: "Run again…" }).click()
+        await page.getByRole("button", { name: "Copy curl" }).waitFor()
+      }
+    },
+    search: {
+      path: runPath(paused, "?step=lookup"),
+      ready: async (page) => {
+        const output = page.locator(".payload-output")
+        await output.getByRole("button", { name: /^Search/ }).click()
+        await output.getByRole("searchbox").fill("monday")
+        await output.getByText("1 of 1").waitFor()
+      }
     }
   }
-}
 
 let browser: Browser
 let studio: RunningStudio

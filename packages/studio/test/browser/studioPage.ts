@@ -1,11 +1,12 @@
 /** A studio over scripted runs, and pages of a Chromium that look at it. */
-import type { Source } from "@effect-noukai/studio/StudioApi"
 import * as Studio from "@effect-noukai/studio/Studio"
+import type { Source } from "@effect-noukai/studio/StudioApi"
 import axe from "axe-core"
-import { Effect, Exit, Redacted, Scope } from "effect"
+import { StudioSource } from "@effect-noukai/studio/StudioSource"
+import { Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { deepStrictEqual } from "node:assert"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { chromium } from "playwright-core"
-import { assert } from "vitest"
 import * as Scripted from "../support/scripted.js"
 import type { ScriptedRun } from "../support/scripted.js"
 
@@ -27,14 +28,20 @@ export interface RunningStudio {
 }
 
 export const startStudio = async (
-  options: { readonly port?: number; readonly facts?: Partial<Source>; readonly runs?: ReadonlyArray<ScriptedRun> } = {}
+  options: {
+    readonly port?: number
+    readonly facts?: Partial<Source>
+    readonly runs?: ReadonlyArray<ScriptedRun>
+    /** The source that is served, made of the scripted one. */
+    readonly source?: (scripted: StudioSource.Service) => StudioSource.Service
+  } = {}
 ): Promise<RunningStudio> => {
   const scope = Effect.runSync(Scope.make())
   const scripted = await Effect.runPromise(Scripted.make(options.facts))
   await Effect.runPromise(scripted.put(...options.runs ?? []))
   const { port, url } = await Effect.runPromise(
     Studio.serve({ port: options.port, secret: Redacted.make("a secret of the tests") }).pipe(
-      Effect.provide(scripted.layer),
+      Effect.provide(Layer.succeed(StudioSource, options.source?.(scripted.source) ?? scripted.source)),
       Scope.extend(scope)
     )
   )
@@ -89,8 +96,11 @@ export const openPage = async (
     Object.assign(globalThis, { longTasks: tasks })
     new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
       .observe({ type: "longtask", buffered: true })
-    document.addEventListener("securitypolicyviolation", ({ blockedURI, violatedDirective }) =>
-      (globalThis as unknown as { complain: (text: string) => void }).complain(`${violatedDirective}: ${blockedURI}`))
+    document.addEventListener(
+      "securitypolicyviolation",
+      ({ blockedURI, violatedDirective }) =>
+        (globalThis as unknown as { complain: (text: string) => void }).complain(`${violatedDirective}: ${blockedURI}`)
+    )
   })
   // the token is traded for a cookie, and leaves the address
   await page.goto(studio.url, { waitUntil: "commit" })
@@ -101,7 +111,7 @@ export const openPage = async (
     longTasks: () => page.evaluate(() => (globalThis as unknown as { longTasks: ReadonlyArray<number> }).longTasks),
     [Symbol.asyncDispose]: async () => {
       await context.close()
-      assert.deepStrictEqual(complaints, [])
+      deepStrictEqual(complaints, [])
     }
   }
 }
@@ -112,7 +122,9 @@ export const violations = async (page: Page): Promise<ReadonlyArray<string>> => 
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: typeof import("axe-core") }
     const { violations } = await axe.run(document, { resultTypes: ["violations"] })
-    return violations.map(({ help, id, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3).join(" | ")}`)
+    return violations.map(({ help, id, nodes }) =>
+      `${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3).join(" | ")}`
+    )
   })
 }
 
