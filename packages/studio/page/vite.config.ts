@@ -30,7 +30,9 @@ const sizes = (): Plugin => ({
     const found = { first: sum(first), all: sum(Object.keys(bundle)) }
     for (const part of ["first", "all"] as const) {
       this.info(`${part} view: ${found[part]} bytes with gzip, ${most[part]} allowed`)
-      if (found[part] > most[part]) this.error(`the ${part} view has ${found[part]} bytes with gzip, over ${most[part]}`)
+      if (found[part] > most[part]) {
+        this.error(`the ${part} view has ${found[part]} bytes with gzip, over ${most[part]}`)
+      }
     }
   }
 })

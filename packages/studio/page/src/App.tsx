@@ -13,7 +13,8 @@ const kinds = { emulator: "Emulator", hosted: "Hosted service" } as const
 const connections = {
   connecting: ["pending", "Connecting"],
   live: ["running", "Live"],
-  lost: ["failed", "Not connected"]
+  lost: ["failed", "Not connected"],
+  refused: ["failed", "No access"]
 } as const
 
 const Header = (): ReactNode => {
@@ -47,15 +48,21 @@ const Header = (): ReactNode => {
   )
 }
 
-/** Says that the server is gone, when that lasts. */
+const problems = {
+  lost: ["The studio does not answer.", "The page shows the last known state and reconnects by itself."],
+  refused: ["The studio was started anew.", "Open the address that its terminal printed."]
+} as const
+
+/** A line that says that the server is gone, when that lasts. */
 const Banner = (): ReactNode => {
-  const isLost = useApp(({ connection }) => connection === "lost")
+  const connection = useApp(({ connection }) => connection)
+  const problem = connection === "lost" || connection === "refused" ? problems[connection] : undefined
   return (
     <div role="alert" className="banner-place">
-      {isLost && (
+      {problem !== undefined && (
         <p className="banner">
           <Shape status="failed" />
-          <span><strong>The studio does not answer.</strong> The page shows the last known state and reconnects by itself.</span>
+          <span><strong>{problem[0]}</strong> {problem[1]}</span>
           <Button kind="quiet" onClick={retry}>Try now</Button>
         </p>
       )}

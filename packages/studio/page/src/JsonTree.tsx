@@ -154,7 +154,7 @@ const Value = ({ node }: { readonly node: JsonNode }): ReactNode => {
   return <bdi className={`json-${node.kind}`}>{visible(text.slice(node.start, Math.min(node.end, node.start + 200)))}</bdi>
 }
 
-/** What surrounds the place where the search has stopped, in a string that is not shown up to there. */
+/** The text around the place where the search has stopped, in a string that is not shown up to there. */
 const Excerpt = ({ node }: { readonly node: JsonNode }): ReactNode => {
   const { hit, text } = useTree()
   if (hit === undefined || hit < node.start + shownText.first) return null
@@ -292,7 +292,7 @@ const Search = ({ label, tree }: { readonly label: string; readonly tree: Tree }
   )
 }
 
-/** `label` names the value for readers of screens: "input of answer". */
+/** `label` names the value for screen readers: "input of answer". */
 export const JsonTree = ({ label, text }: { readonly label: string; readonly text: string }): ReactNode => {
   const [, changed] = useReducer((version: number) => version + 1, 0)
   const ending = useRef<AbortController>(undefined)

@@ -61,7 +61,7 @@ const FilterText = ({ isMain = false, label, list, name, placeholder, route }: {
 }
 
 const withFilter = (filter: RunFilter, name: keyof RunFilter, value: string): RunFilter => {
-  const { [name]: _, ...rest } = filter
+  const rest = Object.fromEntries(Object.entries(filter).filter(([other]) => other !== name))
   return value.trim() === "" ? rest : { ...rest, [name]: value.trim() }
 }
 

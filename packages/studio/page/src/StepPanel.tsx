@@ -156,7 +156,7 @@ const Conversation = ({ json }: { readonly json: string }): ReactNode => {
   )
 }
 
-/** What an answer of the server depends on: other bars need no second reading. */
+/** The facts of a step that change its payloads: while they stay, it is not read again. */
 const signatureOf = (bars: ReadonlyArray<Bar>, shown: Bar): string =>
   bars.filter(({ loopIndex, stepId }) => stepId === shown.stepId && loopIndex === shown.loopIndex)
     .map(({ attempt, kind, waitingMs }) => `${attempt} ${kind} ${waitingMs}`).join()

@@ -3,7 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual"
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, RunDetail } from "./api.js"
 import { cost, count, millis, oneLine, plural, tick, ticks } from "./format.js"
-import { useClock, useKeys, useMedia } from "./keys.js"
+import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
 import { Button, Icon, Shape, Text } from "./parts.js"
 import type { RunRoute } from "./route.js"
 import { get, isEnded, navigate } from "./store.js"
@@ -21,7 +21,7 @@ const words: { readonly [Kind in Bar["kind"]]: string } = {
 
 const percentOf = (share: number): string => `${(100 * share).toFixed(4)}%`
 
-/** What a row says, for readers of screens: first what is seen, then the rest. */
+/** The name of a row for screen readers: the visible text, then the rest. */
 const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number): string =>
   [
     [bar.label, iterations > 0 && `×${count(iterations)}`, failed > 0 && `${count(failed)} failed`, millis(lastedMs)]
@@ -121,19 +121,27 @@ const Lines = ({ marks, pauses, scale }: {
   </div>
 )
 
-/** Marks that would lie on one another, or on the end, are left out. */
-const Axis = ({ marks, scale }: { readonly marks: ReadonlyArray<number>; readonly scale: Scale }): ReactNode => {
-  let last = -1
+/** The room that the text of a mark takes, in pixels. */
+const markWidth = 60
+
+/** Marks whose text would lie on another one, or go over the end, have no text. */
+const Axis = ({ marks, ref, scale, width }: {
+  readonly marks: ReadonlyArray<number>
+  readonly ref: React.Ref<HTMLDivElement>
+  readonly scale: Scale
+  readonly width: number
+}): ReactNode => {
+  let last = -Infinity
   const shown = marks.filter((ms) => {
-    const at = scale.at(ms)
-    if (at > 0.92 || at - last < 0.12) return false
+    const at = scale.at(ms) * width
+    if (at - last < markWidth || at + markWidth > width) return false
     last = at
     return true
   })
   return (
     <div className="axis" aria-hidden="true">
       <span className="axis-title">Step</span>
-      <div className="axis-area">
+      <div className="axis-area" ref={ref}>
         {shown.map((ms) => (
           <span key={ms} className="axis-mark" style={{ left: percentOf(scale.at(ms)) }}>{tick(ms)}</span>
         ))}
@@ -174,7 +182,9 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     from: startMs,
     to: durationMs === undefined ? totalMs : startMs + durationMs
   })) ?? noPauses
-  const marks = ticks(totalMs, 5).filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
+  const axis = useRef<HTMLDivElement>(null)
+  const width = useWidth(axis)
+  const marks = ticks(totalMs, Math.max(1, Math.min(6, Math.floor(width / (markWidth + 20))))).filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
   const selectedRow = rows.findIndex(({ index }) => index === selected)
   const virtual = useVirtualizer({
     count: rows.length,
@@ -272,7 +282,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
         aria-label="Steps"
         aria-activedescendant={isSelectedInView ? `bar-${selected}` : undefined}
       >
-        <Axis marks={marks} scale={scale} />
+        <Axis ref={axis} marks={marks} scale={scale} width={width} />
         <div className="steps" role="none" style={{ height: rows.length * height }}>
           <Lines marks={marks} pauses={pauses} scale={scale} />
           {items.map(({ index, key }) => {

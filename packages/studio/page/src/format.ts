@@ -29,7 +29,8 @@ export const ticks = (totalMs: number, most: number): ReadonlyArray<number> => {
 }
 
 /** A mark of an axis, without digits that say nothing: `0`, `500 ms`, `2 s`. */
-export const tick = (ms: number): string => ms === 0 ? "0" : millis(ms).replace(/\.?0+ s$/, " s").replace(/ 00 [sm]$/, "")
+export const tick = (ms: number): string =>
+  ms === 0 ? "0" : millis(ms).replace(/\.?0+ s$/, " s").replace(/ 00 [sm]$/, "")
 
 /** An amount of US dollars with 4 decimals. */
 export const cost = (usd: string): string => {
@@ -44,11 +45,14 @@ export const plural = (amount: number, one: string, many = `${one}s`): string =>
   `${count(amount)} ${amount === 1 ? one : many}`
 
 /** A share of a whole, 0 to 1. */
-export const percent = (share: number): string =>
-  share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`
+export const percent = (share: number): string => share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`
 
 export const bytes = (size: number): string =>
-  size < 1_000 ? `${size} B` : size < 1_000_000 ? `${(size / 1_000).toFixed(1)} kB` : `${(size / 1_000_000).toFixed(1)} MB`
+  size < 1_000
+    ? `${size} B`
+    : size < 1_000_000
+    ? `${(size / 1_000).toFixed(1)} kB`
+    : `${(size / 1_000_000).toFixed(1)} MB`
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })

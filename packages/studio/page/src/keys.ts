@@ -1,5 +1,5 @@
 /** The keys of the page. */
-import { useEffect, useRef, useState } from "react"
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react"
 
 export const keyList: ReadonlyArray<{ readonly keys: ReadonlyArray<string>; readonly does: string }> = [
   { keys: ["↑", "↓"], does: "Walk the runs, or the steps of a run" },
@@ -62,4 +62,17 @@ export const useClock = (clock: () => number, everyMs: number, isTicking: boolea
     return () => window.clearInterval(timer)
   }, [clock, everyMs, isTicking])
   return now
+}
+
+/** The width of an element, in pixels, as it changes. */
+export const useWidth = (element: RefObject<HTMLElement | null>): number => {
+  const [width, setWidth] = useState(0)
+  useLayoutEffect(() => {
+    if (element.current === null) return
+    const observer = new ResizeObserver(([entry]) => setWidth(entry!.contentRect.width))
+    observer.observe(element.current)
+    setWidth(element.current.clientWidth)
+    return () => observer.disconnect()
+  }, [element])
+  return width
 }

@@ -113,11 +113,15 @@ export const Fact = ({ children, name, note }: {
   </div>
 )
 
-/** What is not as expected: `role` tells a reader of screens how much it matters. */
+/** A sentence of the studio, in which code is between backticks. */
+const Words = ({ value }: { readonly value: string }): ReactNode =>
+  value.split("`").map((part, nth) => nth % 2 === 0 ? <Text key={nth} value={part} /> : <code key={nth}><Text value={part} /></code>)
+
+/** Sentences about missing facts, each with the remedy. */
 export const Notes = ({ notes }: { readonly notes: ReadonlyArray<string> }): ReactNode =>
   notes.length > 0 && (
     <ul className="notes" aria-label="Notes">
-      {notes.map((note) => <li key={note}><Text value={note} /></li>)}
+      {notes.map((note) => <li key={note}><Words value={note} /></li>)}
     </ul>
   )
 
@@ -131,7 +135,7 @@ export const Failure = ({ children, error, onRetry = retry, title }: {
     <Shape status="failed" />
     <h2>{title}</h2>
     <p><Text value={error.message} /></p>
-    {error.advice !== undefined && <p className="muted"><Text value={error.advice} /></p>}
+    {error.advice !== undefined && <p className="muted"><Words value={error.advice} /></p>}
     <div className="blank-actions">
       <Button kind="primary" onClick={onRetry}>Try again</Button>
       {children}

@@ -16,7 +16,13 @@ export interface RunList {
   readonly error: ReadError | undefined
 }
 
-export const emptyList = (key: string): RunList => ({ key, rows: [], places: new Map(), isLoaded: false, error: undefined })
+export const emptyList = (key: string): RunList => ({
+  key,
+  rows: [],
+  places: new Map(),
+  isLoaded: false,
+  error: undefined
+})
 
 const idOf = ({ flow, id }: Run): string => `${flow}/${id}`
 

@@ -1,6 +1,17 @@
 /** The state of the page, and the reads that fill it. */
 import { useSyncExternalStore } from "react"
-import { type Bar, type ListChange, read, ReadError, type Run, type RunDetail, type Snippets, type Source, type StepDetail, stream } from "./api.js"
+import {
+  type Bar,
+  type ListChange,
+  read,
+  ReadError,
+  type Run,
+  type RunDetail,
+  type Snippets,
+  type Source,
+  type StepDetail,
+  stream
+} from "./api.js"
 import { hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute } from "./route.js"
 import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
 
@@ -24,7 +35,8 @@ export interface StepState {
 
 export interface State {
   readonly route: Route
-  readonly connection: "connecting" | "live" | "lost"
+  /** `refused`: the server answers, but does not know the cookie of this browser. */
+  readonly connection: "connecting" | "live" | "lost" | "refused"
   /** How often the server was gone and is there again. */
   readonly reconnects: number
   readonly source: Source | undefined
@@ -33,7 +45,7 @@ export interface State {
   readonly listOffset: number
   readonly run: RunState | undefined
   readonly dialog: "keys" | "copy" | undefined
-  /** What was done, for readers of screens. */
+  /** A sentence that confirms an action, also for screen readers. */
   readonly notice: string
 }
 
@@ -64,7 +76,8 @@ export const set = (change: Partial<State>): void => {
 export const get = (): State => state
 
 /** A part of the state. The selector returns a part as it is, or a plain value. */
-export const useApp = <Part>(selector: (state: State) => Part): Part => useSyncExternalStore(subscribe, () => selector(state))
+export const useApp = <Part>(selector: (state: State) => Part): Part =>
+  useSyncExternalStore(subscribe, () => selector(state))
 
 const isAborted = (signal: AbortSignal) => (): boolean => signal.aborted
 
@@ -114,7 +127,7 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
       if (state.source === undefined) readSource()
     }),
     lost: () => {
-      set({ connection: "lost" })
+      lost(signal)
       if (!state.list.isLoaded) readFirst()
     },
     events: {
@@ -173,7 +186,6 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
       if (!signal.aborted) setRun((run) => ({ ...run, error: readErrorOf(error) }))
     }
   }
-  const lost = (): void => set({ connection: "lost" })
   /** Tells that the server is gone, and whether a run that has ended, or that is not known, goes on. */
   const follow = (isRead: boolean): void => {
     let isKnown = isRead
@@ -184,7 +196,7 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
     const change = ({ gone, runs }: ListChange): void => {
       if (gone.includes(id) || runs.some((run) => run.id === id)) void readRun()
     }
-    stream("changes", { text: id }, { hello: connected(hello), lost, events: { change } }, signal)
+    stream("changes", { text: id }, { hello: connected(hello), lost: () => lost(signal), events: { change } }, signal)
   }
   const watch = (): void => {
     const watching = new AbortController()
@@ -196,7 +208,7 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
     stream("watch", { flow, id }, {
       hello: connected(() => undefined),
       lost: () => {
-        lost()
+        lost(signal)
         // a server that answers has refused to watch this run
         void readRun().then(() => {
           if (state.run?.error !== undefined && state.run.error.status !== 0) end(false)()
@@ -240,7 +252,9 @@ export const readStep = async (
     const detail = await read("step", { ...address, step, loop }, signal)
     if (!signal.aborted) setStep(key, { detail, error: undefined, isReading: false })
   } catch (error) {
-    if (!signal.aborted) setStep(key, { detail: state.run?.steps.get(key)?.detail, error: readErrorOf(error), isReading: false })
+    if (!signal.aborted) {
+      setStep(key, { detail: state.run?.steps.get(key)?.detail, error: readErrorOf(error), isReading: false })
+    }
   }
 }
 
@@ -257,11 +271,27 @@ const readSource = (): void => {
 }
 
 const connected = (then: () => void) => (): void => {
-  set({ connection: "live", ...(state.connection === "lost" && { reconnects: state.reconnects + 1 }) })
+  set({ connection: "live", ...(isAway() && { reconnects: state.reconnects + 1 }) })
   then()
 }
 
-/** What the reads of a view depend on. */
+const isAway = (): boolean => state.connection === "lost" || state.connection === "refused"
+
+/** Tells that a stream broke: the server is gone, or it was started anew and knows no browser. */
+const lost = (signal: AbortSignal): void => {
+  if (!isAway()) set({ connection: "lost" })
+  read("source", {}, signal).then(
+    () => undefined,
+    (error: unknown) => {
+      if (signal.aborted || !isAway()) return
+      set({ connection: isRefused(readErrorOf(error)) ? "refused" : "lost" })
+    }
+  )
+}
+
+const isRefused = ({ status }: ReadError): boolean => status === 401 || status === 403
+
+/** The part of the address that the reads of a view depend on. */
 const subjectOf = (route: Route): string =>
   route.view === "runs" ? hrefOf(route) : JSON.stringify([route.flow, route.id])
 
@@ -290,7 +320,7 @@ export const retry = (): void => {
 export const navigate = (route: Route, { replace = false } = {}): void => {
   const href = hrefOf(route)
   if (href === location.pathname + location.search) return
-  history[replace ? "replaceState" : "pushState"]({ runs: state.route.view === "runs" ? state.route.filter : undefined }, "", href)
+  history[replace ? "replaceState" : "pushState"](null, "", href)
   enter(route)
 }
 

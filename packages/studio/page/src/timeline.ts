@@ -11,10 +11,15 @@ export interface TimelineRow {
   readonly isOpen: boolean
 }
 
-export const barKey = ({ attempt, loopIndex, stepId }: Bar): string => JSON.stringify([stepId, loopIndex ?? null, attempt])
+export const barKey = ({ attempt, loopIndex, stepId }: Bar): string =>
+  JSON.stringify([stepId, loopIndex ?? null, attempt])
 
 /** The rows to show: loops are folded unless opened, and a search shows whatever it finds. */
-export const rowsOf = (bars: ReadonlyArray<Bar>, opened: ReadonlySet<string>, find: string): ReadonlyArray<TimelineRow> => {
+export const rowsOf = (
+  bars: ReadonlyArray<Bar>,
+  opened: ReadonlySet<string>,
+  find: string
+): ReadonlyArray<TimelineRow> => {
   const sought = find.trim().toLowerCase()
   const rows: Array<TimelineRow> = []
   let loop: { row: { -readonly [Name in keyof TimelineRow]: TimelineRow[Name] } | undefined } = { row: undefined }
@@ -58,7 +63,10 @@ const mostFolded = 12
 /** The longest stretches in which no step ran. */
 export const idleStretches = (bars: ReadonlyArray<Bar>, totalMs: number, nowMs: number): ReadonlyArray<Stretch> => {
   const busy = bars.filter(({ isLoop }) => !isLoop)
-    .map(({ durationMs, kind, startMs }): Stretch => ({ from: startMs, to: kind === "running" ? nowMs : startMs + durationMs }))
+    .map(({ durationMs, kind, startMs }): Stretch => ({
+      from: startMs,
+      to: kind === "running" ? nowMs : startMs + durationMs
+    }))
     .sort((one, other) => one.from - other.from)
   const idle: Array<Stretch> = []
   let at = 0

@@ -1,8 +1,8 @@
 /** A studio over scripted runs, and pages of a Chromium that look at it. */
 import * as Studio from "@effect-noukai/studio/Studio"
 import type { Source } from "@effect-noukai/studio/StudioApi"
-import axe from "axe-core"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
+import axe from "axe-core"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { deepStrictEqual } from "node:assert"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
@@ -116,7 +116,7 @@ export const openPage = async (
   }
 }
 
-/** What axe finds on a page, in the theme that it has. */
+/** The findings of axe on a page, in its present theme. */
 export const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
   await page.evaluate(axe.source)
   return page.evaluate(async () => {
