@@ -118,6 +118,8 @@ export const App = (): ReactNode => {
     "?": () => set({ dialog: "keys" }),
     "/": () => {
       const field = document.querySelector<HTMLInputElement>("[data-search]")
+      // where no list is searched, a value is
+      if (field === null) document.querySelector<HTMLElement>(".json-tools .button-icon")?.click()
       field?.focus()
       field?.select()
     }

@@ -123,6 +123,9 @@ const CopyDialog = ({ route }: { readonly route: RunRoute }): ReactNode => {
   )
 }
 
+/** The number of steps that the totals show at once. */
+const manySteps = 200
+
 /** The time and cost of each step. */
 const Totals = ({ detail, route, shown }: {
   readonly detail: RunDetail
@@ -130,6 +133,7 @@ const Totals = ({ detail, route, shown }: {
   readonly shown: string | undefined
 }): ReactNode => {
   const shares = useMemo(() => sharesOf(detail), [detail])
+  const [most, setMost] = useState(manySteps)
   if (detail.steps.length === 0) return <p className="muted waterfall-blank">No step is known yet.</p>
   return (
     <div className="totals" tabIndex={0} role="group" aria-label="Totals by step">
@@ -146,7 +150,7 @@ const Totals = ({ detail, route, shown }: {
           </tr>
         </thead>
         <tbody>
-          {detail.steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }, nth) => (
+          {detail.steps.slice(0, most).map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }, nth) => (
             <tr key={stepId} aria-current={stepId === shown ? "true" : undefined}>
               <th scope="row">
                 <Link to={{ ...route, step: stepId, loop: undefined, attempt: undefined }}><Text value={stepId} /></Link>
@@ -164,6 +168,11 @@ const Totals = ({ detail, route, shown }: {
           ))}
         </tbody>
       </table>
+      {detail.steps.length > most && (
+        <Button kind="quiet" onClick={() => setMost(most + manySteps)}>
+          Show {count(Math.min(manySteps, detail.steps.length - most))} more of {count(detail.steps.length)}
+        </Button>
+      )}
     </div>
   )
 }

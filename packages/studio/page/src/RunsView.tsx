@@ -305,6 +305,12 @@ const Rows = ({ scroller }: { readonly scroller: React.RefObject<HTMLElement | n
   )
 }
 
+/** The flag for an emulator that listens on another port than usual. */
+const portOf = (address: string): string => {
+  const port = /:(\d+)(?:\/|$)/.exec(address)?.[1] ?? "8080"
+  return port === "8080" ? "" : ` --port ${port}`
+}
+
 const Blank = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const source = useApp(({ source }) => source)
   if (Object.keys(route.filter).length > 0) {
@@ -317,7 +323,7 @@ const Blank = ({ route }: { readonly route: RunsRoute }): ReactNode => {
     )
   }
   const flow = source?.flows[0] ?? "org/project/flow"
-  const command = `noukai run ${flow} "Hello"${source?.kind === "emulator" ? " --env dev" : ""}`
+  const command = `noukai run ${flow} "Hello"${source?.kind === "emulator" ? ` --env dev${portOf(source.address)}` : ""}`
   return (
     <section className="blank">
       <h2>No runs yet</h2>

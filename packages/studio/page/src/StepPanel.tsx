@@ -1,5 +1,5 @@
 /** A step: its attempts side by side, each with its payloads. */
-import { type ReactNode, useEffect, useMemo, useState } from "react"
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
 import { bytes, cost, count, instant, millis, moment, oneLine, plural, visible } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
@@ -63,9 +63,15 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   const durationMs = attempt.durationMs ?? bar?.durationMs
   const of = oneLine(isOne ? stepId : `${stepId} attempt ${attempt.attempt}`)
   const heading = isOne ? "h3" : "h4"
+  const card = useRef<HTMLElement>(null)
+  useEffect(() => {
+    if (isSelected && !isOne) card.current?.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }, [isSelected, isOne])
   const isFailed = attempt.status === "failed" || error.json !== undefined
   return (
-    <article className={`attempt${isSelected && !isOne ? " is-selected" : ""}`} aria-label={`Attempt ${attempt.attempt}`}>
+    <article
+      ref={card}
+      className={`attempt${isSelected && !isOne ? " is-selected" : ""}`} aria-label={`Attempt ${attempt.attempt}`}>
       {!isOne && <h3>Attempt {attempt.attempt} <Status status={attempt.status} /></h3>}
       <dl className="facts">
         <Fact name="Duration">{durationMs === undefined ? <Unknown /> : millis(durationMs)}</Fact>

@@ -3,7 +3,7 @@
  * is done in slices: 10 MB do not block the page.
  */
 
-export type JsonKind = "object" | "array" | "string" | "number" | "boolean" | "null" | "text"
+export type JsonKind = "object" | "array" | "string" | "number" | "boolean" | "null" | "empty" | "text"
 
 /** A value: a part of the text. */
 export interface JsonNode {
@@ -24,12 +24,13 @@ const backslash = 92
 /** How many characters a slice reads at most until it asks for the time. */
 const slice = 1 << 16
 
-const kindAt = (text: string, start: number): JsonKind => {
+/** An object or array without members is `empty`, where nothing but its brackets is there. */
+const kindAt = (text: string, start: number, end: number): JsonKind => {
   switch (text[start]) {
     case "{":
-      return "object"
+      return end - start === 2 ? "empty" : "object"
     case "[":
-      return "array"
+      return end - start === 2 ? "empty" : "array"
     case "\"":
       return "string"
     case "t":
@@ -46,7 +47,7 @@ export const rootOf = (text: string): JsonNode => {
   const start = text.search(/\S/)
   const end = text.trimEnd().length
   if (start === -1 || !/["{[tfn\d-]/.test(text[start]!)) return { kind: "text", start: 0, end: text.length }
-  return { kind: kindAt(text, start), start, end }
+  return { kind: kindAt(text, start, end), start, end }
 }
 
 /** The place after a string that begins at a place. */
@@ -119,7 +120,8 @@ export function* childrenOf(text: string, { end, kind, start }: JsonNode): Gener
 
 export const childAt = (text: string, { places }: Children, index: number): JsonNode => {
   const start = places[3 * index + 1]!
-  return { kind: kindAt(text, start), start, end: places[3 * index + 2]! }
+  const end = places[3 * index + 2]!
+  return { kind: kindAt(text, start, end), start, end }
 }
 
 /** The first characters of a string, without escapes. `isWhole`: whether these are all. */

@@ -8,7 +8,7 @@ export const keyList: ReadonlyArray<{ readonly keys: ReadonlyArray<string>; read
   { keys: ["→", "←"], does: "Unfold or fold a loop" },
   { keys: ["/"], does: "Search" },
   { keys: ["?"], does: "List the keys" },
-  { keys: ["Esc"], does: "Leave the search, or go back to the runs" }
+  { keys: ["Esc"], does: "Leave a field, clear the filters, or go back to the runs" }
 ]
 
 /** A field that takes keys as text, or a part that has keys of its own. */

@@ -369,6 +369,33 @@ it("runs that arrive do not move what the reader looks at", async () => {
   assert.strictEqual(await page.getByText("1,051", { exact: true }).count(), 1)
 })
 
+it("the list is where the reader left it, after a look at a run", async () => {
+  await using studio = disposable(await startStudio({ runs: Stories.many(1_000) }))
+  await using opened = await openPage(browser, studio)
+  const { page } = opened
+  await page.getByRole("link", { name: /run run-000999/ }).waitFor()
+  await page.locator("main").evaluate((main) => main.scrollTo({ top: 20_000 }))
+  const row = page.getByRole("link", { name: /run run-000500/ })
+  await row.waitFor()
+  const before = await row.boundingBox()
+  await row.click()
+  await page.getByRole("tree", { name: "Steps" }).waitFor()
+  await page.goBack()
+  await row.waitFor()
+  await expect.poll(() => row.boundingBox()).toEqual(before)
+})
+
+it("a studio that was started anew says which address to open", async () => {
+  const first = await startStudio({ runs: [Stories.completed] })
+  await using opened = await openPage(browser, first, "/runs", { mayFail: true })
+  const { page } = opened
+  await page.getByRole("link", { name: /run run-completed/ }).waitFor()
+  await first.stop()
+  await using _second = disposable(await startStudio({ port: first.port, secret: "another secret" }))
+  await page.getByText("Open the address that its terminal printed.").waitFor()
+  await page.getByText("No access", { exact: true }).waitFor()
+})
+
 it("empty and missing things say what to do, and failures offer to try again", async () => {
   await using studio = disposable(
     await startStudio({

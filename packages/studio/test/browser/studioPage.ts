@@ -30,6 +30,8 @@ export interface RunningStudio {
 export const startStudio = async (
   options: {
     readonly port?: number
+    /** Browsers that opened a studio of the same secret and port need no new token. */
+    readonly secret?: string
     readonly facts?: Partial<Source>
     readonly runs?: ReadonlyArray<ScriptedRun>
     /** The source that is served, made of the scripted one. */
@@ -40,7 +42,7 @@ export const startStudio = async (
   const scripted = await Effect.runPromise(Scripted.make(options.facts))
   await Effect.runPromise(scripted.put(...options.runs ?? []))
   const { port, url } = await Effect.runPromise(
-    Studio.serve({ port: options.port, secret: Redacted.make("a secret of the tests") }).pipe(
+    Studio.serve({ port: options.port, secret: Redacted.make(options.secret ?? "a secret of the tests") }).pipe(
       Effect.provide(Layer.succeed(StudioSource, options.source?.(scripted.source) ?? scripted.source)),
       Scope.extend(scope)
     )
