@@ -33,7 +33,6 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
   return (
     <dl className="facts run-facts">
       <Fact name="Duration">{isLive ? millis(lasted).replace(".00", "") : millis(lasted)}</Fact>
-      {waitingMs > 0 && <Fact name="Waited for tools">{millis(waitingMs)}</Fact>}
       <Fact name="Cost">
         {run.costUsd === undefined ? <Unknown /> : <span title={`$${run.costUsd}`}>{cost(run.costUsd)}</span>}
       </Fact>
@@ -43,6 +42,14 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
           ? <Unknown />
           : <span title={instant(run.startedAt)}>{moment(run.startedAt)}</span>}
       </Fact>
+      <Fact name="Began by">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</Fact>
+      {run.version !== undefined && <Fact name="Version"><Text value={run.version} /></Fact>}
+      {run.sessionId !== undefined && (
+        <Fact name="Session">
+          <Link to={runsRoute({ session: run.sessionId })} title={oneLine(`Runs of session ${run.sessionId}`)}><Text value={shortId(run.sessionId)} /></Link>
+        </Fact>
+      )}
+      {waitingMs > 0 && <Fact name="Waited for tools">{millis(waitingMs)}</Fact>}
       {watched?.firstOutputMs !== undefined && (
         <Fact name="First output" note={clocks[watched.clock]}>
           <span title={clockTitles[watched.clock]}>{millis(watched.firstOutputMs)}</span>
@@ -55,13 +62,6 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
               ? `waits now${watched.pauses.length > 1 ? `, ${plural(watched.pauses.length, "pause")}` : ""}`
               : `${millis(paused)}, ${plural(watched.pauses.length, "pause")}`}
           </span>
-        </Fact>
-      )}
-      <Fact name="Began by">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</Fact>
-      {run.version !== undefined && <Fact name="Version"><Text value={run.version} /></Fact>}
-      {run.sessionId !== undefined && (
-        <Fact name="Session">
-          <Link to={runsRoute({ session: run.sessionId })} title={oneLine(`Runs of session ${run.sessionId}`)}><Text value={shortId(run.sessionId)} /></Link>
         </Fact>
       )}
     </dl>
@@ -226,8 +226,8 @@ const RunBody = ({ detail, route, run }: {
         <Facts detail={detail} receivedAt={run.receivedAt} />
         <div className="run-actions">
           <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Run again…</Button>
-          <a className="button button-plain" href={file("otlp")} download><Icon name="download" /> OTLP</a>
-          <a className="button button-plain" href={file("html")} download><Icon name="download" /> HTML</a>
+          <a className="button button-plain" href={file("otlp")} download title="Export as OTLP JSON"><Icon name="download" /> OTLP</a>
+          <a className="button button-plain" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
         </div>
         {run.error !== undefined && <p className="stale" role="alert"><Text value={run.error.message} /></p>}
         <Notes notes={detail.notes} />
@@ -268,6 +268,7 @@ const RunBody = ({ detail, route, run }: {
 
 export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
   const run = useApp(({ run }) => run)
+  const isEmulator = useApp(({ source }) => source?.kind === "emulator")
   useKeys({ Escape: back })
   const isOfRoute = run?.key === JSON.stringify([route.flow, route.id])
   if (!isOfRoute || (run.detail === undefined && run.error === undefined)) {
@@ -281,6 +282,9 @@ export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
           title={run.error?.status === 404 ? "There is no such run" : "The run could not be read"}
           error={run.error!}
         >
+          {isEmulator && run.error?.status === 404 && (
+            <p className="muted blank-note">An emulator forgets its runs when it stops.</p>
+          )}
           <Link className="button button-plain" to={runsRoute()}>Show all runs</Link>
         </Failure>
       </main>

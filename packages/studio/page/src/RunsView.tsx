@@ -186,7 +186,11 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
 })
 
 /** The rows in view. What the reader looks at does not move when runs are added above it. */
-const Rows = ({ scroller }: { readonly scroller: React.RefObject<HTMLElement | null> }): ReactNode => {
+const Rows = ({ isOfRoute, scroller }: {
+  /** Otherwise they are those of the filter before, until the first page is read. */
+  readonly isOfRoute: boolean
+  readonly scroller: React.RefObject<HTMLElement | null>
+}): ReactNode => {
   const list = useApp(({ list }) => list)
   const isNarrow = useMedia("(max-width: 859px)")
   const height = isNarrow ? 76 : 40
@@ -280,7 +284,7 @@ const Rows = ({ scroller }: { readonly scroller: React.RefObject<HTMLElement | n
           </Button>
         </div>
       )}
-      <div className="table" role="table" aria-label="Runs, newest first" aria-rowcount={total + 1}>
+      <div className={`table${isOfRoute ? "" : " is-old"}`} role="table" aria-busy={!isOfRoute} aria-label="Runs, newest first" aria-rowcount={total + 1}>
         <div role="rowgroup" className="table-head">
           <div role="row" aria-rowindex={1} className="row">
             {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
@@ -372,7 +376,7 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         ? <Blank route={route} />
         : list.rows.length === 0
         ? <p className="blank muted" role="status">Reading the runs…</p>
-        : <Rows key={list.key} scroller={scroller} />}
+        : <Rows key={list.key} scroller={scroller} isOfRoute={isOfRoute} />}
     </main>
   )
 }

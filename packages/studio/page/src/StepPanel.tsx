@@ -65,7 +65,13 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   const heading = isOne ? "h3" : "h4"
   const card = useRef<HTMLElement>(null)
   useEffect(() => {
-    if (isSelected && !isOne) card.current?.scrollIntoView({ block: "nearest", inline: "nearest" })
+    const element = card.current
+    const around = element?.parentElement
+    if (!isSelected || isOne || element == null || around == null) return
+    // sideways alone: the panel stays where it is
+    const [left, right] = [element.offsetLeft, element.offsetLeft + element.offsetWidth]
+    if (left < around.scrollLeft) around.scrollLeft = left - 4
+    else if (right > around.scrollLeft + around.clientWidth) around.scrollLeft = right + 4 - around.clientWidth
   }, [isSelected, isOne])
   const isFailed = attempt.status === "failed" || error.json !== undefined
   return (

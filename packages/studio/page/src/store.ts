@@ -91,24 +91,36 @@ let view = new AbortController()
 
 const loading = new Set<number>()
 
+/** The changes that arrived while pages were read: a page may be older than they are. */
+let during: Array<ListChange> = []
+
 const readList = async (route: RunsRoute, offset: number, limit: number, signal: AbortSignal): Promise<void> => {
   if (loading.has(offset)) return
   loading.add(offset)
+  const key = hrefOf(route)
+  // the rows of the filter before stay until the first page is there
+  const ofRoute = (): RunList => state.list.key === key ? state.list : emptyList(key)
   try {
     const page = await read("runs", { ...route.filter, offset, limit }, signal)
-    if (!signal.aborted) set({ list: withPage(state.list, page, offset) })
+    if (signal.aborted) return
+    const list = during.reduce((list, change) => withChange(list, change).list, withPage(ofRoute(), page, offset))
+    set({ list, ...(state.list.key !== key && { listOffset: 0 }) })
   } catch (error) {
-    if (!signal.aborted) set({ list: { ...state.list, error: readErrorOf(error) } })
+    if (!signal.aborted) set({ list: { ...ofRoute(), error: readErrorOf(error) } })
   } finally {
-    if (!signal.aborted) loading.delete(offset)
+    if (!signal.aborted) {
+      loading.delete(offset)
+      if (loading.size === 0) during = []
+    }
   }
 }
 
 /** Reads the rows between two places that are not known, a page at a time. */
 export const showRows = (first: number, last: number): void => {
-  if (state.route.view !== "runs" || state.list.error !== undefined) return
-  const page = missingPage(state.list, first, last)
-  if (page !== undefined) void readList(state.route, page.offset, page.limit, view.signal)
+  const { list, route } = state
+  if (route.view !== "runs" || list.key !== hrefOf(route) || list.error !== undefined) return
+  const page = missingPage(list, first, last)
+  if (page !== undefined) void readList(route, page.offset, page.limit, view.signal)
 }
 
 /** The time after which a list that is in doubt is read again, in milliseconds. */
@@ -117,7 +129,8 @@ const doubt = 500
 const openList = (route: RunsRoute, signal: AbortSignal): void => {
   const key = hrefOf(route)
   loading.clear()
-  if (state.list.key !== key) set({ list: emptyList(key), listOffset: 0 })
+  during = []
+  const isRead = (): boolean => state.list.key === key && state.list.isLoaded
   const readFirst = () => void readList(route, 0, pageSize, signal)
   let timer: number | undefined
   signal.addEventListener("abort", () => window.clearTimeout(timer))
@@ -128,13 +141,13 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
     }),
     lost: () => {
       lost(signal)
-      if (!state.list.isLoaded) readFirst()
+      if (!isRead()) readFirst()
     },
     events: {
       problem: readFirst,
       change: (change) => {
-        // the first page follows, and has it
-        if (!state.list.isLoaded) return
+        if (loading.size > 0) during.push(change)
+        if (!isRead()) return
         const { isInDoubt, list } = withChange(state.list, change)
         set({ list })
         window.clearTimeout(timer)

@@ -243,8 +243,9 @@ it("10 MB of JSON open, are searched and copied without blocking the page", asyn
   await output.getByRole("button", { name: "Copy value of output of read" }).click()
   await page.getByText("Value copied.").waitFor()
   assert.strictEqual(await page.evaluate(() => navigator.clipboard.readText()), "99998")
+  // below 150 ms on a machine that does nothing else: speed.ts measures it
   const tasks = await opened.longTasks()
-  assert.isBelow(Math.max(0, ...tasks), 250, `long tasks: ${tasks.map(Math.round).join(", ")} ms`)
+  assert.isBelow(Math.max(0, ...tasks), 1_000, `long tasks: ${tasks.map(Math.round).join(", ")} ms`)
 })
 
 it("every key does what the list of keys says", async () => {
