@@ -4,7 +4,7 @@ import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } fr
 import type { Run, RunFilter } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
-import { Button, Failure, Icon, Link, Status, Text, Unknown } from "./parts.js"
+import { Button, Failure, Icon, Link, Status, Text, Unknown, Words } from "./parts.js"
 import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
 import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
 
@@ -101,12 +101,12 @@ const Missing = (): ReactNode => {
   if (missing === undefined || missing.length === 0) return null
   return (
     <details className="missing">
-      <summary>Not known here: <Text value={missing.map(({ what }) => what).join(", ")} /></summary>
+      <summary>Not known here: <Text value={missing.map(({ what }) => what).join("; ")} /></summary>
       <dl>
         {missing.map(({ what, why }) => (
           <div key={what}>
             <dt><Text value={what} /></dt>
-            <dd><Text value={why} /></dd>
+            <dd><Words value={why} /></dd>
           </div>
         ))}
       </dl>

@@ -184,7 +184,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
   })) ?? noPauses
   const axis = useRef<HTMLDivElement>(null)
   const width = useWidth(axis)
-  const marks = ticks(totalMs, Math.max(1, Math.min(6, Math.floor(width / (markWidth + 20))))).filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
+  const marks = ticks(totalMs, Math.max(3, Math.min(6, Math.floor(width / (markWidth + 20))))).filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
   const selectedRow = rows.findIndex(({ index }) => index === selected)
   const virtual = useVirtualizer({
     count: rows.length,

@@ -114,7 +114,7 @@ export const Fact = ({ children, name, note }: {
 )
 
 /** A sentence of the studio, in which code is between backticks. */
-const Words = ({ value }: { readonly value: string }): ReactNode =>
+export const Words = ({ value }: { readonly value: string }): ReactNode =>
   value.split("`").map((part, nth) => nth % 2 === 0 ? <Text key={nth} value={part} /> : <code key={nth}><Text value={part} /></code>)
 
 /** Sentences about missing facts, each with the remedy. */
