@@ -7,7 +7,8 @@
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
  *     eval      effect, @effect/sql, simple-statistics, yaml, sdk, batch; promise in src/promise.ts; Node's modules
- *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, eval, emulator; Node's modules
+ *     studio    effect, @effect/platform, @effect/platform-node, sdk; Node's modules
+ *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, eval, emulator, studio; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -38,6 +39,7 @@ const table = {
     packages: ["sdk", "promise", "batch"],
     node: "*"
   },
+  studio: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
   cli: {
     npm: [
       ...effect,
@@ -49,7 +51,7 @@ const table = {
       "string-width",
       "undici"
     ],
-    packages: ["sdk", "batch", "eval", "emulator"],
+    packages: ["sdk", "batch", "eval", "emulator", "studio"],
     node: "*"
   }
 }

@@ -10,10 +10,10 @@ import { files, libraries, read, root } from "./workspace.mjs"
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
 
 /** The documents whose sentences are checked; their programs are not. */
-const plain = /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval)\/README)\.md$/
+const plain = /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/README)\.md$/
 
 /** The packages whose comments are checked. Add a package when its comments are in plain English. */
-const plainComments = /^packages\/(?:adapters|emulator|eval)\/src\/.*\.ts$/
+const plainComments = /^packages\/(?:adapters|emulator|eval|studio)\/src\/.*\.ts$/
 
 const hard = String.raw`\b(?:whatever|whoever|that of|of which)\b|\b(?:is|are|was|were) no (?!longer\b|more\b)`
 

@@ -39,11 +39,11 @@ describe("the history", () => {
       const all = yield* runs
       assert.deepStrictEqual(
         seen().map(({ at: _, ...rest }) => rest),
-        all.map(({ executionId, flowId }, n) => ({
+        all.map(({ executionId, flowId, sessionId }, n) => ({
           server: NOUKAI_BASE_URL.replace("127.0.0.1", "localhost"),
           flow: obeys,
-          // an error names no flow id
-          ...n < 4 ? { flowId } : {},
+          // an error names neither a flow id nor a session
+          ...n < 4 ? { flowId, sessionId } : {},
           run: executionId
         }))
       )

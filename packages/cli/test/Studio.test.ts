@@ -11,7 +11,7 @@ import * as Server from "./support/server.js"
 
 const address = /http:\/\/[\w.:[\]]+\/\?token=[\w-]{22}/
 
-const key = "nk_test_of_the_studio_77777777777777777777777777777777"
+const key = "nk_test_of_7777+the/stu'dio=with<7777>&7777%characters"
 
 /** Starts a command that prints the address of a studio, and opens its page. */
 const opened = (args: ReadonlyArray<string>, options: Options) =>
@@ -157,10 +157,18 @@ describe("noukai studio", () => {
   it.scopedLive("shows the runs that this machine has seen, and never the key", () =>
     Effect.gen(function*() {
       const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }
-      const run = yield* spawned(["run", "noukai/samples/hello-world", "Hi"], { env })
+      // the trace contains it, in every form
+      const run = yield* spawned([
+        "run",
+        "noukai/samples/hello-world",
+        `Hi ${key}`,
+        "--param",
+        `a=${key}`,
+        "--snapshots"
+      ], { env })
       assert.strictEqual(run.code, 0)
       const { command, output, page } = yield* opened(["studio", "--studio-port", "0"], { env })
-      assert.include(output(), `The studio shows the runs of ${env.NOUKAI_BASE_URL}`.replace("127.0.0.1", "127.0.0.1"))
+      assert.include(output(), `The studio shows the runs of ${env.NOUKAI_BASE_URL}`)
       const { runs: [row], total } = yield* until(
         page.json("/api/runs"),
         ({ runs: [row] }) => row?.costUsd !== undefined
@@ -190,6 +198,7 @@ describe("noukai studio", () => {
       const ended = yield* command.ended
       assert.strictEqual(ended.code, 130)
       const heard = yield* Fiber.join(listening)
+      assert.include(JSON.stringify(answers), "nk_…")
       assert.notInclude(JSON.stringify([answers, ended, [...watched, ...heard], output()]), "7777")
     }).pipe(Effect.provide(server())))
 

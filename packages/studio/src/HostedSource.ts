@@ -113,7 +113,9 @@ const toUnavailable = (error: CallError): Unavailable => {
 }
 
 const toFailure = (error: CallError): NotFound | Unavailable =>
-  error._tag === "FlowNotFoundError" || error._tag === "InvalidRequestError" ? new NotFound({ message: messageOf(error) }) : toUnavailable(error)
+  error._tag === "FlowNotFoundError" || error._tag === "InvalidRequestError"
+    ? new NotFound({ message: messageOf(error) })
+    : toUnavailable(error)
 
 const millisOf = (instant: string | undefined): number | undefined => {
   const millis = instant === undefined ? Number.NaN : Date.parse(instant)

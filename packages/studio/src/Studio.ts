@@ -23,7 +23,7 @@ import { fileURLToPath } from "node:url"
 import * as Assets from "./internal/assets.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
 import * as Handlers from "./internal/handlers.js"
-import { masked } from "./internal/text.js"
+import { type Mask, maskOf } from "./internal/text.js"
 import { StudioApi } from "./StudioApi.js"
 import type { StudioSource } from "./StudioSource.js"
 
@@ -57,6 +57,11 @@ export interface Options {
    * Default: random.
    */
   readonly secret?: Redacted.Redacted<string> | undefined
+  /**
+   * Texts that no response, event or export contains, whatever a run contains: the key, for example. Texts that look like
+   * keys of Noukai are masked anyway. Default: none.
+   */
+  readonly hidden?: ReadonlyArray<Redacted.Redacted<string>> | undefined
 }
 
 /**
@@ -99,25 +104,27 @@ const listenError = (error: unknown, host: string, port: number): StudioError =>
 }
 
 /** Masks keys in the JSON of a response. Events and exports mask their own. */
-const withoutKeys = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
-  const { body } = response
-  if (body._tag !== "Uint8Array") return response
-  const text = Buffer.from(body.body).toString()
-  const safe = masked(text)
-  return safe === text ? response : HttpServerResponse.text(safe, {
-    status: response.status,
-    headers: response.headers,
-    contentType: body.contentType
-  })
-}
+const withoutKeys =
+  (mask: Mask) => (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+    const { body } = response
+    if (body._tag !== "Uint8Array") return response
+    const text = Buffer.from(body.body).toString()
+    const safe = mask(text)
+    return safe === text ? response : HttpServerResponse.text(safe, {
+      status: response.status,
+      headers: response.headers,
+      contentType: body.contentType
+    })
+  }
 
 /** Responds to requests whose handler failed: there is no such endpoint, or the studio has a mistake. */
-const whenFailed = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
-  const error = Cause.squash(cause)
-  return Predicate.isTagged(error, "RouteNotFound")
-    ? Effect.succeed(plain(404, "There is no such endpoint."))
-    : Effect.as(Effect.logError("The studio failed to answer", masked(Cause.pretty(cause))), failed)
-}
+const whenFailed =
+  (mask: Mask) => (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+    const error = Cause.squash(cause)
+    return Predicate.isTagged(error, "RouteNotFound")
+      ? Effect.succeed(plain(404, "There is no such endpoint."))
+      : Effect.as(Effect.logError("The studio failed to answer", mask(Cause.pretty(cause))), failed)
+  }
 
 const failed = plain(500, "The studio failed. Its terminal says why.")
 
@@ -135,6 +142,7 @@ export const serve = (
 ): Effect.Effect<Studio.Service, StudioError, StudioSource | Scope.Scope> =>
   Effect.gen(function*() {
     const { assets = new URL("../assets/", import.meta.url), host = "127.0.0.1", port: wanted = 0 } = options
+    const mask = maskOf((options.hidden ?? []).map(Redacted.value))
     const token = randomBytes(16).toString("base64url")
     const secret = options.secret === undefined ? randomBytes(16).toString("base64url") : Redacted.value(options.secret)
     const node = createServer({ noDelay: true })
@@ -154,12 +162,12 @@ export const serve = (
     const start = randomBytes(8).toString("base64url")
     const context = yield* Layer.build(
       Layer.mergeAll(
-        HttpApiBuilder.api(StudioApi).pipe(Layer.provide(Handlers.layer(start))),
+        HttpApiBuilder.api(StudioApi).pipe(Layer.provide(Handlers.layer(start, mask))),
         HttpApiBuilder.Middleware.layer,
         NodeHttpServer.layerContext
       ).pipe(Layer.provideMerge(HttpApiBuilder.Router.Live))
     )
-    const api = Effect.map(yield* Effect.provide(HttpApiBuilder.httpApp, context), withoutKeys)
+    const api = Effect.map(yield* Effect.provide(HttpApiBuilder.httpApp, context), withoutKeys(mask))
     const routed = Effect.flatMap(
       HttpServerRequest.HttpServerRequest,
       ({ url }) => url.startsWith("/api/") ? api : page
@@ -168,7 +176,7 @@ export const serve = (
       Effect.catchAllCause((cause) =>
         Cause.isInterruptedOnly(cause)
           ? Effect.failCause(cause)
-          : whenFailed(cause)
+          : whenFailed(mask)(cause)
       ),
       Effect.map(secured)
     )

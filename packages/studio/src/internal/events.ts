@@ -8,7 +8,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { masked } from "./text.js"
+import type { Mask } from "./text.js"
 
 /** The least time in milliseconds between two events. */
 const least = 100
@@ -16,9 +16,9 @@ const least = 100
 /** Building an event may take at most a fifth of the time. */
 const share = 5
 
-/** Encodes an event. JSON has no line ends, so that its data is one line. */
-export const event = (name: string, data: unknown): string =>
-  `event: ${name}\ndata: ${masked(JSON.stringify(data))}\n\n`
+/** Encodes events. JSON has no line ends, so that the data of one is one line. */
+export const encoder = (mask: Mask) => (name: string, data: unknown): string =>
+  `event: ${name}\ndata: ${mask(JSON.stringify(data))}\n\n`
 
 /**
  * Follows a stream. `take` collects its elements, `flush` makes one event of those that were collected. Elements that come

@@ -15,7 +15,7 @@ import { StudioSource } from "../StudioSource.js"
 import * as Detail from "./detail.js"
 import * as Events from "./events.js"
 import { snippets } from "./snippets.js"
-import { masked } from "./text.js"
+import type { Mask } from "./text.js"
 
 const standardLimit = 100
 const mostRuns = 500
@@ -24,8 +24,15 @@ const mostRuns = 500
 const fileName = (id: string, extension: string): string =>
   `attachment; filename="run-${id.replace(/[^\w-]+/g, "_").slice(0, 80)}.${extension}"`
 
+interface Texts {
+  readonly encode: (name: string, data: unknown) => string
+  readonly mask: Mask
+  /** The event at the start of each stream. */
+  readonly hello: string
+}
+
 /** Events about the list of a filter. */
-const changes = (hello: string, filter: RunFilter) =>
+const changes = ({ encode, hello }: Texts, filter: RunFilter) =>
   Effect.gen(function*() {
     const source = yield* StudioSource
     const belongs = matches(filter)
@@ -48,9 +55,9 @@ const changes = (hello: string, filter: RunFilter) =>
         gone: all.flatMap(([id, run]) => run !== undefined && stay.has(run) ? [] : [id]),
         total: yield* total
       }
-      return Events.event("change", change)
+      return encode("change", change)
     }).pipe(
-      Effect.catchAll((error) => Effect.succeed(Events.event("problem", error)))
+      Effect.catchAll((error) => Effect.succeed(encode("problem", error)))
     )
     return Events.response(
       hello,
@@ -71,14 +78,14 @@ const changes = (hello: string, filter: RunFilter) =>
   })
 
 /** Events about one run, to its end. */
-const watch = (hello: string, flow: string, id: string) =>
+const watch = ({ encode, hello, mask }: Texts, flow: string, id: string) =>
   Effect.gen(function*() {
     const source = yield* StudioSource
     // an unknown run is a response of its own
     yield* source.run(flow, id)
-    const problem = (error: NotFound | Unavailable) => Effect.succeed(Events.event("problem", error))
-    const detail = Effect.map(source.run(flow, id), (stored) => Events.event("run", Detail.runDetail(stored)))
-    const end = Events.event("end", {})
+    const problem = (error: NotFound | Unavailable) => Effect.succeed(encode("problem", error))
+    const detail = Effect.map(source.run(flow, id), (stored) => encode("run", Detail.runDetail(stored)))
+    const end = encode("end", {})
     return Events.response(
       hello,
       Events.coalesced(
@@ -91,8 +98,8 @@ const watch = (hello: string, flow: string, id: string) =>
             Option.match(Cause.failureOption(cause), {
               onNone: () =>
                 Effect.as(
-                  Effect.logError("The studio stopped watching a run", cause),
-                  Events.event("problem", new Unavailable({ message: "The studio failed." }))
+                  Effect.logError("The studio stopped watching a run", mask(Cause.pretty(cause))),
+                  encode("problem", new Unavailable({ message: "The studio failed." }))
                 ),
               onSome: problem
             })
@@ -102,8 +109,9 @@ const watch = (hello: string, flow: string, id: string) =>
   })
 
 /** The handlers. `start` is the id of this start of the server. */
-export const layer = (start: string) => {
-  const hello = Events.event("hello", { id: start })
+export const layer = (start: string, mask: Mask) => {
+  const encode = Events.encoder(mask)
+  const texts: Texts = { encode, mask, hello: encode("hello", { id: start }) }
   return HttpApiBuilder.group(StudioApi, "runs", (handlers) =>
     Effect.gen(function*() {
       const source = yield* StudioSource
@@ -113,10 +121,10 @@ export const layer = (start: string) => {
         .handle("list", ({ urlParams: { limit = standardLimit, offset = 0, ...filter } }) =>
           source.list(filter, { offset, limit: Math.min(limit, mostRuns) }))
         .handleRaw("changes", ({ urlParams }) =>
-          provided(changes(hello, urlParams)))
+          provided(changes(texts, urlParams)))
         .handle("run", ({ urlParams: { flow, id } }) =>
           Effect.map(source.run(flow, id), Detail.runDetail))
-        .handleRaw("watch", ({ urlParams: { flow, id } }) => provided(watch(hello, flow, id)))
+        .handleRaw("watch", ({ urlParams: { flow, id } }) => provided(watch(texts, flow, id)))
         .handle("step", ({ urlParams: { flow, id, loop, step } }) =>
           Effect.flatMap(source.run(flow, id), (stored) => {
             const detail = Detail.stepDetail(stored, step, loop)
@@ -129,16 +137,16 @@ export const layer = (start: string) => {
               : Effect.succeed(detail)
           }))
         .handle("snippets", ({ urlParams: { flow, id } }) =>
-          Effect.zipWith(source.source, source.run(flow, id), snippets))
+          Effect.zipWith(source.source, source.run(flow, id), snippets(mask)))
         .handleRaw("export", ({ urlParams: { flow, format, id } }) =>
           Effect.map(source.run(flow, id), ({ trace }) =>
             format === "otlp"
-              ? HttpServerResponse.text(masked(JSON.stringify(Trace.toSpans(trace))), {
+              ? HttpServerResponse.text(mask(JSON.stringify(Trace.toSpans(trace))), {
                 contentType: "application/json",
                 headers: { "content-disposition": fileName(id, "otlp.json") }
               })
               : HttpServerResponse.stream(
-                Stream.encodeText(Waterfall.toHtml(trace, { title: `${flow} ${id}` })),
+                Stream.encodeText(Stream.map(Waterfall.toHtml(trace, { title: `${flow} ${id}` }), mask)),
                 { contentType: "text/html; charset=utf-8", headers: { "content-disposition": fileName(id, "html") } }
               )))
     }))

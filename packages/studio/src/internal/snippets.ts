@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Snippets, Source } from "../StudioApi.js"
 import type { StoredRun } from "../StudioSource.js"
-import { shellWord } from "./text.js"
+import { type Mask, shellWord } from "./text.js"
 
 interface Input {
   /** The body of `POST …/execute`. */
@@ -113,8 +113,10 @@ const curlOf = ({ address }: Source, { run }: StoredRun, body: Input["body"]): s
 }
 
 /** Makes the texts. None of them contains a key: curl reads it from the environment. */
-export const snippets = (source: Source, stored: StoredRun): Snippets => {
-  const { body, notes } = inputOf(stored)
+export const snippets = (mask: Mask) => (source: Source, stored: StoredRun): Snippets => {
+  const { body: given, notes } = inputOf(stored)
+  // before a secret is quoted for a shell
+  const body = JSON.parse(mask(JSON.stringify(given))) as Input["body"]
   const [command, missing] = commandOf(source, stored, body)
   return {
     command,

@@ -9,6 +9,28 @@ export const masked = (text: string): string =>
     ? text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`)
     : text
 
+/** Returns a text without some secrets. */
+export type Mask = (text: string) => string
+
+/** The forms that a text has in JSON, in an address and in HTML. */
+const formsOf = (text: string): ReadonlyArray<string> => [
+  text,
+  JSON.stringify(text).slice(1, -1),
+  encodeURIComponent(text),
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;"),
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
+    .replaceAll("'", "&#39;")
+]
+
+/** Masks these secrets, and what looks like a key. */
+export const maskOf = (secrets: ReadonlyArray<string>): Mask => {
+  const forms = [...new Set(secrets.filter((secret) => secret.length >= 8).flatMap(formsOf))]
+    // a longer one may contain a shorter one
+    .sort((one, other) => other.length - one.length)
+  return (text) =>
+    masked(forms.reduce((safe, form) => safe.includes(form) ? safe.replaceAll(form, "nk_…") : safe, text))
+}
+
 /** Returns a text of at most so many characters. */
 export const cut = (text: string, most: number): string => text.length <= most ? text : `${text.slice(0, most - 1)}…`
 

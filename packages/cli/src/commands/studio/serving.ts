@@ -44,6 +44,7 @@ export const serving = (
   { isExact = false, port, ...options }: {
     readonly port: number
     readonly host?: string | undefined
+    readonly hidden?: Studio.Options["hidden"]
     readonly isExact?: boolean
   }
 ): Effect.Effect<Studio.Studio.Service, Studio.StudioError, StudioSource | Scope.Scope> =>

@@ -47,9 +47,11 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   }
   const layer = Layer.provideMerge(source, services(input))
   yield* Effect.gen(function*() {
+    const { apiKey, origin, prefix } = yield* NoukaiConfig
     const { url } = yield* serving({
       port,
       host: Option.getOrUndefined(input.host),
+      hidden: [apiKey],
       isExact: Option.isSome(input.studioPort)
     }).pipe(Effect.mapError(({ message, reason }) =>
       new CommandError({
@@ -58,7 +60,6 @@ const handle = Effect.fnUntraced(function*(input: Input) {
         ...reason === "PortInUse" ? { advice: ["use another --studio-port; 0 picks a free one"] } : {}
       })
     ))
-    const { origin, prefix } = yield* NoukaiConfig
     yield* terminal.write(`The studio shows the runs of ${origin}${prefix} until Ctrl-C:\n\n  ${url}\n\n`)
     return yield* Effect.never
   }).pipe(Effect.provide(layer), Effect.scoped)
