@@ -2,7 +2,7 @@
 import { Component, type ReactNode, useEffect } from "react"
 import { visible } from "./format.js"
 import { keyList, useKeys } from "./keys.js"
-import { Button, Icon, Link, Shape, Text } from "./parts.js"
+import { Button, Icon, Link, Main, Shape, Text } from "./parts.js"
 import { runsRoute } from "./route.js"
 import { RunsView } from "./RunsView.js"
 import { Dialog, RunView, titleOf } from "./RunView.js"
@@ -23,10 +23,16 @@ const Header = (): ReactNode => {
   const [shape, word] = connections[connection]
   return (
     <header className="top">
-      <a className="skip" href="#main" onClick={(event) => {
-        event.preventDefault()
-        document.querySelector<HTMLElement>("#main a, #main input, #main [tabindex='0']")?.focus()
-      }}>Skip to the content</a>
+      <a
+        className="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault()
+          document.getElementById("main")?.focus()
+        }}
+      >
+        Skip to the content
+      </a>
       <Link className="brand" to={runsRoute()}>
         <svg className="brand-mark" viewBox="0 0 32 32" aria-hidden="true">
           <rect x="2" y="5" width="16" height="6" rx="3" />
@@ -99,13 +105,13 @@ class Guard extends Component<{ readonly children: ReactNode; readonly of: strin
     const { problem } = this.state
     if (problem === undefined) return this.props.children
     return (
-      <main className="run" id="main">
+      <Main className="run">
         <section className="blank" role="alert">
           <h1>This view failed</h1>
           <p>{visible(problem.message)}</p>
           <div className="blank-actions"><Button kind="primary" onClick={() => location.reload()}>Load again</Button></div>
         </section>
-      </main>
+      </Main>
     )
   }
 }

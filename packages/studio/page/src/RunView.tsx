@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
-import { Button, Fact, Failure, Icon, Link, Notes, Status, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
 import { type RunRoute, runsRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
@@ -212,7 +212,7 @@ const RunBody = ({ detail, route, run }: {
   const tabs = [["timeline", "Timeline"], ["totals", "Totals"]] as const
   const file = (format: "otlp" | "html"): string => addressOf("export", { flow: route.flow, id: route.id, format })
   return (
-    <main className="run" id="main">
+    <Main className="run">
       <div className="run-head">
         <div className="run-title">
           <nav aria-label="Breadcrumb" className="crumb"><Link to={lastList()}><Icon name="left" /> Runs</Link></nav>
@@ -262,7 +262,7 @@ const RunBody = ({ detail, route, run }: {
           : <StepPanel bar={bar} detail={detail} route={route} />}
       </div>
       {dialog === "copy" && <CopyDialog route={route} />}
-    </main>
+    </Main>
   )
 }
 
@@ -272,11 +272,11 @@ export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
   useKeys({ Escape: back })
   const isOfRoute = run?.key === JSON.stringify([route.flow, route.id])
   if (!isOfRoute || (run.detail === undefined && run.error === undefined)) {
-    return <main className="run" id="main"><p className="blank muted" role="status">Reading the run…</p></main>
+    return <Main className="run"><p className="blank muted" role="status">Reading the run…</p></Main>
   }
   if (run.detail === undefined || (run.error !== undefined && run.error.status === 404)) {
     return (
-      <main className="run" id="main">
+      <Main className="run">
         <h1 className="offscreen">Run <Text value={route.id} /></h1>
         <Failure
           title={run.error?.status === 404 ? "There is no such run" : "The run could not be read"}
@@ -287,7 +287,7 @@ export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
           )}
           <Link className="button button-plain" to={runsRoute()}>Show all runs</Link>
         </Failure>
-      </main>
+      </Main>
     )
   }
   return <RunBody key={run.key} detail={run.detail} route={route} run={run} />

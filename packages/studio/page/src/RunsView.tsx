@@ -4,7 +4,7 @@ import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } fr
 import type { Run, RunFilter } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
-import { Button, Failure, Icon, Link, Status, Text, Unknown, Words } from "./parts.js"
+import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, Words } from "./parts.js"
 import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
 import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
 
@@ -355,7 +355,7 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
     Escape: () => Object.keys(route.filter).length > 0 ? navigate(runsRoute()) : false
   })
   return (
-    <main className="runs" id="main" ref={scroller}>
+    <Main className="runs" ref={scroller}>
       <div className="runs-head">
         <div className="title">
           <h1>Runs</h1>
@@ -377,6 +377,6 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         : list.rows.length === 0
         ? <p className="blank muted" role="status">Reading the runs…</p>
         : <Rows key={list.key} scroller={scroller} isOfRoute={isOfRoute} />}
-    </main>
+    </Main>
   )
 }

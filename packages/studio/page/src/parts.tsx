@@ -1,9 +1,9 @@
 /** Small parts that every view uses. */
-import type { ReactNode } from "react"
+import { type ReactNode, type RefObject, useEffect, useRef } from "react"
 import type { ReadError, Run } from "./api.js"
 import { visible } from "./format.js"
 import { hrefOf, type Route } from "./route.js"
-import { navigate, retry } from "./store.js"
+import { hasMoved, navigate, retry } from "./store.js"
 
 const icons = {
   right: "M6 4l4 4-4 4",
@@ -47,6 +47,20 @@ export const Status = ({ status }: Pick<Run, "status">): ReactNode => (
     <Text value={status} />
   </span>
 )
+
+/** The view of an address. When the reader came here by a link of the page, the focus comes along. */
+export const Main = ({ children, className, ref }: {
+  readonly children: ReactNode
+  readonly className: string
+  readonly ref?: RefObject<HTMLElement | null>
+}): ReactNode => {
+  const own = useRef<HTMLElement>(null)
+  const main = ref ?? own
+  useEffect(() => {
+    if (hasMoved() && document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+  }, [main])
+  return <main id="main" className={className} ref={main} tabIndex={-1}>{children}</main>
+}
 
 /** Text of a flow: its direction is its own, and invisible characters are escaped. */
 export const Text = ({ value }: { readonly value: string }): ReactNode => <bdi>{visible(value)}</bdi>

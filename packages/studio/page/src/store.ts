@@ -318,7 +318,9 @@ const open = (): void => {
 const enter = (route: Route): void => {
   const isOther = subjectOf(route) !== subjectOf(state.route)
   set({ route, ...(isOther && { dialog: undefined }) })
-  if (isOther) open()
+  if (!isOther) return
+  moves++
+  open()
 }
 
 /** Reads the view again. */
@@ -336,6 +338,11 @@ export const navigate = (route: Route, { replace = false } = {}): void => {
   history[replace ? "replaceState" : "pushState"](null, "", href)
   enter(route)
 }
+
+/** Whether another view was opened than the one that was loaded. */
+export const hasMoved = (): boolean => moves > 0
+
+let moves = 0
 
 /** The list that the reader came from. */
 export const lastList = (): RunsRoute => ({ view: "runs", filter: listFilter })

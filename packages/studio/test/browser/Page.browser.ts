@@ -37,6 +37,10 @@ it("a run is watched from its start to its end, and its bars lie where its trace
   const { page } = opened
   await page.getByRole("link", { name: /run run-live, running/ }).click()
   await page.getByRole("treeitem", { name: /^step-0 .*running/ }).waitFor()
+  // the bar of a step that runs grows between two events
+  const lasted = () => page.locator(".step-time").innerText()
+  const first = await lasted()
+  await expect.poll(lasted).not.toBe(first)
   for (let done = 2; done <= 6; done++) {
     await studio.put(steps(done))
     await page.getByRole("treeitem", {
@@ -421,6 +425,31 @@ it("empty and missing things say what to do, and failures offer to try again", a
   await page.getByRole("treeitem", { name: /^read/ }).waitFor()
   await page.getByText("Not captured", { exact: true }).first().waitFor()
   assert.include(await page.getByRole("list", { name: "Notes" }).first().innerText(), "capture")
+})
+
+it("a payload that the server cut says so", async () => {
+  const run: ScriptedRun = {
+    id: "run-cut",
+    durationMs: 10,
+    steps: [{ id: "read", at: 0, ms: 10, input: "a long te", output: { text: "a long te" }, truncated: true }]
+  }
+  await using studio = disposable(await startStudio({ runs: [run] }))
+  await using opened = await openPage(browser, studio, runPath(run))
+  const { page } = opened
+  await page.getByRole("region", { name: "Input of read" }).getByText("cut", { exact: true }).waitFor()
+  assert.include(await page.getByRole("list", { name: "Notes" }).first().innerText(), "cut")
+})
+
+it("the focus goes along with the reader", async () => {
+  await using studio = disposable(await startStudio({ runs: [Stories.completed] }))
+  await using opened = await openPage(browser, studio)
+  const { page } = opened
+  await page.getByRole("link", { name: /run run-completed/ }).press("Enter")
+  await page.getByRole("tree", { name: "Steps" }).waitFor()
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("main")
+  await page.keyboard.press("Escape")
+  await page.getByRole("link", { name: /run run-completed/ }).waitFor()
+  await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toBe("runs")
 })
 
 it("a run is copied as text, and exported as files", async () => {
