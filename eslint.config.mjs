@@ -75,7 +75,7 @@ const shapes = [
 
 export default tseslint.config(
   {
-    ignores: ["**/dist/", "**/build/", "**/docs/", "**/coverage/"]
+    ignores: ["**/dist/", "**/build/", "**/docs/", "**/coverage/", "packages/studio/assets/"]
   },
   {
     linterOptions: { reportUnusedDisableDirectives: "error" }

@@ -92,7 +92,9 @@ export const bundle = async (outdir, conditions = []) => {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (!existsSync(page)) throw new Error("the page of the studio is not built: npm run page --workspace packages/studio")
+  if (!existsSync(page)) {
+    throw new Error("the page of the studio is not built: npm run page --workspace packages/studio")
+  }
   rmSync(`${folder}/dist`, { recursive: true, force: true })
   const { metafile } = await bundle("dist")
   if (process.argv.includes("--sizes")) {

@@ -10,7 +10,8 @@ import { files, libraries, read, root } from "./workspace.mjs"
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
 
 /** The documents whose sentences are checked; their programs are not. */
-const plain = /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/README)\.md$/
+const plain =
+  /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/README)\.md$/
 
 /** The packages whose comments are checked. Add a package when its comments are in plain English. */
 const plainComments = /^packages\/(?:adapters|emulator|eval|studio)\/src\/.*\.ts$/

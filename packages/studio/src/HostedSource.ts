@@ -274,7 +274,7 @@ const make = (
       isRead = true
     })
 
-    // one poll at a time, whoever asks
+    // concurrent callers share a poll
     const refresh = yield* poll.pipe(
       Effect.tapBoth({
         onFailure: ({ message }) => Effect.sync(() => void (outage = message)),
@@ -331,8 +331,8 @@ const make = (
           { discard: true }
         ))
 
-    const run: StudioSource.Service["run"] = (flow, id) =>
-      Effect.gen(function*() {
+    const run: StudioSource.Service["run"] = Effect.fnUntraced(
+      function*(flow, id) {
         const trace = yield* traces.get(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
         const facts = watched.get(id)
         const start = millisOf(trace.flowRun.startedAt)
@@ -342,7 +342,8 @@ const make = (
           ...facts !== undefined && start !== undefined && { watched: Watched.since(facts, start) },
           ...facts !== undefined && { conversations: facts.conversations }
         }
-      })
+      }
+    )
 
     const watch: StudioSource.Service["watch"] = (flow, id) =>
       Stream.unwrapScoped(Effect.gen(function*() {
@@ -390,15 +391,14 @@ const make = (
           ...alwaysMissing
         ]
       })),
-      list: (filter, page) =>
-        Effect.gen(function*() {
-          if (!isRead) yield* refresh
-          // otherwise the list is polled
-          else if (readers === 0) yield* Effect.forkIn(Effect.ignore(refresh), scope)
-          const found = list.page(filter, page)
-          yield* priced(found)
-          return found
-        }),
+      list: Effect.fnUntraced(function*(filter, page) {
+        if (!isRead) yield* refresh
+        // otherwise the list is polled
+        else if (readers === 0) yield* Effect.forkIn(Effect.ignore(refresh), scope)
+        const found = list.page(filter, page)
+        yield* priced(found)
+        return found
+      }),
       changes: Effect.acquireRelease(
         Effect.suspend(() => {
           readers++

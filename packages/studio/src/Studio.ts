@@ -58,8 +58,8 @@ export interface Options {
    */
   readonly secret?: Redacted.Redacted<string> | undefined
   /**
-   * Texts that no response, event or export contains, whatever a run contains: the key, for example. Texts that look like
-   * keys of Noukai are masked anyway. Default: none.
+   * Texts to mask in all responses, events and exports, such as the key. Texts that look like keys of Noukai are always
+   * masked. Default: none.
    */
   readonly hidden?: ReadonlyArray<Redacted.Redacted<string>> | undefined
 }
@@ -117,7 +117,7 @@ const withoutKeys =
     })
   }
 
-/** Responds to requests whose handler failed: there is no such endpoint, or the studio has a mistake. */
+/** Responds to a request whose handler failed: an unknown endpoint, or a defect of the studio. */
 const whenFailed =
   (mask: Mask) => (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
     const error = Cause.squash(cause)

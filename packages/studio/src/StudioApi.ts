@@ -72,7 +72,7 @@ export const RunPage = Schema.Struct({
 export interface RunPage extends Schema.Schema.Type<typeof RunPage> {}
 
 /**
- * What the studio shows, and what of it nobody can know.
+ * The server whose runs are shown, and the facts that it does not tell.
  *
  * @since 0.1.0
  * @category models
@@ -175,9 +175,9 @@ export const RunDetail = Schema.Struct({
   /** The bar to show first: the first failure, otherwise the longest step. */
   focus: Schema.optional(Schema.Number),
   steps: Schema.Array(StepTotals),
-  /** What is known only of runs that somebody watched. */
+  /** Facts that are known only of runs that somebody watched. */
   watched: Schema.optional(Schema.Struct({
-    /** Whose clock: the emulator's own, or that of this studio, which saw the events later than they happened. */
+    /** The clock: `server` is the emulator's. `watcher` is the studio's, which sees events later than they happen. */
     clock: Schema.Literal("server", "watcher"),
     firstOutputMs: Schema.optional(Schema.Number),
     pauses: Schema.Array(Pause)
@@ -263,7 +263,7 @@ export const Snippets = Schema.Struct({
   command: Schema.String,
   typescript: Schema.String,
   curl: Schema.String,
-  /** What they lack: the input of a run is known only where its first step has captured it. */
+  /** The parts that are missing. The input of a run is known only if its first step has captured it. */
   notes: Schema.Array(Schema.String)
 })
 
@@ -302,7 +302,7 @@ export const ListChange = Schema.Struct({
 export interface ListChange extends Schema.Schema.Type<typeof ListChange> {}
 
 /**
- * There is no such run, step or flow.
+ * The run, step or flow does not exist.
  *
  * @since 0.1.0
  * @category errors
@@ -332,8 +332,8 @@ const Index = Schema.NumberFromString.pipe(Schema.int(), Schema.nonNegative())
 const EventStream = HttpApiSchema.Text({ contentType: "text/event-stream" })
 
 /**
- * The endpoints. All are reads. `changes` and `watch` are server-sent events, in both of which `hello` ({@link Hello}) is the
- * first event. Whatever is read after it has all changes before it.
+ * The endpoints. All are reads. `changes` and `watch` are server-sent events, and both begin with
+ * the event `hello` ({@link Hello}). A read after `hello` has all changes before it.
  *
  * @since 0.1.0
  * @category api

@@ -19,7 +19,7 @@ import type { NotFound, Pause, Run, RunFilter, RunPage, Source, Unavailable } fr
 export interface StoredRun {
   readonly run: Run
   readonly trace: Trace
-  /** What is known only of a run that was watched. */
+  /** Facts that are known only of a run that was watched. */
   readonly watched?: {
     readonly clock: "server" | "watcher"
     readonly firstOutputMs?: number

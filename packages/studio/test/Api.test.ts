@@ -1,4 +1,4 @@
-/** What a studio tells of runs and steps. */
+/** The API of a studio: runs, steps, texts to copy, exports. */
 import * as Studio from "@effect-noukai/studio/Studio"
 import { RunDetail, RunPage, Snippets, StepDetail } from "@effect-noukai/studio/StudioApi"
 import { assert, describe, it } from "@effect/vitest"

@@ -20,7 +20,7 @@ const types: { readonly [extension: string]: string } = {
   ".woff2": "font/woff2"
 }
 
-/** The files of a folder by their paths in URLs. Empty if there is no such folder. */
+/** The files of a folder by their paths in URLs. Empty if the folder does not exist. */
 const filesOf = (folder: string): Effect.Effect<ReadonlyMap<string, Uint8Array>> =>
   Effect.tryPromise(async () => {
     const entries = await Fs.readdir(folder, { recursive: true, withFileTypes: true })

@@ -1,4 +1,4 @@
-/** What the page shows of a run and its steps. */
+/** A run and its steps, as the page shows them. */
 import { costOf, type StepTrace } from "@effect-noukai/sdk/Trace"
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type * as StudioApi from "../StudioApi.js"
@@ -112,7 +112,7 @@ const attemptOf = (step: StepTrace): StudioApi.StepAttempt => {
   }
 }
 
-/** Makes all attempts at a step, in one iteration or outside loops. `undefined`: there is no such step. */
+/** Returns all attempts at a step, in one iteration or outside loops. Returns `undefined` for an unknown step. */
 export const stepDetail = (
   { conversations, trace }: StoredRun,
   stepId: string,

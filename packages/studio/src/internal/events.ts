@@ -22,7 +22,7 @@ export const encoder = (mask: Mask) => (name: string, data: unknown): string =>
 
 /**
  * Follows a stream. `take` collects its elements, `flush` makes one event of those that were collected. Elements that come
- * while an event is built, sent or awaited are in the next one. The last event is that of `end`.
+ * while an event is built, sent or awaited are in the next one. `end` makes the last event.
  */
 export const coalesced = <A, E, R>(
   source: Stream.Stream<A, E>,

@@ -32,81 +32,79 @@ interface Texts {
 }
 
 /** Events about the list of a filter. */
-const changes = ({ encode, hello }: Texts, filter: RunFilter) =>
-  Effect.gen(function*() {
-    const source = yield* StudioSource
-    const belongs = matches(filter)
-    const changed = new Map<string, Run | undefined>()
-    let isReset = false
-    const total = source.list(filter, { offset: 0, limit: 0 }).pipe(
-      Effect.map((page) => page.total)
-    )
-    const flush = Effect.gen(function*() {
-      const all = [...changed]
-      changed.clear()
-      if (isReset || all.length > mostRuns) {
-        isReset = false
-        return hello
-      }
-      const runs = all.flatMap(([, run]) => run !== undefined && belongs(run) ? [run] : [])
-      const stay = new Set(runs)
-      const change: ListChange = {
-        runs,
-        gone: all.flatMap(([id, run]) => run !== undefined && stay.has(run) ? [] : [id]),
-        total: yield* total
-      }
-      return encode("change", change)
-    }).pipe(
-      Effect.catchAll((error) => Effect.succeed(encode("problem", error)))
-    )
-    return Events.response(
-      hello,
-      Effect.flatMap(source.changes, (stream) =>
-        Events.coalesced(
-          stream,
-          (change) => {
-            if (change._tag === "Reset") {
-              isReset = true
-              changed.clear()
-            } else if (change._tag === "Gone") changed.set(change.id, undefined)
-            else changed.set(change.run.id, change.run)
-          },
-          flush,
-          () => flush
-        ))
-    )
-  })
+const changes = Effect.fnUntraced(function*({ encode, hello }: Texts, filter: RunFilter) {
+  const source = yield* StudioSource
+  const belongs = matches(filter)
+  const changed = new Map<string, Run | undefined>()
+  let isReset = false
+  const total = source.list(filter, { offset: 0, limit: 0 }).pipe(
+    Effect.map((page) => page.total)
+  )
+  const flush = Effect.gen(function*() {
+    const all = [...changed]
+    changed.clear()
+    if (isReset || all.length > mostRuns) {
+      isReset = false
+      return hello
+    }
+    const runs = all.flatMap(([, run]) => run !== undefined && belongs(run) ? [run] : [])
+    const stay = new Set(runs)
+    const change: ListChange = {
+      runs,
+      gone: all.flatMap(([id, run]) => run !== undefined && stay.has(run) ? [] : [id]),
+      total: yield* total
+    }
+    return encode("change", change)
+  }).pipe(
+    Effect.catchAll((error) => Effect.succeed(encode("problem", error)))
+  )
+  return Events.response(
+    hello,
+    Effect.flatMap(source.changes, (stream) =>
+      Events.coalesced(
+        stream,
+        (change) => {
+          if (change._tag === "Reset") {
+            isReset = true
+            changed.clear()
+          } else if (change._tag === "Gone") changed.set(change.id, undefined)
+          else changed.set(change.run.id, change.run)
+        },
+        flush,
+        () => flush
+      ))
+  )
+})
 
 /** Events about one run, to its end. */
-const watch = ({ encode, hello, mask }: Texts, flow: string, id: string) =>
-  Effect.gen(function*() {
-    const source = yield* StudioSource
-    // an unknown run is a response of its own
-    yield* source.run(flow, id)
-    const problem = (error: NotFound | Unavailable) => Effect.succeed(encode("problem", error))
-    const detail = Effect.map(source.run(flow, id), (stored) => encode("run", Detail.runDetail(stored)))
-    const end = encode("end", {})
-    return Events.response(
-      hello,
-      Events.coalesced(
-        source.watch(flow, id),
-        () => {},
-        Effect.catchAll(detail, problem),
-        Exit.match({
-          onSuccess: () => detail.pipe(Effect.map((last) => last + end), Effect.catchAll(problem)),
-          onFailure: (cause) =>
-            Option.match(Cause.failureOption(cause), {
-              onNone: () =>
-                Effect.as(
-                  Effect.logError("The studio stopped watching a run", mask(Cause.pretty(cause))),
-                  encode("problem", new Unavailable({ message: "The studio failed." }))
-                ),
-              onSome: problem
-            })
-        })
-      )
+const watch = Effect.fnUntraced(function*({ encode, hello, mask }: Texts, flow: string, id: string) {
+  const source = yield* StudioSource
+  // an unknown run is a response of its own
+  yield* source.run(flow, id)
+  const problem = (error: NotFound | Unavailable) => Effect.succeed(encode("problem", error))
+  const detail = Effect.map(source.run(flow, id), (stored) => encode("run", Detail.runDetail(stored)))
+  const end = encode("end", {})
+  return Events.response(
+    hello,
+    Events.coalesced(
+      source.watch(flow, id),
+      () => {},
+      Effect.catchAll(detail, problem),
+      Exit.match({
+        onSuccess: () => detail.pipe(Effect.map((last) => last + end), Effect.catchAll(problem)),
+        onFailure: (cause) =>
+          Option.match(Cause.failureOption(cause), {
+            onNone: () =>
+              Effect.as(
+                Effect.logError("The studio stopped watching a run", mask(Cause.pretty(cause))),
+                encode("problem", new Unavailable({ message: "The studio failed." }))
+              ),
+            onSome: problem
+          })
+      })
     )
-  })
+  )
+})
 
 /** The handlers. `start` is the id of this start of the server. */
 export const layer = (start: string, mask: Mask) => {

@@ -1,4 +1,4 @@
-/** What only somebody who watches a run can know, by the clock of the watcher. */
+/** Facts of a run that only its watcher knows, by the watcher's clock. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import type { StoredRun } from "../StudioSource.js"
 

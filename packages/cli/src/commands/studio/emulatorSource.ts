@@ -99,25 +99,24 @@ const make = (
       })),
       list: (filter, page) => Effect.sync(() => list.page(filter, page)),
       changes: Effect.map(PubSub.subscribe(changes), (queue) => Stream.fromQueue(queue)),
-      run: (flow, id) =>
-        Effect.gen(function*() {
-          const run = yield* found(flow, id)
-          const json = Option.getOrUndefined(yield* runs.trace(id))
-          const facts = Option.getOrUndefined(yield* runs.facts(id))
-          const trace = yield* Effect.mapError(
-            decodeTrace(json),
-            () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
-          )
-          return {
-            run,
-            trace,
-            ...facts !== undefined && {
-              watched: watchedOf(facts, run.startedAt ?? 0),
-              conversations: facts.conversations
-            },
-            ...facts?.request !== undefined && { request: facts.request }
-          }
-        }),
+      run: Effect.fnUntraced(function*(flow, id) {
+        const run = yield* found(flow, id)
+        const json = Option.getOrUndefined(yield* runs.trace(id))
+        const facts = Option.getOrUndefined(yield* runs.facts(id))
+        const trace = yield* Effect.mapError(
+          decodeTrace(json),
+          () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
+        )
+        return {
+          run,
+          trace,
+          ...facts !== undefined && {
+            watched: watchedOf(facts, run.startedAt ?? 0),
+            conversations: facts.conversations
+          },
+          ...facts?.request !== undefined && { request: facts.request }
+        }
+      }),
       watch: (flow, id) =>
         Stream.unwrapScoped(Effect.gen(function*() {
           const queue = yield* PubSub.subscribe(changes)

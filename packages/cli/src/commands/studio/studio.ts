@@ -46,7 +46,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     })
   }
   const layer = Layer.provideMerge(source, services(input))
-  yield* Effect.gen(function*() {
+  return yield* Effect.gen(function*() {
     const { apiKey, origin, prefix } = yield* NoukaiConfig
     const { url } = yield* serving({
       port,
