@@ -192,7 +192,7 @@ const Rows = ({ isOfRoute, scroller }: {
   readonly scroller: React.RefObject<HTMLElement | null>
 }): ReactNode => {
   const list = useApp(({ list }) => list)
-  const isNarrow = useMedia("(max-width: 859px)")
+  const isNarrow = useMedia("(max-width: 999px)")
   const height = isNarrow ? 76 : 40
   const total = list.rows.length
   const body = useRef<HTMLDivElement>(null)

@@ -217,8 +217,8 @@ for (const colorScheme of ["light", "dark"] as const) {
 }
 
 describe("small", () => {
-  // 200 % of 1280 by 800 is a page of 640 by 400
-  for (const viewport of [{ width: 360, height: 640 }, { width: 640, height: 400 }]) {
+  // 200 % of 1280 by 800 is a page of 640 by 400; two panes begin at 1000
+  for (const viewport of [{ width: 360, height: 640 }, { width: 640, height: 400 }, { width: 1000, height: 700 }]) {
     it(`nothing is wider than a page of ${viewport.width} px`, async () => {
       await using opened = await openPage(browser, studio, "/runs", { viewport, mayFail: true })
       const { page } = opened
