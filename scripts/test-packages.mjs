@@ -5,7 +5,7 @@
  * without Node's globals. Then the same with the lowest versions of the peers.
  */
 import * as esbuild from "esbuild"
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
@@ -435,6 +435,41 @@ const besideEffect4 = async (item, packages, folder) => {
   await node(["effect4.mjs"], folder)
 }
 
+/** The studio beside the emulator of an installed command: its page, and the run of another process. */
+const testStudio = async (noukai, folder) => {
+  const dev = spawn(process.execPath, [
+    join(folder, "node_modules/@effect-noukai/cli/bin/noukai.cjs"),
+    "dev",
+    "--port",
+    "0"
+  ], {
+    cwd: folder,
+    env: environment,
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  try {
+    let output = ""
+    for await (const text of dev.stdout.setEncoding("utf8")) {
+      output += text
+      if (output.includes("Flows:")) break
+    }
+    const [url] = /http:\/\/\S+token=\S+/.exec(output)
+    const [, port] = /127\.0\.0\.1:(\d+)/.exec(output)
+    const cookie = (await fetch(url, { redirect: "manual" })).headers.get("set-cookie").split(";")[0]
+    const get = async (path) => (await fetch(new URL(path, url), { headers: { cookie } })).text()
+    const page = await get("/")
+    const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(page) ?? []
+    check(script !== undefined, `the studio of the command has no page: ${page.slice(0, 200)}`)
+    check((await get(script)).length > 10_000, "the page of the studio has no script")
+    await noukai("run", "noukai/samples/hello-world", "Hi", "--port", port, "--key-file", "key.txt")
+    const { runs: [run] } = JSON.parse(await get("/api/runs"))
+    check(run?.status === "completed", "the studio does not show the run")
+  } finally {
+    dev.kill("SIGINT")
+    await once(dev, "close")
+  }
+}
+
 /**
  * The command as it is installed: with nothing of ours beside it. Its emulator answers it, and its ledger of batches, the
  * one part that is not bundled, is there.
@@ -443,7 +478,8 @@ const testCommand = async () => {
   const stdout = await exec("npm", ["pack", "--json", "--pack-destination", temporary], join(root, "packages/cli"))
   const [{ filename, files: packed }] = JSON.parse(stdout)
   const strange = packed.map(({ path }) => path).filter((path) =>
-    !/^(bin\/noukai\.cjs|dist\/(.+\.js|grammar\.json|noukai\.1)|LICENSE|README\.md|package\.json)$/.test(path)
+    !/^(bin\/noukai\.cjs|dist\/(.+\.js|assets\/[\w./-]+|grammar\.json|noukai\.1)|LICENSE|README\.md|package\.json)$/
+      .test(path)
   )
   check(strange.length === 0, `${strange.join(", ")} in the tarball`)
   const folder = join(temporary, "cli")
@@ -466,6 +502,8 @@ const testCommand = async () => {
     noukai batch results all | grep -c done`
   )
   check(said === "{\"text\":\"Hello! You said: Hi\"}\n1\n", `noukai says ${said}`)
+  writeFileSync(join(folder, "key.txt"), "nk_consumer\n")
+  await testStudio(noukai, folder)
 }
 
 const timed = async (what, effect) => {
