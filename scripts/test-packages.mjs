@@ -395,8 +395,13 @@ const testBundle = async ({ bundle, use }, folder) => {
   }
 }
 
-/** A peer's companion asks for the effect of its day: beside the lowest stands the first release of its minor. */
-const companions = { "@effect/platform-node": "@effect/platform-node-shared" }
+/** The companions of a peer need the effect of their day: beside the lowest stands the first release of each one's minor. */
+const companions = {
+  "@effect/platform-node": [
+    "@effect/platform-node-shared",
+    ...["cluster", "experimental", "rpc", "sql", "workflow"].map((name) => `@effect/${name}`)
+  ]
+}
 
 /** The peers that are not ours, and undici, each at the lowest version of its range. */
 const lowestPeers = ({ manifest }) => {

@@ -31,7 +31,7 @@ it("of a run is nothing of batches, of the emulator, or of other commands", () =
   assert.include(inputs, "src/commands/run.ts")
   assert.deepStrictEqual(
     inputs.filter((input) =>
-      /^\.\.\/(batch|emulator)\/|csv-parse|@effect\/sql|undici\/lib\/(mock|interceptor|cache)\/|commands\/(?!(commands|leaf|outcome|run)\.ts)/
+      /^\.\.\/(batch|emulator|studio)\/|HttpServer|HttpApi|csv-parse|@effect\/sql|undici\/lib\/(mock|interceptor|cache)\/|commands\/(?!(commands|leaf|outcome|run)\.ts)/
         .test(input)
     ),
     []

@@ -5,7 +5,11 @@ import { Trace } from "@effect-noukai/sdk/Trace"
 import * as RunList from "@effect-noukai/studio/RunList"
 import { NotFound, type Run, Unavailable } from "@effect-noukai/studio/StudioApi"
 import { type RunChange, StudioSource } from "@effect-noukai/studio/StudioSource"
+import * as Cache from "effect/Cache"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
@@ -30,7 +34,7 @@ const runOf = (
   ...endedAt !== undefined && { durationMs: endedAt - startedAt }
 })
 
-const isOver = ({ status }: Run): boolean => status !== "pending" && status !== "running"
+const isOver = ({ status }: Pick<Run, "status">): boolean => status !== "pending" && status !== "running"
 
 /** The times of a run by the emulator's own clock. */
 const watchedOf = ({ firstOutputAt, pauses }: RunFacts, start: number) => ({
@@ -90,6 +94,18 @@ const make = (
         })
       )
 
+    // a trace of 10,000 steps takes time to decode, and each step of it is asked for by itself
+    const traces = yield* Cache.makeWith({
+      capacity: 8,
+      lookup: (
+        [id]: readonly [id: string, isOver: boolean, durationMs: number | undefined, costUsd: string | undefined]
+      ) => Effect.flatMap(runs.trace(id), (json) => decodeTrace(Option.getOrUndefined(json))),
+      timeToLive: Exit.match({
+        onFailure: () => Duration.zero,
+        onSuccess: ({ flowRun: { status } }) => isOver({ status }) ? Duration.minutes(1) : Duration.zero
+      })
+    })
+
     return {
       source: Effect.map(flows, (flows) => ({
         kind: "emulator",
@@ -101,10 +117,10 @@ const make = (
       changes: Effect.map(PubSub.subscribe(changes), (queue) => Stream.fromQueue(queue)),
       run: Effect.fnUntraced(function*(flow, id) {
         const run = yield* found(flow, id)
-        const json = Option.getOrUndefined(yield* runs.trace(id))
         const facts = Option.getOrUndefined(yield* runs.facts(id))
         const trace = yield* Effect.mapError(
-          decodeTrace(json),
+          // a run of single steps may go on after its end
+          traces.get(Data.tuple(id, isOver(run), run.durationMs, run.costUsd)),
           () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
         )
         return {
