@@ -308,12 +308,17 @@ describe("a studio", () => {
     }))
 })
 
-const key = "nk_live_abcdefgh_0123456789abcdef0123456789abcdef"
+/** A key as they are, and one that looks like no key. */
+const keys = {
+  "a key": "nk_live_abcdefgh_0123456789abcdef0123456789abcdef",
+  "another secret": "abcdefgh+/0123456789abcdef<'\"&%> =0123456789abcdef"
+}
 
-describe("a key", () => {
-  it.scopedLive("is in no response, event, export or log, wherever a run has it", () =>
+for (const [name, key] of Object.entries(keys)) {
+  it.scopedLive(`${name} is in no response, event, export or log, wherever a run has it`, () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
+      const inUrl = encodeURIComponent(key)
       const logger = Logger.make(({ annotations, cause, message }) => {
         lines.push(JSON.stringify([message, [...annotations]]), Cause.pretty(cause))
       })
@@ -346,7 +351,7 @@ describe("a key", () => {
               : scripted.source.run(flow, id)
         }
         const { url } = yield* Effect.provide(
-          Studio.serve({ assets: "/nowhere" }),
+          Studio.serve({ assets: "/nowhere", hidden: [Redacted.make(key)] }),
           Layer.succeed(StudioSource, failing)
         )
         const page = yield* open(url)
@@ -354,20 +359,20 @@ describe("a key", () => {
         const answers = yield* Effect.forEach([
           "/api/source",
           "/api/runs",
-          `/api/runs?text=${key}`,
-          `/api/runs?limit=${key}`,
+          `/api/runs?text=${inUrl}`,
+          `/api/runs?limit=${inUrl}`,
           `/api/run?${address}`,
-          `/api/run?flow=a&id=${key}`,
+          `/api/run?flow=a&id=${inUrl}`,
           "/api/run?flow=a&id=broken",
           "/api/run?flow=a&id=refused",
           `/api/step?${address}&step=${encodeURIComponent(`step ${key}`)}`,
           `/api/step?${address}&step=a`,
-          `/api/step?${address}&step=none-${key}`,
+          `/api/step?${address}&step=none-${inUrl}`,
           `/api/snippets?${address}`,
           `/api/export?${address}&format=otlp`,
           `/api/export?${address}&format=html`,
-          `/api/${key}`,
-          `/${key}.js`
+          `/api/${inUrl}`,
+          `/${inUrl}.js`
         ], page.get)
         assert.deepStrictEqual(
           answers.map(({ status }) => status),
@@ -397,4 +402,4 @@ describe("a key", () => {
       assert.include(lines.join("\n"), "The studio failed to answer")
       assert.notInclude(lines.join("\n"), "0123456789abcdef")
     }))
-})
+}

@@ -15,7 +15,7 @@ import { StudioSource } from "../StudioSource.js"
 import * as Detail from "./detail.js"
 import * as Events from "./events.js"
 import { snippets } from "./snippets.js"
-import type { Mask } from "./text.js"
+import { type Mask, maskedValue } from "./text.js"
 
 const standardLimit = 100
 const mostRuns = 500
@@ -137,15 +137,21 @@ export const layer = (start: string, mask: Mask) => {
         .handle("snippets", ({ urlParams: { flow, id } }) =>
           Effect.zipWith(source.source, source.run(flow, id), snippets(mask)))
         .handleRaw("export", ({ urlParams: { flow, format, id } }) =>
-          Effect.map(source.run(flow, id), ({ trace }) =>
-            format === "otlp"
-              ? HttpServerResponse.text(mask(JSON.stringify(Trace.toSpans(trace))), {
+          Effect.map(source.run(flow, id), (stored) => {
+            // before it is HTML
+            const trace = maskedValue(mask, stored.trace)
+            return format === "otlp"
+              ? HttpServerResponse.text(JSON.stringify(Trace.toSpans(trace)), {
                 contentType: "application/json",
-                headers: { "content-disposition": fileName(id, "otlp.json") }
+                headers: { "content-disposition": fileName(mask(id), "otlp.json") }
               })
               : HttpServerResponse.stream(
-                Stream.encodeText(Stream.map(Waterfall.toHtml(trace, { title: `${flow} ${id}` }), mask)),
-                { contentType: "text/html; charset=utf-8", headers: { "content-disposition": fileName(id, "html") } }
-              )))
+                Stream.encodeText(Waterfall.toHtml(trace, { title: mask(`${flow} ${id}`) })),
+                {
+                  contentType: "text/html; charset=utf-8",
+                  headers: { "content-disposition": fileName(mask(id), "html") }
+                }
+              )
+          }))
     }))
 }

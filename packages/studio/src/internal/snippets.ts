@@ -1,8 +1,8 @@
 /** A run of the same flow with the same input, as text to copy. */
 import * as Predicate from "effect/Predicate"
-import type { Snippets, Source } from "../StudioApi.js"
+import type { Run, Snippets, Source } from "../StudioApi.js"
 import type { StoredRun } from "../StudioSource.js"
-import { type Mask, shellWord } from "./text.js"
+import { type Mask, maskedValue, shellWord } from "./text.js"
 
 interface Input {
   /** The body of `POST …/execute`. */
@@ -46,7 +46,7 @@ const pathVersion = (version: string | undefined): string =>
 
 const commandOf = (
   { address, kind }: Source,
-  { run }: StoredRun,
+  run: Run,
   body: Input["body"]
 ): readonly [string, ReadonlyArray<string>] => {
   const { message, parameters, ...others } = body
@@ -88,7 +88,7 @@ const inProgram = (value: unknown, indent: string): string =>
     // keys that are names need no quotes
     .replace(/^(\s*)"([A-Za-z_$][\w$]*)":/gm, "$1$2:")
 
-const typescriptOf = ({ run }: StoredRun, body: Input["body"]): string => {
+const typescriptOf = (run: Run, body: Input["body"]): string => {
   const version = pathVersion(run.version)
   const input = { ...body, ...version === "" ? {} : { version: Number(version.slice(2)) } }
   return `import { FlowService } from "@effect-noukai/sdk"
@@ -101,7 +101,7 @@ const program = Effect.gen(function*() {
 `
 }
 
-const curlOf = ({ address }: Source, { run }: StoredRun, body: Input["body"]): string => {
+const curlOf = ({ address }: Source, run: Run, body: Input["body"]): string => {
   const path = run.flow.split("/").map(encodeURIComponent).join("/")
   const url = `${address.replace(/\/$/, "")}/seq/${path}${pathVersion(run.version)}/execute`
   return [
@@ -113,15 +113,15 @@ const curlOf = ({ address }: Source, { run }: StoredRun, body: Input["body"]): s
 }
 
 /** Makes the texts. None of them contains a key: curl reads it from the environment. */
-export const snippets = (mask: Mask) => (source: Source, stored: StoredRun): Snippets => {
-  const { body: given, notes } = inputOf(stored)
+export const snippets = (mask: Mask) => (given: Source, stored: StoredRun): Snippets => {
+  const { notes, ...input } = inputOf(stored)
   // before a secret is quoted for a shell
-  const body = JSON.parse(mask(JSON.stringify(given))) as Input["body"]
-  const [command, missing] = commandOf(source, stored, body)
+  const { body, run, source } = maskedValue(mask, { ...input, run: stored.run, source: given })
+  const [command, missing] = commandOf(source, run, body)
   return {
     command,
-    typescript: typescriptOf(stored, body),
-    curl: curlOf(source, stored, body),
+    typescript: typescriptOf(run, body),
+    curl: curlOf(source, run, body),
     notes: [...notes, ...missing]
   }
 }

@@ -12,14 +12,14 @@ export const masked = (text: string): string =>
 /** Returns a text without some secrets. */
 export type Mask = (text: string) => string
 
-/** The forms that a text has in JSON, in an address and in HTML. */
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+/** The forms that a text has in JSON, in JSON that is text of JSON, and in an address. */
 const formsOf = (text: string): ReadonlyArray<string> => [
   text,
-  JSON.stringify(text).slice(1, -1),
-  encodeURIComponent(text),
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;"),
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
-    .replaceAll("'", "&#39;")
+  inJson(text),
+  inJson(inJson(text)),
+  encodeURIComponent(text)
 ]
 
 /** Masks these secrets, and what looks like a key. */
@@ -29,6 +29,13 @@ export const maskOf = (secrets: ReadonlyArray<string>): Mask => {
     .sort((one, other) => other.length - one.length)
   return (text) =>
     masked(forms.reduce((safe, form) => safe.includes(form) ? safe.replaceAll(form, "nk_…") : safe, text))
+}
+
+/** Masks the texts of a value, which is JSON. */
+export const maskedValue = <A>(mask: Mask, value: A): A => {
+  const text = JSON.stringify(value)
+  const safe = mask(text)
+  return safe === text ? value : JSON.parse(safe) as A
 }
 
 /** Returns a text of at most so many characters. */
