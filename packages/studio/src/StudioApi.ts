@@ -172,7 +172,7 @@ export const RunDetail = Schema.Struct({
   tokens: Schema.Number,
   /** In the order of rows: each loop is followed by its iterations. */
   bars: Schema.Array(Bar),
-  /** The bar to show first: the first failure, otherwise the longest step. */
+  /** The bar to show first: the first failure that no later attempt mended, otherwise a failure, otherwise the longest step. */
   focus: Schema.optional(Schema.Number),
   steps: Schema.Array(StepTotals),
   /** Facts that are known only of runs that somebody watched. */

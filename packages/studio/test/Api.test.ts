@@ -72,6 +72,36 @@ describe("a run", () => {
       assert.deepStrictEqual(completed.notes, [])
     }))
 
+  it.scopedLive("opens neither at a failure that a later attempt mended, nor at a loop that its iteration failed", () =>
+    Effect.gen(function*() {
+      const error = { code: "X", message: "no" }
+      const { run } = yield* start(
+        {
+          id: "mended",
+          status: "failed",
+          steps: [
+            { id: "a", at: 0, ms: 1, error },
+            { id: "a", attempt: 2, at: 1, ms: 1 },
+            { id: "b", at: 2, ms: 1, error }
+          ]
+        },
+        { id: "all-mended", steps: [{ id: "a", at: 0, ms: 1, error }, { id: "a", attempt: 2, at: 1, ms: 9 }] },
+        {
+          id: "loop",
+          status: "failed",
+          steps: [
+            { id: "l", at: 0, ms: 9, error },
+            { id: "l", loop: 0, at: 0, ms: 1 },
+            { id: "l", loop: 1, at: 1, ms: 8, error }
+          ]
+        }
+      )
+      for (const [id, label] of [["mended", "b"], ["all-mended", "a"], ["loop", "l [1]"]] as const) {
+        const { bars, focus } = yield* run({ ...address({ id }) })
+        assert.strictEqual(bars[focus!]!.label, label)
+      }
+    }))
+
   it.scopedLive("has the iterations of a loop after it, and no payload of any step", () =>
     Effect.gen(function*() {
       const { page, run } = yield* start(Stories.loop(500))

@@ -1,5 +1,5 @@
 /** A run and its steps, as the page shows them. */
-import { costOf, type StepTrace } from "@effect-noukai/sdk/Trace"
+import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type * as StudioApi from "../StudioApi.js"
 import type { StoredRun } from "../StudioSource.js"
@@ -52,18 +52,35 @@ const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): Studio
   }
 }
 
-/** Makes a run without payloads. */
-export const runDetail = (stored: StoredRun): StudioApi.RunDetail => {
-  const { run, trace, watched } = stored
+const placeOf = ({ loopIndex, stepId }: StudioApi.Bar): string => `${loopIndex ?? ""}/${stepId}`
+
+/**
+ * The bar to show first: the first failure after which no attempt succeeded. A failed iteration comes before its loop, which
+ * failed because of it.
+ */
+const focusOf = (bars: ReadonlyArray<StudioApi.Bar>): number | undefined => {
+  const succeeded = new Map(
+    bars.flatMap((bar) => bar.kind === "completed" ? [[placeOf(bar), bar.attempt] as const] : [])
+  )
+  const failed = bars.flatMap((bar, index) =>
+    bar.kind === "failed" && !((succeeded.get(placeOf(bar)) ?? 0) > bar.attempt) ? [{ bar, index }] : []
+  )
+  return (failed.find(({ bar }) => !bar.isLoop) ?? failed[0])?.index
+}
+
+/** The parts of a run that its trace alone tells. */
+const partsOf = (trace: Trace, id: string) => {
   const layout = TraceLayout.make(trace)
-  const { costUsd, isKnown, steps } = costOf(trace, run.id)
+  const { costUsd, isKnown, steps } = costOf(trace, id)
+  const bars = layout.rows.map(barOf)
+  const focus = focusOf(bars) ?? layout.focus
   return {
-    run: { ...run, ...run.costUsd === undefined && isKnown && { costUsd } },
+    costUsd: isKnown ? costUsd : undefined,
     totalMs: layout.totalMs,
     waitingMs: layout.waitingMs,
     tokens: layout.tokens,
-    bars: layout.rows.map(barOf),
-    ...layout.focus !== undefined && { focus: layout.focus },
+    bars,
+    ...focus !== undefined && { focus },
     steps: steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }) => ({
       stepId,
       attempts,
@@ -71,9 +88,26 @@ export const runDetail = (stored: StoredRun): StudioApi.RunDetail => {
       waitingMs,
       tokens: tokens.total,
       costUsd
-    })),
-    ...watched !== undefined && { watched },
-    notes: notesOf(stored)
+    }))
+  }
+}
+
+/**
+ * Makes runs without payloads. The parts of the newest trace are kept: a page that opens a run reads it, then watches it,
+ * and sources keep the traces of ended runs.
+ */
+export const runDetails = (): (stored: StoredRun) => StudioApi.RunDetail => {
+  let newest: { readonly trace: Trace; readonly parts: ReturnType<typeof partsOf> } | undefined
+  return (stored) => {
+    const { run, trace, watched } = stored
+    if (newest?.trace !== trace) newest = { trace, parts: partsOf(trace, run.id) }
+    const { costUsd, ...parts } = newest.parts
+    return {
+      run: { ...run, ...run.costUsd === undefined && costUsd !== undefined && { costUsd } },
+      ...parts,
+      ...watched !== undefined && { watched },
+      notes: notesOf(stored)
+    }
   }
 }
 

@@ -16,6 +16,9 @@ const least = 100
 /** Building an event may take at most a fifth of the time. */
 const share = 5
 
+/** The most characters of events per millisecond: a page reads all of them. */
+const rate = 2_000
+
 /** Encodes events. JSON has no line ends, so that the data of one is one line. */
 export const encoder = (mask: Mask) => (name: string, data: unknown): string =>
   `event: ${name}\ndata: ${mask(JSON.stringify(data))}\n\n`
@@ -50,7 +53,7 @@ export const coalesced = <A, E, R>(
       isOver = exit !== undefined
       const text = yield* exit === undefined ? flush : end(exit)
       const now = yield* Clock.currentTimeMillis
-      next = now + Math.max(least, (now - began) * share)
+      next = now + Math.max(least, (now - began) * share, text.length / rate)
       return text
     }))
   })
