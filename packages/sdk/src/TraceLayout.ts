@@ -92,8 +92,8 @@ export interface TraceLayout extends Totals {
   /** All bars, each loop followed by its iterations. */
   readonly bars: ReadonlyArray<Bar>
   /**
-   * The row to show first: the first failure that no later attempt mended, otherwise the first failure, otherwise the
-   * longest step that is not a loop. Absent without steps.
+   * The row to show first: the first failure that no later attempt mended, an iteration before its loop. Otherwise the
+   * first failure, otherwise the longest step that is not a loop. Absent without steps.
    */
   readonly focus?: number
 }
@@ -209,12 +209,14 @@ const focusOf = (rows: ReadonlyArray<Row>): number | undefined => {
     if (kind === "completed") completed.set(place, Math.max(step.attempt, completed.get(place) ?? 0))
   }
   const lasts = (bar: Bar) => isFailed(bar) && !((completed.get(placeOf(bar.step)) ?? 0) > bar.step.attempt)
-  const lasting = rows.findIndex((row) => row.failed > 0 && row.bars.some(lasts))
-  const failed = lasting === -1 ? rows.findIndex((row) => row.failed > 0) : lasting
-  if (failed !== -1) return failed
-  const all = rows.map(({ bars, durationMs }, index) => ({ durationMs, index, isLoop: bars[0].isLoop }))
-  const [longest] = all.sort((one, other) =>
-    Number(one.isLoop) - Number(other.isLoop) || other.durationMs - one.durationMs
+  const places = rows.map((row, index) => ({ row, index, isLoop: row.bars[0].isLoop }))
+  const failed = places.filter(({ row }) => row.failed > 0)
+  const lasting = failed.filter(({ row }) => row.bars.some(lasts))
+  // a loop fails because of an iteration
+  const [shown] = [...lasting.filter(({ isLoop }) => !isLoop), ...lasting, ...failed]
+  if (shown !== undefined) return shown.index
+  const [longest] = places.sort((one, other) =>
+    Number(one.isLoop) - Number(other.isLoop) || other.row.durationMs - one.row.durationMs
   )
   return longest?.index
 }

@@ -65,11 +65,13 @@ describe("TraceLayout.make", () => {
       3_000,
       step("plan", 0, 100, { status: "failed" }),
       step("plan", 100, 100, { attempt: 2 }),
+      step("each", 200, 200, { status: "failed" }),
       step("each", 200, 100, { loopIndex: 0, status: "failed" }),
       step("each", 300, 100, { loopIndex: 1, attempt: 2 }),
       step("draft", 400, 100, { status: "failed" })
     ))
-    assert.strictEqual(focus, 2)
+    // the iteration, which comes after its loop
+    assert.strictEqual(focus, 3)
   })
 
   it("bars of one step share a row above the limit, failed ones on top", () => {

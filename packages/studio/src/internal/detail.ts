@@ -52,35 +52,17 @@ const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): Studio
   }
 }
 
-const placeOf = ({ loopIndex, stepId }: StudioApi.Bar): string => `${loopIndex ?? ""}/${stepId}`
-
-/**
- * The bar to show first: the first failure after which no attempt succeeded. A failed iteration comes before its loop, which
- * failed because of it.
- */
-const focusOf = (bars: ReadonlyArray<StudioApi.Bar>): number | undefined => {
-  const succeeded = new Map(
-    bars.flatMap((bar) => bar.kind === "completed" ? [[placeOf(bar), bar.attempt] as const] : [])
-  )
-  const failed = bars.flatMap((bar, index) =>
-    bar.kind === "failed" && !((succeeded.get(placeOf(bar)) ?? 0) > bar.attempt) ? [{ bar, index }] : []
-  )
-  return (failed.find(({ bar }) => !bar.isLoop) ?? failed[0])?.index
-}
-
 /** The parts of a run that its trace alone tells. */
 const partsOf = (trace: Trace, id: string) => {
   const layout = TraceLayout.make(trace)
   const { costUsd, isKnown, steps } = costOf(trace, id)
-  const bars = layout.rows.map(barOf)
-  const focus = focusOf(bars) ?? layout.focus
   return {
     costUsd: isKnown ? costUsd : undefined,
     totalMs: layout.totalMs,
     waitingMs: layout.waitingMs,
     tokens: layout.tokens,
-    bars,
-    ...focus !== undefined && { focus },
+    bars: layout.rows.map(barOf),
+    ...layout.focus !== undefined && { focus: layout.focus },
     steps: steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }) => ({
       stepId,
       attempts,
