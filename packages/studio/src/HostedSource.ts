@@ -73,6 +73,9 @@ const concurrency = 4
 /** The most runs that the service lists of a flow. */
 const longestPage = 100
 
+/** The newest runs: a page shows them without a further read. */
+const firstPage = { offset: 0, limit: longestPage }
+
 /** The least time between two reads of one trace. */
 const traceAge = Duration.seconds(1)
 
@@ -199,7 +202,8 @@ const make = (
     /** Adds what others than the server told. */
     const completed = (run: Run): Run => {
       const fact = known.get(run.id)
-      const costUsd = costs.get(run.id) ?? run.costUsd
+      // a poll does not tell the cost of a run that goes on, which was read before
+      const costUsd = costs.get(run.id) ?? run.costUsd ?? list.get(run.id)?.costUsd
       return {
         ...run,
         ...fact?.version !== undefined && { version: fact.version },
@@ -213,7 +217,7 @@ const make = (
       const before = list.get(run.id)
       if (before !== undefined && JSON.stringify(before) === JSON.stringify(run)) return Effect.void
       list.put(run)
-      return PubSub.publish(changes, { _tag: "Changed", run })
+      return Effect.zipRight(PubSub.publish(changes, { _tag: "Changed", run }), pricedIfNew(run))
     }
 
     const traces = yield* Cache.makeWith({
@@ -330,6 +334,10 @@ const make = (
           (run) => FiberMap.run(fetching, run.id, fetchCost(run), { onlyIfMissing: true }),
           { discard: true }
         ))
+
+    /** Reads the cost of a run that began or went on since the list was read, if it is in the first page. */
+    const pricedIfNew = (run: Run): Effect.Effect<void> =>
+      isRead && list.page({}, firstPage).runs.includes(run) ? priced({ runs: [run], total: 1 }) : Effect.void
 
     const run: StudioSource.Service["run"] = Effect.fnUntraced(
       function*(flow, id) {

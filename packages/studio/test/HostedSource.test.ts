@@ -7,7 +7,7 @@ import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Redacted, Ref, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Option, Redacted, Ref, Stream } from "effect"
 import { until } from "./support/client.js"
 
 const hello = "noukai/samples/hello-world"
@@ -189,6 +189,56 @@ describe("changes", () => {
       }))
       assert.isDefined(ids[1])
       assert.include(JSON.stringify(ids[1]), ids[0] as string)
+    }))
+})
+
+describe("costs of runs that change", () => {
+  it.scopedLive("are read of a run that begins while the list is open", () =>
+    Effect.gen(function*() {
+      const { execute, source } = yield* start()
+      yield* execute(hello)
+      yield* source.list({}, page)
+      const changes = yield* source.changes
+      const id = yield* execute(hello)
+      const priced = yield* changes.pipe(
+        Stream.filterMap((change) =>
+          change._tag === "Changed" && change.run.id === id ? Option.fromNullable(change.run.costUsd) : Option.none()
+        ),
+        Stream.runHead,
+        Effect.timeout("5 seconds")
+      )
+      assert.deepStrictEqual(priced, Option.some("0.00012"))
+    }))
+
+  it.scopedLive("stay while the run goes on, and are read again at its end", () =>
+    Effect.gen(function*() {
+      const { emulator, flowService, seen, source } = yield* start({
+        flows: [{
+          ref: slow,
+          steps: [
+            { kind: "template", id: "a", output: 1, costUsd: "0.1" },
+            { kind: "template", id: "b", duration: 800, output: 2, costUsd: "0.2" }
+          ]
+        }]
+      })
+      const running = yield* Effect.fork(flowService.execute(slow, {}))
+      const { executionId: id } = yield* emulator.awaitEvent((event) => event.type === "StepStarted") as Effect.Effect<
+        { executionId: string }
+      >
+      yield* Ref.set(seen, [{ flow: slow, id }])
+      const changes = yield* source.changes
+      yield* source.list({}, page)
+      const costs = yield* changes.pipe(
+        Stream.filterMap((change) =>
+          change._tag === "Changed" && change.run.costUsd !== "0.3" ? Option.some(change.run.costUsd) : Option.none()
+        ),
+        Stream.interruptWhen(until(source.list({}, page), ({ runs: [run] }) => run?.costUsd === "0.3")),
+        Stream.runCollect,
+        Effect.timeout("5 seconds")
+      )
+      const known = [...costs].slice([...costs].findIndex((cost) => cost !== undefined))
+      assert.isTrue(known.length > 0 && known.every((cost) => cost !== undefined), JSON.stringify([...costs]))
+      yield* Fiber.join(running)
     }))
 })
 
