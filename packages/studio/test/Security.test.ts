@@ -244,6 +244,18 @@ describe("a studio", () => {
       assert.strictEqual((yield* get(`http://127.0.0.1:${port}/`)).status, 404)
     }))
 
+  it.scopedLive("leads nobody to another host", () =>
+    Effect.gen(function*() {
+      const { port, url } = yield* start()
+      const { search } = new URL(url)
+      for (const path of ["/.//evil.example/", "/a/..//evil.example/", "/./\\evil.example/"]) {
+        for (const site of ["none", "cross-site"]) {
+          const { headers, text } = yield* send(port, path + search, { headers: { "sec-fetch-site": site } })
+          assert.notMatch(`${headers.location ?? ""} ${text}`, /(^|=)[/\\]{2}/, path)
+        }
+      }
+    }))
+
   it.scopedLive("says how to build the page where it is not built", () =>
     Effect.gen(function*() {
       const { cookie, port } = yield* start({ assets: "/nowhere" })

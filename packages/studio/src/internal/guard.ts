@@ -100,7 +100,8 @@ export const guard = (
 
   const trade = (url: URL, isForeign: boolean): Response => {
     url.searchParams.delete("token")
-    const target = url.pathname + url.search
+    // two slashes at the start would name another host
+    const target = url.pathname.replace(/^\/+/, "/") + url.search
     const response = isForeign
       // a redirect would still count as a request of the other site, and would lack the cookie
       ? HttpServerResponse.html(
