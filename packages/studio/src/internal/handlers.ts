@@ -68,8 +68,14 @@ const changes = Effect.fnUntraced(function*({ encode, hello }: Texts, filter: Ru
           if (change._tag === "Reset") {
             isReset = true
             changed.clear()
-          } else if (change._tag === "Gone") changed.set(change.id, undefined)
+          } else if (isReset) return
+          else if (change._tag === "Gone") changed.set(change.id, undefined)
           else changed.set(change.run.id, change.run)
+          // a reader that does not read costs no more memory than this
+          if (changed.size > mostRuns) {
+            isReset = true
+            changed.clear()
+          }
         },
         flush,
         () => flush
