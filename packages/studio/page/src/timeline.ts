@@ -23,11 +23,17 @@ export const rowsOf = (
   const sought = find.trim().toLowerCase()
   const rows: Array<TimelineRow> = []
   let loop: { row: { -readonly [Name in keyof TimelineRow]: TimelineRow[Name] } | undefined } = { row: undefined }
+  // an iteration has a bar for each of its steps and attempts
+  const counted = new Set<number | undefined>()
+  const failed = new Set<number | undefined>()
   bars.forEach((bar, index) => {
-    if (bar.depth === 0) loop = { row: undefined }
-    else if (loop.row !== undefined) {
-      loop.row.iterations++
-      if (bar.kind === "failed") loop.row.failed++
+    if (bar.depth === 0) {
+      loop = { row: undefined }
+      counted.clear()
+      failed.clear()
+    } else if (loop.row !== undefined) {
+      loop.row.iterations = counted.add(bar.loopIndex).size
+      if (bar.kind === "failed") loop.row.failed = failed.add(bar.loopIndex).size
     }
     if (sought !== "") {
       const isFound = bar.label.toLowerCase().includes(sought) || bar.kind.includes(sought) ||
@@ -68,6 +74,7 @@ export const idleStretches = (bars: ReadonlyArray<Bar>, totalMs: number, nowMs: 
       to: kind === "running" ? nowMs : startMs + durationMs
     }))
     .sort((one, other) => one.from - other.from)
+  if (busy.length === 0) return []
   const idle: Array<Stretch> = []
   let at = 0
   for (const { from, to } of [...busy, { from: totalMs, to: totalMs }]) {
