@@ -4,11 +4,11 @@ import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
-import { type RunRoute, runsRoute } from "./route.js"
+import { hrefOf, type RunRoute, runsRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
 import { sharesOf } from "./timeline.js"
-import { Waterfall } from "./Waterfall.js"
+import { noStep, Waterfall } from "./Waterfall.js"
 
 const performanceNow = (): number => performance.now()
 
@@ -134,7 +134,7 @@ const Totals = ({ detail, route, shown }: {
 }): ReactNode => {
   const shares = useMemo(() => sharesOf(detail), [detail])
   const [most, setMost] = useState(manySteps)
-  if (detail.steps.length === 0) return <p className="muted waterfall-blank">No step is known yet.</p>
+  if (detail.steps.length === 0) return <p className="muted waterfall-blank">{noStep(detail)}</p>
   return (
     <div className="totals" tabIndex={0} role="group" aria-label="Totals by step">
       <table>
@@ -238,7 +238,7 @@ const RunBody = ({ detail, route, run }: {
             {tabs.map(([tab, name]) => (
               <a
                 key={tab}
-                href={`?tab=${tab}`}
+                href={hrefOf({ ...route, tab })}
                 aria-current={route.tab === tab ? "page" : undefined}
                 onClick={(event) => {
                   event.preventDefault()

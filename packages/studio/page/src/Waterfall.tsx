@@ -156,6 +156,9 @@ const axisHeight = 28
 
 const noPauses: ReadonlyArray<Stretch> = []
 
+/** What stands in place of the steps of a run without any. */
+export const noStep = ({ run }: RunDetail): string => isEnded(run) ? "No step is known." : "No step is known yet."
+
 export const Waterfall = ({ detail, receivedAt, route, selected }: {
   readonly detail: RunDetail
   readonly receivedAt: number
@@ -306,7 +309,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
         </div>
         {rows.length === 0 && (
           <p className="muted waterfall-blank">
-            {route.find === "" ? "No step is known yet." : "No step matches."}
+            {route.find === "" ? noStep(detail) : "No step matches."}
           </p>
         )}
       </div>
