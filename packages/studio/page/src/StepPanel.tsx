@@ -28,7 +28,14 @@ const messageOf = (json: string | undefined): string | undefined => {
   }
 }
 
-const PayloadPart = ({ heading: Heading, isCut, name, of, payload }: {
+const isShorter = ({ json, sizeBytes }: Payload): boolean =>
+  json !== undefined && sizeBytes !== undefined && new Blob([json]).size < sizeBytes
+
+/** Tells which payloads of a step the server cut: those of fewer bytes than they had, where it tells how many. */
+const isCut = ({ error, input, isTruncated, output }: StepAttempt) => (payload: Payload): boolean =>
+  isTruncated && (isShorter(payload) || ![error, input, output].some(isShorter))
+
+const PayloadPart = ({ heading: Heading, isCut: isCutHere, name, of, payload }: {
   readonly heading: "h3" | "h4"
   readonly isCut: boolean
   readonly name: "Input" | "Output" | "Error"
@@ -42,7 +49,7 @@ const PayloadPart = ({ heading: Heading, isCut, name, of, payload }: {
       <Heading>
         {name}
         {json !== undefined && <small>{bytes(sizeBytes ?? json.length)}</small>}
-        {isCut && json !== undefined && <span className="tag" title="The server cut this payload when it stored it">cut</span>}
+        {isCutHere && json !== undefined && <span className="tag" title="The server cut this payload when it stored it">cut</span>}
       </Heading>
       {message !== undefined && <p className="error-message"><Text value={message.slice(0, 600)} /></p>}
       {json === undefined
@@ -59,7 +66,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   readonly isSelected: boolean
   readonly stepId: string
 }): ReactNode => {
-  const { costUsd, error, input, isTruncated, model, output, tokens, waitingMs } = attempt
+  const { costUsd, error, input, model, output, tokens, waitingMs } = attempt
   const durationMs = attempt.durationMs ?? bar?.durationMs
   const of = oneLine(isOne ? stepId : `${stepId} attempt ${attempt.attempt}`)
   const heading = isOne ? "h3" : "h4"
@@ -73,6 +80,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
     if (left < around.scrollLeft) around.scrollLeft = left - 4
     else if (right > around.scrollLeft + around.clientWidth) around.scrollLeft = right + 4 - around.clientWidth
   }, [isSelected, isOne])
+  const isCutOf = isCut(attempt)
   const isFailed = attempt.status === "failed" || error.json !== undefined
   return (
     <article
@@ -97,10 +105,10 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
         )}
       </dl>
       <div className="payloads">
-        {isFailed && <PayloadPart heading={heading} name="Error" of={of} payload={error} isCut={isTruncated} />}
-        <PayloadPart heading={heading} name="Input" of={of} payload={input} isCut={isTruncated} />
+        {isFailed && <PayloadPart heading={heading} name="Error" of={of} payload={error} isCut={isCutOf(error)} />}
+        <PayloadPart heading={heading} name="Input" of={of} payload={input} isCut={isCutOf(input)} />
         {(!isFailed || output.json !== undefined) && (
-          <PayloadPart heading={heading} name="Output" of={of} payload={output} isCut={isTruncated} />
+          <PayloadPart heading={heading} name="Output" of={of} payload={output} isCut={isCutOf(output)} />
         )}
       </div>
     </article>
