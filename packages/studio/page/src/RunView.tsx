@@ -1,7 +1,7 @@
 /** A run: what its steps did, and when. */
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
-import { cost, count, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
+import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
 import { hrefOf, type RunRoute, runsRoute } from "./route.js"
@@ -34,7 +34,7 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
     <dl className="facts run-facts">
       <Fact name="Duration">{isLive ? millis(lasted).replace(".00", "") : millis(lasted)}</Fact>
       <Fact name="Cost">
-        {run.costUsd === undefined ? <Unknown /> : <span title={`$${run.costUsd}`}>{cost(run.costUsd)}</span>}
+        {run.costUsd === undefined ? <Unknown /> : exactCost(run.costUsd)}
       </Fact>
       <Fact name="Tokens">{count(tokens)}</Fact>
       <Fact name="Started">

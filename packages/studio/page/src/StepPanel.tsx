@@ -1,7 +1,7 @@
 /** A step: its attempts side by side, each with its payloads. */
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
-import { bytes, cost, count, instant, millis, moment, oneLine, plural, visible } from "./format.js"
+import { bytes, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { Fact, Failure, Notes, Shape, Status, Text, Unknown } from "./parts.js"
 import type { RunRoute } from "./route.js"
@@ -98,7 +98,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
           {tokens === undefined ? <Unknown /> : count(tokens.total)}
         </Fact>
         <Fact name="Cost">
-          {costUsd === undefined ? <Unknown /> : <span title={`$${costUsd}`}>{cost(costUsd)}</span>}
+          {costUsd === undefined ? <Unknown /> : exactCost(costUsd)}
         </Fact>
         {attempt.startedAt !== undefined && (
           <Fact name="Started"><span title={instant(attempt.startedAt)}>{moment(attempt.startedAt)}</span></Fact>

@@ -39,6 +39,9 @@ export const cost = (usd: string): string => {
   return amount > 0 && amount < 0.0001 ? "< $0.0001" : `$${amount.toFixed(4)}`
 }
 
+/** An amount of US dollars with all its digits. */
+export const exactCost = (usd: string): string => /^\d+(\.\d+)?$/.test(usd) ? `$${usd}` : cost(usd)
+
 export const count = (amount: number): string => amount.toLocaleString("en")
 
 export const plural = (amount: number, one: string, many = `${one}s`): string =>
