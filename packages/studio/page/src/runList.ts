@@ -4,7 +4,7 @@
  */
 import type { ListChange, ReadError, Run, RunPage } from "./api.js"
 
-export const pageSize = 100
+export const pageSize = 25
 
 export interface RunList {
   /** The filter it belongs to. */

@@ -150,8 +150,12 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
         if (!isRead()) return
         const { isInDoubt, list } = withChange(state.list, change)
         set({ list })
-        window.clearTimeout(timer)
-        if (isInDoubt) timer = window.setTimeout(readFirst, doubt)
+        if (isInDoubt) {
+          timer ??= window.setTimeout(() => {
+            timer = undefined
+            readFirst()
+          }, doubt)
+        }
       }
     }
   }, signal)
@@ -159,9 +163,11 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
 
 // --- a run ------------------------------------------------------------------
 
-const ended = new Set(["completed", "failed", "cancelled"])
+/** Whether a run goes on no more. One whose status is not known has ended if its duration is known. */
+export const isEnded = ({ durationMs, status }: Run): boolean =>
+  status !== "pending" && status !== "running" && (durationMs !== undefined || ended.has(status))
 
-export const isEnded = ({ status }: Run): boolean => ended.has(status)
+const ended = new Set(["completed", "failed", "cancelled"])
 
 export const isSameBar = (one: Bar, other: Bar): boolean =>
   one.stepId === other.stepId && one.loopIndex === other.loopIndex && one.attempt === other.attempt

@@ -41,6 +41,19 @@ export const maskedValue = <A>(mask: Mask, value: A): A => {
 /** Returns a text of at most so many characters. */
 export const cut = (text: string, most: number): string => text.length <= most ? text : `${text.slice(0, most - 1)}…`
 
-/** Quotes a word if a shell would change it. */
-export const shellWord = (text: string): string =>
-  /^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
+
+/** The octal escapes of a character, as `printf %b` reads them. */
+const octal = (character: string): string =>
+  [...new TextEncoder().encode(character)].map((byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join("")
+
+/** Quotes a word if a shell would change it, or if a terminal would act on its control characters when it is pasted. */
+export const shellWord = (text: string): string => {
+  if (/^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text)) return text
+  const control = /(?![\t\n])\p{Cc}/gu
+  if (!control.test(text)) return quoted(text)
+  // a substitution leaves out the line ends at its end
+  const [end] = /\n*$/.exec(text)!
+  const escaped = text.slice(0, text.length - end.length).replaceAll("\\", "\\\\").replace(control, octal)
+  return `"$(printf %b ${quoted(escaped)})"${end === "" ? "" : quoted(end)}`
+}

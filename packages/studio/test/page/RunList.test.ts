@@ -29,7 +29,7 @@ describe("runList", () => {
   it("reads the rows in view a page at a time, also after new runs have come", () => {
     const server = Array.from({ length: 350 }, (_, index) => run(index))
     let list = withPage(emptyList(""), pageOf(server, 0), 0)
-    assert.deepStrictEqual(missingPage(list, 0, 40), undefined)
+    assert.deepStrictEqual(missingPage(list, 0, 20), undefined)
     for (let index = 350; index < 360; index++) {
       server.push(run(index))
       list = withChange(list, { runs: [server.at(-1)!], gone: [], total: server.length }).list
