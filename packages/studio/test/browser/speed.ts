@@ -1,7 +1,7 @@
 /**
  * How fast the page is, in Chromium: prints a table, and exits with 1 if a figure is over its limit.
  *
- *     node --conditions=@effect-noukai/source --import tsx packages/studio/test/browser/speed.ts
+ *     npm run bench:studio
  */
 import { Effect, Fiber } from "effect"
 import type { Browser, Page } from "playwright-core"
