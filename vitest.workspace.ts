@@ -1,8 +1,23 @@
 import { configDefaults, defineProject, mergeConfig } from "vitest/config"
 import shared from "./vitest.shared.js"
 
-// a fleet needs a PostgreSQL: `npm run test:fleet`
-const exclude = [...configDefaults.exclude, "packages/batch/test/fleet/**"]
+/** Slow tests of parts that seldom change: `npm run test:whole` runs them, and CI. */
+const slow = [
+  "packages/adapters/test/{Trace,UnreadBodies}.test.ts",
+  "packages/batch/test/{BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
+  "packages/batch/test/examples/**",
+  "packages/cli/test/{Auth,Hints,Interrupted}.test.ts",
+  "packages/promise/test/{Bundle,PublishedTypes}.test.ts",
+  "packages/sdk/test/{OnceAbsence,OncePausesKilled,RecordMatching,RunPaths,TimeLimits,WireLeniency,WrongValues}.test.ts",
+  "scratchpad/test/Eval.test.ts"
+]
+
+const exclude = [
+  ...configDefaults.exclude,
+  // a fleet needs a PostgreSQL: `npm run test:fleet`
+  "packages/batch/test/fleet/**",
+  ...process.env.TESTS === "whole" ? [] : slow
+]
 
 /**
  * The projects of vitest: one, of all packages and the programs of the guides. A worker loads Effect and the sources
