@@ -156,7 +156,7 @@ const axisHeight = 28
 
 const noPauses: ReadonlyArray<Stretch> = []
 
-/** What stands in place of the steps of a run without any. */
+/** The text in place of the steps of a run that has none. */
 export const noStep = ({ run }: RunDetail): string => isEnded(run) ? "No step is known." : "No step is known yet."
 
 export const Waterfall = ({ detail, receivedAt, route, selected }: {
