@@ -4,11 +4,15 @@ import shared from "./vitest.shared.js"
 /** Slow tests of parts that seldom change: `npm run test:whole` runs them, and CI. */
 const slow = [
   "packages/adapters/test/{Trace,UnreadBodies}.test.ts",
-  "packages/batch/test/{BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
+  "packages/batch/test/{BatchReport,BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
   "packages/batch/test/examples/**",
-  "packages/cli/test/{Auth,Hints,Interrupted}.test.ts",
+  "packages/cli/test/{Auth,Completions,Doctor,Habits,Hints,History,Interrupted,NoServer,Proxy}.test.ts",
+  "packages/cli/test/{RunSteps,Runs,Settings,TerminalText,Types}.test.ts",
+  "packages/emulator/test/{Command,Memory}.test.ts",
   "packages/promise/test/{Bundle,PublishedTypes}.test.ts",
-  "packages/sdk/test/{OnceAbsence,OncePausesKilled,RecordMatching,RunPaths,TimeLimits,WireLeniency,WrongValues}.test.ts",
+  "packages/sdk/test/internal/transport/httpClient.test.ts",
+  "packages/sdk/test/{Builders,EscapedKey,OnceAbsence,OncePausesKilled,RecordMatching,ReplayUnfinished}.test.ts",
+  "packages/sdk/test/{RunPaths,Start,TimeLimits,WireLeniency,WrongValues}.test.ts",
   "scratchpad/test/Eval.test.ts"
 ]
 
