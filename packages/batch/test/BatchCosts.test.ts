@@ -36,7 +36,7 @@ const told = (costUsd: unknown) =>
 
 describe("an amount", () => {
   it("of an option is a number or decimal text, and is exact", () => {
-    const texts = [0, 0.067, 1e-7, 12, 1e6, "0.067", "1e2", ".5", "1.", "0.00000000000000000001"].map((given) =>
+    const texts = [0, 0.067, 1e-7, 12, 1e6, "0.067", "1e2", ".5", "0.00000000000000000001"].map((given) =>
       textOf(Money.taken(given))
     )
     assert.deepStrictEqual(texts, [
@@ -48,11 +48,29 @@ describe("an amount", () => {
       "0.067",
       "100",
       "0.5",
-      "1",
       "0.00000000000000000001"
     ])
     for (
-      const wrong of [-1, NaN, Infinity, "-1", "", " 1", "1 ", ".", "NaN", "0x1", "$1", null, 1n, true, {}, "1e999"]
+      const wrong of [
+        -1,
+        NaN,
+        Infinity,
+        "-1",
+        "",
+        " 1",
+        "1 ",
+        "1.",
+        ".",
+        "+1",
+        "NaN",
+        "0x1",
+        "$1",
+        null,
+        1n,
+        true,
+        {},
+        "1e999"
+      ]
     ) {
       assert.isUndefined(textOf(Money.taken(wrong)), String(wrong))
     }

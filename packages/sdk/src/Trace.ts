@@ -26,13 +26,16 @@ export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from
 export const formatCost: (amount: BigDecimal.BigDecimal) => string = Costs.formatCost
 
 /**
- * Returns the exact amount of a number or decimal text. None for any other value, and for an amount below 0.
+ * Returns the exact amount of a number or decimal text: digits with a point and an exponent at most, 64 characters. None
+ * for any other value.
  *
  * @since 0.1.0
  * @category costs
  */
 export const parseCost = (value: unknown): Option.Option<BigDecimal.BigDecimal> =>
-  Option.fromNullable(Costs.amountOf(value))
+  Option.filter(Option.fromNullable(Costs.amountOf(value)), () => amount.test(String(value)))
+
+const amount = /^(?=.{1,64}$)\d*\.?\d+(?:e[+-]?\d{1,2})?$/i
 
 /**
  * Times in milliseconds, tokens and cost.
