@@ -6,6 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
+import type { RunEntry } from "./EmulatorLedger.js"
 
 /**
  * One kept run. Times are in ms since the epoch, on the emulator's clock.
@@ -13,22 +14,9 @@ import type * as Stream from "effect/Stream"
  * @since 0.1.0
  * @category models
  */
-export interface RunRecord {
-  readonly executionId: string
-  /** `org/project/slug`. */
-  readonly flow: string
-  readonly flowId: string
+export interface RunRecord extends RunEntry {
   /** `"draft"` or a number. Absent for a flow without versions. */
   readonly version?: string
-  /** `"execute"`, `"step"` or `"job"`. */
-  readonly trigger: string
-  /** `"pending"`, `"running"`, `"completed"`, `"failed"` or `"cancelled"`. */
-  readonly status: string
-  readonly sessionId?: string
-  readonly startedAt: number
-  readonly endedAt?: number
-  /** US dollars, as decimal text. */
-  readonly billedUsd: string
 }
 
 /**
