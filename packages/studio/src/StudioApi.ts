@@ -190,7 +190,7 @@ export const RunDetail = Schema.Struct({
 export interface RunDetail extends Schema.Schema.Type<typeof RunDetail> {}
 
 /**
- * A payload of a step. `captured` tells whether the server stored it; JSON text, so that a page need not hold large values.
+ * A payload of a step, as JSON text: a page shows it in parts. `isCaptured`: whether the server stored it.
  *
  * @since 0.1.0
  * @category models

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { NotFound, Pause, Run, RunFilter, RunPage, Source, Unavailable } from "./StudioApi.js"
+import type { NotFound, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./StudioApi.js"
 
 /**
  * A run and its stored steps.
@@ -20,11 +20,7 @@ export interface StoredRun {
   readonly run: Run
   readonly trace: Trace
   /** Facts that are known only of a run that was watched. */
-  readonly watched?: {
-    readonly clock: "server" | "watcher"
-    readonly firstOutputMs?: number
-    readonly pauses: ReadonlyArray<Pause>
-  }
+  readonly watched?: NonNullable<RunDetail["watched"]>
   /** The messages between steps and their tools, by the ids of the steps. */
   readonly conversations?: { readonly [stepId: string]: unknown }
   /** The body of the request that began it. */

@@ -1,33 +1,7 @@
 /** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
-import type {
-  Bar,
-  ListChange,
-  Payload,
-  Run,
-  RunDetail,
-  RunFilter,
-  RunPage,
-  Snippets,
-  Source,
-  StepAttempt,
-  StepDetail,
-  StepTotals
-} from "../../src/StudioApi.js"
+import type { RunDetail, RunPage, Snippets, Source, StepDetail } from "../../src/StudioApi.js"
 
-export type {
-  Bar,
-  ListChange,
-  Payload,
-  Run,
-  RunDetail,
-  RunFilter,
-  RunPage,
-  Snippets,
-  Source,
-  StepAttempt,
-  StepDetail,
-  StepTotals
-}
+export type * from "../../src/StudioApi.js"
 
 /** The answer of each endpoint. */
 interface Answers {
