@@ -6,7 +6,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFile } from "node:fs/promises"
-import { UsageError } from "../exit/CommandError.js"
+import { CommandError, UsageError } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
 
 const wrong = (message: string) => Effect.fail(new UsageError({ message }))
 
@@ -18,6 +19,19 @@ const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
   },
   catch: (cause) => new UsageError({ message: `cannot read stdin: ${reason(cause)}` })
 })
+
+/** Returns a port to listen on, or its default. 0 is any free one. */
+export const port = (
+  flag: string,
+  given: Option.Option<number>,
+  standard: number
+): Effect.Effect<number, CommandError> => {
+  const port = Option.getOrElse(given, () => standard)
+  return port >= 0 && port <= 65_535 ? Effect.succeed(port) : new CommandError({
+    code: exitCodes.usage,
+    message: `${flag} must be from 0 to 65535, not ${port}`
+  })
+}
 
 /** Returns the message of a failure. */
 export const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)

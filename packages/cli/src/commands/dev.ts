@@ -9,6 +9,7 @@ import * as Runtime from "effect/Runtime"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { constants } from "node:os"
 import { flag, oneOf, optional, whole } from "../arguments/flags.js"
+import * as Values from "../arguments/values.js"
 import { CommandError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { environmentWith } from "../settings/environment.js"
@@ -131,13 +132,7 @@ const colourOf = ({ status = 0 }: RequestEntry) => status >= 500 ? "red" : statu
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   // the port that the SDK uses by default
-  const port = Option.getOrElse(input.port, () => standardPort)
-  if (port < 0 || port > 65_535) {
-    return yield* new CommandError({
-      code: exitCodes.usage,
-      message: `--port must be from 0 to 65535, not ${port}`
-    })
-  }
+  const port = yield* Values.port("--port", input.port, standardPort)
   let home: string | undefined
   const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { connection, optional, whole } from "../../arguments/flags.js"
+import * as Values from "../../arguments/values.js"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { History } from "../../settings/History.js"
@@ -38,13 +39,7 @@ const source = Layer.unwrapEffect(Effect.gen(function*() {
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const port = Option.getOrElse(input.studioPort, () => standardPort)
-  if (port < 0 || port > 65_535) {
-    return yield* new CommandError({
-      code: exitCodes.usage,
-      message: `--studio-port must be from 0 to 65535, not ${port}`
-    })
-  }
+  const port = yield* Values.port("--studio-port", input.studioPort, standardPort)
   const layer = Layer.provideMerge(source, services(input))
   return yield* Effect.gen(function*() {
     const { apiKey, origin, prefix } = yield* NoukaiConfig
