@@ -441,24 +441,17 @@ export const near: <Case>(
     /** The largest difference as a share of the expected number: 0.1 is 10 %. The larger limit counts. Default: 0. */
     readonly relative?: number | undefined
   }
-) => Check<Case> = (expected, { at, relative = 0, within = 0 }) => {
-  return comparing(
-    "near",
-    expected,
-    { at, within, relative },
-    (actual, wanted) => {
-      if (typeof wanted !== "number" || !Number.isFinite(wanted)) return error(`expected ${show(wanted)}, not a number`)
-      if (typeof actual !== "number") return fail(`got ${show(actual)}, which is not a number`)
-      const difference = Math.abs(actual - wanted)
-      const limit = Math.max(within, relative * Math.abs(wanted))
-      // 0.3 - 0.2 is more than 0.1 in binary
-      return difference <= limit + Number.EPSILON * Math.max(Math.abs(actual), Math.abs(wanted))
-        ? pass(`${actual} is within ${limit} of ${wanted}`)
-        : fail(`got ${actual}, expected ${wanted} within ${limit}`)
-    },
-    within >= 0 && relative >= 0 ? undefined : "must have a tolerance of at least 0"
-  )
-}
+) => Check<Case> = (expected, { at, relative = 0, within = 0 }) =>
+  comparing("near", expected, { at, within, relative }, (actual, wanted) => {
+    if (typeof wanted !== "number" || !Number.isFinite(wanted)) return error(`expected ${show(wanted)}, not a number`)
+    if (typeof actual !== "number") return fail(`got ${show(actual)}, which is not a number`)
+    const difference = Math.abs(actual - wanted)
+    const limit = Math.max(within, relative * Math.abs(wanted))
+    // 0.3 - 0.2 is more than 0.1 in binary
+    return difference <= limit + Number.EPSILON * Math.max(Math.abs(actual), Math.abs(wanted))
+      ? pass(`${actual} is within ${limit} of ${wanted}`)
+      : fail(`got ${actual}, expected ${wanted} within ${limit}`)
+  }, within >= 0 && relative >= 0 ? undefined : "must have a tolerance of at least 0")
 
 /** Whether a value has all that is expected: objects may have more fields. */
 const hasAll = (actual: unknown, wanted: unknown): boolean =>

@@ -101,9 +101,7 @@ const fileOf = (check: Schema.Schema<unknown>) =>
       described(Schema.String, "The path of a file of JSON lines or CSV, from the folder of this file."),
       described(Schema.Array(anything("A case.")), "The cases themselves.")
     ),
-    case: Schema.optional(
-      JsonSchema
-    ),
+    case: Schema.optional(JsonSchema),
     key: described(Schema.String, "The path of the key in a case, unique in the eval."),
     input: Template,
     operation: Schema.optional(Schema.Literal("jobs", "execute")),
@@ -134,6 +132,14 @@ export const jsonSchema = (): JSONSchema.JsonSchema7Root => {
 const inputOf = (template: object) => (value: unknown, run?: unknown) =>
   filled(template, { $case: value, $run: run }) as never
 
+/** The fields of the case that a template names. */
+const fieldsOf = (template: unknown): ReadonlyArray<unknown> =>
+  typeof template !== "object" || template === null
+    ? []
+    : "$case" in template
+    ? [template]
+    : Object.values(template).flatMap(fieldsOf)
+
 type Spec<F extends keyof typeof checkForms> = (typeof checkForms)[F]["Type"]
 
 /** Makes checks of their forms. `inner` is the check inside of a check. */
@@ -150,8 +156,10 @@ const makers: {
   calls: ({ calls, ...options }) => Check.calls(calls, options),
   maxCostUsd: ({ maxCostUsd }) => Check.maxCostUsd(maxCostUsd),
   maxDuration: ({ maxDuration }) => Check.maxDuration(maxDuration as number),
-  judge: ({ input, judge, pass: _, ...options }, inner) =>
-    Check.judge(judge, { ...options, pass: inner, input: inputOf(input), definition: canonical(input) })
+  judge: ({ input, judge, pass: _, ...options }, inner) => ({
+    ...Check.judge(judge, { ...options, pass: inner, input: inputOf(input), definition: canonical(input) }),
+    expects: [fieldsOf(input), inner?.expects]
+  })
 }
 
 /** Reads a check of a file. */

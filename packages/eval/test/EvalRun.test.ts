@@ -2,7 +2,7 @@
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import type { FunctionInput, Json, StepFailure } from "@effect-noukai/emulator/Flow"
-import { Baseline, Check, Eval } from "@effect-noukai/eval"
+import { Baseline, Check, Eval, EvalFile } from "@effect-noukai/eval"
 import { Flow, NoukaiHttp, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
@@ -178,6 +178,21 @@ describe("an eval run", () => {
         ]
       ) {
         const error = yield* Effect.flip(Eval.run(Eval.make("says", options(casesOf(2)), { wrong }), quick))
+        assert.strictEqual(error.message, "row 1: checks.wrong has no expected value: the case has no expekted")
+      }
+      const judge = { judge: "acme/judges/manners", input: { message: { $text: ["Said: ", { $run: "result" }] } } }
+      for (
+        const wrong of [
+          { ...judge, input: { parameters: { a: [{ $case: "expekted" }] } } },
+          { ...judge, pass: { equals: { $case: "expekted" } } }
+        ]
+      ) {
+        const file = { name: "says", flow: "acme/eval/says", cases: [{ id: "a" }], key: "id", input: { message: "hi" } }
+        const written = yield* EvalFile.parse(
+          JSON.stringify({ ...file, checks: { wrong, fine: judge } }),
+          "a.eval.json"
+        )
+        const error = yield* Effect.flip(Eval.plan(written))
         assert.strictEqual(error.message, "row 1: checks.wrong has no expected value: the case has no expekted")
       }
       assert.strictEqual(yield* count, 0)
