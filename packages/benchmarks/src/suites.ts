@@ -6,10 +6,21 @@ import { promise } from "./suites/promise.js"
 import { sessions } from "./suites/sessions.js"
 import { sse } from "./suites/sse.js"
 import { start } from "./suites/start.js"
+import { traces } from "./suites/traces.js"
 import { transport } from "./suites/transport.js"
 
 /** The suites of `npm run bench`, in this order. */
-export const suites: ReadonlyArray<Suite> = [transport, sse, execute, events, promise, cassette, sessions, start]
+export const suites: ReadonlyArray<Suite> = [
+  transport,
+  sse,
+  execute,
+  events,
+  promise,
+  cassette,
+  sessions,
+  traces,
+  start
+]
 
 /** Those with the names, in the order above; without names all. Throws when there is no suite of a name. */
 export const suitesNamed = (names: ReadonlyArray<string>): ReadonlyArray<Suite> => {

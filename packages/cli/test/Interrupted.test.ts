@@ -38,6 +38,7 @@ const commands: ReadonlyArray<ReadonlyArray<string>> = [
   ["trace", flow, id],
   ["runs", "--flow-id", "fl_1"],
   ["cost", flow, id],
+  ["diff", `${flow}/${id}`, `${flow}/${id}`],
   ["job", "submit", flow, "hi"],
   ["job", "submit", flow, "hi", "--wait"],
   ["job", "status", flow, id],

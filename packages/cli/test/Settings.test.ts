@@ -94,6 +94,7 @@ describe("noukai.json", () => {
         ["job", "result", flow, id, "--no-wait"],
         ["job", "wait", flow, id, "--timeout", "0s"],
         ["trace", flow, id],
+        ["diff", `${flow}/${id}`, `${flow}/${id}`],
         ["cost", flow, id],
         ["cost", flow, id, id],
         ["runs", flow, "--flow-id", "f"],

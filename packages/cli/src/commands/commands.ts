@@ -34,6 +34,7 @@ export const commands: Group = {
     },
     cost: () => import("./cost.js"),
     dev: () => import("./dev.js"),
+    diff: () => import("./diff.js"),
     doctor: () => import("./doctor.js"),
     eval: {
       does: "Compare two versions of a flow on your cases.",

@@ -53,6 +53,15 @@ export const runOf = (
     return runs.findLast((seen) => seen.flow === address) ?? (yield* unknown(`a run of ${address}`))
   })
 
+/** Returns the run that one argument names: `flow/id`, the id of a seen run, or a flow for its last seen run. */
+export const runNamed = (text: string): Effect.Effect<RunOfFlow, UsageError, History> => {
+  const at = text.lastIndexOf("/")
+  const run = text.slice(at + 1)
+  return at > 0 && (isUuid(run) || text.split("/").length > 3)
+    ? runOf(Option.some(text.slice(0, at)), Option.some(run))
+    : runOf(Option.some(text), Option.none())
+}
+
 /** Returns the server's id of a flow, from the history or from the trace of a seen run. */
 export const flowIdOf = (
   flow: string,

@@ -1,7 +1,7 @@
 /** The differences of two cassettes, as data and in words. */
 import * as Array from "effect/Array"
 import { withWords } from "../../ValueDiff.js"
-import { differences } from "../core/diff.js"
+import { differences, longestInOrder } from "../core/diff.js"
 import { canonicalText, jsonCopy } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import { type Change, changeText, type RecordedCall, recordingText } from "../core/replayReport.js"
@@ -90,21 +90,6 @@ const ofSession = ({ session }: SessionCassette): ReadonlyArray<ComparedCall> =>
 
 const recordingsOf = (cassette: AnyCassette): ReadonlyArray<ComparedCall> =>
   cassette.kind === "session" ? ofSession(cassette) : ofRecording(cassette)
-
-/** As many of these different numbers as can stay to leave the list in order. */
-const longestInOrder = (numbers: ReadonlyArray<number>): ReadonlySet<number> => {
-  type Chain = { readonly number: number; readonly before: Chain | undefined }
-  /** For each length, the chain of that length with the smallest last number. */
-  const chains: globalThis.Array<Chain> = []
-  for (const number of numbers) {
-    const longer = chains.findIndex((chain) => chain.number > number)
-    const place = longer < 0 ? chains.length : longer
-    chains[place] = { number, before: chains[place - 1] }
-  }
-  const kept = new Set<number>()
-  for (let chain = chains.at(-1); chain !== undefined; chain = chain.before) kept.add(chain.number)
-  return kept
-}
 
 /** The recording that differs least from one of the other cassette. */
 const nearest = (one: ComparedCall, others: ReadonlyArray<ComparedCall>): ComparedCall | undefined => {

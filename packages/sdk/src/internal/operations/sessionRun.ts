@@ -34,7 +34,7 @@ export interface RunOfSession {
 const promptKey = "__rendered_prompt__"
 
 /** An output without the prompt that the server stores beside it. */
-const withoutPrompt = (output: unknown): unknown =>
+export const withoutPrompt = (output: unknown): unknown =>
   Predicate.isRecord(output) && Object.hasOwn(output, promptKey)
     ? Object.fromEntries(Object.entries(output).filter(([key]) => key !== promptKey))
     : output ?? null
