@@ -10,12 +10,12 @@ import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { amountOf, checkAmount, formatCost, noCost } from "./internal/core/cost.js"
+import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/core/cost.js"
 import { runInBudgets, storedBudgets } from "./internal/operations/scope.js"
-import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/options/budget.js"
-import * as Fields from "./internal/options/fields.js"
+import * as Fields from "./internal/options/callOptions.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
-export { type Budget, TypeId } from "./internal/options/budget.js"
+export { type Budget, TypeId } from "./internal/core/cost.js"
 
 /**
  * The options of a budget.

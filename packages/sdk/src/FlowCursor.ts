@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { absentable, KeptObject } from "./internal/core/wire.js"
+import { absentable, KeptObject } from "./internal/core/json.js"
 
 const ToolCalls = Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
 

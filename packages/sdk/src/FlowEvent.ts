@@ -7,7 +7,7 @@
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "./FlowCursor.js"
-import { absentable } from "./internal/core/wire.js"
+import { absentable } from "./internal/core/json.js"
 import { Fields, UnknownEvent } from "./internal/operations/wireEvent.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"

@@ -6,11 +6,11 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { PausedState } from "./FlowCursor.js"
+import { absentable } from "./internal/core/json.js"
 import type { InvalidRequestError } from "./internal/core/makeError.js"
 import { type Common, failure, receivedOf, stateOf, TypeId, type Words } from "./internal/core/makeError.js"
 import { ReplayReport, reportText } from "./internal/core/replayReport.js"
 import { noRun } from "./internal/core/runProblem.js"
-import { absentable } from "./internal/core/wire.js"
 
 export { InvalidRequestError, TypeId } from "./internal/core/makeError.js"
 export type { ErrorCode, ServerErrorCode } from "./internal/core/makeError.js"

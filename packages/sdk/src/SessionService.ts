@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { runOptions, timedRead } from "./internal/operations/call.js"
+import { runOptions, timedRead } from "./internal/operations/operations.js"
 import type { SessionResponse } from "./internal/operations/requests.js"
 import { isSessionId, notSessionId } from "./internal/operations/scope.js"
 import type { RunOptions } from "./internal/options/callOptions.js"

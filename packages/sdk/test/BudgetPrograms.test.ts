@@ -12,7 +12,7 @@ import {
   parseCost,
   subtractCost
 } from "../src/internal/core/cost.js"
-import { Hold, Ledger } from "../src/internal/options/budget.js"
+import { Hold, Ledger } from "../src/internal/core/cost.js"
 
 const cents = (n: number) => parseCost(`${n}e-2`)!
 

@@ -1,5 +1,5 @@
 import { createParser } from "eventsource-parser"
-import { decodeEvent, SseDecoder } from "../../../sdk/src/internal/http/sse.js"
+import { decodeEvent, SseDecoder } from "../../../sdk/src/internal/http/eventStream.js"
 import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
 import { eventStream, payloadsOf } from "../Fixtures.js"
 import type { Group, Row, Suite } from "../Suite.js"

@@ -1,6 +1,18 @@
-/** JSON: values that it can hold, and JSON that travels as text: the arguments of a tool, its answer, a quoted body. */
+/**
+ * JSON: values that it can hold, JSON that travels as text (the arguments of a tool, its answer, a quoted body), and schemas of
+ * keys that the server may leave out or send as `null`, which is the same.
+ *
+ * @see contract 0.4
+ */
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
-import { type Problem, problem } from "./makeError.js"
+import * as Schema from "effect/Schema"
+import type { ParseOptions } from "effect/SchemaAST"
+import type * as Types from "effect/Types"
 
 /** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
 export const maxDepth = 512
@@ -169,88 +181,113 @@ export function jsonCopy<A>(value: A): A {
   return JSON.parse(JSON.stringify(value)) as A
 }
 
-/** The depth of values that servers send and callers send back, which may be greater than that of inputs. */
-const maxDepthOfServers = 2000
+/** A key that may be absent, and whose type says no more. A value of `undefined` fits too. */
+export const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
+  Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
 
-const maxPath = 200
+/** A key whose `null` is kept: reading changes nothing. */
+export const nullable = <A, I>(
+  schema: Schema.Schema<A, I>
+): Schema.optional<Schema.NullOr<Schema.Schema<A, I>>> => Schema.optional(Schema.NullOr(schema))
 
-const plainKey = /^[A-Za-z_][A-Za-z0-9_]{0,40}$/
+/** A key whose `null` becomes absent. */
+export const nullAsAbsent = <A, I>(
+  schema: Schema.Schema<A, I>
+): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true }> => Schema.optionalWith(schema, { nullable: true })
 
-const step = (key: string | number): string =>
-  typeof key === "number" ? `[${key}]` : plainKey.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 40))}]`
+/** A key with a default for an absent value or `null`; any other value must fit. */
+export const nullAs = <A, I>(
+  schema: Schema.Schema<A, I>,
+  absent: () => Types.NoInfer<A>
+): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true; default: () => Types.NoInfer<A> }> =>
+  Schema.optionalWith(schema, { nullable: true, default: absent })
 
-const hasToJson = (value: object): value is { readonly toJSON: (key: string) => unknown } =>
-  "toJSON" in value && typeof value.toJSON === "function"
+/** The decoder, which Effect keeps, is made when it is first needed: a module of schemas would load twice as long. */
+const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> =>
+  Option.flatMap((given) => Schema.decodeUnknownOption(schema)(given))
 
-/** Whether an object, of this or another realm, has only its own keys. */
-const isPlain = (value: object): boolean => {
-  const proto: unknown = Object.getPrototypeOf(value)
-  return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
+/** A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else. */
+export const lenient = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", unknown> =>
+  Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), { decode: fitting(schema), encode: identity })
+
+/** A key that nothing depends on, with a default for `null` and values that do not fit. */
+export const lenientWith = <A, I>(
+  schema: Schema.Schema<A, I>,
+  absent: A
+): Schema.PropertySignature<":", A, never, "?:", unknown> => {
+  const fit = fitting(schema)
+  return Schema.optionalToRequired(Schema.Unknown, Schema.typeSchema(schema), {
+    decode: (given) => Option.getOrElse(fit(given), () => absent),
+    encode: Option.some
+  })
 }
 
-const saysNothing = "must be JSON: an object of this kind has no JSON"
-
-/** The reason why a value is not JSON, if there is one. `path` then holds the keys to the wrong place. */
-const reasonIn = (given: unknown, maxDepth: number, path: Array<string | number>): string | undefined => {
-  const ofValue = (value: unknown, depth: number): string | undefined => {
-    switch (typeof value) {
-      case "string":
-      case "boolean":
-      case "undefined":
-        return undefined
-      case "number":
-        return Number.isFinite(value) ? undefined : "must be a finite number"
-      case "object":
-        return value === null ? undefined : ofObject(value, depth)
-      default:
-        return `must be JSON, not a ${typeof value}`
-    }
+/** An object by key, kept as it is: a `Schema.Record` copies, and loses a key that is called `__proto__`. */
+export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
+  (u): u is { readonly [key: string]: unknown } => Predicate.isRecord(u),
+  {
+    identifier: "KeptObject",
+    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue()),
+    jsonSchema: { type: "object" }
   }
-  const ofObject = (value: object, depth: number): string | undefined => {
-    if (depth > maxDepth) {
-      path.length = 0
-      return `must not nest deeper than ${maxDepth} levels, nor hold itself`
-    }
-    if (Array.isArray(value)) return ofEntries(value.entries(), depth)
-    if (hasToJson(value)) {
-      if (value instanceof Date && Number.isNaN(value.getTime())) return "must be a valid Date"
-      const json = value.toJSON("")
-      return json === undefined ? saysNothing : ofValue(json, depth + 1)
-    }
-    const entries = Object.entries(value)
-    return !isPlain(value) && (entries.length === 0 || Symbol.iterator in value)
-      ? saysNothing
-      : ofEntries(entries, depth)
-  }
-  const ofEntries = (entries: Iterable<readonly [string | number, unknown]>, depth: number): string | undefined => {
-    for (const [key, value] of entries) {
-      path.push(key)
-      const reason = value === undefined && typeof key === "number"
-        ? "must be JSON, which has no undefined in a list"
-        : ofValue(value, depth + 1)
-      if (reason !== undefined) return reason
-      path.pop()
-    }
-    return undefined
-  }
-  return ofValue(given, 0)
-}
-
-const checkedTo = (maxDepth: number) => (field: string, value: unknown): Problem | undefined => {
-  const path: Array<string | number> = []
-  try {
-    const reason = reasonIn(value, maxDepth, path)
-    return reason === undefined ? undefined : problem(field + path.map(step).join("").slice(0, maxPath), reason)
-  } catch {
-    // a `toJSON` that throws
-    return problem(field, "cannot be read: reading it throws")
-  }
-}
+)
 
 /**
- * Checks that a value is JSON as it is: `JSON.stringify` would drop or replace no part of it, nor follow it without end.
+ * These take an effect that may be an `Either`, and go on at once where it is one: cheaper than an operation of Effect.
  */
-export const checkJson: (field: string, value: unknown) => Problem | undefined = checkedTo(maxDepth)
+export const mapNow: typeof ParseResult.map = ParseResult.map
 
-/** Checks a value that a server has sent before. */
-export const checkStored: (field: string, value: unknown) => Problem | undefined = checkedTo(maxDepthOfServers)
+export const flatMapNow: typeof ParseResult.flatMap = ParseResult.flatMap
+
+export const mapErrorNow: typeof ParseResult.mapError = ParseResult.mapError
+
+const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
+  new ParseResult.Type(schema.ast, value, "a value cannot be read")
+
+const first: ParseOptions = { errors: "first" }
+
+/** The decoder is made when it is first needed: most programs read few of the bodies that there are. */
+export const readEither = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
+  const decode = (value: unknown) => ParseResult.decodeUnknownEither(schema, first)(value)
+  return (value) =>
+    Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
+}
+
+/** Whether a value is of the type of a schema: one for which it would throw, such as one that nests too deeply, is not. */
+export const isOf = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A => {
+  const fits = Schema.is(schema)
+  return (u): u is A => {
+    try {
+      return fits(u)
+    } catch {
+      return false
+    }
+  }
+}
+
+/** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */
+const guarded = <A, I, B>(
+  schema: Schema.Schema<A, I>,
+  parse: (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue>
+): (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue> =>
+(value) => {
+  try {
+    return parse(value)
+  } catch {
+    return Either.left(unreadable(schema, value))
+  }
+}
+
+/** Reads by a schema of a caller, which may be asynchronous. */
+export const readEffect = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> =>
+  guarded(schema, ParseResult.decodeUnknown(schema, { errors: "all" }))
+
+/** Writes by a schema of a caller, which may be asynchronous. */
+export const writeEffect = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> =>
+  guarded(schema, ParseResult.encodeUnknown(schema, { errors: "all" }))

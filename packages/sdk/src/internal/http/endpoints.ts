@@ -18,7 +18,7 @@ import * as Spans from "../telemetry/spans.js"
 import { type Attempt, type Caller, limited, observed } from "./call.js"
 import { events } from "./eventStream.js"
 import { isOk } from "./HttpTransport.js"
-import type { LiveError } from "./retrying.js"
+import type { LiveError } from "./statusError.js"
 import { ofSession } from "./statusError.js"
 
 /** A request about a flow, `POST …`. */

@@ -4,9 +4,14 @@
  *
  * @see contract 7.2
  */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
@@ -14,16 +19,16 @@ import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
+import * as Wire from "../operations/wireEvent.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { type Attempt, attempts, type Caller, type Endpoint, limitedOpening, lost, observed, refusal } from "./call.js"
 import { readText } from "./exchange.js"
 import * as Http from "./HttpTransport.js"
+import { concat } from "./HttpTransport.js"
 import { chunkScrubber } from "./request.js"
-import type { LiveError } from "./retrying.js"
-import { decodeEvent, SseDecoder } from "./sse.js"
-import { unexpected } from "./statusError.js"
+import { type LiveError, unexpected } from "./statusError.js"
 
 /** The request of an event stream. */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
@@ -174,3 +179,286 @@ const run = (caller: Caller, endpoint: StreamEndpoint, emit: Emit): Effect.Effec
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
   fromSource(() => fromProgram((emit) => run(caller, endpoint, emit)))
+
+/**
+ * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
+ * `message`; `data` is its `data` lines joined with `\n`.
+ */
+export type OnFrame = (name: string | undefined, data: string) => void
+
+/** A frame, or a line, is longer than the limit. The error holds nothing of the frame. */
+export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
+  /** UTF-16 units */
+  readonly limit: number
+}> {}
+
+/** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. */
+export const defaultFrameLimit: number = 16 * 1024 * 1024
+
+const byteOrderMark = "\ufeff"
+
+const lineEnd = /\r\n|\n|\r/
+
+/** Keeps byte order marks. A decoder that streams would be several times slower, and its text takes twice the memory. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The number of bytes at the end of `bytes` that begin a character which may go on in the next chunk: 0 to 3. */
+const unfinished = (bytes: Uint8Array): number => {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+  }
+  return 0
+}
+
+/**
+ * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
+ * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
+ * keeps returning it.
+ *
+ * @example
+ * const decoder = new SseDecoder((name, data) => frames.push({ name, data }))
+ * const tooLarge = decoder.push(chunk)
+ */
+export class SseDecoder {
+  /** The first bytes of a character that has not ended. */
+  private carried = new Uint8Array(0)
+  private started = false
+  private afterCr = false
+  /** The line that has begun but not ended, in the pieces that it came in. */
+  private line: Array<string> = []
+  private lineLength = 0
+  private name: string | undefined = undefined
+  private data: string | undefined = undefined
+  private failure: FrameTooLarge | undefined = undefined
+
+  constructor(
+    private readonly onFrame: OnFrame,
+    private readonly limit: number = defaultFrameLimit,
+    /** A function that sees the text of each chunk before its frames are delivered. */
+    private readonly onText: (text: string) => void = () => {}
+  ) {}
+
+  push(bytes: Uint8Array): FrameTooLarge | undefined {
+    if (this.failure !== undefined || bytes.length === 0) return this.failure
+    const all = this.carried.length === 0 ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
+    const length = all.length - unfinished(all)
+    this.carried = new Uint8Array(all.subarray(length))
+    this.read(utf8.decode(all.subarray(0, length)))
+    return this.failure
+  }
+
+  end(): FrameTooLarge | undefined {
+    if (this.failure === undefined) this.read(utf8.decode(this.carried))
+    if (this.failure !== undefined) return this.failure
+    const line = this.line.join("")
+    // the rest of the name may be lost, and another name would be another event
+    if (valueOf(line, "event") !== undefined) this.data = undefined
+    this.readLine(line)
+    this.endFrame()
+    return this.failure
+  }
+
+  private read(decoded: string): void {
+    if (decoded === "") return
+    this.onText(decoded)
+    let text = decoded
+    if (!this.started && text.startsWith(byteOrderMark)) text = text.slice(1)
+    this.started = true
+    // the other half of a line end that was cut in two
+    if (this.afterCr && text.startsWith("\n")) text = text.slice(1)
+    this.afterCr = decoded.endsWith("\r")
+    const lines = text.split(lineEnd)
+    const rest = lines.pop()!
+    for (const line of lines) {
+      if (this.lineLength === 0) this.readLine(line)
+      else {
+        this.line.push(line)
+        const whole = this.line.join("")
+        this.line = []
+        this.lineLength = 0
+        this.readLine(whole)
+      }
+      if (this.failure !== undefined) return
+    }
+    if (rest !== "") this.line.push(rest)
+    this.lineLength += rest.length
+    if (this.lineLength + (this.data?.length ?? 0) > this.limit) this.fail()
+  }
+
+  private readLine(line: string): void {
+    if (line === "") return this.endFrame()
+    const value = valueOf(line, "data")
+    if (value !== undefined) {
+      this.data = this.data === undefined ? value : `${this.data}\n${value}`
+      if (this.data.length > this.limit) this.fail()
+      return
+    }
+    const name = valueOf(line, "event")
+    if (name !== undefined) this.name = name === "" || name === "message" ? undefined : name
+  }
+
+  private endFrame(): void {
+    const { data, name } = this
+    this.name = undefined
+    this.data = undefined
+    if (data !== undefined) this.onFrame(name, data)
+  }
+
+  private fail(): void {
+    this.failure = new FrameTooLarge({ limit: this.limit })
+    this.line = []
+    this.data = undefined
+  }
+}
+
+/** The value of a line of a field; `undefined` of any other line. */
+const valueOf = (line: string, field: "data" | "event"): string | undefined => {
+  if (!line.startsWith(field)) return undefined
+  const at = field.length
+  if (line.length === at) return ""
+  if (line[at] !== ":") return undefined
+  return line.slice(line[at + 1] === " " ? at + 2 : at + 1)
+}
+
+/** A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload. */
+export interface UndecodableFrame {
+  readonly type: "undecodable"
+  readonly reason: string
+}
+
+type Payload = { [key: string]: unknown }
+
+interface Field {
+  readonly name: string
+  readonly isOptional: boolean
+  /** Whether the field only informs, so that one that does not fit is dropped. */
+  readonly isDispensable: boolean
+  readonly fits: (value: unknown) => boolean
+}
+
+interface EventKind {
+  readonly type: Wire.WireEvent["type"]
+  /** Whether the run depends on the event. */
+  readonly essential: boolean
+  readonly fields: ReadonlyArray<Field>
+}
+
+const keywords: { readonly [tag: string]: Field["fits"] } = {
+  StringKeyword: Predicate.isString,
+  NumberKeyword: Predicate.isNumber,
+  UndefinedKeyword: Predicate.isUndefined,
+  UnknownKeyword: () => true
+}
+
+/** `ParseResult.is`, but for the keywords of which nearly all fields of events are made. */
+const check = (ast: AST.AST): Field["fits"] => {
+  if (ast._tag === "Literal") return (value) => value === ast.literal
+  if (ast._tag !== "Union") return keywords[ast._tag] ?? ParseResult.is(Schema.make(ast))
+  const members = ast.types.map(check)
+  return (value) => members.some((fits) => fits(value))
+}
+
+/**
+ * Reads the fields of an event from its schema. They are checked one by one, since `Schema.is` of the whole struct takes
+ * longer than `JSON.parse`, and long streams would miss their budget.
+ */
+const kind = (schema: Schema.Schema.AnyNoContext, essential: boolean): EventKind => {
+  const signatures = AST.getPropertySignatures(schema.ast)
+  const { type } = signatures.find(({ name }) => name === "type")!
+  let fields: EventKind["fields"] | undefined
+  return {
+    type: (type as AST.Literal).literal as Wire.WireEvent["type"],
+    essential,
+    get fields() {
+      return fields ??= signatures.filter(({ name }) => name !== "type").map((signature) => ({
+        name: String(signature.name),
+        isOptional: signature.isOptional,
+        isDispensable: signature.annotations[Wire.Informing] === true,
+        fits: check(signature.type)
+      }))
+    }
+  }
+}
+
+const fitsIn = (payload: Payload, { fits, isOptional, name }: Field): boolean =>
+  Object.hasOwn(payload, name) ? fits(payload[name]) : isOptional
+
+const runStarted = kind(Wire.RunStarted, true)
+
+const kinds: ReadonlyMap<string, EventKind> = new Map([
+  ["step_output", kind(Wire.StepOutput, false)],
+  ["step_started", kind(Wire.StepStarted, false)],
+  ["step_completed", kind(Wire.StepCompleted, true)],
+  ["step_input", kind(Wire.StepInput, false)],
+  ["step_paused", kind(Wire.StepPaused, true)],
+  ["step_error", kind(Wire.StepError, true)],
+  ["step_paused_for_tool_calls", kind(Wire.ToolCallsRequired, true)],
+  ["flow_completed", kind(Wire.FlowCompleted, true)],
+  ["run_started", runStarted],
+  ["flow_started", runStarted]
+])
+
+const parse = (data: string): Payload | undefined => {
+  try {
+    const json: unknown = JSON.parse(data)
+    return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Payload : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Drops fields that only inform and do not fit. Returns the name of another field that does not fit. */
+const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
+  Wire.keepOriginal(payload, { ...payload })
+  for (const field of kind.fields) {
+    if (fitsIn(payload, field)) continue
+    if (!field.isDispensable) return field.name
+    delete payload[field.name]
+    warn(`${field.name} of an event ${name} does not fit and was left out`)
+  }
+  return undefined
+}
+
+const refuse = (
+  kind: EventKind | undefined,
+  reason: string,
+  warn: (text: string) => void
+): UndecodableFrame | undefined => {
+  if (kind?.essential === true) return { type: "undecodable", reason }
+  warn(reason)
+  return undefined
+}
+
+/**
+ * The event of a frame; `undefined` for a dropped one, which `warn` reports. `name` is the frame's own name, if it has
+ * one.
+ */
+export const decodeEvent = (
+  frameName: string | undefined,
+  data: string,
+  warn: (text: string) => void
+): Wire.WireEvent | UndecodableFrame | undefined => {
+  const payload = parse(data)
+  const name = frameName ?? payload?.eventType
+  if (typeof name !== "string" || name === "") {
+    warn(payload === undefined ? "an event is not a JSON object" : "an event has no name")
+    return undefined
+  }
+  const known = kinds.get(name)
+  if (payload === undefined) return refuse(known, `an event ${name} is not a JSON object`, warn)
+  if (known === undefined) return { type: "unknown", name, data: payload }
+  if (!known.fields.every((field) => fitsIn(payload, field))) {
+    const misfit = mend(known, name, payload, warn)
+    if (misfit !== undefined) return refuse(known, `an event ${name} has no ${misfit} that fits`, warn)
+  }
+  // older servers name the run in `runId` alone
+  if (known === runStarted && typeof payload.executionId !== "string" && typeof payload.runId !== "string") {
+    return refuse(known, `an event ${name} has no executionId that fits`, warn)
+  }
+  // a key `type` of the payload is the server's own, and stays in `raw`
+  if (payload.type !== undefined) Wire.keepOriginal(payload, { ...payload })
+  payload.type = known.type
+  return payload as Wire.WireEvent
+}

@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import * as Address from "../options/address.js"
 import type { FlowAddress } from "../options/address.js"
-import type { LiveError } from "./retrying.js"
+import type { LiveError } from "./statusError.js"
 
 type Family = "seq" | "flow-runs"
 

@@ -10,6 +10,9 @@ import { newError } from "../core/makeError.js"
 import type { TransportError, TransportResponse } from "./HttpTransport.js"
 import { clientClosed, isTransientStatus } from "./retry.js"
 
+/** The errors of a request that was made: not those of a replay. */
+export type LiveError = E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
+
 /** The facts of a call that its errors carry. */
 export interface CallFacts {
   readonly method: string

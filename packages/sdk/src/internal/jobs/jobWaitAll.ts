@@ -21,7 +21,7 @@ import { monotonic, timeLimit, toMillis } from "../core/time.js"
 import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
 import { clientClosed, pollDelay, scheduleDriver } from "../http/retry.js"
-import * as Fields from "../options/fields.js"
+import * as Fields from "../options/callOptions.js"
 import * as JobPoll from "./jobPoll.js"
 
 const method = "Job.waitAll"

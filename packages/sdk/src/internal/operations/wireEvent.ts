@@ -1,7 +1,7 @@
 /** The events of the wire, and the JSON behind them. */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { nullable } from "../core/wire.js"
+import { nullable } from "../core/json.js"
 
 const Index = Schema.NonNegativeInt
 

@@ -7,11 +7,11 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { checkJson } from "../core/json.js"
+import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/json.js"
 import { invalid, newError, type Problem, problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
-import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/wire.js"
 import { type Flow, type FlowRef, isFlow } from "./address.js"
+import { checkJson } from "./callOptions.js"
 
 const schemasOf = (flow: FlowRef<never>): Partial<Flow<never>> => isFlow(flow) ? flow : {}
 

@@ -14,7 +14,7 @@ import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitErro
 import { spanNames } from "../../Telemetry.js"
 import { amended, invalid } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
-import { resolveCall, totalTimeout } from "../operations/call.js"
+import { resolveCall, totalTimeout } from "../operations/operations.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveSession } from "../operations/scope.js"
 import * as Address from "../options/address.js"

@@ -8,11 +8,11 @@ import type * as Fiber from "effect/Fiber"
 import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
 import * as Cost from "../core/cost.js"
+import { budgetsOf, Hold, Ledger } from "../core/cost.js"
 import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
-import { budgetsOf, Hold, Ledger } from "../options/budget.js"
 import type { CallOptions } from "../options/callOptions.js"
 
 /** The call whose run costs something. */

@@ -13,12 +13,12 @@ import { type CallError, type InvalidRequestError, UnexpectedResponseError } fro
 import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
 import { newError, type RefusalFacts } from "../core/makeError.js"
-import { ofRead, resolveFlow, runOptions, timedRead } from "../operations/call.js"
+import { ofRead, resolveFlow, runOptions, timedRead } from "../operations/operations.js"
 import type { HttpService } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import * as Address from "../options/address.js"
 import type { RunOptions } from "../options/callOptions.js"
-import * as Fields from "../options/fields.js"
+import * as Fields from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 
 /** The attempt to read: the latest, every one, or one by its number, from 1. */

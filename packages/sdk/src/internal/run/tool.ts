@@ -6,9 +6,9 @@ import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
+import { readEffect, writeEffect } from "../core/json.js"
 import { invalid, known, type Problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
-import { readEffect, writeEffect } from "../core/wire.js"
 import { toolSpans } from "../telemetry/spans.js"
 
 /** Any JSON value. */

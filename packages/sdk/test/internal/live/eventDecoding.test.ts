@@ -1,6 +1,6 @@
 import type { FlowEvent } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { decodeEvent } from "../../../src/internal/http/sse.js"
+import { decodeEvent } from "../../../src/internal/http/eventStream.js"
 
 const decode = (name: string | undefined, data: unknown) => {
   const warnings: Array<string> = []

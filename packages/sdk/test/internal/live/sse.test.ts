@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { createParser } from "eventsource-parser"
-import { FrameTooLarge, SseDecoder } from "../../../src/internal/http/sse.js"
+import { FrameTooLarge, SseDecoder } from "../../../src/internal/http/eventStream.js"
 import { size } from "../../support/size.js"
 
 interface Frame {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, FastCheck, Schema } from "effect"
-import { decodeEvent } from "../../../src/internal/http/sse.js"
+import { decodeEvent } from "../../../src/internal/http/eventStream.js"
 import { WireEvent } from "../../../src/internal/operations/wireEvent.js"
 import { size } from "../../support/size.js"
 
