@@ -21,7 +21,7 @@ const flows: ReadonlyArray<EmulatedFlow> = [
   },
   {
     ref: "acme/test/slow",
-    steps: [{ kind: "template", id: "a", output: { late: true }, duration: "400 millis", costUsd: "0.1" }]
+    steps: [{ kind: "template", id: "a", output: { late: true }, duration: "1500 millis", costUsd: "0.1" }]
   }
 ]
 
