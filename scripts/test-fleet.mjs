@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const args = process.argv.slice(2)
-const [seeds, rows] = args.includes("--all") ? ["50", "2000"] : ["5", "480"]
+const whole = { FLEET_SEEDS: "50", FLEET_ROWS: "2000", TESTS: "whole" }
+const some = { FLEET_SEEDS: "5", FLEET_ROWS: "480" }
 
 const { status } = spawnSync(
   process.execPath,
@@ -22,6 +23,6 @@ const { status } = spawnSync(
     "packages/batch/vitest.fleet.config.ts",
     ...args.filter((arg) => arg !== "--all")
   ],
-  { cwd: root, stdio: "inherit", env: { FLEET_SEEDS: seeds, FLEET_ROWS: rows, ...process.env } }
+  { cwd: root, stdio: "inherit", env: { ...(args.includes("--all") ? whole : some), ...process.env } }
 )
 process.exit(status ?? 1)

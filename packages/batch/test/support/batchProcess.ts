@@ -1,11 +1,12 @@
 /**
- * A program that runs a batch: `<baseUrl> <ledger> <rows> <operation> <options as JSON>`. It runs the batch until no row is
- * left that may still be run, prints its last summary, and ends. The key comes from the environment.
+ * A program that runs a batch: `<baseUrl> <ledger> <rows> <operation> <options as JSON>`. The ledger is a file, or the URL of a
+ * PostgreSQL database. It runs the batch until no row is left that may still be run, prints its last summary, and ends. The key comes from the environment.
  */
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Noukai } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Redacted } from "effect"
 
 const [baseUrl, ledger, rows, operation, options] = process.argv.slice(2)
 
@@ -37,10 +38,14 @@ const heard = (signal: string) => {
 }
 process.on("SIGINT", heard).on("SIGTERM", heard)
 
+const store = ledger!.startsWith("postgres://")
+  ? Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(ledger!) }))
+  : BatchStore.layerFile(ledger!)
+
 // interrupted by a signal, and ended by a second one
 NodeRuntime.runMain(
   Effect.provide(
     program,
-    Layer.mergeAll(BatchStore.layerFile(ledger!), BatchEngine.layerLocal, Noukai.layer({ baseUrl: baseUrl! }))
+    Layer.mergeAll(store, BatchEngine.layerLocal, Noukai.layer({ baseUrl: baseUrl! }))
   )
 )
