@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { Flow, FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
+import type { Flow, FlowService, InvalidRequestError, JobService, RunService, SessionService } from "@effect-noukai/sdk"
 import type { Attachment, Message, ParametersInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowVersion } from "@effect-noukai/sdk/Flow"
+import type { Evidence, Expected } from "@effect-noukai/sdk/Reconcile"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
@@ -31,6 +32,7 @@ import * as Diff from "./internal/diff.js"
 import type { BatchTools } from "./internal/drive/executeRuns.js"
 import * as Manage from "./internal/manage.js"
 import * as PlanBatch from "./internal/planBatch.js"
+import * as ReconcileBatch from "./internal/reconcile.js"
 import * as RunBatch from "./internal/runBatch.js"
 
 export type {
@@ -402,6 +404,30 @@ export const attempts: (
   batch: string,
   key: string
 ) => Effect.Effect<ReadonlyArray<RowAttempt>, LedgerError, BatchStore> = Manage.attempts
+
+/**
+ * Returns the runs that a batch believes it ran: the attempts at each row, in the order of the input. `Reconcile.findings`
+ * of the SDK compares them with the server. Invalid rows are left out.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const expected: (
+  batch: string
+) => Stream.Stream<Expected, LedgerError | InvalidRequestError, BatchStore> = ReconcileBatch.expected
+
+/**
+ * Settles rows that are `uncertain` or `reported` by evidence of their runs. Such a row is `submitted` with its run: the
+ * next run of the batch reads its outcome, and does not send it again. Rows in another state, or at another attempt, do not
+ * change. Returns the keys of the rows that changed. The amount that a budget assumed for a reported row stays counted.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const settle: (
+  batch: string,
+  evidence: ReadonlyArray<Evidence>
+) => Effect.Effect<ReadonlyArray<string>, BatchLockedError | LedgerError, BatchStore> = ReconcileBatch.settle
 
 /**
  * Pauses a batch, whichever process runs it. Within about a second no more rows begin. Its run ends as `paused` when

@@ -197,6 +197,8 @@ export interface RowResult<out A = unknown> {
    * iterations of a loop form a list.
    */
   readonly steps?: { readonly [stepId: string]: unknown }
+  /** The reason for which `Batch.settle` found its run. */
+  readonly evidence?: string
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number
   /** Its place among the settled rows, in the order in which they settled. */

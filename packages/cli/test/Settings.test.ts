@@ -100,6 +100,7 @@ describe("noukai.json", () => {
         ["runs", flow, "--flow-id", "f"],
         ["session", "show", id],
         ["watch", flow, "", "--timeout", "0s"],
+        ["reconcile", "none.json"],
         ["cassette", "check", "none.json"],
         ["cassette", "check", "none.json", "--json"],
         ["cassette", "diff", "none.json", "none.json"],

@@ -20,6 +20,8 @@ import * as Settings from "./Settings.js"
 /** Flags of a command that uses the services. */
 export interface ServiceFlags extends ConnectionFlags {
   readonly noHistory?: boolean
+  /** The most requests in a second. */
+  readonly perSecond?: number
 }
 
 /**
@@ -93,6 +95,7 @@ export const services = (input: ServiceFlags, patience?: Patience, isReplayed = 
       return Noukai.layer({
         ...options,
         ...isReplayed ? { apiKey: noKey } : {},
+        ...input.perSecond === undefined ? {} : { rate: input.perSecond },
         ...patience === undefined ? {} : { log: outages(terminal, patience) },
         ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
       }).pipe(Layer.mapError(wrongOption(settings)))

@@ -26,7 +26,7 @@ import { rowError } from "./verdict.js"
 const once = Schedule.stop
 
 /** The key of an attempt among the runs of its flow. Its parts must never change. */
-const onceKey = (batch: string, { attempt, key }: Pick<LiveRow, "attempt" | "key">): string =>
+export const onceKey = (batch: string, { attempt, key }: Pick<LiveRow, "attempt" | "key">): string =>
   JSON.stringify(["noukai-batch", batch, key, attempt])
 
 const idsOf = ({ executionId }: NoukaiError): ReadonlyArray<string> => executionId === undefined ? [] : [executionId]

@@ -138,6 +138,12 @@ const targets = Effect.gen(function*() {
     create index noukai_batch_row_target on noukai_batch_row (batch) where flow is not null or version is not null`
 })
 
+/** The reason for which a row was settled by the evidence of the server. */
+const evidence = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`alter table noukai_batch_row add column evidence text`
+)
+
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
@@ -146,7 +152,8 @@ const migrations = {
   "0005_runningRows": runningRows,
   "0006_measuredRows": measuredRows,
   "0007_attempts": attempts,
-  "0008_targets": targets
+  "0008_targets": targets,
+  "0009_evidence": evidence
 }
 
 const table = "noukai_batch_migration"

@@ -113,7 +113,7 @@ type StoredResult =
   & { readonly [field in "adopted" | "attempt" | "no"]: number | string }
   & { readonly [field in "duration_ms" | "settled_at" | "settled_no"]: number | string | null }
   & { readonly [field in "calls" | "cost_usd" | "error" | "execution_id" | "flow"]: string | null }
-  & { readonly [field in "earlier_costs" | "result" | "steps" | "tokens" | "version"]: string | null }
+  & { readonly [field in "earlier_costs" | "evidence" | "result" | "steps" | "tokens" | "version"]: string | null }
   & { readonly key: string; readonly place: string; readonly state: StoredState; readonly input?: string }
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
@@ -167,6 +167,7 @@ const rowResult = ({ flow, version }: Read) => (row: StoredResult): RowResult =>
   ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
   ...(row.calls !== null && { calls: decodeCalls(row.calls) }),
   ...(row.steps !== null && { steps: decodeSteps(row.steps) }),
+  ...(row.evidence !== null && { evidence: row.evidence }),
   ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
   ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
 })
@@ -215,7 +216,7 @@ const columnsOf = (sql: SqlClient, withInput: boolean): { readonly all: Fragment
     + coalesce(octet_length(r.calls), 0) + coalesce(octet_length(r.steps), 0)`
   const joined = sql.literal(sql.onDialectOrElse({ pg: () => "string_agg", orElse: () => "group_concat" }))
   const all = sql`r.no, r.key, r.place, r.state, r.attempt, r.execution_id, r.adopted, r.result, r.error, r.cost_usd,
-    r.duration_ms, r.tokens, r.flow, r.version, r.calls, r.steps, r.settled_at, r.settled_no,
+    r.duration_ms, r.tokens, r.flow, r.version, r.calls, r.steps, r.evidence, r.settled_at, r.settled_no,
     case when r.attempt > 1 then (
       select ${joined}(a.cost_usd, ' ') from noukai_batch_attempt as a where a.batch = r.batch and a.row_id = r.id
     ) end as earlier_costs`

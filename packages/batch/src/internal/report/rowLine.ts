@@ -40,6 +40,7 @@ export const encodeRow = (row: RowResult): string =>
     tokens: row.tokens,
     calls: row.calls,
     steps: row.steps,
+    evidence: row.evidence,
     settledNo: row.settledNo
   })
 

@@ -1,0 +1,80 @@
+/** The runs that a batch believes it ran, and rows that are settled by the evidence of the server. */
+import type { InvalidRequestError } from "@effect-noukai/sdk"
+import { onceSession } from "@effect-noukai/sdk/FlowService"
+import type { Evidence, Expected } from "@effect-noukai/sdk/Reconcile"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { BatchLockedError, LedgerError } from "../BatchError.js"
+import type { RowAttempt } from "../BatchRow.js"
+import type { BatchStore } from "../BatchStore.js"
+import { onceKey } from "./drive/executeRuns.js"
+import { rowSession, versionOf } from "./drive/jobRuns.js"
+import { doing, each, sameText } from "./ledger/ledger.js"
+import * as Reading from "./ledger/reading.js"
+import { keepNumbers } from "./ledger/settling.js"
+import { standing } from "./manage.js"
+
+/** The reports of known runs that no other read would change. */
+const lasting: ReadonlySet<string> = new Set(["AmbiguousRun", "Defect", "ResultNotStored", "UnexpectedResult"])
+
+const ends: { readonly [state: string]: string } = { done: "completed", failed: "failed", cancelled: "cancelled" }
+
+const believed = ({ costUsd, error, executionId, state }: RowAttempt): Pick<Expected, "belief"> & Partial<Expected> => {
+  const ran = executionId !== undefined || state === "done"
+  const isOpen = state === "reported" && !(ran && lasting.has(error?.kind ?? ""))
+  const status = ran ? ends[state] : undefined
+  return {
+    belief: isOpen || state === "intent" || state === "uncertain" ? "uncertain" : ran ? "ran" : "unsent",
+    ...(executionId !== undefined && { executionId }),
+    ...(status !== undefined && { status }),
+    ...(costUsd !== undefined && { costUsd })
+  }
+}
+
+export const expected = (batch: string): Stream.Stream<Expected, LedgerError | InvalidRequestError, BatchStore> =>
+  Stream.unwrap(Effect.map(standing("Batch.expected", batch), ([ledger, record]) => {
+    const isJob = record.operation === "jobs"
+    return Reading.inOrder(ledger, record).pipe(
+      Stream.filter(({ state }) => state !== "invalid"),
+      Stream.mapEffect(({ attempt: newest, flow, key, version, ...rest }) =>
+        Effect.gen(function*() {
+          const all = newest === 1 ? Option.none() : yield* Reading.attempts(ledger, record.id, key)
+          const earlier = Option.getOrElse(all, () => []).filter(({ attempt }) => attempt < newest)
+          return yield* Effect.forEach([...earlier, { ...rest, attempt: newest }], (one) => {
+            const { attempt } = one
+            const session = isJob
+              ? Effect.succeed(rowSession({ name: record.name, flow, version }, key, attempt))
+              : onceSession(onceKey(record.name, { key, attempt }), flow, versionOf(version))
+            const expected = { key, attempt, flow, ...(isJob && { triggerType: "job" }), ...believed(one) }
+            return Effect.map(session, (sessionId): Expected => ({ ...expected, sessionId }))
+          })
+        })
+      ),
+      Stream.mapConcat((all) => all)
+    )
+  }))
+
+export const settle = (
+  batch: string,
+  evidence: ReadonlyArray<Evidence>
+): Effect.Effect<ReadonlyArray<string>, BatchLockedError | LedgerError, BatchStore> =>
+  Effect.scoped(Effect.gen(function*() {
+    const [ledger, record] = yield* standing("Batch.settle", batch)
+    const { sql } = ledger
+    yield* ledger.exclusive
+    yield* keepNumbers(ledger, record.id)
+    const items = evidence.map((one) => ({
+      ...one,
+      error: JSON.stringify({ kind: "TimedOut", message: `${one.reason}; the next run of the batch asks for it` })
+    }))
+    const text = (name: string) => sql.literal(`j.value->>'${name}'`)
+    const rows = yield* doing("settled rows by evidence")(sql<{ readonly key: string }>`
+      update noukai_batch_row as r set state = 'timedOut', sent = 1, adopted = 1, execution_id = ${text("executionId")},
+        error = ${text("error")}, evidence = ${text("reason")}, settled_at = null, settled_no = null
+      from ${each(sql, items)}
+      where r.batch = ${record.id} and ${sameText(sql, sql`r.key`, text("key"))}
+        and r.attempt = cast(${text("attempt")} as bigint) and r.state in ('uncertain', 'reported')
+      returning key`)
+    return rows.map(({ key }) => key)
+  }))
