@@ -7,7 +7,8 @@
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
  *     eval      effect, @effect/sql, simple-statistics, yaml, sdk, batch; promise in src/promise.ts; Node's modules
- *     studio    effect, @effect/platform, @effect/platform-node, sdk; Node's modules
+ *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, sdk; batch, eval and emulator where their runs are shown;
+ *               Node's modules
  *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, eval, emulator, studio; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
@@ -39,7 +40,11 @@ const table = {
     packages: ["sdk", "promise", "batch"],
     node: "*"
   },
-  studio: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
+  studio: {
+    npm: [...effect, "@effect/platform-node", "@effect/sql"],
+    packages: ["sdk", "batch", "eval", "emulator"],
+    node: "*"
+  },
   cli: {
     npm: [
       ...effect,
