@@ -1,14 +1,19 @@
 /** `noukai session save`. */
 import type { CassetteError, Redact } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
+import { keepSession, type SessionCase } from "@effect-noukai/sdk/testing"
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { existsSync } from "node:fs"
-import { dirname } from "node:path"
-import { argument, connection, flag, repeated, sessionId } from "../../arguments/flags.js"
+import { writeFile } from "node:fs/promises"
+import { basename, dirname } from "node:path"
+import { argument, connection, flag, optional, repeated, sessionId } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, UsageError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { withoutMethod } from "../../exit/failing.js"
+import { History } from "../../settings/History.js"
 import { services } from "../../settings/services.js"
 import { counted } from "../../terminal/amounts.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -20,6 +25,9 @@ const config = {
   redactPath: repeated("redact-path", "Remove values at this path, such as **.email. Repeatable."),
   redactPattern: repeated("redact-pattern", "Remove text that matches this regex. Repeatable."),
   force: flag("force", "Replace an existing file."),
+  test: flag("test", "Also write a vitest file that replays the cassette."),
+  case: optional("case", "Also add the runs to this file of eval cases."),
+  caseField: repeated("case-field", "Rename a field of the case: message=text. Repeatable."),
   ...connection
 }
 
@@ -46,25 +54,94 @@ const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
 
 const notSaved = (error: CassetteError) => new CommandError({ code: exitCodes.failed, message: withoutMethod(error) })
 
+const cannot = (message: string) => new CommandError({ code: exitCodes.failed, message })
+
+/** Returns the places whose values a redaction removed, without the values. */
+const removed = (before: Cassette.SessionCassette, after: Cassette.SessionCassette): ReadonlyArray<string> => {
+  const saved = JSON.parse(Cassette.encode(after)) as Cassette.SessionCassette
+  return ValueDiff.changes(before.session, saved.session, { limit: Infinity }).flatMap(({ actual, path }) =>
+    `${path} ${typeof actual === "string" ? actual : ""}`.includes("[redacted") ? [path] : []
+  )
+}
+
+/** A session as it is saved. Flows named by their slug have the organisation and project of a run that this machine has seen. */
+const addressed = (session: Cassette.SessionCassette) =>
+  Effect.gen(function*() {
+    const masked = JSON.parse(Cassette.encode(session)) as Cassette.SessionCassette
+    const seen = yield* Effect.flatMap(History, (history) => history.runs)
+    const run = seen.find(({ run }) => masked.session.executions.some(({ executionId }) => executionId === run))
+    const [org, project] = run?.flow.split("/") ?? []
+    return org === undefined || project === undefined
+      ? masked
+      : { ...masked, client: { org, project, ...masked.client } }
+  })
+
+/** Returns the text of the file of cases with the runs. */
+const withCases = (path: string, fields: ReadonlyArray<string>, cases: ReadonlyArray<SessionCase>) =>
+  Effect.gen(function*() {
+    const names = new Map(
+      yield* Effect.forEach(fields, (text) => {
+        const [from = "", to = ""] = text.split(/=(.*)/s)
+        return from !== "" && to !== ""
+          ? Effect.succeed([from, to] as const)
+          : wrong(`--case-field ${text}: write message=text`)
+      })
+    )
+    const rows = cases.map(({ expected, id, message, parameters }) =>
+      Object.fromEntries(
+        Object.entries({ ...parameters, id, message, expected }).flatMap(([name, value]) =>
+          value === undefined ? [] : [[names.get(name) ?? name, value]]
+        )
+      )
+    )
+    const text = existsSync(path) ? yield* Values.textOf("--case", path) : ""
+    const options = { isCsv: /\.csv$/i.test(path), key: names.get("id") ?? "id" }
+    const { addCases } = yield* Effect.promise(() => import("@effect-noukai/eval/EvalFile"))
+    return yield* Effect.mapError(addCases(text, rows, options), (reason) => cannot(`${path}: ${reason}`))
+  })
+
+const written = (path: string, text: string) =>
+  Effect.tryPromise({
+    try: () => writeFile(path, text),
+    catch: (cause) => cannot(`cannot write ${path}: ${Values.reason(cause)}`)
+  })
+
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
+  const { file, force } = input
   const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const redact = yield* redaction(input)
-  if (input.file === "-") {
-    return yield* new UsageError({ message: "cannot write to -: give a file name" })
-  }
-  if (!input.force && existsSync(input.file)) {
-    return yield* new UsageError({
-      message: `${input.file} exists: use --force to replace it`
-    })
-  }
+  if (file === "-") return yield* wrong("cannot write to -: give a file name")
+  const test = input.test ? `${file.replace(/\.json$/i, "")}.test.ts` : undefined
+  const existing = [file, test].find((path) => path !== undefined && existsSync(path))
+  if (!force && existing !== undefined) return yield* wrong(`${existing} exists: use --force to replace it`)
   yield* Effect.gen(function*() {
-    const cassette = yield* Effect.flatMap(Cassette.fromSession(sessionId), Cassette.redact(redact))
-    const folder = dirname(input.file)
+    const session = yield* Cassette.fromSession(sessionId)
+    const redacted = yield* Cassette.redact(session, redact)
+    const isKept = test !== undefined || Option.isSome(input.case)
+    for (const path of isKept ? removed(session, redacted) : []) {
+      yield* terminal.note(`redacted: ${Cassette.maskSecrets(path)}`)
+    }
+    const kept = isKept ? yield* Effect.mapError(keepSession(yield* addressed(redacted)), cannot) : undefined
+    const cases = Option.isNone(input.case) || kept === undefined
+      ? undefined
+      : yield* withCases(input.case.value, input.caseField, kept.cases)
+    const folder = dirname(file)
     const isNew = !existsSync(folder)
-    yield* Effect.mapError(Cassette.save(cassette, input.file), notSaved)
+    yield* Effect.mapError(
+      Cassette.save(kept !== undefined && test !== undefined ? kept.cassette : redacted, file),
+      notSaved
+    )
     if (isNew) yield* terminal.note(`created the folder ${folder}`)
-    yield* terminal.note(`${counted(cassette.session.executions.length, "run")} saved in ${input.file}`)
+    yield* terminal.note(`${counted(redacted.session.executions.length, "run")} saved in ${file}`)
+    if (kept !== undefined && test !== undefined) {
+      yield* written(test, kept.test(`./${basename(file)}`, redact))
+      yield* terminal.note(`its test is ${test}`)
+    }
+    if (cases !== undefined && Option.isSome(input.case)) {
+      yield* written(input.case.value, cases)
+      yield* terminal.note(`${counted(redacted.session.executions.length, "case")} added to ${input.case.value}`)
+    }
   }).pipe(Effect.provide(services(input)))
 })
 

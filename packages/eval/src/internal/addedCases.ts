@@ -1,0 +1,59 @@
+/** Rows that are added to the text of a file of cases. */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+
+interface Case {
+  readonly [field: string]: unknown
+}
+
+const textOf = (value: unknown): string =>
+  value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)
+
+/** A value of CSV. */
+const quoted = (value: unknown, delimiter: string): string => {
+  const text = textOf(value)
+  return text.includes(delimiter) || /["\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
+}
+
+const delimiters = [",", ";", "\t"]
+
+const csvRows = (text: string, cases: ReadonlyArray<Case>): Either.Either<ReadonlyArray<string>, string> => {
+  const [header = ""] = text.replace(/^\ufeff/, "").split(/\r?\n/, 1)
+  const [delimiter = ","] = [...delimiters].sort((a, b) => header.split(b).length - header.split(a).length)
+  const names = header.split(delimiter).map((name) => name.trim().replace(/^"(.*)"$/, "$1"))
+  const unknown = cases.flatMap(Object.keys).filter((name) => !names.includes(name))
+  return unknown.length > 0
+    ? Either.left(`it has no column ${unknown[0]}: its columns are ${names.join(", ")}`)
+    : Either.right(cases.map((one) => names.map((name) => quoted(one[name], delimiter)).join(delimiter)))
+}
+
+const jsonRows = (text: string, cases: ReadonlyArray<Case>): Either.Either<ReadonlyArray<string>, string> => {
+  const [first] = text.split("\n").filter((line) => line.trim() !== "")
+  const names = first === undefined ? undefined : Either.getOrUndefined(Either.try((): unknown => JSON.parse(first)))
+  if (first !== undefined && !Predicate.isRecord(names)) return Either.left("its first line is not a JSON object")
+  const unknown = names === undefined
+    ? undefined
+    : cases.flatMap(Object.keys).find((name) => !Object.hasOwn(names as object, name))
+  return unknown === undefined
+    ? Either.right(cases.map((one) => JSON.stringify(one)))
+    : Either.left(`its first case has no field ${unknown}: its fields are ${Object.keys(names as object).join(", ")}`)
+}
+
+/**
+ * Returns the text of a file of cases with more cases: JSON lines, or CSV by the columns of its first line. A text says why
+ * they cannot be added: they have a field that the file does not have, or the key of a case that it has.
+ */
+export const addedCases = (
+  text: string,
+  cases: ReadonlyArray<Case>,
+  { isCsv, key }: { readonly isCsv: boolean; readonly key: string }
+): Either.Either<string, string> => {
+  const known = cases.find((one) =>
+    new RegExp(`(?<![\\w-])${textOf(one[key]).replace(/\W/g, "\\$&")}(?![\\w-])`).test(text)
+  )
+  if (known !== undefined) return Either.left(`it has a case ${textOf(known[key])}`)
+  return Either.map(
+    isCsv ? csvRows(text, cases) : jsonRows(text, cases),
+    (rows) => `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${rows.map((row) => `${row}\n`).join("")}`
+  )
+}

@@ -1,0 +1,156 @@
+/** A session as a test: a recording of its runs, and the source of a test that replays it. */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import type { Redact } from "../../Cassette.js"
+import { FlowExecutionError } from "../../NoukaiError.js"
+import type { RecordedCassette, SessionCassette } from "../cassette/recording.js"
+import { known, newError } from "../core/makeError.js"
+import { problemOf } from "../core/runProblem.js"
+import type { SessionExecution } from "../operations/requests.js"
+import { runOf } from "../operations/sessionRun.js"
+import { type RecordedRun, recording } from "./cassettes.js"
+
+/** A run of a session as a case of an eval. */
+export interface SessionCase {
+  /** The id of the run. */
+  readonly id: string
+  readonly message?: string | undefined
+  readonly parameters?: { readonly [name: string]: unknown } | undefined
+  /** The result of the run. Absent if it failed. */
+  readonly expected?: unknown
+}
+
+/** A session as a test. */
+export interface KeptSession {
+  /** The calls that made the runs, with their results. They are found by their input. */
+  readonly cassette: RecordedCassette
+  readonly cases: ReadonlyArray<SessionCase>
+  /**
+   * Returns the source of a vitest file that makes the calls, and replays them from the cassette. `file` is the path of the
+   * cassette from the test; `redact` are the values that were removed.
+   */
+  readonly test: (file: string, redact?: Redact) => string
+}
+
+/** A value as source. */
+const source = (value: unknown): string => {
+  const json = JSON.stringify(value) ?? "undefined"
+  // in source, this key would set the prototype
+  return json.includes("__proto__") ? `JSON.parse(${JSON.stringify(json)})` : json
+}
+
+const redactSource = ({ paths = [], patterns = [] }: Redact = {}): string =>
+  paths.length + patterns.length === 0
+    ? ""
+    : `, {\n  redact: { paths: ${source(paths)}, patterns: [${
+      patterns.map(({ flags, source: text }) => `new RegExp(${source(text)}, ${source(flags)})`).join(", ")
+    }] }\n}`
+
+const testSource = (sessionId: string, runs: ReadonlyArray<RecordedRun>) => (file: string, redact?: Redact): string => {
+  const calls = runs.map(({ error, flow, message, parameters }) => {
+    const call = `flows.execute(${source(flow)}, ${source({ message, parameters })})`
+    return error === undefined
+      ? `yield* Effect.map(${call}, ({ result }) => result)`
+      : `yield* Effect.map(Effect.flip(${call}), ({ code = null }) => code)`
+  })
+  const expected = runs.map(({ error, result }) => source(error === undefined ? result ?? null : error.code ?? null))
+  return `// Made by "noukai session save --test". It replays the cassette: without a network, a key or costs.
+// Replace "program" by your own. The test fails, and names the difference, if it makes other calls.
+import { FlowService, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
+import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import { expect, test } from "vitest"
+
+const cassette = fileURLToPath(new URL(${source(file)}, import.meta.url))
+
+const program = Effect.gen(function*() {
+  const flows = yield* FlowService
+  return [
+    ${calls.join(",\n    ")}
+  ]
+})
+
+const replay = NoukaiReplay.fromFile(cassette${redactSource(redact)})
+
+test("makes the calls of session ${sessionId}, and gets their results", async () => {
+  const results = await program.pipe(
+    Effect.zipLeft(ReplayCassette.verify),
+    Effect.provide(replay),
+    Effect.runPromise
+  )
+  expect(results).toEqual([
+    ${expected.join(",\n    ")}
+  ])
+})
+`
+}
+
+interface KeptRun extends RecordedRun {
+  readonly executionId: string
+}
+
+/** A run as a recorded call; a text says why it cannot be one. */
+const recordedRun = (
+  { org, project }: SessionCassette["client"],
+  execution: SessionExecution
+): Either.Either<KeptRun, string> =>
+  Either.gen(function*() {
+    const { executionId, slug = "", triggerType = "run" } = execution
+    const refused = (reason: string) => Either.left(`the run ${executionId} ${reason}`)
+    if (triggerType !== "execute") return yield* refused(`was begun as ${triggerType}, and only execute can be kept`)
+    if (slug === "") return yield* refused("is of a deleted flow")
+    if (org === undefined || project === undefined) {
+      return yield* refused(`is of the flow ${slug}: its organisation and its project are not known`)
+    }
+    const { ending, truncated } = runOf(execution)
+    if (ending._tag === "unfinished") return yield* refused(`did not end: ${ending.reason}`)
+    const [first] = execution.steps
+    const input = first?.inputSnapshot
+    if (first?.truncated === true || truncated.length > 0) return yield* refused("has a payload that the server cut")
+    if (!Predicate.isRecord(input)) return yield* refused("has no stored input")
+    const { message, ...parameters } = input
+    const given = typeof message === "string" ? parameters : input
+    const run: KeptRun = {
+      flow: `${org}/${project}/${slug}`,
+      executionId,
+      ...(typeof message === "string" && { message }),
+      ...(Object.keys(given).length > 0 && { parameters: given })
+    }
+    if (ending._tag === "completed") return { ...run, result: ending.result }
+    const { code, detail } = problemOf(ending.error)
+    const error = newError(FlowExecutionError, {
+      method: "FlowService.execute",
+      ...known({ flow: run.flow, executionId, code, detail, stepId: ending.stepId }),
+      status: "failed" as const
+    })
+    return { ...run, error }
+  })
+
+/**
+ * Makes a test of a session: a recording of the calls that made its runs, which finds them by their input, and the source of
+ * a test that passes at once. A text says why a run cannot be kept: it was not begun with `execute`, it did not end, or its
+ * payloads are not stored whole.
+ *
+ * @example
+ * ```ts
+ * import { Cassette } from "@effect-noukai/sdk"
+ * import { keepSession } from "@effect-noukai/sdk/testing"
+ * import { Effect, Either } from "effect"
+ *
+ * const test = (sessionId: string) =>
+ *   Effect.map(
+ *     Cassette.fromSession(sessionId),
+ *     (cassette) => Either.map(keepSession(cassette), ({ test }) => test("./order.json"))
+ *   )
+ * ```
+ */
+export const keepSession = ({ client, session }: SessionCassette): Either.Either<KeptSession, string> =>
+  Either.map(Either.all(session.executions.map((execution) => recordedRun(client, execution))), (runs) => ({
+    cassette: recording(...runs),
+    cases: runs.map((run) => ({
+      id: run.executionId,
+      ...known({ message: run.message, parameters: run.parameters }),
+      ...(run.error === undefined && { expected: run.result })
+    })),
+    test: testSource(session.sessionId, runs)
+  }))
