@@ -5,36 +5,12 @@
 import { join, relative } from "node:path"
 import { Application, Comment, ReflectionKind } from "typedoc"
 import ts from "typescript"
-import { libraries, read, root, sources } from "./workspace.mjs"
-
-const tsconfig = "tsconfig.docs.json"
-
-const packages = libraries()
-
-/** The name under which a module is imported: `@effect-noukai/sdk/Flow`. */
-const moduleName = (path) => {
-  const { folder, name } = packages.find(({ folder }) => path.startsWith(`${folder}/`))
-  return path.slice(`${folder}/src/`.length).replace(/\.ts$/, "").replace(/^(?!index$)/, `${name}/`)
-    .replace(/^index$/, name)
-}
-
-const modules = new Map(
-  sources().filter((path) =>
-    packages.some(({ folder }) => path.startsWith(`${folder}/`)) && !path.includes("/src/internal/")
-  ).map((path) => [moduleName(path), path])
-)
+import { moduleName, modules, moduleSummary, options } from "./documented.mjs"
+import { root } from "./workspace.mjs"
 
 const place = ({ parent, sources }) => {
   const [source] = sources ?? parent?.sources ?? []
   return source === undefined ? "" : `${source.fileName}:${source.line}`
-}
-
-/** A module's docstring is the first of its file. */
-const describeModule = (module) => {
-  const [, text] = /^\/\*\*\n([\s\S]*?)\n \*\//m.exec(read(modules.get(module.name))) ?? []
-  if (text === undefined) return
-  const summary = text.split("\n").map((line) => line.replace(/^ \* ?/, "")).filter((line) => !line.startsWith("@"))
-  module.comment = new Comment([{ kind: "text", text: summary.join("\n").trim() }])
 }
 
 const isDescribed = (reflection) =>
@@ -76,17 +52,17 @@ const examplesOf = (project) => {
 
 /** The compiler's messages about them, as about files at the root. */
 const compile = (examples) => {
-  const { options } = ts.parseJsonConfigFileContent(
-    ts.readConfigFile(join(root, tsconfig), ts.sys.readFile).config,
+  const { options: compilerOptions } = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(join(root, options.tsconfig), ts.sys.readFile).config,
     ts.sys,
     root
   )
-  const host = ts.createCompilerHost({ ...options, noUnusedLocals: false })
+  const host = ts.createCompilerHost({ ...compilerOptions, noUnusedLocals: false })
   const { fileExists, getSourceFile } = host
   host.fileExists = (path) => examples.has(path) || fileExists(path)
   host.getSourceFile = (path, ...rest) =>
     examples.has(path) ? ts.createSourceFile(path, examples.get(path).code, ...rest) : getSourceFile(path, ...rest)
-  const program = ts.createProgram([...examples.keys()], { ...options, noUnusedLocals: false }, host)
+  const program = ts.createProgram([...examples.keys()], { ...compilerOptions, noUnusedLocals: false }, host)
   return [...examples].flatMap(([path, { at }]) => {
     const file = program.getSourceFile(path)
     return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map((diagnostic) => {
@@ -97,25 +73,14 @@ const compile = (examples) => {
   })
 }
 
-const app = await Application.bootstrap({
-  name: "Effect SDK for Noukai",
-  entryPoints: [...modules.values()],
-  tsconfig,
-  readme: "none",
-  excludeInternal: true,
-  excludePrivate: true,
-  excludeExternals: true,
-  gitRevision: "main",
-  sourceLinkTemplate: "https://github.com/effect-noukai/effect-noukai/blob/{gitRevision}/{path}#L{line}",
-  skipErrorChecking: true, // `npm run check` does it
-  validation: { invalidLink: true, notDocumented: false, notExported: false }
-})
+const app = await Application.bootstrap(options)
 
 const project = await app.convert()
 if (project === undefined) process.exit(1)
 for (const module of project.getReflectionsByKind(ReflectionKind.Module)) {
   module.name = moduleName(relative(root, module.sources[0].fullFileName))
-  describeModule(module)
+  const text = moduleSummary(module.name)
+  if (text !== undefined) module.comment = new Comment([{ kind: "text", text }])
 }
 app.validate(project)
 

@@ -14,6 +14,7 @@ import hono from "./examples/hono.js"
 import { app as honoErrors } from "./examples/honoErrors.js"
 import * as HttpApi from "./examples/httpApi.js"
 import * as Platform from "./examples/platform.js"
+import * as Production from "./examples/production.js"
 import { POST, relayPOST } from "./examples/route.js"
 import * as Service from "./examples/service.js"
 import { listen, listenWeb, urlOf } from "./support/listen.js"
@@ -94,6 +95,31 @@ it("Express", async () => {
   await withApp(await listen(app, nothing), async (url) => {
     assert.strictEqual(await (await fetch(`${url}/ask?q=why`)).text(), "classify\nanswer\n")
   })
+})
+
+it("a service in production", async () => {
+  const errors = vi.spyOn(console, "error").mockImplementation(() => {})
+  await withApp(await listen(Production.app, nothing), async (url) => {
+    const health = await fetch(`${url}/health`)
+    assert.deepStrictEqual([health.status, health.headers.get("x-noukai-session")], [200, null])
+    await asks(url)
+    await fails(url)
+    await relays(url, login)
+
+    emulator.reset()
+    const answer = async () => {
+      const response = await fetch(`${url}/orders/17/answer`, {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ question: "why?" })
+      })
+      return [response.status, await response.json()]
+    }
+    assert.deepStrictEqual(await answer(), [200, { text: "About your order: why?" }])
+    assert.deepStrictEqual(await answer(), [200, { text: "About your order: why?" }])
+    assert.lengthOf(emulator.ledger().runs, 1)
+  })
+  errors.mockRestore()
 })
 
 it("route handlers", async () => {

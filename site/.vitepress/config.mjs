@@ -1,0 +1,124 @@
+import { transformerTwoslash } from "@shikijs/vitepress-twoslash"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import ts from "typescript"
+import { defineConfig } from "vitepress"
+import llms from "vitepress-plugin-llms"
+import { root } from "../../scripts/workspace.mjs"
+import { searchOptions } from "../search.mjs"
+import { guides, pages } from "../stage.mjs"
+
+/** The pages of the reference by package, from the list that typedoc writes. */
+const reference = () => {
+  const file = join(pages, "api/typedoc-sidebar.json")
+  if (!existsSync(file)) return []
+  const packages = new Map()
+  for (const { link, text } of JSON.parse(readFileSync(file, "utf8"))) {
+    const [name, module] = text.replace("@effect-noukai/", "").split("/")
+    if (!packages.has(name)) packages.set(name, { text: name, collapsed: name !== "sdk", items: [] })
+    const item = { text: module ?? text, link }
+    if (module === undefined) packages.get(name).items.unshift(item)
+    else packages.get(name).items.push(item)
+  }
+  const order = ["sdk", "promise"]
+  const place = (name) => order.includes(name) ? order.indexOf(name) : order.length
+  return [...packages.values()].sort((a, b) => place(a.text) - place(b.text))
+}
+
+const packageNames = ["sdk", "promise", "adapters", "emulator", "batch", "eval", "studio", "cli"]
+
+const manuals = {
+  text: "Manuals",
+  items: [
+    { text: "Overview and install", link: "/overview" },
+    ...packageNames.map((name) => ({ text: name, link: `/packages/${name}` })),
+    { text: "Changelog", link: "/changelog" },
+    { text: "Architecture", link: "/architecture" },
+    { text: "Contributing", link: "/contributing" }
+  ]
+}
+
+const { compilerOptions } = ts.readConfigFile(join(root, "tsconfig.base.json"), ts.sys.readFile).config
+const { compilerOptions: docs } = ts.readConfigFile(join(root, "tsconfig.docs.json"), ts.sys.readFile).config
+const { options } = ts.convertCompilerOptionsFromJson({ ...compilerOptions, ...docs, jsx: "react-jsx" }, root)
+
+/** Tells the compiler where the file of a block is, so that its imports lead to its neighbours. */
+const placed = {
+  name: "placed",
+  preprocess(code, { meta }) {
+    const [, file] = /\btwoslash file=(\S+)/.exec(meta?.__raw ?? "") ?? []
+    return file === undefined ? code : `// @filename: ${file}\n// ---cut---\n${code}`
+  }
+}
+
+/** On a phone a row of a table is a block, whose cells have the names of their columns. */
+const labelled = (md) => {
+  md.core.ruler.push("labels", ({ tokens }) => {
+    let labels = []
+    let column = 0
+    for (const [index, token] of tokens.entries()) {
+      if (token.type === "table_open") labels = []
+      if (token.type === "tr_open") column = 0
+      if (token.type === "th_open") labels.push(tokens[index + 1].content.replace(/[`*]/g, ""))
+      if (token.type === "td_open") token.attrSet("data-label", labels[column++] ?? "")
+    }
+  })
+}
+
+/** Vue reads an open `{{` in code as the beginning of an expression. */
+const literal = (md) => {
+  const { code_inline: render } = md.renderer.rules
+  md.renderer.rules.code_inline = (...given) => render(...given).replaceAll("{{", "&#123;&#123;")
+}
+
+/** The anchors of GitHub, where the same documents are read. */
+const slugify = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-")
+
+/** A draft is built in seconds: without types on hover. */
+const isDraft = process.env.SITE_DRAFT !== undefined
+
+export default defineConfig({
+  title: "Effect SDK for Noukai",
+  description: "Run flows of Noukai from Effect, from Promises or from a terminal: typed, once, and without surprises.",
+  srcDir: "build",
+  outDir: "dist",
+  cacheDir: "build/.cache",
+  base: process.env.SITE_BASE ?? "/",
+  lang: "en",
+  head: [["link", { rel: "icon", href: "data:," }]],
+  ignoreDeadLinks: false,
+  metaChunk: true,
+  markdown: {
+    anchor: { slugify },
+    config: (md) => {
+      labelled(md)
+      literal(md)
+    },
+    codeTransformers: isDraft ? [] : [
+      placed,
+      transformerTwoslash({
+        throws: true,
+        twoslashOptions: { vfsRoot: root, tsModule: ts, compilerOptions: options, handbookOptions: { noErrors: true } }
+      })
+    ],
+    languages: ["ts", "tsx", "js", "jsx", "json", "yaml", "sh", "python", "html", "csv"]
+  },
+  vite: {
+    plugins: [llms({ ignoreFiles: ["api/**/*", "architecture.md", "contributing.md", "changelog.md"] })],
+    build: { chunkSizeWarningLimit: 10_000 }
+  },
+  themeConfig: {
+    nav: [
+      { text: "Guides", link: "/guides/", activeMatch: "^/guides/" },
+      { text: "Reference", link: "/api/", activeMatch: "^/api/" },
+      { text: "Overview", link: "/overview" }
+    ],
+    sidebar: {
+      "/api/": reference(),
+      "/": [...guides().map((group) => ({ ...group, collapsed: group.text.startsWith("With ") })), manuals]
+    },
+    outline: [2, 3],
+    search: { provider: "local", options: { miniSearch: { searchOptions } } },
+    socialLinks: [{ icon: "github", link: "https://github.com/effect-noukai/effect-noukai" }]
+  }
+})

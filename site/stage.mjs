@@ -1,0 +1,84 @@
+/**
+ * The pages of the site, below `site/build`: the guides, the READMEs and the changelog as they are, with their links
+ * turned into links of the site. A block of a checked file is marked with its path, so that hovers know its neighbours.
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { basename, dirname, extname, join, posix } from "node:path"
+import { read, root } from "../scripts/workspace.mjs"
+
+export const pages = join(root, "site/build")
+
+const repository = "https://github.com/effect-noukai/effect-noukai/blob/main"
+
+const documents = new Map([
+  ["site/index.md", "index.md"],
+  ["README.md", "overview.md"],
+  ["CHANGELOG.md", "changelog.md"],
+  ["ARCHITECTURE.md", "architecture.md"],
+  ["CONTRIBUTING.md", "contributing.md"],
+  ["docs/guides/README.md", "guides/index.md"],
+  ...readdirSync(join(root, "docs/guides"))
+    .filter((name) => name.endsWith(".md") && name !== "README.md")
+    .map((name) => [`docs/guides/${name}`, `guides/${name}`]),
+  ...readdirSync(join(root, "packages"))
+    .filter((name) => existsSync(join(root, "packages", name, "README.md")))
+    .map((name) => [`packages/${name}/README.md`, `packages/${name}.md`])
+])
+
+const images = [".png", ".svg"]
+
+/** The link of a document, as a link of its page; files that are not pages are in the repository. */
+const link = (document, page, target) => {
+  if (/^(\w+:|#|\/)/.test(target)) return target
+  const [path, anchor] = target.split("#")
+  const file = posix.normalize(posix.join(posix.dirname(document), path))
+  const suffix = anchor === undefined ? "" : `#${anchor}`
+  const found = documents.get(file) ?? documents.get(`${file}/README.md`)
+  if (found !== undefined) {
+    const relative = posix.relative(posix.dirname(page), found)
+    return `${relative.startsWith(".") ? relative : `./${relative}`}${suffix}`
+  }
+  if (images.includes(extname(file))) {
+    mkdirSync(join(pages, "images"), { recursive: true })
+    cpSync(join(root, file), join(pages, "images", basename(file)))
+    const relative = posix.relative(posix.dirname(page), `images/${basename(file)}`)
+    return relative.startsWith(".") ? relative : `./${relative}`
+  }
+  return `${repository}/${file}${suffix}`
+}
+
+const block = /<!-- file: (\S+) -->\n(`{3,})(ts|tsx|mts)\b/g
+
+/** A block of code, or a link of Markdown or HTML outside of one. */
+const linked = /^(`{3,})[^]*?^\1[ \t]*$|\]\(([^()\s]+)\)|\b(src|href)="([^"]+)"/gm
+
+const render = (document, page) =>
+  read(document)
+    .replace(block, (_, file, ticks, language) => `${ticks}${language} twoslash file=${file}`)
+    .replace(linked, (found, ticks, target, attribute, value) => {
+      if (ticks !== undefined) return found
+      return target === undefined
+        ? `${attribute}="${link(document, page, value)}"`
+        : `](${link(document, page, target)})`
+    })
+
+/** Writes the pages. `from` and `to` are paths from the root and from `site/build`. */
+export const stage = () => {
+  rmSync(pages, { force: true, recursive: true })
+  for (const [document, page] of documents) {
+    mkdirSync(dirname(join(pages, page)), { recursive: true })
+    writeFileSync(join(pages, page), render(document, page))
+  }
+}
+
+/** The groups of the guides, in the order of their README: its headings, and the links of its tables and lists. */
+export const guides = () => {
+  const groups = []
+  for (const line of read("docs/guides/README.md").split("\n")) {
+    const [, heading] = /^## (.*)$/.exec(line) ?? []
+    if (heading !== undefined) groups.push({ text: heading, items: [] })
+    const [, text, file] = /^(?:\| |\d+\. )\[([^\]]+)\]\(([\w-]+)\.md\)/.exec(line) ?? []
+    if (text !== undefined) groups.at(-1)?.items.push({ text, link: `/guides/${file}` })
+  }
+  return groups.filter(({ items }) => items.length > 0)
+}
