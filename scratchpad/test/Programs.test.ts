@@ -31,6 +31,7 @@ import { gradeEach } from "../once.js"
 import { isSessionNotFound, NoukaiBehindGateway } from "../onceAbsence.js"
 import { gradeOnce } from "../onceJobs.js"
 import { ask as askOnce, askAgain, goOn } from "../oncePauses.js"
+import { answered, metrics, NoukaiOperated } from "../operating.js"
 import { gradeByPromise } from "../promises.js"
 import { patient } from "../retrying.js"
 import { byHand, watched } from "../streaming.js"
@@ -304,3 +305,14 @@ it("a batch whose process is killed in the middle", async () => {
     log.mockRestore()
   }
 })
+
+it.scopedLive("a service with limits, a budget and metrics", () =>
+  Effect.gen(function*() {
+    const answers = yield* answered(["Where is A17?", "Where is A18?"])
+    assert.lengthOf(answers, 2)
+    assert.include(
+      yield* metrics,
+      "noukai_executions flow=noukai/samples/two-step operation=execute outcome=completed"
+    )
+    yield* Effect.scoped(withEnv({ NOUKAI_API_KEY: "nk_test" })(Layer.build(NoukaiOperated)))
+  }).pipe(Effect.provide(world)))

@@ -51,6 +51,15 @@ const placed = {
   }
 }
 
+/** A hover has the type and the first paragraph of the docstring: the reference has the rest. */
+const shortened = (node) => {
+  if (node.type === "hover") {
+    node.docs = node.docs?.split("\n\n")[0]
+    node.tags = undefined
+  }
+  return true
+}
+
 /** On a phone a row of a table is a block, whose cells have the names of their columns. */
 const labelled = (md) => {
   md.core.ruler.push("labels", ({ tokens }) => {
@@ -98,7 +107,13 @@ export default defineConfig({
       placed,
       transformerTwoslash({
         throws: true,
-        twoslashOptions: { vfsRoot: root, tsModule: ts, compilerOptions: options, handbookOptions: { noErrors: true } }
+        twoslashOptions: {
+          vfsRoot: root,
+          tsModule: ts,
+          compilerOptions: options,
+          handbookOptions: { noErrors: true }, // `npm run check` compiles the same files
+          filterNode: shortened
+        }
       })
     ],
     languages: ["ts", "tsx", "js", "jsx", "json", "yaml", "sh", "python", "html", "csv"]

@@ -54,7 +54,9 @@ describe("calls in documents", () => {
       "packages/cli/README.md",
       "README.md",
       "docs/guides/batches.md",
-      "docs/guides/evals.md"
+      "docs/guides/evals.md",
+      "docs/guides/gate.md",
+      "docs/guides/spreadsheet.md"
     ]
   ) {
     const all = calls(document)
