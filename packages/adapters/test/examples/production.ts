@@ -33,15 +33,10 @@ app.put("/orders/:id/answer", express.json(), async (request, response) => {
   else response.status(502).json({ error: "flow_failed", message: "The answer failed." })
 })
 
+const isLoggedIn = (request: express.Request) => request.get("authorization") === "Bearer my-login"
+
 // the page runs this flow and no other, and has no key
-app.post(
-  "/agent/execute",
-  relay({
-    client: noukai,
-    flow: "noukai/samples/hello-world",
-    authorize: (request) => request.get("authorization") === "Bearer my-login"
-  })
-)
+app.post("/agent/execute", relay({ client: noukai, flow: "noukai/samples/hello-world", authorize: isLoggedIn }))
 
 app.use(errorHandler({ onError: (error) => console.error(error) })) // after the routes
 
