@@ -105,6 +105,15 @@ const isOfReplay = ({ name, reflection }) => reflection !== undefined && /^Repla
 const failuresOf = (type) =>
   type?.type === "reference" && ["Effect", "Stream"].includes(type.name) ? membersOf(type.typeArguments?.[1]) : []
 
+/** The base class of the rejections of a method of the Promise client, whose types cannot name them. */
+const rejectionOf = ({ parent, type }, project) => {
+  const isOfClient = parent?.sources?.some(({ fileName }) => fileName.startsWith("packages/promise/")) === true
+  if (!isOfClient || !["AsyncIterable", "Promise"].includes(type?.name)) return undefined
+  return project.getReflectionsByKind(ReflectionKind.Class).find(({ name, sources }) =>
+    name === "NoukaiError" && sources?.some(({ fileName }) => fileName.startsWith("packages/promise/")) === true
+  )
+}
+
 /** The errors of a type parameter: those of handlers, for example. */
 const isOfCaller = ({ name, refersToTypeParameter, typeArguments = [] }) =>
   refersToTypeParameter || name === "Error" && typeArguments.length > 0 ||
@@ -145,6 +154,8 @@ class Context extends MarkdownThemeContext {
     },
     /** The signature is above: here are the errors. */
     signatureReturns: (model) => {
+      const rejected = rejectionOf(model, this.page.project)
+      if (rejected !== undefined) return `**Rejects with** a subclass of [NoukaiError](${this.urlTo(rejected)}).`
       const failures = failuresOf(model.type)
       const replay = failures.find(isOfReplay)
       const named = failures.filter((type) => !isOfCaller(type) && !isOfReplay(type))

@@ -168,6 +168,16 @@ export class Flow {
   /**
    * Runs the flow step by step and emits each completed step. Rejects if a step fails, or if the run pauses for tool
    * calls without a `toolHandler`. Throws an `InvalidRequestError` at the call for the draft or a wrong version.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const outputs = async (noukai: Noukai) => {
+   *   const steps = noukai.flow("acme/spelling/grade-3").steps({ message: "The cat sat." })
+   *   for await (const step of steps) console.log(step.stepId, step.output)
+   * }
+   * ```
    */
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
     checkStreamed("flow.steps", options)
@@ -207,6 +217,16 @@ export class Flow {
 
   /**
    * Returns a handle of an earlier job, by its execution id. Sends nothing.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const result = async (noukai: Noukai, executionId: string) => {
+   *   const job = noukai.flow("acme/spelling/grade-3").job(executionId)
+   *   return await job.wait()
+   * }
+   * ```
    */
   job(executionId: string): Job {
     const attached = Effect.flatMap(JobService, (jobs) => jobs.attach(this.target, executionId))
@@ -215,6 +235,16 @@ export class Flow {
 
   /**
    * Returns a handle of an earlier run, for its traces. Sends nothing.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const why = async (noukai: Noukai, executionId: string) => {
+   *   const { steps } = await noukai.flow("acme/spelling/grade-3").run(executionId).trace()
+   *   return steps.filter(({ status }) => status === "failed")
+   * }
+   * ```
    */
   run(executionId: string): Run {
     return new Run(this.client, this.address, executionId)

@@ -116,6 +116,13 @@ export class Job {
 
   /**
    * Polls once. In the first 5 seconds after its submission, a job that is not found counts as `pending`.
+   *
+   * @example
+   * ```ts
+   * import type { Job } from "@effect-noukai/promise"
+   *
+   * const isRunning = async (job: Job) => (await job.poll()).status === "running"
+   * ```
    */
   async poll(options?: PollOptions): Promise<JobStatus> {
     const operation = "job.poll"
@@ -130,6 +137,16 @@ export class Job {
 
   /**
    * Polls until the job has ended. Resolves with the status of a failed or cancelled job too.
+   *
+   * @example
+   * ```ts
+   * import type { Job } from "@effect-noukai/promise"
+   *
+   * const result = async (job: Job) => {
+   *   const ended = await job.wait({ timeout: 600_000 })
+   *   return ended.status === "completed" ? ended.result : undefined
+   * }
+   * ```
    */
   async wait(options?: WaitOptions): Promise<JobStatus> {
     const operation = "job.wait"

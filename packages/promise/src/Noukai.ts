@@ -114,6 +114,13 @@ export class Noukai {
 
   /**
    * Returns a handle of an earlier job, by its execution id. Sends nothing. Throws as `flow` does.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const wait = (noukai: Noukai, executionId: string) => noukai.job("acme/spelling/grade-3", executionId).wait()
+   * ```
    */
   job(flow: FlowIdentifier, executionId: string): Job {
     return this.flow(flow).job(executionId)
@@ -143,6 +150,14 @@ export class Noukai {
 
   /**
    * Ends the calls in flight and closes the connections. A run in flight may go on and be billed. Later calls reject.
+   *
+   * @example
+   * ```ts
+   * import { Noukai } from "@effect-noukai/promise"
+   *
+   * const noukai = new Noukai()
+   * process.once("SIGTERM", () => noukai.close())
+   * ```
    */
   close(): Promise<void> {
     return this.client.lifetime.close()

@@ -78,6 +78,16 @@ export class Run {
 
   /**
    * Reads the run and all its steps.
+   *
+   * @example
+   * ```ts
+   * import type { Run } from "@effect-noukai/promise"
+   *
+   * const ids = async (run: Run) => {
+   *   const { steps } = await run.trace()
+   *   return steps.map(({ stepId }) => stepId)
+   * }
+   * ```
    */
   async trace(options?: TraceOptions): Promise<Trace> {
     const { input, signal } = takeOptions("run.trace", options, readOptions)
@@ -87,6 +97,16 @@ export class Run {
 
   /**
    * Reads the trace of the run and adds up its cost, its tokens and its time.
+   *
+   * @example
+   * ```ts
+   * import type { Run } from "@effect-noukai/promise"
+   *
+   * const spent = async (run: Run) => {
+   *   const { costUsd } = await run.cost()
+   *   return costUsd
+   * }
+   * ```
    */
   async cost(options?: TraceOptions): Promise<RunCost> {
     const { input, signal } = takeOptions("run.cost", options, readOptions)
@@ -96,6 +116,13 @@ export class Run {
 
   /**
    * Reads one step: its latest attempt, a given attempt, or all with `attempt: "all"`.
+   *
+   * @example
+   * ```ts
+   * import type { Run } from "@effect-noukai/promise"
+   *
+   * const attempts = (run: Run) => run.stepTrace("grade", { attempt: "all" })
+   * ```
    */
   async stepTrace(stepId: string, options?: StepTraceOptions): Promise<StepTrace | StepAttempts> {
     const { input, signal } = takeOptions("run.stepTrace", options, stepOptions)
@@ -106,6 +133,15 @@ export class Run {
   /**
    * Emits the past and future events of the run, up to its end. `resume` of a pause for tool calls rejects, because a
    * watcher cannot answer it. `timeout` is for each silence.
+   *
+   * @example
+   * ```ts
+   * import type { Run } from "@effect-noukai/promise"
+   *
+   * const watch = async (run: Run) => {
+   *   for await (const event of run.liveTrace({ timeout: 60_000 })) console.log(event.type)
+   * }
+   * ```
    */
   liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
     const asked = () =>

@@ -37,6 +37,19 @@ export declare namespace RunService {
     /**
      * A run and all its steps. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an
      * `AuthenticationError` or `PermissionDeniedError`.
+     *
+     * @example
+     * ```ts
+     * import { RunService } from "@effect-noukai/sdk"
+     * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+     * import { Effect } from "effect"
+     *
+     * const picture = (executionId: string) =>
+     *   Effect.gen(function*() {
+     *     const runs = yield* RunService
+     *     return Waterfall.toText(yield* runs.trace("acme/spelling/grade-3", executionId))
+     *   })
+     * ```
      */
     readonly trace: (flow: FlowRef<never>, executionId: string, options?: RunOptions) => Effect.Effect<Trace, CallError>
 
@@ -114,6 +127,18 @@ export declare namespace RunService {
 
     /**
      * A run as a whole, without its steps. An unknown run is a `FlowNotFoundError`.
+     *
+     * @example
+     * ```ts
+     * import { RunService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const status = (executionId: string) =>
+     *   Effect.gen(function*() {
+     *     const runs = yield* RunService
+     *     return (yield* runs.summary("acme/spelling/grade-3", executionId)).status
+     *   })
+     * ```
      */
     readonly summary: (
       flow: FlowRef<never>,
