@@ -42,6 +42,9 @@ const { compilerOptions } = ts.readConfigFile(join(root, "tsconfig.base.json"), 
 const { compilerOptions: docs } = ts.readConfigFile(join(root, "tsconfig.docs.json"), ts.sys.readFile).config
 const { options } = ts.convertCompilerOptionsFromJson({ ...compilerOptions, ...docs, jsx: "react-jsx" }, root)
 
+/** VitePress renders each page twice, for the browser and for the HTML: the types of a block are computed once. */
+const types = new Map()
+
 /** Tells the compiler where the file of a block is, so that its imports lead to its neighbours. */
 const placed = {
   name: "placed",
@@ -107,6 +110,7 @@ export default defineConfig({
       placed,
       transformerTwoslash({
         throws: true,
+        typesCache: { read: (code) => types.get(code) ?? null, write: (code, data) => types.set(code, data) },
         twoslashOptions: {
           vfsRoot: root,
           tsModule: ts,
