@@ -60,10 +60,12 @@ export const parsed = (flag: string, text: string): Effect.Effect<unknown, Usage
   })
 
 /** Reads an optional value. */
-export const when = <A>(
+export function when<A>(
   value: Option.Option<string>,
   read: (text: string) => Effect.Effect<A, UsageError>
-): Effect.Effect<A | undefined, UsageError> => Effect.map(Effect.transposeMapOption(value, read), Option.getOrUndefined)
+): Effect.Effect<A | undefined, UsageError> {
+  return Effect.map(Effect.transposeMapOption(value, read), Option.getOrUndefined)
+}
 
 /** A parameter: `key=text` or `key:=JSON`. */
 export type Assignment =

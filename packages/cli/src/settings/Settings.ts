@@ -23,11 +23,12 @@ import { flagOf, hint } from "../terminal/shell.js"
 import { configFolder, setVariables, variable } from "./environment.js"
 import { type Proxy, proxyFor } from "./proxy.js"
 
-const field = <A>(schema: Schema.Schema<A>, what: string) =>
+function field<A>(schema: Schema.Schema<A>, what: string) {
   // the message omits the value: it may be a misplaced key
-  Schema.optionalWith(schema.annotations({ message: () => ({ message: `must be ${what}`, override: true }) }), {
+  return Schema.optionalWith(schema.annotations({ message: () => ({ message: `must be ${what}`, override: true }) }), {
     exact: true
   })
+}
 
 const text = field(Schema.String, "a text")
 

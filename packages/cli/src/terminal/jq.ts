@@ -19,11 +19,11 @@ const checked = (expression: string): Effect.Effect<void, UsageError> =>
   })
 
 /** Runs a command and filters its JSON with an expression of jq. Text is printed without quotes. */
-export const filtered = <E>(
+export function filtered<E>(
   expression: string,
   command: Effect.Effect<void, E, Terminal>
-): Effect.Effect<void, E | CommandError | UsageError, Terminal> =>
-  Effect.gen(function*() {
+): Effect.Effect<void, E | CommandError | UsageError, Terminal> {
+  return Effect.gen(function*() {
     yield* checked(expression)
     const terminal = yield* Terminal
     const jq = spawn("jq", ["-r", expression], { stdio: ["pipe", "pipe", "pipe"] })
@@ -48,3 +48,4 @@ export const filtered = <E>(
       return yield* new CommandError({ code: exitCodes.failed, message: `--jq: ${problem.trim().split("\n")[0]}` })
     }
   })
+}

@@ -32,8 +32,9 @@ export const unknown: Shape = { kinds: new Set() }
 export const isUnknown = ({ items, kinds, object }: Shape): boolean =>
   kinds.size === 0 && items === undefined && object === undefined
 
-const either = <A>(a: A | undefined, b: A | undefined, merge: (a: A, b: A) => A): A | undefined =>
-  a === undefined ? b : b === undefined ? a : merge(a, b)
+function either<A>(a: A | undefined, b: A | undefined, merge: (a: A, b: A) => A): A | undefined {
+  return a === undefined ? b : b === undefined ? a : merge(a, b)
+}
 
 const objects = (a: ObjectShape, b: ObjectShape): ObjectShape => ({
   count: a.count + b.count,

@@ -71,20 +71,22 @@ const organisations: Read<EmulatorOptions["organisations"]> = (name, text) =>
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-const flag = <A>(
+function flag<A>(
   name: string,
   value: string,
   does: string,
   read: Read<A>,
   put: (value: A) => EmulatorOptions,
   standard: unknown
-): Flag => ({
-  name: kebab(name),
-  value,
-  does,
-  default: String(standard),
-  read: (given, argument) => Either.map(read(given, argument), put)
-})
+): Flag {
+  return ({
+    name: kebab(name),
+    value,
+    does,
+    default: String(standard),
+    read: (given, argument) => Either.map(read(given, argument), put)
+  })
+}
 
 const option = <K extends keyof Defaults.DefaultedOptions>(
   key: K,

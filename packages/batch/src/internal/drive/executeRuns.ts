@@ -127,8 +127,8 @@ export const make = (
         return ended(settled, isRun ? error.sessionId : undefined, isRun ? error.reused === true : isOfSession(error))
       })
 
-    const outcome = <E>(asked: Effect.Effect<OnceResult, NoukaiError | E>) =>
-      asked.pipe(
+    function outcome<E>(asked: Effect.Effect<OnceResult, NoukaiError | E>) {
+      return asked.pipe(
         Effect.map(({ executionId, result, reused, sessionId }): BeginResult =>
           ended(
             {
@@ -146,6 +146,7 @@ export const make = (
           Effect.succeed<BeginResult>({ _tag: "ended", settled: broken(defect), isListed: false })
         )
       )
+    }
 
     /** The end of a run that timed out and has ended. It is looked up and never sent: an absence would be looked at for longer. */
     const lookedUp = (executionId: string, row: LiveRow): Effect.Effect<PollResult, NoukaiError> => {

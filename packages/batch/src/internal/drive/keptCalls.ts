@@ -45,13 +45,13 @@ const followedBy = (calls: ReadonlyArray<RowCall>, round: ReadonlyArray<RowCall>
  * Runs a row with tools whose calls are kept. The calls are unknown if the run was found at the server and this ledger
  * has not sent the row before.
  */
-export const keepingCalls = <E>(
+export function keepingCalls<E>(
   ledger: Ledger,
   row: Rows.LiveRow,
   tools: Tools.ToolSet<NoukaiError, never>,
   begin: (tools: Tools.ToolSet<NoukaiError | BatchStoreError, never>) => Effect.Effect<BeginResult, E>
-): Effect.Effect<BeginResult, BatchStoreError | E> =>
-  Effect.gen(function*() {
+): Effect.Effect<BeginResult, BatchStoreError | E> {
+  return Effect.gen(function*() {
     const stored = yield* insisting(Rows.callsOf(ledger, row.id))
     let calls = stored === undefined ? [] : decodeCalls(stored)
     let isFirst = true
@@ -72,3 +72,4 @@ export const keepingCalls = <E>(
       settled: { ...outcome.settled, calls: isUnknown ? Rows.unknownCalls : JSON.stringify(calls) }
     }
   })
+}

@@ -487,11 +487,11 @@ const inDoubt = <A, E>(running: BatchDrive, effect: Effect.Effect<A, E>): Effect
   )
 
 /** Frees the slot of a row while its end is stored. */
-const withoutSlot = <A>(
+function withoutSlot<A>(
   running: BatchDrive,
   effect: Effect.Effect<A, BatchStoreError>
-): Effect.Effect<A, BatchStoreError> =>
-  Effect.acquireUseRelease(
+): Effect.Effect<A, BatchStoreError> {
+  return Effect.acquireUseRelease(
     Effect.sync(() => {
       running.slots--
       running.storing++
@@ -505,13 +505,14 @@ const withoutSlot = <A>(
         running.slots++
       })
   )
+}
 
 /** Waits without the slot of its row, and then for a free one. */
-const outOfSlot = <A>(
+function outOfSlot<A>(
   running: BatchDrive,
   effect: Effect.Effect<A, BatchStoreError>
-): Effect.Effect<A, BatchStoreError> =>
-  Effect.suspend(() => {
+): Effect.Effect<A, BatchStoreError> {
+  return Effect.suspend(() => {
     let isOut = true
     running.slots--
     running.alarm.unsafeOpen()
@@ -527,3 +528,4 @@ const outOfSlot = <A>(
       }))
     )
   })
+}

@@ -41,12 +41,12 @@ interface Funds {
 }
 
 /** Changes the money of a batch, which is read before: within a transaction alone. */
-const changed = <A>(
+function changed<A>(
   { sql }: Ledger,
   batch: number,
   change: (funds: Funds) => readonly [Funds, A]
-): Effect.Effect<A | undefined, BatchStoreError> =>
-  doing("booked money")(Effect.gen(function*() {
+): Effect.Effect<A | undefined, BatchStoreError> {
+  return doing("booked money")(Effect.gen(function*() {
     const [row] = yield* sql<{ readonly reserved_usd: string; readonly spent_usd: string }>`
       select reserved_usd, spent_usd from noukai_batch where id = ${batch} ${forUpdate(sql)}`
     if (row === undefined) return undefined
@@ -59,6 +59,7 @@ const changed = <A>(
       where id = ${batch}`
     return value
   }))
+}
 
 /** Adds a cost and releases its reservation. Requires a transaction. */
 export const booked = (

@@ -58,8 +58,9 @@ const remove = (path: string): void => rmSync(path, { recursive: true, force: tr
 export const removedAtExit = (path: string): Effect.Effect<void, never, Scope.Scope> => atExit(() => remove(path))
 
 /** A new temporary folder, removed with the scope. */
-export const temporaryFolder = <E>(failure: (cause: unknown) => E): Effect.Effect<string, E, Scope.Scope> =>
-  Effect.acquireRelease(
+export function temporaryFolder<E>(failure: (cause: unknown) => E): Effect.Effect<string, E, Scope.Scope> {
+  return Effect.acquireRelease(
     Effect.try({ try: () => mkdtempSync(join(tmpdir(), "noukai-batch-")), catch: failure }),
     (path) => Effect.sync(() => remove(path))
   ).pipe(Effect.tap(removedAtExit))
+}

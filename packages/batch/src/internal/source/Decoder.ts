@@ -44,7 +44,7 @@ const foreign = (head: Uint8Array): string | undefined => {
 }
 
 /** Checks the first bytes, which may arrive one by one, and removes the byte order mark. */
-const opened = <Row>(source: string, decoder: Decoder<Row>): Decoder<Row> => {
+function opened<Row>(source: string, decoder: Decoder<Row>): Decoder<Row> {
   let head: Uint8Array | undefined = new Uint8Array(0)
   let failed: BatchSourceError | undefined
   const begin = (bytes: Uint8Array): Effect.Effect<ReadonlyArray<SourceRow<Row>>> => {

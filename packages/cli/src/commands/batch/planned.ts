@@ -10,12 +10,13 @@ import * as Ledger from "./ledger.js"
 import type { Rows } from "./source.js"
 
 /** Plans a batch and counts the rows that would run: rows of the source, and rows in flight. */
-export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string, select: RowSelection) =>
-  Effect.gen(function*() {
+export function planned<Row>(batch: Batch.Batch<Row>, source: Rows, file: string, select: RowSelection) {
+  return Effect.gen(function*() {
     const plan = yield* Batch.plan(batch, source, { select })
     const live = yield* Ledger.live(batch.id)
     return { ...plan, toRun: plan.ready + (plan.known.pending ?? 0) + live }
   }).pipe(Effect.provide(BatchStore.layerFile(file)))
+}
 
 /** The number of reasons that are printed. */
 const shown = 100

@@ -15,11 +15,11 @@ import { UsageError } from "../../exit/CommandError.js"
 import type { DefinedFlags } from "./flags.js"
 
 /** Creates a folder. The scope, or the end of the process, removes it. */
-export const temporaryFolder = <E>(
+export function temporaryFolder<E>(
   prefix: string,
   failure: (cause: unknown) => E
-): Effect.Effect<string, E, Scope.Scope> =>
-  Effect.map(
+): Effect.Effect<string, E, Scope.Scope> {
+  return Effect.map(
     Effect.acquireRelease(
       Effect.try({
         try: () => {
@@ -38,6 +38,7 @@ export const temporaryFolder = <E>(
     ),
     ({ path }) => path
   )
+}
 
 const unreadable = (cause: unknown) =>
   new BatchSourceError({

@@ -45,8 +45,9 @@ const rules = {
 
 const types: { readonly [message: string]: string } = Object.fromEntries(Object.values(rules))
 
-const field = <A>(is: (value: unknown) => value is A, [message]: readonly [string, string]) =>
-  Schema.optionalWith(Schema.declare(is, { message: () => ({ message, override: true }) }), { exact: true })
+function field<A>(is: (value: unknown) => value is A, [message]: readonly [string, string]) {
+  return Schema.optionalWith(Schema.declare(is, { message: () => ({ message, override: true }) }), { exact: true })
+}
 
 const counter = Schema.optionalWith(
   Schema.declare(isNumber, { message: () => ({ message: rules.integer[0], override: true }) }).pipe(

@@ -84,8 +84,9 @@ const partialsTurn = 2_000
 const isOutput = ({ event }: WireEvent): boolean => event === "step_output" || event === "step_completed"
 
 /** A copy without a prototype, so that `__proto__` is a key like any other. */
-const ownCopy = <A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): { [key: string]: A } =>
-  Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
+function ownCopy<A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): { [key: string]: A } {
+  return Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
+}
 
 export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: EngineOptions): Engine => {
   const runStep = makeRunStep(ledger, accounts, options)
@@ -212,11 +213,12 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
     return yield* Effect.dieMessage("a segment ended without a last step")
   })
 
-  const runSegment = <E>(segment: Segment<E>): Effect.Effect<SegmentOutcome, E> =>
-    Effect.suspend(() => {
+  function runSegment<E>(segment: Segment<E>): Effect.Effect<SegmentOutcome, E> {
+    return Effect.suspend(() => {
       segment.run.wake()
       return runSteps(segment)
     }).pipe(Effect.ensuring(Effect.sync(() => runs.rest(segment.run))))
+  }
 
   return {
     runSegment,

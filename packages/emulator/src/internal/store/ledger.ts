@@ -71,7 +71,7 @@ const bodyBudget = 64 * 1024 * 1024
 /** Bytes of targets and headers. The oldest entries are dropped. */
 const headBudget = 16 * 1024 * 1024
 
-const keep = <A>(list: Array<A>, entry: A): void => {
+function keep<A>(list: Array<A>, entry: A): void {
   list.push(entry)
   if (list.length > capacity) list.shift()
 }

@@ -100,12 +100,13 @@ export const limitedOpening = <A, R>(
   })
 
 /** Makes one request within the limits of the client. */
-export const limited = <A>(
+export function limited<A>(
   caller: Caller,
   endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError>
-): Effect.Effect<A, LiveError> =>
-  caller.limiter === undefined ? self : Effect.scoped(limitedOpening(caller, endpoint, self))
+): Effect.Effect<A, LiveError> {
+  return caller.limiter === undefined ? self : Effect.scoped(limitedOpening(caller, endpoint, self))
+}
 
 /** One attempt at a request. */
 export interface Attempt<out Q = Http.TransportRequest, out D = Request.RequestDescription> {

@@ -47,11 +47,11 @@ const issueOf = (ast: AST.AST, actual: unknown, { message, path = [] }: Standard
   return first === undefined ? issue : new ParseResult.Pointer([first, ...rest], actual, issue)
 }
 
-const outcome = <A>(
+function outcome<A>(
   ast: AST.AST,
   actual: unknown,
   result: StandardResult<A>
-): Effect.Effect<A, ParseResult.ParseIssue> => {
+): Effect.Effect<A, ParseResult.ParseIssue> {
   if (result.issues === undefined) return ParseResult.succeed(result.value)
   const [first = new ParseResult.Type(ast, actual, "does not fit"), ...rest] = result.issues.map((issue) =>
     issueOf(ast, actual, issue)
