@@ -5,7 +5,6 @@
  */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
@@ -17,7 +16,6 @@ import * as Check from "./Check.js"
 import type { Eval } from "./Eval.js"
 import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
 import { Thresholds } from "./EvalOptions.js"
-import { addedCases } from "./internal/addedCases.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
 import { fitting, fromTexts, JsonSchema } from "./internal/jsonSchema.js"
@@ -226,19 +224,6 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
     if (problem !== undefined) return yield* file.invalid(problem[0].split("."), problem[1])
     return definition as never
   })
-
-/**
- * Returns the text of a file of cases with more cases: JSON lines, or CSV by the columns of its first line. A text says why
- * the cases cannot be added: they have a field that the file does not have, or the key of a case that it has.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const addCases: (
-  text: string,
-  cases: ReadonlyArray<{ readonly [field: string]: unknown }>,
-  options: { readonly isCsv: boolean; readonly key: string }
-) => Either.Either<string, string> = addedCases
 
 /**
  * Reads an eval from a file of JSON or YAML.

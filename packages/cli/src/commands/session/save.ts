@@ -1,7 +1,7 @@
 /** `noukai session save`. */
 import type { CassetteError, Redact } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
-import { keepSession, type SessionCase } from "@effect-noukai/sdk/testing"
+import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -77,27 +77,17 @@ const addressed = (session: Cassette.SessionCassette) =>
   })
 
 /** Returns the text of the file of cases with the runs. */
-const withCases = (path: string, fields: ReadonlyArray<string>, cases: ReadonlyArray<SessionCase>) =>
+const withCases = (path: string, renamed: ReadonlyArray<string>, { addCases }: KeptSession) =>
   Effect.gen(function*() {
-    const names = new Map(
-      yield* Effect.forEach(fields, (text) => {
-        const [from = "", to = ""] = text.split(/=(.*)/s)
-        return from !== "" && to !== ""
-          ? Effect.succeed([from, to] as const)
-          : wrong(`--case-field ${text}: write message=text`)
-      })
-    )
-    const rows = cases.map(({ expected, id, message, parameters }) =>
-      Object.fromEntries(
-        Object.entries({ ...parameters, id, message, expected }).flatMap(([name, value]) =>
-          value === undefined ? [] : [[names.get(name) ?? name, value]]
-        )
-      )
-    )
+    const fields = yield* Effect.forEach(renamed, (text) => {
+      const [from = "", to = ""] = text.split(/=(.*)/s)
+      return from !== "" && to !== ""
+        ? Effect.succeed([from, to] as const)
+        : wrong(`--case-field ${text}: write message=text`)
+    })
     const text = existsSync(path) ? yield* Values.textOf("--case", path) : ""
-    const options = { isCsv: /\.csv$/i.test(path), key: names.get("id") ?? "id" }
-    const { addCases } = yield* Effect.promise(() => import("@effect-noukai/eval/EvalFile"))
-    return yield* Effect.mapError(addCases(text, rows, options), (reason) => cannot(`${path}: ${reason}`))
+    const file = { isCsv: /\.csv$/i.test(path), fields: Object.fromEntries(fields) }
+    return yield* Effect.mapError(addCases(text, file), (reason) => cannot(`${path}: ${reason}`))
   })
 
 const written = (path: string, text: string) =>
@@ -125,7 +115,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     const kept = isKept ? yield* Effect.mapError(keepSession(yield* addressed(redacted)), cannot) : undefined
     const cases = Option.isNone(input.case) || kept === undefined
       ? undefined
-      : yield* withCases(input.case.value, input.caseField, kept.cases)
+      : yield* withCases(input.case.value, input.caseField, kept)
     const folder = dirname(file)
     const isNew = !existsSync(folder)
     yield* Effect.mapError(

@@ -8,23 +8,19 @@ import { known, newError } from "../core/makeError.js"
 import { problemOf } from "../core/runProblem.js"
 import type { SessionExecution } from "../operations/requests.js"
 import { runOf } from "../operations/sessionRun.js"
+import { addedCases, type CasesFile } from "./addedCases.js"
 import { type RecordedRun, recording } from "./cassettes.js"
-
-/** A run of a session as a case of an eval. */
-export interface SessionCase {
-  /** The id of the run. */
-  readonly id: string
-  readonly message?: string | undefined
-  readonly parameters?: { readonly [name: string]: unknown } | undefined
-  /** The result of the run. Absent if it failed. */
-  readonly expected?: unknown
-}
 
 /** A session as a test. */
 export interface KeptSession {
   /** The calls that made the runs, with their results. They are found by their input. */
   readonly cassette: RecordedCassette
-  readonly cases: ReadonlyArray<SessionCase>
+  /**
+   * Returns the text of a file of eval cases with a case for each run: its parameters, `id`, `message` and `expected`, its
+   * result. A text says why they cannot be added: they have a field that the file does not have, or the key of a case that
+   * it has.
+   */
+  readonly addCases: (text: string, file: CasesFile) => Either.Either<string, string>
   /**
    * Returns the source of a vitest file that makes the calls, and replays them from the cassette. `file` is the path of the
    * cassette from the test; `redact` are the values that were removed.
@@ -147,10 +143,16 @@ const recordedRun = (
 export const keepSession = ({ client, session }: SessionCassette): Either.Either<KeptSession, string> =>
   Either.map(Either.all(session.executions.map((execution) => recordedRun(client, execution))), (runs) => ({
     cassette: recording(...runs),
-    cases: runs.map((run) => ({
-      id: run.executionId,
-      ...known({ message: run.message, parameters: run.parameters }),
-      ...(run.error === undefined && { expected: run.result })
-    })),
+    addCases: (text, file) =>
+      addedCases(
+        text,
+        runs.map(({ error, executionId, message, parameters, result }) => ({
+          ...parameters,
+          id: executionId,
+          message,
+          expected: error === undefined ? result : undefined
+        })),
+        file
+      ),
     test: testSource(session.sessionId, runs)
   }))

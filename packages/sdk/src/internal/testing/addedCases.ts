@@ -1,4 +1,4 @@
-/** Rows that are added to the text of a file of cases. */
+/** Runs of a session that are added to the text of a file of eval cases. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 
@@ -39,19 +39,32 @@ const jsonRows = (text: string, cases: ReadonlyArray<Case>): Either.Either<Reado
     : Either.left(`its first case has no field ${unknown}: its fields are ${Object.keys(names as object).join(", ")}`)
 }
 
-/**
- * Returns the text of a file of cases with more cases: JSON lines, or CSV by the columns of its first line. A text says why
- * they cannot be added: they have a field that the file does not have, or the key of a case that it has.
- */
+/** A file of cases. */
+export interface CasesFile {
+  /** Whether it is CSV. Otherwise it is JSON lines. */
+  readonly isCsv: boolean
+  /**
+   * The names of fields in the file, where they differ from those of a run: its parameters, `id`, `message` and `expected`.
+   */
+  readonly fields?: { readonly [field: string]: string } | undefined
+}
+
+/** Returns the text of a file of cases with more of them. */
 export const addedCases = (
   text: string,
-  cases: ReadonlyArray<Case>,
-  { isCsv, key }: { readonly isCsv: boolean; readonly key: string }
+  runs: ReadonlyArray<Case>,
+  { fields = {}, isCsv }: CasesFile
 ): Either.Either<string, string> => {
-  const known = cases.find((one) =>
-    new RegExp(`(?<![\\w-])${textOf(one[key]).replace(/\W/g, "\\$&")}(?![\\w-])`).test(text)
+  const nameOf = (field: string) => Object.hasOwn(fields, field) ? fields[field]! : field
+  const cases = runs.map((run): Case =>
+    Object.fromEntries(
+      Object.entries(run).flatMap(([field, value]) => value === undefined ? [] : [[nameOf(field), value]])
+    )
   )
-  if (known !== undefined) return Either.left(`it has a case ${textOf(known[key])}`)
+  const known = cases.map((one) => textOf(one[nameOf("id")])).find((key) =>
+    new RegExp(`(?<![\\w-])${key.replace(/\W/g, "\\$&")}(?![\\w-])`).test(text)
+  )
+  if (known !== undefined) return Either.left(`it has a case ${known}`)
   return Either.map(
     isCsv ? csvRows(text, cases) : jsonRows(text, cases),
     (rows) => `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${rows.map((row) => `${row}\n`).join("")}`
