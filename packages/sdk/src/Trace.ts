@@ -3,18 +3,20 @@
  *
  * @since 0.1.0
  */
-import type * as BigDecimal from "effect/BigDecimal"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Costs from "./internal/core/cost.js"
 import { known } from "./internal/core/makeError.js"
 import type { StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
+import { inputOf as inputIn, type InputOfRun } from "./internal/operations/sessionRun.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import * as Timeline from "./internal/trace/timeline.js"
 
 export { serverProblem as problemOf } from "./internal/core/runProblem.js"
 export type { ServerProblem } from "./internal/core/runProblem.js"
 export { Cost, FlowRun, StepAttempts, StepTrace, Tokens, Trace } from "./internal/operations/requests.js"
+export type { InputOfRun } from "./internal/operations/sessionRun.js"
 export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/trace/otlpSpans.js"
 
 /**
@@ -249,6 +251,52 @@ export const costOf = (trace: Trace, executionId: string): RunCost => ({
   isKnown: trace.steps.length > 0 && areCostsReadable(trace),
   ...totals(trace)
 })
+
+/**
+ * Returns the input of a run, from the stored input of its first step: the message, and the parameters beside it. None if
+ * the input is not stored, or the server cut it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const inputOf = ({ steps: [first] }: Pick<Trace, "steps">): Option.Option<InputOfRun> =>
+  first?.truncated === true ? Option.none() : Option.fromNullable(inputIn(first?.inputContext))
+
+/**
+ * The costs of some runs in US dollars, as decimal text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CostRange {
+  /** The number of runs whose cost is known. */
+  readonly runs: number
+  readonly least: string
+  /** Of an even number of runs, the mean of the two in the middle, exact. */
+  readonly median: string
+  readonly most: string
+}
+
+/**
+ * Returns the least, the median and the most that runs cost. Costs that are not known are left out. None without a known
+ * cost.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const costRange = (costs: Iterable<Pick<RunCost, "costUsd" | "isKnown">>): Option.Option<CostRange> => {
+  const known = Array.from(costs).flatMap(({ costUsd, isKnown }) => isKnown ? [amountOf(costUsd)] : [])
+    .sort(BigDecimal.Order)
+  const [least, most] = [known[0], known.at(-1)]
+  if (least === undefined || most === undefined) return Option.none()
+  const middle = BigDecimal.sum(known[(known.length - 1) >> 1]!, known[known.length >> 1]!)
+  return Option.some({
+    runs: known.length,
+    least: formatCost(least),
+    median: formatCost(BigDecimal.multiply(middle, BigDecimal.make(5n, 1))),
+    most: formatCost(most)
+  })
+}
 
 /**
  * Adds up the totals of several runs: times, tokens and costs, in all, by step and by model, in the order in which steps

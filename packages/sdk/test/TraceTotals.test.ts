@@ -3,7 +3,7 @@ import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, FastCheck as fc, Layer, TestClock } from "effect"
+import { BigDecimal, Effect, FastCheck as fc, Layer, Option, TestClock } from "effect"
 import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/trace/timeline.js"
 import { passTime, step } from "./support/traces.js"
 
@@ -269,5 +269,34 @@ describe("the totals of several runs", () => {
     const only = one("a", 10, "0.1", "small")
     assert.deepStrictEqual(Trace.sumTotals([only]), only)
     assert.deepStrictEqual(Trace.sumTotals([]).costUsd, "0")
+  })
+})
+
+describe("Trace.costRange and Trace.inputOf", () => {
+  it("gives the least, the median and the most of known costs, exactly", () => {
+    const of = (...costs: ReadonlyArray<string>) =>
+      Option.getOrUndefined(Trace.costRange(costs.map((costUsd) => ({ costUsd, isKnown: costUsd !== "?" }))))
+    assert.deepStrictEqual(of("0.1", "?", "0.00000000000000000002", "3"), {
+      runs: 3,
+      least: "0.00000000000000000002",
+      median: "0.1",
+      most: "3"
+    })
+    assert.strictEqual(of("0.1", "0.2")?.median, "0.15")
+    assert.strictEqual(of("?"), undefined)
+  })
+
+  it("reads the input of the first step, if it is stored whole", () => {
+    const of = (rest: object) =>
+      Option.getOrUndefined(
+        Trace.inputOf({ steps: [{ stepId: "a", attempt: 1, status: "x", truncated: false, ...rest }] })
+      )
+    assert.deepStrictEqual(of({ inputContext: { message: "hi", level: 3 } }), {
+      message: "hi",
+      parameters: { level: 3 }
+    })
+    assert.deepStrictEqual(of({ inputContext: { message: 5 } }), { parameters: { message: 5 } })
+    assert.strictEqual(of({}), undefined)
+    assert.strictEqual(of({ inputContext: { message: "hi" }, truncated: true }), undefined)
   })
 })

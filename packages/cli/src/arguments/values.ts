@@ -72,9 +72,10 @@ export type Assignment =
   | { readonly key: string; readonly text: string }
   | { readonly key: string; readonly json: unknown }
 
-/** Reads parameters. Fails if a key is given twice. */
+/** Reads assignments. Fails if a key is given twice. */
 export const assignments = (
-  given: ReadonlyArray<string>
+  given: ReadonlyArray<string>,
+  flag = "-p"
 ): Effect.Effect<ReadonlyArray<Assignment>, UsageError> =>
   Effect.gen(function*() {
     const seen = new Set<string>()
@@ -83,14 +84,18 @@ export const assignments = (
       const equals = text.indexOf("=")
       const isJson = text[equals - 1] === ":"
       const key = text.slice(0, isJson ? equals - 1 : equals)
-      if (equals === -1 || key === "") return yield* wrong(`-p ${text}: write key=text or key:=JSON`)
-      if (seen.has(key)) return yield* wrong(`-p ${key} is given twice`)
+      if (equals === -1 || key === "") return yield* wrong(`${flag} ${text}: write key=text or key:=JSON`)
+      if (seen.has(key)) return yield* wrong(`${flag} ${key} is given twice`)
       seen.add(key)
       const value = text.slice(equals + 1)
-      found.push(isJson ? { key, json: yield* parsed(`-p ${key}`, value) } : { key, text: value })
+      found.push(isJson ? { key, json: yield* parsed(`${flag} ${key}`, value) } : { key, text: value })
     }
     return found
   })
+
+/** Returns the values of assignments. */
+export const assigned = (all: ReadonlyArray<Assignment>): { readonly [key: string]: unknown } =>
+  Object.fromEntries(all.map((one) => [one.key, "text" in one ? one.text : one.json]))
 
 /** Reads parameters. They override those of the JSON file. */
 export const parameters = (
@@ -107,8 +112,7 @@ export const parameters = (
       }
       for (const [key, each] of Object.entries(value)) all.set(key, each)
     }
-    for (const one of yield* assignments(given)) all.set(one.key, "text" in one ? one.text : one.json)
-    return Object.fromEntries(all)
+    return { ...Object.fromEntries(all), ...assigned(yield* assignments(given)) }
   })
 
 const units: { readonly [unit: string]: number } = {

@@ -4,6 +4,7 @@ import { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -14,11 +15,12 @@ import { runFlags, runInput } from "../arguments/runInput.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { ending } from "../exit/failing.js"
+import { ending, toCommandError } from "../exit/failing.js"
 import { findable } from "../exit/interrupted.js"
 import { History, note, versionText } from "../settings/History.js"
 import { once } from "../settings/once.js"
 import { services } from "../settings/services.js"
+import { counted } from "../terminal/amounts.js"
 import { jsonLine, printed } from "../terminal/json.js"
 import { hint } from "../terminal/shell.js"
 import * as Steps from "../terminal/steps.js"
@@ -37,6 +39,8 @@ const config = {
   rerunFailed: flag("rerun-failed", "With --once: run a failed run again."),
   stream: flag("stream", "Print steps as they happen; with --jsonl, every event."),
   noSteps: flag("no-steps", "Run in one request and show no steps."),
+  like: optional("like", "Repeat this run with its input; message and -p change it."),
+  inputOverride: repeated("input-override", "Let later steps see this output: step=text or step:=JSON."),
   continued: optional("continue", "Continue this run: run only its remaining steps."),
   timeout: optional("timeout", "Wait at most this long for the run, such as 90s or 2m."),
   maxCost: optional("max-cost", "Stop between steps above this US dollar cost (no limit)."),
@@ -64,6 +68,11 @@ const read = Effect.fnUntraced(function*(input: Input) {
   if (isContinued && (Option.isSome(input.once) || input.noSteps || input.attach.length > 0)) {
     return yield* wrong("--continue cannot be combined with --once, --no-steps or --attach")
   }
+  const inputOverrides = Values.assigned(yield* Values.assignments(input.inputOverride, "--input-override"))
+  const isOverridden = input.inputOverride.length > 0
+  if (isOverridden && (Option.isSome(input.once) || input.noSteps)) {
+    return yield* wrong("--input-override cannot be combined with --once or --no-steps")
+  }
   if (input.noSteps && input.stream) return yield* wrong("give --stream or --no-steps, not both")
   if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
     return yield* wrong("--once cannot be combined with --session or --stream")
@@ -71,8 +80,10 @@ const read = Effect.fnUntraced(function*(input: Input) {
   if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed requires --once")
   if (input.jsonl && !input.stream) return yield* wrong("--jsonl requires --stream; use --json for the result as JSON")
   if (input.json && input.jsonl) return yield* wrong("give --json for the result, or --jsonl for all events")
+  if (isContinued && Option.isSome(input.like)) return yield* wrong("give --like or --continue, not both")
   const continued = yield* Values.when(input.continued, Values.executionId)
-  const given = yield* runInput(input, input.tools, isContinued)
+  const like = yield* Values.when(input.like, Values.executionId)
+  const given = yield* runInput(input, input.tools, isContinued || like !== undefined)
   if (isContinued && (given.message !== undefined || given.parameters !== undefined)) {
     return yield* wrong("--continue uses the input of the run: leave out the message and parameters")
   }
@@ -84,9 +95,15 @@ const read = Effect.fnUntraced(function*(input: Input) {
   if (Option.isSome(input.once) && maxCostUsd !== undefined) {
     return yield* wrong("--max-cost cannot be combined with --once, which runs all steps in one request")
   }
-  const isAsked = input.stream || isContinued
+  const isAsked = input.stream || isContinued || isOverridden
   if ((isAsked || maxCostUsd !== undefined) && given.version === "draft") {
-    const flag = input.stream ? "--stream" : isContinued ? "--continue" : "--max-cost"
+    const flag = input.stream
+      ? "--stream"
+      : isContinued
+      ? "--continue"
+      : isOverridden
+      ? "--input-override"
+      : "--max-cost"
     return yield* wrong(`a draft runs in one request: leave out ${flag}`)
   }
   const { isWatched } = yield* Terminal
@@ -96,6 +113,8 @@ const read = Effect.fnUntraced(function*(input: Input) {
   return {
     isShown,
     continued,
+    like,
+    inputOverrides,
     isWalked: isShown || maxCostUsd !== undefined,
     sessionId: session ?? randomUUID(),
     call: {
@@ -143,6 +162,37 @@ const placeOf = Effect.fnUntraced(
   }
 )
 
+/** The number of runs whose costs are printed before a run is repeated. */
+const priced = 20
+
+/** Prints the costs of runs of a flow, and returns the input of a run. Errors are those of reads. */
+const inputLike = (input: Input, run: string) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const runs = yield* RunService
+    const trace = yield* runs.trace(input.flow, run)
+    const { flowRun: { flowId } } = trace
+    const others = flowId === undefined ? [] : yield* runs.list({ flowId, limit: priced }).pipe(
+      Stream.take(priced),
+      Stream.filter(({ id, status }) => id !== run && status === "completed"),
+      Stream.mapEffect(({ id }) => runs.cost(input.flow, id), { concurrency: 4 }),
+      Stream.runCollect,
+      Effect.orElseSucceed(() => [])
+    )
+    const costs = Option.map(
+      Trace.costRange([Trace.costOf(trace, run), ...others]),
+      ({ least, median, most, runs }) => `${counted(runs, "run")} of it cost $${least} to $${most}, median $${median}`
+    )
+    yield* terminal.note(
+      `a new run pays for all of its steps; ${Option.getOrElse(costs, () => "the costs of earlier runs are not known")}`
+    )
+    return yield* Option.match(Trace.inputOf(trace), {
+      onNone: () =>
+        new CommandError({ code: exitCodes.failed, message: `the input of run ${run} is not stored whole: give it` }),
+      onSome: Effect.succeed
+    })
+  }).pipe(Effect.mapError((error) => toCommandError(error, "reads", input)))
+
 /** Returns the command that continues a run. */
 const continuing = (input: Input, executionId: string, sessionId: string): string =>
   hint(input, "run", [input.flow], [
@@ -158,7 +208,8 @@ type Failure = NoukaiError | CommandError | UsageError
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const { call: given, continued, isShown, isWalked, sessionId } = yield* read(input)
+  const { call: asked, continued, inputOverrides, isShown, isWalked, like, sessionId } = yield* read(input)
+  let given = asked
   const { flow } = input
   const begun = yield* Clock.currentTimeMillis
   let executionId: string | undefined
@@ -218,7 +269,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     executionId = continued
     const { costUsd, show } = yield* Steps.make
     let result: Option.Option<unknown> = Option.none()
-    yield* flows.events(flow, { ...rest, version, sessionId, from }).pipe(
+    yield* flows.events(flow, { ...rest, version, sessionId, from, inputOverrides }).pipe(
       Stream.runForEach((event) =>
         Effect.gen(function*() {
           yield* show(event)
@@ -245,7 +296,14 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     yield* ended(executionId, costUsd())
   })
 
-  const all: Effect.Effect<void, Failure, Terminal | FlowService | RunService | History> = isShown ? streamed : executed
+  const all: Effect.Effect<void, Failure, Terminal | FlowService | RunService | History> = Effect.gen(function*() {
+    if (like !== undefined) {
+      const { message, parameters } = yield* inputLike(input, like)
+      const all = { ...parameters, ...asked.parameters }
+      given = { ...asked, message: asked.message ?? message, ...Object.keys(all).length > 0 && { parameters: all } }
+    }
+    yield* isShown ? streamed : executed
+  })
   yield* all.pipe(
     Effect.tapError((error) => note({ ...learnt, run: "executionId" in error ? error.executionId : undefined })),
     Effect.provide(services(input)),

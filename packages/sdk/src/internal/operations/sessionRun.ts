@@ -39,6 +39,23 @@ export const withoutPrompt = (output: unknown): unknown =>
     ? Object.fromEntries(Object.entries(output).filter(([key]) => key !== promptKey))
     : output ?? null
 
+/** The input of a run, in the input of its first step: the message, and the parameters beside it. */
+export interface InputOfRun {
+  readonly message?: string
+  readonly parameters?: { readonly [name: string]: unknown }
+}
+
+/** Reads the input of a run from that of its first step; `undefined` if it is not stored. */
+export const inputOf = (input: unknown): InputOfRun | undefined => {
+  if (!Predicate.isRecord(input)) return undefined
+  const { message, ...rest } = input
+  const [text, parameters] = typeof message === "string" ? [message, rest] : [undefined, input]
+  return {
+    ...(text !== undefined && { message: text }),
+    ...(Object.keys(parameters).length > 0 && { parameters })
+  }
+}
+
 const hasError = (step: SessionStep): boolean => step.errorSnapshot !== undefined && step.errorSnapshot !== null
 
 const hasFailed = (step: SessionStep): boolean => step.status === "failed" || hasError(step)

@@ -1,13 +1,12 @@
 /** A session as a test: a recording of its runs, and the source of a test that replays it. */
 import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
 import type { Redact } from "../../Cassette.js"
 import { FlowExecutionError } from "../../NoukaiError.js"
 import type { RecordedCassette, SessionCassette } from "../cassette/recording.js"
 import { known, newError } from "../core/makeError.js"
 import { problemOf } from "../core/runProblem.js"
 import type { SessionExecution } from "../operations/requests.js"
-import { runOf } from "../operations/sessionRun.js"
+import { inputOf, runOf } from "../operations/sessionRun.js"
 import { addedCases, type CasesFile } from "./addedCases.js"
 import { type RecordedRun, recording } from "./cassettes.js"
 
@@ -101,17 +100,10 @@ const recordedRun = (
     const { ending, truncated } = runOf(execution)
     if (ending._tag === "unfinished") return yield* refused(`did not end: ${ending.reason}`)
     const [first] = execution.steps
-    const input = first?.inputSnapshot
+    const input = inputOf(first?.inputSnapshot)
     if (first?.truncated === true || truncated.length > 0) return yield* refused("has a payload that the server cut")
-    if (!Predicate.isRecord(input)) return yield* refused("has no stored input")
-    const { message, ...parameters } = input
-    const given = typeof message === "string" ? parameters : input
-    const run: KeptRun = {
-      flow: `${org}/${project}/${slug}`,
-      executionId,
-      ...(typeof message === "string" && { message }),
-      ...(Object.keys(given).length > 0 && { parameters: given })
-    }
+    if (input === undefined) return yield* refused("has no stored input")
+    const run: KeptRun = { flow: `${org}/${project}/${slug}`, executionId, ...input }
     if (ending._tag === "completed") return { ...run, result: ending.result }
     const { code, detail } = problemOf(ending.error)
     const error = newError(FlowExecutionError, {
