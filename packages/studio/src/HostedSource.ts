@@ -26,7 +26,7 @@ import * as Stream from "effect/Stream"
 import { masked } from "./internal/text.js"
 import * as Watched from "./internal/watched.js"
 import * as RunList from "./RunList.js"
-import { NotFound, type Run, type RunPage, type Source, Unavailable } from "./StudioApi.js"
+import { NotFound, type Run, type RunPage, type Source, Unavailable } from "./RunsApi.js"
 import { type RunChange, StudioSource } from "./StudioSource.js"
 
 /**

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Run, RunFilter, RunPage } from "./StudioApi.js"
+import type { Run, RunFilter, RunPage } from "./RunsApi.js"
 
 /**
  * A list of runs. Its operations take time in proportion to what they return; those with a filter, to all runs.

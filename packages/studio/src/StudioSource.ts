@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { NotFound, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./StudioApi.js"
+import type { NotFound, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./RunsApi.js"
 
 /**
  * A run and its stored steps.

@@ -1,6 +1,6 @@
 /** The list of runs against a model: an array that is filtered and sorted anew for each page. */
 import * as RunList from "@effect-noukai/studio/RunList"
-import type { Run, RunFilter } from "@effect-noukai/studio/StudioApi"
+import type { Run, RunFilter } from "@effect-noukai/studio/RunsApi"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 

@@ -1,7 +1,10 @@
 /** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
-import type { RunDetail, RunPage, Snippets, Source, StepDetail } from "../../src/StudioApi.js"
+import type { RunDetail, RunPage, Snippets, Source, StepDetail } from "../../src/RunsApi.js"
 
-export type * from "../../src/StudioApi.js"
+export type * from "../../src/BatchesApi.js"
+export type * from "../../src/EmulatorApi.js"
+export type * from "../../src/EvalsApi.js"
+export type * from "../../src/RunsApi.js"
 
 /** The answer of each endpoint. */
 interface Answers {

@@ -1,7 +1,7 @@
 /** A run and its steps, as the page shows them. */
 import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
-import type * as StudioApi from "../StudioApi.js"
+import type * as RunsApi from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
 import { cut } from "./text.js"
 
@@ -31,7 +31,7 @@ const notesOf = ({ trace }: StoredRun): ReadonlyArray<string> => {
   ]
 }
 
-const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): StudioApi.Bar => {
+const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): RunsApi.Bar => {
   const { attempt, errorContext, loopIndex, modelUsed, stepId } = bar.step
   return {
     stepId,
@@ -78,7 +78,7 @@ const partsOf = (trace: Trace, id: string) => {
  * Makes runs without payloads. The parts of the newest trace are kept: a page that opens a run reads it, then watches it,
  * and sources keep the traces of ended runs.
  */
-export const runDetails = (): (stored: StoredRun) => StudioApi.RunDetail => {
+export const runDetails = (): (stored: StoredRun) => RunsApi.RunDetail => {
   let newest: { readonly trace: Trace; readonly parts: ReturnType<typeof partsOf> } | undefined
   return (stored) => {
     const { run, trace, watched } = stored
@@ -93,7 +93,7 @@ export const runDetails = (): (stored: StoredRun) => StudioApi.RunDetail => {
   }
 }
 
-const payloadOf = (value: unknown, sizeBytes?: number): StudioApi.Payload => {
+const payloadOf = (value: unknown, sizeBytes?: number): RunsApi.Payload => {
   const json = value === undefined ? undefined : JSON.stringify(value)
   const size = sizeBytes ?? (json === undefined ? undefined : new TextEncoder().encode(json).length)
   return {
@@ -108,7 +108,7 @@ const millisOf = (instant: string | undefined): number | undefined => {
   return Number.isNaN(millis) ? undefined : millis
 }
 
-const attemptOf = (step: StepTrace): StudioApi.StepAttempt => {
+const attemptOf = (step: StepTrace): RunsApi.StepAttempt => {
   const { costUsd, durationMs, loopIndex, modelUsed, startedAt, tokens, waitingMs } = step
   const began = millisOf(startedAt)
   return {
@@ -133,7 +133,7 @@ export const stepDetail = (
   { conversations, trace }: StoredRun,
   stepId: string,
   loop: number | undefined
-): StudioApi.StepDetail | undefined => {
+): RunsApi.StepDetail | undefined => {
   const steps = trace.steps.filter((step) => step.stepId === stepId && step.loopIndex === loop)
   if (steps.length === 0) return undefined
   const conversation = loop === undefined ? conversations?.[stepId] : undefined

@@ -1,6 +1,6 @@
 /** A run of the same flow with the same input, as text to copy. */
 import * as Predicate from "effect/Predicate"
-import type { Run, Snippets, Source } from "../StudioApi.js"
+import type { Run, Snippets, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
 import { type Mask, maskedValue, shellWord } from "./text.js"
 

@@ -1,6 +1,6 @@
 /** A studio over scripted runs, and pages of a Chromium that look at it. */
 import * as Studio from "@effect-noukai/studio/Studio"
-import type { Source } from "@effect-noukai/studio/StudioApi"
+import type { Source } from "@effect-noukai/studio/RunsApi"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import axe from "axe-core"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"

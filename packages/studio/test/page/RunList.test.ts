@@ -1,4 +1,4 @@
-import type { Run } from "@effect-noukai/studio/StudioApi"
+import type { Run } from "@effect-noukai/studio/RunsApi"
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "../../page/src/runList.js"

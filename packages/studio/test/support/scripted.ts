@@ -1,8 +1,8 @@
 /** A source of runs that a test scripts. */
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as RunList from "@effect-noukai/studio/RunList"
-import { NotFound } from "@effect-noukai/studio/StudioApi"
-import type { Run, Source } from "@effect-noukai/studio/StudioApi"
+import { NotFound } from "@effect-noukai/studio/RunsApi"
+import type { Run, Source } from "@effect-noukai/studio/RunsApi"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import type { RunChange, StoredRun } from "@effect-noukai/studio/StudioSource"
 import { Effect, Layer, PubSub, Schema, Stream } from "effect"

@@ -3,7 +3,7 @@ import type { RunChange as EmulatorChange, RunFacts, RunRecord } from "@effect-n
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
 import { Trace } from "@effect-noukai/sdk/Trace"
 import * as RunList from "@effect-noukai/studio/RunList"
-import { NotFound, type Run, Unavailable } from "@effect-noukai/studio/StudioApi"
+import { NotFound, type Run, Unavailable } from "@effect-noukai/studio/RunsApi"
 import { type RunChange, StudioSource } from "@effect-noukai/studio/StudioSource"
 import * as Cache from "effect/Cache"
 import * as Data from "effect/Data"

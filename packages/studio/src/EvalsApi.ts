@@ -1,0 +1,168 @@
+/**
+ * The part of the studio's API about eval runs in ledgers.
+ *
+ * @since 0.1.0
+ */
+import type { CaseVerdict, EvalReport } from "@effect-noukai/eval/EvalReport"
+import type { Change, Part } from "@effect-noukai/sdk/ValueDiff"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Schema from "effect/Schema"
+import { Index, NotFound, Unavailable } from "./RunsApi.js"
+
+const Side = Schema.Struct({ flow: Schema.String, version: Schema.String, stored: Schema.optional(Schema.String) })
+
+/**
+ * An eval run, as a row of the list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EvalSummary = Schema.Struct({
+  /** The name of its ledger, as of a batch. */
+  ledger: Schema.String,
+  eval: Schema.String,
+  run: Schema.String,
+  startedAt: Schema.Number,
+  candidate: Side,
+  baseline: Schema.optional(Side),
+  cases: Schema.Number,
+  repeat: Schema.Number,
+  isComplete: Schema.Boolean,
+  /** The file of its definition, which has the checks. Absent if there is none: then no verdicts are known. */
+  definition: Schema.optional(Schema.String),
+  /** The batch of its runs in the same ledger. */
+  batch: Schema.String
+})
+
+/** @since 0.1.0 */
+export interface EvalSummary extends Schema.Schema.Type<typeof EvalSummary> {}
+
+/**
+ * All eval runs of all ledgers, newest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EvalList = Schema.Struct({
+  searched: Schema.Array(Schema.String),
+  runs: Schema.Array(EvalSummary),
+  /** Definitions and ledgers that cannot be read. */
+  problems: Schema.Array(Schema.Struct({ ledger: Schema.String, message: Schema.String }))
+})
+
+/** @since 0.1.0 */
+export interface EvalList extends Schema.Schema.Type<typeof EvalList> {}
+
+/**
+ * An eval run with its report, the same as `noukai eval report --json`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EvalDetail {
+  readonly summary: EvalSummary
+  /** Absent without a definition. */
+  readonly report?: EvalReport
+  /** What is missing, and what to do about it. */
+  readonly notes: ReadonlyArray<string>
+}
+
+/**
+ * A case, as a row of the list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EvalCase = Schema.Struct({
+  no: Schema.Number,
+  key: Schema.String,
+  at: Schema.String,
+  /** `regressed`, `error`, `fail`, `not comparable`, `fixed` or `pass`. */
+  verdict: Schema.String,
+  /** The verdicts of its checks, in the order of the definition. */
+  checks: Schema.Array(Schema.Struct({ check: Schema.String, verdict: Schema.String })),
+  /** The reason of the worst verdict. */
+  reason: Schema.optional(Schema.String),
+  /** The cost of the candidate minus that of the baseline, in US dollars as decimal text; of all trials. */
+  costDifferenceUsd: Schema.optional(Schema.String),
+  /** The median time of the candidate minus that of the baseline. */
+  timeDifferenceMs: Schema.optional(Schema.Number)
+})
+
+/** @since 0.1.0 */
+export interface EvalCase extends Schema.Schema.Type<typeof EvalCase> {}
+
+/**
+ * A page of cases: regressions first, then errors, failures, cases that cannot be compared, fixed ones and passes, each in the
+ * order of the source.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EvalCasePage = Schema.Struct({
+  cases: Schema.Array(EvalCase),
+  /** The number of cases that match. */
+  total: Schema.Number
+})
+
+/** @since 0.1.0 */
+export interface EvalCasePage extends Schema.Schema.Type<typeof EvalCasePage> {}
+
+/**
+ * A case with both outputs, trial by trial, and their differences.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EvalCaseDetail {
+  readonly case: CaseVerdict
+  /** One for each trial that both sides have. */
+  readonly differences: ReadonlyArray<{
+    readonly trial: number
+    /** Paths in which JSON outputs differ, at most 100. Empty if they are equal. */
+    readonly changes: ReadonlyArray<Change>
+    /** The words of two texts. Absent unless both outputs are text. */
+    readonly parts?: ReadonlyArray<Part>
+  }>
+}
+
+const EvalAddress = { ledger: Schema.String, eval: Schema.String, run: Schema.String }
+
+/** JSON of a type that has a schema in another package. */
+const Json = HttpApiSchema.Text({ contentType: "application/json" })
+
+/**
+ * The endpoints of evals. All are reads.
+ *
+ * @since 0.1.0
+ * @category api
+ */
+export const evalsGroup = HttpApiGroup.make("evals")
+  .add(HttpApiEndpoint.get("evals", "/evals").addSuccess(EvalList))
+  /** An {@link EvalDetail}. */
+  .add(HttpApiEndpoint.get("eval", "/eval").setUrlParams(Schema.Struct(EvalAddress)).addSuccess(Json))
+  .add(
+    HttpApiEndpoint.get("cases", "/eval/cases")
+      .setUrlParams(Schema.Struct({
+        ...EvalAddress,
+        verdict: Schema.optional(Schema.String),
+        /** The name of a check: `verdict` is then its verdict, and the order that of its verdicts. */
+        check: Schema.optional(Schema.String),
+        /** A part of the key or the reason. */
+        text: Schema.optional(Schema.String),
+        offset: Schema.optional(Index),
+        /** Default: 50, the most: 500. */
+        limit: Schema.optional(Index)
+      }))
+      .addSuccess(EvalCasePage)
+  )
+  /** An {@link EvalCaseDetail}. */
+  .add(
+    HttpApiEndpoint.get("case", "/eval/case")
+      .setUrlParams(Schema.Struct({ ...EvalAddress, key: Schema.String }))
+      .addSuccess(Json)
+  )
+  .addError(NotFound)
+  .addError(Unavailable)
