@@ -20,6 +20,7 @@ import type * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
+import * as Absent from "./internal/absent.js"
 import * as Assets from "./internal/assets.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
 import * as Handlers from "./internal/handlers.js"
@@ -162,7 +163,12 @@ export const serve = (
     const start = randomBytes(8).toString("base64url")
     const context = yield* Layer.build(
       Layer.mergeAll(
-        HttpApiBuilder.api(StudioApi).pipe(Layer.provide(Handlers.layer(start, mask))),
+        HttpApiBuilder.api(StudioApi).pipe(Layer.provide([
+          Handlers.layer(start, mask, []),
+          Absent.batches,
+          Absent.evals,
+          Absent.emulator
+        ])),
         HttpApiBuilder.Middleware.layer,
         NodeHttpServer.layerContext
       ).pipe(Layer.provideMerge(HttpApiBuilder.Router.Live))

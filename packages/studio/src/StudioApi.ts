@@ -12,7 +12,6 @@ import { emulatorGroup } from "./EmulatorApi.js"
 import { evalsGroup } from "./EvalsApi.js"
 import { runsGroup } from "./RunsApi.js"
 
-
 /**
  * All endpoints. Those of a view that has no source answer 404.
  *

@@ -52,7 +52,8 @@ export declare namespace StudioSource {
    * @category models
    */
   export interface Service {
-    readonly source: Effect.Effect<Source, Unavailable>
+    /** The server. The studio adds its views. */
+    readonly source: Effect.Effect<Omit<Source, "views">, Unavailable>
     /** A part of the list of runs, newest first. */
     readonly list: (
       filter: RunFilter,

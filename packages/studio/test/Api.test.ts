@@ -1,6 +1,6 @@
 /** The API of a studio: runs, steps, texts to copy, exports. */
-import * as Studio from "@effect-noukai/studio/Studio"
 import { RunDetail, RunPage, Snippets, StepDetail } from "@effect-noukai/studio/RunsApi"
+import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { execFileSync } from "node:child_process"

@@ -1,6 +1,6 @@
 /** Events of the list and of a run, over sockets. */
-import * as Studio from "@effect-noukai/studio/Studio"
 import { Unavailable } from "@effect-noukai/studio/RunsApi"
+import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"

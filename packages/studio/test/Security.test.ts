@@ -1,6 +1,6 @@
 /** Who a studio answers, by raw requests. */
-import * as Studio from "@effect-noukai/studio/Studio"
 import { Unavailable } from "@effect-noukai/studio/RunsApi"
+import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Layer, Logger, LogLevel, Redacted, Stream } from "effect"

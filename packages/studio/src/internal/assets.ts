@@ -46,7 +46,7 @@ export const make = (folder: string) =>
   Effect.map(filesOf(folder), (files) => {
     const served = (path: string): HttpServerResponse.HttpServerResponse => {
       const isState = files.get(path) === undefined && !path.startsWith("/assets/") &&
-        (path.startsWith("/runs/") || extname(path) === "")
+        (extname(path) === "" || /^\/(?:runs|sessions|batches|evals)\//.test(path))
       const name = isState ? "/index.html" : path
       const body = files.get(name)
       if (body === undefined) return isState ? notBuilt : missing

@@ -62,6 +62,7 @@ const partsOf = (trace: Trace, id: string) => {
     waitingMs: layout.waitingMs,
     tokens: layout.tokens,
     bars: layout.rows.map(barOf),
+    criticalPath: [],
     ...layout.focus !== undefined && { focus: layout.focus },
     steps: steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }) => ({
       stepId,

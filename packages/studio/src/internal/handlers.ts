@@ -9,9 +9,16 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { matches } from "../RunList.js"
-import { NotFound, Unavailable } from "../RunsApi.js"
+import {
+  type ListChange,
+  NotFound,
+  type Run,
+  type RunDetail,
+  type RunFilter,
+  type Source,
+  Unavailable
+} from "../RunsApi.js"
 import { StudioApi } from "../StudioApi.js"
-import type { ListChange, Run, RunDetail, RunFilter } from "../RunsApi.js"
 import { type StoredRun, StudioSource } from "../StudioSource.js"
 import * as Detail from "./detail.js"
 import * as Events from "./events.js"
@@ -115,7 +122,7 @@ const watch = Effect.fnUntraced(function*({ detailOf, encode, hello, mask }: Tex
 })
 
 /** The handlers. `start` is the id of this start of the server. */
-export const layer = (start: string, mask: Mask) => {
+export const layer = (start: string, mask: Mask, views: Source["views"]) => {
   const encode = Events.encoder(mask)
   const detailOf = Detail.runDetails()
   const texts: Texts = { detailOf, encode, mask, hello: encode("hello", { id: start }) }
@@ -124,7 +131,7 @@ export const layer = (start: string, mask: Mask) => {
       const source = yield* StudioSource
       const provided = Effect.provideService(StudioSource, source)
       return handlers
-        .handle("source", () => source.source)
+        .handle("source", () => Effect.map(source.source, (facts) => ({ ...facts, views })))
         .handle("list", ({ urlParams: { limit = standardLimit, offset = 0, ...filter } }) =>
           source.list(filter, { offset, limit: Math.min(limit, mostRuns) }))
         .handleRaw("changes", ({ urlParams }) =>
@@ -165,5 +172,11 @@ export const layer = (start: string, mask: Mask) => {
                 }
               )
           }))
+        .handle("points", () =>
+          Effect.succeed({ points: [], total: 0 }))
+        .handle("search", () =>
+          Effect.succeed({ hits: [], total: 0 }))
+        .handle("session", () => new NotFound({ message: "There is no such session." }))
+        .handle("cassette", () => new NotFound({ message: "There is no such session." }))
     }))
 }

@@ -4,6 +4,9 @@ import type { Run, Snippets, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
 import { type Mask, maskedValue, shellWord } from "./text.js"
 
+/** The server of a run. */
+type Server = Pick<Source, "address" | "kind">
+
 interface Input {
   /** The body of `POST …/execute`. */
   readonly body: { readonly [name: string]: unknown }
@@ -45,7 +48,7 @@ const pathVersion = (version: string | undefined): string =>
   version !== undefined && /^v?\d+$/.test(version) ? `/v${version.replace(/^v/, "")}` : ""
 
 const commandOf = (
-  { address, kind }: Source,
+  { address, kind }: Server,
   run: Run,
   body: Input["body"]
 ): readonly [string, ReadonlyArray<string>] => {
@@ -101,7 +104,7 @@ const program = Effect.gen(function*() {
 `
 }
 
-const curlOf = ({ address }: Source, run: Run, body: Input["body"]): string => {
+const curlOf = ({ address }: Server, run: Run, body: Input["body"]): string => {
   const path = run.flow.split("/").map(encodeURIComponent).join("/")
   const url = `${address.replace(/\/$/, "")}/seq/${path}${pathVersion(run.version)}/execute`
   return [
@@ -113,7 +116,7 @@ const curlOf = ({ address }: Source, run: Run, body: Input["body"]): string => {
 }
 
 /** Makes the texts. None of them contains a key: curl reads it from the environment. */
-export const snippets = (mask: Mask) => (given: Source, stored: StoredRun): Snippets => {
+export const snippets = (mask: Mask) => (given: Server, stored: StoredRun): Snippets => {
   const { notes, ...input } = inputOf(stored)
   // before a secret is quoted for a shell
   const { body, run, source } = maskedValue(mask, { ...input, run: stored.run, source: given })

@@ -109,7 +109,7 @@ export interface Scripted {
   readonly readers: () => number
 }
 
-export const make = (facts: Partial<Source> = {}): Effect.Effect<Scripted> =>
+export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<Scripted> =>
   Effect.gen(function*() {
     const list = RunList.make()
     const stored = new Map<string, ScriptedRun>()

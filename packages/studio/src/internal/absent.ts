@@ -1,0 +1,34 @@
+/** The endpoints of views that have no source. */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { NotFound } from "../RunsApi.js"
+import { StudioApi } from "../StudioApi.js"
+
+const absent = (message: string) => () => new NotFound({ message })
+
+const noLedgers = absent("This studio reads no ledgers. Start it with --ledgers and a folder.")
+
+export const batches = HttpApiBuilder.group(StudioApi, "batches", (handlers) =>
+  handlers
+    .handle("batches", noLedgers)
+    .handle("batch", noLedgers)
+    .handle("watchBatch", noLedgers)
+    .handle("rows", noLedgers)
+    .handle("row", noLedgers))
+
+export const evals = HttpApiBuilder.group(StudioApi, "evals", (handlers) =>
+  handlers
+    .handle("evals", noLedgers)
+    .handle("eval", noLedgers)
+    .handle("cases", noLedgers)
+    .handle("case", noLedgers))
+
+const noEmulator = absent("This studio has no emulator. `noukai dev` starts one with a studio beside it.")
+
+export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =>
+  handlers
+    .handle("emulator", noEmulator)
+    .handle("watchEmulator", noEmulator)
+    .handle("requests", noEmulator)
+    .handle("request", noEmulator)
+    .handle("switchOn", noEmulator)
+    .handle("switchOff", noEmulator))
