@@ -1,12 +1,72 @@
 /** The frame of the page: where it is, whether it is live, and its keys. */
-import { Component, type ReactNode, useEffect } from "react"
-import { visible } from "./format.js"
+import { Component, lazy, type ReactNode, Suspense, useEffect } from "react"
+import { oneLine, visible } from "./format.js"
 import { keyList, useKeys } from "./keys.js"
 import { Button, Icon, Link, Main, Shape, Text } from "./parts.js"
-import { runsRoute } from "./route.js"
+import { areaOf, areas, type Route, runsRoute } from "./route.js"
 import { RunsView } from "./RunsView.js"
 import { Dialog, RunView, titleOf } from "./RunView.js"
 import { get, retry, set, useApp } from "./store.js"
+
+const SessionView = lazy(() => import("./SessionView.js"))
+const BatchesView = lazy(() => import("./BatchesView.js"))
+const BatchView = lazy(() => import("./BatchView.js"))
+const EvalsView = lazy(() => import("./EvalsView.js"))
+const EvalView = lazy(() => import("./EvalView.js"))
+const EmulatorView = lazy(() => import("./EmulatorView.js"))
+
+const View = ({ route }: { readonly route: Route }): ReactNode => {
+  switch (route.view) {
+    case "runs":
+      return <RunsView route={route} />
+    case "run":
+      return <RunView route={route} />
+    case "session":
+      return <SessionView key={route.id} route={route} />
+    case "batches":
+      return <BatchesView />
+    case "batch":
+      return <BatchView key={JSON.stringify([route.ledger, route.batch])} route={route} />
+    case "evals":
+      return <EvalsView />
+    case "eval":
+      return <EvalView key={JSON.stringify([route.ledger, route.eval, route.run])} route={route} />
+    case "emulator":
+      return <EmulatorView route={route} />
+  }
+}
+
+const titleOfView = (route: Route): string => {
+  switch (route.view) {
+    case "run":
+      return titleOf(route)
+    case "session":
+      return oneLine(`Session ${route.id}`)
+    case "batch":
+      return oneLine(`${route.batch} – ${route.ledger}`)
+    case "eval":
+      return oneLine(`${route.eval} ${route.run} – ${route.ledger}`)
+    default:
+      return areas[areaOf(route)].name
+  }
+}
+
+/** Links to the views that have something to show, and to the one that is shown. */
+const Navigation = (): ReactNode => {
+  const views = useApp(({ source }) => source?.views)
+  const area = useApp(({ route }) => areaOf(route))
+  const shown = (["runs", "batches", "evals", "emulator"] as const).filter((one) =>
+    one === "runs" || one === area || views?.includes(one) === true
+  )
+  if (shown.length === 1) return null
+  return (
+    <nav className="areas" aria-label="Views">
+      {shown.map((one) => (
+        <Link key={one} to={areas[one].route} current={one === area}>{areas[one].name}</Link>
+      ))}
+    </nav>
+  )
+}
 
 const kinds = { emulator: "Emulator", hosted: "Hosted service" } as const
 
@@ -41,6 +101,7 @@ const Header = (): ReactNode => {
         </svg>
         Noukai <span className="muted">Studio</span>
       </Link>
+      <Navigation />
       {source !== undefined && (
         <span className="source">
           <span className="source-kind">{kinds[source.kind]}</span> <span className="muted source-address"><Text value={source.address} /></span>
@@ -130,7 +191,7 @@ export const App = (): ReactNode => {
       field?.select()
     }
   })
-  const title = route.view === "run" ? titleOf(route) : "Runs"
+  const title = titleOfView(route)
   useEffect(() => {
     document.title = `${title} – Noukai Studio`
   }, [title])
@@ -143,7 +204,11 @@ export const App = (): ReactNode => {
     <>
       <Header />
       <Banner />
-      <Guard of={title}>{route.view === "run" ? <RunView route={route} /> : <RunsView route={route} />}</Guard>
+      <Guard of={title}>
+        <Suspense fallback={<Main className="run"><p className="blank muted" role="status">Loading the view…</p></Main>}>
+          <View route={route} />
+        </Suspense>
+      </Guard>
       <div role="status" className={`notice${notice === "" ? "" : " is-shown"}`}>{notice}</div>
       {dialog === "keys" && <Keys />}
     </>

@@ -1,5 +1,8 @@
 /** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
-import type { RunDetail, RunPage, Snippets, Source, StepDetail } from "../../src/RunsApi.js"
+import type { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "../../src/BatchesApi.js"
+import type { EmulatorRequestDetail, EmulatorRequestPage, EmulatorState } from "../../src/EmulatorApi.js"
+import type { EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "../../src/EvalsApi.js"
+import type { Hits, Points, RunDetail, RunPage, SessionDetail, Snippets, Source, StepDetail } from "../../src/RunsApi.js"
 
 export type * from "../../src/BatchesApi.js"
 export type * from "../../src/EmulatorApi.js"
@@ -7,15 +10,29 @@ export type * from "../../src/EvalsApi.js"
 export type * from "../../src/RunsApi.js"
 
 /** The answer of each endpoint. */
-interface Answers {
+export interface Answers {
   readonly source: Source
   readonly runs: RunPage
   readonly run: RunDetail
   readonly step: StepDetail
   readonly snippets: Snippets
+  readonly points: Points
+  readonly search: Hits
+  readonly session: SessionDetail
+  readonly batches: BatchList
+  readonly batch: BatchDetail
+  readonly "batch/rows": BatchRowPage
+  readonly "batch/row": BatchRowDetail
+  readonly evals: EvalList
+  readonly eval: EvalDetail
+  readonly "eval/cases": EvalCasePage
+  readonly "eval/case": EvalCaseDetail
+  readonly emulator: EmulatorState
+  readonly "emulator/requests": EmulatorRequestPage
+  readonly "emulator/request": EmulatorRequestDetail
 }
 
-type Params = { readonly [name: string]: string | number | undefined }
+export type Params = { readonly [name: string]: string | number | undefined }
 
 /** A read that failed. Status 0: no answer arrived. */
 export class ReadError extends Error {

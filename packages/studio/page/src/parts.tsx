@@ -85,9 +85,11 @@ export const Button = ({ children, kind = "plain", label, onClick, pressed }: {
 )
 
 /** A link within the page. The browser's own ways to open it elsewhere go on to work. */
-export const Link = ({ children, className, label, onKeyDown, ref, tabIndex, title, to }: {
+export const Link = ({ children, className, current, label, onKeyDown, ref, tabIndex, title, to }: {
   readonly children: ReactNode
   readonly className?: string
+  /** Whether it leads to the view that is shown. */
+  readonly current?: boolean
   readonly label?: string
   readonly onKeyDown?: (event: React.KeyboardEvent) => void
   readonly ref?: React.Ref<HTMLAnchorElement>
@@ -99,6 +101,7 @@ export const Link = ({ children, className, label, onKeyDown, ref, tabIndex, tit
     ref={ref}
     className={className}
     href={hrefOf(to)}
+    aria-current={current === true ? "page" : undefined}
     aria-label={label}
     title={title}
     tabIndex={tabIndex}

@@ -21,7 +21,91 @@ export interface RunRoute {
   readonly isFolded: boolean
 }
 
-export type Route = RunsRoute | RunRoute
+export interface SessionRoute {
+  readonly view: "session"
+  readonly id: string
+}
+
+export interface BatchesRoute {
+  readonly view: "batches"
+}
+
+export interface BatchRoute {
+  readonly view: "batch"
+  readonly ledger: string
+  readonly batch: string
+  readonly filter: RowFilter
+  /** The page of rows: the rows after or before a number. Absent: the first page. `last`: the last page. */
+  readonly page: RowPlace
+  /** The key of the row that is shown. */
+  readonly row: string | undefined
+}
+
+export interface RowFilter {
+  readonly state?: string
+  /** The kind and code of an error. */
+  readonly error?: string
+  /** A pattern of keys. */
+  readonly key?: string
+}
+
+export type RowPlace = { readonly after: number } | { readonly before: number } | undefined
+
+export interface EvalsRoute {
+  readonly view: "evals"
+}
+
+export interface EvalRoute {
+  readonly view: "eval"
+  readonly ledger: string
+  readonly eval: string
+  readonly run: string
+  readonly filter: CaseFilter
+  /** The number of cases before the page. */
+  readonly offset: number
+  /** The key of the case that is shown. */
+  readonly case: string | undefined
+}
+
+export interface CaseFilter {
+  readonly verdict?: string
+  readonly check?: string
+  readonly text?: string
+}
+
+export interface EmulatorRoute {
+  readonly view: "emulator"
+}
+
+export type Route =
+  | RunsRoute
+  | RunRoute
+  | SessionRoute
+  | BatchesRoute
+  | BatchRoute
+  | EvalsRoute
+  | EvalRoute
+  | EmulatorRoute
+
+/** The views that the header links to. */
+export type Area = "runs" | "batches" | "evals" | "emulator"
+
+export const areaOf = ({ view }: Route): Area => {
+  switch (view) {
+    case "runs":
+    case "run":
+    case "session":
+      return "runs"
+    case "batches":
+    case "batch":
+      return "batches"
+    case "evals":
+    case "eval":
+      return "evals"
+    case "emulator":
+      return "emulator"
+  }
+}
 
 export const filterNames = ["flow", "status", "session", "text"] as const
 
@@ -36,9 +120,51 @@ const decoded = (part: string): string => {
   }
 }
 
+/** The fields of an address that have a text. */
+const fieldsOf = <Name extends string>(
+  query: URLSearchParams,
+  names: ReadonlyArray<Name>
+): { readonly [name in Name]?: string } => {
+  const fields: { [name in Name]?: string } = {}
+  for (const name of names) {
+    const value = query.get(name)?.trim()
+    if (value !== undefined && value !== "") fields[name] = value
+  }
+  return fields
+}
+
+const rowFilterNames = ["state", "error", "key"] as const
+
+const caseFilterNames = ["verdict", "check", "text"] as const
+
+const placeOf = (query: URLSearchParams): RowPlace => {
+  const [after, before] = [numberOf(query.get("after")), numberOf(query.get("before"))]
+  return after !== undefined ? { after } : before !== undefined ? { before } : undefined
+}
+
 export const parseRoute = ({ pathname, search }: { readonly pathname: string; readonly search: string }): Route => {
   const query = new URLSearchParams(search)
-  const [, ...rest] = pathname.split("/").filter((part) => part !== "").map(decoded)
+  const [area, ...rest] = pathname.split("/").filter((part) => part !== "").map(decoded)
+  switch (area) {
+    case "sessions":
+      return rest.length === 0 ? runsRoute() : { view: "session", id: rest.join("/") }
+    case "batches":
+      return rest.length < 2 ? batchesRoute : {
+        ...batchRoute({ ledger: rest.slice(0, -1).join("/"), batch: rest.at(-1)! }),
+        filter: fieldsOf(query, rowFilterNames),
+        page: placeOf(query),
+        row: query.get("row") ?? undefined
+      }
+    case "evals":
+      return rest.length < 3 ? evalsRoute : {
+        ...evalRoute({ ledger: rest.slice(0, -2).join("/"), eval: rest.at(-2)!, run: rest.at(-1)! }),
+        filter: fieldsOf(query, caseFilterNames),
+        offset: numberOf(query.get("offset")) ?? 0,
+        case: query.get("case") ?? undefined
+      }
+    case "emulator":
+      return emulatorRoute
+  }
   if (rest.length >= 2) {
     return {
       view: "run",
@@ -52,32 +178,49 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
       isFolded: query.get("idle") === "folded"
     }
   }
-  const filter: { [Name in (typeof filterNames)[number]]?: string } = {}
-  for (const name of filterNames) {
-    const value = query.get(name)?.trim()
-    if (value !== undefined && value !== "") filter[name] = value
-  }
-  return { view: "runs", filter }
+  return runsRoute(fieldsOf(query, filterNames))
 }
+
+const pathOf = (...parts: ReadonlyArray<string>): string => `/${parts.map(encodeURIComponent).join("/")}`
 
 export const hrefOf = (route: Route): string => {
   const query = new URLSearchParams()
-  const add = (name: string, value: string | number | undefined): void => {
-    if (value !== undefined && value !== "") query.set(name, String(value))
+  const add = (fields: { readonly [name: string]: string | number | undefined }): void => {
+    for (const [name, value] of Object.entries(fields)) {
+      if (value !== undefined && value !== "") query.set(name, String(value))
+    }
   }
-  let path = "/runs"
-  if (route.view === "runs") {
-    for (const name of filterNames) add(name, route.filter[name])
-  } else {
-    path += `/${[...route.flow.split("/"), route.id].map(encodeURIComponent).join("/")}`
-    add("step", route.step)
-    add("loop", route.loop)
-    add("attempt", route.attempt)
-    add("tab", route.tab === "totals" ? "totals" : undefined)
-    add("find", route.find)
-    add("idle", route.isFolded ? "folded" : undefined)
+  const path = (): string => {
+    switch (route.view) {
+      case "runs":
+        add(Object.fromEntries(filterNames.map((name) => [name, route.filter[name]])))
+        return "/runs"
+      case "run":
+        add({
+          step: route.step,
+          loop: route.loop,
+          attempt: route.attempt,
+          tab: route.tab === "totals" ? "totals" : undefined,
+          find: route.find,
+          idle: route.isFolded ? "folded" : undefined
+        })
+        return pathOf("runs", ...route.flow.split("/"), route.id)
+      case "session":
+        return pathOf("sessions", route.id)
+      case "batch":
+        add({ ...route.filter, ...route.page, row: route.row })
+        return pathOf("batches", ...route.ledger.split("/"), route.batch)
+      case "eval":
+        add({ ...route.filter, offset: route.offset === 0 ? undefined : route.offset, case: route.case })
+        return pathOf("evals", ...route.ledger.split("/"), route.eval, route.run)
+      case "batches":
+      case "evals":
+      case "emulator":
+        return `/${route.view}`
+    }
   }
-  return `${path}${query.size === 0 ? "" : `?${query}`}`
+  const found = path()
+  return `${found}${query.size === 0 ? "" : `?${query}`}`
 }
 
 export const runsRoute = (filter: RunFilter = {}): RunsRoute => ({ view: "runs", filter })
@@ -93,3 +236,38 @@ export const runRoute = ({ flow, id }: { readonly flow: string; readonly id: str
   find: "",
   isFolded: false
 })
+
+export const sessionRoute = (id: string): SessionRoute => ({ view: "session", id })
+
+export const batchesRoute: BatchesRoute = { view: "batches" }
+
+export const batchRoute = ({ batch, ledger }: Pick<BatchRoute, "batch" | "ledger">): BatchRoute => ({
+  view: "batch",
+  ledger,
+  batch,
+  filter: {},
+  page: undefined,
+  row: undefined
+})
+
+export const evalsRoute: EvalsRoute = { view: "evals" }
+
+export const evalRoute = (of: Pick<EvalRoute, "eval" | "ledger" | "run">): EvalRoute => ({
+  view: "eval",
+  ledger: of.ledger,
+  eval: of.eval,
+  run: of.run,
+  filter: {},
+  offset: 0,
+  case: undefined
+})
+
+export const emulatorRoute: EmulatorRoute = { view: "emulator" }
+
+/** The first view of each area. */
+export const areas: { readonly [area in Area]: { readonly name: string; readonly route: Route } } = {
+  runs: { name: "Runs", route: runsRoute() },
+  batches: { name: "Batches", route: batchesRoute },
+  evals: { name: "Evals", route: evalsRoute },
+  emulator: { name: "Emulator", route: emulatorRoute }
+}

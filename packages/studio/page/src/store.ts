@@ -3,6 +3,7 @@ import { useSyncExternalStore } from "react"
 import {
   type Bar,
   type ListChange,
+  type Params,
   read,
   ReadError,
   type Run,
@@ -10,9 +11,10 @@ import {
   type Snippets,
   type Source,
   type StepDetail,
-  stream
+  stream,
+  type StreamHandlers
 } from "./api.js"
-import { hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute } from "./route.js"
+import { batchRoute, evalRoute, hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute } from "./route.js"
 import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
 
 export interface RunState {
@@ -37,7 +39,7 @@ export interface State {
   readonly route: Route
   /** `refused`: the server answers, but does not know the cookie of this browser. */
   readonly connection: "connecting" | "live" | "lost" | "refused"
-  /** How often the server was gone and is there again. */
+  /** Grows when what is shown is to be read again: the server was gone and is there again, or the reader asked. */
   readonly reconnects: number
   readonly source: Source | undefined
   readonly list: RunList
@@ -81,7 +83,7 @@ export const useApp = <Part>(selector: (state: State) => Part): Part =>
 
 const isAborted = (signal: AbortSignal) => (): boolean => signal.aborted
 
-const readErrorOf = (error: unknown): ReadError =>
+export const readErrorOf = (error: unknown): ReadError =>
   error instanceof ReadError ? error : new ReadError(0, String(error), undefined)
 
 /** Ends the reads of the view that is shown. */
@@ -308,17 +310,47 @@ const lost = (signal: AbortSignal): void => {
   )
 }
 
+/** Follows a stream of a view until the signal aborts, and tells by it whether the server is there. */
+export const follow = (
+  path: string,
+  params: Params,
+  events: StreamHandlers["events"],
+  signal: AbortSignal,
+  whenLost: () => void
+): void =>
+  stream(path, params, {
+    hello: connected(() => {
+      if (state.source === undefined) readSource()
+    }),
+    lost: () => {
+      lost(signal)
+      whenLost()
+    },
+    events
+  }, signal)
+
 const isRefused = ({ status }: ReadError): boolean => status === 401 || status === 403
 
-/** The part of the address that the reads of a view depend on. */
-const subjectOf = (route: Route): string =>
-  route.view === "runs" ? hrefOf(route) : JSON.stringify([route.flow, route.id])
+/** The part of the address that is a subject of its own. Moves within it keep the dialog and the reads of the store. */
+const subjectOf = (route: Route): string => {
+  switch (route.view) {
+    case "run":
+      return JSON.stringify([route.flow, route.id])
+    case "batch":
+      return hrefOf(batchRoute(route))
+    case "eval":
+      return hrefOf(evalRoute(route))
+    default:
+      return hrefOf(route)
+  }
+}
 
+/** Opens the reads of the views of runs. The parts of the other views read by themselves, with `useRead`. */
 const open = (): void => {
   view.abort()
   view = new AbortController()
   if (state.route.view === "runs") openList(state.route, view.signal)
-  else openRun(state.route, view.signal)
+  if (state.route.view === "run") openRun(state.route, view.signal)
 }
 
 const enter = (route: Route): void => {
@@ -333,6 +365,7 @@ const enter = (route: Route): void => {
 export const retry = (): void => {
   if (state.list.error !== undefined) set({ list: { ...state.list, error: undefined } })
   setRun((run) => ({ ...run, error: undefined }))
+  set({ reconnects: state.reconnects + 1 })
   readSource()
   open()
 }

@@ -1,0 +1,89 @@
+/** Reads and streams that last as long as the part of the page that shows them. */
+import { useCallback, useEffect, useRef, useState } from "react"
+import { addressOf, type Answers, type Params, read, type ReadError } from "./api.js"
+import { follow, readErrorOf, useApp } from "./store.js"
+
+export interface Reading<A> {
+  /** The answer to these parameters, or to the ones before until it is there. */
+  readonly data: A | undefined
+  /** Whether `data` answers other parameters. */
+  readonly isOld: boolean
+  /** The read of these parameters failed. */
+  readonly error: ReadError | undefined
+  /** Reads again. What is known stays until then. */
+  readonly reload: () => void
+}
+
+/** The answers that are kept, so that the way back is immediate. Answers with payloads are not. */
+const kept = new Map<string, unknown>()
+const mostKept = 24
+const large = new Set<string>(["batch/row", "eval/case", "emulator/request"])
+
+const keep = (path: string, key: string, data: unknown): void => {
+  if (large.has(path)) return
+  kept.delete(key)
+  kept.set(key, data)
+  for (const oldest of kept.keys()) if (kept.size > mostKept) kept.delete(oldest)
+}
+
+interface Known {
+  readonly key: string
+  readonly data: unknown
+  readonly error: ReadError | undefined
+}
+
+/** Reads an endpoint, again when its parameters change or the server was gone. `undefined`: reads nothing. */
+export const useRead = <Path extends keyof Answers>(path: Path, params: Params | undefined): Reading<Answers[Path]> => {
+  const key = params === undefined ? "" : addressOf(path, params)
+  const reconnects = useApp(({ reconnects }) => reconnects)
+  const [tries, setTries] = useState(0)
+  const [known, setKnown] = useState<Known>(() => ({ key, data: kept.get(key), error: undefined }))
+  const latest = useRef(params)
+  latest.current = params
+  useEffect(() => {
+    if (latest.current === undefined) return
+    const ending = new AbortController()
+    const { signal } = ending
+    if (kept.has(key)) setKnown({ key, data: kept.get(key), error: undefined })
+    read(path, latest.current, signal).then((data) => {
+      if (signal.aborted) return
+      keep(path, key, data)
+      setKnown({ key, data, error: undefined })
+    }, (error: unknown) => {
+      if (signal.aborted) return
+      setKnown((known) => ({ key, data: known.key === key ? known.data : undefined, error: readErrorOf(error) }))
+    })
+    return () => ending.abort()
+  }, [path, key, reconnects, tries])
+  const reload = useCallback(() => setTries((tries) => tries + 1), [])
+  return {
+    data: known.data as Answers[Path] | undefined,
+    isOld: known.key !== key,
+    error: known.key === key ? known.error : undefined,
+    reload
+  }
+}
+
+type Handlers = { readonly [event: string]: (data: never) => void }
+
+/**
+ * Follows a stream of the server, and tells by it whether the server is there. Each view follows one at least and few at
+ * most: a browser has six connections to a server.
+ */
+export const useStream = (path: string, params: Params, events: Handlers, whenLost?: () => void): void => {
+  const key = addressOf(path, params)
+  const latest = useRef({ events, params, whenLost })
+  latest.current = { events, params, whenLost }
+  useEffect(() => {
+    const ending = new AbortController()
+    const names = Object.keys(latest.current.events)
+    const handlers = Object.fromEntries(
+      names.map((name) => [name, (data: never) => latest.current.events[name]?.(data)])
+    )
+    follow(path, latest.current.params, handlers, ending.signal, () => latest.current.whenLost?.())
+    return () => ending.abort()
+  }, [path, key])
+}
+
+/** A stream without events, for views whose facts are read and not followed. */
+export const presence = { path: "changes", params: { to: 0 } } as const
