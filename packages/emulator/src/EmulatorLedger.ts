@@ -150,13 +150,12 @@ export type LedgerEvent =
   }
 
 /**
- * A snapshot. Counts cover everything since the start or the last reset. Lists have the newest 10,000 entries. The list
- * of requests also stays within 16 MiB of targets and headers.
+ * Counts of everything since the start or the last reset.
  *
  * @since 0.1.0
  * @category models
  */
-export interface EmulatorLedger {
+export interface LedgerTotals {
   readonly runsStarted: number
   /** The most runs that were in flight at the same time, pending jobs included. */
   readonly mostRunsAtOnce: number
@@ -164,7 +163,18 @@ export interface EmulatorLedger {
   /** US dollars, as decimal text. */
   readonly billedUsd: string
   readonly requestsReceived: number
+  /** The requests that took a fault. */
+  readonly requestsWithFaults: number
   readonly openConnections: number
+}
+
+/**
+ * A snapshot. Lists have the newest 10,000 entries. The list of requests also stays within 16 MiB of targets and headers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EmulatorLedger extends LedgerTotals {
   readonly runs: ReadonlyArray<RunEntry>
   readonly steps: ReadonlyArray<StepEntry>
   readonly requests: ReadonlyArray<RequestEntry>

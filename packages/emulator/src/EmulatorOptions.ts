@@ -33,7 +33,7 @@ export interface Limits {
   readonly readerTimeout?: Duration.DurationInput | undefined
   /** The bytes of a request body that the ledger keeps. Default 1 MiB. */
   readonly ledgerBodyBytes?: number | undefined
-  /** The number of runs that are kept. The oldest are evicted, and are then a 410. Default 5,000. */
+  /** The number of runs that are kept. The oldest are evicted, and are then a 410. Default 50,000. */
   readonly runs?: number | undefined
   /** The bytes of all kept runs together. The oldest are evicted. Default 256 MiB. */
   readonly runBytes?: number | undefined

@@ -73,6 +73,8 @@ export interface EmulatorRuns {
   readonly get: (executionId: string) => Effect.Effect<Option.Option<RunRecord>>
   /** The JSON of the trace of a run, as its endpoint returns it. */
   readonly trace: (executionId: string) => Effect.Effect<Option.Option<unknown>>
+  /** The response to a read of a session, as its endpoint returns it. Every project may read it here. */
+  readonly session: (sessionId: string) => Effect.Effect<{ readonly status: number; readonly body: unknown }>
   readonly facts: (executionId: string) => Effect.Effect<Option.Option<RunFacts>>
   /** Returns the stream of the changes from now on. A run changes when it starts or ends, and so do its steps. */
   readonly changes: Effect.Effect<Stream.Stream<RunChange>>

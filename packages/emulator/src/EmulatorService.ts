@@ -8,10 +8,24 @@ import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Organisation } from "./Account.js"
 import type { EmulatorError } from "./EmulatorError.js"
-import type { EmulatorLedger, LedgerEvent } from "./EmulatorLedger.js"
+import type { EmulatorLedger, LedgerEvent, LedgerTotals } from "./EmulatorLedger.js"
 import type { EmulatorRuns } from "./EmulatorRuns.js"
 import type { FaultRule } from "./Fault.js"
 import type { Flow } from "./Flow.js"
+
+/**
+ * The money of an organisation, in US dollars as decimal text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EmulatorAccount {
+  readonly org: string
+  /** The rest of its credits. Absent without a limit. */
+  readonly creditsUsd?: string
+  /** The cost of its runs since the start or the last reset. */
+  readonly billedUsd: string
+}
 
 /**
  * A running emulator.
@@ -31,6 +45,10 @@ export interface EmulatorService {
   readonly flows: Effect.Effect<ReadonlyArray<string>>
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: Effect.Effect<EmulatorLedger>
+  /** The counts of the ledger, without its lists. */
+  readonly totals: Effect.Effect<LedgerTotals>
+  /** The organisations that have settings or paid for a run, by name. */
+  readonly accounts: Effect.Effect<ReadonlyArray<EmulatorAccount>>
   /** The kept runs and their traces, without a request. */
   readonly runs: EmulatorRuns
   /** The events since the start or the last reset, then each new one as it happens. */
@@ -42,8 +60,12 @@ export interface EmulatorService {
   }
   /** Waits until every connection that has carried a request is closed. */
   readonly awaitClose: Effect.Effect<void>
+  /** The rules that may still cause a fault, in order. */
+  readonly faults: Effect.Effect<ReadonlyArray<FaultRule>>
   /** Adds faults after the present ones. Fails with `EmulatorError` (`InvalidFlow`) if a fault is not valid. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => Effect.Effect<void, EmulatorError>
+  /** Removes rules that {@link faults} returned. Others are ignored. */
+  readonly removeFaults: (...rules: ReadonlyArray<FaultRule>) => Effect.Effect<void>
   /** Removes all faults. The faults in a request's header still apply. */
   readonly clearFaults: Effect.Effect<void>
   /**

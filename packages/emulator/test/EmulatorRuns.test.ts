@@ -7,7 +7,7 @@ import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
 import { FlowService, Noukai, RunService } from "@effect-noukai/sdk"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Stream } from "effect"
+import { Effect, Layer, Option, Redacted, Stream } from "effect"
 
 const flows: ReadonlyArray<Flow> = [
   ...samples,
@@ -193,6 +193,75 @@ describe("their changes", () => {
       // more events than the ledger keeps
       yield* run(execute("acme/test/long"))
       assert.deepStrictEqual([...yield* Stream.runCollect(Stream.take(changes, 1))], [{ type: "Reset" }])
+    }))
+})
+
+describe("a session of an emulator", () => {
+  const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+
+  it.scopedLive("is the response of its endpoint, without a request", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start()
+      yield* run(execute("noukai/samples/two-step", { message: "hi", sessionId: id }))
+      yield* run(execute("acme/test/versions", { sessionId: id }))
+      const read = yield* Effect.promise(async () => {
+        const response = await fetch(`${emulator.baseUrl}/seq/sessions/${id}`, {
+          headers: { authorization: `Bearer ${Redacted.value(emulator.apiKey)}` }
+        })
+        return await response.json() as unknown
+      })
+      const before = (yield* emulator.ledger).requestsReceived
+      assert.deepStrictEqual(yield* emulator.runs.session(id), { status: 200, body: read })
+      assert.deepStrictEqual([
+        (yield* emulator.runs.session("nope")).status,
+        (yield* emulator.runs.session(id.replace("5", "6"))).status
+      ], [400, 404])
+      yield* emulator.expireSession(id)
+      assert.strictEqual((yield* emulator.runs.session(id)).status, 410)
+      assert.strictEqual((yield* emulator.ledger).requestsReceived, before)
+    }))
+})
+
+describe("the accounts and the totals of an emulator", () => {
+  it.scopedLive("are its credits, its bills and its counts", () =>
+    Effect.gen(function*() {
+      const priced = (ref: string): Flow => ({
+        ref,
+        steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.25" }]
+      })
+      const { emulator, run } = yield* start({
+        flows: [priced("acme/test/paid"), priced("beta/test/paid")],
+        organisations: { acme: { credits: "1" }, idle: { credits: "5" } }
+      })
+      yield* run(Effect.all([execute("acme/test/paid"), execute("acme/test/paid"), execute("beta/test/paid")]))
+      assert.deepStrictEqual(yield* emulator.accounts, [
+        { org: "acme", creditsUsd: "0.5", billedUsd: "0.5" },
+        { org: "beta", billedUsd: "0.25" },
+        { org: "idle", creditsUsd: "5", billedUsd: "0" }
+      ])
+      const { connections: _, requests: __, runs: ___, steps: ____, ...counts } = yield* emulator.ledger
+      assert.deepStrictEqual(yield* emulator.totals, counts)
+      assert.strictEqual(counts.requestsReceived, 3)
+      yield* emulator.reset
+      assert.deepStrictEqual((yield* emulator.accounts).map(({ billedUsd }) => billedUsd), ["0", "0"])
+    }))
+})
+
+describe("the faults of an emulator", () => {
+  it.scopedLive("are listed, and removed by themselves", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start({ faults: [{ match: { nth: 9 }, script: ["reset"] }] })
+      yield* emulator.addFaults({ rate: 1, faults: ["503:text"] }, { script: ["429"] })
+      const rules = yield* emulator.faults
+      assert.deepStrictEqual(rules, [
+        { match: { nth: 9 }, script: ["reset"] },
+        { rate: 1, faults: ["503:text"] },
+        { script: ["429"] }
+      ])
+      yield* run(Effect.flip(execute("acme/test/versions")))
+      yield* emulator.removeFaults(rules[1]!, { script: ["429"] })
+      assert.deepStrictEqual(yield* emulator.faults, [rules[0], rules[2]])
+      assert.isAbove((yield* emulator.totals).requestsWithFaults, 0)
     }))
 })
 

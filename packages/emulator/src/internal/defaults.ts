@@ -12,7 +12,7 @@ export const limits: CompleteOptions<Limits> = {
   keepAliveTimeout: "5 seconds",
   readerTimeout: "60 seconds",
   ledgerBodyBytes: 1024 * 1024,
-  runs: 5_000,
+  runs: 50_000,
   runBytes: 256 * 1024 * 1024,
   evicted: 1_000_000
 }

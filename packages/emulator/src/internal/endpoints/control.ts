@@ -74,7 +74,7 @@ export const make = (emulator: EmulatorService, state: State, anyHost: boolean):
     "POST reset": () => Effect.as(emulator.reset, done),
     "POST faults": ({ text }) =>
       decoded(Rules, text).pipe(
-        Effect.tap(({ rules }) => hasRoom("fault rules", state.faults.count(), rules.length)),
+        Effect.tap(({ rules }) => hasRoom("fault rules", state.faults.list().length, rules.length)),
         Effect.flatMap(({ rules }) => Effect.mapError(emulator.addFaults(...rules), refused)),
         Effect.as(done)
       ),

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { EmulatorRuns } from "../../EmulatorRuns.js"
 import type { Json } from "../../Flow.js"
 import { ApiError, coded, invalid, refuse } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
@@ -236,10 +237,14 @@ const execution = (state: State, run: Run) => {
   }
 }
 
-export const makeSession = (state: State): Endpoint<RouteOf<"session">> => ({ caller, route }) =>
+const sessionOf = (
+  state: State,
+  caller: Caller,
+  given: string
+): Either.Either<JsonObject, ApiError> =>
   Either.gen(function*() {
-    if (!isUuid(route.sessionId)) return yield* refuse(400, "BAD_REQUEST", "A session id is a UUID.")
-    const sessionId = route.sessionId.toLowerCase()
+    if (!isUuid(given)) return yield* refuse(400, "BAD_REQUEST", "A session id is a UUID.")
+    const sessionId = given.toLowerCase()
     const runs = state.runs.ofSession(sessionId, state.ledger.now())
     const evicted = state.runs.evictedSession(sessionId)
     for (const run of runs) yield* state.accounts.authorize(caller, run.flow.org, run.flow.project)
@@ -249,5 +254,20 @@ export const makeSession = (state: State): Endpoint<RouteOf<"session">> => ({ ca
     }
     if (evicted !== undefined) return yield* gone(`A run of the session ${sessionId}`)
     if (runs.length === 0) return yield* refuse(404, "NOT_FOUND", `There is no session ${sessionId}.`)
-    return json({ sessionId: route.sessionId, executions: runs.map((run) => execution(state, run)) })
+    return { sessionId: given, executions: runs.map((run) => execution(state, run)) }
   })
+
+export const makeSession = (state: State): Endpoint<RouteOf<"session">> => ({ caller, route }) =>
+  Either.map(sessionOf(state, caller, route.sessionId), (session) => json(session))
+
+/** A caller of every project. */
+const anyone: Caller = { key: "", org: undefined, project: undefined }
+
+/** Reads a session without a request. */
+export const readSession = (state: State): EmulatorRuns["session"] => (sessionId) =>
+  Effect.sync(() =>
+    Either.match(sessionOf(state, anyone, sessionId), {
+      onLeft: ({ detail, status }) => ({ status, body: { detail } }),
+      onRight: (body) => ({ status: 200, body })
+    })
+  )

@@ -15,8 +15,10 @@ export interface FaultRules {
     flow: string | undefined
   ) => Either.Either<Plan.Plan, string>
   readonly add: (rules: ReadonlyArray<FaultRule>) => void
-  /** The number of rules that may still cause a fault. */
-  readonly count: () => number
+  /** The rules that may still cause a fault. */
+  readonly list: () => ReadonlyArray<FaultRule>
+  /** Removes rules of {@link list}. */
+  readonly remove: (rules: ReadonlyArray<FaultRule>) => void
   readonly clear: () => void
   readonly reset: () => void
 }
@@ -78,7 +80,10 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
     add: (rules) => {
       armed.push(...rules.map(arm))
     },
-    count: () => armed.length,
+    list: () => armed.map(({ rule }) => rule),
+    remove: (rules) => {
+      armed = armed.filter(({ rule }) => !rules.includes(rule))
+    },
     clear: () => {
       armed = []
     },

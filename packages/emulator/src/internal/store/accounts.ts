@@ -6,6 +6,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Either from "effect/Either"
 import type { ApiKey, Organisation, RateLimit, RefusedRunPaths, RunPaths } from "../../Account.js"
+import type { EmulatorAccount } from "../../EmulatorService.js"
 import type { CaptureMode } from "../../Flow.js"
 import { ApiError, refuse } from "../apiError.js"
 import type { CompleteOptions } from "../defaults.js"
@@ -34,6 +35,8 @@ export interface Accounts {
   readonly put: (org: string, organisation: Organisation) => void
   readonly hasOrganisation: (org: string) => boolean
   readonly organisationCount: () => number
+  /** The organisations that have settings or have paid. */
+  readonly list: () => ReadonlyArray<EmulatorAccount>
   readonly revoke: (key: string) => void
   readonly revokedCount: () => number
   readonly reset: () => void
@@ -65,6 +68,7 @@ export const make = (
   const table = new Map(keys.map((entry) => [entry.key, entry]))
   const organisations = new Map<string, Organisation>()
   const credits = new Map<string, BigDecimal.BigDecimal>()
+  const billed = new Map<string, BigDecimal.BigDecimal>()
   const revoked = new Set<string>()
   const windows = new Map<string, Window>()
 
@@ -75,7 +79,7 @@ export const make = (
   }
 
   const reset = (): void => {
-    for (const each of [organisations, credits, revoked, windows]) each.clear()
+    for (const each of [organisations, credits, billed, revoked, windows]) each.clear()
     for (const [org, organisation] of Object.entries(initial)) put(org, organisation)
     for (const entry of keys) if (entry.revoked === true) revoked.add(entry.key)
   }
@@ -134,6 +138,7 @@ export const make = (
       return left === undefined || BigDecimal.greaterThanOrEqualTo(left, cost)
     },
     pay: (org, cost) => {
+      billed.set(org, BigDecimal.sum(billed.get(org) ?? Money.zero, cost))
       const left = credits.get(org)
       if (left !== undefined) credits.set(org, BigDecimal.subtract(left, cost))
     },
@@ -148,6 +153,15 @@ export const make = (
     put,
     hasOrganisation: (org) => organisations.has(org),
     organisationCount: () => organisations.size,
+    list: () =>
+      [...new Set([...organisations.keys(), ...billed.keys()])].sort().map((org) => {
+        const left = credits.get(org)
+        return {
+          org,
+          ...(left === undefined ? undefined : { creditsUsd: Money.print(left) }),
+          billedUsd: Money.print(billed.get(org) ?? Money.zero)
+        }
+      }),
     revoke: (key) => {
       revoked.add(key)
     },

@@ -12,6 +12,7 @@ import type {
   ConnectionEntry,
   EmulatorLedger,
   LedgerEvent,
+  LedgerTotals,
   RequestEntry,
   RunEntry,
   StepEntry
@@ -52,6 +53,7 @@ export interface Ledger {
     outcome: StepEntry["outcome"],
     cost: BigDecimal.BigDecimal
   ) => void
+  readonly totals: () => LedgerTotals
   readonly snapshot: () => EmulatorLedger
   /** The kept moments after the one with that id. */
   readonly after: (id: number) => ReadonlyArray<Moment>
@@ -129,7 +131,7 @@ const makeLists = () => ({
   steps: Array<OpenEntry<StepEntry>>(),
   requests: makeRequests(),
   closed: Array<ConnectionEntry>(),
-  counts: { runs: 0, steps: 0, requests: 0, running: 0, mostRunning: 0 },
+  counts: { runs: 0, steps: 0, requests: 0, withFaults: 0, running: 0, mostRunning: 0 },
   billed: Money.zero
 })
 
@@ -150,6 +152,16 @@ export const make = (now: () => number): Ledger => {
     arrival = undefined
   }
 
+  const totals = (): LedgerTotals => ({
+    runsStarted: lists.counts.runs,
+    mostRunsAtOnce: lists.counts.mostRunning,
+    stepsRun: lists.counts.steps,
+    billedUsd: Money.print(lists.billed),
+    requestsReceived: lists.counts.requests,
+    requestsWithFaults: lists.counts.withFaults,
+    openConnections: open.size
+  })
+
   return {
     now,
     connectionOpened: () => {
@@ -168,6 +180,7 @@ export const make = (now: () => number): Ledger => {
     requestReceived: (fields) => {
       const entry = marked(epoch, { ...fields, receivedAt: now() })
       lists.counts.requests++
+      if (entry.fault !== undefined) lists.counts.withFaults++
       lists.requests.push(entry)
       tell({ type: "RequestReceived", request: entry.id, ...endpointOf(entry) })
       return entry
@@ -229,13 +242,9 @@ export const make = (now: () => number): Ledger => {
       const { executionId, stepId, stepIndex } = entry
       tell({ type: "StepEnded", executionId, stepId, stepIndex, outcome })
     },
+    totals,
     snapshot: () => ({
-      runsStarted: lists.counts.runs,
-      mostRunsAtOnce: lists.counts.mostRunning,
-      stepsRun: lists.counts.steps,
-      billedUsd: Money.print(lists.billed),
-      requestsReceived: lists.counts.requests,
-      openConnections: open.size,
+      ...totals(),
       runs: copies(lists.runs),
       steps: copies(lists.steps),
       requests: copies(lists.requests.list),

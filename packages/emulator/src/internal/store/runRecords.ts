@@ -53,7 +53,8 @@ export const make = (
   ledger: Ledger,
   runs: Runs,
   ids: Ids,
-  traceOf: (run: Run) => unknown
+  traceOf: (run: Run) => unknown,
+  session: EmulatorRuns["session"]
 ): EmulatorRuns => {
   const found = (executionId: string) => Effect.sync(() => Option.fromNullable(runs.get(executionId)))
 
@@ -80,6 +81,7 @@ export const make = (
     list: Effect.sync(() => Array.from(runs.newestFirst(), recordOf)),
     get: (executionId) => Effect.map(found(executionId), Option.map(recordOf)),
     trace: (executionId) => Effect.map(found(executionId), Option.map(traceOf)),
+    session,
     facts: (executionId) => Effect.map(found(executionId), Option.map(factsOf)),
     changes: Effect.sync(() =>
       Stream.unfoldChunkEffect(
