@@ -4,7 +4,7 @@ import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
-import { hrefOf, type RunRoute, runsRoute } from "./route.js"
+import { hrefOf, type RunRoute, runsRoute, sessionRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
 import { sharesOf } from "./timeline.js"
@@ -46,7 +46,7 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
       {run.version !== undefined && <Fact name="Version"><Text value={run.version} /></Fact>}
       {run.sessionId !== undefined && (
         <Fact name="Session">
-          <Link to={runsRoute({ session: run.sessionId })} title={oneLine(`Runs of session ${run.sessionId}`)}><Text value={shortId(run.sessionId)} /></Link>
+          <Link to={sessionRoute(run.sessionId)} title={oneLine(`Session ${run.sessionId}`)}><Text value={shortId(run.sessionId)} /></Link>
         </Fact>
       )}
       {waitingMs > 0 && <Fact name="Waited for tools">{millis(waitingMs)}</Fact>}

@@ -1,12 +1,14 @@
 /** The list of runs, newest first, live. */
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { memo, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react"
+import { lazy, memo, type ReactNode, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react"
 import type { Run, RunFilter } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, Words } from "./parts.js"
-import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
+import { hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
 import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
+
+const Strip = lazy(() => import("./Strip.js"))
 
 const statuses = ["pending", "running", "completed", "failed", "cancelled"]
 
@@ -95,6 +97,48 @@ const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   )
 }
 
+const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+
+/** A session whose id the reader has. */
+const OpenSession = (): ReactNode => {
+  const [isOpen, setOpen] = useState(false)
+  const [problem, setProblem] = useState("")
+  const field = useRef<HTMLInputElement>(null)
+  useEffect(() => {
+    if (isOpen) field.current?.focus()
+  }, [isOpen])
+  if (!isOpen) return <span className="open-session"><Button onClick={() => setOpen(true)}>Open a session…</Button></span>
+  return (
+    <form
+      className="open-session"
+      aria-label="Open a session"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const id = field.current?.value.trim() ?? ""
+        if (uuid.test(id)) navigate(sessionRoute(id))
+        else setProblem(id === "" ? "Enter the id of a session." : "This is not the id of a session: it is a UUID, such as 0c5b1f7e-5d1f-4a39-9a2e-7f0f6ad1c001.")
+      }}
+    >
+      <input
+        ref={field}
+        className="mono"
+        aria-label="Id of the session"
+        aria-invalid={problem !== ""}
+        aria-describedby="open-session-problem"
+        placeholder="Id of the session"
+        spellCheck={false}
+        autoComplete="off"
+        onChange={() => setProblem("")}
+      />
+      <button type="submit" className="button button-primary">Open</button>
+      <Button kind="icon" label="Close the form" onClick={() => setOpen(false)}><Icon name="close" /></Button>
+      <p id="open-session-problem" role="alert" className="form-problem">{problem}</p>
+    </form>
+  )
+}
+
+const hasRange = ({ from, to }: RunFilter): boolean => from !== undefined || to !== undefined
+
 /** Facts that the server does not tell. */
 const Missing = (): ReactNode => {
   const missing = useApp(({ source }) => source?.missing)
@@ -166,9 +210,9 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
           ? <Unknown />
           : (
             <Link
-              to={runsRoute({ session: run.sessionId })}
+              to={sessionRoute(run.sessionId)}
               tabIndex={isActive ? 0 : -1}
-              title={oneLine(`Runs of session ${run.sessionId}`)}
+              title={oneLine(`Session ${run.sessionId}`)}
             >
               <Text value={shortId(run.sessionId)} />
             </Link>
@@ -360,9 +404,13 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         <div className="title">
           <h1>Runs</h1>
           <span className="muted" aria-live="off">{list.isLoaded ? count(list.rows.length) : ""}</span>
+          <OpenSession />
         </div>
         <Filters route={route} />
         <Missing />
+        {(list.rows.length > 0 || hasRange(route.filter)) && (
+          <Suspense fallback={<div className="strip-wait" />}><Strip route={route} /></Suspense>
+        )}
       </div>
       {list.error !== undefined && list.rows.length > 0 && (
         <p className="stale" role="alert">

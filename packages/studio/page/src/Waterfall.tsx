@@ -2,12 +2,28 @@
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, RunDetail } from "./api.js"
-import { cost, count, millis, oneLine, plural, tick, ticks } from "./format.js"
+import { cost, count, fineTick, millis, oneLine, plural, ticks } from "./format.js"
+import { Hits, useFound, useHits } from "./Hits.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
+import "./longRuns.css"
+import { Minimap } from "./Minimap.js"
 import { Button, Icon, Shape, Text } from "./parts.js"
 import type { RunRoute } from "./route.js"
 import { get, isEnded, navigate } from "./store.js"
-import { barKey, idleStretches, loopOf, rowsOf, type Scale, scaleOf, type Stretch, type TimelineRow } from "./timeline.js"
+import {
+  barKey,
+  criticalBars,
+  idleStretches,
+  isWithin,
+  loopOf,
+  rowsOf,
+  type Scale,
+  scaleOf,
+  type Stretch,
+  type TimelineRow,
+  zoomedScale,
+  zoomOf
+} from "./timeline.js"
 
 const performanceNow = (): number => performance.now()
 
@@ -22,11 +38,12 @@ const words: { readonly [Kind in Bar["kind"]]: string } = {
 const percentOf = (share: number): string => `${(100 * share).toFixed(4)}%`
 
 /** The name of a row for screen readers: the visible text, then the rest. */
-const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number): string =>
+const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number, isCritical: boolean): string =>
   [
     [bar.label, iterations > 0 && `×${count(iterations)}`, failed > 0 && `${count(failed)} failed`, millis(lastedMs)]
       .filter((part) => part !== false).join(" "),
     words[bar.kind],
+    isCritical ? "on the critical path" : undefined,
     `from ${millis(bar.startMs)}`,
     bar.waitingMs > 0 ? `waited ${millis(bar.waitingMs)}` : undefined,
     bar.model,
@@ -35,9 +52,12 @@ const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number): 
     bar.failure[0]
   ].filter((part) => part !== undefined).map(oneLine).join(", ").slice(0, 600)
 
-const Row = memo(function Row({ height, isSelected, nowMs, onSelect, onToggle, row, rows, scale, top, nth }: {
+const Row = memo(function Row({ height, isCritical, isSelected, isZoomed, nowMs, onSelect, onToggle, row, rows, scale, top, nth }: {
   readonly height: number
+  /** Whether it is on the critical path. `undefined`: the path is not marked. */
+  readonly isCritical: boolean | undefined
   readonly isSelected: boolean
+  readonly isZoomed: boolean
   /** The end of bars that grow. */
   readonly nowMs: number | undefined
   readonly nth: number
@@ -53,11 +73,12 @@ const Row = memo(function Row({ height, isSelected, nowMs, onSelect, onToggle, r
   const lastedMs = Math.max(0, endMs - bar.startMs)
   const from = scale.at(bar.startMs)
   const waiting = lastedMs === 0 ? 0 : Math.min(1, bar.waitingMs / lastedMs)
-  const summary = summaryOf(row, lastedMs)
+  const summary = summaryOf(row, lastedMs, isCritical === true)
+  const mark = isCritical === undefined ? "" : isCritical ? " is-critical" : " is-aside"
   return (
     <div
       id={`bar-${row.index}`}
-      className={`step depth-${bar.depth}${isSelected ? " is-selected" : ""}`}
+      className={`step depth-${bar.depth}${isSelected ? " is-selected" : ""}${mark}`}
       role="treeitem"
       aria-level={bar.depth + 1}
       aria-posinset={nth + 1}
@@ -90,7 +111,7 @@ const Row = memo(function Row({ height, isSelected, nowMs, onSelect, onToggle, r
         {row.failed > 0 && <span className="tag tag-failed">{count(row.failed)} failed</span>}
       </span>
       {" "}
-      <span className="track">
+      <span className={isZoomed ? "track is-zoomed" : "track"}>
         <span
           className={`bar bar-${bar.kind}${bar.isLoop ? " bar-loop" : ""}`}
           style={{ left: percentOf(from), width: percentOf(Math.max(0, scale.at(endMs) - from)) }}
@@ -110,7 +131,7 @@ const Lines = ({ marks, pauses, scale }: {
 }): ReactNode => (
   <div className="axis-lines" aria-hidden="true">
     {marks.map((ms) => <span key={ms} className="axis-line" style={{ left: percentOf(scale.at(ms)) }} />)}
-    {[...scale.folded, ...pauses].map(({ from, to }, nth) => (
+    {[...scale.folded, ...pauses].map(({ from, to }, nth) => scale.at(to) >= 0 && scale.at(from) <= 1 && (
       <span
         key={`${nth} ${from}`}
         className={nth < scale.folded.length ? "axis-fold" : "axis-pause"}
@@ -125,10 +146,12 @@ const Lines = ({ marks, pauses, scale }: {
 const markWidth = 60
 
 /** Marks whose text would lie on another one, or go over the end, have no text. */
-const Axis = ({ marks, ref, scale, width }: {
+const Axis = ({ marks, ref, scale, step, width }: {
   readonly marks: ReadonlyArray<number>
   readonly ref: React.Ref<HTMLDivElement>
   readonly scale: Scale
+  /** The time between two marks. */
+  readonly step: number
   readonly width: number
 }): ReactNode => {
   let last = -Infinity
@@ -143,7 +166,7 @@ const Axis = ({ marks, ref, scale, width }: {
       <span className="axis-title">Step</span>
       <div className="axis-area" ref={ref}>
         {shown.map((ms) => (
-          <span key={ms} className="axis-mark" style={{ left: percentOf(scale.at(ms)) }}>{tick(ms)}</span>
+          <span key={ms} className="axis-mark" style={{ left: percentOf(scale.at(ms)) }}>{fineTick(ms, step)}</span>
         ))}
       </div>
       <span className="axis-title axis-end">Time</span>
@@ -155,6 +178,9 @@ const Axis = ({ marks, ref, scale, width }: {
 const axisHeight = 28
 
 const noPauses: ReadonlyArray<Stretch> = []
+
+/** From so many bars on, a run has a minimap. A live run has one from the beginning: it moves nothing when it grows. */
+const manyBars = 8
 
 /** The text in place of the steps of a run that has none. */
 export const noStep = ({ run }: RunDetail): string => isEnded(run) ? "No step is known." : "No step is known yet."
@@ -175,19 +201,30 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     const loop = selected === undefined ? undefined : loopOf(bars, selected)
     return new Set(loop === undefined ? [] : [barKey(loop)])
   })
-  const rows = useMemo(() => rowsOf(bars, opened, route.find), [bars, opened, route.find])
+  const { zoom } = route
+  const hits = useHits(route, detail)
+  const found = useFound(hits)
+  const all = useMemo(() => rowsOf(bars, opened, route.find, found), [bars, opened, route.find, found])
+  const rows = useMemo(() => zoom === undefined ? all : all.filter(({ bar }) => isWithin(bar, zoom)), [all, zoom?.from, zoom?.to])
+  const critical = useMemo(() => criticalBars(detail), [detail])
+  const [wasLive] = useState(() => !isEnded(detail.run))
   const isLive = !isEnded(detail.run) && bars.some(({ kind }) => kind === "running")
   const clock = useClock(performanceNow, isCalm ? 1_000 : 100, isLive)
   const totalMs = isLive ? detail.totalMs + Math.max(0, clock - receivedAt) : detail.totalMs
   const idle = useMemo(() => idleStretches(bars, detail.totalMs, detail.totalMs), [bars, detail.totalMs])
-  const scale = useMemo(() => scaleOf(totalMs, route.isFolded ? idle : []), [totalMs, route.isFolded, idle])
+  const whole = useMemo(() => scaleOf(totalMs, route.isFolded ? idle : []), [totalMs, route.isFolded, idle])
+  const scale = useMemo(() => zoomedScale(whole, zoom), [whole, zoom?.from, zoom?.to])
   const pauses = detail.watched?.pauses.map(({ durationMs, startMs }): Stretch => ({
     from: startMs,
     to: durationMs === undefined ? totalMs : startMs + durationMs
   })) ?? noPauses
   const axis = useRef<HTMLDivElement>(null)
   const width = useWidth(axis)
-  const marks = ticks(totalMs, Math.max(3, Math.min(6, Math.floor(width / (markWidth + 20))))).filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
+  const shownMs = zoom === undefined ? totalMs : zoom.to - zoom.from
+  const [, step = 1] = ticks(shownMs, Math.max(3, Math.min(6, Math.floor(width / (markWidth + 20)))))
+  const firstMark = Math.ceil((zoom?.from ?? 0) / step)
+  const marks = Array.from({ length: Math.floor(shownMs / step) + 1 }, (_, nth) => (firstMark + nth) * step)
+    .filter((ms) => ms <= (zoom?.to ?? totalMs) && !scale.folded.some(({ from, to }) => ms > from && ms < to))
   const selectedRow = rows.findIndex(({ index }) => index === selected)
   const virtual = useVirtualizer({
     count: rows.length,
@@ -207,7 +244,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     isShown.current = true
   }, [selected, virtual])
 
-  const select = ({ bar }: TimelineRow): void => {
+  const select = ({ bar }: Pick<TimelineRow, "bar">): void => {
     const { route } = get()
     if (route.view !== "run") return
     navigate(
@@ -215,7 +252,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
       { replace: true }
     )
   }
-  const toggle = ({ bar }: TimelineRow, isOpen?: boolean): void =>
+  const toggle = (bar: Bar, isOpen?: boolean): void =>
     setOpened((opened) => {
       const next = new Set(opened)
       const key = barKey(bar)
@@ -227,7 +264,30 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     const row = rows[Math.max(0, Math.min(rows.length - 1, nth))]
     if (row !== undefined) select(row)
   }
+  const zoomTo = (next: Stretch | undefined, isNudge = false): void => {
+    const { route } = get()
+    if (route.view === "run") navigate({ ...route, zoom: next }, { replace: isNudge })
+  }
+  /** Zooms around the step that is shown. */
+  const zoomBy = (factor: number): void => {
+    const { from, to } = zoom ?? { from: 0, to: totalMs }
+    const bar = selected === undefined ? undefined : bars[selected]
+    const at = bar !== undefined && isWithin(bar, { from, to }) ? bar.startMs + Math.min(bar.durationMs, totalMs) / 2 : (from + to) / 2
+    const half = (to - from) * factor / 2
+    zoomTo(zoomOf(at - half, at + half, totalMs))
+  }
+  const mark = (): void => navigate({ ...route, isCritical: !route.isCritical }, { replace: true })
+  // the step that was found stays in view when the search is over
+  useEffect(() => {
+    const loop = route.find === "" && selected !== undefined ? loopOf(bars, selected) : undefined
+    if (loop !== undefined) toggle(loop, true)
+  }, [route.find === ""])
   useKeys({
+    "+": () => zoomBy(0.5),
+    "=": () => zoomBy(0.5),
+    "-": () => zoomBy(2),
+    "0": () => zoomTo(undefined),
+    c: mark,
     ArrowDown: () => go(selectedRow + 1),
     ArrowUp: () => go(selectedRow === -1 ? 0 : selectedRow - 1),
     Home: () => go(0),
@@ -236,12 +296,12 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
       const row = rows[selectedRow]
       if (row === undefined || row.iterations === 0) return false
       if (row.isOpen) go(selectedRow + 1)
-      else toggle(row, true)
+      else toggle(row.bar, true)
     },
     ArrowLeft: () => {
       const row = rows[selectedRow]
       if (row === undefined || route.find !== "") return false
-      if (row.iterations > 0 && row.isOpen) return toggle(row, false)
+      if (row.iterations > 0 && row.isOpen) return toggle(row.bar, false)
       const loop = loopOf(bars, row.index)
       if (loop === undefined) return false
       go(rows.findIndex(({ bar }) => bar === loop))
@@ -249,7 +309,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     Enter: () => {
       const row = rows[selectedRow]
       if (row === undefined || row.iterations === 0 || document.activeElement !== scroller.current) return false
-      toggle(row)
+      toggle(row.bar)
     }
   })
   const items = virtual.getVirtualItems()
@@ -260,23 +320,54 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
         <input
           type="search"
           data-search=""
-          aria-label="Find a step"
-          placeholder="Find a step"
+          aria-label="Find in names and payloads"
+          placeholder="Find in names and payloads"
           spellCheck={false}
           value={route.find}
           onChange={({ target }) => navigate({ ...route, find: target.value }, { replace: true })}
+          onKeyDown={(event) => {
+            if (event.key !== "ArrowDown" && event.key !== "Enter") return
+            const first = document.querySelector<HTMLElement>(".hit")
+            event.preventDefault()
+            first?.focus()
+            if (event.key === "Enter") first?.click()
+          }}
         />
-        <span className="muted waterfall-count">{route.find === "" ? plural(bars.length, "bar") : `${count(rows.length)} of ${count(bars.length)}`}</span>
-        {(idle.length > 0 || route.isFolded) && (
-          <Button
-            kind="quiet"
-            pressed={route.isFolded}
-            onClick={() => navigate({ ...route, isFolded: !route.isFolded }, { replace: true })}
-          >
-            Fold idle time
-          </Button>
-        )}
+        <span className="muted waterfall-count">{route.find === "" && zoom === undefined ? plural(bars.length, "bar") : `${count(rows.length)} of ${count(bars.length)}`}</span>
+        <span className="waterfall-buttons">
+          {zoom !== undefined && (
+            <>
+              <span className="waterfall-range">{fineTick(zoom.from, shownMs / 100)} – {fineTick(zoom.to, shownMs / 100)}</span>
+              <Button kind="quiet" onClick={() => zoomTo(undefined)}>Whole run</Button>
+            </>
+          )}
+          {detail.criticalPath.length > 0 && (
+            <Button kind="quiet" pressed={route.isCritical} onClick={mark}>Critical path</Button>
+          )}
+          {(idle.length > 0 || route.isFolded) && (
+            <Button
+              kind="quiet"
+              pressed={route.isFolded}
+              onClick={() => navigate({ ...route, isFolded: !route.isFolded }, { replace: true })}
+            >
+              Fold idle time
+            </Button>
+          )}
+        </span>
       </div>
+      {hits !== undefined && <Hits reading={hits} route={route} selected={selected === undefined ? undefined : barKey(bars[selected]!)} />}
+      {(wasLive || bars.length >= manyBars || zoom !== undefined) && bars.length > 0 && (
+        <Minimap
+          bars={bars}
+          critical={route.isCritical ? critical : undefined}
+          scale={whole}
+          totalMs={totalMs}
+          selected={selected === undefined ? undefined : bars[selected]}
+          zoom={zoom}
+          onZoom={zoomTo}
+          onPick={(index) => select({ bar: bars[index]! })}
+        />
+      )}
       <div
         className="waterfall-rows"
         ref={scroller}
@@ -285,7 +376,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
         aria-label="Steps"
         aria-activedescendant={isSelectedInView ? `bar-${selected}` : undefined}
       >
-        <Axis ref={axis} marks={marks} scale={scale} width={width} />
+        <Axis ref={axis} marks={marks} scale={scale} step={step} width={width} />
         <div className="steps" role="none" style={{ height: rows.length * height }}>
           <Lines marks={marks} pauses={pauses} scale={scale} />
           {items.map(({ index, key }) => {
@@ -300,16 +391,18 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
                 height={height}
                 scale={scale}
                 nowMs={isLive && row.bar.kind === "running" ? totalMs : undefined}
+                isCritical={route.isCritical ? critical.has(row.bar) : undefined}
                 isSelected={row.index === selected}
+                isZoomed={zoom !== undefined}
                 onSelect={select}
-                onToggle={toggle}
+                onToggle={({ bar }) => toggle(bar)}
               />
             )
           })}
         </div>
         {rows.length === 0 && (
           <p className="muted waterfall-blank">
-            {route.find === "" ? noStep(detail) : "No step matches."}
+            {route.find !== "" ? "No step matches." : zoom !== undefined ? "No step ran in this part of the run." : noStep(detail)}
           </p>
         )}
       </div>

@@ -32,6 +32,14 @@ export const ticks = (totalMs: number, most: number): ReadonlyArray<number> => {
 export const tick = (ms: number): string =>
   ms === 0 ? "0" : millis(ms).replace(/\.?0+ s$/, " s").replace(/ 00 [sm]$/, "")
 
+/** A mark of an axis whose marks are so far apart: with the digits by which it differs from the next one. */
+export const fineTick = (ms: number, step: number): string => {
+  if (step >= 10 && ms < minute || step >= second || ms < second) return tick(ms)
+  const minutes = Math.floor(ms / minute)
+  const seconds = ((ms - minutes * minute) / second).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)
+  return minutes === 0 ? `${seconds} s` : `${minutes} m ${seconds.padStart(seconds.length + (seconds.indexOf(".") < 2 ? 1 : 0), "0")} s`
+}
+
 /** An amount of US dollars with 4 decimals. */
 export const cost = (usd: string): string => {
   const amount = Number(usd)
@@ -41,6 +49,14 @@ export const cost = (usd: string): string => {
 
 /** An amount of US dollars with all its digits. */
 export const exactCost = (usd: string): string => /^\d+(\.\d+)?$/.test(usd) ? `$${usd}` : cost(usd)
+
+/** A difference with its sign, such as `+412 ms`. */
+export const signed = (text: (amount: number) => string, amount: number): string =>
+  amount === 0 ? text(0) : `${amount < 0 ? "−" : "+"}${text(Math.abs(amount))}`
+
+/** A rate of rows: `12.3 per s`, or per minute where that is less than one. */
+export const rate = (perSecond: number): string =>
+  perSecond >= 1 ? `${perSecond.toFixed(perSecond < 100 ? 1 : 0)} per s` : `${(60 * perSecond).toFixed(1)} per min`
 
 export const count = (amount: number): string => amount.toLocaleString("en")
 

@@ -2,13 +2,16 @@
 import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react"
 
 export const keyList: ReadonlyArray<{ readonly keys: ReadonlyArray<string>; readonly does: string }> = [
-  { keys: ["↑", "↓"], does: "Walk the runs, or the steps of a run" },
+  { keys: ["↑", "↓"], does: "Walk the runs, rows and cases, or the steps of a run" },
   { keys: ["Home", "End"], does: "Go to the first or the last one" },
-  { keys: ["Enter"], does: "Open the run" },
-  { keys: ["→", "←"], does: "Unfold or fold a loop" },
+  { keys: ["Enter"], does: "Open the run, the row or the case" },
+  { keys: ["→", "←"], does: "Unfold or fold a loop; next or previous page of rows or cases" },
+  { keys: ["+", "−"], does: "Zoom into a run, around its step, or out of it" },
+  { keys: ["0"], does: "Show the whole run" },
+  { keys: ["C"], does: "Mark the critical path" },
   { keys: ["/"], does: "Search" },
   { keys: ["?"], does: "List the keys" },
-  { keys: ["Esc"], does: "Leave a field, clear the filters, or go back to the runs" }
+  { keys: ["Esc"], does: "Leave a field, close what is open, clear the filters, or go back" }
 ]
 
 /** A field that takes keys as text, or a part that has keys of its own. */

@@ -14,6 +14,8 @@ const icons = {
   close: "M4 4l8 8M12 4l-8 8",
   download: "M8 2.5v7M5 7l3 3 3-3M3 13h10",
   copy: "M5.5 5.5h7v8h-7zM3.5 10.5v-8h7",
+  first: "M11 4L7 8l4 4M4.5 4v8",
+  last: "M5 4l4 4-4 4M11.5 4v8",
   keys: "M2 4h12v8H2zM4.5 6.5h.01M7 6.5h.01M9.5 6.5h.01M12 6.5h.01M5 9.5h6"
 } as const
 
@@ -28,11 +30,34 @@ const shapes: { readonly [status: string]: { readonly kind: string; readonly pat
   running: { kind: "running", path: "M8 1.8a6.2 6.2 0 0 1 0 12.4z" },
   pending: { kind: "pending", path: "M8 5v3.2l2 1.3" },
   cancelled: { kind: "cancelled", path: "M4 8h8" },
-  skipped: { kind: "skipped", path: "M5 4.5L8.5 8 5 11.5M10.5 4.5v7" }
+  skipped: { kind: "skipped", path: "M5 4.5L8.5 8 5 11.5M10.5 4.5v7" },
+  paused: { kind: "paused", path: "M6.3 5.5v5M9.7 5.5v5" },
+  // outcomes that are not known
+  doubt: { kind: "doubt", path: "M6.2 6.4a1.9 1.9 0 1 1 2.9 1.6c-.7.4-1.1.8-1.1 1.5M8 11.5v.1" },
+  // better or worse than before
+  regressed: { kind: "failed", path: "M8 4.8v6M5.4 8.4L8 11l2.6-2.6" },
+  fixed: { kind: "completed", path: "M8 11.2v-6M5.4 7.6L8 5l2.6 2.6" }
 }
 
+/** Statuses of batches, rows and verdicts that look like another status. */
+const alike: { readonly [status: string]: string } = {
+  intent: "running",
+  submitted: "running",
+  done: "completed",
+  pass: "completed",
+  passed: "completed",
+  fail: "failed",
+  invalid: "failed",
+  uncertain: "doubt",
+  reported: "doubt",
+  error: "doubt",
+  incomplete: "doubt"
+}
+
+const shapeOf = (status: string) => shapes[alike[status] ?? status]
+
 export const Shape = ({ status }: { readonly status: string }): ReactNode => {
-  const { kind, path } = shapes[status] ?? { kind: "other", path: "M8 7.9v.2" }
+  const { kind, path } = shapeOf(status) ?? { kind: "other", path: "M8 7.9v.2" }
   return (
     <svg className={`shape shape-${kind}`} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <circle cx="8" cy="8" r="6.2" />
@@ -42,7 +67,7 @@ export const Shape = ({ status }: { readonly status: string }): ReactNode => {
 }
 
 export const Status = ({ status }: Pick<Run, "status">): ReactNode => (
-  <span className={`status status-${shapes[status]?.kind ?? "other"}`}>
+  <span className={`status status-${shapeOf(status)?.kind ?? "other"}`}>
     <Shape status={status} />
     <Text value={status} />
   </span>
@@ -85,14 +110,20 @@ export const Button = ({ children, kind = "plain", label, onClick, pressed }: {
 )
 
 /** A link within the page. The browser's own ways to open it elsewhere go on to work. */
-export const Link = ({ children, className, current, label, onKeyDown, ref, tabIndex, title, to }: {
+export const Link = ({ children, className, current, expanded, label, onKeyDown, ref, replace = false, selected, tabIndex, title, to }: {
   readonly children: ReactNode
   readonly className?: string
   /** Whether it leads to the view that is shown. */
   readonly current?: boolean
+  /** Whether the part that it opens is open. */
+  readonly expanded?: boolean
   readonly label?: string
   readonly onKeyDown?: (event: React.KeyboardEvent) => void
   readonly ref?: React.Ref<HTMLAnchorElement>
+  /** Leaves no entry in the history: for moves within a view. */
+  readonly replace?: boolean
+  /** Whether it is a choice that is made. */
+  readonly selected?: boolean
   readonly tabIndex?: number
   readonly title?: string
   readonly to: Route
@@ -101,7 +132,8 @@ export const Link = ({ children, className, current, label, onKeyDown, ref, tabI
     ref={ref}
     className={className}
     href={hrefOf(to)}
-    aria-current={current === true ? "page" : undefined}
+    aria-current={current === true ? "page" : selected === true ? "true" : undefined}
+    aria-expanded={expanded}
     aria-label={label}
     title={title}
     tabIndex={tabIndex}
@@ -109,7 +141,7 @@ export const Link = ({ children, className, current, label, onKeyDown, ref, tabI
     onClick={(event) => {
       if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
       event.preventDefault()
-      navigate(to)
+      navigate(to, { replace })
     }}
   >
     {children}

@@ -15,15 +15,25 @@ export interface RunRoute {
   readonly loop: number | undefined
   readonly attempt: number | undefined
   readonly tab: "timeline" | "totals"
-  /** A part of the names of the steps that are listed. */
+  /** A text that is sought in the names and payloads of the steps. */
   readonly find: string
   /** Whether stretches in which nothing ran are folded. */
   readonly isFolded: boolean
+  /** The part of the run that is shown, in milliseconds from its start. Absent: all of it. */
+  readonly zoom: Zoom | undefined
+  /** Whether the bars that decided when the run ended are marked. */
+  readonly isCritical: boolean
+}
+
+export interface Zoom {
+  readonly from: number
+  readonly to: number
 }
 
 export interface SessionRoute {
   readonly view: "session"
   readonly id: string
+  readonly isFolded: boolean
 }
 
 export interface BatchesRoute {
@@ -35,7 +45,7 @@ export interface BatchRoute {
   readonly ledger: string
   readonly batch: string
   readonly filter: RowFilter
-  /** The page of rows: the rows after or before a number. Absent: the first page. `last`: the last page. */
+  /** The page of rows: the rows after or before a number. Absent: the first page. */
   readonly page: RowPlace
   /** The key of the row that is shown. */
   readonly row: string | undefined
@@ -49,7 +59,7 @@ export interface RowFilter {
   readonly key?: string
 }
 
-export type RowPlace = { readonly after: number } | { readonly before: number } | undefined
+export type RowPlace = { readonly after: number } | { readonly before: number } | "last" | undefined
 
 export interface EvalsRoute {
   readonly view: "evals"
@@ -75,7 +85,18 @@ export interface CaseFilter {
 
 export interface EmulatorRoute {
   readonly view: "emulator"
+  readonly tab: EmulatorTab
+  /** A part of the requests that are listed. */
+  readonly text: string
+  /** The number of requests before the page, newest first. */
+  readonly offset: number
+  /** The id of the request that is shown. */
+  readonly request: string | undefined
 }
+
+export const emulatorTabs = ["requests", "flows", "faults"] as const
+
+export type EmulatorTab = (typeof emulatorTabs)[number]
 
 export type Route =
   | RunsRoute
@@ -107,10 +128,14 @@ export const areaOf = ({ view }: Route): Area => {
   }
 }
 
-export const filterNames = ["flow", "status", "session", "text"] as const
+export const filterNames = ["flow", "status", "session", "text", "from", "to"] as const
 
 const numberOf = (text: string | null): number | undefined =>
   text !== null && /^\d{1,9}$/.test(text) ? Number(text) : undefined
+
+/** An instant, in milliseconds since 1970. */
+const instantOf = (text: string | null): number | undefined =>
+  text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
 const decoded = (part: string): string => {
   try {
@@ -133,11 +158,26 @@ const fieldsOf = <Name extends string>(
   return fields
 }
 
+const runFilterOf = (query: URLSearchParams): RunFilter => {
+  const [from, to] = [instantOf(query.get("from")), instantOf(query.get("to"))]
+  return {
+    ...fieldsOf(query, ["flow", "status", "session", "text"]),
+    ...from !== undefined && { from },
+    ...to !== undefined && { to }
+  }
+}
+
+const zoomOf = (query: URLSearchParams): Zoom | undefined => {
+  const [from, to] = [numberOf(query.get("from")), numberOf(query.get("to"))]
+  return from !== undefined && to !== undefined && from < to ? { from, to } : undefined
+}
+
 const rowFilterNames = ["state", "error", "key"] as const
 
 const caseFilterNames = ["verdict", "check", "text"] as const
 
 const placeOf = (query: URLSearchParams): RowPlace => {
+  if (query.get("page") === "last") return "last"
   const [after, before] = [numberOf(query.get("after")), numberOf(query.get("before"))]
   return after !== undefined ? { after } : before !== undefined ? { before } : undefined
 }
@@ -147,7 +187,10 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
   const [area, ...rest] = pathname.split("/").filter((part) => part !== "").map(decoded)
   switch (area) {
     case "sessions":
-      return rest.length === 0 ? runsRoute() : { view: "session", id: rest.join("/") }
+      return rest.length === 0 ? runsRoute() : {
+        ...sessionRoute(rest.join("/")),
+        isFolded: query.get("idle") === "folded"
+      }
     case "batches":
       return rest.length < 2 ? batchesRoute : {
         ...batchRoute({ ledger: rest.slice(0, -1).join("/"), batch: rest.at(-1)! }),
@@ -163,7 +206,13 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
         case: query.get("case") ?? undefined
       }
     case "emulator":
-      return emulatorRoute
+      return {
+        view: "emulator",
+        tab: emulatorTabs.find((tab) => tab === rest[0]) ?? "requests",
+        text: query.get("text") ?? "",
+        offset: numberOf(query.get("offset")) ?? 0,
+        request: query.get("request") ?? undefined
+      }
   }
   if (rest.length >= 2) {
     return {
@@ -175,10 +224,12 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
       attempt: numberOf(query.get("attempt")),
       tab: query.get("tab") === "totals" ? "totals" : "timeline",
       find: query.get("find") ?? "",
-      isFolded: query.get("idle") === "folded"
+      isFolded: query.get("idle") === "folded",
+      zoom: zoomOf(query),
+      isCritical: query.get("path") === "critical"
     }
   }
-  return runsRoute(fieldsOf(query, filterNames))
+  return runsRoute(runFilterOf(query))
 }
 
 const pathOf = (...parts: ReadonlyArray<string>): string => `/${parts.map(encodeURIComponent).join("/")}`
@@ -202,20 +253,26 @@ export const hrefOf = (route: Route): string => {
           attempt: route.attempt,
           tab: route.tab === "totals" ? "totals" : undefined,
           find: route.find,
-          idle: route.isFolded ? "folded" : undefined
+          idle: route.isFolded ? "folded" : undefined,
+          ...route.zoom,
+          path: route.isCritical ? "critical" : undefined
         })
         return pathOf("runs", ...route.flow.split("/"), route.id)
       case "session":
+        add({ idle: route.isFolded ? "folded" : undefined })
         return pathOf("sessions", route.id)
       case "batch":
-        add({ ...route.filter, ...route.page, row: route.row })
+        add({ ...route.filter, ...(route.page === "last" ? { page: "last" } : route.page), row: route.row })
         return pathOf("batches", ...route.ledger.split("/"), route.batch)
       case "eval":
         add({ ...route.filter, offset: route.offset === 0 ? undefined : route.offset, case: route.case })
         return pathOf("evals", ...route.ledger.split("/"), route.eval, route.run)
+      case "emulator":
+        if (route.tab !== "requests") return pathOf("emulator", route.tab)
+        add({ text: route.text, offset: route.offset === 0 ? undefined : route.offset, request: route.request })
+        return "/emulator"
       case "batches":
       case "evals":
-      case "emulator":
         return `/${route.view}`
     }
   }
@@ -234,10 +291,12 @@ export const runRoute = ({ flow, id }: { readonly flow: string; readonly id: str
   attempt: undefined,
   tab: "timeline",
   find: "",
-  isFolded: false
+  isFolded: false,
+  zoom: undefined,
+  isCritical: false
 })
 
-export const sessionRoute = (id: string): SessionRoute => ({ view: "session", id })
+export const sessionRoute = (id: string): SessionRoute => ({ view: "session", id, isFolded: false })
 
 export const batchesRoute: BatchesRoute = { view: "batches" }
 
@@ -262,7 +321,7 @@ export const evalRoute = (of: Pick<EvalRoute, "eval" | "ledger" | "run">): EvalR
   case: undefined
 })
 
-export const emulatorRoute: EmulatorRoute = { view: "emulator" }
+export const emulatorRoute: EmulatorRoute = { view: "emulator", tab: "requests", text: "", offset: 0, request: undefined }
 
 /** The first view of each area. */
 export const areas: { readonly [area in Area]: { readonly name: string; readonly route: Route } } = {

@@ -14,7 +14,7 @@ import {
   stream,
   type StreamHandlers
 } from "./api.js"
-import { batchRoute, evalRoute, hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute } from "./route.js"
+import { batchRoute, evalRoute, hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute, sessionRoute } from "./route.js"
 import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
 
 export interface RunState {
@@ -43,6 +43,8 @@ export interface State {
   readonly reconnects: number
   readonly source: Source | undefined
   readonly list: RunList
+  /** Grows with each change of the list that the server told. */
+  readonly listChanges: number
   /** Where the reader left the list. */
   readonly listOffset: number
   readonly run: RunState | undefined
@@ -57,6 +59,7 @@ let state: State = {
   reconnects: 0,
   source: undefined,
   list: emptyList(""),
+  listChanges: 0,
   listOffset: 0,
   run: undefined,
   dialog: undefined,
@@ -139,6 +142,7 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
   stream("changes", { ...route.filter }, {
     hello: connected(() => {
       readFirst()
+      set({ listChanges: state.listChanges + 1 })
       if (state.source === undefined) readSource()
     }),
     lost: () => {
@@ -151,7 +155,7 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
         if (loading.size > 0) during.push(change)
         if (!isRead()) return
         const { isInDoubt, list } = withChange(state.list, change)
-        set({ list })
+        set({ list, listChanges: state.listChanges + 1 })
         if (isInDoubt) {
           timer ??= window.setTimeout(() => {
             timer = undefined
@@ -336,6 +340,10 @@ const subjectOf = (route: Route): string => {
   switch (route.view) {
     case "run":
       return JSON.stringify([route.flow, route.id])
+    case "session":
+      return hrefOf(sessionRoute(route.id))
+    case "emulator":
+      return route.view
     case "batch":
       return hrefOf(batchRoute(route))
     case "eval":

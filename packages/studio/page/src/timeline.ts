@@ -11,14 +11,18 @@ export interface TimelineRow {
   readonly isOpen: boolean
 }
 
-export const barKey = ({ attempt, loopIndex, stepId }: Bar): string =>
+export const barKey = ({ attempt, loopIndex, stepId }: Pick<Bar, "attempt" | "loopIndex" | "stepId">): string =>
   JSON.stringify([stepId, loopIndex ?? null, attempt])
 
-/** The rows to show: loops are folded unless opened, and a search shows whatever it finds. */
+/**
+ * The rows to show: loops are folded unless opened. A search shows what it finds in names and errors, and the bars that were
+ * found elsewhere.
+ */
 export const rowsOf = (
   bars: ReadonlyArray<Bar>,
   opened: ReadonlySet<string>,
-  find: string
+  find: string,
+  found: ReadonlySet<string> = new Set()
 ): ReadonlyArray<TimelineRow> => {
   const sought = find.trim().toLowerCase()
   const rows: Array<TimelineRow> = []
@@ -37,7 +41,7 @@ export const rowsOf = (
     }
     if (sought !== "") {
       const isFound = bar.label.toLowerCase().includes(sought) || bar.kind.includes(sought) ||
-        bar.failure.some((line) => line.toLowerCase().includes(sought))
+        bar.failure.some((line) => line.toLowerCase().includes(sought)) || (found.size > 0 && found.has(barKey(bar)))
       if (isFound) rows.push({ bar, index, iterations: 0, failed: 0, isOpen: false })
       return
     }
@@ -109,6 +113,49 @@ export const scaleOf = (totalMs: number, folded: ReadonlyArray<Stretch>): Scale 
     return Math.min(1, place + (Math.min(ms, totalMs) - time) * perMs)
   }
   return { at, folded }
+}
+
+/** The scale of a part of the run. Times outside of it have places outside of 0 to 1. */
+export const zoomedScale = (scale: Scale, zoom: Stretch | undefined): Scale => {
+  if (zoom === undefined) return scale
+  const from = scale.at(zoom.from)
+  const width = Math.max(1e-9, scale.at(zoom.to) - from)
+  return { at: (ms) => (scale.at(ms) - from) / width, folded: scale.folded }
+}
+
+/** The time at a place of the width. */
+export const timeAt = ({ at }: Scale, totalMs: number, place: number): number => {
+  let [low, high] = [0, totalMs]
+  for (let nth = 0; nth < 50; nth++) {
+    const middle = (low + high) / 2
+    if (at(middle) < place) low = middle
+    else high = middle
+  }
+  return high
+}
+
+/** The ends of a part of a run in whole milliseconds, and within the run. `undefined`: all of the run. */
+export const zoomOf = (from: number, to: number, totalMs: number): Stretch | undefined => {
+  const last = Math.max(1, Math.ceil(totalMs))
+  const width = Math.max(1, Math.round(to - from))
+  if (width >= last) return undefined
+  const first = Math.max(0, Math.min(last - width, Math.round(from)))
+  return { from: first, to: first + width }
+}
+
+/** Whether a bar has a part within a part of the run. A bar that goes on has no end. */
+export const isWithin = ({ durationMs, kind, startMs }: Bar, { from, to }: Stretch): boolean =>
+  startMs <= to && (kind === "running" || startMs + durationMs >= from)
+
+/** The bars of the critical path, and the loops that they are in. */
+export const criticalBars = ({ bars, criticalPath }: RunDetail): ReadonlySet<Bar> => {
+  const critical = new Set<Bar>()
+  for (const index of criticalPath) {
+    const [bar, loop] = [bars[index], loopOf(bars, index)]
+    if (bar !== undefined) critical.add(bar)
+    if (loop !== undefined) critical.add(loop)
+  }
+  return critical
 }
 
 export interface StepShare {

@@ -1,0 +1,203 @@
+/** The list as a picture: how long its runs lasted, over the time at which they began. */
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react"
+import type { Point } from "./api.js"
+import { Brush } from "./Brush.js"
+import { count, millis, moment, oneLine, plural, shortId } from "./format.js"
+import { useMedia } from "./keys.js"
+import { useAfter } from "./live.js"
+import { Button, Text } from "./parts.js"
+import { useRead } from "./reads.js"
+import { runRoute, type RunsRoute, runsRoute } from "./route.js"
+import { navigate, useApp } from "./store.js"
+import "./strip.css"
+import { nearest, pointPlace, scaleOfPoints } from "./stripScale.js"
+
+const StripChart = lazy(() => import("./StripChart.js"))
+
+/** The time between two reads while runs arrive, in milliseconds. */
+const often = 1_000
+
+/** A run is named from so far away, in pixels. */
+const near = 24
+
+const second = 1_000
+
+/** The same filter with another range of starts. */
+const withRange = ({ filter }: RunsRoute, from: number | undefined, to: number | undefined): RunsRoute => {
+  const { from: _, to: __, ...rest } = filter
+  return runsRoute({ ...rest, ...from !== undefined && { from }, ...to !== undefined && { to } })
+}
+
+/** An instant as fields of a time take it: in the reader's time, to the second. */
+const fieldOf = (ms: number | undefined): string => {
+  if (ms === undefined) return ""
+  const date = new Date(ms)
+  return Number.isNaN(date.getTime())
+    ? ""
+    : new Date(ms - date.getTimezoneOffset() * 60 * second).toISOString().slice(0, 19)
+}
+
+const instantOf = (field: FormDataEntryValue | null): number | undefined => {
+  const ms = typeof field === "string" && field !== "" ? new Date(field).getTime() : NaN
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+/** The range as two fields: what the brush does, with keys. */
+const Range = ({ route }: { readonly route: RunsRoute }): ReactNode => {
+  const { from, to } = route.filter
+  const [problem, setProblem] = useState("")
+  return (
+    <form
+      className="strip-range"
+      aria-label="Range of starts"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const fields = new FormData(event.currentTarget)
+        const [first, last] = [instantOf(fields.get("from")), instantOf(fields.get("to"))]
+        if (first !== undefined && last !== undefined && first > last) {
+          setProblem("“From” is later than “to”.")
+          return
+        }
+        setProblem("")
+        navigate(withRange(route, first, last))
+      }}
+    >
+      <label><span>From</span> <input key={from} name="from" type="datetime-local" step={1} defaultValue={fieldOf(from)} /></label>
+      <label><span>to</span> <input key={to} name="to" type="datetime-local" step={1} defaultValue={fieldOf(to)} /></label>
+      <button type="submit" className="button button-plain">Show</button>
+      {(from !== undefined || to !== undefined) && (
+        <Button onClick={() => navigate(withRange(route, undefined, undefined))}>All times</Button>
+      )}
+      <span role="alert" className="strip-problem">{problem}</span>
+    </form>
+  )
+}
+
+const summaryOf = ({ durationMs, flow, id, isOutlier, startedAt, status }: Point): string =>
+  [
+    oneLine(`${flow}, run ${shortId(id)}`),
+    oneLine(status),
+    `${millis(durationMs)}${isOutlier ? ", longer than usual" : ""}`,
+    moment(startedAt)
+  ].join(", ")
+
+const Legend = ({ points, total }: { readonly points: ReadonlyArray<Point>; readonly total: number }): ReactNode => {
+  const failed = points.filter(({ status }) => status === "failed").length
+  const outliers = points.filter(({ isOutlier }) => isOutlier).length
+  return (
+    <span className="strip-legend">
+      <span><Mark of="rest" /> {total > points.length ? `${count(points.length)} of ${plural(total, "run")}` : plural(total, "run")}</span>
+      <span><Mark of="failed" /> {count(failed)} failed</span>
+      <span><Mark of="outlier" /> {count(outliers)} longer than usual</span>
+    </span>
+  )
+}
+
+const marks = {
+  rest: <circle cx="6" cy="6" r="2.2" />,
+  failed: <path d="M2.8 2.8l6.4 6.4M9.2 2.8L2.8 9.2" />,
+  outlier: <path d="M6 1l5 5-5 5-5-5z" />
+} as const
+
+const Mark = ({ of }: { readonly of: keyof typeof marks }): ReactNode => (
+  <svg className={`mark mark-${of}`} viewBox="0 0 12 12" aria-hidden="true" focusable="false">{marks[of]}</svg>
+)
+
+const noPoints: ReadonlyArray<Point> = []
+
+const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
+  const { from, to } = route.filter
+  const { data, error, isOld, reload } = useRead("points", { ...route.filter })
+  const changes = useApp(({ listChanges }) => listChanges)
+  useAfter(changes, often, reload)
+  const isNarrow = useMedia("(max-width: 999px)")
+  const [isOpen, setOpen] = useState(false)
+  const [active, setActive] = useState<string>()
+  const points = data?.points ?? noPoints
+  // until the points of another range are there, those that are known are shown within it
+  const shown = useMemo(
+    () => isOld ? points.filter(({ startedAt }) => startedAt >= (from ?? -Infinity) && startedAt <= (to ?? Infinity)) : points,
+    [points, isOld, from, to]
+  )
+  const scale = useMemo(() => scaleOfPoints(shown, from, to), [shown, from, to])
+  const index = active === undefined ? -1 : shown.findIndex(({ id }) => id === active)
+  const point = shown[index]
+  const place = point === undefined ? undefined : pointPlace(scale, point)
+  const height = isNarrow ? 88 : 104
+  useEffect(() => setActive(undefined), [from, to])
+
+  const go = (nth: number): void => setActive(shown[Math.max(0, Math.min(shown.length - 1, nth))]?.id)
+  const onKeyDown = (event: React.KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -20, PageUp: 20 }[event.key]
+    if (step !== undefined) go(index === -1 ? shown.length - 1 : index + step)
+    else if (event.key === "Home") go(0)
+    else if (event.key === "End") go(shown.length - 1)
+    else if (event.key === "Enter" && point !== undefined) navigate(runRoute(point))
+    else if (event.key === "Escape" && active !== undefined) setActive(undefined)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  const select = (first: number, last: number): void => {
+    const at = (part: number): number => scale.x.min + part * (scale.x.max - scale.x.min)
+    const start = Math.floor(at(first) / second) * second
+    navigate(withRange(route, start, Math.max(start + second, Math.ceil(at(last) / second) * second)))
+  }
+  return (
+    <section className="strip" aria-label="Durations over time">
+      <div className="strip-head">
+        {error !== undefined
+          ? (
+            <span className="strip-legend" role="alert">
+              The picture could not be read. <Button kind="quiet" onClick={reload}>Try again</Button>
+            </span>
+          )
+          : point !== undefined
+          ? <span className="strip-caption"><Text value={summaryOf(point)} /></span>
+          : data === undefined
+          ? <span className="strip-legend" />
+          : <Legend points={points} total={data.total} />}
+        {isNarrow && <Button kind="quiet" pressed={isOpen} onClick={() => setOpen(!isOpen)}>Range</Button>}
+        {(!isNarrow || isOpen || from !== undefined || to !== undefined) && <Range route={route} />}
+      </div>
+      <div
+        className="strip-area"
+        style={{ height }}
+        role="slider"
+        tabIndex={0}
+        data-keys="own"
+        aria-label="Runs in the picture"
+        aria-orientation="horizontal"
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, shown.length - 1)}
+        aria-valuenow={Math.max(0, index)}
+        aria-valuetext={point === undefined ? `${plural(shown.length, "run")}. Arrow keys name them.` : summaryOf(point)}
+        onKeyDown={onKeyDown}
+        onBlur={() => setActive(undefined)}
+      >
+        {shown.length > 0
+          ? (
+            <Suspense>
+              <StripChart points={shown} scale={scale} height={height} />
+            </Suspense>
+          )
+          : data !== undefined && <p className="muted strip-blank">No run with a known duration began in this time.</p>}
+        <Brush
+          onSelect={select}
+          onHover={(at) => setActive(at === undefined ? undefined : shown[nearest(scale, shown, at, near) ?? -1]?.id)}
+          onClick={(at) => {
+            const found = shown[nearest(scale, shown, at, near) ?? -1]
+            if (found !== undefined) navigate(runRoute(found))
+          }}
+        >
+          {place !== undefined && (
+            <span className="strip-active" style={{ left: `${100 * place.x}%`, top: `${100 * place.y}%` }} />
+          )}
+        </Brush>
+      </div>
+    </section>
+  )
+}
+
+export default Strip
