@@ -114,6 +114,8 @@ export const BatchDetail = Schema.Struct({
   adopted: Schema.Number,
   unknownCosts: Schema.optional(Schema.Number),
   definition: Schema.optional(Schema.Struct({ hash: Schema.String, changedAt: Schema.optional(Schema.Number) })),
+  /** The number of settled rows that the histograms and errors are made of: fewer than `settled` while they are counted. */
+  counted: Schema.Number,
   /** Rows settled per second, and the time left, while it runs and both are known. */
   rowsPerSecond: Schema.optional(Schema.Number),
   etaMs: Schema.optional(Schema.Number),
@@ -202,6 +204,29 @@ export const BatchRowDetail = Schema.Struct({
 /** @since 0.1.0 */
 export interface BatchRowDetail extends Schema.Schema.Type<typeof BatchRowDetail> {}
 
+/**
+ * Which rows a page has. All conditions hold for each of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BatchRowFilter = Schema.Struct({
+  /** The state of the rows. `doubtful`: the rows whose outcome is not known. */
+  state: Schema.optional(Schema.String),
+  /** The `error` of an {@link ErrorGroup}. */
+  error: Schema.optional(Schema.String),
+  /** A pattern of keys: `*` is any text, `?` one character. */
+  key: Schema.optional(Schema.String),
+  /** The rows after this number, or those before it, nearest first in input order. Default: from the first. */
+  after: Schema.optional(Index),
+  before: Schema.optional(Index),
+  /** Default: 50, the most: 500. */
+  limit: Schema.optional(Index)
+})
+
+/** @since 0.1.0 */
+export interface BatchRowFilter extends Schema.Schema.Type<typeof BatchRowFilter> {}
+
 const BatchAddress = { ledger: Schema.String, batch: Schema.String }
 
 /**
@@ -219,19 +244,7 @@ export const batchesGroup = HttpApiGroup.make("batches")
   )
   .add(
     HttpApiEndpoint.get("rows", "/batch/rows")
-      .setUrlParams(Schema.Struct({
-        ...BatchAddress,
-        state: Schema.optional(Schema.String),
-        /** The `error` of an {@link ErrorGroup}. */
-        error: Schema.optional(Schema.String),
-        /** A pattern of keys: `*` is any text, `?` one character. */
-        key: Schema.optional(Schema.String),
-        /** The rows after this number, or those before it, nearest first in input order. Default: from the first. */
-        after: Schema.optional(Index),
-        before: Schema.optional(Index),
-        /** Default: 50, the most: 500. */
-        limit: Schema.optional(Index)
-      }))
+      .setUrlParams(Schema.Struct({ ...BatchAddress, ...BatchRowFilter.fields }))
       .addSuccess(BatchRowPage)
   )
   .add(

@@ -128,6 +128,26 @@ export interface EvalCaseDetail {
   }>
 }
 
+/**
+ * Which cases a page has. All conditions hold for each of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EvalCaseFilter = Schema.Struct({
+  verdict: Schema.optional(Schema.String),
+  /** The name of a check: `verdict` is then its verdict, and the order that of its verdicts. */
+  check: Schema.optional(Schema.String),
+  /** A part of the key or the reason. */
+  text: Schema.optional(Schema.String),
+  offset: Schema.optional(Index),
+  /** Default: 50, the most: 500. */
+  limit: Schema.optional(Index)
+})
+
+/** @since 0.1.0 */
+export interface EvalCaseFilter extends Schema.Schema.Type<typeof EvalCaseFilter> {}
+
 const EvalAddress = { ledger: Schema.String, eval: Schema.String, run: Schema.String }
 
 /** JSON of a type that has a schema in another package. */
@@ -145,17 +165,7 @@ export const evalsGroup = HttpApiGroup.make("evals")
   .add(HttpApiEndpoint.get("eval", "/eval").setUrlParams(Schema.Struct(EvalAddress)).addSuccess(Json))
   .add(
     HttpApiEndpoint.get("cases", "/eval/cases")
-      .setUrlParams(Schema.Struct({
-        ...EvalAddress,
-        verdict: Schema.optional(Schema.String),
-        /** The name of a check: `verdict` is then its verdict, and the order that of its verdicts. */
-        check: Schema.optional(Schema.String),
-        /** A part of the key or the reason. */
-        text: Schema.optional(Schema.String),
-        offset: Schema.optional(Index),
-        /** Default: 50, the most: 500. */
-        limit: Schema.optional(Index)
-      }))
+      .setUrlParams(Schema.Struct({ ...EvalAddress, ...EvalCaseFilter.fields }))
       .addSuccess(EvalCasePage)
   )
   /** An {@link EvalCaseDetail}. */
