@@ -1,6 +1,7 @@
 /** The frame of the page: where it is, whether it is live, and its keys. */
 import { Component, lazy, type ReactNode, Suspense, useEffect } from "react"
 import { oneLine, visible } from "./format.js"
+import { FaultsBanner } from "./FaultsBanner.js"
 import { keyList, useKeys } from "./keys.js"
 import { Button, Icon, Link, Main, Shape, Text } from "./parts.js"
 import { areaOf, areas, type Route, runsRoute } from "./route.js"
@@ -204,6 +205,7 @@ export const App = (): ReactNode => {
     <>
       <Header />
       <Banner />
+      <FaultsBanner />
       <Guard of={title}>
         <Suspense fallback={<Main className="run"><p className="blank muted" role="status">Loading the view…</p></Main>}>
           <View route={route} />

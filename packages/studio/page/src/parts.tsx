@@ -16,6 +16,7 @@ const icons = {
   copy: "M5.5 5.5h7v8h-7zM3.5 10.5v-8h7",
   first: "M11 4L7 8l4 4M4.5 4v8",
   last: "M5 4l4 4-4 4M11.5 4v8",
+  fault: "M9 1.8L3.5 9H8l-1 5.2L12.5 7H8z",
   keys: "M2 4h12v8H2zM4.5 6.5h.01M7 6.5h.01M9.5 6.5h.01M12 6.5h.01M5 9.5h6"
 } as const
 
@@ -90,8 +91,9 @@ export const Main = ({ children, className, ref }: {
 /** Text of a flow: its direction is its own, and invisible characters are escaped. */
 export const Text = ({ value }: { readonly value: string }): ReactNode => <bdi>{visible(value)}</bdi>
 
-export const Button = ({ children, kind = "plain", label, onClick, pressed }: {
+export const Button = ({ children, disabled = false, kind = "plain", label, onClick, pressed }: {
   readonly children: ReactNode
+  readonly disabled?: boolean
   readonly kind?: "plain" | "quiet" | "icon" | "primary"
   readonly label?: string
   readonly onClick: () => void
@@ -103,6 +105,7 @@ export const Button = ({ children, kind = "plain", label, onClick, pressed }: {
     aria-label={label}
     title={kind === "icon" ? label : undefined}
     aria-pressed={pressed}
+    disabled={disabled}
     onClick={onClick}
   >
     {children}

@@ -2,6 +2,7 @@
 import { useSyncExternalStore } from "react"
 import {
   type Bar,
+  type EmulatorState,
   type ListChange,
   type Params,
   read,
@@ -48,6 +49,8 @@ export interface State {
   /** Where the reader left the list. */
   readonly listOffset: number
   readonly run: RunState | undefined
+  /** The emulator, as it was last seen. */
+  readonly emulator: EmulatorState | undefined
   readonly dialog: "keys" | "copy" | undefined
   /** A sentence that confirms an action, also for screen readers. */
   readonly notice: string
@@ -62,6 +65,7 @@ let state: State = {
   listChanges: 0,
   listOffset: 0,
   run: undefined,
+  emulator: undefined,
   dialog: undefined,
   notice: ""
 }
