@@ -176,6 +176,35 @@ export const make = (trace: Trace, { maxRows = Infinity }: Options = {}): TraceL
   }
 }
 
+/**
+ * Returns the bars that decided when a run ended, as indices of `bars`, in order of time: the bar that ended last, before it
+ * the one that had ended last when it began, and so on. Iterations stand for their loop, and waits for tools count. A bar may
+ * begin up to 1 ms before the one before it ends, because durations are rounded.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const criticalPath = ({ bars }: TraceLayout): ReadonlyArray<number> => {
+  const ordered = bars
+    .map(({ durationMs, isLoop, kind, startMs }, index) => ({
+      index,
+      start: startMs,
+      end: startMs + durationMs,
+      isWork: !isLoop && kind !== "skipped"
+    }))
+    .filter(({ isWork }) => isWork)
+    .sort((one, other) => other.end - one.end || other.start - one.start || other.index - one.index)
+  const path: Array<number> = []
+  let next: { readonly start: number } | undefined
+  for (const { end, index, start } of ordered) {
+    const isBefore = next === undefined || end <= next.start || (end <= next.start + 1 && start < next.start)
+    if (!isBefore) continue
+    path.push(index)
+    next = { start }
+  }
+  return path.reverse()
+}
+
 const inOrder = (steps: ReadonlyArray<PlacedStep>): ReadonlyArray<PlacedStep> => {
   const iterations = Arr.groupBy(steps, ({ loop }) => String(loop))
   return steps.flatMap((step, index) => step.loop === undefined ? [step, ...(iterations[index] ?? [])] : [])

@@ -1,11 +1,17 @@
-/** The runs of an emulator in this process. Nothing is requested, so that its ledger and its output stay as they are. */
+/**
+ * An emulator of this process: its runs and sessions, and the emulator itself. Nothing is requested, so that its ledger and
+ * its output stay as they are.
+ *
+ * @since 0.1.0
+ */
 import type { RunChange as EmulatorChange, RunFacts, RunRecord } from "@effect-noukai/emulator/EmulatorRuns"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
+import * as SessionService from "@effect-noukai/sdk/SessionService"
 import { Trace } from "@effect-noukai/sdk/Trace"
-import * as RunList from "@effect-noukai/studio/RunList"
-import { NotFound, type Run, Unavailable } from "@effect-noukai/studio/RunsApi"
-import { type RunChange, StudioSource } from "@effect-noukai/studio/StudioSource"
 import * as Cache from "effect/Cache"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,9 +19,19 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
+import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Emulator from "./internal/emulator.js"
+import * as FlowTotals from "./internal/flowTotals.js"
+import * as Sessions from "./internal/sessions.js"
+import { hasEnded } from "./internal/times.js"
+import * as RunList from "./RunList.js"
+import { NotFound, type Run, Unavailable } from "./RunsApi.js"
+import { StudioEmulator } from "./StudioEmulator.js"
+import { type RunChange, StudioSource } from "./StudioSource.js"
 
 const decodeTrace = Schema.decodeUnknown(Trace)
 
@@ -34,7 +50,30 @@ const runOf = (
   ...endedAt !== undefined && { durationMs: endedAt - startedAt }
 })
 
-const isOver = ({ status }: Pick<Run, "status">): boolean => status !== "pending" && status !== "running"
+/** Reads sessions as the SDK does, from the emulator of this process. */
+const sessionsOf = (runs: EmulatorService["runs"]) =>
+  Effect.gen(function*() {
+    const runPromise = Runtime.runPromise(yield* Effect.runtime())
+    const http = NoukaiHttp.layerFetch((target) => {
+      const url = String(target)
+      return runPromise(Effect.map(
+        runs.session(decodeURIComponent(url.slice(url.lastIndexOf("/") + 1))),
+        ({ body, status }) => Response.json(body, { status })
+      ))
+    })
+    const config = Layer.effect(
+      NoukaiConfig.NoukaiConfig,
+      // neither leaves this process
+      NoukaiConfig.make({ apiKey: Redacted.make("nk_test_studio"), baseUrl: "http://127.0.0.1/api/v1" })
+    )
+    const context = yield* Layer.build(SessionService.layer.pipe(Layer.provideMerge(http), Layer.provide(config)))
+    return yield* Effect.provide(Sessions.make, context)
+  }).pipe(
+    Effect.catchAll(({ message }) => {
+      const failed = () => new Unavailable({ message })
+      return Effect.succeed({ read: failed, cassette: failed })
+    })
+  )
 
 /** The times of a run by the emulator's own clock. */
 const watchedOf = ({ firstOutputAt, pauses }: RunFacts, start: number) => ({
@@ -48,26 +87,36 @@ const watchedOf = ({ firstOutputAt, pauses }: RunFacts, start: number) => ({
 })
 
 const make = (
-  { baseUrl, flows, runs }: EmulatorService
-): Effect.Effect<StudioSource.Service, never, Scope.Scope> =>
+  emulator: EmulatorService
+): Effect.Effect<Context.Context<StudioSource | StudioEmulator>, never, Scope.Scope> =>
   Effect.gen(function*() {
+    const { baseUrl, flows, runs } = emulator
     const list = RunList.make()
+    const totals = FlowTotals.make()
     const changes = yield* PubSub.sliding<RunChange>(10_000)
+    const sessions = yield* sessionsOf(runs)
+
+    const put = (run: Run): void => {
+      totals.replace(list.get(run.id), run)
+      list.put(run)
+    }
 
     const read = Effect.map(runs.list, (all) => {
       list.clear()
+      totals.clear()
       // the oldest first, as the list is kept
-      for (const record of all.toReversed()) list.put(runOf(record))
+      for (const record of all.toReversed()) put(runOf(record))
     })
 
     const apply = (change: EmulatorChange): Effect.Effect<void> => {
       switch (change.type) {
         case "Changed": {
           const run = runOf(change.run)
-          list.put(run)
+          put(run)
           return PubSub.publish(changes, { _tag: "Changed", run })
         }
         case "Evicted":
+          totals.replace(list.get(change.executionId), undefined)
           list.remove(change.executionId)
           return PubSub.publish(changes, { _tag: "Gone", id: change.executionId })
         case "Reset":
@@ -102,11 +151,11 @@ const make = (
       ) => Effect.flatMap(runs.trace(id), (json) => decodeTrace(Option.getOrUndefined(json))),
       timeToLive: Exit.match({
         onFailure: () => Duration.zero,
-        onSuccess: ({ flowRun: { status } }) => isOver({ status }) ? Duration.minutes(1) : Duration.zero
+        onSuccess: ({ flowRun: { status } }) => hasEnded(status) ? Duration.minutes(1) : Duration.zero
       })
     })
 
-    return {
+    const source: StudioSource.Service = {
       source: Effect.map(flows, (flows) => ({
         kind: "emulator",
         address: baseUrl,
@@ -114,13 +163,14 @@ const make = (
         missing: []
       })),
       list: (filter, page) => Effect.sync(() => list.page(filter, page)),
+      points: (filter) => Effect.sync(() => list.points(filter)),
       changes: Effect.map(PubSub.subscribe(changes), (queue) => Stream.fromQueue(queue)),
       run: Effect.fnUntraced(function*(flow, id) {
         const run = yield* found(flow, id)
         const facts = Option.getOrUndefined(yield* runs.facts(id))
         const trace = yield* Effect.mapError(
           // a run of single steps may go on after its end
-          traces.get(Data.tuple(id, isOver(run), run.durationMs, run.costUsd)),
+          traces.get(Data.tuple(id, hasEnded(run.status), run.durationMs, run.costUsd)),
           () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
         )
         return {
@@ -136,19 +186,39 @@ const make = (
       watch: (flow, id) =>
         Stream.unwrapScoped(Effect.gen(function*() {
           const queue = yield* PubSub.subscribe(changes)
-          if (isOver(yield* found(flow, id))) return Stream.make(undefined)
+          if (hasEnded((yield* found(flow, id)).status)) return Stream.make(undefined)
           const ofRun = Stream.fromQueue(queue).pipe(
             Stream.filter((change) =>
               change._tag === "Reset" || (change._tag === "Gone" ? change.id : change.run.id) === id
             ),
-            Stream.takeUntil((change) => change._tag !== "Changed" || isOver(change.run)),
+            Stream.takeUntil((change) => change._tag !== "Changed" || hasEnded(change.run.status)),
             Stream.as(undefined)
           )
           return Stream.merge(ofRun, Stream.make(undefined), { haltStrategy: "left" })
-        }))
+        })),
+      session: Effect.fnUntraced(function*(id) {
+        const session = yield* sessions.read(id)
+        const shown = yield* Effect.forEach(session.executions, (execution) =>
+          Effect.map(runs.get(execution.executionId), (record) =>
+            Option.match(record, {
+              onNone: () =>
+                Sessions.rowOf(session.sessionId, undefined, execution),
+              onSome: runOf
+            })))
+        return { session, runs: shown }
+      }),
+      cassette: sessions.cassette
     }
+    return Context.make(StudioSource, source).pipe(
+      Context.add(StudioEmulator, yield* Emulator.make(emulator, totals))
+    )
   })
 
-/** Shows the runs of an emulator of this process. */
-export const layer = (emulator: EmulatorService): Layer.Layer<StudioSource> =>
-  Layer.scoped(StudioSource, make(emulator))
+/**
+ * Shows an emulator of this process.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (emulator: EmulatorService): Layer.Layer<StudioSource | StudioEmulator> =>
+  Layer.scopedContext(make(emulator))

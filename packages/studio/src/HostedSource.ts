@@ -5,7 +5,9 @@
  * @since 0.1.0
  */
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { RunService } from "@effect-noukai/sdk/RunService"
+import type { SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
 import type { FlowRun, Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Cache from "effect/Cache"
@@ -23,10 +25,13 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { masked } from "./internal/text.js"
+import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
+import * as Sessions from "./internal/sessions.js"
+import { millisOf } from "./internal/times.js"
 import * as Watched from "./internal/watched.js"
 import * as RunList from "./RunList.js"
-import { NotFound, type Run, type RunPage, type Source, Unavailable } from "./RunsApi.js"
+import type { NotFound, Unavailable } from "./RunsApi.js"
+import { type Run, type RunPage, type Source } from "./RunsApi.js"
 import { type RunChange, StudioSource } from "./StudioSource.js"
 
 /**
@@ -91,40 +96,6 @@ const isOver = (status: string): boolean => status === "completed" || status ===
 const isOfFlow = ({ _tag }: CallError): boolean =>
   _tag === "FlowNotFoundError" || _tag === "PermissionDeniedError" || _tag === "UnexpectedResponseError"
 
-const adviceOf = (error: CallError): string | undefined => {
-  switch (error._tag) {
-    case "AuthenticationError":
-    case "PermissionDeniedError":
-      return "Check the key and its project: `noukai doctor` shows which key is used."
-    case "APIConnectionError":
-    case "APITimeoutError":
-      return "Check the network: `noukai doctor` shows what can be reached."
-    case "RateLimitError":
-      return "The server limits requests. Wait a minute."
-    default:
-      return undefined
-  }
-}
-
-/** The message without the method of the SDK that it begins with. */
-const messageOf = ({ message, method }: CallError): string =>
-  masked(message.startsWith(method) ? message.slice(method.length).replace(/^:? /, "") : message)
-
-const toUnavailable = (error: CallError): Unavailable => {
-  const advice = adviceOf(error)
-  return new Unavailable({ message: messageOf(error), ...advice !== undefined && { advice } })
-}
-
-const toFailure = (error: CallError): NotFound | Unavailable =>
-  error._tag === "FlowNotFoundError" || error._tag === "InvalidRequestError"
-    ? new NotFound({ message: messageOf(error) })
-    : toUnavailable(error)
-
-const millisOf = (instant: string | undefined): number | undefined => {
-  const millis = instant === undefined ? Number.NaN : Date.parse(instant)
-  return Number.isNaN(millis) ? undefined : millis
-}
-
 /** The facts of a run that the server told. */
 const rowOf = (flow: string, { completedAt, durationMs, flowId, id, startedAt, status, triggerType }: FlowRun): Run => {
   const start = millisOf(startedAt)
@@ -179,15 +150,19 @@ const keyOf = (flow: string, id: string) => Data.tuple(flow, id)
 
 const make = (
   { address, interval = "5 seconds", kind = "hosted", seen }: Options
-): Effect.Effect<StudioSource.Service, never, RunService | Scope.Scope> =>
+): Effect.Effect<StudioSource.Service, never, NoukaiHttp | RunService | SessionService | Scope.Scope> =>
   Effect.gen(function*() {
     const runs = yield* RunService
+    const { defaults } = yield* NoukaiHttp
+    const sessions = yield* Sessions.make
     const scope = yield* Effect.scope
     const list = RunList.make()
     const changes = yield* PubSub.sliding<RunChange>(10_000)
     const costs = new Map<string, string>()
     const failedCosts = new Map<string, number>()
     const flowIds = new Map<string, string>()
+    /** The sessions of runs that were read with their session. */
+    const sessionIds = new Map<string, string>()
     const watched = Watched.make()
     /** Why the runs of a flow could not be listed. */
     const problems = new Map<string, string>()
@@ -202,12 +177,13 @@ const make = (
     /** Adds what others than the server told. */
     const completed = (run: Run): Run => {
       const fact = known.get(run.id)
+      const sessionId = fact?.sessionId ?? sessionIds.get(run.id)
       // a poll does not tell the cost of a run that goes on, which was read before
       const costUsd = costs.get(run.id) ?? run.costUsd ?? list.get(run.id)?.costUsd
       return {
         ...run,
         ...fact?.version !== undefined && { version: fact.version },
-        ...fact?.sessionId !== undefined && { sessionId: fact.sessionId },
+        ...sessionId !== undefined && { sessionId },
         ...costUsd !== undefined && { costUsd }
       }
     }
@@ -266,11 +242,14 @@ const make = (
         }))
       )
 
-    /** Reads all lists. Fails if none of them could be read for a reason that has nothing to do with its flow. */
-    const poll: Effect.Effect<void, Unavailable> = Effect.gen(function*() {
-      const all = yield* seen
+    const readSeen = Effect.map(seen, (all) => {
       known = new Map(all.map((run) => [run.id, run]))
       shown = flowsOf(all)
+    })
+
+    /** Reads all lists. Fails if none of them could be read for a reason that has nothing to do with its flow. */
+    const poll: Effect.Effect<void, Unavailable> = Effect.gen(function*() {
+      yield* readSeen
       const read = yield* Effect.forEach(shown, readFlow, { concurrency })
       const errors = read.flatMap((one) => Either.isLeft(one) && !isOfFlow(one.left) ? [one.left] : [])
       const [error] = errors
@@ -387,6 +366,20 @@ const make = (
         return Stream.make(undefined).pipe(Stream.concat(growing), Stream.concat(Stream.execute(last)))
       }))
 
+    /** The flow of a run of a session, which tells only the last part of its name. */
+    const flowOf = ({ executionId, flowId, slug }: SessionExecution): string | undefined => {
+      const seenRun = list.get(executionId) ?? known.get(executionId)
+      if (seenRun !== undefined) return seenRun.flow
+      const ofId = flowId === undefined ?
+        undefined :
+        shown.find((one) => one.flowId === flowId || flowIds.get(one.flow) === flowId)
+      if (ofId !== undefined || slug === undefined) return ofId?.flow
+      const { org, project } = defaults
+      if (org !== undefined && project !== undefined) return `${org}/${project}/${slug}`
+      const named = shown.filter(({ flow }) => flow.endsWith(`/${slug}`))
+      return named.length === 1 ? named[0]!.flow : undefined
+    }
+
     return {
       source: Effect.map(Effect.suspend(() => isRead ? Effect.void : refresh), () => ({
         kind,
@@ -417,17 +410,33 @@ const make = (
         Effect.zipRight(PubSub.subscribe(changes)),
         Effect.map((queue) => Stream.fromQueue(queue))
       ),
+      points: (filter) => Effect.map(isRead ? Effect.void : refresh, () => list.points(filter)),
       run,
-      watch
+      watch,
+      session: Effect.fnUntraced(function*(id) {
+        const session = yield* sessions.read(id)
+        yield* readSeen
+        const read = yield* Effect.forEach(session.executions, (execution) => {
+          const flow = flowOf(execution)
+          const row = Sessions.rowOf(session.sessionId, flow, execution)
+          sessionIds.set(row.id, session.sessionId)
+          return Effect.as(flow === undefined ? Effect.void : put(row), completed(row))
+        })
+        yield* priced({ runs: read.filter(({ id }) => list.get(id) !== undefined), total: read.length })
+        return { session, runs: read }
+      }),
+      cassette: sessions.cassette
     }
   })
 
 /**
- * Reads runs through `RunService`. Costs are read for the rows of pages, at most 4 at once, and kept for runs that have
+ * Reads runs through `RunService`, and sessions through `SessionService`. Costs are read for the rows of pages, at most 4 at once, and kept for runs that have
  * ended. Nothing is read while no page is open.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<StudioSource, never, RunService> =>
+export const layer = (
+  options: Options
+): Layer.Layer<StudioSource, never, NoukaiHttp | RunService | SessionService> =>
   Layer.scoped(StudioSource, make(options))

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Run, RunFilter, RunPage } from "./RunsApi.js"
+import type { Point, Points, Run, RunFilter, RunPage } from "./RunsApi.js"
 
 /**
  * A list of runs. Its operations take time in proportion to what they return; those with a filter, to all runs.
@@ -22,6 +22,8 @@ export interface RunList {
   readonly clear: () => void
   /** Returns a part of the list. `limit: 0` counts only. */
   readonly page: (filter: RunFilter, page: { readonly offset: number; readonly limit: number }) => RunPage
+  /** Returns the runs as a picture. The runs of a flow that are no outliers are those of the whole list. */
+  readonly points: (filter: RunFilter) => Points
 }
 
 /** A run in its place, with the texts that filters read. */
@@ -43,10 +45,14 @@ const entryOf = (run: Run, order: number): Entry => ({ run, order, flow: lower(r
 type Matches = (entry: Pick<Entry, "run" | "flow" | "text">) => boolean
 
 /** The conditions of a filter. `undefined`: every run matches. */
-const conditionOf = ({ flow, session, status, text }: RunFilter): Matches | undefined => {
+const conditionOf = ({ flow, from, session, status, text, to }: RunFilter): Matches | undefined => {
   const [flowPart, part] = [lower(flow), lower(text)]
   const conditions: ReadonlyArray<Matches> = [
     ...flowPart === "" ? [] : [(entry: Pick<Entry, "flow">) => entry.flow.includes(flowPart)],
+    ...from === undefined
+      ? []
+      : [({ run }: Pick<Entry, "run">) => run.startedAt !== undefined && run.startedAt >= from],
+    ...to === undefined ? [] : [({ run }: Pick<Entry, "run">) => run.startedAt !== undefined && run.startedAt <= to],
     ...status === undefined || status === "" ? [] : [({ run }: Pick<Entry, "run">) => run.status === status],
     ...session === undefined || session === ""
       ? []
@@ -72,6 +78,39 @@ const startOf = ({ run }: Entry): number => run.startedAt ?? 0
 /** Whether an entry stands before another one: the list is kept from the oldest to the newest. */
 const isBefore = (entry: Entry, other: Entry): boolean =>
   startOf(entry) < startOf(other) || (startOf(entry) === startOf(other) && entry.order < other.order)
+
+/** The most points of a picture. */
+const mostPoints = 2_000
+
+/** The least number of runs of a flow of which one can be an outlier. */
+const leastRuns = 8
+
+/**
+ * Returns the longest duration of a flow that is usual: three ranges between the quartiles above the upper one, and twice the
+ * median at least.
+ */
+const usualDuration = (durations: ReadonlyArray<number>): number => {
+  if (durations.length < leastRuns) return Infinity
+  const sorted = Float64Array.from(durations).sort()
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]!
+  return Math.max(at(0.75) + 3 * (at(0.75) - at(0.25)), 2 * at(0.5))
+}
+
+/** Returns so many elements at equal distances. */
+const spread = <A>(all: ReadonlyArray<A>, count: number): ReadonlyArray<A> =>
+  all.length <= count ? all : Array.from({ length: count }, (_, index) => all[Math.floor(index * all.length / count)]!)
+
+/** Returns all failures and outliers, as far as there is room, and an equal share of the others. */
+const thinned = (points: ReadonlyArray<Point>): ReadonlyArray<Point> => {
+  if (points.length <= mostPoints) return points
+  const isMarked = ({ isOutlier, status }: Point) => isOutlier || status === "failed"
+  const marked = spread(points.filter(isMarked), mostPoints)
+  const kept = new Set([
+    ...marked,
+    ...spread(points.filter((point) => !isMarked(point)), mostPoints - marked.length)
+  ])
+  return points.filter((point) => kept.has(point))
+}
 
 /**
  * Creates an empty list. Runs that began at one instant are in the order in which they were added.
@@ -141,6 +180,29 @@ export const make = (): RunList => {
         total++
       }
       return { runs, total }
+    },
+    points: (filter) => {
+      const condition = conditionOf(filter) ?? (() => true)
+      const durations = new Map<string, Array<number>>()
+      for (const { run: { durationMs, flow } } of entries) {
+        if (durationMs === undefined) continue
+        const others = durations.get(flow)
+        if (others === undefined) durations.set(flow, [durationMs])
+        else others.push(durationMs)
+      }
+      const usual = new Map<string, number>()
+      const isOutlier = (flow: string, durationMs: number): boolean => {
+        const longest = usual.get(flow) ?? usualDuration(durations.get(flow) ?? [])
+        usual.set(flow, longest)
+        return durationMs > longest
+      }
+      const points = entries.flatMap((entry): ReadonlyArray<Point> => {
+        const { durationMs, flow, id, startedAt, status } = entry.run
+        return startedAt === undefined || durationMs === undefined || !condition(entry)
+          ? []
+          : [{ id, flow, status, startedAt, durationMs, isOutlier: isOutlier(flow, durationMs) }]
+      })
+      return { points: thinned(points), total: points.length }
     }
   }
 }

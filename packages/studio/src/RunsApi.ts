@@ -373,7 +373,7 @@ export const SessionRun = Schema.Struct({
   startMs: Schema.optional(Schema.Number),
   /** Its steps that are no iterations, in order of time: at most 200. */
   steps: Schema.Array(SessionStep),
-  /** Its error in lines of text. */
+  /** Its error in lines of text. Empty unless it failed. */
   failure: Schema.Array(Schema.String),
   /** Whether the payloads that a replay needs were captured. */
   isCaptured: Schema.Boolean
@@ -397,9 +397,12 @@ export const SessionDetail = Schema.Struct({
   /** The sum of the known costs. Absent if no cost is known. */
   costUsd: Schema.optional(Schema.String),
   runs: Schema.Array(SessionRun),
-  /** The command that saves it as a cassette, and the one that runs a program again from that cassette. */
+  /** The command that saves it as a cassette. */
   save: Schema.String,
+  /** TypeScript that runs a program again, answered from that cassette. */
   replay: Schema.String,
+  /** The command that sends a request again to a server with an adapter of Noukai, answered from the session. */
+  replayRequest: Schema.String,
   /** What is missing for a replay, and what to do about it. */
   notes: Schema.Array(Schema.String)
 })
@@ -439,14 +442,14 @@ export const ListChange = Schema.Struct({
 export interface ListChange extends Schema.Schema.Type<typeof ListChange> {}
 
 /**
- * The run, step or flow does not exist.
+ * The run, step, flow or session does not exist, or may not be read. `advice` is what to do about it.
  *
  * @since 0.1.0
  * @category errors
  */
 export class NotFound extends Schema.TaggedError<NotFound>("@effect-noukai/studio/NotFound")(
   "NotFound",
-  { message: Schema.String },
+  { message: Schema.String, advice: Schema.optional(Schema.String) },
   HttpApiSchema.annotations({ status: 404 })
 ) {}
 

@@ -13,6 +13,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -22,10 +23,14 @@ import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import * as Absent from "./internal/absent.js"
 import * as Assets from "./internal/assets.js"
+import * as EmulatorHandlers from "./internal/emulatorHandlers.js"
+import * as Events from "./internal/events.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
 import * as Handlers from "./internal/handlers.js"
 import { type Mask, maskOf } from "./internal/text.js"
+import type { Source } from "./RunsApi.js"
 import { StudioApi } from "./StudioApi.js"
+import { StudioEmulator } from "./StudioEmulator.js"
 import type { StudioSource } from "./StudioSource.js"
 
 /**
@@ -131,7 +136,8 @@ const failed = plain(500, "The studio failed. Its terminal says why.")
 
 /**
  * Serves the page and its API for the life of the scope. Requests need the token of the printed address, which is traded for
- * a cookie, and only requests that name this server are answered.
+ * a cookie, and only requests that name this server are answered. A view of the emulator is there if `StudioEmulator` is
+ * provided, too.
  *
  * Fails with `StudioError` if the server cannot listen.
  *
@@ -160,14 +166,17 @@ export const serve = (
     )
     const port = server.address._tag === "TcpAddress" ? server.address.port : wanted
     const page = yield* Assets.make(assets instanceof URL ? fileURLToPath(assets) : assets)
-    const start = randomBytes(8).toString("base64url")
+    const encode = Events.encoder(mask)
+    const hello = encode("hello", { id: randomBytes(8).toString("base64url") })
+    const emulator = Option.getOrUndefined(yield* Effect.serviceOption(StudioEmulator))
+    const views: Source["views"] = emulator === undefined ? [] : ["emulator"]
     const context = yield* Layer.build(
       Layer.mergeAll(
         HttpApiBuilder.api(StudioApi).pipe(Layer.provide([
-          Handlers.layer(start, mask, []),
+          Handlers.layer({ encode, hello, mask }, views),
           Absent.batches,
           Absent.evals,
-          Absent.emulator
+          emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode)
         ])),
         HttpApiBuilder.Middleware.layer,
         NodeHttpServer.layerContext

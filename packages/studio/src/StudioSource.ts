@@ -3,12 +3,14 @@
  *
  * @since 0.1.0
  */
+import type { SessionCassette } from "@effect-noukai/sdk/Cassette"
+import type { Session } from "@effect-noukai/sdk/SessionService"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { NotFound, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./RunsApi.js"
+import type { NotFound, Points, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./RunsApi.js"
 
 /**
  * A run and its stored steps.
@@ -25,6 +27,18 @@ export interface StoredRun {
   readonly conversations?: { readonly [stepId: string]: unknown }
   /** The body of the request that began it. */
   readonly request?: { readonly [name: string]: unknown }
+}
+
+/**
+ * A session as its server gives it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredSession {
+  readonly session: Session
+  /** Its runs, one for each execution of the session, in their order. */
+  readonly runs: ReadonlyArray<Run>
 }
 
 /**
@@ -59,11 +73,16 @@ export declare namespace StudioSource {
       filter: RunFilter,
       page: { readonly offset: number; readonly limit: number }
     ) => Effect.Effect<RunPage, NotFound | Unavailable>
+    /** The list as a picture. */
+    readonly points: (filter: RunFilter) => Effect.Effect<Points, NotFound | Unavailable>
     /** Subscribes to the runs that begin and change. The stream has every change after the effect has succeeded. */
     readonly changes: Effect.Effect<Stream.Stream<RunChange>, never, Scope.Scope>
     readonly run: (flow: string, id: string) => Effect.Effect<StoredRun, NotFound | Unavailable>
     /** An element after the subscription, and then whenever a run may have changed, until it has ended. */
     readonly watch: (flow: string, id: string) => Stream.Stream<void, NotFound | Unavailable>
+    readonly session: (id: string) => Effect.Effect<StoredSession, NotFound | Unavailable>
+    /** The session as a cassette, to save. */
+    readonly cassette: (id: string) => Effect.Effect<SessionCassette, NotFound | Unavailable>
   }
 }
 

@@ -4,5 +4,5 @@
  * @since 0.1.0
  */
 export { Studio, StudioError } from "./Studio.js"
-export type { RunChange, StoredRun } from "./StudioSource.js"
+export type { RunChange, StoredRun, StoredSession } from "./StudioSource.js"
 export { StudioSource } from "./StudioSource.js"

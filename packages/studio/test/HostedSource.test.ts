@@ -45,7 +45,8 @@ const start = ({ key, wrap = (runs) => runs, ...options }: Setting = {}) =>
     const seen = yield* Ref.make<ReadonlyArray<HostedSource.SeenRun>>([])
     const context = yield* Layer.build(
       HostedSource.layer({ address: baseUrl, seen: Ref.get(seen), interval: "10 millis" }).pipe(
-        Layer.provide(Layer.succeed(RunService, wrap(Context.get(services, RunService))))
+        Layer.provide(Layer.succeed(RunService, wrap(Context.get(services, RunService)))),
+        Layer.provide(Layer.succeedContext(services))
       )
     )
     const execute = (flow: string, facts: Partial<HostedSource.SeenRun> = {}) =>

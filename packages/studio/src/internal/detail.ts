@@ -3,7 +3,9 @@ import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type * as RunsApi from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
-import { cut } from "./text.js"
+import { searching } from "./search.js"
+import { cut, type Mask } from "./text.js"
+import { hasEnded, millisOf } from "./times.js"
 
 /** The most characters of an error in the list of bars. */
 const mostFailure = 500
@@ -13,8 +15,6 @@ const howToCapture =
 
 const isCaptured = ({ inputContext, outputContext }: StepTrace): boolean =>
   inputContext !== undefined || outputContext !== undefined
-
-const hasEnded = (status: string): boolean => status !== "running" && status !== "pending"
 
 const cutNote = "The server cut the largest payloads when it stored them."
 
@@ -53,8 +53,7 @@ const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): RunsAp
 }
 
 /** The parts of a run that its trace alone tells. */
-const partsOf = (trace: Trace, id: string) => {
-  const layout = TraceLayout.make(trace)
+const partsOf = (trace: Trace, layout: TraceLayout.TraceLayout, id: string) => {
   const { costUsd, isKnown, steps } = costOf(trace, id)
   return {
     costUsd: isKnown ? costUsd : undefined,
@@ -62,7 +61,7 @@ const partsOf = (trace: Trace, id: string) => {
     waitingMs: layout.waitingMs,
     tokens: layout.tokens,
     bars: layout.rows.map(barOf),
-    criticalPath: [],
+    criticalPath: TraceLayout.criticalPath(layout),
     ...layout.focus !== undefined && { focus: layout.focus },
     steps: steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }) => ({
       stepId,
@@ -75,21 +74,46 @@ const partsOf = (trace: Trace, id: string) => {
   }
 }
 
+export interface Details {
+  /** Returns a run without its payloads. */
+  readonly detailOf: (stored: StoredRun) => RunsApi.RunDetail
+  /** Returns the places of a text in the run with this trace and id. */
+  readonly search: (trace: Trace, id: string, text: string) => RunsApi.Hits
+}
+
 /**
- * Makes runs without payloads. The parts of the newest trace are kept: a page that opens a run reads it, then watches it,
- * and sources keep the traces of ended runs.
+ * Makes the views of runs. The parts of the newest trace are kept: a page that opens a run reads it, watches it and searches
+ * in it, and sources keep the traces of ended runs.
  */
-export const runDetails = (): (stored: StoredRun) => RunsApi.RunDetail => {
-  let newest: { readonly trace: Trace; readonly parts: ReturnType<typeof partsOf> } | undefined
-  return (stored) => {
-    const { run, trace, watched } = stored
-    if (newest?.trace !== trace) newest = { trace, parts: partsOf(trace, run.id) }
-    const { costUsd, ...parts } = newest.parts
-    return {
-      run: { ...run, ...run.costUsd === undefined && costUsd !== undefined && { costUsd } },
-      ...parts,
-      ...watched !== undefined && { watched },
-      notes: notesOf(stored)
+export const make = (mask: Mask): Details => {
+  let newest: {
+    readonly trace: Trace
+    readonly parts: ReturnType<typeof partsOf>
+    readonly layout: TraceLayout.TraceLayout
+    search?: (text: string) => RunsApi.Hits
+  } | undefined
+  const of = (trace: Trace, id: string) => {
+    if (newest?.trace !== trace) {
+      const layout = TraceLayout.make(trace)
+      newest = { trace, layout, parts: partsOf(trace, layout, id) }
+    }
+    return newest
+  }
+  return {
+    detailOf: (stored) => {
+      const { run, trace, watched } = stored
+      const { costUsd, ...parts } = of(trace, run.id).parts
+      return {
+        run: { ...run, ...run.costUsd === undefined && costUsd !== undefined && { costUsd } },
+        ...parts,
+        ...watched !== undefined && { watched },
+        notes: notesOf(stored)
+      }
+    },
+    search: (trace, id, text) => {
+      const kept = of(trace, id)
+      kept.search ??= searching(mask, kept.layout)
+      return kept.search(text)
     }
   }
 }
@@ -102,11 +126,6 @@ const payloadOf = (value: unknown, sizeBytes?: number): RunsApi.Payload => {
     ...json !== undefined && { json },
     ...size !== undefined && { sizeBytes: size }
   }
-}
-
-const millisOf = (instant: string | undefined): number | undefined => {
-  const millis = instant === undefined ? Number.NaN : Date.parse(instant)
-  return Number.isNaN(millis) ? undefined : millis
 }
 
 const attemptOf = (step: StepTrace): RunsApi.StepAttempt => {

@@ -10,9 +10,6 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Mask } from "./text.js"
 
-/** The least time in milliseconds between two events. */
-const least = 100
-
 /** Building an event may take at most a fifth of the time. */
 const share = 5
 
@@ -26,12 +23,14 @@ export const encoder = (mask: Mask) => (name: string, data: unknown): string =>
 /**
  * Follows a stream. `take` collects its elements, `flush` makes one event of those that were collected. Elements that come
  * while an event is built, sent or awaited are in the next one. `end` makes the last event.
+ * `least` is the least time in milliseconds between two events.
  */
 export const coalesced = <A, E, R>(
   source: Stream.Stream<A, E>,
   take: (element: A) => void,
   flush: Effect.Effect<string, never, R>,
-  end: (exit: Exit.Exit<void, E>) => Effect.Effect<string, never, R>
+  end: (exit: Exit.Exit<void, E>) => Effect.Effect<string, never, R>,
+  least = 100
 ): Effect.Effect<Stream.Stream<string, never, R>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const signals = yield* Queue.sliding<Exit.Exit<void, E> | undefined>(1)

@@ -90,6 +90,9 @@ const unknown = plain(
   "This page needs the address that `noukai dev` or `noukai studio` printed when it started. Open that address."
 )
 
+/** The one path whose PUT and DELETE change something: the faults of an emulator. */
+const switched = "/api/emulator/faults"
+
 /** Answers requests that are refused, and trades tokens for cookies. The others go to `app`. */
 export const guard = (
   { cookie, host, port, token }: GuardOptions
@@ -131,11 +134,13 @@ export const guard = (
     if (isForeign && url.pathname.startsWith("/api/")) {
       return refuse("This studio does not answer pages of other sites.")
     }
-    if (method !== "GET" && method !== "HEAD") {
-      return plain(405, "This studio only answers GET and HEAD.", { allow: "GET, HEAD" })
-    }
-    const given = url.searchParams.get("token")
     const isKnown = isEqual(cookies[name] ?? "", cookie)
+    const isRead = method === "GET" || method === "HEAD"
+    if (!isRead && !(url.pathname === switched && (method === "PUT" || method === "DELETE"))) {
+      return plain(405, "This studio only answers GET and HEAD here.", { allow: "GET, HEAD" })
+    }
+    if (!isRead) return isKnown ? undefined : unknown
+    const given = url.searchParams.get("token")
     // the address of an earlier start leads on, too, for a browser that has the cookie
     if (given !== null) return isKnown || isEqual(given, token) ? trade(url, isForeign) : unknown
     return isKnown ? undefined : unknown

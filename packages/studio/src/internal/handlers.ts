@@ -1,9 +1,11 @@
 /** The endpoints of the API over a source. */
+import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -22,6 +24,7 @@ import { StudioApi } from "../StudioApi.js"
 import { type StoredRun, StudioSource } from "../StudioSource.js"
 import * as Detail from "./detail.js"
 import * as Events from "./events.js"
+import * as Sessions from "./sessions.js"
 import { snippets } from "./snippets.js"
 import { type Mask, maskedValue } from "./text.js"
 
@@ -29,8 +32,8 @@ const standardLimit = 100
 const mostRuns = 500
 
 /** The name of a file to save, in characters that every system takes. */
-const fileName = (id: string, extension: string): string =>
-  `attachment; filename="run-${id.replace(/[^\w-]+/g, "_").slice(0, 80)}.${extension}"`
+const fileName = (what: string, id: string, extension: string): string =>
+  `attachment; filename="${what}-${id.replace(/[^\w-]+/g, "_").slice(0, 80)}.${extension}"`
 
 interface Texts {
   readonly detailOf: (stored: StoredRun) => RunDetail
@@ -121,11 +124,14 @@ const watch = Effect.fnUntraced(function*({ detailOf, encode, hello, mask }: Tex
   )
 })
 
-/** The handlers. `start` is the id of this start of the server. */
-export const layer = (start: string, mask: Mask, views: Source["views"]) => {
-  const encode = Events.encoder(mask)
-  const detailOf = Detail.runDetails()
-  const texts: Texts = { detailOf, encode, mask, hello: encode("hello", { id: start }) }
+/** The handlers. `hello` is the event at the start of each stream. */
+export const layer = (
+  { encode, hello, mask }: Pick<Texts, "encode" | "hello" | "mask">,
+  views: Source["views"]
+) => {
+  const details = Detail.make(mask)
+  const { detailOf } = details
+  const texts: Texts = { detailOf, encode, mask, hello }
   return HttpApiBuilder.group(StudioApi, "runs", (handlers) =>
     Effect.gen(function*() {
       const source = yield* StudioSource
@@ -162,21 +168,31 @@ export const layer = (start: string, mask: Mask, views: Source["views"]) => {
             return format === "otlp"
               ? HttpServerResponse.text(JSON.stringify(Trace.toSpans(trace)), {
                 contentType: "application/json",
-                headers: { "content-disposition": fileName(mask(id), "otlp.json") }
+                headers: { "content-disposition": fileName("run", mask(id), "otlp.json") }
               })
               : HttpServerResponse.stream(
                 Stream.encodeText(Waterfall.toHtml(trace, { title: mask(`${flow} ${id}`) })),
                 {
                   contentType: "text/html; charset=utf-8",
-                  headers: { "content-disposition": fileName(mask(id), "html") }
+                  headers: { "content-disposition": fileName("run", mask(id), "html") }
                 }
               )
           }))
-        .handle("points", () =>
-          Effect.succeed({ points: [], total: 0 }))
-        .handle("search", () =>
-          Effect.succeed({ hits: [], total: 0 }))
-        .handle("session", () => new NotFound({ message: "There is no such session." }))
-        .handle("cassette", () => new NotFound({ message: "There is no such session." }))
+        .handle("points", ({ urlParams }) =>
+          source.points(urlParams))
+        .handle("search", ({ urlParams: { flow, id, text } }) =>
+          Effect.map(source.run(flow, id), ({ trace }) =>
+            details.search(trace, id, text)))
+        .handle("session", ({ urlParams: { id } }) =>
+          Effect.gen(function*() {
+            const session = yield* source.session(id)
+            return Sessions.detailOf(yield* source.source, session, yield* Clock.currentTimeMillis)
+          }))
+        .handleRaw("cassette", ({ urlParams: { id } }) =>
+          Effect.map(source.cassette(id), (cassette) =>
+            HttpServerResponse.text(Cassette.encode(cassette), {
+              contentType: "application/json",
+              headers: { "content-disposition": fileName("session", mask(id), "json") }
+            })))
     }))
 }

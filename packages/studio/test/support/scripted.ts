@@ -1,4 +1,5 @@
 /** A source of runs that a test scripts. */
+import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as RunList from "@effect-noukai/studio/RunList"
 import { NotFound } from "@effect-noukai/studio/RunsApi"
@@ -29,6 +30,8 @@ export interface ScriptedStep {
 export interface ScriptedRun extends Partial<Omit<Run, "id">> {
   readonly id: string
   readonly steps?: ReadonlyArray<ScriptedStep>
+  /** Whether its session kept the payloads. Default: true. */
+  readonly isCaptured?: boolean
   readonly watched?: StoredRun["watched"]
   readonly conversations?: StoredRun["conversations"]
   readonly request?: StoredRun["request"]
@@ -95,6 +98,35 @@ const runOf = (
   }
 }
 
+const executionOf = (run: ScriptedRun): SessionExecution => {
+  const { flowRun: { completedAt, id, startedAt, status, triggerType }, steps } = traceOf(run)
+  const failed = steps.find((step) => step.status === "failed")
+  return {
+    executionId: id,
+    slug: runOf(run).flow.split("/").at(-1)!,
+    ...triggerType !== undefined && { triggerType },
+    status,
+    ...startedAt !== undefined && { startedAt },
+    ...completedAt !== undefined && { completedAt },
+    traceCaptureMode: "full",
+    snapshotsAvailable: run.isCaptured ?? true,
+    ...status === "failed" && failed !== undefined && { errorAtStep: failed.stepId },
+    steps: steps.map(({ attempt, completedAt, durationMs, loopIndex, startedAt, status, stepId, ...payloads }) => ({
+      stepId,
+      attempt,
+      ...loopIndex !== undefined && { loopIndex },
+      status,
+      ...startedAt !== undefined && { startedAt },
+      ...completedAt !== undefined && { completedAt },
+      ...durationMs !== undefined && { durationMs },
+      inputSnapshot: payloads.inputContext ?? null,
+      outputSnapshot: payloads.outputContext ?? null,
+      errorSnapshot: payloads.errorContext ?? null,
+      truncated: payloads.truncated
+    }))
+  }
+}
+
 const hasEnded = ({ status }: Run) => status !== "running" && status !== "pending"
 
 /** Runs that a test adds and changes, with the source that shows them. */
@@ -134,6 +166,11 @@ export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<
           ? new NotFound({ message: `There is no run ${id} of ${flow}.` })
           : Effect.succeed(run)
       })
+    const sessionOf = (id: string) =>
+      Effect.suspend(() => {
+        const runs = [...stored.values()].filter(({ sessionId }) => sessionId === id)
+        return runs.length === 0 ? new NotFound({ message: `There is no session ${id}.` }) : Effect.succeed(runs)
+      })
     const source: StudioSource.Service = {
       source: Effect.sync(() => ({
         kind: "emulator",
@@ -143,6 +180,7 @@ export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<
         ...facts
       })),
       list: (filter, page) => Effect.sync(() => list.page(filter, page)),
+      points: (filter) => Effect.sync(() => list.points(filter)),
       changes: subscribed,
       run: (flow, id) =>
         Effect.map(found(flow, id), (run): StoredRun => ({
@@ -163,6 +201,18 @@ export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<
             Stream.as(undefined),
             Stream.merge(Stream.make(undefined), { haltStrategy: "left" })
           )
+        })),
+      session: (id) =>
+        Effect.map(sessionOf(id), (runs) => ({
+          session: { sessionId: id, executions: runs.map(executionOf) },
+          runs: runs.map(runOf)
+        })),
+      cassette: (id) =>
+        Effect.map(sessionOf(id), (runs) => ({
+          format: "noukai-cassette/1" as const,
+          kind: "session" as const,
+          client: {},
+          session: { sessionId: id, executions: runs.map(executionOf) }
         }))
     }
     const tell = (change: RunChange) => PubSub.publish(changes, change)

@@ -1,8 +1,8 @@
 /** The studio beside `noukai dev`. */
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
+import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as EmulatorSource from "./emulatorSource.js"
 import { serving } from "./serving.js"
 
 /** Serves the runs of an emulator at the port after its own. */

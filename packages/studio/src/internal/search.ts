@@ -1,0 +1,92 @@
+/** Finds text in the names and payloads of a run. */
+import type * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+import type { Hit, Hits } from "../RunsApi.js"
+import type { Mask } from "./text.js"
+
+/** The most places that are listed. */
+const mostHits = 500
+
+/** The characters of an excerpt before the place, and after its start. */
+const around = { before: 40, after: 120 }
+
+/** The levels of a payload that are searched. */
+const mostLevels = 200
+
+/** Adds the keys and values of JSON, one in each line, so that no text matches across two. */
+const flatten = (value: unknown, key: string, levels: number, lines: Array<string>): void => {
+  if (value === null || typeof value !== "object") {
+    if (value !== undefined) lines.push(key + String(value))
+    return
+  }
+  if (key !== "") lines.push(key)
+  if (levels === 0) return
+  if (Array.isArray(value)) { for (const element of value) flatten(element, "", levels - 1, lines) }
+  else for (const [name, member] of Object.entries(value)) flatten(member, `${name}: `, levels - 1, lines)
+}
+
+interface Place extends Omit<Hit, "excerpt"> {
+  readonly text: string
+  readonly lower: string
+}
+
+const excerptOf = ({ lower, text }: Place, at: number): string => {
+  // some letters are longer in lower case
+  const whole = lower.length === text.length ? text : lower
+  const line = whole.lastIndexOf("\n", at - 1) + 1
+  const next = whole.indexOf("\n", at)
+  const end = next === -1 ? whole.length : next
+  const from = Math.max(line, at - around.before)
+  const until = Math.min(end, at + around.after)
+  // no character is cut in two
+  const excerpt = whole.slice(from, until).replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, "")
+  return `${from > line ? "…" : ""}${excerpt.replace(/\s+/g, " ").trim()}${until < end ? "…" : ""}`
+}
+
+/** Makes the search in a run. Its texts are prepared once. */
+export const searching = (mask: Mask, { bars }: TraceLayout.TraceLayout): (text: string) => Hits => {
+  const named = new Set<string>()
+  const places = bars.flatMap(({ step }): ReadonlyArray<Place> => {
+    const { attempt, errorContext, inputContext, loopIndex, outputContext, stepId } = step
+    const place = (where: Hit["where"], whole: string): Place => {
+      const text = mask(whole)
+      return {
+        stepId,
+        attempt,
+        ...loopIndex !== undefined && { loopIndex },
+        where,
+        text,
+        lower: text.toLowerCase()
+      }
+    }
+    const payload = (where: Hit["where"], value: unknown): ReadonlyArray<Place> => {
+      if (value === undefined) return []
+      const lines: Array<string> = []
+      flatten(value, "", mostLevels, lines)
+      return [place(where, lines.join("\n"))]
+    }
+    const isFirst = !named.has(stepId)
+    named.add(stepId)
+    return [
+      // the name of a step is found once
+      ...isFirst ? [place("name", stepId)] : [],
+      ...payload("input", inputContext),
+      ...payload("output", outputContext),
+      ...payload("error", errorContext)
+    ]
+  })
+  return (text) => {
+    const part = text.toLowerCase()
+    if (part === "") return { hits: [], total: 0 }
+    const hits: Array<Hit> = []
+    let total = 0
+    for (const place of places) {
+      const at = place.lower.indexOf(part)
+      if (at === -1) continue
+      total++
+      if (hits.length === mostHits) continue
+      const { lower: _, text: __, ...known } = place
+      hits.push({ ...known, excerpt: excerptOf(place, at) })
+    }
+    return { hits, total }
+  }
+}

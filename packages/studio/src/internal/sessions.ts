@@ -1,0 +1,216 @@
+/** Sessions: how sources read them, and how the page shows them. */
+import * as Cassette from "@effect-noukai/sdk/Cassette"
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
+import { formatCost, parseCost, type Trace } from "@effect-noukai/sdk/Trace"
+import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { NotFound, type Run, type SessionDetail, type SessionRun, type Source, type Unavailable } from "../RunsApi.js"
+import type { StoredSession, StudioSource } from "../StudioSource.js"
+import { messageOf, toUnavailable } from "./failures.js"
+import { cut, shellWord } from "./text.js"
+import { hasEnded, millisOf } from "./times.js"
+
+type SessionFailure = Effect.Effect.Error<ReturnType<typeof Cassette.fromSession>>
+
+const howToCapture = "Only runs with the capture mode `full` or `redacted` keep payloads."
+
+const toFailure = (id: string) => (error: SessionFailure): NotFound | Unavailable => {
+  switch (error._tag) {
+    case "ReplayInvalidSessionError":
+      return new NotFound({
+        message: `${JSON.stringify(cut(id, 100))} is not the id of a session.`,
+        advice: "The id of a session is a UUID. A run shows the session that it belongs to."
+      })
+    case "ReplaySessionNotFoundError":
+      return error.isAbsent === false ? toUnavailable(error) : new NotFound({
+        message: `There is no session ${id}.`,
+        advice: "Check the id, and whether the key belongs to the project that ran it."
+      })
+    case "ReplaySessionExpiredError":
+      return new NotFound({
+        message: `The session ${id} has expired.`,
+        advice: "Its runs cannot be read any more. Save a session as a cassette while it can be read."
+      })
+    case "ReplayForbiddenError":
+      return new NotFound({
+        message: `The session ${id} belongs to another project.`,
+        advice: "Use a key of the project that ran it: `noukai doctor` shows which key is used."
+      })
+    case "ReplayNoSnapshotsError":
+      return new NotFound({ message: messageOf(error), advice: howToCapture })
+    default:
+      return toUnavailable(error)
+  }
+}
+
+type SessionReads = Pick<StudioSource.Service, "cassette"> & {
+  readonly read: (id: string) => Effect.Effect<StoredSession["session"], NotFound | Unavailable>
+}
+
+/** Makes the reads of sessions over the services of the SDK. */
+export const make: Effect.Effect<SessionReads, never, SessionService | NoukaiHttp> = Effect.gen(function*() {
+  const sessions = yield* SessionService
+  const http = yield* NoukaiHttp
+  return {
+    read: (id) => Effect.mapError(sessions.get(id), toFailure(id)),
+    cassette: (id) =>
+      Cassette.fromSession(id).pipe(
+        Effect.provideService(NoukaiHttp, http),
+        Effect.mapError(toFailure(id))
+      )
+  }
+})
+
+/** Returns the facts of a run that its session tells. */
+export const rowOf = (
+  sessionId: string,
+  flow: string | undefined,
+  { completedAt, executionId, flowId, slug, startedAt, status, triggerType }: SessionExecution
+): Run => {
+  const [start, end] = [millisOf(startedAt), millisOf(completedAt)]
+  return {
+    id: executionId,
+    flow: flow ?? slug ?? "a deleted flow",
+    status,
+    sessionId,
+    ...flowId !== undefined && { flowId },
+    ...triggerType !== undefined && { trigger: triggerType },
+    ...start !== undefined && { startedAt: start },
+    ...start !== undefined && end !== undefined && { durationMs: end - start }
+  }
+}
+
+const traceOf = ({ completedAt, executionId, startedAt, status, steps }: SessionExecution): Trace => ({
+  flowRun: {
+    id: executionId,
+    status,
+    ...startedAt !== undefined && { startedAt },
+    ...completedAt !== undefined && { completedAt }
+  },
+  // payloads are shown by the run alone
+  steps: steps.map(({ errorSnapshot, inputSnapshot: _, loopIndex, outputSnapshot: __, ...step }) => ({
+    ...step,
+    ...loopIndex !== undefined && { loopIndex },
+    ...errorSnapshot != null && { errorContext: errorSnapshot }
+  }))
+})
+
+/** The most steps of a run, and characters of a line of its error. */
+const most = { steps: 200, line: 500 }
+
+/** Whether a run stopped before its first step, so that it has nothing to capture. */
+const isEmpty = ({ status, steps, traceCaptureMode }: SessionExecution): boolean =>
+  status !== "completed" && steps.length === 0 && traceCaptureMode === undefined
+
+const failureOf = (
+  { errorAtStep, status }: SessionExecution,
+  { focus, rows }: TraceLayout.TraceLayout
+): ReadonlyArray<string> => {
+  if (status !== "failed") return []
+  const bar = focus === undefined ? undefined : rows[focus]?.bars[0]
+  const [line] = bar?.kind === "failed" && bar.step.errorContext !== undefined ? bar.failure : []
+  if (line !== undefined) return [cut(`${bar!.step.stepId}: ${line}`, most.line)]
+  return errorAtStep === undefined ? [] : [`It failed at the step ${errorAtStep}. The error was not captured.`]
+}
+
+/** Lays out one run. Times are from the start of the session. */
+const sessionRun = (
+  run: Run,
+  execution: SessionExecution,
+  sessionStart: number | undefined
+): { readonly shown: SessionRun; readonly endMs: number } => {
+  const layout = TraceLayout.make(traceOf(execution))
+  const start = layout.startedAt ?? run.startedAt
+  const startMs = start === undefined || sessionStart === undefined ? undefined : Math.max(0, start - sessionStart)
+  const top = layout.rows.filter(({ depth }) => depth === 0).map(({ bars: [bar] }) => bar)
+  const steps = top.toSorted((one, other) => one.startMs - other.startMs).slice(0, most.steps)
+  return {
+    shown: {
+      run,
+      ...startMs !== undefined && { startMs },
+      steps: steps.map((bar) => ({
+        stepId: bar.step.stepId,
+        kind: bar.kind,
+        startMs: (startMs ?? 0) + bar.startMs,
+        durationMs: bar.durationMs
+      })),
+      failure: failureOf(execution, layout),
+      isCaptured: execution.snapshotsAvailable || isEmpty(execution)
+    },
+    endMs: (startMs ?? 0) + Math.max(layout.totalMs, run.durationMs ?? 0)
+  }
+}
+
+const counted = (count: number, all: number): string => `${count} of ${all} ${all === 1 ? "run" : "runs"}`
+
+const notesOf = ({ runs, session: { executions } }: StoredSession, shown: ReadonlyArray<SessionRun>) => {
+  const all = executions.length
+  const without = shown.filter(({ isCaptured }) => !isCaptured).length
+  const jobs = executions.filter(({ triggerType }) => triggerType === "job").length
+  const deleted = executions.filter(({ slug }) => slug === undefined).length
+  const running = runs.filter(({ status }) => !hasEnded(status)).length
+  const cutRuns = executions.filter(({ steps }) => steps.some(({ truncated }) => truncated)).length
+  return [
+    ...without === 0
+      ? []
+      : [`${counted(without, all)} kept no payloads, so the session cannot be replayed. ${howToCapture}`],
+    ...running === 0 ? [] : [`${counted(running, all)} still goes on. Save the session when it has ended.`],
+    ...jobs === 0
+      ? []
+      : [
+        `${
+          counted(jobs, all)
+        } began as a job. A session does not replay jobs: record the program with \`NoukaiRecord\`.`
+      ],
+    ...deleted === 0 ? [] : [`${counted(deleted, all)} belongs to a deleted flow, and is not replayed.`],
+    ...cutRuns === 0 ? [] : [`${counted(cutRuns, all)} has payloads that the server cut when it stored them.`]
+  ]
+}
+
+/** The flags that name an emulator. */
+const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): ReadonlyArray<string> => {
+  const port = URL.canParse(address) ? new URL(address).port : ""
+  return kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
+}
+
+const textsOf = (server: Pick<Source, "address" | "kind">, id: string) => {
+  const file = `session-${id.slice(0, 8)}.json`
+  return {
+    save: ["noukai", "session", "save", id, file, ...serverFlags(server)].map(shellWord).join(" "),
+    replay: `import { NoukaiReplay } from "@effect-noukai/sdk"
+import { Effect } from "effect"
+
+const again = Effect.provide(program, NoukaiReplay.fromFile(${JSON.stringify(file)}))
+`,
+    replayRequest: `curl -H ${shellWord(`X-Noukai-Replay: ${id}`)} http://localhost:3000/`
+  }
+}
+
+/** Puts the runs of a session on one axis. `now` is in milliseconds since 1970. */
+export const detailOf = (
+  server: Pick<Source, "address" | "kind">,
+  { runs, session }: StoredSession,
+  now: number
+): SessionDetail => {
+  const starts = runs.flatMap(({ startedAt }) => startedAt ?? [])
+  const startedAt = starts.length === 0 ? undefined : starts.reduce((first, start) => Math.min(first, start))
+  const laidOut = session.executions
+    .map((execution, index) => sessionRun(runs[index]!, execution, startedAt))
+    .toSorted((one, other) => (one.shown.startMs ?? Infinity) - (other.shown.startMs ?? Infinity))
+  const shown = laidOut.map((one) => one.shown)
+  const costs = runs.flatMap(({ costUsd }) => Option.toArray(parseCost(costUsd)))
+  const goesOn = startedAt !== undefined && runs.some(({ status }) => !hasEnded(status))
+  const ends = [...laidOut.map(({ endMs }) => endMs), ...goesOn ? [now - startedAt] : []]
+  return {
+    id: session.sessionId,
+    ...startedAt !== undefined && { startedAt },
+    totalMs: ends.reduce((last, end) => Math.max(last, end), 0),
+    ...costs.length > 0 && { costUsd: formatCost(BigDecimal.sumAll(costs)) },
+    runs: shown,
+    ...textsOf(server, session.sessionId),
+    notes: notesOf({ runs, session }, shown)
+  }
+}
