@@ -92,7 +92,7 @@ const RequestPanel = ({ id, seen }: {
       <dl className="facts">
         <Fact name="Status">{request.status ?? "none"}</Fact>
         <Fact name="Outcome"><Text value={outcomes[outcome] ?? outcome} /></Fact>
-        {fault !== undefined && <Fact name="Fault"><span className="session-failed mono"><Text value={fault} /></span></Fact>}
+        {fault !== undefined && <Fact name="Fault"><span className="is-bad mono"><Text value={fault} /></span></Fact>}
         <Fact name="Duration">{durationMs === undefined ? <Unknown /> : millis(durationMs)}</Fact>
         {billedUsd !== undefined && <Fact name="Billed">{exactCost(billedUsd)}</Fact>}
         <Fact name="Received"><span title={instant(receivedAt)}>{moment(receivedAt)}</span></Fact>
@@ -315,7 +315,7 @@ const Body = ({ emulator, error, route }: {
         </p>
         <dl className="facts run-facts">
           <Fact name="Requests">{count(totals.requests)}</Fact>
-          <Fact name="With a fault">{totals.faulty === 0 ? "0" : <span className="session-failed">{count(totals.faulty)}</span>}</Fact>
+          <Fact name="With a fault">{totals.faulty === 0 ? "0" : <span className="is-bad">{count(totals.faulty)}</span>}</Fact>
           <Fact name="Runs">{count(totals.runs)}</Fact>
           <Fact name="Billed">{exactCost(totals.billedUsd)}</Fact>
           <Fact name="Connections">{count(totals.connections)}</Fact>

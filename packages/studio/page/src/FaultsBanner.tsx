@@ -26,6 +26,8 @@ const look = (): void => {
 export const FaultsBanner = (): ReactNode => {
   const isThere = useApp(({ source }) => source?.views.includes("emulator") === true)
   const isElsewhere = useApp(({ route }) => route.view !== "emulator")
+  // that view says it in full
+  const isShown = useApp(({ route }) => route.view !== "emulator" || route.tab !== "faults")
   const isLive = useApp(({ connection }) => connection === "live")
   const emulator = useApp(({ emulator }) => emulator)
   const isWatched = isThere && isElsewhere && isLive
@@ -34,7 +36,7 @@ export const FaultsBanner = (): ReactNode => {
     if (isWatched) look()
   }, [isWatched])
   useEvery(seldom, isWatched, look)
-  const rules = isThere ? ownRules(emulator) : []
+  const rules = isThere && isShown ? ownRules(emulator) : []
   useEffect(() => setProblem(""), [rules.length])
   return (
     <div role="status" className="banner-place">
@@ -43,9 +45,9 @@ export const FaultsBanner = (): ReactNode => {
           <Icon name="fault" />
           <span>
             <strong>Faults are on.</strong> <bdi className="mono">{oneLine(rules.join("; ")).slice(0, 200)}</bdi>
-            {problem !== "" && <> <span className="session-failed">{visible(problem)}</span></>}
+            {problem !== "" && <> <span className="is-bad">{visible(problem)}</span></>}
           </span>
-          {isElsewhere && <Link className="button button-quiet" to={{ ...emulatorRoute, tab: "faults" }}>Show</Link>}
+          <Link className="button button-quiet" to={{ ...emulatorRoute, tab: "faults" }}>Show</Link>
           <Button kind="quiet" onClick={() => void switchOff().catch((error: Error) => setProblem(error.message))}>Switch off</Button>
         </p>
       )}

@@ -124,12 +124,12 @@ export const FaultsForm = ({ emulator }: { readonly emulator: EmulatorState }): 
               <span><code><Text value={fault} /></code> <span className="muted"><Words value={effect} /></span></span>
             </label>
           ))}
+          <div className="field faults-more">
+            <span id={`${id}-others`}>Other faults, separated by commas</span>
+            <input className="mono" aria-labelledby={`${id}-others`} value={draft.others} spellCheck={false} autoComplete="off" placeholder="502, stall:500" onChange={({ target }) => change({ others: target.value })} />
+          </div>
         </fieldset>
         <div className="faults-fields">
-          <label className="field faults-more">
-            <span>Other faults, separated by commas</span>
-            <input className="mono" value={draft.others} spellCheck={false} autoComplete="off" placeholder="503, stall:2000" onChange={({ target }) => change({ others: target.value })} />
-          </label>
           <label className="field">
             <span>Requests with a fault, in %</span>
             <input inputMode="decimal" value={draft.percent} onChange={({ target }) => change({ percent: target.value })} />

@@ -32,7 +32,8 @@ const summaryOf = (one: SessionRun, lastedMs: number): string =>
     `lasted ${millis(lastedMs)}`,
     one.steps.length === 0 ? undefined : plural(one.steps.length, "step"),
     one.run.costUsd === undefined ? undefined : cost(one.run.costUsd),
-    one.failure[0] === undefined ? undefined : oneLine(one.failure[0])
+    one.failure[0] === undefined ? undefined : oneLine(one.failure[0]),
+    one.isCaptured || !isEnded(one.run) ? undefined : "outputs not captured"
   ].filter((part) => part !== undefined).join(", ").slice(0, 600)
 
 const Row = memo(function Row({ height, isActive, nowMs, one, onMove, row, scale, top }: {
@@ -69,6 +70,7 @@ const Row = memo(function Row({ height, isActive, nowMs, one, onMove, row, scale
           </Link>
           <small className={failure.length > 0 ? "session-failure" : "mono"} title={oneLine(failure.join(" ")).slice(0, 600)}>
             <bdi>{failure.length > 0 ? oneLine(failure[0]!).slice(0, 200) : oneLine(shortId(run.id))}</bdi>
+            {!one.isCaptured && isEnded(run) && ", not captured"}
           </small>
         </span>
       </span>
@@ -178,8 +180,7 @@ const Timeline = ({ detail, receivedAt, route }: {
   return (
     <section className="waterfall session-runs" aria-label="Runs of the session">
       <div className="waterfall-tools">
-        <h2>Runs</h2>
-        <span className="muted waterfall-count">{plural(runs.length, "run")}</span>
+        <h2>Timeline</h2>
         <span className="session-tools">
           {(idle.length > 0 || route.isFolded) && (
             <Button
@@ -298,7 +299,7 @@ const Body = ({ detail, error, receivedAt, route }: {
         </p>
         <dl className="facts run-facts">
           <Fact name="Runs">{runs.length}</Fact>
-          <Fact name="Failed">{failed === 0 ? "0" : <span className="session-failed">{failed}</span>}</Fact>
+          <Fact name="Failed">{failed === 0 ? "0" : <span className="is-bad">{failed}</span>}</Fact>
           <Fact name="From first to last">{isLive ? millis(lasted).replace(".00", "") : millis(lasted)}</Fact>
           <Fact name="Cost">{costUsd === undefined ? <Unknown /> : exactCost(costUsd)}</Fact>
           <Fact name="Started">
@@ -316,7 +317,7 @@ const Body = ({ detail, error, receivedAt, route }: {
       <div className="run-body session-body">
         {runs.length === 0
           ? <p className="blank muted">The session has no runs yet. They appear here as they begin.</p>
-          : <Timeline detail={detail} receivedAt={receivedAt} route={route} />}
+          : <div className="run-steps"><Timeline detail={detail} receivedAt={receivedAt} route={route} /></div>}
         <Replay detail={detail} />
       </div>
     </Main>

@@ -24,8 +24,8 @@ const second = 1_000
 
 /** The same filter with another range of starts. */
 const withRange = ({ filter }: RunsRoute, from: number | undefined, to: number | undefined): RunsRoute => {
-  const { from: _, to: __, ...rest } = filter
-  return runsRoute({ ...rest, ...from !== undefined && { from }, ...to !== undefined && { to } })
+  const rest = Object.entries(filter).filter(([name]) => name !== "from" && name !== "to")
+  return runsRoute({ ...Object.fromEntries(rest), ...from !== undefined && { from }, ...to !== undefined && { to } })
 }
 
 /** An instant as fields of a time take it: in the reader's time, to the second. */

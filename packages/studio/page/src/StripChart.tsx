@@ -98,14 +98,22 @@ const StripChart = ({ height, points, scale }: {
       },
       series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
       axes: [
-        { ...axis, size: room.bottom, space: 84, values: (_, splits, __, ___, step) => splits.map((ms) => timeOf(ms, step)) },
+        {
+          ...axis,
+          size: room.bottom,
+          space: 84,
+          // a text at the end would be cut
+          values: (plot, splits, _, __, step) =>
+            splits.map((ms) => plot.valToPos(ms, "x") > plot.over.clientWidth - 16 ? "" : timeOf(ms, step))
+        },
         {
           ...axis,
           scale: "y",
           size: room.left,
           splits: () => [...latest.current.scale.marks],
           filter: (_, splits) => splits,
-          values: (_, splits) => splits.map(tick)
+          // a text at the bottom would lie on the times
+          values: (plot, splits) => splits.map((ms) => plot.valToPos(ms, "y") > plot.over.clientHeight - 8 ? "" : tick(ms))
         }
       ],
       hooks: { draw: [(plot) => draw(plot, latest.current.points, color)] }

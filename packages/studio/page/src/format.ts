@@ -30,7 +30,7 @@ export const ticks = (totalMs: number, most: number): ReadonlyArray<number> => {
 
 /** A mark of an axis, without digits that say nothing: `0`, `500 ms`, `2 s`. */
 export const tick = (ms: number): string =>
-  ms === 0 ? "0" : millis(ms).replace(/\.?0+ s$/, " s").replace(/ 00 [sm]$/, "")
+  ms === 0 ? "0" : ms < minute ? millis(ms).replace(/\.?0+ s$/, " s") : millis(ms).replace(/ 00 [sm]$/, "")
 
 /** A mark of an axis whose marks are so far apart: with the digits by which it differs from the next one. */
 export const fineTick = (ms: number, step: number): string => {

@@ -48,10 +48,18 @@ export const scaleOfPoints = (points: ReadonlyArray<Point>, from?: number, to?: 
   if (most / least < wide) {
     const marks = ticks(most, 3)
     const step = marks[1] ?? most
-    return { x, y: { min: 0, max: Math.ceil(most * 1.05 / step) * step }, isLog: false, marks: [...marks, marks.length * step] }
+    return {
+      x,
+      y: { min: 0, max: Math.ceil(most * 1.05 / step) * step },
+      isLog: false,
+      marks: [...marks, marks.length * step]
+    }
   }
   // half magnitudes
-  const y = { min: 10 ** (Math.floor(2 * Math.log10(least)) / 2), max: 10 ** (Math.ceil(2 * Math.log10(most * 1.05)) / 2) }
+  const y = {
+    min: 10 ** (Math.floor(2 * Math.log10(least)) / 2),
+    max: 10 ** (Math.ceil(2 * Math.log10(most * 1.05)) / 2)
+  }
   const marks = readable.filter((ms) => ms >= y.min && ms <= y.max)
   return { x, y, isLog: true, marks: marks.length >= 2 ? marks : more.filter((ms) => ms >= y.min && ms <= y.max) }
 }
