@@ -1,11 +1,539 @@
-import type { ReactNode } from "react"
-import { Main } from "./parts.js"
-import { presence, useStream } from "./reads.js"
-import type { EvalRoute } from "./route.js"
+/** An eval run: the verdict, the checks, and the cases with the outputs of both sides. */
+import type { CaseVerdict, EvalReport, Rate, Trial } from "@effect-noukai/eval/EvalReport"
+import { type ReactNode, useMemo, useRef } from "react"
+import type { EvalCase, EvalCaseDetail, EvalSummary } from "./api.js"
+import { Changes, MarkedText } from "./Diff.js"
+import { costOf, ending, hasScores, pValue, rate, score, sides, summaries, timeDifference, verdicts } from "./evalWords.js"
+import { cost, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
+import { JsonTree } from "./JsonTree.js"
+import { useKeys } from "./keys.js"
+import { Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, TextField, useRows } from "./ledgerParts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
+import { presence, useRead, useRefresh, useStream } from "./reads.js"
+import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, runRoute } from "./route.js"
+import { navigate } from "./store.js"
 
-const EvalView = (_: { readonly route: EvalRoute }): ReactNode => {
+/** The number of cases of a page. */
+const pageSize = 50
+
+/** The most changes that the server sends. */
+const mostChanges = 100
+
+const tones: { readonly [verdict: string]: BreakdownPart["tone"] } = {
+  regressed: "bad",
+  error: "doubt",
+  fail: "poor",
+  fixed: "better",
+  "not comparable": "off",
+  pass: "good"
+}
+
+const filtered = (route: EvalRoute, filter: CaseFilter): EvalRoute => ({ ...evalRoute(route), filter })
+
+const withField = (filter: CaseFilter, name: keyof CaseFilter, value: string): CaseFilter => {
+  const rest = Object.fromEntries(Object.entries(filter).filter(([other]) => other !== name))
+  return value === "" ? rest : { ...rest, [name]: value }
+}
+
+const verdictParts = (report: EvalReport, route: EvalRoute): ReadonlyArray<BreakdownPart> => {
+  const { check, verdict } = route.filter
+  const counts = (check === undefined ? undefined : report.checks[check]) ?? report.overall
+  return verdicts.map((one) => ({
+    name: one,
+    count: counts.verdicts[one] ?? 0,
+    tone: tones[one] ?? "off",
+    isCurrent: verdict === one,
+    to: filtered(route, withField(route.filter, "verdict", verdict === one ? "" : one))
+  }))
+}
+
+const Facts = ({ report, summary }: { readonly report: EvalReport | undefined; readonly summary: EvalSummary }): ReactNode => {
+  const names = sides(summary)
+  return (
+    <dl className="facts run-facts">
+      <Fact name="Cases" note={summary.repeat > 1 ? `${summary.repeat} trials each` : undefined}>{count(summary.cases)}</Fact>
+      {report !== undefined && (
+        <>
+          <Fact name={oneLine(`Cost of ${names.candidate}`)}>{costOf(report.cost.candidate)}</Fact>
+          {report.cost.baseline !== undefined && <Fact name={oneLine(`Cost of ${names.baseline}`)}>{costOf(report.cost.baseline)}</Fact>}
+          {report.cost.judges.runs > 0 && <Fact name="Cost of judges">{costOf(report.cost.judges)}</Fact>}
+          {report.time !== undefined && <Fact name="Time" note={timeDifference(report.time)[1]}>{timeDifference(report.time)[0]}</Fact>}
+          {report.errors > 0 && <Fact name="Errors">{plural(report.errors, "verdict")}</Fact>}
+        </>
+      )}
+      <Fact name="Started"><span title={instant(summary.startedAt)}>{moment(summary.startedAt)}</span></Fact>
+    </dl>
+  )
+}
+
+/** A rate as a mark on a line, with its interval as a band. The text beside it says the same. */
+const RateBand = ({ of, tone }: { readonly of: Rate; readonly tone: "candidate" | "baseline" }): ReactNode => {
+  if (of.rate === undefined || of.interval === undefined) return null
+  const [from, to] = of.interval
+  return (
+    <span className={`band band-${tone}`} aria-hidden="true">
+      <span className="band-range" style={{ left: `${100 * from}%`, width: `${100 * (to - from)}%` }} />
+      <span className="band-mark" style={{ left: `${100 * of.rate}%` }} />
+    </span>
+  )
+}
+
+/** The numbers of each check, as the reports have them. */
+const Checks = ({ report, route }: { readonly report: EvalReport; readonly route: EvalRoute }): ReactNode => {
+  const names = sides(report)
+  const hasBaseline = report.baseline !== undefined
+  const isScored = hasScores(report)
+  return (
+    <section className="scrolled checks" tabIndex={0} aria-label="Checks">
+      <table className="plain">
+        <thead>
+          <tr>
+            <th scope="col">Check</th>
+            <th scope="col"><Text value={names.candidate} /></th>
+            {hasBaseline && (
+              <>
+                <th scope="col"><Text value={names.baseline} /></th>
+                <th scope="col" className="number">Regressed</th>
+                <th scope="col" className="number">Fixed</th>
+                <th scope="col" className="number">p</th>
+              </>
+            )}
+            <th scope="col" className="number">Errors</th>
+            {isScored && <th scope="col" className="number">Mean score</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {summaries(report).map(([name, summary], nth) => {
+            const isCheck = nth < Object.keys(report.checks).length
+            const isCurrent = isCheck && route.filter.check === name
+            const { baseline, candidate, p = 1, verdicts } = summary
+            const number = (amount: number, isBad: boolean): ReactNode => (
+              <td className={`number${isBad && amount > 0 ? " bad" : ""}`}>{amount}</td>
+            )
+            return (
+              <tr key={`${isCheck} ${name}`} aria-current={isCurrent ? "true" : undefined}>
+                <th scope="row">
+                  {isCheck
+                    ? (
+                      <Link
+                        selected={isCurrent}
+                        title={isCurrent ? "Show the verdicts of all checks" : "Show the verdicts of this check"}
+                        to={filtered(route, withField(route.filter, "check", isCurrent ? "" : name))}
+                      >
+                        <Text value={name} />
+                      </Link>
+                    )
+                    : name}
+                </th>
+                <td><RateBand of={candidate} tone="candidate" />{rate(candidate)}</td>
+                {hasBaseline && (
+                  <>
+                    <td>{baseline !== undefined && <><RateBand of={baseline} tone="baseline" />{rate(baseline)}</>}</td>
+                    {number(verdicts.regressed, true)}
+                    {number(verdicts.fixed, false)}
+                    <td className="number">{pValue(p)}</td>
+                  </>
+                )}
+                {number(verdicts.error, true)}
+                {isScored && <td className="number">{score(summary)}</td>}
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+/** The reasons why the gate is not passed. */
+const Reasons = ({ report }: { readonly report: EvalReport }): ReactNode => {
+  const reasons = [
+    ...report.stop === undefined ? [] : [["Stopped", report.stop] as const],
+    ...report.broken.map(({ message }) => ["Broken", message] as const),
+    ...report.stale.map((line) => ["Stale baseline", line] as const)
+  ]
+  return reasons.length > 0 && (
+    <ul className="reasons" aria-label="Reasons">
+      {reasons.map(([name, text]) => (
+        <li key={`${name} ${text}`}><strong>{name}</strong> <Text value={text} /></li>
+      ))}
+    </ul>
+  )
+}
+
+const columns = ["Verdict", "Case", "Checks", "Reason", "Cost change", "Time change"]
+
+const Difference = ({ amount, text }: { readonly amount: number | undefined; readonly text: (amount: number) => string }): ReactNode =>
+  amount === undefined || Number.isNaN(amount) ? <Unknown /> : signed(text, amount)
+
+const Row = ({ isOpen, of, report, route }: {
+  readonly isOpen: boolean
+  readonly of: EvalCase
+  readonly report: EvalReport
+  readonly route: EvalRoute
+}): ReactNode => {
+  const { checks, costDifferenceUsd, key, reason, timeDifferenceMs, verdict } = of
+  const notable = checks.filter((check) => check.verdict !== "pass")
+  return (
+    <div data-row="" className={isOpen ? "is-open" : undefined}>
+      <div role="row" className="lrow">
+        <span role="cell" className="c-status"><Status status={verdict} /></span>
+        <span role="cell" className="c-main">
+          <Link
+            className="row-link mono"
+            expanded={isOpen}
+            label={oneLine(`Case ${key}, ${verdict}`)}
+            title={oneLine(key)}
+            to={{ ...route, case: isOpen ? undefined : key }}
+          >
+            {oneLine(key.slice(0, 300))}
+          </Link>
+        </span>
+        <span role="cell" className="c-checks">
+          {notable.length === 0
+            ? <span className="muted">all pass</span>
+            : notable.map(({ check, verdict }) => (
+              <span key={check} className="check" title={oneLine(`${check}: ${verdict}`)}>
+                <Shape status={verdict} /><span className="offscreen">{verdict}: </span><Text value={check} />
+              </span>
+            ))}
+        </span>
+        <span role="cell" className="c-error muted" title={reason && oneLine(reason.slice(0, 600))}>{reason === undefined ? "" : <bdi>{oneLine(reason.slice(0, 300))}</bdi>}</span>
+        <span role="cell" className="c-cost" title={costDifferenceUsd}>
+          <i>Cost </i><Difference amount={costDifferenceUsd === undefined ? undefined : Number(costDifferenceUsd)} text={(usd) => cost(String(usd))} />
+        </span>
+        <span role="cell" className="c-duration">
+          <i>Time </i><Difference amount={timeDifferenceMs} text={millis} />
+        </span>
+      </div>
+      {isOpen && (
+        <div role="row" className="lopen">
+          <div role="cell" aria-colspan={columns.length}>
+            <section aria-label={oneLine(`Case ${key}`)}><CasePanel key={key} caseKey={key} report={report} route={route} /></section>
+          </div>
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** A case with both outputs. */
+const CasePanel = ({ caseKey, report, route }: {
+  readonly caseKey: string
+  readonly report: EvalReport
+  readonly route: EvalRoute
+}): ReactNode => {
+  const { data, error, isOld, reload } = useRead("eval/case", {
+    ledger: route.ledger,
+    eval: route.eval,
+    run: route.run,
+    key: caseKey
+  })
+  if (data === undefined || isOld) {
+    return error === undefined
+      ? <p className="muted panel-wait" role="status">Reading the case…</p>
+      : <Failure title={error.status === 404 ? "There is no such case" : "The case could not be read"} error={error} onRetry={reload} />
+  }
+  return <CaseBody detail={data} report={report} />
+}
+
+/** The outcome of a check in a trial of one side. */
+const OutcomeCell = ({ of }: { readonly of: { readonly verdict: string; readonly reason: string; readonly score?: number } | undefined }): ReactNode =>
+  of === undefined
+    ? <td className="muted">–</td>
+    : (
+      <td className="wrapped">
+        <span className="outcome"><Status status={of.verdict} />{of.score !== undefined && <small>{of.score.toFixed(2)}</small>}</span>
+        {of.reason !== "" && <span className="outcome-reason muted"><Text value={of.reason.slice(0, 1_000)} /></span>}
+      </td>
+    )
+
+/** The outcomes of all checks, by trial if there are several. */
+const Outcomes = ({ names, of }: { readonly names: ReturnType<typeof sides>; readonly of: CaseVerdict }): ReactNode => {
+  const isMany = of.candidate.length > 1
+  const rows = Object.entries(of.checks).flatMap(([check, verdict]) =>
+    isMany
+      ? of.candidate.map((trial, nth) => ({
+        check,
+        verdict: nth === 0 ? verdict : undefined,
+        trial: trial.trial,
+        candidate: trial.outcomes[check],
+        baseline: of.baseline?.[nth]?.outcomes[check]
+      }))
+      : [{ check, verdict, trial: 1, candidate: verdict.candidate, baseline: verdict.baseline }]
+  )
+  const hasBaseline = Object.values(of.checks).some(({ baseline }) => baseline !== undefined)
+  return (
+    <section className="scrolled" tabIndex={0} aria-label="Outcomes of the checks">
+      <table className="plain">
+        <thead>
+          <tr>
+            <th scope="col">Check</th>
+            <th scope="col">Verdict</th>
+            {isMany && <th scope="col" className="number">Trial</th>}
+            {hasBaseline && <th scope="col"><Text value={names.baseline} /></th>}
+            <th scope="col"><Text value={names.candidate} /></th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ baseline, candidate, check, trial, verdict }) => (
+            <tr key={`${check} ${trial}`}>
+              <th scope="row">{verdict === undefined ? <span className="offscreen"><Text value={check} /></span> : <Text value={check} />}</th>
+              <td>{verdict !== undefined && <Status status={verdict.verdict} />}</td>
+              {isMany && <td className="number">{trial}</td>}
+              {hasBaseline && <OutcomeCell of={baseline} />}
+              <OutcomeCell of={candidate} />
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+const TrialFacts = ({ flow, trial }: { readonly flow: string; readonly trial: Trial }): ReactNode => (
+  <p className="trial-facts muted">
+    {trial.executionId !== undefined && (
+      <Link className="mono" title={oneLine(`Run ${trial.executionId}`)} to={runRoute({ flow, id: trial.executionId })}><Text value={shortId(trial.executionId)} /></Link>
+    )}
+    {trial.durationMs !== undefined && <span>{millis(trial.durationMs)}</span>}
+    {trial.attemptsCostUsd !== undefined && <span>{exactCost(trial.attemptsCostUsd)}</span>}
+  </p>
+)
+
+/** The output of a trial, or why there is none. */
+const Output = ({ flow, label, name, parts, side, trial }: {
+  readonly flow: string
+  readonly label: string
+  readonly name: string
+  readonly parts: EvalCaseDetail["differences"][number]["parts"]
+  readonly side: "before" | "after"
+  readonly trial: Trial
+}): ReactNode => {
+  const { result } = trial
+  const text = useMemo(() => parts === undefined && result !== undefined ? JSON.stringify(result) : undefined, [parts, result])
+  return (
+    <section className="payload" aria-label={label}>
+      <h4><Text value={name} /></h4>
+      <TrialFacts flow={flow} trial={trial} />
+      {trial.state !== "done"
+        ? (
+          <p className="error-message">
+            <strong><Text value={trial.error?.code ?? trial.error?.kind ?? trial.state} /></strong> <Text value={(trial.error?.message ?? "It has no result.").slice(0, 2_000)} />
+          </p>
+        )
+        : parts !== undefined
+        ? <MarkedText label={label} parts={parts} side={side} />
+        : text === undefined
+        ? <p className="muted payload-none">None</p>
+        : <JsonTree text={text} label={label} />}
+    </section>
+  )
+}
+
+const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonly report: EvalReport }): ReactNode => {
+  const { case: of, differences } = detail
+  const names = sides(report)
+  const isMany = of.candidate.length > 1
+  return (
+    <div className="case-body">
+      <p className="muted case-at">Read from <Text value={of.at} /></p>
+      <Outcomes names={names} of={of} />
+      {of.candidate.map((candidate, nth) => {
+        const baseline = of.baseline?.[nth]
+        const difference = differences.find(({ trial }) => trial === candidate.trial)
+        const parts = difference?.parts
+        const isEqual = difference !== undefined &&
+          (parts === undefined ? difference.changes.length === 0 : parts.every(({ kind }) => kind === "same"))
+        const title = isMany ? ` of trial ${candidate.trial}` : ""
+        return (
+          <section key={candidate.trial} className="trial" aria-label={isMany ? `Trial ${candidate.trial}` : "Outputs"}>
+            <h3>{isMany ? `Trial ${candidate.trial}` : "Outputs"}{isEqual && <span className="tag">equal</span>}</h3>
+            <div className="pair">
+              {baseline !== undefined && (
+                <Output
+                  flow={report.baseline?.flow ?? report.candidate.flow}
+                  label={oneLine(`Output${title} of ${names.baseline}`)}
+                  name={names.baseline}
+                  parts={parts}
+                  side="before"
+                  trial={baseline}
+                />
+              )}
+              <Output
+                flow={report.candidate.flow}
+                label={oneLine(`Output${title} of ${names.candidate}`)}
+                name={names.candidate}
+                parts={parts}
+                side="after"
+                trial={candidate}
+              />
+            </div>
+            {difference !== undefined && difference.changes.length > 0 && (
+              <Changes before={names.baseline} after={names.candidate} changes={difference.changes} limit={mostChanges} />
+            )}
+          </section>
+        )
+      })}
+    </div>
+  )
+}
+
+/** A page of the cases, regressions first. */
+const Cases = ({ report, route }: { readonly report: EvalReport; readonly route: EvalRoute }): ReactNode => {
+  const { filter, offset } = route
+  const list = useRef<HTMLDivElement>(null)
+  const { data, error, isOld, reload } = useRead("eval/cases", {
+    ledger: route.ledger,
+    eval: route.eval,
+    run: route.run,
+    ...filter,
+    offset: offset === 0 ? undefined : offset,
+    limit: pageSize
+  })
+  useRows(list, hrefOf({ ...route, case: undefined }), route.case, data !== undefined && !isOld)
+  const cases = data?.cases ?? []
+  const total = data?.total ?? 0
+  const to = (offset: number): EvalRoute => ({ ...route, offset: Math.max(0, offset), case: undefined })
+  const set = (name: keyof CaseFilter, value: string): void =>
+    navigate(filtered(route, withField(filter, name, value)), { replace: name === "text" })
+  const isFiltered = Object.keys(filter).length > 0
+  const isAway = route.case !== undefined && data !== undefined && !isOld && !cases.some(({ key }) => key === route.case)
+  const hasAfter = offset + cases.length < total
+  return (
+    <section className="lbody" aria-label="Cases">
+      <h2 className="offscreen">Cases</h2>
+      <form className="filters lfilters" role="search" aria-label="Filter cases" onSubmit={(event) => event.preventDefault()}>
+        <TextField label="Search" placeholder="A key, or a part of a reason" value={filter.text ?? ""} onApply={(text) => set("text", text)} />
+        <Choice label="Check" none="All checks" options={Object.keys(report.checks).map((check) => [check, oneLine(check)])} value={filter.check} onChoose={(value) => set("check", value)} />
+        <Choice label="Verdict" none="Any verdict" options={verdicts.map((one) => [one, one])} value={filter.verdict} onChoose={(value) => set("verdict", value)} />
+        {isFiltered && <Button onClick={() => navigate(evalRoute(route))}>Clear filters</Button>}
+      </form>
+      {isAway && (
+        <section className="lcard" aria-label={oneLine(`Case ${route.case}`)}>
+          <header>
+            <h2 className="mono"><Text value={route.case!} /></h2>
+            <Button kind="icon" label="Close the case" onClick={() => navigate({ ...route, case: undefined })}><Icon name="close" /></Button>
+          </header>
+          <CasePanel key={route.case} caseKey={route.case!} report={report} route={route} />
+        </section>
+      )}
+      {data !== undefined && <Stale error={error} onRetry={reload} />}
+      {data === undefined
+        ? error === undefined
+          ? <p className="blank muted" role="status">Reading the cases…</p>
+          : <Failure title="The cases could not be read" error={error} onRetry={reload} />
+        : cases.length === 0
+        ? (
+          <section className="blank">
+            <h2>{isFiltered ? "No case matches" : "No cases"}</h2>
+            <p className="muted">{isFiltered ? "All filters hold for each case that is listed." : "The run has no case with a verdict here."}</p>
+            {(isFiltered || offset > 0) && (
+              <div className="blank-actions"><Button kind="primary" onClick={() => navigate(evalRoute(route))}>Show all cases</Button></div>
+            )}
+          </section>
+        )
+        : (
+          <div ref={list} className={isOld ? "is-old" : undefined}>
+            <div className="lrows lrows-cases" role="table" aria-label="Cases, regressions first" aria-busy={isOld}>
+              <div role="rowgroup" className="lhead">
+                <div role="row" className="lrow">
+                  {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
+                </div>
+              </div>
+              <div role="rowgroup">
+                {cases.map((one) => <Row key={one.key} of={one} report={report} route={route} isOpen={one.key === route.case} />)}
+              </div>
+            </div>
+          </div>
+        )}
+      {cases.length > 0 && (
+        <Pager
+          label="Pages of cases"
+          first={offset > 0 ? to(0) : undefined}
+          previous={offset > 0 ? to(offset - pageSize) : undefined}
+          next={hasAfter ? to(offset + pageSize) : undefined}
+          last={hasAfter ? to(Math.floor((total - 1) / pageSize) * pageSize) : undefined}
+        >
+          {count(offset + 1)} to {count(offset + cases.length)} of {plural(total, "case")}
+        </Pager>
+      )}
+    </section>
+  )
+}
+
+const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
+  const { data, error, reload } = useRead("eval", { ledger: route.ledger, eval: route.eval, run: route.run })
   useStream(presence.path, presence.params, {})
-  return <Main className="run"><h1>Eval</h1></Main>
+  useRefresh(reload, data === undefined || data.summary.isComplete ? undefined : 5_000)
+  useKeys({
+    Escape: () => {
+      if (route.case !== undefined) navigate({ ...route, case: undefined })
+      else if (Object.keys(route.filter).length > 0) navigate(evalRoute(route))
+      else navigate(evalsRoute)
+    }
+  })
+  if (data === undefined || error?.status === 404) {
+    return (
+      <Main className="ledger">
+        {error === undefined
+          ? <p className="blank muted" role="status">Reading the eval run…</p>
+          : (
+            <>
+              <h1 className="offscreen">Eval <Text value={route.eval} /></h1>
+              {error.status === 404
+                ? (
+                  <Failure title="There is no such eval run" error={error} onRetry={reload}>
+                    <Link className="button button-plain" to={evalsRoute}>Show all eval runs</Link>
+                  </Failure>
+                )
+                : <ListFailure error={error} onRetry={reload} what="eval run" />}
+            </>
+          )}
+      </Main>
+    )
+  }
+  const { notes, report, summary } = data
+  const names = sides(summary)
+  return (
+    <Main className="ledger">
+      <div className="run-head">
+        <div className="run-title">
+          <nav aria-label="Breadcrumb" className="crumb"><Link to={evalsRoute}><Icon name="left" /> Evals</Link></nav>
+          <h1><Text value={summary.eval} /></h1>
+          <Status status={report?.gate ?? (summary.isComplete ? "completed" : "incomplete")} />
+        </div>
+        <p className="run-id">
+          <span><Text value={summary.candidate.flow} /></span>
+          <span className="tag"><Text value={names.candidate} /></span>
+          {summary.baseline !== undefined && <>against <span className="tag"><Text value={names.baseline} /></span></>}
+          <span>run <Text value={summary.run} /></span>
+          <span>in <Text value={summary.ledger} />,</span>
+          <span>batch <Link to={batchRoute(summary)}><Text value={summary.batch} /></Link></span>
+        </p>
+        {report !== undefined && <p className="sentence"><Text value={ending(report)} /></p>}
+        {report !== undefined && <Reasons report={report} />}
+        <Facts report={report} summary={summary} />
+        {report !== undefined && <Breakdown label={oneLine(`Cases by verdict${route.filter.check === undefined ? "" : ` of ${route.filter.check}`}`)} parts={verdictParts(report, route)} />}
+        <Stale error={error} onRetry={reload} />
+        <Notes notes={notes} />
+      </div>
+      {report === undefined
+        ? (
+          <section className="blank">
+            <h2>No verdicts</h2>
+            <p className="muted">The outputs are in the batch. Verdicts need the definition, which has the checks.</p>
+            <div className="blank-actions"><Link className="button button-primary" to={batchRoute(summary)}>Show the batch</Link></div>
+          </section>
+        )
+        : (
+          <>
+            <Checks report={report} route={route} />
+            <Cases report={report} route={route} />
+          </>
+        )}
+    </Main>
+  )
 }
 
 export default EvalView

@@ -1,7 +1,7 @@
 /** Reads and streams that last as long as the part of the page that shows them. */
 import { useCallback, useEffect, useRef, useState } from "react"
 import { addressOf, type Answers, type Params, read, type ReadError } from "./api.js"
-import { follow, readErrorOf, useApp } from "./store.js"
+import { follow, get, readErrorOf, useApp } from "./store.js"
 
 export interface Reading<A> {
   /** The answer to these parameters, or to the ones before until it is there. */
@@ -10,8 +10,10 @@ export interface Reading<A> {
   readonly isOld: boolean
   /** The read of these parameters failed. */
   readonly error: ReadError | undefined
-  /** Reads again. What is known stays until then. */
+  /** Reads again, unless a read goes on. What is known stays until then. */
   readonly reload: () => void
+  /** Takes an answer that came by a stream. */
+  readonly put: (data: A) => void
 }
 
 /** The answers that are kept, so that the way back is immediate. Answers with payloads are not. */
@@ -39,28 +41,41 @@ export const useRead = <Path extends keyof Answers>(path: Path, params: Params |
   const [tries, setTries] = useState(0)
   const [known, setKnown] = useState<Known>(() => ({ key, data: kept.get(key), error: undefined }))
   const latest = useRef(params)
+  const isReading = useRef(false)
   latest.current = params
   useEffect(() => {
     if (latest.current === undefined) return
     const ending = new AbortController()
     const { signal } = ending
+    isReading.current = true
+    const ended = (): boolean => {
+      if (!signal.aborted) isReading.current = false
+      return signal.aborted
+    }
     if (kept.has(key)) setKnown({ key, data: kept.get(key), error: undefined })
     read(path, latest.current, signal).then((data) => {
-      if (signal.aborted) return
+      if (ended()) return
       keep(path, key, data)
       setKnown({ key, data, error: undefined })
     }, (error: unknown) => {
-      if (signal.aborted) return
+      if (ended()) return
       setKnown((known) => ({ key, data: known.key === key ? known.data : undefined, error: readErrorOf(error) }))
     })
     return () => ending.abort()
   }, [path, key, reconnects, tries])
-  const reload = useCallback(() => setTries((tries) => tries + 1), [])
+  const reload = useCallback(() => {
+    if (!isReading.current) setTries((tries) => tries + 1)
+  }, [])
+  const put = useCallback((data: Answers[Path]) => {
+    keep(path, key, data)
+    setKnown({ key, data, error: undefined })
+  }, [path, key])
   return {
     data: known.data as Answers[Path] | undefined,
     isOld: known.key !== key,
     error: known.key === key ? known.error : undefined,
-    reload
+    reload,
+    put
   }
 }
 
@@ -87,3 +102,34 @@ export const useStream = (path: string, params: Params, events: Handlers, whenLo
 
 /** A stream without events, for views whose facts are read and not followed. */
 export const presence = { path: "changes", params: { to: 0 } } as const
+
+/** Reads again from time to time, while the page is visible and the server answers. `undefined`: not now. */
+export const useRefresh = (reload: () => void, everyMs: number | undefined): void => {
+  useEffect(() => {
+    if (everyMs === undefined) return
+    const timer = window.setInterval(() => {
+      if (!document.hidden && get().connection === "live") reload()
+    }, everyMs)
+    return () => window.clearInterval(timer)
+  }, [reload, everyMs])
+}
+
+/** Calls back when a text has changed, at most once in a time. */
+export const useWhenChanged = (text: string | undefined, everyMs: number, then: () => void): void => {
+  const known = useRef(text)
+  const timer = useRef<number>(undefined)
+  const latest = useRef(then)
+  latest.current = then
+  useEffect(() => {
+    if (known.current === undefined || text === undefined || known.current === text) {
+      known.current ??= text
+      return
+    }
+    known.current = text
+    timer.current ??= window.setTimeout(() => {
+      timer.current = undefined
+      latest.current()
+    }, everyMs)
+  }, [text, everyMs])
+  useEffect(() => () => window.clearTimeout(timer.current), [])
+}

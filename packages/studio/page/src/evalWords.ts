@@ -1,0 +1,63 @@
+/** Numbers of an eval, in the words of its reports. */
+import type { Cost, EvalReport, Rate, Summary } from "@effect-noukai/eval/EvalReport"
+import { plural } from "./format.js"
+
+/** All verdicts, the most urgent first. */
+export const verdicts = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
+
+interface Side {
+  readonly flow: string
+  readonly version: string
+  readonly stored?: string | undefined
+}
+
+/** The names of both sides: versions, with their flows if these differ. */
+export const sides = (
+  { baseline, candidate }: {
+    readonly candidate: Side
+    readonly baseline?: Side | undefined
+  }
+): { readonly candidate: string; readonly baseline: string } => {
+  const isOne = baseline === undefined || baseline.flow === candidate.flow
+  const name = ({ flow, stored, version }: Side): string =>
+    `${isOne ? "" : `${flow} `}${version}${stored === undefined ? "" : " (stored)"}`
+  return { candidate: name(candidate), baseline: baseline === undefined ? "" : name(baseline) }
+}
+
+/** The verdict in one line, after the gate. */
+export const ending = ({ gate, sentence }: EvalReport): string =>
+  sentence.startsWith(`${gate}:`) ? sentence : `${gate}: ${sentence}`
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`
+
+/** A rate with its interval: `31/40, 78 % (62 % to 88 %)`. */
+export const rate = ({ interval, of, passed, rate }: Rate): string =>
+  rate === undefined || interval === undefined
+    ? "none"
+    : `${passed}/${of}, ${percent(rate)} (${percent(interval[0])} to ${percent(interval[1])})`
+
+export const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
+
+export const time = (millis: number): string =>
+  Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
+
+export const costOf = ({ unknown, usd }: Cost): string =>
+  `$${usd}${unknown === 0 ? "" : ` (${plural(unknown, "run")} unknown)`}`
+
+export const score = ({ baselineScore, score }: Summary): string =>
+  [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")
+
+/** The difference in time, and how sure it is: `382 ms less`, `median of 117 cases; 95 %: -401 ms to -366 ms`. */
+export const timeDifference = ({ cases, interval, medianMs }: NonNullable<EvalReport["time"]>): readonly [string, string] => [
+  `${time(Math.abs(medianMs))} ${medianMs < 0 ? "less" : "more"}`,
+  `median of ${plural(cases, "case")}; 95 %: ${time(interval[0])} to ${time(interval[1])}`
+]
+
+/** The rows of the table of checks: each check, and all of them together where there are several. */
+export const summaries = (report: EvalReport): ReadonlyArray<readonly [name: string, summary: Summary]> => {
+  const checks = Object.entries(report.checks)
+  return checks.length === 1 ? checks : [...checks, ["all checks", report.overall] as const]
+}
+
+export const hasScores = (report: EvalReport): boolean =>
+  Object.values(report.checks).some(({ score }) => score !== undefined)

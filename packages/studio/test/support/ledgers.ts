@@ -1,0 +1,464 @@
+/** Batches and evals that a test scripts: the answers of the API about ledgers, as plain values. */
+import type { CaseVerdict, EvalReport, Summary, Trial } from "@effect-noukai/eval/EvalReport"
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
+import type {
+  BatchDetail,
+  BatchList,
+  BatchRow,
+  BatchRowDetail,
+  BatchRowPage,
+  Histogram
+} from "@effect-noukai/studio/BatchesApi"
+import type { EvalCase, EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "@effect-noukai/studio/EvalsApi"
+import { epoch } from "./scripted.js"
+
+/** A batch whose rows are made when they are read. */
+export interface ScriptedBatch {
+  readonly detail: BatchDetail
+  /** The row with a number, from 1. */
+  readonly row: (no: number) => BatchRow
+  readonly open: (row: BatchRow) => Omit<BatchRowDetail, "row">
+}
+
+export interface RowsQuery {
+  readonly state?: string | undefined
+  readonly error?: string | undefined
+  readonly key?: string | undefined
+  readonly after?: number | undefined
+  readonly before?: number | undefined
+  readonly limit?: number | undefined
+}
+
+const inDoubt = new Set(["uncertain", "reported"])
+
+const errorOf = ({ error }: BatchRow): string | undefined => error && [error.kind, error.code].filter(Boolean).join(" ")
+
+/** A page of the rows of a batch. */
+export const pageOf = ({ detail, row }: ScriptedBatch, query: RowsQuery): BatchRowPage => {
+  const pattern = query.key && new RegExp(
+    `^${query.key.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".")}$`,
+    "s"
+  )
+  const fits = (one: BatchRow): boolean =>
+    (query.state === undefined || one.state === query.state ||
+      (query.state === "doubtful" && inDoubt.has(one.state))) &&
+    (query.error === undefined || errorOf(one) === query.error) &&
+    (!pattern || pattern.test(one.key))
+  const limit = query.limit ?? 50
+  const isBack = query.before !== undefined
+  const step = isBack ? -1 : 1
+  const rows: Array<BatchRow> = []
+  let hasMore = false
+  let no = isBack ? Math.min(detail.rows, query.before - 1) : (query.after ?? 0) + 1
+  for (; no >= 1 && no <= detail.rows; no += step) {
+    const one = row(no)
+    if (!fits(one)) continue
+    hasMore = rows.length === limit
+    if (hasMore) break
+    rows.push(one)
+  }
+  if (isBack) rows.reverse()
+  const others = isBack ? detail.rows : 1
+  const hasOther = rows.length > 0 && (isBack ? rows.at(-1)!.no < others : rows[0]!.no > others)
+  return { rows, hasBefore: isBack ? hasMore : hasOther, hasAfter: isBack ? hasOther : hasMore }
+}
+
+const histogram = (most: number, counts: ReadonlyArray<number>, unknown = 0): Histogram => {
+  const known = counts.reduce((sum, count) => sum + count, 0)
+  return {
+    buckets: counts.map((count, nth) => ({
+      from: most * nth / counts.length,
+      to: most * (nth + 1) / counts.length,
+      count
+    })),
+    known,
+    unknown,
+    ...known > 0 && { median: most * 0.22, p95: most * 0.71, max: most * 0.98 }
+  }
+}
+
+const failures = [
+  ["FlowFailed", "MODEL_TIMEOUT", "The model did not answer within 30 s."],
+  ["FlowFailed", "OUTPUT_INVALID", "The output does not fit the schema: $.score: expected a number, got \"seven\"."],
+  ["Refused", "VALIDATION", "parameters.language: must be one of en, de, fr"]
+] as const
+
+/** A batch of some rows: 3 % fail, a few are in doubt, and those after `settled` are pending. */
+export const batchOf = (
+  options: {
+    readonly ledger?: string
+    readonly batch?: string
+    readonly rows?: number
+    readonly settled?: number
+    readonly status?: string
+    readonly createdAt?: number
+  } = {}
+): ScriptedBatch => {
+  const { batch = "orders", createdAt = epoch, ledger = "orders.db", rows = 1_200, settled = rows, status } = options
+  const stateOf = (no: number): string =>
+    no > settled + 8
+      ? "pending"
+      : no > settled
+      ? "submitted"
+      : no % 33 === 0
+      ? "failed"
+      : no === 47 || no === 512
+      ? "reported"
+      : no === 91
+      ? "invalid"
+      : "done"
+  const row = (no: number): BatchRow => {
+    const state = stateOf(no)
+    const [kind, code, message] = failures[no % 5 === 0 ? 1 : 0]
+    return {
+      no,
+      key: `order-${String(no).padStart(7, "0")}`,
+      at: `orders.jsonl:${no}`,
+      state,
+      attempt: state === "pending" ? 0 : no % 33 === 0 ? 3 : 1,
+      flow: "acme/shop/answer",
+      version: "production",
+      ...state === "failed" && { error: { kind, code, message } },
+      ...state === "invalid" && {
+        error: { kind: failures[2][0], code: failures[2][1], message: failures[2][2] }
+      },
+      ...state === "reported" && {
+        error: { kind: "Unknown", message: "The connection broke after the request was sent." }
+      },
+      ...["done", "failed", "submitted"].includes(state) &&
+        { executionId: `5f0c2a9e-77b1-4f35-9c11-${String(no).padStart(12, "0")}` },
+      ...["done", "failed"].includes(state) && {
+        costUsd: `0.00${(no * 37) % 90 + 10}`,
+        durationMs: 320 + (no * 7_919) % 4_700,
+        settledAt: createdAt + no * 40
+      }
+    }
+  }
+  const states: Record<string, number> = {}
+  for (let no = 1; no <= Math.min(rows, 2_000); no++) states[stateOf(no)] = (states[stateOf(no)] ?? 0) + 1
+  if (rows > 2_000) {
+    const failed = Math.floor(settled / 33)
+    Object.assign(states, {
+      failed,
+      done: settled - failed - 3,
+      submitted: Math.min(8, rows - settled),
+      pending: Math.max(0, rows - settled - 8)
+    })
+  }
+  const { failed = 0, reported = 0 } = states
+  const group = Math.round(failed * 0.2)
+  const isRunning = status === "running" || settled < rows
+  return {
+    row,
+    open: (one) => ({
+      sessionId: `5e551011-0000-4000-8000-${String(one.no).padStart(12, "0")}`,
+      input: {
+        isCaptured: true,
+        json: JSON.stringify({ order: one.key, message: "Where is my order?", language: "en" })
+      },
+      result: one.state === "done"
+        ? { isCaptured: true, json: JSON.stringify({ answer: `${one.key} was shipped on Monday.`, confidence: 0.97 }) }
+        : { isCaptured: true },
+      attempts: Array.from({ length: one.attempt }, (_, nth) => ({
+        attempt: nth + 1,
+        state: nth + 1 < one.attempt ? "failed" : one.state,
+        executionId: `5f0c2a9e-77b1-4f35-9c1${nth}-${String(one.no).padStart(12, "0")}`,
+        ...one.error !== undefined && { error: one.error.message },
+        costUsd: "0.0021",
+        startedAt: createdAt + one.no * 40 - 4_000 + nth * 1_000,
+        settledAt: createdAt + one.no * 40 - 3_200 + nth * 1_000
+      })),
+      doubt: one.state === "reported"
+        ? [
+          "The request was sent, and no answer arrived. A run may exist, and it may be billed.",
+          "Its session has no run now. `noukai batch retry orders --key " + one.key + "` sends it again."
+        ]
+        : []
+    }),
+    detail: {
+      ledger,
+      batch,
+      flow: "acme/shop/answer",
+      version: "production",
+      createdAt,
+      status: status ?? (isRunning ? "running" : "completed"),
+      isClean: false,
+      rows,
+      settled,
+      failed: failed + (states.invalid ?? 0),
+      doubtful: reported,
+      costUsd: (settled * 0.0055).toFixed(4),
+      states,
+      absent: 0,
+      unselected: 0,
+      waiting: 0,
+      retries: 2 * failed,
+      timedOut: 0,
+      refused: 0,
+      adopted: 0,
+      unknownCosts: reported,
+      definition: { hash: "b1946ac92492d2347c6235b4d2611184" },
+      ...isRunning && { rowsPerSecond: 24.6, etaMs: (rows - settled) / 24.6 * 1_000 },
+      durations: histogram(
+        5_000,
+        settled === 0 ? [] : [12, 40, 88, 140, 120, 84, 61, 40, 33, 22, 14, 9, 6, 4, 2, 1],
+        3
+      ),
+      costs: histogram(0.01, settled === 0 ? [] : [2, 9, 30, 61, 90, 122, 140, 121, 90, 61, 40, 22, 12, 8, 3, 1], 3),
+      errors: [
+        ...failed > group
+          ? [{ error: "FlowFailed MODEL_TIMEOUT", rows: failed - group, nth: 0, key: "order-0000033" }]
+          : [],
+        ...group > 0 ? [{ error: "FlowFailed OUTPUT_INVALID", rows: group, nth: 1, key: "order-0000165" }] : [],
+        ...states.invalid === undefined
+          ? []
+          : [{ error: "Refused VALIDATION", rows: 1, nth: 2, key: "order-0000091" }]
+      ].map(({ nth, ...rest }) => ({
+        ...rest,
+        kind: failures[nth]![0],
+        code: failures[nth]![1],
+        message: failures[nth]![2]
+      })),
+      commands: [
+        { does: "Its status", command: `noukai batch status ${batch} --ledger ${ledger}` },
+        { does: "Run its failed rows again", command: `noukai batch retry ${batch} --state failed --ledger ${ledger}` }
+      ],
+      notes: []
+    }
+  }
+}
+
+export const listOf = (batches: ReadonlyArray<ScriptedBatch>, problems: BatchList["problems"] = []): BatchList => ({
+  searched: ["/work/ledgers"],
+  batches: batches.map(({ detail }) => detail),
+  problems
+})
+
+export const rowOf = (batch: ScriptedBatch, key: string): BatchRowDetail | undefined => {
+  const no = Number(/(\d+)$/.exec(key)?.[1])
+  const row = Number.isInteger(no) && no >= 1 && no <= batch.detail.rows ? batch.row(no) : undefined
+  return row?.key === key ? { row, ...batch.open(row) } : undefined
+}
+
+// --- evals ------------------------------------------------------------------
+
+export interface ScriptedEval {
+  readonly detail: EvalDetail
+  readonly cases: ReadonlyArray<CaseVerdict>
+}
+
+const trial = (nth: number, no: number, result: unknown, outcomes: Trial["outcomes"], fast: boolean): Trial => ({
+  trial: nth,
+  state: "done",
+  result,
+  executionId: `${fast ? "ca" : "ba"}5e0000-77b1-4f35-9c1${nth}-${String(no).padStart(12, "0")}`,
+  costUsd: fast ? "0.0031" : "0.0044",
+  attemptsCostUsd: fast ? "0.0031" : "0.0044",
+  durationMs: (fast ? 740 : 1_120) + (no * 97) % 400,
+  outcomes
+})
+
+const rates = (passed: number, of: number): Summary["candidate"] => ({
+  passed,
+  of,
+  ...of > 0 && { rate: passed / of, interval: [Math.max(0, passed / of - 0.11), Math.min(1, passed / of + 0.07)] }
+})
+
+const kinds = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
+
+const summaryOf = (cases: ReadonlyArray<CaseVerdict>, verdictOf: (one: CaseVerdict) => string): Summary => {
+  const count = (...verdicts: ReadonlyArray<string>) => cases.filter((one) => verdicts.includes(verdictOf(one))).length
+  const [regressed, fixed, pass, fail] = [count("regressed"), count("fixed"), count("pass"), count("fail")]
+  return {
+    verdicts: Object.fromEntries(kinds.map((kind) => [kind, count(kind)])) as Summary["verdicts"],
+    candidate: rates(pass + fixed, pass + fixed + fail + regressed),
+    baseline: rates(pass + regressed, pass + fixed + fail + regressed),
+    p: 0.0386
+  }
+}
+
+/** An eval run of 120 cases with two checks, in which a few regress. */
+export const evalOf = (
+  options: { readonly cases?: number; readonly run?: string; readonly ledger?: string; readonly repeat?: number } = {}
+): ScriptedEval => {
+  const { ledger = "evals/grade.db", repeat = 2, run = "2026-06-07T09-30" } = options
+  const verdictOf = (no: number): CaseVerdict["verdict"] =>
+    no % 30 === 7
+      ? "regressed"
+      : no % 41 === 5
+      ? "error"
+      : no % 25 === 3
+      ? "fail"
+      : no % 20 === 11
+      ? "fixed"
+      : no % 60 === 59
+      ? "not comparable"
+      : "pass"
+  const outcome = (isPass: boolean, no: number) =>
+    isPass
+      ? { verdict: "pass" as const, reason: "equal" }
+      : {
+        verdict: "fail" as const,
+        reason: `$.score: expected ${no % 10}, got ${no % 10 + 1}`,
+        expected: no % 10,
+        actual: no % 10 + 1
+      }
+  const cases = Array.from({ length: options.cases ?? 120 }, (_, index): CaseVerdict => {
+    const no = index + 1
+    const verdict = verdictOf(no)
+    const candidatePasses = verdict === "pass" || verdict === "fixed"
+    const baselinePasses = verdict === "pass" || verdict === "regressed"
+    const isText = no % 2 === 1
+    const output = (passes: boolean) =>
+      isText
+        ? `The pupil spelled ${passes ? "all ten" : "nine of ten"} words correctly. ${
+          passes ? "Well done." : "The word “necessary” has one c and two s."
+        }`
+        : { score: passes ? no % 10 : no % 10 + 1, words: ["necessary", "receive"], remarks: passes ? [] : ["one c"] }
+    const tone = { verdict: "pass" as const, reason: "friendly", score: 0.9 }
+    const trials = (passes: boolean, fast: boolean) =>
+      Array.from({ length: repeat }, (_, nth): Trial =>
+        verdict === "error" && fast && nth > 0
+          ? {
+            trial: nth + 1,
+            state: "failed",
+            error: {
+              kind: "FlowFailed",
+              code: "MODEL_TIMEOUT",
+              message: "The model did not answer within 30 s."
+            } as never,
+            executionId: `ca5e0000-77b1-4f35-9c1${nth + 1}-${String(no).padStart(12, "0")}`,
+            outcomes: {}
+          }
+          : trial(nth + 1, no, output(passes), { "exact score": outcome(passes, no), tone }, fast))
+    return {
+      no,
+      key: `case-${String(no).padStart(3, "0")}`,
+      at: `cases.jsonl:${no}`,
+      hash: String(no),
+      verdict,
+      checks: {
+        "exact score": {
+          verdict,
+          candidate: verdict === "error"
+            ? { verdict: "error", reason: "1 of 2 trials passed, and 1 failed" }
+            : outcome(candidatePasses, no),
+          baseline: outcome(baselinePasses, no)
+        },
+        tone: { verdict: "pass", candidate: tone, baseline: tone }
+      },
+      candidate: trials(candidatePasses, true),
+      baseline: trials(baselinePasses, false)
+    }
+  })
+  const candidate = { flow: "acme/spelling/grade-3", version: "draft" }
+  const baseline = { flow: "acme/spelling/grade-3", version: "production" }
+  const overall = summaryOf(cases, ({ verdict }) => verdict)
+  const report: EvalReport = {
+    eval: "grades",
+    run,
+    startedAt: epoch,
+    candidate,
+    baseline,
+    repeat,
+    hashes: { parameters: "1", checks: {} },
+    cases: cases.length,
+    overall,
+    checks: {
+      "exact score": summaryOf(cases, (one) => one.checks["exact score"]!.verdict),
+      tone: { ...summaryOf(cases, (one) => one.checks.tone!.verdict), score: 0.9, baselineScore: 0.88, p: 1 }
+    },
+    cost: {
+      candidate: { runs: 240, usd: "0.744", unknown: 0 },
+      baseline: { runs: 240, usd: "1.056", unknown: 2 },
+      judges: { runs: 480, usd: "0.096", unknown: 0 }
+    },
+    time: { cases: 117, medianMs: -382, interval: [-401, -366] },
+    stale: [],
+    broken: [{
+      threshold: "maxRegressed",
+      check: "exact score",
+      message: "exact score: 4 cases regressed, at most 2 are allowed"
+    }],
+    errors: overall.verdicts.error,
+    gate: "failed",
+    verdict: "worse",
+    sentence: "draft is worse than production: 4 cases regressed and 6 are fixed (p 0.039)"
+  }
+  return {
+    cases,
+    detail: {
+      summary: {
+        ledger,
+        eval: "grades",
+        run,
+        startedAt: epoch,
+        candidate,
+        baseline,
+        cases: cases.length,
+        repeat,
+        isComplete: true,
+        definition: "evals/grade.eval.json",
+        batch: `eval-grades-${run}`
+      },
+      report,
+      notes: []
+    }
+  }
+}
+
+export const evalsOf = (evals: ReadonlyArray<ScriptedEval>, problems: EvalList["problems"] = []): EvalList => ({
+  searched: ["/work/ledgers"],
+  runs: evals.map(({ detail }) => detail.summary),
+  problems
+})
+
+const sum = (trials: ReadonlyArray<Trial>): number => trials.reduce((usd, { costUsd }) => usd + Number(costUsd ?? 0), 0)
+
+export const casesOf = (
+  { cases }: ScriptedEval,
+  query: {
+    readonly verdict?: string | undefined
+    readonly check?: string | undefined
+    readonly text?: string | undefined
+    readonly offset?: number | undefined
+    readonly limit?: number | undefined
+  }
+): EvalCasePage => {
+  const { check, limit = 50, offset = 0, text = "", verdict } = query
+  const verdictOf = (one: CaseVerdict) => check === undefined ? one.verdict : one.checks[check]?.verdict ?? "error"
+  const found = cases.map((one): EvalCase & { readonly sort: number } => ({
+    no: one.no,
+    key: one.key,
+    at: one.at,
+    verdict: verdictOf(one),
+    checks: Object.entries(one.checks).map(([check, { verdict }]) => ({ check, verdict })),
+    ...one.verdict !== "pass" && { reason: one.checks["exact score"]?.candidate.reason ?? "" },
+    costDifferenceUsd: (sum(one.candidate) - sum(one.baseline ?? [])).toFixed(4),
+    timeDifferenceMs: (one.candidate[0]?.durationMs ?? 0) - (one.baseline?.[0]?.durationMs ?? 0),
+    sort: kinds.indexOf(verdictOf(one))
+  })).filter((one) =>
+    (verdict === undefined || one.verdict === verdict) && `${one.key} ${one.reason ?? ""}`.includes(text)
+  ).sort((one, other) => one.sort - other.sort || one.no - other.no)
+  return {
+    total: found.length,
+    cases: found.slice(offset, offset + limit).map(({ sort: _, ...one }) => one)
+  }
+}
+
+export const caseOf = ({ cases }: ScriptedEval, key: string): EvalCaseDetail | undefined => {
+  const found = cases.find((one) => one.key === key)
+  return found && {
+    case: found,
+    differences: found.candidate.flatMap((after, nth) => {
+      const before = found.baseline?.[nth]
+      if (before?.result === undefined || after.result === undefined) return []
+      const isText = typeof before.result === "string" && typeof after.result === "string"
+      return [{
+        trial: after.trial,
+        changes: isText ? [] : ValueDiff.changes(before.result, after.result, { limit: 100 }),
+        ...isText && { parts: ValueDiff.words(before.result as string, after.result as string) }
+      }]
+    })
+  }
+}
