@@ -12,7 +12,7 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { BatchEngine } from "./BatchEngine.js"
 import type { BatchError, BatchLockedError, LedgerError } from "./BatchError.js"
-import type { RefusedRow, RowAttempt, RowComparison, RowResult } from "./BatchRow.js"
+import type { RefusedRow, RowAttempt, RowComparison, RowResult, SettledRow } from "./BatchRow.js"
 import type { BatchSource } from "./BatchSource.js"
 import type {
   BatchInfo,
@@ -20,6 +20,8 @@ import type {
   BatchStatus,
   BatchSummary,
   DiffSide,
+  NumbersOptions,
+  PageOptions,
   PlanOptions,
   Progress,
   ResultsOptions,
@@ -42,6 +44,8 @@ export type {
   BatchStop,
   BatchSummary,
   DiffSide,
+  NumbersOptions,
+  PageOptions,
   PlanOptions,
   Progress,
   ResultsOptions,
@@ -336,6 +340,49 @@ export const resultsOf: {
   ): Effect.Effect<ReadonlyMap<string, RowResult<A>>, LedgerError, BatchStore>
   (batch: string, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore>
 } = Manage.resultsOf as never
+
+/**
+ * A page of rows in the order of the input. It reads no other rows, however many the batch has. A batch of many processes
+ * may number rows of one state in another order than it read them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const page: (
+  batch: string,
+  options?: PageOptions
+) => Effect.Effect<ReadonlyArray<RowResult>, LedgerError, BatchStore> = Manage.page
+
+/**
+ * Returns the id of the session in which an attempt at a row runs. `SessionService.get` lists its runs at the server.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const session: (
+  batch: string,
+  row: Pick<RowResult, "attempt" | "flow" | "key" | "version">
+) => Effect.Effect<string, InvalidRequestError | LedgerError, BatchStore> = Manage.session
+
+/**
+ * The settled rows after the one of a `settledNo`, at most 5,000, without their documents: for totals. Default: the first ones.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const settled: (
+  batch: string,
+  after?: number
+) => Effect.Effect<ReadonlyArray<SettledRow>, LedgerError, BatchStore> = Manage.settled
+
+/**
+ * The `no` of each row whose key has a pattern, in the order of the input. It searches all rows, in parts.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const numbers: (batch: string, options: NumbersOptions) => Stream.Stream<number, LedgerError, BatchStore> =
+  Manage.numbers
 
 /**
  * The batches of a ledger whose ids begin with a text, in the order in which they were first planned. Default: all.

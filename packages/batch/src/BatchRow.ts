@@ -206,6 +206,20 @@ export interface RowResult<out A = unknown> {
 }
 
 /**
+ * The facts of a settled row that totals are made of: as in {@link RowResult}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SettledRow
+  extends Pick<RowResult, "no" | "error" | "attemptsCostUsd" | "isAttemptsCostUnknown" | "durationMs">
+{
+  readonly settledNo: number
+  readonly settledAt: number
+  readonly state: SettledState
+}
+
+/**
  * One attempt at a row: a run, or a possible run.
  *
  * @since 0.1.0

@@ -344,6 +344,40 @@ export interface ResultsOptions {
 }
 
 /**
+ * The rows of a page.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PageOptions {
+  /** The rows after the one of this `no`. Default: 0. */
+  readonly after?: number | undefined
+  /** Instead, the last rows before the one of this `no`. Default: none. */
+  readonly before?: number | undefined
+  /** The number of rows. Default: 50. */
+  readonly limit?: number | undefined
+  /** `"timedOut"`: submitted rows that timed out. Default: every state. */
+  readonly state?: RowState | "timedOut" | ReadonlyArray<RowState | "timedOut"> | undefined
+  /** The `no` of each row, instead of the options above. Default: none. */
+  readonly numbers?: ReadonlyArray<number> | undefined
+  /** Whether to include `input`, `result`, `calls` and `steps`. Default: false. */
+  readonly withDocuments?: boolean | undefined
+}
+
+/**
+ * The rows whose numbers are looked for.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface NumbersOptions {
+  /** A pattern of keys, as in {@link RowSelection}. */
+  readonly key: string
+  /** Default: every state. */
+  readonly state?: RowState | undefined
+}
+
+/**
  * Which rows to run again.
  *
  * @since 0.1.0

@@ -8,8 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { BatchStoreError } from "./BatchError.js"
-import { type BatchLockedError } from "./BatchError.js"
+import { type BatchLockedError, BatchStoreError } from "./BatchError.js"
 import * as File from "./internal/ledger/file.js"
 import { failed } from "./internal/ledger/ledger.js"
 import * as Migrations from "./internal/ledger/migrations.js"
@@ -36,6 +35,13 @@ export declare namespace BatchStore {
     readonly isHeld: Effect.Effect<boolean, BatchStoreError>
   }
 }
+
+/** A ledger in a database that processes share. */
+const shared = (sql: SqlClient.SqlClient): BatchStore.Service => ({
+  sql,
+  exclusive: Effect.void,
+  isHeld: Effect.succeed(true)
+})
 
 /**
  * The ledger of batches, in SQL. One ledger keeps any number of batches.
@@ -65,6 +71,17 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
     Layer.scoped(BatchStore, Effect.suspend(() => File.open(path)))
 
   /**
+   * A ledger in a file, only to read it. Nothing is changed or created, also not beside it, and operations that write fail.
+   * A path without a file is a ledger without batches.
+   *
+   * Fails with `BatchStoreError` as {@link layerFile}, and if an older version of this package wrote the file.
+   *
+   * @since 0.1.0
+   */
+  static readonly layerFileReadOnly = (path: string): Layer.Layer<BatchStore, BatchStoreError> =>
+    Layer.scoped(BatchStore, Effect.suspend(() => File.open(path, true)))
+
+  /**
    * A ledger in a database of the program, SQLite or PostgreSQL. It is not locked for one process. With
    * `BatchEngine.layerLocal`, run a batch in one process at a time; the engine of a cluster lets many processes share
    * it.
@@ -75,7 +92,26 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
     BatchStore,
     Effect.gen(function*() {
       yield* Effect.mapError(Migrations.migrate, failed("brought the ledger up to date"))
-      return { sql: yield* SqlClient.SqlClient, exclusive: Effect.void, isHeld: Effect.succeed(true) }
+      return shared(yield* SqlClient.SqlClient)
+    })
+  )
+
+  /**
+   * A ledger in a database of the program, only to read it: no tables are created or changed. Operations that write are
+   * not prevented.
+   *
+   * Fails with `BatchStoreError` if the database has no ledger, or one of another version of this package.
+   *
+   * @since 0.1.0
+   */
+  static readonly layerSqlReadOnly: Layer.Layer<BatchStore, BatchStoreError, SqlClient.SqlClient> = Layer.effect(
+    BatchStore,
+    Effect.gen(function*() {
+      const found = yield* Effect.mapError(Migrations.standing(false), failed("opened the database"))
+      if (found === "absent") {
+        return yield* new BatchStoreError({ operation: "opened the database", detail: "it has no ledger" })
+      }
+      return shared(yield* SqlClient.SqlClient)
     })
   )
 }

@@ -27,10 +27,12 @@ import * as EmulatorHandlers from "./internal/emulatorHandlers.js"
 import * as Events from "./internal/events.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
 import * as Handlers from "./internal/handlers.js"
+import * as LedgerHandlers from "./internal/ledgerHandlers.js"
 import { type Mask, maskOf } from "./internal/text.js"
 import type { Source } from "./RunsApi.js"
 import { StudioApi } from "./StudioApi.js"
 import { StudioEmulator } from "./StudioEmulator.js"
+import { StudioLedgers } from "./StudioLedgers.js"
 import type { StudioSource } from "./StudioSource.js"
 
 /**
@@ -169,13 +171,18 @@ export const serve = (
     const encode = Events.encoder(mask)
     const hello = encode("hello", { id: randomBytes(8).toString("base64url") })
     const emulator = Option.getOrUndefined(yield* Effect.serviceOption(StudioEmulator))
-    const views: Source["views"] = emulator === undefined ? [] : ["emulator"]
+    const ledgers = Option.getOrUndefined(yield* Effect.serviceOption(StudioLedgers))
+    const views: Source["views"] = [
+      ...ledgers === undefined ? [] : ["batches", "evals"] as const,
+      ...emulator === undefined ? [] : ["emulator"] as const
+    ]
     const context = yield* Layer.build(
       Layer.mergeAll(
         HttpApiBuilder.api(StudioApi).pipe(Layer.provide([
           Handlers.layer({ encode, hello, mask }, views),
-          Absent.batches,
-          Absent.evals,
+          ledgers === undefined
+            ? Layer.merge(Absent.batches, Absent.evals)
+            : LedgerHandlers.layer(ledgers, hello, encode),
           emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode)
         ])),
         HttpApiBuilder.Middleware.layer,

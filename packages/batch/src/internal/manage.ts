@@ -1,5 +1,6 @@
 /** Reads and changes a batch in a ledger. */
-import { Flow } from "@effect-noukai/sdk"
+import { Flow, type InvalidRequestError } from "@effect-noukai/sdk"
+import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Array_ from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -8,10 +9,20 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
-import type { RefusedRow, RowAttempt, RowResult } from "../BatchRow.js"
-import type { BatchInfo, BatchStatus, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
+import type { RefusedRow, RowAttempt, RowResult, SettledRow } from "../BatchRow.js"
+import type {
+  BatchInfo,
+  BatchStatus,
+  NumbersOptions,
+  PageOptions,
+  Progress,
+  ResultsOptions,
+  RetryOptions
+} from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { type Definition, idProblem } from "./definition.js"
+import { onceKey } from "./drive/executeRuns.js"
+import { rowSession, versionOf } from "./drive/jobRuns.js"
 import * as Batches from "./ledger/batches.js"
 import type { Ledger } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
@@ -231,6 +242,37 @@ export const resultsOf = (
     const read = reading(batch)
     return new Map([...rows].map(([key, row]) => [key, read(row)]))
   })
+
+export const page = (
+  batch: string,
+  options: PageOptions = {}
+): Effect.Effect<ReadonlyArray<RowResult>, LedgerError, BatchStore> =>
+  Effect.flatMap(standing("Batch.page", batch), ([ledger, record]) => Reading.page(ledger, record, options))
+
+export const settled = (
+  batch: string,
+  after = 0
+): Effect.Effect<ReadonlyArray<SettledRow>, LedgerError, BatchStore> =>
+  Effect.flatMap(standing("Batch.settled", batch), ([ledger, { id }]) => Reading.settled(ledger, id, after))
+
+export const session = (
+  batch: string,
+  { attempt, flow, key, version }: Pick<RowResult, "attempt" | "flow" | "key" | "version">
+): Effect.Effect<string, InvalidRequestError | LedgerError, BatchStore> =>
+  Effect.flatMap(standing("Batch.session", batch), ([, { name, operation }]) =>
+    operation === "jobs"
+      ? Effect.succeed(rowSession({ flow, name, version }, key, attempt))
+      : onceSession(onceKey(name, { attempt, key }), flow, versionOf(version)))
+
+export const numbers = (batch: string, options: NumbersOptions): Stream.Stream<number, LedgerError, BatchStore> =>
+  Stream.unwrap(
+    Effect.zipWith(
+      selecting("Batch.numbers", options),
+      standing("Batch.numbers", batch),
+      (isSelected, [ledger, { id }]) =>
+        Reading.numbers(ledger, id, options, (key) => isSelected({ key, state: options.state ?? "done" }))
+    )
+  )
 
 export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, BatchStoreError, BatchStore> =>
   Effect.map(

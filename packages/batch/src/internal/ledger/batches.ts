@@ -112,7 +112,7 @@ export const beginning = (
 ): Effect.Effect<ReadonlyArray<BatchRecord>, BatchStoreError> =>
   Effect.map(
     doing("read its batches")(sql<object>`
-      select * from noukai_batch where substr(name, 1, ${prefix.length}) = ${prefix} order by id`),
+      select * from noukai_batch where substr(name, 1, ${[...prefix].length}) = ${prefix} order by id`),
     (rows) => rows.map((row) => decode(row))
   )
 

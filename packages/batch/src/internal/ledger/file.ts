@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { accessSync, closeSync, constants, existsSync, openSync, realpathSync, statSync } from "node:fs"
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { BatchLockedError, BatchStoreError } from "../../BatchError.js"
@@ -48,6 +48,16 @@ const canWrite = (path: string): boolean =>
 
 const logOf = (path: string): string => `${path}-wal`
 
+/** Whether the file alone has all: its process has ended, but left it in the mode of a log. To open it would make the log. */
+const isAtRest = (path: string): boolean => {
+  if (existsSync(logOf(path))) return false
+  const file = openSync(path, "r")
+  const header = Buffer.alloc(20)
+  readSync(file, header)
+  closeSync(file)
+  return header[18] === 2
+}
+
 /** An open file, attached as the schema `ledger` to a database in memory. */
 interface FileAttachment {
   readonly path: string
@@ -58,12 +68,13 @@ interface FileAttachment {
  * The database of one file at a time. libsql closes a database, and unlocks its file, only when its statements are
  * collected as garbage. An attached file is closed when it is detached.
  */
-const makeHolder = () => {
+const makeHolder = (isReadOnly: boolean) => {
   const database = new Database(":memory:")
   let attached: FileAttachment | undefined
 
   const attach = (path: string, mode: "immutable" | "reading"): void => {
-    const name = mode === "immutable" ? `${pathToFileURL(path).href}?immutable=1` : path
+    const how = mode === "immutable" ? "immutable=1" : "mode=ro"
+    const name = mode === "immutable" || isReadOnly ? `${pathToFileURL(path).href}?${how}` : path
     // to attach reads it, too
     database.all(`pragma busy_timeout = ${busyTimeout}`)
     database.all("attach ? as ledger", [name])
@@ -82,7 +93,8 @@ const makeHolder = () => {
     }
     try {
       // one that a process left by a crash, too
-      if (mode === "writing" || (mode === "reading" && existsSync(logOf(path)) && canWrite(path))) {
+      const isLeft = mode === "reading" && !isReadOnly && existsSync(logOf(path)) && canWrite(path)
+      if (mode === "writing" || isLeft) {
         database.all("pragma busy_timeout = 0")
         database.all("pragma ledger.wal_checkpoint(truncate)")
         // the file alone has all, and can be read where no other one can be made; not while another process has it open
@@ -143,10 +155,17 @@ const migrated = (path: string): Effect.Effect<void, SqlError> =>
 const ofOne = (database: Database): Effect.Effect<SqlClient.SqlClient> =>
   client({ reading: Effect.succeed(database), writing: Effect.succeed(database) })
 
-/** The database of a file, which is opened when there is one, and made by the first statement that writes. */
-const database = (path: string): Effect.Effect<SqlClient.SqlClient, BatchStoreError, Scope.Scope> =>
+const raise = (message: string): never => {
+  throw new Error(message)
+}
+
+/** The database of a file, which is opened when there is one, and made by the first statement that writes, unless it is only read. */
+const database = (
+  path: string,
+  isReadOnly: boolean
+): Effect.Effect<SqlClient.SqlClient, BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
-    const holder = makeHolder()
+    const holder = makeHolder(isReadOnly)
     const detached = Effect.sync(holder.detach)
     yield* Effect.addFinalizer(() => Effect.sync(holder.close))
     yield* atExit(holder.detach)
@@ -154,6 +173,7 @@ const database = (path: string): Effect.Effect<SqlClient.SqlClient, BatchStoreEr
       Effect.provideServiceEffect(Migrations.standing(mayWrite), SqlClient.SqlClient, ofOne(holder.database))
 
     const write = Effect.gen(function*() {
+      if (isReadOnly) return yield* attempted(() => raise("it was opened to read it"))
       const real = yield* attempted(() => {
         const real = made(path)
         if (holder.attached() === undefined) holder.attach(real, "reading")
@@ -172,11 +192,11 @@ const database = (path: string): Effect.Effect<SqlClient.SqlClient, BatchStoreEr
         holder.detach()
         if (!isThere(path)) return undefined
         const real = realpathSync(path)
-        holder.read(real)
+        holder.read(real, isReadOnly && isAtRest(real) ? "immutable" : "reading")
         return real
       })
       if (real === undefined) return undefined
-      switch (yield* standing(canWrite(real))) {
+      switch (yield* standing(!isReadOnly && canWrite(real))) {
         case "current":
           return holder.database
         case "older":
@@ -276,8 +296,8 @@ export interface File {
 
 const isLocked = Schema.is(BatchLockedError)
 
-/** Opens the ledger of a path. Nothing is made before the first statement that writes. */
-export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.Scope> =>
+/** Opens the ledger of a path. Nothing is made before the first statement that writes. With `isReadOnly`, such a one fails. */
+export const open = (path: string, isReadOnly = false): Effect.Effect<File, BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const problem = nameProblem(path)
     if (problem !== undefined) {
@@ -290,7 +310,7 @@ export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.S
     let lock: Database | undefined
     yield* Effect.addFinalizer(() => Effect.sync(() => lock?.close()))
     return {
-      sql: yield* database(absolute),
+      sql: yield* database(absolute, isReadOnly),
       exclusive: Effect.asVoid(Effect.acquireRelease(
         Effect.try({
           try: () => locked(absolute),

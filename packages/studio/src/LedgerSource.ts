@@ -1,0 +1,68 @@
+/**
+ * Batches and eval runs of ledgers: files below a folder, and a database. They are read, and never changed.
+ *
+ * Needs the optional peers `@effect-noukai/batch` and `@effect-noukai/eval`.
+ *
+ * @since 0.1.0
+ */
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type { Eval } from "@effect-noukai/eval/Eval"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { realpath } from "node:fs/promises"
+import { resolve } from "node:path"
+import * as BatchReads from "./internal/batchReads.js"
+import * as EvalReads from "./internal/evalReads.js"
+import * as Stores from "./internal/ledgerStores.js"
+import { StudioLedgers } from "./StudioLedgers.js"
+
+/**
+ * The options of {@link layer}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /**
+   * The folder whose `*.ledger` and `*.eval.json`, `.yaml` and `.yml` files are shown, also those of folders in it. Links are
+   * not followed. Default: none.
+   */
+  readonly folder?: string | undefined
+  /** A client of a database with a ledger, of which no table is created or changed. Default: none. */
+  readonly postgres?: SqlClient.SqlClient | undefined
+  /** Evals that are not in files, such as the export of a module, with the name that is shown. Default: none. */
+  readonly definitions?: ReadonlyArray<{ readonly file: string; readonly eval: Eval<unknown> }> | undefined
+}
+
+/**
+ * Shows the batches and eval runs of ledgers. Files that are no ledgers, cannot be read or were written by another version are
+ * named among the problems of the lists.
+ *
+ * @example
+ * ```ts
+ * import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
+ *
+ * const ledgers = LedgerSource.layer({ folder: "evals" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = ({ definitions = [], folder, postgres }: Options): Layer.Layer<StudioLedgers> =>
+  Layer.scoped(
+    StudioLedgers,
+    Effect.gen(function*() {
+      const stores = yield* Stores.make({
+        folder: folder === undefined
+          ? undefined
+          : yield* Effect.promise(() => realpath(folder).catch(() => resolve(folder))),
+        postgres,
+        layerSql: (sql) => Layer.provide(BatchStore.layerSqlReadOnly, Layer.succeed(SqlClient.SqlClient, sql))
+      })
+      return {
+        ...yield* BatchReads.make(stores),
+        ...yield* EvalReads.make(stores, definitions)
+      }
+    })
+  )

@@ -1,0 +1,111 @@
+/** Totals of the settled rows of a batch. Each row is read once, when it has settled. */
+import type { SettledRow } from "@effect-noukai/batch/BatchRow"
+import type { ErrorGroup } from "../BatchesApi.js"
+import { Sketch } from "./histogram.js"
+import { cut } from "./text.js"
+
+/** The time over which the rate is measured, in milliseconds. */
+const window = 30_000
+
+const mostGroups = 50
+const mostMessage = 1_000
+
+interface Group {
+  readonly error: string
+  readonly kind: string
+  readonly code?: string
+  readonly message: string
+  readonly numbers: Array<number>
+  /** The key of its first row, once it was read. */
+  key?: string
+}
+
+/** The name of a group of errors. A kind has no spaces. */
+export const errorName = ({ code, kind }: { readonly kind: string; readonly code?: string | undefined }): string =>
+  code === undefined ? kind : `${kind} ${code}`
+
+export class BatchTotals {
+  /** The last row that was counted. */
+  settledNo = 0
+  counted = 0
+  private readonly states = new Map<string, number>()
+  private readonly durations = new Sketch()
+  private readonly costs = new Sketch()
+  private readonly unknown = { durations: 0, costs: 0 }
+  private readonly groups = new Map<string, Group>()
+  /** How many rows settled in each second of the window. */
+  private readonly recent = new Map<number, number>()
+
+  add(rows: ReadonlyArray<SettledRow>, now: number): void {
+    for (const { attemptsCostUsd, durationMs, error, no, settledAt, settledNo, state } of rows) {
+      this.settledNo = settledNo
+      this.counted++
+      this.states.set(state, (this.states.get(state) ?? 0) + 1)
+      if (durationMs === undefined) this.unknown.durations++
+      else this.durations.add(durationMs)
+      if (attemptsCostUsd === undefined) this.unknown.costs++
+      else this.costs.add(Number(attemptsCostUsd))
+      if (error !== undefined) {
+        const name = errorName(error)
+        const group = this.groups.get(name)
+        if (group === undefined) {
+          const { code, kind, message } = error
+          this.groups.set(name, {
+            error: name,
+            kind,
+            ...code !== undefined && { code },
+            message: cut(message, mostMessage),
+            numbers: [no]
+          })
+        } else group.numbers.push(no)
+      }
+      if (settledAt > now - window) {
+        const second = Math.floor(settledAt / 1_000)
+        this.recent.set(second, (this.recent.get(second) ?? 0) + 1)
+      }
+    }
+  }
+
+  /** Whether rows that were counted are settled no more: they were made pending again. */
+  isOutdated(states: { readonly [state: string]: number }): boolean {
+    return [...this.states].some(([state, count]) => count > (states[state] ?? 0))
+  }
+
+  /** Rows per second over the last half minute. */
+  rate(now: number): number | undefined {
+    const first = (now - window) / 1_000
+    for (const second of this.recent.keys()) if (second < first) this.recent.delete(second)
+    let [sum, since] = [0, Infinity]
+    for (const [second, count] of this.recent) {
+      sum += count
+      if (second < since) since = second
+    }
+    return sum < 2 ? undefined : sum / Math.max(1, now / 1_000 - since)
+  }
+
+  histograms() {
+    return {
+      durations: this.durations.histogram(this.unknown.durations),
+      costs: this.costs.histogram(this.unknown.costs)
+    }
+  }
+
+  /** The groups that are shown, the most frequent first. */
+  shown(): ReadonlyArray<Group> {
+    return [...this.groups.values()].sort((one, other) => other.numbers.length - one.numbers.length).slice(
+      0,
+      mostGroups
+    )
+  }
+
+  /** The numbers of the rows of an error, in the order of the input. */
+  numbersOf(error: string): Uint32Array {
+    return Uint32Array.from(this.groups.get(error)?.numbers ?? []).sort()
+  }
+}
+
+export const errorGroup = ({ key = "", numbers, ...group }: Group): ErrorGroup => ({
+  ...group,
+  rows: numbers.length,
+  key
+})

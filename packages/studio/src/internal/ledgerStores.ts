@@ -1,0 +1,85 @@
+/** The ledgers of a studio by their names. A name of a request is looked up among those that were found. */
+import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RcMap from "effect/RcMap"
+import type * as Scope from "effect/Scope"
+import { NotFound, Unavailable } from "../RunsApi.js"
+import * as LedgerFiles from "./ledgerFiles.js"
+
+/** The name of the ledger in PostgreSQL. */
+const postgresName = "postgres"
+
+/** How long a file stays open after it was read. */
+const idle = "10 seconds"
+
+export interface Ledger {
+  readonly name: string
+  /** Its file; absent in PostgreSQL. */
+  readonly path?: string
+  /** Changes whenever its file changes; absent in PostgreSQL. */
+  readonly signature?: string
+}
+
+export interface Stores {
+  /** The folder and the database that are searched. */
+  readonly searched: ReadonlyArray<string>
+  readonly found: Effect.Effect<LedgerFiles.Found>
+  readonly all: Effect.Effect<ReadonlyArray<Ledger>>
+  readonly named: (name: string) => Effect.Effect<Ledger, NotFound>
+  /** Reads a ledger. */
+  readonly reading: <A, E>(
+    ledger: Ledger,
+    effect: Effect.Effect<A, E, BatchStore>
+  ) => Effect.Effect<A, BatchStoreError | E>
+}
+
+export const unavailable = ({ message }: { readonly message: string }): Unavailable => new Unavailable({ message })
+
+export interface StoresOptions {
+  readonly folder: string | undefined
+  readonly postgres: BatchStore.Service["sql"] | undefined
+  readonly layerSql: (sql: BatchStore.Service["sql"]) => Layer.Layer<BatchStore, BatchStoreError>
+}
+
+export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effect<Stores, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const none: LedgerFiles.Found = { ledgers: new Map(), definitions: new Map(), problems: [] }
+    // a page reads its lists again and again
+    const found = folder === undefined
+      ? Effect.succeed(none)
+      : yield* Effect.cachedWithTTL(LedgerFiles.find(folder), "1 second")
+    const open = yield* RcMap.make({
+      lookup: (path: string): Effect.Effect<Context.Context<BatchStore>, BatchStoreError, Scope.Scope> =>
+        Layer.build(
+          path === "" && postgres !== undefined ? layerSql(postgres) : BatchStore.layerFileReadOnly(path)
+        ),
+      idleTimeToLive: idle
+    })
+    const ofFile = (name: string, path: string): Effect.Effect<Ledger> =>
+      Effect.map(LedgerFiles.signature(path), (signature) => ({ name, path, signature }))
+    const ofPostgres: ReadonlyArray<Ledger> = postgres === undefined ? [] : [{ name: postgresName }]
+    const all = Effect.flatMap(found, ({ ledgers }) =>
+      Effect.map(
+        Effect.forEach(ledgers, ([name, path]) => ofFile(name, path), { concurrency: 8 }),
+        (files) => [...ofPostgres, ...files]
+      ))
+    return {
+      searched: [...folder === undefined ? [] : [folder], ...ofPostgres.map(({ name }) => name)],
+      found,
+      all,
+      named: (name) =>
+        Effect.flatMap(found, ({ ledgers }) => {
+          const path = ledgers.get(name)
+          if (path !== undefined) return ofFile(name, path)
+          const [database] = ofPostgres
+          return database?.name === name
+            ? Effect.succeed(database)
+            : new NotFound({ message: `There is no ledger ${name} in ${folder ?? "PostgreSQL"}.` })
+        }),
+      reading: ({ path = "" }, effect) =>
+        Effect.scoped(Effect.flatMap(RcMap.get(open, path), (context) => Effect.provide(effect, context)))
+    }
+  })
