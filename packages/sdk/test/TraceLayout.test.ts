@@ -95,3 +95,63 @@ describe("TraceLayout.make", () => {
     )
   })
 })
+
+describe("TraceLayout.criticalPath", () => {
+  const pathOf = (...args: Parameters<typeof traceOf>) => {
+    const layout = TraceLayout.make(traceOf(...args))
+    return TraceLayout.criticalPath(layout).map((index) => layout.bars[index]!.label)
+  }
+
+  it("is a chain of work from the last end back, whatever the trace says", () => {
+    fc.assert(
+      fc.property(anyTrace, (trace) => {
+        const layout = TraceLayout.make(trace)
+        const work = layout.bars.filter(({ isLoop, kind }) => !isLoop && kind !== "skipped")
+        const path = TraceLayout.criticalPath(layout).map((index) => layout.bars[index]!)
+        assert.isTrue(path.every((bar) => work.includes(bar)))
+        assert.strictEqual(new Set(path).size, path.length)
+        assert.strictEqual(path.length === 0, work.length === 0)
+        const endOf = ({ durationMs, startMs }: TraceLayout.Bar) => startMs + durationMs
+        const last = path.at(-1)
+        if (last !== undefined) assert.strictEqual(endOf(last), Math.max(...work.map(endOf)))
+        for (const [index, bar] of path.entries()) {
+          const before = path[index - 1]
+          if (before === undefined) {
+            // nothing ended before the first one began
+            assert.isTrue(work.every((one) => one === bar || path.includes(one) || endOf(one) >= bar.startMs))
+          } else {
+            assert.isAtMost(endOf(before), bar.startMs + 1)
+            // of those that had ended, the last
+            for (const one of work) {
+              if (endOf(one) <= bar.startMs && !path.includes(one)) assert.isAtMost(endOf(one), endOf(before))
+            }
+          }
+        }
+      }),
+      { numRuns: size(1_000, 200) }
+    )
+  })
+
+  it("takes the step that ended last of those side by side, iterations for their loop, and waits as time", () => {
+    assert.deepStrictEqual(
+      pathOf(
+        1_000,
+        step("plan", 0, 100),
+        step("short", 100, 50),
+        step("long", 100, 200, { waitingMs: 190 }),
+        step("skipped", 300, 100, { status: "skipped" }),
+        step("each", 300, 400),
+        step("each", 300, 100, { loopIndex: 0 }),
+        step("each", 400, 300, { loopIndex: 1 }),
+        step("write", 700, 300),
+        step("note", 650, 100)
+      ),
+      ["plan", "long", "each [0]", "each [1]", "write"]
+    )
+    assert.deepStrictEqual(pathOf(0), [])
+  })
+
+  it("goes on over a rounded end", () => {
+    assert.deepStrictEqual(pathOf(1_000, step("a", 0, 100.6), step("b", 100, 100)), ["a", "b"])
+  })
+})

@@ -22,6 +22,8 @@ const filters: fc.Arbitrary<RunFilter> = fc.record({
   flow: fc.constantFrom("", "one", "spelling", "ACME/"),
   status: fc.constantFrom("", "running", "failed", "fail"),
   session: fc.constantFrom("", "abc-1", "abc"),
+  from: fc.integer({ min: 0, max: 5 }),
+  to: fc.integer({ min: 0, max: 5 }),
   text
 }, { requiredKeys: [] })
 
@@ -48,9 +50,10 @@ const commands: fc.Arbitrary<ReadonlyArray<Command>> = fc.array(
   { maxLength: 60 }
 )
 
-const holds = ({ flow, session, status, text }: RunFilter, run: Run): boolean => {
+const holds = ({ flow, from, session, status, text, to }: RunFilter, run: Run): boolean => {
   const includes = (whole: string | undefined, part: string) => (whole ?? "").toLowerCase().includes(part.toLowerCase())
   return (!flow || includes(run.flow, flow)) && (!status || run.status === status) &&
+    (from === undefined || run.startedAt! >= from) && (to === undefined || run.startedAt! <= to) &&
     (!session || run.sessionId?.toLowerCase() === session.toLowerCase()) &&
     (!text ||
       [run.id, run.flow, run.version, run.status, run.trigger, run.sessionId].some((one) => includes(one, text)))
@@ -112,5 +115,72 @@ describe("a list of runs", () => {
     assert.isBelow(filled - began, 2_000)
     assert.isBelow((paged - filled) / 100, 5)
     assert.isBelow((searched - paged) / 10, 100)
+  })
+})
+
+describe("the picture of a list", () => {
+  const listOf = (runs: ReadonlyArray<Run>) => {
+    const list = RunList.make()
+    runs.forEach(list.put)
+    return list
+  }
+
+  const row = (index: number, facts: Partial<Run> = {}): Run => ({
+    id: `run-${index}`,
+    flow: "a/b/c",
+    status: "completed",
+    startedAt: index,
+    durationMs: 100 + index % 10,
+    ...facts
+  })
+
+  it("has all runs of a short list that have a start and a duration, oldest first, and marks those that lasted long", () => {
+    const list = listOf([
+      ...Array.from({ length: 20 }, (_, index) => row(index)),
+      row(20, { durationMs: 5_000 }),
+      row(21, { flow: "a/b/slow", durationMs: 5_000 }),
+      row(22, { status: "failed", durationMs: 1 }),
+      { id: "goes-on", flow: "a/b/c", status: "running", startedAt: 23 },
+      { id: "no-start", flow: "a/b/c", status: "completed", durationMs: 4 }
+    ])
+    const { points, total } = list.points({})
+    assert.strictEqual(total, 23)
+    assert.deepStrictEqual(points.map(({ startedAt }) => startedAt), Array.from({ length: 23 }, (_, index) => index))
+    assert.deepStrictEqual(points.flatMap(({ id, isOutlier }) => isOutlier ? [id] : []), ["run-20"])
+    // the other runs of its flow are those of the whole list
+    assert.deepStrictEqual(list.points({ from: 20, to: 20 }), {
+      points: [{ id: "run-20", flow: "a/b/c", status: "completed", startedAt: 20, durationMs: 5_000, isOutlier: true }],
+      total: 1
+    })
+    assert.deepStrictEqual(list.points({ flow: "none" }), { points: [], total: 0 })
+  })
+
+  it("of a long list has all failures and outliers, and an equal share of the rest; the same each time", () => {
+    const list = listOf(Array.from({ length: 50_000 }, (_, index) =>
+      row(index, {
+        ...index % 500 === 3 && { status: "failed" },
+        ...index % 700 === 5 && { durationMs: 9_000 }
+      })))
+    const began = performance.now()
+    const { points, total } = list.points({})
+    assert.isBelow(performance.now() - began, 500)
+    assert.deepStrictEqual([points.length, total], [2_000, 50_000])
+    assert.strictEqual(points.filter(({ status }) => status === "failed").length, 100)
+    assert.strictEqual(points.filter(({ isOutlier }) => isOutlier).length, 72)
+    assert.deepStrictEqual(
+      points.map(({ startedAt }) => startedAt).toSorted((a, b) => a - b),
+      points.map(({ startedAt }) => startedAt)
+    )
+    const plain = points.filter(({ isOutlier, status }) => !isOutlier && status !== "failed")
+    const gaps = plain.slice(1).map(({ startedAt }, index) => startedAt - plain[index]!.startedAt)
+    assert.isBelow(Math.max(...gaps), 35)
+    assert.deepStrictEqual(list.points({}).points, points)
+  })
+
+  it("of more failures than it has room for has an equal share of them", () => {
+    const list = listOf(Array.from({ length: 9_000 }, (_, index) => row(index, { status: "failed" })))
+    const { points } = list.points({})
+    assert.strictEqual(points.length, 2_000)
+    assert.isAbove(points.at(-1)!.startedAt, 8_900)
   })
 })

@@ -383,12 +383,18 @@ for (const [name, key] of Object.entries(keys)) {
           `/api/snippets?${address}`,
           `/api/export?${address}&format=otlp`,
           `/api/export?${address}&format=html`,
+          `/api/points?text=${inUrl}`,
+          `/api/search?${address}&text=a`,
+          `/api/search?${address}&text=0123456789`,
+          `/api/session?id=${inUrl}`,
+          `/api/cassette?id=${inUrl}`,
+          `/api/session?id=none-${inUrl}`,
           `/api/${inUrl}`,
           `/${inUrl}.js`
         ], page.get)
         assert.deepStrictEqual(
           answers.map(({ status }) => status),
-          [200, 200, 200, 400, 200, 404, 500, 502, 200, 200, 404, 200, 200, 200, 404, 404]
+          [200, 200, 200, 400, 200, 404, 500, 502, 200, 200, 404, 200, 200, 200, 200, 200, 200, 200, 200, 404, 404, 404]
         )
         for (const [index, { headers, text }] of answers.entries()) {
           assert.notInclude(JSON.stringify(headers) + text, "0123456789abcdef", `answer ${index}`)
@@ -397,6 +403,8 @@ for (const [name, key] of Object.entries(keys)) {
             assert.strictEqual(Number(headers["content-length"]), Buffer.byteLength(text))
           }
         }
+        // a search does not tell what is masked
+        assert.deepStrictEqual(JSON.parse(answers[16]!.text), { hits: [], total: 0 })
         const watched = yield* Stream.runCollect(page.events(`/api/watch?${address}`))
         const changed = yield* page.events("/api/changes").pipe(
           Stream.tap(({ event }) =>

@@ -186,7 +186,7 @@ export const layer = (
         .handle("session", ({ urlParams: { id } }) =>
           Effect.gen(function*() {
             const session = yield* source.session(id)
-            return Sessions.detailOf(yield* source.source, session, yield* Clock.currentTimeMillis)
+            return Sessions.detailOf(mask, yield* source.source, session, yield* Clock.currentTimeMillis)
           }))
         .handleRaw("cassette", ({ urlParams: { id } }) =>
           Effect.map(source.cassette(id), (cassette) =>

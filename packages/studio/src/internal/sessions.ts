@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import { NotFound, type Run, type SessionDetail, type SessionRun, type Source, type Unavailable } from "../RunsApi.js"
 import type { StoredSession, StudioSource } from "../StudioSource.js"
 import { messageOf, toUnavailable } from "./failures.js"
-import { cut, shellWord } from "./text.js"
+import { cut, type Mask, shellWord } from "./text.js"
 import { hasEnded, millisOf } from "./times.js"
 
 type SessionFailure = Effect.Effect.Error<ReturnType<typeof Cassette.fromSession>>
@@ -123,7 +123,7 @@ const sessionRun = (
   sessionStart: number | undefined
 ): { readonly shown: SessionRun; readonly endMs: number } => {
   const layout = TraceLayout.make(traceOf(execution))
-  const start = layout.startedAt ?? run.startedAt
+  const start = run.startedAt ?? layout.startedAt
   const startMs = start === undefined || sessionStart === undefined ? undefined : Math.max(0, start - sessionStart)
   const top = layout.rows.filter(({ depth }) => depth === 0).map(({ bars: [bar] }) => bar)
   const steps = top.toSorted((one, other) => one.startMs - other.startMs).slice(0, most.steps)
@@ -191,6 +191,7 @@ const again = Effect.provide(program, NoukaiReplay.fromFile(${JSON.stringify(fil
 
 /** Puts the runs of a session on one axis. `now` is in milliseconds since 1970. */
 export const detailOf = (
+  mask: Mask,
   server: Pick<Source, "address" | "kind">,
   { runs, session }: StoredSession,
   now: number
@@ -210,7 +211,8 @@ export const detailOf = (
     totalMs: ends.reduce((last, end) => Math.max(last, end), 0),
     ...costs.length > 0 && { costUsd: formatCost(BigDecimal.sumAll(costs)) },
     runs: shown,
-    ...textsOf(server, session.sessionId),
+    // before a secret is quoted for a shell
+    ...textsOf(server, mask(session.sessionId)),
     notes: notesOf({ runs, session }, shown)
   }
 }

@@ -14,13 +14,15 @@ export interface Answer {
 export interface Request {
   readonly method?: string
   readonly headers?: { readonly [name: string]: string }
+  /** Sent as JSON. */
+  readonly body?: unknown
 }
 
 /** Sends exactly this target, host and these headers. */
 export const send = (
   port: number,
   target: string,
-  { headers = {}, method = "GET" }: Request = {}
+  { body, headers = {}, method = "GET" }: Request = {}
 ): Effect.Effect<Answer> =>
   Effect.async((resume) => {
     const request = Http.request(
@@ -29,7 +31,11 @@ export const send = (
         port,
         path: target,
         method,
-        headers: { host: `127.0.0.1:${port}`, ...headers },
+        headers: {
+          host: `127.0.0.1:${port}`,
+          ...body === undefined ? {} : { "content-type": "application/json" },
+          ...headers
+        },
         agent: false
       },
       (response) => {
@@ -45,7 +51,7 @@ export const send = (
       }
     )
     request.on("error", (error) => resume(Effect.die(error)))
-    request.end()
+    request.end(body === undefined ? undefined : JSON.stringify(body))
     return Effect.sync(() => request.destroy())
   })
 
@@ -58,7 +64,10 @@ export const cookieOf = (url: string): Effect.Effect<string> => {
 /** A browser that has opened the printed address. */
 export interface Page {
   readonly port: number
+  readonly cookie: string
   readonly get: (target: string) => Effect.Effect<Answer>
+  /** Sends a request that changes something, as the page does. */
+  readonly change: (method: "PUT" | "DELETE", target: string, body?: unknown) => Effect.Effect<Answer>
   readonly json: <A = Parsed>(target: string) => Effect.Effect<A>
   readonly events: (target: string) => Stream.Stream<Event>
 }
@@ -112,7 +121,10 @@ export const open = (url: string): Effect.Effect<Page> =>
     const get = (target: string) => send(port, target, { headers: { cookie } })
     return {
       port,
+      cookie,
       get,
+      change: (method, target, body) =>
+        send(port, target, { method, body, headers: { cookie, origin: `http://127.0.0.1:${port}` } }),
       json: (target) => Effect.map(get(target), ({ text }) => JSON.parse(text)),
       events: (target) => eventsOf(port, target, { cookie })
     }

@@ -1,0 +1,37 @@
+/** A studio over an emulator, with a client of it. */
+import type { EmulatorOptions, Flow } from "@effect-noukai/emulator"
+import { samples } from "@effect-noukai/emulator"
+import { make } from "@effect-noukai/emulator/Emulator"
+import { FlowService, Noukai, NoukaiHttp } from "@effect-noukai/sdk"
+import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
+import * as Studio from "@effect-noukai/studio/Studio"
+import { Context, Effect, Layer } from "effect"
+import { open } from "./client.js"
+
+export const hello = "noukai/samples/hello-world"
+
+export const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+
+const flows: ReadonlyArray<Flow> = [
+  ...samples,
+  { ref: "acme/test/paid", steps: [{ kind: "template", id: "a", output: "{{message}}", costUsd: "0.25" }] },
+  { ref: "acme/test/fails", steps: [{ kind: "fail", id: "b", code: "BUSY", message: "try\nlater", status: 500 }] },
+  { ref: "acme/test/slow", steps: [{ kind: "template", id: "a", duration: 400, output: 1 }] },
+  { ref: "acme/test/metadata", capture: "metadata_only", steps: [{ kind: "template", id: "a", output: 1 }] }
+]
+
+export const start = (options: EmulatorOptions = {}) =>
+  Effect.gen(function*() {
+    const emulator = yield* make({ flows, ...options })
+    const { apiKey, baseUrl } = emulator
+    const services = yield* Layer.build(Noukai.layer({ apiKey, baseUrl, maxRetries: 0 }))
+    const sources = yield* Layer.build(EmulatorSource.layer(emulator))
+    const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), sources)
+    return {
+      emulator,
+      page: yield* open(url),
+      execute: (flow: string, input: object = {}) =>
+        Context.get(services, FlowService).execute(flow, { message: "hi", ...input }),
+      http: Context.get(services, NoukaiHttp)
+    }
+  })
