@@ -12,9 +12,12 @@ list.put({ id: "run-1", flow: "acme/spelling/grade-3", status: "completed", star
 const source = Layer.succeed(StudioSource, {
   source: Effect.succeed({ kind: "hosted" as const, address: "https://noukai.example/api/v1", flows: [], missing: [] }),
   list: (filter, page) => Effect.sync(() => list.page(filter, page)),
+  points: (filter) => Effect.sync(() => list.points(filter)),
   changes: Effect.succeed(Stream.never),
   run: (_, id) => Effect.fail(new NotFound({ message: `no run ${id}` })),
-  watch: () => Stream.empty
+  watch: () => Stream.empty,
+  session: (id) => Effect.fail(new NotFound({ message: `no session ${id}` })),
+  cassette: (id) => Effect.fail(new NotFound({ message: `no session ${id}` }))
 })
 
 const get = (url: string, headers: { readonly [name: string]: string } = {}) =>
