@@ -185,7 +185,7 @@ export const standing = (
     return Effect.fail(refusal(
       found > newest
         ? `${schemas}: use the newer version of the package that wrote it`
-        : `${schemas}: to bring it up to date, use it with noukai batch where it may be written`
+        : `${schemas}: to bring it up to date, use it with noukai batch; where it cannot be written, make it writable, or copy it`
     ))
   })
 
