@@ -44,7 +44,7 @@ export const FaultsBanner = (): ReactNode => {
         <p className="faults-banner">
           <Icon name="fault" />
           <span>
-            <strong>Faults are on.</strong> <bdi className="mono">{oneLine(rules.join("; ")).slice(0, 200)}</bdi>
+            <strong>Faults are on.</strong> <bdi>{oneLine(rules.join("; ")).slice(0, 200)}.</bdi>
             {problem !== "" && <> <span className="is-bad">{visible(problem)}</span></>}
           </span>
           <Link className="button button-quiet" to={{ ...emulatorRoute, tab: "faults" }}>Show</Link>

@@ -87,12 +87,12 @@ export const FaultsForm = ({ emulator }: { readonly emulator: EmulatorState }): 
         <div>
           <h2>{isOn ? "Faults are on" : "Faults are off"}</h2>
           {isOn
-            ? own.map((rule) => <p key={rule}><code><Text value={rule} /></code></p>)
+            ? own.map((rule) => <p key={rule}><Text value={rule} />.</p>)
             : <p className="muted">Choose faults, and how many requests take one. Runs meet them at once.</p>}
           {others.length > 0 && (
             <>
               <p className="muted faults-others">From the file of flows or a program, not switched here:</p>
-              {others.map(({ rule }) => <p key={rule}><code><Text value={rule} /></code></p>)}
+              {others.map(({ rule }) => <p key={rule}><Text value={rule} />.</p>)}
             </>
           )}
         </div>

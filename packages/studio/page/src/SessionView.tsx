@@ -250,29 +250,18 @@ const Snippet = ({ name, text }: { readonly name: string; readonly text: string 
 )
 
 /** How to keep the session and to run a program again from it. */
-const Replay = ({ detail }: { readonly detail: SessionDetail }): ReactNode => {
-  const missing = detail.runs.filter(({ isCaptured }) => !isCaptured).length
-  return (
-    <section className="session-replay" aria-label="Save and replay">
-      <h2>Save and replay</h2>
-      <p className="muted">
-        A cassette holds the answers of the session. A program that runs from it sends nothing and costs nothing.
-      </p>
-      {missing > 0 && (
-        <p className="session-missing">
-          <Shape status="skipped" />
-          {missing === detail.runs.length
-            ? "The outputs of these runs were not captured, so that they cannot be replayed."
-            : `${plural(missing, "run")} of ${detail.runs.length} ${missing === 1 ? "has" : "have"} no captured output and cannot be replayed.`}
-        </p>
-      )}
-      <Notes notes={detail.notes} />
-      <Snippet name="Save it" text={detail.save} />
-      <Snippet name="Run a program from it" text={detail.replay} />
-      <Snippet name="Send a request again, answered from it" text={detail.replayRequest} />
-    </section>
-  )
-}
+const Replay = ({ detail }: { readonly detail: SessionDetail }): ReactNode => (
+  <section className="session-replay" aria-label="Save and replay">
+    <h2>Save and replay</h2>
+    <p className="muted">
+      A cassette holds the answers of the session. A program that runs from it sends nothing and costs nothing.
+    </p>
+    <Notes notes={detail.notes} />
+    <Snippet name="Save it" text={detail.save} />
+    <Snippet name="Run a program from it" text={detail.replay} />
+    <Snippet name="Send a request again, answered from it" text={detail.replayRequest} />
+  </section>
+)
 
 const Body = ({ detail, error, receivedAt, route }: {
   readonly detail: SessionDetail

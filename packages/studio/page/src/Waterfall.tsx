@@ -277,11 +277,20 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     zoomTo(zoomOf(at - half, at + half, totalMs))
   }
   const mark = (): void => navigate({ ...route, isCritical: !route.isCritical }, { replace: true })
-  // the step that was found stays in view when the search is over
+  // the step that was found stays in view when the search is over, or all of the run is shown again
+  const isWhole = route.find === "" && zoom === undefined
+  const revealing = useRef(false)
   useEffect(() => {
-    const loop = route.find === "" && selected !== undefined ? loopOf(bars, selected) : undefined
+    if (!isWhole || !isShown.current) return
+    const loop = selected === undefined ? undefined : loopOf(bars, selected)
     if (loop !== undefined) toggle(loop, true)
-  }, [route.find === ""])
+    revealing.current = true
+  }, [isWhole])
+  useEffect(() => {
+    if (!revealing.current || selectedRow === -1) return
+    revealing.current = false
+    virtual.scrollToIndex(selectedRow, { align: "auto" })
+  })
   useKeys({
     "+": () => zoomBy(0.5),
     "=": () => zoomBy(0.5),

@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import { epoch, type ScriptedRun, traceOf } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
-import { launch, openPage, runPath, startStudio } from "./studioPage.js"
+import { disposable, launch, openPage, runPath, startStudio } from "./studioPage.js"
 
 let browser: Browser
 
@@ -316,7 +316,7 @@ it("every key does what the list of keys says", async () => {
   await page.getByRole("treeitem", { name: /^page \[0\]/ }).waitFor()
 
   await press("/")
-  assert.strictEqual(await focused(), "Find a step")
+  assert.strictEqual(await focused(), "Find in names and payloads")
   await page.keyboard.type("plan")
   await expect.poll(() => page.locator(".step").count()).toBe(1)
   assert.include(page.url(), "find=plan")
@@ -349,6 +349,9 @@ it("every state is an address, and the history works", async () => {
   await page.reload()
   await page.getByRole("region", { name: "Step read" }).waitFor()
   await page.locator(".run-facts a").click()
+  await page.getByRole("heading", { name: "Session", level: 1 }).waitFor()
+  assert.include(page.url(), "/sessions/0c5b1f7e")
+  await page.getByRole("link", { name: "Show in the list" }).click()
   await page.getByRole("link", { name: /run run-completed/ }).waitFor()
   assert.include(page.url(), "/runs?session=0c5b1f7e")
   assert.strictEqual(await page.getByRole("row").count(), 3)
@@ -497,10 +500,4 @@ it("a key of Noukai is nowhere in the page or its storage", async () => {
   for (const text of [await page.content(), stored, await opened.received(), page.url()]) assert.notInclude(text, key)
   assert.notInclude(page.url(), "token")
   assert.strictEqual(await page.evaluate(() => document.cookie), "")
-})
-
-/** Stops a studio at the end of its test. */
-const disposable = <S extends { readonly stop: () => Promise<void> }>(studio: S): S & AsyncDisposable => ({
-  ...studio,
-  [Symbol.asyncDispose]: studio.stop
 })

@@ -1,24 +1,10 @@
-/**
- * Every view in both themes and two widths: axe finds nothing, nothing is wider than the page, and a picture is kept in
- * the folder that `STUDIO_PICTURES` names.
- */
-import { mkdir } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
-import type { Browser, Page } from "playwright-core"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+/** Pictures and checks of the views of runs. */
+import type { Browser } from "playwright-core"
+import { afterAll, assert, beforeAll, it } from "vitest"
 import { epoch, type ScriptedRun } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
-import {
-  launch,
-  openPage,
-  type RunningStudio,
-  runPath,
-  startStudio,
-  type StudioPage,
-  violations
-} from "./studioPage.js"
-
-const pictures = process.env.STUDIO_PICTURES ?? fileURLToPath(new URL("../../build/pictures", import.meta.url))
+import { describeViews, type Views } from "./pictures.js"
+import { launch, openPage, type RunningStudio, runPath, startStudio } from "./studioPage.js"
 
 const paused: ScriptedRun = {
   id: "5f0c2a9e-77b1-4f35-9c11-0d2f8be3a412",
@@ -92,59 +78,58 @@ const paused: ScriptedRun = {
 
 const loop: ScriptedRun = { ...Stories.loop(500), id: "run-loop" }
 
-const views: { readonly [name: string]: { readonly path: string; readonly ready: (page: Page) => Promise<unknown> } } =
-  {
-    runs: { path: "/runs", ready: (page) => page.locator(".row-link").first().waitFor() },
-    "runs-filtered": {
-      path: "/runs?status=failed&flow=flow-4",
-      ready: (page) => page.locator(".row-link").first().waitFor()
-    },
-    "runs-none": {
-      path: "/runs?text=nothing",
-      ready: (page) => page.getByRole("heading", { name: "No run matches" }).waitFor()
-    },
-    completed: {
-      path: runPath(paused, "?step=lookup"),
-      ready: (page) => page.locator(".payload-output .json").waitFor()
-    },
-    "idle-folded": {
-      path: runPath(Stories.live(1), "?idle=folded"),
-      ready: (page) => page.locator(".payload-input .json").waitFor()
-    },
-    failed: { path: runPath(Stories.failed), ready: (page) => page.locator(".payload-input .json").first().waitFor() },
-    loop: { path: runPath(loop), ready: (page) => page.locator(".payload-input .json").waitFor() },
-    totals: { path: runPath(paused, "?tab=totals"), ready: (page) => page.locator(".payload-output .json").waitFor() },
-    uncaptured: { path: runPath(Stories.uncaptured), ready: (page) => page.locator(".payload-none").first().waitFor() },
-    hostile: { path: runPath(Stories.hostile), ready: (page) => page.locator(".payload-input .json").waitFor() },
-    missing: {
-      path: runPath({ id: "nothing" }),
-      ready: (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor()
-    },
-    keys: {
-      path: "/runs",
-      ready: async (page) => {
-        await page.locator(".row-link").first().waitFor()
-        await page.keyboard.press("?")
-        await page.getByRole("dialog").waitFor()
-      }
-    },
-    copy: {
-      path: runPath(paused),
-      ready: async (page) => {
-        await page.getByRole("button", { name: "Run again…" }).click()
-        await page.getByRole("button", { name: "Copy curl" }).waitFor()
-      }
-    },
-    search: {
-      path: runPath(paused, "?step=lookup"),
-      ready: async (page) => {
-        const output = page.locator(".payload-output")
-        await output.getByRole("button", { name: /^Search/ }).click()
-        await output.getByRole("searchbox").fill("monday")
-        await output.getByText("1 of 1").waitFor()
-      }
+const views: Views = {
+  runs: { path: "/runs", ready: (page) => page.locator(".row-link").first().waitFor() },
+  "runs-filtered": {
+    path: "/runs?status=failed&flow=flow-4",
+    ready: (page) => page.locator(".row-link").first().waitFor()
+  },
+  "runs-none": {
+    path: "/runs?text=nothing",
+    ready: (page) => page.getByRole("heading", { name: "No run matches" }).waitFor()
+  },
+  completed: {
+    path: runPath(paused, "?step=lookup"),
+    ready: (page) => page.locator(".payload-output .json").waitFor()
+  },
+  "idle-folded": {
+    path: runPath(Stories.live(1), "?idle=folded"),
+    ready: (page) => page.locator(".payload-input .json").waitFor()
+  },
+  failed: { path: runPath(Stories.failed), ready: (page) => page.locator(".payload-input .json").first().waitFor() },
+  loop: { path: runPath(loop), ready: (page) => page.locator(".payload-input .json").waitFor() },
+  totals: { path: runPath(paused, "?tab=totals"), ready: (page) => page.locator(".payload-output .json").waitFor() },
+  uncaptured: { path: runPath(Stories.uncaptured), ready: (page) => page.locator(".payload-none").first().waitFor() },
+  hostile: { path: runPath(Stories.hostile), ready: (page) => page.locator(".payload-input .json").waitFor() },
+  missing: {
+    path: runPath({ id: "nothing" }),
+    ready: (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor()
+  },
+  keys: {
+    path: "/runs",
+    ready: async (page) => {
+      await page.locator(".row-link").first().waitFor()
+      await page.keyboard.press("?")
+      await page.getByRole("dialog").waitFor()
+    }
+  },
+  copy: {
+    path: runPath(paused),
+    ready: async (page) => {
+      await page.getByRole("button", { name: "Run again…" }).click()
+      await page.getByRole("button", { name: "Copy curl" }).waitFor()
+    }
+  },
+  search: {
+    path: runPath(paused, "?step=lookup"),
+    ready: async (page) => {
+      const output = page.locator(".payload-output")
+      await output.getByRole("button", { name: /^Search/ }).click()
+      await output.getByRole("searchbox").fill("monday")
+      await output.getByText("1 of 1").waitFor()
     }
   }
+}
 
 let browser: Browser
 let studio: RunningStudio
@@ -166,7 +151,6 @@ beforeAll(async () => {
       missing: [{ what: "the pauses of runs that nobody watched", why: "Open a run while it goes on to see them." }]
     }
   })
-  await mkdir(pictures, { recursive: true })
 })
 
 afterAll(async () => {
@@ -174,67 +158,12 @@ afterAll(async () => {
   await studio?.stop()
 })
 
-/** Elements that are wider than the page lets them be. */
-const tooWide = (page: Page) =>
-  page.evaluate(() =>
-    [document.documentElement, ...document.querySelectorAll("main, .panel, .run-head, .top, dialog")]
-      .filter((element) => element.scrollWidth > element.clientWidth + 1)
-      .flatMap((element) => [
-        element,
-        // the reason
-        ...[...element.querySelectorAll("*")].filter((inner) =>
-          inner.getBoundingClientRect().right > element.getBoundingClientRect().right + 1
-        ).slice(0, 3)
-      ])
-      .map((element) => `${element.tagName}.${element.className} ${element.scrollWidth} > ${element.clientWidth}`)
-  )
+describeViews(() => browser, () => studio, views)
 
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const width of [1280, 390]) {
-    describe(`${colorScheme}, ${width} px`, () => {
-      let opened: StudioPage
-      beforeAll(async () => {
-        opened = await openPage(browser, studio, "/runs", {
-          colorScheme,
-          reducedMotion: "reduce",
-          viewport: { width, height: width === 390 ? 844 : 800 },
-          mayFail: true
-        })
-      })
-      afterAll(() => opened[Symbol.asyncDispose]())
-      for (const [name, { path, ready }] of Object.entries(views)) {
-        it(name, async () => {
-          const { page } = opened
-          await page.goto(studio.origin + path)
-          await ready(page)
-          await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png` })
-          assert.deepStrictEqual(await violations(page), [])
-          assert.deepStrictEqual(await tooWide(page), [])
-        })
-      }
-    })
-  }
-}
-
-describe("small", () => {
-  // 200 % of 1280 by 800 is a page of 640 by 400; two panes begin at 1000
-  for (const viewport of [{ width: 360, height: 640 }, { width: 640, height: 400 }, { width: 1000, height: 700 }]) {
-    it(`nothing is wider than a page of ${viewport.width} px`, async () => {
-      await using opened = await openPage(browser, studio, "/runs", { viewport, mayFail: true })
-      const { page } = opened
-      for (const [name, { path, ready }] of Object.entries(views)) {
-        await page.goto(studio.origin + path)
-        await ready(page)
-        assert.deepStrictEqual(await tooWide(page), [], name)
-      }
-    })
-  }
-
-  it("a run is read and walked at 360 px", async () => {
-    await using opened = await openPage(browser, studio, runPath(paused), { viewport: { width: 360, height: 640 } })
-    const { page } = opened
-    await page.getByRole("treeitem", { name: /^check/ }).click()
-    await page.getByRole("region", { name: "Output of check" }).scrollIntoViewIfNeeded()
-    assert.isTrue(await page.getByRole("region", { name: "Output of check" }).isVisible())
-  })
+it("a run is read and walked at 360 px", async () => {
+  await using opened = await openPage(browser, studio, runPath(paused), { viewport: { width: 360, height: 640 } })
+  const { page } = opened
+  await page.getByRole("treeitem", { name: /^check/ }).click()
+  await page.getByRole("region", { name: "Output of check" }).scrollIntoViewIfNeeded()
+  assert.isTrue(await page.getByRole("region", { name: "Output of check" }).isVisible())
 })

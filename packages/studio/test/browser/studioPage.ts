@@ -1,6 +1,8 @@
 /** A studio over scripted runs, and pages of a Chromium that look at it. */
-import * as Studio from "@effect-noukai/studio/Studio"
 import type { Source } from "@effect-noukai/studio/RunsApi"
+import * as Studio from "@effect-noukai/studio/Studio"
+import { StudioEmulator } from "@effect-noukai/studio/StudioEmulator"
+import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import axe from "axe-core"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
@@ -36,6 +38,8 @@ export const startStudio = async (
     readonly runs?: ReadonlyArray<ScriptedRun>
     /** The source that is served, made of the scripted one. */
     readonly source?: (scripted: StudioSource.Service) => StudioSource.Service
+    readonly emulator?: StudioEmulator.Service
+    readonly ledgers?: StudioLedgers.Service
   } = {}
 ): Promise<RunningStudio> => {
   const scope = Effect.runSync(Scope.make())
@@ -43,7 +47,11 @@ export const startStudio = async (
   await Effect.runPromise(scripted.put(...options.runs ?? []))
   const { port, url } = await Effect.runPromise(
     Studio.serve({ port: options.port, secret: Redacted.make(options.secret ?? "a secret of the tests") }).pipe(
-      Effect.provide(Layer.succeed(StudioSource, options.source?.(scripted.source) ?? scripted.source)),
+      Effect.provide(Layer.mergeAll(
+        Layer.succeed(StudioSource, options.source?.(scripted.source) ?? scripted.source),
+        options.emulator === undefined ? Layer.empty : Layer.succeed(StudioEmulator, options.emulator),
+        options.ledgers === undefined ? Layer.empty : Layer.succeed(StudioLedgers, options.ledgers)
+      )),
       Scope.extend(scope)
     )
   )
@@ -132,3 +140,9 @@ export const violations = async (page: Page): Promise<ReadonlyArray<string>> => 
 
 export const runPath = (run: { readonly id: string; readonly flow?: string }, query = ""): string =>
   `/runs/${[...(run.flow ?? "acme/spelling/grade-3").split("/"), run.id].map(encodeURIComponent).join("/")}${query}`
+
+/** Stops a studio at the end of its test. */
+export const disposable = <S extends { readonly stop: () => Promise<void> }>(studio: S): S & AsyncDisposable => ({
+  ...studio,
+  [Symbol.asyncDispose]: studio.stop
+})
