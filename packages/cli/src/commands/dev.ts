@@ -17,6 +17,7 @@ import { time } from "../terminal/amounts.js"
 import { hint } from "../terminal/shell.js"
 import { Terminal } from "../terminal/Terminal.js"
 import { type InputOf, leaf } from "./leaf.js"
+import { ledgerFlags } from "./studio/flags.js"
 
 const config = {
   flows: optional("flows", "Serve the flows of this file (samples)."),
@@ -25,7 +26,8 @@ const config = {
     oneOf("capture", ["full", "redacted", "metadata_only", "off"], "Store payloads in this mode (full).")
   ),
   exec: optional("exec", "Run this command against the server; exit with its code."),
-  noStudio: flag("no-studio", "Serve no page that shows the runs.")
+  noStudio: flag("no-studio", "Serve no page that shows the runs."),
+  ...ledgerFlags
 }
 
 type Input = InputOf<typeof config>
@@ -174,9 +176,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
   if (!input.noStudio) {
     const { beside } = yield* Effect.promise(() => import("./studio/beside.js"))
-    home = yield* beside(emulator).pipe(
+    home = yield* beside(emulator, input).pipe(
       Effect.map(({ url }) => url),
-      Effect.catchAll(({ message }) => Effect.as(terminal.note(`the studio is not served: ${message}`), undefined))
+      Effect.catchTag(
+        "StudioError",
+        ({ message }) => Effect.as(terminal.note(`the studio is not served: ${message}`), undefined)
+      )
     )
   }
   const refs = yield* emulator.flows

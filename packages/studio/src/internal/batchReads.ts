@@ -27,7 +27,7 @@ import { NotFound, type Payload, Unavailable } from "../RunsApi.js"
 import type { BatchAddress, StudioLedgers } from "../StudioLedgers.js"
 import { doubtOf } from "./batchDoubt.js"
 import { BatchTotals, errorGroup, errorName } from "./batchTotals.js"
-import { type Ledger, type Stores, unavailable } from "./ledgerStores.js"
+import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
 import { shellWord } from "./text.js"
 
 /** The batches whose totals are kept, and the lists of numbers of rows that are. */
@@ -279,16 +279,17 @@ export const make = (stores: Stores) =>
     const batches: StudioLedgers.Service["batches"] = Effect.gen(function*() {
       const { problems } = yield* stores.found
       const all = yield* Effect.forEach(yield* stores.all, (ledger) =>
-        Effect.either(Effect.mapError(stores.reading(ledger, summariesOf(ledger)), ({ message }) => ({
+        Effect.either(Effect.mapError(stores.reading(ledger, summariesOf(ledger)), (error) => ({
           ledger: ledger.name,
-          message
+          message: reasonOf(error)
         }))))
       return {
         searched: stores.searched,
         batches: all.flatMap((one) =>
           one._tag === "Right" ? one.right : []
-        )
-          .sort((one, other) => other.createdAt - one.createdAt),
+        ).sort((one, other) =>
+          other.createdAt - one.createdAt
+        ),
         problems: [
           ...problems.map((message) => ({ ledger: "", message })),
           ...all.flatMap((one) => one._tag === "Left" ? [one.left] : [])

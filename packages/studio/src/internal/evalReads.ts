@@ -19,7 +19,7 @@ import type { EvalCase, EvalCaseDetail, EvalDetail, EvalSummary } from "../Evals
 import { NotFound, Unavailable } from "../RunsApi.js"
 import type { EvalAddress, StudioLedgers } from "../StudioLedgers.js"
 import * as LedgerFiles from "./ledgerFiles.js"
-import { type Ledger, type Stores, unavailable } from "./ledgerStores.js"
+import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
 import { cut } from "./text.js"
 
 /** The definition of an eval, with the file that has it. */
@@ -129,8 +129,8 @@ interface Index {
 
 const failure = (error: unknown): NotFound | Unavailable => {
   if (error instanceof NotFound || error instanceof Unavailable) return error
-  const { _tag, message } = error as { readonly _tag: string; readonly message: string }
-  return _tag === "EvalNotFoundError" ? new NotFound({ message }) : unavailable({ message })
+  const known = error as { readonly _tag: string; readonly message: string }
+  return known._tag === "EvalNotFoundError" ? new NotFound({ message: known.message }) : unavailable(known)
 }
 
 const noDefinition = (name: string): string =>
@@ -175,7 +175,7 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
       const { all, problems } = yield* definitions
       const read = yield* Effect.forEach(yield* stores.all, (ledger) =>
         Effect.either(Effect.mapBoth(stores.reading(ledger, runsOf(ledger)), {
-          onFailure: ({ message }) => ({ ledger: ledger.name, message }),
+          onFailure: (error) => ({ ledger: ledger.name, message: reasonOf(error) }),
           onSuccess: (runs) =>
             runs.map((info) => summaryOf(ledger.name, info, all.get(info.eval)?.file))
         })))

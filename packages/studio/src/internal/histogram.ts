@@ -15,6 +15,7 @@ const digitsOf = (value: number): readonly [exponent: number, digits: number] =>
   return [Number(text.slice(text.indexOf("e") + 1)), Number(text[0]! + text.slice(2, 4))]
 }
 
+/** A number without the rest of its calculation. */
 const exact = (value: number): number => Number(value.toPrecision(12))
 
 /** The least of 1, 2, 5, 10, 20, … that is not less than a positive number, as digit and exponent. */
@@ -59,7 +60,8 @@ export class Sketch {
   private min = Infinity
   private max = 0
 
-  add(value: number): void {
+  add(given: number): void {
+    const value = exact(given)
     this.count++
     if (value > this.max) this.max = value
     if (value <= 0) {

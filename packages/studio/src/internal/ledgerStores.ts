@@ -36,7 +36,12 @@ export interface Stores {
   ) => Effect.Effect<A, BatchStoreError | E>
 }
 
-export const unavailable = ({ message }: { readonly message: string }): Unavailable => new Unavailable({ message })
+/** Why a ledger cannot be read, for people. */
+export const reasonOf = (error: { readonly message: string; readonly detail?: unknown }): string =>
+  typeof error.detail === "string" ? `The ledger cannot be read: ${error.detail}` : error.message
+
+export const unavailable = (error: { readonly message: string }): Unavailable =>
+  new Unavailable({ message: reasonOf(error) })
 
 export interface StoresOptions {
   readonly folder: string | undefined

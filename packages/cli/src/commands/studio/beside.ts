@@ -3,11 +3,13 @@ import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { LedgerFlags } from "./flags.js"
+import { ledgers } from "./ledgers.js"
 import { serving } from "./serving.js"
 
-/** Serves the runs of an emulator at the port after its own. */
-export const beside = (emulator: EmulatorService) =>
+/** Serves the runs of an emulator, and ledgers, at the port after its own. */
+export const beside = (emulator: EmulatorService, flags: LedgerFlags) =>
   Effect.flatMap(
-    Layer.build(EmulatorSource.layer(emulator)),
+    Layer.build(Layer.merge(EmulatorSource.layer(emulator), ledgers(flags))),
     (context) => Effect.provide(serving({ port: emulator.port === 65_535 ? 0 : emulator.port + 1 }), context)
   )

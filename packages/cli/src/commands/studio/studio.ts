@@ -13,11 +13,14 @@ import { services } from "../../settings/services.js"
 import * as Settings from "../../settings/Settings.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
+import { ledgerFlags } from "./flags.js"
+import { ledgers } from "./ledgers.js"
 import { serving } from "./serving.js"
 
 const config = {
   studioPort: whole("studio-port", "Serve the page on this port; 0 picks a free one (8081)."),
   host: optional("host", "Listen on this address (127.0.0.1)."),
+  ...ledgerFlags,
   ...connection
 }
 
@@ -40,7 +43,7 @@ const source = Layer.unwrapEffect(Effect.gen(function*() {
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const port = yield* Values.port("--studio-port", input.studioPort, standardPort)
-  const layer = Layer.provideMerge(source, services(input))
+  const layer = Layer.merge(Layer.provideMerge(source, services(input)), ledgers(input))
   return yield* Effect.gen(function*() {
     const { apiKey, origin, prefix } = yield* NoukaiConfig
     const { url } = yield* serving({
