@@ -1,11 +1,12 @@
 /** `noukai studio`, and the studio beside `noukai dev`. */
+import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { cookieOf, open, send, until } from "../../studio/test/support/client.js"
-import { noukai, type Options, spawned, started } from "./support/command.js"
+import { ctrlC, inTerminal, noukai, type Options, spawned, started } from "./support/command.js"
 import { folder, server } from "./support/server.js"
 import * as Server from "./support/server.js"
 
@@ -98,6 +99,74 @@ describe.concurrent("the studio beside noukai dev", () => {
       assert.deepStrictEqual([code, stderr], [130, ""])
       yield* Fiber.join(listening)
       assert.isTrue(yield* isRefused(page.port))
+    }))
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it.scopedLive(`leaves its ports free at ${signal}, in the midst of a run, while pages listen to everything`, () =>
+      Effect.gen(function*() {
+        const env = yield* machine
+        const flows = join(yield* folder, "flows.json")
+        yield* Effect.promise(() =>
+          Fs.writeFile(
+            flows,
+            JSON.stringify({
+              flows: [{
+                ref: "acme/test/slow",
+                steps: [{ kind: "template", id: "a", output: 1, duration: "1 minute" }]
+              }]
+            })
+          )
+        )
+        const { command, output, page } = yield* opened(["dev", "--port", "0", "--flows", flows], { env })
+        const port = emulatorIn(output())
+        yield* started(["run", "acme/test/slow", "--port", String(port)], { env: { ...env, NOUKAI_API_KEY: key } })
+        const { runs: [run] } = yield* until(page.json("/api/runs"), ({ total }) => total === 1)
+        const watch = `/api/watch?flow=acme/test/slow&id=${run.id}`
+        const streams = yield* Effect.forEach(
+          ["/api/changes", "/api/changes?status=failed", watch, "/api/emulator/watch"],
+          (target) =>
+            Effect.gen(function*() {
+              const hello = yield* Deferred.make<void>()
+              const reading = page.events(target).pipe(
+                Stream.tap(() => Deferred.succeed(hello, undefined)),
+                Stream.runDrain
+              )
+              const fiber = yield* Effect.fork(reading)
+              yield* Deferred.await(hello)
+              return fiber
+            })
+        )
+        // a connection that sends nothing, and one that a browser keeps
+        const idle = [page.port, page.port, port].map((port) =>
+          Net.connect({ host: "127.0.0.1", port }).on("error", () => {})
+        )
+        yield* Effect.addFinalizer(() => Effect.sync(() => idle.forEach((socket) => socket.destroy())))
+        idle[1]!.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${page.port}\r\n\r\n`)
+        yield* until(Effect.sync(() => idle[1]!.bytesRead), (bytes) => bytes > 0)
+        const began = Date.now()
+        command.child.kill(signal)
+        const { code } = yield* command.ended
+        // far below the timeouts of connections
+        assert.isBelow(Date.now() - began, 4_000)
+        assert.strictEqual(code, 130)
+        yield* Fiber.joinAll(streams)
+        const again = yield* opened(["dev", "--port", String(port)], { env })
+        assert.deepStrictEqual([emulatorIn(again.output()), again.page.port], [port, page.port])
+      }))
+  }
+
+  it.scopedLive("ends at Ctrl-C in a terminal, while a page listens, and the terminal shows nothing of it", () =>
+    Effect.gen(function*() {
+      const command = yield* inTerminal(["dev", "--port", "0"], { columns: 200, env: yield* machine })
+      yield* command.awaitOutput(/Flows:\r\n( {2}.*\r\n)+/)
+      const page = yield* open(address.exec(command.output())![0])
+      const listening = yield* Effect.fork(Stream.runDrain(page.events("/api/changes")))
+      yield* page.events("/api/changes").pipe(Stream.take(1), Stream.runDrain)
+      const before = command.output()
+      yield* command.type(ctrlC)
+      assert.strictEqual(yield* command.code, 130)
+      yield* Fiber.join(listening)
+      assert.match(command.output().slice(before.length), /^(?:\^C)?\s*$/)
     }))
 
   it.scopedLive("is not served with --no-studio, nor with --exec", () =>
@@ -220,6 +289,24 @@ describe("noukai studio", () => {
     }).pipe(Effect.provide(server({
       keys: [{ key: "nk_test_known_00000000000000000000000000000000", org: "noukai", project: "samples" }]
     }))))
+
+  it.scopedLive("ends at once while the server keeps it waiting", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }
+      yield* spawned(["run", "noukai/samples/hello-world", "Hi"], { env })
+      const { command, page } = yield* opened(["studio", "--studio-port", "0"], { env })
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ rate: 1, faults: ["delay:3600000"] })
+      const listening = yield* Effect.fork(Stream.runDrain(page.events("/api/changes")))
+      yield* Effect.fork(Effect.either(Effect.sandbox(page.get("/api/runs"))))
+      yield* emulator.awaitEvent(({ type }) => type === "Waiting")
+      const began = Date.now()
+      command.child.kill("SIGINT")
+      assert.strictEqual((yield* command.ended).code, 130)
+      assert.isBelow(Date.now() - began, 4_000)
+      yield* Fiber.join(listening)
+      assert.isTrue(yield* isRefused(page.port))
+    }).pipe(Effect.provide(server())))
 
   it.live("needs a key, a port that there is and an address of this machine", () =>
     Effect.gen(function*() {

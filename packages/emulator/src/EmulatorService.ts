@@ -8,7 +8,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Organisation } from "./Account.js"
 import type { EmulatorError } from "./EmulatorError.js"
-import type { EmulatorLedger, LedgerEvent, LedgerTotals } from "./EmulatorLedger.js"
+import type { EmulatorLedger, LedgerEvent, LedgerTotals, RequestEntry } from "./EmulatorLedger.js"
 import type { EmulatorRuns } from "./EmulatorRuns.js"
 import type { FaultRule } from "./Fault.js"
 import type { Flow } from "./Flow.js"
@@ -47,6 +47,8 @@ export interface EmulatorService {
   readonly ledger: Effect.Effect<EmulatorLedger>
   /** The counts of the ledger, without its lists. */
   readonly totals: Effect.Effect<LedgerTotals>
+  /** The requests of the ledger, without its other lists. */
+  readonly requests: Effect.Effect<ReadonlyArray<RequestEntry>>
   /** The organisations that have settings or paid for a run, by name. */
   readonly accounts: Effect.Effect<ReadonlyArray<EmulatorAccount>>
   /** The kept runs and their traces, without a request. */

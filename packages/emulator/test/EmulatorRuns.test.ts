@@ -239,7 +239,8 @@ describe("the accounts and the totals of an emulator", () => {
         { org: "beta", billedUsd: "0.25" },
         { org: "idle", creditsUsd: "5", billedUsd: "0" }
       ])
-      const { connections: _, requests: __, runs: ___, steps: ____, ...counts } = yield* emulator.ledger
+      const { connections: _, requests, runs: __, steps: ___, ...counts } = yield* emulator.ledger
+      assert.deepStrictEqual(yield* emulator.requests, requests)
       assert.deepStrictEqual(yield* emulator.totals, counts)
       assert.strictEqual(counts.requestsReceived, 3)
       yield* emulator.reset

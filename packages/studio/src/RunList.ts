@@ -96,20 +96,32 @@ const usualDuration = (durations: ReadonlyArray<number>): number => {
   return Math.max(at(0.75) + 3 * (at(0.75) - at(0.25)), 2 * at(0.5))
 }
 
-/** Returns so many elements at equal distances. */
-const spread = <A>(all: ReadonlyArray<A>, count: number): ReadonlyArray<A> =>
-  all.length <= count ? all : Array.from({ length: count }, (_, index) => all[Math.floor(index * all.length / count)]!)
+/** A point and the order of its run. */
+interface Placed {
+  readonly point: Point
+  readonly order: number
+}
+
+/** Spreads whole numbers over 0 to 1, so that those of any arithmetic progression lie evenly. */
+const spread = (order: number): number => (Math.imul(order, 0x9e3779b1) >>> 0) / 2 ** 32
+
+/**
+ * Returns an equal share of runs, so that at most so many remain. A run is chosen by its order alone: a list that grows keeps
+ * its choice until the share is halved.
+ */
+const shared = (all: ReadonlyArray<Placed>, most: number): ReadonlyArray<Placed> => {
+  let kept = all
+  for (let share = 1 / 2; kept.length > most; share /= 2) kept = kept.filter(({ order }) => spread(order) < share)
+  return kept
+}
 
 /** Returns all failures and outliers, as far as there is room, and an equal share of the others. */
-const thinned = (points: ReadonlyArray<Point>): ReadonlyArray<Point> => {
-  if (points.length <= mostPoints) return points
-  const isMarked = ({ isOutlier, status }: Point) => isOutlier || status === "failed"
-  const marked = spread(points.filter(isMarked), mostPoints)
-  const kept = new Set([
-    ...marked,
-    ...spread(points.filter((point) => !isMarked(point)), mostPoints - marked.length)
-  ])
-  return points.filter((point) => kept.has(point))
+const thinned = (all: ReadonlyArray<Placed>): ReadonlyArray<Point> => {
+  const isMarked = ({ point: { isOutlier, status } }: Placed) => isOutlier || status === "failed"
+  const marked = shared(all.filter(isMarked), mostPoints)
+  const others = shared(all.filter((placed) => !isMarked(placed)), mostPoints - marked.length)
+  const kept = new Set([...marked, ...others])
+  return all.flatMap((placed) => kept.has(placed) ? [placed.point] : [])
 }
 
 /**
@@ -196,13 +208,16 @@ export const make = (): RunList => {
         usual.set(flow, longest)
         return durationMs > longest
       }
-      const points = entries.flatMap((entry): ReadonlyArray<Point> => {
+      const placed: Array<Placed> = []
+      for (const entry of entries) {
         const { durationMs, flow, id, startedAt, status } = entry.run
-        return startedAt === undefined || durationMs === undefined || !condition(entry)
-          ? []
-          : [{ id, flow, status, startedAt, durationMs, isOutlier: isOutlier(flow, durationMs) }]
-      })
-      return { points: thinned(points), total: points.length }
+        if (startedAt === undefined || durationMs === undefined || !condition(entry)) continue
+        placed.push({
+          point: { id, flow, status, startedAt, durationMs, isOutlier: isOutlier(flow, durationMs) },
+          order: entry.order
+        })
+      }
+      return { points: thinned(placed), total: placed.length }
     }
   }
 }

@@ -164,7 +164,9 @@ describe("the picture of a list", () => {
     const began = performance.now()
     const { points, total } = list.points({})
     assert.isBelow(performance.now() - began, 500)
-    assert.deepStrictEqual([points.length, total], [2_000, 50_000])
+    assert.strictEqual(total, 50_000)
+    assert.isAtMost(points.length, 2_000)
+    assert.isAtLeast(points.length, 1_000)
     assert.strictEqual(points.filter(({ status }) => status === "failed").length, 100)
     assert.strictEqual(points.filter(({ isOutlier }) => isOutlier).length, 72)
     assert.deepStrictEqual(
@@ -173,14 +175,21 @@ describe("the picture of a list", () => {
     )
     const plain = points.filter(({ isOutlier, status }) => !isOutlier && status !== "failed")
     const gaps = plain.slice(1).map(({ startedAt }, index) => startedAt - plain[index]!.startedAt)
-    assert.isBelow(Math.max(...gaps), 35)
+    assert.isBelow(Math.max(...gaps), 100)
     assert.deepStrictEqual(list.points({}).points, points)
+    // a list that grows keeps its points
+    for (let index = 50_000; index < 50_100; index++) list.put(row(index))
+    assert.deepStrictEqual(list.points({ to: 49_999 }).points.map(({ id }) => id), points.map(({ id }) => id))
+    // also of every eighth run
+    const some = listOf(Array.from({ length: 40_000 }, (_, index) => row(index, { flow: `a/b/${index % 8}` })))
+    assert.isAtLeast(some.points({ flow: "a/b/3" }).points.length, 1_000)
   })
 
   it("of more failures than it has room for has an equal share of them", () => {
     const list = listOf(Array.from({ length: 9_000 }, (_, index) => row(index, { status: "failed" })))
     const { points } = list.points({})
-    assert.strictEqual(points.length, 2_000)
+    assert.isAtMost(points.length, 2_000)
+    assert.isAtLeast(points.length, 1_000)
     assert.isAbove(points.at(-1)!.startedAt, 8_900)
   })
 })

@@ -193,6 +193,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       flows: Effect.sync(state.flows.refs),
       ledger: Effect.sync(ledger.snapshot),
       totals: Effect.sync(ledger.totals),
+      requests: Effect.sync(ledger.requests),
       accounts: Effect.sync(accounts.list),
       runs: RunRecords.make(ledger, runs, ids, RunEndpoints.traceOf, RunEndpoints.readSession(state)),
       ...Ledger.watch(ledger),

@@ -90,12 +90,12 @@ export const make = (
         )
       }),
       requests: (text, { limit, offset }) =>
-        Effect.map(emulator.ledger, ({ requests }) => {
+        Effect.map(emulator.requests, (requests) => {
           const found = requests.filter(matches(text)).toReversed()
           return { requests: found.slice(offset, offset + limit).map(requestOf), total: found.length }
         }),
       request: (id) =>
-        Effect.flatMap(emulator.ledger, ({ requests }) => {
+        Effect.flatMap(emulator.requests, (requests) => {
           const entry = requests.find((one) => one.id === id)
           return entry === undefined
             ? new NotFound({ message: `The ledger has no request ${id}. It keeps the newest 10,000.` })

@@ -35,6 +35,9 @@ const mostRuns = 500
 const fileName = (what: string, id: string, extension: string): string =>
   `attachment; filename="${what}-${id.replace(/[^\w-]+/g, "_").slice(0, 80)}.${extension}"`
 
+/** Responds with thousands of objects, each of which an encoder would check. */
+const jsonText = (value: object) => HttpServerResponse.text(JSON.stringify(value), { contentType: "application/json" })
+
 interface Texts {
   readonly detailOf: (stored: StoredRun) => RunDetail
   readonly encode: (name: string, data: unknown) => string
@@ -144,8 +147,7 @@ export const layer = (
           provided(changes(texts, urlParams)))
         .handleRaw("run", ({ urlParams: { flow, id } }) =>
           Effect.map(source.run(flow, id), (stored) =>
-            // the encoder would check each of thousands of bars
-            HttpServerResponse.text(JSON.stringify(detailOf(stored)), { contentType: "application/json" })))
+            jsonText(detailOf(stored))))
         .handleRaw("watch", ({ urlParams: { flow, id } }) =>
           provided(watch(texts, flow, id)))
         .handle("step", ({ urlParams: { flow, id, loop, step } }) =>
@@ -178,8 +180,8 @@ export const layer = (
                 }
               )
           }))
-        .handle("points", ({ urlParams }) =>
-          source.points(urlParams))
+        .handleRaw("points", ({ urlParams }) =>
+          Effect.map(source.points(urlParams), jsonText))
         .handle("search", ({ urlParams: { flow, id, text } }) =>
           Effect.map(source.run(flow, id), ({ trace }) =>
             details.search(trace, id, text)))

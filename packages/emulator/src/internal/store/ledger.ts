@@ -54,6 +54,7 @@ export interface Ledger {
     cost: BigDecimal.BigDecimal
   ) => void
   readonly totals: () => LedgerTotals
+  readonly requests: () => ReadonlyArray<RequestEntry>
   readonly snapshot: () => EmulatorLedger
   /** The kept moments after the one with that id. */
   readonly after: (id: number) => ReadonlyArray<Moment>
@@ -243,6 +244,7 @@ export const make = (now: () => number): Ledger => {
       tell({ type: "StepEnded", executionId, stepId, stepIndex, outcome })
     },
     totals,
+    requests: () => copies(lists.requests.list),
     snapshot: () => ({
       ...totals(),
       runs: copies(lists.runs),
