@@ -1,10 +1,11 @@
 /** A batch: how far it is, where it failed, and its rows. */
 import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { BatchDetail, BatchRow, BatchRowDetail, ErrorGroup } from "./api.js"
-import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortId } from "./format.js"
+import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortCost, shortId, tick } from "./format.js"
 import { Histogram } from "./Histogram.js"
 import { useKeys } from "./keys.js"
 import {
+  Away,
   Breakdown,
   type BreakdownPart,
   Choice,
@@ -16,7 +17,7 @@ import {
   TextField,
   useRows
 } from "./ledgerParts.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Words } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchesRoute, type BatchRoute, batchRoute, hrefOf, type RowFilter, runRoute, sessionRoute } from "./route.js"
 import { navigate } from "./store.js"
@@ -153,17 +154,22 @@ const RowPanel = ({ known, of, rowKey }: {
       ? <p className="muted panel-wait" role="status">Reading the row…</p>
       : <Failure title={error.status === 404 ? "There is no such row" : "The row could not be read"} error={error} onRetry={reload} />
   }
-  return <RowFacts detail={data} of={of} />
+  return <RowFacts detail={data} isAway={known === undefined} of={of} />
 }
 
-const RowFacts = ({ detail, of }: { readonly detail: BatchRowDetail; readonly of: Pick<BatchRoute, "batch" | "ledger"> }): ReactNode => {
+const RowFacts = ({ detail, isAway, of }: {
+  readonly detail: BatchRowDetail
+  /** Whether its page is not shown. */
+  readonly isAway: boolean
+  readonly of: Pick<BatchRoute, "batch" | "ledger">
+}): ReactNode => {
   const { attempts, doubt, input, result, row, sessionId } = detail
   const name = oneLine(row.key)
   return (
     <div className="case-body">
       {doubt.length > 0 && (
-        <ul className="doubts" aria-label="What is known">
-          {doubt.map((sentence) => <li key={sentence}><Text value={sentence} /></li>)}
+        <ul className="notes" aria-label="What is known">
+          {doubt.map((sentence) => <li key={sentence}><Words value={sentence} /></li>)}
         </ul>
       )}
       {row.error !== undefined && (
@@ -235,7 +241,7 @@ const RowFacts = ({ detail, of }: { readonly detail: BatchRowDetail; readonly of
           </table>
         </section>
       )}
-      <p><Link to={placeOf(of, row)}>Show it among its neighbours</Link></p>
+      {isAway && <p><Link to={placeOf(of, row)}>Show it among its neighbours</Link></p>}
     </div>
   )
 }
@@ -262,7 +268,7 @@ const Row = ({ isOpen, route, row }: {
         <Link
           className="row-link mono"
           expanded={isOpen}
-          label={oneLine(`Row ${row.key}, ${row.state}`)}
+          label={oneLine(`Row ${row.key.slice(0, 300)}, ${row.state}`)}
           title={oneLine(row.key)}
           to={{ ...route, row: isOpen ? undefined : row.key }}
         >
@@ -347,13 +353,9 @@ const Rows = ({ detail, route }: { readonly detail: BatchDetail; readonly route:
         {!isSteady && readAt !== signature && <Button kind="quiet" onClick={reload}>Rows have changed. Read again</Button>}
       </form>
       {isAway && (
-        <section className="lcard" aria-label={oneLine(`Row ${route.row}`)}>
-          <header>
-            <h2 className="mono"><Text value={route.row!} /></h2>
-            <Button kind="icon" label="Close the row" onClick={() => navigate({ ...route, row: undefined })}><Icon name="close" /></Button>
-          </header>
+        <Away what="Row" name={route.row!} onClose={() => navigate({ ...route, row: undefined })}>
           <RowPanel key={route.row} of={route} rowKey={route.row!} known={undefined} />
-        </section>
+        </Away>
       )}
       {data !== undefined && <Stale error={error} onRetry={reload} />}
       {data === undefined
@@ -441,7 +443,9 @@ const GoTo = ({ first, last, route, total }: {
 const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
   const address = { ledger: route.ledger, batch: route.batch }
   const { data, error, put, reload } = useRead("batch", address)
-  const isLive = data?.status === "running" && error === undefined
+  const isCounting = data !== undefined && data.counted < data.settled
+  const isLive = (data?.status === "running" || isCounting) && error === undefined
+  const noRow = isCounting ? "Rows are being counted." : "No row has settled yet."
   useStream(
     isLive ? "batch/watch" : presence.path,
     isLive ? address : presence.params,
@@ -501,7 +505,7 @@ const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
             <Shape status="doubt" />
             <span>
               <strong>{plural(data.doubtful, "row")} in doubt.</strong>{" "}
-              {data.doubtful === 1 ? "Its run" : "Their runs"} may have completed, and may be billed.{" "}
+              {data.doubtful === 1 ? "Its run" : "Their runs"} may have begun, and may be billed.{" "}
               <Link to={filtered(route, { state: doubtful })} selected={route.filter.state === doubtful}>Show {data.doubtful === 1 ? "it" : "them"}</Link>
             </span>
           </p>
@@ -511,12 +515,13 @@ const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
       </div>
       <div className="overview">
         <Errors detail={data} route={route} />
-        <Histogram title="Duration per row" data={data.durations} text={millis} none="No row has settled yet." />
+        <Histogram title="Duration per row" data={data.durations} isCounting={isCounting} text={tick} none={noRow} />
         <Histogram
           title="Cost per row"
           data={data.costs}
-          text={(usd) => cost(String(usd))}
-          none={data.settled === 0 ? "No row has settled yet." : "The ledger knows no costs."}
+          isCounting={isCounting}
+          text={(usd) => shortCost(usd)}
+          none={data.settled === 0 || isCounting ? noRow : "The ledger knows no costs."}
         />
         {data.commands.length > 0 && (
           <details className="commands">

@@ -74,15 +74,16 @@ const short = (value: unknown): string => {
 }
 
 /** The paths in which two JSON values differ. `limit`: the server sends no more. */
-export const Changes = ({ after, before, changes, limit }: {
+export const Changes = ({ after, before, changes, label, limit }: {
   readonly after: string
   readonly before: string
   readonly changes: ReadonlyArray<Change>
+  readonly label: string
   readonly limit: number
 }): ReactNode => {
   const [most, setMost] = useState(10)
   return (
-    <section className="scrolled" tabIndex={0} aria-label="Differences">
+    <section className="scrolled" tabIndex={0} aria-label={label}>
       <h4>{changes.length >= limit ? `The first ${plural(changes.length, "difference")}` : plural(changes.length, "difference")}</h4>
       <table className="plain changes">
         <thead>

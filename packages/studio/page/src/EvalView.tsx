@@ -7,7 +7,7 @@ import { costOf, ending, hasScores, pValue, rate, score, sides, summaries, timeD
 import { cost, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
-import { Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, TextField, useRows } from "./ledgerParts.js"
+import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
 import { presence, useRead, useRefresh, useStream } from "./reads.js"
 import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, runRoute } from "./route.js"
@@ -182,7 +182,7 @@ const Row = ({ isOpen, of, report, route }: {
           <Link
             className="row-link mono"
             expanded={isOpen}
-            label={oneLine(`Case ${key}, ${verdict}`)}
+            label={oneLine(`Case ${key.slice(0, 300)}, ${verdict}`)}
             title={oneLine(key)}
             to={{ ...route, case: isOpen ? undefined : key }}
           >
@@ -264,12 +264,11 @@ const Outcomes = ({ names, of }: { readonly names: ReturnType<typeof sides>; rea
   )
   const hasBaseline = Object.values(of.checks).some(({ baseline }) => baseline !== undefined)
   return (
-    <section className="scrolled" tabIndex={0} aria-label="Outcomes of the checks">
+    <section className="scrolled outcomes" tabIndex={0} aria-label="Outcomes of the checks">
       <table className="plain">
         <thead>
           <tr>
             <th scope="col">Check</th>
-            <th scope="col">Verdict</th>
             {isMany && <th scope="col" className="number">Trial</th>}
             {hasBaseline && <th scope="col"><Text value={names.baseline} /></th>}
             <th scope="col"><Text value={names.candidate} /></th>
@@ -278,8 +277,11 @@ const Outcomes = ({ names, of }: { readonly names: ReturnType<typeof sides>; rea
         <tbody>
           {rows.map(({ baseline, candidate, check, trial, verdict }) => (
             <tr key={`${check} ${trial}`}>
-              <th scope="row">{verdict === undefined ? <span className="offscreen"><Text value={check} /></span> : <Text value={check} />}</th>
-              <td>{verdict !== undefined && <Status status={verdict.verdict} />}</td>
+              <th scope="row">
+                {verdict === undefined
+                  ? <span className="offscreen"><Text value={check} /></span>
+                  : <><Text value={check} /><Status status={verdict.verdict} /></>}
+              </th>
               {isMany && <td className="number">{trial}</td>}
               {hasBaseline && <OutcomeCell of={baseline} />}
               <OutcomeCell of={candidate} />
@@ -370,7 +372,7 @@ const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonl
               />
             </div>
             {difference !== undefined && difference.changes.length > 0 && (
-              <Changes before={names.baseline} after={names.candidate} changes={difference.changes} limit={mostChanges} />
+              <Changes before={names.baseline} after={names.candidate} changes={difference.changes} label={`Differences${title}`} limit={mostChanges} />
             )}
           </section>
         )
@@ -410,13 +412,9 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
         {isFiltered && <Button onClick={() => navigate(evalRoute(route))}>Clear filters</Button>}
       </form>
       {isAway && (
-        <section className="lcard" aria-label={oneLine(`Case ${route.case}`)}>
-          <header>
-            <h2 className="mono"><Text value={route.case!} /></h2>
-            <Button kind="icon" label="Close the case" onClick={() => navigate({ ...route, case: undefined })}><Icon name="close" /></Button>
-          </header>
+        <Away what="Case" name={route.case!} onClose={() => navigate({ ...route, case: undefined })}>
           <CasePanel key={route.case} caseKey={route.case!} report={report} route={route} />
-        </section>
+        </Away>
       )}
       {data !== undefined && <Stale error={error} onRetry={reload} />}
       {data === undefined

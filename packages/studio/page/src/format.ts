@@ -37,7 +37,9 @@ export const fineTick = (ms: number, step: number): string => {
   if (step >= 10 && ms < minute || step >= second || ms < second) return tick(ms)
   const minutes = Math.floor(ms / minute)
   const seconds = ((ms - minutes * minute) / second).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)
-  return minutes === 0 ? `${seconds} s` : `${minutes} m ${seconds.padStart(seconds.length + (seconds.indexOf(".") < 2 ? 1 : 0), "0")} s`
+  return minutes === 0
+    ? `${seconds} s`
+    : `${minutes} m ${seconds.padStart(seconds.length + (seconds.indexOf(".") < 2 ? 1 : 0), "0")} s`
 }
 
 /** An amount of US dollars with 4 decimals. */
@@ -46,6 +48,10 @@ export const cost = (usd: string): string => {
   if (!Number.isFinite(amount)) return usd
   return amount > 0 && amount < 0.0001 ? "< $0.0001" : `$${amount.toFixed(4)}`
 }
+
+/** An amount of US dollars with three digits that count, or whole cents: `$0.005`, `$12.5`. */
+export const shortCost = (usd: number): string =>
+  `$${(usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(3)).toFixed(12)).replace(/\.?0+$/, "")}`
 
 /** An amount of US dollars with all its digits. */
 export const exactCost = (usd: string): string => /^\d+(\.\d+)?$/.test(usd) ? `$${usd}` : cost(usd)

@@ -65,7 +65,7 @@ export const Problems = ({ problems }: {
       <dl>
         {problems.map(({ ledger, message }, nth) => (
           <div key={nth}>
-            <dt><Text value={ledger} /></dt>
+            {ledger !== "" && <dt><Text value={ledger} /></dt>}
             <dd><Text value={message} /></dd>
           </div>
         ))}
@@ -270,6 +270,26 @@ export const useRows = (
     }
     shown.current = page
   }, [list, page, isRead])
+}
+
+/** A row that is open, though the page of the list does not have it: an address led to it. */
+export const Away = ({ children, name, onClose, what }: {
+  readonly children: ReactNode
+  readonly name: string
+  readonly onClose: () => void
+  readonly what: "Row" | "Case"
+}): ReactNode => {
+  const card = useRef<HTMLElement>(null)
+  useEffect(() => card.current?.scrollIntoView({ block: "start" }), [])
+  return (
+    <section ref={card} className="lcard" aria-label={oneLine(`${what} ${name}`)}>
+      <header>
+        <h2 className="mono"><Text value={name} /></h2>
+        <Button kind="icon" label={`Close the ${what.toLowerCase()}`} onClick={onClose}><Icon name="close" /></Button>
+      </header>
+      {children}
+    </section>
+  )
 }
 
 /** A payload of a row: JSON as a tree. */

@@ -10,6 +10,9 @@ import type {
   Histogram
 } from "@effect-noukai/studio/BatchesApi"
 import type { EvalCase, EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "@effect-noukai/studio/EvalsApi"
+import { NotFound, Unavailable } from "@effect-noukai/studio/RunsApi"
+import type { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
+import { Effect, PubSub, Stream } from "effect"
 import { epoch } from "./scripted.js"
 
 /** A batch whose rows are made when they are read. */
@@ -94,7 +97,7 @@ export const batchOf = (
     readonly createdAt?: number
   } = {}
 ): ScriptedBatch => {
-  const { batch = "orders", createdAt = epoch, ledger = "orders.db", rows = 1_200, settled = rows, status } = options
+  const { batch = "orders", createdAt = epoch, ledger = "orders.ledger", rows = 1_200, settled = rows, status } = options
   const stateOf = (no: number): string =>
     no > settled + 8
       ? "pending"
@@ -185,6 +188,7 @@ export const batchOf = (
       isClean: false,
       rows,
       settled,
+      counted: settled,
       failed: failed + (states.invalid ?? 0),
       doubtful: reported,
       costUsd: (settled * 0.0055).toFixed(4),
@@ -228,6 +232,47 @@ export const batchOf = (
   }
 }
 
+/** Markup, control characters, and marks that turn the direction of text. */
+export const hostileText = "<img src=x onerror=\"document.title='owned'\"> \u202egnp.exe\u0000\u0007"
+
+const hostileRow = (no: number): BatchRow => ({
+  no,
+  key: `${no} ${hostileText} ${"x".repeat(400)}`,
+  at: `${hostileText}.jsonl:${no}`,
+  state: no === 1 ? "reported" : no === 2 ? hostileText : "failed",
+  attempt: 1,
+  flow: "acme/shop/<script>",
+  version: hostileText,
+  error: { kind: hostileText, code: hostileText, message: `${hostileText} ${"long ".repeat(2_000)}` },
+  executionId: `../../${hostileText}`
+})
+
+/** A batch in which all texts are hostile. */
+export const hostile: ScriptedBatch = {
+  row: hostileRow,
+  open: () => ({
+    sessionId: hostileText,
+    input: { isCaptured: true, json: JSON.stringify({ [hostileText]: hostileText, list: [hostileText] }) },
+    result: { isCaptured: true, json: JSON.stringify(hostileText) },
+    attempts: [{ attempt: 1, state: hostileText, executionId: hostileText, error: hostileText }],
+    doubt: [hostileText]
+  }),
+  detail: {
+    ...batchOf({ rows: 3 }).detail,
+    ledger: "hostile.ledger",
+    batch: hostileText,
+    flow: "acme/shop/<script>",
+    version: hostileText,
+    states: { failed: 1, reported: 1, [hostileText]: 1 },
+    failed: 1,
+    doubtful: 1,
+    stop: { reason: hostileText, message: hostileText },
+    errors: [{ error: hostileText, kind: hostileText, code: hostileText, message: hostileText, rows: 3, key: "1" }],
+    commands: [{ does: hostileText, command: hostileText }],
+    notes: [hostileText]
+  }
+}
+
 export const listOf = (batches: ReadonlyArray<ScriptedBatch>, problems: BatchList["problems"] = []): BatchList => ({
   searched: ["/work/ledgers"],
   batches: batches.map(({ detail }) => detail),
@@ -235,7 +280,7 @@ export const listOf = (batches: ReadonlyArray<ScriptedBatch>, problems: BatchLis
 })
 
 export const rowOf = (batch: ScriptedBatch, key: string): BatchRowDetail | undefined => {
-  const no = Number(/(\d+)$/.exec(key)?.[1])
+  const no = Number(/^(?:order-)?(\d+)/.exec(key)?.[1])
   const row = Number.isInteger(no) && no >= 1 && no <= batch.detail.rows ? batch.row(no) : undefined
   return row?.key === key ? { row, ...batch.open(row) } : undefined
 }
@@ -281,7 +326,7 @@ const summaryOf = (cases: ReadonlyArray<CaseVerdict>, verdictOf: (one: CaseVerdi
 export const evalOf = (
   options: { readonly cases?: number; readonly run?: string; readonly ledger?: string; readonly repeat?: number } = {}
 ): ScriptedEval => {
-  const { ledger = "evals/grade.db", repeat = 2, run = "2026-06-07T09-30" } = options
+  const { ledger = "evals/grade.ledger", repeat = 2, run = "2026-06-07T09-30" } = options
   const verdictOf = (no: number): CaseVerdict["verdict"] =>
     no % 30 === 7
       ? "regressed"
@@ -308,7 +353,7 @@ export const evalOf = (
     const verdict = verdictOf(no)
     const candidatePasses = verdict === "pass" || verdict === "fixed"
     const baselinePasses = verdict === "pass" || verdict === "regressed"
-    const isText = no % 2 === 1
+    const isText = no % 3 !== 0
     const output = (passes: boolean) =>
       isText
         ? `The pupil spelled ${passes ? "all ten" : "nine of ten"} words correctly. ${
@@ -460,5 +505,97 @@ export const caseOf = ({ cases }: ScriptedEval, key: string): EvalCaseDetail | u
         ...isText && { parts: ValueDiff.words(before.result as string, after.result as string) }
       }]
     })
+  }
+}
+
+// --- the service ------------------------------------------------------------
+
+/** Ledgers that a test changes. */
+export interface ScriptedLedgers {
+  readonly service: StudioLedgers.Service
+  /** Adds batches, or replaces those with their addresses. */
+  readonly put: (...batches: ReadonlyArray<ScriptedBatch>) => Promise<void>
+  readonly putEvals: (...evals: ReadonlyArray<ScriptedEval>) => void
+  /** All reads fail with a message, until it is taken away. */
+  readonly fail: (message: string | undefined) => void
+}
+
+export const make = (
+  options: {
+    readonly batches?: ReadonlyArray<ScriptedBatch>
+    readonly evals?: ReadonlyArray<ScriptedEval>
+    readonly problems?: BatchList["problems"]
+  } = {}
+): ScriptedLedgers => {
+  const keyOf = (...parts: ReadonlyArray<string>) => JSON.stringify(parts)
+  const batches = new Map<string, ScriptedBatch>()
+  const evals = new Map<string, ScriptedEval>()
+  const changes = Effect.runSync(PubSub.unbounded<string>())
+  let failure: string | undefined
+  const put = (batch: ScriptedBatch): string => {
+    const key = keyOf(batch.detail.ledger, batch.detail.batch)
+    batches.set(key, batch)
+    return key
+  }
+  const putEval = (one: ScriptedEval): void => {
+    const { eval: name, ledger, run } = one.detail.summary
+    evals.set(keyOf(ledger, name, run), one)
+  }
+  options.batches?.forEach(put)
+  options.evals?.forEach(putEval)
+  const found = <A>(find: () => A | undefined): Effect.Effect<A, NotFound | Unavailable> =>
+    Effect.suspend((): Effect.Effect<A, NotFound | Unavailable> => {
+      if (failure !== undefined) return new Unavailable({ message: failure, advice: "Wait until it is closed." })
+      const value = find()
+      return value === undefined ? new NotFound({ message: "No ledger has it." }) : Effect.succeed(value)
+    })
+  const batchAt = ({ batch, ledger }: { readonly batch: string; readonly ledger: string }) =>
+    batches.get(keyOf(ledger, batch))
+  const evalAt = (address: { readonly ledger: string; readonly eval: string; readonly run: string }) =>
+    evals.get(keyOf(address.ledger, address.eval, address.run))
+  const service: StudioLedgers.Service = {
+    batches: Effect.sync(() => listOf([...batches.values()].reverse(), options.problems)),
+    batch: (address) => found(() => batchAt(address)?.detail),
+    watch: (address) =>
+      Stream.unwrapScoped(Effect.gen(function*() {
+        const stream = yield* PubSub.subscribe(changes).pipe(Effect.map((queue) => Stream.fromQueue(queue)))
+        const detail = found(() => batchAt(address)?.detail)
+        return Stream.make(undefined).pipe(
+          Stream.concat(Stream.filter(stream, (key) => key === keyOf(address.ledger, address.batch))),
+          Stream.mapEffect(() => detail),
+          Stream.takeUntil(({ counted, settled, status }) => status !== "running" && counted >= settled)
+        )
+      })),
+    rows: (address, filter) =>
+      found(() => {
+        const batch = batchAt(address)
+        return batch && pageOf(batch, filter)
+      }),
+    row: (address, key) =>
+      found(() => {
+        const batch = batchAt(address)
+        return batch && rowOf(batch, key)
+      }),
+    evals: Effect.sync(() => evalsOf([...evals.values()].reverse(), options.problems)),
+    eval: (address) => found(() => evalAt(address)?.detail),
+    cases: (address, filter) =>
+      found(() => {
+        const one = evalAt(address)
+        return one && casesOf(one, filter)
+      }),
+    case: (address, key) =>
+      found(() => {
+        const one = evalAt(address)
+        return one && caseOf(one, key)
+      })
+  }
+  return {
+    service,
+    put: (...some) =>
+      Effect.runPromise(Effect.forEach(some, (batch) => PubSub.publish(changes, put(batch)), { discard: true })),
+    putEvals: (...some) => some.forEach(putEval),
+    fail: (message) => {
+      failure = message
+    }
   }
 }
