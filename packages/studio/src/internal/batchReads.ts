@@ -322,9 +322,13 @@ export const make = (stores: Stores) =>
         ? [placeAfter(numbers, after), numbers.length]
         : [0, placeAfter(numbers, before - 1)]
       while (low < high && rows.length < limit) {
+        // as many as are missing: only rows that have left a state are left out
+        const missing = limit - rows.length
         const part = before === undefined
-          ? numbers.subarray(low, low += mostRows)
-          : numbers.subarray(high = Math.max(0, high - mostRows), high + mostRows)
+          ? numbers.subarray(low, low + missing)
+          : numbers.subarray(Math.max(low, high - missing), high)
+        if (before === undefined) low += part.length
+        else high -= part.length
         const found = (yield* Batch.page(batch, { numbers: [...part] })).filter(isMeant)
         if (before === undefined) rows.push(...found)
         else rows.unshift(...found)

@@ -92,7 +92,9 @@ export class BatchTotals {
 
   /** The groups that are shown, the most frequent first. */
   shown(): ReadonlyArray<Group> {
-    return [...this.groups.values()].sort((one, other) => other.numbers.length - one.numbers.length).slice(
+    return [...this.groups.values()].sort((one, other) =>
+      other.numbers.length - one.numbers.length || (one.error < other.error ? -1 : 1)
+    ).slice(
       0,
       mostGroups
     )
