@@ -98,6 +98,10 @@ const Row = memo(function Row({ height, isActive, nowMs, one, onMove, row, scale
 })
 
 const markWidth = 70
+
+/** Up to so many marks, those of folded stretches included, the marks are as close as the runs allow. */
+const mostMarks = 2_000
+
 const axisHeight = 28
 
 /** A run as a bar, to find the stretches in which none ran. */
@@ -133,7 +137,9 @@ const Timeline = ({ detail, receivedAt, route }: {
     [runs, detail.totalMs]
   )
   const scale = useMemo(() => scaleOf(totalMs, route.isFolded ? idle : []), [totalMs, route.isFolded, idle])
-  const marks = ticks(totalMs, Math.max(2, Math.min(6, Math.floor(width / (markWidth + 20)))))
+  const busyMs = scale.folded.reduce((rest, { from, to }) => rest - to + from, totalMs)
+  const [, step = 1] = ticks(busyMs, Math.max(2, Math.min(6, Math.floor(width / (markWidth + 20)))))
+  const marks = (totalMs / step < mostMarks ? ticks(totalMs, totalMs / step) : ticks(totalMs, 6))
     .filter((ms) => !scale.folded.some(({ from, to }) => ms > from && ms < to))
   const height = 46
   const [active, setActive] = useState<number>()

@@ -5,7 +5,7 @@ import "uplot/dist/uPlot.min.css"
 import type { Point } from "./api.js"
 import { tick } from "./format.js"
 import { useWidth } from "./keys.js"
-import { shownMs, type StripScale } from "./stripScale.js"
+import { heightOf, shownMs, type StripScale } from "./stripScale.js"
 
 /** The room of the axes, in pixels. The brush of the strip lies between them: style.css has the same numbers. */
 const room = { left: 60, right: 12, top: 6, bottom: 20 }
@@ -103,8 +103,11 @@ const StripChart = ({ height, points, scale }: {
           size: room.bottom,
           space: 84,
           // a text at the end would be cut
-          values: (plot, splits, _, __, step) =>
-            splits.map((ms) => plot.valToPos(ms, "x") > plot.over.clientWidth - 16 ? "" : timeOf(ms, step))
+          values: (plot, splits, _, __, step) => {
+            const { x } = latest.current.scale
+            const last = x.max - 16 * (x.max - x.min) / Math.max(1, plot.width - room.left - room.right)
+            return splits.map((ms) => ms > last ? "" : timeOf(ms, step))
+          }
         },
         {
           ...axis,
@@ -113,7 +116,7 @@ const StripChart = ({ height, points, scale }: {
           splits: () => [...latest.current.scale.marks],
           filter: (_, splits) => splits,
           // a text at the bottom would lie on the times
-          values: (plot, splits) => splits.map((ms) => plot.valToPos(ms, "y") > plot.over.clientHeight - 8 ? "" : tick(ms))
+          values: (_, splits) => splits.map((ms) => heightOf(latest.current.scale, ms) < 0.1 ? "" : tick(ms))
         }
       ],
       hooks: { draw: [(plot) => draw(plot, latest.current.points, color)] }

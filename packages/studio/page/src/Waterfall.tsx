@@ -380,9 +380,10 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
       <div
         className="waterfall-rows"
         ref={scroller}
-        role="tree"
-        tabIndex={0}
-        aria-label="Steps"
+        // a tree has items
+        role={rows.length > 0 ? "tree" : undefined}
+        tabIndex={rows.length > 0 ? 0 : undefined}
+        aria-label={rows.length > 0 ? "Steps" : undefined}
         aria-activedescendant={isSelectedInView ? `bar-${selected}` : undefined}
       >
         <Axis ref={axis} marks={marks} scale={scale} step={step} width={width} />

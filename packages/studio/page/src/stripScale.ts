@@ -64,12 +64,17 @@ export const scaleOfPoints = (points: ReadonlyArray<Point>, from?: number, to?: 
   return { x, y, isLog: true, marks: marks.length >= 2 ? marks : more.filter((ms) => ms >= y.min && ms <= y.max) }
 }
 
-/** The place of a run, as fractions of the width and of the height from the top. */
-export const pointPlace = ({ isLog, x, y }: StripScale, point: Point): { readonly x: number; readonly y: number } => {
+/** The height of a duration above the bottom, as a fraction of all. */
+export const heightOf = ({ isLog, y }: StripScale, ms: number): number => {
   const of = isLog ? Math.log : (ms: number) => ms
-  const share = (of(shownMs(point)) - of(y.min)) / (of(y.max) - of(y.min))
-  return { x: (point.startedAt - x.min) / (x.max - x.min), y: 1 - share }
+  return (of(ms) - of(y.min)) / (of(y.max) - of(y.min))
 }
+
+/** The place of a run, as fractions of the width and of the height from the top. */
+export const pointPlace = (scale: StripScale, point: Point): { readonly x: number; readonly y: number } => ({
+  x: (point.startedAt - scale.x.min) / (scale.x.max - scale.x.min),
+  y: 1 - heightOf(scale, shownMs(point))
+})
 
 /** The run next to a place, if one is near: its index. */
 export const nearest = (
