@@ -18,6 +18,15 @@ import * as Stores from "./internal/ledgerStores.js"
 import { StudioLedgers } from "./StudioLedgers.js"
 
 /**
+ * An eval of any cases. Its checks have no requirements.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyEval = Eval<any, any>
+
+/**
  * The options of {@link layer}.
  *
  * @since 0.1.0
@@ -32,7 +41,7 @@ export interface Options {
   /** A client of a database with a ledger, of which no table is created or changed. Default: none. */
   readonly postgres?: SqlClient.SqlClient | undefined
   /** Evals that are not in files, such as the export of a module, with the name that is shown. Default: none. */
-  readonly definitions?: ReadonlyArray<{ readonly file: string; readonly eval: Eval<unknown> }> | undefined
+  readonly definitions?: ReadonlyArray<{ readonly file: string; readonly eval: AnyEval }> | undefined
 }
 
 /**

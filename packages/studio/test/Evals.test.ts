@@ -1,0 +1,210 @@
+/** Eval runs of real ledgers, read by a studio. */
+import { BatchStore } from "@effect-noukai/batch"
+import { Check, Eval, EvalFile } from "@effect-noukai/eval"
+import type { CaseVerdict } from "@effect-noukai/eval/EvalReport"
+import { words } from "@effect-noukai/sdk/ValueDiff"
+import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
+import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import { collect } from "../../batch/test/support/batches.js"
+import { noukai } from "../../cli/test/support/command.js"
+import { folder } from "../../sdk/test/support/folder.js"
+import { size } from "../../sdk/test/support/size.js"
+import { until } from "./support/client.js"
+import { start } from "./support/ledgerStudio.js"
+import * as Real from "./support/realLedgers.js"
+
+const order = ["regressed", "error", "fail", "not comparable", "fixed", "pass"]
+
+const addressOf = ({ run }: { readonly run: string }) => ({ ledger: "evals/spelling.ledger", eval: "spelling", run })
+
+/** A folder with an eval run, and a studio of it. */
+const made = (cases = 60) =>
+  Effect.gen(function*() {
+    const path = yield* folder
+    const report = yield* Real.evals(join(path, "evals"), cases)
+    return { path, report, studio: yield* start({ folder: path }) }
+  })
+
+const reading = <A, E>(path: string, effect: Effect.Effect<A, E, BatchStore>) =>
+  Effect.provide(effect, BatchStore.layerFile(join(path, "evals/spelling.ledger")))
+
+describe("the eval runs of a folder", () => {
+  it.scopedLive("have the numbers of noukai eval report --json", () =>
+    Effect.gen(function*() {
+      const { path, report, studio } = yield* made()
+      const { problems, runs } = yield* studio.evals()
+      assert.deepStrictEqual(problems, [])
+      assert.deepStrictEqual(runs, [{
+        ...addressOf(report),
+        startedAt: report.startedAt,
+        candidate: report.candidate,
+        baseline: report.baseline!,
+        cases: 60,
+        repeat: 1,
+        isComplete: true,
+        definition: "evals/spelling.eval.yaml",
+        batch: `eval/spelling/${report.run}`
+      }])
+      const { notes, report: shown, summary } = yield* studio.eval(addressOf(report))
+      assert.deepStrictEqual([notes, summary], [[], runs[0]])
+      const evals = join(path, "evals")
+      const printed = yield* noukai([
+        ...[
+          "eval",
+          "report",
+          join(evals, "spelling.eval.yaml"),
+          report.run,
+          "--ledger",
+          join(evals, "spelling.ledger")
+        ],
+        "--json"
+      ])
+      assert.deepStrictEqual(shown, JSON.parse(printed.stdout))
+      assert.isAbove(report.overall.verdicts.regressed, 3)
+    }).pipe(Effect.provide(Real.emulator)), 60_000)
+
+  it.scopedLive("have no verdicts without their definition, and say what to do", () =>
+    Effect.gen(function*() {
+      const { path, report, studio } = yield* made(5)
+      Fs.rmSync(join(path, "evals/spelling.eval.yaml"))
+      // the folder is searched once a second
+      yield* until(studio.evals(), ({ runs: [one] }) => one?.definition === undefined)
+      const detail = yield* studio.eval(addressOf(report))
+      assert.notProperty(detail, "report")
+      assert.match(detail.notes[0]!, /spelling\.eval\.json or \.yaml.*--eval/)
+      assert.strictEqual((yield* studio.refused("eval/cases", addressOf(report)))[0], 404)
+      assert.strictEqual((yield* studio.refused("eval/case", { ...addressOf(report), key: "case-1" }))[0], 404)
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("are judged by a definition that was given, and name definitions that are wrong", () =>
+    Effect.gen(function*() {
+      const { path, report } = yield* made(5)
+      const given = Eval.make("spelling", {
+        flow: "acme/spelling/correct",
+        cases: Real.casesOf(5),
+        key: ({ id }) => id,
+        input: ({ text }) => ({ message: text })
+      }, { never: Check.make((_: unknown) => false) })
+      Fs.writeFileSync(join(path, "wrong.eval.yaml"), "name: wrong\nflow: [")
+      const studio = yield* start({ folder: path, definitions: [{ file: "spelling.ts", eval: given }] })
+      const { problems, runs } = yield* studio.evals()
+      assert.deepStrictEqual([runs[0]!.definition, problems.map(({ ledger }) => ledger)], ["spelling.ts", [
+        "wrong.eval.yaml"
+      ]])
+      const { report: shown } = yield* studio.eval(addressOf(report))
+      assert.deepStrictEqual(Object.keys(shown!.checks), ["never"])
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("that are not there are not found", () =>
+    Effect.gen(function*() {
+      const { report, studio } = yield* made(3)
+      const address = addressOf(report)
+      for (const wrong of [{ run: "1" }, { eval: "spell" }, { ledger: "../spelling.ledger" }, { ledger: "" }]) {
+        for (const endpoint of ["eval", "eval/cases", "eval/case"]) {
+          const [status] = yield* studio.refused(endpoint, { ...address, ...wrong, key: "case-1" })
+          assert.strictEqual(status, 404, JSON.stringify(wrong))
+        }
+      }
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("are judged anew after their definition has changed", () =>
+    Effect.gen(function*() {
+      const { path, report, studio } = yield* made(20)
+      const file = join(path, "evals/spelling.eval.yaml")
+      const before = yield* studio.eval(addressOf(report))
+      assert.isAbove(before.report!.checks["polite"]!.verdicts.regressed, 0)
+      Fs.writeFileSync(file, Fs.readFileSync(file, "utf8").replace("^Corrected", "^Correct|text"))
+      const { report: after } = yield* studio.eval(addressOf(report))
+      assert.isBelow(after!.checks["polite"]!.verdicts.regressed, before.report!.checks["polite"]!.verdicts.regressed)
+      const { total } = yield* studio.cases({ ...addressOf(report), check: "polite", verdict: "regressed" })
+      assert.strictEqual(total, after!.checks["polite"]!.verdicts.regressed)
+    }).pipe(Effect.provide(Real.emulator)))
+})
+
+describe("the cases of an eval run", () => {
+  it.scopedLive(
+    "come with regressions first, and are filtered by verdict, check and text",
+    () =>
+      Effect.gen(function*() {
+        const { path, report, studio } = yield* made()
+        const definition = yield* EvalFile.load(join(path, "evals/spelling.eval.yaml"))
+        const all = yield* reading(path, collect(Eval.cases(definition, { run: report.run })))
+        const address = addressOf(report)
+        const pages = [
+          yield* studio.cases({ ...address, limit: 25 }),
+          yield* studio.cases({ ...address, limit: 25, offset: 25 }),
+          yield* studio.cases({ ...address, limit: 25, offset: 50 })
+        ]
+        const cases = pages.flatMap(({ cases }) => cases)
+        assert.deepStrictEqual(pages.map(({ cases, total }) => [cases.length, total]), [[25, 60], [25, 60], [10, 60]])
+        assert.deepStrictEqual(cases.map(({ key }) => key).sort(), all.map(({ key }) => key).sort())
+        const rank = ({ checks, verdict }: (typeof cases)[number]) =>
+          checks.some((check) => check.verdict === "regressed") ? 0 : order.indexOf(verdict)
+        const ranks = cases.map(rank)
+        assert.deepStrictEqual(ranks, ranks.toSorted((one, other) => one - other))
+        for (const verdict of order) {
+          const { total } = yield* studio.cases({ ...address, verdict })
+          assert.strictEqual(total, report.overall.verdicts[verdict as CaseVerdict["verdict"]], verdict)
+          const ofCheck = yield* studio.cases({ ...address, verdict, check: "right" })
+          assert.strictEqual(
+            ofCheck.total,
+            report.checks["right"]!.verdicts[verdict as CaseVerdict["verdict"]],
+            verdict
+          )
+        }
+        const found = yield* studio.cases({ ...address, text: "CASE-12" })
+        assert.deepStrictEqual(found.cases.map(({ key }) => key), ["case-12"])
+        assert.strictEqual((yield* studio.cases({ ...address, check: "nothing" })).total, 0)
+        const one = cases.find(({ key }) => key === "case-1")!
+        const { baseline, candidate } = all[0]!
+        assert.strictEqual(one.costDifferenceUsd, "0.0004")
+        assert.strictEqual(one.timeDifferenceMs, candidate[0]!.durationMs! - baseline![0]!.durationMs!)
+      }).pipe(Effect.provide(Real.emulator)),
+    60_000
+  )
+
+  it.scopedLive("have both outputs, with their differences", () =>
+    Effect.gen(function*() {
+      const { path, report, studio } = yield* made(20)
+      const definition = yield* EvalFile.load(join(path, "evals/spelling.eval.yaml"))
+      const all = yield* reading(path, collect(Eval.cases(definition, { run: report.run })))
+      // text, JSON against text, and a side that failed
+      for (const [key, texts, changes] of [["case-4", 1, 1], ["case-8", 0, 1], ["case-6", 0, 0]] as const) {
+        const detail = yield* studio.case({ ...addressOf(report), key })
+        const one = all.find((one) => one.key === key)!
+        assert.deepStrictEqual(detail.case, JSON.parse(JSON.stringify(one)))
+        const [difference] = detail.differences
+        assert.strictEqual(detail.differences.length, changes)
+        assert.strictEqual(difference?.parts === undefined ? 0 : 1, texts)
+        if (difference?.parts !== undefined) {
+          assert.deepStrictEqual(
+            difference.parts,
+            words(one.baseline![0]!.result as string, one.candidate[0]!.result as string)
+          )
+        }
+      }
+    }).pipe(Effect.provide(Real.emulator)), 60_000)
+
+  it.scopedLive("of many are read once, and paged from memory", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const count = size(2_000, 400)
+      const report = yield* Real.evals(join(path, "evals"), count)
+      const context = yield* Layer.build(LedgerSource.layer({ folder: path }))
+      const ledgers = yield* Effect.provide(StudioLedgers, context)
+      const address = addressOf(report)
+      yield* ledgers.cases(address, {})
+      const before = performance.now()
+      for (let offset = 0; offset < count; offset += 50) {
+        const { cases, total } = yield* ledgers.cases(address, { offset, limit: 50 })
+        assert.deepStrictEqual([cases.length, total], [50, count])
+      }
+      yield* ledgers.case(address, `case-${count}`)
+      // reading the cases again would take far longer
+      assert.isBelow((performance.now() - before) / (count / 50), 100)
+    }).pipe(Effect.provide(Real.emulator)), 120_000)
+})
