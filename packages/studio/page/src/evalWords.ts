@@ -1,9 +1,10 @@
 /** Numbers of an eval, in the words of its reports. */
 import type { Cost, EvalReport, Rate, Summary } from "@effect-noukai/eval/EvalReport"
-import { plural } from "./format.js"
 
 /** All verdicts, the most urgent first. */
 export const verdicts = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
+
+const counted = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? "" : "s"}`
 
 interface Side {
   readonly flow: string
@@ -42,15 +43,17 @@ export const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
 export const costOf = ({ unknown, usd }: Cost): string =>
-  `$${usd}${unknown === 0 ? "" : ` (${plural(unknown, "run")} unknown)`}`
+  `$${usd}${unknown === 0 ? "" : ` (${counted(unknown, "run")} unknown)`}`
 
 export const score = ({ baselineScore, score }: Summary): string =>
   [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")
 
 /** The difference in time, and how sure it is: `382 ms less`, `median of 117 cases; 95 %: -401 ms to -366 ms`. */
-export const timeDifference = ({ cases, interval, medianMs }: NonNullable<EvalReport["time"]>): readonly [string, string] => [
+export const timeDifference = (
+  { cases, interval, medianMs }: NonNullable<EvalReport["time"]>
+): readonly [string, string] => [
   `${time(Math.abs(medianMs))} ${medianMs < 0 ? "less" : "more"}`,
-  `median of ${plural(cases, "case")}; 95 %: ${time(interval[0])} to ${time(interval[1])}`
+  `median of ${counted(cases, "case")}; 95 %: ${time(interval[0])} to ${time(interval[1])}`
 ]
 
 /** The rows of the table of checks: each check, and all of them together where there are several. */

@@ -280,7 +280,9 @@ export const Away = ({ children, name, onClose, what }: {
   readonly what: "Row" | "Case"
 }): ReactNode => {
   const card = useRef<HTMLElement>(null)
-  useEffect(() => card.current?.scrollIntoView({ block: "start" }), [])
+  useEffect(() => {
+    card.current?.scrollIntoView({ block: "start" })
+  }, [])
   return (
     <section ref={card} className="lcard" aria-label={oneLine(`${what} ${name}`)}>
       <header>

@@ -232,6 +232,12 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
   return runsRoute(runFilterOf(query))
 }
 
+/** The fields in one order, so that equal states have equal addresses. */
+const ordered = <Name extends string>(
+  fields: { readonly [name in Name]?: string },
+  names: ReadonlyArray<Name>
+): { readonly [name: string]: string | undefined } => Object.fromEntries(names.map((name) => [name, fields[name]]))
+
 const pathOf = (...parts: ReadonlyArray<string>): string => `/${parts.map(encodeURIComponent).join("/")}`
 
 export const hrefOf = (route: Route): string => {
@@ -262,10 +268,12 @@ export const hrefOf = (route: Route): string => {
         add({ idle: route.isFolded ? "folded" : undefined })
         return pathOf("sessions", route.id)
       case "batch":
-        add({ ...route.filter, ...(route.page === "last" ? { page: "last" } : route.page), row: route.row })
+        add(ordered(route.filter, rowFilterNames))
+        add({ ...(route.page === "last" ? { page: "last" } : route.page), row: route.row })
         return pathOf("batches", ...route.ledger.split("/"), route.batch)
       case "eval":
-        add({ ...route.filter, offset: route.offset === 0 ? undefined : route.offset, case: route.case })
+        add(ordered(route.filter, caseFilterNames))
+        add({ offset: route.offset === 0 ? undefined : route.offset, case: route.case })
         return pathOf("evals", ...route.ledger.split("/"), route.eval, route.run)
       case "emulator":
         if (route.tab !== "requests") return pathOf("emulator", route.tab)
@@ -321,7 +329,13 @@ export const evalRoute = (of: Pick<EvalRoute, "eval" | "ledger" | "run">): EvalR
   case: undefined
 })
 
-export const emulatorRoute: EmulatorRoute = { view: "emulator", tab: "requests", text: "", offset: 0, request: undefined }
+export const emulatorRoute: EmulatorRoute = {
+  view: "emulator",
+  tab: "requests",
+  text: "",
+  offset: 0,
+  request: undefined
+}
 
 /** The first view of each area. */
 export const areas: { readonly [area in Area]: { readonly name: string; readonly route: Route } } = {

@@ -97,7 +97,8 @@ export const batchOf = (
     readonly createdAt?: number
   } = {}
 ): ScriptedBatch => {
-  const { batch = "orders", createdAt = epoch, ledger = "orders.ledger", rows = 1_200, settled = rows, status } = options
+  const { batch = "orders", createdAt = epoch, ledger = "orders.ledger", rows = 1_200, settled = rows, status } =
+    options
   const stateOf = (no: number): string =>
     no > settled + 8
       ? "pending"

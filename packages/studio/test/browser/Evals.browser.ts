@@ -1,0 +1,263 @@
+/** Evals in a real browser. */
+import type { Browser, Page } from "playwright-core"
+import { afterAll, assert, beforeAll, expect, it } from "vitest"
+import * as Ledgers from "../support/ledgers.js"
+import { disposable, launch, openPage, type RunningStudio, startStudio } from "./studioPage.js"
+
+let browser: Browser
+
+beforeAll(async () => {
+  browser = await launch()
+})
+
+afterAll(() => browser?.close())
+
+const grades = "/evals/evals/grade.ledger/grades/2026-06-07T09-30"
+
+const start = async (
+  options: Parameters<typeof Ledgers.make>[0] = { evals: [Ledgers.evalOf()] }
+): Promise<RunningStudio & AsyncDisposable & { readonly ledgers: Ledgers.ScriptedLedgers }> => {
+  const ledgers = Ledgers.make(options)
+  return { ...disposable(await startStudio({ ledgers: ledgers.service })), ledgers }
+}
+
+const one = (page: Page, no: number) =>
+  page.getByRole("link", { name: new RegExp(`^Case case-${String(no).padStart(3, "0")},`) })
+
+const keys = (page: Page) => page.locator(".lrows-cases .row-link").allInnerTexts()
+
+it("the list leads to a run, whose numbers are those of its reports", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, "/evals")
+  const { page } = opened
+  await page.getByRole("link", { name: "Eval grades, run 2026-06-07T09-30 of evals/grade.ledger" }).click()
+  await one(page, 7).waitFor()
+  assert.strictEqual(new URL(page.url()).pathname, grades)
+  assert.strictEqual(await page.title(), "grades 2026-06-07T09-30 – evals/grade.ledger – Noukai Studio")
+  const text = (await page.locator("main").innerText()).replace(/\s+/g, " ")
+  for (
+    const part of [
+      "failed: draft is worse than production: 4 cases regressed and 6 are fixed (p 0.039)",
+      "Broken exact score: 4 cases regressed, at most 2 are allowed",
+      "Cost of draft $0.744",
+      "Cost of production $1.056 (2 runs unknown)",
+      "Cost of judges $0.096",
+      "382 ms less median of 117 cases; 95 %: -401 ms to -366 ms",
+      "106/115, 92 % (81 % to 99 %)",
+      "104/115, 90 % (79 % to 97 %) 4 6 0.039 3",
+      "0.90, was 0.88"
+    ]
+  ) assert.include(text, part)
+  const counts = page.getByRole("list", { name: "Cases by verdict" })
+  assert.deepStrictEqual(
+    (await counts.getByRole("listitem").allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim()),
+    ["regressed 4", "error 3", "fail 5", "fixed 6", "not comparable 2", "pass 100"]
+  )
+  const batch = page.getByRole("link", { name: "eval-grades-2026-06-07T09-30" })
+  assert.strictEqual(await batch.getAttribute("href"), "/batches/evals/grade.ledger/eval-grades-2026-06-07T09-30")
+})
+
+it("regressions are first, and cases are found by verdict, check and text", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  await one(page, 7).waitFor()
+  assert.deepStrictEqual((await keys(page)).slice(0, 5), ["case-007", "case-037", "case-067", "case-097", "case-005"])
+  await page.getByRole("list", { name: "Cases by verdict" }).getByRole("link", { name: "fixed" }).click()
+  await expect.poll(() => keys(page)).toHaveLength(6)
+  assert.strictEqual(page.url(), `${studio.origin}${grades}?verdict=fixed`)
+  await page.getByRole("link", { name: "tone" }).click()
+  await page.getByRole("heading", { name: "No case matches" }).waitFor()
+  await page.getByRole("combobox", { name: "Verdict" }).selectOption("pass")
+  await one(page, 1).waitFor()
+  assert.strictEqual(page.url(), `${studio.origin}${grades}?verdict=pass&check=tone`)
+  await page.getByRole("list", { name: "Cases by verdict of tone" }).getByText("pass 120").waitFor()
+  await page.getByRole("button", { name: "Clear filters" }).click()
+  await one(page, 7).waitFor()
+  await page.keyboard.press("/")
+  await page.keyboard.type("case-11")
+  await expect.poll(() => keys(page)).toHaveLength(10)
+  await page.goBack()
+  await one(page, 7).waitFor()
+})
+
+it("cases are read a page at a time", async () => {
+  await using studio = await start({ evals: [Ledgers.evalOf({ cases: 120 })] })
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  await page.getByText("1 to 50 of 120 cases").waitFor()
+  await page.getByRole("link", { name: "Next page" }).click()
+  await page.getByText("51 to 100 of 120 cases").waitFor()
+  assert.strictEqual(page.url(), `${studio.origin}${grades}?offset=50`)
+  await page.getByRole("link", { name: "Last page" }).click()
+  await page.getByText("101 to 120 of 120 cases").waitFor()
+  await expect.poll(() => keys(page)).toHaveLength(20)
+  await page.locator("h1").click()
+  await page.keyboard.press("ArrowLeft")
+  await page.getByText("51 to 100 of 120 cases").waitFor()
+  await page.goBack()
+  await page.getByText("101 to 120 of 120 cases").waitFor()
+  await page.getByRole("link", { name: "First page" }).click()
+  await page.getByText("1 to 50 of 120 cases").waitFor()
+})
+
+it("a case has both outputs, their words, the outcomes and links to both runs", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  await one(page, 7).click()
+  const panel = page.getByRole("region", { name: "Case case-007", exact: true })
+  const before = panel.getByRole("region", { name: "Output of trial 1 of production" })
+  const after = panel.getByRole("region", { name: "Output of trial 1 of draft" })
+  await after.waitFor()
+  assert.strictEqual(await before.locator("del").first().innerText(), "all ")
+  assert.strictEqual(await before.locator("ins").count(), 0)
+  assert.strictEqual(await after.locator("ins").first().innerText(), "nine of ")
+  assert.strictEqual(await after.locator("del").count(), 0)
+  assert.include(await before.locator(".marked").innerText(), "The pupil spelled all ten words correctly. Well done.")
+  const runs = await panel.locator(".trial-facts a").evaluateAll((links) =>
+    links.map((link) => new URL((link as HTMLAnchorElement).href).pathname)
+  )
+  assert.deepStrictEqual(runs.slice(0, 2), [
+    "/runs/acme/spelling/grade-3/ba5e0000-77b1-4f35-9c11-000000000007",
+    "/runs/acme/spelling/grade-3/ca5e0000-77b1-4f35-9c11-000000000007"
+  ])
+  const outcomes = (await panel.getByRole("region", { name: "Outcomes of the checks" }).innerText()).replace(
+    /\s+/g,
+    " "
+  )
+  assert.include(outcomes, "exact score regressed 1 pass equal fail $.score: expected 7, got 8")
+  assert.include(outcomes, "pass 0.90 friendly")
+  await page.keyboard.press("Escape")
+  await panel.waitFor({ state: "detached" })
+  await page.keyboard.press("Escape")
+  await page.getByRole("heading", { name: "Evals" }).waitFor()
+})
+
+it("a case of JSON has the paths that differ, and a trial without a result its reason", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, `${grades}?verdict=fixed&case=case-051`)
+  const { page } = opened
+  const differences = page.getByRole("region", { name: "Differences of trial 1" })
+  await differences.waitFor()
+  const text = (await differences.innerText()).replace(/\s+/g, " ")
+  assert.include(text, "2 differences")
+  assert.include(text, "$.score 2 1")
+  await page.getByRole("region", { name: "Output of trial 1 of draft" }).getByRole("button", { name: /^score/ })
+    .waitFor()
+  await page.goto(`${studio.origin}${grades}?case=case-046`)
+  await page.getByRole("region", { name: "Output of trial 2 of draft" }).getByText("MODEL_TIMEOUT").waitFor()
+})
+
+it("every key does what the list of keys says", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, "/evals")
+  const { page } = opened
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"))
+  await page.getByRole("link", { name: /^Eval grades/ }).waitFor()
+  await page.keyboard.press("ArrowDown")
+  await page.keyboard.press("Enter")
+  await one(page, 7).waitFor()
+  await page.keyboard.press("ArrowDown")
+  await expect.poll(focused).toBe("Case case-007, regressed")
+  await page.keyboard.press("ArrowDown")
+  await expect.poll(focused).toBe("Case case-037, regressed")
+  await page.keyboard.press("Enter")
+  await page.getByRole("region", { name: "Case case-037", exact: true }).getByText("Trial 1").first().waitFor()
+  await page.keyboard.press("End")
+  await expect.poll(focused).toMatch(/^Case case-\d+, pass/)
+  await page.keyboard.press("Home")
+  await expect.poll(focused).toBe("Case case-007, regressed")
+})
+
+it("what is missing, or fails, says so", async () => {
+  const { detail } = Ledgers.evalOf({ run: "without" })
+  const { report: _, ...rest } = detail
+  await using studio = await start({
+    evals: [{
+      cases: [],
+      detail: { ...rest, notes: ["No definition of `grades` is known. Start the studio with `--eval grades.json`."] }
+    }],
+    problems: [{ ledger: "broken.json", message: "The definition has no checks." }]
+  })
+  await using opened = await openPage(browser, studio, "/evals/evals/grade.ledger/grades/without", { mayFail: true })
+  const { page } = opened
+  await page.getByRole("heading", { name: "No verdicts" }).waitFor()
+  await page.getByText("--eval grades.json").waitFor()
+  assert.strictEqual(
+    await page.getByRole("link", { name: "Show the batch" }).getAttribute("href"),
+    "/batches/evals/grade.ledger/eval-grades-without"
+  )
+  await page.goto(`${studio.origin}/evals`)
+  await page.getByText("The definition has no checks.").waitFor()
+  await page.goto(`${studio.origin}/evals/evals/grade.ledger/grades/nothing`)
+  await page.getByRole("heading", { name: "There is no such eval run" }).waitFor()
+  studio.ledgers.fail("The ledger is locked by another process.")
+  await page.goto(`${studio.origin}${grades}`)
+  await page.getByRole("heading", { name: "The eval run could not be read" }).waitFor()
+  studio.ledgers.fail(undefined)
+  studio.ledgers.putEvals(Ledgers.evalOf())
+  await page.getByRole("button", { name: "Try again" }).click()
+  await one(page, 7).waitFor()
+})
+
+it("a run is there again after a restart of the server", async () => {
+  const first = await startStudio({ ledgers: Ledgers.make({ evals: [Ledgers.evalOf({ cases: 60 })] }).service })
+  await using opened = await openPage(browser, first, grades, { mayFail: true })
+  const { page } = opened
+  await page.getByText("1 to 50 of 60 cases").waitFor()
+  await first.stop()
+  await page.getByText("Not connected").waitFor()
+  assert.isTrue(await one(page, 7).isVisible())
+  await using _second = disposable(
+    await startStudio({ port: first.port, ledgers: Ledgers.make({ evals: [Ledgers.evalOf()] }).service })
+  )
+  await page.getByText("1 to 50 of 120 cases").waitFor()
+  await page.getByText("Live", { exact: true }).waitFor()
+})
+
+it("texts are texts, and outputs of 10 MB do not block the page", async () => {
+  const scripted = Ledgers.evalOf({ cases: 3, repeat: 1 })
+  const hostile = Ledgers.hostileText
+  const long = Array.from({ length: 150_000 }, (_, nth) => `line ${nth} of a long output, which has some words\n`).join(
+    ""
+  )
+  const cases = scripted.cases.map((one) => ({
+    ...one,
+    key: one.no === 1 ? "long" : `${one.no} ${hostile}`,
+    at: hostile,
+    checks: { [hostile]: one.checks["exact score"]! },
+    candidate: one.candidate.map((trial) => ({
+      ...trial,
+      executionId: hostile,
+      result: one.no === 1 ? `${long}the end` : { [hostile]: hostile },
+      outcomes: { [hostile]: { verdict: "fail" as const, reason: hostile } }
+    })),
+    baseline: one.baseline!.map((trial) => ({
+      ...trial,
+      result: one.no === 1 ? `${long}no end` : { [hostile]: 7 },
+      outcomes: {}
+    }))
+  }))
+  await using studio = await start({ evals: [{ ...scripted, cases }] })
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  const isSafe = async () => {
+    assert.notMatch(await page.title(), /^owned/)
+    assert.strictEqual(await page.locator("img, iframe, object, embed, a[href^=javascript]").count(), 0)
+    // eslint-disable-next-line no-control-regex
+    assert.notMatch(await page.locator("main").innerText(), /[\u0000-\u0008\u000e-\u001f\u202a-\u202e\u2066-\u2069]/)
+  }
+  await page.getByRole("link", { name: /^Case 2 <img/ }).click()
+  await page.getByRole("region", { name: "Differences", exact: true }).waitFor()
+  await isSafe()
+  await page.getByRole("link", { name: /^Case long/ }).click()
+  const after = page.getByRole("group", { name: "Output of draft" })
+  await after.getByText("the end").waitFor()
+  await page.getByRole("button", { name: "Show the unchanged text" }).first().click()
+  await page.getByRole("button", { name: /^Show 50,000 more of/ }).first().click()
+  assert.isBelow((await after.innerText()).length, 100_000)
+  await isSafe()
+  const tasks = await opened.longTasks()
+  assert.isBelow(Math.max(0, ...tasks), 1_000, `long tasks: ${tasks.map(Math.round).join(", ")} ms`)
+})
