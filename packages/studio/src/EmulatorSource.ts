@@ -6,9 +6,6 @@
  */
 import type { RunChange as EmulatorChange, RunFacts, RunRecord } from "@effect-noukai/emulator/EmulatorRuns"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
-import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
-import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
-import * as SessionService from "@effect-noukai/sdk/SessionService"
 import { Trace } from "@effect-noukai/sdk/Trace"
 import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
@@ -19,10 +16,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
-import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Emulator from "./internal/emulator.js"
 import * as FlowTotals from "./internal/flowTotals.js"
@@ -50,31 +45,6 @@ const runOf = (
   ...endedAt !== undefined && { durationMs: endedAt - startedAt }
 })
 
-/** Reads sessions as the SDK does, from the emulator of this process. */
-const sessionsOf = (runs: EmulatorService["runs"]) =>
-  Effect.gen(function*() {
-    const runPromise = Runtime.runPromise(yield* Effect.runtime())
-    const http = NoukaiHttp.layerFetch((target) => {
-      const url = String(target)
-      return runPromise(Effect.map(
-        runs.session(decodeURIComponent(url.slice(url.lastIndexOf("/") + 1))),
-        ({ body, status }) => Response.json(body, { status })
-      ))
-    })
-    const config = Layer.effect(
-      NoukaiConfig.NoukaiConfig,
-      // neither leaves this process
-      NoukaiConfig.make({ apiKey: Redacted.make("nk_test_studio"), baseUrl: "http://127.0.0.1/api/v1" })
-    )
-    const context = yield* Layer.build(SessionService.layer.pipe(Layer.provideMerge(http), Layer.provide(config)))
-    return yield* Effect.provide(Sessions.make, context)
-  }).pipe(
-    Effect.catchAll(({ message }) => {
-      const failed = () => new Unavailable({ message })
-      return Effect.succeed({ read: failed, cassette: failed })
-    })
-  )
-
 /** The times of a run by the emulator's own clock. */
 const watchedOf = ({ firstOutputAt, pauses }: RunFacts, start: number) => ({
   clock: "server" as const,
@@ -94,7 +64,12 @@ const make = (
     const list = RunList.make()
     const totals = FlowTotals.make()
     const changes = yield* PubSub.sliding<RunChange>(10_000)
-    const sessions = yield* sessionsOf(runs)
+    const scope = yield* Effect.scope
+    // the transport of the SDK takes time to load, which a start does not have
+    const sessions = yield* Effect.cached(Effect.flatMap(
+      Effect.promise(() => import("./internal/emulatorSessions.js")),
+      ({ make }) => Scope.extend(make(runs), scope)
+    ))
 
     const put = (run: Run): void => {
       totals.replace(list.get(run.id), run)
@@ -197,7 +172,7 @@ const make = (
           return Stream.merge(ofRun, Stream.make(undefined), { haltStrategy: "left" })
         })),
       session: Effect.fnUntraced(function*(id) {
-        const session = yield* sessions.read(id)
+        const session = yield* Effect.flatMap(sessions, ({ read }) => read(id))
         const shown = yield* Effect.forEach(session.executions, (execution) =>
           Effect.map(runs.get(execution.executionId), (record) =>
             Option.match(record, {
@@ -207,7 +182,8 @@ const make = (
             })))
         return { session, runs: shown }
       }),
-      cassette: sessions.cassette
+      cassette: (id) =>
+        Effect.flatMap(sessions, ({ cassette }) => cassette(id))
     }
     return Context.make(StudioSource, source).pipe(
       Context.add(StudioEmulator, yield* Emulator.make(emulator, totals))

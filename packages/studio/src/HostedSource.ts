@@ -26,6 +26,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
+import * as SessionReads from "./internal/sessionReads.js"
 import * as Sessions from "./internal/sessions.js"
 import { millisOf } from "./internal/times.js"
 import * as Watched from "./internal/watched.js"
@@ -154,7 +155,7 @@ const make = (
   Effect.gen(function*() {
     const runs = yield* RunService
     const { defaults } = yield* NoukaiHttp
-    const sessions = yield* Sessions.make
+    const sessions = yield* SessionReads.make
     const scope = yield* Effect.scope
     const list = RunList.make()
     const changes = yield* PubSub.sliding<RunChange>(10_000)

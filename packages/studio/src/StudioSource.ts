@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { SessionCassette } from "@effect-noukai/sdk/Cassette"
 import type { Session } from "@effect-noukai/sdk/SessionService"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Context from "effect/Context"
@@ -81,8 +80,8 @@ export declare namespace StudioSource {
     /** An element after the subscription, and then whenever a run may have changed, until it has ended. */
     readonly watch: (flow: string, id: string) => Stream.Stream<void, NotFound | Unavailable>
     readonly session: (id: string) => Effect.Effect<StoredSession, NotFound | Unavailable>
-    /** The session as a cassette, to save. */
-    readonly cassette: (id: string) => Effect.Effect<SessionCassette, NotFound | Unavailable>
+    /** The text of the cassette that `noukai session save` writes. */
+    readonly cassette: (id: string) => Effect.Effect<string, NotFound | Unavailable>
   }
 }
 

@@ -169,7 +169,7 @@ describe("a session of the hosted service", () => {
         ["one", "completed", session]
       ])
       assert.strictEqual(shown.save, `noukai session save ${session} session-5d1c9f44.json`)
-      assert.strictEqual((yield* source.cassette(session)).session.executions.length, 1)
+      assert.strictEqual(JSON.parse(yield* source.cassette(session)).session.executions.length, 1)
     }))
 
   it.scopedLive("has the flows of the history, and puts its runs into the list", () =>

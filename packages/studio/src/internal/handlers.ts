@@ -1,5 +1,4 @@
 /** The endpoints of the API over a source. */
-import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -192,7 +191,7 @@ export const layer = (
           }))
         .handleRaw("cassette", ({ urlParams: { id } }) =>
           Effect.map(source.cassette(id), (cassette) =>
-            HttpServerResponse.text(Cassette.encode(cassette), {
+            HttpServerResponse.text(cassette, {
               contentType: "application/json",
               headers: { "content-disposition": fileName("session", mask(id), "json") }
             })))

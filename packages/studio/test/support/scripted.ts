@@ -1,4 +1,5 @@
 /** A source of runs that a test scripts. */
+import * as Cassette from "@effect-noukai/sdk/Cassette"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as RunList from "@effect-noukai/studio/RunList"
@@ -208,12 +209,13 @@ export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<
           runs: runs.map(runOf)
         })),
       cassette: (id) =>
-        Effect.map(sessionOf(id), (runs) => ({
-          format: "noukai-cassette/1" as const,
-          kind: "session" as const,
-          client: {},
-          session: { sessionId: id, executions: runs.map(executionOf) }
-        }))
+        Effect.map(sessionOf(id), (runs) =>
+          Cassette.encode({
+            format: "noukai-cassette/1",
+            kind: "session",
+            client: {},
+            session: { sessionId: id, executions: runs.map(executionOf) }
+          }))
     }
     const tell = (change: RunChange) => PubSub.publish(changes, change)
     return {

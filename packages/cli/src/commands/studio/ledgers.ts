@@ -1,11 +1,9 @@
 /** The ledgers that a studio shows. */
-import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { statSync } from "node:fs"
 import { UsageError } from "../../exit/CommandError.js"
-import { definition } from "../eval/evaluation.js"
 import type { LedgerFlags } from "./flags.js"
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
@@ -18,6 +16,9 @@ export const ledgers = ({ eval: files, ledgers }: LedgerFlags): Layer.Layer<neve
     }
     const folder = ledgers.value
     if (!isFolder(folder)) return yield* new UsageError({ message: `--ledgers ${folder}: there is no such folder` })
+    // batches and evals take time to load, which other starts do not have
+    const LedgerSource = yield* Effect.promise(() => import("@effect-noukai/studio/LedgerSource"))
+    const { definition } = yield* Effect.promise(() => import("../eval/evaluation.js"))
     const definitions = yield* Effect.forEach(
       files,
       (file) =>
