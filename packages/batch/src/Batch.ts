@@ -12,7 +12,7 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { BatchEngine } from "./BatchEngine.js"
 import type { BatchError, BatchLockedError, LedgerError } from "./BatchError.js"
-import type { RefusedRow, RowAttempt, RowComparison, RowResult, SettledRow } from "./BatchRow.js"
+import type { RefusedRow, RowAttempt, RowComparison, RowResult, RowState, SettledRow } from "./BatchRow.js"
 import type { BatchSource } from "./BatchSource.js"
 import type {
   BatchInfo,
@@ -20,7 +20,6 @@ import type {
   BatchStatus,
   BatchSummary,
   DiffSide,
-  NumbersOptions,
   PageOptions,
   PlanOptions,
   Progress,
@@ -44,7 +43,6 @@ export type {
   BatchStop,
   BatchSummary,
   DiffSide,
-  NumbersOptions,
   PageOptions,
   PlanOptions,
   Progress,
@@ -361,7 +359,7 @@ export const page: (
  */
 export const session: (
   batch: string,
-  row: Pick<RowResult, "attempt" | "flow" | "key" | "version">
+  row: RowResult
 ) => Effect.Effect<string, InvalidRequestError | LedgerError, BatchStore> = Manage.session
 
 /**
@@ -376,13 +374,17 @@ export const settled: (
 ) => Effect.Effect<ReadonlyArray<SettledRow>, LedgerError, BatchStore> = Manage.settled
 
 /**
- * The `no` of each row whose key has a pattern, in the order of the input. It searches all rows, in parts.
+ * The `no` of each row whose key has a pattern, as in `RowSelection`, and a state (default: any), in the order of the input. It
+ * searches all rows, in parts.
  *
  * @since 0.1.0
  * @category operations
  */
-export const numbers: (batch: string, options: NumbersOptions) => Stream.Stream<number, LedgerError, BatchStore> =
-  Manage.numbers
+export const numbers: (
+  batch: string,
+  pattern: string,
+  state?: RowState
+) => Stream.Stream<number, LedgerError, BatchStore> = Manage.numbers
 
 /**
  * The batches of a ledger whose ids begin with a text, in the order in which they were first planned. Default: all.

@@ -211,12 +211,11 @@ export interface RowResult<out A = unknown> {
  * @since 0.1.0
  * @category models
  */
-export interface SettledRow
-  extends Pick<RowResult, "no" | "error" | "attemptsCostUsd" | "isAttemptsCostUnknown" | "durationMs">
-{
+export interface SettledRow extends Pick<RowResult, "no" | "error" | "attemptsCostUsd" | "isAttemptsCostUnknown"> {
   readonly settledNo: number
   readonly settledAt: number
   readonly state: SettledState
+  readonly durationMs: number | null
 }
 
 /**

@@ -365,19 +365,6 @@ export interface PageOptions {
 }
 
 /**
- * The rows whose numbers are looked for.
- *
- * @since 0.1.0
- * @category options
- */
-export interface NumbersOptions {
-  /** A pattern of keys, as in {@link RowSelection}. */
-  readonly key: string
-  /** Default: every state. */
-  readonly state?: RowState | undefined
-}
-
-/**
  * Which rows to run again.
  *
  * @since 0.1.0

@@ -4,11 +4,13 @@
  * @since 0.1.0
  */
 import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type BatchLockedError, BatchStoreError } from "./BatchError.js"
+import type { BatchStoreError } from "./BatchError.js"
+import { type BatchLockedError } from "./BatchError.js"
 import * as File from "./internal/ledger/file.js"
 import { failed } from "./internal/ledger/ledger.js"
 import * as Migrations from "./internal/ledger/migrations.js"
@@ -36,12 +38,12 @@ export declare namespace BatchStore {
   }
 }
 
-/** A ledger in a database that processes share. */
-const shared = (sql: SqlClient.SqlClient): BatchStore.Service => ({
-  sql,
-  exclusive: Effect.void,
-  isHeld: Effect.succeed(true)
-})
+/** A ledger in a database that processes share, after a look at its tables. */
+const shared = (operation: string, look: Effect.Effect<void, SqlError, SqlClient.SqlClient>) =>
+  Effect.zipRight(
+    Effect.mapError(look, failed(operation)),
+    Effect.map(SqlClient.SqlClient, (sql) => ({ sql, exclusive: Effect.void, isHeld: Effect.succeed(true) }))
+  )
 
 /**
  * The ledger of batches, in SQL. One ledger keeps any number of batches.
@@ -90,10 +92,7 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
    */
   static readonly layerSql: Layer.Layer<BatchStore, BatchStoreError, SqlClient.SqlClient> = Layer.effect(
     BatchStore,
-    Effect.gen(function*() {
-      yield* Effect.mapError(Migrations.migrate, failed("brought the ledger up to date"))
-      return shared(yield* SqlClient.SqlClient)
-    })
+    shared("brought the ledger up to date", Migrations.migrate)
   )
 
   /**
@@ -106,12 +105,6 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
    */
   static readonly layerSqlReadOnly: Layer.Layer<BatchStore, BatchStoreError, SqlClient.SqlClient> = Layer.effect(
     BatchStore,
-    Effect.gen(function*() {
-      const found = yield* Effect.mapError(Migrations.standing(false), failed("opened the database"))
-      if (found === "absent") {
-        return yield* new BatchStoreError({ operation: "opened the database", detail: "it has no ledger" })
-      }
-      return shared(yield* SqlClient.SqlClient)
-    })
+    shared("opened the database", Migrations.current)
   )
 }

@@ -82,7 +82,7 @@ describe("numbers of rows", () => {
     Effect.gen(function*() {
       yield* Batch.run(echoing("odd"), rowsOf(...odd), { grace: 100 })
       const of = (key: string, state?: "done" | "failed") =>
-        Effect.map(collect(Batch.numbers("odd", { key, state })), (found) => found.map((no) => odd[no - 1]))
+        Effect.map(collect(Batch.numbers("odd", key, state)), (found) => found.map((no) => odd[no - 1]))
       assert.deepStrictEqual(yield* of("*"), odd)
       assert.deepStrictEqual(yield* of("a?b"), ["a%b", "a_b", "aXb", "a\\b", "a*b"])
       assert.deepStrictEqual(yield* of("a%b"), ["a%b"])

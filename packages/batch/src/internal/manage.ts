@@ -1,5 +1,5 @@
 /** Reads and changes a batch in a ledger. */
-import { Flow, type InvalidRequestError } from "@effect-noukai/sdk"
+import { Flow } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Array_ from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -9,16 +9,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
-import type { RefusedRow, RowAttempt, RowResult, SettledRow } from "../BatchRow.js"
-import type {
-  BatchInfo,
-  BatchStatus,
-  NumbersOptions,
-  PageOptions,
-  Progress,
-  ResultsOptions,
-  RetryOptions
-} from "../BatchStatus.js"
+import type { RefusedRow, RowAttempt, RowResult, RowState } from "../BatchRow.js"
+import type { BatchInfo, BatchStatus, PageOptions, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { type Definition, idProblem } from "./definition.js"
 import { onceKey } from "./drive/executeRuns.js"
@@ -243,36 +235,24 @@ export const resultsOf = (
     return new Map([...rows].map(([key, row]) => [key, read(row)]))
   })
 
-export const page = (
-  batch: string,
-  options: PageOptions = {}
-): Effect.Effect<ReadonlyArray<RowResult>, LedgerError, BatchStore> =>
+export const page = (batch: string, options: PageOptions = {}) =>
   Effect.flatMap(standing("Batch.page", batch), ([ledger, record]) => Reading.page(ledger, record, options))
 
-export const settled = (
-  batch: string,
-  after = 0
-): Effect.Effect<ReadonlyArray<SettledRow>, LedgerError, BatchStore> =>
+export const settled = (batch: string, after = 0) =>
   Effect.flatMap(standing("Batch.settled", batch), ([ledger, { id }]) => Reading.settled(ledger, id, after))
 
-export const session = (
-  batch: string,
-  { attempt, flow, key, version }: Pick<RowResult, "attempt" | "flow" | "key" | "version">
-): Effect.Effect<string, InvalidRequestError | LedgerError, BatchStore> =>
+export const session = (batch: string, { attempt, flow, key, version }: RowResult) =>
   Effect.flatMap(standing("Batch.session", batch), ([, { name, operation }]) =>
     operation === "jobs"
       ? Effect.succeed(rowSession({ flow, name, version }, key, attempt))
       : onceSession(onceKey(name, { attempt, key }), flow, versionOf(version)))
 
-export const numbers = (batch: string, options: NumbersOptions): Stream.Stream<number, LedgerError, BatchStore> =>
-  Stream.unwrap(
-    Effect.zipWith(
-      selecting("Batch.numbers", options),
-      standing("Batch.numbers", batch),
-      (isSelected, [ledger, { id }]) =>
-        Reading.numbers(ledger, id, options, (key) => isSelected({ key, state: options.state ?? "done" }))
-    )
-  )
+export const numbers = (batch: string, key: string, state?: RowState): Stream.Stream<number, LedgerError, BatchStore> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const isSelected = yield* selecting("Batch.numbers", { key })
+    const [ledger, { id }] = yield* standing("Batch.numbers", batch)
+    return Reading.numbers(ledger, id, key, ({ key }) => isSelected({ key, state: "done" }), state)
+  }))
 
 export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, BatchStoreError, BatchStore> =>
   Effect.map(

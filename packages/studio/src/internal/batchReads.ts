@@ -304,7 +304,7 @@ export const make = (stores: Stores) =>
       lookup: ([ledger, batch, key, state]: readonly [string, string, string, RowState | undefined]) =>
         about({ ledger }, () =>
           Effect.map(
-            Stream.runCollect(Batch.numbers(batch, { key, state })),
+            Stream.runCollect(Batch.numbers(batch, key, state)),
             (numbers) => Uint32Array.from(Chunk.toReadonlyArray(numbers))
           ))
     })

@@ -41,7 +41,7 @@ export class BatchTotals {
       this.settledNo = settledNo
       this.counted++
       this.states.set(state, (this.states.get(state) ?? 0) + 1)
-      if (durationMs === undefined) this.unknown.durations++
+      if (durationMs === null) this.unknown.durations++
       else this.durations.add(durationMs)
       if (attemptsCostUsd === undefined) this.unknown.costs++
       else this.costs.add(Number(attemptsCostUsd))

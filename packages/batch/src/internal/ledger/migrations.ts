@@ -189,6 +189,12 @@ export const standing = (
     ))
   })
 
+/** Fails unless there are tables, of this version of the package. */
+export const current: Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> = Effect.flatMap(
+  standing(false),
+  (found) => found === "absent" ? Effect.fail(refusal("it has no ledger")) : Effect.void
+)
+
 /** Makes the tables, or brings them up to date. */
 export const migrate: Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> = Effect.flatMap(
   standing(true),

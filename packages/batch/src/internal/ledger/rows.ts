@@ -53,14 +53,6 @@ export const stateShown = (state: StoredState): RowState =>
     ? "pending"
     : state
 
-/** The states in the ledger that are shown as one. */
-export const storedAs = (state: RowState | "timedOut"): ReadonlyArray<StoredState> =>
-  state === "pending"
-    ? ["pending", "absent", "unselected", "waiting"]
-    : state === "submitted"
-    ? ["submitted", "timedOut"]
-    : [state]
-
 /** The `cost_usd` of a row whose cost was asked for and could not be read. */
 export const unknownCost = "unknown"
 
