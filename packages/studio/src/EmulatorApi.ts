@@ -31,7 +31,7 @@ export const FaultSwitch = Schema.Struct({
 export interface FaultSwitch extends Schema.Schema.Type<typeof FaultSwitch> {}
 
 /**
- * What an emulator serves, and what it has done.
+ * An emulator: its flows, its accounts, its counts and its faults.
  *
  * @since 0.1.0
  * @category models
@@ -46,11 +46,12 @@ export const EmulatorState = Schema.Struct({
   })),
   organisations: Schema.Array(Schema.Struct({
     org: Schema.String,
-    /** What is left, in US dollars. Absent: no limit. */
+    /** The rest of its credits, in US dollars. Absent: no limit. */
     creditsUsd: Schema.optional(Schema.String),
     billedUsd: Schema.String
   })),
   totals: Schema.Struct({
+    /** The open ones. */
     connections: Schema.Number,
     requests: Schema.Number,
     runs: Schema.Number,

@@ -65,7 +65,7 @@ export interface EvalDetail {
   readonly summary: EvalSummary
   /** Absent without a definition. */
   readonly report?: EvalReport
-  /** What is missing, and what to do about it. */
+  /** The missing facts, each with a remedy. */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -85,9 +85,9 @@ export const EvalCase = Schema.Struct({
   checks: Schema.Array(Schema.Struct({ check: Schema.String, verdict: Schema.String })),
   /** The reason of the worst verdict. */
   reason: Schema.optional(Schema.String),
-  /** The cost of the candidate minus that of the baseline, in US dollars as decimal text; of all trials. */
+  /** The cost of all trials of the candidate minus the cost of the baseline, in US dollars as decimal text. */
   costDifferenceUsd: Schema.optional(Schema.String),
-  /** The median time of the candidate minus that of the baseline. */
+  /** The median time of the candidate minus the median time of the baseline. */
   timeDifferenceMs: Schema.optional(Schema.Number)
 })
 
@@ -136,7 +136,7 @@ export interface EvalCaseDetail {
  */
 export const EvalCaseFilter = Schema.Struct({
   verdict: Schema.optional(Schema.String),
-  /** The name of a check: `verdict` is then its verdict, and the order that of its verdicts. */
+  /** The name of a check: its verdicts are then compared to `verdict` and give the order. */
   check: Schema.optional(Schema.String),
   /** A part of the key or the reason. */
   text: Schema.optional(Schema.String),

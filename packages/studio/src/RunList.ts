@@ -22,7 +22,7 @@ export interface RunList {
   readonly clear: () => void
   /** Returns a part of the list. `limit: 0` counts only. */
   readonly page: (filter: RunFilter, page: { readonly offset: number; readonly limit: number }) => RunPage
-  /** Returns the runs as a picture. The runs of a flow that are no outliers are those of the whole list. */
+  /** Returns the runs as a picture. Outliers are told by all runs of their flow, also by those that the filter leaves out. */
   readonly points: (filter: RunFilter) => Points
 }
 
@@ -82,7 +82,7 @@ const isBefore = (entry: Entry, other: Entry): boolean =>
 /** The most points of a picture. */
 const mostPoints = 2_000
 
-/** The least number of runs of a flow of which one can be an outlier. */
+/** A flow with fewer runs has no outliers. */
 const leastRuns = 8
 
 /**

@@ -371,7 +371,7 @@ export const SessionRun = Schema.Struct({
   run: Run,
   /** The time from the start of the session. Absent where the start of the run is not known. */
   startMs: Schema.optional(Schema.Number),
-  /** Its steps that are no iterations, in order of time: at most 200. */
+  /** Its steps without iterations, in order of time: at most 200. */
   steps: Schema.Array(SessionStep),
   /** Its error in lines of text. Empty unless it failed. */
   failure: Schema.Array(Schema.String),
@@ -403,7 +403,7 @@ export const SessionDetail = Schema.Struct({
   replay: Schema.String,
   /** The command that sends a request again to a server with an adapter of Noukai, answered from the session. */
   replayRequest: Schema.String,
-  /** What is missing for a replay, and what to do about it. */
+  /** The facts that a replay lacks, each with a remedy. */
   notes: Schema.Array(Schema.String)
 })
 

@@ -34,7 +34,7 @@ const mostRuns = 500
 const fileName = (what: string, id: string, extension: string): string =>
   `attachment; filename="${what}-${id.replace(/[^\w-]+/g, "_").slice(0, 80)}.${extension}"`
 
-/** Responds with thousands of objects, each of which an encoder would check. */
+/** Responds with thousands of objects. An encoder would check each. */
 const jsonText = (value: object) => HttpServerResponse.text(JSON.stringify(value), { contentType: "application/json" })
 
 interface Texts {
