@@ -203,7 +203,7 @@ const RowFacts = ({ detail, isAway, of }: {
         />
       </div>
       {attempts.length > 0 && (
-        <section aria-label={`Attempts of ${name}`} className="scrolled" tabIndex={0}>
+        <section aria-label={`Attempts of ${name}`} className="scrolled" data-keys="own" tabIndex={0}>
           <h3>Attempts</h3>
           <table className="plain">
             <thead>
@@ -302,6 +302,14 @@ const Row = ({ isOpen, route, row }: {
   </div>
 )
 
+/** The number of rows with a state or an error, as far as the batch tells it: another number means other rows. */
+const matchingRows = (detail: BatchDetail, { error, state }: RowFilter): number | undefined =>
+  state === doubtful
+    ? detail.doubtful
+    : state !== undefined
+    ? detail.states[state]
+    : detail.errors.find((group) => group.error === error)?.rows
+
 /** The width of the column of numbers: as the largest number needs it. */
 const widthOfNo = (rows: number): CSSProperties => ({ "--no": `${Math.max(4, count(rows).length + 1)}ch` }) as CSSProperties
 
@@ -320,9 +328,10 @@ const Rows = ({ detail, route }: { readonly detail: BatchDetail; readonly route:
   const signature = JSON.stringify([detail.states, detail.retries, detail.settled])
   // rows of a state come and go: their page changes when the reader asks
   const isSteady = filter.state === undefined && filter.error === undefined
-  const [readAt, setReadAt] = useState(signature)
+  const matching = matchingRows(detail, filter)
+  const [read, setRead] = useState(matching)
   useWhenChanged(signature, fresh, () => isSteady && reload())
-  useEffect(() => setReadAt(signature), [data])
+  useEffect(() => setRead(matching), [data])
   const address = hrefOf({ ...route, row: undefined })
   useRows(list, address, route.row, data !== undefined && !isOld)
   const rows = data?.rows ?? []
@@ -350,7 +359,7 @@ const Rows = ({ detail, route }: { readonly detail: BatchDetail; readonly route:
           </Button>
         )}
         {isFiltered && <Button onClick={() => navigate(batchRoute(route))}>Clear filters</Button>}
-        {!isSteady && readAt !== signature && <Button kind="quiet" onClick={reload}>Rows have changed. Read again</Button>}
+        {!isSteady && read !== matching && <Button kind="quiet" onClick={reload}>Rows have changed. Read again</Button>}
       </form>
       {isAway && (
         <Away what="Row" name={route.row!} onClose={() => navigate({ ...route, row: undefined })}>

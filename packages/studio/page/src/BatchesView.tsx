@@ -51,7 +51,9 @@ const BatchesView = (): ReactNode => {
   const list = useRef<HTMLDivElement>(null)
   const [most, setMost] = useState(many)
   useStream(presence.path, presence.params, {})
-  useRefresh(reload, data?.batches.some(({ status }) => status === "running") === true ? 2_000 : 10_000)
+  // a batch that begins is waited for
+  const isWaiting = data?.batches.length === 0 || data?.batches.some(({ status }) => status === "running") === true
+  useRefresh(reload, isWaiting ? 2_000 : 10_000)
   useRows(list, "", undefined, data !== undefined)
   return (
     <Main className="ledger">

@@ -42,7 +42,7 @@ export const MarkedText = ({ label, parts, side }: {
   )
   return (
     <>
-      <div className="marked" tabIndex={0} role="group" aria-label={label}>
+      <div className="marked" data-keys="own" tabIndex={0} role="group" aria-label={label}>
         {pieces.map(({ kind, piece }, nth) => {
           if (piece === "") return null
           const text = <bdi>{visible(piece)}</bdi>
@@ -83,7 +83,7 @@ export const Changes = ({ after, before, changes, label, limit }: {
 }): ReactNode => {
   const [most, setMost] = useState(10)
   return (
-    <section className="scrolled" tabIndex={0} aria-label={label}>
+    <section className="scrolled" data-keys="own" tabIndex={0} aria-label={label}>
       <h4>{changes.length >= limit ? `The first ${plural(changes.length, "difference")}` : plural(changes.length, "difference")}</h4>
       <table className="plain changes">
         <thead>

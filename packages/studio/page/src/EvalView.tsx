@@ -47,24 +47,21 @@ const verdictParts = (report: EvalReport, route: EvalRoute): ReadonlyArray<Break
   }))
 }
 
-const Facts = ({ report, summary }: { readonly report: EvalReport | undefined; readonly summary: EvalSummary }): ReactNode => {
-  const names = sides(summary)
-  return (
-    <dl className="facts run-facts">
-      <Fact name="Cases" note={summary.repeat > 1 ? `${summary.repeat} trials each` : undefined}>{count(summary.cases)}</Fact>
-      {report !== undefined && (
-        <>
-          <Fact name={oneLine(`Cost of ${names.candidate}`)}>{costOf(report.cost.candidate)}</Fact>
-          {report.cost.baseline !== undefined && <Fact name={oneLine(`Cost of ${names.baseline}`)}>{costOf(report.cost.baseline)}</Fact>}
-          {report.cost.judges.runs > 0 && <Fact name="Cost of judges">{costOf(report.cost.judges)}</Fact>}
-          {report.time !== undefined && <Fact name="Time" note={timeDifference(report.time)[1]}>{timeDifference(report.time)[0]}</Fact>}
-          {report.errors > 0 && <Fact name="Errors">{plural(report.errors, "verdict")}</Fact>}
-        </>
-      )}
-      <Fact name="Started"><span title={instant(summary.startedAt)}>{moment(summary.startedAt)}</span></Fact>
-    </dl>
-  )
-}
+const Facts = ({ report, summary }: { readonly report: EvalReport | undefined; readonly summary: EvalSummary }): ReactNode => (
+  <dl className="facts run-facts">
+    <Fact name="Cases" note={summary.repeat > 1 ? `${summary.repeat} trials each` : undefined}>{count(summary.cases)}</Fact>
+    {report !== undefined && (
+      <>
+        <Fact name="Cost of the candidate">{costOf(report.cost.candidate)}</Fact>
+        {report.cost.baseline !== undefined && <Fact name="Cost of the baseline">{costOf(report.cost.baseline)}</Fact>}
+        {report.cost.judges.runs > 0 && <Fact name="Cost of the judges">{costOf(report.cost.judges)}</Fact>}
+        {report.time !== undefined && <Fact name="Time" note={timeDifference(report.time)[1]}>{timeDifference(report.time)[0]}</Fact>}
+        {report.errors > 0 && <Fact name="Errors">{plural(report.errors, "verdict")}</Fact>}
+      </>
+    )}
+    <Fact name="Started"><span title={instant(summary.startedAt)}>{moment(summary.startedAt)}</span></Fact>
+  </dl>
+)
 
 /** A rate as a mark on a line, with its interval as a band. The text beside it says the same. */
 const RateBand = ({ of, tone }: { readonly of: Rate; readonly tone: "candidate" | "baseline" }): ReactNode => {
@@ -84,15 +81,15 @@ const Checks = ({ report, route }: { readonly report: EvalReport; readonly route
   const hasBaseline = report.baseline !== undefined
   const isScored = hasScores(report)
   return (
-    <section className="scrolled checks" tabIndex={0} aria-label="Checks">
+    <section className="scrolled checks" data-keys="own" tabIndex={0} aria-label="Checks">
       <table className="plain">
         <thead>
           <tr>
             <th scope="col">Check</th>
-            <th scope="col"><Text value={names.candidate} /></th>
+            <th scope="col"><Text value={names.candidate} /> <small>candidate</small></th>
             {hasBaseline && (
               <>
-                <th scope="col"><Text value={names.baseline} /></th>
+                <th scope="col"><Text value={names.baseline} /> <small>baseline</small></th>
                 <th scope="col" className="number">Regressed</th>
                 <th scope="col" className="number">Fixed</th>
                 <th scope="col" className="number">p</th>
@@ -264,14 +261,14 @@ const Outcomes = ({ names, of }: { readonly names: ReturnType<typeof sides>; rea
   )
   const hasBaseline = Object.values(of.checks).some(({ baseline }) => baseline !== undefined)
   return (
-    <section className="scrolled outcomes" tabIndex={0} aria-label="Outcomes of the checks">
+    <section className="scrolled outcomes" data-keys="own" tabIndex={0} aria-label="Outcomes of the checks">
       <table className="plain">
         <thead>
           <tr>
             <th scope="col">Check</th>
             {isMany && <th scope="col" className="number">Trial</th>}
-            {hasBaseline && <th scope="col"><Text value={names.baseline} /></th>}
-            <th scope="col"><Text value={names.candidate} /></th>
+            {hasBaseline && <th scope="col"><Text value={names.baseline} /> <small>baseline</small></th>}
+            <th scope="col"><Text value={names.candidate} /> <small>candidate</small></th>
           </tr>
         </thead>
         <tbody>
@@ -316,7 +313,7 @@ const Output = ({ flow, label, name, parts, side, trial }: {
   const text = useMemo(() => parts === undefined && result !== undefined ? JSON.stringify(result) : undefined, [parts, result])
   return (
     <section className="payload" aria-label={label}>
-      <h4><Text value={name} /></h4>
+      <h4><Text value={name} /><small>{side === "before" ? "baseline" : "candidate"}</small></h4>
       <TrialFacts flow={flow} trial={trial} />
       {trial.state !== "done"
         ? (

@@ -38,7 +38,7 @@ export const Histogram = ({ data, isCounting, none, text, title }: {
             <div className="histogram-bars" role="img" aria-label={`${title}: ${described}`}>
               {buckets.map(({ count, from, to }) => (
                 <span key={from} title={`${text(from)} to ${text(to)}: ${plural(count, "row")}`}>
-                  <span style={{ height: `${100 * count / most}%` }} />
+                  {count > 0 && <span className="has-rows" style={{ height: `${100 * count / most}%` }} />}
                 </span>
               ))}
             </div>

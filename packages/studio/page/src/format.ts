@@ -69,8 +69,9 @@ export const count = (amount: number): string => amount.toLocaleString("en")
 export const plural = (amount: number, one: string, many = `${one}s`): string =>
   `${count(amount)} ${amount === 1 ? one : many}`
 
-/** A share of a whole, 0 to 1. */
-export const percent = (share: number): string => share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`
+/** A share of a whole, 0 to 1. A part never looks like nothing, nor like the whole. */
+export const percent = (share: number): string =>
+  share > 0 && share < 0.01 ? "< 1 %" : share < 1 && share >= 0.995 ? "> 99 %" : `${Math.round(share * 100)} %`
 
 export const bytes = (size: number): string =>
   size < 1_000

@@ -39,9 +39,9 @@ it("the list leads to a run, whose numbers are those of its reports", async () =
     const part of [
       "failed: draft is worse than production: 4 cases regressed and 6 are fixed (p 0.039)",
       "Broken exact score: 4 cases regressed, at most 2 are allowed",
-      "Cost of draft $0.744",
-      "Cost of production $1.056 (2 runs unknown)",
-      "Cost of judges $0.096",
+      "Cost of the candidate $0.744",
+      "Cost of the baseline $1.056 (2 runs unknown)",
+      "Cost of the judges $0.096",
       "382 ms less median of 117 cases; 95 %: -401 ms to -366 ms",
       "106/115, 92 % (81 % to 99 %)",
       "104/115, 90 % (79 % to 97 %) 4 6 0.039 3",

@@ -1,6 +1,6 @@
 /** Amounts as people read them. */
 import { assert, it } from "@effect/vitest"
-import { cost, exactCost } from "../../page/src/format.js"
+import { cost, exactCost, percent, rate, shortCost, signed } from "../../page/src/format.js"
 
 it("an amount above 0 never looks like 0, and one run shows all its digits", () => {
   assert.deepStrictEqual(["0", "0.00000001", "0.00015", "0.21"].map(cost), [
@@ -15,4 +15,32 @@ it("an amount above 0 never looks like 0, and one run shows all its digits", () 
     "$0.00015",
     "< $0.0001"
   ])
+})
+
+it("a share never looks like nothing or the whole, unless it is", () => {
+  assert.deepStrictEqual([0, 0.0001, 0.5, 0.994, 0.99999, 1].map(percent), [
+    "0 %",
+    "< 1 %",
+    "50 %",
+    "99 %",
+    "> 99 %",
+    "100 %"
+  ])
+})
+
+it("bounds, differences and rates have the digits that count", () => {
+  assert.deepStrictEqual([0.005, 0.0000021, 0.25, 1, 100, 1_234.5].map(shortCost), [
+    "$0.005",
+    "$0.0000021",
+    "$0.25",
+    "$1",
+    "$100",
+    "$1234.5"
+  ])
+  assert.deepStrictEqual([-0.002, 0, 0.25].map((usd) => signed((amount) => cost(String(amount)), usd)), [
+    "−$0.0020",
+    "$0.0000",
+    "+$0.2500"
+  ])
+  assert.deepStrictEqual([0.05, 1, 24.64, 1_234].map(rate), ["3.0 per min", "1.0 per s", "24.6 per s", "1234 per s"])
 })
