@@ -5,22 +5,50 @@
  */
 import { join } from "node:path"
 import { launch, openPage, runPath, startStudio } from "../packages/studio/test/browser/studioPage.js"
+import * as Ledgers from "../packages/studio/test/support/ledgers.js"
 import * as Stories from "../packages/studio/test/support/stories.js"
 import { root } from "./workspace.mjs"
 
 const views = [
-  { name: "studio-runs", path: "/runs", ready: (page) => page.locator(".row-link").first().waitFor() },
+  {
+    name: "studio-runs",
+    path: "/runs",
+    ready: async (page) => {
+      await page.locator(".row-link").first().waitFor()
+      await page.locator("canvas").first().waitFor()
+    }
+  },
   {
     name: "studio-run",
     path: runPath(Stories.failed),
     ready: (page) => page.locator(".payload-input .json").first().waitFor()
+  },
+  {
+    name: "studio-batch",
+    path: "/batches/2026/june/shop.ledger/orders",
+    ready: (page) => page.locator(".lrows .row-link").first().waitFor()
+  },
+  {
+    name: "studio-eval",
+    path: "/evals/evals/grade.ledger/grades/2026-06-07T09-30",
+    ready: (page) => page.locator(".lrows .row-link").first().waitFor()
+  },
+  {
+    name: "studio-case",
+    path: "/evals/evals/grade.ledger/grades/2026-06-07T09-30?case=case-007",
+    ready: (page) => page.getByRole("group", { name: "Output of draft" }).waitFor(),
+    height: 560
   }
 ]
 
-const studio = await startStudio({ runs: [...Stories.many(60), Stories.failed] })
+const ledgers = Ledgers.make({
+  batches: [Ledgers.batchOf({ ledger: "2026/june/shop.ledger", settled: 700 })],
+  evals: [Ledgers.evalOf({ repeat: 1 })]
+})
+const studio = await startStudio({ runs: [...Stories.many(60), Stories.failed], ledgers: ledgers.service })
 const browser = await launch()
-for (const { name, path, ready } of views) {
-  const opened = await openPage(browser, studio, path, { viewport: { width: 1280, height: 720 } })
+for (const { height = 720, name, path, ready } of views) {
+  const opened = await openPage(browser, studio, path, { viewport: { width: 1280, height } })
   await ready(opened.page)
   await opened.page.screenshot({ path: join(root, "docs/guides", `${name}.png`) })
   await opened[Symbol.asyncDispose]()

@@ -140,7 +140,7 @@ const ErrorLink = ({ group, isCurrent, most, route }: {
   </Link>
 )
 
-/** What is known of a row, and its input, result and attempts. */
+/** The facts of a row, with its input, result and attempts. */
 const RowPanel = ({ known, of, rowKey }: {
   /** The row as its page has it: when that changes, the row is read again. */
   readonly known: BatchRow | undefined

@@ -76,7 +76,7 @@ const BatchesView = (): ReactNode => {
             <p className="muted">
               No ledger with a batch is in <Text value={data.searched.join(", ") || "the folder"} />. A batch appears here when it has begun.
             </p>
-            <Command command="noukai batch run org/project/flow rows.jsonl" />
+            <Command command="noukai batch run grades org/project/flow --input essays.jsonl --key id" />
           </section>
         )
         : (

@@ -68,7 +68,7 @@ const EvalsView = (): ReactNode => {
             <p className="muted">
               No ledger with an eval run is in <Text value={data.searched.join(", ") || "the folder"} />. A run appears here when it has begun.
             </p>
-            <Command command="noukai eval run my-eval.json" />
+            <Command command="noukai eval run spelling.eval.yaml" />
           </section>
         )
         : (

@@ -27,7 +27,7 @@ export const NoLedgers = ({ what }: { readonly what: string }): ReactNode => {
   return (
     <section className="blank">
       <h2>No ledgers to look at</h2>
-      <p className="muted">The {what} are in the ledgers of batches. Start the studio with the folder that has them, or with the address of a database.</p>
+      <p className="muted">The {what} are in the ledgers of batches. Start the studio with the folder that has them.</p>
       <Command command={`${start} --ledgers .`} />
     </section>
   )
@@ -43,7 +43,7 @@ export const ListFailure = ({ error, onRetry, what }: {
     ? <NoLedgers what={what} />
     : <Failure title={`The ${what} could not be read`} error={error} onRetry={onRetry} />
 
-/** What is shown could not be read again. */
+/** The last read failed: an older state is shown. */
 export const Stale = ({ error, onRetry }: {
   readonly error: ReadError | undefined
   readonly onRetry: () => void

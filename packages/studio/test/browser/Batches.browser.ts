@@ -90,7 +90,7 @@ it("a folder without a batch says how to begin one, and names files that cannot 
   await using opened = await openPage(browser, studio, "/batches")
   const { page } = opened
   await page.getByRole("heading", { name: "No batches yet" }).waitFor()
-  await page.getByText("/work/ledgers").waitFor()
+  await page.getByText("/data/ledgers").waitFor()
   await page.getByText("noukai batch run").waitFor()
   await page.getByText("The file is not a ledger.").waitFor()
   // one that begins appears by itself

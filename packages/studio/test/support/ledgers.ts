@@ -275,7 +275,7 @@ export const hostile: ScriptedBatch = {
 }
 
 export const listOf = (batches: ReadonlyArray<ScriptedBatch>, problems: BatchList["problems"] = []): BatchList => ({
-  searched: ["/work/ledgers"],
+  searched: ["/data/ledgers"],
   batches: batches.map(({ detail }) => detail),
   problems
 })
@@ -454,7 +454,7 @@ export const evalOf = (
 }
 
 export const evalsOf = (evals: ReadonlyArray<ScriptedEval>, problems: EvalList["problems"] = []): EvalList => ({
-  searched: ["/work/ledgers"],
+  searched: ["/data/ledgers"],
   runs: evals.map(({ detail }) => detail.summary),
   problems
 })
