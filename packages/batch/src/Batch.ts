@@ -363,7 +363,7 @@ export const session: (
 ) => Effect.Effect<string, InvalidRequestError | LedgerError, BatchStore> = Manage.session
 
 /**
- * The settled rows after the one of a `settledNo`, at most 5,000, without their documents: for totals. Default: the first ones.
+ * The settled rows after the one of a `settledNo`, at most 2,000, without their documents: for totals. Default: the first ones.
  *
  * @since 0.1.0
  * @category operations

@@ -46,7 +46,7 @@ export const BatchList = Schema.Struct({
   /** The folder and the database that were searched. */
   searched: Schema.Array(Schema.String),
   batches: Schema.Array(BatchSummary),
-  /** Files that are no ledgers or cannot be read. */
+  /** The files that cannot be read as ledgers. */
   problems: Schema.Array(Schema.Struct({ ledger: Schema.String, message: Schema.String }))
 })
 
@@ -213,7 +213,7 @@ export interface BatchRowDetail extends Schema.Schema.Type<typeof BatchRowDetail
 export const BatchRowFilter = Schema.Struct({
   /** The state of the rows. `doubtful`: the rows whose outcome is not known. */
   state: Schema.optional(Schema.String),
-  /** The `error` of an {@link ErrorGroup}. */
+  /** The `error` of an {@link ErrorGroup}. The rows are those that were counted, as in {@link BatchDetail}. */
   error: Schema.optional(Schema.String),
   /** A pattern of keys: `*` is any text, `?` one character. */
   key: Schema.optional(Schema.String),

@@ -38,15 +38,15 @@ export interface Options {
    * not followed. Default: none.
    */
   readonly folder?: string | undefined
-  /** A client of a database with a ledger, of which no table is created or changed. Default: none. */
+  /** A client of a database with a ledger. Its tables are read only: none is created or changed. Default: none. */
   readonly postgres?: SqlClient.SqlClient | undefined
   /** Evals that are not in files, such as the export of a module, with the name that is shown. Default: none. */
   readonly definitions?: ReadonlyArray<{ readonly file: string; readonly eval: AnyEval }> | undefined
 }
 
 /**
- * Shows the batches and eval runs of ledgers. Files that are no ledgers, cannot be read or were written by another version are
- * named among the problems of the lists.
+ * Shows the batches and eval runs of ledgers. The lists name the files that cannot be read as ledgers, such as those of another
+ * version of the package.
  *
  * @example
  * ```ts

@@ -5,10 +5,8 @@ import { type RowResult, RowState } from "@effect-noukai/batch/BatchRow"
 import type { BatchInfo, BatchStatus, PageOptions } from "@effect-noukai/batch/BatchStatus"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Cache from "effect/Cache"
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -30,11 +28,11 @@ import { BatchTotals, errorGroup, errorName } from "./batchTotals.js"
 import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
 import { shellWord } from "./text.js"
 
-/** The batches whose totals are kept, and the lists of numbers of rows that are. */
-const [keptTotals, keptLists] = [16, 8]
+/** The number of batches whose totals are kept, and of lists of rows. */
+const [keptBatches, keptLists] = [16, 8]
 
-/** How long one answer counts settled rows. The next one goes on. */
-const counting = Duration.millis(250)
+/** How long one answer counts settled rows, in milliseconds. The next one goes on. */
+const counting = 250
 
 const [standardRows, mostRows] = [50, 500]
 
@@ -112,6 +110,13 @@ const notesOf = ({ absent, costUsd, refused }: BatchStatus): ReadonlyArray<strin
 
 const isState = Schema.is(RowState)
 
+/** Puts an entry last, and removes the first ones of a map that is too large. */
+const keep = <A>(map: Map<string, A>, key: string, value: A): void => {
+  map.delete(key)
+  map.set(key, value)
+  for (const oldest of map.keys()) if (map.size > keptBatches) map.delete(oldest)
+}
+
 /** The numbers of the rows that both lists have. Both are sorted. */
 const common = (one: Uint32Array, other: Uint32Array): Uint32Array => {
   const all = new Set(other)
@@ -138,18 +143,29 @@ export const failure = (error: LedgerError | Failure | { readonly _tag: string; 
     ? new NotFound({ message: error.message })
     : unavailable(error)
 
-/** What is known of a batch from earlier reads. */
+/** Earlier reads of a batch. */
 interface Known {
   readonly createdAt: number
   totals: BatchTotals
+  /** When rows were counted last. */
+  countedAt: number
   readonly mutex: Effect.Semaphore
+}
+
+/** A status, and when it was read. To count a million rows takes a while. */
+interface ReadStatus {
+  readonly status: BatchStatus
+  readonly signature: string | undefined
+  readonly at: number
+  readonly took: number
 }
 
 /** The batches of the ledgers. */
 export const make = (stores: Stores) =>
   Effect.gen(function*() {
     const known = new Map<string, Known>()
-    const statuses = new Map<string, { readonly signature: string; readonly batches: ReadonlyArray<BatchSummary> }>()
+    const read = new Map<string, ReadStatus>()
+    const summaries = new Map<string, { readonly signature: string; readonly batches: ReadonlyArray<BatchSummary> }>()
 
     /** Runs reads of a batch of a ledger. */
     const about = <A, E extends { readonly _tag: string; readonly message: string }>(
@@ -174,34 +190,45 @@ export const make = (stores: Stores) =>
       const before = known.get(key)
       const one = before?.createdAt === createdAt
         ? before
-        : { createdAt, totals: new BatchTotals(), mutex: Effect.unsafeMakeSemaphore(1) }
-      // the last one that was read is kept the longest
-      known.delete(key)
-      known.set(key, one)
-      for (const oldest of known.keys()) if (known.size > keptTotals) known.delete(oldest)
+        : { createdAt, totals: new BatchTotals(), countedAt: 0, mutex: Effect.unsafeMakeSemaphore(1) }
+      keep(known, key, one)
       return one
     }
 
-    /** Counts rows that have settled since, for at most so long; all of them without a limit. */
-    const count = Effect.fnUntraced(
-      function*(one: Known, batch: string, status: BatchStatus, most?: Duration.Duration) {
-        const end = (yield* Clock.currentTimeMillis) + (most === undefined ? Infinity : Duration.toMillis(most))
-        if (one.totals.isOutdated(status.states)) one.totals = new BatchTotals()
-        for (;;) {
-          const rows = yield* Batch.settled(batch, one.totals.settledNo)
-          const now = yield* Clock.currentTimeMillis
-          one.totals.add(rows, now)
-          if (rows.length === 0 || now >= end) return one.totals
-          yield* Effect.yieldNow()
+    /** The status of a batch: as it was, if its file is, or if it runs and was read a moment ago. */
+    const statusOf = ({ name, signature }: Ledger, batch: string) =>
+      Effect.gen(function*() {
+        const key = JSON.stringify([name, batch])
+        const before = read.get(key)
+        const at = yield* Clock.currentTimeMillis
+        if (before !== undefined) {
+          const mayChange = signature === undefined || before.status.status === "running"
+          if (mayChange ? at - before.at < before.took * share : signature === before.signature) return before
         }
+        const status = yield* Batch.status(batch)
+        const now = { status, signature, at, took: (yield* Clock.currentTimeMillis) - at }
+        keep(read, key, now)
+        return now
+      })
+
+    /** Counts rows that have settled since, for a while: the next answer goes on. */
+    const counted = Effect.fnUntraced(
+      function*(address: BatchAddress, info: BatchInfo, { at, status }: ReadStatus) {
+        const one = knownOf(address, info)
+        const count = Effect.gen(function*() {
+          if (at >= one.countedAt && one.totals.isOutdated(status.states)) one.totals = new BatchTotals()
+          const end = (yield* Clock.currentTimeMillis) + counting
+          for (;;) {
+            const rows = yield* Batch.settled(address.batch, one.totals.settledNo)
+            one.countedAt = yield* Clock.currentTimeMillis
+            one.totals.add(rows, one.countedAt)
+            if (rows.length === 0 || one.countedAt >= end) return one.totals
+            yield* Effect.yieldNow()
+          }
+        })
+        return yield* one.mutex.withPermits(1)(count)
       }
     )
-
-    const counted = (address: BatchAddress, info: BatchInfo, status: BatchStatus, most?: Duration.Duration) =>
-      Effect.suspend(() => {
-        const one = knownOf(address, info)
-        return one.mutex.withPermits(1)(count(one, address.batch, status, most))
-      })
 
     /** The groups of errors, with the key of a row of each. */
     const errorsOf = Effect.fnUntraced(function*(batch: string, totals: BatchTotals) {
@@ -217,8 +244,9 @@ export const make = (stores: Stores) =>
 
     const detailOf = Effect.fnUntraced(function*(ledger: Ledger, address: BatchAddress) {
       const info = yield* infoOf(address.batch)
-      const status = yield* Batch.status(address.batch)
-      const totals = yield* counted(address, info, status, counting)
+      const looked = yield* statusOf(ledger, address.batch)
+      const { status } = looked
+      const totals = yield* counted(address, info, looked)
       const errors: ReadonlyArray<ErrorGroup> = yield* errorsOf(address.batch, totals)
       const now = yield* Clock.currentTimeMillis
       const summary = summaryOf(address.ledger, info, status)
@@ -264,15 +292,17 @@ export const make = (stores: Stores) =>
     const summariesOf = (ledger: Ledger) =>
       Effect.gen(function*() {
         const { name, signature } = ledger
-        const before = statuses.get(name)
+        const before = summaries.get(name)
         if (before !== undefined && before.signature === signature) return before.batches
         const batches = yield* Effect.flatMap(
           Batch.list(),
-          Effect.forEach((info) => Effect.map(Batch.status(info.batch), (status) => summaryOf(name, info, status)))
+          Effect.forEach((info) =>
+            Effect.map(statusOf(ledger, info.batch), ({ status }) => summaryOf(name, info, status))
+          )
         )
         // whether a process is gone does not change a file
-        if (signature === undefined || batches.some(({ status }) => status === "running")) statuses.delete(name)
-        else statuses.set(name, { signature, batches })
+        if (signature === undefined || batches.some(({ status }) => status === "running")) summaries.delete(name)
+        else summaries.set(name, { signature, batches })
         return batches
       })
 
@@ -303,10 +333,14 @@ export const make = (stores: Stores) =>
       timeToLive: "10 seconds",
       lookup: ([ledger, batch, key, state]: readonly [string, string, string, RowState | undefined]) =>
         about({ ledger }, () =>
-          Effect.map(
-            Stream.runCollect(Batch.numbers(batch, key, state)),
-            (numbers) => Uint32Array.from(Chunk.toReadonlyArray(numbers))
-          ))
+          Effect.suspend(() => {
+            const numbers: Array<number> = []
+            const found = Stream.runForEachChunk(Batch.numbers(batch, key, state), (part) =>
+              Effect.sync(() => {
+                for (const no of part) numbers.push(no)
+              }))
+            return Effect.map(found, () => Uint32Array.from(numbers))
+          }))
     })
 
     /** The rows of a list on a page, and one more in its direction. */
@@ -337,22 +371,23 @@ export const make = (stores: Stores) =>
     })
 
     const rows: StudioLedgers.Service["rows"] = (address, filter) =>
-      about(address, () =>
+      about(address, (file) =>
         Effect.gen(function*() {
           const { error, key, state } = filter
           const { batch, ledger } = address
           const limit = Math.min(Math.max(1, filter.limit ?? standardRows), mostRows)
-          const status = yield* Batch.status(batch)
-          if (state !== undefined && state !== "doubtful" && !isState(state)) {
-            return yield* new NotFound({ message: `There is no state ${JSON.stringify(state)} of rows.` })
-          }
-          const states = state === "doubtful" ? doubtful(status) : state
+          const states = state === undefined
+            ? undefined
+            : state === "doubtful"
+            ? doubtful((yield* statusOf(file, batch)).status)
+            : isState(state)
+            ? [state]
+            : yield* new NotFound({ message: `There is no state ${JSON.stringify(state)} of rows.` })
           const isMeant = (row: RowResult): boolean =>
             (error === undefined || (row.error !== undefined && errorName(row.error) === error)) &&
-            (state === undefined || (state === "doubtful"
-              ? row.state !== "submitted" ? doubtful(status).includes(row.state) : row.error?.kind === "TimedOut"
-              : row.state === state))
-          const read = (place: Pick<PageOptions, "after" | "before">, limit: number) =>
+            (states === undefined || states.includes(row.error?.kind === "TimedOut" ? "timedOut" : row.state) ||
+              state === row.state)
+          const readRows = (place: Pick<PageOptions, "after" | "before">, limit: number) =>
             Effect.gen(function*() {
               if (key !== undefined && !/[*?\\]/.test(key)) {
                 const row = (yield* Batch.resultsOf(batch, [key])).get(key)
@@ -369,26 +404,26 @@ export const make = (stores: Stores) =>
                 : yield* lists.get(Data.tuple(ledger, batch, key, isState(state) ? state : undefined))
               const ofError = error === undefined
                 ? undefined
-                : (yield* counted(address, yield* infoOf(batch), status)).numbersOf(error)
+                : (yield* counted(address, yield* infoOf(batch), yield* statusOf(file, batch))).numbersOf(error)
               const numbers = ofKeys === undefined ? ofError! : ofError === undefined ? ofKeys : common(ofKeys, ofError)
               return yield* listed(batch, numbers, place, limit, isMeant)
             })
           const isBack = filter.before !== undefined
-          const found = yield* read(isBack ? { before: filter.before } : { after: filter.after ?? 0 }, limit + 1)
+          const found = yield* readRows(isBack ? { before: filter.before } : { after: filter.after ?? 0 }, limit + 1)
           const hasMore = found.length > limit
           const shown = isBack ? found.slice(-limit) : found.slice(0, limit)
           const first = shown[0]?.no ?? (filter.after ?? 0) + 1
           const last = shown.at(-1)?.no ?? (filter.before ?? 1) - 1
           const page: BatchRowPage = {
             rows: shown.map(rowOf),
-            hasBefore: isBack ? hasMore : (yield* read({ before: first }, 1)).length > 0,
-            hasAfter: isBack ? (yield* read({ after: last }, 1)).length > 0 : hasMore
+            hasBefore: isBack ? hasMore : (yield* readRows({ before: first }, 1)).length > 0,
+            hasAfter: isBack ? (yield* readRows({ after: last }, 1)).length > 0 : hasMore
           }
           return page
         }))
 
     const row: StudioLedgers.Service["row"] = (address, key) =>
-      about(address, () =>
+      about(address, (file) =>
         Effect.gen(function*() {
           const { batch } = address
           const no = (yield* Batch.resultsOf(batch, [key])).get(key)?.no
@@ -397,7 +432,7 @@ export const make = (stores: Stores) =>
             return yield* new NotFound({ message: `The batch has no row with the key ${JSON.stringify(key)}.` })
           }
           const attempts = yield* Batch.attempts(batch, key)
-          const status = yield* Batch.status(batch)
+          const { status } = yield* statusOf(file, batch)
           // an attempt that was not sent has no run
           const sessionId = found.state === "pending" || found.state === "invalid"
             ? undefined

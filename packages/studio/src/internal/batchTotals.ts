@@ -16,6 +16,7 @@ interface Group {
   readonly code?: string
   readonly message: string
   readonly numbers: Array<number>
+  sorted?: Uint32Array
   /** The key of its first row, once it was read. */
   key?: string
 }
@@ -100,13 +101,16 @@ export class BatchTotals {
     )
   }
 
-  /** The numbers of the rows of an error, in the order of the input. */
+  /** The numbers of the rows of an error that were counted, in the order of the input. */
   numbersOf(error: string): Uint32Array {
-    return Uint32Array.from(this.groups.get(error)?.numbers ?? []).sort()
+    const group = this.groups.get(error)
+    if (group === undefined) return new Uint32Array()
+    const { numbers, sorted } = group
+    return sorted?.length === numbers.length ? sorted : group.sorted = Uint32Array.from(numbers).sort()
   }
 }
 
-export const errorGroup = ({ key = "", numbers, ...group }: Group): ErrorGroup => ({
+export const errorGroup = ({ key = "", numbers, sorted: _, ...group }: Group): ErrorGroup => ({
   ...group,
   rows: numbers.length,
   key

@@ -52,42 +52,50 @@ const growingBounds = (min: number, max: number, hasZero: boolean): ReadonlyArra
   return bounds
 }
 
+interface Entry {
+  count: number
+  sum: number
+}
+
+/** The numbers whose entries are remembered. Most numbers occur many times. */
+const mostKnown = 10_000
+
 /** Counts numbers that are not negative. */
 export class Sketch {
-  private readonly entries = new Map<number, { count: number; sum: number }>()
-  private zeros = 0
+  private readonly entries = new Map<number, Entry>()
+  private readonly known = new Map<number, Entry>()
   private count = 0
   private min = Infinity
   private max = 0
 
   add(given: number): void {
-    const value = exact(given)
+    const entry = this.known.get(given) ?? this.entryOf(given)
+    entry.count++
+    entry.sum += given
     this.count++
+  }
+
+  private entryOf(given: number): Entry {
+    const value = exact(given)
+    const [exponent, digits] = value === 0 ? [0, 0] : digitsOf(value)
+    const key = value === 0 ? -Infinity : exponent * 1_000 + digits
+    const entry = this.entries.get(key) ?? { count: 0, sum: 0 }
+    this.entries.set(key, entry)
+    if (this.known.size < mostKnown) this.known.set(given, entry)
     if (value > this.max) this.max = value
-    if (value <= 0) {
-      this.zeros++
-      return
-    }
-    if (value < this.min) this.min = value
-    const [exponent, digits] = digitsOf(value)
-    const key = exponent * 1_000 + digits
-    const entry = this.entries.get(key)
-    if (entry === undefined) this.entries.set(key, { count: 1, sum: value })
-    else {
-      entry.count++
-      entry.sum += value
-    }
+    if (value > 0 && value < this.min) this.min = value
+    return entry
   }
 
   /** `unknown`: the number of things whose number is not known. */
   histogram(unknown: number): Histogram {
-    const { count, max, min, zeros } = this
+    const { count, max, min } = this
+    const zeros = this.entries.get(-Infinity)?.count ?? 0
     if (count === 0) return { buckets: [], known: 0, unknown }
     const entries = [...this.entries].sort(([one], [other]) => one - other)
     const quantile = (share: number): number => {
-      let left = Math.ceil(share * count) - zeros
+      let left = Math.ceil(share * count)
       for (const [, entry] of entries) {
-        if (left <= 0) return 0
         left -= entry.count
         if (left <= 0) return exact(entry.sum / entry.count)
       }
@@ -99,11 +107,10 @@ export class Sketch {
       ? growingBounds(min, max, zeros > 0)
       : equalBounds(zeros > 0 ? 0 : min, max)
     const counts = bounds.slice(1).map(() => 0)
-    counts[0] = zeros
     let bucket = 0
     for (const [key, entry] of entries) {
       const exponent = Math.floor(key / 1_000)
-      const least = decimal(key - exponent * 1_000, exponent - 2)
+      const least = key === -Infinity ? 0 : decimal(key - exponent * 1_000, exponent - 2)
       while (least >= bounds[bucket + 1]!) bucket++
       counts[bucket]! += entry.count
     }

@@ -85,6 +85,10 @@ export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effe
             : new NotFound({ message: `There is no ledger ${name} in ${folder ?? "PostgreSQL"}.` })
         }),
       reading: ({ path = "" }, effect) =>
-        Effect.scoped(Effect.flatMap(RcMap.get(open, path), (context) => Effect.provide(effect, context)))
+        Effect.scoped(Effect.flatMap(
+          // one that could not be opened is tried again
+          Effect.tapError(RcMap.get(open, path), () => RcMap.invalidate(open, path)),
+          (context) => Effect.provide(effect, context)
+        ))
     }
   })

@@ -77,7 +77,9 @@ const essays = (id: string, flow = "acme/essays/grade") =>
 export const essaysOf = (count: number, failing = 9): ReadonlyArray<Essay> =>
   Array.from({ length: count }, (_, index) => ({
     id: `pupil-${"x".repeat(index % 3)}${index + 1}`,
-    text: index % failing === failing - 1 ? `fail ${Math.floor(index / failing) % 3} essay ${index + 1}` : `Essay ${index + 1}`
+    text: index % failing === failing - 1
+      ? `fail ${Math.floor(index / failing) % 3} essay ${index + 1}`
+      : `Essay ${index + 1}`
   }))
 
 const source = (rows: ReadonlyArray<Essay>) => BatchSource.fromIterable(rows)

@@ -323,7 +323,7 @@ export const page = (
   )
 }
 
-/** The facts of the settled rows after one, at most 5,000. As one text, they take a third of the time. */
+/** The facts of the settled rows after one, at most 2,000. As one text, they take a third of the time. */
 export const settled = ({ sql }: Ledger, batch: number, after: number) => {
   const name = sql.onDialectOrElse({ pg: () => ["agg", "build"], orElse: () => ["group_array", ""] })
   const [list, item] = [sql.literal(`json_${name[0]}`), sql.literal(`json_${name[1]}_object`.replace("__", "_"))]
@@ -332,7 +332,7 @@ export const settled = ({ sql }: Ledger, batch: number, after: number) => {
       select cast(${list}(${item}('settledNo', settled_no, 'no', no, 'state', state, 'settledAt', settled_at, 'durationMs',
         duration_ms, 'error', error, 'cost_usd', cost_usd, 'earlier_costs', earlier_costs)) as text) as facts
       from (select ${columnsOf(sql, false, false).all} from noukai_batch_row as r
-        where r.batch = ${batch} and r.settled_no > ${after} order by r.settled_no limit 5000) as s`),
+        where r.batch = ${batch} and r.settled_no > ${after} order by r.settled_no limit 2000) as s`),
     ([row]) =>
       (JSON.parse(row?.facts ?? "[]") as ReadonlyArray<StoredFacts>).map(
         ({ cost_usd, earlier_costs, error, ...facts }): SettledRow => ({
