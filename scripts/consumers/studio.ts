@@ -1,7 +1,7 @@
 /** A studio over runs of the program's own, opened as a browser opens it. */
 import * as RunList from "@effect-noukai/studio/RunList"
-import * as Studio from "@effect-noukai/studio/Studio"
 import { NotFound } from "@effect-noukai/studio/RunsApi"
+import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { Effect, Layer, Stream } from "effect"
 import { match, strictEqual } from "node:assert/strict"

@@ -101,21 +101,20 @@ export const make = (
             ? new NotFound({ message: `The ledger has no request ${id}. It keeps the newest 10,000.` })
             : Effect.succeed({ request: requestOf(entry), headers: entry.headers, body: entry.body })
         }),
-      switchOn: (wanted) =>
-        Effect.gen(function*() {
-          const { endpoint, faults, flow, rate, seed } = wanted
-          const mistake = mistakeOf(wanted, yield* emulator.flows)
-          if (mistake !== undefined) return yield* new InvalidFaults({ message: mistake })
-          const before = yield* emulator.faults
-          const match = { ...endpoint !== undefined && { endpoint }, ...flow !== undefined && { flow } }
-          yield* emulator.addFaults({ match, faults, rate, seed }).pipe(
-            Effect.mapError(({ message }) => new InvalidFaults({ message }))
-          )
-          yield* emulator.removeFaults(...ours)
-          ours = (yield* emulator.faults).filter((rule) => !before.includes(rule))
-          last = wanted
-          return yield* changed
-        }),
+      switchOn: Effect.fnUntraced(function*(wanted) {
+        const { endpoint, faults, flow, rate, seed } = wanted
+        const mistake = mistakeOf(wanted, yield* emulator.flows)
+        if (mistake !== undefined) return yield* new InvalidFaults({ message: mistake })
+        const before = yield* emulator.faults
+        const match = { ...endpoint !== undefined && { endpoint }, ...flow !== undefined && { flow } }
+        yield* emulator.addFaults({ match, faults, rate, seed }).pipe(
+          Effect.mapError(({ message }) => new InvalidFaults({ message }))
+        )
+        yield* emulator.removeFaults(...ours)
+        ours = (yield* emulator.faults).filter((rule) => !before.includes(rule))
+        last = wanted
+        return yield* changed
+      }),
       switchOff: Effect.suspend(() => {
         const off = emulator.removeFaults(...ours)
         ours = []
