@@ -166,6 +166,9 @@ const Duration = ({ run }: { readonly run: Run }): ReactNode => {
   return run.durationMs === undefined ? <Unknown /> : <>{millis(run.durationMs)}</>
 }
 
+/** The rows that are drawn above and below those in view. */
+const overscan = 12
+
 const columns = ["Status", "Flow", "Run", "Began by", "Session", "Started", "Duration", "Cost"]
 
 const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run, top }: {
@@ -248,7 +251,7 @@ const Rows = ({ isOfRoute, scroller }: {
     count: total,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    overscan: 12,
+    overscan,
     scrollMargin: margin,
     scrollPaddingStart: 40,
     getItemKey: (row) => total - 1 - row,
@@ -288,8 +291,10 @@ const Rows = ({ isOfRoute, scroller }: {
   }, [isAtTop])
 
   const items = virtual.getVirtualItems()
-  const first = items[0]?.index ?? 0
-  const last = items.at(-1)?.index ?? 0
+  // the row that the keys are on may be elsewhere
+  const { endIndex = 0, startIndex = 0 } = virtual.range ?? {}
+  const first = Math.max(0, startIndex - overscan)
+  const last = Math.min(total - 1, endIndex + overscan)
   useEffect(() => showRows(first, last), [list, first, last])
 
   const focusing = useRef(false)

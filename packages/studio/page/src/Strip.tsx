@@ -7,7 +7,7 @@ import { useMedia } from "./keys.js"
 import { useAfter } from "./live.js"
 import { Button, Text } from "./parts.js"
 import { useRead } from "./reads.js"
-import { runRoute, type RunsRoute, runsRoute } from "./route.js"
+import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
 import { navigate, useApp } from "./store.js"
 import "./strip.css"
 import { nearest, pointPlace, scaleOfPoints } from "./stripScale.js"
@@ -107,7 +107,9 @@ const noPoints: ReadonlyArray<Point> = []
 
 const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const { from, to } = route.filter
-  const { data, error, isOld, reload } = useRead("points", { ...route.filter })
+  // the rows come first: the picture of a long list takes the server longer
+  const isListed = useApp(({ list }) => list.isLoaded && list.key === hrefOf(route))
+  const { data, error, isOld, reload } = useRead("points", isListed ? { ...route.filter } : undefined)
   const changes = useApp(({ listChanges }) => listChanges)
   useAfter(changes, often, reload)
   const isNarrow = useMedia("(max-width: 999px)")

@@ -377,6 +377,25 @@ it("runs that arrive do not move what the reader looks at", async () => {
   assert.strictEqual(await page.getByText("1,051", { exact: true }).count(), 1)
 })
 
+it("rows are read wherever the reader scrolls, and only those, though the keys are on another row", async () => {
+  await using studio = disposable(await startStudio({ runs: Stories.many(10_000) }))
+  await using opened = await openPage(browser, studio)
+  const { page } = opened
+  await page.getByRole("link", { name: /run run-009999/ }).waitFor()
+  const reads = () =>
+    page.evaluate(() =>
+      performance.getEntriesByType("resource").filter(({ name }) => name.includes("/api/runs")).length
+    )
+  for (const key of ["Home", "End"]) {
+    await page.keyboard.press(key)
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toBe("row-link")
+    const before = await reads()
+    await page.locator("main").evaluate((main, top) => main.scrollTo({ top }), key === "Home" ? 200_000 : 300_000)
+    await page.getByRole("link", { name: key === "Home" ? /run run-005000/ : /run run-002500/ }).waitFor()
+    assert.isAtMost(await reads() - before, 4)
+  }
+})
+
 it("the list is where the reader left it, after a look at a run", async () => {
   await using studio = disposable(await startStudio({ runs: Stories.many(1_000) }))
   await using opened = await openPage(browser, studio)

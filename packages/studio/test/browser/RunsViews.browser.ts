@@ -124,7 +124,20 @@ const views: Views = {
       await page.getByText("There is no fault no such fault.").waitFor()
     }
   },
-  "list-with-faults": { path: "/runs", ready: (page) => page.locator(".faults-banner").waitFor() },
+  "list-with-faults": {
+    path: "/runs",
+    ready: async (page) => {
+      await page.evaluate(() =>
+        fetch("/api/emulator/faults", {
+          method: "PUT",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ faults: ["503", "reset:late"], rate: 0.2, seed: 1 })
+        })
+      )
+      await page.locator(".faults-banner").waitFor()
+      await picture(page)
+    }
+  },
   "emulator-off": {
     path: "/emulator",
     ready: async (page) => {
