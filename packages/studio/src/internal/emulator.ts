@@ -52,6 +52,8 @@ export const make = (
   totals: FlowTotals
 ): Effect.Effect<StudioEmulator.Service> =>
   Effect.gen(function*() {
+    // of two pages that switch at once, one is after the other
+    const turn = yield* Effect.makeSemaphore(1)
     const switched = yield* PubSub.sliding<void>(1)
     /** The rules that the studio switched on. */
     let ours: ReadonlyArray<FaultRule> = []
@@ -114,11 +116,11 @@ export const make = (
         ours = (yield* emulator.faults).filter((rule) => !before.includes(rule))
         last = wanted
         return yield* changed
-      }),
+      }, turn.withPermits(1)),
       switchOff: Effect.suspend(() => {
         const off = emulator.removeFaults(...ours)
         ours = []
         return Effect.zipRight(off, changed)
-      })
+      }).pipe(turn.withPermits(1))
     }
   })
