@@ -23,10 +23,7 @@ import * as Money from "./money.js"
 import { selecting } from "./selection.js"
 
 /** The batch of an id, and the ledger that keeps it. */
-export const standing = (
-  method: string,
-  id: string
-): Effect.Effect<readonly [BatchStore["Type"], Batches.BatchRecord], LedgerError, BatchStore> =>
+export const standing = (method: string, id: string) =>
   Effect.gen(function*() {
     const reason = idProblem(id)
     if (reason !== undefined) return yield* new InvalidBatchError({ method, field: "batch", reason })
@@ -51,10 +48,7 @@ const killed: BatchStatus["stop"] = {
   message: "the process that ran it is gone: run it again to go on"
 }
 
-export const statusOf = (
-  ledger: BatchStore["Type"],
-  record: Batches.BatchRecord
-): Effect.Effect<BatchStatus, BatchStoreError> =>
+export const statusOf = (ledger: BatchStore["Type"], record: Batches.BatchRecord) =>
   Effect.gen(function*() {
     const counts = yield* Reading.counts(ledger, record.id)
     const { absent, timedOut, unselected, waiting, ...shown } = counts
@@ -156,12 +150,7 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
 const following = 200
 
 /** Rows as they settle, to the end of the run of their batch. */
-const followed = (
-  ledger: Ledger,
-  record: Batches.BatchRecord,
-  after: number,
-  withInput: boolean
-): Stream.Stream<RowResult, BatchStoreError> => {
+const followed = (ledger: Ledger, record: Batches.BatchRecord, after: number, withInput: boolean) => {
   let last = after
   const page = Stream.suspend(() =>
     Stream.tap(Reading.settledAfter(ledger, record, last, withInput), (row) =>
@@ -223,10 +212,7 @@ export const results = (
     return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
 
-export const resultsOf = (
-  batch: Definition | string,
-  keys: ReadonlyArray<string>
-): Effect.Effect<ReadonlyMap<string, RowResult>, LedgerError, BatchStore> =>
+export const resultsOf = (batch: Definition | string, keys: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
     const rows = yield* Reading.ofKeys(ledger, record, keys)
@@ -273,10 +259,7 @@ export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, B
 
 const retried = ["failed", "cancelled", "invalid", "reported"]
 
-export const retry = (
-  batch: string,
-  options: RetryOptions
-): Effect.Effect<number, BatchLockedError | LedgerError, BatchStore> =>
+export const retry = (batch: string, options: RetryOptions) =>
   Effect.scoped(Effect.gen(function*() {
     const method = "Batch.retry"
     const only: string = options?.only

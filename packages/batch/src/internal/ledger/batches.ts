@@ -106,10 +106,7 @@ export const names = ({ sql }: Ledger): Effect.Effect<ReadonlyArray<string>, Bat
   )
 
 /** The batches whose names begin with a text, in the order in which they were made. */
-export const beginning = (
-  { sql }: Ledger,
-  prefix: string
-): Effect.Effect<ReadonlyArray<BatchRecord>, BatchStoreError> =>
+export const beginning = ({ sql }: Ledger, prefix: string) =>
   Effect.map(
     doing("read its batches")(sql<object>`
       select * from noukai_batch where substr(name, 1, ${[...prefix].length}) = ${prefix} order by id`),
@@ -135,12 +132,7 @@ export const agrees = (stored: BatchRecord, given: BatchIdentity): Effect.Effect
 }
 
 /** The batch of a definition, made if it is new, at the beginning of a pass over its source. */
-export const planned = (
-  ledger: Ledger,
-  given: BatchIdentity,
-  settings: Settings,
-  now: number
-): Effect.Effect<BatchRecord, BatchConflictError | BatchStoreError> =>
+export const planned = (ledger: Ledger, given: BatchIdentity, settings: Settings, now: number) =>
   Effect.gen(function*() {
     const { sql } = ledger
     const text = encodeSettings(settings)
@@ -158,12 +150,7 @@ export const planned = (
   })
 
 /** Stores the hash of the last source of a batch, and the time of its last change. */
-export const definedAs = (
-  { sql }: Ledger,
-  id: number,
-  hash: string,
-  now: number
-): Effect.Effect<void, BatchStoreError> =>
+export const definedAs = ({ sql }: Ledger, id: number, hash: string, now: number) =>
   change("kept the definition of a batch")(sql`
     update noukai_batch set definition = ${hash},
       definition_at = case when definition is null or definition = ${hash} then definition_at else ${now} end
@@ -179,11 +166,7 @@ const pausing = JSON.stringify(
  * Starts a batch. Returns nothing if the batch is paused, or was cancelled since it `was` planned. A running batch
  * continues unchanged.
  */
-export const started = (
-  { sql }: Ledger,
-  was: BatchRecord,
-  now: number
-): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
+export const started = ({ sql }: Ledger, was: BatchRecord, now: number) =>
   Effect.map(
     doing("started a batch")(sql`
       update noukai_batch

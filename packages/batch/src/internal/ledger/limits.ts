@@ -17,12 +17,7 @@ export interface FirstTurn {
  * Takes turns of a rate on the clock of the database: a first one, and others that follow it at intervals. A turn that is
  * not used is lost.
  */
-export const turns = (
-  { sql }: Ledger,
-  name: string,
-  intervalMicros: number,
-  count: number
-): Effect.Effect<FirstTurn, BatchStoreError> => {
+export const turns = ({ sql }: Ledger, name: string, intervalMicros: number, count: number) => {
   const now = microseconds(sql)
   const taken = Math.round(intervalMicros * count)
   return Effect.map(
@@ -62,12 +57,7 @@ function changed<A>(
 }
 
 /** Adds a cost and releases its reservation. Requires a transaction. */
-export const booked = (
-  ledger: Ledger,
-  batch: number,
-  spent: BigDecimal.BigDecimal,
-  released: BigDecimal.BigDecimal
-): Effect.Effect<void, BatchStoreError> =>
+export const booked = (ledger: Ledger, batch: number, spent: BigDecimal.BigDecimal, released: BigDecimal.BigDecimal) =>
   Effect.asVoid(changed(ledger, batch, (funds) => [{
     reserved: BigDecimal.subtract(funds.reserved, released),
     spent: BigDecimal.sum(funds.spent, spent)
@@ -90,12 +80,7 @@ export const reserve = (
   ))
 
 /** Gives back an amount that was reserved and not used, for so many rows. */
-export const release = (
-  ledger: Ledger,
-  batch: number,
-  each: BigDecimal.BigDecimal,
-  count: number
-): Effect.Effect<void, BatchStoreError> =>
+export const release = (ledger: Ledger, batch: number, each: BigDecimal.BigDecimal, count: number) =>
   count === 0
     ? Effect.void
     : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))

@@ -146,12 +146,7 @@ const compare = (row: PlannedRow, known: Known): "keep" | "leave" | "replace" | 
 }
 
 /** Stores refused rows. */
-export const keepRefused = (
-  { sql }: Ledger,
-  batch: number,
-  pass: number,
-  refused: ReadonlyArray<RefusedRow>
-): Effect.Effect<void, BatchStoreError> =>
+export const keepRefused = ({ sql }: Ledger, batch: number, pass: number, refused: ReadonlyArray<RefusedRow>) =>
   refused.length === 0
     ? Effect.void
     : change("kept refused rows")(sql`
@@ -193,12 +188,7 @@ const numbers = (): (no: number) => boolean => {
 }
 
 /** Begins a pass over the source of a batch. */
-export const begun = (
-  { sql }: Ledger,
-  batch: number,
-  no: number,
-  isSelected: IsSelected = () => true
-): Effect.Effect<Pass, BatchStoreError> =>
+export const begun = ({ sql }: Ledger, batch: number, no: number, isSelected: IsSelected = () => true) =>
   Effect.map(
     doing("counted rows")(sql<{ readonly no: number | string | null }>`
       select max(no) as no from noukai_batch_row where batch = ${batch}`),
@@ -307,12 +297,7 @@ export const add = (
   })
 
 /** Adds rows that are new, and numbers them. */
-export const insert = (
-  { sql }: Ledger,
-  batch: number,
-  pass: Pass,
-  rows: ReadonlyArray<PlannedRow>
-): Effect.Effect<void, BatchStoreError> => {
+export const insert = ({ sql }: Ledger, batch: number, pass: Pass, rows: ReadonlyArray<PlannedRow>) => {
   if (rows.length === 0) return Effect.void
   const first = pass.nextNo
   const items = rows.map((row, index) => ({
@@ -342,11 +327,7 @@ export const insert = (
 }
 
 /** Rows that were never sent are as their source has them now; one that another process has claimed meanwhile keeps its input. */
-const replace = (
-  { sql }: Ledger,
-  pass: Pass,
-  rows: ReadonlyArray<readonly [Known, PlannedRow]>
-): Effect.Effect<ReadonlySet<number>, BatchStoreError> => {
+const replace = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<readonly [Known, PlannedRow]>) => {
   const items = rows.map(([{ id, state }, row]) => ({
     id,
     at: row.at,

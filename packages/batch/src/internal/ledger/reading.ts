@@ -20,7 +20,7 @@ import {
   RowTokens,
   type SettledRow
 } from "../../BatchRow.js"
-import type { BatchTarget, PageOptions } from "../../BatchStatus.js"
+import type { PageOptions } from "../../BatchStatus.js"
 import * as Money from "../money.js"
 import type { BatchRecord } from "./batches.js"
 import { doing, each, hasKey, type Ledger, mostBytes, sameText } from "./ledger.js"
@@ -57,10 +57,7 @@ export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, Ba
   )
 
 /** How many rows of each flow and version are in each state; none if all rows have those of their batch. */
-export const targets = (
-  { sql }: Ledger,
-  { flow, id, version }: Read
-): Effect.Effect<ReadonlyArray<BatchTarget>, BatchStoreError> =>
+export const targets = ({ sql }: Ledger, { flow, id, version }: Read) =>
   Effect.gen(function*() {
     const [found] = yield* doing("counted rows")(sql`
       select id from noukai_batch_row where batch = ${id} and (flow is not null or version is not null) limit 1`)
@@ -241,13 +238,7 @@ const columnsOf = (
 }
 
 /** Rows in the order of one of their numbers, which an index has. */
-const numbered = (
-  { sql }: Ledger,
-  batch: Read,
-  number: "no" | "settled_no",
-  after: number,
-  withInput: boolean
-): Stream.Stream<RowResult, BatchStoreError> => {
+const numbered = ({ sql }: Ledger, batch: Read, number: "no" | "settled_no", after: number, withInput: boolean) => {
   const place = sql.literal(`r.${number}`)
   const { all, bytes } = columnsOf(sql, withInput)
   return paged(
@@ -269,19 +260,11 @@ export const inOrder = (ledger: Ledger, batch: Read, withInput = false): Stream.
   numbered(ledger, batch, "no", 0, withInput)
 
 /** Settled rows, in the order in which they settled, after one of them. */
-export const settledAfter = (
-  ledger: Ledger,
-  batch: Read,
-  settledNo: number,
-  withInput = false
-): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo, withInput)
+export const settledAfter = (ledger: Ledger, batch: Read, settledNo: number, withInput = false) =>
+  numbered(ledger, batch, "settled_no", settledNo, withInput)
 
 /** The rows under some keys, by their keys. */
-export const ofKeys = (
-  { sql }: Ledger,
-  batch: Read,
-  keys: ReadonlyArray<string>
-): Effect.Effect<ReadonlyMap<string, RowResult>, BatchStoreError> =>
+export const ofKeys = ({ sql }: Ledger, batch: Read, keys: ReadonlyArray<string>) =>
   Effect.map(
     doing("read rows")(sql<StoredResult>`
       select ${columnsOf(sql, false).all} from ${
@@ -384,11 +367,7 @@ type StoredAttempt =
   & { readonly started_at: number | string | null }
 
 /** The attempts at the row of a key, the first one first; none where no row has it. */
-export const attempts = (
-  { sql }: Ledger,
-  batch: number,
-  key: string
-): Effect.Effect<Option.Option<ReadonlyArray<RowAttempt>>, BatchStoreError> => {
+export const attempts = ({ sql }: Ledger, batch: number, key: string) => {
   const row = sql`noukai_batch_row where batch = ${batch} and ${sameText(sql, sql`key`, sql`${key}`)}`
   const columns = sql.literal("attempt, state, execution_id, error, cost_usd, settled_at")
   return Effect.map(

@@ -104,11 +104,7 @@ export const callsOf = ({ sql }: Ledger, id: number): Effect.Effect<string | und
   )
 
 /** Keeps the calls of the tools of a row. */
-export const keepCalls = (
-  { sql }: Ledger,
-  { attempt, id }: Pick<LiveRow, "attempt" | "id">,
-  calls: string
-): Effect.Effect<void, BatchStoreError> =>
+export const keepCalls = ({ sql }: Ledger, { attempt, id }: Pick<LiveRow, "attempt" | "id">, calls: string) =>
   change("kept calls")(sql`update noukai_batch_row set calls = ${calls} where id = ${id} and attempt = ${attempt}`)
 
 /** The `calls` of a row some of whose calls are unknown, in a transition. */
@@ -146,10 +142,7 @@ export interface Claim {
  * Makes pending rows intents of a process, in order. Claims none if the batch is stopped, or its rows were handed out
  * again.
  */
-export const claim = (
-  { sql }: Ledger,
-  { aloneFor, batch, count, generation, lane, now, owner, reserved }: Claim
-): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> => {
+export const claim = ({ sql }: Ledger, { aloneFor, batch, count, generation, lane, now, owner, reserved }: Claim) => {
   const unlocked = sql.onDialectOrElse({
     pg: () => sql.literal("for update skip locked"),
     orElse: () => sql.literal("")
@@ -223,12 +216,7 @@ export interface Transition {
  *
  * Settled rows are numbered in the order in which the statements that settle them become visible.
  */
-export const transit = (
-  { sql }: Ledger,
-  batch: number,
-  owner: string,
-  transitions: ReadonlyArray<Transition>
-): Effect.Effect<ReadonlySet<number>, BatchStoreError> => {
+export const transit = ({ sql }: Ledger, batch: number, owner: string, transitions: ReadonlyArray<Transition>) => {
   const settled = transitions.filter(({ settledAt }) => settledAt !== undefined).length
   const text = (name: string) => sql.literal(`j.value->>'${name}'`)
   const number = (name: string) => sql.literal(`cast(j.value->>'${name}' as bigint)`)
@@ -308,10 +296,7 @@ export const transit = (
  * Takes settled rows to their next attempt: at once, or when it is due. The attempt before is kept, if it was sent. Within
  * a transaction alone.
  */
-export const nextAttempts = (
-  { sql }: Ledger,
-  rows: ReadonlyArray<Pick<Transition, "attempt" | "id" | "dueAt">>
-): Effect.Effect<void, BatchStoreError> => {
+export const nextAttempts = ({ sql }: Ledger, rows: ReadonlyArray<Pick<Transition, "attempt" | "id" | "dueAt">>) => {
   const items = each(sql, rows.map(({ attempt, dueAt, id }) => ({ id, attempt, dueAt })).sort(byId))
   // another process may have taken one there meanwhile
   const isMeant = sql.literal(
@@ -351,13 +336,7 @@ const toJson = (transition: Transition) => ({
  * The live rows of a lane, which are this process's from now on. An intent of another process may have been sent: it is
  * uncertain. A request leaves within half the grace of its intent, and is given up within the other half.
  */
-export const adopted = (
-  { sql }: Ledger,
-  batch: number,
-  owner: string,
-  lane: number,
-  grace: number
-): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
+export const adopted = ({ sql }: Ledger, batch: number, owner: string, lane: number, grace: number) =>
   live("took over rows")(sql<StoredRow>`
       update noukai_batch_row
       set owner = ${owner}, lane = ${lane}, sent = 1, state = case when state = 'intent' then 'uncertain' else state end,
@@ -367,11 +346,7 @@ export const adopted = (
       returning ${columns(sql, 0)}`)
 
 /** A row as it stands now, when it is live and of this process. */
-export const own = (
-  { sql }: Ledger,
-  id: number,
-  owner: string
-): Effect.Effect<LiveRow | undefined, BatchStoreError> =>
+export const own = ({ sql }: Ledger, id: number, owner: string) =>
   Effect.map(
     doing("read a row")(sql<StoredRow>`
       select ${columns(sql, 0)} from noukai_batch_row
@@ -405,11 +380,7 @@ export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence
 }
 
 /** Rows that a process owns and does not work on, such as those of a claim whose answer was lost. */
-export const strayed = (
-  { sql }: Ledger,
-  batch: number,
-  owner: string
-): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
+export const strayed = ({ sql }: Ledger, batch: number, owner: string) =>
   live("read its rows")(sql<StoredRow>`
       select ${columns(sql, 0)} from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`)
@@ -426,10 +397,7 @@ export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Ef
     where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
 
 /** Whether rows of a batch are or will be pending, and whether rows are in flight in any process. */
-export const left = (
-  { sql }: Ledger,
-  batch: number
-): Effect.Effect<{ readonly isPending: boolean; readonly isLive: boolean }, BatchStoreError> => {
+export const left = ({ sql }: Ledger, batch: number) => {
   const has = (...states: ReadonlyArray<StoredState>) =>
     sql`case when exists (select 1 from noukai_batch_row where batch = ${batch} and ${sql.in("state", states)})
       then 1 else 0 end`

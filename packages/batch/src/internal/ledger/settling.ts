@@ -61,25 +61,20 @@ const changedAll = (
   })
 
 /** Makes settled rows pending, each at its next attempt. */
-export const retried = (
-  ledger: Ledger,
-  batch: number,
-  state: SettledState,
-  isSelected: IsSelected = () => true
-): Effect.Effect<number, BatchStoreError> =>
+export const retried = (ledger: Ledger, batch: number, state: SettledState, isSelected: IsSelected = () => true) =>
   Effect.zipRight(
     keepNumbers(ledger, batch),
-    changedAll(ledger, batch, state, ({ key }) =>
-      isSelected({ key, state }), (rows) =>
-      transaction(ledger.sql, "began attempts")(nextAttempts(ledger, rows)))
+    changedAll(
+      ledger,
+      batch,
+      state,
+      ({ key }) => isSelected({ key, state }),
+      (rows) => transaction(ledger.sql, "began attempts")(nextAttempts(ledger, rows))
+    )
   )
 
 /** Removes rows that could not be sent: their source is asked for them again. */
-export const forgetInvalid = (
-  ledger: Ledger,
-  batch: number,
-  isSelected: IsSelected
-): Effect.Effect<number, BatchStoreError> =>
+export const forgetInvalid = (ledger: Ledger, batch: number, isSelected: IsSelected) =>
   Effect.zipRight(
     keepNumbers(ledger, batch),
     changedAll(ledger, batch, "invalid", ({ key }) =>
@@ -90,14 +85,7 @@ export const forgetInvalid = (
   )
 
 /** Takes the rows of a state to one in which they stay, numbered as those that settle; gives how many. */
-const settleAll = (
-  ledger: Ledger,
-  batch: number,
-  from: StoredState,
-  to: SettledState,
-  now: number,
-  error?: string
-): Effect.Effect<number, BatchStoreError> =>
+const settleAll = (ledger: Ledger, batch: number, from: StoredState, to: SettledState, now: number, error?: string) =>
   changedAll(ledger, batch, from, ({ isNumbered }) => !isNumbered, (rows) =>
     transit(
       ledger,
