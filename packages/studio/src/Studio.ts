@@ -17,7 +17,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
@@ -33,7 +33,7 @@ import type { Source } from "./RunsApi.js"
 import { StudioApi } from "./StudioApi.js"
 import { StudioEmulator } from "./StudioEmulator.js"
 import { StudioLedgers } from "./StudioLedgers.js"
-import type { StudioSource } from "./StudioSource.js"
+import { StudioSource } from "./StudioSource.js"
 
 /**
  * The server could not listen. `PortInUse`: another process listens on the port.
@@ -176,23 +176,35 @@ export const serve = (
       ...ledgers === undefined ? [] : ["batches", "evals"] as const,
       ...emulator === undefined ? [] : ["emulator"] as const
     ]
-    const context = yield* Layer.build(
-      Layer.mergeAll(
-        HttpApiBuilder.api(StudioApi).pipe(Layer.provide([
-          Handlers.layer({ encode, hello, mask }, views),
-          ledgers === undefined
-            ? Layer.merge(Absent.batches, Absent.evals)
-            : LedgerHandlers.layer(ledgers, hello, encode),
-          emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode)
-        ])),
-        HttpApiBuilder.Middleware.layer,
-        NodeHttpServer.layerContext
-      ).pipe(Layer.provideMerge(HttpApiBuilder.Router.Live))
+    const platform = yield* Layer.build(NodeHttpServer.layerContext)
+    const source = yield* StudioSource
+    const scope = yield* Effect.scope
+    // its schemas take time to build: for the first request, not for the start
+    const api = yield* Effect.gen(function*() {
+      const context = yield* Layer.build(
+        Layer.mergeAll(
+          HttpApiBuilder.api(StudioApi).pipe(Layer.provide([
+            Handlers.layer({ encode, hello, mask }, views),
+            ledgers === undefined
+              ? Layer.merge(Absent.batches, Absent.evals)
+              : LedgerHandlers.layer(ledgers, hello, encode),
+            emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode)
+          ])),
+          HttpApiBuilder.Middleware.layer,
+          Layer.succeedContext(platform)
+        ).pipe(Layer.provideMerge(HttpApiBuilder.Router.Live))
+      )
+      return Effect.map(yield* Effect.provide(HttpApiBuilder.httpApp, context), withoutKeys(mask))
+    }).pipe(
+      Scope.extend(scope),
+      Effect.provideService(StudioSource, source),
+      // a page that leaves meanwhile must not end it for the others
+      Effect.uninterruptible,
+      Effect.cached
     )
-    const api = Effect.map(yield* Effect.provide(HttpApiBuilder.httpApp, context), withoutKeys(mask))
     const routed = Effect.flatMap(
       HttpServerRequest.HttpServerRequest,
-      ({ url }) => url.startsWith("/api/") ? api : page
+      ({ url }) => url.startsWith("/api/") ? Effect.flatten(api) : page
     )
     const app = guard({ host, port, token, cookie: derived(secret, `noukai-studio-${port}`) })(routed).pipe(
       Effect.catchAllCause((cause) =>
@@ -204,7 +216,7 @@ export const serve = (
     )
     yield* HttpServer.serveEffect(app).pipe(
       Effect.provideService(HttpServer.HttpServer, server),
-      Effect.provide(context),
+      Effect.provide(platform),
       // the address of a request may have the token
       HttpMiddleware.withTracerDisabledWhenEffect(() => true)
     )

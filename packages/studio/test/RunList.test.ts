@@ -163,7 +163,7 @@ describe("the picture of a list", () => {
       })))
     const began = performance.now()
     const { points, total } = list.points({})
-    assert.isBelow(performance.now() - began, 500)
+    assert.isBelow(performance.now() - began, 2_000)
     assert.strictEqual(total, 50_000)
     assert.isAtMost(points.length, 2_000)
     assert.isAtLeast(points.length, 1_000)
