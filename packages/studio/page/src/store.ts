@@ -15,7 +15,16 @@ import {
   stream,
   type StreamHandlers
 } from "./api.js"
-import { batchRoute, evalRoute, hrefOf, parseRoute, type Route, type RunRoute, type RunsRoute, sessionRoute } from "./route.js"
+import {
+  batchRoute,
+  evalRoute,
+  hrefOf,
+  parseRoute,
+  type Route,
+  type RunRoute,
+  type RunsRoute,
+  sessionRoute
+} from "./route.js"
 import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
 
 export interface RunState {
@@ -140,21 +149,25 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
   loading.clear()
   during = []
   const isRead = (): boolean => state.list.key === key && state.list.isLoaded
-  const readFirst = () => void readList(route, 0, pageSize, signal)
+  const readFirst = () => readList(route, 0, pageSize, signal)
+  // the rows do not wait for the stream: what changes between the two is read with it
+  const begun = readFirst()
+  let isFirst = true
   let timer: number | undefined
   signal.addEventListener("abort", () => window.clearTimeout(timer))
   stream("changes", { ...route.filter }, {
     hello: connected(() => {
-      readFirst()
-      set({ listChanges: state.listChanges + 1 })
+      void begun.then(readFirst)
+      if (!isFirst) set({ listChanges: state.listChanges + 1 })
+      isFirst = false
       if (state.source === undefined) readSource()
     }),
     lost: () => {
       lost(signal)
-      if (!isRead()) readFirst()
+      if (!isRead()) void readFirst()
     },
     events: {
-      problem: readFirst,
+      problem: () => void readFirst(),
       change: (change) => {
         if (loading.size > 0) during.push(change)
         if (!isRead()) return
@@ -163,7 +176,7 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
         if (isInDoubt) {
           timer ??= window.setTimeout(() => {
             timer = undefined
-            readFirst()
+            void readFirst()
           }, doubt)
         }
       }

@@ -7,45 +7,6 @@ import * as Stories from "../support/stories.js"
 import { describeViews, type Views } from "./pictures.js"
 import { launch, type RunningStudio, runPath, startStudio } from "./studioPage.js"
 
-const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
-
-/** A conversation: questions of one person, with a break. */
-const conversation: ReadonlyArray<ScriptedRun> = Array.from({ length: 9 }, (_, nth): ScriptedRun => {
-  const isFailed = nth === 5
-  return {
-    id: `5f0c2a9e-77b1-4f35-9c11-0d2f8be3a4${10 + nth}`,
-    flow: `acme/support/${["classify", "answer", "translate"][nth % 3]}`,
-    version: "7",
-    sessionId: session,
-    status: isFailed ? "failed" : "completed",
-    startedAt: epoch + 2_000_000 + (nth < 5 ? 0 : 420_000) + nth * 14_000,
-    durationMs: 6_000 + 1_000 * nth,
-    costUsd: "0.0045",
-    isCaptured: nth !== 2,
-    steps: [
-      { id: "read", at: 0, ms: 2_400, output: { nth } },
-      isFailed
-        ? {
-          id: "ask",
-          at: 2_500,
-          ms: 3_400,
-          error: { code: "PROVIDER_ERROR", message: "The model did not return JSON." }
-        }
-        : { id: "ask", at: 2_500, ms: 3_400 + 900 * nth, output: "yes" }
-    ]
-  }
-})
-
-/** Runs whose durations spread, with outliers and failures. */
-const spread: ReadonlyArray<ScriptedRun> = Stories.many(400).map((run, nth) => ({
-  ...run,
-  id: `run-${String(nth).padStart(6, "0")}`,
-  startedAt: epoch + nth * 9_000,
-  status: nth % 17 === 3 ? "failed" : "completed",
-  durationMs: nth % 97 === 50 ? 45_000 + 800 * nth : Math.round(240 * Math.exp(1.1 * ((nth * 37) % 100) / 50)),
-  steps: []
-}))
-
 const loop: ScriptedRun = { ...Stories.loop(500), id: "run-loop" }
 
 const picture = (page: Page): Promise<void> => page.locator(".strip-chart canvas").waitFor()
@@ -91,9 +52,12 @@ const views: Views = {
     path: runPath(loop, "?find=nothing"),
     ready: (page) => page.getByText("Not found in names and payloads.").waitFor()
   },
-  session: { path: `/sessions/${session}`, ready: (page) => page.locator(".session-run").first().waitFor() },
+  session: {
+    path: `/sessions/${Stories.conversationId}`,
+    ready: (page) => page.locator(".session-run").first().waitFor()
+  },
   "session-folded": {
-    path: `/sessions/${session}?idle=folded`,
+    path: `/sessions/${Stories.conversationId}?idle=folded`,
     ready: (page) => page.locator(".axis-fold").first().waitFor({ state: "attached" })
   },
   "session-missing": {
@@ -154,7 +118,7 @@ beforeAll(async () => {
   browser = await launch()
   studio = await startStudio({
     emulator: ScriptedEmulator.make().service,
-    runs: [...spread, ...conversation, loop]
+    runs: [...Stories.spread, ...Stories.conversation, loop]
   })
 })
 

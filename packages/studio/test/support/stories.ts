@@ -178,6 +178,84 @@ export const many = (count: number, from = 0): ReadonlyArray<ScriptedRun> =>
     }
   })
 
+export const conversationId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+
+/** A conversation: questions of one person, with a break. */
+export const conversation: ReadonlyArray<ScriptedRun> = Array.from({ length: 9 }, (_, nth): ScriptedRun => {
+  const isFailed = nth === 5
+  return {
+    id: `5f0c2a9e-77b1-4f35-9c11-0d2f8be3a4${10 + nth}`,
+    flow: `acme/support/${["classify", "answer", "translate"][nth % 3]}`,
+    version: "7",
+    sessionId: conversationId,
+    status: isFailed ? "failed" : "completed",
+    startedAt: epoch + 2_000_000 + (nth < 5 ? 0 : 420_000) + nth * 14_000,
+    durationMs: 6_000 + 1_000 * nth,
+    costUsd: "0.0045",
+    isCaptured: nth !== 2,
+    steps: [
+      { id: "read", at: 0, ms: 2_400, output: { nth } },
+      isFailed
+        ? {
+          id: "ask",
+          at: 2_500,
+          ms: 3_400,
+          error: { code: "PROVIDER_ERROR", message: "The model did not return JSON." }
+        }
+        : { id: "ask", at: 2_500, ms: 3_400 + 900 * nth, output: "yes" }
+    ]
+  }
+})
+
+/** Runs whose durations spread, with outliers and failures. */
+export const spread: ReadonlyArray<ScriptedRun> = many(400).map((run, nth) => ({
+  ...run,
+  id: `run-${String(nth).padStart(6, "0")}`,
+  startedAt: epoch + nth * 9_000,
+  status: nth % 17 === 3 ? "failed" : "completed",
+  durationMs: nth % 97 === 50 ? 45_000 + 800 * nth : Math.round(240 * Math.exp(1.1 * ((nth * 37) % 100) / 50)),
+  steps: []
+}))
+
+/** Pages that two models read beside each other: the slower one decides when the run ends. */
+export const chain: ScriptedRun = {
+  id: "run-pages",
+  flow: "acme/spelling/pages",
+  version: "4",
+  startedAt: epoch + 4_000_000,
+  durationMs: 16_300,
+  costUsd: "0.0412",
+  steps: Array.from({ length: 8 }, (_, page): ReadonlyArray<ScriptedStep> => [
+    {
+      id: `read-${page + 1}`,
+      at: page * 2_000,
+      ms: 700,
+      model: "small",
+      cost: "0.0004",
+      input: { page },
+      output: { words: 120 + page }
+    },
+    {
+      id: `spell-${page + 1}`,
+      at: page * 2_000 + 720,
+      ms: 480,
+      model: "small",
+      input: { page },
+      output: { mistakes: page % 3 }
+    },
+    {
+      id: `grade-${page + 1}`,
+      at: page * 2_000 + 720,
+      ms: page === 4 ? 1_270 : 1_240,
+      model: "large",
+      tokens: 900,
+      cost: "0.0047",
+      input: { page },
+      output: { grade: "ABC"[page % 3] }
+    }
+  ]).flat()
+}
+
 export const all: ReadonlyArray<ScriptedRun> = [
   completed,
   failed,
