@@ -9,7 +9,7 @@ import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
-import { presence, useRead, useRefresh, useStream } from "./reads.js"
+import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, runRoute } from "./route.js"
 import { navigate } from "./store.js"
 
@@ -390,6 +390,7 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
     offset: offset === 0 ? undefined : offset,
     limit: pageSize
   })
+  useWhenChanged(JSON.stringify([report.overall, report.errors, report.cases]), 0, reload)
   useRows(list, hrefOf({ ...route, case: undefined }), route.case, data !== undefined && !isOld)
   const cases = data?.cases ?? []
   const total = data?.total ?? 0

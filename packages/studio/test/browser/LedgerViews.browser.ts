@@ -35,6 +35,13 @@ const views: Views = {
     path: `/batches/hostile.ledger/${encodeURIComponent(Ledgers.hostileText)}`,
     ready: row
   },
+  "batch-commands": {
+    path: orders,
+    ready: async (page) => {
+      await row(page)
+      await page.getByText("Commands", { exact: true }).click()
+    }
+  },
   "batch-missing": {
     path: "/batches/orders.ledger/nothing",
     ready: (page) => page.getByRole("heading", { name: "There is no such batch" }).waitFor()
