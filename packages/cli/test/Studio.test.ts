@@ -89,6 +89,69 @@ describe.concurrent("the studio beside noukai dev", () => {
       assert.include([200, 503], index.status)
     }))
 
+  it.scopedLive("shows the batches and evals of a folder, and no views of them without one", () =>
+    Effect.gen(function*() {
+      const env = yield* machine
+      const path = yield* folder
+      const rows = join(path, "rows.jsonl")
+      yield* Effect.promise(() => Fs.writeFile(rows, `{"id":"a"}\n{"id":"b"}\n`))
+      const other = join(yield* folder, "other.eval.yaml")
+      yield* Effect.promise(() =>
+        Fs.writeFile(other, "name: other\nflow: a/b/c\ncases: []\nkey: id\ninput: { message: x }\nchecks: { a: { equals: 1 } }\n")
+      )
+      const without = yield* opened(["dev", "--port", "0"], { env })
+      assert.deepStrictEqual((yield* without.page.json("/api/source")).views, ["emulator"])
+      assert.strictEqual((yield* without.page.get("/api/batches")).status, 404)
+      const { output, page } = yield* opened(
+        ["dev", "--port", "0", "--ledgers", path, "--eval", other],
+        { env }
+      )
+      assert.deepStrictEqual((yield* page.json("/api/source")).views, ["batches", "evals", "emulator"])
+      assert.deepStrictEqual((yield* page.json("/api/batches")).batches, [])
+      const ran = yield* spawned(
+        [
+          ...[
+            "batch",
+            "run",
+            "grades",
+            "noukai/samples/hello-world",
+            "--input",
+            rows,
+            "--key",
+            "id",
+            "--message-field",
+            "id"
+          ],
+          ...["--grace", "100ms", "--ledger", join(path, "grades.ledger"), "--port", String(emulatorIn(output()))]
+        ],
+        { env: { ...env, NOUKAI_API_KEY: key } }
+      )
+      assert.strictEqual(ran.code, 0, ran.stderr)
+      const { batches: [batch] } = yield* page.json("/api/batches")
+      assert.deepInclude(batch, { ledger: "grades.ledger", batch: "grades", status: "completed", settled: 2 })
+      const { row } = yield* page.json("/api/batch/row?ledger=grades.ledger&batch=grades&key=a")
+      const { runs } = yield* page.json("/api/runs")
+      assert.include(runs.map(({ id }: { readonly id: string }) => id), row.executionId)
+    }))
+
+  it.live("needs a folder that exists, and definitions that can be read", () =>
+    Effect.gen(function*() {
+      for (
+        const [args, message] of [
+          [["--ledgers", "/nowhere/at/all"], /--ledgers \/nowhere\/at\/all: there is no such folder/],
+          [["--eval", "x.eval.yaml"], /--eval requires --ledgers/],
+          [["--ledgers", ".", "--eval", "/nowhere/x.eval.yaml"], /--eval: .*\/nowhere\/x\.eval\.yaml/]
+        ] as const
+      ) {
+        for (const command of ["dev", "studio"]) {
+          const server = command === "dev" ? ["--port", "0"] : ["--env", "dev", "--studio-port", "0"]
+          const { code, stderr } = yield* noukai([command, ...server, ...args], { env: { NOUKAI_API_KEY: key } })
+          assert.strictEqual(code, 2, stderr)
+          assert.match(stderr, message)
+        }
+      }
+    }))
+
   it.scopedLive("ends with it, also while pages listen", () =>
     Effect.gen(function*() {
       const { command, page } = yield* opened(["dev", "--port", "0"], { env: yield* machine })
