@@ -1,6 +1,6 @@
 /** The list of runs, newest first, live. */
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { lazy, memo, type ReactNode, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react"
+import { lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react"
 import type { Run, RunFilter } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
@@ -166,6 +166,9 @@ const Duration = ({ run }: { readonly run: Run }): ReactNode => {
   return run.durationMs === undefined ? <Unknown /> : <>{millis(run.durationMs)}</>
 }
 
+/** The height above the rows of the list that was shown last. */
+let lastMargin = 0
+
 /** The rows that are drawn above and below those in view. */
 const overscan = 12
 
@@ -243,10 +246,12 @@ const Rows = ({ isOfRoute, scroller }: {
   const height = isNarrow ? 76 : 40
   const total = list.rows.length
   const body = useRef<HTMLDivElement>(null)
-  const [margin, setMargin] = useState(0)
+  const [margin, setMargin] = useState(lastMargin)
   /** The place of the row that the keys are on: it stays with its run. */
   const [active, setActive] = useState<number>()
   const activeRow = active === undefined ? undefined : total - 1 - active
+  // another function would measure all rows again
+  const keyOfRow = useCallback((row: number) => total - 1 - row, [total])
   const virtual = useVirtualizer({
     count: total,
     getScrollElement: () => scroller.current,
@@ -254,7 +259,7 @@ const Rows = ({ isOfRoute, scroller }: {
     overscan,
     scrollMargin: margin,
     scrollPaddingStart: 40,
-    getItemKey: (row) => total - 1 - row,
+    getItemKey: keyOfRow,
     initialOffset: () => get().listOffset,
     rangeExtractor: ({ endIndex, overscan, startIndex }) => {
       const rows = []
@@ -264,13 +269,19 @@ const Rows = ({ isOfRoute, scroller }: {
       return rows
     }
   })
-  useLayoutEffect(() => virtual.measure(), [height, virtual])
+  const measured = useRef(height)
+  useLayoutEffect(() => {
+    if (measured.current !== height) virtual.measure()
+    measured.current = height
+  }, [height, virtual])
   // the head above the rows has a height of its own
   useLayoutEffect(() => {
     const top = body.current === null || scroller.current === null
       ? 0
       : body.current.getBoundingClientRect().top - scroller.current.getBoundingClientRect().top + scroller.current.scrollTop
-    if (Math.abs(top - margin) > 0.5) setMargin(top)
+    if (Math.abs(top - margin) <= 0.5) return
+    lastMargin = top
+    setMargin(top)
   })
 
   const [added, setAdded] = useState(0)

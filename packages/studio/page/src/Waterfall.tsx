@@ -1,6 +1,6 @@
 /** The steps of a run as bars on one axis of time. */
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
+import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, RunDetail } from "./api.js"
 import { cost, count, fineTick, millis, oneLine, plural, ticks } from "./format.js"
 import { Hits, useFound, useHits } from "./Hits.js"
@@ -226,6 +226,8 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
   const marks = Array.from({ length: Math.floor(shownMs / step) + 1 }, (_, nth) => (firstMark + nth) * step)
     .filter((ms) => ms <= (zoom?.to ?? totalMs) && !scale.folded.some(({ from, to }) => ms > from && ms < to))
   const selectedRow = rows.findIndex(({ index }) => index === selected)
+  // another function would measure all rows again
+  const keyOfRow = useCallback((nth: number) => rows[nth]!.index, [rows])
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -233,7 +235,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     overscan: 8,
     scrollMargin: axisHeight,
     scrollPaddingStart: axisHeight,
-    getItemKey: (nth) => rows[nth]!.index
+    getItemKey: keyOfRow
   })
   useEffect(() => virtual.measure(), [height, virtual])
   // follows the keys, and opens at the step to show first; what a live run adds moves nothing

@@ -39,14 +39,20 @@ export const withPage = (list: RunList, { runs, total }: RunPage, offset: number
     const place = list.places.get(idOf(run))
     return place === undefined || place === total - 1 - offset - nth
   })
+  // a list of many runs is copied as a whole
   const rows: Array<Run | undefined> = isKnown
-    ? [...list.rows, ...new Array<undefined>(added).fill(undefined)]
+    ? (list.rows as Array<Run | undefined>).concat(new Array<undefined>(added).fill(undefined))
     : new Array<undefined>(total).fill(undefined)
+  const places = new Map(isKnown ? list.places : [])
   runs.forEach((run, nth) => {
     const place = total - 1 - offset - nth
-    if (place >= 0) rows[place] = run
+    if (place < 0) return
+    const before = rows[place]
+    if (before !== undefined) places.delete(idOf(before))
+    rows[place] = run
+    places.set(idOf(run), place)
   })
-  return made(list, rows)
+  return { ...list, rows, places, isLoaded: true, error: undefined }
 }
 
 /** Applies a change. The list is in doubt where it does not have as many runs as the server says. */
