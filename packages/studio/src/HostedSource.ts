@@ -421,7 +421,10 @@ const make = (
           const flow = flowOf(execution)
           const row = Sessions.rowOf(session.sessionId, flow, execution)
           sessionIds.set(row.id, session.sessionId)
-          return Effect.as(flow === undefined ? Effect.void : put(row), completed(row))
+          const before = list.get(row.id)
+          // the list may tell other times, and would change again and again
+          const listed = before?.status === row.status ? before : row
+          return Effect.as(flow === undefined ? Effect.void : put(listed), completed(row))
         })
         yield* priced({ runs: read.filter(({ id }) => list.get(id) !== undefined), total: read.length })
         return { session, runs: read }

@@ -1,12 +1,12 @@
 /** The runs of a session on one axis, and the cassette of it. */
 import { make as makeEmulator } from "@effect-noukai/emulator/Emulator"
-import { Cassette, FlowService, Noukai, NoukaiHttp, NoukaiReplay } from "@effect-noukai/sdk"
+import { Cassette, FlowService, Noukai, NoukaiHttp, NoukaiReplay, RunService } from "@effect-noukai/sdk"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"
 import { SessionDetail } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Context, Effect, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { open, until } from "./support/client.js"
 import { hello, session, start } from "./support/emulated.js"
 import * as Scripted from "./support/scripted.js"
@@ -136,10 +136,18 @@ describe("a session of an emulator", () => {
 })
 
 /** A server behind HTTP, a studio of it, and what the machine has seen. */
-const hosted = (key = "nk_test_acme", seen: ReadonlyArray<HostedSource.SeenRun> = []) =>
+const hosted = (
+  key = "nk_test_acme",
+  seen: ReadonlyArray<HostedSource.SeenRun> = [],
+  wrap: (runs: RunService["Type"]) => RunService["Type"] = identity
+) =>
   Effect.gen(function*() {
     const emulator = yield* makeEmulator({
-      flows: [{ ref: "acme/test/one", steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.5" }] }],
+      flows: [{
+        ref: "acme/test/one",
+        id: "fl_one",
+        steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.5" }]
+      }],
       keys: [{ key: "nk_test_acme", org: "acme", project: "test" }, {
         key: "nk_test_beta",
         org: "beta",
@@ -150,7 +158,10 @@ const hosted = (key = "nk_test_acme", seen: ReadonlyArray<HostedSource.SeenRun> 
       Layer.build(Noukai.layer({ apiKey: Redacted.make(text), baseUrl: emulator.baseUrl, maxRetries: 0 }))
     const services = yield* of("nk_test_acme")
     const source = HostedSource.layer({ address: "https://noukai.example/api/v1", seen: Effect.succeed(seen) })
-    const context = yield* Effect.provide(Layer.build(source), yield* of(key))
+    const context = yield* of(key).pipe(
+      Effect.map((context) => Context.add(context, RunService, wrap(Context.get(context, RunService)))),
+      Effect.flatMap((context) => Effect.provide(Layer.build(source), context))
+    )
     const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), context)
     return {
       emulator,
@@ -184,6 +195,31 @@ describe("a session of the hosted service", () => {
       const listed = source.list({ session }, { offset: 0, limit: 9 })
       const { runs } = yield* until(listed, ({ runs }) => runs[0]?.costUsd !== undefined)
       assert.deepStrictEqual(runs.map(({ costUsd, id }) => [id, costUsd]), [[executionId, "0.5"]])
+    }))
+
+  it.scopedLive("leaves the times of runs in the list as they are, so that reads of both come to rest", () =>
+    Effect.gen(function*() {
+      const later = (runs: RunService["Type"]): RunService["Type"] => ({
+        ...runs,
+        list: (filter) => Stream.map(runs.list(filter), (run) => ({ ...run, durationMs: (run.durationMs ?? 0) + 7 }))
+      })
+      const { execute, source } = yield* hosted("nk_test_acme", [{
+        flow: "acme/test/one",
+        id: "other",
+        flowId: "fl_one"
+      }], later)
+      yield* execute
+      const changes = yield* source.changes
+      const listed = Effect.map(source.list({}, { offset: 0, limit: 9 }), ({ runs }) => runs[0]!)
+      const before = yield* until(listed, ({ costUsd }) => costUsd !== undefined)
+      for (let count = 0; count < 3; count++) {
+        yield* source.session(session)
+        yield* Effect.sleep("20 millis")
+      }
+      assert.deepStrictEqual(yield* listed, { ...before, sessionId: session })
+      // the run, its cost and its session
+      const seen = yield* changes.pipe(Stream.interruptAfter("50 millis"), Stream.runCount)
+      assert.isAtMost(seen, 3)
     }))
 
   it.scopedLive("tells why it cannot be read, and what to do", () =>
