@@ -10,7 +10,7 @@ import type {
   RowError,
   RowResult
 } from "@effect-noukai/batch"
-import type { RowCall, RowComparison } from "@effect-noukai/batch/BatchRow"
+import type { RowCall, RowComparison, SettledRow } from "@effect-noukai/batch/BatchRow"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
 import { type Effect, type Layer, Schedule, Schema, Stream } from "effect"
 import { expectTypeOf } from "vitest"
@@ -171,6 +171,17 @@ expectTypeOf(Batch.resultsOf("grades", ["row 1"])).toEqualTypeOf<
 expectTypeOf(Batch.list("eval/")).toEqualTypeOf<
   Effect.Effect<ReadonlyArray<Batch.BatchInfo>, LedgerError, BatchStore>
 >()
+expectTypeOf(Batch.page("grades", { after: 50, state: ["failed", "timedOut"] })).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<RowResult>, LedgerError, BatchStore>
+>()
+expectTypeOf(Batch.settled("grades", 50)).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<SettledRow>, LedgerError, BatchStore>
+>()
+expectTypeOf(Batch.numbers("grades", "row *", "failed")).toEqualTypeOf<
+  Stream.Stream<number, LedgerError, BatchStore>
+>()
+expectTypeOf(BatchStore.layerFileReadOnly("grades.ledger")).toEqualTypeOf(BatchStore.layerFile("grades.ledger"))
+expectTypeOf(BatchStore.layerSqlReadOnly).toEqualTypeOf(BatchStore.layerSql)
 expectTypeOf<Pick<RowResult, "calls" | "flow" | "steps">>().toEqualTypeOf<
   {
     readonly calls?: ReadonlyArray<RowCall>
