@@ -180,8 +180,8 @@ expectTypeOf(Batch.settled("grades", 50)).toEqualTypeOf<
 expectTypeOf(Batch.numbers("grades", "row *", "failed")).toEqualTypeOf<
   Stream.Stream<number, LedgerError, BatchStore>
 >()
-expectTypeOf(BatchStore.layerFileReadOnly("grades.ledger")).toEqualTypeOf(BatchStore.layerFile("grades.ledger"))
-expectTypeOf(BatchStore.layerSqlReadOnly).toEqualTypeOf(BatchStore.layerSql)
+expectTypeOf<(typeof BatchStore)["layerFileReadOnly"]>().toEqualTypeOf<(typeof BatchStore)["layerFile"]>()
+expectTypeOf<(typeof BatchStore)["layerSqlReadOnly"]>().toEqualTypeOf<(typeof BatchStore)["layerSql"]>()
 expectTypeOf<Pick<RowResult, "calls" | "flow" | "steps">>().toEqualTypeOf<
   {
     readonly calls?: ReadonlyArray<RowCall>
