@@ -14,7 +14,7 @@ import { randomUUID } from "node:crypto"
 import type { Dispatcher } from "undici"
 import { connection, type ConnectionFlags, json, optional } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError } from "../exit/CommandError.js"
+import { CommandError, type UsageError } from "../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../exit/exitCode.js"
 import { withoutMethod } from "../exit/failing.js"
 import * as Answer from "../settings/answer.js"
@@ -220,6 +220,39 @@ const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Ef
       ].join("; ")
   )
 
+/** The checks where the settings cannot be read. */
+const withoutSettings = (error: CommandError | UsageError): ReadonlyArray<Check> => {
+  if (error._tag === "CommandError") {
+    return [
+      wrong("key", exitCodes.notAllowed, error.message, ...error.advice ?? []),
+      unknown("server", "unknown without a key")
+    ]
+  }
+  const isSet = variable("NOUKAI_API_KEY") !== undefined
+  return [
+    wrong("settings", exitCodes.usage, error.message, fixFirst),
+    unknown("key", isSet ? "NOUKAI_API_KEY is set" : "NOUKAI_API_KEY is not set"),
+    unknown("server", "unknown until the settings are fixed")
+  ]
+}
+
+const fixFirst = "fix this first: no command works until then"
+
+/** A server that does not answer. */
+const unreachable = (url: string, reason: string, { isHosted, proxy }: Settings.Settings.Service): Check =>
+  wrong(
+    "reachable",
+    exitCodes.refused,
+    `${url} cannot be reached: ${reason}`,
+    proxy === undefined
+      ? isHosted
+        ? "check that this machine is online and no firewall blocks the server"
+        : `start the server: ${dev(url)}; or name another one with --env or --base-url`
+      : reason.includes("(407)")
+      ? `the proxy requires a user and a password: set ${proxy.from} to http://user:password@host:port`
+      : `check that the proxy of ${proxy.from} is running and allows requests to ${url}`
+  )
+
 /** Runs all checks that the settings and the server allow. */
 export const checks = (
   flags: ConnectionFlags,
@@ -227,103 +260,46 @@ export const checks = (
 ): Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
-    if (Either.isLeft(found)) {
-      if (found.left._tag === "CommandError") {
-        const { advice = [], message } = found.left
-        return [
-          versions(),
-          wrong("key", exitCodes.notAllowed, message, ...advice),
-          unknown("server", "unknown without a key")
-        ]
-      }
-      const isSet = variable("NOUKAI_API_KEY") !== undefined
-      return [
-        versions(),
-        wrong("settings", exitCodes.usage, found.left.message, "fix this first: no command works until then"),
-        unknown("key", isSet ? "NOUKAI_API_KEY is set" : "NOUKAI_API_KEY is not set"),
-        unknown("server", "unknown until the settings are fixed")
-      ]
-    }
+    if (Either.isLeft(found)) return [versions(), ...withoutSettings(found.left)]
     const settings = found.right
-    const { file, isHosted, proxy, serverFrom } = settings
+    const { file = "no noukai.json", isHosted, proxy, serverFrom } = settings
     const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
     const options = { ...settings.options, dispatcher: through }
     const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
-    const read = file === undefined ? "no noukai.json" : file
     const ofKey = yield* key(settings)
     if (Either.isLeft(config)) {
-      return [
-        versions(),
-        wrong(
-          "settings",
-          exitCodes.usage,
-          `${read}; ${
-            config.left._tag === "InvalidRequestError"
-              ? Settings.wrongSetting(settings, config.left)
-              : withoutMethod(config.left)
-          }`,
-          "fix this first: no command works until then"
-        ),
-        ofKey,
-        unknown("server", `named by ${serverFrom}`)
-      ]
+      const reason = config.left._tag === "InvalidRequestError"
+        ? Settings.wrongSetting(settings, config.left)
+        : withoutMethod(config.left)
+      const settled = wrong("settings", exitCodes.usage, `${file}; ${reason}`, fixFirst)
+      return [versions(), settled, ofKey, unknown("server", `named by ${serverFrom}`)]
     }
     const url = `${config.right.origin}${config.right.prefix}`
-    const server = well(
-      "server",
-      `${url}, named by ${serverFrom}; ${isHosted ? "runs cost money" : "on this machine, where runs cost nothing"}`
-    )
+    const costs = isHosted ? "runs cost money" : "on this machine, where runs cost nothing"
     const before = [
       versions(),
-      well("settings", read),
-      server,
+      well("settings", file),
+      well("server", `${url}, named by ${serverFrom}; ${costs}`),
       ...proxy === undefined ? [] : [well("proxy", `${proxy.shown}, from ${proxy.from}`)]
     ]
-
     const answer = yield* asked(url, through).pipe(
       Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer in time; raise --timeout" }),
       Effect.either
     )
-    if (Either.isLeft(answer)) {
-      return [
-        ...before,
-        ofKey,
-        wrong(
-          "reachable",
-          exitCodes.refused,
-          `${url} cannot be reached: ${answer.left}`,
-          proxy !== undefined
-            ? answer.left.includes("(407)")
-              ? `the proxy requires a user and a password: set ${proxy.from} to http://user:password@host:port`
-              : `check that the proxy of ${proxy.from} is running and allows requests to ${url}`
-            : isHosted
-            ? "check that this machine is online and no firewall blocks the server"
-            : `start the server: ${dev(url)}; or name another one with --env or --base-url`
-        )
-      ]
-    }
+    if (Either.isLeft(answer)) return [...before, ofKey, unreachable(url, answer.left, settings)]
     const { status, took } = answer.right
-    const isNoukai = isHosted || [401, 403, 429].includes(status)
-    if (status >= 500 || !isNoukai) {
-      return [
-        ...before,
-        ofKey,
-        status >= 500
-          ? wrong(
-            "reachable",
-            exitCodes.refused,
-            `${url} answers with ${status}`,
-            "the server has a problem: retry later"
-          )
-          : wrong(
-            "reachable",
-            exitCodes.failed,
-            `${url} answers with ${status}: it is not a Noukai server`,
-            "choose the server with --env, --port or --base-url"
-          ),
-        clock(answer.right)
-      ]
-    }
+    const said = `${url} answers with ${status}`
+    const refusal = status >= 500
+      ? wrong("reachable", exitCodes.refused, said, "the server has a problem: retry later")
+      : isHosted || [401, 403, 429].includes(status)
+      ? undefined
+      : wrong(
+        "reachable",
+        exitCodes.failed,
+        `${said}: it is not a Noukai server`,
+        "choose the server with --env, --port or --base-url"
+      )
+    if (refusal !== undefined) return [...before, ofKey, refusal, clock(answer.right)]
     const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
     const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
     return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(answer.right)]
