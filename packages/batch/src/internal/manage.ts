@@ -227,11 +227,17 @@ export const page = (batch: string, options: PageOptions = {}) =>
 export const settled = (batch: string, after = 0) =>
   Effect.flatMap(standing("Batch.settled", batch), ([ledger, { id }]) => Reading.settled(ledger, id, after))
 
-export const session = (batch: string, { attempt, flow, key, version }: RowResult) =>
-  Effect.flatMap(standing("Batch.session", batch), ([, { name, operation }]) =>
-    operation === "jobs"
-      ? Effect.succeed(rowSession({ flow, name, version }, key, attempt))
-      : onceSession(onceKey(name, { attempt, key }), flow, versionOf(version)))
+/** The session of an attempt at a row. */
+export const sessionOf = (
+  { name, operation }: Pick<Batches.BatchRecord, "name" | "operation">,
+  { attempt, flow, key, version }: Pick<RowResult, "attempt" | "flow" | "key" | "version">
+) =>
+  operation === "jobs"
+    ? Effect.succeed(rowSession({ flow, name, version }, key, attempt))
+    : onceSession(onceKey(name, { attempt, key }), flow, versionOf(version))
+
+export const session = (batch: string, row: Pick<RowResult, "attempt" | "flow" | "key" | "version">) =>
+  Effect.flatMap(standing("Batch.session", batch), ([, record]) => sessionOf(record, row))
 
 export const numbers = (batch: string, key: string, state?: RowState): Stream.Stream<number, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.gen(function*() {

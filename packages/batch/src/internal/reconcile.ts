@@ -1,6 +1,5 @@
 /** The runs that a batch believes it ran, and rows that are settled by the evidence of the server. */
 import type { InvalidRequestError } from "@effect-noukai/sdk"
-import { onceSession } from "@effect-noukai/sdk/FlowService"
 import type { Evidence, Expected } from "@effect-noukai/sdk/Reconcile"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,12 +7,10 @@ import * as Stream from "effect/Stream"
 import type { BatchLockedError, LedgerError } from "../BatchError.js"
 import type { RowAttempt } from "../BatchRow.js"
 import type { BatchStore } from "../BatchStore.js"
-import { onceKey } from "./drive/executeRuns.js"
-import { rowSession, versionOf } from "./drive/jobRuns.js"
 import { doing, each, sameText } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
 import { keepNumbers } from "./ledger/settling.js"
-import { standing } from "./manage.js"
+import { sessionOf, standing } from "./manage.js"
 
 /** The reports of known runs that no other read would change. */
 const lasting: ReadonlySet<string> = new Set(["AmbiguousRun", "Defect", "ResultNotStored", "UnexpectedResult"])
@@ -33,27 +30,27 @@ const believed = ({ costUsd, error, executionId, state }: RowAttempt): Pick<Expe
 }
 
 export const expected = (batch: string): Stream.Stream<Expected, LedgerError | InvalidRequestError, BatchStore> =>
-  Stream.unwrap(Effect.map(standing("Batch.expected", batch), ([ledger, record]) => {
-    const isJob = record.operation === "jobs"
-    return Reading.inOrder(ledger, record).pipe(
-      Stream.filter(({ state }) => state !== "invalid"),
-      Stream.mapEffect(({ attempt: newest, flow, key, version, ...rest }) =>
-        Effect.gen(function*() {
-          const all = newest === 1 ? Option.none() : yield* Reading.attempts(ledger, record.id, key)
-          const earlier = Option.getOrElse(all, () => []).filter(({ attempt }) => attempt < newest)
-          return yield* Effect.forEach([...earlier, { ...rest, attempt: newest }], (one) => {
-            const { attempt } = one
-            const session = isJob
-              ? Effect.succeed(rowSession({ name: record.name, flow, version }, key, attempt))
-              : onceSession(onceKey(record.name, { key, attempt }), flow, versionOf(version))
-            const expected = { key, attempt, flow, ...(isJob && { triggerType: "job" }), ...believed(one) }
-            return Effect.map(session, (sessionId): Expected => ({ ...expected, sessionId }))
+  Stream.unwrap(
+    Effect.map(standing("Batch.expected", batch), ([ledger, record]) =>
+      Reading.inOrder(ledger, record).pipe(
+        Stream.filter(({ state }) => state !== "invalid"),
+        Stream.mapEffect((row) =>
+          Effect.gen(function*() {
+            const { attempt: newest, flow, key } = row
+            const all = newest === 1 ? Option.none() : yield* Reading.attempts(ledger, record.id, key)
+            const earlier = Option.getOrElse(all, () => []).filter(({ attempt }) => attempt < newest)
+            return yield* Effect.forEach([...earlier, row], (one) => {
+              const { attempt } = one
+              const isJob = record.operation === "jobs"
+              const expected = { key, attempt, flow, ...(isJob && { triggerType: "job" }), ...believed(one) }
+              const session = sessionOf(record, { ...row, attempt })
+              return Effect.map(session, (sessionId): Expected => ({ ...expected, sessionId }))
+            })
           })
-        })
-      ),
-      Stream.mapConcat((all) => all)
-    )
-  }))
+        ),
+        Stream.mapConcat((all) => all)
+      ))
+  )
 
 export const settle = (
   batch: string,
