@@ -22,6 +22,7 @@ import * as Stream from "effect/Stream"
 import * as Emulator from "./internal/emulator.js"
 import * as FlowTotals from "./internal/flowTotals.js"
 import * as Sessions from "./internal/sessions.js"
+import { shared } from "./internal/shared.js"
 import { hasEnded } from "./internal/times.js"
 import * as RunList from "./RunList.js"
 import { NotFound, type Run, Unavailable } from "./RunsApi.js"
@@ -129,6 +130,7 @@ const make = (
         onSuccess: ({ flowRun: { status } }) => hasEnded(status) ? Duration.minutes(1) : Duration.zero
       })
     })
+    const traceOf = shared(traces)
 
     const source: StudioSource.Service = {
       source: Effect.map(flows, (flows) => ({
@@ -145,7 +147,7 @@ const make = (
         const facts = Option.getOrUndefined(yield* runs.facts(id))
         const trace = yield* Effect.mapError(
           // a run of single steps may go on after its end
-          traces.get(Data.tuple(id, hasEnded(run.status), run.durationMs, run.costUsd)),
+          traceOf(Data.tuple(id, hasEnded(run.status), run.durationMs, run.costUsd)),
           () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
         )
         return {

@@ -28,6 +28,7 @@ import * as Stream from "effect/Stream"
 import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
 import * as SessionReads from "./internal/sessionReads.js"
 import * as Sessions from "./internal/sessions.js"
+import { shared } from "./internal/shared.js"
 import { millisOf } from "./internal/times.js"
 import * as Watched from "./internal/watched.js"
 import * as RunList from "./RunList.js"
@@ -205,12 +206,13 @@ const make = (
         onSuccess: ({ flowRun }: Trace) => isOver(flowRun.status) ? endedTraceAge : traceAge
       })
     })
+    const traceOf = shared(traces)
 
     const flowIdOf = (shownFlow: ShownFlow): Effect.Effect<string | undefined, CallError> =>
       Effect.gen(function*() {
         const { flow, flowId = flowIds.get(flow), runs: [last] } = shownFlow
         if (flowId !== undefined || last === undefined) return flowId
-        const { flowRun } = yield* traces.get(keyOf(flow, last.id))
+        const { flowRun } = yield* traceOf(keyOf(flow, last.id))
         if (flowRun.flowId !== undefined) flowIds.set(flow, flowRun.flowId)
         return flowRun.flowId
       })
@@ -321,7 +323,7 @@ const make = (
 
     const run: StudioSource.Service["run"] = Effect.fnUntraced(
       function*(flow, id) {
-        const trace = yield* traces.get(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
+        const trace = yield* traceOf(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
         const facts = watched.get(id)
         const start = millisOf(trace.flowRun.startedAt)
         return {
@@ -335,7 +337,7 @@ const make = (
 
     const watch: StudioSource.Service["watch"] = (flow, id) =>
       Stream.unwrapScoped(Effect.gen(function*() {
-        const { flowRun } = yield* traces.get(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
+        const { flowRun } = yield* traceOf(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
         if (isOver(flowRun.status)) return Stream.make(undefined)
         const since = yield* Clock.currentTimeMillis
         const start = millisOf(flowRun.startedAt)

@@ -284,6 +284,22 @@ describe("problems", () => {
     }))
 })
 
+describe("two pages that read one run", () => {
+  it.scopedLive("are apart: one that leaves while it waits does not end the other", () =>
+    Effect.gen(function*() {
+      const { emulator, execute, source } = yield* start()
+      const id = yield* execute(hello)
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["delay:200"] })
+      const leaving = yield* Effect.fork(source.run(hello, id))
+      yield* emulator.awaitEvent(({ type }) => type === "Waiting")
+      const staying = yield* Effect.fork(source.run(hello, id))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(leaving)
+      assert.strictEqual((yield* Fiber.join(staying)).trace.flowRun.status, "completed")
+      assert.strictEqual((yield* source.run(hello, id)).run.id, id)
+    }))
+})
+
 const tools: ReadonlyArray<ToolDeclaration> = [
   { type: "function", function: { name: "get_weather", parameters: { type: "object", properties: {} } } }
 ]
