@@ -68,7 +68,7 @@ interface Event {
   readonly args?: { readonly name?: string }
 }
 
-/** What Chromium traces while a page of the studio works. */
+/** The events that Chromium traces while a page of the studio works. */
 const traced = async (
   browser: Browser,
   studio: Parameters<typeof openPage>[1],

@@ -1,6 +1,6 @@
 /** Amounts as people read them. */
 import { assert, it } from "@effect/vitest"
-import { cost, exactCost, percent, rate, shortCost, signed } from "../../page/src/format.js"
+import { cost, exactCost, fineTick, percent, rate, shortCost, signed, tick } from "../../page/src/format.js"
 
 it("an amount above 0 never looks like 0, and one run shows all its digits", () => {
   assert.deepStrictEqual(["0", "0.00000001", "0.00015", "0.21"].map(cost), [
@@ -43,4 +43,21 @@ it("bounds, differences and rates have the digits that count", () => {
     "+$0.2500"
   ])
   assert.deepStrictEqual([0.05, 1, 24.64, 1_234].map(rate), ["3.0 per min", "1.0 per s", "24.6 per s", "1234 per s"])
+})
+
+it("marks of an axis have the digits that count", () => {
+  assert.deepStrictEqual([0, 250, 1_000, 1_500, 60_000, 130_000, 600_000, 3_600_000].map(tick), [
+    "0",
+    "250 ms",
+    "1 s",
+    "1.5 s",
+    "1 m",
+    "2 m 10 s",
+    "10 m",
+    "1 h"
+  ])
+  assert.deepStrictEqual(
+    [[1_234, 1], [10_050, 50], [65_125, 5], [90_000, 1_000], [400, 1]].map(([ms, step]) => fineTick(ms!, step!)),
+    ["1.234 s", "10.05 s", "1 m 05.125 s", "1 m 30 s", "400 ms"]
+  )
 })
