@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -125,12 +126,16 @@ const withoutKeys =
     })
   }
 
+/** The most bytes of the body of a request. The connection of a longer one is closed. */
+const mostBody = FileSystem.Size(64 * 1024)
+
 /** Responds to a request whose handler failed: an unknown endpoint, or a defect of the studio. */
 const whenFailed =
   (mask: Mask) => (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
     const error = Cause.squash(cause)
-    return Predicate.isTagged(error, "RouteNotFound")
-      ? Effect.succeed(plain(404, "There is no such endpoint."))
+    if (Predicate.isTagged(error, "RouteNotFound")) return Effect.succeed(plain(404, "There is no such endpoint."))
+    return Predicate.isTagged(error, "RequestError")
+      ? Effect.succeed(plain(400, "The body of the request is not JSON."))
       : Effect.as(Effect.logError("The studio failed to answer", mask(Cause.pretty(cause))), failed)
   }
 
@@ -217,6 +222,7 @@ export const serve = (
     yield* HttpServer.serveEffect(app).pipe(
       Effect.provideService(HttpServer.HttpServer, server),
       Effect.provide(platform),
+      HttpServerRequest.withMaxBodySize(Option.some(mostBody)),
       // the address of a request may have the token
       HttpMiddleware.withTracerDisabledWhenEffect(() => true)
     )

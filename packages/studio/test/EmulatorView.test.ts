@@ -8,7 +8,7 @@ import {
 import { Source } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Exit, Schema, Stream } from "effect"
 import { open, type Page, send } from "./support/client.js"
 import { hello, start } from "./support/emulated.js"
 import * as Scripted from "./support/scripted.js"
@@ -208,6 +208,12 @@ describe("the faults of an emulator", () => {
       for (const wrong of [{ rate: 2 }, { rate: "1" }, { faults: [] }, { seed: 1.5 }]) {
         assert.strictEqual((yield* page.change("PUT", faults, { ...dice, ...wrong })).status, 400)
       }
+      const { cookie, port } = page
+      const headers = { cookie, "content-type": "application/json" }
+      const many = { ...dice, faults: Array.from({ length: 20_000 }, () => "503") }
+      assert.strictEqual((yield* send(port, faults, { method: "PUT", headers, text: "not JSON" })).status, 400)
+      // its connection is cut
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(send(port, faults, { method: "PUT", headers, body: many }))))
       assert.deepStrictEqual((yield* stateOf(page)).faults, before.faults)
     }))
 

@@ -16,13 +16,15 @@ export interface Request {
   readonly headers?: { readonly [name: string]: string }
   /** Sent as JSON. */
   readonly body?: unknown
+  /** Sent as it is. */
+  readonly text?: string
 }
 
 /** Sends exactly this target, host and these headers. */
 export const send = (
   port: number,
   target: string,
-  { body, headers = {}, method = "GET" }: Request = {}
+  { body, headers = {}, method = "GET", text }: Request = {}
 ): Effect.Effect<Answer> =>
   Effect.async((resume) => {
     const request = Http.request(
@@ -51,7 +53,7 @@ export const send = (
       }
     )
     request.on("error", (error) => resume(Effect.die(error)))
-    request.end(body === undefined ? undefined : JSON.stringify(body))
+    request.end(body === undefined ? text : JSON.stringify(body))
     return Effect.sync(() => request.destroy())
   })
 
