@@ -97,7 +97,10 @@ describe.concurrent("the studio beside noukai dev", () => {
       yield* Effect.promise(() => Fs.writeFile(rows, `{"id":"a"}\n{"id":"b"}\n`))
       const other = join(yield* folder, "other.eval.yaml")
       yield* Effect.promise(() =>
-        Fs.writeFile(other, "name: other\nflow: a/b/c\ncases: []\nkey: id\ninput: { message: x }\nchecks: { a: { equals: 1 } }\n")
+        Fs.writeFile(
+          other,
+          "name: other\nflow: a/b/c\ncases: []\nkey: id\ninput: { message: x }\nchecks: { a: { equals: 1 } }\n"
+        )
       )
       const without = yield* opened(["dev", "--port", "0"], { env })
       assert.deepStrictEqual((yield* without.page.json("/api/source")).views, ["emulator"])

@@ -2,7 +2,16 @@
 import type { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "../../src/BatchesApi.js"
 import type { EmulatorRequestDetail, EmulatorRequestPage, EmulatorState } from "../../src/EmulatorApi.js"
 import type { EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "../../src/EvalsApi.js"
-import type { Hits, Points, RunDetail, RunPage, SessionDetail, Snippets, Source, StepDetail } from "../../src/RunsApi.js"
+import type {
+  Hits,
+  Points,
+  RunDetail,
+  RunPage,
+  SessionDetail,
+  Snippets,
+  Source,
+  StepDetail
+} from "../../src/RunsApi.js"
 
 export type * from "../../src/BatchesApi.js"
 export type * from "../../src/EmulatorApi.js"
