@@ -13,6 +13,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
@@ -67,10 +68,15 @@ const make = (
     const changes = yield* PubSub.sliding<RunChange>(10_000)
     const scope = yield* Effect.scope
     // the transport of the SDK takes time to load, which a start does not have
-    const sessions = yield* Effect.cached(Effect.flatMap(
-      Effect.promise(() => import("./internal/emulatorSessions.js")),
-      ({ make }) => Scope.extend(make(runs), scope)
+    const loading = yield* Effect.cached(Effect.forkIn(
+      Effect.flatMap(
+        Effect.promise(() => import("./internal/emulatorSessions.js")),
+        ({ make }) => Scope.extend(make(runs), scope)
+      ),
+      scope
     ))
+    // the load goes on if the page that began it goes away: later reads need it
+    const sessions = Effect.flatMap(loading, Fiber.join)
 
     const put = (run: Run): void => {
       totals.replace(list.get(run.id), run)

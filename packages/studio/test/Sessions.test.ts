@@ -1,12 +1,13 @@
 /** The runs of a session on one axis, and the cassette of it. */
 import { make as makeEmulator } from "@effect-noukai/emulator/Emulator"
 import { Cassette, FlowService, Noukai, NoukaiHttp, NoukaiReplay, RunService } from "@effect-noukai/sdk"
+import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"
 import { SessionDetail } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Context, Effect, Fiber, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { open, until } from "./support/client.js"
 import { hello, session, start } from "./support/emulated.js"
 import * as Scripted from "./support/scripted.js"
@@ -246,6 +247,18 @@ describe("a session of the hosted service", () => {
       ])
       // a gateway's
       assert.strictEqual((yield* told(session))[0], 502)
+    }))
+})
+
+describe("the sessions of an emulator", () => {
+  it.scopedLive("are read although the page that read the first one went away meanwhile", () =>
+    Effect.gen(function*() {
+      const emulator = yield* makeEmulator()
+      const { session: read } = Context.get(yield* Layer.build(EmulatorSource.layer(emulator)), StudioSource)
+      const gone = yield* Effect.fork(read(session))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(gone)
+      assert.match((yield* Effect.flip(read(session))).message, /There is no session/)
     }))
 })
 
