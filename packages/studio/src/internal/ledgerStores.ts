@@ -57,10 +57,12 @@ export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effe
       ? Effect.succeed(none)
       : yield* Effect.cachedWithTTL(LedgerFiles.find(folder), "1 second")
     const open = yield* RcMap.make({
-      lookup: (path: string): Effect.Effect<Context.Context<BatchStore>, BatchStoreError, Scope.Scope> =>
-        Layer.build(
+      lookup: (key: string): Effect.Effect<Context.Context<BatchStore>, BatchStoreError, Scope.Scope> => {
+        const path = key.slice(key.indexOf(" ") + 1)
+        return Layer.build(
           path === "" && postgres !== undefined ? layerSql(postgres) : BatchStore.layerFileReadOnly(path)
-        ),
+        )
+      },
       idleTimeToLive: idle
     })
     const ofFile = (name: string, path: string): Effect.Effect<Ledger> =>
@@ -84,11 +86,14 @@ export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effe
             ? Effect.succeed(database)
             : new NotFound({ message: `There is no ledger ${name} in ${folder ?? "PostgreSQL"}.` })
         }),
-      reading: ({ path = "" }, effect) =>
-        Effect.scoped(Effect.flatMap(
+      reading: ({ path = "", signature = "" }, effect) => {
+        // the inode: another file may have taken the place of the one that is open
+        const key = `${signature.split(" ", 1)[0]} ${path}`
+        return Effect.scoped(Effect.flatMap(
           // one that could not be opened is tried again
-          Effect.tapError(RcMap.get(open, path), () => RcMap.invalidate(open, path)),
+          Effect.tapError(RcMap.get(open, key), () => RcMap.invalidate(open, key)),
           (context) => Effect.provide(effect, context)
         ))
+      }
     }
   })
