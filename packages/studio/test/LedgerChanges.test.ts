@@ -2,7 +2,8 @@
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Chunk, Context, Effect, Layer, Stream } from "effect"
+import Libsql from "libsql"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { folder } from "../../sdk/test/support/folder.js"
@@ -18,6 +19,13 @@ const made = Effect.gen(function*() {
   return { path, ledgers }
 })
 
+const changed = (path: string, statement: string) =>
+  Effect.sync(() => {
+    const database = new Libsql(join(path, grades.ledger))
+    database.exec(statement)
+    database.close()
+  })
+
 describe("a ledger that a studio reads", () => {
   it.scopedLive("is another one when another file takes its place", () =>
     Effect.gen(function*() {
@@ -27,5 +35,38 @@ describe("a ledger that a studio reads", () => {
       Fs.renameSync(join(path, "other"), join(path, grades.ledger))
       const { counted, rows } = yield* ledgers.batch(grades)
       assert.deepStrictEqual([counted, rows], [5, 5])
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("has each row once in its totals, also rows that are retried and fail again at once", () =>
+    Effect.gen(function*() {
+      const { ledgers, path } = yield* made
+      assert.strictEqual((yield* ledgers.batch(grades)).counted, 27)
+      yield* changed(path, "update noukai_batch_row set settled_no = settled_no + 27, attempt = 2 where state = 'failed'")
+      const { counted, durations, errors } = yield* ledgers.batch(grades)
+      assert.deepStrictEqual(
+        [counted, durations.known + durations.unknown, errors.reduce((sum, { rows }) => sum + rows, 0)],
+        [27, 27, 3]
+      )
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("is counted to its end although its invalid rows have no number yet", () =>
+    Effect.gen(function*() {
+      const { ledgers, path } = yield* made
+      yield* changed(path, "update noukai_batch_row set state = 'invalid', settled_no = null where state = 'failed'")
+      const shown = yield* Stream.runCollect(ledgers.watch(grades)).pipe(Effect.timeout("5 seconds"))
+      assert.deepStrictEqual(
+        Chunk.toReadonlyArray(shown).map(({ counted, settled }) => [counted, settled]),
+        [[27, 27]]
+      )
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("has rows in doubt with a pattern of keys", () =>
+    Effect.gen(function*() {
+      const { ledgers, path } = yield* made
+      yield* changed(path, "update noukai_batch_row set state = 'reported' where state = 'failed'")
+      const { hasAfter, hasBefore, rows } = yield* ledgers.rows(grades, { state: "doubtful", key: "pupil-*", limit: 2 })
+      assert.deepStrictEqual([rows.map(({ no }) => no), hasBefore, hasAfter], [[9, 18], false, true])
+      const last = yield* ledgers.rows(grades, { state: "doubtful", key: "pupil-*", after: 18 })
+      assert.deepStrictEqual([last.rows.map(({ no }) => no), last.hasBefore, last.hasAfter], [[27], true, false])
     }).pipe(Effect.provide(Real.emulator)))
 })

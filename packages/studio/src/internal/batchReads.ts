@@ -222,7 +222,8 @@ export const make = (stores: Stores) =>
             const rows = yield* Batch.settled(address.batch, one.totals.settledNo)
             one.countedAt = yield* Clock.currentTimeMillis
             one.totals.add(rows, one.countedAt)
-            if (rows.length === 0 || one.countedAt >= end) return one.totals
+            if (one.totals.hasTwice) one.totals = new BatchTotals()
+            else if (rows.length === 0 || one.countedAt >= end) return one.totals
             yield* Effect.yieldNow()
           }
         })
@@ -265,7 +266,8 @@ export const make = (stores: Stores) =>
         adopted: status.adopted,
         ...status.unknownCosts !== undefined && { unknownCosts: status.unknownCosts },
         ...status.definition !== undefined && { definition: status.definition },
-        counted: totals.counted,
+        // rows that are planned have no place among the settled ones yet, also if they are invalid
+        counted: totals.isWhole ? Math.max(totals.counted, summary.settled) : totals.counted,
         ...rate !== undefined && { rowsPerSecond: rate, etaMs: Math.round(left / rate * 1_000) },
         ...totals.histograms(),
         errors,

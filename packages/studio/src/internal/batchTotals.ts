@@ -29,6 +29,12 @@ export class BatchTotals {
   /** The last row that was counted. */
   settledNo = 0
   counted = 0
+  /** Whether a row was counted twice: it was made pending again, and has settled again. */
+  hasTwice = false
+  /** Whether no settled row was left to count. */
+  isWhole = false
+  /** Whether the row of each number was counted. */
+  private seen = new Uint8Array(1_024)
   private readonly states = new Map<string, number>()
   private readonly durations = new Sketch()
   private readonly costs = new Sketch()
@@ -38,9 +44,11 @@ export class BatchTotals {
   private readonly recent = new Map<number, number>()
 
   add(rows: ReadonlyArray<SettledRow>, now: number): void {
+    this.isWhole = rows.length === 0
     for (const { attemptsCostUsd, durationMs, error, no, settledAt, settledNo, state } of rows) {
       this.settledNo = settledNo
       this.counted++
+      this.hasTwice ||= this.isSeen(no)
       this.states.set(state, (this.states.get(state) ?? 0) + 1)
       if (durationMs === null) this.unknown.durations++
       else this.durations.add(durationMs)
@@ -65,6 +73,18 @@ export class BatchTotals {
         this.recent.set(second, (this.recent.get(second) ?? 0) + 1)
       }
     }
+  }
+
+  /** Returns whether a row was counted, and keeps that it is. */
+  private isSeen(no: number): boolean {
+    if (no >= this.seen.length) {
+      const longer = new Uint8Array(2 * no)
+      longer.set(this.seen)
+      this.seen = longer
+    }
+    const wasSeen = this.seen[no] === 1
+    this.seen[no] = 1
+    return wasSeen
   }
 
   /** Whether rows that were counted are settled no more: they were made pending again. */
