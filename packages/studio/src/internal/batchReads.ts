@@ -110,6 +110,9 @@ const notesOf = ({ absent, costUsd, refused }: BatchStatus): ReadonlyArray<strin
 
 const isState = Schema.is(RowState)
 
+/** The states of rows that may be in doubt. */
+const maybeDoubtful: ReadonlyArray<RowState> = ["intent", "uncertain", "reported", "submitted"]
+
 /** Puts an entry last, and removes the first ones of a map that is too large. */
 const keep = <A>(map: Map<string, A>, key: string, value: A): void => {
   map.delete(key)
@@ -121,6 +124,18 @@ const keep = <A>(map: Map<string, A>, key: string, value: A): void => {
 const common = (one: Uint32Array, other: Uint32Array): Uint32Array => {
   const all = new Set(other)
   return one.filter((no) => all.has(no))
+}
+
+/** The numbers of several sorted lists, sorted. */
+const merged = (lists: ReadonlyArray<Uint32Array>): Uint32Array => {
+  if (lists.length === 1) return lists[0]!
+  const all = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const list of lists) {
+    all.set(list, at)
+    at += list.length
+  }
+  return all.sort()
 }
 
 /** The place of the first number of a sorted list that is greater than a number. */
@@ -403,7 +418,12 @@ export const make = (stores: Stores) =>
               }
               const ofKeys = key === undefined
                 ? undefined
-                : yield* lists.get(Data.tuple(ledger, batch, key, isState(state) ? state : undefined))
+                : merged(
+                  yield* Effect.forEach(
+                    state === "doubtful" ? maybeDoubtful : [isState(state) ? state : undefined],
+                    (state) => lists.get(Data.tuple(ledger, batch, key, state))
+                  )
+                )
               const ofError = error === undefined
                 ? undefined
                 : (yield* counted(address, yield* infoOf(batch), yield* statusOf(file, batch))).numbersOf(error)
