@@ -20,6 +20,7 @@ import { NotFound, Unavailable } from "../RunsApi.js"
 import type { EvalAddress, StudioLedgers } from "../StudioLedgers.js"
 import * as LedgerFiles from "./ledgerFiles.js"
 import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
+import { shared } from "./shared.js"
 import { cut } from "./text.js"
 
 /** The definition of an eval, with the file that has it. */
@@ -261,7 +262,7 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
         const { definition, info, place } = yield* placeOf(address)
         const summary = summaryOf(address.ledger, info, definition?.file)
         if (definition === undefined) return { summary, notes: [noDefinition(address.eval)] }
-        const read = yield* Effect.either(reports.get(place))
+        const read = yield* Effect.either(shared(reports)(place))
         const detail: EvalDetail = read._tag === "Left"
           ? { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
           : {
@@ -280,7 +281,7 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
     ) =>
       Effect.gen(function*() {
         const { place } = yield* placeOf(address)
-        const { cases } = yield* indexes.get(place)
+        const { cases } = yield* shared(indexes)(place)
         const verdictOf = (one: EvalCase): string | undefined =>
           check === undefined ? one.verdict : one.checks.find((other) => other.check === check)?.verdict
         const part = text?.toLowerCase()
@@ -300,7 +301,7 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
     const ofKey: StudioLedgers.Service["case"] = (address, key) =>
       Effect.gen(function*() {
         const { definition, ledger, place } = yield* placeOf(address)
-        const { whole } = yield* indexes.get(place)
+        const { whole } = yield* shared(indexes)(place)
         const kept = whole.get(key)
         if (kept !== undefined) return caseDetail(kept)
         const all = Eval.cases(definition!.eval, { run: address.run })
