@@ -192,7 +192,7 @@ export const serve = (
             Handlers.layer({ encode, hello, mask }, views),
             ledgers === undefined
               ? Layer.merge(Absent.batches, Absent.evals)
-              : LedgerHandlers.layer(ledgers, hello, encode),
+              : LedgerHandlers.layer(ledgers, hello, encode, mask),
             emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode)
           ])),
           HttpApiBuilder.Middleware.layer,

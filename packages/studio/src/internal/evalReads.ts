@@ -6,7 +6,6 @@ import * as EvalFile from "@effect-noukai/eval/EvalFile"
 import type { EvalRunInfo } from "@effect-noukai/eval/EvalOptions"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "@effect-noukai/eval/EvalReport"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
-import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Cache from "effect/Cache"
 import * as Data from "effect/Data"
@@ -15,9 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { EvalCase, EvalCaseDetail, EvalDetail, EvalSummary } from "../EvalsApi.js"
+import type { EvalCase, EvalDetail, EvalSummary } from "../EvalsApi.js"
 import { NotFound, Unavailable } from "../RunsApi.js"
 import type { EvalAddress, StudioLedgers } from "../StudioLedgers.js"
+import { caseDetail } from "./caseDetail.js"
 import * as LedgerFiles from "./ledgerFiles.js"
 import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
 import { shared } from "./shared.js"
@@ -34,7 +34,6 @@ const [keptRuns, mostCases, mostText] = [4, 100_000, 32_000_000]
 
 const [standardCases, most] = [50, 500]
 const mostReason = 500
-const mostChanges = 100
 
 /** Verdicts in the order of the list. */
 const order: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "not comparable", "fixed", "pass"]
@@ -105,22 +104,6 @@ export const caseOf = ({ at, baseline = [], candidate, checks, key, no, verdict 
   }
 }
 
-/** A case with the differences of the outputs of both sides. */
-export const caseDetail = (one: CaseVerdict): EvalCaseDetail => ({
-  case: one,
-  differences: one.candidate.flatMap(({ result, trial }) => {
-    const before = one.baseline?.find((other) => other.trial === trial)
-    if (before === undefined || before.result === undefined || result === undefined) return []
-    return [{
-      trial,
-      changes: ValueDiff.changes(before.result, result, { limit: mostChanges }),
-      ...typeof before.result === "string" && typeof result === "string" && {
-        parts: ValueDiff.words(before.result, result)
-      }
-    }]
-  })
-})
-
 /** The cases of an eval run: all as rows of the list, in the order of the list, and as many whole as fit. */
 interface Index {
   readonly cases: ReadonlyArray<EvalCase>
@@ -132,6 +115,13 @@ const failure = (error: unknown): NotFound | Unavailable => {
   if (error instanceof NotFound || error instanceof Unavailable) return error
   const known = error as { readonly _tag: string; readonly message: string }
   return known._tag === "EvalNotFoundError" ? new NotFound({ message: known.message }) : unavailable(known)
+}
+
+/** How near two paths are: the number of folders in which both are, and less for a file farther below. */
+const nearness = (one: string, other: string): number => {
+  const [folders, others] = [one, other].map((path) => path.split("/").slice(0, -1)) as [Array<string>, Array<string>]
+  const differs = folders.findIndex((name, index) => name !== others[index])
+  return differs === -1 ? folders.length : differs - 0.1 * (folders.length - differs)
 }
 
 const noDefinition = (name: string): string =>
@@ -150,15 +140,24 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
 
     /** The definitions by the names of their evals, with a text that changes when a file changes; and files that are wrong. */
     const definitions = Effect.gen(function*() {
-      const all = new Map(given.map((one) => [one.eval.name, { ...one, version: "" }]))
+      const all = new Map(given.map((one) => [one.eval.name, [{ ...one, version: "" }]]))
+      const isGiven = new Set(all.keys())
       const problems: Array<{ readonly ledger: string; readonly message: string }> = []
       for (const [file, path] of (yield* stores.found).definitions) {
         const version = yield* LedgerFiles.signature(path)
         const read = yield* Effect.either(loaded.get(Data.tuple(path, version)))
         if (read._tag === "Left") problems.push({ ledger: file, message: read.left.message })
-        else if (!all.has(read.right.name)) all.set(read.right.name, { file, eval: read.right, version })
+        else if (!isGiven.has(read.right.name)) {
+          all.set(read.right.name, [...all.get(read.right.name) ?? [], { file, eval: read.right, version }])
+        }
       }
-      return { all, problems }
+      /** The definition of an eval of a ledger: the one nearest to it, of several with that name. */
+      const of = (name: string, ledger: string) => {
+        const [first, ...others] = all.get(name) ?? []
+        return first &&
+          others.reduce((best, one) => nearness(one.file, ledger) > nearness(best.file, ledger) ? one : best, first)
+      }
+      return { of, problems }
     })
 
     const runsOf = (ledger: Ledger) =>
@@ -173,12 +172,12 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
       })
 
     const evals: StudioLedgers.Service["evals"] = Effect.gen(function*() {
-      const { all, problems } = yield* definitions
+      const { of, problems } = yield* definitions
       const read = yield* Effect.forEach(yield* stores.all, (ledger) =>
         Effect.either(Effect.mapBoth(stores.reading(ledger, runsOf(ledger)), {
           onFailure: (error) => ({ ledger: ledger.name, message: reasonOf(error) }),
           onSuccess: (runs) =>
-            runs.map((info) => summaryOf(ledger.name, info, all.get(info.eval)?.file))
+            runs.map((info) => summaryOf(ledger.name, info, of(info.eval, ledger.name)?.file))
         })))
       return {
         searched: stores.searched,
@@ -202,7 +201,7 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
       if (info === undefined) {
         return yield* new NotFound({ message: `The ledger has no run ${run} of the eval ${name}.` })
       }
-      return { ledger, info, definition: (yield* definitions).all.get(name) }
+      return { ledger, info, definition: (yield* definitions).of(name, ledgerName) }
     })
 
     type Place = readonly [ledger: string, name: string, run: string, ledgerVersion: string, definitionVersion: string]

@@ -7,17 +7,24 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { BatchDetail } from "../BatchesApi.js"
+import type { EvalCaseDetail } from "../EvalsApi.js"
 import type { NotFound } from "../RunsApi.js"
 import { Unavailable } from "../RunsApi.js"
 import { StudioApi } from "../StudioApi.js"
 import type { BatchAddress, StudioLedgers } from "../StudioLedgers.js"
+import { caseDetail } from "./caseDetail.js"
 import * as Events from "./events.js"
-
-import { masked } from "./text.js"
+import { type Mask, masked, maskedValue } from "./text.js"
 
 type Encode = ReturnType<typeof Events.encoder>
 
 const json = (value: unknown) => HttpServerResponse.text(JSON.stringify(value), { contentType: "application/json" })
+
+/** Masks keys before texts are compared: a difference would cut a key into parts. */
+const withoutKeys = (mask: Mask, detail: EvalCaseDetail): EvalCaseDetail => {
+  const safe = maskedValue(mask, detail.case)
+  return safe === detail.case ? detail : caseDetail(safe)
+}
 
 /** Events about one batch, to the end of its run. */
 const watch = Effect.fnUntraced(
@@ -52,7 +59,7 @@ const watch = Effect.fnUntraced(
 )
 
 /** The handlers. `hello` is the event at the start of each stream. */
-export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Encode) =>
+export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Encode, mask: Mask) =>
   Layer.merge(
     HttpApiBuilder.group(StudioApi, "batches", (handlers) =>
       handlers
@@ -69,5 +76,5 @@ export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Enc
           "cases",
           ({ urlParams: { eval: name, ledger, run, ...filter } }) => ledgers.cases({ ledger, run, eval: name }, filter)
         )
-        .handleRaw("case", ({ urlParams: { key, ...address } }) => Effect.map(ledgers.case(address, key), json)))
+        .handleRaw("case", ({ urlParams: { key, ...address } }) => Effect.map(ledgers.case(address, key), (one) => json(withoutKeys(mask, one)))))
   )
