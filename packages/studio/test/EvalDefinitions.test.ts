@@ -24,4 +24,26 @@ describe("an eval run", () => {
         ]
       )
     }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("is read again after a read that failed", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const { run } = yield* Real.evals(path, 5)
+      const file = join(path, "spelling.ledger")
+      const bytes = Fs.readFileSync(file)
+      const write = (bytes: Uint8Array) =>
+        Effect.sync(() => {
+          Fs.writeFileSync(file, bytes)
+          // as if it had not changed
+          Fs.utimesSync(file, 1_000, 1_000)
+        })
+      yield* write(bytes)
+      const { cases, evals } = Context.get(yield* Layer.build(LedgerSource.layer({ folder: path })), StudioLedgers)
+      yield* evals
+      yield* write(new Uint8Array(bytes.length))
+      const address = { ledger: "spelling.ledger", eval: "spelling", run }
+      assert.strictEqual((yield* Effect.flip(cases(address, {})))._tag, "Unavailable")
+      yield* write(bytes)
+      assert.strictEqual((yield* cases(address, {})).total, 5)
+    }).pipe(Effect.provide(Real.emulator)))
 })

@@ -28,7 +28,9 @@ describe("the differences of an eval", () => {
         yield* Layer.build(sources)
       )
       const page = yield* open(url)
-      const { status, text } = yield* page.get(`/api/eval/case?${query({ ledger: "a", eval: "b", run: "c", key: "one" })}`)
+      const { status, text } = yield* page.get(
+        `/api/eval/case?${query({ ledger: "a", eval: "b", run: "c", key: "one" })}`
+      )
       assert.strictEqual(status, 200)
       for (const part of ["cdefghij", "klmnopqrst", "another"]) assert.notInclude(text, part)
       assert.include(text, "The key is nk_… here")

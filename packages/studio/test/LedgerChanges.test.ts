@@ -41,7 +41,10 @@ describe("a ledger that a studio reads", () => {
     Effect.gen(function*() {
       const { ledgers, path } = yield* made
       assert.strictEqual((yield* ledgers.batch(grades)).counted, 27)
-      yield* changed(path, "update noukai_batch_row set settled_no = settled_no + 27, attempt = 2 where state = 'failed'")
+      yield* changed(
+        path,
+        "update noukai_batch_row set settled_no = settled_no + 27, attempt = 2 where state = 'failed'"
+      )
       const { counted, durations, errors } = yield* ledgers.batch(grades)
       assert.deepStrictEqual(
         [counted, durations.known + durations.unknown, errors.reduce((sum, { rows }) => sum + rows, 0)],

@@ -211,10 +211,10 @@ export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
       capacity: number,
       read: (definition: Eval.Eval<unknown>, run: string) => Effect.Effect<A, EvalError, BatchStore>
     ) =>
-      Cache.make({
+      Cache.makeWith({
         capacity,
         // a database does not tell whether it has changed
-        timeToLive: "1 minute",
+        timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.minutes(1) }),
         lookup: ([ledgerName, name, run]: Place): Effect.Effect<A, NotFound | Unavailable> =>
           Effect.gen(function*() {
             const { definition, ledger } = yield* found({ ledger: ledgerName, eval: name, run })

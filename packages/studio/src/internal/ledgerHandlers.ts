@@ -76,5 +76,6 @@ export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Enc
           "cases",
           ({ urlParams: { eval: name, ledger, run, ...filter } }) => ledgers.cases({ ledger, run, eval: name }, filter)
         )
-        .handleRaw("case", ({ urlParams: { key, ...address } }) => Effect.map(ledgers.case(address, key), (one) => json(withoutKeys(mask, one)))))
+        .handleRaw("case", ({ urlParams: { key, ...address } }) =>
+          Effect.map(ledgers.case(address, key), (one) => json(withoutKeys(mask, one)))))
   )
