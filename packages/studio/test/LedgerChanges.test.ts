@@ -63,6 +63,21 @@ describe("a ledger that a studio reads", () => {
       )
     }).pipe(Effect.provide(Real.emulator)))
 
+  it.scopedLive("has no cost of a row of which one attempt has no known cost", () =>
+    Effect.gen(function*() {
+      const { ledgers, path } = yield* made
+      yield* changed(
+        path,
+        `insert into noukai_batch_attempt (batch, row_id, attempt, state, cost_usd)
+          select batch, id, 1, 'failed', 'unknown' from noukai_batch_row where state = 'failed';
+          update noukai_batch_row set attempt = 2 where state = 'failed'`
+      )
+      const { costs } = yield* ledgers.batch(grades)
+      assert.deepStrictEqual([costs.known, costs.unknown], [24, 3])
+      const { rows } = yield* ledgers.rows(grades, { state: "failed" })
+      assert.deepStrictEqual(rows.map(({ costUsd }) => costUsd), [undefined, undefined, undefined])
+    }).pipe(Effect.provide(Real.emulator)))
+
   it.scopedLive("has rows in doubt with a pattern of keys", () =>
     Effect.gen(function*() {
       const { ledgers, path } = yield* made

@@ -263,7 +263,7 @@ describe("the sessions of an emulator", () => {
 })
 
 describe("a scripted session", () => {
-  it.scopedLive("ends now while a run of it goes on, and tells its first 200 steps", () =>
+  it.scopedLive("ends now while a run of it goes on, tells its first 200 steps, and no part of its cost", () =>
     Effect.gen(function*() {
       const scripted = yield* Scripted.make()
       const startedAt = Date.now() - 60_000
@@ -274,6 +274,7 @@ describe("a scripted session", () => {
           sessionId: session,
           startedAt,
           durationMs: 500,
+          costUsd: "0.5",
           steps: Array.from({ length: 300 }, (_, index) => ({ id: `s${index}`, at: index, ms: 1 }))
         }
       )

@@ -63,7 +63,7 @@ const doubtful = ({ status }: BatchStatus): ReadonlyArray<RowState | "timedOut">
   status === "running" ? ["uncertain", "reported", "timedOut"] : ["intent", "uncertain", "reported", "timedOut"]
 
 const rowOf = (
-  { at, attempt, attemptsCostUsd, durationMs, error, executionId, flow, key, no, settledAt, state, version }: RowResult
+  { at, attempt, durationMs, error, executionId, flow, key, no, settledAt, state, version, ...cost }: RowResult
 ): BatchRow => ({
   no,
   key,
@@ -76,7 +76,7 @@ const rowOf = (
     error: { kind: error.kind, message: error.message, ...error.code !== undefined && { code: error.code } }
   },
   ...executionId !== undefined && { executionId },
-  ...attemptsCostUsd !== undefined && { costUsd: attemptsCostUsd },
+  ...cost.attemptsCostUsd !== undefined && !cost.isAttemptsCostUnknown && { costUsd: cost.attemptsCostUsd },
   ...durationMs !== undefined && { durationMs },
   ...settledAt !== undefined && { settledAt }
 })

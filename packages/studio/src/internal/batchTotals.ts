@@ -45,15 +45,15 @@ export class BatchTotals {
 
   add(rows: ReadonlyArray<SettledRow>, now: number): void {
     this.isWhole = rows.length === 0
-    for (const { attemptsCostUsd, durationMs, error, no, settledAt, settledNo, state } of rows) {
+    for (const { durationMs, error, no, settledAt, settledNo, state, ...cost } of rows) {
       this.settledNo = settledNo
       this.counted++
       this.hasTwice ||= this.isSeen(no)
       this.states.set(state, (this.states.get(state) ?? 0) + 1)
       if (durationMs === null) this.unknown.durations++
       else this.durations.add(durationMs)
-      if (attemptsCostUsd === undefined) this.unknown.costs++
-      else this.costs.add(Number(attemptsCostUsd))
+      if (cost.attemptsCostUsd === undefined || cost.isAttemptsCostUnknown) this.unknown.costs++
+      else this.costs.add(Number(cost.attemptsCostUsd))
       if (error !== undefined) {
         const name = errorName(error)
         const group = this.groups.get(name)

@@ -156,7 +156,8 @@ export const detailOf = (
     id: session.sessionId,
     ...startedAt !== undefined && { startedAt },
     totalMs: ends.reduce((last, end) => Math.max(last, end), 0),
-    ...costs.length > 0 && { costUsd: formatCost(BigDecimal.sumAll(costs)) },
+    // a part of the costs is not the cost
+    ...costs.length > 0 && costs.length === runs.length && { costUsd: formatCost(BigDecimal.sumAll(costs)) },
     runs: shown,
     // before a secret is quoted for a shell
     ...textsOf(server, mask(session.sessionId)),
