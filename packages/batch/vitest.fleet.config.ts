@@ -5,5 +5,12 @@ import shared from "../../vitest.shared.js"
 export default defineConfig({
   ...shared,
   root: import.meta.dirname,
-  test: { ...shared.test, name: "fleet", include: ["test/fleet/**/*.test.ts"], fileParallelism: false, setupFiles: [] }
+  test: {
+    ...shared.test,
+    name: "fleet",
+    include: ["test/fleet/**/*.test.ts"],
+    fileParallelism: false,
+    globalSetup: ["../sdk/test/support/bundledProgram.ts"],
+    setupFiles: []
+  }
 })

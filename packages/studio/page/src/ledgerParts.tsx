@@ -312,4 +312,3 @@ export const PayloadPart = ({ name, none, of, payload }: {
     </section>
   )
 }
-
