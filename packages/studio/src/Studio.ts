@@ -13,6 +13,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -20,7 +21,9 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Absent from "./internal/absent.js"
 import * as Assets from "./internal/assets.js"
@@ -57,13 +60,15 @@ export class StudioError extends Schema.TaggedError<StudioError>("@effect-noukai
 export interface Options {
   /** The port; 0 is any free one. Default: 0. */
   readonly port?: number | undefined
+  /** Whether to take one of the next 20 ports, or else any free one, where the port is taken. Default: false. */
+  readonly orNext?: boolean | undefined
   /** The address to listen on. Default: `127.0.0.1`, so that no other machine can connect. */
   readonly host?: string | undefined
   /** The folder of the built page, as a path or a `file:` URL. Default: the one of this package. */
   readonly assets?: string | URL | undefined
   /**
    * Browsers that opened a studio of the same secret and port need not open the printed address again after a restart.
-   * Default: random.
+   * {@link secretOf} keeps one in a file. Default: random.
    */
   readonly secret?: Redacted.Redacted<string> | undefined
   /**
@@ -112,6 +117,51 @@ const listenError = (error: unknown, host: string, port: number): StudioError =>
     : new StudioError({ reason: "Listen", message: `Cannot listen on ${host}:${port}: ${message}`, cause: error })
 }
 
+/** The number of ports after the wanted one that are tried. */
+const tries = 20
+
+const listening = (host: string, port: number) =>
+  Effect.gen(function*() {
+    const node = createServer({ noDelay: true })
+    const server = yield* Effect.mapError(
+      NodeHttpServer.make(() => node, { host, port }),
+      ({ cause }) => listenError(cause, host, port)
+    )
+    // streams of events have no end of their own
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        node.close()
+        node.closeAllConnections()
+      })
+    )
+    return server
+  })
+
+const secretShape = /^[\w-]{22}$/
+
+/**
+ * Returns the secret that a file keeps, which is made if it is missing. Returns `undefined` where it cannot be kept.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const secretOf = (file: string): Effect.Effect<Redacted.Redacted<string> | undefined> =>
+  Effect.sync(() => {
+    const read = () =>
+      Either.getOrUndefined(Either.filterOrLeft(
+        Either.try(() => readFileSync(file, "utf8").trim()),
+        (text) => secretShape.test(text),
+        () => undefined
+      ))
+    const written = () => {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+      // of two that start at once, the first one writes
+      writeFileSync(file, randomBytes(16).toString("base64url"), { mode: 0o600, flag: "wx" })
+    }
+    const known = read() ?? (Either.try(written), read())
+    return known === undefined ? undefined : Redacted.make(known)
+  })
+
 /** Masks keys in the JSON of a response. Events and exports mask their own. */
 const withoutKeys =
   (mask: Mask) => (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
@@ -159,18 +209,12 @@ export const serve = (
     const mask = maskOf((options.hidden ?? []).map(Redacted.value))
     const token = randomBytes(16).toString("base64url")
     const secret = options.secret === undefined ? randomBytes(16).toString("base64url") : Redacted.value(options.secret)
-    const node = createServer({ noDelay: true })
-    const server = yield* Effect.mapError(
-      NodeHttpServer.make(() => node, { host, port: wanted }),
-      ({ cause }) => listenError(cause, host, wanted)
-    )
-    // streams of events have no end of their own
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        node.close()
-        node.closeAllConnections()
-      })
-    )
+    const from = (next: number): ReturnType<typeof listening> =>
+      listening(host, next).pipe(Effect.catchIf(
+        ({ reason }) => reason === "PortInUse" && options.orNext === true,
+        () => from(next < wanted + tries && next < 65_535 ? next + 1 : 0)
+      ))
+    const server = yield* from(wanted)
     const port = server.address._tag === "TcpAddress" ? server.address.port : wanted
     const page = yield* Assets.make(assets instanceof URL ? fileURLToPath(assets) : assets)
     const encode = Events.encoder(mask)

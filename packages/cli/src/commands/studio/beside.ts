@@ -11,5 +11,6 @@ import { serving } from "./serving.js"
 export const beside = (emulator: EmulatorService, flags: LedgerFlags) =>
   Effect.flatMap(
     Layer.build(Layer.merge(EmulatorSource.layer(emulator), ledgers(flags))),
-    (context) => Effect.provide(serving({ port: emulator.port === 65_535 ? 0 : emulator.port + 1 }), context)
+    (context) =>
+      Effect.provide(serving({ orNext: true, port: emulator.port === 65_535 ? 0 : emulator.port + 1 }), context)
   )

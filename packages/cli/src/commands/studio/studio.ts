@@ -50,7 +50,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       port,
       host: Option.getOrUndefined(input.host),
       hidden: [apiKey],
-      isExact: Option.isSome(input.studioPort)
+      orNext: Option.isNone(input.studioPort)
     }).pipe(Effect.mapError(({ message, reason }) =>
       new CommandError({
         code: exitCodes.refused,
