@@ -120,22 +120,21 @@ const listenError = (error: unknown, host: string, port: number): StudioError =>
 /** The number of ports after the wanted one that are tried. */
 const tries = 20
 
-const listening = (host: string, port: number) =>
-  Effect.gen(function*() {
-    const node = createServer({ noDelay: true })
-    const server = yield* Effect.mapError(
-      NodeHttpServer.make(() => node, { host, port }),
-      ({ cause }) => listenError(cause, host, port)
-    )
-    // streams of events have no end of their own
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        node.close()
-        node.closeAllConnections()
-      })
-    )
-    return server
-  })
+const listening = Effect.fnUntraced(function*(host: string, port: number) {
+  const node = createServer({ noDelay: true })
+  const server = yield* Effect.mapError(
+    NodeHttpServer.make(() => node, { host, port }),
+    ({ cause }) => listenError(cause, host, port)
+  )
+  // streams of events have no end of their own
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      node.close()
+      node.closeAllConnections()
+    })
+  )
+  return server
+})
 
 const secretShape = /^[\w-]{22}$/
 
@@ -243,7 +242,9 @@ export const serve = (
           Layer.succeedContext(platform)
         ).pipe(Layer.provideMerge(HttpApiBuilder.Router.Live))
       )
-      return Effect.map(yield* Effect.provide(HttpApiBuilder.httpApp, context), withoutKeys(mask))
+      const app = yield* Effect.provide(HttpApiBuilder.httpApp, context)
+      // an app is an effect, which would be run
+      return [Effect.map(app, withoutKeys(mask))] as const
     }).pipe(
       Scope.extend(scope),
       Effect.provideService(StudioSource, source),
@@ -253,7 +254,7 @@ export const serve = (
     )
     const routed = Effect.flatMap(
       HttpServerRequest.HttpServerRequest,
-      ({ url }) => url.startsWith("/api/") ? Effect.flatten(api) : page
+      ({ url }) => url.startsWith("/api/") ? Effect.flatMap(api, ([app]) => app) : page
     )
     const app = guard({ host, port, token, cookie: derived(secret, `noukai-studio-${port}`) })(routed).pipe(
       Effect.catchAllCause((cause) =>

@@ -23,13 +23,12 @@ import * as Money from "./money.js"
 import { selecting } from "./selection.js"
 
 /** The batch of an id, and the ledger that keeps it. */
-export const standing = (method: string, id: string) =>
-  Effect.gen(function*() {
-    const reason = idProblem(id)
-    if (reason !== undefined) return yield* new InvalidBatchError({ method, field: "batch", reason })
-    const ledger = yield* BatchStore
-    return [ledger, yield* Batches.get(ledger, id)] as const
-  })
+export const standing = Effect.fnUntraced(function*(method: string, id: string) {
+  const reason = idProblem(id)
+  if (reason !== undefined) return yield* new InvalidBatchError({ method, field: "batch", reason })
+  const ledger = yield* BatchStore
+  return [ledger, yield* Batches.get(ledger, id)] as const
+})
 
 const statusName = (
   record: Batches.BatchRecord,
@@ -48,48 +47,47 @@ const killed: BatchStatus["stop"] = {
   message: "the process that ran it is gone: run it again to go on"
 }
 
-export const statusOf = (ledger: BatchStore["Type"], record: Batches.BatchRecord) =>
-  Effect.gen(function*() {
-    const counts = yield* Reading.counts(ledger, record.id)
-    const { absent, timedOut, unselected, waiting, ...shown } = counts
-    const pending = shown.pending + absent + unselected + waiting
-    const states = { ...shown, pending, submitted: shown.submitted + timedOut }
-    const { settings: { budgetUsd, cost }, spent_usd } = record
-    const isLeft = record.state === "running" && !(yield* ledger.isHeld)
-    const status = statusName(record, counts, isLeft)
-    const stop = isLeft ? killed : record.stop ?? undefined
-    const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
-    const targets = yield* Reading.targets(ledger, record)
-    const refused = yield* Reading.refusedCount(ledger, record.id)
-    return {
-      batch: record.name,
-      flow: record.flow,
-      version: record.version,
-      ...(targets.length > 0 && { targets }),
-      ...(record.definition !== null && {
-        definition: {
-          hash: record.definition,
-          ...(record.definition_at !== null && { changedAt: record.definition_at })
-        }
-      }),
-      status,
-      isClean: status === "completed" && states.done + absent === rows && refused === 0,
-      ...(stop !== undefined && status !== "completed" && { stop }),
-      rows,
-      states,
-      absent,
-      unselected,
-      waiting,
-      retries: yield* Reading.retries(ledger, record.id),
-      timedOut,
-      refused,
-      adopted: yield* Reading.adoptedCount(ledger, record.id),
-      ...((cost || budgetUsd !== undefined) && {
-        costUsd: Money.print(spent_usd),
-        unknownCosts: yield* Reading.unknownCosts(ledger, record.id)
-      })
-    }
-  })
+export const statusOf = Effect.fnUntraced(function*(ledger: BatchStore["Type"], record: Batches.BatchRecord) {
+  const counts = yield* Reading.counts(ledger, record.id)
+  const { absent, timedOut, unselected, waiting, ...shown } = counts
+  const pending = shown.pending + absent + unselected + waiting
+  const states = { ...shown, pending, submitted: shown.submitted + timedOut }
+  const { settings: { budgetUsd, cost }, spent_usd } = record
+  const isLeft = record.state === "running" && !(yield* ledger.isHeld)
+  const status = statusName(record, counts, isLeft)
+  const stop = isLeft ? killed : record.stop ?? undefined
+  const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
+  const targets = yield* Reading.targets(ledger, record)
+  const refused = yield* Reading.refusedCount(ledger, record.id)
+  return {
+    batch: record.name,
+    flow: record.flow,
+    version: record.version,
+    ...(targets.length > 0 && { targets }),
+    ...(record.definition !== null && {
+      definition: {
+        hash: record.definition,
+        ...(record.definition_at !== null && { changedAt: record.definition_at })
+      }
+    }),
+    status,
+    isClean: status === "completed" && states.done + absent === rows && refused === 0,
+    ...(stop !== undefined && status !== "completed" && { stop }),
+    rows,
+    states,
+    absent,
+    unselected,
+    waiting,
+    retries: yield* Reading.retries(ledger, record.id),
+    timedOut,
+    refused,
+    adopted: yield* Reading.adoptedCount(ledger, record.id),
+    ...((cost || budgetUsd !== undefined) && {
+      costUsd: Money.print(spent_usd),
+      unknownCosts: yield* Reading.unknownCosts(ledger, record.id)
+    })
+  }
+})
 
 export const status = (batch: string): Effect.Effect<BatchStatus, LedgerError, BatchStore> =>
   Effect.flatMap(standing("Batch.status", batch), ([ledger, record]) => statusOf(ledger, record))
@@ -212,14 +210,13 @@ export const results = (
     return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
 
-export const resultsOf = (batch: Definition | string, keys: ReadonlyArray<string>) =>
-  Effect.gen(function*() {
-    const [ledger, record] = yield* standing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
-    const rows = yield* Reading.ofKeys(ledger, record, keys)
-    if (typeof batch === "string") return rows
-    const read = reading(batch)
-    return new Map([...rows].map(([key, row]) => [key, read(row)]))
-  })
+export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string, keys: ReadonlyArray<string>) {
+  const [ledger, record] = yield* standing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
+  const rows = yield* Reading.ofKeys(ledger, record, keys)
+  if (typeof batch === "string") return rows
+  const read = reading(batch)
+  return new Map([...rows].map(([key, row]) => [key, read(row)]))
+})
 
 export const page = (batch: string, options: PageOptions = {}) =>
   Effect.flatMap(standing("Batch.page", batch), ([ledger, record]) => Reading.page(ledger, record, options))

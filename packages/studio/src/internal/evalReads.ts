@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EvalCase, EvalDetail, EvalSummary } from "../EvalsApi.js"
 import { NotFound, Unavailable } from "../RunsApi.js"
@@ -112,7 +113,7 @@ interface Index {
 }
 
 const failure = (error: unknown): NotFound | Unavailable => {
-  if (error instanceof NotFound || error instanceof Unavailable) return error
+  if (Schema.is(NotFound)(error) || Schema.is(Unavailable)(error)) return error
   const known = error as { readonly _tag: string; readonly message: string }
   return known._tag === "EvalNotFoundError" ? new NotFound({ message: known.message }) : unavailable(known)
 }
@@ -129,187 +130,183 @@ const noDefinition = (name: string): string =>
   "folder of the ledgers, or name the module that exports it with --eval."
 
 /** The eval runs of the ledgers. */
-export const make = (stores: Stores, given: ReadonlyArray<Definition>) =>
-  Effect.gen(function*() {
-    const loaded = yield* Cache.makeWith({
-      capacity: 200,
-      lookup: ([path]: readonly [path: string, signature: string]) => EvalFile.load(path),
-      timeToLive: Exit.match({ onFailure: () => Duration.seconds(1), onSuccess: () => Duration.infinity })
-    })
-    const lists = new Map<string, { readonly signature: string; readonly runs: ReadonlyArray<EvalRunInfo> }>()
+export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyArray<Definition>) {
+  const loaded = yield* Cache.makeWith({
+    capacity: 200,
+    lookup: ([path]: readonly [path: string, signature: string]) => EvalFile.load(path),
+    timeToLive: Exit.match({ onFailure: () => Duration.seconds(1), onSuccess: () => Duration.infinity })
+  })
+  const lists = new Map<string, { readonly signature: string; readonly runs: ReadonlyArray<EvalRunInfo> }>()
 
-    /** The definitions by the names of their evals, with a text that changes when a file changes; and files that are wrong. */
-    const definitions = Effect.gen(function*() {
-      const all = new Map(given.map((one) => [one.eval.name, [{ ...one, version: "" }]]))
-      const isGiven = new Set(all.keys())
-      const problems: Array<{ readonly ledger: string; readonly message: string }> = []
-      for (const [file, path] of (yield* stores.found).definitions) {
-        const version = yield* LedgerFiles.signature(path)
-        const read = yield* Effect.either(loaded.get(Data.tuple(path, version)))
-        if (read._tag === "Left") problems.push({ ledger: file, message: read.left.message })
-        else if (!isGiven.has(read.right.name)) {
-          all.set(read.right.name, [...all.get(read.right.name) ?? [], { file, eval: read.right, version }])
-        }
+  /** The definitions by the names of their evals, with a text that changes when a file changes; and files that are wrong. */
+  const definitions = Effect.gen(function*() {
+    const all = new Map(given.map((one) => [one.eval.name, [{ ...one, version: "" }]]))
+    const isGiven = new Set(all.keys())
+    const problems: Array<{ readonly ledger: string; readonly message: string }> = []
+    for (const [file, path] of (yield* stores.found).definitions) {
+      const version = yield* LedgerFiles.signature(path)
+      const read = yield* Effect.either(loaded.get(Data.tuple(path, version)))
+      if (read._tag === "Left") problems.push({ ledger: file, message: read.left.message })
+      else if (!isGiven.has(read.right.name)) {
+        all.set(read.right.name, [...all.get(read.right.name) ?? [], { file, eval: read.right, version }])
       }
-      /** The definition of an eval of a ledger: the one nearest to it, of several with that name. */
-      const of = (name: string, ledger: string) => {
-        const [first, ...others] = all.get(name) ?? []
-        return first &&
-          others.reduce((best, one) => nearness(one.file, ledger) > nearness(best.file, ledger) ? one : best, first)
-      }
-      return { of, problems }
-    })
+    }
+    /** The definition of an eval of a ledger: the one nearest to it, of several with that name. */
+    const of = (name: string, ledger: string) => {
+      const [first, ...others] = all.get(name) ?? []
+      return first &&
+        others.reduce((best, one) => nearness(one.file, ledger) > nearness(best.file, ledger) ? one : best, first)
+    }
+    return { of, problems }
+  })
 
-    const runsOf = (ledger: Ledger) =>
-      Effect.gen(function*() {
-        const before = lists.get(ledger.name)
-        if (before !== undefined && before.signature === ledger.signature) return before.runs
-        const runs = yield* Eval.runs()
-        // a run may come to its end without a change of the file
-        if (ledger.signature === undefined || runs.some(({ isComplete }) => !isComplete)) lists.delete(ledger.name)
-        else lists.set(ledger.name, { signature: ledger.signature, runs })
-        return runs
-      })
+  const runsOf = Effect.fnUntraced(function*(ledger: Ledger) {
+    const before = lists.get(ledger.name)
+    if (before !== undefined && before.signature === ledger.signature) return before.runs
+    const runs = yield* Eval.runs()
+    // a run may come to its end without a change of the file
+    if (ledger.signature === undefined || runs.some(({ isComplete }) => !isComplete)) lists.delete(ledger.name)
+    else lists.set(ledger.name, { signature: ledger.signature, runs })
+    return runs
+  })
 
-    const evals: StudioLedgers.Service["evals"] = Effect.gen(function*() {
-      const { of, problems } = yield* definitions
-      const read = yield* Effect.forEach(yield* stores.all, (ledger) =>
+  const evals: StudioLedgers.Service["evals"] = Effect.gen(function*() {
+    const { of, problems } = yield* definitions
+    const read = yield* Effect.forEach(
+      yield* stores.all,
+      (ledger) =>
         Effect.either(Effect.mapBoth(stores.reading(ledger, runsOf(ledger)), {
           onFailure: (error) => ({ ledger: ledger.name, message: reasonOf(error) }),
-          onSuccess: (runs) =>
-            runs.map((info) => summaryOf(ledger.name, info, of(info.eval, ledger.name)?.file))
-        })))
-      return {
-        searched: stores.searched,
-        runs: read.flatMap((one) =>
-          one._tag === "Right" ? one.right : []
-        )
-          .sort((one, other) => other.startedAt - one.startedAt),
-        problems: [
-          ...problems,
-          ...(yield* stores.found).problems.map((message) => ({ ledger: "", message })),
-          ...read.flatMap((one) => one._tag === "Left" ? [one.left] : [])
-        ]
-      }
-    })
-
-    /** The ledger, the run and the definition of an address, if there is one. */
-    const found = Effect.fnUntraced(function*({ eval: name, ledger: ledgerName, run }: EvalAddress) {
-      const ledger = yield* stores.named(ledgerName)
-      const runs = yield* stores.reading(ledger, runsOf(ledger))
-      const info = runs.find((one) => one.eval === name && one.run === run)
-      if (info === undefined) {
-        return yield* new NotFound({ message: `The ledger has no run ${run} of the eval ${name}.` })
-      }
-      return { ledger, info, definition: (yield* definitions).of(name, ledgerName) }
-    })
-
-    type Place = readonly [ledger: string, name: string, run: string, ledgerVersion: string, definitionVersion: string]
-
-    /** Reads of a run stay true until its ledger or its definition changes. */
-    const cachedBy = <A>(
-      capacity: number,
-      read: (definition: Eval.Eval<unknown>, run: string) => Effect.Effect<A, EvalError, BatchStore>
-    ) =>
-      Cache.makeWith({
-        capacity,
-        // a database does not tell whether it has changed
-        timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.minutes(1) }),
-        lookup: ([ledgerName, name, run]: Place): Effect.Effect<A, NotFound | Unavailable> =>
-          Effect.gen(function*() {
-            const { definition, ledger } = yield* found({ ledger: ledgerName, eval: name, run })
-            if (definition === undefined) return yield* new NotFound({ message: noDefinition(name) })
-            return yield* stores.reading(ledger, read(definition.eval, run))
-          }).pipe(Effect.mapError(failure))
-      })
-
-    const reports = yield* cachedBy(
-      4 * keptRuns,
-      (definition, run): Effect.Effect<EvalReport, EvalError, BatchStore> => Eval.report(definition, { run })
+          onSuccess: (runs) => runs.map((info) => summaryOf(ledger.name, info, of(info.eval, ledger.name)?.file))
+        }))
     )
-
-    const indexes = yield* cachedBy(keptRuns, (definition, run) =>
-      Effect.gen(function*() {
-        const ranked: Array<readonly [rank: number, one: EvalCase]> = []
-        const whole = new Map<string, CaseVerdict>()
-        let text = 0
-        yield* Stream.runForEach(Stream.take(Eval.cases(definition, { run }), mostCases), (one) =>
-          Effect.sync(() => {
-            ranked.push([rankOfCase(one), caseOf(one)])
-            text += JSON.stringify(one).length
-            if (text <= mostText) whole.set(one.key, one)
-          }))
-        const index: Index = {
-          cases: ranked.sort(([one, { no }], [other, { no: otherNo }]) => one - other || no - otherNo)
-            .map(([, one]) => one),
-          whole,
-          isCut: ranked.length === mostCases
-        }
-        return index
-      }))
-
-    const placeOf = (address: EvalAddress) =>
-      Effect.map(found(address), ({ definition, info, ledger }) => ({
-        ledger,
-        info,
-        definition,
-        place: Data.tuple(address.ledger, address.eval, address.run, ledger.signature ?? "", definition?.version ?? "")
-      })).pipe(Effect.mapError(failure))
-
-    const one: StudioLedgers.Service["eval"] = (address) =>
-      Effect.gen(function*() {
-        const { definition, info, place } = yield* placeOf(address)
-        const summary = summaryOf(address.ledger, info, definition?.file)
-        if (definition === undefined) return { summary, notes: [noDefinition(address.eval)] }
-        const read = yield* Effect.either(shared(reports)(place))
-        const detail: EvalDetail = read._tag === "Left"
-          ? { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
-          : {
-            summary,
-            report: read.right,
-            notes: info.isComplete
-              ? []
-              : [`The run is not complete: ${read.right.stop ?? "some of its runs have not ended"}.`]
-          }
-        return detail
-      })
-
-    const cases: StudioLedgers.Service["cases"] = (
-      address,
-      { check, limit = standardCases, offset = 0, text, verdict }
-    ) =>
-      Effect.gen(function*() {
-        const { place } = yield* placeOf(address)
-        const { cases } = yield* shared(indexes)(place)
-        const verdictOf = (one: EvalCase): string | undefined =>
-          check === undefined ? one.verdict : one.checks.find((other) => other.check === check)?.verdict
-        const part = text?.toLowerCase()
-        const matching = cases.filter((one) =>
-          (verdict === undefined || verdictOf(one) === verdict) &&
-          (check === undefined || verdictOf(one) !== undefined) &&
-          (part === undefined || `${one.key}\n${one.reason ?? ""}`.toLowerCase().includes(part))
-        )
-        if (check !== undefined) {
-          matching.sort((one, other) =>
-            rankOf(verdictOf(one) as Verdict) - rankOf(verdictOf(other) as Verdict) || one.no - other.no
-          )
-        }
-        return { cases: matching.slice(offset, offset + Math.min(Math.max(1, limit), most)), total: matching.length }
-      })
-
-    const ofKey: StudioLedgers.Service["case"] = (address, key) =>
-      Effect.gen(function*() {
-        const { definition, ledger, place } = yield* placeOf(address)
-        const { whole } = yield* shared(indexes)(place)
-        const kept = whole.get(key)
-        if (kept !== undefined) return caseDetail(kept)
-        const all = Eval.cases(definition!.eval, { run: address.run })
-        const read = yield* Effect.mapError(
-          stores.reading(ledger, Stream.runHead(Stream.filter(all, (one) => one.key === key))),
-          failure
-        )
-        return caseDetail(yield* Effect.mapError(read, () => new NotFound({ message: `The run has no case ${key}.` })))
-      })
-
-    return { evals, eval: one, cases, case: ofKey }
+    return {
+      searched: stores.searched,
+      runs: read.flatMap((one) => one._tag === "Right" ? one.right : [])
+        .sort((one, other) => other.startedAt - one.startedAt),
+      problems: [
+        ...problems,
+        ...(yield* stores.found).problems.map((message) => ({ ledger: "", message })),
+        ...read.flatMap((one) => one._tag === "Left" ? [one.left] : [])
+      ]
+    }
   })
+
+  /** The ledger, the run and the definition of an address, if there is one. */
+  const found = Effect.fnUntraced(function*({ eval: name, ledger: ledgerName, run }: EvalAddress) {
+    const ledger = yield* stores.named(ledgerName)
+    const runs = yield* stores.reading(ledger, runsOf(ledger))
+    const info = runs.find((one) => one.eval === name && one.run === run)
+    if (info === undefined) {
+      return yield* new NotFound({ message: `The ledger has no run ${run} of the eval ${name}.` })
+    }
+    return { ledger, info, definition: (yield* definitions).of(name, ledgerName) }
+  })
+
+  type Place = readonly [ledger: string, name: string, run: string, ledgerVersion: string, definitionVersion: string]
+
+  /** Reads of a run stay true until its ledger or its definition changes. */
+  const cachedBy = <A>(
+    capacity: number,
+    read: (definition: Eval.Eval<unknown>, run: string) => Effect.Effect<A, EvalError, BatchStore>
+  ) =>
+    Cache.makeWith({
+      capacity,
+      // a database does not tell whether it has changed
+      timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.minutes(1) }),
+      lookup: ([ledgerName, name, run]: Place): Effect.Effect<A, NotFound | Unavailable> =>
+        Effect.gen(function*() {
+          const { definition, ledger } = yield* found({ ledger: ledgerName, eval: name, run })
+          if (definition === undefined) return yield* new NotFound({ message: noDefinition(name) })
+          return yield* stores.reading(ledger, read(definition.eval, run))
+        }).pipe(Effect.mapError(failure))
+    })
+
+  const reports = yield* cachedBy(
+    4 * keptRuns,
+    (definition, run): Effect.Effect<EvalReport, EvalError, BatchStore> => Eval.report(definition, { run })
+  )
+
+  const indexes = yield* cachedBy(
+    keptRuns,
+    Effect.fnUntraced(function*(definition, run) {
+      const ranked: Array<readonly [rank: number, one: EvalCase]> = []
+      const whole = new Map<string, CaseVerdict>()
+      let text = 0
+      yield* Stream.runForEach(Stream.take(Eval.cases(definition, { run }), mostCases), (one) =>
+        Effect.sync(() => {
+          ranked.push([rankOfCase(one), caseOf(one)])
+          text += JSON.stringify(one).length
+          if (text <= mostText) whole.set(one.key, one)
+        }))
+      const index: Index = {
+        cases: ranked.sort(([one, { no }], [other, { no: otherNo }]) => one - other || no - otherNo)
+          .map(([, one]) => one),
+        whole,
+        isCut: ranked.length === mostCases
+      }
+      return index
+    })
+  )
+
+  const placeOf = (address: EvalAddress) =>
+    Effect.map(found(address), ({ definition, info, ledger }) => ({
+      ledger,
+      info,
+      definition,
+      place: Data.tuple(address.ledger, address.eval, address.run, ledger.signature ?? "", definition?.version ?? "")
+    })).pipe(Effect.mapError(failure))
+
+  const one: StudioLedgers.Service["eval"] = Effect.fnUntraced(function*(address) {
+    const { definition, info, place } = yield* placeOf(address)
+    const summary = summaryOf(address.ledger, info, definition?.file)
+    if (definition === undefined) return { summary, notes: [noDefinition(address.eval)] }
+    const read = yield* Effect.either(shared(reports)(place))
+    const detail: EvalDetail = read._tag === "Left"
+      ? { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
+      : {
+        summary,
+        report: read.right,
+        notes: info.isComplete
+          ? []
+          : [`The run is not complete: ${read.right.stop ?? "some of its runs have not ended"}.`]
+      }
+    return detail
+  })
+
+  const cases: StudioLedgers.Service["cases"] = Effect.fnUntraced(
+    function*(address, { check, limit = standardCases, offset = 0, text, verdict }) {
+      const { place } = yield* placeOf(address)
+      const { cases } = yield* shared(indexes)(place)
+      const verdictOf = (one: EvalCase): string | undefined =>
+        check === undefined ? one.verdict : one.checks.find((other) => other.check === check)?.verdict
+      const part = text?.toLowerCase()
+      const matching = cases.filter((one) =>
+        (verdict === undefined || verdictOf(one) === verdict) &&
+        (check === undefined || verdictOf(one) !== undefined) &&
+        (part === undefined || `${one.key}\n${one.reason ?? ""}`.toLowerCase().includes(part))
+      )
+      if (check !== undefined) {
+        matching.sort((one, other) =>
+          rankOf(verdictOf(one) as Verdict) - rankOf(verdictOf(other) as Verdict) || one.no - other.no
+        )
+      }
+      return { cases: matching.slice(offset, offset + Math.min(Math.max(1, limit), most)), total: matching.length }
+    }
+  )
+
+  const ofKey: StudioLedgers.Service["case"] = Effect.fnUntraced(function*(address, key) {
+    const { definition, ledger, place } = yield* placeOf(address)
+    const { whole } = yield* shared(indexes)(place)
+    const kept = whole.get(key)
+    if (kept !== undefined) return caseDetail(kept)
+    const all = Eval.cases(definition!.eval, { run: address.run })
+    const read = yield* Effect.mapError(
+      stores.reading(ledger, Stream.runHead(Stream.filter(all, (one) => one.key === key))),
+      failure
+    )
+    return caseDetail(yield* Effect.mapError(read, () => new NotFound({ message: `The run has no case ${key}.` })))
+  })
+
+  return { evals, eval: one, cases, case: ofKey }
+})

@@ -132,8 +132,8 @@ export const agrees = (stored: BatchRecord, given: BatchIdentity): Effect.Effect
 }
 
 /** The batch of a definition, made if it is new, at the beginning of a pass over its source. */
-export const planned = (ledger: Ledger, given: BatchIdentity, settings: Settings, now: number) =>
-  Effect.gen(function*() {
+export const planned = Effect.fnUntraced(
+  function*(ledger: Ledger, given: BatchIdentity, settings: Settings, now: number) {
     const { sql } = ledger
     const text = encodeSettings(settings)
     const { flow, name, note = null, operation, version } = given
@@ -147,7 +147,8 @@ export const planned = (ledger: Ledger, given: BatchIdentity, settings: Settings
     const record = decode(rows[0]!)
     yield* agrees(record, given)
     return record
-  })
+  }
+)
 
 /** Stores the hash of the last source of a batch, and the time of its last change. */
 export const definedAs = ({ sql }: Ledger, id: number, hash: string, now: number) =>

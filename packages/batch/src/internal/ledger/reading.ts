@@ -57,27 +57,26 @@ export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, Ba
   )
 
 /** How many rows of each flow and version are in each state; none if all rows have those of their batch. */
-export const targets = ({ sql }: Ledger, { flow, id, version }: Read) =>
-  Effect.gen(function*() {
-    const [found] = yield* doing("counted rows")(sql`
+export const targets = Effect.fnUntraced(function*({ sql }: Ledger, { flow, id, version }: Read) {
+  const [found] = yield* doing("counted rows")(sql`
       select id from noukai_batch_row where batch = ${id} and (flow is not null or version is not null) limit 1`)
-    if (found === undefined) return []
-    const rows = yield* doing("counted rows")(
-      sql<Pick<StoredResult, "flow" | "state" | "version"> & { readonly n: string }>`
+  if (found === undefined) return []
+  const rows = yield* doing("counted rows")(
+    sql<Pick<StoredResult, "flow" | "state" | "version"> & { readonly n: string }>`
       select flow, version, state, count(*) as n from noukai_batch_row where batch = ${id}
       group by flow, version, state order by min(no)`
-    )
-    const all = new Map<string, { flow: string; version: string; states: { [state in RowState]?: number } }>()
-    for (const row of rows) {
-      const of = { flow: row.flow ?? flow, version: row.version ?? version }
-      const key = JSON.stringify(of)
-      const known = all.get(key) ?? { ...of, states: {} }
-      const state = stateShown(row.state)
-      known.states[state] = (known.states[state] ?? 0) + Number(row.n)
-      all.set(key, known)
-    }
-    return [...all.values()]
-  })
+  )
+  const all = new Map<string, { flow: string; version: string; states: { [state in RowState]?: number } }>()
+  for (const row of rows) {
+    const of = { flow: row.flow ?? flow, version: row.version ?? version }
+    const key = JSON.stringify(of)
+    const known = all.get(key) ?? { ...of, states: {} }
+    const state = stateShown(row.state)
+    known.states[state] = (known.states[state] ?? 0) + Number(row.n)
+    all.set(key, known)
+  }
+  return [...all.values()]
+})
 
 /** How many rows are not settled. */
 export const unsettled = ({ intent, pending, submitted, uncertain, waiting }: Counts): number =>

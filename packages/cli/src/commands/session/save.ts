@@ -65,30 +65,28 @@ const removed = (before: Cassette.SessionCassette, after: Cassette.SessionCasset
 }
 
 /** A session as it is saved. Flows named by their slug have the organisation and project of a run that this machine has seen. */
-const addressed = (session: Cassette.SessionCassette) =>
-  Effect.gen(function*() {
-    const masked = JSON.parse(Cassette.encode(session)) as Cassette.SessionCassette
-    const seen = yield* Effect.flatMap(History, (history) => history.runs)
-    const run = seen.find(({ run }) => masked.session.executions.some(({ executionId }) => executionId === run))
-    const [org, project] = run?.flow.split("/") ?? []
-    return org === undefined || project === undefined
-      ? masked
-      : { ...masked, client: { org, project, ...masked.client } }
-  })
+const addressed = Effect.fnUntraced(function*(session: Cassette.SessionCassette) {
+  const masked = JSON.parse(Cassette.encode(session)) as Cassette.SessionCassette
+  const seen = yield* Effect.flatMap(History, (history) => history.runs)
+  const run = seen.find(({ run }) => masked.session.executions.some(({ executionId }) => executionId === run))
+  const [org, project] = run?.flow.split("/") ?? []
+  return org === undefined || project === undefined
+    ? masked
+    : { ...masked, client: { org, project, ...masked.client } }
+})
 
 /** Returns the text of the file of cases with the runs. */
-const withCases = (path: string, renamed: ReadonlyArray<string>, { addCases }: KeptSession) =>
-  Effect.gen(function*() {
-    const fields = yield* Effect.forEach(renamed, (text) => {
-      const [from = "", to = ""] = text.split(/=(.*)/s)
-      return from !== "" && to !== ""
-        ? Effect.succeed([from, to] as const)
-        : wrong(`--case-field ${text}: write message=text`)
-    })
-    const text = existsSync(path) ? yield* Values.textOf("--case", path) : ""
-    const file = { isCsv: /\.csv$/i.test(path), fields: Object.fromEntries(fields) }
-    return yield* Effect.mapError(addCases(text, file), (reason) => cannot(`${path}: ${reason}`))
+const withCases = Effect.fnUntraced(function*(path: string, renamed: ReadonlyArray<string>, { addCases }: KeptSession) {
+  const fields = yield* Effect.forEach(renamed, (text) => {
+    const [from = "", to = ""] = text.split(/=(.*)/s)
+    return from !== "" && to !== ""
+      ? Effect.succeed([from, to] as const)
+      : wrong(`--case-field ${text}: write message=text`)
   })
+  const text = existsSync(path) ? yield* Values.textOf("--case", path) : ""
+  const file = { isCsv: /\.csv$/i.test(path), fields: Object.fromEntries(fields) }
+  return yield* Effect.mapError(addCases(text, file), (reason) => cannot(`${path}: ${reason}`))
+})
 
 const written = (path: string, text: string) =>
   Effect.tryPromise({
