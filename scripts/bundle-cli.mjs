@@ -76,7 +76,7 @@ export const bundle = async (outdir, conditions = []) => {
     metafile: true,
     legalComments: "none",
     logLevel: "error",
-    external: ["libsql", "@secretlint/*"],
+    external: ["libsql", "@secretlint/*", "pg-native"],
     plugins: [undici],
     chunkNames: "chunks/[name]-[hash]",
     // what is bundled and was written for CommonJS requires Node's modules

@@ -48,7 +48,16 @@ const withTimeouts = (url: string): string => {
   return query === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${query}`
 }
 
-const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
+/**
+ * A database in PostgreSQL, with connections as those of {@link layer}. It creates no tables: for programs that only read, with
+ * `BatchStore.layerSqlReadOnly`.
+ *
+ * Fails with `BatchStoreError` if the database does not answer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
   PgClient.layer({
     url: Redacted.make(withTimeouts(Redacted.value(options.url))),
     applicationName: options.applicationName ?? "noukai-batch",

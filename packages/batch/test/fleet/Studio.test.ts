@@ -4,9 +4,11 @@ import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Chunk, Effect, Layer, Redacted, Stream } from "effect"
+import { Chunk, type Context, Effect, Layer, Option, Redacted, Stream } from "effect"
+import * as command from "../../../cli/src/commands/studio/ledgers.js"
 import { client, type Row, rowsOf } from "../support/batches.js"
 import { scansOf, statementsOf } from "../support/statements.js"
+import { freePort } from "./support/freePort.js"
 import { startPostgres } from "./support/postgres.js"
 
 const mixed = Batch.make({
@@ -18,6 +20,15 @@ const mixed = Batch.make({
 })
 
 const ids = Array.from({ length: 300 }, (_, n) => String(n + 1))
+
+it.scopedLive("the commands say why a database cannot be read, without its password", () =>
+  Effect.gen(function*() {
+    const place = `postgres://noukai:secret-word@127.0.0.1:${yield* freePort}/postgres`
+    const error = yield* Effect.flip(Layer.build(command.ledgers({ ledgers: Option.some(place), eval: [] })))
+    assert.include(error.message, "--ledgers: ")
+    assert.include(error.message, "ECONNREFUSED")
+    assert.notInclude(error.message, "secret-word")
+  }), 60_000)
 
 it.scopedLive("the studio reads a ledger in PostgreSQL, and creates nothing there", () =>
   Effect.gen(function*() {
@@ -65,6 +76,9 @@ it.scopedLive("the studio reads a ledger in PostgreSQL, and creates nothing ther
     assert.deepStrictEqual([input.json, result.json], ["{\"message\":\"2\"}", "{\"said\":\"2\"}"])
     assert.deepStrictEqual([attempts.length, row.state, sessionId?.length], [1, "done", 36])
     assert.deepStrictEqual((yield* ledgers.evals).runs, [])
+    const ofCommand = yield* Layer.build(command.ledgers({ ledgers: Option.some(url), eval: [] }))
+    const shown = yield* Effect.provide(StudioLedgers, ofCommand as Context.Context<StudioLedgers>)
+    assert.deepStrictEqual(yield* shown.batch(address), last)
     yield* sql`analyze noukai_batch_row`
     // no statement looks at all rows of a batch for a page
     const sent = yield* Effect.provide(
