@@ -42,7 +42,7 @@ const side = Effect.fnUntraced(function*(text: string) {
   const cassette = yield* Effect.mapError(Cassette.load(path), (error) => wrong(withoutMethod(error)))
   return cassette.kind === "session"
     ? { path, id, executions: cassette.session.executions }
-    : yield* wrong(`${path} has no steps: save a session with noukai session save`)
+    : yield* wrong(`${path} is a recording, which has no steps: save the session of the run instead`)
 })
 
 /** Returns the named run of a session, the one with the id of the other run, or its only one. */
