@@ -4,7 +4,7 @@ import type { InputOf } from "../leaf.js"
 
 /** The ledgers that the studio shows beside the runs. */
 export const ledgerFlags = {
-  ledgers: optional("ledgers", "Also show batches and evals of this folder or postgres:// URL."),
+  ledgers: optional("ledgers", "Also show batches and evals in this folder or postgres URL."),
   eval: repeated("eval", "Judge evals by this definition (*.eval.json, *.eval.yaml).")
 }
 
