@@ -68,6 +68,13 @@ export const everyOperation = (count: number) =>
     yield* Batch.run(failing, short, { ...options, maxFailures: count, attempts: 2, backoff: 1 })
     yield* Batch.retry("failing", { only: "failed" })
     yield* Batch.attempts("failing", "row 0")
+    yield* Batch.settle(
+      "failing",
+      rows.map(({ id }) => ({ key: id, attempt: 1, executionId: `run of ${id}`, reason: "it is the only run" }))
+    )
+    yield* Batch.page("failing", { after: 3, limit: 2, state: ["pending", "failed"] })
+    yield* Batch.settled("failing")
+    yield* collect(Batch.numbers("failing", "row 1*"))
     yield* Batch.forget("failing")
     const target = ({ id }: Row) => id.endsWith("1") ? { flow: "acme/test/fails" } : {}
     const targeted = Batch.make({
