@@ -8,7 +8,10 @@ import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, Words } from 
 import { hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
 import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
 
-const Strip = lazy(() => import("./Strip.js"))
+/** A list is read without its picture, too, where that could not be loaded. */
+const Strip = lazy<typeof import("./Strip.js").default>(() =>
+  import("./Strip.js").catch(() => ({ default: () => null }))
+)
 
 const statuses = ["pending", "running", "completed", "failed", "cancelled"]
 

@@ -12,7 +12,14 @@ import { navigate, useApp } from "./store.js"
 import "./strip.css"
 import { nearest, pointPlace, scaleOfPoints } from "./stripScale.js"
 
-const StripChart = lazy(() => import("./StripChart.js"))
+/** Stands where the chart could not be loaded: the list is read without it. */
+const NoChart = (): ReactNode => (
+  <p className="strip-caption">The picture could not be loaded. Load the page again to see it.</p>
+)
+
+const StripChart = lazy<typeof import("./StripChart.js").default>(() =>
+  import("./StripChart.js").catch(() => ({ default: NoChart }))
+)
 
 /** The time between two reads while runs arrive, in milliseconds. */
 const often = 1_000

@@ -213,3 +213,17 @@ it("names of flows are texts in the picture", async () => {
   assert.strictEqual(await page.locator("img").count(), 0)
   assert.notInclude(await page.title(), "owned")
 })
+
+it("a list whose picture cannot be loaded is read without it", async () => {
+  await using studio = disposable(await startStudio({ runs: usual(60) }))
+  for (const part of ["Strip", "StripChart"]) {
+    await using opened = await openPage(browser, studio, "/about:blank", { mayFail: true })
+    const { page } = opened
+    await page.route(new RegExp(`/assets/${part}-[^/]+[.](js|css)$`), (route) => route.abort())
+    await page.goto(`${studio.origin}/runs`)
+    await page.getByRole("link", { name: /run run-0059/ }).waitFor()
+    if (part === "StripChart") await page.getByText("The picture could not be loaded.").waitFor()
+    await page.getByRole("link", { name: /run run-0059/ }).click()
+    await page.getByRole("tree", { name: "Steps" }).waitFor()
+  }
+})
