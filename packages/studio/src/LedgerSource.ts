@@ -1,8 +1,6 @@
 /**
  * Batches and eval runs of ledgers: files below a folder, and a database. They are read, and never changed.
  *
- * Needs the optional peers `@effect-noukai/batch` and `@effect-noukai/eval`.
- *
  * @since 0.1.0
  */
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
