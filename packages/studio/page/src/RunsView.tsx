@@ -173,7 +173,7 @@ const Duration = ({ run }: { readonly run: Run }): ReactNode => {
 let lastMargin = 0
 
 /** The rows that are drawn above and below those in view. */
-const overscan = 12
+const overscan = 6
 
 const columns = ["Status", "Flow", "Run", "Began by", "Session", "Started", "Duration", "Cost"]
 
