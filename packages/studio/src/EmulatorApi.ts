@@ -63,6 +63,8 @@ export const EmulatorState = Schema.Struct({
   faults: Schema.Array(Schema.Struct({ rule: Schema.String, isOurs: Schema.Boolean })),
   /** The switch as it was set last, for its form. */
   last: Schema.optional(FaultSwitch),
+  /** The endpoints that faults can be for. */
+  endpoints: Schema.Array(Schema.String),
   /** Faults to choose from, with what they do. */
   catalogue: Schema.Array(Schema.Struct({ fault: Schema.String, effect: Schema.String }))
 })

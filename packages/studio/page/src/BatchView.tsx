@@ -4,19 +4,7 @@ import type { BatchDetail, BatchRow, BatchRowDetail, ErrorGroup } from "./api.js
 import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortCost, shortId, tick } from "./format.js"
 import { Histogram } from "./Histogram.js"
 import { useKeys } from "./keys.js"
-import {
-  Away,
-  Breakdown,
-  type BreakdownPart,
-  Choice,
-  Command,
-  ListFailure,
-  Pager,
-  PayloadPart,
-  Stale,
-  TextField,
-  useRows
-} from "./ledgerParts.js"
+import { Away, Breakdown, type BreakdownPart, Choice, Command, ListFailure, Pager, PayloadPart, Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Words } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchesRoute, type BatchRoute, batchRoute, hrefOf, type RowFilter, runRoute, sessionRoute } from "./route.js"
@@ -382,18 +370,9 @@ const Rows = ({ detail, route }: { readonly detail: BatchDetail; readonly route:
           </section>
         )
         : (
-          <div ref={list} className={isOld ? "is-old" : undefined}>
-            <div className="lrows lrows-rows" role="table" aria-label="Rows in the order of the input" aria-busy={isOld} style={widthOfNo(detail.rows)}>
-              <div role="rowgroup" className="lhead">
-                <div role="row" className="lrow">
-                  {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
-                </div>
-              </div>
-              <div role="rowgroup">
-                {rows.map((row) => <Row key={row.key} row={row} route={route} isOpen={row.key === route.row} />)}
-              </div>
-            </div>
-          </div>
+          <Table columns={columns} isOld={isOld} kind="rows" label="Rows in the order of the input" list={list} style={widthOfNo(detail.rows)}>
+            {rows.map((row) => <Row key={row.key} row={row} route={route} isOpen={row.key === route.row} />)}
+          </Table>
         )}
       {rows.length > 0 && (
         <Pager

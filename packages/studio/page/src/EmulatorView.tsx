@@ -7,9 +7,8 @@ import { ownRules } from "./FaultsBanner.js"
 import { bytes, count, exactCost, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
-import { useAfter } from "./live.js"
 import { Button, Fact, Failure, Icon, Link, Main, Shape, Text, Unknown } from "./parts.js"
-import { useRead, useStream } from "./reads.js"
+import { useRead, useStream, useWhenChanged } from "./reads.js"
 import { type EmulatorRoute, emulatorTabs, runRoute, runsRoute } from "./route.js"
 import { copy, get, navigate, set, useApp } from "./store.js"
 
@@ -73,7 +72,7 @@ const RequestPanel = ({ id, seen }: {
   readonly seen: number
 }): ReactNode => {
   const { data, error, isOld, reload } = useRead("emulator/request", { id })
-  useAfter(seen, often, () => data?.request.outcome === "open" && reload())
+  useWhenChanged(seen, often, () => data?.request.outcome === "open" && reload())
   if (error !== undefined && (data === undefined || isOld)) {
     return <section className="panel" aria-label="Request"><Failure title="The request could not be read" error={error} onRetry={reload} /></section>
   }
@@ -140,7 +139,7 @@ const Requests = ({ emulator, route }: { readonly emulator: EmulatorState; reado
     reload()
   }
   // what the reader looks at stays where it is
-  useAfter(emulator, often, () => {
+  useWhenChanged(emulator, often, () => {
     const isRead = offset > 0 || request !== undefined || (list.current?.scrollTop ?? 0) > 4 ||
       list.current?.contains(document.activeElement) === true
     if (isRead) setBehind((isBehind) => isBehind || offset === 0)

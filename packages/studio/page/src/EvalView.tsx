@@ -7,7 +7,7 @@ import { costOf, ending, hasScores, pValue, rate, score, sides, summaries, timeD
 import { cost, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
-import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, TextField, useRows } from "./ledgerParts.js"
+import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, runRoute } from "./route.js"
@@ -430,18 +430,9 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
           </section>
         )
         : (
-          <div ref={list} className={isOld ? "is-old" : undefined}>
-            <div className="lrows lrows-cases" role="table" aria-label="Cases, regressions first" aria-busy={isOld}>
-              <div role="rowgroup" className="lhead">
-                <div role="row" className="lrow">
-                  {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
-                </div>
-              </div>
-              <div role="rowgroup">
-                {cases.map((one) => <Row key={one.key} of={one} report={report} route={route} isOpen={one.key === route.case} />)}
-              </div>
-            </div>
-          </div>
+          <Table columns={columns} isOld={isOld} kind="cases" label="Cases, regressions first" list={list}>
+            {cases.map((one) => <Row key={one.key} of={one} report={report} route={route} isOpen={one.key === route.case} />)}
+          </Table>
         )}
       {cases.length > 0 && (
         <Pager

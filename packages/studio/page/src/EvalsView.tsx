@@ -1,17 +1,14 @@
 /** The eval runs of all ledgers, newest first. */
-import { type ReactNode, useRef, useState } from "react"
+import type { ReactNode } from "react"
 import type { EvalSummary } from "./api.js"
 import { sides } from "./evalWords.js"
-import { count, instant, moment, oneLine, plural } from "./format.js"
-import { Command, ListFailure, Problems, Stale, useRows } from "./ledgerParts.js"
-import { Button, Link, Main, Status, Text } from "./parts.js"
+import { instant, moment, oneLine, plural } from "./format.js"
+import { LedgerList } from "./ledgerParts.js"
+import { Link, Status, Text } from "./parts.js"
 import { presence, useRead, useRefresh, useStream } from "./reads.js"
 import { evalRoute } from "./route.js"
 
 const columns = ["Status", "Eval", "Flow", "Compared", "Cases", "Definition", "Started"]
-
-/** How many runs are shown at once. */
-const many = 200
 
 const Row = ({ run }: { readonly run: EvalSummary }): ReactNode => {
   const { baseline, candidate } = sides(run)
@@ -42,53 +39,23 @@ const Row = ({ run }: { readonly run: EvalSummary }): ReactNode => {
 
 const EvalsView = (): ReactNode => {
   const { data, error, reload } = useRead("evals", {})
-  const list = useRef<HTMLDivElement>(null)
-  const [most, setMost] = useState(many)
   useStream(presence.path, presence.params, {})
   useRefresh(reload, data?.runs.some(({ isComplete }) => !isComplete) === true ? 5_000 : 10_000)
-  useRows(list, "", undefined, data !== undefined)
   return (
-    <Main className="ledger">
-      <div className="runs-head">
-        <div className="title">
-          <h1>Evals</h1>
-          <span className="muted">{data === undefined ? "" : count(data.runs.length)}</span>
-        </div>
-        {data !== undefined && <Problems problems={data.problems} />}
-      </div>
-      {data !== undefined && <Stale error={error} onRetry={reload} />}
-      {data === undefined
-        ? error === undefined
-          ? <p className="blank muted" role="status">Reading the eval runs…</p>
-          : <ListFailure error={error} onRetry={reload} what="eval runs" />
-        : data.runs.length === 0
-        ? (
-          <section className="blank">
-            <h2>No eval runs yet</h2>
-            <p className="muted">
-              No ledger with an eval run is in <Text value={data.searched.join(", ") || "the folder"} />. A run appears here when it has begun.
-            </p>
-            <Command command="noukai eval run spelling.eval.yaml" />
-          </section>
-        )
-        : (
-          <div ref={list}>
-            <div className="lrows lrows-evals" role="table" aria-label="Eval runs, newest first" aria-rowcount={data.runs.length + 1}>
-              <div role="rowgroup" className="lhead">
-                <div role="row" className="lrow">{columns.map((name) => <span key={name} role="columnheader">{name}</span>)}</div>
-              </div>
-              <div role="rowgroup">
-                {data.runs.slice(0, most).map((run) => <Row key={JSON.stringify([run.ledger, run.eval, run.run])} run={run} />)}
-              </div>
-            </div>
-            {data.runs.length > most && (
-              <p className="more">
-                <Button kind="quiet" onClick={() => setMost(most + many)}>Show more of {count(data.runs.length)}</Button>
-              </p>
-            )}
-          </div>
-        )}
-    </Main>
+    <LedgerList
+      title="Evals"
+      what="eval runs"
+      one="an eval run"
+      kind="evals"
+      columns={columns}
+      command="noukai eval run spelling.eval.yaml"
+      error={error}
+      onRetry={reload}
+      problems={data?.problems}
+      searched={data?.searched}
+      items={data?.runs}
+      item={(run) => <Row key={JSON.stringify([run.ledger, run.eval, run.run])} run={run} />}
+    />
   )
 }
 

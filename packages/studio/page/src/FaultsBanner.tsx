@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from "react"
 import { type EmulatorState, read } from "./api.js"
 import { oneLine, visible } from "./format.js"
 import { switchOff } from "./faults.js"
-import { useEvery } from "./live.js"
+import { useRefresh } from "./reads.js"
 import { Button, Icon, Link } from "./parts.js"
 import { emulatorRoute } from "./route.js"
 import { get, set, useApp } from "./store.js"
@@ -35,7 +35,7 @@ export const FaultsBanner = (): ReactNode => {
   useEffect(() => {
     if (isWatched) look()
   }, [isWatched])
-  useEvery(seldom, isWatched, look)
+  useRefresh(look, isWatched ? seldom : undefined)
   const rules = isThere && isShown ? ownRules(emulator) : []
   useEffect(() => setProblem(""), [rules.length])
   return (

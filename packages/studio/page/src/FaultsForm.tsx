@@ -7,20 +7,6 @@ import { switchOff, switchOn } from "./faults.js"
 import { ownRules } from "./FaultsBanner.js"
 import { Button, Icon, Text, Words } from "./parts.js"
 
-const endpoints = [
-  "execute",
-  "step",
-  "jobs",
-  "job",
-  "run",
-  "trace",
-  "stepTrace",
-  "traceStream",
-  "session",
-  "runs",
-  "verifyKey"
-]
-
 /** The fields of the form. */
 interface Draft {
   readonly chosen: ReadonlyArray<string>
@@ -142,7 +128,7 @@ export const FaultsForm = ({ emulator }: { readonly emulator: EmulatorState }): 
             <span>Endpoint</span>
             <select value={draft.endpoint} onChange={({ target }) => change({ endpoint: target.value })}>
               <option value="">Every endpoint</option>
-              {(draft.endpoint === "" || endpoints.includes(draft.endpoint) ? endpoints : [...endpoints, draft.endpoint])
+              {[...new Set([...emulator.endpoints, draft.endpoint])].filter((one) => one !== "")
                 .map((one) => <option key={one} value={one}>{visible(one)}</option>)}
             </select>
           </label>

@@ -2,9 +2,8 @@
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Hit, Hits as Answer, RunDetail } from "./api.js"
 import { count, oneLine, plural, visible } from "./format.js"
-import { useAfter } from "./live.js"
 import { Button, Link, Text } from "./parts.js"
-import { type Reading, useRead } from "./reads.js"
+import { type Reading, useRead, useWhenChanged } from "./reads.js"
 import type { RunRoute } from "./route.js"
 import { barKey } from "./timeline.js"
 
@@ -25,7 +24,7 @@ export const useHits = ({ find, flow, id }: RunRoute, detail: RunDetail): Readin
   }, [find])
   const isSought = text.trim().length >= shortest && find.trim().length >= shortest
   const reading = useRead("search", isSought ? { flow, id, text: text.trim() } : undefined)
-  useAfter(detail, often, () => isSought && reading.reload())
+  useWhenChanged(detail, often, () => isSought && reading.reload())
   return isSought ? reading : undefined
 }
 

@@ -4,9 +4,8 @@ import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "reac
 import { addressOf, type Bar, type ListChange, type SessionDetail, type SessionRun } from "./api.js"
 import { cost, exactCost, instant, millis, moment, oneLine, plural, shortId, tick, ticks } from "./format.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
-import { useAfter, useEvery } from "./live.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Text, Unknown } from "./parts.js"
-import { useRead, useStream } from "./reads.js"
+import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Text, Unknown } from "./parts.js"
+import { useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { runRoute, runsRoute, type SessionRoute } from "./route.js"
 import "./session.css"
 import { copy, isEnded, lastList, navigate } from "./store.js"
@@ -188,15 +187,7 @@ const Timeline = ({ detail, receivedAt, route }: {
       <div className="waterfall-tools">
         <h2>Timeline</h2>
         <span className="session-tools">
-          {(idle.length > 0 || route.isFolded) && (
-            <Button
-              kind="quiet"
-              pressed={route.isFolded}
-              onClick={() => navigate({ ...route, isFolded: !route.isFolded }, { replace: true })}
-            >
-              Fold idle time
-            </Button>
-          )}
+          <FoldIdle idle={idle} route={route} />
         </span>
       </div>
       <div className="waterfall-rows" ref={scroller}>
@@ -328,8 +319,8 @@ const SessionView = ({ route }: { readonly route: SessionRoute }): ReactNode => 
       if (change.runs.length + change.gone.length > 0) setChanges((changes) => changes + 1)
     }
   })
-  useAfter(changes, often, reload)
-  useEvery(seldom, data?.runs.some(({ run }) => !isEnded(run)) === true, reload)
+  useWhenChanged(changes, often, reload)
+  useRefresh(reload, data?.runs.some(({ run }) => !isEnded(run)) === true ? seldom : undefined)
   const received = useRef<{ readonly data: SessionDetail | undefined; readonly at: number }>({ data: undefined, at: 0 })
   if (received.current.data !== data) received.current = { data, at: performance.now() }
   useKeys({ Escape: () => navigate(lastList()) })

@@ -4,9 +4,8 @@ import type { Point } from "./api.js"
 import { Brush } from "./Brush.js"
 import { count, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { useMedia } from "./keys.js"
-import { useAfter } from "./live.js"
 import { Button, Text } from "./parts.js"
-import { useRead } from "./reads.js"
+import { useRead, useWhenChanged } from "./reads.js"
 import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
 import { navigate, useApp } from "./store.js"
 import "./strip.css"
@@ -118,7 +117,7 @@ const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const isListed = useApp(({ list }) => list.isLoaded && list.key === hrefOf(route))
   const { data, error, isOld, reload } = useRead("points", isListed ? { ...route.filter } : undefined)
   const changes = useApp(({ listChanges }) => listChanges)
-  useAfter(changes, often, reload)
+  useWhenChanged(changes, often, reload)
   const isNarrow = useMedia("(max-width: 999px)")
   const [isOpen, setOpen] = useState(false)
   const [active, setActive] = useState<string>()

@@ -7,7 +7,7 @@ import { Hits, useFound, useHits } from "./Hits.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
 import "./longRuns.css"
 import { Minimap } from "./Minimap.js"
-import { Button, Icon, Shape, Text } from "./parts.js"
+import { Button, FoldIdle, Icon, Shape, Text } from "./parts.js"
 import type { RunRoute } from "./route.js"
 import { get, isEnded, navigate } from "./store.js"
 import {
@@ -355,15 +355,7 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
           {detail.criticalPath.length > 0 && (
             <Button kind="quiet" pressed={route.isCritical} onClick={mark}>Critical path</Button>
           )}
-          {(idle.length > 0 || route.isFolded) && (
-            <Button
-              kind="quiet"
-              pressed={route.isFolded}
-              onClick={() => navigate({ ...route, isFolded: !route.isFolded }, { replace: true })}
-            >
-              Fold idle time
-            </Button>
-          )}
+          <FoldIdle idle={idle} route={route} />
         </span>
       </div>
       {hits !== undefined && <Hits reading={hits} route={route} selected={selected === undefined ? undefined : barKey(bars[selected]!)} />}

@@ -1,11 +1,11 @@
 /** Parts of the views of batches and evals. */
-import { type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react"
+import { type CSSProperties, type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react"
 import type { Payload, ReadError } from "./api.js"
 import { bytes, count, oneLine, percent, plural } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import "./ledgers.css"
-import { Button, Failure, Icon, Link, Shape, Text } from "./parts.js"
+import { Button, Failure, Icon, Link, Main, Shape, Text } from "./parts.js"
 import type { Route } from "./route.js"
 import { copy, navigate, useApp } from "./store.js"
 
@@ -310,5 +310,91 @@ export const PayloadPart = ({ name, none, of, payload }: {
         ? <p className="muted payload-none">{none}</p>
         : <JsonTree text={json} label={`${name.toLowerCase()} of ${of}`} />}
     </section>
+  )
+}
+
+/** Rows under the names of their columns. `kind` names their styles. */
+export const Table = ({ children, columns, isOld = false, kind, label, list, rowCount, style }: {
+  readonly children: ReactNode
+  readonly columns: ReadonlyArray<string>
+  /** Whether they are those of another page or filter, until the right ones are read. */
+  readonly isOld?: boolean
+  readonly kind: "batches" | "rows" | "evals" | "cases"
+  readonly label: string
+  readonly list: RefObject<HTMLDivElement | null>
+  readonly rowCount?: number
+  readonly style?: CSSProperties
+}): ReactNode => (
+  <div ref={list} className={isOld ? "is-old" : undefined}>
+    <div className={`lrows lrows-${kind}`} role="table" aria-label={label} aria-busy={isOld} aria-rowcount={rowCount} style={style}>
+      <div role="rowgroup" className="lhead">
+        <div role="row" className="lrow">
+          {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
+        </div>
+      </div>
+      <div role="rowgroup">{children}</div>
+    </div>
+  </div>
+)
+
+/** How many rows of a list are shown at once. */
+const many = 200
+
+/** A list of all ledgers, newest first: `items` are absent until it is read. */
+export function LedgerList<Item>({ columns, command, error, item, items, kind, one, onRetry, problems = [], searched = [], title, what }: {
+  readonly columns: ReadonlyArray<string>
+  /** The command that makes one. */
+  readonly command: string
+  readonly error: ReadError | undefined
+  readonly item: (item: Item) => ReactNode
+  readonly items: ReadonlyArray<Item> | undefined
+  readonly kind: "batches" | "evals"
+  readonly one: string
+  readonly onRetry: () => void
+  readonly problems: Parameters<typeof Problems>[0]["problems"] | undefined
+  readonly searched: ReadonlyArray<string> | undefined
+  readonly title: string
+  readonly what: string
+}): ReactNode {
+  const list = useRef<HTMLDivElement>(null)
+  const [most, setMost] = useState(many)
+  useRows(list, "", undefined, items !== undefined)
+  return (
+    <Main className="ledger">
+      <div className="runs-head">
+        <div className="title">
+          <h1>{title}</h1>
+          <span className="muted">{items === undefined ? "" : count(items.length)}</span>
+        </div>
+        <Problems problems={problems} />
+      </div>
+      {items !== undefined && <Stale error={error} onRetry={onRetry} />}
+      {items === undefined
+        ? error === undefined
+          ? <p className="blank muted" role="status">Reading the {what}…</p>
+          : <ListFailure error={error} onRetry={onRetry} what={what} />
+        : items.length === 0
+        ? (
+          <section className="blank">
+            <h2>No {what} yet</h2>
+            <p className="muted">
+              No ledger with {one} is in <Text value={searched.join(", ") || "the folder"} />. It appears here when it has begun.
+            </p>
+            <Command command={command} />
+          </section>
+        )
+        : (
+          <>
+            <Table columns={columns} kind={kind} label={`${what[0]!.toUpperCase()}${what.slice(1)}, newest first`} list={list} rowCount={items.length + 1}>
+              {items.slice(0, most).map(item)}
+            </Table>
+            {items.length > most && (
+              <p className="more">
+                <Button kind="quiet" onClick={() => setMost(most + many)}>Show more of {count(items.length)}</Button>
+              </p>
+            )}
+          </>
+        )}
+    </Main>
   )
 }

@@ -2,7 +2,7 @@
 import { type ReactNode, type RefObject, useEffect, useRef } from "react"
 import type { ReadError, Run } from "./api.js"
 import { visible } from "./format.js"
-import { hrefOf, type Route } from "./route.js"
+import { hrefOf, type Route, type RunRoute, type SessionRoute } from "./route.js"
 import { hasMoved, navigate, retry } from "./store.js"
 
 const icons = {
@@ -152,6 +152,21 @@ export const Link = ({ children, className, current, expanded, label, onKeyDown,
 )
 
 /** A fact that is not known. */
+/** Shortens the stretches of a timeline in which nothing ran. */
+export const FoldIdle = ({ idle, route }: {
+  readonly idle: ReadonlyArray<unknown>
+  readonly route: RunRoute | SessionRoute
+}): ReactNode =>
+  (idle.length > 0 || route.isFolded) && (
+    <Button
+      kind="quiet"
+      pressed={route.isFolded}
+      onClick={() => navigate({ ...route, isFolded: !route.isFolded }, { replace: true })}
+    >
+      Fold idle time
+    </Button>
+  )
+
 export const Unknown = (): ReactNode => <span className="unknown" title="Not known">–<span className="offscreen">not known</span></span>
 
 export const Fact = ({ children, name, note }: {

@@ -105,31 +105,33 @@ export const presence = { path: "changes", params: { to: 0 } } as const
 
 /** Reads again from time to time, while the page is visible and the server answers. `undefined`: not now. */
 export const useRefresh = (reload: () => void, everyMs: number | undefined): void => {
+  const latest = useRef(reload)
+  latest.current = reload
   useEffect(() => {
     if (everyMs === undefined) return
     const timer = window.setInterval(() => {
-      if (!document.hidden && get().connection === "live") reload()
+      if (!document.hidden && get().connection === "live") latest.current()
     }, everyMs)
     return () => window.clearInterval(timer)
-  }, [reload, everyMs])
+  }, [everyMs])
 }
 
-/** Calls back when a text has changed, at most once in a time. */
-export const useWhenChanged = (text: string | undefined, everyMs: number, then: () => void): void => {
-  const known = useRef(text)
+/** Calls back when a value has changed, at most once in a time. `undefined`: it is not known yet, which is no change. */
+export const useWhenChanged = (value: unknown, everyMs: number, then: () => void): void => {
+  const known = useRef(value)
   const timer = useRef<number>(undefined)
   const latest = useRef(then)
   latest.current = then
   useEffect(() => {
-    if (known.current === undefined || text === undefined || known.current === text) {
-      known.current ??= text
+    if (known.current === undefined || value === undefined || known.current === value) {
+      known.current ??= value
       return
     }
-    known.current = text
+    known.current = value
     timer.current ??= window.setTimeout(() => {
       timer.current = undefined
       latest.current()
     }, everyMs)
-  }, [text, everyMs])
+  }, [value, everyMs])
   useEffect(() => () => window.clearTimeout(timer.current), [])
 }

@@ -76,6 +76,7 @@ export const make = (
         },
         faults: rules.map((rule) => ({ rule: ruleText(rule), isOurs: ours.includes(rule) })),
         ...last !== undefined && { last },
+        endpoints,
         catalogue
       }
     })
