@@ -13,8 +13,9 @@ import type { ChildProcess } from "node:child_process"
 import { join } from "node:path"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { folder } from "../../sdk/test/support/folder.js"
+import { ended, numbers } from "../../sdk/test/support/killing.js"
 import { isWhole, size } from "../../sdk/test/support/size.js"
-import { counted, ended, killedAndStarted, numbers, rows, setup, started, type Summary } from "./support/killed.js"
+import { counted, killedAndStarted, rows, setup, started, type Summary } from "./support/killed.js"
 
 const seeds = size(50, 1)
 

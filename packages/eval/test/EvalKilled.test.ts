@@ -6,10 +6,11 @@ import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { folder } from "../../sdk/test/support/folder.js"
+import { ended, numbers, received } from "../../sdk/test/support/killing.js"
 import { size } from "../../sdk/test/support/size.js"
 
 const seeds = size(20, 1)
@@ -36,31 +37,6 @@ const flows = [
 ] as const
 
 const server = Emulators.layer({ flows, jobs: { workers: 64 } })
-
-const numbers = (seed: number) => {
-  let state = (seed * 2654435761) % 2147483648
-  return (below: number): number => {
-    state = (state * 1103515245 + 12345) % 2147483648
-    return Math.floor(state / 2147483648 * below)
-  }
-}
-
-const ended = (child: ChildProcess) =>
-  Effect.async<string | null>((resume) => {
-    let [output, errors] = ["", ""]
-    child.stdout!.setEncoding("utf8").on("data", (text: string) => output += text)
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => errors += text)
-    child.on("close", (code) => {
-      resume(code === null ? Effect.succeed(null) : code === 0 ? Effect.succeed(output) : Effect.dieMessage(errors))
-    })
-  })
-
-const received = (more: number) =>
-  Effect.flatMap(Emulator, (emulator) =>
-    Effect.flatMap(emulator.ledger, ({ requestsReceived }) => {
-      let left = requestsReceived + more
-      return emulator.awaitEvent((event) => event.type === "RequestReceived" && --left === 0)
-    }))
 
 /** The parts of an output that do not differ between two runs, without times and ids. */
 const lasting = (text: string): unknown =>

@@ -4,7 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { counted, killedAndStarted, numbers, rows, setup } from "../support/killed.js"
+import { numbers } from "../../../sdk/test/support/killing.js"
+import { counted, killedAndStarted, rows, setup } from "../support/killed.js"
 import { startPostgres } from "./support/postgres.js"
 
 const seeds = Array.from({ length: Number(process.env.FLEET_SEEDS ?? "5") }, (_, n) => n + 1)

@@ -3,8 +3,9 @@ import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import type { Step } from "@effect-noukai/emulator/Flow"
 import { Effect, Redacted } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { bundledProgram } from "../../../sdk/test/support/bundledProgram.js"
+import { ended, received } from "../../../sdk/test/support/killing.js"
 import { size } from "../../../sdk/test/support/size.js"
 import { rowSession } from "../../src/internal/drive/jobRuns.js"
 
@@ -12,14 +13,6 @@ export const rows = size(200, 12)
 
 /** After so many kills a batch is left to end. */
 const mostKills = size(Infinity, 1)
-
-export const numbers = (seed: number) => {
-  let state = (seed * 2654435761) % 2147483648
-  return (below: number): number => {
-    state = (state * 1103515245 + 12345) % 2147483648
-    return Math.floor(state / 2147483648 * below)
-  }
-}
 
 export const started = (program: string, ...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
@@ -30,24 +23,6 @@ export const started = (program: string, ...args: ReadonlyArray<string>) =>
       })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
-
-/** The output of a process that ended by itself; `null` when it was killed. */
-export const ended = (child: ChildProcess) =>
-  Effect.async<string | null>((resume) => {
-    let [output, errors] = ["", ""]
-    child.stdout!.setEncoding("utf8").on("data", (text: string) => output += text)
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => errors += text)
-    child.on("close", (code) => {
-      resume(code === null ? Effect.succeed(null) : code === 0 ? Effect.succeed(output) : Effect.dieMessage(errors))
-    })
-  })
-
-const received = (more: number) =>
-  Effect.flatMap(Emulator, (emulator) =>
-    Effect.flatMap(emulator.ledger, ({ requestsReceived }) => {
-      let left = requestsReceived + more
-      return emulator.awaitEvent((event) => event.type === "RequestReceived" && --left === 0)
-    }))
 
 export interface Summary {
   readonly status: string
