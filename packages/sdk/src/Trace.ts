@@ -8,8 +8,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Costs from "./internal/core/cost.js"
 import { known } from "./internal/core/makeError.js"
-import type { StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
-import { inputOf as inputIn, type InputOfRun } from "./internal/operations/sessionRun.js"
+import type { SessionExecution, StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
+import { inputOf as inputIn, type InputOfRun, withoutPrompt } from "./internal/operations/sessionRun.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import * as Timeline from "./internal/trace/timeline.js"
 
@@ -358,3 +358,33 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  * @category conversions
  */
 export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => otlpSpans(trace, options)
+
+/** A payload as traces have it: an object. */
+const contextOf = (name: string, snapshot: unknown): unknown =>
+  snapshot === null || snapshot === undefined
+    ? undefined
+    : Predicate.isRecord(snapshot)
+    ? snapshot
+    : { [name]: snapshot }
+
+/**
+ * Returns a run of a session as a trace, to show it or to compare it with another run. Sessions have no costs, tokens and models.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromExecution = (execution: SessionExecution): Trace => {
+  const { completedAt, executionId, flowId, startedAt, status, steps, triggerType } = execution
+  return {
+    flowRun: { id: executionId, status, ...known({ flowId, triggerType, startedAt, completedAt }) },
+    steps: steps.map(({ errorSnapshot, inputSnapshot, loopIndex, outputSnapshot, ...step }) => ({
+      ...step,
+      ...known({
+        loopIndex,
+        inputContext: contextOf("input", inputSnapshot),
+        outputContext: contextOf("output", withoutPrompt(outputSnapshot)),
+        errorContext: contextOf("error", errorSnapshot)
+      })
+    }))
+  }
+}

@@ -5,15 +5,13 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { maskChange } from "./internal/cassette/secretForms.js"
 import { type Decimal, formatCost, noCost, parseCost, subtractCost } from "./internal/core/cost.js"
 import { differences, type Divergence, longestInOrder } from "./internal/core/diff.js"
 import { known } from "./internal/core/makeError.js"
 import { changeText } from "./internal/core/replayReport.js"
-import type { SessionExecution, StepTrace } from "./internal/operations/requests.js"
-import { withoutPrompt } from "./internal/operations/sessionRun.js"
+import type { StepTrace } from "./internal/operations/requests.js"
 import { safeText } from "./internal/trace/words.js"
 import { costOf, type Trace } from "./Trace.js"
 import { Change, withWords } from "./ValueDiff.js"
@@ -353,36 +351,6 @@ export const make = (before: Trace, after: Trace, { limit = 100 }: Options = {})
     wallMs: less(second.wallMs, first.wallMs),
     ...(areCostsTold && { costUsd: costLess(second.costUsd, first.costUsd) }),
     verdict: isDifferent ? "different" : isKnown ? "same" : "unknown"
-  }
-}
-
-/** A payload as traces have it: an object. */
-const contextOf = (name: string, snapshot: unknown): unknown =>
-  snapshot === null || snapshot === undefined
-    ? undefined
-    : Predicate.isRecord(snapshot)
-    ? snapshot
-    : { [name]: snapshot }
-
-/**
- * Returns a run of a session as a trace, to compare it with another run. Sessions have no costs, tokens and models.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const fromExecution = (execution: SessionExecution): Trace => {
-  const { completedAt, executionId, flowId, startedAt, status, steps, triggerType } = execution
-  return {
-    flowRun: { id: executionId, status, ...known({ flowId, triggerType, startedAt, completedAt }) },
-    steps: steps.map(({ errorSnapshot, inputSnapshot, loopIndex, outputSnapshot, ...step }) => ({
-      ...step,
-      ...known({
-        loopIndex,
-        inputContext: contextOf("input", inputSnapshot),
-        outputContext: contextOf("output", withoutPrompt(outputSnapshot)),
-        errorContext: contextOf("error", errorSnapshot)
-      })
-    }))
   }
 }
 

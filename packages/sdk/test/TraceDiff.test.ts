@@ -1,5 +1,5 @@
 /** The differences of two runs: against a model of edits, and against nonsense. */
-import type { Trace } from "@effect-noukai/sdk"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, FastCheck as fc, Schema } from "effect"
@@ -230,10 +230,10 @@ describe("TraceDiff.toText", () => {
   })
 })
 
-describe("TraceDiff.fromExecution", () => {
+describe("Trace.fromExecution", () => {
   it("compares a run of a session with its trace, without the rendered prompt", () => {
     const trace = traceOf([step({ inputContext: { a: 1 }, outputContext: { b: 2 }, loopIndex: 0, costUsd: "0.5" })])
-    const recorded = TraceDiff.fromExecution({
+    const recorded = Trace.fromExecution({
       executionId: "r",
       status: "completed",
       snapshotsAvailable: true,

@@ -2,7 +2,7 @@
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
-import type { Trace } from "@effect-noukai/sdk/Trace"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
@@ -51,7 +51,7 @@ const saved = ({ executions, id, path }: Saved, other: Side) => {
   const found = executions.filter(({ executionId }) => executionId === wanted)
   const [only] = found.length === 0 && id === undefined ? executions : found
   return only !== undefined && (found.length > 0 || executions.length === 1)
-    ? Effect.succeed(TraceDiff.fromExecution(only))
+    ? Effect.succeed(Trace.fromExecution(only))
     : wrong(
       `${path} has ${executions.length} runs, choose one: ${path}#ID, from ${
         executions.map(({ executionId }) => executionId).join(", ")
@@ -62,7 +62,7 @@ const saved = ({ executions, id, path }: Saved, other: Side) => {
 const read = (runs: RunService.Service) =>
   Effect.fnUntraced(function*(one: Side, other: Side) {
     if ("path" in one) return yield* saved(one, other)
-    const trace: Trace = yield* runs.trace(one.flow, one.run)
+    const trace: Trace.Trace = yield* runs.trace(one.flow, one.run)
     yield* note({ ...one, flowId: trace.flowRun.flowId })
     return trace
   })

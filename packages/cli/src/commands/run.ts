@@ -15,7 +15,7 @@ import { runFlags, runInput } from "../arguments/runInput.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { ending, toCommandError } from "../exit/failing.js"
+import { ending, toCommandError, withoutMethod } from "../exit/failing.js"
 import { findable } from "../exit/interrupted.js"
 import { History, note, versionText } from "../settings/History.js"
 import { once } from "../settings/once.js"
@@ -177,7 +177,9 @@ const inputLike = (input: Input, run: string) =>
       Stream.filter(({ id, status }) => id !== run && status === "completed"),
       Stream.mapEffect(({ id }) => runs.cost(input.flow, id), { concurrency: 4 }),
       Stream.runCollect,
-      Effect.orElseSucceed(() => [])
+      Effect.catchAll((error) =>
+        Effect.as(terminal.note(`the costs of other runs cannot be read: ${withoutMethod(error)}`), [])
+      )
     )
     const costs = Option.map(
       Trace.costRange([Trace.costOf(trace, run), ...others]),
