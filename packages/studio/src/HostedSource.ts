@@ -436,8 +436,8 @@ const make = (
   })
 
 /**
- * Reads runs through `RunService`, and sessions through `SessionService`. Costs are read for the rows of pages, at most 4 at once, and kept for runs that have
- * ended. Nothing is read while no page is open.
+ * Reads runs through `RunService`, and sessions through `SessionService`. Costs are read for the rows of pages, at most 4 at
+ * once, and kept for runs that have ended. Nothing is read while no page is open.
  *
  * @since 0.1.0
  * @category layers

@@ -399,6 +399,8 @@ export const SessionDetail = Schema.Struct({
   runs: Schema.Array(SessionRun),
   /** The command that saves it as a cassette. */
   save: Schema.String,
+  /** The commands that keep it as a test, and replay it. Absent if a run was not begun by `execute`, or kept no payloads. */
+  test: Schema.optional(Schema.String),
   /** TypeScript that runs a program again, answered from that cassette. */
   replay: Schema.String,
   /** The command that sends a request again to a server with an adapter of Noukai, answered from the session. */

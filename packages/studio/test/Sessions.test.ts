@@ -72,6 +72,11 @@ describe("a session of an emulator", () => {
         shown.save,
         `noukai session save ${session} session-5d1c9f44.json --env dev --port ${emulator.port}`
       )
+      assert.strictEqual(
+        shown.test,
+        `noukai session save ${session} session-5d1c9f44.json --test --env dev --port ${emulator.port}\n` +
+          "npx vitest run session-5d1c9f44.test.ts\n"
+      )
       assert.include(shown.replay, "NoukaiReplay.fromFile(\"session-5d1c9f44.json\")")
       assert.include(shown.replayRequest, `'X-Noukai-Replay: ${session}'`)
       const cassette = yield* Cassette.decode(JSON.parse(text))
@@ -88,6 +93,7 @@ describe("a session of an emulator", () => {
       yield* execute(hello, { sessionId: session })
       const shown = yield* decode((yield* page.get(`/api/session?id=${session}`)).text)
       assert.deepStrictEqual(shown.runs.map(({ isCaptured }) => isCaptured), [false, true])
+      assert.isUndefined(shown.test)
       assert.match(shown.notes[0]!, /^1 of 2 runs kept no payloads, .*`full` or `redacted`/)
       const { status, text } = yield* page.get(`/api/cassette?id=${session}`)
       assert.strictEqual(status, 404)

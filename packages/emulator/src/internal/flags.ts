@@ -79,13 +79,13 @@ function flag<A>(
   put: (value: A) => EmulatorOptions,
   standard: unknown
 ): Flag {
-  return ({
+  return {
     name: kebab(name),
     value,
     does,
     default: String(standard),
     read: (given, argument) => Either.map(read(given, argument), put)
-  })
+  }
 }
 
 const option = <K extends keyof Defaults.DefaultedOptions>(

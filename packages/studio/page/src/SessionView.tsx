@@ -255,6 +255,7 @@ const Replay = ({ detail }: { readonly detail: SessionDetail }): ReactNode => (
     </p>
     <Notes notes={detail.notes} />
     <Snippet name="Save it" text={detail.save} />
+    {detail.test !== undefined && <Snippet name="Keep it as a test, and replay it" text={detail.test} />}
     <Snippet name="Run a program from it" text={detail.replay} />
     <Snippet name="Send a request again, answered from it" text={detail.replayRequest} />
   </section>

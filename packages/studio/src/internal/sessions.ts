@@ -1,6 +1,6 @@
 /** The runs of a session on one axis. */
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
-import { formatCost, parseCost, type Trace } from "@effect-noukai/sdk/Trace"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
@@ -30,21 +30,6 @@ export const rowOf = (
   }
 }
 
-const traceOf = ({ completedAt, executionId, startedAt, status, steps }: SessionExecution): Trace => ({
-  flowRun: {
-    id: executionId,
-    status,
-    ...startedAt !== undefined && { startedAt },
-    ...completedAt !== undefined && { completedAt }
-  },
-  // payloads are shown by the run alone
-  steps: steps.map(({ errorSnapshot, inputSnapshot: _, loopIndex, outputSnapshot: __, ...step }) => ({
-    ...step,
-    ...loopIndex !== undefined && { loopIndex },
-    ...errorSnapshot != null && { errorContext: errorSnapshot }
-  }))
-})
-
 /** The most steps of a run, and characters of a line of its error. */
 const most = { steps: 200, line: 500 }
 
@@ -69,7 +54,7 @@ const sessionRun = (
   execution: SessionExecution,
   sessionStart: number | undefined
 ): { readonly shown: SessionRun; readonly endMs: number } => {
-  const layout = TraceLayout.make(traceOf(execution))
+  const layout = TraceLayout.make(Trace.fromExecution(execution))
   const start = run.startedAt ?? layout.startedAt
   const startMs = start === undefined || sessionStart === undefined ? undefined : Math.max(0, start - sessionStart)
   const top = layout.rows.filter(({ depth }) => depth === 0).map(({ bars: [bar] }) => bar)
@@ -123,10 +108,15 @@ const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): Reado
   return kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
 }
 
-const textsOf = (server: Pick<Source, "address" | "kind">, id: string) => {
-  const file = `session-${id.slice(0, 8)}.json`
+const textsOf = (server: Pick<Source, "address" | "kind">, id: string, isTest: boolean) => {
+  const name = `session-${id.slice(0, 8)}`
+  const file = `${name}.json`
+  const save = (...flags: ReadonlyArray<string>) =>
+    ["noukai", "session", "save", id, file, ...flags, ...serverFlags(server)].map(shellWord).join(" ")
   return {
-    save: ["noukai", "session", "save", id, file, ...serverFlags(server)].map(shellWord).join(" "),
+    save: save(),
+    ...isTest &&
+      { test: `${save("--test")}\n${["npx", "vitest", "run", `${name}.test.ts`].map(shellWord).join(" ")}\n` },
     replay: `import { NoukaiReplay } from "@effect-noukai/sdk"
 import { Effect } from "effect"
 
@@ -149,7 +139,7 @@ export const detailOf = (
     .map((execution, index) => sessionRun(runs[index]!, execution, startedAt))
     .toSorted((one, other) => (one.shown.startMs ?? Infinity) - (other.shown.startMs ?? Infinity))
   const shown = laidOut.map((one) => one.shown)
-  const costs = runs.flatMap(({ costUsd }) => Option.toArray(parseCost(costUsd)))
+  const costs = runs.flatMap(({ costUsd }) => Option.toArray(Trace.parseCost(costUsd)))
   const goesOn = startedAt !== undefined && runs.some(({ status }) => !hasEnded(status))
   const ends = [...laidOut.map(({ endMs }) => endMs), ...goesOn ? [now - startedAt] : []]
   return {
@@ -157,10 +147,15 @@ export const detailOf = (
     ...startedAt !== undefined && { startedAt },
     totalMs: ends.reduce((last, end) => Math.max(last, end), 0),
     // a part of the costs is not the cost
-    ...costs.length > 0 && costs.length === runs.length && { costUsd: formatCost(BigDecimal.sumAll(costs)) },
+    ...costs.length > 0 && costs.length === runs.length && { costUsd: Trace.formatCost(BigDecimal.sumAll(costs)) },
     runs: shown,
     // before a secret is quoted for a shell
-    ...textsOf(server, mask(session.sessionId)),
+    ...textsOf(
+      server,
+      mask(session.sessionId),
+      shown.length > 0 &&
+        shown.every(({ isCaptured, run }) => isCaptured && run.trigger === "execute" && hasEnded(run.status))
+    ),
     notes: notesOf({ runs, session }, shown)
   }
 }
