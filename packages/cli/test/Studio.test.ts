@@ -130,7 +130,8 @@ describe.concurrent("the studio beside noukai dev", () => {
         { env: { ...env, NOUKAI_API_KEY: key } }
       )
       assert.strictEqual(ran.code, 0, ran.stderr)
-      const { batches: [batch] } = yield* page.json("/api/batches")
+      // files are searched at most once a second
+      const { batches: [batch] } = yield* until(page.json("/api/batches"), ({ batches }) => batches.length > 0)
       assert.deepInclude(batch, { ledger: "grades.ledger", batch: "grades", status: "completed", settled: 2 })
       const { row } = yield* page.json("/api/batch/row?ledger=grades.ledger&batch=grades&key=a")
       const { runs } = yield* page.json("/api/runs")

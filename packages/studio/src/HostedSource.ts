@@ -260,14 +260,16 @@ const make = (
       isRead = true
     })
 
-    // concurrent callers share a poll
-    const refresh = yield* poll.pipe(
-      Effect.tapBoth({
-        onFailure: ({ message }) => Effect.sync(() => void (outage = message)),
-        onSuccess: () => Effect.sync(() => void (outage = undefined))
-      }),
-      Effect.cachedWithTTL(Duration.seconds(1))
-    )
+    const polls = yield* Cache.make({
+      capacity: 1,
+      timeToLive: Duration.seconds(1),
+      lookup: () =>
+        Effect.tapBoth(poll, {
+          onFailure: ({ message }) => Effect.sync(() => void (outage = message)),
+          onSuccess: () => Effect.sync(() => void (outage = undefined))
+        })
+    })
+    const refresh = shared(polls)("all")
 
     const pause = Effect.suspend(() =>
       Effect.sleep(Duration.max(Duration.decode(interval), Duration.seconds(shown.length)))
