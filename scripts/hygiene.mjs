@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { differences } from "./readme.mjs"
+import { outdated } from "./version.mjs"
 import { files, libraries, read, root } from "./workspace.mjs"
 
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
@@ -57,6 +58,11 @@ const rules = [
     only: test,
     pattern: /\b(?:only|skip|todo|fails): true\b|\b(?:ctx|context|task|t)\.skip\(/,
     message: "a test that does not run, or runs alone"
+  },
+  {
+    only: /^(?!CHANGELOG|site\/).*\.md$/,
+    pattern: /@effect-noukai\/[\w-]+(?:@\^?|` )\d|effect-noukai-[\w{},]+-\d|\bVersion \d+\.\d+\.\d+/,
+    message: "a version of ours, which the next release makes wrong"
   },
   {
     only: /(^|\/)package-lock\.json$/,
@@ -148,6 +154,6 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   ]
 })
 
-const problems = [...found, ...differences(), ...nowhere, ...headings, ...unlisted]
+const problems = [...found, ...differences(), ...nowhere, ...headings, ...unlisted, ...outdated()]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1

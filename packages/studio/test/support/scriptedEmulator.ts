@@ -98,7 +98,7 @@ export const make = (requests: ReadonlyArray<EmulatorRequest> = requestsOf(120))
             host: "127.0.0.1:8080",
             authorization: "Bearer ***",
             "content-type": "application/json",
-            "user-agent": "effect-noukai/0.1.0"
+            "user-agent": "effect-noukai"
           },
           body: JSON.stringify({ message: "The cat sat.", parameters: { grade: 3 } })
         })

@@ -31,7 +31,7 @@ const runtime = (): string => {
 }
 
 /**
- * `effect-noukai/0.1.0 (node/20.19.0; linux)`: product and version, then the runtime.
+ * `effect-noukai/<version> (node/20.19.0; linux)`: product and version, then the runtime.
  *
  * @see contract 2.1
  */
