@@ -1,0 +1,149 @@
+/**
+ * Releases a clone of the repository to a registry on this machine, then uses the packages from there as the README says: its first
+ * program, and the command. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
+ */
+import { execFile } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+import { promisify } from "node:util"
+import { environment } from "./suite.mjs"
+import { current } from "./version.mjs"
+import { publishable, root } from "./workspace.mjs"
+
+const run = promisify(execFile)
+const stopping = new AbortController()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())
+
+/** Runs a line of a shell in a folder, and returns its output. */
+const sh = async (line, cwd, env = environment) => {
+  try {
+    const { stdout } = await run("sh", ["-c", line], { cwd, env, maxBuffer: 2 ** 26, signal: stopping.signal })
+    return stdout.trim()
+  } catch (error) {
+    throw new Error(`${line}\n${error.stdout ?? ""}${error.stderr ?? error.message}`, { cause: error })
+  }
+}
+
+const equal = (found, expected, what) => {
+  if (found !== expected) throw new Error(`${what}: expected ${expected}, found ${found}`)
+}
+
+const timed = async (what, effect) => {
+  const started = performance.now()
+  const result = await effect()
+  console.log(`ok    ${what.padEnd(54)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
+  return result
+}
+
+const write = (folder, path, value) =>
+  writeFileSync(join(folder, path), typeof value === "string" ? value : JSON.stringify(value, null, 2))
+
+/** Starts the registry, and returns its server and the configuration of npm that leads to it. */
+const startRegistry = async (folder) => {
+  mkdirSync(folder)
+  write(folder, "package.json", {
+    private: true,
+    dependencies: { verdaccio: "~6.2.9" },
+    overrides: { verdaccio: { "node-fetch": "2.7.0" } }
+  })
+  await sh("npm install --no-audit --no-fund --ignore-scripts --prefer-offline", folder)
+  const { runServer } = createRequire(join(folder, "package.json"))("verdaccio")
+  const server = await runServer({
+    configPath: join(folder, "config.yaml"),
+    storage: join(folder, "storage"),
+    uplinks: { upstream: { url: await sh("npm config get registry", folder) } },
+    packages: {
+      "@effect-noukai/*": { access: "$all", publish: "$authenticated" },
+      "**": { access: "$all", proxy: "upstream" }
+    },
+    auth: { htpasswd: { file: join(folder, "htpasswd") } },
+    log: { type: "stdout", level: "error" }
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const host = `127.0.0.1:${server.address().port}`
+  const user = await fetch(`http://${host}/-/user/org.couchdb.user:releaser`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: "releaser", password: "of-this-test-alone" })
+  })
+  const { token } = await user.json()
+  write(folder, ".npmrc", `registry=http://${host}/\n//${host}/:_authToken=${token}\ncache=${join(folder, "cache")}\n`)
+  return { server, npmrc: join(folder, ".npmrc") }
+}
+
+const temporary = realpathSync(mkdtempSync(join(tmpdir(), "noukai-release-")))
+let registry
+
+try {
+  registry = await timed("verdaccio", () => startRegistry(join(temporary, "registry")))
+  const inherited = Object.entries(environment).filter(([name]) => !/^npm_config_/i.test(name))
+  const env = {
+    ...Object.fromEntries(inherited),
+    npm_config_userconfig: registry.npmrc,
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    ...Object.fromEntries(
+      ["AUTHOR", "COMMITTER"].flatMap((
+        who
+      ) => [[`GIT_${who}_NAME`, "Releaser"], [`GIT_${who}_EMAIL`, "releaser@example.com"]])
+    )
+  }
+  const clone = join(temporary, "clone")
+  await timed("clone, npm ci", async () => {
+    await sh(`git clone --quiet "${root}" clone`, temporary)
+    await sh("npm ci --no-audit --no-fund --prefer-offline", clone)
+  })
+  const [major, minor] = current().split(".")
+  const version = `${major}.${Number(minor) + 1}.0`
+
+  await timed(`npm run release, ${version}`, async () => {
+    write(clone, ".changeset/first-of-test.md", `---\n"@effect-noukai/batch": minor\n---\n\nA change that users see.\n`)
+    await sh("git add --all && git commit --quiet --message 'Change something'", clone, env)
+    await sh("npm run release", clone, env)
+    equal(await sh("git status --porcelain", clone), "", "changes that are not committed")
+    equal(await sh("git describe", clone), `v${version}`, "the tag")
+    const [, section] = readFileSync(join(clone, "CHANGELOG.md"), "utf8").split(/^(?=## )/m)
+    equal(/^## (\S+) \(.+\)\n\n- A change that users see\.\n/.exec(section)?.[1], version, "the changelog")
+    for (const { name } of publishable()) {
+      equal(await sh(`npm view ${name} version`, temporary, env), version, `the version of ${name} on the registry`)
+    }
+  })
+
+  const consumer = join(temporary, "consumer")
+  const readme = readFileSync(join(clone, "README.md"), "utf8")
+  const line = (name) => new RegExp(`^npm install [^<#]*${name}\\b[^#]*`, "m").exec(readme)[0].replace("--global ", "")
+  mkdirSync(consumer)
+  await timed("the first program of the README", async () => {
+    await sh("npm init --yes && npm pkg set type=module", consumer, env)
+    await sh(`${line("@effect-noukai/sdk")} && ${line("@effect-noukai/emulator")} && npm install tsx@^4`, consumer, env)
+    for (
+      const [, path, code] of readme.matchAll(
+        /^<!-- file: scratchpad\/((?:grade|local|run)\.ts) -->\n```ts\n([^]*?)^```/gm
+      )
+    ) {
+      write(consumer, basename(path), code)
+    }
+    const printed = await sh("npx tsx run.ts", consumer, env)
+    equal(/score: \d+/.exec(printed)?.[0], "score: 8", `the result in ${printed}`)
+  })
+  await timed("npx noukai dev", async () => {
+    await sh(line("@effect-noukai/cli"), consumer, env)
+    equal(await sh("npx noukai --version", consumer, env), version, "the version of the command")
+    const printed = await sh(
+      "npx noukai dev --port 0 --exec 'noukai run noukai/samples/hello-world Hi --json'",
+      consumer,
+      env
+    )
+    equal(printed, "{\"text\":\"Hello! You said: Hi\"}", "the run")
+  })
+} catch (error) {
+  console.error(`FAIL  ${error.message}`)
+  process.exitCode = 1
+} finally {
+  registry?.server.close()
+  registry?.server.closeAllConnections()
+  rmSync(temporary, { recursive: true, force: true })
+}
