@@ -2,29 +2,30 @@
  * Releases a clone of the repository to a registry on this machine, then uses the packages from there as the README says: its first
  * program, and the command. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
  */
-import { execFile } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
-import { promisify } from "node:util"
+import { text } from "node:stream/consumers"
 import { environment } from "./suite.mjs"
 import { current } from "./version.mjs"
 import { publishable, root } from "./workspace.mjs"
 
-const run = promisify(execFile)
 const stopping = new AbortController()
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())
 
-/** Runs a line of a shell in a folder, and returns its output. */
+/** Runs a line of a shell in a folder, and returns its output. Stops it with all that it started. */
 const sh = async (line, cwd, env = environment) => {
-  try {
-    const { stdout } = await run("sh", ["-c", line], { cwd, env, maxBuffer: 2 ** 26, signal: stopping.signal })
-    return stdout.trim()
-  } catch (error) {
-    throw new Error(`${line}\n${error.stdout ?? ""}${error.stderr ?? error.message}`, { cause: error })
-  }
+  stopping.signal.throwIfAborted()
+  const child = spawn("sh", ["-c", line], { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] })
+  const stop = () => process.kill(-child.pid)
+  stopping.signal.addEventListener("abort", stop)
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")])
+  stopping.signal.removeEventListener("abort", stop)
+  if (code !== 0) throw new Error(`${line}\n${stdout}${stderr}`)
+  return stdout.trim()
 }
 
 const equal = (found, expected, what) => {
@@ -144,6 +145,7 @@ try {
   process.exitCode = 1
 } finally {
   registry?.server.close()
-  registry?.server.closeAllConnections()
   rmSync(temporary, { recursive: true, force: true })
 }
+// the registry would keep its connections upstream, and this process, for a minute
+process.exit()
