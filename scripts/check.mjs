@@ -27,6 +27,11 @@ const checks = [
     what: "modules that a call runs through",
     command: ["--conditions=@effect-noukai/source", "--import", "tsx", "scripts/modules.mjs"]
   },
+  {
+    name: "workflows",
+    what: "workflows of GitHub",
+    command: ["--import", "tsx", "scripts/workflows.mjs"]
+  },
   { name: "hygiene", what: "paths, skipped tests, README", command: ["scripts/hygiene.mjs"] }
 ]
 
@@ -39,7 +44,7 @@ const run = (check) =>
     child.stderr.on("data", (chunk) => output.push(chunk))
     const end = (ok) => {
       const seconds = ((performance.now() - started) / 1000).toFixed(1)
-      console.log(`${ok ? "ok  " : "FAIL"}  ${check.name.padEnd(8)} ${seconds.padStart(5)} s  ${check.what}`)
+      console.log(`${ok ? "ok  " : "FAIL"}  ${check.name.padEnd(9)} ${seconds.padStart(5)} s  ${check.what}`)
       const text = Buffer.concat(output).toString().trim()
       if (text !== "") console.log(text.replace(/^/gm, "      "))
       resolve(ok)
