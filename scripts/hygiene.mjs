@@ -12,7 +12,7 @@ const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gi
 
 /** The documents whose sentences are checked; their programs are not. */
 const plain =
-  /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/README)\.md$/
+  /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/(?:README|AGENTS))\.md$/
 
 /** The packages whose comments are checked. Add a package when its comments are in plain English. */
 const plainComments = /^packages\/(?:adapters|emulator|eval|studio)\/src\/.*\.ts$/

@@ -1,6 +1,6 @@
 /**
- * The TypeScript in the READMEs, in `docs/guides` and on the first page of the site is the text of files that the checks compile and tests run. Each
- * block says which:
+ * The TypeScript in the READMEs, in the `AGENTS.md` of packages, in `docs/guides` and on the first page of the site is the text of files
+ * that the checks compile and tests run. Each block says which:
  *
  *     <!-- file: scratchpad/execute.ts -->
  *     ```ts
@@ -55,7 +55,8 @@ const render = (document, text) => {
   return { problems, rendered }
 }
 
-const documents = () => files().filter((path) => /(^|\/)README\.md$|^(docs\/guides|site)\/.+\.md$/i.test(path))
+const documents = () =>
+  files().filter((path) => /(^|\/)README\.md$|^packages\/\w+\/AGENTS\.md$|^(docs\/guides|site)\/.+\.md$/i.test(path))
 
 /** The differences between the documents and the files they show. */
 export const differences = () => documents().flatMap((document) => render(document, read(document)).problems)

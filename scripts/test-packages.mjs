@@ -57,6 +57,8 @@ const pack = async (item, destination) => {
     const required of [
       "LICENSE",
       "README.md",
+      "AGENTS.md",
+      "llms.txt",
       "dist/index.js",
       "dist/index.d.ts",
       "src/index.ts",
@@ -483,7 +485,7 @@ const testCommand = async () => {
   const stdout = await exec("npm", ["pack", "--json", "--pack-destination", temporary], join(root, "packages/cli"))
   const [{ filename, files: packed }] = JSON.parse(stdout)
   const strange = packed.map(({ path }) => path).filter((path) =>
-    !/^(bin\/noukai\.cjs|dist\/(.+\.js|assets\/[\w./-]+|grammar\.json|noukai\.1)|LICENSE|README\.md|package\.json)$/
+    !/^(bin\/noukai\.cjs|dist\/(.+\.js|assets\/[\w./-]+|grammar\.json|noukai\.1)|LICENSE|(README|AGENTS)\.md|llms\.txt|package\.json)$/
       .test(path)
   )
   check(strange.length === 0, `${strange.join(", ")} in the tarball`)
