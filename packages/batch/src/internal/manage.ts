@@ -8,8 +8,9 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
-import type { RefusedRow, RowAttempt, RowResult, RowState } from "../BatchRow.js"
+import * as Struct from "effect/Struct"
+import { type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
+import type { RefusedRow, RowResult, RowState } from "../BatchRow.js"
 import type { BatchInfo, BatchStatus, PageOptions, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { type Definition, idProblem } from "./definition.js"
@@ -118,13 +119,8 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
       const rowsPerSecond = at > since ? (settled - first) / (at - since) * 1000 : 0
       const found: Progress = {
         batch,
-        status: status.status,
-        rows: status.rows,
-        done: states.done,
-        failed: states.failed,
-        reported: states.reported,
-        timedOut: status.timedOut,
-        uncertain: states.uncertain,
+        ...Struct.pick(status, "status", "rows", "timedOut"),
+        ...Struct.pick(states, "done", "failed", "reported", "uncertain"),
         running: states.intent + states.submitted - status.timedOut,
         settled,
         rowsPerSecond,
@@ -204,9 +200,7 @@ export const results = (
     const [ledger, record] = yield* standing(method, id)
     const rows = order === "input"
       ? Reading.inOrder(ledger, record, withInput)
-      : follow
-      ? followed(ledger, record, after, withInput)
-      : Reading.settledAfter(ledger, record, after, withInput)
+      : (follow ? followed : Reading.settledAfter)(ledger, record, after, withInput)
     return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
 
@@ -256,9 +250,7 @@ export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, Batch
   )
 
 export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, BatchStore> =>
-  Stream.unwrap(
-    Effect.map(standing("Batch.refused", batch), ([ledger, record]) => Reading.refused(ledger, record.id))
-  )
+  Stream.unwrap(Effect.map(standing("Batch.refused", batch), ([ledger, { id }]) => Reading.refused(ledger, id)))
 
 const retried = ["failed", "cancelled", "invalid", "reported"]
 
@@ -282,37 +274,31 @@ export const retry = (batch: string, options: RetryOptions) =>
       : yield* Settling.retried(ledger, record.id, options.only, isSelected)
   }))
 
-export const attempts = (
-  batch: string,
-  key: string
-): Effect.Effect<ReadonlyArray<RowAttempt>, LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    const method = "Batch.attempts"
-    const [ledger, record] = yield* standing(method, batch)
-    const reason = `${JSON.stringify(key)} is not that of a row of the batch`
-    const found = yield* Reading.attempts(ledger, record.id, key)
-    return yield* Effect.mapError(found, () => new InvalidBatchError({ method, field: "key", reason }))
-  })
+export const attempts = Effect.fnUntraced(function*(batch: string, key: string) {
+  const method = "Batch.attempts"
+  const [ledger, { id }] = yield* standing(method, batch)
+  const reason = `${JSON.stringify(key)} is not that of a row of the batch`
+  const found = yield* Reading.attempts(ledger, id, key)
+  return yield* Effect.mapError(found, () => new InvalidBatchError({ method, field: "key", reason }))
+})
 
-export const pause = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    const [ledger, record] = yield* standing("Batch.pause", batch)
-    yield* Batches.paused(ledger, record.id, yield* Clock.currentTimeMillis)
-  })
+export const pause = Effect.fnUntraced(function*(batch: string) {
+  const [ledger, { id }] = yield* standing("Batch.pause", batch)
+  yield* Batches.paused(ledger, id, yield* Clock.currentTimeMillis)
+})
 
 export const resume = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
   Effect.flatMap(standing("Batch.resume", batch), ([ledger, record]) => Batches.resumed(ledger, record.id))
 
-export const cancel = (batch: string): Effect.Effect<number, LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    const [ledger, record] = yield* standing("Batch.cancel", batch)
-    const now = yield* Clock.currentTimeMillis
-    // before its rows, so that rows that become pending are not claimed
-    yield* Batches.cancelled(ledger, record.id, now)
-    return yield* Settling.cancelPending(ledger, record.id, now)
-  })
+export const cancel = Effect.fnUntraced(function*(batch: string) {
+  const [ledger, { id }] = yield* standing("Batch.cancel", batch)
+  const now = yield* Clock.currentTimeMillis
+  // before its rows, so that rows that become pending are not claimed
+  yield* Batches.cancelled(ledger, id, now)
+  return yield* Settling.cancelPending(ledger, id, now)
+})
 
-export const forget = (batch: string): Effect.Effect<void, BatchLockedError | LedgerError, BatchStore> =>
+export const forget = (batch: string) =>
   Effect.scoped(Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.forget", batch)
     yield* ledger.exclusive

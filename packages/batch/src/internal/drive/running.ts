@@ -131,19 +131,23 @@ const makePollTimes = (): PollTimes => {
   }
 }
 
-/** The wait of the first write of a group for others, in milliseconds: about as long as a disk takes to sync. */
-const linger = 3
+/**
+ * The wait of the first write of a group for others, and of a claim for more free slots, in milliseconds. A claim takes
+ * about as long as a disk takes to sync, so each has rows for several slots.
+ */
+export const [writeLinger, claimLinger] = [3, 10]
 
 /** The most of one group. */
 const mostItems = 500
 
 /** Waits for others, which then share one statement. */
-export const lingering: Effect.Effect<void> = Effect.async((resume) => {
-  // a native timer, independent of the clock of the program
-  // eslint-disable-next-line no-restricted-globals
-  const timer = setTimeout(() => resume(Effect.void), linger)
-  return Effect.sync(() => clearTimeout(timer))
-})
+export const lingering = (millis: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    // a native timer, independent of the clock of the program
+    // eslint-disable-next-line no-restricted-globals
+    const timer = setTimeout(() => resume(Effect.void), millis)
+    return Effect.sync(() => clearTimeout(timer))
+  })
 
 /**
  * Groups transitions into one statement, because a database handles hundreds of statements per second and thousands of
@@ -160,7 +164,7 @@ const groupWriter = (
     }>()
     const group = Effect.gen(function*() {
       const first = yield* Queue.take(waiting)
-      yield* lingering
+      yield* lingering(writeLinger)
       const all = [first, ...yield* Queue.takeUpTo(waiting, mostItems - 1)]
       while (all.length > 0) {
         let [count, bytes] = [1, Rows.sizeOf(all[0]!.transition)]
@@ -308,19 +312,14 @@ interface BatchMetrics {
   readonly uncertain: Metric.Metric.Gauge<number>
 }
 
+const ends = ["done", "failed", "cancelled", "reported", "invalid", "retried"] as const
+
 /** The metrics of a batch, made once, since Effect takes long to tag a metric. */
 const metricsOf = (batch: string): BatchMetrics => {
   const settled = settledRows.pipe(Metric.tagged("batch", batch))
-  const inState = (state: SettledState | "retried") => settled.pipe(Metric.tagged("state", state))
+  const inState = (state: SettledState | "retried") => [state, settled.pipe(Metric.tagged("state", state))] as const
   return {
-    settled: {
-      done: inState("done"),
-      failed: inState("failed"),
-      cancelled: inState("cancelled"),
-      reported: inState("reported"),
-      invalid: inState("invalid"),
-      retried: inState("retried")
-    },
+    settled: Object.fromEntries(ends.map(inState)) as BatchMetrics["settled"],
     spent: spentUsd.pipe(Metric.tagged("batch", batch)),
     running: runningRows.pipe(Metric.tagged("batch", batch)),
     uncertain: uncertainRows.pipe(Metric.tagged("batch", batch))
