@@ -5,16 +5,25 @@
  *
  * Run it again if it fails: packages that are on the registry are skipped.
  */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { current } from "./version.mjs"
 import { root } from "./workspace.mjs"
 
-const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: "inherit" })
+const fail = (message) => {
+  console.error(message)
+  process.exit(1)
+}
+
+const run = (command, ...args) => {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit" })
+  if (status !== 0) fail(`failed: ${command} ${args.join(" ")}`)
+}
+
 const output = (command, ...args) => execFileSync(command, args, { cwd: root, encoding: "utf8" }).trim()
 
 const isClean = () => output("git", "status", "--porcelain") === ""
 
-if (!isClean()) throw new Error("there are changes that are not committed: commit or remove them first")
+if (!isClean()) fail("some changes are not committed: commit or remove them first")
 run("npm", "run", "release:version")
 const tag = `v${current()}`
 if (!isClean()) {
