@@ -1,6 +1,6 @@
 /**
  * The pages of the site, below `site/build`: the guides, the READMEs and the changelog as they are, with their links
- * turned into links of the site. A block of a checked file is marked with its path, so that hovers know its neighbours.
+ * turned into links of the site. A block of a checked file is shown with its path, by which hovers know its neighbours.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, extname, join, posix } from "node:path"
@@ -29,7 +29,7 @@ const images = [".png", ".svg"]
 
 /** The link of a document, as a link of its page; files that are not pages are in the repository. */
 const link = (document, page, target) => {
-  if (/^(\w+:|#|\/)/.test(target)) return target
+  if (/^(\w+:|#|\/)|\.html(#|$)/.test(target)) return target
   const [path, anchor] = target.split("#")
   const file = posix.normalize(posix.join(posix.dirname(document), path))
   const suffix = anchor === undefined ? "" : `#${anchor}`
@@ -44,6 +44,7 @@ const link = (document, page, target) => {
     const relative = posix.relative(posix.dirname(page), `images/${basename(file)}`)
     return relative.startsWith(".") ? relative : `./${relative}`
   }
+  if (!existsSync(join(root, file))) throw new Error(`${document}: there is no file ${file}`)
   return `${repository}/${file}${suffix}`
 }
 
@@ -54,7 +55,10 @@ const linked = /^(`{3,})[^]*?^\1[ \t]*$|\]\(([^()\s]+)\)|\b(src|href)="([^"]+)"/
 
 const render = (document, page) =>
   read(document)
-    .replace(block, (_, file, ticks, language) => `${ticks}${language} twoslash file=${file}`)
+    .replace(block, (_, file, ticks, language) => {
+      const path = page === "index.md" ? "" : `<p class="path">${file}</p>\n\n`
+      return `${path}${ticks}${language} twoslash file=${file}`
+    })
     .replace(linked, (found, ticks, target, attribute, value) => {
       if (ticks !== undefined) return found
       return target === undefined

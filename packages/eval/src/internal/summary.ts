@@ -68,14 +68,7 @@ const rates = () => {
 
 /** The counts of one check, or of all of them together. */
 const counting = (hasBaseline: boolean) => {
-  const verdicts: { [verdict in Verdict]: number } = {
-    pass: 0,
-    fail: 0,
-    regressed: 0,
-    fixed: 0,
-    error: 0,
-    "not comparable": 0
-  }
+  const verdicts = { pass: 0, fail: 0, regressed: 0, fixed: 0, error: 0, "not comparable": 0 }
   const candidate = rates()
   const baseline = rates()
   type One = Pick<Outcome, "verdict" | "score">
@@ -195,11 +188,16 @@ const sentenceOf = (
   cases: number
 ): Pick<EvalReport, "verdict" | "sentence"> => {
   const { candidate: { interval, of, passed, rate }, p, verdicts } = overall
+  const never = Object.entries(checks).filter(([, { baseline, candidate }]) =>
+    candidate.of > 0 && candidate.passed + (baseline?.passed ?? 0) === 0
+  )
+  // a check that is wrong fails on both sides, and does not regress
+  const warning = never.length === 0 ? "" : `; no case passes ${never.map(([name]) => name).join(", ")}`
   if (p === undefined) {
     const share = rate === undefined || interval === undefined
       ? ""
       : ` (${percent(rate)}, 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`
-    return { verdict: "no baseline", sentence: `${passed} of ${count(of, "case")} pass${share}` }
+    return { verdict: "no baseline", sentence: `${passed} of ${count(of, "case")} pass${share}${warning}` }
   }
   const said = ([name, summary]: readonly [string, Summary]) =>
     `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pText(summary.p ?? 1)})`
@@ -217,7 +215,7 @@ const sentenceOf = (
     mixed: `better in ${better.join(", ")}; worse in ${worse.join(", ")}`,
     "no difference": `no difference that ${count(compared, "case")} could show`
   }[verdict]
-  return { verdict, sentence }
+  return { verdict, sentence: sentence + warning }
 }
 
 type Measured = Pick<EvalReport, "overall" | "checks" | "cost"> & { readonly time: EvalReport["time"] | undefined }

@@ -185,6 +185,14 @@ describe("the report", () => {
     ])
   })
 
+  it("says which checks no case passes", () => {
+    const both = reportOf(times(3, [{ one: "f", two: "p" }, { one: "f", two: "p" }] as const))
+    assert.strictEqual(both.gate, "passed")
+    assert.strictEqual(both.sentence, "no difference that 3 cases could show; no case passes one")
+    const fixed = reportOf([[{ one: "p" }, { one: "f" }]])
+    assert.strictEqual(fixed.sentence, "no difference that 1 case could show")
+  })
+
   it("fails at a significant number of regressions", () => {
     const cases = times(6, [{ one: "f" }, { one: "p" }] as const)
     const { broken, verdict } = reportOf(cases, { thresholds: { maxRegressed: "significant" } })
