@@ -191,7 +191,7 @@ describe("10.6: misses", () => {
       })
       assert.strictEqual(
         error.message,
-        `FlowService.execute acme/test/a: no recording for this call: this is call 2 of execute of "a", and 1 recording is there; to record it again, capture the request anew, or use NoukaiRecord.toFile with mode "all"
+        `FlowService.execute acme/test/a: no recording for this call: this is call 2 of execute of "a", and 1 recording is there; to record it again, capture the request anew, or record with mode "all"
   extra: call 2, FlowService.execute acme/test/a
   session ${sessionId} holds 2 recordings, 1 of them such that no call can have them`
       )

@@ -43,12 +43,12 @@ export interface ProgramCall {
 }
 
 /** How to record a missing call. */
-const again = "to record it, use NoukaiRecord.toFile with mode \"new\" or \"all\", or delete the file"
+const again = "to record it, record with mode \"new\" or \"all\", or delete the file"
 
 /** How to replace a recording that ends too early. */
-export const anew = "to record it again, use NoukaiRecord.toFile with mode \"all\", or delete the file"
+export const anew = "to record it again, record with mode \"all\", or delete the file"
 
-const sessionAnew = "to record it again, capture the request anew, or use NoukaiRecord.toFile with mode \"all\""
+const sessionAnew = "to record it again, capture the request anew, or record with mode \"all\""
 
 /** The reason why a recording ends before its call. */
 export interface Gap {
