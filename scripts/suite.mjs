@@ -1,4 +1,4 @@
-/** Runs the test suite with another Node or in another folder: shared by `test-nodes.mjs` and `test-peers.mjs`. */
+/** Runs the test suite with another Node or in another folder, and times the steps of tests: shared by the `test-*.mjs`. */
 import { spawn } from "node:child_process"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
@@ -29,6 +29,14 @@ export const succeeds = (command, args, { cwd = root, env = environment } = {}) 
     child.once("error", (error) => error.name === "AbortError" || reject(error))
     child.once("close", (code) => resolve(code === 0))
   })
+
+/** Prints a step and its duration, once it is done. */
+export const timed = async (what, effect) => {
+  const started = performance.now()
+  const result = await effect()
+  console.log(`ok    ${what.padEnd(54)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
+  return result
+}
 
 /**
  * The arguments of the command line: the runs of `known` that it names, or all; the folder of `--reports`; and, after a

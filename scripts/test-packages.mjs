@@ -17,7 +17,7 @@ import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import * as vite from "vite"
-import { environment } from "./suite.mjs"
+import { environment, timed } from "./suite.mjs"
 import { libraries, publishable, read, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
@@ -511,13 +511,6 @@ const testCommand = async () => {
   check(said === "{\"text\":\"Hello! You said: Hi\"}\n1\n", `noukai says ${said}`)
   writeFileSync(join(folder, "key.txt"), "nk_consumer\n")
   await testStudio(noukai, folder)
-}
-
-const timed = async (what, effect) => {
-  const started = performance.now()
-  const result = await effect()
-  console.log(`ok    ${what.padEnd(54)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
-  return result
 }
 
 /** `npm run test:packages -- batch` tests one. */

@@ -9,7 +9,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { text } from "node:stream/consumers"
-import { environment } from "./suite.mjs"
+import { environment, timed } from "./suite.mjs"
 import { current } from "./version.mjs"
 import { publishable, root } from "./workspace.mjs"
 
@@ -30,13 +30,6 @@ const sh = async (line, cwd, env = environment) => {
 
 const equal = (found, expected, what) => {
   if (found !== expected) throw new Error(`${what}: expected ${expected}, found ${found}`)
-}
-
-const timed = async (what, effect) => {
-  const started = performance.now()
-  const result = await effect()
-  console.log(`ok    ${what.padEnd(54)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
-  return result
 }
 
 const write = (folder, path, value) =>
