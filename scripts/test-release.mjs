@@ -2,9 +2,18 @@
  * Releases a clone of the repository to a registry on this machine, then uses the packages from there as the README says: its first
  * program, and the command. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
  */
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statfsSync,
+  writeFileSync
+} from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
@@ -69,7 +78,15 @@ const startRegistry = async (folder) => {
   return { server, npmrc: join(folder, ".npmrc") }
 }
 
-const temporary = realpathSync(mkdtempSync(join(tmpdir(), "noukai-release-")))
+/** In memory, where Linux has 4 GiB for it: a disk can take minutes to remove the files. */
+const folder = () => {
+  const memory = "/dev/shm"
+  if (process.env.TMPDIR !== undefined || !existsSync(memory)) return tmpdir()
+  const { bavail, bsize } = statfsSync(memory)
+  return bavail * bsize >= 2 ** 32 ? memory : tmpdir()
+}
+
+const temporary = realpathSync(mkdtempSync(join(folder(), "noukai-release-")))
 let registry
 
 try {
@@ -140,6 +157,5 @@ try {
 } finally {
   registry?.server.close()
   registry?.server.closeAllConnections()
-  // there are 100,000 files, which Node removes more slowly
-  spawnSync("rm", ["-rf", temporary])
+  rmSync(temporary, { recursive: true, force: true })
 }
