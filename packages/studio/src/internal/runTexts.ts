@@ -1,0 +1,120 @@
+/** A run to begin, as a command and as a program. The page makes these texts of its form, so nothing of Effect is here. */
+import type { Source } from "../RunsApi.js"
+import { shellWord } from "./text.js"
+
+/** The flow and the input of a run. */
+export interface RunInput {
+  readonly flow: string
+  readonly message?: unknown
+  readonly parameters?: unknown
+  readonly attachments?: unknown
+  /** `production`, `draft` or a number. Absent: production. */
+  readonly version?: string | undefined
+  readonly maxCostUsd?: string | undefined
+  readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
+}
+
+/** A command, and what it leaves out. */
+export interface Command {
+  readonly command: string
+  readonly notes: ReadonlyArray<string>
+}
+
+type Fields = { readonly [name: string]: unknown }
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The most characters of a word. A system takes 128 KiB. */
+const longest = 20_000
+
+/** A text as a file that a flag reads: for a text that cannot be a word of a command. */
+const asFile = (text: string): string =>
+  text.includes("\0")
+    // a file begins where a word would end
+    ? `<(printf %b ${shellWord(text.replaceAll("\\", "\\\\").replaceAll("\0", "\\0000"))})`
+    : `<(printf %s ${shellWord(text)})`
+
+const isWord = (text: string): boolean => text.length <= longest && !text.includes("\0")
+
+/** Whether a name can stand before `=` in a flag. */
+const isName = (name: string): boolean => name !== "" && !/^-|=|:$|\0/.test(name)
+
+const assigned = (name: string, value: unknown): string =>
+  typeof value === "string" && !value.includes("\0") ? `${name}=${value}` : `${name}:=${JSON.stringify(value)}`
+
+const assignments = (flag: string, fields: Fields): ReadonlyArray<string> =>
+  Object.entries(fields).flatMap(([name, value]) => [flag, shellWord(assigned(name, value))])
+
+const areAssignments = (fields: Fields): boolean =>
+  Object.entries(fields).every(([name, value]) => isName(name) && isWord(assigned(name, value)))
+
+const attachmentsOf = (value: unknown): ReadonlyArray<Fields> => Array.isArray(value) ? value.filter(isFields) : []
+
+/** The `noukai` command that begins the run. */
+export const commandOf = ({ address, kind }: Pick<Source, "address" | "kind">, input: RunInput): Command => {
+  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, version } = input
+  const port = URL.canParse(address) ? new URL(address).port : ""
+  const images = attachmentsOf(attachments)
+  const fields = isFields(parameters) ? parameters : {}
+  const text = typeof message === "string" ? message : undefined
+  // `-` stands for the input of the command
+  const isArgument = text !== undefined && text !== "-" && isWord(text)
+  const rest = [
+    ...text === undefined || isArgument ? [] : ["--message-file", asFile(text)],
+    ...areAssignments(fields) ? assignments("--param", fields) : ["--params", asFile(JSON.stringify(fields))],
+    ...images.flatMap(({ mime_type, url }) => ["--attach", shellWord(`${String(mime_type)}=${String(url)}`)]),
+    ...assignments("--input-override", inputOverrides),
+    ...maxCostUsd === undefined ? [] : ["--max-cost", shellWord(maxCostUsd)],
+    ...version === undefined || version === "production" ? [] : ["--flow-version", shellWord(version)],
+    ...kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
+  ]
+  const words = [shellWord(flow), ...isArgument ? [shellWord(text)] : []]
+  // a message that looks like a flag
+  const line = isArgument && text.startsWith("-") ? [...rest, "--", ...words] : [...words, ...rest]
+  const isEmpty = text === undefined && Object.keys(fields).length === 0
+  return {
+    // without an input, the command would wait for one
+    command: ["noukai", "run", ...line, ...isEmpty ? ["</dev/null"] : []].join(" "),
+    notes: [
+      ...text !== undefined && Object.hasOwn(fields, "message")
+        ? ["The command takes the message once: leave out the message or the parameter `message`."]
+        : [],
+      ...images.some(({ filename }) => filename !== undefined)
+        ? ["The command has no flag for the names of attached files."]
+        : [],
+      ...areAssignments(inputOverrides)
+        ? []
+        : ["The command cannot replace the output of a step with such an id, or by so long a text. The program can."]
+    ]
+  }
+}
+
+/** Indents JSON so that it stands in a program. */
+const inProgram = (value: unknown, indent: string): string =>
+  (JSON.stringify(value, null, 2) ?? "{}").replaceAll("\n", `\n${indent}`)
+    // in a program, this key would set a prototype
+    .replace(/^(\s*)("__proto__"):/gm, "$1[$2]:")
+    // keys that are names need no quotes
+    .replace(/^(\s*)"([A-Za-z_$][\w$]*)":/gm, "$1$2:")
+
+/** The program that begins the run. */
+export const programOf = ({ flow, inputOverrides = {}, version, ...fields }: RunInput): string => {
+  const isReplaced = Object.keys(inputOverrides).length > 0
+  const options = {
+    ...fields,
+    ...isReplaced && { inputOverrides },
+    ...version !== undefined && version !== "production" && {
+      version: version === "draft" ? version : Number(version)
+    }
+  }
+  const call = `(${JSON.stringify(flow)}, ${inProgram(options, "  ")})`
+  return `import { FlowService } from "@effect-noukai/sdk"
+import { Effect${isReplaced ? ", Stream" : ""} } from "effect"
+
+const program = Effect.gen(function*() {
+  const flows = yield* FlowService
+  return yield* ${isReplaced ? `Stream.runLast(flows.events${call})` : `flows.execute${call}`}
+})
+`
+}
