@@ -14,6 +14,8 @@ const BatchesView = lazy(() => import("./BatchesView.js"))
 const BatchView = lazy(() => import("./BatchView.js"))
 const EvalsView = lazy(() => import("./EvalsView.js"))
 const EvalView = lazy(() => import("./EvalView.js"))
+const CompareView = lazy(() => import("./CompareView.js"))
+const ReconcileView = lazy(() => import("./ReconcileView.js"))
 const EmulatorView = lazy(() => import("./EmulatorView.js"))
 
 const View = ({ route }: { readonly route: Route }): ReactNode => {
@@ -32,6 +34,10 @@ const View = ({ route }: { readonly route: Route }): ReactNode => {
       return <EvalsView />
     case "eval":
       return <EvalView key={JSON.stringify([route.ledger, route.eval, route.run])} route={route} />
+    case "compare":
+      return <CompareView route={route} />
+    case "reconcile":
+      return <ReconcileView key={JSON.stringify([route.ledger, route.batch])} route={route} />
     case "emulator":
       return <EmulatorView route={route} />
   }
@@ -47,6 +53,12 @@ const titleOfView = (route: Route): string => {
       return oneLine(`${route.batch} – ${route.ledger}`)
     case "eval":
       return oneLine(`${route.eval} ${route.run} – ${route.ledger}`)
+    case "compare":
+      return route.before === undefined || route.after === undefined
+        ? "Compare two runs"
+        : oneLine(`${route.before.id} and ${route.after.id}`)
+    case "reconcile":
+      return oneLine(`Reconcile ${route.batch} – ${route.ledger}`)
     default:
       return areas[areaOf(route)].name
   }

@@ -1,7 +1,9 @@
 /** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
 import type { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "../../src/BatchesApi.js"
+import type { RunComparison, StepComparison } from "../../src/CompareApi.js"
 import type { EmulatorRequestDetail, EmulatorRequestPage, EmulatorState } from "../../src/EmulatorApi.js"
 import type { EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "../../src/EvalsApi.js"
+import type { ReconcilePlan } from "../../src/ReconcileApi.js"
 import type {
   Hits,
   Points,
@@ -14,8 +16,10 @@ import type {
 } from "../../src/RunsApi.js"
 
 export type * from "../../src/BatchesApi.js"
+export type * from "../../src/CompareApi.js"
 export type * from "../../src/EmulatorApi.js"
 export type * from "../../src/EvalsApi.js"
+export type * from "../../src/ReconcileApi.js"
 export type * from "../../src/RunsApi.js"
 
 /** The answer of each endpoint. */
@@ -36,6 +40,9 @@ export interface Answers {
   readonly eval: EvalDetail
   readonly "eval/cases": EvalCasePage
   readonly "eval/case": EvalCaseDetail
+  readonly diff: RunComparison
+  readonly "diff/step": StepComparison
+  readonly "reconcile/plan": ReconcilePlan
   readonly emulator: EmulatorState
   readonly "emulator/requests": EmulatorRequestPage
   readonly "emulator/request": EmulatorRequestDetail

@@ -83,6 +83,41 @@ export interface CaseFilter {
   readonly text?: string
 }
 
+/** A run by its names. */
+export interface RunName {
+  /** `org/project/slug` */
+  readonly flow: string
+  readonly id: string
+}
+
+export interface CompareRoute {
+  readonly view: "compare"
+  /** The runs that are compared. Without both of them, the reader chooses. */
+  readonly before: RunName | undefined
+  readonly after: RunName | undefined
+  /** The steps that are listed. Absent: those that differ. While the reader chooses, `all`: the runs of all flows. */
+  readonly show: CompareShow | undefined
+  /** A part of the names of the steps, or of the facts of the runs to choose from. */
+  readonly find: string
+  /** The step that is open: its place in the second run, or in the first one if only that has it. */
+  readonly step: StepPlace
+}
+
+export const compareShows = ["all", "changed", "missing", "new", "moved", "same"] as const
+
+export type CompareShow = (typeof compareShows)[number]
+
+/** `none`: no step is open. Absent: the one to show first. */
+export type StepPlace = { readonly at: number } | { readonly was: number } | "none" | undefined
+
+export interface ReconcileRoute {
+  readonly view: "reconcile"
+  readonly ledger: string
+  readonly batch: string
+  /** The kind of findings that are listed. Absent: those that do not agree. */
+  readonly show: string | undefined
+}
+
 export interface EmulatorRoute {
   readonly view: "emulator"
   readonly tab: EmulatorTab
@@ -106,6 +141,8 @@ export type Route =
   | BatchRoute
   | EvalsRoute
   | EvalRoute
+  | CompareRoute
+  | ReconcileRoute
   | EmulatorRoute
 
 /** The views that the header links to. */
@@ -116,9 +153,11 @@ export const areaOf = ({ view }: Route): Area => {
     case "runs":
     case "run":
     case "session":
+    case "compare":
       return "runs"
     case "batches":
     case "batch":
+    case "reconcile":
       return "batches"
     case "evals":
     case "eval":
@@ -182,6 +221,17 @@ const placeOf = (query: URLSearchParams): RowPlace => {
   return after !== undefined ? { after } : before !== undefined ? { before } : undefined
 }
 
+const runNameOf = (query: URLSearchParams, side: "before" | "after"): RunName | undefined => {
+  const [flow, id] = [query.get(`${side}Flow`), query.get(side)]
+  return flow === null || id === null || flow === "" || id === "" ? undefined : { flow, id }
+}
+
+const stepPlaceOf = (query: URLSearchParams): StepPlace => {
+  if (query.get("step") === "none") return "none"
+  const [at, was] = [numberOf(query.get("step")), numberOf(query.get("was"))]
+  return at !== undefined ? { at } : was !== undefined ? { was } : undefined
+}
+
 export const parseRoute = ({ pathname, search }: { readonly pathname: string; readonly search: string }): Route => {
   const query = new URLSearchParams(search)
   const [area, ...rest] = pathname.split("/").filter((part) => part !== "").map(decoded)
@@ -204,6 +254,18 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
         filter: fieldsOf(query, caseFilterNames),
         offset: numberOf(query.get("offset")) ?? 0,
         case: query.get("case") ?? undefined
+      }
+    case "compare":
+      return {
+        ...compareRoute({ before: runNameOf(query, "before"), after: runNameOf(query, "after") }),
+        show: compareShows.find((show) => show === query.get("show")),
+        find: query.get("find") ?? "",
+        step: stepPlaceOf(query)
+      }
+    case "reconcile":
+      return rest.length < 2 ? batchesRoute : {
+        ...reconcileRoute({ ledger: rest.slice(0, -1).join("/"), batch: rest.at(-1)! }),
+        show: query.get("show") ?? undefined
       }
     case "emulator":
       return {
@@ -275,6 +337,20 @@ export const hrefOf = (route: Route): string => {
         add(ordered(route.filter, caseFilterNames))
         add({ offset: route.offset === 0 ? undefined : route.offset, case: route.case })
         return pathOf("evals", ...route.ledger.split("/"), route.eval, route.run)
+      case "compare":
+        add({
+          beforeFlow: route.before?.flow,
+          before: route.before?.id,
+          afterFlow: route.after?.flow,
+          after: route.after?.id,
+          show: route.show,
+          find: route.find,
+          ...(route.step === "none" ? { step: "none" } : route.step && "at" in route.step ? { step: route.step.at } : route.step)
+        })
+        return "/compare"
+      case "reconcile":
+        add({ show: route.show })
+        return pathOf("reconcile", ...route.ledger.split("/"), route.batch)
       case "emulator":
         if (route.tab !== "requests") return pathOf("emulator", route.tab)
         add({ text: route.text, offset: route.offset === 0 ? undefined : route.offset, request: route.request })
@@ -327,6 +403,25 @@ export const evalRoute = (of: Pick<EvalRoute, "eval" | "ledger" | "run">): EvalR
   filter: {},
   offset: 0,
   case: undefined
+})
+
+export const compareRoute = ({ after, before }: {
+  readonly before?: RunName | undefined
+  readonly after?: RunName | undefined
+}): CompareRoute => ({
+  view: "compare",
+  before: before && { flow: before.flow, id: before.id },
+  after: after && { flow: after.flow, id: after.id },
+  show: undefined,
+  find: "",
+  step: undefined
+})
+
+export const reconcileRoute = ({ batch, ledger }: Pick<BatchRoute, "batch" | "ledger">): ReconcileRoute => ({
+  view: "reconcile",
+  ledger,
+  batch,
+  show: undefined
 })
 
 export const emulatorRoute: EmulatorRoute = {

@@ -17,9 +17,11 @@ import {
 } from "./api.js"
 import {
   batchRoute,
+  compareRoute,
   evalRoute,
   hrefOf,
   parseRoute,
+  reconcileRoute,
   type Route,
   type RunRoute,
   type RunsRoute,
@@ -365,6 +367,10 @@ const subjectOf = (route: Route): string => {
       return hrefOf(batchRoute(route))
     case "eval":
       return hrefOf(evalRoute(route))
+    case "compare":
+      return hrefOf(compareRoute(route))
+    case "reconcile":
+      return hrefOf(reconcileRoute(route))
     default:
       return hrefOf(route)
   }

@@ -3,11 +3,13 @@ import { assert, it } from "@effect/vitest"
 import {
   batchesRoute,
   batchRoute,
+  compareRoute,
   emulatorRoute,
   evalRoute,
   evalsRoute,
   hrefOf,
   parseRoute,
+  reconcileRoute,
   type Route,
   runRoute,
   runsRoute,
@@ -18,6 +20,9 @@ const hostile = "a/b ?#%&=\u202e<img>\u0000é"
 
 const batch = batchRoute({ ledger: "2026/june/shop.ledger", batch: "orders" })
 const run = evalRoute({ ledger: "a.ledger", eval: "grades", run: "2026-06-07T09-30" })
+
+const before = { flow: "acme/spelling/grade-3", id: "run-1" }
+const pair = compareRoute({ before, after: { flow: "acme/spelling/grade-4", id: "run-2" } })
 
 const routes: { readonly [address: string]: Route } = {
   "/runs": runsRoute(),
@@ -45,6 +50,21 @@ const routes: { readonly [address: string]: Route } = {
     filter: { check: "tone", verdict: "fixed" },
     offset: 50,
     case: "c"
+  },
+  "/compare": compareRoute({}),
+  "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&show=all": { ...compareRoute({ before }), show: "all" },
+  "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&afterFlow=acme%2Fspelling%2Fgrade-4&after=run-2": pair,
+  "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&afterFlow=acme%2Fspelling%2Fgrade-4&after=run-2&show=moved&find=an&step=12":
+    { ...pair, show: "moved", find: "an", step: { at: 12 } },
+  "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&afterFlow=acme%2Fspelling%2Fgrade-4&after=run-2&was=3": {
+    ...pair,
+    step: { was: 3 }
+  },
+  "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&afterFlow=acme%2Fspelling%2Fgrade-4&after=run-2&step=none":
+    { ...pair, step: "none" },
+  "/reconcile/2026/june/shop.ledger/orders?show=paid-twice": {
+    ...reconcileRoute({ ledger: "2026/june/shop.ledger", batch: "orders" }),
+    show: "paid-twice"
   },
   "/emulator": emulatorRoute
 }
