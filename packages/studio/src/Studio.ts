@@ -236,7 +236,11 @@ export const serve = (
             ledgers === undefined
               ? Layer.merge(Absent.batches, Absent.evals)
               : LedgerHandlers.layer(ledgers, hello, encode, mask),
-            emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode)
+            emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode),
+            Absent.compare,
+            Absent.again,
+            Absent.keep,
+            Absent.reconcile
           ])),
           HttpApiBuilder.Middleware.layer,
           Layer.succeedContext(platform)

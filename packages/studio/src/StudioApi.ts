@@ -8,8 +8,12 @@
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import { batchesGroup } from "./BatchesApi.js"
+import { compareGroup } from "./CompareApi.js"
 import { emulatorGroup } from "./EmulatorApi.js"
 import { evalsGroup } from "./EvalsApi.js"
+import { keepGroup } from "./KeepApi.js"
+import { reconcileGroup } from "./ReconcileApi.js"
+import { runAgainGroup } from "./RunAgainApi.js"
 import { runsGroup } from "./RunsApi.js"
 
 /**
@@ -23,5 +27,9 @@ export class StudioApi extends HttpApi.make("studio")
   .add(batchesGroup)
   .add(evalsGroup)
   .add(emulatorGroup)
+  .add(compareGroup)
+  .add(runAgainGroup)
+  .add(keepGroup)
+  .add(reconcileGroup)
   .prefix("/api")
 {}

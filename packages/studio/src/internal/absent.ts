@@ -32,3 +32,17 @@ export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =
     .handle("request", noEmulator)
     .handle("switchOn", noEmulator)
     .handle("switchOff", noEmulator))
+
+const notYet = absent("This view is not there yet.")
+
+export const compare = HttpApiBuilder.group(StudioApi, "compare", (handlers) =>
+  handlers.handle("diff", notYet).handle("stepDiff", notYet))
+
+export const again = HttpApiBuilder.group(StudioApi, "again", (handlers) =>
+  handlers.handle("form", notYet).handle("start", notYet).handle("started", notYet))
+
+export const keep = HttpApiBuilder.group(StudioApi, "keep", (handlers) =>
+  handlers.handle("keep", notYet).handle("keepFile", notYet).handle("keepCases", notYet))
+
+export const reconcile = HttpApiBuilder.group(StudioApi, "reconcile", (handlers) =>
+  handlers.handle("reconcilePlan", notYet).handle("reconcile", notYet))

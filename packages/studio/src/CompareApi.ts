@@ -1,0 +1,79 @@
+/**
+ * The part of the studio's API that compares two runs.
+ *
+ * @since 0.1.0
+ */
+import type { StepDiff, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
+import type { Part } from "@effect-noukai/sdk/ValueDiff"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Schema from "effect/Schema"
+import { Index, NotFound, type Run, Unavailable } from "./RunsApi.js"
+
+/**
+ * Two runs and their differences.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunComparison {
+  readonly before: Run
+  readonly after: Run
+  /**
+   * The differences, with keys masked. Of runs with more than 500 steps, each payload has at most its first difference, and
+   * {@link StepComparison} has the others. A run that goes on has the steps so far: read again when it has ended.
+   */
+  readonly difference: TraceDiff
+  /** The number of differences that are listed of each payload. */
+  readonly limit: number
+  /** The `noukai diff` command. */
+  readonly command: string
+  /** The missing facts, each with a remedy: a run that goes on, payloads that were not captured. */
+  readonly notes: ReadonlyArray<string>
+}
+
+/**
+ * One step of a comparison, with at most 1,000 differences of each payload.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepComparison {
+  readonly step: StepDiff
+  readonly limit: number
+  /** The words of the first 20 differences between two texts of which one is longer than 80 characters. */
+  readonly parts: ReadonlyArray<{
+    readonly of: "input" | "output" | "error"
+    readonly path: string
+    readonly parts: ReadonlyArray<Part>
+  }>
+}
+
+const PairAddress = {
+  beforeFlow: Schema.String,
+  before: Schema.String,
+  afterFlow: Schema.String,
+  after: Schema.String
+}
+
+/** JSON of a type that has a schema in another package. */
+const Json = HttpApiSchema.Text({ contentType: "application/json" })
+
+/**
+ * The endpoints of comparisons. All are reads.
+ *
+ * @since 0.1.0
+ * @category api
+ */
+export const compareGroup = HttpApiGroup.make("compare")
+  /** A {@link RunComparison}. */
+  .add(HttpApiEndpoint.get("diff", "/diff").setUrlParams(Schema.Struct(PairAddress)).addSuccess(Json))
+  /** A {@link StepComparison}: the step at this place of `difference.steps`, from 0. */
+  .add(
+    HttpApiEndpoint.get("stepDiff", "/diff/step")
+      .setUrlParams(Schema.Struct({ ...PairAddress, at: Index }))
+      .addSuccess(Json)
+  )
+  .addError(NotFound)
+  .addError(Unavailable)
