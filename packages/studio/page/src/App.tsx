@@ -16,6 +16,8 @@ const EvalsView = lazy(() => import("./EvalsView.js"))
 const EvalView = lazy(() => import("./EvalView.js"))
 const CompareView = lazy(() => import("./CompareView.js"))
 const ReconcileView = lazy(() => import("./ReconcileView.js"))
+const AgainView = lazy(() => import("./AgainView.js"))
+const KeepView = lazy(() => import("./KeepView.js"))
 const EmulatorView = lazy(() => import("./EmulatorView.js"))
 
 const View = ({ route }: { readonly route: Route }): ReactNode => {
@@ -38,6 +40,10 @@ const View = ({ route }: { readonly route: Route }): ReactNode => {
       return <CompareView route={route} />
     case "reconcile":
       return <ReconcileView key={JSON.stringify([route.ledger, route.batch])} route={route} />
+    case "again":
+      return <AgainView key={JSON.stringify([route.flow, route.id])} route={route} />
+    case "keep":
+      return <KeepView key={route.session} route={route} />
     case "emulator":
       return <EmulatorView route={route} />
   }
@@ -59,6 +65,10 @@ const titleOfView = (route: Route): string => {
         : oneLine(`${route.before.id} and ${route.after.id}`)
     case "reconcile":
       return oneLine(`Reconcile ${route.batch} – ${route.ledger}`)
+    case "again":
+      return oneLine(`Run again – ${route.flow}`)
+    case "keep":
+      return oneLine(`Keep session ${route.session}`)
     default:
       return areas[areaOf(route)].name
   }

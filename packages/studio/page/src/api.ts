@@ -3,7 +3,9 @@ import type { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "../..
 import type { RunComparison, StepComparison } from "../../src/CompareApi.js"
 import type { EmulatorRequestDetail, EmulatorRequestPage, EmulatorState } from "../../src/EmulatorApi.js"
 import type { EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "../../src/EvalsApi.js"
+import type { Kept, KeptCases } from "../../src/KeepApi.js"
 import type { ReconcilePlan } from "../../src/ReconcileApi.js"
+import type { RunForm, StartedRun } from "../../src/RunAgainApi.js"
 import type {
   Hits,
   Points,
@@ -19,7 +21,9 @@ export type * from "../../src/BatchesApi.js"
 export type * from "../../src/CompareApi.js"
 export type * from "../../src/EmulatorApi.js"
 export type * from "../../src/EvalsApi.js"
+export type * from "../../src/KeepApi.js"
 export type * from "../../src/ReconcileApi.js"
+export type * from "../../src/RunAgainApi.js"
 export type * from "../../src/RunsApi.js"
 
 /** The answer of each endpoint. */
@@ -43,6 +47,10 @@ export interface Answers {
   readonly diff: RunComparison
   readonly "diff/step": StepComparison
   readonly "reconcile/plan": ReconcilePlan
+  readonly again: RunForm
+  readonly "again/started": StartedRun
+  readonly keep: Kept
+  readonly "keep/cases": KeptCases
   readonly emulator: EmulatorState
   readonly "emulator/requests": EmulatorRequestPage
   readonly "emulator/request": EmulatorRequestDetail

@@ -118,6 +118,28 @@ export interface ReconcileRoute {
   readonly show: string | undefined
 }
 
+/** The form about a new run of a flow. */
+export interface AgainRoute {
+  readonly view: "again"
+  readonly flow: string
+  /** The run whose input the form begins with. Absent: the newest one. */
+  readonly id: string | undefined
+  /** The intention that was sent. The page asks for its outcome, and never sends it again. */
+  readonly started: string | undefined
+}
+
+export interface KeepRoute {
+  readonly view: "keep"
+  readonly session: string
+  /** The values to remove: paths and patterns, one per line. */
+  readonly paths: string
+  readonly patterns: string
+  readonly format: "json" | "csv"
+  /** Names of fields of cases, one per line, and the first line of their file. */
+  readonly fields: string
+  readonly header: string
+}
+
 export interface EmulatorRoute {
   readonly view: "emulator"
   readonly tab: EmulatorTab
@@ -143,6 +165,8 @@ export type Route =
   | EvalRoute
   | CompareRoute
   | ReconcileRoute
+  | AgainRoute
+  | KeepRoute
   | EmulatorRoute
 
 /** The views that the header links to. */
@@ -154,6 +178,8 @@ export const areaOf = ({ view }: Route): Area => {
     case "run":
     case "session":
     case "compare":
+    case "again":
+    case "keep":
       return "runs"
     case "batches":
     case "batch":
@@ -267,6 +293,25 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
         ...reconcileRoute({ ledger: rest.slice(0, -1).join("/"), batch: rest.at(-1)! }),
         show: query.get("show") ?? undefined
       }
+    case "again": {
+      const flow = query.get("flow") ?? ""
+      const started = query.get("started") ?? ""
+      return flow === "" ? runsRoute() : {
+        ...againRoute({ flow, id: query.get("id") ?? undefined }),
+        started: uuid.test(started) ? started : undefined
+      }
+    }
+    case "keep": {
+      const session = query.get("session") ?? ""
+      return session === "" ? runsRoute() : {
+        ...keepRoute(session),
+        paths: query.get("paths") ?? "",
+        patterns: query.get("patterns") ?? "",
+        format: query.get("format") === "csv" ? "csv" : "json",
+        fields: query.get("fields") ?? "",
+        header: query.get("header") ?? ""
+      }
+    }
     case "emulator":
       return {
         view: "emulator",
@@ -293,6 +338,8 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
   }
   return runsRoute(runFilterOf(query))
 }
+
+const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
 
 /** The fields in one order, so that equal states have equal addresses. */
 const ordered = <Name extends string>(
@@ -345,12 +392,29 @@ export const hrefOf = (route: Route): string => {
           after: route.after?.id,
           show: route.show,
           find: route.find,
-          ...(route.step === "none" ? { step: "none" } : route.step && "at" in route.step ? { step: route.step.at } : route.step)
+          ...(route.step === "none"
+            ? { step: "none" }
+            : route.step && "at" in route.step
+            ? { step: route.step.at }
+            : route.step)
         })
         return "/compare"
       case "reconcile":
         add({ show: route.show })
         return pathOf("reconcile", ...route.ledger.split("/"), route.batch)
+      case "again":
+        add({ flow: route.flow, id: route.id, started: route.started })
+        return "/again"
+      case "keep":
+        add({
+          session: route.session,
+          paths: route.paths,
+          patterns: route.patterns,
+          format: route.format === "csv" ? "csv" : undefined,
+          fields: route.fields,
+          header: route.header
+        })
+        return "/keep"
       case "emulator":
         if (route.tab !== "requests") return pathOf("emulator", route.tab)
         add({ text: route.text, offset: route.offset === 0 ? undefined : route.offset, request: route.request })
@@ -422,6 +486,23 @@ export const reconcileRoute = ({ batch, ledger }: Pick<BatchRoute, "batch" | "le
   ledger,
   batch,
   show: undefined
+})
+
+export const againRoute = ({ flow, id }: Pick<AgainRoute, "flow" | "id">): AgainRoute => ({
+  view: "again",
+  flow,
+  id,
+  started: undefined
+})
+
+export const keepRoute = (session: string): KeepRoute => ({
+  view: "keep",
+  session,
+  paths: "",
+  patterns: "",
+  format: "json",
+  fields: "",
+  header: ""
 })
 
 export const emulatorRoute: EmulatorRoute = {

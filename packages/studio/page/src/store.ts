@@ -16,10 +16,12 @@ import {
   type StreamHandlers
 } from "./api.js"
 import {
+  againRoute,
   batchRoute,
   compareRoute,
   evalRoute,
   hrefOf,
+  keepRoute,
   parseRoute,
   reconcileRoute,
   type Route,
@@ -371,6 +373,10 @@ const subjectOf = (route: Route): string => {
       return hrefOf(compareRoute(route))
     case "reconcile":
       return hrefOf(reconcileRoute(route))
+    case "again":
+      return hrefOf(againRoute(route))
+    case "keep":
+      return hrefOf(keepRoute(route.session))
     default:
       return hrefOf(route)
   }

@@ -1,6 +1,7 @@
 /** The addresses of the views. */
 import { assert, it } from "@effect/vitest"
 import {
+  againRoute,
   batchesRoute,
   batchRoute,
   compareRoute,
@@ -8,6 +9,7 @@ import {
   evalRoute,
   evalsRoute,
   hrefOf,
+  keepRoute,
   parseRoute,
   reconcileRoute,
   type Route,
@@ -51,6 +53,20 @@ const routes: { readonly [address: string]: Route } = {
     offset: 50,
     case: "c"
   },
+  "/again?flow=acme%2Fspelling%2Fgrade-3": againRoute({ flow: "acme/spelling/grade-3", id: undefined }),
+  "/again?flow=acme%2Fspelling%2Fgrade-3&id=run-1&started=5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01": {
+    ...againRoute(before),
+    started: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+  },
+  "/keep?session=5e55": keepRoute("5e55"),
+  "/keep?session=5e55&paths=**.email&patterns=a%2Bb&format=csv&fields=message%3Dtext&header=id%2Ctext": {
+    ...keepRoute("5e55"),
+    paths: "**.email",
+    patterns: "a+b",
+    format: "csv",
+    fields: "message=text",
+    header: "id,text"
+  },
   "/compare": compareRoute({}),
   "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&show=all": { ...compareRoute({ before }), show: "all" },
   "/compare?beforeFlow=acme%2Fspelling%2Fgrade-3&before=run-1&afterFlow=acme%2Fspelling%2Fgrade-4&after=run-2": pair,
@@ -85,7 +101,9 @@ it("names may have any characters", () => {
       { ...batchRoute({ ledger: "a.ledger", batch: hostile }), filter: { error: hostile }, row: hostile },
       { ...evalRoute({ ledger: "a.ledger", eval: hostile, run: hostile }), case: hostile },
       sessionRoute(hostile),
-      runRoute({ flow: "acme/shop/answer", id: hostile })
+      runRoute({ flow: "acme/shop/answer", id: hostile }),
+      againRoute({ flow: hostile, id: hostile }),
+      { ...keepRoute(hostile), paths: "**.a\nb", patterns: hostile, fields: "message=a=b", header: "id\tü" }
     ]
   ) assert.deepStrictEqual(parsed(hrefOf(route)), route)
 })
@@ -95,6 +113,9 @@ it("addresses that are cut or wrong lead to the nearest view", () => {
   assert.strictEqual(nearest("/"), "/runs")
   assert.strictEqual(nearest("/nothing"), "/runs")
   assert.strictEqual(nearest("/sessions"), "/runs")
+  assert.strictEqual(nearest("/again?id=run-1"), "/runs")
+  assert.strictEqual(nearest("/again?flow=a&started=no+id"), "/again?flow=a")
+  assert.strictEqual(nearest("/keep"), "/runs")
   assert.strictEqual(nearest("/batches/a.ledger"), "/batches")
   assert.strictEqual(nearest("/evals/a.ledger/grades"), "/evals")
   assert.strictEqual(nearest("/batches/a.ledger/b?after=x&page=7&state="), "/batches/a.ledger/b")
