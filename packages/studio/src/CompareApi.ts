@@ -21,12 +21,10 @@ export interface RunComparison {
   readonly before: Run
   readonly after: Run
   /**
-   * The differences, with keys masked. Of runs with more than 500 steps, each payload has at most its first difference, and
-   * {@link StepComparison} has the others. A run that goes on has the steps so far: read again when it has ended.
+   * The differences. Each payload has at most the path of its first difference: {@link StepComparison} has all of them. A run
+   * that goes on has the steps so far: read again when it has ended.
    */
   readonly difference: TraceDiff
-  /** The number of differences that are listed of each payload. */
-  readonly limit: number
   /** The `noukai diff` command. */
   readonly command: string
   /** The missing facts, each with a remedy: a run that goes on, payloads that were not captured. */
@@ -34,14 +32,13 @@ export interface RunComparison {
 }
 
 /**
- * One step of a comparison, with at most 1,000 differences of each payload.
+ * One step of a comparison, with at most 1,000 differences of each payload. Long texts are cut.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StepComparison {
   readonly step: StepDiff
-  readonly limit: number
   /** The words of the first 20 differences between two texts of which one is longer than 80 characters. */
   readonly parts: ReadonlyArray<{
     readonly of: "input" | "output" | "error"

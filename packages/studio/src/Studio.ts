@@ -27,6 +27,7 @@ import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Absent from "./internal/absent.js"
 import * as Assets from "./internal/assets.js"
+import * as CompareHandlers from "./internal/compareHandlers.js"
 import * as EmulatorHandlers from "./internal/emulatorHandlers.js"
 import * as Events from "./internal/events.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
@@ -237,7 +238,7 @@ export const serve = (
               ? Layer.merge(Absent.batches, Absent.evals)
               : LedgerHandlers.layer(ledgers, hello, encode, mask),
             emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode),
-            Absent.compare,
+            CompareHandlers.layer(mask),
             Absent.again,
             Absent.keep,
             Absent.reconcile

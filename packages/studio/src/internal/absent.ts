@@ -35,9 +35,6 @@ export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =
 
 const notYet = absent("This view is not there yet.")
 
-export const compare = HttpApiBuilder.group(StudioApi, "compare", (handlers) =>
-  handlers.handle("diff", notYet).handle("stepDiff", notYet))
-
 export const again = HttpApiBuilder.group(StudioApi, "again", (handlers) =>
   handlers.handle("form", notYet).handle("start", notYet).handle("started", notYet))
 

@@ -103,7 +103,7 @@ const notesOf = ({ runs, session: { executions } }: StoredSession, shown: Readon
 }
 
 /** The flags that name an emulator. */
-const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): ReadonlyArray<string> => {
+export const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): ReadonlyArray<string> => {
   const port = URL.canParse(address) ? new URL(address).port : ""
   return kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
 }

@@ -1,0 +1,112 @@
+/** Two runs side by side. */
+import type { StepTrace } from "@effect-noukai/sdk/Trace"
+import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
+import type { RunComparison, StepComparison } from "../CompareApi.js"
+import type { Run, Source } from "../RunsApi.js"
+import type { StoredRun } from "../StudioSource.js"
+import { serverFlags } from "./sessions.js"
+import { cut, type Mask, maskedValue, shellWord } from "./text.js"
+import { hasEnded } from "./times.js"
+
+/** The most differences of a payload, characters of a text in them, and differences that are compared word by word. */
+const most = { changes: 1_000, text: 200_000, words: 20 }
+
+/** The length up to which texts are shown side by side. */
+const shortText = 80
+
+const payloads = ["input", "output", "error"] as const
+
+const contexts = { input: "inputContext", output: "outputContext", error: "errorContext" } as const
+
+/** Compares texts that have been masked: a difference would cut a key into parts. */
+const differenceOf = (mask: Mask, before: StoredRun, after: StoredRun) => {
+  const [first, second] = [maskedValue(mask, before.trace), maskedValue(mask, after.trace)]
+  return { first, second, difference: TraceDiff.make(first, second, { limit: 1 }) }
+}
+
+const withoutValues = (step: TraceDiff.StepDiff): TraceDiff.StepDiff => ({
+  ...step,
+  ...Object.fromEntries(payloads.flatMap((name) => {
+    const changes = step[name]
+    return changes === undefined ? [] : [[name, changes.map(({ path }) => ({ path }))]]
+  }))
+})
+
+const nameOf = ({ flow, id }: Run): string => `${flow}/${id}`
+
+/** Compares two runs. */
+export const comparisonOf = (
+  mask: Mask,
+  server: Pick<Source, "address" | "kind">,
+  before: StoredRun,
+  after: StoredRun
+): RunComparison => {
+  const { difference } = differenceOf(mask, before, after)
+  const sides = [["first", before.run, difference.before], ["second", after.run, difference.after]] as const
+  return {
+    before: before.run,
+    after: after.run,
+    difference: { ...difference, steps: difference.steps.map(withoutValues) },
+    command: ["noukai", "diff", mask(nameOf(before.run)), mask(nameOf(after.run)), ...serverFlags(server)]
+      .map(shellWord)
+      .join(" "),
+    notes: sides.flatMap(([which, { status }, { hasPayloads, stepCount }]) => [
+      ...hasEnded(status) ? [] : [`The ${which} run goes on: its later steps are not compared yet.`],
+      ...!hasEnded(status) || hasPayloads
+        ? []
+        : stepCount === 0
+        ? [`The ${which} run has no stored steps.`]
+        : [
+          `The ${which} run kept no payloads, so inputs and outputs are not compared. Run the flow with \`snapshots: true\` (\`noukai run --snapshots\`), or set its capture mode to \`full\`.`
+        ]
+    ])
+  }
+}
+
+const shortened = (value: unknown): unknown => typeof value === "string" ? cut(value, most.text) : value
+
+/** Compares the payloads of one step. `undefined`: there is no such step. */
+export const stepOf = (
+  mask: Mask,
+  before: StoredRun,
+  after: StoredRun,
+  at: number
+): StepComparison | undefined => {
+  const { difference: { arePayloadsCompared, steps }, first, second } = differenceOf(mask, before, after)
+  const step = steps[at]
+  if (step === undefined) return undefined
+  const was: StepTrace | undefined = first.steps[(step.before?.place ?? 0) - 1]
+  const is: StepTrace | undefined = second.steps[(step.after?.place ?? 0) - 1]
+  if (!arePayloadsCompared || was === undefined || is === undefined) return { step, parts: [] }
+  const compared = payloads.map((of) => {
+    const all = ValueDiff.changes(was[contexts[of]], is[contexts[of]], { limit: most.changes + 1 })
+    return {
+      of,
+      hasMore: all.length > most.changes,
+      changes: all.slice(0, most.changes).map(({ actual, expected, words: _, ...change }): ValueDiff.Change => ({
+        ...change,
+        ...expected !== undefined && { expected: shortened(expected) },
+        ...actual !== undefined && { actual: shortened(actual) }
+      }))
+    }
+  })
+  return {
+    step: {
+      ...step,
+      ...Object.fromEntries(compared.map(({ changes, of }) => [of, changes])),
+      hasMore: compared.some(({ hasMore }) => hasMore)
+    },
+    parts: compared
+      .flatMap(({ changes, of }) =>
+        changes.flatMap(({ actual, expected, path }) =>
+          typeof expected === "string" && typeof actual === "string" &&
+            Math.max(expected.length, actual.length) > shortText
+            ? [{ of, path, expected, actual }]
+            : []
+        )
+      )
+      .slice(0, most.words)
+      .map(({ actual, expected, of, path }) => ({ of, path, parts: ValueDiff.words(expected, actual) }))
+  }
+}
