@@ -4,7 +4,7 @@ import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
-import { hrefOf, type RunRoute, runsRoute, sessionRoute } from "./route.js"
+import { compareRoute, hrefOf, type RunRoute, runsRoute, sessionRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
 import { sharesOf } from "./timeline.js"
@@ -226,6 +226,7 @@ const RunBody = ({ detail, route, run }: {
         <Facts detail={detail} receivedAt={run.receivedAt} />
         <div className="run-actions">
           <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Run again…</Button>
+          <Link className="button button-plain" to={compareRoute({ before: route })}>Compare…</Link>
           <a className="button button-plain" href={file("otlp")} download title="Export as OTLP JSON"><Icon name="download" /> OTLP</a>
           <a className="button button-plain" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
         </div>

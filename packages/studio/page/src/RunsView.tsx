@@ -5,7 +5,7 @@ import type { Run, RunFilter } from "./api.js"
 import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, Words } from "./parts.js"
-import { hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
+import { compareRoute, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
 import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
 
 /** A list is read without its picture, too, where that could not be loaded. */
@@ -110,7 +110,14 @@ const OpenSession = (): ReactNode => {
   useEffect(() => {
     if (isOpen) field.current?.focus()
   }, [isOpen])
-  if (!isOpen) return <span className="open-session"><Button onClick={() => setOpen(true)}>Open a session…</Button></span>
+  if (!isOpen) {
+    return (
+      <span className="open-session">
+        <Link className="button button-plain" to={compareRoute({})}>Compare runs…</Link>
+        <Button onClick={() => setOpen(true)}>Open a session…</Button>
+      </span>
+    )
+  }
   return (
     <form
       className="open-session"

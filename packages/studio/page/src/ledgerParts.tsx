@@ -319,7 +319,7 @@ export const Table = ({ children, columns, isOld = false, kind, label, list, row
   readonly columns: ReadonlyArray<string>
   /** Whether they are those of another page or filter, until the right ones are read. */
   readonly isOld?: boolean
-  readonly kind: "batches" | "rows" | "evals" | "cases"
+  readonly kind: "batches" | "rows" | "evals" | "cases" | "choose"
   readonly label: string
   readonly list: RefObject<HTMLDivElement | null>
   readonly rowCount?: number

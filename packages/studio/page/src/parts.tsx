@@ -35,6 +35,12 @@ const shapes: { readonly [status: string]: { readonly kind: string; readonly pat
   paused: { kind: "paused", path: "M6.3 5.5v5M9.7 5.5v5" },
   // outcomes that are not known
   doubt: { kind: "doubt", path: "M6.2 6.4a1.9 1.9 0 1 1 2.9 1.6c-.7.4-1.1.8-1.1 1.5M8 11.5v.1" },
+  // steps of two runs
+  same: { kind: "same", path: "M5.4 6.6h5.2M5.4 9.4h5.2" },
+  changed: { kind: "changed", path: "M5.4 6.6h5.2M5.4 9.4h5.2M9.4 4.8l-2.8 6.4" },
+  missing: { kind: "missing", path: "M5 8h6" },
+  new: { kind: "new", path: "M8 5v6M5 8h6" },
+  moved: { kind: "moved", path: "M8 4.6v6.8M6.2 6.3L8 4.5l1.8 1.8M6.2 9.7L8 11.5l1.8-1.8" },
   // better or worse than before
   regressed: { kind: "failed", path: "M8 4.8v6M5.4 8.4L8 11l2.6-2.6" },
   fixed: { kind: "completed", path: "M8 11.2v-6M5.4 7.6L8 5l2.6 2.6" }
@@ -67,10 +73,13 @@ export const Shape = ({ status }: { readonly status: string }): ReactNode => {
   )
 }
 
-export const Status = ({ status }: Pick<Run, "status">): ReactNode => (
+export const Status = ({ status, word = status }: Pick<Run, "status"> & {
+  /** The word beside the shape, where it is not the status. */
+  readonly word?: string
+}): ReactNode => (
   <span className={`status status-${shapeOf(status)?.kind ?? "other"}`}>
     <Shape status={status} />
-    <Text value={status} />
+    <Text value={word} />
   </span>
 )
 
