@@ -39,7 +39,7 @@ export const RunAttachment = Schema.Struct({
 export interface RunAttachment extends Schema.Schema.Type<typeof RunAttachment> {}
 
 /**
- * The input of a run that is to begin.
+ * The input of a run that is to begin: with the rest of a {@link RunRequest}, at most 4 MiB of JSON.
  *
  * @since 0.1.0
  * @category models
@@ -63,7 +63,9 @@ export const RunInput = Schema.Struct({
   /** Stops the run between steps above this cost. Not with a draft, which runs in one request. */
   maxCostUsd: Schema.optional(Dollars),
   /** Outputs, by step id, that later steps see in place of the real ones. The steps still run. Not with a draft. */
-  inputOverrides: Schema.optional(Values)
+  inputOverrides: Schema.optional(Values),
+  /** Asks the server to keep the inputs and outputs of steps, so that they can be compared. Default: false. */
+  snapshots: Schema.optional(Schema.Boolean)
 }).pipe(
   Schema.filter(({ inputOverrides = {}, maxCostUsd, version }) =>
     version !== "draft" || (maxCostUsd === undefined && Object.keys(inputOverrides).length === 0) ||
@@ -91,7 +93,7 @@ export const RunForm = Schema.Struct({
   canStart: Schema.Boolean,
   /** Why it does not start runs, and what to do about it. Absent if it does. */
   whyNot: Schema.optional(Schema.String),
-  /** The input that the form begins with: that of the run, as far as it is stored. */
+  /** The input that the form begins with: that of the run, as far as it is stored. `snapshots`: whether the run kept payloads. */
   input: RunInput,
   /** The JSON Schema of the parameters, where the server knows it. */
   parametersSchema: Schema.optional(Schema.Unknown),

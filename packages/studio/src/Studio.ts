@@ -26,6 +26,7 @@ import { createServer } from "node:http"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Absent from "./internal/absent.js"
+import * as AgainHandlers from "./internal/againHandlers.js"
 import * as Assets from "./internal/assets.js"
 import * as CompareHandlers from "./internal/compareHandlers.js"
 import * as EmulatorHandlers from "./internal/emulatorHandlers.js"
@@ -38,6 +39,7 @@ import type { Source } from "./RunsApi.js"
 import { StudioApi } from "./StudioApi.js"
 import { StudioEmulator } from "./StudioEmulator.js"
 import { StudioLedgers } from "./StudioLedgers.js"
+import { StudioRunner } from "./StudioRunner.js"
 import { StudioSource } from "./StudioSource.js"
 
 /**
@@ -177,7 +179,7 @@ const withoutKeys =
   }
 
 /** The most bytes of the body of a request. The connection of a longer one is closed. */
-const mostBody = FileSystem.Size(64 * 1024)
+const mostBody = FileSystem.Size(4 * 1024 * 1024)
 
 /** Responds to a request whose handler failed: an unknown endpoint, or a defect of the studio. */
 const whenFailed =
@@ -194,7 +196,7 @@ const failed = plain(500, "The studio failed. Its terminal says why.")
 /**
  * Serves the page and its API for the life of the scope. Requests need the token of the printed address, which is traded for
  * a cookie, and only requests that name this server are answered. A view of the emulator is there if `StudioEmulator` is
- * provided, too.
+ * provided, too, and the page starts runs if `StudioRunner` is.
  *
  * Fails with `StudioError` if the server cannot listen.
  *
@@ -218,9 +220,11 @@ export const serve = (
     const port = server.address._tag === "TcpAddress" ? server.address.port : wanted
     const page = yield* Assets.make(assets instanceof URL ? fileURLToPath(assets) : assets)
     const encode = Events.encoder(mask)
-    const hello = encode("hello", { id: randomBytes(8).toString("base64url") })
+    const studio = randomBytes(8).toString("base64url")
+    const hello = encode("hello", { id: studio })
     const emulator = Option.getOrUndefined(yield* Effect.serviceOption(StudioEmulator))
     const ledgers = Option.getOrUndefined(yield* Effect.serviceOption(StudioLedgers))
+    const runner = Option.getOrUndefined(yield* Effect.serviceOption(StudioRunner))
     const views: Source["views"] = [
       ...ledgers === undefined ? [] : ["batches", "evals"] as const,
       ...emulator === undefined ? [] : ["emulator"] as const
@@ -239,7 +243,7 @@ export const serve = (
               : LedgerHandlers.layer(ledgers, hello, encode, mask),
             emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode),
             CompareHandlers.layer(mask),
-            Absent.again,
+            AgainHandlers.layer(runner, studio, mask),
             Absent.keep,
             Absent.reconcile
           ])),

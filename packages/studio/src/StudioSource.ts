@@ -7,6 +7,7 @@ import type { Session } from "@effect-noukai/sdk/SessionService"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { NotFound, Points, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./RunsApi.js"
@@ -38,6 +39,23 @@ export interface StoredSession {
   readonly session: Session
   /** Its runs, one for each execution of the session, in their order. */
   readonly runs: ReadonlyArray<Run>
+}
+
+/**
+ * The facts of a flow for a form about a new run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowFacts {
+  /** The published versions, oldest first, and `draft`. */
+  readonly versions: ReadonlyArray<string>
+  /** Whether a run needs a message. */
+  readonly needsMessage: boolean
+  /** The JSON Schema of its parameters. */
+  readonly parametersSchema: object
+  /** The steps that are not in loops, in order. */
+  readonly steps: ReadonlyArray<string>
 }
 
 /**
@@ -82,6 +100,8 @@ export declare namespace StudioSource {
     readonly session: (id: string) => Effect.Effect<StoredSession, NotFound | Unavailable>
     /** The text of the cassette that `noukai session save` writes. */
     readonly cassette: (id: string) => Effect.Effect<string, NotFound | Unavailable>
+    /** The facts of a flow. None if it does not exist. Absent where the server does not tell them. */
+    readonly flow?: ((flow: string) => Effect.Effect<Option.Option<FlowFacts>>) | undefined
   }
 }
 

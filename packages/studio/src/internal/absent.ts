@@ -35,11 +35,14 @@ export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =
 
 const notYet = absent("This view is not there yet.")
 
-export const again = HttpApiBuilder.group(StudioApi, "again", (handlers) =>
-  handlers.handle("form", notYet).handle("start", notYet).handle("started", notYet))
+export const keep = HttpApiBuilder.group(
+  StudioApi,
+  "keep",
+  (handlers) => handlers.handle("keep", notYet).handle("keepFile", notYet).handle("keepCases", notYet)
+)
 
-export const keep = HttpApiBuilder.group(StudioApi, "keep", (handlers) =>
-  handlers.handle("keep", notYet).handle("keepFile", notYet).handle("keepCases", notYet))
-
-export const reconcile = HttpApiBuilder.group(StudioApi, "reconcile", (handlers) =>
-  handlers.handle("reconcilePlan", notYet).handle("reconcile", notYet))
+export const reconcile = HttpApiBuilder.group(
+  StudioApi,
+  "reconcile",
+  (handlers) => handlers.handle("reconcilePlan", notYet).handle("reconcile", notYet)
+)

@@ -90,8 +90,8 @@ const unknown = plain(
   "This page needs the address that `noukai dev` or `noukai studio` printed when it started. Open that address."
 )
 
-/** The one path whose PUT and DELETE change something: the faults of an emulator. */
-const switched = "/api/emulator/faults"
+/** The requests that change something: they switch the faults of an emulator, or begin a run. */
+const changes = new Set(["PUT /api/emulator/faults", "DELETE /api/emulator/faults", "POST /api/again"])
 
 /** Answers requests that are refused, and trades tokens for cookies. The others go to `app`. */
 export const guard = (
@@ -136,7 +136,7 @@ export const guard = (
     }
     const isKnown = isEqual(cookies[name] ?? "", cookie)
     const isRead = method === "GET" || method === "HEAD"
-    if (!isRead && !(url.pathname === switched && (method === "PUT" || method === "DELETE"))) {
+    if (!isRead && !changes.has(`${method} ${url.pathname}`)) {
       return plain(405, "This studio only answers GET and HEAD here.", { allow: "GET, HEAD" })
     }
     if (!isRead) return isKnown ? undefined : unknown

@@ -37,11 +37,13 @@ const asFile = (text: string): string =>
 
 const isWord = (text: string): boolean => text.length <= longest && !text.includes("\0")
 
-/** Whether a name can stand before `=` in a flag. */
-const isName = (name: string): boolean => name !== "" && !/^-|=|:$|\0/.test(name)
+/** Whether a name can stand before `=` in a flag, of which white space at the ends is left out. */
+const isName = (name: string): boolean => name !== "" && name.trimStart() === name && !/^-|=|:$|\0/.test(name)
 
 const assigned = (name: string, value: unknown): string =>
-  typeof value === "string" && !value.includes("\0") ? `${name}=${value}` : `${name}:=${JSON.stringify(value)}`
+  typeof value === "string" && value.trimEnd() === value && !value.includes("\0")
+    ? `${name}=${value}`
+    : `${name}:=${JSON.stringify(value)}`
 
 const assignments = (flag: string, fields: Fields): ReadonlyArray<string> =>
   Object.entries(fields).flatMap(([name, value]) => [flag, shellWord(assigned(name, value))])

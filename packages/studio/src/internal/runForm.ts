@@ -1,0 +1,145 @@
+/** The form about a new run of a flow. */
+import * as Trace from "@effect-noukai/sdk/Trace"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
+import type { NotFound, Run, Unavailable } from "../RunsApi.js"
+import type { FlowFacts, StoredRun, StudioSource } from "../StudioSource.js"
+import { type Mask, maskedValue } from "./text.js"
+import { hasEnded } from "./times.js"
+
+type Source = StudioSource.Service
+
+/** The number of runs whose costs are shown, as of `noukai run --like`, and of those that are searched. */
+const most = { priced: 20, searched: 500 }
+
+/** The number of runs that are read at once. */
+const concurrency = 4
+
+const isAttachment = Schema.is(RunAttachment)
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)
+
+/** The fields of a request that are those of the form, or say nothing about the input. */
+const told = new Set(["message", "parameters", "attachments", "sessionId", "stepIndex", "accumulatedOutputs"].concat(
+  ["inputOverrides", "runRemaining", "iterationsUsed", "trace", "stream", "snapshots", "executionId"]
+))
+
+type Known = Pick<RunInput, "message" | "parameters" | "attachments" | "inputOverrides">
+
+const unknownInput = "The input of the run is not stored whole. Write it again."
+
+const ofRequest = (request: NonNullable<StoredRun["request"]>): readonly [Known, ReadonlyArray<string>] => {
+  const { attachments, inputOverrides, message, parameters } = request
+  const given = Array.isArray(attachments) ? attachments : []
+  const images = given.filter(isAttachment)
+  const others = Object.keys(request).filter((name) => !told.has(name) && !isEmpty(request[name]))
+  return [
+    {
+      ...typeof message === "string" && { message },
+      ...!isEmpty(parameters) && { parameters: parameters as RunInput["parameters"] },
+      ...images.length > 0 && { attachments: images },
+      ...!isEmpty(inputOverrides) && { inputOverrides: inputOverrides as RunInput["inputOverrides"] }
+    },
+    [
+      ...images.length < given.length ? ["The run had attachments that are not https URLs of images."] : [],
+      ...others.length === 0 ? [] : [`The form has no fields for \`${others.join("`, `")}\` of the request.`]
+    ]
+  ]
+}
+
+const ofTrace = (trace: Trace.Trace): readonly [Known, ReadonlyArray<string>] =>
+  Option.match(Trace.inputOf(trace), {
+    onNone: () => [{}, [unknownInput]] as const,
+    onSome: ({ message, parameters }) => [
+      { ...message !== undefined && { message }, ...!isEmpty(parameters) && { parameters } },
+      ["The input is that of the first step. The request that began the run may have had more, such as attachments."]
+    ]
+  })
+
+/** A version as the form has it. */
+const versionOf = ({ version }: Run): string | undefined =>
+  version === "draft" ? version : /^v?([1-9]\d{0,5})$/.exec(version ?? "")?.[1]
+
+/** The steps whose outputs later steps see, with those of the run. */
+const stepsOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): RunForm["steps"] => {
+  const run = (stored?.trace.steps ?? []).filter(({ loopIndex }) => loopIndex === undefined)
+  const ids = facts?.steps ?? [...new Set(run.map(({ stepId }) => stepId))]
+  const isWhole = facts !== undefined || stored?.run.status === "completed"
+  return (isWhole ? ids.slice(0, -1) : ids).map((stepId) => {
+    const output = run.findLast((step) => step.stepId === stepId && !step.truncated)?.outputContext
+    return { stepId, ...output !== undefined && { output: JSON.stringify(output) } }
+  })
+}
+
+const versionsOf = (runs: ReadonlyArray<Run>, facts: FlowFacts | undefined): ReadonlyArray<string> => {
+  const known = new Set(facts?.versions ?? runs.flatMap((run) => versionOf(run) ?? []))
+  const numbers = [...known].filter((version) => version !== "draft").toSorted((one, other) =>
+    Number(other) - Number(one)
+  )
+  return ["production", ...numbers, ...known.has("draft") ? ["draft"] : []]
+}
+
+/** The costs of a run and of others of its flow. Those that cannot be read are left out. */
+const costsOf = (source: Source, stored: StoredRun | undefined, runs: ReadonlyArray<Run>) =>
+  Effect.map(
+    Effect.forEach(
+      runs.filter(({ id, status }) => status === "completed" && id !== stored?.run.id).slice(0, most.priced),
+      ({ costUsd, flow, id }) =>
+        costUsd === undefined
+          ? Effect.map(
+            Effect.option(source.run(flow, id)),
+            Option.match({ onNone: () => [], onSome: ({ trace }) => [Trace.costOf(trace, id)] })
+          )
+          : Effect.succeed([{ costUsd, isKnown: true }]),
+      { concurrency }
+    ),
+    (others) => {
+      const own = stored !== undefined && hasEnded(stored.run.status) ? [Trace.costOf(stored.trace, stored.run.id)] : []
+      return Option.getOrUndefined(Trace.costRange([...own, ...others.flat()]))
+    }
+  )
+
+/** Makes the form of a flow and a run of it; without one, of the newest run whose input is stored. */
+export const formOf = (
+  source: Source,
+  mask: Mask,
+  flow: string,
+  id: string | undefined
+): Effect.Effect<Omit<RunForm, "studio" | "canStart" | "whyNot">, NotFound | Unavailable> =>
+  Effect.gen(function*() {
+    const listed = yield* source.list({ flow }, { offset: 0, limit: most.searched })
+    const runs = listed.runs.filter((run) => run.flow === flow)
+    const facts = Option.getOrUndefined(yield* source.flow?.(flow) ?? Effect.succeedNone)
+    const like = id ?? (runs.find(({ status }) => status === "completed") ?? runs[0])?.id
+    const stored = like === undefined ? undefined : yield* source.run(flow, like)
+    const costs = yield* costsOf(source, stored, runs)
+    const [known, notes]: ReturnType<typeof ofTrace> = stored === undefined
+      ? [{}, ["No run of this flow is known, so the form is empty."]]
+      : stored.request === undefined
+      ? ofTrace(stored.trace)
+      : ofRequest(stored.request)
+    const safe = maskedValue(mask, known)
+    const version = stored === undefined ? undefined : versionOf(stored.run)
+    const hasPayloads = stored?.trace.steps.some(({ inputContext, outputContext }) =>
+      inputContext !== undefined || outputContext !== undefined
+    )
+    return {
+      input: {
+        flow,
+        ...safe,
+        ...version !== undefined && { version },
+        ...hasPayloads === true && { snapshots: true }
+      },
+      ...facts !== undefined && { parametersSchema: facts.parametersSchema, needsMessage: facts.needsMessage },
+      versions: versionsOf(runs, facts),
+      steps: stepsOf(stored, facts),
+      ...costs !== undefined && { costs },
+      notes: [
+        ...notes,
+        ...safe === known ? [] : ["The input has a key, which is masked here. Write it again before you run the flow."]
+      ]
+    }
+  })
