@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Organisation } from "./Account.js"
@@ -11,7 +12,7 @@ import type { EmulatorError } from "./EmulatorError.js"
 import type { EmulatorLedger, LedgerEvent, LedgerTotals, RequestEntry } from "./EmulatorLedger.js"
 import type { EmulatorRuns } from "./EmulatorRuns.js"
 import type { FaultRule } from "./Fault.js"
-import type { Flow } from "./Flow.js"
+import type { Flow, FlowFacts } from "./Flow.js"
 
 /**
  * The money of an organisation, in US dollars as decimal text.
@@ -43,6 +44,8 @@ export interface EmulatorService {
   readonly apiKey: Redacted.Redacted<string>
   /** The flows, as `org/project/slug`. */
   readonly flows: Effect.Effect<ReadonlyArray<string>>
+  /** The facts of a flow for a form about a new run. None if there is no such flow. */
+  readonly flow: (ref: string) => Effect.Effect<Option.Option<FlowFacts>>
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: Effect.Effect<EmulatorLedger>
   /** The counts of the ledger, without its lists. */

@@ -376,6 +376,11 @@ const flowFields = {
   broken: Schema.optional(Schema.String),
   /** The published version that runs if the path does not name one. Default: the highest of `versions`. */
   production: Schema.optional(Schema.Int.pipe(Schema.positive())),
+  /**
+   * The JSON Schema of the parameters, for forms. Requests are not checked. Default: an object of the parameters that
+   * templates use, with any values.
+   */
+  parameters: Schema.optional(Schema.Record({ key: Schema.String, value: Json })),
   /** Whether a request needs a message. Default: whether a template uses `{{message}}`. */
   needsMessage: Schema.optional(Schema.Boolean),
   /** Whether requests may declare tools. Default: whether the flow has a `tool` step. */
@@ -439,4 +444,20 @@ export interface FlowVersion {
 export interface Flow extends Omit<FileFlow, "steps" | "versions"> {
   readonly steps: ReadonlyArray<Step>
   readonly versions?: { readonly [version: string]: FlowVersion } | undefined
+}
+
+/**
+ * The facts of a flow for a form about a new run, of the version that runs if none is named.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowFacts {
+  /** The published versions, oldest first, and `draft`. */
+  readonly versions: ReadonlyArray<string>
+  readonly needsMessage: boolean
+  /** The JSON Schema of its parameters. */
+  readonly parametersSchema: { readonly [key: string]: Json }
+  /** Its steps, in order, without those in loops. */
+  readonly steps: ReadonlyArray<string>
 }

@@ -191,7 +191,8 @@ const make = (
         return { session, runs: shown }
       }),
       cassette: (id) =>
-        Effect.flatMap(sessions, ({ cassette }) => cassette(id))
+        Effect.flatMap(sessions, ({ cassette }) => cassette(id)),
+      flow: emulator.flow
     }
     return Context.make(StudioSource, source).pipe(
       Context.add(StudioEmulator, yield* Emulator.make(emulator, totals))

@@ -178,8 +178,8 @@ const withoutKeys =
     })
   }
 
-/** The most bytes of the body of a request. The connection of a longer one is closed. */
-const mostBody = FileSystem.Size(4 * 1024 * 1024)
+/** The most bytes of the body of a request, and of one that begins a run. The connection of a longer one is closed. */
+const mostBody = { standard: FileSystem.Size(64 * 1024), run: FileSystem.Size(4 * 1024 * 1024) }
 
 /** Responds to a request whose handler failed: an unknown endpoint, or a defect of the studio. */
 const whenFailed =
@@ -263,7 +263,13 @@ export const serve = (
     )
     const routed = Effect.flatMap(
       HttpServerRequest.HttpServerRequest,
-      ({ url }) => url.startsWith("/api/") ? Effect.flatMap(api, ([app]) => app) : page
+      ({ url }) => {
+        if (!url.startsWith("/api/")) return page
+        const answered = Effect.flatMap(api, ([app]) => app)
+        return url === "/api/again"
+          ? HttpServerRequest.withMaxBodySize(answered, Option.some(mostBody.run))
+          : answered
+      }
     )
     const app = guard({ host, port, token, cookie: derived(secret, `noukai-studio-${port}`) })(routed).pipe(
       Effect.catchAllCause((cause) =>
@@ -276,7 +282,7 @@ export const serve = (
     yield* HttpServer.serveEffect(app).pipe(
       Effect.provideService(HttpServer.HttpServer, server),
       Effect.provide(platform),
-      HttpServerRequest.withMaxBodySize(Option.some(mostBody)),
+      HttpServerRequest.withMaxBodySize(Option.some(mostBody.standard)),
       // the address of a request may have the token
       HttpMiddleware.withTracerDisabledWhenEffect(() => true)
     )

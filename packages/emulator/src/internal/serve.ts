@@ -191,6 +191,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       port,
       apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
       flows: Effect.sync(state.flows.refs),
+      flow: (ref) => Effect.sync(() => state.flows.facts(ref)),
       ledger: Effect.sync(ledger.snapshot),
       totals: Effect.sync(ledger.totals),
       requests: Effect.sync(ledger.requests),

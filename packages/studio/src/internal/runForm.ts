@@ -2,6 +2,7 @@
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
 import type { NotFound, Run, Unavailable } from "../RunsApi.js"
@@ -17,7 +18,7 @@ const most = { priced: 20, searched: 500 }
 /** The number of runs that are read at once. */
 const concurrency = 4
 
-const isAttachment = Schema.is(RunAttachment)
+const attachmentOf = Schema.decodeUnknownOption(RunAttachment)
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)
@@ -34,7 +35,7 @@ const unknownInput = "The input of the run is not stored whole. Write it again."
 const ofRequest = (request: NonNullable<StoredRun["request"]>): readonly [Known, ReadonlyArray<string>] => {
   const { attachments, inputOverrides, message, parameters } = request
   const given = Array.isArray(attachments) ? attachments : []
-  const images = given.filter(isAttachment)
+  const images = given.flatMap((one) => Option.toArray(attachmentOf(one)))
   const others = Object.keys(request).filter((name) => !told.has(name) && !isEmpty(request[name]))
   return [
     {
@@ -63,6 +64,14 @@ const ofTrace = (trace: Trace.Trace): readonly [Known, ReadonlyArray<string>] =>
 const versionOf = ({ version }: Run): string | undefined =>
   version === "draft" ? version : /^v?([1-9]\d{0,5})$/.exec(version ?? "")?.[1]
 
+/** The output of a step as later steps see it. A trace has objects alone, and a prompt beside them. */
+const outputOf = (stored: unknown): unknown => {
+  if (!Predicate.isRecord(stored)) return stored
+  const { __rendered_prompt__: _, ...output } = stored
+  const [value, ...more] = Object.values(output)
+  return more.length === 0 && Object.hasOwn(output, "output") && !Predicate.isRecord(value) ? value : output
+}
+
 /** The steps whose outputs later steps see, with those of the run. */
 const stepsOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): RunForm["steps"] => {
   const run = (stored?.trace.steps ?? []).filter(({ loopIndex }) => loopIndex === undefined)
@@ -70,7 +79,7 @@ const stepsOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): R
   const isWhole = facts !== undefined || stored?.run.status === "completed"
   return (isWhole ? ids.slice(0, -1) : ids).map((stepId) => {
     const output = run.findLast((step) => step.stepId === stepId && !step.truncated)?.outputContext
-    return { stepId, ...output !== undefined && { output: JSON.stringify(output) } }
+    return { stepId, ...output !== undefined && { output: JSON.stringify(outputOf(output)) } }
   })
 }
 
@@ -121,7 +130,6 @@ export const formOf = (
       : stored.request === undefined
       ? ofTrace(stored.trace)
       : ofRequest(stored.request)
-    const safe = maskedValue(mask, known)
     const version = stored === undefined ? undefined : versionOf(stored.run)
     const hasPayloads = stored?.trace.steps.some(({ inputContext, outputContext }) =>
       inputContext !== undefined || outputContext !== undefined
@@ -129,7 +137,7 @@ export const formOf = (
     return {
       input: {
         flow,
-        ...safe,
+        ...known,
         ...version !== undefined && { version },
         ...hasPayloads === true && { snapshots: true }
       },
@@ -139,7 +147,9 @@ export const formOf = (
       ...costs !== undefined && { costs },
       notes: [
         ...notes,
-        ...safe === known ? [] : ["The input has a key, which is masked here. Write it again before you run the flow."]
+        ...maskedValue(mask, known) === known
+          ? []
+          : ["The input has a key, which is masked here. Write it again before you run the flow."]
       ]
     }
   })

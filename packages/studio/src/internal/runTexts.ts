@@ -12,6 +12,7 @@ export interface RunInput {
   readonly version?: string | undefined
   readonly maxCostUsd?: string | undefined
   readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
+  readonly snapshots?: boolean | undefined
 }
 
 /** A command, and what it leaves out. */
@@ -55,7 +56,7 @@ const attachmentsOf = (value: unknown): ReadonlyArray<Fields> => Array.isArray(v
 
 /** The `noukai` command that begins the run. */
 export const commandOf = ({ address, kind }: Pick<Source, "address" | "kind">, input: RunInput): Command => {
-  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, version } = input
+  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, snapshots = false, version } = input
   const port = URL.canParse(address) ? new URL(address).port : ""
   const images = attachmentsOf(attachments)
   const fields = isFields(parameters) ? parameters : {}
@@ -68,6 +69,7 @@ export const commandOf = ({ address, kind }: Pick<Source, "address" | "kind">, i
     ...images.flatMap(({ mime_type, url }) => ["--attach", shellWord(`${String(mime_type)}=${String(url)}`)]),
     ...assignments("--input-override", inputOverrides),
     ...maxCostUsd === undefined ? [] : ["--max-cost", shellWord(maxCostUsd)],
+    ...snapshots ? ["--snapshots"] : [],
     ...version === undefined || version === "production" ? [] : ["--flow-version", shellWord(version)],
     ...kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
   ]

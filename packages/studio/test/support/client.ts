@@ -69,7 +69,7 @@ export interface Page {
   readonly cookie: string
   readonly get: (target: string) => Effect.Effect<Answer>
   /** Sends a request that changes something, as the page does. */
-  readonly change: (method: "PUT" | "DELETE", target: string, body?: unknown) => Effect.Effect<Answer>
+  readonly change: (method: "PUT" | "DELETE" | "POST", target: string, body?: unknown) => Effect.Effect<Answer>
   readonly json: <A = Parsed>(target: string) => Effect.Effect<A>
   readonly events: (target: string) => Stream.Stream<Event>
 }

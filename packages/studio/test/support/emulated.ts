@@ -5,6 +5,7 @@ import { make } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, NoukaiHttp } from "@effect-noukai/sdk"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as Studio from "@effect-noukai/studio/Studio"
+import * as StudioRunner from "@effect-noukai/studio/StudioRunner"
 import { Context, Effect, Layer } from "effect"
 import { open } from "./client.js"
 
@@ -20,15 +21,23 @@ const flows: ReadonlyArray<Flow> = [
   { ref: "acme/test/metadata", capture: "metadata_only", steps: [{ kind: "template", id: "a", output: 1 }] }
 ]
 
-export const start = (options: EmulatorOptions = {}) =>
+/** `more`: flows beside those above. `runner`: starts the runs of the studio; `none`: it starts none. */
+export const start = (
+  { more = [], runner, ...options }: EmulatorOptions & {
+    readonly more?: ReadonlyArray<Flow>
+    readonly runner?: Layer.Layer<StudioRunner.StudioRunner> | "none"
+  } = {}
+) =>
   Effect.gen(function*() {
-    const emulator = yield* make({ flows, ...options })
+    const emulator = yield* make({ flows: [...flows, ...more], ...options })
     const { apiKey, baseUrl } = emulator
     const services = yield* Layer.build(Noukai.layer({ apiKey, baseUrl, maxRetries: 0 }))
-    const sources = yield* Layer.build(EmulatorSource.layer(emulator))
+    const starting = runner === "none" ? Layer.empty : runner ?? StudioRunner.layerEmulator(emulator)
+    const sources = yield* Layer.build(Layer.merge(EmulatorSource.layer(emulator), starting))
     const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), sources)
     return {
       emulator,
+      url,
       page: yield* open(url),
       execute: (flow: string, input: object = {}) =>
         Context.get(services, FlowService).execute(flow, { message: "hi", ...input }),

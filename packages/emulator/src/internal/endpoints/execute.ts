@@ -83,6 +83,7 @@ const fresh = (
         blockOverrides: body.blockOverrides ?? {},
         tools: body.tools,
         toolChoice: body.toolChoice,
+        attachments: body.attachments,
         trace: body.trace ?? false
       }
     })

@@ -64,6 +64,7 @@ const firstRequest = (
         blockOverrides: body.blockOverrides ?? {},
         tools: body.tools,
         toolChoice: body.toolChoice,
+        attachments: body.attachments,
         trace: body.trace ?? false
       }
     })

@@ -5,8 +5,9 @@
  */
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
+import * as Option from "effect/Option"
 import { isDeepStrictEqual } from "node:util"
-import type { CaptureMode, Flow, Step } from "../../Flow.js"
+import type { CaptureMode, Flow, FlowFacts, Step } from "../../Flow.js"
 import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { placeholders } from "./template.js"
@@ -56,6 +57,7 @@ export interface Flows {
   readonly has: (ref: string) => boolean
   readonly count: () => number
   readonly refs: () => ReadonlyArray<string>
+  readonly facts: (ref: string) => Option.Option<FlowFacts>
   readonly reset: () => void
 }
 
@@ -69,9 +71,26 @@ const slugsOf = (flow: Flow): Slugs => {
 const everyStep = (steps: ReadonlyArray<Step>): ReadonlyArray<Step> =>
   steps.flatMap((step) => step.kind === "loop" ? [step, ...everyStep(step.steps)] : [step])
 
+const placeholdersOf = (step: Step): ReadonlyArray<string> =>
+  step.kind === "template" || step.kind === "tool"
+    ? placeholders([step.output, step.kind === "template" ? step.prompt ?? null : null])
+    : step.kind === "loop"
+    ? placeholders(step.over ?? null)
+    : []
+
 const usesMessage = (step: Step): boolean =>
-  (step.kind === "template" || step.kind === "tool") &&
-  placeholders([step.output, step.kind === "template" ? step.prompt ?? null : null]).includes("message")
+  (step.kind === "template" || step.kind === "tool") && placeholdersOf(step).includes("message")
+
+/** An object of the parameters that templates use. */
+const schemaOf = (steps: ReadonlyArray<Step>): FlowFacts["parametersSchema"] => ({
+  type: "object",
+  properties: Object.fromEntries(
+    everyStep(steps).flatMap(placeholdersOf).flatMap((path) => {
+      const [root, name] = path.split(".")
+      return root === "parameters" && name !== undefined && name !== "message" ? [[name, {}]] : []
+    })
+  )
+})
 
 const toTree = (flow: Flow, version: number): Tree => {
   const published = version === 0 ? undefined : flow.versions?.[String(version)]
@@ -145,6 +164,16 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
     has: (ref) => flows.has(ref),
     count: () => flows.size,
     refs: () => [...flows.keys()],
+    facts: (ref) =>
+      Option.map(Option.fromNullable(flows.get(ref)), (flow) => {
+        const { needsMessage, steps } = treeOf(flow, productionOf(flow))
+        return {
+          versions: [...Object.keys(flow.versions ?? {}), "draft"],
+          needsMessage,
+          parametersSchema: flow.parameters ?? schemaOf(steps),
+          steps: steps.map(({ id }) => id)
+        }
+      }),
     reset: () => {
       flows.clear()
       trees.clear()

@@ -19,6 +19,7 @@ export interface RunInput {
   readonly blockOverrides: { readonly [stepId: string]: { readonly [field: string]: Json } }
   readonly tools: ReadonlyArray<Json> | undefined
   readonly toolChoice: Json | undefined
+  readonly attachments?: ReadonlyArray<Json> | undefined
   readonly trace: boolean
 }
 
@@ -48,9 +49,12 @@ const noInput: RunInput = {
 }
 
 /** The fields of an input that repeat it in another run. */
-const requestOf = ({ blockOverrides, message, messages, parameters, tools, toolChoice }: RunInput): Json => ({
+const requestOf = (
+  { attachments = [], blockOverrides, message, messages, parameters, tools, toolChoice }: RunInput
+): Json => ({
   ...(messages.length > 0 ? { messages } : message === null ? {} : { message }),
   parameters,
+  ...(attachments.length > 0 ? { attachments } : {}),
   ...(Object.keys(blockOverrides).length > 0 ? { blockOverrides } : {}),
   ...(tools === undefined ? {} : { tools }),
   ...(tools === undefined || toolChoice === undefined ? {} : { toolChoice })
