@@ -42,6 +42,7 @@ const inputs: { readonly [name: string]: RunInput } = {
     message: "x",
     attachments: [{ url: "https://img.example.com/a b.png?c='d'&e", mime_type: "image/webp" }],
     maxCostUsd: "0.25",
+    snapshots: true,
     version: "1"
   },
   "outputs of steps": { flow, message: odd, parameters: { a: true }, inputOverrides: { a: { text: odd } } },
@@ -78,7 +79,8 @@ describe("the command of a run", () => {
         const { requests } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
         const sent = requests.filter(({ endpoint }) => endpoint === "execute" || endpoint === "step")
         const [first] = sent
-        const { attachments, inputOverrides = {}, message, parameters = {} } = JSON.parse(first!.body)
+        const { attachments, inputOverrides = {}, message, parameters = {}, trace } = JSON.parse(first!.body)
+        assert.strictEqual(trace, input.snapshots ?? false)
         assert.deepStrictEqual(notes, [])
         assert.strictEqual(message ?? undefined, input.message)
         assert.strictEqual(JSON.stringify(parameters), JSON.stringify(input.parameters ?? {}))

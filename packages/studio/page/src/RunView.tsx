@@ -4,7 +4,7 @@ import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
-import { compareRoute, hrefOf, type RunRoute, runsRoute, sessionRoute } from "./route.js"
+import { againRoute, compareRoute, hrefOf, keepRoute, type RunRoute, runsRoute, sessionRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
 import { sharesOf } from "./timeline.js"
@@ -106,7 +106,7 @@ const CopyDialog = ({ route }: { readonly route: RunRoute }): ReactNode => {
     return () => ending.abort()
   }, [flow, id])
   return (
-    <Dialog title="Run it again">
+    <Dialog title="The run as code">
       <p className="muted">The same flow with the same input. Each run may be billed. No text holds a key.</p>
       {problem !== undefined && <p role="alert"><Text value={problem} /></p>}
       {snippets !== undefined && <Notes notes={snippets.notes} />}
@@ -225,8 +225,12 @@ const RunBody = ({ detail, route, run }: {
         </p>
         <Facts detail={detail} receivedAt={run.receivedAt} />
         <div className="run-actions">
-          <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Run again…</Button>
+          <Link className="button button-plain" to={againRoute({ flow: detail.run.flow, id: detail.run.id })}>Run again…</Link>
           <Link className="button button-plain" to={compareRoute({ before: route })}>Compare…</Link>
+          {detail.run.sessionId !== undefined && (
+            <Link className="button button-plain" to={keepRoute(detail.run.sessionId)}>Keep as a test…</Link>
+          )}
+          <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Copy as code…</Button>
           <a className="button button-plain" href={file("otlp")} download title="Export as OTLP JSON"><Icon name="download" /> OTLP</a>
           <a className="button button-plain" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
         </div>

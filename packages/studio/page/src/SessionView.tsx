@@ -4,7 +4,7 @@ import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "reac
 import { addressOf, type Bar, type ListChange, type SessionDetail, type SessionRun } from "./api.js"
 import { cost, exactCost, instant, millis, moment, oneLine, plural, shortId, tick, ticks } from "./format.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
-import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Snippet, Text, Unknown } from "./parts.js"
 import { useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { runRoute, runsRoute, type SessionRoute } from "./route.js"
 import "./session.css"
@@ -234,16 +234,6 @@ const Lines = ({ marks, scale }: { readonly marks: ReadonlyArray<number>; readon
       />
     ))}
   </div>
-)
-
-const Snippet = ({ name, text }: { readonly name: string; readonly text: string }): ReactNode => (
-  <section className="snippet" aria-label={name}>
-    <header>
-      <h3>{name}</h3>
-      <Button kind="quiet" label={`Copy: ${name}`} onClick={() => void copy(text, "Text")}>Copy</Button>
-    </header>
-    <pre tabIndex={0}><code><Text value={text} /></code></pre>
-  </section>
 )
 
 /** How to keep the session and to run a program again from it. */

@@ -48,6 +48,8 @@ export interface Draft {
   readonly version: string
   readonly limit: string
   readonly outputs: ReadonlyArray<Output>
+  /** Whether the server keeps the inputs and outputs of its steps. */
+  readonly isKept: boolean
 }
 
 // --- fields of a schema ------------------------------------------------------
@@ -241,7 +243,8 @@ export const draftOf = ({ input, needsMessage, parametersSchema }: RunForm): Dra
     attachments: input.attachments ?? [],
     version: input.version ?? "production",
     limit: input.maxCostUsd ?? "",
-    outputs: Object.entries(input.inputOverrides ?? {}).map(([stepId, value]) => outputOf(stepId, value))
+    outputs: Object.entries(input.inputOverrides ?? {}).map(([stepId, value]) => outputOf(stepId, value)),
+    isKept: input.snapshots === true
   }
 }
 
@@ -378,7 +381,8 @@ export const inputOf = (flow: string, needsMessage: boolean, draft: Draft): Read
       ...draft.attachments.length > 0 && { attachments: draft.attachments },
       ...version !== "" && version !== "production" && { version },
       ...limit !== "" && { maxCostUsd: limit.replace(/^\./, "0.") },
-      ...outputs.length > 0 && { inputOverrides: objectOf(outputs) }
+      ...outputs.length > 0 && { inputOverrides: objectOf(outputs) },
+      ...draft.isKept && { snapshots: true }
     }
   }
 }

@@ -110,6 +110,10 @@ const invisible =
 export const visible = (text: string): string =>
   text.replace(invisible, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
+/** The escapes of the invisible characters of a text, each once, at most four. */
+export const invisibleIn = (text: string): ReadonlyArray<string> =>
+  [...new Set(text.match(invisible))].slice(0, 4).map(visible)
+
 /** A text of one line. */
 export const oneLine = (text: string): string => visible(text.replace(/\s+/g, " ").trim())
 

@@ -1,9 +1,9 @@
 /** Small parts that every view uses. */
 import { type ReactNode, type RefObject, useEffect, useRef } from "react"
 import type { ReadError, Run } from "./api.js"
-import { visible } from "./format.js"
+import { count, visible } from "./format.js"
 import { hrefOf, type Route, type RunRoute, type SessionRoute } from "./route.js"
-import { hasMoved, navigate, retry } from "./store.js"
+import { copy, hasMoved, navigate, retry } from "./store.js"
 
 const icons = {
   right: "M6 4l4 4-4 4",
@@ -200,6 +200,23 @@ export const Notes = ({ notes }: { readonly notes: ReadonlyArray<string> }): Rea
       {notes.map((note) => <li key={note}><Words value={note} /></li>)}
     </ul>
   )
+
+/** The most characters of a text to copy that are shown. */
+const mostShown = 20_000
+
+/** A text to copy. */
+export const Snippet = ({ name, text }: { readonly name: string; readonly text: string }): ReactNode => (
+  <section className="snippet" aria-label={name}>
+    <header>
+      <h3>{name}</h3>
+      <Button kind="quiet" label={`Copy: ${name}`} onClick={() => void copy(text, "Text")}>Copy</Button>
+    </header>
+    <pre tabIndex={0}>
+      <code><Text value={text.slice(0, mostShown)} /></code>
+      {text.length > mostShown && <span className="muted"> … The copy has all {count(text.length)} characters.</span>}
+    </pre>
+  </section>
+)
 
 export const Failure = ({ children, error, onRetry = retry, title }: {
   readonly children?: ReactNode

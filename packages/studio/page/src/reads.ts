@@ -19,7 +19,7 @@ export interface Reading<A> {
 /** The answers that are kept, so that the way back is immediate. Answers with payloads are not. */
 const kept = new Map<string, unknown>()
 const mostKept = 24
-const large = new Set<string>(["batch/row", "diff", "diff/step", "eval/case", "emulator/request"])
+const large = new Set<string>(["batch/row", "diff", "diff/step", "eval/case", "emulator/request", "again"])
 
 const keep = (path: string, key: string, data: unknown): void => {
   if (large.has(path)) return

@@ -478,7 +478,7 @@ it("a run is copied as text, and exported as files", async () => {
   await using studio = disposable(await startStudio({ runs: [Stories.completed] }))
   await using opened = await openPage(browser, studio, runPath(Stories.completed))
   const { page } = opened
-  await page.getByRole("button", { name: "Run again…" }).click()
+  await page.getByRole("button", { name: "Copy as code…" }).click()
   for (
     const [name, part] of [["Command", "noukai run"], ["TypeScript", "acme/spelling/grade-3"], [
       "curl",
@@ -511,7 +511,7 @@ it("a key of Noukai is nowhere in the page or its storage", async () => {
   await using opened = await openPage(browser, studio, runPath(run))
   const { page } = opened
   await page.getByRole("region", { name: /^Error of/ }).waitFor()
-  await page.getByRole("button", { name: "Run again…" }).click()
+  await page.getByRole("button", { name: "Copy as code…" }).click()
   await page.getByRole("button", { name: "Copy curl" }).waitFor()
   const stored = await page.evaluate(() =>
     JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state])

@@ -5,6 +5,7 @@ import * as Emulator from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as Studio from "@effect-noukai/studio/Studio"
+import * as StudioRunner from "@effect-noukai/studio/StudioRunner"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 
 export const flows: ReadonlyArray<Flow> = [
@@ -26,6 +27,8 @@ export interface EmulatorStudio {
   readonly apiKey: string
   /** Executes a flow. Resolves with the id of the run, or with the tag of its error. */
   readonly execute: (flow: string, input?: object) => Promise<string>
+  /** The ids of the runs that the emulator has begun, in order. */
+  readonly runs: () => Promise<ReadonlyArray<string>>
   readonly stop: () => Promise<void>
 }
 
@@ -40,7 +43,7 @@ export const startEmulatorStudio = async (
   const client = await within(Layer.build(Noukai.layer({ apiKey, baseUrl, maxRetries: 0 })))
   const studio = await within(
     Effect.flatMap(
-      Layer.build(EmulatorSource.layer(emulator)),
+      Layer.build(Layer.merge(EmulatorSource.layer(emulator), StudioRunner.layerEmulator(emulator))),
       (sources) => Effect.provide(Studio.serve({ port, secret: Redacted.make("a secret of the tests") }), sources)
     )
   )
@@ -57,6 +60,8 @@ export const startEmulatorStudio = async (
         Effect.provide(client),
         Effect.runPromise
       ),
+    runs: () =>
+      Effect.runPromise(Effect.map(emulator.ledger, ({ runs }) => runs.map(({ executionId }) => executionId))),
     stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }

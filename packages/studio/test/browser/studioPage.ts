@@ -3,6 +3,7 @@ import type { Source } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioEmulator } from "@effect-noukai/studio/StudioEmulator"
 import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
+import { StudioRunner } from "@effect-noukai/studio/StudioRunner"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import axe from "axe-core"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
@@ -40,6 +41,8 @@ export const startStudio = async (
     readonly source?: (scripted: StudioSource.Service) => StudioSource.Service
     readonly emulator?: StudioEmulator.Service
     readonly ledgers?: StudioLedgers.Service
+    /** Starts the runs of the studio. Absent: it starts none. */
+    readonly runner?: StudioRunner.Service
   } = {}
 ): Promise<RunningStudio> => {
   const scope = Effect.runSync(Scope.make())
@@ -50,7 +53,8 @@ export const startStudio = async (
       Effect.provide(Layer.mergeAll(
         Layer.succeed(StudioSource, options.source?.(scripted.source) ?? scripted.source),
         options.emulator === undefined ? Layer.empty : Layer.succeed(StudioEmulator, options.emulator),
-        options.ledgers === undefined ? Layer.empty : Layer.succeed(StudioLedgers, options.ledgers)
+        options.ledgers === undefined ? Layer.empty : Layer.succeed(StudioLedgers, options.ledgers),
+        options.runner === undefined ? Layer.empty : Layer.succeed(StudioRunner, options.runner)
       )),
       Scope.extend(scope)
     )
@@ -146,3 +150,14 @@ export const disposable = <S extends { readonly stop: () => Promise<void> }>(stu
   ...studio,
   [Symbol.asyncDispose]: studio.stop
 })
+
+/** The address of the comparison of two runs. */
+export const comparePath = (
+  before: { readonly id: string; readonly flow?: string },
+  after: { readonly id: string; readonly flow?: string },
+  query = ""
+): string => {
+  const flowOf = ({ flow = "acme/spelling/grade-3" }) => flow
+  const address = { beforeFlow: flowOf(before), before: before.id, afterFlow: flowOf(after), after: after.id }
+  return `/compare?${new URLSearchParams(address)}${query}`
+}
