@@ -17,6 +17,7 @@ import { checkSnapshots } from "./internal/cassette/sessionRecordings.js"
 import { known } from "./internal/core/makeError.js"
 import type { CassetteError, InvalidRequestError, ReplayLeftoverError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
+import { changes } from "./ValueDiff.js"
 
 export type { CassetteDifference } from "./internal/cassette/cassetteDiff.js"
 export type { Redact } from "./internal/cassette/redaction.js"
@@ -99,6 +100,20 @@ export const redact: {
   (cassette: SessionCassette, what: Redact): Either.Either<SessionCassette, InvalidRequestError> =>
     Either.map(redactionOf("Cassette.redact", what), (redact) => redactSession(cassette, redact))
 )
+
+/**
+ * Returns the places of a session whose values are not in its redacted form, or are masked when that is saved. The values are
+ * not returned.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const redactedPaths = (session: SessionCassette, redacted: SessionCassette): ReadonlyArray<string> => {
+  const saved = JSON.parse(encode(redacted)) as SessionCassette
+  return changes(session.session, saved.session, { limit: Infinity }).flatMap(({ actual, path }) =>
+    `${path} ${typeof actual === "string" ? actual : ""}`.includes("[redacted") ? [mask(path)] : []
+  )
+}
 
 /**
  * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is not a cassette, or

@@ -36,8 +36,10 @@ export interface KeepAddress extends Schema.Schema.Type<typeof KeepAddress> {}
 export const Kept = Schema.Struct({
   session: Schema.String,
   runs: Schema.Number,
-  /** The places whose values are removed, never the values. */
+  /** The places whose values are removed, never the values: the first 1,000. */
   redacted: Schema.Array(Schema.String),
+  /** The number of all of them. */
+  redactedTotal: Schema.Number,
   /** The names of the files: a cassette `.json`, and a vitest file `.test.ts`. */
   files: Schema.Struct({ cassette: Schema.String, test: Schema.String }),
   /** The command that writes both files, and the command that runs the test. */

@@ -33,6 +33,7 @@ import * as EmulatorHandlers from "./internal/emulatorHandlers.js"
 import * as Events from "./internal/events.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
 import * as Handlers from "./internal/handlers.js"
+import * as KeepHandlers from "./internal/keepHandlers.js"
 import * as LedgerHandlers from "./internal/ledgerHandlers.js"
 import { type Mask, maskOf } from "./internal/text.js"
 import type { Source } from "./RunsApi.js"
@@ -244,7 +245,7 @@ export const serve = (
             emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode),
             CompareHandlers.layer(mask),
             AgainHandlers.layer(runner, studio, mask),
-            Absent.keep,
+            KeepHandlers.layer,
             Absent.reconcile
           ])),
           HttpApiBuilder.Middleware.layer,

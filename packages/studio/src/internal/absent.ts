@@ -35,12 +35,6 @@ export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =
 
 const notYet = absent("This view is not there yet.")
 
-export const keep = HttpApiBuilder.group(
-  StudioApi,
-  "keep",
-  (handlers) => handlers.handle("keep", notYet).handle("keepFile", notYet).handle("keepCases", notYet)
-)
-
 export const reconcile = HttpApiBuilder.group(
   StudioApi,
   "reconcile",

@@ -108,8 +108,11 @@ export const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">)
   return kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
 }
 
+/** The name of the files of a session, in characters that every system takes. */
+export const nameOf = (id: string): string => `session-${id.slice(0, 8).replace(/[^\w-]+/g, "_")}`
+
 const textsOf = (server: Pick<Source, "address" | "kind">, id: string, isTest: boolean) => {
-  const name = `session-${id.slice(0, 8)}`
+  const name = nameOf(id)
   const file = `${name}.json`
   const save = (...flags: ReadonlyArray<string>) =>
     ["noukai", "session", "save", id, file, ...flags, ...serverFlags(server)].map(shellWord).join(" ")

@@ -2,7 +2,6 @@
 import type { CassetteError, Redact } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
-import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { existsSync } from "node:fs"
@@ -56,14 +55,6 @@ const notSaved = (error: CassetteError) => new CommandError({ code: exitCodes.fa
 
 const cannot = (message: string) => new CommandError({ code: exitCodes.failed, message })
 
-/** Returns the places whose values a redaction removed, without the values. */
-const removed = (before: Cassette.SessionCassette, after: Cassette.SessionCassette): ReadonlyArray<string> => {
-  const saved = JSON.parse(Cassette.encode(after)) as Cassette.SessionCassette
-  return ValueDiff.changes(before.session, saved.session, { limit: Infinity }).flatMap(({ actual, path }) =>
-    `${path} ${typeof actual === "string" ? actual : ""}`.includes("[redacted") ? [path] : []
-  )
-}
-
 /** A session as it is saved. Flows named by their slug have the organisation and project of a run that this machine has seen. */
 const addressed = Effect.fnUntraced(function*(session: Cassette.SessionCassette) {
   const masked = JSON.parse(Cassette.encode(session)) as Cassette.SessionCassette
@@ -107,8 +98,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     const session = yield* Cassette.fromSession(sessionId)
     const redacted = yield* Cassette.redact(session, redact)
     const isKept = test !== undefined || Option.isSome(input.case)
-    for (const path of isKept ? removed(session, redacted) : []) {
-      yield* terminal.note(`redacted: ${Cassette.maskSecrets(path)}`)
+    for (const path of isKept ? Cassette.redactedPaths(session, redacted) : []) {
+      yield* terminal.note(`redacted: ${path}`)
     }
     const kept = isKept ? yield* Effect.mapError(keepSession(yield* addressed(redacted)), cannot) : undefined
     const cases = Option.isNone(input.case) || kept === undefined

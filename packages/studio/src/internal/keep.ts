@@ -1,0 +1,168 @@
+/** A session as a test, and as rows of a file of eval cases: the files that `noukai session save` writes. */
+import * as Cassette from "@effect-noukai/sdk/Cassette"
+import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
+import * as Either from "effect/Either"
+import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../KeepApi.js"
+import type { Source } from "../RunsApi.js"
+import type { StoredSession } from "../StudioSource.js"
+import { howToCapture, nameOf, serverFlags } from "./sessions.js"
+import { cut, shellWord } from "./text.js"
+
+/** The most places that are listed. */
+const mostPlaces = 1_000
+
+const linesOf = (text: string | undefined): ReadonlyArray<string> =>
+  (text ?? "").split(/\r?\n/).filter((line) => line.trim() !== "")
+
+const cannot = (message: string, advice?: string) =>
+  Either.left(new CannotKeep({ message, ...advice !== undefined && { advice } }))
+
+const patternOf = (text: string): Either.Either<RegExp, CannotKeep> =>
+  Either.try({
+    try: () => new RegExp(text, "u"),
+    catch: () =>
+      new CannotKeep({
+        message: `${cut(text, 100)} is not a regular expression.`,
+        advice: "Write a backslash before characters that stand for themselves."
+      })
+  })
+
+/** A session without the values to remove. */
+interface Redacted {
+  readonly address: KeepAddress
+  readonly redact: Required<Cassette.Redact>
+  readonly places: ReadonlyArray<string>
+  readonly kept: KeptSession
+  readonly runs: number
+}
+
+const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
+
+/** Redacts a session as the command does. */
+export const redacted = (
+  address: KeepAddress,
+  { runs, session }: StoredSession
+): Either.Either<Redacted, CannotKeep> =>
+  Either.gen(function*() {
+    const patterns = yield* Either.all(linesOf(address.patterns).map(patternOf))
+    const redact = { paths: linesOf(address.paths).map((path) => path.trim()), patterns }
+    const [org, project] = runs.map(({ flow }) => flow.split("/")).find(({ length }) => length === 3) ?? []
+    const whole: Cassette.SessionCassette = {
+      format: "noukai-cassette/1",
+      kind: "session",
+      client: { ...org !== undefined && { org }, ...project !== undefined && { project } },
+      session
+    }
+    const safe = yield* Either.mapLeft(
+      Cassette.redact(whole, redact),
+      ({ reason }) => new CannotKeep({ message: `A path is not valid: it ${reason}.` })
+    )
+    const places = Cassette.redactedPaths(whole, safe)
+    const masked = JSON.parse(Cassette.encode(safe)) as Cassette.SessionCassette
+    const kept = yield* Either.mapLeft(keepSession(masked), (reason) =>
+      new CannotKeep({
+        message: sentence(reason),
+        ...reason.includes("no stored input") && { advice: howToCapture }
+      }))
+    return { address, redact, places, kept, runs: session.executions.length }
+  })
+
+const filesOf = (session: string): Kept["files"] => ({
+  cassette: `${nameOf(session)}.json`,
+  test: `${nameOf(session)}.test.ts`
+})
+
+/** The command that keeps a session. */
+const commandOf = (
+  server: Pick<Source, "address" | "kind">,
+  { paths, patterns, session }: KeepAddress,
+  flags: ReadonlyArray<string>
+): string =>
+  [
+    "noukai",
+    "session",
+    "save",
+    session,
+    filesOf(session).cassette,
+    ...flags,
+    ...linesOf(paths).flatMap((path) => ["--redact-path", path.trim()]),
+    ...linesOf(patterns).flatMap((pattern) => ["--redact-pattern", pattern]),
+    ...serverFlags(server)
+  ].map(shellWord).join(" ")
+
+/** The fields of the cases of a session, in the order of a header. */
+const fieldsOf = ({ kept }: Redacted): ReadonlyArray<string> => {
+  const rows = Either.getOrElse(kept.addCases("", { isCsv: false }), () => "").trim().split("\n")
+  const names = new Set(rows.flatMap((row) => row === "" ? [] : Object.keys(JSON.parse(row) as object)))
+  const known = ["id", "message", "expected"]
+  const parameters = [...names].filter((name) => !known.includes(name))
+  return ["id", "message", ...parameters, "expected"].filter((name) => names.has(name))
+}
+
+/** Says how a session would be kept. */
+export const keptOf = (server: Pick<Source, "address" | "kind">, one: Redacted): Kept => {
+  const { address: { session }, places, runs } = one
+  const files = filesOf(session)
+  return {
+    session,
+    runs,
+    redacted: places.slice(0, mostPlaces),
+    redactedTotal: places.length,
+    files,
+    command: commandOf(server, one.address, ["--test"]),
+    runTest: ["npx", "vitest", "run", files.test].map(shellWord).join(" "),
+    fields: fieldsOf(one)
+  }
+}
+
+/** The text of a file, and its name. */
+export const fileOf = (
+  { address: { session }, kept, redact }: Redacted,
+  file: "cassette" | "test"
+): readonly [name: string, text: string] => {
+  const names = filesOf(session)
+  return [names[file], file === "test" ? kept.test(`./${names.cassette}`, redact) : Cassette.encode(kept.cassette)]
+}
+
+/** The rows of a file of cases. */
+export const casesOf = (
+  server: Pick<Source, "address" | "kind">,
+  one: Redacted,
+  { fields, format, header }: {
+    readonly format: "json" | "csv"
+    readonly fields?: string | undefined
+    readonly header?: string | undefined
+  }
+): Either.Either<KeptCases, CannotKeep> =>
+  Either.gen(function*() {
+    const renamed = yield* Either.all(
+      linesOf(fields).map((line) => {
+        const [from = "", to = ""] = line.split(/=(.*)/s)
+        return from !== "" && to !== ""
+          ? Either.right([from.trim(), to.trim()] as const)
+          : cannot(`The field ${cut(line, 100)} has no new name.`, "Write `message=text`, one per line.")
+      })
+    )
+    const isCsv = format === "csv"
+    const names = Object.fromEntries(renamed)
+    const nameIn = (field: string) => Object.hasOwn(names, field) ? names[field]! : field
+    const first = header?.trim() ?? ""
+    const line = first !== "" ? first : isCsv ? fieldsOf(one).map(nameIn).join(",") : ""
+    const before = line === "" ? "" : `${line}\n`
+    const text = yield* Either.mapLeft(
+      one.kept.addCases(before, { isCsv, fields: names }),
+      (reason) => new CannotKeep({ message: `The file cannot take the cases: ${reason}.` })
+    )
+    const rows = text.slice(before.length)
+    const fileName = isCsv ? "cases.csv" : "cases.jsonl"
+    return {
+      rows,
+      file: isCsv ? text : rows,
+      fileName,
+      command: commandOf(server, one.address, [
+        "--case",
+        fileName,
+        ...renamed.flatMap(([from, to]) => ["--case-field", `${from}=${to}`])
+      ])
+    }
+  })
