@@ -123,8 +123,8 @@ export const Chooser = ({ first, route }: {
           {first !== undefined && (
             <Button pressed={route.show === "all"} onClick={() => navigate({ ...route, show: isAll ? undefined : "all" }, { replace: true })}>All flows</Button>
           )}
+          <Paste flow={first?.flow} onChoose={(run) => navigate(choose(run))} />
         </div>
-        <Paste flow={first?.flow} onChoose={(run) => navigate(choose(run))} />
         {data !== undefined && <Stale error={error} onRetry={reload} />}
       </div>
       {data === undefined

@@ -1,7 +1,6 @@
 /** Two runs side by side: their steps, the place where they part, their times and costs. */
 import type { StepDiff, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
-import { useVirtualizer } from "@tanstack/react-virtual"
-import { memo, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react"
+import { memo, type ReactNode, useMemo, useState } from "react"
 import type { Run, RunComparison, StepComparison } from "./api.js"
 import "./compare.css"
 import { Chooser } from "./CompareChooser.js"
@@ -13,6 +12,7 @@ import {
   placeOf,
   signedCost,
   signedMillis,
+  soFarText,
   stepName,
   verdictText
 } from "./compareWords.js"
@@ -24,12 +24,10 @@ import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown }
 import { presence, useRead, useStream, useWhenChanged } from "./reads.js"
 import { type CompareRoute, compareRoute, type CompareShow, type RunName, runRoute } from "./route.js"
 import { isEnded, lastList, navigate } from "./store.js"
+import { WindowedTable } from "./WindowedTable.js"
 
 /** The time between two reads while a run goes on, in milliseconds. */
 const often = 1_000
-
-/** The rows that are drawn above and below those in view. */
-const overscan = 8
 
 interface Pair {
   readonly before: RunName
@@ -53,8 +51,8 @@ const Side = ({ name, other, run }: {
 }): ReactNode => (
   <section className="side" aria-label={name}>
     <h2>{name} <Status status={run.status} /></h2>
-    <Link className="button button-quiet" label={`Choose another ${name.toLowerCase()}`} to={compareRoute(name === "First run" ? { after: other } : { before: other })}>
-      Change…
+    <Link className="button button-quiet" to={compareRoute(name === "First run" ? { after: other } : { before: other })}>
+      Change…<span className="offscreen"> {name.toLowerCase()}</span>
     </Link>
     <Link className="side-run mono" title={oneLine(run.id)} to={runRoute(run)}><Text value={run.id} /></Link>
     <p className="side-facts">
@@ -87,18 +85,16 @@ const Facts = ({ difference }: { readonly difference: TraceDiff }): ReactNode =>
   )
 }
 
-const tones = [["changed", "better"], ["missing", "bad"], ["new", "busy"], ["same", "good"]] as const
+const tones = [["changed", "good"], ["missing", "bad"], ["new", "better"], ["same", "open"]] as const
 
-const partsOf = ({ counts }: TraceDiff, route: CompareRoute): ReadonlyArray<BreakdownPart> =>
+const partsOf = ({ counts }: TraceDiff, route: CompareRoute, live: Live): ReadonlyArray<BreakdownPart> =>
   tones.map(([kind, tone]) => ({
-    name: kind,
+    name: live.after && kind === "missing" ? "not yet" : kind,
     count: counts[kind],
-    tone,
+    tone: live.after && kind === "missing" ? "off" : tone,
     isCurrent: route.show === kind,
     to: listed(route, route.show === kind ? undefined : kind)
   }))
-
-const columns = ["Step", "Differences"] as const
 
 /** A value of both runs and the difference. */
 const PairCell = ({ by, className, has, is, name, was }: {
@@ -137,34 +133,25 @@ const usdOf = (usd: string | undefined): string | undefined => usd === undefined
 
 const msOf = (ms: number | undefined): string | undefined => ms === undefined ? undefined : exactMillis(ms)
 
-const StepRow = memo(function StepRow({ index, isActive, isOpen, isParting, live, measure, nth, onMove, pair, route, step, top }: {
+const StepRow = memo(function StepRow({ index, isOpen, isParting, live, pair, place, route, step, tabIndex }: {
   /** The place of the step in the comparison. */
   readonly index: number
-  readonly isActive: boolean
   readonly isOpen: boolean
   readonly isParting: boolean
   readonly live: Live
-  readonly measure: (element: HTMLElement | null) => void
-  readonly nth: number
-  readonly onMove: (index: number) => void
   readonly pair: Pair
+  readonly place: number
   readonly route: CompareRoute
   readonly step: StepDiff
-  readonly top: number
+  readonly tabIndex: 0 | -1
 }): ReactNode {
   const { after, before } = step
   const [status, word] = kindOf(step, live)
   const name = oneLine(stepName(step).slice(0, 300))
   const has = [before !== undefined, after !== undefined] as const
   return (
-    <div
-      className={`diff-item${isOpen ? " is-open" : ""}${isParting ? " is-parting" : ""}`}
-      data-row=""
-      data-index={nth}
-      ref={measure}
-      style={{ transform: `translateY(${top}px)` }}
-    >
-      <div role="row" aria-rowindex={nth + 2} className="lrow">
+    <>
+      <div role="row" aria-rowindex={place + 2} className={isParting ? "lrow is-parting" : "lrow"}>
         <span role="cell" className="c-status">
           <Status status={status} word={word} />
         </span>
@@ -174,10 +161,9 @@ const StepRow = memo(function StepRow({ index, isActive, isOpen, isParting, live
             expanded={isOpen}
             label={`${name}, ${word}${isParting ? ", the runs part here" : ""}`}
             replace
-            tabIndex={isActive ? 0 : -1}
+            tabIndex={tabIndex}
             title={name}
             to={{ ...route, step: isOpen ? "none" : placeOf(step) }}
-            onKeyDown={() => onMove(index)}
           >
             <bdi className="strong">{oneLine(step.stepId.slice(0, 300))}</bdi>
             {step.loopIndex !== undefined && <span className="muted"> [{count(step.loopIndex)}]</span>}
@@ -212,7 +198,7 @@ const StepRow = memo(function StepRow({ index, isActive, isOpen, isParting, live
           </div>
         </div>
       )}
-    </div>
+    </>
   )
 })
 
@@ -311,118 +297,14 @@ const StepPanel = ({ at, pair, step }: {
   )
 }
 
-/** The steps in view. The open one is as high as its differences. */
-const Steps = ({ difference, live, open, pair, route, rows, scroller }: {
-  readonly difference: TraceDiff
-  readonly live: Live
-  readonly open: number | undefined
-  readonly pair: Pair
-  readonly route: CompareRoute
-  readonly rows: ReadonlyArray<number>
-  readonly scroller: React.RefObject<HTMLElement | null>
-}): ReactNode => {
-  const { partsAt, steps } = difference
-  const body = useRef<HTMLDivElement>(null)
-  const [margin, setMargin] = useState(0)
-  /** The step that the keys are on. */
-  const [active, setActive] = useState<number>()
-  const activeRow = active === undefined ? -1 : rows.indexOf(active)
-  // another function would measure all rows again
-  const keyOfRow = useCallback((nth: number) => rows[nth]!, [rows])
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => 41,
-    overscan,
-    scrollMargin: margin,
-    scrollPaddingStart: 44,
-    getItemKey: keyOfRow,
-    rangeExtractor: ({ endIndex, startIndex }) => {
-      const shown = []
-      for (let nth = Math.max(0, startIndex - overscan); nth <= Math.min(rows.length - 1, endIndex + overscan); nth++) shown.push(nth)
-      if (activeRow !== -1 && !shown.includes(activeRow)) shown.push(activeRow)
-      return shown
-    }
-  })
-  // the head above the rows has a height of its own
-  useLayoutEffect(() => {
-    const top = body.current === null || scroller.current === null
-      ? 0
-      : body.current.getBoundingClientRect().top - scroller.current.getBoundingClientRect().top + scroller.current.scrollTop
-    if (Math.abs(top - margin) > 0.5) setMargin(top)
-  })
-  // begins at the step to show first, and follows the links to steps
-  const openRow = open === undefined ? -1 : rows.indexOf(open)
-  const shown = useRef<number>(undefined)
-  useEffect(() => {
-    const element = scroller.current
-    if (element === null || margin === 0 || shown.current === open) return
-    shown.current = open
-    if (openRow === -1) return
-    const at = virtual.getOffsetForIndex(openRow, "start")?.[0] ?? 0
-    const isInView = at + 44 >= element.scrollTop && at + 44 < element.scrollTop + element.clientHeight * 0.6
-    if (!isInView) virtual.scrollToIndex(openRow, { align: "start" })
-  })
-  const focusing = useRef(false)
-  useEffect(() => {
-    if (!focusing.current || activeRow === -1) return
-    const link = body.current?.querySelector<HTMLElement>(`[data-index="${activeRow}"] .row-link`)
-    if (link == null) return
-    focusing.current = false
-    link.focus({ preventScroll: true })
-  })
-  const move = (row: number): void => {
-    if (rows.length === 0) return
-    const next = Math.max(0, Math.min(rows.length - 1, row))
-    focusing.current = true
-    setActive(rows[next])
-    virtual.scrollToIndex(next, { align: "auto" })
-  }
-  const from = activeRow === -1 ? openRow : activeRow
-  const isFocused = (): boolean => body.current?.contains(document.activeElement) === true
-  useKeys({
-    ArrowDown: () => move(isFocused() ? from + 1 : Math.max(0, from)),
-    ArrowUp: () => move(isFocused() ? from - 1 : Math.max(0, from)),
-    Home: () => move(0),
-    End: () => move(rows.length - 1)
-  })
-  const items = virtual.getVirtualItems()
-  return (
-    <div className="diff" role="table" aria-label="Steps of both runs" aria-rowcount={rows.length + 1}>
-      <div role="rowgroup" className="lhead">
-        <div role="row" aria-rowindex={1} className="lrow">
-          <span role="columnheader">Kind</span>
-          {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
-          {["Time", "Cost"].map((name) => (
-            <span key={name} role="columnheader" className="c-pair"><span>{name}, first</span><span>second</span><span>difference</span></span>
-          ))}
-        </div>
-      </div>
-      <div role="rowgroup" ref={body} className="diff-rows" style={{ height: virtual.getTotalSize() }}>
-        {items.map(({ index: nth, key, start }) => {
-          const index = rows[nth]!
-          return (
-            <StepRow
-              key={key}
-              index={index}
-              isActive={activeRow === -1 ? nth === Math.max(0, openRow) : activeRow === nth}
-              isOpen={index === open}
-              isParting={index === partsAt}
-              live={live}
-              measure={virtual.measureElement}
-              nth={nth}
-              onMove={setActive}
-              pair={pair}
-              route={route}
-              step={steps[index]!}
-              top={start - margin}
-            />
-          )
-        })}
-      </div>
-    </div>
-  )
-}
+const head = (
+  <>
+    {["Kind", "Step", "Differences"].map((name) => <span key={name} role="columnheader">{name}</span>)}
+    {["Time", "Cost"].map((name) => (
+      <span key={name} role="columnheader" className="c-pair"><span>{name}, first</span><span>second</span><span>difference</span></span>
+    ))}
+  </>
+)
 
 const swapped = ({ after, before }: Pair): CompareRoute => compareRoute({ before: after, after: before })
 
@@ -437,7 +319,6 @@ const Comparison = ({ data, error, pair, reload, route }: {
 }): ReactNode => {
   const { difference } = data
   const { counts, partsAt, steps } = difference
-  const scroller = useRef<HTMLElement>(null)
   const [isBeforeLive, isAfterLive] = [!isEnded(data.before), !isEnded(data.after)]
   const live = useMemo(() => ({ before: isBeforeLive, after: isAfterLive }), [isBeforeLive, isAfterLive])
   const isLive = isBeforeLive || isAfterLive
@@ -453,7 +334,7 @@ const Comparison = ({ data, error, pair, reload, route }: {
     }
   })
   return (
-    <Main className="ledger compare" ref={scroller}>
+    <Main className="ledger compare">
       <div className="run-head">
         <div className="run-title">
           <nav aria-label="Breadcrumb" className="crumb"><Link to={lastList()}><Icon name="left" /> Runs</Link></nav>
@@ -467,7 +348,7 @@ const Comparison = ({ data, error, pair, reload, route }: {
           <Side name="Second run" run={data.after} other={pair.before} />
         </div>
         <p className="sentence parts-line" aria-live="polite">
-          <span>{isLive ? "A run goes on. The comparison follows it." : verdictText(difference)}</span>
+          <span>{isLive ? soFarText(difference) : verdictText(difference)}</span>
           {parting !== undefined && (
             <span>
               They part at{" "}
@@ -486,7 +367,7 @@ const Comparison = ({ data, error, pair, reload, route }: {
       <section className="lbody" aria-label="Steps">
         <h2 className="offscreen">Steps</h2>
         <div className="compare-tools">
-          <Breakdown label="Steps by kind" parts={partsOf(difference, route)} />
+          <Breakdown label="Steps by kind" parts={partsOf(difference, route, live)} />
           <TextField label="Find a step" placeholder="A part of its name" value={route.find} onApply={(find) => navigate({ ...route, find }, { replace: true })} />
           {counts.moved > 0 && (
             <Button pressed={route.show === "moved"} onClick={() => navigate(listed(route, route.show === "moved" ? undefined : "moved"), { replace: true })}>
@@ -511,7 +392,28 @@ const Comparison = ({ data, error, pair, reload, route }: {
               )}
             </section>
           )
-          : <Steps difference={difference} live={live} open={open} pair={pair} route={route} rows={rows} scroller={scroller} />}
+          : (
+            <WindowedTable
+              className="diff"
+              head={head}
+              ids={rows}
+              label="Steps of both runs"
+              open={open}
+              row={(index, place, tabIndex) => (
+                <StepRow
+                  index={index}
+                  isOpen={index === open}
+                  isParting={index === partsAt}
+                  live={live}
+                  pair={pair}
+                  place={place}
+                  route={route}
+                  step={steps[index]!}
+                  tabIndex={tabIndex}
+                />
+              )}
+            />
+          )}
       </section>
     </Main>
   )

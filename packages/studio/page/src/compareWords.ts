@@ -1,10 +1,11 @@
 /** The facts of a comparison in words, and the steps that are listed. */
 import type { StepDiff, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
-import { plural, visible } from "./format.js"
+import { count, plural } from "./format.js"
 import { type CompareRoute, parseRoute, type RunName, type StepPlace } from "./route.js"
 
 /** The decimals of a number, which JSON gives in its shortest form. */
-const decimals = (value: number): number => /e-(\d+)$/.test(String(value)) ? 9 : String(value).split(".")[1]?.length ?? 0
+const decimals = (value: number): number =>
+  /e-(\d+)$/.test(String(value)) ? 9 : String(value).split(".")[1]?.length ?? 0
 
 /** A time with all of its digits: `412 ms`, `1.153 s`, `2 m 05.000 s`. */
 export const exactMillis = (ms: number): string => {
@@ -76,18 +77,22 @@ export const differencesOf = (step: StepDiff): ReadonlyArray<string> => {
 }
 
 /** The result of the comparison as a sentence. */
-export const verdictText = ({ after, before, counts, steps, verdict }: TraceDiff): string => {
-  if (verdict === "same") return steps.length === 0 ? "Neither run has a step." : "Both runs have the same steps."
+export const verdictText = ({ after, before, steps: all, verdict }: TraceDiff): string => {
+  if (verdict === "same") return all.length === 0 ? "Neither run has a step." : "Both runs have the same steps."
   if (verdict === "unknown") return "No difference was found, but not all of their inputs and outputs are known."
+  const steps = all.filter(isDifferent).length
   const parts = [
-    ...before.status === after.status ? [] : [`the status (${visible(`${before.status} → ${after.status}`)})`],
-    ...counts.changed === 0 ? [] : [`${plural(counts.changed, "changed step")}`],
-    ...counts.missing === 0 ? [] : [`${plural(counts.missing, "missing step")}`],
-    ...counts.new === 0 ? [] : [`${plural(counts.new, "new step")}`],
-    ...counts.moved === 0 ? [] : [`${plural(counts.moved, "moved step")}`]
+    ...before.status === after.status ? [] : ["in their status"],
+    ...steps === 0 ? [] : [`in ${count(steps)} of ${plural(all.length, "step")}`]
   ]
-  return `The runs differ: ${parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`}.`
+  return `The runs differ ${parts.join(" and ")}.`
 }
+
+/** The differences of two runs of which one goes on. */
+export const soFarText = ({ counts: { changed, moved, new: added } }: TraceDiff): string =>
+  changed + moved + added === 0
+    ? "No difference so far."
+    : `So far: ${count(changed)} changed, ${count(added)} new, ${count(moved)} moved.`
 
 /** The run that a text names: `org/project/flow/id`, the address of a run in the studio, or an id of a known flow. */
 export const runNamed = (text: string, flow: string | undefined): RunName | undefined => {
