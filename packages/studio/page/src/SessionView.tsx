@@ -6,7 +6,7 @@ import { cost, exactCost, instant, millis, moment, oneLine, plural, shortId, tic
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
 import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Snippet, Text, Unknown } from "./parts.js"
 import { useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
-import { runRoute, runsRoute, type SessionRoute } from "./route.js"
+import { keepRoute, runRoute, runsRoute, type SessionRoute } from "./route.js"
 import "./session.css"
 import { copy, isEnded, lastList, navigate } from "./store.js"
 import { idleStretches, type Scale, scaleOf, type Stretch } from "./timeline.js"
@@ -287,6 +287,7 @@ const Body = ({ detail, error, receivedAt, route }: {
           <a className="button button-plain" href={addressOf("cassette", { id })} download title="Save the session as a cassette">
             <Icon name="download" /> Save as cassette
           </a>
+          <Link className="button button-plain" to={keepRoute(id)}>Keep as a test…</Link>
           <Link className="button button-plain" to={runsRoute({ session: id })}>Show in the list</Link>
         </div>
         {error}
