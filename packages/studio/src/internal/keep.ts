@@ -34,6 +34,8 @@ interface Redacted {
   readonly places: ReadonlyArray<string>
   readonly kept: KeptSession
   readonly runs: number
+  /** The flags that name the project of its flows. */
+  readonly project: ReadonlyArray<string>
 }
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
@@ -64,7 +66,14 @@ export const redacted = (
         message: sentence(reason),
         ...reason.includes("no stored input") && { advice: howToCapture }
       }))
-    return { address, redact, places, kept, runs: session.executions.length }
+    return {
+      address,
+      redact,
+      places,
+      kept,
+      runs: session.executions.length,
+      project: org === undefined || project === undefined ? [] : ["--org", org, "--project", project]
+    }
   })
 
 const filesOf = (session: string): Kept["files"] => ({
@@ -75,7 +84,7 @@ const filesOf = (session: string): Kept["files"] => ({
 /** The command that keeps a session. */
 const commandOf = (
   server: Pick<Source, "address" | "kind">,
-  { paths, patterns, session }: KeepAddress,
+  { address: { paths, patterns, session }, project }: Redacted,
   flags: ReadonlyArray<string>
 ): string =>
   [
@@ -87,6 +96,7 @@ const commandOf = (
     ...flags,
     ...linesOf(paths).flatMap((path) => ["--redact-path", path.trim()]),
     ...linesOf(patterns).flatMap((pattern) => ["--redact-pattern", pattern]),
+    ...project,
     ...serverFlags(server)
   ].map(shellWord).join(" ")
 
@@ -109,7 +119,7 @@ export const keptOf = (server: Pick<Source, "address" | "kind">, one: Redacted):
     redacted: places.slice(0, mostPlaces),
     redactedTotal: places.length,
     files,
-    command: commandOf(server, one.address, ["--test"]),
+    command: commandOf(server, one, ["--test"]),
     runTest: ["npx", "vitest", "run", files.test].map(shellWord).join(" "),
     fields: fieldsOf(one)
   }
@@ -159,7 +169,7 @@ export const casesOf = (
       rows,
       file: isCsv ? text : rows,
       fileName,
-      command: commandOf(server, one.address, [
+      command: commandOf(server, one, [
         "--case",
         fileName,
         ...renamed.flatMap(([from, to]) => ["--case-field", `${from}=${to}`])
