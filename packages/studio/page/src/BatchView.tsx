@@ -7,7 +7,7 @@ import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, Command, ListFailure, Pager, PayloadPart, Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Words } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
-import { batchesRoute, type BatchRoute, batchRoute, hrefOf, type RowFilter, runRoute, sessionRoute } from "./route.js"
+import { batchesRoute, type BatchRoute, batchRoute, hrefOf, reconcileRoute, type RowFilter, runRoute, sessionRoute } from "./route.js"
 import { navigate } from "./store.js"
 
 /** The number of rows of a page. */
@@ -477,6 +477,9 @@ const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
           <h1><Text value={data.batch} /></h1>
           <Status status={data.status} />
           {data.status === "completed" && !data.isClean && <span className="tag tag-failed">not every row is done</span>}
+        </div>
+        <div className="run-actions">
+          <Link className="button button-plain" to={reconcileRoute(data)}>Reconcile…</Link>
         </div>
         <p className="run-id">
           <span><Text value={data.flow} /></span>

@@ -85,13 +85,13 @@ const Facts = ({ difference }: { readonly difference: TraceDiff }): ReactNode =>
   )
 }
 
-const tones = [["changed", "good"], ["missing", "bad"], ["new", "better"], ["same", "open"]] as const
+const tones = [["changed", "good"], ["missing", "bad"], ["new", "better"], ["same", "off"]] as const
 
 const partsOf = ({ counts }: TraceDiff, route: CompareRoute, live: Live): ReadonlyArray<BreakdownPart> =>
   tones.map(([kind, tone]) => ({
     name: live.after && kind === "missing" ? "not yet" : kind,
     count: counts[kind],
-    tone: live.after && kind === "missing" ? "off" : tone,
+    tone: live.after && kind === "missing" ? "open" : tone,
     isCurrent: route.show === kind,
     to: listed(route, route.show === kind ? undefined : kind)
   }))
@@ -385,7 +385,7 @@ const Comparison = ({ data, error, pair, reload, route }: {
                   ? isLive ? "Steps appear here when they begin." : "No step of either run is known."
                   : route.find !== ""
                   ? "The text is sought in the names of the listed steps."
-                  : "Times and costs always differ, so that they are no difference here."}
+                  : "Times and costs are not compared: they always differ."}
               </p>
               {steps.length > 0 && route.show !== "all" && (
                 <div className="blank-actions"><Button kind="primary" onClick={() => navigate({ ...listed(route, "all"), find: "" })}>Show all steps</Button></div>

@@ -10,7 +10,7 @@ import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
-import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, runRoute } from "./route.js"
+import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, reconcileRoute, runRoute } from "./route.js"
 import { navigate } from "./store.js"
 
 /** The number of cases of a page. */
@@ -496,7 +496,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
           {summary.baseline !== undefined && <>against <span className="tag"><Text value={names.baseline} /></span></>}
           <span>run <Text value={summary.run} /></span>
           <span>in <Text value={summary.ledger} />,</span>
-          <span>batch <Link to={batchRoute(summary)}><Text value={summary.batch} /></Link></span>
+          <span>batch <Link to={batchRoute(summary)}><Text value={summary.batch} /></Link>, <Link to={reconcileRoute(summary)}>reconcile</Link></span>
         </p>
         {report !== undefined && <p className="sentence"><Text value={ending(report)} /></p>}
         {report !== undefined && <Reasons report={report} />}

@@ -140,3 +140,26 @@ export const stream = (path: string, params: Params, handlers: StreamHandlers, s
   signal.addEventListener("abort", close)
   if (!document.hidden) open()
 }
+
+/**
+ * Reads server-sent events once: a stream that breaks is not opened again. `lost`: it broke, or the server refused it. The
+ * stream ends when the signal aborts.
+ */
+export const streamOnce = (
+  path: string,
+  params: Params,
+  { events, lost }: Pick<StreamHandlers, "events" | "lost">,
+  signal: AbortSignal
+): void => {
+  const source = new EventSource(addressOf(path, params))
+  signal.addEventListener("abort", () => source.close())
+  for (const [name, handle] of Object.entries(events)) {
+    source.addEventListener(name, ({ data }: MessageEvent<string>) => {
+      if (!signal.aborted) handle(JSON.parse(data === "" ? "null" : data) as never)
+    })
+  }
+  source.onerror = () => {
+    source.close()
+    if (!signal.aborted) lost()
+  }
+}

@@ -58,7 +58,13 @@ const alike: { readonly [status: string]: string } = {
   uncertain: "doubt",
   reported: "doubt",
   error: "doubt",
-  incomplete: "doubt"
+  incomplete: "doubt",
+  // findings about the runs of the server
+  agrees: "completed",
+  differs: "changed",
+  "missing-here": "new",
+  "missing-there": "missing",
+  "paid-twice": "failed"
 }
 
 const shapeOf = (status: string) => shapes[alike[status] ?? status]
