@@ -105,6 +105,7 @@ const Value = ({ entry, id, onText, problem }: {
     return (
       <select
         {...described(id, problem)}
+        className={text === undefined ? "is-left-out" : ""}
         value={text ?? ""}
         onChange={({ target }) => onText(target.value === "" ? undefined : target.value)}
       >
@@ -181,7 +182,9 @@ const Parameter = ({ entry, hasSchema, onChange, problem }: {
       }
       does={
         <>
-          {description !== undefined && <Text value={description} />} {takes !== undefined && <small><Text value={takes} /></small>}
+          {description !== undefined && <Text value={description} />}
+          {description !== undefined && takes !== undefined && " · "}
+          {takes !== undefined && <Text value={takes} />}{" "}
           {text !== undefined && kind === "text" && !isJson && <Invisible text={text} />}
         </>
       }
@@ -363,7 +366,7 @@ const Replacement = ({ nth, onChange, output, problem }: {
       actions={
         <>
           <Button kind="quiet" pressed={isJson} label={`Write the output of ${name} as JSON`} onClick={() => onChange({ ...output, isJson: !isJson })}>JSON</Button>
-          <Button kind="quiet" label={`Keep the real output of ${name}`} onClick={() => onChange(undefined)}>Remove</Button>
+          <Button kind="quiet" label={`Remove the output of ${name}`} onClick={() => onChange(undefined)}>Remove</Button>
         </>
       }
       does={!isJson && <Invisible text={text} />}

@@ -77,7 +77,7 @@ const Problem = ({ error, onRetry, title }: {
 const Removed = ({ kept: { redacted, redactedTotal } }: { readonly kept: Kept }): ReactNode => (
   <section className="keep-removed" aria-labelledby="keep-removed">
     <h3 id="keep-removed">
-      {redactedTotal === 0 ? "No value is removed" : `${plural(redactedTotal, "value")} removed before anything is written`}
+      {redactedTotal === 0 ? "No value is removed" : `${plural(redactedTotal, "value is", "values are")} removed before anything is written`}
     </h3>
     {redactedTotal === 0
       ? <p className="muted">No value has the form of a secret. Write the paths of values that a test must not hold.</p>
@@ -103,7 +103,7 @@ const Files = ({ kept, route }: { readonly kept: Kept; readonly route: KeepRoute
       <div className="again-buttons">
         <a className="button button-primary" href={file("cassette")} download><Icon name="download" /> Cassette</a>
         <a className="button button-primary" href={file("test")} download><Icon name="download" /> Test</a>
-        <small><Text value={kept.files.cassette} /> and <Text value={kept.files.test} /></small>
+        <small className="keep-files"><code><Text value={kept.files.cassette} /></code> and <code><Text value={kept.files.test} /></code></small>
       </div>
       <Snippet name="Run the test" text={kept.runTest} />
       <Snippet name="Write both files from a terminal" text={kept.command} />
