@@ -7,7 +7,9 @@ import { Chooser } from "./CompareChooser.js"
 import {
   differencesOf,
   exactMillis,
+  kindOf,
   listedSteps,
+  type Live,
   openStep,
   placeOf,
   signedCost,
@@ -114,20 +116,6 @@ const PairCell = ({ by, className, has, is, name, was }: {
     <span className={/[1-9]/.test(by ?? "") ? "c-by" : "c-by is-none"} title={by}>{by ?? <Unknown />}</span>
   </span>
 )
-
-interface Live {
-  readonly before: boolean
-  readonly after: boolean
-}
-
-/** The kind of a step. Of a run that goes on, a step that has not begun is not missing. */
-const kindOf = ({ after, before, isMoved, kind }: StepDiff, live: Live): readonly [status: string, word: string] => {
-  if (live.after && kind === "missing") return ["pending", "not yet"]
-  if (live.before && kind === "new") return ["pending", "not yet"]
-  if (live.after && after?.status === "running") return ["running", "running"]
-  if (live.before && before?.status === "running") return ["running", "running"]
-  return kind === "same" && isMoved ? ["moved", "moved"] : [kind, kind]
-}
 
 const usdOf = (usd: string | undefined): string | undefined => usd === undefined ? undefined : exactCost(usd)
 
@@ -348,7 +336,7 @@ const Comparison = ({ data, error, pair, reload, route }: {
           <Side name="Second run" run={data.after} other={pair.before} />
         </div>
         <p className="sentence parts-line" aria-live="polite">
-          <span>{isLive ? soFarText(difference) : verdictText(difference)}</span>
+          <span>{isLive ? soFarText(difference, live) : verdictText(difference)}</span>
           {parting !== undefined && (
             <span>
               They part at{" "}

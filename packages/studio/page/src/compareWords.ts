@@ -88,11 +88,32 @@ export const verdictText = ({ after, before, steps: all, verdict }: TraceDiff): 
   return `The runs differ ${parts.join(" and ")}.`
 }
 
+/** Which of the runs go on. */
+export interface Live {
+  readonly before: boolean
+  readonly after: boolean
+}
+
+/** The kind of a step. Of a run that goes on, a step that has not begun is not missing. */
+export const kindOf = (
+  { after, before, isMoved, kind }: StepDiff,
+  live: Live
+): readonly [status: string, word: string] => {
+  if (live.after && kind === "missing" || live.before && kind === "new") return ["pending", "not yet"]
+  if (live.after && after?.status === "running" || live.before && before?.status === "running") {
+    return ["running", "running"]
+  }
+  return kind === "same" && isMoved ? ["moved", "moved"] : [kind, kind]
+}
+
 /** The differences of two runs of which one goes on. */
-export const soFarText = ({ counts: { changed, moved, new: added } }: TraceDiff): string =>
-  changed + moved + added === 0
+export const soFarText = ({ steps }: TraceDiff, live: Live): string => {
+  const kinds = steps.map((step) => kindOf(step, live)[0])
+  const [changed, added, moved] = ["changed", "new", "moved"].map((kind) => kinds.filter((one) => one === kind).length)
+  return changed! + added! + moved! === 0
     ? "No difference so far."
-    : `So far: ${count(changed)} changed, ${count(added)} new, ${count(moved)} moved.`
+    : `So far: ${count(changed!)} changed, ${count(added!)} new, ${count(moved!)} moved.`
+}
 
 /** The run that a text names: `org/project/flow/id`, the address of a run in the studio, or an id of a known flow. */
 export const runNamed = (text: string, flow: string | undefined): RunName | undefined => {
