@@ -192,7 +192,12 @@ const make = (
       }),
       cassette: (id) =>
         Effect.flatMap(sessions, ({ cassette }) => cassette(id)),
-      flow: emulator.flow
+      flow: emulator.flow,
+      reconciler: {
+        isFree: true,
+        findings: (expected, perSecond) =>
+          Stream.unwrap(Effect.map(sessions, ({ reconciler }) => reconciler.findings(expected, perSecond)))
+      }
     }
     return Context.make(StudioSource, source).pipe(
       Context.add(StudioEmulator, yield* Emulator.make(emulator, totals))

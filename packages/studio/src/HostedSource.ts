@@ -7,7 +7,7 @@
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { RunService } from "@effect-noukai/sdk/RunService"
-import type { SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
+import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
 import type { FlowRun, Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Cache from "effect/Cache"
@@ -26,6 +26,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
+import * as Reconciler from "./internal/reconciler.js"
 import * as SessionReads from "./internal/sessionReads.js"
 import * as Sessions from "./internal/sessions.js"
 import { shared } from "./internal/shared.js"
@@ -157,6 +158,7 @@ const make = (
     const runs = yield* RunService
     const { defaults } = yield* NoukaiHttp
     const sessions = yield* SessionReads.make
+    const reconciler = Reconciler.make(runs, yield* SessionService, false)
     const scope = yield* Effect.scope
     const list = RunList.make()
     const changes = yield* PubSub.sliding<RunChange>(10_000)
@@ -433,7 +435,8 @@ const make = (
         yield* priced({ runs: read.filter(({ id }) => list.get(id) !== undefined), total: read.length })
         return { session, runs: read }
       }),
-      cassette: sessions.cassette
+      cassette: sessions.cassette,
+      reconciler
     }
   })
 

@@ -12,6 +12,7 @@ import { realpath } from "node:fs/promises"
 import { resolve } from "node:path"
 import * as BatchReads from "./internal/batchReads.js"
 import * as EvalReads from "./internal/evalReads.js"
+import * as ExpectedReads from "./internal/expectedReads.js"
 import * as Stores from "./internal/ledgerStores.js"
 import { StudioLedgers } from "./StudioLedgers.js"
 
@@ -67,8 +68,10 @@ export const layer = ({ definitions = [], folder, postgres }: Options): Layer.La
         postgres,
         layerSql: (sql) => Layer.provide(BatchStore.layerSqlReadOnly, Layer.succeed(SqlClient.SqlClient, sql))
       })
+      const batches = yield* BatchReads.make(stores)
       return {
-        ...yield* BatchReads.make(stores),
+        ...batches,
+        expected: ExpectedReads.make(stores, batches.batch),
         ...yield* EvalReads.make(stores, definitions)
       }
     })

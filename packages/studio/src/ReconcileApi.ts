@@ -16,17 +16,17 @@ import { EventStream, Index, NotFound, Unavailable } from "./RunsApi.js"
  * @category models
  */
 export const ReconcilePlan = Schema.Struct({
-  /** The number of rows. Each takes a read of its session, and a read of each run. */
+  /** The number of rows of the batch. */
   rows: Schema.Number,
-  /** About how many requests it sends to the server: a session and a run for each row. */
+  /** About how many requests it sends to the server: one for each session and one for each run. 0: it reads this process. */
   requests: Schema.Number,
   /** The most requests a second, unless another `rate` is asked for. */
   rate: Schema.Number,
-  /** Whether it can be reconciled here; otherwise the reason. */
+  /** Why it cannot be compared here. Absent if it can. */
   whyNot: Schema.optional(Schema.String),
-  /** The commands: one that only reads, and one that also settles uncertain rows. */
-  command: Schema.String,
-  settle: Schema.String
+  /** The command that compares, and the one that also settles uncertain rows. Absent for a ledger in a database. */
+  command: Schema.optional(Schema.String),
+  settle: Schema.optional(Schema.String)
 })
 
 /** @since 0.1.0 */
@@ -41,7 +41,7 @@ export interface ReconcilePlan extends Schema.Schema.Type<typeof ReconcilePlan> 
 export const ReconcileProgress = Schema.Struct({
   findings: Schema.Array(Finding),
   summary: Summary,
-  /** Differences of the costs, believed less seen, in US dollars: exact. */
+  /** The sum of the costs at the server less the sum of those in the ledger, in US dollars, exact. */
   differenceUsd: Schema.String,
   /** The number of findings so far, and of rows. */
   done: Schema.Number,

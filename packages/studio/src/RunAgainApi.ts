@@ -6,10 +6,15 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { NotFound, Unavailable } from "./RunsApi.js"
 
-const Values = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+/** An object of any JSON. A record would lose a key `__proto__`. */
+const Values = Schema.declare(
+  (value: unknown): value is { readonly [name: string]: unknown } => Predicate.isRecord(value),
+  { identifier: "an object", jsonSchema: { type: "object" } }
+)
 
 /** US dollars above 0, as decimal text. */
 const Dollars = Schema.String.pipe(

@@ -35,6 +35,7 @@ import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./interna
 import * as Handlers from "./internal/handlers.js"
 import * as KeepHandlers from "./internal/keepHandlers.js"
 import * as LedgerHandlers from "./internal/ledgerHandlers.js"
+import * as ReconcileHandlers from "./internal/reconcileHandlers.js"
 import { type Mask, maskOf } from "./internal/text.js"
 import type { Source } from "./RunsApi.js"
 import { StudioApi } from "./StudioApi.js"
@@ -246,7 +247,7 @@ export const serve = (
             CompareHandlers.layer(mask),
             AgainHandlers.layer(runner, studio, mask),
             KeepHandlers.layer,
-            Absent.reconcile
+            ledgers === undefined ? Absent.reconcile : ReconcileHandlers.layer(ledgers, { encode, hello, mask })
           ])),
           HttpApiBuilder.Middleware.layer,
           Layer.succeedContext(platform)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Expected } from "@effect-noukai/sdk/Reconcile"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
@@ -34,6 +35,23 @@ export interface EvalAddress {
 }
 
 /**
+ * The runs that a batch believes it ran.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExpectedRuns {
+  /** The file of the ledger, as a command of this process names it. Absent in a database. */
+  readonly file?: string | undefined
+  readonly rows: number
+  /** The number of sessions and of runs that a comparison reads, about. */
+  readonly sessions: number
+  readonly runs: number
+  /** The runs, in the order of the rows, attempt by attempt. */
+  readonly all: Stream.Stream<Expected, Unavailable>
+}
+
+/**
  * The types of {@link StudioLedgers}.
  *
  * @since 0.1.0
@@ -56,6 +74,7 @@ export declare namespace StudioLedgers {
       filter: BatchRowFilter
     ) => Effect.Effect<BatchRowPage, NotFound | Unavailable>
     readonly row: (address: BatchAddress, key: string) => Effect.Effect<BatchRowDetail, NotFound | Unavailable>
+    readonly expected: (address: BatchAddress) => Effect.Effect<ExpectedRuns, NotFound | Unavailable>
     readonly evals: Effect.Effect<EvalList>
     readonly eval: (address: EvalAddress) => Effect.Effect<EvalDetail, NotFound | Unavailable>
     readonly cases: (

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Expected, Finding } from "@effect-noukai/sdk/Reconcile"
 import type { Session } from "@effect-noukai/sdk/SessionService"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Context from "effect/Context"
@@ -59,6 +60,22 @@ export interface FlowFacts {
 }
 
 /**
+ * Compares expected runs with those of the server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reconciler {
+  /** Whether it sends no requests. */
+  readonly isFree: boolean
+  /** The findings, in the order of the runs. Reads a session for each, and the run, at most so many a second. */
+  readonly findings: (
+    expected: Stream.Stream<Expected, Unavailable>,
+    perSecond: number
+  ) => Stream.Stream<Finding, Unavailable>
+}
+
+/**
  * A change of the list of runs. `Reset`: any number of runs may have changed or gone, so that the list is to be read again.
  *
  * @since 0.1.0
@@ -100,6 +117,8 @@ export declare namespace StudioSource {
     readonly session: (id: string) => Effect.Effect<StoredSession, NotFound | Unavailable>
     /** The text of the cassette that `noukai session save` writes. */
     readonly cassette: (id: string) => Effect.Effect<string, NotFound | Unavailable>
+    /** Absent where sessions cannot be read. */
+    readonly reconciler?: Reconciler | undefined
     /** The facts of a flow. None if it does not exist. Absent where the server does not tell them. */
     readonly flow?: ((flow: string) => Effect.Effect<Option.Option<FlowFacts>>) | undefined
   }

@@ -33,10 +33,7 @@ export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =
     .handle("switchOn", noEmulator)
     .handle("switchOff", noEmulator))
 
-const notYet = absent("This view is not there yet.")
-
-export const reconcile = HttpApiBuilder.group(
-  StudioApi,
-  "reconcile",
-  (handlers) => handlers.handle("reconcilePlan", notYet).handle("reconcile", notYet)
-)
+export const reconcile = HttpApiBuilder.group(StudioApi, "reconcile", (handlers) =>
+  handlers
+    .handle("reconcilePlan", noLedgers)
+    .handle("reconcile", noLedgers))

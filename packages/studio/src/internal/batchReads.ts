@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { relative } from "node:path"
 import type {
   BatchDetail,
   BatchRow,
@@ -25,7 +24,7 @@ import { NotFound, type Payload, Unavailable } from "../RunsApi.js"
 import type { BatchAddress, StudioLedgers } from "../StudioLedgers.js"
 import { doubtOf } from "./batchDoubt.js"
 import { BatchTotals, errorGroup, errorName } from "./batchTotals.js"
-import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
+import { fromHere, type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
 import { shellWord } from "./text.js"
 
 /** The number of batches whose totals are kept, and of lists of rows. */
@@ -88,11 +87,8 @@ const payloadOf = (value: unknown): Payload => {
 
 const commandsOf = ({ path }: Ledger, { batch, states }: BatchStatus): BatchDetail["commands"] => {
   if (path === undefined) return []
-  const inFolder = relative("", path)
   const command = (name: string, flags = "") =>
-    `noukai batch ${name} ${shellWord(batch)}${flags} --ledger ${
-      shellWord(inFolder.startsWith("..") ? path : inFolder)
-    }`
+    `noukai batch ${name} ${shellWord(batch)}${flags} --ledger ${shellWord(fromHere(path))}`
   return [
     { does: "Show its progress", command: command("status") },
     { does: "Write its results as JSON lines", command: command("results", " --jsonl") },

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
+import { relative } from "node:path"
 import { NotFound, Unavailable } from "../RunsApi.js"
 import * as LedgerFiles from "./ledgerFiles.js"
 
@@ -21,6 +22,12 @@ export interface Ledger {
   readonly path?: string
   /** Changes whenever its file changes; absent in PostgreSQL. */
   readonly signature?: string
+}
+
+/** A path as a command names it that runs in the folder of this process. */
+export const fromHere = (path: string): string => {
+  const inFolder = relative("", path)
+  return inFolder.startsWith("..") ? path : inFolder
 }
 
 export interface Stores {

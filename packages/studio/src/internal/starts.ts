@@ -92,17 +92,17 @@ export const make = (
         Effect.map(() => start.outcome)
       )
 
-    const ended = (start: Start, exit: Exit.Exit<void, CallError>): Ending => {
+    const ended = ({ run }: StartedRun, exit: Exit.Exit<void, CallError>): Ending & Pick<StartedRun, "run"> => {
       if (Exit.isSuccess(exit)) return { state: "ended" }
       const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-      const id = error !== undefined && "executionId" in error ? error.executionId : undefined
-      if (id !== undefined) start.outcome = { run: id, ...start.outcome }
-      return error === undefined
-        ? {
-          state: start.outcome.run === undefined ? "unknown" : "stopped",
+      const id = run ?? (error !== undefined && "executionId" in error ? error.executionId : undefined)
+      return {
+        ...id !== undefined && { run: id },
+        ...error !== undefined ? endingOf(error, id) : {
+          state: id === undefined ? "unknown" : "stopped",
           problem: { message: "The studio failed while the run went on.", advice: lookAtList }
         }
-        : endingOf(error, start.outcome.run)
+      }
     }
 
     const run = (start: Start) =>
@@ -113,7 +113,7 @@ export const make = (
         })).pipe(
           Effect.onExit((exit) =>
             Effect.suspend(() => {
-              start.outcome = { ...start.outcome, ...ended(start, exit) }
+              start.outcome = { ...start.outcome, ...ended(start.outcome, exit) }
               return Deferred.succeed(start.isKnown, undefined)
             })
           ),

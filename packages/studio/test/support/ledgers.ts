@@ -1,5 +1,6 @@
 /** Batches and evals that a test scripts: the answers of the API about ledgers, as plain values. */
 import type { CaseVerdict, EvalReport, Summary, Trial } from "@effect-noukai/eval/EvalReport"
+import type { Expected } from "@effect-noukai/sdk/Reconcile"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type {
   BatchDetail,
@@ -21,6 +22,8 @@ export interface ScriptedBatch {
   /** The row with a number, from 1. */
   readonly row: (no: number) => BatchRow
   readonly open: (row: BatchRow) => Omit<BatchRowDetail, "row">
+  /** The runs that it believes it ran. Default: none. */
+  readonly expected?: ReadonlyArray<Expected>
 }
 
 export interface RowsQuery {
@@ -576,6 +579,14 @@ export const make = (
       found(() => {
         const batch = batchAt(address)
         return batch && rowOf(batch, key)
+      }),
+    expected: (address) =>
+      found(() => {
+        const batch = batchAt(address)
+        if (batch === undefined) return undefined
+        const all = batch.expected ?? []
+        const { detail: { ledger, rows } } = batch
+        return { file: ledger, rows, sessions: all.length, runs: all.length, all: Stream.fromIterable(all) }
       }),
     evals: Effect.sync(() => evalsOf([...evals.values()].reverse(), options.problems)),
     eval: (address) => found(() => evalAt(address)?.detail),
