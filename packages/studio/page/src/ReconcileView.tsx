@@ -3,7 +3,7 @@ import type { Finding, Kind } from "@effect-noukai/sdk/Reconcile"
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { type ReconcilePlan, type ReconcileProgress, streamOnce } from "./api.js"
 import { signedCost } from "./compareWords.js"
-import { count, exactCost, millis, oneLine, percent, plural, shortId } from "./format.js"
+import { count, exactCost, millis, oneLine, plural, shortId } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Breakdown, type BreakdownPart, Command, ListFailure, Stale } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Shape, Status, Text, Unknown, Words } from "./parts.js"
@@ -102,7 +102,7 @@ const Facts = ({ progress }: { readonly progress: ReconcileProgress }): ReactNod
   const { differenceUsd, done, rows, summary: { believedUsd, seenUsd, unknownCosts } } = progress
   return (
     <dl className="facts run-facts">
-      <Fact name="Read" note={rows === 0 ? undefined : percent(Math.min(1, done / rows))}>{count(done)} of {plural(rows, "row")}</Fact>
+      <Fact name="Findings" note={`of ${plural(rows, "row")}`}>{count(done)}</Fact>
       <Fact name="In the ledger">{exactCost(believedUsd)}</Fact>
       <Fact name="At the server" note={unknownCosts > 0 ? `not known of ${plural(unknownCosts, "run")}` : undefined}>
         {unknownCosts > 0 && "at least "}{exactCost(seenUsd)}
@@ -163,6 +163,9 @@ const FindingRow = memo(function FindingRow({ finding, place, route, tabIndex }:
   )
 })
 
+/** A time in whole seconds. */
+const timeOf = (seconds: number): string => millis(1_000 * Math.max(1, Math.ceil(seconds))).replace(".00", "")
+
 /** The form before the reads: what they cost the server. */
 const Begin = ({ isAgain, onStart, plan }: {
   readonly isAgain: boolean
@@ -172,6 +175,7 @@ const Begin = ({ isAgain, onStart, plan }: {
   const [text, setText] = useState(String(plan.rate))
   const rate = Number(text)
   const isRight = /^\d+$/.test(text) && rate >= 1 && rate <= 100
+  const isFree = plan.requests === 0
   if (plan.whyNot !== undefined) return <p className="doubt-line"><Shape status="doubt" /><span><Words value={plan.whyNot} /></span></p>
   return (
     <form
@@ -182,19 +186,24 @@ const Begin = ({ isAgain, onStart, plan }: {
         if (isRight) onStart(rate)
       }}
     >
-      <label className="field">
-        <span>Requests a second</span>
-        <input
-          inputMode="numeric"
-          value={text}
-          aria-invalid={!isRight}
-          aria-describedby="rate-problem"
-          onChange={({ target }) => setText(target.value.trim())}
-        />
-      </label>
+      {!isFree && (
+        <label className="field">
+          <span>Requests a second</span>
+          <input
+            inputMode="numeric"
+            value={text}
+            aria-invalid={!isRight}
+            aria-describedby="rate-problem"
+            onChange={({ target }) => setText(target.value.trim())}
+          />
+        </label>
+      )}
       <button type="submit" className="button button-primary">{isAgain ? "Read again" : `Read ${plural(plan.rows, "row")}`}</button>
       <p className="muted">
-        About {plural(plan.requests, "request")} to the server{isRight && plan.requests > 0 ? `, in ${millis(1_000 * Math.ceil(plan.requests / rate)).replace(".00", "")}` : ""}.
+        {isFree
+          ? "The runs are in this process: no request is sent."
+          : `About ${plural(plan.requests, "request")} to the server${isRight ? `, in ${timeOf(plan.requests / rate)}` : ""}.`}
+        {" "}
         It only reads: no run is started, and nothing is settled.
       </p>
       <p id="rate-problem" role="alert" className="form-problem">{isRight ? "" : "Enter a number from 1 to 100."}</p>
@@ -254,11 +263,13 @@ const Body = ({ plan, reading, route, start, stop }: {
             <Breakdown label="Findings by kind" parts={kindsOf(progress.summary, route)} />
           </>
         )}
-        <details className="commands">
-          <summary>Commands</summary>
-          <Command command={plan.command} does="Reconcile it" />
-          <Command command={plan.settle} does="Settle uncertain rows, too" />
-        </details>
+        {plan.command !== undefined && (
+          <details className="commands">
+            <summary>Commands</summary>
+            <Command command={plan.command} does="Compare it" />
+            {plan.settle !== undefined && <Command command={plan.settle} does="Settle uncertain rows, too" />}
+          </details>
+        )}
       </div>
       {progress !== undefined && (
         <section className="lbody" aria-label="Findings">
