@@ -2,6 +2,7 @@
 import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
+import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import { join } from "node:path"
@@ -76,6 +77,21 @@ describe.concurrent("the studio beside noukai dev", () => {
       const { stderr } = yield* command.ended
       assert.strictEqual(stderr.trimEnd().split("\n").length, 1, stderr)
       assert.notInclude(stderr, "token")
+    }))
+
+  it.scopedLive("runs a flow again from its page, once, in a session of its own", () =>
+    Effect.gen(function*() {
+      const { page } = yield* opened(["dev", "--port", "0"], { env: yield* machine })
+      const flow = "noukai/samples/two-step"
+      const { canStart, parametersSchema, studio } = yield* page.json(`/api/again?flow=${flow}`)
+      assert.deepStrictEqual([canStart, parametersSchema.type], [true, "object"])
+      const intention = randomUUID()
+      const begin = page.change("POST", "/api/again", { studio, intention, input: { flow, message: "Hi" } })
+      yield* Effect.all([begin, begin], { concurrency: 2 })
+      const started = page.json(`/api/again/started?intention=${intention}`)
+      const { run, state } = yield* until(started, ({ state }) => state !== "running")
+      const { runs, total } = yield* page.json("/api/runs")
+      assert.deepStrictEqual([state, total, runs[0].id, runs[0].sessionId], ["ended", 1, run, intention])
     }))
 
   it.scopedLive("is where GET / of the emulator leads, and is the page of the package", () =>
@@ -356,6 +372,35 @@ describe("noukai studio", () => {
     }).pipe(Effect.provide(server({
       keys: [{ key: "nk_test_known_00000000000000000000000000000000", org: "noukai", project: "samples" }]
     }))))
+
+  it.scopedLive("runs a flow again, and lists the run with its session; with --read-only it starts none", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }
+      const flow = "noukai/samples/hello-world"
+      yield* spawned(["run", flow, "Hi", "--snapshots"], { env })
+      const { page } = yield* opened(["studio", "--studio-port", "0"], { env })
+      const { runs: [first] } = yield* until(page.json("/api/runs"), ({ total }) => total === 1)
+      const form = yield* page.json(`/api/again?flow=${flow}&id=${first.id}`)
+      assert.deepStrictEqual([form.canStart, form.input], [true, { flow, message: "Hi", snapshots: true }])
+      assert.deepStrictEqual([form.costs.runs, form.costs.most], [1, "0.00012"])
+      const intention = randomUUID()
+      const request = { studio: form.studio, intention, input: { ...form.input, message: "Hello" } }
+      const begun = JSON.parse((yield* page.change("POST", "/api/again", request)).text)
+      assert.include(["running", "ended"], begun.state)
+      const listed = yield* until(page.json("/api/runs"), ({ total }) => total === 2)
+      const newest = listed.runs.find(({ id }: { readonly id: string }) => id === begun.run)
+      assert.strictEqual(newest.sessionId, intention)
+      const { difference } = yield* page.json(
+        `/api/diff?beforeFlow=${flow}&before=${first.id}&afterFlow=${flow}&after=${begun.run}`
+      )
+      assert.deepStrictEqual([difference.verdict, difference.partsAt], ["different", 0])
+      const reads = yield* opened(["studio", "--studio-port", "0", "--read-only"], { env })
+      const { canStart, studio, whyNot } = yield* reads.page.json(`/api/again?flow=${flow}&id=${first.id}`)
+      assert.deepStrictEqual([canStart, /starts no runs/.test(whyNot)], [false, true])
+      const refused = yield* reads.page.change("POST", "/api/again", { ...request, studio, intention: randomUUID() })
+      assert.strictEqual(refused.status, 400)
+      assert.strictEqual((yield* Server.runs).length, 2)
+    }).pipe(Effect.provide(server())))
 
   it.scopedLive("ends at once while the server keeps it waiting", () =>
     Effect.gen(function*() {

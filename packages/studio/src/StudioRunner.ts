@@ -48,7 +48,7 @@ export class StudioRunner
   extends Context.Tag("@effect-noukai/studio/StudioRunner")<StudioRunner, StudioRunner.Service>()
 {}
 
-const make = (flows: FlowService.Service): StudioRunner.Service => ({
+const over = (flows: FlowService.Service): StudioRunner.Service => ({
   run: ({ flow, version, ...input }, sessionId, begun) => {
     if (version === "draft") {
       const { inputOverrides: _, maxCostUsd: __, ...whole } = input
@@ -69,12 +69,17 @@ const make = (flows: FlowService.Service): StudioRunner.Service => ({
  * Starts runs through `FlowService`, one step per request, as `noukai run` does in a terminal. A draft runs in one request.
  *
  * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<StudioRunner.Service, never, FlowService> = Effect.map(FlowService, over)
+
+/**
+ * Starts runs through `FlowService`: {@link make}.
+ *
+ * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<StudioRunner, never, FlowService> = Layer.effect(
-  StudioRunner,
-  Effect.map(FlowService, make)
-)
+export const layer: Layer.Layer<StudioRunner, never, FlowService> = Layer.effect(StudioRunner, make)
 
 /**
  * Starts runs of an emulator of this process. Its client is made for the first run.
@@ -89,7 +94,7 @@ export const layerEmulator = ({ apiKey, baseUrl }: EmulatorService): Layer.Layer
       const scope = yield* Effect.scope
       const runner = yield* Effect.promise(() => import("@effect-noukai/sdk/Noukai")).pipe(
         Effect.flatMap((Noukai) => Layer.buildWithScope(Noukai.layer({ apiKey, baseUrl }), scope)),
-        Effect.map((context) => make(Context.get(context, FlowService))),
+        Effect.map((context) => over(Context.get(context, FlowService))),
         Effect.cached
       )
       return { run: (input, sessionId, begun) => Effect.flatMap(runner, ({ run }) => run(input, sessionId, begun)) }

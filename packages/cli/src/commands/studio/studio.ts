@@ -1,10 +1,11 @@
 /** `noukai studio`. */
 import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"
+import * as StudioRunner from "@effect-noukai/studio/StudioRunner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { connection, optional, whole } from "../../arguments/flags.js"
+import { connection, flag, optional, whole } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
@@ -20,6 +21,7 @@ import { serving } from "./serving.js"
 const config = {
   studioPort: whole("studio-port", "Serve the page on this port; 0 picks a free one (8081)."),
   host: optional("host", "Listen on this address (127.0.0.1)."),
+  readOnly: flag("read-only", "Let the page start no runs."),
   ...ledgerFlags,
   ...connection
 }
@@ -40,10 +42,25 @@ const source = Layer.unwrapEffect(Effect.gen(function*() {
   })
 }))
 
+/** Starts the runs of the page. The history has them, so that the list shows them. */
+const starting = Layer.effect(
+  StudioRunner.StudioRunner,
+  Effect.zipWith(StudioRunner.make, History, ({ run }, history): StudioRunner.StudioRunner.Service => ({
+    run: (input, sessionId, begun) => {
+      const { flow, version = "production" } = input
+      const learnt = { flow, sessionId, version: version === "production" ? undefined : version }
+      return run(input, sessionId, (id) => Effect.zipRight(history.note({ ...learnt, run: id }), begun(id)))
+    }
+  }))
+)
+
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const port = yield* Values.port("--studio-port", input.studioPort, standardPort)
-  const layer = Layer.merge(Layer.provideMerge(source, services(input)), ledgers(input))
+  const layer = Layer.merge(
+    Layer.provideMerge(input.readOnly ? source : Layer.merge(source, starting), services(input)),
+    ledgers(input)
+  )
   return yield* Effect.gen(function*() {
     const { apiKey, origin, prefix } = yield* NoukaiConfig
     const { url } = yield* serving({
