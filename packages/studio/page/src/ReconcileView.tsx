@@ -107,7 +107,7 @@ const Facts = ({ progress }: { readonly progress: ReconcileProgress }): ReactNod
       <Fact name="At the server" note={unknownCosts > 0 ? `not known of ${plural(unknownCosts, "run")}` : undefined}>
         {unknownCosts > 0 && "at least "}{exactCost(seenUsd)}
       </Fact>
-      <Fact name="Difference"><strong>{signedCost(differenceUsd)}</strong></Fact>
+      <Fact name="Difference" note={unknownCosts > 0 ? "without the unknown costs" : undefined}><strong>{signedCost(differenceUsd)}</strong></Fact>
     </dl>
   )
 }
@@ -271,6 +271,13 @@ const Body = ({ plan, reading, route, start, stop }: {
           </details>
         )}
       </div>
+      {reading === undefined && plan.whyNot === undefined && (
+        <section aria-label="What it finds">
+          <dl className="meanings">
+            {kinds.map(([kind]) => <div key={kind}><dt><Status status={kind} /></dt><dd>{meanings[kind]}</dd></div>)}
+          </dl>
+        </section>
+      )}
       {progress !== undefined && (
         <section className="lbody" aria-label="Findings">
           <h2 className="offscreen">Findings</h2>

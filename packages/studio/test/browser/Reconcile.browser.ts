@@ -96,7 +96,7 @@ it("findings arrive as they are made, with their numbers and exact sums", async 
   )
   assert.strictEqual(
     await fact(page, "Difference").innerText(),
-    `${sums < 0.084 ? "−" : "+"}$${Math.abs(sums - 0.084).toFixed(4).replace(/0+$/, "")}`
+    `${sums < 0.084 ? "−" : "+"}$${Math.abs(sums - 0.084).toFixed(4).replace(/0+$/, "")}\nwithout the unknown costs`
   )
   await studio.push(...findings(41, 1_200))
   await studio.end()
