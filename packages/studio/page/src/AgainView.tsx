@@ -9,7 +9,7 @@ import { exactCost, plural } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Button, Failure, Icon, Link, Main, Notes, Shape, Snippet, Text, Words } from "./parts.js"
 import { presence, useRead, useStream } from "./reads.js"
-import { type AgainRoute, type Route, runRoute, runsRoute } from "./route.js"
+import { type AgainRoute, type Route, runRoute, runsRoute, sessionRoute } from "./route.js"
 import { type Starting, type StartOfRun, useStart, viewOf } from "./starting.js"
 import { navigate, useApp } from "./store.js"
 
@@ -98,23 +98,26 @@ const Doubt = ({ intention, problem, start }: {
   readonly intention: string | undefined
   readonly problem: Doubted["problem"]
   readonly start: StartOfRun
-}): ReactNode => (
+}): ReactNode => {
+  const isEmulator = useApp(({ source }) => source?.kind === "emulator")
+  // the list of the hosted service knows few sessions; a session is read from the server
+  const place = intention === undefined ? runsRoute() : isEmulator ? runsRoute({ session: intention }) : sessionRoute(intention)
+  return (
   <section className="again-state is-bad-state" role="alert">
     <Shape status="doubt" />
     <div>
       <h2>It is not known whether the run began</h2>
       <p><Text value={problem.message} />{problem.advice !== undefined && <> <Words value={problem.advice} /></>}</p>
-      <p>The run may go on and may be billed. The page does not send it again. Look at the list first.</p>
+      <p>The run may go on and may be billed. The page does not send it again. Look first whether it ran.</p>
       <div className="again-buttons">
-        <Link className="button button-primary" to={runsRoute(intention === undefined ? {} : { session: intention })}>
-          Look whether it ran
-        </Link>
+        <Link className="button button-primary" to={place}>Look whether it ran</Link>
         <Button onClick={start.ask}>Ask the studio again</Button>
         <Button kind="quiet" onClick={start.forget}>Back to the form</Button>
       </div>
     </div>
   </section>
-)
+  )
+}
 
 const Known = ({ route, start, started }: {
   readonly route: AgainRoute
@@ -232,7 +235,7 @@ const Body = ({ error, form, reload, route }: {
       <div className="run-head">
         <div className="run-title">
           <nav aria-label="Breadcrumb" className="crumb"><Link to={before(route)}><Icon name="left" /> {route.id === undefined ? "Runs" : "Run"}</Link></nav>
-          <h1>Run <Text value={route.flow} /> again</h1>
+          <h1>Run <Text value={route.flow} />{route.id !== undefined && " again"}</h1>
         </div>
         {route.id !== undefined && (
           <p className="run-id again-like">With the input of <code><Text value={route.id} /></code></p>

@@ -66,7 +66,7 @@ const titleOfView = (route: Route): string => {
     case "reconcile":
       return oneLine(`Reconcile ${route.batch} – ${route.ledger}`)
     case "again":
-      return oneLine(`Run again – ${route.flow}`)
+      return oneLine(`Run – ${route.flow}`)
     case "keep":
       return oneLine(`Keep session ${route.session}`)
     default:

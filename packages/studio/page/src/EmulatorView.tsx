@@ -9,7 +9,7 @@ import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Shape, Text, Unknown } from "./parts.js"
 import { useRead, useStream, useWhenChanged } from "./reads.js"
-import { type EmulatorRoute, emulatorTabs, runRoute, runsRoute } from "./route.js"
+import { againRoute, type EmulatorRoute, emulatorTabs, runRoute, runsRoute } from "./route.js"
 import { copy, get, navigate, set, useApp } from "./store.js"
 
 const pageSize = 50
@@ -274,6 +274,7 @@ const Flows = ({ emulator }: { readonly emulator: EmulatorState }): ReactNode =>
                   <th scope="col">Flow</th>
                   <th scope="col" className="number">Runs</th>
                   <th scope="col" className="number">Cost</th>
+                  <th scope="col"><span className="offscreen">New run</span></th>
                 </tr>
               </thead>
               <tbody>
@@ -282,6 +283,7 @@ const Flows = ({ emulator }: { readonly emulator: EmulatorState }): ReactNode =>
                     <th scope="row"><Link to={runsRoute({ flow })}><Text value={flow} /></Link></th>
                     <td className="number">{count(runs)}</td>
                     <td className="number">{exactCost(costUsd)}</td>
+                    <td><Link to={againRoute({ flow, id: undefined })} label={oneLine(`Run… ${flow}`)}>Run…</Link></td>
                   </tr>
                 ))}
               </tbody>

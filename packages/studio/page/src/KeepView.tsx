@@ -285,6 +285,7 @@ const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
           </div>
         </section>
         <div className="again-texts">
+          {error !== undefined && <p className="muted">The files appear here when the session can be kept.</p>}
           {data !== undefined && error === undefined && (
             <div className={`keep-made${isOld ? " is-old" : ""}`}>
               <Files kept={data} route={route} />

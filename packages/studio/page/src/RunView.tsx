@@ -228,9 +228,9 @@ const RunBody = ({ detail, route, run }: {
           <Link className="button button-plain" to={againRoute({ flow: detail.run.flow, id: detail.run.id })}>Run again…</Link>
           <Link className="button button-plain" to={compareRoute({ before: route })}>Compare…</Link>
           {detail.run.sessionId !== undefined && (
-            <Link className="button button-plain" to={keepRoute(detail.run.sessionId)}>Keep as a test…</Link>
+            <Link className="button button-plain" to={keepRoute(detail.run.sessionId)}>Keep as test…</Link>
           )}
-          <Button onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Copy as code…</Button>
+          <Button label="Copy as code…" onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Code…</Button>
           <a className="button button-plain" href={file("otlp")} download title="Export as OTLP JSON"><Icon name="download" /> OTLP</a>
           <a className="button button-plain" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
         </div>
@@ -274,7 +274,7 @@ const RunBody = ({ detail, route, run }: {
 export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
   const run = useApp(({ run }) => run)
   const isEmulator = useApp(({ source }) => source?.kind === "emulator")
-  useKeys({ Escape: back })
+  useKeys({ Escape: back, r: () => navigate(againRoute({ flow: route.flow, id: route.id })) })
   const isOfRoute = run?.key === JSON.stringify([route.flow, route.id])
   if (!isOfRoute || (run.detail === undefined && run.error === undefined)) {
     return <Main className="run"><p className="blank muted" role="status">Reading the run…</p></Main>

@@ -287,7 +287,7 @@ const Body = ({ detail, error, receivedAt, route }: {
           <a className="button button-plain" href={addressOf("cassette", { id })} download title="Save the session as a cassette">
             <Icon name="download" /> Save as cassette
           </a>
-          <Link className="button button-plain" to={keepRoute(id)}>Keep as a test…</Link>
+          <Link className="button button-plain" to={keepRoute(id)}>Keep as test…</Link>
           <Link className="button button-plain" to={runsRoute({ session: id })}>Show in the list</Link>
         </div>
         {error}

@@ -9,6 +9,7 @@ export const keyList: ReadonlyArray<{ readonly keys: ReadonlyArray<string>; read
   { keys: ["+", "−"], does: "Zoom into a run, around its step, or out of it" },
   { keys: ["0"], does: "Show the whole run" },
   { keys: ["C"], does: "Mark the critical path" },
+  { keys: ["R"], does: "Open the form that runs a run again" },
   { keys: ["D"], does: "List all steps of a comparison, or those that differ" },
   { keys: ["/"], does: "Search" },
   { keys: ["?"], does: "List the keys" },

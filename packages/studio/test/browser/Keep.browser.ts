@@ -60,7 +60,7 @@ it("what is removed is listed first, and the files are downloads that pass as th
   await using studio = disposable(await startStudio({ runs: [run(0), run(1)] }))
   await using opened = await openPage(browser, studio, runPath(run(0)))
   const { page } = opened
-  await page.getByRole("link", { name: "Keep as a test…" }).click()
+  await page.getByRole("link", { name: "Keep as test…" }).click()
   await page.getByText("2 runs of session").waitFor()
   await page.getByRole("heading", { name: "2 values are removed before anything is written" }).waitFor()
   assert.isTrue((await places(page)).every((place) => place.includes("key")))
@@ -156,7 +156,7 @@ it("a session is kept from its own view, and Escape leads back", async () => {
   await using studio = disposable(await startStudio({ runs: [run(0)] }))
   await using opened = await openPage(browser, studio, `/sessions/${session}`)
   const { page } = opened
-  await page.getByRole("link", { name: "Keep as a test…" }).click()
+  await page.getByRole("link", { name: "Keep as test…" }).click()
   await page.getByRole("heading", { name: "A test", exact: true }).waitFor()
   await page.getByLabel("Paths").focus()
   await page.keyboard.press("Escape")

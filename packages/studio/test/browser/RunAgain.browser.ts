@@ -488,3 +488,21 @@ it("on the emulator, a run begins once and goes on when the page is closed", asy
   assert.strictEqual(new Set(repeated).size, 1)
   assert.strictEqual((await studio.runs()).length, 3)
 })
+
+it("a flow of the emulator runs without an earlier run", async () => {
+  await using studio = disposable(await startEmulatorStudio())
+  await using opened = await openPage(browser, studio, "/emulator/flows")
+  const { page } = opened
+  await page.getByRole("link", { name: "Run… noukai/samples/hello-world" }).click()
+  await page.getByText("No run of this flow is known").waitFor()
+  await button(page).click()
+  await page.getByText("The flow needs a message.").waitFor()
+  assert.strictEqual((await studio.runs()).length, 0)
+  await page.getByRole("textbox", { name: "Message" }).fill("hi")
+  await button(page).click()
+  await page.locator(".run-title .status-completed").waitFor()
+  assert.strictEqual((await studio.runs()).length, 1)
+  // from the run by a key
+  await page.keyboard.press("r")
+  await expect.poll(() => page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("hi")
+})
