@@ -6,12 +6,15 @@ import { cost, count, instant, millis, moment, oneLine, plural, shortId } from "
 import { useKeys } from "./keys.js"
 import { Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Unknown } from "./parts.js"
-import { presence, useRead, useRefresh, useStream } from "./reads.js"
+import { useRead, useStream, useWhenChanged } from "./reads.js"
 import { type CompareRoute, compareRoute, type RunName, runRoute } from "./route.js"
 import { isEnded, lastList, navigate } from "./store.js"
 
 /** The number of runs that are listed at first, and that are added. */
 const many = 50
+
+/** The time between two reads while runs change, in milliseconds. */
+const often = 500
 
 const columns = ["Status", "Flow", "Run", "Version", "Started", "Duration", "Cost"]
 
@@ -90,17 +93,14 @@ export const Chooser = ({ first, route }: {
   const list = useRef<HTMLDivElement>(null)
   const [limit, setLimit] = useState(many)
   const isAll = first === undefined || route.show === "all"
-  const { data, error, isOld, reload } = useRead("runs", {
-    flow: isAll ? undefined : first.flow,
-    text: route.find === "" ? undefined : route.find,
-    offset: 0,
-    limit
-  })
+  const filter = { flow: isAll ? undefined : first.flow, text: route.find === "" ? undefined : route.find }
+  const { data, error, isOld, reload } = useRead("runs", { ...filter, offset: 0, limit })
   // its start decides which of the two is the first
   const found = useRead("runs", first === undefined ? undefined : { text: first.id, offset: 0, limit: 5 }).data?.runs
   const chosen = first && (found?.find((run) => isSame(run, first)) ?? first)
-  useStream(presence.path, presence.params, {})
-  useRefresh(reload, 5_000)
+  const [changes, setChanges] = useState(0)
+  useStream("changes", filter, { change: () => setChanges((changes) => changes + 1) })
+  useWhenChanged(changes, often, reload)
   useRows(list, String(limit), undefined, data !== undefined && !isOld)
   useKeys({ Escape: () => navigate(first === undefined ? lastList() : runRoute(first)) })
   const runs = (data?.runs ?? []).filter((run) => first === undefined || (!isSame(run, first) && (isAll || run.flow === first.flow)))

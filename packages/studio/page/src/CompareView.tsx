@@ -317,7 +317,8 @@ const Comparison = ({ data, error, pair, reload, route }: {
   useKeys({
     d: toggle,
     Escape: () => {
-      if (route.find !== "" || route.show !== undefined) navigate({ ...route, find: "", show: undefined }, { replace: true })
+      if (typeof route.step === "object") navigate({ ...route, step: "none" }, { replace: true })
+      else if (route.find !== "" || route.show !== undefined) navigate({ ...route, find: "", show: undefined }, { replace: true })
       else goBack()
     }
   })

@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import * as Pairs from "../support/pairs.js"
 import * as Stories from "../support/stories.js"
+import { startEmulatorStudio } from "./emulatorStudio.js"
 import { comparePath, disposable, launch, openPage, runPath, startStudio } from "./studioPage.js"
 
 let browser: Browser
@@ -218,6 +219,10 @@ it("every key does what the list of keys says", async () => {
   await polled(focused).toMatch(/^check,/)
   await press("Enter")
   await panel(page, "check").waitFor({ state: "detached" })
+  await press("Enter")
+  await panel(page, "check").waitFor()
+  await press("Escape")
+  await panel(page, "check").waitFor({ state: "detached" })
   await press("End")
   await polled(focused).toMatch(/^notify,/)
   await press("ArrowUp")
@@ -386,4 +391,26 @@ it("a comparison goes on after a restart of the server", async () => {
   await page.getByText("Live", { exact: true }).waitFor()
   await step(page, "classify").click()
   await part(page, "classify", "Output").waitFor()
+})
+
+it("a run of the emulator is compared while it goes on", async () => {
+  const ref = "acme/test/two"
+  const steps = [
+    { kind: "template", id: "first", duration: 100, output: "one" },
+    { kind: "template", id: "second", duration: 5_000, output: "two" }
+  ] as const
+  await using studio = disposable(await startEmulatorStudio({ emulator: { flows: [{ ref, steps }] } }))
+  const first = await studio.execute(ref)
+  await using opened = await openPage(browser, studio, runPath({ id: first, flow: ref }))
+  const { page } = opened
+  await page.getByRole("link", { name: "Compare…" }).click()
+  await page.getByRole("heading", { name: "No other run" }).waitFor()
+  const second = studio.execute(ref)
+  await page.getByRole("link", { name: /acme\/test\/two, run .*, running/ }).click()
+  await step(page, /^second, (?:running|not yet)/).waitFor()
+  assert.strictEqual(new URL(page.url()).searchParams.get("after"), await second)
+  await page.getByRole("heading", { name: "No step differs" }).waitFor()
+  assert.include(await page.getByRole("region", { name: "Second run" }).innerText(), "completed")
+  await page.getByRole("button", { name: "Show all steps" }).click()
+  await polled(() => names(page)).toEqual(["first", "second"])
 })
