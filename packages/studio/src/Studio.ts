@@ -246,7 +246,7 @@ export const serve = (
             emulator === undefined ? Absent.emulator : EmulatorHandlers.layer(emulator, hello, encode),
             CompareHandlers.layer(mask),
             AgainHandlers.layer(runner, studio, mask),
-            KeepHandlers.layer,
+            KeepHandlers.layer(mask),
             ledgers === undefined ? Absent.reconcile : ReconcileHandlers.layer(ledgers, { encode, hello, mask })
           ])),
           HttpApiBuilder.Middleware.layer,

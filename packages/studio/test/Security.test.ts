@@ -1,6 +1,8 @@
 /** Who a studio answers, by raw requests. */
+import { APIConnectionError } from "@effect-noukai/sdk/NoukaiError"
 import { Unavailable } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
+import { StudioRunner } from "@effect-noukai/studio/StudioRunner"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Layer, Logger, LogLevel, Redacted, Stream } from "effect"
@@ -353,6 +355,18 @@ for (const [name, key] of Object.entries(keys)) {
             { id: "a", at: 10, ms: 10, input: key, error: { code: key, message: `wrong key "${key}"`, detail: [key] } }
           ]
         })
+        yield* scripted.put({
+          id: "run-3",
+          flow: "acme/keys/x",
+          sessionId: "kept",
+          steps: [{
+            id: `step ${key}`,
+            at: 0,
+            ms: 1,
+            input: { message: key, [key]: `a ${key}` },
+            output: { [key]: key }
+          }]
+        })
         const failing = {
           ...scripted.source,
           run: (flow: string, id: string) =>
@@ -364,7 +378,18 @@ for (const [name, key] of Object.entries(keys)) {
         }
         const { url } = yield* Effect.provide(
           Studio.serve({ assets: "/nowhere", hidden: [Redacted.make(key)] }),
-          Layer.succeed(StudioSource, failing)
+          Layer.merge(
+            Layer.succeed(StudioSource, failing),
+            Layer.succeed(StudioRunner, {
+              run: () =>
+                new APIConnectionError({
+                  method: "x",
+                  isRetryable: false,
+                  sent: "no",
+                  detail: `refused ${key} of ${key}`
+                })
+            })
+          )
         )
         const page = yield* open(url)
         const address = `flow=${encodeURIComponent(`acme/${key}/x`)}&id=run-1`
@@ -402,6 +427,41 @@ for (const [name, key] of Object.entries(keys)) {
           if (headers["content-length"] !== undefined) {
             assert.strictEqual(Number(headers["content-length"]), Buffer.byteLength(text))
           }
+        }
+        const kept = `session=kept&paths=${inUrl}&patterns=${inUrl}`
+        const more = yield* Effect.forEach([
+          `/api/diff?before${address.replace(/^f/, "F").replace("&id", "&before")}&${
+            address.replace("flow", "afterFlow").replace("id", "after")
+          }`,
+          `/api/diff/step?before${address.replace(/^f/, "F").replace("&id", "&before")}&${
+            address.replace("flow", "afterFlow").replace("id", "after")
+          }&at=0`,
+          `/api/again?${address}`,
+          `/api/again?flow=a&id=${inUrl}`,
+          `/api/again/started?intention=${inUrl}`,
+          `/api/keep?session=${inUrl}`,
+          "/api/keep?session=kept",
+          `/api/keep?${kept}`,
+          `/api/keep/file?session=kept&file=cassette`,
+          `/api/keep/file?session=kept&file=test`,
+          `/api/keep/cases?session=kept&format=json&fields=${encodeURIComponent(`message=${key}`)}`,
+          `/api/keep/cases?session=kept&format=csv&header=${inUrl}`,
+          `/api/reconcile/plan?ledger=${inUrl}&batch=${inUrl}`
+        ], page.get)
+        assert.deepStrictEqual(
+          more.map(({ status }) => status),
+          [200, 200, 200, 404, 404, 400, 200, 200, 200, 200, 200, 400, 404]
+        )
+        const { studio } = yield* page.json(`/api/again?${address}`)
+        const begun = yield* page.change("POST", "/api/again", {
+          studio,
+          intention: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01",
+          input: { flow: "acme/test/x", message: key, parameters: { [key]: key } }
+        })
+        assert.strictEqual(begun.status, 200)
+        for (const { headers, text } of [...more, begun]) {
+          assert.notInclude(JSON.stringify(headers) + text, "0123456789abcdef")
+          assert.notInclude(text, "abcdefgh")
         }
         // a search does not tell what is masked
         assert.deepStrictEqual(JSON.parse(answers[16]!.text), { hits: [], total: 0 })

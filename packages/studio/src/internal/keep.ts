@@ -6,7 +6,7 @@ import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../Keep
 import type { Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
 import { howToCapture, nameOf, serverFlags } from "./sessions.js"
-import { cut, shellWord } from "./text.js"
+import { cut, type Mask, shellWord } from "./text.js"
 
 /** The most places that are listed. */
 const mostPlaces = 1_000
@@ -83,6 +83,7 @@ const filesOf = (session: string): Kept["files"] => ({
 
 /** The command that keeps a session. */
 const commandOf = (
+  mask: Mask,
   server: Pick<Source, "address" | "kind">,
   { address: { paths, patterns, session }, project }: Redacted,
   flags: ReadonlyArray<string>
@@ -98,7 +99,8 @@ const commandOf = (
     ...linesOf(patterns).flatMap((pattern) => ["--redact-pattern", pattern]),
     ...project,
     ...serverFlags(server)
-  ].map(shellWord).join(" ")
+    // before a secret is quoted for a shell
+  ].map((word) => shellWord(mask(word))).join(" ")
 
 /** The fields of the cases of a session, in the order of a header. */
 const fieldsOf = ({ kept }: Redacted): ReadonlyArray<string> => {
@@ -110,7 +112,7 @@ const fieldsOf = ({ kept }: Redacted): ReadonlyArray<string> => {
 }
 
 /** Says how a session would be kept. */
-export const keptOf = (server: Pick<Source, "address" | "kind">, one: Redacted): Kept => {
+export const keptOf = (mask: Mask) => (server: Pick<Source, "address" | "kind">, one: Redacted): Kept => {
   const { address: { session }, places, runs } = one
   const files = filesOf(session)
   return {
@@ -119,7 +121,7 @@ export const keptOf = (server: Pick<Source, "address" | "kind">, one: Redacted):
     redacted: places.slice(0, mostPlaces),
     redactedTotal: places.length,
     files,
-    command: commandOf(server, one, ["--test"]),
+    command: commandOf(mask, server, one, ["--test"]),
     runTest: ["npx", "vitest", "run", files.test].map(shellWord).join(" "),
     fields: fieldsOf(one)
   }
@@ -136,6 +138,7 @@ export const fileOf = (
 
 /** The rows of a file of cases. */
 export const casesOf = (
+  mask: Mask,
   server: Pick<Source, "address" | "kind">,
   one: Redacted,
   { fields, format, header }: {
@@ -169,7 +172,7 @@ export const casesOf = (
       rows,
       file: isCsv ? text : rows,
       fileName,
-      command: commandOf(server, one, [
+      command: commandOf(mask, server, one, [
         "--case",
         fileName,
         ...renamed.flatMap(([from, to]) => ["--case-field", `${from}=${to}`])
