@@ -25,7 +25,7 @@ export const before: ScriptedRun = {
   id: "3f0c2a9e-77b1-4f35-9c11-0d2f8be3a401",
   flow,
   version: "7",
-  startedAt: epoch + 5_000_000,
+  startedAt: epoch + 3_000_000,
   durationMs: 6_412,
   costUsd: "0.020672",
   steps: [
@@ -61,7 +61,7 @@ export const after: ScriptedRun = {
   id: "3f0c2a9e-77b1-4f35-9c11-0d2f8be3a402",
   flow,
   version: "8",
-  startedAt: epoch + 5_600_000,
+  startedAt: epoch + 3_400_000,
   durationMs: 5_038,
   costUsd: "0.008213",
   steps: [
@@ -103,7 +103,7 @@ export const going = (steps: number): ScriptedRun => {
     ...run,
     id: "3f0c2a9e-77b1-4f35-9c11-0d2f8be3a403",
     status: "running",
-    startedAt: epoch + 5_700_000,
+    startedAt: epoch + 3_500_000,
     steps: after.steps!.slice(0, steps).map((step, nth) => {
       if (nth < steps - 1) return step
       const { ms: _ms, output: _output, ...begun } = step
@@ -118,7 +118,7 @@ export const gone: ScriptedRun = { ...after, id: going(1).id, startedAt: going(1
 export const again: ScriptedRun = {
   ...before,
   id: "3f0c2a9e-77b1-4f35-9c11-0d2f8be3a404",
-  startedAt: epoch + 5_800_000,
+  startedAt: epoch + 3_550_000,
   steps: before.steps!.map((step) => ({ ...step, ms: step.ms! + 1 }))
 }
 
