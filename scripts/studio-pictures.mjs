@@ -66,12 +66,12 @@ const views = [
   },
   {
     name: "studio-again",
-    path: `/again?${new URLSearchParams({ flow: "acme/spelling/grade-3", id: Stories.completed.id })}`,
+    path: `/again?flow=acme/spelling/grade-3&id=${Stories.completed.id}`,
     ready: (page) => page.getByRole("region", { name: "Command" }).waitFor()
   },
   {
     name: "studio-keep",
-    path: `/keep?${new URLSearchParams({ session: Forms.keptId, paths: "**.email" })}`,
+    path: `/keep?session=${Forms.keptId}&paths=**.email`,
     ready: (page) => page.getByText("Names of the fields").waitFor()
   },
   {

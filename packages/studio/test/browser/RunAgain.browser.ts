@@ -3,10 +3,10 @@ import type { FlowExecutionError } from "@effect-noukai/sdk"
 import { InvalidRequestError } from "@effect-noukai/sdk"
 import type { RunInput } from "@effect-noukai/studio/RunAgainApi"
 import type { StudioRunner } from "@effect-noukai/studio/StudioRunner"
-import type { FlowFacts } from "@effect-noukai/studio/StudioSource"
 import { Deferred, Effect, Option } from "effect"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
+import { facts } from "../support/forms.js"
 import { epoch, type ScriptedRun } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
 import { startEmulatorStudio } from "./emulatorStudio.js"
@@ -21,22 +21,6 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 const flow = "acme/spelling/grade-3"
-
-const facts: FlowFacts = {
-  versions: ["1", "2", "3"],
-  needsMessage: true,
-  steps: ["read", "grade", "write"],
-  parametersSchema: {
-    type: "object",
-    required: ["grade"],
-    properties: {
-      grade: { type: "integer", minimum: 1, maximum: 12, description: "The school year" },
-      tone: { enum: ["kind", "dry"] },
-      rules: { type: "array" },
-      note: { type: "string" }
-    }
-  }
-}
 
 interface Call {
   readonly input: RunInput
