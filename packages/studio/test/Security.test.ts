@@ -428,7 +428,7 @@ for (const [name, key] of Object.entries(keys)) {
             assert.strictEqual(Number(headers["content-length"]), Buffer.byteLength(text))
           }
         }
-        const kept = `session=kept&paths=${inUrl}&patterns=${inUrl}`
+        const kept = `session=kept&paths=**.note&patterns=${inUrl}`
         const more = yield* Effect.forEach([
           `/api/diff?before${address.replace(/^f/, "F").replace("&id", "&before")}&${
             address.replace("flow", "afterFlow").replace("id", "after")
