@@ -46,7 +46,7 @@ const formOf = (page: Page, flow: string, id?: string) =>
 const post = (page: Page, body: unknown) => page.change("POST", "/api/again", body)
 
 const request = Effect.fnUntraced(function*(page: Page, input: RunInput, intention = randomUUID() as string) {
-  const { studio } = yield* formOf(page, input.flow)
+  const { studio } = yield* formOf(page, "acme/test/paid")
   return { studio, intention, input }
 })
 
@@ -91,6 +91,7 @@ describe("the form about a new run", () => {
       })
       // the newest completed run of the flow
       assert.deepStrictEqual((yield* formOf(page, order)).input.version, "1")
+      assert.strictEqual((yield* page.get("/api/again?flow=acme/test/none")).status, 404)
       const empty = yield* formOf(page, "acme/test/guessed")
       assert.deepStrictEqual(empty.input, { flow: "acme/test/guessed" })
       assert.deepStrictEqual(empty.parametersSchema, { type: "object", properties: { a: {} } })

@@ -5,15 +5,15 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
-import type { NotFound, Run, Unavailable } from "../RunsApi.js"
+import { NotFound, type Run, type RunFilter, type Unavailable } from "../RunsApi.js"
 import type { FlowFacts, StoredRun, StudioSource } from "../StudioSource.js"
 import { type Mask, maskedValue } from "./text.js"
 import { hasEnded } from "./times.js"
 
 type Source = StudioSource.Service
 
-/** The number of runs whose costs are shown, as of `noukai run --like`, and of those that are searched. */
-const most = { priced: 20, searched: 500 }
+/** The number of runs whose costs are shown, as of `noukai run --like`, and of those that are listed to find them. */
+const most = { priced: 20, listed: 40 }
 
 /** The number of runs that are read at once. */
 const concurrency = 4
@@ -91,11 +91,11 @@ const versionsOf = (runs: ReadonlyArray<Run>, facts: FlowFacts | undefined): Rea
   return ["production", ...numbers, ...known.has("draft") ? ["draft"] : []]
 }
 
-/** The costs of a run and of others of its flow. Those that cannot be read are left out. */
+/** The costs of a run and of completed runs of its flow. Those that cannot be read are left out. */
 const costsOf = (source: Source, stored: StoredRun | undefined, runs: ReadonlyArray<Run>) =>
   Effect.map(
     Effect.forEach(
-      runs.filter(({ id, status }) => status === "completed" && id !== stored?.run.id).slice(0, most.priced),
+      runs.filter(({ id }) => id !== stored?.run.id).slice(0, most.priced),
       ({ costUsd, flow, id }) =>
         costUsd === undefined
           ? Effect.map(
@@ -119,10 +119,17 @@ export const formOf = (
   id: string | undefined
 ): Effect.Effect<Omit<RunForm, "studio" | "canStart" | "whyNot">, NotFound | Unavailable> =>
   Effect.gen(function*() {
-    const listed = yield* source.list({ flow }, { offset: 0, limit: most.searched })
-    const runs = listed.runs.filter((run) => run.flow === flow)
+    const runsOf = (filter: RunFilter) =>
+      Effect.map(
+        source.list({ ...filter, flow }, { offset: 0, limit: most.listed }),
+        ({ runs }) => runs.filter((run) => run.flow === flow)
+      )
+    const runs = yield* runsOf({ status: "completed" })
     const facts = Option.getOrUndefined(yield* source.flow?.(flow) ?? Effect.succeedNone)
-    const like = id ?? (runs.find(({ status }) => status === "completed") ?? runs[0])?.id
+    const like = id ?? runs[0]?.id ?? (yield* runsOf({}))[0]?.id
+    if (like === undefined && facts === undefined && source.flow !== undefined) {
+      return yield* new NotFound({ message: `There is no flow ${flow}.` })
+    }
     const stored = like === undefined ? undefined : yield* source.run(flow, like)
     const costs = yield* costsOf(source, stored, runs)
     const [known, notes]: ReturnType<typeof ofTrace> = stored === undefined
@@ -142,7 +149,7 @@ export const formOf = (
         ...hasPayloads === true && { snapshots: true }
       },
       ...facts !== undefined && { parametersSchema: facts.parametersSchema, needsMessage: facts.needsMessage },
-      versions: versionsOf(runs, facts),
+      versions: versionsOf(stored === undefined ? runs : [stored.run, ...runs], facts),
       steps: stepsOf(stored, facts),
       ...costs !== undefined && { costs },
       notes: [
