@@ -2,7 +2,7 @@
 import { type ReactNode, useId, useState } from "react"
 import { type Draft, type Entry, looseField, type Output, outputOf, type Place } from "./againForm.js"
 import type { RunAttachment, RunForm } from "./api.js"
-import { invisibleIn, oneLine, plural } from "./format.js"
+import { count, invisibleIn, oneLine, plural } from "./format.js"
 import { Button, Text } from "./parts.js"
 
 interface Part {
@@ -17,7 +17,7 @@ const replaced = <A,>(all: ReadonlyArray<A>, nth: number, by: A | undefined): Re
 
 /** Characters that a field does not show. */
 const Invisible = ({ text }: { readonly text: string }): ReactNode => {
-  const found = invisibleIn(text)
+  const found = invisibleIn(text.slice(0, mostEdited))
   return found.length > 0 && <small>Has invisible characters: <code>{found.join(" ")}</code>.</small>
 }
 
@@ -48,6 +48,9 @@ const described = (id: string, problem: string | undefined) => ({
   "aria-invalid": problem !== undefined
 })
 
+/** The most characters that a field has before somebody asks for them: a browser takes seconds for millions. */
+const mostEdited = 50_000
+
 const TextArea = ({ id, isMono = false, onChange, placeholder, problem, value }: {
   readonly id: string
   readonly isMono?: boolean
@@ -55,18 +58,31 @@ const TextArea = ({ id, isMono = false, onChange, placeholder, problem, value }:
   readonly placeholder?: string
   readonly problem: string | undefined
   readonly value: string
-}): ReactNode => (
-  <textarea
-    {...described(id, problem)}
-    className={isMono ? "mono" : ""}
-    dir={isMono ? "ltr" : "auto"}
-    rows={1}
-    spellCheck={!isMono}
-    value={value}
-    placeholder={placeholder}
-    onChange={({ target }) => onChange(target.value)}
-  />
-)
+}): ReactNode => {
+  const [isOpen, setOpen] = useState(value.length <= mostEdited)
+  if (!isOpen) {
+    return (
+      <div className="again-long">
+        <p className={isMono ? "mono" : ""}><Text value={`${value.slice(0, 300)}…`} /></p>
+        <button {...described(id, problem)} type="button" className="button button-plain" onClick={() => setOpen(true)}>
+          Edit its {count(value.length)} characters
+        </button>
+      </div>
+    )
+  }
+  return (
+    <textarea
+      {...described(id, problem)}
+      className={isMono ? "mono" : ""}
+      dir={isMono ? "ltr" : "auto"}
+      rows={1}
+      spellCheck={!isMono}
+      value={value}
+      placeholder={placeholder}
+      onChange={({ target }) => onChange(target.value)}
+    />
+  )
+}
 
 const Message = ({ change, draft: { message }, needsMessage, problemOf }: Part & { readonly needsMessage: boolean }): ReactNode => {
   const id = useId()

@@ -103,19 +103,19 @@ const Doubt = ({ intention, problem, start }: {
   // the list of the hosted service knows few sessions; a session is read from the server
   const place = intention === undefined ? runsRoute() : isEmulator ? runsRoute({ session: intention }) : sessionRoute(intention)
   return (
-  <section className="again-state is-bad-state" role="alert">
-    <Shape status="doubt" />
-    <div>
-      <h2>It is not known whether the run began</h2>
-      <p><Text value={problem.message} />{problem.advice !== undefined && <> <Words value={problem.advice} /></>}</p>
-      <p>The run may go on and may be billed. The page does not send it again. Look first whether it ran.</p>
-      <div className="again-buttons">
-        <Link className="button button-primary" to={place}>Look whether it ran</Link>
-        <Button onClick={start.ask}>Ask the studio again</Button>
-        <Button kind="quiet" onClick={start.forget}>Back to the form</Button>
+    <section className="again-state is-bad-state" role="alert">
+      <Shape status="doubt" />
+      <div>
+        <h2>It is not known whether the run began</h2>
+        <p><Text value={problem.message} />{problem.advice !== undefined && <> <Words value={problem.advice} /></>}</p>
+        <p>The run may go on and may be billed. The page does not send it again. Look first whether it ran.</p>
+        <div className="again-buttons">
+          <Link className="button button-primary" to={place}>Look whether it ran</Link>
+          <Button onClick={start.ask}>Ask the studio again</Button>
+          <Button kind="quiet" onClick={start.forget}>Back to the form</Button>
+        </div>
       </div>
-    </div>
-  </section>
+    </section>
   )
 }
 

@@ -13,14 +13,25 @@ const isStarted = (body: unknown): body is StartedRun =>
 /** The statuses with which the studio's server says that it sent nothing. */
 const refused = new Set([400, 401, 403, 404, 405, 409])
 
+/** The most bytes of a request that the studio's server takes. It closes the connection of a longer one. */
+const mostBytes = 4 * 1024 * 1024
+
 /** Sends the request once. A failure is never a reason to send it again. */
 export const startRun = async (request: RunRequest): Promise<Answer> => {
+  const sent = new Blob([JSON.stringify(request)])
+  if (sent.size > mostBytes) {
+    const advice = "Use the command or the program."
+    return {
+      _tag: "refused",
+      error: new ReadError(0, "The input is larger than the 4 MiB that the studio sends.", advice)
+    }
+  }
   let response: Response
   try {
     response = await fetch("/api/again", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(request)
+      body: sent
     })
   } catch {
     return { _tag: "lost", error: new ReadError(0, "The studio did not answer.", undefined) }

@@ -363,6 +363,23 @@ it("a refusal says that nothing ran, and the next try is a new one", async () =>
   assert.deepStrictEqual([sent.length, studio.runner.calls.length], [2, 2])
 })
 
+it("an input that is too large for the studio is not sent", async () => {
+  const large = { ...Stories.completed, request: { message: "word \n".repeat(800_000), parameters: { grade: 3 } } }
+  await using studio = await start({ runs: [large] })
+  await using opened = await openPage(browser, studio, path)
+  const { page } = opened
+  const sent = posts(page)
+  await button(page).click()
+  await page.getByText("Nothing ran: The input is larger than the 4 MiB that the studio sends.").waitFor()
+  assert.deepStrictEqual([sent.length, studio.runner.calls.length], [0, 0])
+  await page.getByText("The copy has all").first().waitFor()
+  // edits of others stay quick
+  const begun = Date.now()
+  await page.getByRole("textbox", { name: /^note/ }).fill("short")
+  await page.getByRole("button", { name: "Leave out note" }).waitFor()
+  assert.isBelow(Date.now() - begun, 5_000)
+})
+
 it("edits outlive a reload, and are undone on request", async () => {
   await using studio = await start()
   await using opened = await openPage(browser, studio, path)
