@@ -1,6 +1,6 @@
 /** Runs that the studio begins: the form about them, and that none begins twice. */
 import type { Flow } from "@effect-noukai/emulator"
-import { APIConnectionError } from "@effect-noukai/sdk/NoukaiError"
+import { APIConnectionError, FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
 import type { RunForm, RunInput, StartedRun } from "@effect-noukai/studio/RunAgainApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import * as StudioRunner from "@effect-noukai/studio/StudioRunner"
@@ -353,6 +353,29 @@ describe("a run that the studio begins", () => {
       assert.deepStrictEqual([refused.status, refused.text.includes("starts no runs")], [400, true])
       assert.strictEqual((yield* emulator.totals).requestsReceived, 0)
       assert.strictEqual((yield* reads.emulator.totals).requestsReceived, 0)
+    }))
+
+  it.scopedLive("has the id that only its error knows, and a parameter named __proto__", () =>
+    Effect.gen(function*() {
+      const inputs: Array<RunInput> = []
+      const runner = Layer.succeed(StudioRunner.StudioRunner, {
+        run: (input) => {
+          inputs.push(input)
+          const given = { method: "FlowService.events", isRetryable: false, executionId: "run_7" }
+          return input.message === "cut"
+            ? new APIConnectionError({ ...given, sent: "yes" })
+            : new FlowExecutionError({ ...given, status: "failed" })
+        }
+      })
+      const { page } = yield* start({ runner })
+      const body = yield* request(page, { flow: "acme/test/paid", message: "hi" })
+      const parameters = JSON.parse("{\"__proto__\":{\"a\":1}}") as RunInput["parameters"]
+      const failed = parsed(yield* post(page, { ...body, input: { ...body.input, parameters } }))
+      assert.deepStrictEqual([failed.state, failed.run], ["ended", "run_7"])
+      assert.strictEqual(JSON.stringify(inputs[0]!.parameters), "{\"__proto__\":{\"a\":1}}")
+      const cut = yield* request(page, { flow: "acme/test/paid", message: "cut" })
+      const stopped = parsed(yield* post(page, cut))
+      assert.deepStrictEqual([stopped.state, stopped.run], ["stopped", "run_7"])
     }))
 
   it.scopedLive("through a client of the SDK shows no key in its problems", () =>

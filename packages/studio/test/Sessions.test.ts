@@ -74,7 +74,7 @@ describe("a session of an emulator", () => {
       )
       assert.strictEqual(
         shown.test,
-        `noukai session save ${session} session-5d1c9f44.json --test --env dev --port ${emulator.port}\n` +
+        `noukai session save ${session} session-5d1c9f44.json --test --org noukai --project samples --env dev --port ${emulator.port}\n` +
           "npx vitest run session-5d1c9f44.test.ts\n"
       )
       assert.include(shown.replay, "NoukaiReplay.fromFile(\"session-5d1c9f44.json\")")

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../KeepApi.js"
 import type { Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
-import { howToCapture, nameOf, serverFlags } from "./sessions.js"
+import { howToCapture, nameOf, projectFlags, serverFlags } from "./sessions.js"
 import { cut, type Mask, shellWord } from "./text.js"
 
 /** The most places that are listed. */
@@ -48,11 +48,12 @@ export const redacted = (
   Either.gen(function*() {
     const patterns = yield* Either.all(linesOf(address.patterns).map(patternOf))
     const redact = { paths: linesOf(address.paths).map((path) => path.trim()), patterns }
-    const [org, project] = runs.map(({ flow }) => flow.split("/")).find(({ length }) => length === 3) ?? []
+    const project = projectFlags(runs)
+    const [, org, , name] = project
     const whole: Cassette.SessionCassette = {
       format: "noukai-cassette/1",
       kind: "session",
-      client: { ...org !== undefined && { org }, ...project !== undefined && { project } },
+      client: { ...org !== undefined && { org }, ...name !== undefined && { project: name } },
       session
     }
     const safe = yield* Either.mapLeft(
@@ -72,7 +73,7 @@ export const redacted = (
       places,
       kept,
       runs: session.executions.length,
-      project: org === undefined || project === undefined ? [] : ["--org", org, "--project", project]
+      project
     }
   })
 

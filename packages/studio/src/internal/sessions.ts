@@ -111,7 +111,18 @@ export const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">)
 /** The name of the files of a session, in characters that every system takes. */
 export const nameOf = (id: string): string => `session-${id.slice(0, 8).replace(/[^\w-]+/g, "_")}`
 
-const textsOf = (server: Pick<Source, "address" | "kind">, id: string, isTest: boolean) => {
+/** The flags that name the organisation and the project of runs, which a session does not tell. */
+export const projectFlags = (runs: ReadonlyArray<Run>): ReadonlyArray<string> => {
+  const [org, project] = runs.map(({ flow }) => flow.split("/")).find(({ length }) => length === 3) ?? []
+  return org === undefined || project === undefined ? [] : ["--org", org, "--project", project]
+}
+
+const textsOf = (
+  server: Pick<Source, "address" | "kind">,
+  id: string,
+  isTest: boolean,
+  project: ReadonlyArray<string>
+) => {
   const name = nameOf(id)
   const file = `${name}.json`
   const save = (...flags: ReadonlyArray<string>) =>
@@ -119,7 +130,9 @@ const textsOf = (server: Pick<Source, "address" | "kind">, id: string, isTest: b
   return {
     save: save(),
     ...isTest &&
-      { test: `${save("--test")}\n${["npx", "vitest", "run", `${name}.test.ts`].map(shellWord).join(" ")}\n` },
+      {
+        test: `${save("--test", ...project)}\n${["npx", "vitest", "run", `${name}.test.ts`].map(shellWord).join(" ")}\n`
+      },
     replay: `import { NoukaiReplay } from "@effect-noukai/sdk"
 import { Effect } from "effect"
 
@@ -157,7 +170,8 @@ export const detailOf = (
       server,
       mask(session.sessionId),
       shown.length > 0 &&
-        shown.every(({ isCaptured, run }) => isCaptured && run.trigger === "execute" && hasEnded(run.status))
+        shown.every(({ isCaptured, run }) => isCaptured && run.trigger === "execute" && hasEnded(run.status)),
+      projectFlags(runs).map(mask)
     ),
     notes: notesOf({ runs, session }, shown)
   }
