@@ -24,7 +24,7 @@ const kinds: ReadonlyArray<readonly [Kind, BreakdownPart["tone"]]> = [
   ["agrees", "good"]
 ]
 
-/** What the kinds say, in the words of the people who read them. */
+/** The meaning of each kind. */
 const meanings: { readonly [kind in Kind]: string } = {
   "paid-twice": "several runs may have been paid for one row",
   "missing-here": "the server has a run that the ledger does not know",

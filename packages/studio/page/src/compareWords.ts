@@ -63,7 +63,7 @@ export const stepName = ({ attempt, loopIndex, stepId }: StepDiff): string =>
 
 const payloads = ["input", "output", "error"] as const
 
-/** What differs of a step, in words. */
+/** The differences of a step in words. */
 export const differencesOf = (step: StepDiff): ReadonlyArray<string> => {
   const { after, before, isMoved } = step
   if (before === undefined || after === undefined) return []
