@@ -305,7 +305,7 @@ const AgainView = ({ route }: { readonly route: AgainRoute }): ReactNode => {
             <>
               <h1 className="offscreen">Run <Text value={flow} /> again</h1>
               <Failure
-                title={error.status === 404 ? "There is no such run" : "The form could not be made"}
+                title={error.status !== 404 ? "The form could not be made" : id === undefined ? "There is no such flow" : "There is no such run"}
                 error={error}
                 onRetry={reload}
               >

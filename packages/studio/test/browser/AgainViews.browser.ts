@@ -39,6 +39,10 @@ const views: Views = {
     path: `/again?flow=${encodeURIComponent("acme/spelling/new")}`,
     ready: (page) => page.getByText("No run of this flow is known").waitFor()
   },
+  "again-no-flow": {
+    path: `/again?flow=${encodeURIComponent("acme/spelling/none")}`,
+    ready: (page) => page.getByRole("heading", { name: "There is no such flow" }).waitFor()
+  },
   "again-missing": {
     path: `/again?flow=${encodeURIComponent(flow)}&id=no-run`,
     ready: (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor()
@@ -81,7 +85,7 @@ beforeAll(async () => {
       ...scripted,
       flow: (name) =>
         Effect.succeed(
-          name === flow
+          ["acme/spelling/new", flow].includes(name)
             ? Option.some(Forms.facts)
             : Option.none()
         )

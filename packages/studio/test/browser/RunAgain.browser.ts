@@ -452,6 +452,26 @@ it("hostile names and inputs are texts", async () => {
   assert.notInclude(await page.title(), "owned")
 })
 
+it("a key of Noukai is in no form, no code and no storage", async () => {
+  const key = "nk_live_plantedkey_0123456789abcdef0123456789abcdef"
+  const run: ScriptedRun = {
+    ...Stories.completed,
+    request: { message: `with ${key}`, parameters: { grade: 3, key } },
+    steps: [{ id: "read", at: 0, ms: 1, output: { key } }, { id: "grade", at: 1, ms: 1, output: key }]
+  }
+  await using studio = await start({ runs: [run] })
+  await using opened = await openPage(browser, studio, path)
+  const { page } = opened
+  await page.getByRole("button", { name: "Replace its output" }).click()
+  await page.getByText("The input has a key, which is masked here.").waitFor()
+  await page.getByRole("region", { name: "Command" }).waitFor()
+  const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state]))
+  const values = await page.locator("textarea, input").evaluateAll((fields) =>
+    fields.map((field) => (field as HTMLInputElement).value).join()
+  )
+  for (const text of [await page.content(), values, stored, await opened.received()]) assert.notInclude(text, key)
+})
+
 it("on the emulator, a run begins once and goes on when the page is closed", async () => {
   await using studio = disposable(await startEmulatorStudio())
   const flow = "acme/test/slow"
