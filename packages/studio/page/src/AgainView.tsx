@@ -24,7 +24,8 @@ const keyOf = ({ flow, id }: AgainRoute): string => `again ${JSON.stringify([flo
 
 const keptDraft = (route: AgainRoute): Draft | undefined => {
   try {
-    return JSON.parse(sessionStorage.getItem(keyOf(route)) ?? "null") as Draft | null ?? undefined
+    const draft = JSON.parse(sessionStorage.getItem(keyOf(route)) ?? "null") as Draft | null
+    return draft !== null && [draft.entries, draft.attachments, draft.outputs].every(Array.isArray) ? draft : undefined
   } catch {
     return undefined
   }

@@ -25,6 +25,7 @@ import { Breakdown, type BreakdownPart, Command, Stale, TextField } from "./ledg
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
 import { presence, useRead, useStream, useWhenChanged } from "./reads.js"
 import { type CompareRoute, compareRoute, type CompareShow, type RunName, runRoute } from "./route.js"
+import { StoppedRun } from "./StoppedRun.js"
 import { isEnded, lastList, navigate } from "./store.js"
 import { WindowedTable } from "./WindowedTable.js"
 
@@ -347,6 +348,7 @@ const Comparison = ({ data, error, pair, reload, route }: {
         </p>
         <Facts difference={difference} />
         <Stale error={error} onRetry={reload} />
+        <StoppedRun run={data.after} />
         <Notes notes={data.notes} />
         <details className="commands">
           <summary>Command</summary>

@@ -6,6 +6,7 @@ import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
 import { againRoute, compareRoute, hrefOf, keepRoute, type RunRoute, runsRoute, sessionRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
+import { StoppedRun } from "./StoppedRun.js"
 import { copy, isEnded, isSameBar, lastList, navigate, readSnippets, type RunState, set, useApp } from "./store.js"
 import { sharesOf } from "./timeline.js"
 import { noStep, Waterfall } from "./Waterfall.js"
@@ -235,6 +236,7 @@ const RunBody = ({ detail, route, run }: {
           <a className="button button-plain" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
         </div>
         {run.error !== undefined && <p className="stale" role="alert"><Text value={run.error.message} /></p>}
+        <StoppedRun run={detail.run} />
         <Notes notes={detail.notes} />
       </div>
       <div className="run-body">

@@ -16,6 +16,28 @@ const refused = new Set([400, 401, 403, 404, 405, 409])
 /** The most bytes of a request that the studio's server takes. It closes the connection of a longer one. */
 const mostBytes = 4 * 1024 * 1024
 
+/** The runs that this page has begun, by their intentions. */
+const begun = "begun"
+
+const intentions = (): ReadonlyArray<string> => {
+  try {
+    return JSON.parse(sessionStorage.getItem(begun) ?? "[]") as ReadonlyArray<string>
+  } catch {
+    return []
+  }
+}
+
+/** Whether this page has begun the run of a session. */
+export const hasBegun = (intention: string): boolean => intentions().includes(intention)
+
+const remember = (intention: string): void => {
+  try {
+    sessionStorage.setItem(begun, JSON.stringify([...intentions(), intention].slice(-50)))
+  } catch {
+    // a browser may keep nothing: then the page does not say why a run stopped
+  }
+}
+
 /** Sends the request once. A failure is never a reason to send it again. */
 export const startRun = async (request: RunRequest): Promise<Answer> => {
   const sent = new Blob([JSON.stringify(request)])
@@ -26,6 +48,7 @@ export const startRun = async (request: RunRequest): Promise<Answer> => {
       error: new ReadError(0, "The input is larger than the 4 MiB that the studio sends.", advice)
     }
   }
+  remember(request.intention)
   let response: Response
   try {
     response = await fetch("/api/again", {

@@ -510,6 +510,26 @@ it("on the emulator, a run begins once and goes on when the page is closed", asy
   assert.strictEqual((await studio.runs()).length, 3)
 })
 
+it("a run that its cost limit stopped says so", async () => {
+  const ref = "acme/test/priced"
+  const steps = ["a", "b", "c"].map((id) => ({ kind: "template" as const, id, output: id, costUsd: "0.25" }))
+  await using studio = disposable(await startEmulatorStudio({ emulator: { flows: [{ ref, steps }] } }))
+  const id = await studio.execute(ref)
+  await using opened = await openPage(browser, studio, `/again?flow=${encodeURIComponent(ref)}&id=${id}`)
+  const { page } = opened
+  await page.getByText("One run of this flow cost $0.75.").waitFor()
+  await page.getByLabel("Cost limit in US dollars").fill("0.3")
+  await button(page).click()
+  await isComparison(page)
+  await page.getByText("The run stopped before its end.").waitFor()
+  assert.strictEqual((await studio.runs()).length, 2)
+  await page.reload()
+  await page.getByText("The run stopped before its end.").waitFor()
+  const after = new URL(page.url()).searchParams.get("after")!
+  await page.goto(studio.origin + runPath({ id: after, flow: ref }))
+  await page.getByText("The run stopped before its end.").waitFor()
+})
+
 it("a flow of the emulator runs without an earlier run", async () => {
   await using studio = disposable(await startEmulatorStudio())
   await using opened = await openPage(browser, studio, "/emulator/flows")
