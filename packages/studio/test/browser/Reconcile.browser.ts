@@ -1,7 +1,16 @@
 /** The comparison of a batch with the runs of the server, in a real browser. */
+import { Emulator } from "@effect-noukai/emulator"
+import * as HostedSource from "@effect-noukai/studio/HostedSource"
+import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
+import * as Studio from "@effect-noukai/studio/Studio"
+import { Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
+import { client } from "../../../batch/test/support/batches.js"
+import { folder } from "../../../sdk/test/support/folder.js"
 import * as Ledgers from "../support/ledgers.js"
+import * as Real from "../support/realLedgers.js"
 import { findingOf, findings, make, type ScriptedReconciler } from "../support/reconcilers.js"
 import { disposable, launch, openPage, type RunningStudio, startStudio } from "./studioPage.js"
 
@@ -277,4 +286,60 @@ it("100,000 findings do not block the page", async () => {
   await page.getByText(/^The first [\d,]+ findings are listed/).waitFor()
   const tasks = await opened.longTasks()
   assert.isBelow(Math.max(0, ...tasks), 800, `long tasks: ${tasks.map(Math.round).join(", ")} ms`)
+})
+
+/** A studio over an emulator that it reads by requests, with the ledger of a batch of 30 rows. */
+const startReal = async () => {
+  const scope = Effect.runSync(Scope.make())
+  const made = Effect.gen(function*() {
+    const path = yield* folder
+    yield* Real.completed(join(path, "done.ledger"), 30)
+    const emulator = yield* Emulator
+    const source = HostedSource.layer({ address: emulator.baseUrl, kind: "emulator", seen: Effect.succeed([]) })
+    const sources = yield* Layer.build(Layer.merge(source, LedgerSource.layer({ folder: path })))
+    const { url } = yield* Effect.provide(Studio.serve({ secret: Redacted.make("a secret of the tests") }), sources)
+    return {
+      url,
+      origin: new URL(url).origin,
+      totals: () => Effect.runPromise(emulator.totals),
+      stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
+    }
+  })
+  const emulator = client({ flows: Real.flows!, jobs: { workers: 64 } })
+  return disposable(
+    await Effect.runPromise(
+      Layer.build(emulator).pipe(
+        Effect.flatMap((context) => Effect.provide(made, context)),
+        Scope.extend(scope)
+      )
+    )
+  )
+}
+
+it("a batch of an emulator is read at the rate of the reader, until the page closes, and no run is started", async () => {
+  await using studio = await startReal()
+  await using opened = await openPage(browser, studio, "/reconcile/done.ledger/grades-2026-11")
+  const { page } = opened
+  await begin(page).waitFor()
+  const before = await studio.totals()
+  await page.getByRole("textbox", { name: "Requests a second" }).fill("20")
+  await begin(page).click()
+  await polled(async () => (await studio.totals()).requestsReceived).toBeGreaterThan(before.requestsReceived + 4)
+  await page.reload()
+  await begin(page).waitFor()
+  const stopped = await studio.totals()
+  assert.isBelow(stopped.requestsReceived - before.requestsReceived, 60)
+  await page.getByRole("textbox", { name: "Requests a second" }).fill("100")
+  await begin(page).click()
+  await state(page, "All rows were read.")
+  await page.getByRole("heading", { name: "All agree", exact: true }).waitFor()
+  const after = await studio.totals()
+  // of the reads that were stopped, one was on its way
+  assert.isAtMost(after.requestsReceived - stopped.requestsReceived, 61)
+  assert.strictEqual(after.runsStarted, before.runsStarted)
+  assert.strictEqual(await fact(page, "Findings").innerText(), "30\nof 30 rows")
+  assert.strictEqual(await fact(page, "Difference").innerText(), "$0")
+  await page.getByRole("button", { name: "Show what agrees" }).click()
+  await table(page).locator(".row-link").first().click()
+  await page.getByRole("heading", { name: "grades-2026-11" }).waitFor()
 })
