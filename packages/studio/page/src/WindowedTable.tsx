@@ -67,18 +67,19 @@ export const WindowedTable = ({ className, head, ids, label, open, row }: {
     const isInView = top >= element.scrollTop && top < element.scrollTop + element.clientHeight * 0.7
     if (!isInView) virtual.scrollToIndex(openRow, { align: "start" })
   })
-  const focusing = useRef(false)
+  /** The row that gets the focus when it is drawn: a render before the move must not take it. */
+  const focusing = useRef<number>(undefined)
   useEffect(() => {
-    if (!focusing.current || activeRow === -1) return
+    if (focusing.current === undefined || focusing.current !== active || activeRow === -1) return
     const link = body.current?.querySelector<HTMLElement>(`[data-index="${activeRow}"] .row-link`)
     if (link == null) return
-    focusing.current = false
+    focusing.current = undefined
     link.focus({ preventScroll: true })
   })
   const move = (row: number): void => {
     if (ids.length === 0) return
     const next = Math.max(0, Math.min(ids.length - 1, row))
-    focusing.current = true
+    focusing.current = ids[next]
     setActive(ids[next])
     virtual.scrollToIndex(next, { align: "auto" })
   }
