@@ -44,7 +44,7 @@ export interface EmulatorService {
   readonly apiKey: Redacted.Redacted<string>
   /** The flows, as `org/project/slug`. */
   readonly flows: Effect.Effect<ReadonlyArray<string>>
-  /** The facts of a flow for a form about a new run. None if there is no such flow. */
+  /** The facts of a flow for a form about a new run. None if the flow does not exist. */
   readonly flow: (ref: string) => Effect.Effect<Option.Option<FlowFacts>>
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: Effect.Effect<EmulatorLedger>

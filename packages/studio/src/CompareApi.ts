@@ -39,7 +39,7 @@ export interface RunComparison {
  */
 export interface StepComparison {
   readonly step: StepDiff
-  /** The words of the first 20 differences between two texts of which one is longer than 80 characters. */
+  /** The words of the first 20 differences of long texts: one of the two has more than 80 characters. */
   readonly parts: ReadonlyArray<{
     readonly of: "input" | "output" | "error"
     readonly path: string

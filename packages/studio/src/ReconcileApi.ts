@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { EventStream, Index, NotFound, Unavailable } from "./RunsApi.js"
 
 /**
- * What it takes to reconcile a batch, or the batch of an eval run.
+ * The reads that reconciling a batch takes, or the batch of an eval run.
  *
  * @since 0.1.0
  * @category models

@@ -86,7 +86,7 @@ export const RunInput = Schema.Struct({
 export interface RunInput extends Schema.Schema.Type<typeof RunInput> {}
 
 /**
- * What a form about a new run shows: the facts of the flow, and the input of a run.
+ * The content of a form about a new run: the facts of the flow, and the input of a run.
  *
  * @since 0.1.0
  * @category models
@@ -98,7 +98,7 @@ export const RunForm = Schema.Struct({
   canStart: Schema.Boolean,
   /** Why it does not start runs, and what to do about it. Absent if it does. */
   whyNot: Schema.optional(Schema.String),
-  /** The input that the form begins with: that of the run, as far as it is stored. `snapshots`: whether the run kept payloads. */
+  /** The stored input of the run. `snapshots` is true if the run kept payloads. */
   input: RunInput,
   /** The JSON Schema of the parameters, where the server knows it. */
   parametersSchema: Schema.optional(Schema.Unknown),
@@ -108,7 +108,7 @@ export const RunForm = Schema.Struct({
   versions: Schema.Array(Schema.String),
   /** The steps whose outputs can be replaced for later steps, with the output of the run where it is stored: JSON. */
   steps: Schema.Array(Schema.Struct({ stepId: Schema.String, output: Schema.optional(Schema.String) })),
-  /** What completed runs of the flow have cost, in US dollars. Absent if no cost is known. */
+  /** The costs of completed runs of the flow, in US dollars. Absent if no cost is known. */
   costs: Schema.optional(Schema.Struct({
     runs: Schema.Number,
     least: Schema.String,
@@ -123,7 +123,7 @@ export const RunForm = Schema.Struct({
 export interface RunForm extends Schema.Schema.Type<typeof RunForm> {}
 
 /**
- * A run to begin. Requests with one `intention` begin one run, however often and in whatever time they arrive.
+ * A run to begin. Requests with one `intention` begin one run, however often they arrive.
  *
  * @since 0.1.0
  * @category models

@@ -80,6 +80,11 @@ describe("two runs", () => {
       assert.deepStrictEqual(parts.map(({ of, path }) => [of, path]), [["output", "$.text"]])
       const changed = parts[0]!.parts.filter(({ kind }) => kind !== "same").map(({ text }) => text)
       assert.deepStrictEqual(changed, ["purred", "slept"])
+      const { difference } = yield* compare(page, "run_1", "run_2")
+      const facts = ({ error: _, hasMore: __, input: ___, output: ____, ...one }: TraceDiff.StepDiff) => one
+      for (const [at, one] of difference.steps.entries()) {
+        assert.deepStrictEqual(facts((yield* stepAt(page, "run_1", "run_2", at)).step), facts(one))
+      }
       const missing = yield* stepAt(page, "run_1", "run_2", 3)
       assert.deepStrictEqual([missing.step.kind, missing.parts], ["missing", []])
     }))

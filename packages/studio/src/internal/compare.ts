@@ -1,5 +1,5 @@
 /** Two runs side by side. */
-import type { StepTrace } from "@effect-noukai/sdk/Trace"
+import type { StepTrace, Trace } from "@effect-noukai/sdk/Trace"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type { RunComparison, StepComparison } from "../CompareApi.js"
@@ -19,12 +19,6 @@ const payloads = ["input", "output", "error"] as const
 
 const contexts = { input: "inputContext", output: "outputContext", error: "errorContext" } as const
 
-/** Compares texts that have been masked: a difference would cut a key into parts. */
-const differenceOf = (mask: Mask, before: StoredRun, after: StoredRun) => {
-  const [first, second] = [maskedValue(mask, before.trace), maskedValue(mask, after.trace)]
-  return { first, second, difference: TraceDiff.make(first, second, { limit: 1 }) }
-}
-
 const withoutValues = (step: TraceDiff.StepDiff): TraceDiff.StepDiff => ({
   ...step,
   ...Object.fromEntries(payloads.flatMap((name) => {
@@ -42,7 +36,8 @@ export const comparisonOf = (
   before: StoredRun,
   after: StoredRun
 ): RunComparison => {
-  const { difference } = differenceOf(mask, before, after)
+  // a difference would cut a key into parts
+  const difference = TraceDiff.make(maskedValue(mask, before.trace), maskedValue(mask, after.trace), { limit: 1 })
   const sides = [["first", before.run, difference.before], ["second", after.run, difference.after]] as const
   return {
     before: before.run,
@@ -66,19 +61,28 @@ export const comparisonOf = (
 
 const shortened = (value: unknown): unknown => typeof value === "string" ? cut(value, most.text) : value
 
-/** Compares the payloads of one step. `undefined`: there is no such step. */
+/** A run whose steps can be paired in little time. */
+const withoutPayloads = (trace: Trace): Trace => ({
+  ...trace,
+  steps: trace.steps.map(({ errorContext: _, inputContext: __, outputContext: ___, ...step }) => step)
+})
+
+const hasPayloads = ({ steps }: Trace): boolean =>
+  steps.some((step) => payloads.some((of) => step[contexts[of]] !== undefined))
+
+/** Compares the payloads of one step. Returns `undefined` if the comparison has no such step. */
 export const stepOf = (
   mask: Mask,
   before: StoredRun,
   after: StoredRun,
   at: number
 ): StepComparison | undefined => {
-  const { difference: { arePayloadsCompared, steps }, first, second } = differenceOf(mask, before, after)
-  const step = steps[at]
+  const [first, second] = [maskedValue(mask, before.trace), maskedValue(mask, after.trace)]
+  const step = TraceDiff.make(withoutPayloads(first), withoutPayloads(second)).steps[at]
   if (step === undefined) return undefined
   const was: StepTrace | undefined = first.steps[(step.before?.place ?? 0) - 1]
   const is: StepTrace | undefined = second.steps[(step.after?.place ?? 0) - 1]
-  if (!arePayloadsCompared || was === undefined || is === undefined) return { step, parts: [] }
+  if (!hasPayloads(first) || !hasPayloads(second) || was === undefined || is === undefined) return { step, parts: [] }
   const compared = payloads.map((of) => {
     const all = ValueDiff.changes(was[contexts[of]], is[contexts[of]], { limit: most.changes + 1 })
     return {
@@ -94,6 +98,7 @@ export const stepOf = (
   return {
     step: {
       ...step,
+      kind: step.kind === "same" && compared.every(({ changes }) => changes.length === 0) ? "same" : "changed",
       ...Object.fromEntries(compared.map(({ changes, of }) => [of, changes])),
       hasMore: compared.some(({ hasMore }) => hasMore)
     },
