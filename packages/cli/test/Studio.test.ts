@@ -204,6 +204,11 @@ describe.concurrent("the studio beside noukai dev", () => {
         const port = emulatorIn(output())
         yield* started(["run", "acme/test/slow", "--port", String(port)], { env: { ...env, NOUKAI_API_KEY: key } })
         const { runs: [run] } = yield* until(page.json("/api/runs"), ({ total }) => total === 1)
+        // and in the midst of a run that the page began
+        const { studio } = yield* page.json("/api/again?flow=acme/test/slow")
+        const input = { flow: "acme/test/slow", message: "Hi" }
+        yield* page.change("POST", "/api/again", { studio, intention: randomUUID(), input })
+        yield* until(page.json("/api/runs"), ({ total }) => total === 2)
         const watch = `/api/watch?flow=acme/test/slow&id=${run.id}`
         const streams = yield* Effect.forEach(
           ["/api/changes", "/api/changes?status=failed", watch, "/api/emulator/watch"],
