@@ -318,18 +318,19 @@ const Rows = ({ isOfRoute, scroller }: {
   const last = Math.min(total - 1, endIndex + overscan)
   useEffect(() => showRows(first, last), [list, first, last])
 
-  const focusing = useRef(false)
+  /** The place of the row that gets the focus when it is drawn: a render before the move must not take it. */
+  const focusing = useRef<number>(undefined)
   useEffect(() => {
-    if (!focusing.current || activeRow === undefined) return
-    const link = body.current?.querySelector<HTMLElement>(`[aria-rowindex="${activeRow + 2}"] .row-link`)
+    if (focusing.current === undefined || focusing.current !== active) return
+    const link = body.current?.querySelector<HTMLElement>(`[aria-rowindex="${activeRow! + 2}"] .row-link`)
     if (link == null) return
-    focusing.current = false
+    focusing.current = undefined
     link.focus({ preventScroll: true })
   })
   const move = (row: number): void => {
     if (total === 0) return
     const next = Math.max(0, Math.min(total - 1, row))
-    focusing.current = true
+    focusing.current = total - 1 - next
     setActive(total - 1 - next)
     virtual.scrollToIndex(next, { align: "auto" })
     if (next === 0) scroller.current?.scrollTo({ top: 0 })

@@ -151,19 +151,20 @@ const Timeline = ({ detail, receivedAt, route }: {
     scrollPaddingStart: axisHeight,
     getItemKey: (row) => runs[row]!.run.id
   })
-  const focusing = useRef(false)
+  /** The row that gets the focus when it is drawn: a render before the move must not take it. */
+  const focusing = useRef<number>(undefined)
   const move = (row: number): void => {
     if (runs.length === 0) return
     const next = Math.max(0, Math.min(runs.length - 1, row))
-    focusing.current = true
+    focusing.current = next
     setActive(next)
     virtual.scrollToIndex(next, { align: "auto" })
   }
   useEffect(() => {
-    if (!focusing.current || active === undefined) return
+    if (focusing.current === undefined || focusing.current !== active) return
     const link = body.current?.querySelector<HTMLElement>(`[data-row="${active}"] .row-link`)
     if (link == null) return
-    focusing.current = false
+    focusing.current = undefined
     link.focus({ preventScroll: true })
   })
   const isFocused = (): boolean => body.current?.contains(document.activeElement) === true
