@@ -146,43 +146,48 @@ describe("two runs", () => {
       assert.include(command, `'${flow}/--all '\\''$(reboot)'\\''`)
     }))
 
-  it.scopedLive("of 10,000 changed steps are compared in a second of this process, in at most 4 MB", () =>
-    Effect.gen(function*() {
-      const { page, put } = yield* serving()
-      const run = (id: string, text: string): Scripted.ScriptedRun => ({
-        id,
-        durationMs: 10_000,
-        steps: Array.from({ length: 10_000 }, (_, index) => ({
-          id: `step-${index % 100}`,
-          at: index,
-          ms: 1,
-          loop: index,
-          cost: "0.001",
-          input: { message: text, index },
-          output: { text, list: [text, text] }
+  it.scopedLive(
+    "of 10,000 changed steps are compared in a second of this process, in at most 4 MB",
+    () =>
+      Effect.gen(function*() {
+        const { page, put } = yield* serving()
+        const run = (id: string, text: string): Scripted.ScriptedRun => ({
+          id,
+          durationMs: 10_000,
+          steps: Array.from({ length: 10_000 }, (_, index) => ({
+            id: `step-${index % 100}`,
+            at: index,
+            ms: 1,
+            loop: index,
+            cost: "0.001",
+            input: { message: text, index },
+            output: { text, list: [text, text] }
+          }))
+        })
+        const runs = [run("run_1", "one"), run("run_2", "two")] as const
+        yield* put(...runs)
+        const { text } = yield* page.get(`/api/diff?${query("run_1", "run_2")}`)
+        const { difference } = JSON.parse(text) as RunComparison
+        assert.deepStrictEqual([difference.counts.changed, difference.partsAt], [10_000, 0])
+        assert.isAtMost(text.length, 4_000_000)
+        const { step } = yield* stepAt(page, "run_1", "run_2", 9_999)
+        assert.deepStrictEqual([step.loopIndex, step.output?.length], [9_999, 3])
+        const [first, second] = runs.map((run) => ({
+          run: { id: run.id, flow, status: "completed" },
+          trace: Scripted.traceOf(run)
         }))
-      })
-      const runs = [run("run_1", "one"), run("run_2", "two")] as const
-      yield* put(...runs)
-      const { text } = yield* page.get(`/api/diff?${query("run_1", "run_2")}`)
-      const { difference } = JSON.parse(text) as RunComparison
-      assert.deepStrictEqual([difference.counts.changed, difference.partsAt], [10_000, 0])
-      assert.isAtMost(text.length, 4_000_000)
-      const { step } = yield* stepAt(page, "run_1", "run_2", 9_999)
-      assert.deepStrictEqual([step.loopIndex, step.output?.length], [9_999, 3])
-      const [first, second] = runs.map((run) => ({
-        run: { id: run.id, flow, status: "completed" },
-        trace: Scripted.traceOf(run)
-      }))
-      const server = { kind: "emulator", address: "http://127.0.0.1:8080" } as const
-      const times = Array.from({ length: 4 }, () => {
-        const before = process.cpuUsage()
-        comparisonOf(identity, server, first!, second!)
-        const { system, user } = process.cpuUsage(before)
-        return (system + user) / 1_000
-      })
-      assert.isAtMost(Math.min(...times), 1_000)
-    }))
+        const server = { kind: "emulator", address: "http://127.0.0.1:8080" } as const
+        // other work of the machine makes one of them slower
+        const took = Array.from({ length: 2 }, () => {
+          const before = process.cpuUsage()
+          comparisonOf(identity, server, first!, second!)
+          const { system, user } = process.cpuUsage(before)
+          return (system + user) / 1_000
+        })
+        assert.isAtMost(Math.min(...took), 1_000)
+      }),
+    60_000
+  )
 
   it.scopedLive("of an emulator are compared without a request", () =>
     Effect.gen(function*() {
