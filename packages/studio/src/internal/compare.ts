@@ -5,8 +5,7 @@ import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type { RunComparison, StepComparison } from "../CompareApi.js"
 import type { Run, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
-import { serverFlags } from "./sessions.js"
-import { cut, type Mask, maskedValue, shellWord } from "./text.js"
+import { cut, type Mask, maskedValue, serverFlags, shellWord } from "./text.js"
 import { hasEnded } from "./times.js"
 
 /** The most differences of a payload, characters of a text in them, and differences that are compared word by word. */

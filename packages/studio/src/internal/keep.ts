@@ -5,8 +5,8 @@ import * as Either from "effect/Either"
 import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../KeepApi.js"
 import type { Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
-import { howToCapture, nameOf, projectFlags, serverFlags } from "./sessions.js"
-import { cut, type Mask, shellWord } from "./text.js"
+import { howToCapture, nameOf, projectFlags } from "./sessions.js"
+import { cut, type Mask, serverFlags, shellWord } from "./text.js"
 
 /** The most places that are listed. */
 const mostPlaces = 1_000

@@ -13,8 +13,7 @@ import { StudioApi } from "../StudioApi.js"
 import type { BatchAddress, ExpectedRuns, StudioLedgers } from "../StudioLedgers.js"
 import { type Reconciler, StudioSource } from "../StudioSource.js"
 import * as Events from "./events.js"
-import { serverFlags } from "./sessions.js"
-import { type Mask, shellWord } from "./text.js"
+import { type Mask, serverFlags, shellWord } from "./text.js"
 
 /** The most requests a second, unless a page asks for another number. */
 const standardRate = 10

@@ -1,6 +1,6 @@
 /** A run to begin, as a command and as a program. The page makes these texts of its form, so nothing of Effect is here. */
 import type { Source } from "../RunsApi.js"
-import { shellWord } from "./text.js"
+import { serverFlags, shellWord } from "./text.js"
 
 /** The flow and the input of a run. */
 export interface RunInput {
@@ -55,9 +55,8 @@ const areAssignments = (fields: Fields): boolean =>
 const attachmentsOf = (value: unknown): ReadonlyArray<Fields> => Array.isArray(value) ? value.filter(isFields) : []
 
 /** The `noukai` command that begins the run. */
-export const commandOf = ({ address, kind }: Pick<Source, "address" | "kind">, input: RunInput): Command => {
+export const commandOf = (server: Pick<Source, "address" | "kind">, input: RunInput): Command => {
   const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, snapshots = false, version } = input
-  const port = URL.canParse(address) ? new URL(address).port : ""
   const images = attachmentsOf(attachments)
   const fields = isFields(parameters) ? parameters : {}
   const text = typeof message === "string" ? message : undefined
@@ -71,7 +70,7 @@ export const commandOf = ({ address, kind }: Pick<Source, "address" | "kind">, i
     ...maxCostUsd === undefined ? [] : ["--max-cost", shellWord(maxCostUsd)],
     ...snapshots ? ["--snapshots"] : [],
     ...version === undefined || version === "production" ? [] : ["--flow-version", shellWord(version)],
-    ...kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
+    ...serverFlags(server)
   ]
   const words = [shellWord(flow), ...isArgument ? [shellWord(text)] : []]
   // a message that looks like a flag

@@ -6,7 +6,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import type { Run, SessionDetail, SessionRun, Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
-import { cut, type Mask, shellWord } from "./text.js"
+import { cut, type Mask, serverFlags, shellWord } from "./text.js"
 import { hasEnded, millisOf } from "./times.js"
 
 export const howToCapture = "Only runs with the capture mode `full` or `redacted` keep payloads."
@@ -100,12 +100,6 @@ const notesOf = ({ runs, session: { executions } }: StoredSession, shown: Readon
     ...deleted === 0 ? [] : [`${counted(deleted, all)} belongs to a deleted flow, and is not replayed.`],
     ...cutRuns === 0 ? [] : [`${counted(cutRuns, all)} has payloads that the server cut when it stored them.`]
   ]
-}
-
-/** The flags that name an emulator. */
-export const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): ReadonlyArray<string> => {
-  const port = URL.canParse(address) ? new URL(address).port : ""
-  return kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
 }
 
 /** The name of the files of a session, in characters that every system takes. */

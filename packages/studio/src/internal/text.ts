@@ -1,4 +1,5 @@
 /** Text that leaves the studio. */
+import type { Source } from "../RunsApi.js"
 
 /** Text that looks like a key of Noukai or a user token. */
 const keys = /(?<![A-Za-z\d])(?:(nk_(?:live_|test_)?)[A-Za-z\d_-]{4,}|(eyJ)[\w-]{8,}\.[\w.-]+)/g
@@ -56,4 +57,10 @@ export const shellWord = (text: string): string => {
   const [end] = /\n*$/.exec(text)!
   const escaped = text.slice(0, text.length - end.length).replaceAll("\\", "\\\\").replace(control, octal)
   return `"$(printf %b ${quoted(escaped)})"${end === "" ? "" : quoted(end)}`
+}
+
+/** The flags that name an emulator. */
+export const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): ReadonlyArray<string> => {
+  const port = URL.canParse(address) ? new URL(address).port : ""
+  return kind === "emulator" ? ["--env", "dev", ...port === "" || port === "8080" ? [] : ["--port", port]] : []
 }
