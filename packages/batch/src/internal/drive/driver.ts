@@ -257,7 +257,7 @@ export const make = (
             yield* awaken(running, idle)
           } else {
             // more slots come free, and one claim has rows for them all
-            yield* BatchDrive.lingering(BatchDrive.claimLinger)
+            yield* BatchDrive.lingering
           }
         }
       }

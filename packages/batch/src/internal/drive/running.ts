@@ -131,23 +131,19 @@ const makePollTimes = (): PollTimes => {
   }
 }
 
-/**
- * The wait of the first write of a group for others, and of a claim for more free slots, in milliseconds. A claim takes
- * about as long as a disk takes to sync, so each has rows for several slots.
- */
-export const [writeLinger, claimLinger] = [3, 10]
+/** The wait of the first write of a group for others, in milliseconds: about as long as a disk takes to sync. */
+const linger = 3
 
 /** The most of one group. */
 const mostItems = 500
 
 /** Waits for others, which then share one statement. */
-export const lingering = (millis: number): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    // a native timer, independent of the clock of the program
-    // eslint-disable-next-line no-restricted-globals
-    const timer = setTimeout(() => resume(Effect.void), millis)
-    return Effect.sync(() => clearTimeout(timer))
-  })
+export const lingering: Effect.Effect<void> = Effect.async((resume) => {
+  // a native timer, independent of the clock of the program
+  // eslint-disable-next-line no-restricted-globals
+  const timer = setTimeout(() => resume(Effect.void), linger)
+  return Effect.sync(() => clearTimeout(timer))
+})
 
 /**
  * Groups transitions into one statement, because a database handles hundreds of statements per second and thousands of
@@ -164,7 +160,7 @@ const groupWriter = (
     }>()
     const group = Effect.gen(function*() {
       const first = yield* Queue.take(waiting)
-      yield* lingering(writeLinger)
+      yield* lingering
       const all = [first, ...yield* Queue.takeUpTo(waiting, mostItems - 1)]
       while (all.length > 0) {
         let [count, bytes] = [1, Rows.sizeOf(all[0]!.transition)]
