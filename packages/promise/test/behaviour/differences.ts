@@ -187,7 +187,7 @@ export const differences = [
     "draft",
     "`version: \"draft\"`",
     "Runs the published version, if there is one.",
-    "Runs the draft. `steps` and `events` throw an `InvalidRequestError` at the call."
+    "Runs the draft. `steps` and `events` throw an `InvalidRequestError` at the call: leave `version` out there."
   ),
   row("frames", "Streams with CRLF, or without a blank line at the end", "Lose events.", "Are read completely."),
   row(
