@@ -22,7 +22,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Absent from "./internal/absent.js"
@@ -127,6 +127,9 @@ const tries = 20
 
 const listening = Effect.fnUntraced(function*(host: string, port: number) {
   const node = createServer({ noDelay: true })
+  // one that comes before the studio serves would have no answer: its sender connects again
+  const early = ({ socket }: IncomingMessage) => socket.destroy()
+  node.on("request", early)
   const server = yield* Effect.mapError(
     NodeHttpServer.make(() => node, { host, port }),
     ({ cause }) => listenError(cause, host, port)
@@ -138,7 +141,7 @@ const listening = Effect.fnUntraced(function*(host: string, port: number) {
       node.closeAllConnections()
     })
   )
-  return server
+  return { server, serves: Effect.sync(() => node.off("request", early)) }
 })
 
 const secretShape = /^[\w-]{22}$/
@@ -218,7 +221,7 @@ export const serve = (
         ({ reason }) => reason === "PortInUse" && options.orNext === true,
         () => from(next < wanted + tries && next < 65_535 ? next + 1 : 0)
       ))
-    const server = yield* from(wanted)
+    const { server, serves } = yield* from(wanted)
     const port = server.address._tag === "TcpAddress" ? server.address.port : wanted
     const page = yield* Assets.make(assets instanceof URL ? fileURLToPath(assets) : assets)
     const encode = Events.encoder(mask)
@@ -288,6 +291,7 @@ export const serve = (
       // the address of a request may have the token
       HttpMiddleware.withTracerDisabledWhenEffect(() => true)
     )
+    yield* serves
     const name = isLoopback(host) || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : hostInUrl(host)
     return { url: `http://${host === "::1" ? "[::1]" : name}:${port}/?token=${token}`, port }
   })

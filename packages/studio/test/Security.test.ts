@@ -5,7 +5,7 @@ import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioRunner } from "@effect-noukai/studio/StudioRunner"
 import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Logger, LogLevel, Redacted, Stream } from "effect"
+import { Cause, Effect, Fiber, Layer, Logger, LogLevel, Redacted, Stream } from "effect"
 import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
@@ -483,3 +483,39 @@ for (const [name, key] of Object.entries(keys)) {
       assert.notInclude(lines.join("\n"), "0123456789abcdef")
     }))
 }
+
+describe("a studio that starts", () => {
+  /** Sends a request as soon as the port can be reached. Completes when it was answered, or its connection was closed. */
+  const asked = (port: number): Effect.Effect<"answered" | "closed"> =>
+    Effect.async((resume) => {
+      let [isReached, text] = [false, ""]
+      const socket = Net.connect({ host: "127.0.0.1", port })
+      socket.on("connect", () => {
+        isReached = true
+        socket.write(`GET / HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`)
+      })
+      socket.on("data", (part) => {
+        text += part.toString()
+      })
+      socket.on("error", () => {})
+      socket.on("close", () => resume(isReached ? Effect.succeed(text === "" ? "closed" : "answered") : asked(port)))
+      return Effect.sync(() => socket.destroy())
+    })
+
+  it.scopedLive("keeps no request waiting that comes before it serves", () =>
+    Effect.gen(function*() {
+      const { port } = yield* Effect.scoped(start())
+      for (let round = 0; round < 20; round++) {
+        const requests = yield* Effect.forkAll(Array.from({ length: 8 }, () => asked(port)))
+        yield* Effect.scoped(
+          Effect.zipRight(
+            start({ port }),
+            Effect.timeoutFail(Fiber.join(requests), {
+              duration: "10 seconds",
+              onTimeout: () => new Error("a request had no end")
+            })
+          )
+        )
+      }
+    }))
+})
