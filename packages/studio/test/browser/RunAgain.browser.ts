@@ -117,8 +117,11 @@ const posts = (page: Page): ReadonlyArray<string> => {
   return bodies
 }
 
-const isComparison = (page: Page): Promise<void> =>
-  expect.poll(() => new URL(page.url()).pathname, { timeout: 15_000 }).toBe("/compare") as Promise<void>
+/** Waits for the comparison, all of whose files were read. */
+const isComparison = async (page: Page): Promise<void> => {
+  await expect.poll(() => new URL(page.url()).pathname, { timeout: 15_000 }).toBe("/compare")
+  await page.locator("main.compare").waitFor()
+}
 
 it("a run's input is edited and runs once, beside the run that it is like", async () => {
   await using studio = await start()
@@ -339,6 +342,7 @@ it("a form that outlived its studio is read again, and nothing runs by an old on
     if (await button(page).isVisible() && await button(page).isEnabled()) await button(page).click().catch(() => {})
     return new URL(page.url()).pathname
   }).toBe("/compare")
+  await isComparison(page)
   assert.strictEqual(second.runner.calls.length, 1)
   assert.strictEqual(second.runner.calls[0]!.input.message, "An edit.")
 })
