@@ -148,7 +148,7 @@ describe("noukai job wait", () => {
     Effect.gen(function*() {
       const env = yield* environment
       const [done, running] = yield* submitted("hi", "hang")
-      const late = yield* noukai(["job", "wait", obeys, running!, done!, "--timeout", "300ms"], { env })
+      const late = yield* noukai(["job", "wait", obeys, running!, done!, "--timeout", "2s"], { env })
       assert.deepStrictEqual([late.code, late.stdout], [124, `${done}  completed\n`])
       assert.match(late.stderr, new RegExp(`noukai job wait ${obeys} ${running}\n`))
     }).pipe(Effect.provide(service)))
