@@ -1,5 +1,6 @@
 /** The work of a batch on its rows, in one process. */
 import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
+import type { BatchPlan } from "@effect-noukai/batch/BatchStatus"
 import { Emulator } from "@effect-noukai/emulator"
 import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
@@ -76,6 +77,24 @@ describe("a batch", () => {
       ])
       assert.deepStrictEqual((yield* collect(Batch.refused("refused"))).map(({ at }) => at), ["row 1"])
       assert.strictEqual((yield* runsOf).length, 3)
+    }).pipe(Effect.provide(layer())))
+
+  it.live("of two rows with one key runs the first one in every pass, also after a failure", () =>
+    Effect.gen(function*() {
+      const batch = echoing("twins")
+      const rows = BatchSource.fromIterable([{ id: "a", text: "one" }, { id: "a", text: "two" }, { id: "b" }])
+      const refused = ({ plan }: { readonly plan: BatchPlan }) => plan.refused.map(({ at, error }) => [at, error.kind])
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "jobs", nth: 1 }, script: ["422:list"] })
+      const first = yield* Batch.run(batch, rows, { ...quick, concurrency: 1 })
+      assert.deepStrictEqual([states(first), refused(first)], [{ done: 1, failed: 1 }, [["row 2", "DuplicateKey"]]])
+      yield* Batch.retry("twins", { only: "failed" })
+      const plan = yield* Batch.plan(batch, rows, { select: { key: "b" } })
+      assert.deepStrictEqual([refused({ plan }), plan.updated], [[["row 2", "DuplicateKey"]], 0])
+      const second = yield* Batch.run(batch, rows, quick)
+      assert.deepStrictEqual([states(second), refused(second)], [{ done: 2 }, [["row 2", "DuplicateKey"]]])
+      const [a] = yield* collect(Batch.results(batch))
+      assert.deepStrictEqual([a!.key, a!.result], ["a", { said: "one" }])
     }).pipe(Effect.provide(layer())))
 
   it.live("plans without writing or sending anything", () =>

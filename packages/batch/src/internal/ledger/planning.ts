@@ -102,7 +102,9 @@ export const knownRows = (
   batch: number,
   rows: ReadonlyArray<Pick<PlannedRow, "flow" | "input" | "key" | "version">>
 ): Effect.Effect<ReadonlyMap<string, Known>, BatchStoreError> => {
-  const listed = each(sql, rows.map(({ flow, input, key, version }) => ({ key, input, flow, version })))
+  // the first row of each key: the others are refused, whatever they are
+  const firsts = new Map(rows.toReversed().map((row) => [row.key, row])).values()
+  const listed = each(sql, Array.from(firsts, ({ flow, input, key, version }) => ({ key, input, flow, version })))
   const ifDiffers = (field: "flow" | "input" | "version") =>
     sql.literal(`case when coalesce(r.${field}, '') = coalesce(j.value->>'${field}', '') then '' else '${field} ' end`)
   // the list first: SQLite would walk the batch for each of its items
