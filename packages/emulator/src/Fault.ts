@@ -188,6 +188,20 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
   })
 ).annotations({ identifier: "Fault" })
 
+const endpoints = [
+  "execute",
+  "step",
+  "jobs",
+  "job",
+  "run",
+  "runs",
+  "trace",
+  "stepTrace",
+  "traceStream",
+  "session",
+  "verifyKey"
+]
+
 /**
  * The requests to which a rule applies. An absent field matches every request.
  *
@@ -195,8 +209,15 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
  * @category schemas
  */
 export const FaultMatch = Schema.Struct({
-  /** `execute`, `step`, `jobs`, `job`, `run`, `trace`, `stepTrace`, `traceStream`, `session`, `runs` or `verifyKey`. */
-  endpoint: Schema.optional(Schema.String),
+  /**
+   * `execute`, `step`, `jobs` (submits a job), `job` (polls it), `run` (the summary of a run), `runs` (the list), `trace`,
+   * `stepTrace`, `traceStream`, `session` or `verifyKey`.
+   */
+  endpoint: Schema.optional(Schema.String.pipe(
+    Schema.filter((name) => endpoints.includes(name) || `must be one of ${endpoints.join(", ")}`, {
+      jsonSchema: { enum: endpoints }
+    })
+  )),
   /** `org/project/flow`. */
   flow: Schema.optional(Schema.String),
   /** The only request of the matching ones that the rule applies to, from 1. */

@@ -57,6 +57,11 @@ describe("/_emulator", () => {
     const wrong = await send("POST", "/_emulator/faults", { rules: [{ script: ["explode"] }] })
     assert.strictEqual(wrong.status, 400)
     assert.include(wrong.json.detail.message, "\"explode\" is not a fault")
+    const unknown = await send("POST", "/_emulator/faults", {
+      rules: [{ match: { endpoint: "submit" }, script: ["503"] }]
+    })
+    assert.strictEqual(unknown.status, 400)
+    assert.include(unknown.json.detail.message, "must be one of execute, step, jobs")
   })
 
   it("adds, replaces and removes flows", async () => {
