@@ -328,6 +328,23 @@ const keys = {
   "another secret": "abcdefgh+/0123456789abcdef<'\"&%> =0123456789abcdef"
 }
 
+it.scopedLive("a key is masked after a line end and other escapes, and no word that has its letters", () =>
+  Effect.gen(function*() {
+    const key = keys["a key"]
+    const scripted = yield* Scripted.make({})
+    const texts = [`see:\n${key}`, `\t${key}`, `\u0001${key}`, JSON.stringify({ text: `\r\n${key}` }), `a%0A${key}`]
+    yield* scripted.put({
+      id: "run-1",
+      flow: "acme/keys/x",
+      durationMs: 1,
+      steps: [{ id: "a", at: 0, ms: 1, input: { texts, message: "a blink_live_abcdefgh" }, output: texts.join("") }]
+    })
+    const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), scripted.layer)
+    const page = yield* open(url)
+    const { text } = yield* page.get("/api/step?flow=acme/keys/x&id=run-1&step=a")
+    assert.deepStrictEqual([text.includes(key.slice(8)), text.includes("blink_live_abcdefgh")], [false, true])
+  }))
+
 for (const [name, key] of Object.entries(keys)) {
   it.scopedLive(`${name} is in no response, event, export or log, wherever a run has it`, () =>
     Effect.gen(function*() {

@@ -1,8 +1,9 @@
 /** Text that leaves the studio. */
 import type { Source } from "../RunsApi.js"
 
-/** Text that looks like a key of Noukai or a user token. */
-const keys = /(?<![A-Za-z\d])(?:(nk_(?:live_|test_)?)[A-Za-z\d_-]{4,}|(eyJ)[\w-]{8,}\.[\w.-]+)/g
+/** Text that looks like a key of Noukai or a user token. An escape of JSON or of an address may end in a letter before it. */
+const keys =
+  /(?=nk_|eyJ)(?<=^|[^A-Za-z\d]|\\(?:[bfnrt]|u[\dA-Fa-f]{4})|%[\dA-Fa-f]{2})(?:(nk_(?:live_|test_)?)[A-Za-z\d_-]{4,}|(eyJ)[\w-]{8,}\.[\w.-]+)/g
 
 /** Returns a text in which keys are masked. */
 export const masked = (text: string): string =>
