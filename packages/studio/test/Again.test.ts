@@ -240,6 +240,23 @@ describe("a run that the studio begins", () => {
       assert.deepStrictEqual([asks.state, asks.run !== undefined], ["stopped", true])
       const draft = yield* ending({ flow: order, version: "draft" })
       assert.deepStrictEqual([draft.state, draft.run !== undefined, draft.problem], ["ended", true, undefined])
+      const failedDraft = yield* ending({ flow: "acme/test/fails", version: "draft" })
+      assert.deepStrictEqual([failedDraft.state, failedDraft.run !== undefined], ["ended", true])
+    }))
+
+  it.scopedLive("has stopped, and not ended, where a later step has no answer", () =>
+    Effect.gen(function*() {
+      const { emulator, page } = yield* start({ more })
+      for (const fault of ["503", "400", "429", "reset:late"] as const) {
+        yield* emulator.addFaults({ match: { endpoint: "step" }, script: ["ok", fault] })
+        const body = yield* request(page, { flow: order, message: "hi", parameters: { place: "x" } })
+        yield* post(page, body)
+        const { problem, run, state } = yield* over(page, body.intention)
+        assert.deepStrictEqual([fault, state, run !== undefined], [fault, "stopped", true])
+        assert.include(problem?.advice, "may go on at the server")
+        assert.strictEqual((yield* emulator.ledger).runs.at(-1)?.status, "running")
+        yield* emulator.clearFaults
+      }
     }))
 
   it.scopedLive("is refused where nothing ran, and unknown where no response says so, and is not sent again", () =>

@@ -45,8 +45,8 @@ const isRefusal = (error: CallError): boolean => {
   }
 }
 
-/** The end of a run that failed with an error. `run`: its id, if it is known. */
-const endingOf = (error: CallError, run: string | undefined): Ending => {
+/** The end of a run that failed with an error. `run`: its id, if known. `isWalked`: the id was known before a later request failed. */
+const endingOf = (error: CallError, run: string | undefined, isWalked: boolean): Ending => {
   const message = messageOf(error)
   if (run === undefined) {
     return isRefusal(error)
@@ -56,7 +56,7 @@ const endingOf = (error: CallError, run: string | undefined): Ending => {
         problem: { message: `It is not known whether the run began: ${message}`, advice: lookAtList }
       }
   }
-  return error._tag === "FlowExecutionError"
+  return error._tag === "FlowExecutionError" && (error.status === "failed" || !isWalked)
     ? { state: "ended", problem: { message } }
     : {
       state: "stopped",
@@ -98,7 +98,7 @@ export const make = (
       const id = run ?? (error !== undefined && "executionId" in error ? error.executionId : undefined)
       return {
         ...id !== undefined && { run: id },
-        ...error !== undefined ? endingOf(error, id) : {
+        ...error !== undefined ? endingOf(error, id, run !== undefined) : {
           state: id === undefined ? "unknown" : "stopped",
           problem: { message: "The studio failed while the run went on.", advice: lookAtList }
         }
