@@ -4,7 +4,7 @@ import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { UsageError } from "../exit/CommandError.js"
+import { type UsageError, wrong } from "../exit/CommandError.js"
 import { Terminal } from "../terminal/Terminal.js"
 import { argument, flowVersion, optional, parameter, snapshots } from "./flags.js"
 import * as Values from "./values.js"
@@ -49,10 +49,10 @@ export const runInput = (
 ): Effect.Effect<RunInput, UsageError, Terminal> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
-      return yield* new UsageError({ message: "give the message as an argument or as --message-file, not both" })
+      return yield* wrong("give the message as an argument or as --message-file, not both")
     }
     const onStdin = [flags.message, flags.messageFile, flags.parameters, another].filter(Option.contains("-")).length
-    if (onStdin > 1) return yield* new UsageError({ message: "only one argument or flag can read stdin: use - once" })
+    if (onStdin > 1) return yield* wrong("only one argument or flag can read stdin: use - once")
     const version = yield* Values.when(flags.version, Values.flowVersion)
     const hasInput = Option.isSome(flags.message) || Option.isSome(flags.messageFile) ||
       isWithout || Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
@@ -64,7 +64,7 @@ export const runInput = (
         (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))
     const parameters = yield* Values.parameters(flags.parameter, flags.parameters)
     if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
-      return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
+      return yield* wrong("give the message once: the parameter \"message\" sets it too")
     }
     return { message, parameters, version, snapshots: flags.snapshots || undefined }
   })

@@ -6,10 +6,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFile } from "node:fs/promises"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-
-const wrong = (message: string) => Effect.fail(new UsageError({ message }))
 
 const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
   try: async () => {
@@ -17,7 +15,7 @@ const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
     for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
     return Buffer.concat(chunks)
   },
-  catch: (cause) => new UsageError({ message: `cannot read stdin: ${reason(cause)}` })
+  catch: (cause) => wrong(`cannot read stdin: ${reason(cause)}`)
 })
 
 /** Returns a port to listen on, or its default. 0 is any free one. */
@@ -43,12 +41,12 @@ export const textOf = (flag: string, path: string): Effect.Effect<string, UsageE
   Effect.flatMap(
     path === "-" ? stdin : Effect.tryPromise({
       try: (signal) => readFile(path, { signal }),
-      catch: (cause) => new UsageError({ message: `${flag}: cannot read ${path}: ${reason(cause)}` })
+      catch: (cause) => wrong(`${flag}: cannot read ${path}: ${reason(cause)}`)
     }),
     (bytes) =>
       Effect.try({
         try: () => decoder.decode(bytes),
-        catch: () => new UsageError({ message: `${flag}: ${path === "-" ? "stdin" : path} is not UTF-8 text` })
+        catch: () => wrong(`${flag}: ${path === "-" ? "stdin" : path} is not UTF-8 text`)
       })
   )
 
@@ -56,7 +54,7 @@ export const textOf = (flag: string, path: string): Effect.Effect<string, UsageE
 export const parsed = (flag: string, text: string): Effect.Effect<unknown, UsageError> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
-    catch: (cause) => new UsageError({ message: `${flag} is not JSON: ${reason(cause)}` })
+    catch: (cause) => wrong(`${flag} is not JSON: ${reason(cause)}`)
   })
 
 /** Reads an optional value. */
@@ -174,7 +172,7 @@ export const sessionId = (flag: string, text: string): Effect.Effect<string, Usa
 export const pattern = (flag: string, text: string): Effect.Effect<RegExp, UsageError> =>
   Effect.try({
     try: () => new RegExp(text, "u"),
-    catch: (cause) => new UsageError({ message: `${flag}: ${reason(cause)}` })
+    catch: (cause) => wrong(`${flag}: ${reason(cause)}`)
   })
 
 /** Checks an amount of US dollars. */

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline"
 import { Writable } from "node:stream"
 import { connection, flag } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { answer } from "../settings/answer.js"
 import * as Keys from "../settings/keys.js"
@@ -79,7 +79,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     Settings.layer({ ...input, org: none, project: none, keyFile: none }, true)
   )
   const key = (yield* (terminal.canAsk ? typed : Values.textOf("the key", "-"))).trim()
-  if (key === "") return yield* new UsageError({ message: "no key was given: type it, or pipe it to this command" })
+  if (key === "") return yield* wrong("no key was given: type it, or pipe it to this command")
   const { origin, prefix } = yield* NoukaiConfig.make({ ...options, apiKey: Redacted.make(key) })
   const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
   const read = yield* answer(new URL(`${origin}${prefix}/keys/verify`), { authorization: `Bearer ${key}` }, through)

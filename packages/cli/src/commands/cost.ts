@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { argument, connection, flowOrRun, json, noHistory, since } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodeOf, worst } from "../exit/exitCode.js"
 import { toCommandError, withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
@@ -80,7 +80,7 @@ const chosen = Effect.fnUntraced(function*(input: Input) {
   const flow = Option.getOrUndefined(input.flow)
   if (flow !== undefined && ids.length > 0) {
     if (since === undefined) return ids.map((run): RunOfFlow => ({ flow, run }))
-    return yield* new UsageError({ message: "give --since or run ids, not both" })
+    return yield* wrong("give --since or run ids, not both")
   }
   const history = yield* History
   if (flow === undefined && since !== undefined && history.isKept) {

@@ -59,7 +59,7 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
     (value) =>
       Array.isArray(value)
         ? Effect.succeed(value as ReadonlyArray<ToolDeclaration>)
-        : Effect.fail(wrong("--tools must be a JSON array"))
+        : wrong("--tools must be a JSON array")
   )
 
 /** Reads and checks the input before anything is sent. */

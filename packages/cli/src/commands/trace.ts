@@ -6,7 +6,7 @@ import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { argument, connection, flag, flowOrRun, noHistory } from "../arguments/flags.js"
-import { UsageError } from "../exit/CommandError.js"
+import { wrong } from "../exit/CommandError.js"
 import { note } from "../settings/History.js"
 import { services } from "../settings/services.js"
 import { jsonLine } from "../terminal/json.js"
@@ -30,7 +30,7 @@ type Input = InputOf<typeof config>
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   if ([input.svg, input.html, input.otlp, input.json].filter((one) => one).length > 1) {
-    return yield* new UsageError({ message: "give one of --svg, --html, --otlp and --json" })
+    return yield* wrong("give one of --svg, --html, --otlp and --json")
   }
   const { flow, run, trace } = yield* Effect.gen(function*() {
     const runs = yield* RunService

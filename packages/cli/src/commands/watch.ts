@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { argument, connection, flow, json, jsonl, noHistory, optional } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { ending, withoutMethod } from "../exit/failing.js"
 import { note } from "../settings/History.js"
@@ -40,7 +40,7 @@ const firstTries = 3
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   if (input.json && input.jsonl) {
-    return yield* new UsageError({ message: "give --json for the result, or --jsonl for all events" })
+    return yield* wrong("give --json for the result, or --jsonl for all events")
   }
   const terminal = yield* Terminal
   const timeout = yield* Values.durationOf("--timeout", input.timeout)

@@ -7,20 +7,21 @@ import type * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import type { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { ConnectionFlags } from "../arguments/flags.js"
 import { reason } from "../arguments/values.js"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { flagOf, hint } from "../terminal/shell.js"
 import { configFolder, setVariables, variable } from "./environment.js"
+import type { StoredKey } from "./keys.js"
 import { type Proxy, proxyFor } from "./proxy.js"
 
 function field<A>(schema: Schema.Schema<A>, what: string) {
@@ -77,19 +78,17 @@ export declare namespace Settings {
 
 export class Settings extends Context.Tag("@effect-noukai/cli/settings/Settings")<Settings, Settings.Service>() {}
 
-const wrong = (message: string) => Either.left(new UsageError({ message }))
-
-const readText = (path: string): Either.Either<string, UsageError> =>
-  Either.try({
+const readText = (path: string): Effect.Effect<string, UsageError> =>
+  Effect.try({
     try: () => readFileSync(path, "utf8").replace(/^\ufeff/, ""),
-    catch: (cause) => new UsageError({ message: `cannot read ${path}: ${reason(cause)}` })
+    catch: (cause) => wrong(`cannot read ${path}: ${reason(cause)}`)
   })
 
 /** Reads the key in a file. Any problem with the file counts as a missing key. */
-const keyIn = (path: string): Either.Either<string, CommandError> =>
-  Either.map(readText(path), (text) => text.trim()).pipe(
-    Either.filterOrLeft((key) => key !== "", () => ({ message: `${path} contains no key` })),
-    Either.mapLeft(({ message }) =>
+const keyIn = (path: string, from: string): Effect.Effect<StoredKey, CommandError> =>
+  Effect.map(readText(path), (text) => ({ key: text.trim(), from })).pipe(
+    Effect.filterOrFail(({ key }) => key !== "", () => wrong(`${path} contains no key`)),
+    Effect.mapError(({ message }) =>
       new CommandError({
         message,
         code: exitCodes.notAllowed,
@@ -107,43 +106,28 @@ const nearest = (folder: string): string | undefined => {
 }
 
 /** Returns the working folder, unless it was removed. */
-const workingFolder = (): string | undefined => {
-  try {
-    return process.cwd()
-  } catch {
-    return undefined
+const workingFolder = Option.liftThrowable(() => process.cwd())
+
+const decode = Schema.decodeUnknown(File, { onExcessProperty: "error" })
+
+const readFile = Effect.fnUntraced(function*(path: string) {
+  const text = yield* readText(path)
+  const json = yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    // the parser's message quotes the text, which may be a key
+    catch: () => wrong(`${path} is not JSON`)
+  })
+  if (!Predicate.isRecord(json)) return yield* wrong(`${path} must be an object`)
+  if ("apiKey" in json) {
+    return yield* wrong(
+      `${path} contains an apiKey: remove it, and set NOUKAI_API_KEY, or keyFile to the path of a key file`
+    )
   }
-}
-
-const decode = Schema.decodeUnknownEither(File, { onExcessProperty: "error" })
-
-const readFile = (path: string | undefined): Either.Either<File, UsageError> => {
-  if (path === undefined) return Either.right({})
-  return Either.flatMap(readText(path), (text) =>
-    Either.try({
-      try: (): unknown => JSON.parse(text),
-      // the parser's message quotes the text, which may be a key
-      catch: () => new UsageError({ message: `${path} is not JSON` })
-    })).pipe(Either.flatMap((json) => {
-      if (typeof json !== "object" || json === null || Array.isArray(json)) return wrong(`${path} must be an object`)
-      if ("apiKey" in json) {
-        return wrong(
-          `${path} contains an apiKey: remove it, and set NOUKAI_API_KEY, or keyFile to the path of a key file`
-        )
-      }
-      return Either.mapLeft(
-        decode(json),
-        (error) =>
-          new UsageError({
-            message: `${path}: ${
-              ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) =>
-                `${path.map(String).join(".")} ${message}`
-              ).join("; ")
-            }`
-          })
-      )
-    }))
-}
+  return yield* Effect.mapError(decode(json), (error) => {
+    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+    return wrong(`${path}: ${issues.map(({ message, path }) => `${path.map(String).join(".")} ${message}`).join("; ")}`)
+  })
+})
 
 interface Server {
   readonly from: string
@@ -161,28 +145,25 @@ const inFile = (file: string): Names => ({
   baseUrl: `${file}: baseUrl`
 })
 
-/** Returns the server that one source names, if it names one. */
-const serverOf = (
-  from: string,
-  names: Names,
-  { baseUrl, env, port }: {
-    readonly baseUrl?: string | undefined
-    readonly env?: string | undefined
-    readonly port?: number | undefined
-  }
-): Either.Either<Server | undefined, UsageError> => {
-  if (baseUrl !== undefined) {
-    if (env !== undefined || port !== undefined) {
-      return wrong(`${names.baseUrl} cannot be combined with ${asFlags.env} or ${asFlags.port}`)
-    }
-    return Either.right({ from, names, options: { baseUrl } })
-  }
-  if (env === undefined && port === undefined) return Either.right(undefined)
-  const isDev = env === "dev" || env === "development" || env === undefined
-  if (!isDev && env !== "production") return wrong(`${names.env} is production or dev, not ${JSON.stringify(env)}`)
-  if (!isDev && port !== undefined) return wrong(`${names.port} requires ${asFlags.env} dev`)
-  return Either.right({ from, names, options: isDev ? { env: "dev", port } : { env: "production" } })
+interface Source {
+  readonly baseUrl?: string | undefined
+  readonly env?: string | undefined
+  readonly port?: number | undefined
 }
+
+/** Returns the server that one source names, if it names one. */
+const serverOf = Effect.fnUntraced(function*(from: string, names: Names, { baseUrl, env, port }: Source) {
+  const named = (options: NoukaiConfig.Options): Server => ({ from, names, options })
+  if (baseUrl !== undefined) {
+    if (env === undefined && port === undefined) return named({ baseUrl })
+    return yield* wrong(`${names.baseUrl} cannot be combined with ${asFlags.env} or ${asFlags.port}`)
+  }
+  if (env === undefined && port === undefined) return undefined
+  if (env === "dev" || env === "development" || env === undefined) return named({ env: "dev", port })
+  if (env !== "production") return yield* wrong(`${names.env} is production or dev, not ${JSON.stringify(env)}`)
+  if (port !== undefined) return yield* wrong(`${names.port} requires ${asFlags.env} dev`)
+  return named({ env: "production" })
+})
 
 /** Returns the message of an error in settings. It uses the names that they have in their source. */
 export const wrongSetting = ({ names }: Settings.Service, { field, reason }: InvalidRequestError): string => {
@@ -191,7 +172,8 @@ export const wrongSetting = ({ names }: Settings.Service, { field, reason }: Inv
 }
 
 /** Reads a whole number. Returns `NaN` for any other text. */
-const wholeNumber = (text: string): number => /^\d+$/.test(text) ? Number(text) : NaN
+const wholeNumber = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : /^\d+$/.test(text) ? Number(text) : NaN
 
 /** Returns the server, unless it is on this machine or its URL is invalid. */
 const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
@@ -203,9 +185,9 @@ const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
 const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Settings.Service, CommandError | UsageError> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.envFile)) setVariables(yield* readText(flags.envFile.value))
-    const folder = workingFolder()
+    const folder = Option.getOrUndefined(workingFolder())
     const path = folder === undefined ? undefined : nearest(folder)
-    const file = yield* readFile(path)
+    const file: File = path === undefined ? {} : yield* readFile(path)
     const name = Option.getOrUndefined(flags.profile)
     if (name !== undefined && !/^\w[\w.-]*$/.test(name)) {
       return yield* wrong(`--profile takes a name, not ${JSON.stringify(name)}`)
@@ -221,12 +203,10 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
       env: Option.getOrUndefined(flags.env),
       port: Option.getOrUndefined(flags.port)
     }
-    const portText = variable("NOUKAI_PORT")
-    const environment = {
-      baseUrl: variable("NOUKAI_BASE_URL"),
-      env: variable("NOUKAI_BASE_URL") === undefined ? variable("NOUKAI_ENV") : undefined,
-      port: portText === undefined || variable("NOUKAI_BASE_URL") !== undefined ? undefined : wholeNumber(portText)
-    }
+    const baseUrl = variable("NOUKAI_BASE_URL")
+    const environment = baseUrl === undefined
+      ? { env: variable("NOUKAI_ENV"), port: wholeNumber(variable("NOUKAI_PORT")) }
+      : { baseUrl }
     const server = (yield* serverOf("the flags", asFlags, given)) ??
       (yield* serverOf(`the profile ${name}`, inFile(`the profile ${name}`), profile ?? {})) ??
       (yield* serverOf("the environment", asVariables, environment)) ??
@@ -234,17 +214,19 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
       { from: "the default", names: asFlags, options: {} }
 
     const fromEnvironment = variable("NOUKAI_API_KEY")
-    const ofFile = (path: string, from: string) => Either.map(keyIn(path), (key) => ({ key, from }))
+    const namedIn = (source: string, keyFile: string, by: string) => {
+      const path = resolve(dirname(source), keyFile)
+      return keyIn(path, `the file ${path}, which ${by} names`)
+    }
     const stored = (name: string) => Effect.map(Effect.promise(() => import("./keys.js")), (keys) => keys.stored(name))
     const keyOf = Effect.gen(function*() {
       if (Option.isSome(flags.keyFile)) {
         const given = flags.keyFile.value
-        return yield* ofFile(folder === undefined ? given : resolve(folder, given), `the file ${given}`)
+        return yield* keyIn(folder === undefined ? given : resolve(folder, given), `the file ${given}`)
       }
       if (name !== undefined) {
         if (profile?.keyFile !== undefined && place !== undefined) {
-          const path = resolve(dirname(place), profile.keyFile)
-          return yield* ofFile(path, `the file ${path}, which the profile ${name} names`)
+          return yield* namedIn(place, profile.keyFile, `the profile ${name}`)
         }
         const found = yield* stored(name)
         if (found !== undefined) return found
@@ -253,10 +235,7 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
         }
       }
       if (fromEnvironment !== undefined) return { key: fromEnvironment, from: "NOUKAI_API_KEY" }
-      if (file.keyFile !== undefined && path !== undefined) {
-        const keyFile = resolve(dirname(path), file.keyFile)
-        return yield* ofFile(keyFile, `the file ${keyFile}, which ${path} names`)
-      }
+      if (file.keyFile !== undefined && path !== undefined) return yield* namedIn(path, file.keyFile, path)
       return yield* stored("default")
     })
     const key = storesKey ? undefined : yield* keyOf

@@ -3,7 +3,7 @@ import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { UsageError } from "../exit/CommandError.js"
+import { type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodeOf, exitCodes } from "../exit/exitCode.js"
 import { append, History, records } from "./History.js"
 
@@ -42,10 +42,10 @@ export const once = <A extends { readonly reused: boolean }, E extends NoukaiErr
     const used = { once: hash([server, address(flow), key]), input: hash([key, input]) }
     const known = (yield* records("once", Used)).findLast((each) => each.once === used.once)?.input ?? ""
     if (known !== "" && known !== used.input) {
-      return yield* new UsageError({
-        message: `--once ${JSON.stringify(key)} was used before with another input, and would return that result: ` +
+      return yield* wrong(
+        `--once ${JSON.stringify(key)} was used before with another input, and would return that result: ` +
           "use another key, the same input, or --no-history"
-      })
+      )
     }
     if (known !== "") return yield* call
     yield* append("once", used)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
-import { UsageError } from "../exit/CommandError.js"
+import { type UsageError, wrong } from "../exit/CommandError.js"
 import { variable } from "./environment.js"
 
 export interface Proxy {
@@ -30,9 +30,7 @@ export const proxyFor = (server: URL): Either.Either<Proxy | undefined, UsageErr
   if (from === undefined || isExcluded(server)) return Either.right(undefined)
   if (server.protocol !== "https:") {
     return Either.left(
-      new UsageError({
-        message: `${server.origin} cannot be used with ${from}: the proxy would see the key; use https`
-      })
+      wrong(`${server.origin} cannot be used with ${from}: the proxy would see the key; use https`)
     )
   }
   return Either.try({
@@ -46,7 +44,7 @@ export const proxyFor = (server: URL): Either.Either<Proxy | undefined, UsageErr
       return { from, url: href, shown: `${protocol}//${username + password === "" ? "" : "***@"}${host}` }
     },
     // the value may contain a password
-    catch: () => new UsageError({ message: `${from} is not the URL of a proxy: set it to http://host:port` })
+    catch: () => wrong(`${from} is not the URL of a proxy: set it to http://host:port`)
   })
 }
 

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { ConnectionFlags } from "../arguments/flags.js"
 import { duration } from "../arguments/values.js"
-import { UsageError } from "../exit/CommandError.js"
+import { wrong } from "../exit/CommandError.js"
 import { time } from "../terminal/amounts.js"
 import { Terminal } from "../terminal/Terminal.js"
 import * as History from "./History.js"
@@ -68,7 +68,7 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
 const noKey = Redacted.make("nk_none")
 
 const wrongOption = (settings: Settings.Settings.Service) => (error: AuthenticationError | InvalidRequestError) =>
-  error._tag === "InvalidRequestError" ? new UsageError({ message: Settings.wrongSetting(settings, error) }) : error
+  error._tag === "InvalidRequestError" ? wrong(Settings.wrongSetting(settings, error)) : error
 
 /**
  * The configuration of a command that sends nothing and needs no key: the server, and the organisation and the project of

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { spawn, spawnSync } from "node:child_process"
-import { CommandError, UsageError } from "../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { Terminal } from "./Terminal.js"
 
@@ -13,9 +13,9 @@ const checked = (expression: string): Effect.Effect<void, UsageError> =>
   Effect.suspend(() => {
     const { error, status, stderr } = spawnSync("jq", ["-n", `empty | (${expression}\n)`], { encoding: "utf8" })
     if (error !== undefined) {
-      return new UsageError({ message: "--jq needs the program jq on the PATH: install it, or pipe --json elsewhere" })
+      return wrong("--jq needs the program jq on the PATH: install it, or pipe --json elsewhere")
     }
-    return status === 0 ? Effect.void : new UsageError({ message: `--jq: ${stderr.trim().split("\n")[0]}` })
+    return status === 0 ? Effect.void : wrong(`--jq: ${stderr.trim().split("\n")[0]}`)
   })
 
 /** Runs a command and filters its JSON with an expression of jq. Text is printed without quotes. */

@@ -4,7 +4,7 @@ import * as Flow from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Values from "../../arguments/values.js"
-import { UsageError } from "../../exit/CommandError.js"
+import { type UsageError, wrong } from "../../exit/CommandError.js"
 import { Settings } from "../../settings/Settings.js"
 import type { DefinedFlags } from "./flags.js"
 
@@ -43,9 +43,7 @@ const place = /(?<!\{)\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}/g
 /** Checks a template. An unclosed field would be sent, and paid for, as text. */
 const template = (flag: string, text: string): Effect.Effect<string, UsageError> =>
   text.replace(place, "").includes("{{")
-    ? new UsageError({
-      message: `${flag} has an unclosed or empty {{: ${JSON.stringify(text)}; write {{field}}`
-    })
+    ? wrong(`${flag} has an unclosed or empty {{: ${JSON.stringify(text)}; write {{field}}`)
     : Effect.succeed(text)
 
 const filled = (template: string) => (row: unknown): string =>
@@ -70,7 +68,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
 }, UsageError> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.messageField) && Option.isSome(flags.messageTemplate)) {
-      return yield* new UsageError({ message: "give --message-field or --message-template, not both" })
+      return yield* wrong("give --message-field or --message-template, not both")
     }
     const message = Option.match(flags.messageField, {
       onNone: () => Option.getOrUndefined(Option.map(flags.messageTemplate, filled)),
@@ -81,7 +79,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
     for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
     // the message would replace the parameter
     if (message !== undefined && given.some(({ key }) => key === "message")) {
-      return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
+      return yield* wrong("give the message once: the parameter \"message\" sets it too")
     }
     const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
     const isWhole = message === undefined && parameters.length === 0

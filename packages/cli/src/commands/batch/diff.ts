@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { argument, json, optional } from "../../arguments/flags.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { counted, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
@@ -40,7 +40,7 @@ const ledger = (path: string): Layer.Layer<BatchStore, UsageError | BatchStoreEr
     : Ledger.isLedgerOrNone(file)
     ? undefined
     : `${path} is not a ledger`
-  return message === undefined ? BatchStore.layerFile(file) : Layer.fail(new UsageError({ message }))
+  return message === undefined ? BatchStore.layerFile(file) : Layer.fail(wrong(message))
 }
 
 /** The number of changes of an output that are printed. */
@@ -117,7 +117,7 @@ const handle = Effect.fnUntraced(
       Effect.raceFirst(terminal.closed),
       Effect.catchTag(
         "InvalidBatchError",
-        ({ reason }) => new UsageError({ message: `--id-before, --id-after: the id of a batch ${reason}` })
+        ({ reason }) => wrong(`--id-before, --id-after: the id of a batch ${reason}`)
       )
     )
     const totals = { before: before.value(), after: after.value() }

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { UsageError } from "../../exit/CommandError.js"
+import { type UsageError, wrong } from "../../exit/CommandError.js"
 import { hint } from "../../terminal/shell.js"
 import type { StandingFlags } from "./flags.js"
 
@@ -37,24 +37,16 @@ export const isLedgerOrNone = (path: string): boolean => {
 }
 
 /** Returns the path of the ledger, which may not exist. */
-export const path = ({ id, ledger }: StandingFlags): Effect.Effect<string, UsageError> =>
-  Effect.suspend(() => {
-    // an id may be any text, but a file name has limits
-    if (
-      Option.isNone(ledger) && (!/^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id) || Buffer.byteLength(id) > longestId)
-    ) {
-      return Effect.fail(
-        new UsageError({ message: "the id is not a file name: name the ledger file with --ledger" })
-      )
-    }
-    const file = Option.getOrElse(ledger, () => `${id}.ledger`)
-    if (!existsSync(dirname(resolve(file)))) {
-      return Effect.fail(new UsageError({ message: `--ledger ${file}: there is no such folder` }))
-    }
-    return isLedgerOrNone(file)
-      ? Effect.succeed(file)
-      : Effect.fail(new UsageError({ message: `${file} is not a ledger: name the ledger file with --ledger` }))
-  })
+export const path = Effect.fnUntraced(function*({ id, ledger }: StandingFlags) {
+  // an id may be any text, but a file name has limits
+  const isName = /^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id) && Buffer.byteLength(id) <= longestId
+  if (Option.isNone(ledger) && !isName) {
+    return yield* wrong("the id is not a file name: name the ledger file with --ledger")
+  }
+  const file = Option.getOrElse(ledger, () => `${id}.ledger`)
+  if (!existsSync(dirname(resolve(file)))) return yield* wrong(`--ledger ${file}: there is no such folder`)
+  return isLedgerOrNone(file) ? file : yield* wrong(`${file} is not a ledger: name the ledger file with --ledger`)
+})
 
 /** Returns a command to paste, about the same batch. It reads only the ledger, so it names no server. */
 export const about = (
@@ -72,7 +64,7 @@ export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageErr
   Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))
-      : Effect.fail(new UsageError({ message: `there is no ledger ${file}: name the ledger file with --ledger` }))))
+      : wrong(`there is no ledger ${file}: name the ledger file with --ledger`)))
 
 /** Returns the number of rows in flight in the ledger. */
 export const live = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>

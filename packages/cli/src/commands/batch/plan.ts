@@ -1,7 +1,7 @@
 /** `noukai batch plan`. */
 import * as Effect from "effect/Effect"
 import { connection, json } from "../../arguments/flags.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import * as Settings from "../../settings/Settings.js"
 import { jsonLine } from "../../terminal/json.js"
@@ -44,7 +44,7 @@ const handle = Effect.fnUntraced(
       plan.refused.some(({ error }) => error.kind === "InputChanged")
     if (!isUsable) {
       const [first = "it has no rows"] = reasons(plan)
-      return yield* new UsageError({ message: `no row of ${input.input} can be run: ${first}` })
+      return yield* wrong(`no row of ${input.input} can be run: ${first}`)
     }
     yield* refusals(plan)
     // the failures are printed already

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { flag, oneOf, optional } from "../../arguments/flags.js"
-import { UsageError } from "../../exit/CommandError.js"
+import { wrong } from "../../exit/CommandError.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
@@ -38,14 +38,12 @@ const handle = Effect.fnUntraced(
     const { format, id, order, spreadsheet, withInput } = input
     const rows = Batch.results(id, { order, withInput, select: selection(input.select) })
     if (spreadsheet && format !== "csv") {
-      return yield* new UsageError({ message: "--spreadsheet requires --format csv" })
+      return yield* wrong("--spreadsheet requires --format csv")
     }
     if (Option.isSome(input.out)) {
-      if (order === "done") return yield* new UsageError({ message: "--out requires --order input" })
+      if (order === "done") return yield* wrong("--out requires --order input")
       if (format === "csv") {
-        return yield* new UsageError({
-          message: "--out writes JSON lines: to write CSV, redirect stdout to a file"
-        })
+        return yield* wrong("--out writes JSON lines: to write CSV, redirect stdout to a file")
       }
       const { files } = yield* BatchReport.toFolder(input.out.value, {
         rows,

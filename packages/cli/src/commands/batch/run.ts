@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import { createInterface } from "node:readline"
 import { connection, flag, json, optional, whole } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
@@ -147,7 +147,7 @@ const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
     const budgetUsd = yield* dollars("--budget", input.budget)
     const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
     if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-      return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no row has a known cost yet" })
+      return yield* wrong("--budget requires --max-cost-per-row: no row has a known cost yet")
     }
     return {
       budgetUsd,
@@ -173,7 +173,7 @@ export const allowed = Effect.fnUntraced(function*(count: number, what: string) 
   const terminal = yield* Terminal
   const many = `${count.toLocaleString("en-US")} ${plain(what)} would run on the hosted service`
   if (!terminal.canAsk) {
-    return yield* new UsageError({ message: `${many}: confirm with --yes` })
+    return yield* wrong(`${many}: confirm with --yes`)
   }
   if (!(yield* confirmed(`${many}. Run them?`))) {
     return yield* new CommandError({ code: exitCodes.refused, message: "nothing was run" })

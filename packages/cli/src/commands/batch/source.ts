@@ -11,7 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { reason } from "../../arguments/values.js"
-import { UsageError } from "../../exit/CommandError.js"
+import { type UsageError, wrong } from "../../exit/CommandError.js"
 import type { DefinedFlags } from "./flags.js"
 
 /** Creates a folder. The scope, or the end of the process, removes it. */
@@ -69,10 +69,10 @@ const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | 
   Effect.gen(function*() {
     const stats = statSync(input, { throwIfNoEntry: false })
     if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
-      return yield* new UsageError({ message: `--input ${input} is not a regular file: pipe it, with --input -` })
+      return yield* wrong(`--input ${input} is not a regular file: pipe it, with --input -`)
     }
     if (Option.isNone(yield* Stream.runHead(rows))) {
-      return yield* new UsageError({ message: `--input ${input} has no rows` })
+      return yield* wrong(`--input ${input} has no rows`)
     }
   })
 
@@ -84,11 +84,11 @@ export const source = (
   Effect.gen(function*() {
     const known = /\.(csv|jsonl|ndjson)$/i.exec(input)?.[1]?.toLowerCase()
     if (Option.isNone(format) && known === undefined && input !== "-") {
-      return yield* new UsageError({ message: `--input ${input}: unknown format; give --format jsonl or csv` })
+      return yield* wrong(`--input ${input}: unknown format; give --format jsonl or csv`)
     }
     const isCsv = Option.getOrElse(format, () => known) === "csv"
     const delimiter = Option.getOrUndefined(given)
-    if (delimiter !== undefined && !isCsv) return yield* new UsageError({ message: "--delimiter requires CSV" })
+    if (delimiter !== undefined && !isCsv) return yield* wrong("--delimiter requires CSV")
     if (input !== "-" || isReadTwice) {
       const path = input === "-" ? yield* kept : input
       const rows = isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { connection, optional } from "../../arguments/flags.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { withoutKey } from "../../settings/services.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
@@ -29,7 +29,7 @@ const handle = (input: Input) =>
       input.out,
       () => `${input.file.replace(/(\.eval)?\.(json|ya?ml|[cm]?[jt]s)$/i, "")}.baseline.json`
     )
-    if (!path.endsWith(".json")) return yield* new UsageError({ message: `--out ${path}: must end with .json` })
+    if (!path.endsWith(".json")) return yield* wrong(`--out ${path}: must end with .json`)
     const one = yield* definition(input)
     const baseline = yield* Effect.flatMap(
       Eval.report(one, { run: Option.getOrUndefined(input.run) }),

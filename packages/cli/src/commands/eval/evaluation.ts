@@ -15,7 +15,7 @@ import * as Predicate from "effect/Predicate"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Values from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
 import { type BatchCommandError, exitCodes } from "../../exit/exitCode.js"
 import { toCommandError } from "../../exit/failing.js"
 import { flagOf, type ServerFlags } from "../../terminal/shell.js"
@@ -99,16 +99,16 @@ const inModule = Effect.fnUntraced(function*(file: string) {
       import(/* @vite-ignore */ pathToFileURL(resolve(file)).href),
     catch: (cause) => {
       const said = Values.reason(cause).split("\n", 1)[0]
-      return new UsageError({ message: `${file} cannot be loaded: ${said}` })
+      return wrong(`${file} cannot be loaded: ${said}`)
     }
   })
   const all = [...new Set(Object.values(exported).filter(isEval))]
   const one = isEval(exported["default"]) ? exported["default"] : all.length === 1 ? all[0] : undefined
-  return one ?? (yield* new UsageError({
-    message: all.length === 0
+  return one ?? (yield* wrong(
+    all.length === 0
       ? `${file} exports no eval: make one with Eval.make, and export it`
       : `${file} exports ${all.length} evals: make one of them the default export`
-  }))
+  ))
 })
 
 /** Reads the definition: JSON or YAML, or a module that exports an eval. */
@@ -133,7 +133,7 @@ const side = (flag: string, text: string): Effect.Effect<Side, UsageError> => {
 /** Reads the sides. A baseline that ends with `.json` is a file. Without flags, a resumed run keeps its sides. */
 export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFlags, isResumed = false) {
   if (Option.isSome(input.record) && Option.isSome(input.replay)) {
-    return yield* new UsageError({ message: "give --record or --replay, not both" })
+    return yield* wrong("give --record or --replay, not both")
   }
   const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
   const isStored = baseline.endsWith(".json")
@@ -168,7 +168,7 @@ export const limits = Effect.fnUntraced(function*(input: LimitFlags) {
   const budgetUsd = yield* dollars("--budget", input.budget)
   const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
   if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-    return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no run has a known cost yet" })
+    return yield* wrong("--budget requires --max-cost-per-row: no run has a known cost yet")
   }
   return {
     budgetUsd,

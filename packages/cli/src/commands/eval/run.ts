@@ -12,7 +12,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { connection, flag } from "../../arguments/flags.js"
 import { reason } from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { flagOf, hint, type ServerFlags } from "../../terminal/shell.js"
@@ -87,14 +87,14 @@ const handle = (input: Input) =>
     const terminal = yield* Terminal
     yield* checked(input)
     if (Option.isSome(input.run) && !input.resume) {
-      return yield* new UsageError({ message: "the id of a run requires --resume" })
+      return yield* wrong("the id of a run requires --resume")
     }
     const one = yield* definition(input)
     const isReplayed = Option.isSome(input.replay)
     if (isReplayed && Option.exists(input.ledger, existsSync)) {
-      return yield* new UsageError({
-        message: `--replay requires a new ledger: remove ${Option.getOrThrow(input.ledger)}, or leave out --ledger`
-      })
+      return yield* wrong(
+        `--replay requires a new ledger: remove ${Option.getOrThrow(input.ledger)}, or leave out --ledger`
+      )
     }
     // a replay keeps no ledger that nobody named: the next one would go on with its runs
     const ledger = isReplayed && Option.isNone(input.ledger)

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { dirname, resolve } from "node:path"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -35,19 +35,19 @@ const partOf = (path: string): string => `${path}.${process.pid}.part`
 /** Fails if a report cannot be written, before anything is paid. */
 export const checked = (input: OutputFlags): Effect.Effect<void, CommandError | UsageError> =>
   Effect.gen(function*() {
-    if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
+    if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
     const files = yield* FileSystem.FileSystem
     for (const { isAppended, name, path } of filesOf(input)) {
-      const wrong = (reason: string) => new UsageError({ message: `--${name} ${path}: ${reason}` })
+      const refused = (reason: string) => wrong(`--${name} ${path}: ${reason}`)
       const typeOf = (place: string) => Effect.option(Effect.map(files.stat(place), ({ type }) => type))
       const folder = yield* typeOf(dirname(resolve(path)))
-      if (!Option.contains(folder, "Directory")) return yield* wrong("there is no such folder")
+      if (!Option.contains(folder, "Directory")) return yield* refused("there is no such folder")
       const kind = Option.getOrUndefined(yield* typeOf(resolve(path)))
-      if (kind === "Directory") return yield* wrong("it is a folder, not a file")
+      if (kind === "Directory") return yield* refused("it is a folder, not a file")
       if (kind !== undefined && kind !== "File") {
         // to open a pipe is to wait for its reader
         if (isAppended) continue
-        return yield* wrong("it is not a plain file")
+        return yield* refused("it is not a plain file")
       }
       const probe = isAppended && kind !== undefined ? path : partOf(path)
       yield* Effect.scoped(files.open(probe, { flag: "a" })).pipe(

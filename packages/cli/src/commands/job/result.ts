@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { connection, flag, flow, json, noHistory, optional } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
 import { note } from "../../settings/History.js"
@@ -34,7 +34,7 @@ const handle = Effect.fnUntraced(
     const terminal = yield* Terminal
     const { flow, id, noWait } = input
     if (noWait && Option.isSome(input.timeout)) {
-      return yield* new UsageError({ message: "give --no-wait or --timeout, not both" })
+      return yield* wrong("give --no-wait or --timeout, not both")
     }
     const timeout = yield* Values.durationOf("--timeout", input.timeout)
     const jobs = yield* JobService

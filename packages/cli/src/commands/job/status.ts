@@ -4,7 +4,7 @@ import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { connection, flow, json, jsonl } from "../../arguments/flags.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodeOf, worst } from "../../exit/exitCode.js"
 import { ending, withoutMethod } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
@@ -33,7 +33,7 @@ const name = (status: JobStatus): string => plain(status.status === "unknown" ? 
 const handle = Effect.fnUntraced(
   function*(input: Input) {
     const terminal = yield* Terminal
-    if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
+    if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
     const jobs = yield* attached(input.flow, input.ids, 0)
     const reads = yield* Effect.forEach(
       jobs,

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { connection, flow, json, jsonl, noHistory, optional } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../exit/exitCode.js"
 import { ending, withoutMethod } from "../../exit/failing.js"
 import { note } from "../../settings/History.js"
@@ -66,7 +66,7 @@ const handle = Effect.fnUntraced(
   function*(input: Input) {
     const terminal = yield* Terminal
     const { flow } = input
-    if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
+    if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
     const timeout = yield* Values.durationOf("--timeout", input.timeout)
     const jobs = yield* attached(flow, input.ids, grace)
     const left = new Set(jobs.map(({ executionId }) => executionId))
