@@ -117,7 +117,7 @@ describe("the form about a new run", () => {
           id: "run_2",
           status: "failed",
           durationMs: 1,
-          steps: [{ id: "a", at: 0, ms: 1, input: {}, truncated: true }]
+          steps: [{ id: "a", at: 0, ms: 1, input: {}, truncated: true, cost: "0.01" }]
         },
         {
           id: "run_3",
@@ -139,7 +139,10 @@ describe("the form about a new run", () => {
         notes: []
       })
       assert.include(whyNot, "starts no runs")
-      assert.include((yield* formOf(page, flow, "run_2")).notes[0], "not stored whole")
+      const failed = yield* formOf(page, flow, "run_2")
+      assert.include(failed.notes[0], "not stored whole")
+      // a run that failed did not pay for all of its steps
+      assert.deepStrictEqual(failed.costs, form.costs)
       const masked = yield* formOf(page, flow, "run_3")
       assert.strictEqual(masked.input.message, "a nk_live_…")
       assert.include(masked.notes.at(-1), "has a key, which is masked here")

@@ -8,7 +8,6 @@ import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
 import { NotFound, type Run, type RunFilter, type Unavailable } from "../RunsApi.js"
 import type { FlowFacts, StoredRun, StudioSource } from "../StudioSource.js"
 import { type Mask, maskedValue } from "./text.js"
-import { hasEnded } from "./times.js"
 
 type Source = StudioSource.Service
 
@@ -91,7 +90,7 @@ const versionsOf = (runs: ReadonlyArray<Run>, facts: FlowFacts | undefined): Rea
   return ["production", ...numbers, ...known.has("draft") ? ["draft"] : []]
 }
 
-/** The costs of a run and of completed runs of its flow. Those that cannot be read are left out. */
+/** The costs of completed runs of a flow. Those that cannot be read are left out. `stored`: the run of the form. */
 const costsOf = (source: Source, stored: StoredRun | undefined, runs: ReadonlyArray<Run>) =>
   Effect.map(
     Effect.forEach(
@@ -106,7 +105,7 @@ const costsOf = (source: Source, stored: StoredRun | undefined, runs: ReadonlyAr
       { concurrency }
     ),
     (others) => {
-      const own = stored !== undefined && hasEnded(stored.run.status) ? [Trace.costOf(stored.trace, stored.run.id)] : []
+      const own = stored?.run.status === "completed" ? [Trace.costOf(stored.trace, stored.run.id)] : []
       return Option.getOrUndefined(Trace.costRange([...own, ...others.flat()]))
     }
   )
