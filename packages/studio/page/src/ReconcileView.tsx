@@ -98,16 +98,27 @@ const kindsOf = (summary: ReconcileProgress["summary"], route: ReconcileRoute): 
     to: { ...route, show: route.show === kind ? undefined : kind }
   }))
 
+/** A sum of costs of which some are not known. */
+const Sum = ({ name, unknown, usd }: {
+  readonly name: string
+  readonly unknown: number
+  readonly usd: string
+}): ReactNode => (
+  <Fact name={name} note={unknown > 0 ? `not known of ${plural(unknown, "run")}` : undefined}>
+    {unknown > 0 && "at least "}{exactCost(usd)}
+  </Fact>
+)
+
 const Facts = ({ progress }: { readonly progress: ReconcileProgress }): ReactNode => {
-  const { differenceUsd, done, rows, summary: { believedUsd, seenUsd, unknownCosts } } = progress
+  const { differenceUsd, done, rows, summary: { believedUsd, seenUsd }, unknownHere, unknownThere } = progress
   return (
     <dl className="facts run-facts">
       <Fact name="Findings" note={`of ${plural(rows, "row")}`}>{count(done)}</Fact>
-      <Fact name="In the ledger">{exactCost(believedUsd)}</Fact>
-      <Fact name="At the server" note={unknownCosts > 0 ? `not known of ${plural(unknownCosts, "run")}` : undefined}>
-        {unknownCosts > 0 && "at least "}{exactCost(seenUsd)}
+      <Sum name="In the ledger" unknown={unknownHere} usd={believedUsd} />
+      <Sum name="At the server" unknown={unknownThere} usd={seenUsd} />
+      <Fact name="Difference" note={unknownHere + unknownThere > 0 ? "without the unknown costs" : undefined}>
+        <strong>{signedCost(differenceUsd)}</strong>
       </Fact>
-      <Fact name="Difference" note={unknownCosts > 0 ? "without the unknown costs" : undefined}><strong>{signedCost(differenceUsd)}</strong></Fact>
     </dl>
   )
 }
