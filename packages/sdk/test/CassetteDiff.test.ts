@@ -119,7 +119,7 @@ describe("Cassette.diff of recordings", () => {
     assert.include(found, "my [redacted]")
   })
 
-  it("hundreds of changed calls of one flow are compared in time", () => {
+  it("hundreds of changed calls of one flow are compared in time", { timeout: 20_000 }, () => {
     const count = size(1_500, 120)
     const many = (add: string) =>
       recording(...Array.from({ length: count }, (_, n) => ({
@@ -127,9 +127,7 @@ describe("Cassette.diff of recordings", () => {
         message: `${n}${add}`,
         steps: { one: "x".repeat(100), two: n }
       })))
-    const begin = performance.now()
     assert.lengthOf(Cassette.diff(many(""), many("!")), count)
-    assert.isBelow(performance.now() - begin, 20_000)
   })
 })
 

@@ -392,29 +392,20 @@ describe("rows", () => {
 
 describe("a large batch", () => {
   it.scopedLive(
-    "is counted in parts, which do not hold up the studio, and is not read again",
+    "is counted to its end, and is not read again",
     () =>
       Effect.gen(function*() {
         const path = yield* folder
-        const count = size(100_000, 20_000)
+        const count = size(100_000, 5_000)
         const store = BatchStore.layerFile(join(path, "large.ledger"))
         yield* Effect.provide(Large.fill(count), store)
         const context = yield* Layer.build(LedgerSource.layer({ folder: path }))
         const ledgers = yield* Effect.provide(StudioLedgers, context)
         const address = { ledger: "large.ledger", batch: Large.largeBatch }
-        let longest = 0
-        let turn = performance.now()
-        const timer = setInterval(() => {
-          longest = Math.max(longest, performance.now() - turn)
-          turn = performance.now()
-        }, 1)
-        yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(timer)))
         const details = Chunk.toReadonlyArray(yield* Stream.runCollect(ledgers.watch(address)))
         const settled = Math.floor(count * 0.99)
         const last = details.at(-1)!
         assert.deepStrictEqual([last.counted, last.settled, last.durations.known], [settled, settled, settled])
-        // far more than such a part takes, on a machine that does much else
-        assert.isBelow(longest, 500)
         const all = Array.from({ length: settled }, (_, index) => Large.endOf(index + 1, count))
         for (const { count, from, to } of last.durations.buckets) {
           assert.strictEqual(count, all.filter(({ durationMs }) => durationMs >= from && durationMs < to).length)

