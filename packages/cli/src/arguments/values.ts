@@ -175,11 +175,12 @@ export const pattern = (flag: string, text: string): Effect.Effect<RegExp, Usage
     catch: (cause) => wrong(`${flag}: ${reason(cause)}`)
   })
 
-/** Checks an amount of US dollars. */
-export const dollars = (flag: string, text: string): Effect.Effect<string, UsageError> =>
-  /^\d+(\.\d+)?$/.test(text)
-    ? Effect.succeed(text)
-    : wrong(`${flag} takes US dollars such as 0.05, not ${JSON.stringify(text)}`)
+/** Checks the US dollars of an optional flag. */
+export const dollarsOf = (flag: string, given: Option.Option<string>) =>
+  when(given, (text) =>
+    /^\d+(\.\d+)?$/.test(text)
+      ? Effect.succeed(text)
+      : wrong(`${flag} takes US dollars such as 0.05, not ${JSON.stringify(text)}`))
 
 const types: { readonly [extension: string]: Attachment["mime_type"] } = {
   jpg: "image/jpeg",

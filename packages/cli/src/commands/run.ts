@@ -91,7 +91,7 @@ const read = Effect.fnUntraced(function*(input: Input) {
   const session = yield* Values.when(input.session, (text) => Values.sessionId("--session", text))
   const tools = yield* Values.when(input.tools, declared)
   const timeout = yield* Values.durationOf("--timeout", input.timeout)
-  const maxCostUsd = yield* Values.when(input.maxCost, (text) => Values.dollars("--max-cost", text))
+  const maxCostUsd = yield* Values.dollarsOf("--max-cost", input.maxCost)
   if (Option.isSome(input.once) && maxCostUsd !== undefined) {
     return yield* wrong("--max-cost cannot be combined with --once, which runs all steps in one request")
   }

@@ -116,9 +116,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const hasFiles = input.flowsFile.length + input.cassette.length > 0
   const count = Option.getOrElse(input.runs, () => hasFiles ? 0 : 20)
-  if (count < 0 || count > longestPage) {
-    return yield* wrong(`--runs must be from 0 to ${longestPage}, not ${count}`)
-  }
+  if (count < 0 || count > longestPage) return yield* wrong(`--runs must be from 0 to ${longestPage}, not ${count}`)
   if (input.check && Option.isNone(input.out)) return yield* wrong("--check requires --out")
   if (input.flows.length === 0 && !hasFiles) return yield* wrong("name a flow, or give --flows or --cassette")
   const facts = [

@@ -39,9 +39,7 @@ const patience = Duration.minutes(10)
 const firstTries = 3
 
 const handle = Effect.fnUntraced(function*(input: Input) {
-  if (input.json && input.jsonl) {
-    return yield* wrong("give --json for the result, or --jsonl for all events")
-  }
+  if (input.json && input.jsonl) return yield* wrong("give --json for the result, or --jsonl for all events")
   const terminal = yield* Terminal
   const timeout = yield* Values.durationOf("--timeout", input.timeout)
   const { show } = yield* Steps.make

@@ -54,3 +54,7 @@ export const table = (
   })
   return rows.map((values) => row(values, widths)).join("")
 }
+
+/** Formats values with their names. Omits those that are absent. */
+export const list = (values: { readonly [name: string]: Value }): string =>
+  table(Object.entries(values).filter(([, value]) => value !== undefined))

@@ -6,7 +6,7 @@ import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { standing } from "./flags.js"
-import * as Ledger from "./ledger.js"
+import { inLedger } from "./ledger.js"
 
 const config = {
   ...standing,
@@ -15,13 +15,10 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
-    const terminal = yield* Terminal
-    const attempts = yield* Batch.attempts(input.id, input.key)
-    yield* terminal.write(attempts.map(jsonLine).join(""))
-  },
-  (effect, input) => Effect.provide(effect, Ledger.existing(input))
-)
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const attempts = yield* Batch.attempts(input.id, input.key)
+  yield* terminal.write(attempts.map(jsonLine).join(""))
+}, inLedger)
 
 export const command = leaf("attempts", "Print the attempts of a row as JSON lines, oldest first.", config, handle)

@@ -97,42 +97,40 @@ const makeTotals = () => {
   }
 }
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
-    const terminal = yield* Terminal
-    const counts = { same: 0, changed: 0, removed: 0, added: 0 }
-    const [before, after] = [makeTotals(), makeTotals()]
-    const written = (row: RowComparison): string => {
-      counts[row.kind]++
-      before.add(row.before)
-      after.add(row.after)
-      return row.kind === "same" ? "" : input.json ? jsonLine(row) : line(row)
-    }
-    yield* Batch.diff(
-      { batch: Option.getOrUndefined(input.idBefore), ledger: ledger(input.before) },
-      { batch: Option.getOrUndefined(input.idAfter), ledger: ledger(input.after) }
-    ).pipe(
-      Stream.chunks,
-      Stream.runForEach((rows) => terminal.write(Chunk.toReadonlyArray(rows).map(written).join(""))),
-      Effect.raceFirst(terminal.closed),
-      Effect.catchTag(
-        "InvalidBatchError",
-        ({ reason }) => wrong(`--id-before, --id-after: the id of a batch ${reason}`)
-      )
-    )
-    const totals = { before: before.value(), after: after.value() }
-    const parts = [
-      `${
-        counted(counts.same, "row")
-      } the same, ${counts.changed} changed, ${counts.removed} removed, ${counts.added} added`,
-      ...arrow(costOf(totals.before), costOf(totals.after)),
-      ...arrow(timeOf(totals.before), timeOf(totals.after)).map((times) => `${times} on average`)
-    ]
-    yield* terminal.write(input.json ? jsonLine({ kind: "summary", ...counts, ...totals }) : `${parts.join("; ")}\n`)
-    if (counts.changed + counts.removed + counts.added > 0) {
-      return yield* new CommandError({ code: exitCodes.failed, message: "" })
-    }
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const counts = { same: 0, changed: 0, removed: 0, added: 0 }
+  const [before, after] = [makeTotals(), makeTotals()]
+  const written = (row: RowComparison): string => {
+    counts[row.kind]++
+    before.add(row.before)
+    after.add(row.after)
+    return row.kind === "same" ? "" : input.json ? jsonLine(row) : line(row)
   }
-)
+  yield* Batch.diff(
+    { batch: Option.getOrUndefined(input.idBefore), ledger: ledger(input.before) },
+    { batch: Option.getOrUndefined(input.idAfter), ledger: ledger(input.after) }
+  ).pipe(
+    Stream.chunks,
+    Stream.runForEach((rows) => terminal.write(Chunk.toReadonlyArray(rows).map(written).join(""))),
+    Effect.raceFirst(terminal.closed),
+    Effect.catchTag(
+      "InvalidBatchError",
+      ({ reason }) => wrong(`--id-before, --id-after: the id of a batch ${reason}`)
+    )
+  )
+  const totals = { before: before.value(), after: after.value() }
+  const parts = [
+    `${
+      counted(counts.same, "row")
+    } the same, ${counts.changed} changed, ${counts.removed} removed, ${counts.added} added`,
+    ...arrow(costOf(totals.before), costOf(totals.after)),
+    ...arrow(timeOf(totals.before), timeOf(totals.after)).map((times) => `${times} on average`)
+  ]
+  yield* terminal.write(input.json ? jsonLine({ kind: "summary", ...counts, ...totals }) : `${parts.join("; ")}\n`)
+  if (counts.changed + counts.removed + counts.added > 0) {
+    return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  }
+})
 
 export const command = leaf("diff", "Compare two batches: outcome, output, cost, duration.", config, handle)

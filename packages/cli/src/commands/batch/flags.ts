@@ -3,7 +3,21 @@ import type { RowState } from "@effect-noukai/batch/BatchRow"
 import type { RowSelection } from "@effect-noukai/batch/BatchStatus"
 import * as Options from "@effect/cli/Options"
 import * as Arr from "effect/Array"
-import { argument, flow, flowVersion, oneOf, optional, parameter, repeated, snapshots } from "../../arguments/flags.js"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import {
+  argument,
+  flow,
+  flowVersion,
+  oneOf,
+  optional,
+  parameter,
+  repeated,
+  snapshots,
+  whole
+} from "../../arguments/flags.js"
+import * as Values from "../../arguments/values.js"
+import { wrong } from "../../exit/CommandError.js"
 import type { InputOf } from "../leaf.js"
 
 /** The id and the ledger of a batch. */
@@ -47,3 +61,28 @@ export const defined = {
 }
 
 export type DefinedFlags = InputOf<typeof defined>
+
+/** The flags for the limits of paid runs. */
+export const limited = (one: "row" | "run") => ({
+  concurrency: whole("concurrency", `Run at most this many ${one}s at once (32).`),
+  rate: Options.optional(
+    Options.withDescription(Options.float("rate"), `Start at most this many ${one}s per second (no limit).`)
+  ),
+  budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
+  maxCostPerRow: optional("max-cost-per-row", `Assume this cost of a ${one} until ten costs are known.`)
+})
+
+/** Reads the limits of paid runs. */
+export const limits = Effect.fnUntraced(function*(one: "row" | "run", input: InputOf<ReturnType<typeof limited>>) {
+  const budgetUsd = yield* Values.dollarsOf("--budget", input.budget)
+  const maxCostPerRow = yield* Values.dollarsOf("--max-cost-per-row", input.maxCostPerRow)
+  if (budgetUsd !== undefined && maxCostPerRow === undefined) {
+    return yield* wrong(`--budget requires --max-cost-per-row: no ${one} has a known cost yet`)
+  }
+  return {
+    budgetUsd,
+    maxCostPerRow,
+    concurrency: Option.getOrUndefined(input.concurrency),
+    rate: Option.getOrUndefined(input.rate)
+  }
+})

@@ -66,6 +66,13 @@ export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageErr
       ? Effect.succeed(BatchStore.layerFile(file))
       : wrong(`there is no ledger ${file}: name the ledger file with --ledger`)))
 
+/** Runs a command in its existing ledger. */
+export const inLedger = <A, E, R>(
+  command: Effect.Effect<A, E, R>,
+  flags: StandingFlags
+): Effect.Effect<A, E | UsageError | BatchStoreError, Exclude<R, BatchStore>> =>
+  Effect.provide(command, existing(flags))
+
 /** Returns the number of rows in flight in the ledger. */
 export const live = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>
   Batch.status(id).pipe(

@@ -13,16 +13,13 @@ const config = { ...standing, json }
 type Input = InputOf<typeof config>
 
 const handling = (act: typeof Batch.pause, advice: (input: Input) => string) =>
-  Effect.fnUntraced(
-    function*(input: Input) {
-      const terminal = yield* Terminal
-      yield* act(input.id)
-      const { status } = yield* Batch.status(input.id)
-      yield* terminal.write(input.json ? jsonLine({ batch: input.id, status }) : `${status}\n`)
-      if (status === "paused" || status === "incomplete") yield* terminal.note(advice(input))
-    },
-    (effect, input) => Effect.provide(effect, Ledger.existing(input))
-  )
+  Effect.fnUntraced(function*(input: Input) {
+    const terminal = yield* Terminal
+    yield* act(input.id)
+    const { status } = yield* Batch.status(input.id)
+    yield* terminal.write(input.json ? jsonLine({ batch: input.id, status }) : `${status}\n`)
+    if (status === "paused" || status === "incomplete") yield* terminal.note(advice(input))
+  }, Ledger.inLedger)
 
 export const command = leaf(
   "pause",

@@ -5,7 +5,7 @@ import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import * as Settings from "../../settings/Settings.js"
 import { jsonLine } from "../../terminal/json.js"
-import { table } from "../../terminal/table.js"
+import { list } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { definition } from "./definition.js"
@@ -26,21 +26,21 @@ const handle = Effect.fnUntraced(
     yield* terminal.progress("… reading rows")
     const plan = yield* planned(batch, yield* Source.source(input, false), file, selection(input.select))
     yield* terminal.progress("")
-    const { absent, added, invalid, known, mended, refusedCount, toRun, unselected, updated } = plan
+    const { absent, added, invalid, known: { invalid: _, ...known }, mended, refusedCount, toRun, unselected } = plan
     yield* terminal.write(
-      input.json ? jsonLine(plan) : table([
-        ["new", added],
-        ...Object.entries(known).filter(([state]) => state !== "invalid"),
-        ...mended === 0 ? [] : [["mended", mended] as const],
-        ...updated === 0 ? [] : [["updated", updated] as const],
-        ...absent === 0 ? [] : [["absent", absent] as const],
-        ...unselected === 0 ? [] : [["unselected", unselected] as const],
-        ["invalid", invalid],
-        ["refused", refusedCount],
-        ["to run", toRun]
-      ])
+      input.json ? jsonLine(plan) : list({
+        new: added,
+        ...known,
+        mended: mended || undefined,
+        updated: plan.updated || undefined,
+        absent: absent || undefined,
+        unselected: unselected || undefined,
+        invalid,
+        refused: refusedCount,
+        "to run": toRun
+      })
     )
-    const isUsable = plan.ready + unselected > 0 || Object.keys(known).some((state) => state !== "invalid") ||
+    const isUsable = plan.ready + unselected > 0 || Object.keys(known).length > 0 ||
       plan.refused.some(({ error }) => error.kind === "InputChanged")
     if (!isUsable) {
       const [first = "it has no rows"] = reasons(plan)

@@ -12,7 +12,7 @@ import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { select, selection, standing } from "./flags.js"
-import * as Ledger from "./ledger.js"
+import { inLedger } from "./ledger.js"
 
 const config = {
   ...standing,
@@ -32,38 +32,31 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
-    const terminal = yield* Terminal
-    const { format, id, order, spreadsheet, withInput } = input
-    const rows = Batch.results(id, { order, withInput, select: selection(input.select) })
-    if (spreadsheet && format !== "csv") {
-      return yield* wrong("--spreadsheet requires --format csv")
-    }
-    if (Option.isSome(input.out)) {
-      if (order === "done") return yield* wrong("--out requires --order input")
-      if (format === "csv") {
-        return yield* wrong("--out writes JSON lines: to write CSV, redirect stdout to a file")
-      }
-      const { files } = yield* BatchReport.toFolder(input.out.value, {
-        rows,
-        refused: Batch.refused(id),
-        summary: yield* Batch.status(id)
-      })
-      const written = Object.entries(files).map(([name, { lines }]) => `${name} (${lines})`).join(", ")
-      return yield* terminal.note(plain(`${input.out.value}: ${written}`))
-    }
-    const text = format === "csv"
-      ? BatchReport.csv(rows, { spreadsheet })
-      : Stream.mapChunks(
-        rows,
-        (chunk) => Chunk.of(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
-      )
-    yield* Stream.runForEach(text, terminal.write).pipe(
-      Effect.raceFirst(terminal.closed)
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const { format, id, order, spreadsheet, withInput } = input
+  const rows = Batch.results(id, { order, withInput, select: selection(input.select) })
+  if (spreadsheet && format !== "csv") return yield* wrong("--spreadsheet requires --format csv")
+  if (Option.isSome(input.out)) {
+    if (order === "done") return yield* wrong("--out requires --order input")
+    if (format === "csv") return yield* wrong("--out writes JSON lines: to write CSV, redirect stdout to a file")
+    const { files } = yield* BatchReport.toFolder(input.out.value, {
+      rows,
+      refused: Batch.refused(id),
+      summary: yield* Batch.status(id)
+    })
+    const written = Object.entries(files).map(([name, { lines }]) => `${name} (${lines})`).join(", ")
+    return yield* terminal.note(plain(`${input.out.value}: ${written}`))
+  }
+  const text = format === "csv"
+    ? BatchReport.csv(rows, { spreadsheet })
+    : Stream.mapChunks(
+      rows,
+      (chunk) => Chunk.of(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
     )
-  },
-  (effect, input) => Effect.provide(effect, Ledger.existing(input))
-)
+  yield* Stream.runForEach(text, terminal.write).pipe(
+    Effect.raceFirst(terminal.closed)
+  )
+}, inLedger)
 
 export const command = leaf("results", "Print the results of the rows as JSON lines.", config, handle)

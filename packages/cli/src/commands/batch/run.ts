@@ -1,7 +1,7 @@
 /** `noukai batch run`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
-import type { Progress, RunOptions } from "@effect-noukai/batch/BatchStatus"
+import type { Progress } from "@effect-noukai/batch/BatchStatus"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import { createInterface } from "node:readline"
 import { connection, flag, json, optional, whole } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
-import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
@@ -23,7 +23,7 @@ import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { definition } from "./definition.js"
-import { defined, select, selection } from "./flags.js"
+import { defined, limited, limits, select, selection } from "./flags.js"
 import * as Ledger from "./ledger.js"
 import { planned, refusals } from "./planned.js"
 import * as Source from "./source.js"
@@ -31,13 +31,7 @@ import { exitCodeOfBatch, summary } from "./told.js"
 
 const config = {
   ...defined,
-  concurrency: whole("concurrency", "Run at most this many rows at once (32)."),
-  rate: Options.float("rate").pipe(
-    Options.withDescription("Start at most this many rows per second (no limit)."),
-    Options.optional
-  ),
-  budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
-  maxCostPerRow: optional("max-cost-per-row", "Assume this cost of a row until ten costs are known."),
+  ...limited("row"),
   maxFailures: whole("max-failures", "Allow at most this many failed rows (no limit)."),
   attempts: whole("attempts", "Run a row at most this often; each attempt is billed (1)."),
   backoff: optional("backoff", "Wait this long before attempt 2, doubling to 1m (1s)."),
@@ -140,41 +134,28 @@ export const confirmed = (question: string): Effect.Effect<boolean> =>
 /** The number of rows that run on the hosted service without confirmation. */
 const unasked = 1000
 
-const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
-
-const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
-  Effect.gen(function*() {
-    const budgetUsd = yield* dollars("--budget", input.budget)
-    const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
-    if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-      return yield* wrong("--budget requires --max-cost-per-row: no row has a known cost yet")
-    }
-    return {
-      budgetUsd,
-      maxCostPerRow,
-      concurrency: Option.getOrUndefined(input.concurrency),
-      rate: Option.getOrUndefined(input.rate),
-      maxFailures: Option.getOrUndefined(input.maxFailures),
-      attempts: Option.getOrUndefined(input.attempts),
-      backoff: yield* Values.durationOf("--backoff", input.backoff),
-      select: selection(input.select),
-      cost: input.cost || undefined,
-      adopt: !input.noAdopt,
-      grace: yield* Values.durationOf("--grace", input.grace),
-      rowTimeout: yield* Values.durationOf("--row-timeout", input.rowTimeout),
-      pendingTimeout: yield* Values.durationOf("--pending-timeout", input.pendingTimeout),
-      stopWithin: yield* Values.durationOf("--stop-within", input.stopWithin)
-    }
-  })
+const options = Effect.fnUntraced(function*(input: Input) {
+  return {
+    ...yield* limits("row", input),
+    maxFailures: Option.getOrUndefined(input.maxFailures),
+    attempts: Option.getOrUndefined(input.attempts),
+    backoff: yield* Values.durationOf("--backoff", input.backoff),
+    select: selection(input.select),
+    cost: input.cost || undefined,
+    adopt: !input.noAdopt,
+    grace: yield* Values.durationOf("--grace", input.grace),
+    rowTimeout: yield* Values.durationOf("--row-timeout", input.rowTimeout),
+    pendingTimeout: yield* Values.durationOf("--pending-timeout", input.pendingTimeout),
+    stopWithin: yield* Values.durationOf("--stop-within", input.stopWithin)
+  }
+})
 
 /** Asks for confirmation before many paid runs begin. */
 export const allowed = Effect.fnUntraced(function*(count: number, what: string) {
   if (count <= unasked) return
   const terminal = yield* Terminal
   const many = `${count.toLocaleString("en-US")} ${plain(what)} would run on the hosted service`
-  if (!terminal.canAsk) {
-    return yield* wrong(`${many}: confirm with --yes`)
-  }
+  if (!terminal.canAsk) return yield* wrong(`${many}: confirm with --yes`)
   if (!(yield* confirmed(`${many}. Run them?`))) {
     return yield* new CommandError({ code: exitCodes.refused, message: "nothing was run" })
   }

@@ -71,9 +71,7 @@ const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | 
     if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
       return yield* wrong(`--input ${input} is not a regular file: pipe it, with --input -`)
     }
-    if (Option.isNone(yield* Stream.runHead(rows))) {
-      return yield* wrong(`--input ${input} has no rows`)
-    }
+    if (Option.isNone(yield* Stream.runHead(rows))) return yield* wrong(`--input ${input} has no rows`)
   })
 
 /** Returns the rows of a command. `isReadTwice`: they are counted before they run. */

@@ -10,7 +10,7 @@ import { withoutKey } from "../../settings/services.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { codes, definition, ending, store } from "./evaluation.js"
+import { asEval, codes, definition, store } from "./evaluation.js"
 import { defined, run } from "./flags.js"
 
 const config = {
@@ -22,24 +22,23 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const path = Option.getOrElse(
-      input.out,
-      () => `${input.file.replace(/(\.eval)?\.(json|ya?ml|[cm]?[jt]s)$/i, "")}.baseline.json`
-    )
-    if (!path.endsWith(".json")) return yield* wrong(`--out ${path}: must end with .json`)
-    const one = yield* definition(input)
-    const baseline = yield* Effect.flatMap(
-      Eval.report(one, { run: Option.getOrUndefined(input.run) }),
-      (report) => Baseline.bless(report, Eval.cases(one, { run: report.run }))
-    ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
-    yield* Effect.mapError(
-      Baseline.write(path, baseline),
-      ({ message }) => new CommandError({ code: codes.environment, message: `cannot write ${message}` })
-    )
-    yield* terminal.note(plain(`${path}: the candidate of run ${baseline.run}`))
-  }).pipe(Effect.scoped, ending(input))
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const path = Option.getOrElse(
+    input.out,
+    () => `${input.file.replace(/(\.eval)?\.(json|ya?ml|[cm]?[jt]s)$/i, "")}.baseline.json`
+  )
+  if (!path.endsWith(".json")) return yield* wrong(`--out ${path}: must end with .json`)
+  const one = yield* definition(input)
+  const baseline = yield* Effect.flatMap(
+    Eval.report(one, { run: Option.getOrUndefined(input.run) }),
+    (report) => Baseline.bless(report, Eval.cases(one, { run: report.run }))
+  ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
+  yield* Effect.mapError(
+    Baseline.write(path, baseline),
+    ({ message }) => new CommandError({ code: codes.environment, message: `cannot write ${message}` })
+  )
+  yield* terminal.note(plain(`${path}: the candidate of run ${baseline.run}`))
+}, asEval)
 
 export const command = leaf("bless", "Keep the verdicts of a run as a baseline file.", config, handle)

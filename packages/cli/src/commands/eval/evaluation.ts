@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Values from "../../arguments/values.js"
@@ -20,7 +21,7 @@ import { type BatchCommandError, exitCodes } from "../../exit/exitCode.js"
 import { toCommandError } from "../../exit/failing.js"
 import { flagOf, type ServerFlags } from "../../terminal/shell.js"
 import * as Ledger from "../batch/ledger.js"
-import type { ComparedFlags, DefinedFlags, LimitFlags, StoredFlags } from "./flags.js"
+import type { ComparedFlags, DefinedFlags, StoredFlags } from "./flags.js"
 
 /** The exit codes of eval commands. 0: nothing is worse. */
 export const codes = { worse: 1, definition: 2, environment: 3, incomplete: 4 } as const
@@ -75,6 +76,12 @@ const failure = (error: Failure, input: Source): CommandError => {
 export const ending =
   (input: Source) => <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, CommandError, R> =>
     Effect.mapError(effect, (error) => failure(error, input))
+
+/** Runs an eval command in a scope, and maps its errors. */
+export const asEval = <A, R>(
+  command: Effect.Effect<A, Failure, R>,
+  input: Source
+): Effect.Effect<A, CommandError, Exclude<R, Scope.Scope>> => Effect.scoped(ending(input)(command))
 
 /** Whether an eval run stopped because the server could not be reached, or refused its runs. */
 export const isCutOff = (report: EvalReport) =>
@@ -160,20 +167,3 @@ export const stored = (name: string, input: StoredFlags) =>
       allowErrors: Option.getOrUndefined(input.allowErrors)
     })
   )
-
-const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
-
-/** Reads the limits. */
-export const limits = Effect.fnUntraced(function*(input: LimitFlags) {
-  const budgetUsd = yield* dollars("--budget", input.budget)
-  const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
-  if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-    return yield* wrong("--budget requires --max-cost-per-row: no run has a known cost yet")
-  }
-  return {
-    budgetUsd,
-    maxCostPerRow,
-    concurrency: Option.getOrUndefined(input.concurrency),
-    rate: Option.getOrUndefined(input.rate)
-  }
-})

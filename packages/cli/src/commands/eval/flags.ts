@@ -26,19 +26,6 @@ export const compared = {
 
 export type ComparedFlags = InputOf<typeof compared>
 
-/** The limits of paid runs. */
-export const limits = {
-  concurrency: whole("concurrency", "Run at most this many at once (32)."),
-  rate: Options.float("rate").pipe(
-    Options.withDescription("Start at most this many runs per second (no limit)."),
-    Options.optional
-  ),
-  budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
-  maxCostPerRow: optional("max-cost-per-row", "Assume this cost of a run until ten costs are known.")
-}
-
-export type LimitFlags = InputOf<typeof limits>
-
 /** Where the report goes. */
 export const outputs = {
   html: optional("html", "Write the report to this file as HTML."),

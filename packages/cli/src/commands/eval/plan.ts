@@ -2,14 +2,15 @@
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalPlan } from "@effect-noukai/eval/EvalOptions"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { connection, json } from "../../arguments/flags.js"
 import { CommandError } from "../../exit/CommandError.js"
 import { withoutKey } from "../../settings/services.js"
 import { jsonLine } from "../../terminal/json.js"
-import { table } from "../../terminal/table.js"
+import { list } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { codes, definition, ending, sides, store } from "./evaluation.js"
+import { asEval, codes, definition, sides, store } from "./evaluation.js"
 import { compared, defined } from "./flags.js"
 
 const config = { ...defined, ...compared, json, ...connection }
@@ -20,28 +21,29 @@ type Input = InputOf<typeof config>
 export const notCaptured = ({ notCaptured }: EvalPlan): ReadonlyArray<string> =>
   notCaptured.map(({ check, reason }) => `${check}: ${reason}`)
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const one = yield* definition(input)
-    const { stored: _, ...options } = yield* sides(one.name, input)
-    const plan = yield* Eval.plan(one, options).pipe(Effect.provide(store(one.name, input, false)))
-    const { baseline, candidate, cases, judges, repeat, reused, runs } = plan
-    const named = ({ flow, stored, version }: typeof candidate) => stored ?? `${flow}@${version}`
-    yield* terminal.write(
-      input.json ? jsonLine(plan) : table([
-        ["cases", cases],
-        ["candidate", named(candidate)],
-        ...baseline === undefined ? [] : [["baseline", named(baseline)] as const],
-        ...repeat === 1 ? [] : [["trials of each", repeat] as const],
-        ["runs", runs],
-        ...reused === 0 ? [] : [["reused", reused] as const],
-        ...judges.length === 0 ? [] : [["judged by flows", judges.join(", ")] as const]
-      ])
-    )
-    const missing = notCaptured(plan)
-    for (const line of missing) yield* terminal.note(line)
-    if (missing.length > 0) return yield* new CommandError({ code: codes.definition, message: "" })
-  }).pipe(Effect.provide(withoutKey(input)), Effect.scoped, ending(input))
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const one = yield* definition(input)
+  const { stored: _, ...options } = yield* sides(one.name, input)
+  const plan = yield* Eval.plan(one, options).pipe(
+    Effect.provide(Layer.merge(store(one.name, input, false), withoutKey(input)))
+  )
+  const { baseline, candidate, cases, judges, repeat, reused, runs } = plan
+  const named = ({ flow, stored, version }: typeof candidate) => stored ?? `${flow}@${version}`
+  yield* terminal.write(
+    input.json ? jsonLine(plan) : list({
+      cases,
+      candidate: named(candidate),
+      baseline: baseline && named(baseline),
+      "trials of each": repeat === 1 ? undefined : repeat,
+      runs,
+      reused: reused || undefined,
+      "judged by flows": judges.join(", ") || undefined
+    })
+  )
+  const missing = notCaptured(plan)
+  for (const line of missing) yield* terminal.note(line)
+  if (missing.length > 0) return yield* new CommandError({ code: codes.definition, message: "" })
+}, asEval)
 
 export const command = leaf("plan", "Show what an eval would run; send and write nothing.", config, handle)

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import { connection } from "../../arguments/flags.js"
 import { withoutKey } from "../../settings/services.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { definition, ending, store, stored as readStored } from "./evaluation.js"
+import { asEval, definition, store, stored as readStored } from "./evaluation.js"
 import { stored } from "./flags.js"
 import { checked, told } from "./told.js"
 
@@ -13,15 +13,14 @@ const config = { ...stored, ...connection }
 
 type Input = InputOf<typeof config>
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
-    yield* checked(input)
-    const one = yield* definition(input)
-    const options = yield* readStored(one.name, input)
-    yield* Effect.flatMap(
-      Eval.report(one, options),
-      (report) => told(input, report, Eval.cases(one, { ...options, run: report.run }))
-    ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
-  }).pipe(Effect.scoped, ending(input))
+const handle = Effect.fnUntraced(function*(input: Input) {
+  yield* checked(input)
+  const one = yield* definition(input)
+  const options = yield* readStored(one.name, input)
+  yield* Effect.flatMap(
+    Eval.report(one, options),
+    (report) => told(input, report, Eval.cases(one, { ...options, run: report.run }))
+  ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
+}, asEval)
 
 export const command = leaf("report", "Report a stored eval run again; send nothing.", config, handle)

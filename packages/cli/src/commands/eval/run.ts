@@ -17,11 +17,12 @@ import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { flagOf, hint, type ServerFlags } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
+import { limited, limits } from "../batch/flags.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
 import { temporaryFolder } from "../batch/source.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { codes, definition, ending, limits, sides, store } from "./evaluation.js"
-import { compared, defined, limits as limitFlags, outputs, run, yes } from "./flags.js"
+import { asEval, codes, definition, sides, store } from "./evaluation.js"
+import { compared, defined, outputs, run, yes } from "./flags.js"
 import { notCaptured } from "./plan.js"
 import { checked, told } from "./told.js"
 
@@ -30,7 +31,7 @@ const config = {
   run,
   ...compared,
   resume: flag("resume", "Continue the newest unfinished run, or the run with the id."),
-  ...limitFlags,
+  ...limited("run"),
   ...outputs,
   yes,
   ...connection
@@ -82,52 +83,49 @@ export const continuing = (input: ContinuedFlags): string => {
 const unusable = (cause: unknown) =>
   new CommandError({ code: codes.environment, message: `no temporary folder for the ledger: ${reason(cause)}` })
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    yield* checked(input)
-    if (Option.isSome(input.run) && !input.resume) {
-      return yield* wrong("the id of a run requires --resume")
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  yield* checked(input)
+  if (Option.isSome(input.run) && !input.resume) return yield* wrong("the id of a run requires --resume")
+  const one = yield* definition(input)
+  const isReplayed = Option.isSome(input.replay)
+  if (isReplayed && Option.exists(input.ledger, existsSync)) {
+    return yield* wrong(
+      `--replay requires a new ledger: remove ${Option.getOrThrow(input.ledger)}, or leave out --ledger`
+    )
+  }
+  // a replay keeps no ledger that nobody named: the next one would go on with its runs
+  const ledger = isReplayed && Option.isNone(input.ledger)
+    ? Option.some(join(yield* temporaryFolder("noukai-eval-", unusable), "replay.ledger"))
+    : input.ledger
+  const { stored, ...compared } = yield* sides(one.name, input, input.resume)
+  const options = {
+    ...compared,
+    ...yield* limits("run", input),
+    allowErrors: Option.getOrUndefined(input.allowErrors),
+    resume: input.resume ? Option.getOrElse(input.run, () => true as const) : undefined
+  }
+  yield* Effect.gen(function*() {
+    const plan = yield* Eval.plan(one, options)
+    for (const line of notCaptured(plan)) yield* terminal.note(line, "yellow")
+    const { isHosted } = yield* Settings
+    if (isHosted && !input.yes && options.replay === undefined) {
+      yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)
     }
-    const one = yield* definition(input)
-    const isReplayed = Option.isSome(input.replay)
-    if (isReplayed && Option.exists(input.ledger, existsSync)) {
-      return yield* wrong(
-        `--replay requires a new ledger: remove ${Option.getOrThrow(input.ledger)}, or leave out --ledger`
-      )
-    }
-    // a replay keeps no ledger that nobody named: the next one would go on with its runs
-    const ledger = isReplayed && Option.isNone(input.ledger)
-      ? Option.some(join(yield* temporaryFolder("noukai-eval-", unusable), "replay.ledger"))
-      : input.ledger
-    const { stored, ...compared } = yield* sides(one.name, input, input.resume)
-    const options = {
-      ...compared,
-      ...yield* limits(input),
-      allowErrors: Option.getOrUndefined(input.allowErrors),
-      resume: input.resume ? Option.getOrElse(input.run, () => true as const) : undefined
-    }
-    yield* Effect.gen(function*() {
-      const plan = yield* Eval.plan(one, options)
-      for (const line of notCaptured(plan)) yield* terminal.note(line, "yellow")
-      const { isHosted } = yield* Settings
-      if (isHosted && !input.yes && options.replay === undefined) {
-        yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)
-      }
-      const report = yield* Effect.forkScoped(progress(one.name, input.resume)).pipe(
-        Effect.zipRight(stoppable(
-          Eval.run(one, options),
-          Effect.sync(() => continuing(input))
-        )),
-        Effect.scoped
-      )
-      yield* terminal.progress("")
-      yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
-    }).pipe(Effect.provide(Layer.mergeAll(
-      store(one.name, { ...input, ledger }, false),
-      BatchEngine.layerLocal,
-      services(input, () => "for up to 5 minutes; no run is lost", isReplayed)
-    )))
-  }).pipe(Effect.scoped, ending(input))
+    const report = yield* Effect.forkScoped(progress(one.name, input.resume)).pipe(
+      Effect.zipRight(stoppable(
+        Eval.run(one, options),
+        Effect.sync(() => continuing(input))
+      )),
+      Effect.scoped
+    )
+    yield* terminal.progress("")
+    yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
+  }).pipe(Effect.provide(Layer.mergeAll(
+    store(one.name, { ...input, ledger }, false),
+    BatchEngine.layerLocal,
+    services(input, () => "for up to 5 minutes; no run is lost", isReplayed)
+  )))
+}, asEval)
 
 export const command = leaf("run", "Run both sides on all cases and compare them.", config, handle)

@@ -7,32 +7,31 @@ import { jsonLine } from "../../terminal/json.js"
 import { table } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { definition, ending, store } from "./evaluation.js"
+import { asEval, definition, store } from "./evaluation.js"
 import { defined } from "./flags.js"
 
 const config = { ...defined, json }
 
 type Input = InputOf<typeof config>
 
-const handle = (input: Input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const { name } = yield* definition(input)
-    const runs = yield* Eval.runs(name).pipe(Effect.provide(store(name, input, true)))
-    yield* terminal.write(
-      input.json ? jsonLine(runs) : table([
-        ["run", "begun (UTC)", "candidate", "baseline", "cases", "trials", ""],
-        ...runs.map(({ baseline, candidate, cases, isComplete, repeat, run, startedAt }) => [
-          run,
-          moment(new Date(startedAt).toISOString(), true),
-          candidate.version,
-          baseline?.stored ?? baseline?.version,
-          cases,
-          repeat,
-          isComplete ? "complete" : "unfinished"
-        ])
-      ], [4, 5])
-    )
-  }).pipe(Effect.scoped, ending(input))
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const { name } = yield* definition(input)
+  const runs = yield* Eval.runs(name).pipe(Effect.provide(store(name, input, true)))
+  yield* terminal.write(
+    input.json ? jsonLine(runs) : table([
+      ["run", "begun (UTC)", "candidate", "baseline", "cases", "trials", ""],
+      ...runs.map(({ baseline, candidate, cases, isComplete, repeat, run, startedAt }) => [
+        run,
+        moment(new Date(startedAt).toISOString(), true),
+        candidate.version,
+        baseline?.stored ?? baseline?.version,
+        cases,
+        repeat,
+        isComplete ? "complete" : "unfinished"
+      ])
+    ], [4, 5])
+  )
+}, asEval)
 
 export const command = leaf("runs", "List the eval runs of the ledger.", config, handle)

@@ -33,9 +33,7 @@ const handle = Effect.fnUntraced(
   function*(input: Input) {
     const terminal = yield* Terminal
     const { flow, id, noWait } = input
-    if (noWait && Option.isSome(input.timeout)) {
-      return yield* wrong("give --no-wait or --timeout, not both")
-    }
+    if (noWait && Option.isSome(input.timeout)) return yield* wrong("give --no-wait or --timeout, not both")
     const timeout = yield* Values.durationOf("--timeout", input.timeout)
     const jobs = yield* JobService
     const job = yield* jobs.attach(flow, id, { grace: noWait ? 0 : grace })
