@@ -68,8 +68,11 @@ const begun = Effect.gen(function*() {
 
 const query = (more: { readonly [name: string]: string } = {}) => new URLSearchParams({ session, ...more }).toString()
 
-/** A path and patterns that a shell and a URL would change. */
-const removal = { paths: "**.email\n\n **.level ", patterns: "[a-z]+@example\\.org\n'\"\\$&+%20" }
+/** Paths and patterns that a shell, a URL or a command would change. */
+const removal = {
+  paths: "**.email\n\n **.level \n-a",
+  patterns: "[a-z]+@example\\.org\n'\"\\$&+%20\n-{9}\n in two words "
+}
 
 describe("the files of a session in the studio", () => {
   for (const [name, redact] of [["as they are", {}], ["with more redaction", removal]] as const) {

@@ -6,13 +6,14 @@ import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../Keep
 import type { Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
 import { howToCapture, nameOf, projectFlags } from "./sessions.js"
-import { cut, type Mask, serverFlags, shellWord } from "./text.js"
+import { cut, flag, type Mask, serverFlags, shellWord } from "./text.js"
 
 /** The most places that are listed. */
 const mostPlaces = 1_000
 
+/** The lines of a text as flags have them: without white space at their ends. */
 const linesOf = (text: string | undefined): ReadonlyArray<string> =>
-  (text ?? "").split(/\r?\n/).filter((line) => line.trim() !== "")
+  (text ?? "").split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== "")
 
 const cannot = (message: string, advice?: string) =>
   Either.left(new CannotKeep({ message, ...advice !== undefined && { advice } }))
@@ -47,7 +48,7 @@ export const redacted = (
 ): Either.Either<Redacted, CannotKeep> =>
   Either.gen(function*() {
     const patterns = yield* Either.all(linesOf(address.patterns).map(patternOf))
-    const redact = { paths: linesOf(address.paths).map((path) => path.trim()), patterns }
+    const redact = { paths: linesOf(address.paths), patterns }
     const project = projectFlags(runs)
     const [, org, , name] = project
     const whole: Cassette.SessionCassette = {
@@ -96,8 +97,8 @@ const commandOf = (
     session,
     filesOf(session).cassette,
     ...flags,
-    ...linesOf(paths).flatMap((path) => ["--redact-path", path.trim()]),
-    ...linesOf(patterns).flatMap((pattern) => ["--redact-pattern", pattern]),
+    ...linesOf(paths).flatMap(flag("--redact-path")),
+    ...linesOf(patterns).flatMap(flag("--redact-pattern")),
     ...project,
     ...serverFlags(server)
     // before a secret is quoted for a shell
@@ -176,7 +177,7 @@ export const casesOf = (
       command: commandOf(mask, server, one, [
         "--case",
         fileName,
-        ...renamed.flatMap(([from, to]) => ["--case-field", `${from}=${to}`])
+        ...renamed.map(([from, to]) => `${from}=${to}`).flatMap(flag("--case-field"))
       ])
     }
   })

@@ -13,7 +13,7 @@ import { StudioApi } from "../StudioApi.js"
 import type { BatchAddress, ExpectedRuns, StudioLedgers } from "../StudioLedgers.js"
 import { type Reconciler, StudioSource } from "../StudioSource.js"
 import * as Events from "./events.js"
-import { type Mask, serverFlags, shellWord } from "./text.js"
+import { flag, type Mask, serverFlags, shellWord } from "./text.js"
 
 /** The most requests a second, unless a page asks for another number. */
 const standardRate = 10
@@ -28,7 +28,8 @@ const planOf = (
   { file, rows, runs, sessions }: ExpectedRuns
 ): ReconcilePlan => {
   const command = (...flags: ReadonlyArray<string>) =>
-    ["noukai", "reconcile", mask(file ?? ""), "--id", mask(batch), ...flags, ...serverFlags(server)].map(shellWord)
+    ["noukai", "reconcile", mask(file ?? ""), ...flag("--id")(mask(batch)), ...flags, ...serverFlags(server)]
+      .map(shellWord)
       .join(" ")
   return {
     rows,

@@ -60,6 +60,10 @@ export const shellWord = (text: string): string => {
   return `"$(printf %b ${quoted(escaped)})"${end === "" ? "" : quoted(end)}`
 }
 
+/** The words of a flag whose value may begin with `-`. */
+export const flag = (name: string) => (value: string): ReadonlyArray<string> =>
+  value.startsWith("-") ? [`${name}=${value}`] : [name, value]
+
 /** The flags that name an emulator. */
 export const serverFlags = ({ address, kind }: Pick<Source, "address" | "kind">): ReadonlyArray<string> => {
   const port = URL.canParse(address) ? new URL(address).port : ""
