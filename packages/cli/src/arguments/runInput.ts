@@ -1,5 +1,4 @@
 /** The input of a run, from flags and arguments. */
-import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -21,14 +20,6 @@ export const runFlags = {
 
 type RunFlags = Command.Command.ParseConfig<typeof runFlags>
 
-/** The input of a run. */
-export interface RunInput {
-  readonly message: string | undefined
-  readonly parameters: { readonly [key: string]: unknown } | undefined
-  readonly version: FlowVersion | undefined
-  readonly snapshots: true | undefined
-}
-
 /** The text that is piped to a command without other input. `undefined` if nothing is piped. */
 const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.gen(function*() {
   if (process.stdin.isTTY) return undefined
@@ -42,29 +33,28 @@ const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.ge
 }).pipe(Effect.scoped)
 
 /** Reads and checks the input of a run. `another` is one more flag that may read stdin. */
-export const runInput = (
+export const runInput = Effect.fnUntraced(function*(
   flags: RunFlags,
   another: Option.Option<string> = Option.none(),
   isWithout = false
-): Effect.Effect<RunInput, UsageError, Terminal> =>
-  Effect.gen(function*() {
-    if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
-      return yield* wrong("give the message as an argument or as --message-file, not both")
-    }
-    const onStdin = [flags.message, flags.messageFile, flags.parameters, another].filter(Option.contains("-")).length
-    if (onStdin > 1) return yield* wrong("only one argument or flag can read stdin: use - once")
-    const version = yield* Values.when(flags.version, Values.flowVersion)
-    const hasInput = Option.isSome(flags.message) || Option.isSome(flags.messageFile) ||
-      isWithout || Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
-    const message = !hasInput
-      ? yield* piped
-      : Option.contains(flags.message, "-")
-      ? yield* Values.textOf("the message", "-")
-      : Option.getOrUndefined(flags.message) ??
-        (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))
-    const parameters = yield* Values.parameters(flags.parameter, flags.parameters)
-    if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
-      return yield* wrong("give the message once: the parameter \"message\" sets it too")
-    }
-    return { message, parameters, version, snapshots: flags.snapshots || undefined }
-  })
+) {
+  if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
+    return yield* wrong("give the message as an argument or as --message-file, not both")
+  }
+  const onStdin = [flags.message, flags.messageFile, flags.parameters, another].filter(Option.contains("-")).length
+  if (onStdin > 1) return yield* wrong("only one argument or flag can read stdin: use - once")
+  const version = yield* Values.when(flags.version, Values.flowVersion)
+  const hasInput = Option.isSome(flags.message) || Option.isSome(flags.messageFile) ||
+    isWithout || Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
+  const message = !hasInput
+    ? yield* piped
+    : Option.contains(flags.message, "-")
+    ? yield* Values.textOf("the message", "-")
+    : Option.getOrUndefined(flags.message) ??
+      (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))
+  const parameters = yield* Values.parameters(flags.parameter, flags.parameters)
+  if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
+    return yield* wrong("give the message once: the parameter \"message\" sets it too")
+  }
+  return { message, parameters, version, snapshots: flags.snapshots || undefined }
+})

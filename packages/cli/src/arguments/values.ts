@@ -5,16 +5,15 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import { readFile } from "node:fs/promises"
+import { buffer } from "node:stream/consumers"
 import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 
 const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
-  try: async () => {
-    const chunks: Array<Uint8Array> = []
-    for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
-    return Buffer.concat(chunks)
-  },
+  try: () => buffer(process.stdin),
   catch: (cause) => wrong(`cannot read stdin: ${reason(cause)}`)
 })
 
@@ -71,47 +70,31 @@ export type Assignment =
   | { readonly key: string; readonly json: unknown }
 
 /** Reads assignments. Fails if a key is given twice. */
-export const assignments = (
-  given: ReadonlyArray<string>,
-  flag = "-p"
-): Effect.Effect<ReadonlyArray<Assignment>, UsageError> =>
-  Effect.gen(function*() {
-    const seen = new Set<string>()
-    const found: Array<Assignment> = []
-    for (const text of given) {
-      const equals = text.indexOf("=")
-      const isJson = text[equals - 1] === ":"
-      const key = text.slice(0, isJson ? equals - 1 : equals)
-      if (equals === -1 || key === "") return yield* wrong(`${flag} ${text}: write key=text or key:=JSON`)
-      if (seen.has(key)) return yield* wrong(`${flag} ${key} is given twice`)
-      seen.add(key)
-      const value = text.slice(equals + 1)
-      found.push(isJson ? { key, json: yield* parsed(`${flag} ${key}`, value) } : { key, text: value })
-    }
-    return found
-  })
+export const assignments = Effect.fnUntraced(function*(given: ReadonlyArray<string>, flag = "-p") {
+  const found = new Map<string, Assignment>()
+  for (const text of given) {
+    const equals = text.indexOf("=")
+    const isJson = text[equals - 1] === ":"
+    const key = text.slice(0, isJson ? equals - 1 : equals)
+    if (equals === -1 || key === "") return yield* wrong(`${flag} ${text}: write key=text or key:=JSON`)
+    if (found.has(key)) return yield* wrong(`${flag} ${key} is given twice`)
+    const value = text.slice(equals + 1)
+    found.set(key, isJson ? { key, json: yield* parsed(`${flag} ${key}`, value) } : { key, text: value })
+  }
+  return [...found.values()]
+})
 
 /** Returns the values of assignments. */
 export const assigned = (all: ReadonlyArray<Assignment>): { readonly [key: string]: unknown } =>
   Object.fromEntries(all.map((one) => [one.key, "text" in one ? one.text : one.json]))
 
 /** Reads parameters. They override those of the JSON file. */
-export const parameters = (
-  given: ReadonlyArray<string>,
-  file: Option.Option<string>
-): Effect.Effect<{ readonly [key: string]: unknown } | undefined, UsageError> =>
-  Effect.gen(function*() {
-    if (given.length === 0 && Option.isNone(file)) return undefined
-    const all = new Map<string, unknown>()
-    if (Option.isSome(file)) {
-      const value = yield* parsed("--params", yield* textOf("--params", file.value))
-      if (typeof value !== "object" || value === null || Array.isArray(value)) {
-        return yield* wrong("--params must be a JSON object")
-      }
-      for (const [key, each] of Object.entries(value)) all.set(key, each)
-    }
-    return { ...Object.fromEntries(all), ...assigned(yield* assignments(given)) }
-  })
+export const parameters = Effect.fnUntraced(function*(given: ReadonlyArray<string>, file: Option.Option<string>) {
+  if (given.length === 0 && Option.isNone(file)) return undefined
+  const all = Option.isNone(file) ? {} : yield* parsed("--params", yield* textOf("--params", file.value))
+  if (!Predicate.isRecord(all)) return yield* wrong("--params must be a JSON object")
+  return { ...all, ...assigned(yield* assignments(given)) }
+})
 
 const units: { readonly [unit: string]: number } = {
   ms: 1,
@@ -162,9 +145,11 @@ export const executionId = (text: string): Effect.Effect<string, UsageError> =>
     ? wrong(`${JSON.stringify(text)} is not a run id`)
     : Effect.succeed(text)
 
+export const isUuid = Schema.is(Schema.UUID)
+
 /** Checks the id of a session. */
 export const sessionId = (flag: string, text: string): Effect.Effect<string, UsageError> =>
-  /^[\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}$/i.test(text)
+  isUuid(text)
     ? Effect.succeed(text)
     : wrong(`${flag} takes a UUID, not ${JSON.stringify(text)}`)
 

@@ -4,7 +4,6 @@ import * as Trace from "@effect-noukai/sdk/Trace"
 import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { argument, connection, flowOrRun, json, noHistory, since } from "../arguments/flags.js"
@@ -99,20 +98,13 @@ const chosen = Effect.fnUntraced(function*(input: Input) {
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const read = yield* Effect.gen(function*() {
-    const runs = yield* RunService
-    return yield* Effect.forEach(
-      yield* chosen(input),
-      ({ flow, run }) => Effect.either(Effect.mapError(runs.cost(flow, run), (error) => ({ id: run, error }))),
-      { concurrency }
-    )
-  }).pipe(Effect.provide(services(input)))
-  const runs = read.filter(Either.isRight).map(({ right }) => right)
-  const failed = read.filter(Either.isLeft).map(({ left: { error, id } }) => ({
-    executionId: id,
-    code: exitCodeOf(error, "reads"),
-    error
-  }))
+  const { cost } = yield* RunService
+  const [failed, runs] = yield* Effect.partition(
+    yield* chosen(input),
+    ({ flow, run }) =>
+      Effect.mapError(cost(flow, run), (error) => ({ executionId: run, code: exitCodeOf(error, "reads"), error })),
+    { concurrency }
+  )
   const isAll = failed.length === 0 && runs.every(({ isKnown }) => isKnown)
   const total = Trace.sumTotals(runs)
 
@@ -127,12 +119,13 @@ const handle = Effect.fnUntraced(function*(input: Input) {
 
   const [first] = failed
   if (first === undefined) return
-  if (read.length === 1) return yield* toCommandError(first.error, "reads", input)
+  const count = runs.length + failed.length
+  if (count === 1) return yield* toCommandError(first.error, "reads", input)
   return yield* new CommandError({
     code: worst(failed.map(({ code }) => code)),
-    message: `${failed.length} of ${counted(read.length, "run")} could not be read`,
+    message: `${failed.length} of ${counted(count, "run")} could not be read`,
     advice: failed.map(({ error, executionId }) => `${executionId}: ${withoutMethod(error)}`)
   })
-})
+}, (effect, input) => Effect.provide(effect, services(input)))
 
 export const command = leaf("cost", "Add up the cost and duration of runs.", config, handle)

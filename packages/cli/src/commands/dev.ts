@@ -73,18 +73,17 @@ const signalled = (pids: ReadonlyArray<number>, signal: NodeJS.Signals | 0): Rea
 const isOver = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
 /** Ends a command and its descendants. Kills those that ignore the signal. */
-const ended = (child: ChildProcess, isTerminated: boolean): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    if (child.pid === undefined || isOver(child)) return
-    const pids = tree(child.pid)
-    if (isTerminated) signalled(pids, "SIGTERM")
-    // a terminal has signalled them already
-    else if (process.stdin.isTTY !== true) signalled(pids, "SIGINT")
-    for (let waited = 0; waited < grace && signalled(pids, 0).length > 0; waited += interval) {
-      yield* Effect.sleep(interval)
-    }
-    signalled(pids, "SIGKILL")
-  })
+const ended = Effect.fnUntraced(function*(child: ChildProcess, isTerminated: boolean) {
+  if (child.pid === undefined || isOver(child)) return
+  const pids = tree(child.pid)
+  if (isTerminated) signalled(pids, "SIGTERM")
+  // a terminal has signalled them already
+  else if (process.stdin.isTTY !== true) signalled(pids, "SIGINT")
+  for (let waited = 0; waited < grace && signalled(pids, 0).length > 0; waited += interval) {
+    yield* Effect.sleep(interval)
+  }
+  signalled(pids, "SIGKILL")
+})
 
 /** Runs a shell command and returns its exit code. An interruption ends the command. */
 export const executed = (command: string, env: NodeJS.ProcessEnv) =>

@@ -69,13 +69,11 @@ const read = (runs: RunService.Service) =>
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const difference = yield* Effect.gen(function*() {
-    const [before, after] = [yield* side(input.before), yield* side(input.after)]
-    const traceOf = read(yield* RunService)
-    return TraceDiff.make(yield* traceOf(before, after), yield* traceOf(after, before))
-  }).pipe(Effect.provide(services(input)))
+  const [before, after] = [yield* side(input.before), yield* side(input.after)]
+  const traceOf = read(yield* RunService)
+  const difference = TraceDiff.make(yield* traceOf(before, after), yield* traceOf(after, before))
   yield* terminal.write(input.json ? jsonLine(difference) : TraceDiff.toText(difference))
   if (difference.verdict !== "same") return yield* new CommandError({ code: exitCodes.failed, message: "" })
-})
+}, (effect, input) => Effect.provide(effect, services(input)))
 
 export const command = leaf("diff", "Compare two runs: steps, payloads, time, cost.", config, handle)

@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import type { Dispatcher } from "undici"
@@ -20,6 +19,7 @@ import { withoutMethod } from "../exit/failing.js"
 import * as Answer from "../settings/answer.js"
 import { variable } from "../settings/environment.js"
 import * as Proxy from "../settings/proxy.js"
+import { noKey } from "../settings/services.js"
 import * as Settings from "../settings/Settings.js"
 import { time } from "../terminal/amounts.js"
 import { jsonLine } from "../terminal/json.js"
@@ -88,54 +88,39 @@ const dev = (url: string): string => {
 /** The tolerated difference of the clocks, in milliseconds. */
 const tolerance = 30_000
 
-/** A key that is never sent. With it, the other settings are checked without a key. */
-const noKey = Redacted.make("nk_none")
-
 const setKey = "set NOUKAI_API_KEY, pass the path of a key file to --key-file, or store the key: " +
   hint({}, "auth")
 
 const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effect.Effect<Check> =>
   keyFrom === undefined || apiKey === undefined
     ? Effect.succeed(wrong("key", exitCodes.notAllowed, "there is no key", setKey))
-    : NoukaiConfig.make({ apiKey }).pipe(
-      Effect.as(well("key", `from ${keyFrom}; it begins with nk_`)),
-      Effect.catchAll((error) =>
-        Effect.succeed(
-          wrong(
-            "key",
-            exitCodes.notAllowed,
-            `from ${keyFrom}: ${error._tag === "AuthenticationError" ? error.detail ?? error.message : error.message}`,
-            "copy the whole key again; it begins with nk_live_ or nk_test_"
-          )
+    : Effect.match(NoukaiConfig.make({ apiKey }), {
+      onSuccess: () => well("key", `from ${keyFrom}; it begins with nk_`),
+      onFailure: (error) =>
+        wrong(
+          "key",
+          exitCodes.notAllowed,
+          `from ${keyFrom}: ${error._tag === "AuthenticationError" ? error.detail ?? error.message : error.message}`,
+          "copy the whole key again; it begins with nk_live_ or nk_test_"
         )
-      )
-    )
-
-interface Answer {
-  readonly status: number
-  /** The time until the answer, in milliseconds. */
-  readonly took: number
-  /** The server's clock minus this machine's, in milliseconds. Absent if the server sent no date. */
-  readonly ahead: number | undefined
-}
+    })
 
 /** Requests an unknown session without a key. This begins no run. */
-const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<Answer, string> =>
-  Effect.gen(function*() {
-    const url = new URL(`${server}/seq/sessions/${randomUUID()}`)
-    const begun = yield* Clock.currentTimeMillis
-    const head = yield* Answer.answer(url, {}, through)
-    const ended = yield* Clock.currentTimeMillis
-    const date = Date.parse(head.date)
-    return {
-      status: head.status,
-      took: ended - begun,
-      // a date has whole seconds, and was set between request and answer
-      ahead: Number.isNaN(date) ? undefined : date + 500 - (begun + ended) / 2
-    }
-  })
+const asked = Effect.fnUntraced(function*(server: string, through: Dispatcher | undefined) {
+  const url = new URL(`${server}/seq/sessions/${randomUUID()}`)
+  const begun = yield* Clock.currentTimeMillis
+  const head = yield* Answer.answer(url, {}, through)
+  const ended = yield* Clock.currentTimeMillis
+  const date = Date.parse(head.date)
+  return {
+    status: head.status,
+    took: ended - begun,
+    // the server's clock minus this machine's: a date has whole seconds, and was set between request and answer
+    ahead: Number.isNaN(date) ? undefined : date + 500 - (begun + ended) / 2
+  }
+})
 
-const clock = ({ ahead }: Answer): Check => {
+const clock = (ahead: number | undefined): Check => {
   if (ahead === undefined) return unknown("clock", "the server sent no valid date")
   // a date has no fractions of a second
   const off = Math.abs(ahead) < 1000 ? "less than 1 s" : time(Math.abs(ahead))
@@ -153,8 +138,7 @@ const clock = ({ ahead }: Answer): Check => {
 const accepted = (options: NoukaiConfig.Options, was: Check, timeout: Duration.Duration): Effect.Effect<Check> =>
   Effect.flatMap(SessionService, (sessions) => sessions.get(randomUUID())).pipe(
     Effect.provide(Noukai.layer({ ...options, maxRetries: 0, attemptTimeout: timeout })),
-    Effect.either,
-    Effect.map(Either.match({ onLeft: (error) => answered(error, was), onRight: () => taken(was) }))
+    Effect.match({ onFailure: (error) => answered(error, was), onSuccess: () => taken(was) })
   )
 
 const taken = (was: Check): Check => ({ ...was, message: `${was.message}; the server accepts it` })
@@ -287,7 +271,7 @@ export const checks = (
       Effect.either
     )
     if (Either.isLeft(answer)) return [...before, ofKey, unreachable(url, answer.left, settings)]
-    const { status, took } = answer.right
+    const { ahead, status, took } = answer.right
     const said = `${url} answers with ${status}`
     const refusal = status >= 500
       ? wrong("reachable", exitCodes.refused, said, "the server has a problem: retry later")
@@ -299,10 +283,10 @@ export const checks = (
         `${said}: it is not a Noukai server`,
         "choose the server with --env, --port or --base-url"
       )
-    if (refusal !== undefined) return [...before, ofKey, refusal, clock(answer.right)]
+    if (refusal !== undefined) return [...before, ofKey, refusal, clock(ahead)]
     const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
     const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
-    return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(answer.right)]
+    return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(ahead)]
   })
 
 const signs = { well: "✓", wrong: "✗", unknown: "?" } as const

@@ -32,8 +32,9 @@ export const leaf = <const Config extends Command.Command.Config>(
     { input: config, voice },
     ({ input, voice: { jq, ...voice } }) =>
       Effect.gen(function*() {
-        const server: object = input
-        const handled = Effect.mapError(handle(input), (error) => toCommandError(error, "reads", server))
+        const given: object = input
+        const known = "flow" in given && typeof given.flow === "string" ? { flow: given.flow } : {}
+        const handled = Effect.mapError(handle(input), (error) => toCommandError(error, "reads", given, known))
         if (Option.isNone(jq)) return yield* handled
         const { filtered } = yield* Effect.promise(() => import("../terminal/jq.js"))
         yield* filtered(jq.value, handled)

@@ -9,7 +9,7 @@ import * as Values from "../arguments/values.js"
 import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { withoutMethod } from "../exit/failing.js"
-import { History, type Learnt } from "../settings/History.js"
+import { History } from "../settings/History.js"
 import { hint, type ServerFlags } from "../terminal/shell.js"
 
 /** The number of runs in a page. */
@@ -23,74 +23,63 @@ export interface RunOfFlow {
 
 const unknown = (what: string) => wrong(`this machine has not seen ${what}: give the flow and the id of the run`)
 
-const isUuid = (text: string) => /^[\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}$/i.test(text)
-
 /** Whether the argument for a flow is the id of a run. */
 export const isRun = (text: string): Effect.Effect<boolean, never, History> =>
   Effect.flatMap(
     History,
-    (history) => Effect.map(history.runs, (runs) => isUuid(text) || runs.some(({ run }) => run === text))
+    (history) => Effect.map(history.runs, (runs) => Values.isUuid(text) || runs.some(({ run }) => run === text))
   )
 
 /** Returns the run of a command. `flow` is its flow or its id. Default: the last seen run. */
-export const runOf = (
-  flow: Option.Option<string>,
-  id: Option.Option<string>
-): Effect.Effect<RunOfFlow, UsageError, History> =>
-  Effect.gen(function*() {
-    if (Option.isSome(id) && Option.isSome(flow)) {
-      return { flow: flow.value, run: yield* Values.executionId(id.value) }
-    }
-    const history = yield* History
-    if (!history.isKept) return yield* wrong("--no-history requires a flow and a run id")
-    const runs = yield* history.runs
-    if (Option.isNone(flow)) return runs.at(-1) ?? (yield* unknown("a run on this server"))
-    const given = flow.value
-    const byId = runs.find(({ run }) => run === given)
-    if (byId !== undefined) return byId
-    if (isUuid(given)) return yield* unknown(`run ${given}`)
-    const address = history.address(given)
-    return runs.findLast((seen) => seen.flow === address) ?? (yield* unknown(`a run of ${address}`))
-  })
+export const runOf = Effect.fnUntraced(function*(flow: Option.Option<string>, id: Option.Option<string>) {
+  if (Option.isSome(id) && Option.isSome(flow)) {
+    return { flow: flow.value, run: yield* Values.executionId(id.value) }
+  }
+  const history = yield* History
+  if (!history.isKept) return yield* wrong("--no-history requires a flow and a run id")
+  const runs = yield* history.runs
+  if (Option.isNone(flow)) return runs.at(-1) ?? (yield* unknown("a run on this server"))
+  const given = flow.value
+  const byId = runs.find(({ run }) => run === given)
+  if (byId !== undefined) return byId
+  if (Values.isUuid(given)) return yield* unknown(`run ${given}`)
+  const address = history.address(given)
+  return runs.findLast((seen) => seen.flow === address) ?? (yield* unknown(`a run of ${address}`))
+})
 
 /** Returns the run that one argument names: `flow/id`, the id of a seen run, or a flow for its last seen run. */
 export const runNamed = (text: string): Effect.Effect<RunOfFlow, UsageError, History> => {
   const at = text.lastIndexOf("/")
   const run = text.slice(at + 1)
-  return at > 0 && (isUuid(run) || text.split("/").length > 3)
+  return at > 0 && (Values.isUuid(run) || text.split("/").length > 3)
     ? runOf(Option.some(text.slice(0, at)), Option.some(run))
     : runOf(Option.some(text), Option.none())
 }
 
 /** Returns the server's id of a flow, from the history or from the trace of a seen run. */
-export const flowIdOf = (
-  flow: string,
-  input: ServerFlags
-): Effect.Effect<string, CallError | CommandError, History | RunService> =>
-  Effect.gen(function*() {
-    const history = yield* History
-    const address = history.address(flow)
-    const runs = (yield* history.runs).filter((seen) => seen.flow === address)
-    const known = runs.findLast(({ flowId }) => flowId !== undefined)?.flowId
-    if (known !== undefined) return known
-    const last = runs.at(-1)
-    if (last !== undefined) {
-      const { flowRun: { flowId } } = yield* Effect.flatMap(RunService, (service) => service.trace(flow, last.run))
-      const learnt: Learnt = { flow, run: last.run, flowId }
-      yield* history.note(learnt)
-      if (flowId !== undefined) return flowId
-    }
-    return yield* new CommandError({
-      code: exitCodes.usage,
-      message: `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
-      advice: [
-        `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
-        `or give the id, which trace --json and session show --json print as flowId: ${
-          hint(input, "runs", [], [["--flow-id", "ID"]])
-        }`
-      ]
-    })
+export const flowIdOf = Effect.fnUntraced(function*(flow: string, input: ServerFlags) {
+  const history = yield* History
+  const address = history.address(flow)
+  const runs = (yield* history.runs).filter((seen) => seen.flow === address)
+  const known = runs.findLast(({ flowId }) => flowId !== undefined)?.flowId
+  if (known !== undefined) return known
+  const last = runs.at(-1)
+  if (last !== undefined) {
+    const { flowRun: { flowId } } = yield* Effect.flatMap(RunService, (service) => service.trace(flow, last.run))
+    yield* history.note({ flow, run: last.run, flowId })
+    if (flowId !== undefined) return flowId
+  }
+  return yield* new CommandError({
+    code: exitCodes.usage,
+    message: `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
+    advice: [
+      `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
+      `or give the id, which trace --json and session show --json print as flowId: ${
+        hint(input, "runs", [], [["--flow-id", "ID"]])
+      }`
+    ]
   })
+})
 
 const notPaged = (error: UnexpectedResponseError) =>
   new CommandError({

@@ -9,7 +9,7 @@ import { argument, connection, flow, json, jsonl, noHistory, optional } from "..
 import * as Values from "../arguments/values.js"
 import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { ending, withoutMethod } from "../exit/failing.js"
+import { withoutMethod } from "../exit/failing.js"
 import { note } from "../settings/History.js"
 import { services } from "../settings/services.js"
 import { jsonLine, printed } from "../terminal/json.js"
@@ -89,8 +89,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     Effect.provide(services(input, (hasAnswered) => hasAnswered ? "for up to 10 minutes" : "a few times")),
     Effect.onInterrupt(() =>
       terminal.note(`interrupted; the run continues: ${hint(input, "watch", [input.flow, input.id])}`)
-    ),
-    ending("reads", input, { flow: input.flow })
+    )
   )
 })
 

@@ -65,7 +65,7 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
 }
 
 /** The key of a command that sends nothing. */
-const noKey = Redacted.make("nk_none")
+export const noKey = Redacted.make("nk_none")
 
 const wrongOption = (settings: Settings.Settings.Service) => (error: AuthenticationError | InvalidRequestError) =>
   error._tag === "InvalidRequestError" ? wrong(Settings.wrongSetting(settings, error)) : error

@@ -4,6 +4,7 @@ import type { Cassette, RecordedCassette } from "@effect-noukai/sdk/Cassette"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Predicate from "effect/Predicate"
+import * as Struct from "effect/Struct"
 import * as Shape from "./shape.js"
 
 /** The facts about one flow. */
@@ -127,40 +128,29 @@ const parametersOf = (input: unknown): ReadonlyArray<unknown> =>
 interface Step {
   readonly loopIndex?: number | undefined
   readonly status: string
-  readonly input: unknown
-  readonly output: unknown
+  readonly truncated: boolean
 }
 
-/** The prompt that the server stores beside an output. */
-const promptKey = "__rendered_prompt__"
-
 /** The facts in a stored run. Runs that did not complete, or that end in a loop, say nothing about the result. */
-const ofSteps = (flow: string, status: string, steps: ReadonlyArray<Step>): Known => {
-  const [first, last] = [steps[0], steps.at(-1)]
-  const input = Predicate.isRecord(first?.input) ? first.input : undefined
-  const { message: _, messages: __, ...parameters } = input ?? {}
+const ofSteps = <S extends Step>(
+  flow: string,
+  status: string,
+  steps: ReadonlyArray<S>,
+  input: keyof S,
+  output: keyof S
+): Known => {
+  const [given, last] = [steps[0]?.[input], steps.at(-1)]
   const isWhole = status === "completed" && last?.status === "completed" && last.loopIndex === undefined
-  const output = isWhole && Predicate.isRecord(last.output)
-    ? Object.fromEntries(Object.entries(last.output).filter(([key]) => key !== promptKey))
-    : isWhole
-    ? last.output
-    : undefined
+  const result = isWhole && !last.truncated ? last[output] : undefined
   return known(flow, {
-    parameters: input === undefined ? Shape.unknown : Shape.shapeOf(parameters),
-    result: output === undefined || output === null ? Shape.unknown : Shape.shapeOf(output)
+    parameters: Predicate.isRecord(given) ? Shape.shapeOf(Struct.omit(given, "message", "messages")) : Shape.unknown,
+    // the server stores the prompt beside an output
+    result: Shape.shapeOf(Predicate.isRecord(result) ? Struct.omit(result, "__rendered_prompt__") : result ?? undefined)
   })
 }
 
 const ofExecution = ({ slug = "", status, steps }: SessionExecution): Known =>
-  ofSteps(
-    slug,
-    status,
-    steps.map(({ inputSnapshot, outputSnapshot, ...step }) => ({
-      ...step,
-      input: inputSnapshot,
-      output: step.truncated ? undefined : outputSnapshot
-    }))
-  )
+  ofSteps(slug, status, steps, "inputSnapshot", "outputSnapshot")
 
 /** The facts in a cassette. The recording of a session has only the slugs of flows. */
 export const ofCassette = (cassette: Cassette): ReadonlyArray<Known> =>
@@ -175,15 +165,7 @@ export const ofCassette = (cassette: Cassette): ReadonlyArray<Known> =>
 
 /** The facts in the trace of a run. */
 export const ofTrace = (flow: string, { flowRun, steps }: Trace): Known =>
-  ofSteps(
-    flow,
-    flowRun.status,
-    steps.map(({ inputContext, outputContext, ...step }) => ({
-      ...step,
-      input: inputContext,
-      output: step.truncated ? undefined : outputContext
-    }))
-  )
+  ofSteps(flow, flowRun.status, steps, "inputContext", "outputContext")
 
 /** Merges facts about the same flow. */
 export const merged = (flow: string, all: ReadonlyArray<Known>): Known => ({

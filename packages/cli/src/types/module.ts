@@ -1,4 +1,5 @@
 /** The TypeScript module of flow values. */
+import * as Order from "effect/Order"
 import { hint } from "../terminal/shell.js"
 import type { Known } from "./known.js"
 import { isRequired, isUnknown, type Shape, type SimpleKind, simpleKinds } from "./shape.js"
@@ -97,8 +98,6 @@ const none: Notation = {
 
 const notations: { readonly [L in Library]: Notation } = { effect, zod, valibot, arktype, none }
 
-const byCodeUnits = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
-
 /** The definition of a shape. Keys are sorted, so that equal facts give equal text. */
 const definition = (notation: Notation, shape: Shape, indent: string): string => {
   const { items, kinds, object } = shape
@@ -108,7 +107,7 @@ const definition = (notation: Notation, shape: Shape, indent: string): string =>
     ...object === undefined ? [] : [notation.object(
       object.properties.size === 0 ? "{}" : `{\n${
         [...object.properties]
-          .sort(([a], [b]) => byCodeUnits(a, b))
+          .sort(([a], [b]) => Order.string(a, b))
           .map(([key, property]) =>
             inner +
             notation.property(key, definition(notation, property.shape, inner), !isRequired(object, property))
@@ -167,7 +166,7 @@ const typed = (name: string, { flow, parameters, result }: Known): string => {
 
 /** Returns a module with a value for each flow, sorted by address. */
 export const moduleOf = (library: Library, flows: ReadonlyArray<Known>): string => {
-  const sorted = [...flows].sort((a, b) => byCodeUnits(a.flow, b.flow))
+  const sorted = [...flows].sort((a, b) => Order.string(a.flow, b.flow))
   const names = namesOf(sorted.map(({ flow }) => flow))
   const notation = notations[library]
   const values = sorted.map((known, index) => {

@@ -62,50 +62,46 @@ const parameterOf = (template: string): (row: unknown) => unknown => {
  * Returns functions for the key and the input of a row. They throw if the row lacks a field: then the row is refused
  * (key) or invalid (input).
  */
-export const rowInput = (flags: Mapping): Effect.Effect<{
-  readonly key: (row: unknown) => string
-  readonly input: (row: unknown) => Batch.JobInput
-}, UsageError> =>
-  Effect.gen(function*() {
-    if (Option.isSome(flags.messageField) && Option.isSome(flags.messageTemplate)) {
-      return yield* wrong("give --message-field or --message-template, not both")
-    }
-    const message = Option.match(flags.messageField, {
-      onNone: () => Option.getOrUndefined(Option.map(flags.messageTemplate, filled)),
-      onSome: (field) => (row: unknown) => textOf(row, field)
-    })
-    if (Option.isSome(flags.messageTemplate)) yield* template("--message-template", flags.messageTemplate.value)
-    const given = yield* Values.assignments(flags.parameter)
-    for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
-    // the message would replace the parameter
-    if (message !== undefined && given.some(({ key }) => key === "message")) {
-      return yield* wrong("give the message once: the parameter \"message\" sets it too")
-    }
-    const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
-    const isWhole = message === undefined && parameters.length === 0
-    return {
-      key: (row) => {
-        const key = valueOf(row, flags.key)
-        if (typeof key !== "string" && typeof key !== "number") {
-          throw new Error(`its field ${JSON.stringify(flags.key)} is neither a text nor a number`)
-        }
-        // JSON.parse has rounded the number
-        if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
-          throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
-        }
-        return String(key)
-      },
-      input: (row) => ({
-        snapshots: flags.snapshots || undefined,
-        ...message !== undefined && { message: message(row) },
-        ...isWhole
-          ? { parameters: fieldsOf(row) }
-          : parameters.length > 0 && {
-            parameters: Object.fromEntries(parameters.map(([name, value]) => [name, value(row)]))
-          }
-      })
-    }
+export const rowInput = Effect.fnUntraced(function*(flags: Mapping) {
+  if (Option.isSome(flags.messageField) && Option.isSome(flags.messageTemplate)) {
+    return yield* wrong("give --message-field or --message-template, not both")
+  }
+  const message = Option.match(flags.messageField, {
+    onNone: () => Option.getOrUndefined(Option.map(flags.messageTemplate, filled)),
+    onSome: (field) => (row: unknown) => textOf(row, field)
   })
+  if (Option.isSome(flags.messageTemplate)) yield* template("--message-template", flags.messageTemplate.value)
+  const given = yield* Values.assignments(flags.parameter)
+  for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
+  // the message would replace the parameter
+  if (message !== undefined && given.some(({ key }) => key === "message")) {
+    return yield* wrong("give the message once: the parameter \"message\" sets it too")
+  }
+  const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
+  const isWhole = message === undefined && parameters.length === 0
+  return {
+    key: (row: unknown): string => {
+      const key = valueOf(row, flags.key)
+      if (typeof key !== "string" && typeof key !== "number") {
+        throw new Error(`its field ${JSON.stringify(flags.key)} is neither a text nor a number`)
+      }
+      // JSON.parse has rounded the number
+      if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
+        throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
+      }
+      return String(key)
+    },
+    input: (row: unknown): Batch.JobInput => ({
+      snapshots: flags.snapshots || undefined,
+      ...message !== undefined && { message: message(row) },
+      ...isWhole
+        ? { parameters: fieldsOf(row) }
+        : parameters.length > 0 && {
+          parameters: Object.fromEntries(parameters.map(([name, value]) => [name, value(row)]))
+        }
+    })
+  }
+})
 
 /** Creates the batch, with the full address of its flow. */
 export const definition = Effect.fnUntraced(function*(flags: DefinedFlags) {

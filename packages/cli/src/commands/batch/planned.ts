@@ -30,11 +30,10 @@ export const reasons = ({ invalidRows, refused }: BatchPlan): ReadonlyArray<stri
     .map(({ at, error }) => cell(`${at}: ${error.message}`))
 
 /** Prints the first invalid and refused rows, with the reasons. */
-export const refusals = (plan: BatchPlan): Effect.Effect<void, never, Terminal> =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const lines = reasons(plan)
-    for (const line of lines) yield* terminal.note(line)
-    const rest = plan.invalid + plan.refusedCount - lines.length
-    if (rest > 0) yield* terminal.note(`and ${rest} more that are invalid or refused`)
-  })
+export const refusals = Effect.fnUntraced(function*(plan: BatchPlan) {
+  const terminal = yield* Terminal
+  const lines = reasons(plan)
+  for (const line of lines) yield* terminal.note(line)
+  const rest = plan.invalid + plan.refusedCount - lines.length
+  if (rest > 0) yield* terminal.note(`and ${rest} more that are invalid or refused`)
+})

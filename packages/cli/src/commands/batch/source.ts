@@ -11,7 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { reason } from "../../arguments/values.js"
-import { type UsageError, wrong } from "../../exit/CommandError.js"
+import { wrong } from "../../exit/CommandError.js"
 import type { DefinedFlags } from "./flags.js"
 
 /** Creates a folder. The scope, or the end of the process, removes it. */
@@ -65,33 +65,31 @@ const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(fu
 export type Rows = BatchSource.BatchSource<unknown, BatchSourceError>
 
 /** Fails if a file has no rows, before anything is written. */
-const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | BatchSourceError> =>
-  Effect.gen(function*() {
-    const stats = statSync(input, { throwIfNoEntry: false })
-    if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
-      return yield* wrong(`--input ${input} is not a regular file: pipe it, with --input -`)
-    }
-    if (Option.isNone(yield* Stream.runHead(rows))) return yield* wrong(`--input ${input} has no rows`)
-  })
+const begun = Effect.fnUntraced(function*(input: string, { rows }: Rows) {
+  const stats = statSync(input, { throwIfNoEntry: false })
+  if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
+    return yield* wrong(`--input ${input} is not a regular file: pipe it, with --input -`)
+  }
+  if (Option.isNone(yield* Stream.runHead(rows))) return yield* wrong(`--input ${input} has no rows`)
+})
 
 /** Returns the rows of a command. `isReadTwice`: they are counted before they run. */
-export const source = (
+export const source = Effect.fnUntraced(function*(
   { delimiter: given, format, input }: Pick<DefinedFlags, "delimiter" | "format" | "input">,
   isReadTwice: boolean
-): Effect.Effect<Rows, UsageError | BatchSourceError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const known = /\.(csv|jsonl|ndjson)$/i.exec(input)?.[1]?.toLowerCase()
-    if (Option.isNone(format) && known === undefined && input !== "-") {
-      return yield* wrong(`--input ${input}: unknown format; give --format jsonl or csv`)
-    }
-    const isCsv = Option.getOrElse(format, () => known) === "csv"
-    const delimiter = Option.getOrUndefined(given)
-    if (delimiter !== undefined && !isCsv) return yield* wrong("--delimiter requires CSV")
-    if (input !== "-" || isReadTwice) {
-      const path = input === "-" ? yield* kept : input
-      const rows = isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)
-      yield* begun(input, rows)
-      return rows
-    }
-    return isCsv ? BatchSource.fromCsvBytes(stdin, "stdin", { delimiter }) : BatchSource.fromJsonlBytes(stdin, "stdin")
-  })
+) {
+  const known = /\.(csv|jsonl|ndjson)$/i.exec(input)?.[1]?.toLowerCase()
+  if (Option.isNone(format) && known === undefined && input !== "-") {
+    return yield* wrong(`--input ${input}: unknown format; give --format jsonl or csv`)
+  }
+  const isCsv = Option.getOrElse(format, () => known) === "csv"
+  const delimiter = Option.getOrUndefined(given)
+  if (delimiter !== undefined && !isCsv) return yield* wrong("--delimiter requires CSV")
+  if (input !== "-" || isReadTwice) {
+    const path = input === "-" ? yield* kept : input
+    const rows = isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)
+    yield* begun(input, rows)
+    return rows
+  }
+  return isCsv ? BatchSource.fromCsvBytes(stdin, "stdin", { delimiter }) : BatchSource.fromJsonlBytes(stdin, "stdin")
+})

@@ -45,20 +45,19 @@ const secretlint = Effect.promise(() =>
 const withoutComments = (text: string): string => text.replaceAll("secretlint-", "secretlint_")
 
 /** Returns the positions of secrets in a text. */
-const scan = (content: string): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.gen(function*() {
-    const [{ lintSource }, { creator }] = yield* secretlint
-    const { messages } = yield* Effect.promise(() =>
-      lintSource({
-        source: { content: withoutComments(content), filePath: "cassette.json", ext: ".json", contentType: "text" },
-        options: {
-          noPhysicFilePath: true,
-          config: { rules: [{ id: "@secretlint/secretlint-rule-preset-recommend", rule: creator }] }
-        }
-      })
-    )
-    return messages.map(({ range: [from] }) => from)
-  })
+const scan = Effect.fnUntraced(function*(content: string) {
+  const [{ lintSource }, { creator }] = yield* secretlint
+  const { messages } = yield* Effect.promise(() =>
+    lintSource({
+      source: { content: withoutComments(content), filePath: "cassette.json", ext: ".json", contentType: "text" },
+      options: {
+        noPhysicFilePath: true,
+        config: { rules: [{ id: "@secretlint/secretlint-rule-preset-recommend", rule: creator }] }
+      }
+    })
+  )
+  return messages.map(({ range: [from] }) => from)
+})
 
 const gap = "\n\n"
 

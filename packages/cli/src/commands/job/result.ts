@@ -8,7 +8,6 @@ import { connection, flag, flow, json, noHistory, optional } from "../../argumen
 import * as Values from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
-import { ending } from "../../exit/failing.js"
 import { note } from "../../settings/History.js"
 import { services, waiting as patience } from "../../settings/services.js"
 import { printed } from "../../terminal/json.js"
@@ -29,34 +28,30 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
-    const terminal = yield* Terminal
-    const { flow, id, noWait } = input
-    if (noWait && Option.isSome(input.timeout)) return yield* wrong("give --no-wait or --timeout, not both")
-    const timeout = yield* Values.durationOf("--timeout", input.timeout)
-    const jobs = yield* JobService
-    const job = yield* jobs.attach(flow, id, { grace: noWait ? 0 : grace })
-    if (noWait) {
-      const status = yield* job.poll
-      if (!Job.isEnded(status)) {
-        return yield* new CommandError({
-          code: exitCodes.timedOut,
-          message: `job ${id} has not ended: it is ${status.status === "unknown" ? status.reported : status.status}`,
-          advice: [`wait for it: ${waiting(input, [id])}`]
-        })
-      }
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const { flow, id, noWait } = input
+  if (noWait && Option.isSome(input.timeout)) return yield* wrong("give --no-wait or --timeout, not both")
+  const timeout = yield* Values.durationOf("--timeout", input.timeout)
+  const jobs = yield* JobService
+  const job = yield* jobs.attach(flow, id, { grace: noWait ? 0 : grace })
+  if (noWait) {
+    const status = yield* job.poll
+    if (!Job.isEnded(status)) {
+      return yield* new CommandError({
+        code: exitCodes.timedOut,
+        message: `job ${id} has not ended: it is ${status.status === "unknown" ? status.reported : status.status}`,
+        advice: [`wait for it: ${waiting(input, [id])}`]
+      })
     }
-    yield* terminal.progress(`… waiting for ${plain(id)}`)
-    const result = yield* (timeout === undefined ? reached(job) : Effect.void).pipe(
-      Effect.zipRight(job.result({ timeout: timeout ?? Duration.infinity })),
-      goesOn(input, [id])
-    )
-    yield* note({ flow, run: id })
-    yield* terminal.write(printed(input.json, result))
-  },
-  (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))),
-  (effect, input) => ending("reads", input, { flow: input.flow })(effect)
-)
+  }
+  yield* terminal.progress(`… waiting for ${plain(id)}`)
+  const result = yield* (timeout === undefined ? reached(job) : Effect.void).pipe(
+    Effect.zipRight(job.result({ timeout: timeout ?? Duration.infinity })),
+    goesOn(input, [id])
+  )
+  yield* note({ flow, run: id })
+  yield* terminal.write(printed(input.json, result))
+}, (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))))
 
 export const command = leaf("result", "Wait for a job and print its result.", config, handle)

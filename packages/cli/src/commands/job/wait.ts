@@ -10,7 +10,7 @@ import { connection, flow, json, jsonl, noHistory, optional } from "../../argume
 import * as Values from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../exit/exitCode.js"
-import { ending, withoutMethod } from "../../exit/failing.js"
+import { withoutMethod } from "../../exit/failing.js"
 import { note } from "../../settings/History.js"
 import { services, waiting as patience } from "../../settings/services.js"
 import { inMessage, jsonLine } from "../../terminal/json.js"
@@ -62,48 +62,44 @@ const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
   return { status: ended.status, code: exitCodes.failed, json: ended, ...error }
 }
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
-    const terminal = yield* Terminal
-    const { flow } = input
-    if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
-    const timeout = yield* Values.durationOf("--timeout", input.timeout)
-    const jobs = yield* attached(flow, input.ids, grace)
-    const left = new Set(jobs.map(({ executionId }) => executionId))
-    const outcomes: Array<Told> = []
-    const progress = () => terminal.progress(`… ${outcomes.length} of ${jobs.length} ended`)
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const { flow } = input
+  if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
+  const timeout = yield* Values.durationOf("--timeout", input.timeout)
+  const jobs = yield* attached(flow, input.ids, grace)
+  const left = new Set(jobs.map(({ executionId }) => executionId))
+  const outcomes: Array<Told> = []
+  const progress = () => terminal.progress(`… ${outcomes.length} of ${jobs.length} ended`)
 
-    yield* progress()
-    const [first] = jobs
-    if (timeout === undefined && first !== undefined) yield* goesOn(input, left)(reached(first))
-    const ended = yield* Job.waitAll(jobs, { timeout }).pipe(
-      Stream.runForEach((outcome) =>
-        Effect.gen(function*() {
-          const { executionId } = outcome.job
-          const one = told(outcome)
-          if (Exit.isSuccess(outcome.outcome)) yield* note({ flow, run: executionId })
-          outcomes.push(one)
-          left.delete(executionId)
-          if (input.jsonl) yield* terminal.write(jsonLine(one.json))
-          else if (!input.json) yield* terminal.write(`${plain(executionId)}  ${one.status}\n`)
-          if (one.error !== undefined) yield* terminal.note(`${plain(executionId)}: ${plain(one.error)}`)
-          yield* progress()
-        })
-      ),
-      goesOn(input, left),
-      Effect.exit
-    )
-    yield* terminal.progress("")
-    if (input.json) yield* terminal.write(jsonLine(outcomes.map(({ json }) => json)))
-    const codes = outcomes.map(({ code }) => code)
-    if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(input, left, codes)))
-    const code = worst(codes)
-    // the failures are printed already
-    if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
-  },
-  (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))),
-  (effect, input) => ending("reads", input, { flow: input.flow })(effect)
-)
+  yield* progress()
+  const [first] = jobs
+  if (timeout === undefined && first !== undefined) yield* goesOn(input, left)(reached(first))
+  const ended = yield* Job.waitAll(jobs, { timeout }).pipe(
+    Stream.runForEach((outcome) =>
+      Effect.gen(function*() {
+        const { executionId } = outcome.job
+        const one = told(outcome)
+        if (Exit.isSuccess(outcome.outcome)) yield* note({ flow, run: executionId })
+        outcomes.push(one)
+        left.delete(executionId)
+        if (input.jsonl) yield* terminal.write(jsonLine(one.json))
+        else if (!input.json) yield* terminal.write(`${plain(executionId)}  ${one.status}\n`)
+        if (one.error !== undefined) yield* terminal.note(`${plain(executionId)}: ${plain(one.error)}`)
+        yield* progress()
+      })
+    ),
+    goesOn(input, left),
+    Effect.exit
+  )
+  yield* terminal.progress("")
+  if (input.json) yield* terminal.write(jsonLine(outcomes.map(({ json }) => json)))
+  const codes = outcomes.map(({ code }) => code)
+  if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(input, left, codes)))
+  const code = worst(codes)
+  // the failures are printed already
+  if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+}, (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))))
 
 export const command = leaf("wait", "Wait for jobs and print each when it ends.", config, handle)
 
