@@ -97,6 +97,17 @@ describe("noukai auth", () => {
       assert.isFalse(existsSync(join(bin, "other.secret")))
     }).pipe(Effect.provide(service)))
 
+  it.scopedLive("removes no other file than that of a stored key", () =>
+    Effect.gen(function*() {
+      const { config, cwd, env } = yield* machine
+      const settings = join(config, "noukai", "noukai.json")
+      mkdirSync(join(config, "noukai"))
+      writeFileSync(settings, "{}")
+      const removed = yield* noukai(["auth", "--remove", "--profile", "../noukai.json"], { cwd, env })
+      assert.deepStrictEqual([removed.code, existsSync(settings)], [2, true])
+      assert.include(removed.stderr, "--profile takes a name, not \"../noukai.json\"")
+    }).pipe(Effect.provide(service)))
+
   it.scopedLive("stores nothing that is refused, or is no key, and prints none", () =>
     Effect.gen(function*() {
       const { config, cwd, env } = yield* machine
@@ -159,12 +170,12 @@ describe("--profile", () => {
       assert.strictEqual((yield* run("--profile", "mine", "--base-url", dead)).code, 7)
       // hints name the profile again
       assert.match((yield* run("--profile", "ours")).stderr, /noukai doctor .*--profile ours/)
-      const none = yield* run("--profile", "none")
-      assert.strictEqual(none.code, 2)
-      assert.match(
-        none.stderr,
-        /there is no profile none: add it to .*noukai\.json, or store its key: noukai auth --profile none/
-      )
+      for (const name of ["none", "constructor"]) {
+        const none = yield* run("--profile", name)
+        assert.strictEqual(none.code, 2)
+        assert.match(none.stderr, new RegExp(`there is no profile ${name}: add it to .*noukai\\.json, `))
+        assert.include(none.stderr, `or store its key: noukai auth --profile ${name}`)
+      }
       for (const name of ["../x", "a/b", "-x", " "]) assert.strictEqual((yield* run(`--profile=${name}`)).code, 2, name)
       assert.strictEqual((yield* runs).length, 3)
     }).pipe(Effect.provide(service)))

@@ -61,6 +61,19 @@ describe("noukai run --like", () => {
       assert.strictEqual(JSON.parse(all.filter(({ endpoint }) => endpoint === "execute").at(-1)!.body).message, "ho")
     }).pipe(Effect.provide(serverAndClient(options))))
 
+  it.live("takes the message from a parameter, as a run without --like does", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const id = yield* first
+      const { code, stderr, stdout } = yield* noukai(
+        ["run", flow, "--like", id, "-p", "message=ho", "--no-steps", "--json"],
+        { env }
+      )
+      assert.strictEqual(code, 0, stderr)
+      assert.include(stdout, "\"message\":\"ho\"")
+      assert.notInclude(stdout, "hi")
+    }).pipe(Effect.provide(serverAndClient(options))))
+
   it.live("lets later steps see another output, where the run is walked", () =>
     Effect.gen(function*() {
       const env = yield* environment

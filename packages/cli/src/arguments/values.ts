@@ -145,6 +145,10 @@ export const executionId = (text: string): Effect.Effect<string, UsageError> =>
     ? wrong(`${JSON.stringify(text)} is not a run id`)
     : Effect.succeed(text)
 
+/** Checks the name of a profile. It is the name of a file. */
+export const profileName = (text: string): Effect.Effect<string, UsageError> =>
+  /^\w[\w.-]*$/.test(text) ? Effect.succeed(text) : wrong(`--profile takes a name, not ${JSON.stringify(text)}`)
+
 export const isUuid = Schema.is(Schema.UUID)
 
 /** Checks the id of a session. */

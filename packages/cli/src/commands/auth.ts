@@ -67,7 +67,7 @@ const owner = (body: string): string =>
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const profile = Option.getOrElse(input.profile, () => "default")
+  const profile = (yield* Values.when(input.profile, Values.profileName)) ?? "default"
   const named = profile === "default" ? "" : ` of the profile ${profile}`
   if (input.remove) {
     const was = Keys.remove(profile)

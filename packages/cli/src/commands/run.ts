@@ -302,7 +302,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (like !== undefined) {
       const { message, parameters } = yield* inputLike(input, like)
       const all = { ...parameters, ...asked.parameters }
-      given = { ...asked, message: asked.message ?? message, ...Object.keys(all).length > 0 && { parameters: all } }
+      given = {
+        ...asked,
+        // the message would replace the parameter
+        message: Object.hasOwn(all, "message") ? undefined : asked.message ?? message,
+        parameters: Object.keys(all).length > 0 ? all : undefined
+      }
     }
     yield* isShown ? streamed : executed
   })

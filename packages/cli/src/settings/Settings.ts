@@ -11,12 +11,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { ConnectionFlags } from "../arguments/flags.js"
-import { reason } from "../arguments/values.js"
+import { profileName, reason, when } from "../arguments/values.js"
 import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { flagOf, hint } from "../terminal/shell.js"
@@ -188,16 +189,13 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
     const folder = Option.getOrUndefined(workingFolder())
     const path = folder === undefined ? undefined : nearest(folder)
     const file: File = path === undefined ? {} : yield* readFile(path)
-    const name = Option.getOrUndefined(flags.profile)
-    if (name !== undefined && !/^\w[\w.-]*$/.test(name)) {
-      return yield* wrong(`--profile takes a name, not ${JSON.stringify(name)}`)
-    }
+    const name = yield* when(flags.profile, profileName)
     const own = join(configFolder(), "noukai.json")
-    const [place, profile] = name === undefined
-      ? []
-      : file.profiles?.[name] !== undefined
-      ? [path, file.profiles[name]]
-      : [own, existsSync(own) ? (yield* readFile(own)).profiles?.[name] : undefined]
+    const profileIn = ({ profiles = {} }: File) => name === undefined ? Option.none() : Record.get(profiles, name)
+    const shared = profileIn(file)
+    const [place, profile] = Option.isSome(shared) || name === undefined || !existsSync(own)
+      ? [path, Option.getOrUndefined(shared)]
+      : [own, Option.getOrUndefined(profileIn(yield* readFile(own)))]
     const given = {
       baseUrl: Option.getOrUndefined(flags.baseUrl),
       env: Option.getOrUndefined(flags.env),
