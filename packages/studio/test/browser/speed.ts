@@ -5,9 +5,11 @@
  */
 import { Effect, Fiber } from "effect"
 import type { Browser, Page } from "playwright-core"
+import * as Pairs from "../support/pairs.js"
+import type { ScriptedRun } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
 import { setup } from "./builtPage.js"
-import { launch, openPage, runPath, startStudio } from "./studioPage.js"
+import { comparePath, launch, openPage, runPath, startStudio } from "./studioPage.js"
 
 interface Figure {
   readonly what: string
@@ -243,21 +245,41 @@ report({
 })
 await all.stop()
 
+/** A studio of runs of one flow. A server has their traces: making them of the script takes longer than all the rest. */
+const startLarge = (...runs: ReadonlyArray<ScriptedRun>) =>
+  startStudio({
+    runs,
+    source: (scripted) => {
+      const stored = new Map(
+        runs.map(({ flow, id }) => [id, Effect.runSync(Effect.cached(scripted.run(flow!, id)))])
+      )
+      return { ...scripted, run: (_, id) => stored.get(id)! }
+    }
+  })
+
 const large = Stories.loop(10_000)
-// a server has the trace of a run: making it of the script takes longer than all the rest
-const one = await startStudio({
-  runs: [large],
-  source: (scripted) => {
-    const run = Effect.runSync(Effect.cached(scripted.run(large.flow!, large.id)))
-    return { ...scripted, run: () => run }
-  }
-})
+const one = await startLarge(large)
 report({
   what: "a run of 10,000 steps",
   ...await untilShown(browser, one, runPath(large), ".step.is-selected .bar", "/api/run?"),
   limit: 1_000
 })
 await one.stop()
+
+const [before, after] = [Pairs.long(10_000, "a", 7_345), Pairs.long(10_000, "b", 7_345)]
+const two = await startLarge(before, after)
+report({
+  what: "two runs of 10,000 steps, to the place where they part",
+  ...await untilShown(
+    browser,
+    two,
+    comparePath(before, after),
+    ".lrow.is-parting",
+    "/api/diff?"
+  ),
+  limit: 1_000
+})
+await two.stop()
 
 const huge = Stories.huge(10_000_000)
 const heavy = await startStudio({ runs: [huge] })
