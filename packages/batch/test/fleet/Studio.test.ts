@@ -1,12 +1,18 @@
 /** A ledger in PostgreSQL, as a studio reads it. */
 import { Batch, BatchEngine, BatchStore } from "@effect-noukai/batch"
+import { Emulator } from "@effect-noukai/emulator"
+import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
+import type { ReconcilePlan, ReconcileProgress } from "@effect-noukai/studio/ReconcileApi"
+import * as Studio from "@effect-noukai/studio/Studio"
 import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Chunk, type Context, Effect, Layer, Option, Redacted, Stream } from "effect"
 import * as command from "../../../cli/src/commands/studio/ledgers.js"
-import { client, type Row, rowsOf } from "../support/batches.js"
+import { open } from "../../../studio/test/support/client.js"
+import { client, collect, type Row, rowsOf } from "../support/batches.js"
 import { scansOf, statementsOf } from "../support/statements.js"
 import { freePort } from "./support/freePort.js"
 import { startPostgres } from "./support/postgres.js"
@@ -95,3 +101,71 @@ it.scopedLive("the studio reads a ledger in PostgreSQL, and creates nothing ther
       assert.deepStrictEqual(scans.filter((scan) => !/Sort/.test(scan)), [], statement.text)
     }
   }), 120_000)
+
+it.scopedLive(
+  "the studio compares a ledger in PostgreSQL with the runs of the server, and writes nothing",
+  () =>
+    Effect.gen(function*() {
+      const { url } = yield* startPostgres
+      const connect = Layer.build(PgClient.layer({ url: Redacted.make(url) }))
+      const connected = yield* connect
+      const admin = yield* Effect.provide(PgClient.PgClient, connected)
+      const store = yield* Effect.provide(Layer.build(BatchStore.layerSql), connected)
+      const priced = Batch.make({
+        id: "priced",
+        flow: "acme/test/priced",
+        key: (row: Row) => row.id,
+        input: ({ id }) => ({ message: id })
+      })
+      yield* Batch.run(priced, rowsOf(...ids.slice(0, 40)), { grace: 100, cost: true }).pipe(
+        Effect.provide(Layer.merge(BatchEngine.layerLocal, Layer.succeedContext(store)))
+      )
+      yield* admin`update noukai_batch_row set cost_usd = '0.5' where key = '7'`
+      yield* admin`update noukai_batch_row set cost_usd = 'unknown' where key = '8'`
+      yield* admin`update noukai_batch_row set execution_id = ${crypto.randomUUID()} where key = '9'`
+      const findings = yield* Reconcile.findings(Batch.expected(priced.id)).pipe(
+        collect,
+        Effect.provide(Layer.succeedContext(store))
+      )
+      // each connection that opens from now on refuses to write
+      yield* admin`alter database postgres set default_transaction_read_only = on`
+      const sql = yield* Effect.provide(PgClient.PgClient, yield* connect)
+      assert.include((yield* Effect.flip(sql`create table more (no int)`)).message, "Failed to execute")
+      const emulator = yield* Emulator
+      const sources = yield* Layer.build(
+        Layer.merge(EmulatorSource.layer(emulator), LedgerSource.layer({ postgres: sql }))
+      )
+      const page = yield* open((yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), sources)).url)
+      const { runsStarted } = yield* emulator.totals
+      const plan = yield* page.json<ReconcilePlan>("/api/reconcile/plan?ledger=postgres&batch=priced")
+      // its command would have the password of the database
+      assert.deepStrictEqual(plan, { rows: 40, requests: 0, rate: 10 })
+      const events = yield* collect(page.events("/api/reconcile?ledger=postgres&batch=priced"))
+      const progress = events.flatMap(({ data, event }): ReadonlyArray<ReconcileProgress> =>
+        event === "findings" ? [data] : []
+      )
+      assert.strictEqual(events.at(-1)?.event, "end")
+      assert.deepStrictEqual(
+        progress.flatMap(({ findings }) => findings),
+        findings
+      )
+      const last = progress.at(-1)!
+      assert.deepStrictEqual([last.done, last.rows, last.unknownHere, last.unknownThere], [40, 40, 1, 0])
+      assert.deepInclude(last.summary.counts, { agrees: 38, differs: 1, "paid-twice": 0, "missing-there": 1 })
+      // 0.1003 of 40 runs, of which one is 0.5 and one unknown in the ledger
+      assert.deepStrictEqual(
+        [last.summary.believedUsd, last.summary.seenUsd, last.differenceUsd],
+        ["4.3114", "4.012", "-0.2994"]
+      )
+      assert.strictEqual((yield* emulator.totals).runsStarted, runsStarted)
+    }).pipe(Effect.provide(client({
+      flows: [{
+        ref: "acme/test/priced",
+        steps: [
+          { kind: "template", id: "a", output: "{{message}}", costUsd: "0.1" },
+          { kind: "template", id: "b", output: "{{message}}", costUsd: "0.0003" }
+        ]
+      }]
+    }))),
+  120_000
+)
