@@ -254,6 +254,8 @@ const StepPanel = ({ at, pair, step }: {
         <Text value={before === undefined ? was(second) : after === undefined || first === second ? was(first) : `${was(first)} → ${was(second)}`} />
       </Fact>
     )
+  // the steps of a run that goes on may have moved since they were listed
+  const isOther = data !== undefined && stepName(data.step) !== stepName(step)
   const isEqual = data !== undefined && payloads.every(([of]) => (data.step[of] ?? []).length === 0)
   return (
     <div className="case-body">
@@ -265,7 +267,7 @@ const StepPanel = ({ at, pair, step }: {
       </dl>
       {before === undefined || after === undefined
         ? <p className="muted">Only the {before === undefined ? "second" : "first"} run has this step.</p>
-        : data === undefined || isOld
+        : data === undefined || isOld || isOther
         ? error === undefined
           ? <p className="muted panel-wait" role="status">Reading the step…</p>
           : <Failure title="The step could not be read" error={error} onRetry={reload} />

@@ -1,4 +1,5 @@
 /** The comparison of two runs in a real browser. */
+import type { StepComparison } from "@effect-noukai/studio/CompareApi"
 import { Unavailable } from "@effect-noukai/studio/RunsApi"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
@@ -258,6 +259,23 @@ it("a run that goes on is compared live", async () => {
   await panel(page, "write").waitFor()
   await page.getByRole("region", { name: "Second run" }).getByText("completed").waitFor()
   await step(page, /^notify, missing/).waitFor()
+})
+
+it("differences of another step are never shown as those of the open one", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio)
+  const { page } = opened
+  // as if a run went on between the two reads
+  await page.route("**/api/diff/step?*", async (route) => {
+    const response = await route.fetch()
+    const body = await response.json() as StepComparison
+    await route.fulfill({ response, json: { ...body, step: { ...body.step, stepId: "another" } } })
+  })
+  const answered = page.waitForResponse(/diff\/step/)
+  await page.goto(studio.origin + comparePath(before, after))
+  await (await answered).finished()
+  await panel(page, "write").getByText("Reading the step…").waitFor()
+  assert.strictEqual(await panel(page, "write").getByRole("region").count(), 0)
 })
 
 it("10,000 steps are compared in a window of rows", async () => {
