@@ -12,8 +12,11 @@ import { copy, navigate } from "./store.js"
 /** The time after the last key until a text is a part of the address, in milliseconds. */
 const pause = 300
 
-/** A text that is typed, and put into the address when the reader pauses. */
-const useTyped = (known: string, put: (text: string) => void): readonly [string, (text: string) => void] => {
+/** A text that is typed, and put into the address when the reader pauses, or leaves the field. */
+const useTyped = (
+  known: string,
+  put: (text: string) => void
+): readonly [text: string, change: (text: string) => void, leave: () => void] => {
   const [text, setText] = useState(known)
   const latest = useRef(put)
   latest.current = put
@@ -22,14 +25,15 @@ const useTyped = (known: string, put: (text: string) => void): readonly [string,
     const timer = window.setTimeout(() => latest.current(text), pause)
     return () => window.clearTimeout(timer)
   }, [text, known])
-  return [text, setText]
+  return [text, setText, () => text === known ? undefined : put(text)]
 }
 
 const change = (route: KeepRoute, part: Partial<KeepRoute>): void => navigate({ ...route, ...part }, { replace: true })
 
-const Lines = ({ does, label, onChange, placeholder, value }: {
+const Lines = ({ does, label, onBlur, onChange, placeholder, value }: {
   readonly does: ReactNode
   readonly label: string
+  readonly onBlur: () => void
   readonly onChange: (text: string) => void
   readonly placeholder: string
   readonly value: string
@@ -47,6 +51,7 @@ const Lines = ({ does, label, onChange, placeholder, value }: {
         spellCheck={false}
         placeholder={placeholder}
         value={value}
+        onBlur={onBlur}
         onChange={({ target }) => onChange(target.value)}
       />
       <p className="again-does" id={`${id}-does`}>
@@ -238,8 +243,8 @@ const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
   })
   useStream(presence.path, presence.params, {})
   useKeys({ Escape: () => navigate(sessionRoute(session)) })
-  const [paths, setPaths] = useTyped(route.paths, (paths) => change(route, { paths }))
-  const [patterns, setPatterns] = useTyped(route.patterns, (patterns) => change(route, { patterns }))
+  const [paths, setPaths, leavePaths] = useTyped(route.paths, (paths) => change(route, { paths }))
+  const [patterns, setPatterns, leavePatterns] = useTyped(route.patterns, (patterns) => change(route, { patterns }))
   return (
     <Main className="run keep">
       <div className="run-head">
@@ -261,6 +266,7 @@ const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
                 label="Paths"
                 placeholder="**.email"
                 value={paths}
+                onBlur={leavePaths}
                 onChange={setPaths}
                 does={<>One per line. <code>*</code> is any key, <code>**</code> any number of them.</>}
               />
@@ -268,6 +274,7 @@ const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
                 label="Patterns"
                 placeholder="\b\d{16}\b"
                 value={patterns}
+                onBlur={leavePatterns}
                 onChange={setPatterns}
                 does="Regular expressions, one per line. Each match is removed from every text."
               />

@@ -103,6 +103,15 @@ it("what is removed is listed first, and the files are downloads that pass as th
   }
 })
 
+it("a path that was typed last is removed from a file that is saved at once", async () => {
+  await using studio = disposable(await startStudio({ runs: [run(0)] }))
+  await using opened = await openPage(browser, studio, path)
+  const { page } = opened
+  await page.getByRole("link", { name: "Cassette", exact: true }).waitFor()
+  await page.getByLabel("Paths").fill("**.email")
+  assert.notInclude(await textOf(await downloaded(page, "Cassette")), "ada@example.org")
+})
+
 it("cases get the names and the order of the fields of a file", async () => {
   await using studio = disposable(await startStudio({ runs: [run(0), run(1)] }))
   await using opened = await openPage(browser, studio, path, { mayFail: true })
