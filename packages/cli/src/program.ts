@@ -14,7 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { stripVTControlCharacters } from "node:util"
 import { called } from "./commands/commands.js"
-import { CommandError, UsageError } from "./exit/CommandError.js"
+import { CommandError } from "./exit/CommandError.js"
 import { exitCodes } from "./exit/exitCode.js"
 import { said, say } from "./exit/failure.js"
 import { version } from "./version.js"
@@ -30,7 +30,7 @@ const environment = Layer.mergeAll(
   CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false })
 )
 
-type Failure = CommandError | UsageError | ValidationError.ValidationError
+type Failure = CommandError | ValidationError.ValidationError
 
 /** Prints why a command failed, and returns its exit code. */
 export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number => {
@@ -38,17 +38,10 @@ export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number 
   if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
   const error = Cause.squash(exit.cause)
   if (error instanceof CommandError) return said(error, isJson)
-  const code = exitCodes.usage
-  if (error instanceof UsageError) {
-    return said(
-      { kind: error._tag, message: error.message, code, advice: ["noukai --help"] },
-      isJson
-    )
-  }
   if (ValidationError.isValidationError(error)) {
     // the parser's message has colours and several lines
     const message = stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
-    return said({ kind: "UsageError", message, code }, isJson)
+    return said({ kind: "UsageError", message, code: exitCodes.usage }, isJson)
   }
   for (const line of `noukai: ${Cause.pretty(exit.cause)}`.split("\n")) say(line)
   return exitCodes.failed

@@ -3,7 +3,7 @@ import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { voice } from "../arguments/flags.js"
-import type { CommandError, UsageError } from "../exit/CommandError.js"
+import type { CommandError } from "../exit/CommandError.js"
 import { type Failure, toCommandError } from "../exit/failing.js"
 import * as Terminal from "../terminal/Terminal.js"
 
@@ -12,7 +12,7 @@ export type InputOf<Config extends Command.Command.Config> = Command.Command.Par
 
 /** A command. Its input is known to its file alone. */
 export type Leaf = <A>(
-  use: <Input>(command: Command.Command<string, never, CommandError | UsageError, Input>) => A
+  use: <Input>(command: Command.Command<string, never, CommandError, Input>) => A
 ) => A
 
 type Inputs<Config extends Command.Command.Config> = InputOf<{ readonly input: Config; readonly voice: typeof voice }>
@@ -30,15 +30,18 @@ export const leaf = <const Config extends Command.Command.Config>(
   const command = Command.make(
     name,
     { input: config, voice },
-    ({ input, voice: { jq, ...voice } }) =>
-      Effect.gen(function*() {
-        const given: object = input
-        const known = "flow" in given && typeof given.flow === "string" ? { flow: given.flow } : {}
-        const handled = Effect.mapError(handle(input), (error) => toCommandError(error, "reads", given, known))
-        if (Option.isNone(jq)) return yield* handled
+    ({ input, voice: { jq, ...voice } }) => {
+      const given: object = input
+      const known = "flow" in given && typeof given.flow === "string" ? { flow: given.flow } : {}
+      return Effect.gen(function*() {
+        if (Option.isNone(jq)) return yield* handle(input)
         const { filtered } = yield* Effect.promise(() => import("../terminal/jq.js"))
-        yield* filtered(jq.value, handled)
-      }).pipe(Effect.provide(Terminal.layer(voice)))
+        yield* filtered(jq.value, handle(input))
+      }).pipe(
+        Effect.mapError((error) => toCommandError(error, "reads", given, known)),
+        Effect.provide(Terminal.layer(voice))
+      )
+    }
   )
   return (use) => use(Command.withDescription(command, does))
 }

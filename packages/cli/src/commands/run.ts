@@ -22,7 +22,7 @@ import { once } from "../settings/once.js"
 import { services } from "../settings/services.js"
 import { counted } from "../terminal/amounts.js"
 import { jsonLine, printed } from "../terminal/json.js"
-import { hint } from "../terminal/shell.js"
+import { flagsOf, hint } from "../terminal/shell.js"
 import * as Steps from "../terminal/steps.js"
 import { Terminal } from "../terminal/Terminal.js"
 import { plain } from "../terminal/text.js"
@@ -200,9 +200,7 @@ const continuing = (input: Input, executionId: string, sessionId: string): strin
   hint(input, "run", [input.flow], [
     ["--continue", executionId],
     ["--session", sessionId],
-    ...Option.match(input.version, { onNone: () => [], onSome: (version) => [["--version", version] as const] }),
-    ...Option.match(input.tools, { onNone: () => [], onSome: (path) => [["--tools", path] as const] }),
-    ...Option.match(input.maxCost, { onNone: () => [], onSome: (cost) => [["--max-cost", cost] as const] }),
+    ...flagsOf(input, ["version", "tools", "maxCost"]),
     ...input.snapshots ? [["--snapshots"] as const] : []
   ])
 
@@ -304,8 +302,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       const all = { ...parameters, ...asked.parameters }
       given = {
         ...asked,
-        // the message would replace the parameter
-        message: Object.hasOwn(all, "message") ? undefined : asked.message ?? message,
+        // the message of the run would replace the parameter
+        message: asked.message ?? (Object.hasOwn(all, "message") ? undefined : message),
         parameters: Object.keys(all).length > 0 ? all : undefined
       }
     }

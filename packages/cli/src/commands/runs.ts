@@ -4,6 +4,7 @@ import { RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun, RunCost } from "@effect-noukai/sdk/Trace"
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -75,15 +76,11 @@ const shownCost = (read: Read): string =>
   })
 
 /** Prints how many costs could not be read. */
-const saidUnread = (read: ReadonlyArray<Read>): Effect.Effect<void, never, Terminal> => {
-  const unread = read.flatMap((one) => Either.isLeft(one) ? [one.left] : [])
+const saidUnread = (terminal: Terminal.Service, read: ReadonlyArray<Read>): Effect.Effect<void> => {
+  const unread = Arr.getLefts(read)
   return unread[0] === undefined
     ? Effect.void
-    : Effect.flatMap(
-      Terminal,
-      (terminal) =>
-        terminal.note(`? the cost of ${counted(unread.length, "run")} could not be read: ${unread[0]!.message}`)
-    )
+    : terminal.note(`? the cost of ${counted(unread.length, "run")} could not be read: ${unread[0].message}`)
 }
 
 /** Reads and checks the flags before anything is sent. */
@@ -137,7 +134,7 @@ const ofFlow = Effect.fnUntraced(function*(input: Input, flowId: string, limits:
         return show(run, shownCost(cost))
       })
     )
-  yield* saidUnread(costs)
+  yield* saidUnread(terminal, costs)
   if (count === 0) yield* terminal.note("no runs")
 })
 
@@ -187,7 +184,7 @@ const ofMachine = Effect.fnUntraced(function*(input: Input, { limit = newest, si
         }`
       )
     })
-    yield* saidUnread(costs)
+    yield* saidUnread(terminal, costs)
   }
   yield* terminal.note(
     `${

@@ -111,20 +111,10 @@ export const versionText = (version: Flow.FlowVersion | undefined): string | und
 export const note = (learnt: Learnt): Effect.Effect<void, never, History> =>
   Effect.flatMap(History, (history) => history.note(learnt))
 
+/** Merges what was learnt of each run. */
 const merged = (all: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
   const runs = new Map<string, Seen>()
-  for (const seen of all) {
-    const first = runs.get(seen.run)
-    runs.set(
-      seen.run,
-      first === undefined ? seen : {
-        ...first,
-        flowId: first.flowId ?? seen.flowId,
-        version: first.version ?? seen.version,
-        sessionId: first.sessionId ?? seen.sessionId
-      }
-    )
-  }
+  for (const seen of all) runs.set(seen.run, { ...seen, ...runs.get(seen.run) })
   return [...runs.values()]
 }
 

@@ -13,6 +13,15 @@ export type ServerFlags = { readonly [Name in typeof serverFlags[number]]?: Opti
 /** Returns the flag of an option: `--max-failures` for `maxFailures`. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
+/** Returns the flags of the options that are set. */
+export const flagsOf = <Name extends string>(
+  options: { readonly [N in Name]?: Option.Option<string | number> },
+  names: ReadonlyArray<Name>
+): ReadonlyArray<readonly [name: string, value: string]> =>
+  names.flatMap((name) =>
+    Option.toArray(options[name] ?? Option.none()).map((value) => [flagOf(name), String(value)] as const)
+  )
+
 /** Returns a command to paste. It repeats the flags of `given`, so that it uses the same server. */
 export const hint = (
   given: ServerFlags,
@@ -20,10 +29,7 @@ export const hint = (
   args: Iterable<string> = [],
   flags: ReadonlyArray<readonly [name: string, value?: string]> = []
 ): string => {
-  const server = serverFlags.flatMap((name) =>
-    Option.toArray(given[name] ?? Option.none()).map((value) => [flagOf(name), String(value)] as const)
-  )
-  const all = [...flags, ...server].map(([name, value]) =>
+  const all = [...flags, ...flagsOf(given, serverFlags)].map(([name, value]) =>
     value === undefined ? name : value.startsWith("-") ? word(`${name}=${value}`) : `${name} ${word(value)}`
   )
   const rest = Array.from(args, word)

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { type UsageError, wrong } from "../../exit/CommandError.js"
-import { hint } from "../../terminal/shell.js"
+import { flagsOf, hint } from "../../terminal/shell.js"
 import type { StandingFlags } from "./flags.js"
 
 /** The longest id that is a file name, in bytes. The longest extension is `.ledger-journal`. */
@@ -53,11 +53,7 @@ export const about = (
   { id, ledger }: StandingFlags,
   command: string,
   flags: ReadonlyArray<readonly [name: string, value: string]> = []
-): string =>
-  hint({}, command, [id], [
-    ...flags,
-    ...Option.match(ledger, { onNone: () => [], onSome: (path) => [["--ledger", path] as const] })
-  ])
+): string => hint({}, command, [id], [...flags, ...flagsOf({ ledger }, ["ledger"])])
 
 /** The store of an existing ledger. */
 export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>

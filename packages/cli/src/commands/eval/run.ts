@@ -15,7 +15,7 @@ import { reason } from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
-import { flagOf, hint, type ServerFlags } from "../../terminal/shell.js"
+import { flagOf, flagsOf, hint, type ServerFlags } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { limited, limits } from "../batch/flags.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
@@ -72,9 +72,7 @@ export const continuing = (input: ContinuedFlags): string => {
   if (Option.isSome(input.replay)) return "nothing was sent: to replay, run the same command again"
   const command = hint(input, "eval run", [input.file, ...Option.toArray(input.run)], [
     ["--resume"],
-    ...kept.flatMap((name) =>
-      Option.toArray<string | number>(input[name]).map((value) => [flagOf(name), String(value)] as const)
-    ),
+    ...flagsOf(input, kept),
     ...(["json", "jsonl"] as const).filter((name) => input[name]).map((name) => [flagOf(name)] as const)
   ])
   return `to continue${Option.isSome(input.record) ? ", without a recording" : ""}: ${command}`

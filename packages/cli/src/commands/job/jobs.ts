@@ -33,6 +33,13 @@ export const reached = (job: Job): Effect.Effect<void, CallError> =>
     (error) => error._tag === "APIConnectionError" ? Effect.fail(error) : Effect.void
   )
 
+/** The JSON of a job whose status cannot be read. */
+export const unread = (executionId: string, kind: string, message: string): object => ({
+  executionId,
+  status: "unread",
+  error: { kind, message }
+})
+
 interface OfJobs extends ServerFlags {
   readonly flow: string
 }

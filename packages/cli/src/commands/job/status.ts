@@ -1,8 +1,6 @@
 /** `noukai job status`. */
-import type { JobStatus } from "@effect-noukai/sdk/Job"
-import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import type { Job } from "@effect-noukai/sdk/Job"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import { connection, flow, json, jsonl } from "../../arguments/flags.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodeOf, worst } from "../../exit/exitCode.js"
@@ -12,7 +10,7 @@ import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { attached, ids } from "./jobs.js"
+import { attached, ids, unread } from "./jobs.js"
 
 const config = { flow, ids, json, jsonl, ...connection }
 
@@ -22,42 +20,37 @@ type Input = InputOf<typeof config>
 const concurrency = 8
 
 /** Returns the status of a job, or the reason why it cannot be read. */
-const row = (executionId: string, read: Either.Either<JobStatus, NoukaiError>): object =>
-  Either.match(read, {
-    onLeft: (error) => ({ executionId, status: "unread", error: { kind: error._tag, message: withoutMethod(error) } }),
-    onRight: (status) => status
+const rowOf = ({ executionId, poll }: Job) =>
+  Effect.match(poll, {
+    onFailure: (error) => ({
+      executionId,
+      status: "unread",
+      json: unread(executionId, error._tag, withoutMethod(error)),
+      error
+    }),
+    onSuccess: (json) => ({
+      executionId,
+      status: json.status === "unknown" ? json.reported : json.status,
+      json,
+      error: undefined
+    })
   })
-
-const name = (status: JobStatus): string => plain(status.status === "unknown" ? status.reported : status.status)
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
-  const jobs = yield* attached(input.flow, input.ids, 0)
-  const reads = yield* Effect.forEach(
-    jobs,
-    (job) =>
-      Effect.map(
-        // the key is the same for all jobs
-        Effect.either(job.poll).pipe(
-          Effect.tap((read) =>
-            Either.isLeft(read) && read.left._tag === "AuthenticationError" ? read.left : Effect.void
-          )
-        ),
-        (read) => ({ executionId: job.executionId, read })
-      ),
+  const rows = yield* Effect.forEach(
+    yield* attached(input.flow, input.ids, 0),
+    // the key is the same for all jobs
+    (job) => Effect.tap(rowOf(job), ({ error }) => error?._tag === "AuthenticationError" ? error : Effect.void),
     { concurrency }
   )
-  if (input.json) yield* terminal.write(jsonLine(reads.map(({ executionId, read }) => row(executionId, read))))
-  for (const { executionId, read } of reads) {
-    if (input.jsonl) yield* terminal.write(jsonLine(row(executionId, read)))
-    else if (!input.json) {
-      yield* terminal.write(
-        `${plain(executionId)}  ${Either.match(read, { onLeft: () => "unread", onRight: name })}\n`
-      )
-    }
+  if (input.json) yield* terminal.write(jsonLine(rows.map(({ json }) => json)))
+  for (const { executionId, json, status } of rows) {
+    if (input.jsonl) yield* terminal.write(jsonLine(json))
+    else if (!input.json) yield* terminal.write(`${plain(executionId)}  ${plain(status)}\n`)
   }
-  const failures = reads.flatMap(({ read }) => Either.isLeft(read) ? [read.left] : [])
+  const failures = rows.flatMap(({ error }) => error ?? [])
   const last = failures.at(-1)
   if (last !== undefined) {
     for (const failure of failures.slice(0, -1)) yield* terminal.note(`noukai: ${withoutMethod(failure)}`)

@@ -17,7 +17,7 @@ import { inMessage, jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { attached, goesOn, grace, ids, reached, waiting } from "./jobs.js"
+import { attached, goesOn, grace, ids, reached, unread, waiting } from "./jobs.js"
 
 const config = {
   flow,
@@ -42,15 +42,12 @@ interface Told {
 
 const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
   if (Exit.isFailure(outcome)) {
-    const failure = Cause.failureOption(outcome.cause)
-    const [kind, error] = Option.match(failure, {
-      onNone: () => ["Defect", Cause.pretty(outcome.cause)] as const,
-      onSome: (error) => [error._tag, withoutMethod(error)] as const
-    })
+    const failure = Option.getOrUndefined(Cause.failureOption(outcome.cause))
+    const error = failure === undefined ? Cause.pretty(outcome.cause) : withoutMethod(failure)
     return {
       status: "unread",
-      code: Option.match(failure, { onNone: () => exitCodes.failed, onSome: (error) => exitCodeOf(error, "reads") }),
-      json: { executionId, status: "unread", error: { kind, message: error } },
+      code: failure === undefined ? exitCodes.failed : exitCodeOf(failure, "reads"),
+      json: unread(executionId, failure?._tag ?? "Defect", error),
       error
     }
   }
