@@ -78,6 +78,19 @@ describe("noukai batch run", () => {
       ])
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("says that rows have results of runs that another ledger began", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      yield* noukai(run(), { env, cwd: yield* rowsOf("a", "b") })
+      const cwd = yield* rowsOf("changed", "b", "c")
+      const { code, stderr } = yield* noukai(run(), { env, cwd })
+      const [summary, adopted, ...rest] = stderr.trimEnd().split("\n")
+      assert.deepStrictEqual([code, summary, rest], [0, "b: completed; 3 done, 2 adopted", []])
+      assert.match(adopted!, /^2 results of earlier runs, found at the server under this batch id .* another id$/)
+      assert.strictEqual((yield* runs).length, 3)
+      assert.match((yield* noukai(["batch", "status", "b"], { cwd })).stdout, /^done +3\nadopted +2$/m)
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("takes rows of CSV from stdin, in requests of their own", () =>
     Effect.gen(function*() {
       const env = yield* environment

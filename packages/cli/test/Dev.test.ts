@@ -4,7 +4,7 @@ import { Effect, Schedule } from "effect"
 import { join } from "node:path"
 import { folder, write } from "../../sdk/test/support/folder.js"
 import { isWhole } from "../../sdk/test/support/size.js"
-import { ctrlC, inTerminal, noukai, spawned, started, watched } from "./support/command.js"
+import { bin, ctrlC, inTerminal, noukai, spawned, started, watched } from "./support/command.js"
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -54,6 +54,15 @@ describe.concurrent("noukai dev", () => {
         assert.deepStrictEqual([code, stdout], [0, `${mode}\n`])
       }
       assert.strictEqual((yield* noukai(["dev", "--capture", "all"])).code, 2)
+    }))
+
+  it.live("draws other ids of runs each time it starts", () =>
+    Effect.gen(function*() {
+      const env = { NODE: process.execPath, BIN: bin }
+      const ran = "\"$NODE\" \"$BIN\" run noukai/samples/hello-world hi --no-history"
+      const started = yield* Effect.forEach([1, 2], () => spawned(["dev", "--port", "0", "--exec", ran], { env }))
+      const ids = started.flatMap(({ stderr }) => /execute {2}200 {2}([\da-f-]{36}) /.exec(stderr)?.[1] ?? [])
+      assert.strictEqual(new Set(ids).size, 2, started[0]!.stderr)
     }))
 
   it.live("names a flow to run only where it has it", () =>

@@ -145,6 +145,7 @@ export const BatchRow = Schema.Struct({
   /** Where it was read: `rows.jsonl:17`. */
   at: Schema.String,
   state: Schema.String,
+  /** The number of its attempts so far. */
   attempt: Schema.Number,
   flow: Schema.String,
   version: Schema.String,

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { constants } from "node:os"
 import { flag, oneOf, optional, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
@@ -138,6 +139,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({
     port,
+    // a run of an earlier server is not found here
+    seed: randomInt(2 ** 48 - 1),
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
     home: () => home,

@@ -25,7 +25,7 @@ import type { BatchAddress, StudioLedgers } from "../StudioLedgers.js"
 import { doubtOf } from "./batchDoubt.js"
 import { BatchTotals, errorGroup, errorName } from "./batchTotals.js"
 import { fromHere, type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
-import { shellWord } from "./text.js"
+import { flag, shellWord } from "./text.js"
 
 /** The number of batches whose totals are kept, and of lists of rows. */
 const [keptBatches, keptLists] = [16, 8]
@@ -68,7 +68,8 @@ const rowOf = (
   key,
   at,
   state,
-  attempt,
+  // the next attempt was not sent
+  attempt: state === "pending" || state === "invalid" ? attempt - 1 : attempt,
   flow,
   version,
   ...error !== undefined && {
@@ -87,14 +88,17 @@ const payloadOf = (value: unknown): Payload => {
 
 const commandsOf = ({ path }: Ledger, { batch, states }: BatchStatus): BatchDetail["commands"] => {
   if (path === undefined) return []
-  const command = (name: string, flags = "") =>
-    `noukai batch ${name} ${shellWord(batch)}${flags} --ledger ${shellWord(fromHere(path))}`
+  const command = (name: string, ...given: ReadonlyArray<string>) => {
+    const flags = [...given, ...flag("--ledger")(fromHere(path))]
+    const words = batch.startsWith("-") ? [...flags, "--", batch] : [batch, ...flags]
+    return ["noukai", "batch", name, ...words].map(shellWord).join(" ")
+  }
   return [
     { does: "Show its progress", command: command("status") },
-    { does: "Write its results as JSON lines", command: command("results", " --jsonl") },
+    { does: "Write its results as JSON lines", command: command("results") },
     ...states.failed === 0
       ? []
-      : [{ does: "Make its failed rows pending, for the next run", command: command("retry", " --only failed") }]
+      : [{ does: "Make its failed rows pending, for the next run", command: command("retry", "--only", "failed") }]
   ]
 }
 

@@ -17,7 +17,7 @@ import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
-import { time } from "../../terminal/amounts.js"
+import { counted, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
@@ -197,6 +197,15 @@ const handle = Effect.fnUntraced(
     if (input.json) yield* terminal.write(jsonLine(ended))
     yield* refusals(ended.plan)
     yield* terminal.note(summary(ended))
+    if (ended.adopted > 0) {
+      yield* terminal.note(
+        `${
+          counted(ended.adopted, "result")
+        } of earlier runs, found at the server under this batch id and these keys; ` +
+          "if the texts have changed since, run them under another id",
+        "yellow"
+      )
+    }
     const code = exitCodeOfBatch(ended)
     if (code === exitCodes.done) return
     const { states, stop } = ended

@@ -19,7 +19,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const status = yield* Batch.status(input.id)
   if (input.json) return yield* terminal.write(jsonLine(status))
-  const { adopted, definition, stop } = status
+  const { definition, stop } = status
   yield* terminal.write(list({
     batch: status.batch,
     flow: status.flow,
@@ -30,7 +30,6 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     stopped: stop && `${stop.reason}: ${stop.message}`,
     rows: status.rows,
     ...Object.fromEntries(counts(status)),
-    adopted: adopted || undefined,
     cost: cost(status)
   }))
 }, inLedger)

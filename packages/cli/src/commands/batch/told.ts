@@ -49,16 +49,18 @@ export const exitCodeOfBatch = (
   }
 }
 
-/** Returns the number of rows in each state, of refused and skipped rows, and of retries. Omits zeros. */
+/** Returns the number of rows in each state, of refused, skipped and adopted rows, and of retries. Omits zeros. */
 export const counts = (
-  { absent, refused, retries, states, timedOut, unselected, waiting }: Pick<
+  { absent, adopted, refused, retries, states, timedOut, unselected, waiting }: Pick<
     BatchStatus,
-    "absent" | "refused" | "retries" | "states" | "timedOut" | "unselected" | "waiting"
+    "absent" | "adopted" | "refused" | "retries" | "states" | "timedOut" | "unselected" | "waiting"
   >
 ): ReadonlyArray<readonly [string, number]> => {
   const pending = states.pending - absent - unselected - waiting
   const apart = { pending, submitted: states.submitted - timedOut, refused, absent, unselected, waiting }
-  return Object.entries({ ...states, ...apart, "timed out": timedOut, retries }).filter(([, count]) => count > 0)
+  return Object.entries({ ...states, ...apart, "timed out": timedOut, retries, adopted }).filter(([, count]) =>
+    count > 0
+  )
 }
 
 /** Returns the cost of a batch, if costs are read. */
