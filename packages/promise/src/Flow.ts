@@ -23,12 +23,16 @@ import { executeResult, onceResult } from "./internal/execute/executeResult.js"
 import {
   checkStreamed,
   eventsInput,
+  eventsNames,
   executeInput,
+  executeNames,
   executeOnceInput,
+  onceNames,
   submitInput,
-  submitOnceInput
+  submitOnceInput,
+  submitOnceNames
 } from "./internal/execute/flowInput.js"
-import { takeOptions } from "./internal/options/reading.js"
+import { takeKnown } from "./internal/options/unknown.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { Job, OnceJob } from "./Job.js"
@@ -80,7 +84,7 @@ export class Flow {
    */
   async execute(options?: ExecuteOptions): Promise<ExecuteResult | PausedResult> {
     const { client } = this
-    const { input, signal } = takeOptions("flow.execute", options, executeInput)
+    const { input, signal } = takeKnown("flow.execute", options, executeNames, executeInput)
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.target, input))
     return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
@@ -107,7 +111,7 @@ export class Flow {
    */
   async executeOnce(key: string, options?: ExecuteOnceOptions): Promise<OnceResult> {
     const { client } = this
-    const { input, signal } = takeOptions("flow.executeOnce", options, executeOnceInput)
+    const { input, signal } = takeKnown("flow.executeOnce", options, onceNames, executeOnceInput)
     const effect = Effect.flatMap(FlowService, (flows) => flows.executeOnce(key, this.target, input))
     return await client.run(onceResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
@@ -138,7 +142,12 @@ export class Flow {
 
   private async submittedOnce(operation: string, key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
     const { client } = this
-    const { input, signal } = takeOptions(operation, options, (given) => submitOnceInput(operation, given))
+    const { input, signal } = takeKnown(
+      operation,
+      options,
+      submitOnceNames,
+      (given) => submitOnceInput(operation, given)
+    )
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.target, input))
     return await client.run(Effect.map(effect, (job) => new OnceJob(client, job)), signal)
   }
@@ -160,7 +169,7 @@ export class Flow {
   async executeAsync(options?: ExecuteAsyncOptions): Promise<Job> {
     const { client } = this
     const operation = "flow.executeAsync"
-    const { input, signal } = takeOptions(operation, options, (given) => submitInput(operation, given))
+    const { input, signal } = takeKnown(operation, options, executeNames, (given) => submitInput(operation, given))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.target, input))
     return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), signal)
   }
@@ -182,7 +191,7 @@ export class Flow {
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
     checkStreamed("flow.steps", options)
     const asked = () =>
-      takeOptions("flow.steps", options, (given) => {
+      takeKnown("flow.steps", options, eventsNames, (given) => {
         const input = eventsInput(given)
         return Effect.map(FlowService, (flows) => flows.steps(this.target, input))
       })
@@ -208,7 +217,7 @@ export class Flow {
   events(options?: EventsOptions): AsyncIterable<StreamEvent> {
     checkStreamed("flow.events", options)
     const asked = () =>
-      takeOptions("flow.events", options, (given) => {
+      takeKnown("flow.events", options, eventsNames, (given) => {
         const input = eventsInput(given)
         return Effect.map(FlowService, (flows) => flows.events(this.target, input))
       })

@@ -11,7 +11,8 @@ import * as Schedule from "effect/Schedule"
 import { Client } from "./internal/client/client.js"
 import type { Services } from "./internal/client/lifetime.js"
 import { jobStatus } from "./internal/jobs/jobStatus.js"
-import { millisOf, takeOptions } from "./internal/options/reading.js"
+import { millisOf } from "./internal/options/reading.js"
+import { type Names, takeKnown } from "./internal/options/unknown.js"
 import type { JobStatus } from "./JobStatus.js"
 import type { NoukaiError } from "./NoukaiError.js"
 import type { RateLimit } from "./NoukaiOptions.js"
@@ -76,6 +77,8 @@ export type JobOutcome =
   | { job: Job; status: JobStatus; error?: undefined }
   | { job: Job; status?: undefined; error: NoukaiError }
 
+const waitNames: Names<WaitOptions> = { timeout: true, pollInterval: true, signal: true }
+
 /**
  * A run in the queue, from `flow.executeAsync(…)` or `noukai.job(…)`. No method starts a second run.
  *
@@ -126,9 +129,10 @@ export class Job {
    */
   async poll(options?: PollOptions): Promise<JobStatus> {
     const operation = "job.poll"
-    const { input: timeout, signal } = takeOptions(
+    const { input: timeout, signal } = takeKnown(
       operation,
       options,
+      { timeout: true, signal: true },
       (given) => millisOf(operation, "timeout", given.timeout)
     )
     const polled = Effect.flatMap(this.job, (job) => SdkJob.poll(job, { timeout }))
@@ -150,7 +154,7 @@ export class Job {
    */
   async wait(options?: WaitOptions): Promise<JobStatus> {
     const operation = "job.wait"
-    const { input: { interval, timeout }, signal } = takeOptions(operation, options, (given) => ({
+    const { input: { interval, timeout }, signal } = takeKnown(operation, options, waitNames, (given) => ({
       timeout: millisOf(operation, "timeout", given.timeout),
       interval: millisOf(operation, "pollInterval", given.pollInterval)
     }))

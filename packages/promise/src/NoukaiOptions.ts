@@ -126,7 +126,7 @@ interface WithStepPayloads extends ClientOptions {
 }
 
 /**
- * The options of a client. An absent option comes from the environment, or else has its default. A misspelled option is
+ * The options of a client. An absent option comes from the environment, or else has its default. An unknown option is
  * refused with a hint. `tracer` requires `otel`, `otelSteps` or `otelStepPayloads`.
  *
  * @since 0.1.0

@@ -8,7 +8,7 @@ import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Client } from "./internal/client/client.js"
-import { takeOptions } from "./internal/options/reading.js"
+import { type Names, takeKnown } from "./internal/options/unknown.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { answerOf } from "./internal/tools/toolResults.js"
@@ -50,6 +50,10 @@ export interface StepTraceOptions extends TraceOptions {
   loopIndex?: number | undefined
 }
 
+const readNames: Names<TraceOptions> = { timeout: true, signal: true }
+
+const stepNames: Names<StepTraceOptions> = { ...readNames, attempt: true, loopIndex: true }
+
 const readOptions = ({ timeout }: TraceOptions) => ({ attemptTimeout: timeout ?? undefined })
 
 const stepOptions = ({ attempt, loopIndex, timeout }: StepTraceOptions) => ({
@@ -90,7 +94,7 @@ export class Run {
    * ```
    */
   async trace(options?: TraceOptions): Promise<Trace> {
-    const { input, signal } = takeOptions("run.trace", options, readOptions)
+    const { input, signal } = takeKnown("run.trace", options, readNames, readOptions)
     const read = Effect.flatMap(RunService, (runs) => runs.trace(this.address, this.executionId, input))
     return await this.client.run(Effect.map(read, traceOf), signal)
   }
@@ -109,7 +113,7 @@ export class Run {
    * ```
    */
   async cost(options?: TraceOptions): Promise<RunCost> {
-    const { input, signal } = takeOptions("run.cost", options, readOptions)
+    const { input, signal } = takeKnown("run.cost", options, readNames, readOptions)
     const read = Effect.flatMap(RunService, (runs) => runs.cost(this.address, this.executionId, input))
     return await this.client.run(Effect.map(read, costOf), signal)
   }
@@ -125,7 +129,7 @@ export class Run {
    * ```
    */
   async stepTrace(stepId: string, options?: StepTraceOptions): Promise<StepTrace | StepAttempts> {
-    const { input, signal } = takeOptions("run.stepTrace", options, stepOptions)
+    const { input, signal } = takeKnown("run.stepTrace", options, stepNames, stepOptions)
     const read = Effect.flatMap(RunService, (runs) => runs.stepTrace(this.address, this.executionId, stepId, input))
     return await this.client.run(Effect.map(read, stepTraceOf), signal)
   }
@@ -145,7 +149,7 @@ export class Run {
    */
   liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
     const asked = () =>
-      takeOptions("run.liveTrace", options, ({ timeout }) => {
+      takeKnown("run.liveTrace", options, readNames, ({ timeout }) => {
         const silence = timeout ?? undefined
         const input = { firstByteTimeout: silence, idleTimeout: silence }
         return Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input))

@@ -9,6 +9,7 @@
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import { enterScope, type ScopeEntry } from "./internal/client/enterScope.js"
 import { fieldsOf, reading, refusal } from "./internal/options/reading.js"
+import { type Names, refuseUnknown } from "./internal/options/unknown.js"
 import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
@@ -53,9 +54,13 @@ export interface ScopeState {
 
 const operation = "traceScope"
 
+const names: Names<TraceScopeOptions> = { replaySessionId: true, capture: true, transport: true, client: true }
+
 const entry = (fn: unknown, given: TraceScopeOptions | undefined): ScopeEntry => {
   if (typeof fn !== "function") throw refusal(operation, "fn", "must be a function")
-  const { capture, client, replaySessionId, transport } = fieldsOf(operation, given)
+  const options = fieldsOf(operation, given)
+  refuseUnknown(operation, options, names)
+  const { capture, client, replaySessionId, transport } = options
   if (replaySessionId !== undefined && replaySessionId !== null && typeof replaySessionId !== "string") {
     throw refusal(operation, "replaySessionId", "must be a string")
   }

@@ -18,7 +18,8 @@ import { Lifetime, type Services } from "./internal/client/lifetime.js"
 import { clientOptions, liveServices } from "./internal/client/openClient.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
 import { consoleLogger } from "./internal/logging.js"
-import { fieldsOf, reading, refusal, refuseMisspelled } from "./internal/options/reading.js"
+import { fieldsOf, reading, refusal } from "./internal/options/reading.js"
+import { type Names, refuseUnknown } from "./internal/options/unknown.js"
 import { Noukai, type NoukaiOptions } from "./Noukai.js"
 
 /**
@@ -71,13 +72,20 @@ export interface RecordOptions extends ReplayOptions {
 
 type Recorded = Services | ReplayCassette | NoukaiRecord.Recording
 
-const names = ["match", "redact", "allowUnused", "mode", "client"]
+const replayNames: Names<ReplayOptions> = { match: true, redact: true, allowUnused: true }
 
-const optionsOf = <A extends ReplayOptions>(operation: string, test: unknown, given: A | undefined): Partial<A> =>
+const recordNames: Names<RecordOptions> = { ...replayNames, mode: true, client: true }
+
+const optionsOf = <A extends ReplayOptions>(
+  operation: string,
+  test: unknown,
+  given: A | undefined,
+  names: Names<A>
+): Partial<A> =>
   reading(operation, "options", () => {
     if (typeof test !== "function") throw refusal(operation, "test", "must be a function that takes the client")
     const options = fieldsOf(operation, given)
-    refuseMisspelled(operation, options, names)
+    refuseUnknown(operation, options, names)
     return options
   })
 
@@ -133,7 +141,7 @@ export const record = async <T>(
   test: (noukai: Noukai) => Promise<T> | T,
   options?: RecordOptions
 ): Promise<T> => {
-  const given = optionsOf("record", test, options)
+  const given = optionsOf("record", test, options, recordNames)
   const { match, mode, redact } = given
   const live = liveServices(reading("record", "client", () => clientOptions(given.client)))
   return await withClient(NoukaiRecord.toFile(path, { match, mode, redact, live }), given, test)
@@ -151,7 +159,7 @@ export const replay = async <T>(
   test: (noukai: Noukai) => Promise<T> | T,
   options?: ReplayOptions
 ): Promise<T> => {
-  const given = optionsOf("replay", test, options)
+  const given = optionsOf("replay", test, options, replayNames)
   const { match, redact } = given
   const recording = Layer.succeed(NoukaiRecord.Recording, { isRecording: false, save: Effect.void })
   const replayed = NoukaiReplay.fromFile(path, { match, redact })

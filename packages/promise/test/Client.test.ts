@@ -1,6 +1,6 @@
 /** The client beside what the reference also does: contexts, pauses, jobs by id, streams that stall, warnings. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import { InvalidRequestError, Noukai, VERSION } from "@effect-noukai/promise"
+import { InvalidRequestError, Noukai, traceScope, VERSION } from "@effect-noukai/promise"
 import type { APITimeoutError, NoukaiOptions, ToolCall } from "@effect-noukai/promise"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { readFile } from "node:fs/promises"
@@ -203,6 +203,47 @@ describe("flow.executeAsync", () => {
     assert.strictEqual(emulator.ledger().requestsReceived, 0)
     const none = Object.fromEntries(Object.keys(extras).map((name) => [name, null]))
     await flow.executeAsync({ message: "hi", ...none } as object)
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+})
+
+describe("options that do not exist", () => {
+  it("are refused by every call before anything is sent, and absent if they are null", async () => {
+    const noukai = client()
+    const flow = noukai.flow(twoStep)
+    const first = (events: AsyncIterable<unknown>) => events[Symbol.asyncIterator]().next()
+    const calls: { readonly [name: string]: (options: object) => Promise<unknown> } = {
+      "flow.execute": (options) => flow.execute(options),
+      "flow.executeOnce": (options) => flow.executeOnce("row 1", options),
+      "flow.executeAsync": (options) => flow.executeAsync(options),
+      "flow.submitOnce": (options) => flow.submitOnce("row 1", options),
+      "flow.steps": (options) => first(flow.steps(options)),
+      "flow.events": (options) => first(flow.events(options)),
+      "job.poll": (options) => flow.job("ex-1").poll(options),
+      "job.wait": (options) => flow.job("ex-1").wait(options),
+      "noukai.waitAll": (options) => first(noukai.waitAll([flow.job("ex-1")], options)),
+      "run.trace": (options) => flow.run("ex-1").trace(options),
+      "run.cost": (options) => flow.run("ex-1").cost(options),
+      "run.stepTrace": (options) => flow.run("ex-1").stepTrace("a", options),
+      "run.liveTrace": (options) => first(flow.run("ex-1").liveTrace(options)),
+      traceScope: (options) => traceScope(() => 1, options)
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      const error = await rejection(call({ attemptTimout: 1000 }))
+      assert.instanceOf(error, InvalidRequestError)
+      assert.match((error as Error).message, new RegExp(`^${name}: invalid attemptTimout: is not an option: `))
+    }
+    assert.match(
+      (await rejection(flow.execute({ attemptTimeout: 1000 } as object)) as Error).message,
+      /is not an option: timeout limits each request$/
+    )
+    assert.match(
+      (await rejection(flow.submitOnce("row 1", { takeOver: true } as object)) as Error).message,
+      /invalid takeOver: is not an option/
+    )
+    assert.throws(() => noukai.flow(twoStep, { results: 1 } as object), /invalid results: .*did you mean result\?/)
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+    await flow.execute({ message: "hi", attemptTimeout: null, verbose: undefined } as object)
     assert.strictEqual(emulator.ledger().runsStarted, 1)
   })
 })

@@ -81,8 +81,10 @@ export const construction: ReadonlyArray<Behaviour> = [
     { reference: { value: "made" }, ours: typed },
     (world) => made(world, { apiKey: "nk_1", env: "dev", timeuot: 5 } as never)
   ),
-  same(
-    "unknown options are ignored",
+  differs(
+    "misspelled options",
+    "an option that does not exist",
+    { reference: { value: "made" }, ours: typed },
     (world) => made(world, { apiKey: "nk_1", env: "dev", retries: 5 } as never)
   ),
   same(

@@ -409,9 +409,9 @@ export const differences = [
   ),
   row(
     "misspelled options",
-    "Misspelled options of `new Noukai`, such as `apikey`",
+    "Options of `new Noukai` and of its calls that do not exist, such as `apikey`, `baseUrl`, `attemptTimeout`",
     "Are ignored.",
-    "Throw an `InvalidRequestError`: `is not an option: did you mean apiKey?`. Do not compile: `'apikey' does not exist in type 'NoukaiOptions'`. Other unknown options are ignored."
+    "Throw or reject with an `InvalidRequestError` before anything is sent: `is not an option: did you mean apiKey?`. Do not compile: `'apikey' does not exist in type 'NoukaiOptions'`."
   ),
   row(
     "_transport",

@@ -13,7 +13,8 @@ import { valueOrThrow } from "../errors/promiseError.js"
 import type { Thrown } from "../errors/thrown.js"
 import { fieldOf } from "../json.js"
 import { consoleLogger, logHook } from "../logging.js"
-import { fieldsOf, reading, refusal, refuseMisspelled, signalOf } from "../options/reading.js"
+import { fieldsOf, reading, refusal, signalOf } from "../options/reading.js"
+import { type Names, refuseUnknown } from "../options/unknown.js"
 import { layerTracer } from "../otel/otelTracer.js"
 import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
@@ -69,9 +70,28 @@ const servicesOver = (given: FetchInUse | undefined) =>
     ? Sdk.layerServices
     : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
 
-const names =
-  ("apiKey env port org project timeout maxRetries maxConcurrency rate isSessionNotFound onLog logPayloads " +
-    "sessionId signal dispatcher fetch otel otelSteps otelStepPayloads tracer").split(" ")
+const names: Names<ClientOptions> = {
+  apiKey: true,
+  env: true,
+  port: true,
+  org: true,
+  project: true,
+  timeout: true,
+  maxRetries: true,
+  maxConcurrency: true,
+  rate: true,
+  isSessionNotFound: true,
+  onLog: true,
+  logPayloads: true,
+  sessionId: true,
+  signal: true,
+  dispatcher: true,
+  fetch: true,
+  otel: true,
+  otelSteps: true,
+  otelStepPayloads: true,
+  tracer: true
+}
 
 /** Returns the tracer of the options, or `undefined` for a client without spans. */
 const tracerOf = (
@@ -115,10 +135,10 @@ const open = (options: ClientOptions, signal: AbortSignal | undefined): Client =
   )
 }
 
-/** Returns the options of a client. Throws a refusal of a misspelled one. */
+/** Returns the options of a client. Throws a refusal of an unknown one. */
 export const clientOptions = (given: ClientOptions | undefined): ClientOptions => {
   const options = fieldsOf(operation, given)
-  refuseMisspelled(operation, options, names)
+  refuseUnknown(operation, options, names)
   return options
 }
 

@@ -14,8 +14,44 @@ import type {
 } from "../../FlowOptions.js"
 import { fieldOf } from "../json.js"
 import { reading, refusal } from "../options/reading.js"
+import type { Names } from "../options/unknown.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 import { attachmentsOf } from "./attachments.js"
+
+/** Also of `executeAsync`, which refuses the options that the queue does not take. */
+export const executeNames: Names<ExecuteOptions> = {
+  message: true,
+  messages: true,
+  parameters: true,
+  blockOverrides: true,
+  attachments: true,
+  tools: true,
+  toolChoice: true,
+  toolHandler: true,
+  maxToolRounds: true,
+  maxCostUsd: true,
+  trace: true,
+  version: true,
+  timeout: true,
+  signal: true,
+  sessionId: true
+}
+
+export const submitOnceNames: Names<ExecuteOptions & OnceOptions> = {
+  ...executeNames,
+  rerunFailed: true,
+  settle: true
+}
+
+/** The SDK refuses `sessionId` and `maxCostUsd` with their reasons. */
+export const onceNames: Names<ExecuteOptions & ExecuteOnceOptions> = { ...submitOnceNames, takeOver: true }
+
+/** Also of `steps`. The SDK refuses `messages` with its reason. */
+export const eventsNames: Names<ExecuteOptions & EventsOptions> = {
+  ...executeNames,
+  inputOverrides: true,
+  runRemaining: true
+}
 
 /**
  * Returns `undefined` for `null`.

@@ -3,6 +3,7 @@ import * as SdkFlow from "@effect-noukai/sdk/Flow"
 import * as Schema from "effect/Schema"
 import type { AnySchema, FlowSchemas } from "../../Schemas.js"
 import { fieldsOf, noSchema, reading, refusal } from "../options/reading.js"
+import { refuseUnknown } from "../options/unknown.js"
 
 const operation = "noukai.flow"
 
@@ -12,7 +13,9 @@ export const typedTarget = (
   schemas: FlowSchemas<AnySchema, AnySchema>
 ): SdkFlow.Flow => {
   const given = reading(operation, "options", () => {
-    const { parameters, result } = fieldsOf(operation, schemas)
+    const fields = fieldsOf(operation, schemas)
+    refuseUnknown(operation, fields, { parameters: true, result: true })
+    const { parameters, result } = fields
     const checked = { parameters: parameters ?? undefined, result: result ?? undefined }
     return SdkFlow.make(address, checked as SdkFlow.Schemas<SdkFlow.AnyParameters, unknown>)
   })

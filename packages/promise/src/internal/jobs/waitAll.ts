@@ -14,12 +14,15 @@ import type { Client } from "../client/client.js"
 import type { Services } from "../client/lifetime.js"
 import { promiseError } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
-import { millisOf, reading, refusal, takeOptions } from "../options/reading.js"
+import { millisOf, reading, refusal } from "../options/reading.js"
+import { type Names, takeKnown } from "../options/unknown.js"
 import { EventIterator } from "../stream/eventIterator.js"
 import type { StreamToRead } from "../stream/streamReader.js"
 import { jobStatus } from "./jobStatus.js"
 
 const operation = "noukai.waitAll"
+
+const names: Names<WaitAllOptions> = { timeout: true, pollInterval: true, concurrency: true, rate: true, signal: true }
 
 type Jobs = Iterable<Job> | AsyncIterable<Job>
 
@@ -60,7 +63,7 @@ export const waitAll = (
 ): EventIterator<SdkJob.JobOutcome, JobOutcome> => {
   const handles = new Handles()
   const asked = () =>
-    takeOptions(operation, options, (given): StreamToRead<SdkJob.JobOutcome> => {
+    takeKnown(operation, options, names, (given): StreamToRead<SdkJob.JobOutcome> => {
       const interval = millisOf(operation, "pollInterval", given.pollInterval)
       const settings: SdkJob.WaitAllOptions = {
         timeout: millisOf(operation, "timeout", given.timeout),

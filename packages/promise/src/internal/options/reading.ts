@@ -37,25 +37,6 @@ export const fieldsOf = <A extends object>(operation: string, given: A | undefin
   return given
 }
 
-/** Whether two words differ by one letter, or only in case and punctuation. */
-const isMisspelling = (word: string, name: string): boolean => {
-  const [a, b] = [word, name].map((text) => text.toLowerCase().replace(/[^a-z]/g, "")) as [string, string]
-  let same = 0
-  while (same < a.length && a[same] === b[same]) same++
-  const [restA, restB] = [a.slice(same), b.slice(same)]
-  return restA.slice(1) === restB || restA === restB.slice(1) || restA.slice(1) === restB.slice(1) ||
-    (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2))
-}
-
-/** Throws a refusal of an unknown option that resembles one of `names`. Other unknown options are ignored. */
-export const refuseMisspelled = (operation: string, options: object, names: ReadonlyArray<string>): void => {
-  for (const word of Object.keys(options)) {
-    if (names.includes(word)) continue
-    const meant = names.find((name) => isMisspelling(word, name))
-    if (meant !== undefined) throw refusal(operation, word, `is not an option: did you mean ${meant}?`)
-  }
-}
-
 const isSignal = (u: unknown): u is AbortSignal =>
   typeof u === "object" && u !== null && "aborted" in u && typeof u.aborted === "boolean" &&
   "addEventListener" in u && typeof u.addEventListener === "function" &&
