@@ -163,9 +163,8 @@ const Parameter = ({ entry, hasSchema, onChange, problem }: {
   readonly problem: string | undefined
 }): ReactNode => {
   const id = useId()
-  const { field, isJson, text } = entry
+  const { field, isJson, isNew = false, text } = entry
   const { description, isDeclared, isRequired, kind, name, takes } = field
-  const [isNew] = useState(name === "")
   const label = oneLine(name) || "a new parameter"
   const asJson = (): void => {
     if (!isJson) return onChange({ ...entry, isJson: true, text: kind === "text" ? JSON.stringify(text ?? "") : text ?? "" })
@@ -241,7 +240,7 @@ const Parameters = ({ change, draft: { entries }, hasSchema, problemOf }: Part &
     <p>
       <Button
         kind="quiet"
-        onClick={() => change({ entries: [...entries, { field: looseField("", "text"), text: "", isJson: false }] })}
+        onClick={() => change({ entries: [...entries, { field: looseField("", "text"), text: "", isJson: false, isNew: true }] })}
       >
         Add a parameter
       </Button>

@@ -32,6 +32,8 @@ export interface Entry {
   readonly text: string | undefined
   /** Whether the text is JSON, whatever the kind of the field. */
   readonly isJson: boolean
+  /** Whether the reader names it. */
+  readonly isNew?: boolean
 }
 
 /** The output of a step that later steps see in place of the real one. */

@@ -418,6 +418,20 @@ it("parameters are added, written as JSON, and left out", async () => {
   )
 })
 
+it("a new parameter keeps its name when one above it is removed", async () => {
+  const run: ScriptedRun = { ...Stories.completed, request: { message: "hi", parameters: { grade: 3, a: "1" } } }
+  await using studio = await start({ runs: [run] })
+  await using opened = await openPage(browser, studio, path)
+  const { page } = opened
+  await page.getByRole("button", { name: "Add a parameter" }).click()
+  await page.getByRole("button", { name: "Remove a", exact: true }).click()
+  await page.getByRole("textbox", { name: "Name of the parameter" }).fill("b")
+  await page.getByRole("textbox", { name: /^b/ }).fill("2")
+  await button(page).click()
+  await isComparison(page)
+  assert.deepStrictEqual(studio.runner.calls[0]!.input.parameters, { grade: 3, b: "2" })
+})
+
 it("a studio that only reads has the code, and no button", async () => {
   await using studio = disposable(await startStudio({ runs: [Stories.completed] }))
   await using opened = await openPage(browser, studio, path)
