@@ -200,7 +200,17 @@ const endpoints = [
   "traceStream",
   "session",
   "verifyKey"
-]
+] as const
+
+/**
+ * The name of an endpoint, as rules of faults have it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FaultEndpoint = (typeof endpoints)[number]
+
+const isEndpoint = (name: string): name is FaultEndpoint => endpoints.some((one) => one === name)
 
 /**
  * The requests to which a rule applies. An absent field matches every request.
@@ -214,7 +224,7 @@ export const FaultMatch = Schema.Struct({
    * `stepTrace`, `traceStream`, `session` or `verifyKey`.
    */
   endpoint: Schema.optional(Schema.String.pipe(
-    Schema.filter((name) => endpoints.includes(name) || `must be one of ${endpoints.join(", ")}`, {
+    Schema.filter((name) => isEndpoint(name) || `must be one of ${endpoints.join(", ")}`, {
       jsonSchema: { enum: endpoints }
     })
   )),

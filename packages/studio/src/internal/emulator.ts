@@ -1,7 +1,7 @@
 /** The emulator of a studio: its state, the requests of its ledger, and its faults. */
 import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
-import type { FaultRule } from "@effect-noukai/emulator/Fault"
+import type { FaultEndpoint, FaultRule } from "@effect-noukai/emulator/Fault"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
@@ -11,19 +11,22 @@ import type { StudioEmulator } from "../StudioEmulator.js"
 import { catalogue, ruleText } from "./faultTexts.js"
 import type { FlowTotals } from "./flowTotals.js"
 
-const endpoints = [
-  "execute",
-  "step",
-  "jobs",
-  "job",
-  "run",
-  "trace",
-  "stepTrace",
-  "traceStream",
-  "session",
-  "runs",
-  "verifyKey"
-]
+/** Of the emulator only types are imported: a name that lacks here does not compile. */
+const endpoints: ReadonlyArray<string> = Object.keys(
+  {
+    execute: true,
+    step: true,
+    jobs: true,
+    job: true,
+    run: true,
+    runs: true,
+    trace: true,
+    stepTrace: true,
+    traceStream: true,
+    session: true,
+    verifyKey: true
+  } satisfies { readonly [name in FaultEndpoint]: true }
+)
 
 const requestOf = (entry: RequestEntry): EmulatorRequest => {
   const { body: _, connection: __, endedAt, headers: ___, ...facts } = entry

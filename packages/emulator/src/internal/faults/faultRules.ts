@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import { PCGRandom } from "effect/Utils"
 import { parse } from "../../Fault.js"
-import type { FaultRule } from "../../Fault.js"
+import type { FaultEndpoint, FaultRule } from "../../Fault.js"
 import * as Plan from "./plan.js"
 
 export const headerName = "x-noukai-emulator-fault"
@@ -11,7 +11,7 @@ export interface FaultRules {
   /** The faults of a request. Fails with a sentence if the header is not a list of faults. */
   readonly take: (
     header: string | undefined,
-    endpoint: string,
+    endpoint: FaultEndpoint,
     flow: string | undefined
   ) => Either.Either<Plan.Plan, string>
   readonly add: (rules: ReadonlyArray<FaultRule>) => void
