@@ -138,6 +138,7 @@ const StepRow = memo(function StepRow({ index, isOpen, isParting, live, pair, pl
   const [status, word] = kindOf(step, live)
   const name = oneLine(stepName(step).slice(0, 300))
   const has = [before !== undefined, after !== undefined] as const
+  const differences = oneLine(differencesOf(step).join(", "))
   return (
     <>
       <div role="row" aria-rowindex={place + 2} className={isParting ? "lrow is-parting" : "lrow"}>
@@ -160,8 +161,8 @@ const StepRow = memo(function StepRow({ index, isOpen, isParting, live, pair, pl
           {step.attempt !== 1 && <span className="tag">attempt {count(step.attempt)}</span>}
           {isParting && <span className="tag tag-parting">the runs part here</span>}
         </span>
-        <span role="cell" className="c-what" title={oneLine(differencesOf(step).join(", "))}>
-          {differencesOf(step).length > 0 && <Text value={oneLine(differencesOf(step).join(", "))} />}
+        <span role="cell" className="c-what" title={differences}>
+          {differences !== "" && <Text value={differences} />}
         </span>
         <PairCell
           name="Time"
