@@ -63,7 +63,11 @@ export const connection = {
 /** The values of {@link connection}. */
 export type ConnectionFlags = Command.Command.ParseConfig<typeof connection>
 
-export const noHistory = flag("no-history", "Do not read or write this machine's run history.")
+/** The server, and whether the history of runs is used. */
+export const seeing = {
+  noHistory: flag("no-history", "Do not read or write this machine's run history."),
+  ...connection
+}
 
 export const since = optional("since", "Include only runs since 12h, 7d, 2w or 2026-06-07.")
 

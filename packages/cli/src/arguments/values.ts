@@ -57,12 +57,10 @@ export const parsed = (flag: string, text: string): Effect.Effect<unknown, Usage
   })
 
 /** Reads an optional value. */
-export function when<A>(
+export const when = <A, E>(
   value: Option.Option<string>,
-  read: (text: string) => Effect.Effect<A, UsageError>
-): Effect.Effect<A | undefined, UsageError> {
-  return Effect.map(Effect.transposeMapOption(value, read), Option.getOrUndefined)
-}
+  read: (text: string) => Effect.Effect<A, E>
+): Effect.Effect<A | undefined, E> => Effect.map(Effect.transposeMapOption(value, read), Option.getOrUndefined)
 
 /** A parameter: `key=text` or `key:=JSON`. */
 export type Assignment =

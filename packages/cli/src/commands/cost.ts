@@ -6,7 +6,7 @@ import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { argument, connection, flowOrRun, json, noHistory, since } from "../arguments/flags.js"
+import { argument, flowOrRun, json, seeing, since } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodeOf, worst } from "../exit/exitCode.js"
@@ -25,8 +25,7 @@ const config = {
   runs: Args.repeated(argument("id", "The ids of runs (the newest 100 of the flow).")),
   since,
   json,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

@@ -6,7 +6,7 @@ import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
-import { argument, connection, json, noHistory } from "../arguments/flags.js"
+import { argument, json, seeing } from "../arguments/flags.js"
 import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { withoutMethod } from "../exit/failing.js"
@@ -21,8 +21,7 @@ const config = {
   before: argument("before", "The first run: flow/id, a seen id, or a session file."),
   after: argument("after", "The second run, named in the same way."),
   json,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

@@ -29,15 +29,6 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** Adds a finding to the summary. Returns its line unless it agrees. */
-const report =
-  (input: Input, total: { summary: Reconcile.Summary }, batch?: string) => (finding: Reconcile.Finding) => {
-    total.summary = Reconcile.add(total.summary, finding)
-    if (finding.kind === "agrees") return ""
-    const line = plain(`${batch === undefined ? "" : `${batch} `}${Reconcile.toText(finding)}`)
-    return input.json ? jsonLine({ ...finding, batch }) : `${line}\n`
-  }
-
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const { file, rate, settle } = input
@@ -48,7 +39,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   if (!isLedger && (settle || Option.isSome(input.id))) return yield* wrong("--settle and --id require a ledger")
   const told = <E, R>(expected: Stream.Stream<Reconcile.Expected, E, R>, batch?: string) =>
     Reconcile.findings(expected).pipe(
-      Stream.tap((finding) => terminal.write(report(input, total, batch)(finding))),
+      Stream.tap((finding) => {
+        total.summary = Reconcile.add(total.summary, finding)
+        if (finding.kind === "agrees") return Effect.void
+        const line = `${batch === undefined ? "" : `${batch} `}${Reconcile.toText(finding)}`
+        return terminal.write(input.json ? jsonLine({ ...finding, batch }) : `${plain(line)}\n`)
+      }),
       Stream.filter(({ settledBy }) => settledBy !== undefined),
       Stream.runCollect,
       Effect.map(Reconcile.evidence)

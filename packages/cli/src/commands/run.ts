@@ -1,7 +1,6 @@
 /** `noukai run`. */
 import type { FlowCursor } from "@effect-noukai/sdk/FlowCursor"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
-import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -10,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import { connection, flag, flow, json, jsonl, noHistory, optional, repeated } from "../arguments/flags.js"
+import { flag, flow, json, jsonl, optional, repeated, seeing } from "../arguments/flags.js"
 import { runFlags, runInput } from "../arguments/runInput.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
@@ -46,8 +45,7 @@ const config = {
   maxCost: optional("max-cost", "Stop between steps above this US dollar cost (no limit)."),
   json,
   jsonl,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>
@@ -204,8 +202,6 @@ const continuing = (input: Input, executionId: string, sessionId: string): strin
     ...input.snapshots ? [["--snapshots"] as const] : []
   ])
 
-type Failure = NoukaiError | CommandError | UsageError
-
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const { call: asked, continued, inputOverrides, isShown, isWalked, like, sessionId } = yield* read(input)
@@ -296,7 +292,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     yield* ended(executionId, costUsd())
   })
 
-  const all: Effect.Effect<void, Failure, Terminal | FlowService | RunService | History> = Effect.gen(function*() {
+  const all = Effect.gen(function*() {
     if (like !== undefined) {
       const { message, parameters } = yield* inputLike(input, like)
       const all = { ...parameters, ...asked.parameters }

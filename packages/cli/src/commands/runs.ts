@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { argument, connection, json, jsonl, noHistory, oneOf, optional, since, whole } from "../arguments/flags.js"
+import { argument, json, jsonl, oneOf, optional, seeing, since, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { wrong } from "../exit/CommandError.js"
 import { withoutMethod } from "../exit/failing.js"
@@ -33,8 +33,7 @@ const config = {
   since,
   json,
   jsonl,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

@@ -5,7 +5,7 @@ import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { argument, connection, flag, flowOrRun, noHistory } from "../arguments/flags.js"
+import { argument, flag, flowOrRun, seeing } from "../arguments/flags.js"
 import { wrong } from "../exit/CommandError.js"
 import { note } from "../settings/History.js"
 import { services } from "../settings/services.js"
@@ -21,8 +21,7 @@ const config = {
   html: flag("html", "Print the trace as an HTML page."),
   otlp: flag("otlp", "Print OpenTelemetry spans as OTLP/JSON."),
   json: flag("json", "Print the server's trace as JSON."),
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { readFileSync, writeFileSync } from "node:fs"
-import { argument, connection, flag, noHistory, oneOf, optional, repeated, whole } from "../arguments/flags.js"
+import { argument, flag, oneOf, optional, repeated, seeing, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
@@ -33,8 +33,7 @@ const config = {
   schema: Options.withDefault(oneOf("schema", libraries, "Write schemas of this library (effect)."), "effect"),
   out: optional("out", "Write this file (stdout)."),
   check: flag("check", "Fail if the file of --out would change."),
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

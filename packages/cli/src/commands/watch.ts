@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { argument, connection, flow, json, jsonl, noHistory, optional } from "../arguments/flags.js"
+import { argument, flow, json, jsonl, optional, seeing } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
@@ -26,8 +26,7 @@ const config = {
   timeout: optional("timeout", "Watch at most this long, such as 90s or 10m (no limit)."),
   json,
   jsonl,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

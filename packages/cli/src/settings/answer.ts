@@ -12,36 +12,27 @@ export interface Answer {
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error ? cause.cause === undefined ? cause.message : reasonOf(cause.cause) : String(cause)
 
-/** Reads through a proxy. Node's `fetch` does not accept a dispatcher in all versions. */
-const dispatched = (url: URL, headers: Record<string, string>, through: Dispatcher): Effect.Effect<Answer, string> =>
-  Effect.async((resume) => {
-    let [status, date, body] = [0, "", ""]
-    through.dispatch({ origin: url.origin, path: url.pathname, method: "GET", headers }, {
-      onRequestStart: () => {},
-      onResponseStart: (_, code, headers) => {
-        status = code
-        date = String(headers.date)
-      },
-      onResponseData: (_, chunk) => void (body += chunk.toString()),
-      onResponseEnd: () => resume(Effect.succeed({ status, date, body })),
-      onResponseError: (_, error) => resume(Effect.fail(reasonOf(error)))
-    })
-  })
-
-/** Reads a URL, through a proxy if there is one. */
+/** Reads a URL, through a proxy if there is one. Node's `fetch` does not accept a dispatcher in all versions. */
 export const answer = (
   url: URL,
   headers: Record<string, string>,
   through: Dispatcher | undefined
 ): Effect.Effect<Answer, string> =>
-  through !== undefined ? dispatched(url, headers, through) : Effect.tryPromise({
+  Effect.tryPromise({
     try: async (signal) => {
-      const response = await fetch(url, { signal, headers, redirect: "manual" })
-      return {
-        status: response.status,
-        date: response.headers.get("date") ?? "",
-        body: await response.text()
+      if (through !== undefined) {
+        const { origin, pathname: path } = url
+        const { body, headers: { date }, statusCode } = await through.request({
+          origin,
+          path,
+          method: "GET",
+          headers,
+          signal
+        })
+        return { status: statusCode, date: String(date), body: await body.text() }
       }
+      const response = await fetch(url, { signal, headers, redirect: "manual" })
+      return { status: response.status, date: response.headers.get("date") ?? "", body: await response.text() }
     },
     catch: reasonOf
   })

@@ -50,12 +50,10 @@ const filled = (template: string) => (row: unknown): string =>
   // values are not templates
   template.replace(place, (_, field: string) => textOf(row, field))
 
-const alone = /^\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}$/
-
 /** Returns a parameter: the value of a field, or text with fields in it. */
 const parameterOf = (template: string): (row: unknown) => unknown => {
-  const [, field] = alone.exec(template) ?? []
-  return field === undefined ? filled(template) : (row) => valueOf(row, field)
+  const [[whole, field] = []] = template.matchAll(place)
+  return whole === template && field !== undefined ? (row) => valueOf(row, field) : filled(template)
 }
 
 /**

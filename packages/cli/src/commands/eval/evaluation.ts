@@ -143,12 +143,9 @@ export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFl
     return yield* wrong("give --record or --replay, not both")
   }
   const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
-  const isStored = baseline.endsWith(".json")
-  const stored = isStored ? yield* Baseline.read(baseline, name) : undefined
+  const stored = baseline.endsWith(".json") ? yield* Baseline.read(baseline, name) : undefined
   return {
-    candidate: Option.getOrUndefined(
-      yield* Effect.transposeMapOption(input.candidate, (text) => side("--candidate", text))
-    ),
+    candidate: yield* Values.when(input.candidate, (text) => side("--candidate", text)),
     stored,
     baseline: stored ?? (baseline === "none" ? undefined : yield* side("--baseline", baseline)),
     repeat: Option.getOrUndefined(input.repeat),
@@ -160,10 +157,10 @@ export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFl
 /** Reads a stored run, and the baseline file that it is compared with. */
 export const stored = (name: string, input: StoredFlags) =>
   Effect.map(
-    Effect.transposeMapOption(input.baseline, (path) => Baseline.read(path, name)),
+    Values.when(input.baseline, (path) => Baseline.read(path, name)),
     (baseline) => ({
       run: Option.getOrUndefined(input.run),
-      baseline: Option.getOrUndefined(baseline),
+      baseline,
       allowErrors: Option.getOrUndefined(input.allowErrors)
     })
   )

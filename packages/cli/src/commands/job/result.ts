@@ -4,7 +4,7 @@ import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { connection, flag, flow, json, noHistory, optional } from "../../arguments/flags.js"
+import { flag, flow, json, optional, seeing } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
@@ -22,8 +22,7 @@ const config = {
   noWait: flag("no-wait", "Exit with 124 if the job has not ended."),
   timeout: optional("timeout", "Wait at most this long, such as 90s or 2m (no limit)."),
   json,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

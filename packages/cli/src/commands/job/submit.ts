@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { randomUUID } from "node:crypto"
-import { connection, flag, flow, json, noHistory, optional } from "../../arguments/flags.js"
+import { flag, flow, json, optional, seeing } from "../../arguments/flags.js"
 import { runFlags, runInput } from "../../arguments/runInput.js"
 import * as Values from "../../arguments/values.js"
 import { wrong } from "../../exit/CommandError.js"
@@ -28,8 +28,7 @@ const config = {
   wait: flag("wait", "Wait for the job and print its result."),
   timeout: optional("timeout", "With --wait: wait at most this long, such as 90s or 2m."),
   json,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { connection, flow, json, jsonl, noHistory, optional } from "../../arguments/flags.js"
+import { flow, json, jsonl, optional, seeing } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../exit/exitCode.js"
@@ -25,8 +25,7 @@ const config = {
   timeout: optional("timeout", "Wait at most this long, such as 90s or 2m (no limit)."),
   json,
   jsonl,
-  noHistory,
-  ...connection
+  ...seeing
 }
 
 type Input = InputOf<typeof config>
