@@ -117,7 +117,16 @@ describe("noukai session save --test", () => {
       yield* ran(flow, "hi", { sessionId: session })
       const unknown = yield* noukai(saved.slice(0, 5), { env, cwd })
       assert.deepStrictEqual([unknown.code, unknown.stdout], [1, ""])
-      assert.include(unknown.stderr, "its organisation and its project are not known")
+      assert.include(unknown.stderr, "the organisation and the project of echo, the flow of the run ")
+      assert.include(unknown.stderr, "use --flow org/project/echo, or --flow ")
+      // a default says nothing about a stored run
+      const byDefault = yield* noukai(saved.slice(0, 5), {
+        env: { ...env, NOUKAI_ORG: "other", NOUKAI_PROJECT: "x" },
+        cwd
+      })
+      assert.strictEqual(byDefault.code, 1)
+      const wrong = yield* noukai([...saved.slice(0, 5), "--flow", "echo"], { env, cwd })
+      assert.deepStrictEqual([wrong.code, yield* list(cwd)], [2, []])
       assert.deepStrictEqual(yield* list(cwd), [])
       yield* write(join(cwd, "kept.test.ts"), "mine")
       const exists = yield* noukai(saved, { env, cwd })
@@ -125,6 +134,37 @@ describe("noukai session save --test", () => {
       assert.include(exists.stderr, "kept.test.ts exists: use --force to replace it")
       assert.strictEqual(yield* read(join(cwd, "kept.test.ts")), "mine")
     }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.scopedLive("gives each run the address of its own flow", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* environment, XDG_STATE_HOME: yield* folder }
+      const cwd = yield* folder
+      const seen = yield* noukai(["run", "acme/support/orders", "a", "--session", session], { env })
+      assert.strictEqual(seen.code, 0, seen.stderr)
+      const other = yield* ran("acme/spelling/orders", "b", { sessionId: session })
+      yield* ran("acme/spelling/grade-3", "c", { sessionId: session })
+      const save = (...flags: ReadonlyArray<string>) =>
+        noukai([...saved.slice(0, 5), "--force", ...flags], { env, cwd })
+      const flowsOf = Effect.map(
+        read(join(cwd, "kept.test.ts")),
+        (text) => [...text.matchAll(/flows\.execute\("([^"]+)"/g)].map(([, flow]) => flow)
+      )
+      const refused = yield* save("--flow", "acme/spelling/grade-3")
+      assert.strictEqual(refused.code, 1)
+      assert.include(refused.stderr, `of orders, the flow of the run ${other}, are not known`)
+      assert.deepStrictEqual(yield* list(cwd), [])
+      assert.strictEqual((yield* save("--org", "acme", "--project", "spelling")).code, 0)
+      const flows = ["acme/support/orders", "acme/spelling/orders", "acme/spelling/grade-3"]
+      assert.deepStrictEqual(yield* flowsOf, flows)
+      const given = yield* save("--flow", "acme/spelling/grade-3", "--flow", `${other}=acme/spelling/orders`)
+      assert.deepStrictEqual([given.code, yield* flowsOf], [0, flows], given.stderr)
+    }).pipe(Effect.provide(serverAndClient({
+      capture: "full",
+      flows: ["acme/support/orders", "acme/spelling/orders", "acme/spelling/grade-3"].map((ref) => ({
+        ref,
+        steps: [{ kind: "template", id: "say", output: "{{message}}" }]
+      }))
+    }))))
 })
 
 describe("noukai session save --case", () => {

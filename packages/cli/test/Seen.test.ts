@@ -1,7 +1,7 @@
 /** `noukai runs`, `trace` and `cost` without ids: the machine knows them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { appendFileSync, readFileSync } from "node:fs"
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { noukai } from "./support/command.js"
 import { environment, folder, ran, requests, runs, serverAndClient } from "./support/server.js"
@@ -50,6 +50,28 @@ describe("commands without ids", () => {
       assert.deepStrictEqual([unseen.code, noHistory.code], [2, 2])
       assert.match(unseen.stderr, /has not seen run 5d1c9f44/)
       assert.match(noHistory.stderr, /--no-history requires a flow/)
+    }).pipe(Effect.provide(flows)))
+
+  it.scopedLive("take the newest run of an id, because an emulator that is started again may use its ids again", () =>
+    Effect.gen(function*() {
+      const { call, file } = yield* calls
+      for (const flow of [one, two]) yield* call("run", flow, "x")
+      const [id, last] = (yield* runs).map(({ executionId }) => executionId)
+      const entries = readFileSync(file, "utf8").trim().split(/\n+/).map((line) => JSON.parse(line))
+      const old = (run: string, flow: string) => ({ ...entries[0], flow, run, flowId: "fl_old", sessionId: "old" })
+      writeFileSync(
+        file,
+        [old(id!, two), old(last!, one), old("gone", one), ...entries].map((entry) => `${JSON.stringify(entry)}\n`)
+          .join("")
+      )
+      const traced = yield* call("trace", id!, "--json")
+      assert.deepStrictEqual([traced.code, JSON.parse(traced.stdout).flowRun.id], [0, id], traced.stderr)
+      assert.strictEqual(JSON.parse((yield* call("trace", "--json")).stdout).flowRun.id, last)
+      const listed = JSON.parse((yield* call("runs", "--json", "--limit", "2")).stdout)
+      assert.deepStrictEqual(
+        listed.map((run: { readonly executionId: string; readonly flow: string }) => [run.executionId, run.flow]),
+        [[last, two], [id, one]]
+      )
     }).pipe(Effect.provide(flows)))
 
   it.scopedLive("list the runs of a flow from the second use on, by its id, with duration and cost", () =>

@@ -382,8 +382,10 @@ const make = (
         shown.find((one) => one.flowId === flowId || flowIds.get(one.flow) === flowId)
       if (ofId !== undefined || slug === undefined) return ofId?.flow
       const { org, project } = defaults
-      if (org !== undefined && project !== undefined) return `${org}/${project}/${slug}`
-      const named = shown.filter(({ flow }) => flow.endsWith(`/${slug}`))
+      // a key of the service is of one project; a session of an emulator may have runs of several
+      if (kind !== "emulator" && org !== undefined && project !== undefined) return `${org}/${project}/${slug}`
+      const isKnown = (one: ShownFlow) => (one.flowId ?? flowIds.get(one.flow)) !== undefined
+      const named = shown.filter((one) => one.flow.endsWith(`/${slug}`) && (flowId === undefined || !isKnown(one)))
       return named.length === 1 ? named[0]!.flow : undefined
     }
 

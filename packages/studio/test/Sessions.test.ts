@@ -74,7 +74,7 @@ describe("a session of an emulator", () => {
       )
       assert.strictEqual(
         shown.test,
-        `noukai session save ${session} session-5d1c9f44.json --test --org noukai --project samples --env dev --port ${emulator.port}\n` +
+        `noukai session save ${session} session-5d1c9f44.json --test --flow noukai/samples/hello-world --env dev --port ${emulator.port}\n` +
           "npx vitest run session-5d1c9f44.test.ts\n"
       )
       assert.include(shown.replay, "NoukaiReplay.fromFile(\"session-5d1c9f44.json\")")
@@ -84,6 +84,33 @@ describe("a session of an emulator", () => {
         Effect.provide(NoukaiReplay.fromCassette(cassette))
       )
       assert.strictEqual(again.status, "completed")
+    }))
+
+  it.scopedLive("is kept with the address of each flow, also where two projects have the same name of a flow", () =>
+    Effect.gen(function*() {
+      const flow = (ref: string) => ({ ref, steps: [{ kind: "template" as const, id: "a", output: "{{message}}" }] })
+      const { execute, page } = yield* start({
+        capture: "full",
+        flows: ["acme/support/orders", "acme/spelling/grade-3", "acme/spelling/orders"].map(flow)
+      })
+      for (const ref of ["acme/support/orders", "acme/spelling/grade-3"]) {
+        yield* execute(ref, { message: ref, sessionId: session })
+      }
+      const file = yield* page.get(`/api/keep/file?session=${session}&file=test`)
+      assert.include(file.text, "flows.execute(\"acme/support/orders\"")
+      assert.include(file.text, "flows.execute(\"acme/spelling/grade-3\"")
+      const command = Effect.map(
+        page.get(`/api/keep?session=${session}`),
+        ({ text }): string => JSON.parse(text).command
+      )
+      assert.include(yield* command, "--test --flow acme/support/orders --flow acme/spelling/grade-3 ")
+      yield* execute("acme/spelling/orders", { message: "x", sessionId: session })
+      const shown = yield* decode((yield* page.get(`/api/session?id=${session}`)).text)
+      const [one, , three] = shown.runs.map(({ run }) => run.id)
+      const flags =
+        `--flow ${one}=acme/support/orders --flow acme/spelling/grade-3 --flow ${three}=acme/spelling/orders `
+      assert.include(yield* command, flags)
+      assert.include(shown.test, flags)
     }))
 
   it.scopedLive("tells what a replay lacks", () =>

@@ -94,7 +94,7 @@ export declare namespace History {
     /** Origin and prefix of the server. */
     readonly server: string
     readonly note: (learnt: Learnt) => Effect.Effect<void>
-    /** The runs of this server, in the order of their first appearance. */
+    /** The runs of this server, in the order in which they were first seen. */
     readonly runs: Effect.Effect<ReadonlyArray<Seen>>
     /** Returns the full address of a flow, or the text if it is not an address. */
     readonly address: (flow: string) => string
@@ -111,10 +111,16 @@ export const versionText = (version: Flow.FlowVersion | undefined): string | und
 export const note = (learnt: Learnt): Effect.Effect<void, never, History> =>
   Effect.flatMap(History, (history) => history.note(learnt))
 
-/** Merges what was learnt of each run. */
+/** An emulator that is started again may use ids again: the newest run of an id counts, without the facts of an older one. */
 const merged = (all: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
   const runs = new Map<string, Seen>()
-  for (const seen of all) runs.set(seen.run, { ...seen, ...runs.get(seen.run) })
+  for (const seen of all) {
+    const known = runs.get(seen.run)
+    const isSame = known?.flow === seen.flow &&
+      (seen.sessionId ?? known.sessionId) === (known.sessionId ?? seen.sessionId)
+    if (!isSame) runs.delete(seen.run)
+    runs.set(seen.run, isSame ? { ...seen, ...known } : seen)
+  }
   return [...runs.values()]
 }
 

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../KeepApi.js"
 import type { Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
-import { howToCapture, nameOf, projectFlags } from "./sessions.js"
+import { flowFlags, howToCapture, nameOf } from "./sessions.js"
 import { cut, flag, type Mask, serverFlags, shellWord } from "./text.js"
 
 /** The most places that are listed. */
@@ -35,8 +35,8 @@ interface Redacted {
   readonly places: ReadonlyArray<string>
   readonly kept: KeptSession
   readonly runs: number
-  /** The flags that name the project of its flows. */
-  readonly project: ReadonlyArray<string>
+  /** The flags that name its flows. */
+  readonly flows: ReadonlyArray<string>
 }
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
@@ -49,13 +49,18 @@ export const redacted = (
   Either.gen(function*() {
     const patterns = yield* Either.all(linesOf(address.patterns).map(patternOf))
     const redact = { paths: linesOf(address.paths), patterns }
-    const project = projectFlags(runs)
-    const [, org, , name] = project
     const whole: Cassette.SessionCassette = {
       format: "noukai-cassette/1",
       kind: "session",
-      client: { ...org !== undefined && { org }, ...name !== undefined && { project: name } },
-      session
+      client: {},
+      // each run has the address of its own flow
+      session: {
+        ...session,
+        executions: session.executions.map((execution, index) => ({
+          ...execution,
+          slug: execution.slug && (runs[index]?.flow ?? execution.slug)
+        }))
+      }
     }
     const safe = yield* Either.mapLeft(
       Cassette.redact(whole, redact),
@@ -66,7 +71,10 @@ export const redacted = (
     const kept = yield* Either.mapLeft(keepSession(masked), (reason) =>
       new CannotKeep({
         message: sentence(reason),
-        ...reason.includes("no stored input") && { advice: howToCapture }
+        ...reason.includes("no stored input") && { advice: howToCapture },
+        ...reason.includes("are not known") && {
+          advice: "Open its run by its address, or give the address to the command: `--flow org/project/slug`."
+        }
       }))
     return {
       address,
@@ -74,7 +82,7 @@ export const redacted = (
       places,
       kept,
       runs: session.executions.length,
-      project
+      flows: flowFlags(runs)
     }
   })
 
@@ -87,7 +95,7 @@ const filesOf = (session: string): Kept["files"] => ({
 const commandOf = (
   mask: Mask,
   server: Pick<Source, "address" | "kind">,
-  { address: { paths, patterns, session }, project }: Redacted,
+  { address: { paths, patterns, session }, flows }: Redacted,
   flags: ReadonlyArray<string>
 ): string =>
   [
@@ -99,7 +107,7 @@ const commandOf = (
     ...flags,
     ...linesOf(paths).flatMap(flag("--redact-path")),
     ...linesOf(patterns).flatMap(flag("--redact-pattern")),
-    ...project,
+    ...flows,
     ...serverFlags(server)
     // before a secret is quoted for a shell
   ].map((word) => shellWord(mask(word))).join(" ")

@@ -6,7 +6,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import type { Run, SessionDetail, SessionRun, Source } from "../RunsApi.js"
 import type { StoredSession } from "../StudioSource.js"
-import { cut, type Mask, serverFlags, shellWord } from "./text.js"
+import { cut, flag, type Mask, serverFlags, shellWord } from "./text.js"
 import { hasEnded, millisOf } from "./times.js"
 
 export const howToCapture = "Only runs with the capture mode `full` or `redacted` keep payloads."
@@ -105,17 +105,22 @@ const notesOf = ({ runs, session: { executions } }: StoredSession, shown: Readon
 /** The name of the files of a session, in characters that every system takes. */
 export const nameOf = (id: string): string => `session-${id.slice(0, 8).replace(/[^\w-]+/g, "_")}`
 
-/** The flags that name the organisation and the project of runs, which a session does not tell. */
-export const projectFlags = (runs: ReadonlyArray<Run>): ReadonlyArray<string> => {
-  const [org, project] = runs.map(({ flow }) => flow.split("/")).find(({ length }) => length === 3) ?? []
-  return org === undefined || project === undefined ? [] : ["--org", org, "--project", project]
+const slugOf = (flow: string): string => flow.slice(flow.lastIndexOf("/") + 1)
+
+/** The flags that name the flows of runs, because a session tells only their slugs. */
+export const flowFlags = (runs: ReadonlyArray<Run>): ReadonlyArray<string> => {
+  const known = runs.filter(({ flow }) => flow.split("/").length === 3)
+  const flows = [...new Set(known.map(({ flow }) => flow))]
+  const isClear = (flow: string) => flows.filter((other) => slugOf(other) === slugOf(flow)).length === 1
+  const named = known.map(({ flow, id }) => isClear(flow) ? flow : `${id}=${flow}`)
+  return [...new Set(named)].flatMap(flag("--flow"))
 }
 
 const textsOf = (
   server: Pick<Source, "address" | "kind">,
   id: string,
   isTest: boolean,
-  project: ReadonlyArray<string>
+  flows: ReadonlyArray<string>
 ) => {
   const name = nameOf(id)
   const file = `${name}.json`
@@ -125,7 +130,7 @@ const textsOf = (
     save: save(),
     ...isTest &&
       {
-        test: `${save("--test", ...project)}\n${["npx", "vitest", "run", `${name}.test.ts`].map(shellWord).join(" ")}\n`
+        test: `${save("--test", ...flows)}\n${["npx", "vitest", "run", `${name}.test.ts`].map(shellWord).join(" ")}\n`
       },
     replay: `import { NoukaiReplay } from "@effect-noukai/sdk"
 import { Effect } from "effect"
@@ -165,7 +170,7 @@ export const detailOf = (
       mask(session.sessionId),
       shown.length > 0 &&
         shown.every(({ isCaptured, run }) => isCaptured && run.trigger === "execute" && hasEnded(run.status)),
-      projectFlags(runs).map(mask)
+      flowFlags(runs).map(mask)
     ),
     notes: notesOf({ runs, session }, shown)
   }

@@ -1,6 +1,8 @@
 /** `noukai session save`. */
 import type { CassetteError, Redact } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
+import * as Flow from "@effect-noukai/sdk/Flow"
+import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -26,6 +28,7 @@ const config = {
   force: flag("force", "Replace an existing file."),
   test: flag("test", "Also write a vitest file that replays the cassette."),
   case: optional("case", "Also add the runs to this file of eval cases."),
+  flow: repeated("flow", "The address of a flow, org/project/slug. Repeatable."),
   caseField: repeated("case-field", "Rename a field of the case: message=text. Repeatable."),
   ...connection
 }
@@ -55,15 +58,42 @@ const notSaved = (error: CassetteError) => new CommandError({ code: exitCodes.fa
 
 const cannot = (message: string) => new CommandError({ code: exitCodes.failed, message })
 
-/** A session as it is saved. Flows named by their slug have the organisation and project of a run that this machine has seen. */
-const addressed = Effect.fnUntraced(function*(session: Cassette.SessionCassette) {
-  const masked = JSON.parse(Cassette.encode(session)) as Cassette.SessionCassette
-  const seen = yield* Effect.flatMap(History, (history) => history.runs)
-  const run = seen.find(({ run }) => masked.session.executions.some(({ executionId }) => executionId === run))
-  const [org, project] = run?.flow.split("/") ?? []
-  return org === undefined || project === undefined
-    ? masked
-    : { ...masked, client: { org, project, ...masked.client } }
+/**
+ * Writes the address of its flow into each run, because a server tells only slugs: from `--flow`, from a run that this
+ * machine has seen, or from `--org` and `--project`. A default organisation and project says nothing about a stored run.
+ */
+const addressed = Effect.fnUntraced(function*({ session, ...cassette }: Cassette.SessionCassette, input: Input) {
+  const given = yield* Effect.forEach(input.flow, (text) => {
+    const [flow = "", id] = text.split("=").toReversed()
+    return Effect.map(Flow.resolve(flow, {}), (address) => ({ id, flow: Flow.format(address) }))
+  })
+  const seen = (yield* Effect.flatMap(History, (history) => history.runs)).toReversed()
+  const flowOf = ({ executionId, flowId, slug }: SessionExecution): string | undefined => {
+    const isOf = ({ flow }: { readonly flow: string }) => flow.endsWith(`/${slug}`)
+    const named = new Set(given.filter((one) => one.id === undefined && isOf(one)).map(({ flow }) => flow))
+    const found = given.find(({ id }) => id === executionId) ??
+      (named.size === 1 ? { flow: [...named][0]! } : undefined) ??
+      // an id may be that of a run of an earlier emulator
+      seen.find((one) =>
+        one.run === executionId && isOf(one) && (one.sessionId ?? session.sessionId) === session.sessionId
+      ) ??
+      seen.find((one) => one.flowId !== undefined && one.flowId === flowId && isOf(one))
+    return found?.flow ??
+      Option.getOrUndefined(Option.zipWith(input.org, input.project, (org, project) => `${org}/${project}/${slug}`))
+  }
+  const executions = yield* Effect.forEach(session.executions, (execution) => {
+    const { executionId, slug } = execution
+    const flow = slug === undefined ? slug : flowOf(execution)
+    return slug === undefined || flow !== undefined ? Effect.succeed({ ...execution, slug: flow }) : new CommandError({
+      code: exitCodes.failed,
+      message: `the organisation and the project of ${slug}, the flow of the run ${executionId}, are not known`,
+      advice: [
+        `use --flow org/project/${slug}, or --flow ${executionId}=org/project/${slug} if two flows have this slug`,
+        "if all flows are of one project, --org and --project are enough"
+      ]
+    })
+  })
+  return { ...cassette, client: {}, session: { ...session, executions } }
 })
 
 /** Returns the text of the file of cases with the runs. */
@@ -95,20 +125,24 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const existing = [file, test].find((path) => path !== undefined && existsSync(path))
   if (!force && existing !== undefined) return yield* wrong(`${existing} exists: use --force to replace it`)
   yield* Effect.gen(function*() {
-    const session = yield* Cassette.fromSession(sessionId)
-    const redacted = yield* Cassette.redact(session, redact)
     const isKept = test !== undefined || Option.isSome(input.case)
+    const stored = yield* Cassette.fromSession(sessionId)
+    const session = isKept ? yield* addressed(stored, input) : stored
+    const redacted = yield* Cassette.redact(session, redact)
     for (const path of isKept ? Cassette.redactedPaths(session, redacted) : []) {
       yield* terminal.note(`redacted: ${path}`)
     }
-    const kept = isKept ? yield* Effect.mapError(keepSession(yield* addressed(redacted)), cannot) : undefined
+    const kept = isKept ? yield* Effect.mapError(keepSession(JSON.parse(Cassette.encode(redacted))), cannot) : undefined
     const cases = Option.isNone(input.case) || kept === undefined
       ? undefined
       : yield* withCases(input.case.value, input.caseField, kept)
     const folder = dirname(file)
     const isNew = !existsSync(folder)
     yield* Effect.mapError(
-      Cassette.save(kept !== undefined && test !== undefined ? kept.cassette : redacted, file),
+      Cassette.save(
+        kept !== undefined && test !== undefined ? kept.cassette : yield* Cassette.redact(stored, redact),
+        file
+      ),
       notSaved
     )
     if (isNew) yield* terminal.note(`created the folder ${folder}`)
