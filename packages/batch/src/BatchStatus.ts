@@ -142,10 +142,14 @@ export interface BatchStatus {
   readonly adopted: number
   /**
    * The exact cost of its rows in US dollars, as decimal text, including all attempts. An unknown cost counts as the
-   * amount reserved for the row, or as 0 without a budget. Absent if the batch reads no costs.
+   * amount reserved for the row, or as 0 without a budget; with a later budget, as `maxCostPerRow`. Absent if the batch
+   * reads no costs.
    */
   readonly costUsd?: string
-  /** The number of rows with an unknown cost. Absent if the batch reads no costs. */
+  /**
+   * The number of rows with an unknown cost, also of those that ran before the batch read costs. Absent if the batch reads
+   * no costs.
+   */
   readonly unknownCosts?: number
 }
 

@@ -13,6 +13,7 @@ import { layer as sessionLayer } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -155,19 +156,16 @@ function readBy<Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> 
   })
 }
 
-const isAsync = (source: object): source is AsyncIterable<unknown> => Symbol.asyncIterator in source
-
-const isIterable = (source: object): source is Iterable<unknown> => Symbol.iterator in source
+const isAsync = (source: unknown): source is AsyncIterable<unknown> =>
+  Predicate.hasProperty(source, Symbol.asyncIterator)
 
 /** The source of an option. The batch rejects with the errors of an iterable. */
 const sourceOf = (source: unknown): BatchSource.BatchSource<unknown, unknown> => {
   if (typeof source === "string") {
     return /\.csv$/i.test(source) ? BatchSource.fromCsv(source) : BatchSource.fromJsonl(source)
   }
-  if (typeof source === "object" && source !== null) {
-    if (isAsync(source)) return BatchSource.fromStream(Stream.fromAsyncIterable(source, (error) => error))
-    if (isIterable(source)) return BatchSource.fromIterable(source)
-  }
+  if (isAsync(source)) return BatchSource.fromStream(Stream.fromAsyncIterable(source, (error) => error))
+  if (Predicate.isIterable(source)) return BatchSource.fromIterable(source)
   throw invalid("source", "must be the path of a file, or an iterable of rows")
 }
 

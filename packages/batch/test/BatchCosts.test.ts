@@ -142,6 +142,56 @@ describe("a budget", () => {
       assert.strictEqual(summary.costUsd, `1${"0".repeat(90)}`)
     }).pipe(Effect.provide(told("1e90"))))
 
+  it.live("counts rows that ran before it, whose costs were not read, as what a row may cost", () =>
+    Effect.gen(function*() {
+      const batch = echoing("before", "acme/test/priced")
+      assert.notProperty(yield* Batch.run(batch, numbered(11), quick), "unknownCosts")
+      const run = (budgetUsd: number) =>
+        Effect.map(
+          Batch.run(batch, numbered(20), { ...quick, budgetUsd, maxCostPerRow: 0.02 }),
+          ({ costUsd, states, stop, unknownCosts }) => [stop?.reason, states.done, costUsd, unknownCosts]
+        )
+      assert.deepStrictEqual(yield* run(0.2), ["budget", 11, "0.22", 11])
+      assert.strictEqual((yield* runsOf).length, 11)
+      assert.deepStrictEqual(yield* run(0.25), ["budget", 13, "0.24", 11])
+      assert.deepStrictEqual(yield* run(1), [undefined, 20, "0.31", 11])
+    }).pipe(Effect.provide(layer(priced("0.01")))))
+
+  it.live("counts attempts that were made before it, and not rows that were refused without a run", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({
+        ref: "acme/test/fails",
+        steps: [...priced("0.01").flows[0]!.steps, { kind: "fail", id: "b", code: "NO_LUCK" }]
+      })
+      const batch = echoing("attempts", "acme/test/fails")
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["422"] })
+      yield* Batch.run(batch, numbered(4), quick)
+      yield* Batch.retry("attempts", { only: "failed" })
+      const { costUsd, states, unknownCosts } = yield* Batch.run(batch, numbered(4), {
+        ...quick,
+        budgetUsd: 1,
+        maxCostPerRow: 0.02
+      })
+      assert.deepStrictEqual([states.failed, costUsd, unknownCosts], [4, "0.1", 0])
+    }).pipe(Effect.provide(layer(priced("0.01")))))
+
+  it.live("counts costs that an earlier run could not read, once", () =>
+    Effect.gen(function*() {
+      const batch = echoing("unread", "acme/test/priced")
+      const costs = (options: object, rows: number) =>
+        Effect.map(
+          Batch.run(batch, numbered(rows), { ...quick, ...options }),
+          ({ costUsd, unknownCosts }) => [costUsd, unknownCosts]
+        )
+      assert.deepStrictEqual(yield* costs({ cost: true }, 2), ["0", 2])
+      const budget = { budgetUsd: 1, maxCostPerRow: 0.02 }
+      assert.deepStrictEqual(yield* costs(budget, 2), ["0.04", 2])
+      assert.deepStrictEqual(yield* costs(budget, 3), ["0.06", 3])
+      assert.deepStrictEqual(yield* costs({ cost: true }, 3), ["0.06", 3])
+      assert.deepStrictEqual(yield* costs(budget, 3), ["0.06", 3])
+    }).pipe(Effect.provide(told("NaN"))))
+
   it.live("counts costs below a billionth", () =>
     Effect.gen(function*() {
       const batch = echoing("tiny", "acme/test/priced")
@@ -172,6 +222,16 @@ describe("a budget", () => {
       // a read is made under two paths
       assert.deepStrictEqual(yield* costs("gateway", "404:html", "404:html"), ["0.01", 0])
       assert.deepStrictEqual(yield* costs("denied", absent, absent), ["0", 1])
+    }).pipe(Effect.provide(layer(priced("0.01")))))
+
+  it.live("of rows that ran while none were read are unknown, once costs are read", () =>
+    Effect.gen(function*() {
+      const batch = echoing("later", "acme/test/priced")
+      yield* Batch.run(batch, numbered(2), quick)
+      const { costUsd, unknownCosts } = yield* Batch.run(batch, numbered(3), { ...quick, cost: true })
+      assert.deepStrictEqual([costUsd, unknownCosts], ["0.01", 2])
+      const rows = yield* collect(Batch.results(batch))
+      assert.deepStrictEqual(rows.map(({ isCostUnknown }) => isCostUnknown), [true, true, undefined])
     }).pipe(Effect.provide(layer(priced("0.01")))))
 
   it.live("sums all attempts exactly", () =>

@@ -261,9 +261,7 @@ describe("CSV", () => {
               ? row(at, Object.fromEntries(columns.map((column, index) => [column, values[index]!])))
               : unreadable(
                 at,
-                `it has ${values.length} field${values.length === 1 ? "" : "s"}, and there ${
-                  width === 1 ? "is 1 column" : `are ${width} columns`
-                }`
+                `it has ${values.length} field${values.length === 1 ? "" : "s"} in place of ${width}`
               )
           )
         })
@@ -282,7 +280,7 @@ describe("CSV", () => {
           unreadable("rows.csv:3", reason),
           row("rows.csv:5", { id: "3", size: "5\" pipe" }),
           unreadable("rows.csv:6", reason),
-          unreadable("rows.csv:7", "it has 1 field, and there are 2 columns"),
+          unreadable("rows.csv:7", "it has 1 field in place of 2"),
           row("rows.csv:8", { id: "6", size: "ok" })
         ])
       }

@@ -3,6 +3,9 @@ import * as BigDecimal from "effect/BigDecimal"
 
 export { formatCost as print, parseCost as taken } from "@effect-noukai/sdk/Trace"
 
+/** The cost of a run that could not be read, or was not, in the ledger. */
+export const unknown = "unknown"
+
 export const none: BigDecimal.BigDecimal = BigDecimal.make(0n, 0)
 
 /** The amount of a text that was written here, or by the SDK. */

@@ -112,7 +112,10 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       return yield* invalid("maxCostPerRow", `must be an amount of US dollars, ${range}`)
     }
     if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-      return yield* invalid("maxCostPerRow", "is required with budgetUsd: no cost of a row is known yet")
+      return yield* invalid(
+        "maxCostPerRow",
+        "is required with budgetUsd: it is reserved for each row until ten costs are known"
+      )
     }
     const grace = yield* millis("grace", options.grace ?? 5000)
     if (grace < 100) return yield* invalid("grace", "must be at least 100 milliseconds")
@@ -174,7 +177,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     yield* ledger.exclusive
     const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, identity, settings, isSelected)
     yield* Rows.folded(ledger, planned.id, settings.lanes)
-    if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id)
+    if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id, settings)
     const cancelled = Effect.flatMap(Clock.currentTimeMillis, (now) => Settling.cancelPending(ledger, planned.id, now))
     const ending = Effect.gen(function*() {
       const status = yield* statusOf(ledger, yield* Batches.get(ledger, identity.name))

@@ -161,7 +161,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       if (!readsCosts(running) || executionId === undefined) return seen
       // the row is done all the same
       const found = yield* Effect.option(Effect.retry(runs.measure(executionId, row), { ...costRetry, while: mayPass }))
-      if (Option.isNone(found)) return { ...seen, costUsd: Rows.unknownCost }
+      if (Option.isNone(found)) return { ...seen, costUsd: Money.unknown }
       const { costUsd, isKnown, outputs, tokens, wallMs } = found.value
       if (isKnown) {
         running.costs.known++
@@ -169,7 +169,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       }
       return {
         ...seen,
-        costUsd: isKnown ? costUsd : Rows.unknownCost,
+        costUsd: isKnown ? costUsd : Money.unknown,
         ...(wallMs > 0 && { durationMs: wallMs }),
         ...(tokens.prompt + tokens.completion + tokens.total > 0 && { tokens: JSON.stringify(tokens) }),
         ...(outputs !== undefined && { steps: JSON.stringify(outputs) })
@@ -270,13 +270,11 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
     return runs.beginLooks ? sending : running.large.withPermits(mebibytes(row))(sending)
   }
 
-  const noted = Effect.map(Clock.currentTimeMillis, (now) => {
-    sentAt = now
-  })
+  const noted = Effect.tap(Clock.currentTimeMillis, (now) => sentAt = now)
 
   /** Sends the row and returns the next step. */
   const request = (input: string, as = row): Effect.Effect<Step> =>
-    Effect.match(Effect.flatMap(noted, () => runs.begin(as, input, sendingLimit)), {
+    Effect.match(Effect.zipRight(noted, runs.begin(as, input, sendingLimit)), {
       onFailure: (error) =>
         error._tag === "BatchStoreError" ? Effect.fail(error) : refusedFor(ofSending(error, row.key)),
       onSuccess: (outcome) => {

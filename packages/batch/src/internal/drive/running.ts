@@ -334,8 +334,9 @@ export const settle = (
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // a run that may exist and is not known is taken to have cost its reservation
-    const costUsd = read ?? (state === "reported" && readsCosts(running) ? Rows.unknownCost : undefined)
-    const isKnown = costUsd !== undefined && costUsd !== Rows.unknownCost
+    const mayHaveRun = state === "reported" || state === "done"
+    const costUsd = read ?? (mayHaveRun && readsCosts(running) ? Money.unknown : undefined)
+    const isKnown = costUsd !== undefined && costUsd !== Money.unknown
     const spent = isKnown ? Money.parse(costUsd) : costUsd === undefined ? Money.none : row.reserved
     const wait = state === "failed" && error !== undefined && isPassingFailure(error)
       ? running.record.settings.attemptsAfter?.[row.retries]
@@ -362,22 +363,18 @@ export const settle = (
     return Effect.tap(written, (isTaken) => {
       if (!isTaken) return Effect.void
       const { metrics } = running
+      const isFailed = wait === undefined && failures.has(state)
+      if (isFailed) running.failedRows++
       return Metric.update(metrics.settled[wait === undefined ? state : "retried"], 1).pipe(
         Effect.zipRight(
           BigDecimal.isZero(spent) ? Effect.void : Metric.update(metrics.spent, BigDecimal.unsafeToNumber(spent))
         ),
-        Effect.zipRight(wait === undefined && failures.has(state) ? anotherFailed(running) : Effect.void)
+        Effect.zipRight(isFailed ? tooManyFailed(running) : Effect.void)
       )
     })
   })
 
 const failures: ReadonlySet<SettledState> = new Set(["failed", "reported"])
-
-const anotherFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
-  Effect.suspend(() => {
-    running.failedRows++
-    return tooManyFailed(running)
-  })
 
 /** Stops the batch if more than `maxFailures` rows failed. */
 const tooManyFailed = (running: BatchDrive): Effect.Effect<void, BatchStoreError> => {

@@ -1,8 +1,10 @@
 /** Limits that all processes share: the rate, and the budget. */
+import type * as Statement from "@effect/sql/Statement"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import * as Money from "../money.js"
+import type { Settings } from "./batches.js"
 import { doing, forUpdate, greatest, type Ledger, microseconds, transaction } from "./ledger.js"
 
 /** The first of some turns of a rate. */
@@ -85,15 +87,47 @@ export const release = (ledger: Ledger, batch: number, each: BigDecimal.BigDecim
     ? Effect.void
     : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
-/** Sums the reservations of rows in flight again, since the sum of the batch may be wrong after a crash. */
-export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
-  transaction(ledger.sql, "counted the reservations")(Effect.gen(function*() {
-    const rows = yield* doing("counted the reservations")(ledger.sql<{ readonly reserved_usd: string | null }>`
-      select reserved_usd from noukai_batch_row
-      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted', 'timedOut')`)
-    const reserved = rows.reduce(
-      (sum, { reserved_usd }) => reserved_usd === null ? sum : BigDecimal.sum(sum, Money.parse(reserved_usd)),
-      Money.none
-    )
-    yield* changed(ledger, batch, ({ spent }) => [{ reserved, spent }, undefined])
-  }))
+/**
+ * Sums the reservations of rows in flight again, since the sum of the batch may be wrong after a crash. Once costs are read,
+ * those of earlier runs that were not are unknown. With a budget, each counts as the most that a row may cost.
+ */
+export const recount = (
+  ledger: Ledger,
+  batch: number,
+  { budgetUsd, cost, maxCostUsd }: Settings
+): Effect.Effect<void, BatchStoreError> =>
+  transaction(ledger.sql, "counted the reservations")(Effect.flatMap(
+    doing("counted the reservations")(Effect.gen(function*() {
+      const { sql } = ledger
+      const ofBatch = sql`batch = ${batch}`
+      const isLive = sql.literal("state in ('intent', 'uncertain', 'submitted', 'timedOut')")
+      const isUnread = sql.literal(
+        "cost_usd is null and settled_at is not null and (state in ('done', 'reported') or execution_id is not null)"
+      )
+      const isUnknown = sql`cost_usd = ${Money.unknown}`
+      const isUnbooked = sql.literal("coalesce(reserved_usd, '0') = '0'")
+      const most = budgetUsd && maxCostUsd
+      const count = (table: string, where: Statement.Fragment) =>
+        Effect.map(
+          sql<{ readonly n: number | string }>`select count(*) as n from ${sql(table)} where ${ofBatch} and ${where}`,
+          ([row]) => Number(row!.n)
+        )
+      const ofAttempts = yield* count("noukai_batch_attempt", isUnread)
+      for (const table of cost || most !== undefined ? ["noukai_batch_attempt", "noukai_batch_row"] : []) {
+        yield* sql`update ${sql(table)} set cost_usd = ${Money.unknown} where ${ofBatch} and ${isUnread}`
+      }
+      const ofRows = yield* count("noukai_batch_row", sql`${isUnknown} and ${isUnbooked}`)
+      if (most !== undefined) {
+        yield* sql`update noukai_batch_row set reserved_usd = ${Money.print(most)}
+          where ${ofBatch} and ${isUnbooked} and (${isUnknown} or ${isLive})`
+      }
+      const rows = yield* sql<{ readonly reserved_usd: string | null }>`
+        select reserved_usd from noukai_batch_row where ${ofBatch} and ${isLive}`
+      const reserved = BigDecimal.sumAll(rows.map(({ reserved_usd }) => Money.parse(reserved_usd ?? "0")))
+      return { reserved, more: Money.multiplied(most ?? Money.none, ofAttempts + ofRows) }
+    })),
+    ({ more, reserved }) =>
+      Effect.asVoid(
+        changed(ledger, batch, ({ spent }) => [{ reserved, spent: BigDecimal.sum(spent, more) }, undefined])
+      )
+  ))

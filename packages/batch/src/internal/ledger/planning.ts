@@ -1,5 +1,6 @@
 /** A pass over a source: finds new, known and wrong rows. */
 import * as Effect from "effect/Effect"
+import * as Struct from "effect/Struct"
 import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
 import type { IsSelected } from "../selection.js"
@@ -68,8 +69,6 @@ const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
   key: row.key,
   error: { kind: "DuplicateKey", message: `the key ${JSON.stringify(row.key)} is already used by ${first}` }
 })
-
-const isTargeted = ({ flow, version }: PlannedRow): boolean => flow !== undefined || version !== undefined
 
 const inputChanged = ({ at, key }: PlannedRow, { differs, place }: Known): RefusedRow => {
   // a row that is wrong in the source may have no difference
@@ -298,28 +297,23 @@ export const add = (
     yield* keepRefused(ledger, batch, pass.no, all)
   })
 
+/** The columns of a row of a source. */
+const columnsOf = (pass: Pass, row: PlannedRow) => ({
+  ...Struct.pick(row, "key", "at", "input", "flow", "version"),
+  state: stateOf(pass, row),
+  error: errorOf(row)
+})
+
 /** Adds rows that are new, and numbers them. */
 export const insert = ({ sql }: Ledger, batch: number, pass: Pass, rows: ReadonlyArray<PlannedRow>) => {
   if (rows.length === 0) return Effect.void
   const first = pass.nextNo
-  const items = rows.map((row, index) => ({
-    no: first + index,
-    key: row.key,
-    at: row.at,
-    input: row.input,
-    state: stateOf(pass, row),
-    error: errorOf(row),
-    flow: row.flow,
-    version: row.version
-  }))
-  const [columns, values] = rows.some(isTargeted)
-    ? [", flow, version", ", j.value->>'flow', j.value->>'version'"] as const
-    : ["", ""] as const
+  const items = rows.map((row, index) => ({ ...columnsOf(pass, row), no: first + index }))
   return Effect.map(
     doing("planned rows")(sql`
-      insert into noukai_batch_row (batch, no, key, place, input, pass, state, error${sql.literal(columns)})
+      insert into noukai_batch_row (batch, no, key, place, input, pass, state, error, flow, version)
       select ${batch}, cast(j.value->>'no' as bigint), j.value->>'key', j.value->>'at', j.value->>'input', ${pass.no},
-        j.value->>'state', j.value->>'error'${sql.literal(values)}
+        j.value->>'state', j.value->>'error', j.value->>'flow', j.value->>'version'
       from ${each(sql, items)}`),
     () => {
       pass.nextNo = first + rows.length
@@ -331,13 +325,9 @@ export const insert = ({ sql }: Ledger, batch: number, pass: Pass, rows: Readonl
 /** Rows that were never sent are as their source has them now; one that another process has claimed meanwhile keeps its input. */
 const replace = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<readonly [Known, PlannedRow]>) => {
   const items = rows.map(([{ id, state }, row]) => ({
+    ...columnsOf(pass, row),
     id,
-    at: row.at,
-    input: row.input,
-    state: state === "cancelled" ? state : stateOf(pass, row),
-    error: errorOf(row),
-    flow: row.flow,
-    version: row.version
+    ...state === "cancelled" && { state }
   })).sort(byId)
   return items.length === 0 ? Effect.succeed(new Set()) : Effect.map(
     doing("planned rows")(sql<{ readonly id: number | string }>`

@@ -24,7 +24,7 @@ import type { PageOptions } from "../../BatchStatus.js"
 import * as Money from "../money.js"
 import type { BatchRecord } from "./batches.js"
 import { doing, each, hasKey, type Ledger, mostBytes, sameText } from "./ledger.js"
-import { stateShown, type StoredState, unknownCost } from "./rows.js"
+import { stateShown, type StoredState } from "./rows.js"
 
 /** How many rows are in each state. */
 export type Counts = { readonly [state in StoredState]: number }
@@ -124,7 +124,7 @@ type StoredFacts = Omit<SettledRow, "error"> & Pick<StoredResult, "cost_usd" | "
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
 
 const costOf = (costUsd: string | null): Pick<RowResult, "costUsd" | "isCostUnknown"> =>
-  costUsd === null ? {} : costUsd === unknownCost ? { isCostUnknown: true } : { costUsd }
+  costUsd === null ? {} : costUsd === Money.unknown ? { isCostUnknown: true } : { costUsd }
 
 const sumOf = (cost: string, other: string): string =>
   Money.print(BigDecimal.sum(Money.parse(cost), Money.parse(other)))
@@ -134,7 +134,7 @@ const attemptsCostOf = (
   { cost_usd, earlier_costs }: Pick<StoredResult, "cost_usd" | "earlier_costs">
 ): Pick<RowResult, "attemptsCostUsd" | "isAttemptsCostUnknown"> => {
   const costs = [...earlier_costs?.split(" ") ?? [], ...cost_usd === null ? [] : [cost_usd]]
-  const known = costs.filter((cost) => cost !== unknownCost)
+  const known = costs.filter((cost) => cost !== Money.unknown)
   return {
     ...(known.length > 0 && { attemptsCostUsd: known.reduce(sumOf) }),
     ...(known.length < costs.length && { isAttemptsCostUnknown: true })

@@ -53,9 +53,6 @@ export const stateShown = (state: StoredState): RowState =>
     ? "pending"
     : state
 
-/** The `cost_usd` of a row whose cost was asked for and could not be read. */
-export const unknownCost = "unknown"
-
 type StoredRow =
   & { readonly [field in "adopted" | "attempt" | "bytes" | "id" | "no" | "retries"]: number | string }
   & { readonly [field in "intent_at" | "lane" | "running_at"]: number | string | null }
@@ -263,7 +260,9 @@ export const transit = ({ sql }: Ledger, batch: number, owner: string, transitio
         cost_usd = coalesce(${text("costUsd")}, r.cost_usd),
         duration_ms = ${number("durationMs")},
         tokens = ${text("tokens")},${captured}
-        reserved_usd = case when ${text("released")} is not null then null else r.reserved_usd end,
+        reserved_usd = case when ${text("released")} is null or ${
+      text("costUsd")
+    } = ${Money.unknown} then r.reserved_usd end,
         settled_at = ${number("settledAt")},
         settled_no = case when ${number("settledAt")} is null then null else ${settledNo} end
       from ${each(sql, transitions.map(toJson).sort(byId))}
@@ -311,7 +310,7 @@ export const nextAttempts = ({ sql }: Ledger, rows: ReadonlyArray<Pick<Transitio
     sql`update noukai_batch_row as r set
         state = case when ${dueAt} is null then 'pending' else 'waiting' end, due_at = ${dueAt},
         retries = case when ${dueAt} is null then 0 else r.retries + 1 end, attempt = r.attempt + 1, adopted = 0,
-        execution_id = null, error = null, result = null, cost_usd = null, duration_ms = null, tokens = null,
+        execution_id = null, error = null, result = null, cost_usd = null, reserved_usd = null, duration_ms = null, tokens = null,
         calls = null, steps = null, settled_at = null, settled_no = null
       from ${items} where ${isMeant}`
   ])))

@@ -10,13 +10,6 @@ import { nextAttempts, type StoredState, transit } from "./rows.js"
 /** The rows that one statement takes: the statements of others come between. */
 const most = 1000
 
-/** Repeats a statement until it finds no more rows; gives how many there were. */
-const allOf = (
-  some: Effect.Effect<ReadonlyArray<unknown>, BatchStoreError>,
-  sum = 0
-): Effect.Effect<number, BatchStoreError> =>
-  Effect.flatMap(some, ({ length }) => length < most ? Effect.succeed(sum + length) : allOf(some, sum + length))
-
 /** Keeps the numbers of settled rows from being given again to those that settle later. */
 export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
   change("kept the numbers of rows")(sql`
@@ -120,17 +113,14 @@ export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effec
 /** Removes a batch and all that is known of it. */
 export const forgotten = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
   const { sql } = ledger
-  const some = (table: "noukai_batch_attempt" | "noukai_batch_refused" | "noukai_batch_row") =>
-    allOf(
-      doing("forgot a batch")(sql`
-      delete from ${sql(table)}
-      where id in (select id from ${sql(table)} where batch = ${batch} limit ${most}) returning id`)
-    )
-  return some("noukai_batch_refused").pipe(
-    Effect.zipRight(some("noukai_batch_attempt")),
-    Effect.zipRight(some("noukai_batch_row")),
+  const some = (table: string) =>
+    sql`
+    delete from ${sql(table)}
+    where id in (select id from ${sql(table)} where batch = ${batch} limit ${most}) returning id`
+  const all = (table: string) => Effect.repeat(some(table), { until: ({ length }) => length < most })
+  return change("forgot a batch")(Effect.zipRight(
+    Effect.forEach(["noukai_batch_refused", "noukai_batch_attempt", "noukai_batch_row"], all),
     // the batch last: a crash between leaves one that can be forgotten again
-    Effect.zipRight(doing("forgot a batch")(sql`delete from noukai_batch where id = ${batch}`)),
-    Effect.asVoid
-  )
+    sql`delete from noukai_batch where id = ${batch}`
+  ))
 }

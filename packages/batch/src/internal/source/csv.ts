@@ -89,19 +89,8 @@ const columnsProblem = (columns: ReadonlyArray<string>): string | undefined => {
 
 const fieldsOf = (count: number): string => count === 1 ? "1 field" : `${count} fields`
 
-const setField = (row: Record<string, string>, column: string, value: string): void => {
-  if (column !== "__proto__") {
-    row[column] = value
-  } else {
-    Object.defineProperty(row, column, { value, enumerable: true, writable: true, configurable: true })
-  }
-}
-
-const toRow = (columns: ReadonlyArray<string>, fields: ReadonlyArray<string>): CsvRow => {
-  const row: Record<string, string> = {}
-  for (let index = 0; index < columns.length; index++) setField(row, columns[index]!, fields[index]!)
-  return row
-}
+const toRow = (columns: ReadonlyArray<string>, fields: ReadonlyArray<string>): CsvRow =>
+  Object.fromEntries(columns.map((column, index) => [column, fields[index]!]))
 
 /** The bytes of the longest first line that tells a delimiter. */
 const longestHead = 1024 * 1024
@@ -247,9 +236,7 @@ const parsing: (
       const at = `${name}:${start}`
       const wrong = reason ?? (fields.length === columns.length
         ? undefined
-        : `it has ${fieldsOf(fields.length)}, and there ${
-          columns.length === 1 ? "is" : "are"
-        } ${columns.length} column${columns.length === 1 ? "" : "s"}`)
+        : `it has ${fieldsOf(fields.length)} in place of ${columns.length}`)
       rows.push(
         wrong === undefined
           ? { _tag: "Row", at, value: toRow(columns, fields) }
