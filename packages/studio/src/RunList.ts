@@ -45,10 +45,11 @@ const entryOf = (run: Run, order: number): Entry => ({ run, order, flow: lower(r
 type Matches = (entry: Pick<Entry, "run" | "flow" | "text">) => boolean
 
 /** The conditions of a filter. `undefined`: every run matches. */
-const conditionOf = ({ flow, from, session, status, text, to }: RunFilter): Matches | undefined => {
+const conditionOf = ({ flow, from, ofFlow, session, status, text, to }: RunFilter): Matches | undefined => {
   const [flowPart, part] = [lower(flow), lower(text)]
   const conditions: ReadonlyArray<Matches> = [
     ...flowPart === "" ? [] : [(entry: Pick<Entry, "flow">) => entry.flow.includes(flowPart)],
+    ...ofFlow === undefined || ofFlow === "" ? [] : [({ run }: Pick<Entry, "run">) => run.flow === ofFlow],
     ...from === undefined
       ? []
       : [({ run }: Pick<Entry, "run">) => run.startedAt !== undefined && run.startedAt >= from],

@@ -45,6 +45,8 @@ const Instant = Schema.NumberFromString.pipe(Schema.finite())
 export const RunFilter = Schema.Struct({
   /** A part of `org/project/slug`. */
   flow: Schema.optional(Schema.String),
+  /** The whole `org/project/slug`. */
+  ofFlow: Schema.optional(Schema.String),
   status: Schema.optional(Schema.String),
   /** The id of a session. */
   session: Schema.optional(Schema.String),

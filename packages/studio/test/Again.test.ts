@@ -148,6 +148,27 @@ describe("the form about a new run", () => {
       assert.include(masked.notes.at(-1), "has a key, which is masked here")
       assert.strictEqual((yield* page.get(`/api/again?flow=${flow}&id=run_9`)).status, 404)
     }))
+
+  it.scopedLive("has the runs of its flow alone, however many another one has whose name has it as a part", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make({ kind: "hosted" })
+      const flow = "acme/test/grade"
+      const step = { id: "a", at: 0, ms: 1, input: { message: "hi" }, cost: "0.2" }
+      yield* scripted.put(
+        { id: "own", flow, startedAt: Scripted.epoch, durationMs: 1, costUsd: "0.2", steps: [step] },
+        ...Array.from({ length: 60 }, (_, nth) => ({
+          id: `other-${nth}`,
+          flow: `${flow}-${nth % 2}`,
+          startedAt: Scripted.epoch + 1 + nth,
+          durationMs: 1,
+          costUsd: "9",
+          steps: [step]
+        }))
+      )
+      const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), scripted.layer)
+      const { costs, input } = yield* formOf(yield* open(url), flow)
+      assert.deepStrictEqual([costs, input.message], [{ runs: 1, least: "0.2", median: "0.2", most: "0.2" }, "hi"])
+    }))
 })
 
 describe("a run that the studio begins", () => {

@@ -20,6 +20,7 @@ const text = fc.constantFrom("", "a", "ONE", "acme", "job", "abc", "fail", "2", 
 
 const filters: fc.Arbitrary<RunFilter> = fc.record({
   flow: fc.constantFrom("", "one", "spelling", "ACME/"),
+  ofFlow: fc.constantFrom("", "acme/spelling/one", "acme/spelling/two", "acme/spelling"),
   status: fc.constantFrom("", "running", "failed", "fail"),
   session: fc.constantFrom("", "abc-1", "abc"),
   from: fc.integer({ min: 0, max: 5 }),
@@ -50,9 +51,10 @@ const commands: fc.Arbitrary<ReadonlyArray<Command>> = fc.array(
   { maxLength: 60 }
 )
 
-const holds = ({ flow, from, session, status, text, to }: RunFilter, run: Run): boolean => {
+const holds = ({ flow, from, ofFlow, session, status, text, to }: RunFilter, run: Run): boolean => {
   const includes = (whole: string | undefined, part: string) => (whole ?? "").toLowerCase().includes(part.toLowerCase())
-  return (!flow || includes(run.flow, flow)) && (!status || run.status === status) &&
+  return (!flow || includes(run.flow, flow)) && (!ofFlow || run.flow === ofFlow) &&
+    (!status || run.status === status) &&
     (from === undefined || run.startedAt! >= from) && (to === undefined || run.startedAt! <= to) &&
     (!session || run.sessionId?.toLowerCase() === session.toLowerCase()) &&
     (!text ||

@@ -93,7 +93,7 @@ export const Chooser = ({ first, route }: {
   const list = useRef<HTMLDivElement>(null)
   const [limit, setLimit] = useState(many)
   const isAll = first === undefined || route.show === "all"
-  const filter = { flow: isAll ? undefined : first.flow, text: route.find === "" ? undefined : route.find }
+  const filter = { ofFlow: isAll ? undefined : first.flow, text: route.find === "" ? undefined : route.find }
   const { data, error, isOld, reload } = useRead("runs", { ...filter, offset: 0, limit })
   // its start decides which of the two is the first
   const found = useRead("runs", first === undefined ? undefined : { text: first.id, offset: 0, limit: 5 }).data?.runs
@@ -103,7 +103,7 @@ export const Chooser = ({ first, route }: {
   useWhenChanged(changes, often, reload)
   useRows(list, String(limit), undefined, data !== undefined && !isOld)
   useKeys({ Escape: () => navigate(first === undefined ? lastList() : runRoute(first)) })
-  const runs = (data?.runs ?? []).filter((run) => first === undefined || (!isSame(run, first) && (isAll || run.flow === first.flow)))
+  const runs = (data?.runs ?? []).filter((run) => first === undefined || !isSame(run, first))
   const choose = (run: RunName & Partial<Run>): CompareRoute => chosen === undefined ? compareRoute({ before: run }) : pairOf(chosen, run)
   const back = first === undefined ? lastList() : runRoute(first)
   return (

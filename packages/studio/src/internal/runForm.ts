@@ -119,10 +119,7 @@ export const formOf = (
 ): Effect.Effect<Omit<RunForm, "studio" | "canStart" | "whyNot">, NotFound | Unavailable> =>
   Effect.gen(function*() {
     const runsOf = (filter: RunFilter) =>
-      Effect.map(
-        source.list({ ...filter, flow }, { offset: 0, limit: most.listed }),
-        ({ runs }) => runs.filter((run) => run.flow === flow)
-      )
+      Effect.map(source.list({ ...filter, ofFlow: flow }, { offset: 0, limit: most.listed }), ({ runs }) => runs)
     const runs = yield* runsOf({ status: "completed" })
     const facts = Option.getOrUndefined(yield* source.flow?.(flow) ?? Effect.succeedNone)
     const like = id ?? runs[0]?.id ?? (yield* runsOf({}))[0]?.id
