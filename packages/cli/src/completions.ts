@@ -35,23 +35,25 @@ type Candidate = readonly [value: string, does: string]
 
 const safe = /^[\w./:@%+,=-]+$/
 
+const orNone = <A>(read: () => ReadonlyArray<A>): ReadonlyArray<A> => {
+  try {
+    return read()
+  } catch {
+    return []
+  }
+}
+
 /** The runs in this machine's history, newest first. */
 const seen = (): ReadonlyArray<{ readonly flow: string; readonly run: string }> =>
-  ["history.jsonl", "history.1.jsonl"].flatMap((name) => {
-    try {
-      return readFileSync(join(stateFolder(), name), "utf8").split("\n").filter((line) => line !== "").reverse()
-    } catch {
-      return []
-    }
-  }).flatMap((line) => {
-    try {
+  ["history.jsonl", "history.1.jsonl"].flatMap((name) =>
+    orNone(() => readFileSync(join(stateFolder(), name), "utf8").split("\n").filter((line) => line !== "").reverse())
+  ).flatMap((line) =>
+    orNone(() => {
       const { flow, run } = JSON.parse(line)
       // a shell would evaluate other characters
       return safe.test(flow) && safe.test(run) ? [{ flow, run }] : []
-    } catch {
-      return []
-    }
-  })
+    })
+  )
 
 const valuesOf = ({ name, values }: Flag): ReadonlyArray<Candidate> =>
   (name === "--env" ? "production | dev" : values ?? "").split(" | ").filter((_, __, all) => all.length > 1)

@@ -9,8 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { readFile } from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
-import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
-import { exitCodes } from "../exit/exitCode.js"
+import { type UsageError, wrong } from "../exit/CommandError.js"
 
 const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
   try: () => buffer(process.stdin),
@@ -22,12 +21,11 @@ export const port = (
   flag: string,
   given: Option.Option<number>,
   standard: number
-): Effect.Effect<number, CommandError> => {
+): Effect.Effect<number, UsageError> => {
   const port = Option.getOrElse(given, () => standard)
-  return port >= 0 && port <= 65_535 ? Effect.succeed(port) : new CommandError({
-    code: exitCodes.usage,
-    message: `${flag} must be from 0 to 65535, not ${port}`
-  })
+  return port >= 0 && port <= 65_535
+    ? Effect.succeed(port)
+    : wrong(`${flag} must be from 0 to 65535, not ${port}`)
 }
 
 /** Returns the message of a failure. */

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { randomInt } from "node:crypto"
 import { constants } from "node:os"
 import { flag, oneOf, optional, whole } from "../arguments/flags.js"
@@ -42,14 +42,8 @@ const interval = 50
 const codeOf = (code: number | null, signal: NodeJS.Signals | null): number =>
   code ?? 128 + (signal === null ? 0 : constants.signals[signal])
 
-const listed = (): string => {
-  try {
-    return execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
-  } catch {
-    // without ps, only the command itself is known
-    return ""
-  }
-}
+/** Returns all processes and their parents. Without ps, only the command itself is known. */
+const listed = (): string => spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).stdout ?? ""
 
 /** Returns a process and its descendants. */
 const tree = (pid: number): ReadonlyArray<number> => {

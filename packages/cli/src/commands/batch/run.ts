@@ -96,25 +96,26 @@ export const shown = (id: string): Effect.Effect<void, never, BatchStore | Termi
   })
 
 /** Runs an effect that the same command can continue. An interruption prints how, and waits for the rows in flight. */
-export const stoppable = <A, E, R, R2>(
+export const stoppable = Effect.fnUntraced(function*<A, E, R, R2, R3>(
   running: Effect.Effect<A, E, R>,
-  left: Effect.Effect<string, never, R2>
-): Effect.Effect<A, E, R | R2 | Terminal> =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const run = yield* Effect.forkDaemon(running)
-    return yield* Fiber.join(run).pipe(
-      Effect.onInterrupt(() =>
-        Effect.gen(function*() {
-          yield* terminal.note("stopping after the rows in flight; a second Ctrl-C stops at once, and loses nothing")
-          yield* Fiber.interrupt(run)
-          const text = yield* left
-          yield* terminal.progress("")
-          yield* terminal.note(text)
-        })
-      )
+  progress: Effect.Effect<void, never, R2>,
+  left: Effect.Effect<string, never, R3>
+) {
+  const terminal = yield* Terminal
+  yield* Effect.forkScoped(progress)
+  const run = yield* Effect.forkDaemon(running)
+  return yield* Fiber.join(run).pipe(
+    Effect.onInterrupt(() =>
+      Effect.gen(function*() {
+        yield* terminal.note("stopping after the rows in flight; a second Ctrl-C stops at once, and loses nothing")
+        yield* Fiber.interrupt(run)
+        const text = yield* left
+        yield* terminal.progress("")
+        yield* terminal.note(text)
+      })
     )
-  })
+  )
+}, Effect.scoped)
 
 /** Asks a question and returns whether the answer is yes. The end of input is a no. */
 export const confirmed = (question: string): Effect.Effect<boolean> =>
@@ -179,20 +180,14 @@ const handle = Effect.fnUntraced(
     }
 
     const again = "run the same command to continue"
-    const running = Effect.gen(function*() {
-      yield* Effect.forkScoped(shown(id))
-      return yield* stoppable(
-        Batch.run(batch, source, given),
-        Effect.map(
-          Effect.option(Batch.status(id)),
-          Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
-        )
+    const ended = yield* stoppable(
+      Batch.run(batch, source, given),
+      shown(id),
+      Effect.map(
+        Effect.option(Batch.status(id)),
+        Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
       )
-    })
-    const ended = yield* running.pipe(
-      Effect.scoped,
-      Effect.provide(Layer.merge(BatchStore.layerFile(file), BatchEngine.layerLocal))
-    )
+    ).pipe(Effect.provide(Layer.merge(BatchStore.layerFile(file), BatchEngine.layerLocal)))
     yield* terminal.progress("")
     if (input.json) yield* terminal.write(jsonLine(ended))
     yield* refusals(ended.plan)

@@ -2,7 +2,7 @@
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { argument, json } from "../../arguments/flags.js"
-import { CommandError } from "../../exit/CommandError.js"
+import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { withoutMethod } from "../../exit/failing.js"
 import { jsonLine } from "../../terminal/json.js"
@@ -18,11 +18,7 @@ const config = {
 type Input = InputOf<typeof config>
 
 /** Reads a cassette. A failure has another exit code than a difference. */
-const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
-  Effect.mapError(
-    Cassette.load(path),
-    (error) => new CommandError({ code: exitCodes.usage, message: withoutMethod(error) })
-  )
+const load = (path: string) => Effect.mapError(Cassette.load(path), (error) => wrong(withoutMethod(error)))
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal

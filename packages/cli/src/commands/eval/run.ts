@@ -110,12 +110,10 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (isHosted && !input.yes && options.replay === undefined) {
       yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)
     }
-    const report = yield* Effect.forkScoped(progress(one.name, input.resume)).pipe(
-      Effect.zipRight(stoppable(
-        Eval.run(one, options),
-        Effect.sync(() => continuing(input))
-      )),
-      Effect.scoped
+    const report = yield* stoppable(
+      Eval.run(one, options),
+      progress(one.name, input.resume),
+      Effect.sync(() => continuing(input))
     )
     yield* terminal.progress("")
     yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))

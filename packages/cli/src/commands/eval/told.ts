@@ -63,7 +63,7 @@ const gates = { passed: exitCodes.done, failed: codes.worse, incomplete: codes.i
 const buffer = 16
 
 /** Writes a file as a whole, or appends to it. */
-const written = (path: string, isAppended: boolean) => <E, R>(text: Stream.Stream<string, E, R>) =>
+const written = (path: string, isAppended: boolean) => <E>(text: Stream.Stream<string, E>) =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
     const run = (target: string, flag: "a" | "w") =>
@@ -80,20 +80,14 @@ const written = (path: string, isAppended: boolean) => <E, R>(text: Stream.Strea
 export const told = Effect.fnUntraced(
   function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>) {
     const terminal = yield* Terminal
-    const outputs: ReadonlyArray<
-      (some: Stream.Stream<CaseVerdict, E>) => Effect.Effect<void, E | CommandError, FileSystem.FileSystem>
-    > = [
-      ...input.json ? [] : [(some: Stream.Stream<CaseVerdict, E>) => {
-        const format = input.jsonl ? ReportFormat.jsonLines : ReportFormat.text
-        return Stream.runForEach(format(report, some), terminal.write)
-      }],
-      ...filesOf(input).map(({ format, isAppended, path }) => (some: Stream.Stream<CaseVerdict, E>) =>
-        written(path, isAppended)(format(report, some))
-      )
+    const shown: ReturnType<typeof written> = (text) => Stream.runForEach(text, terminal.write)
+    const outputs = [
+      ...input.json ? [] : [{ format: input.jsonl ? ReportFormat.jsonLines : ReportFormat.text, write: shown }],
+      ...filesOf(input).map(({ format, isAppended, path }) => ({ format, write: written(path, isAppended) }))
     ]
     if (outputs.length > 0) {
       const copies = yield* Stream.broadcast(cases, outputs.length, buffer)
-      yield* Effect.forEach(outputs, (output, index) => output(copies[index]!), {
+      yield* Effect.forEach(outputs, ({ format, write }, index) => write(format(report, copies[index]!)), {
         concurrency: "unbounded",
         discard: true
       })
