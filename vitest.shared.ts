@@ -26,7 +26,14 @@ const temporaryFolder = (): { readonly TMPDIR?: string } => {
 const shared: ViteUserConfig = {
   resolve: {
     conditions,
-    alias: dist ? [{ find: /^((?:\.\.\/)+)src\//, replacement: "$1dist/" }] : []
+    alias: [
+      ...dist ? [{ find: /^((?:\.\.\/)+)src\//, replacement: "$1dist/" }] : [],
+      // the client of the routes of Next.js
+      {
+        find: "@/lib/noukai",
+        replacement: fileURLToPath(new URL("packages/adapters/test/examples/noukai.ts", import.meta.url))
+      }
+    ]
   },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {

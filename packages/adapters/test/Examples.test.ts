@@ -1,4 +1,5 @@
 /** The programs of the README run. */
+import { twoStep } from "@effect-noukai/emulator/samples"
 import { Noukai } from "@effect-noukai/sdk"
 import type { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -63,6 +64,30 @@ const fails = async (url: string) => {
   }
 }
 
+const failing = {
+  ref: "noukai/samples/two-step",
+  steps: [{ kind: "fail", id: "answer", code: "MODEL_OVERLOADED" }]
+} as const
+
+/** Asks without a question, and while the run of the flow fails. */
+const checks = async (url: string, path = "/ask", method = "POST") => {
+  const asked = async (
+    body: string | null,
+    headers: Record<string, string> = { "content-type": "application/json" }
+  ) => {
+    const { status } = await fetch(`${url}${path}`, { method, headers, body })
+    return status
+  }
+  const before = emulator.ledger().runs.length
+  const bodies = ["{}", "{\"question\":7}", "[]", "null"]
+  for (const body of bodies) assert.strictEqual(await asked(body), 400)
+  assert.strictEqual(await asked(null, {}), 400)
+  assert.lengthOf(emulator.ledger().runs, before)
+  emulator.putFlows(failing)
+  assert.strictEqual(await asked("{\"question\":\"fails?\"}"), 502)
+  emulator.putFlows(twoStep)
+}
+
 const relays = async (url: string, login: Record<string, string>) => {
   const agent = (headers: Record<string, string>) =>
     fetch(`${url}/agent/execute`, {
@@ -104,20 +129,35 @@ it("a service in production", async () => {
     assert.deepStrictEqual([health.status, health.headers.get("x-noukai-session")], [200, null])
     await asks(url)
     await fails(url)
+    await checks(url)
     await relays(url, login)
 
     emulator.reset()
-    const answer = async () => {
+    await checks(url, "/orders/17/answer", "PUT")
+    emulator.reset()
+    const answer = async (question = "why?", headers: Record<string, string> = {}) => {
       const response = await fetch(`${url}/orders/17/answer`, {
         method: "PUT",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ question: "why?" })
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify({ question })
       })
-      return [response.status, await response.json()]
+      return [response.status, await response.json(), response.headers.get("x-noukai-session")]
     }
-    assert.deepStrictEqual(await answer(), [200, { text: "About your order: why?" }])
-    assert.deepStrictEqual(await answer(), [200, { text: "About your order: why?" }])
-    assert.lengthOf(emulator.ledger().runs, 1)
+    emulator.putFlows(failing)
+    assert.strictEqual((await answer())[0], 502)
+    emulator.putFlows(twoStep)
+    const [status, body, session] = await answer()
+    assert.deepStrictEqual([status, body], [200, { text: "About your order: why?" }])
+    assert.deepStrictEqual(await Promise.all([answer(), answer()]), [[200, body, session], [200, body, session]])
+    assert.lengthOf(emulator.ledger().runs, 2)
+    assert.deepStrictEqual((await answer("when?"))[1], { text: "About your order: when?" })
+    assert.lengthOf(emulator.ledger().runs, 3)
+
+    // the session of the response replays it
+    vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+    assert.deepStrictEqual(await answer("why?", { "x-noukai-replay": String(session) }), [200, body, session])
+    vi.unstubAllEnvs()
+    assert.lengthOf(emulator.ledger().runs, 3)
   })
   errors.mockRestore()
 })
@@ -163,7 +203,10 @@ it("services with error handlers", async () => {
     ]
     for (const start of apps) {
       errors.mockClear()
-      await withApp(await start(), fails)
+      await withApp(await start(), async (url) => {
+        await fails(url)
+        await checks(url)
+      })
       assert.lengthOf(errors.mock.calls, 2)
     }
     emulator.reset()

@@ -356,7 +356,7 @@ export class RunInProgressError extends failure<RunInProgressError>()("RunInProg
   sessionId: absentable(Schema.String)
 }, () => [
   "the run of this key has not ended",
-  "call again later; if its process has died, set `takeOver` or resume its stored state"
+  "call again later; if no other process runs this key, set `takeOver` or resume its stored state"
 ]) {}
 
 const notStored = {
@@ -406,7 +406,7 @@ export class AmbiguousRunError extends failure<AmbiguousRunError>()("AmbiguousRu
   sessionId: absentable(Schema.String)
 }, ({ executionIds }) => [
   `${executionIds.length} runs were found under this key: ${executionIds.slice(0, 10).join(", ")}`,
-  "read them with RunService, and go on under another key"
+  "use a key in one process at a time; read the runs with RunService, and continue under another key"
 ]) {}
 
 /**

@@ -1,13 +1,16 @@
+import { noukai } from "@/lib/noukai"
 import { withNoukaiErrors, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
-import { noukai } from "./noukai.js"
 
 const ask = async (request: Request) => {
-  const { question } = await request.json()
+  const body = await request.json().catch(() => undefined)
+  const question: unknown = body?.question
+  if (typeof question !== "string") return Response.json({ error: "invalid_request" }, { status: 400 })
   const answer = await noukai.flow("noukai/samples/two-step").execute({
-    message: String(question),
+    message: question,
     timeout: 60_000,
     signal: request.signal
   })
+  if (answer.status !== "completed") return Response.json({ error: "flow_failed" }, { status: 502 })
   return Response.json(answer.result)
 }
 

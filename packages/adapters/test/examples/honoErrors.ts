@@ -11,7 +11,10 @@ app.onError((error, context) => {
 })
 
 app.post("/ask", async (context) => {
-  const { question } = await context.req.json()
-  const answer = await noukai.flow("noukai/samples/two-step").execute({ message: String(question) })
-  return context.json(answer.result)
+  const body = await context.req.json().catch(() => undefined)
+  const question: unknown = body?.question
+  if (typeof question !== "string") return context.json({ error: "invalid_request" }, 400)
+  const answer = await noukai.flow("noukai/samples/two-step").execute({ message: question })
+  if (answer.status !== "completed") return context.json({ error: "flow_failed" }, 502)
+  return Response.json(answer.result)
 })

@@ -1,5 +1,5 @@
+import { noukai } from "@/lib/noukai"
 import { createRelayRoute, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
-import { noukai } from "./noukai.js"
 
 // app/ask/route.ts
 export const POST = withNoukaiTrace(async (request: Request) => {

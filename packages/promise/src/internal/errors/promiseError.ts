@@ -83,14 +83,19 @@ const fields: { readonly [field: string]: string } = {
   log: "onLog"
 }
 
+/** Words of the SDK, and their counterparts in this package. */
+const words: ReadonlyArray<readonly [theirs: string, ours: string]> = [
+  [" or resume its stored state", ""],
+  ["with RunService", "with flow.run(id).trace()"]
+]
+
 const nameOf = (field: string): string => fields[field] ?? field
 
 const rendered = (error: Sdk.NoukaiError): string => {
   const { message, method } = error
   const operation = operations[method]
-  const named = operation === undefined || !message.startsWith(method)
-    ? message
-    : operation + message.slice(method.length)
+  const text = words.reduce((text, [theirs, ours]) => text.replace(theirs, ours), message)
+  const named = operation === undefined || !text.startsWith(method) ? text : operation + text.slice(method.length)
   return error._tag === "InvalidRequestError"
     ? named.replace(`invalid ${error.field}:`, `invalid ${nameOf(error.field)}:`)
     : named
