@@ -286,13 +286,18 @@ describe("a run that the studio begins", () => {
   it.scopedLive("is refused where nothing ran, and unknown where no response says so, and is not sent again", () =>
     Effect.gen(function*() {
       const { emulator, page } = yield* start()
-      const outcome = Effect.fnUntraced(function*(flow: string) {
-        const body = yield* request(page, { flow, message: "hi" })
+      const outcome = Effect.fnUntraced(function*(flow: string, input: Partial<RunInput> = { message: "hi" }) {
+        const body = yield* request(page, { flow, ...input })
         return yield* Effect.zipRight(post(page, body), over(page, body.intention))
       })
       const missing = yield* outcome("acme/test/none")
       assert.deepStrictEqual([missing.state, missing.run], ["refused", undefined])
-      for (const fault of ["503", "reset:late", "reset"] as const) {
+      for (const version of ["production", "draft"]) {
+        const invalid = yield* outcome("acme/test/paid", { version })
+        assert.deepStrictEqual([version, invalid.state, invalid.run], [version, "refused", undefined])
+        assert.include(invalid.problem?.message, "needs a message")
+      }
+      for (const fault of ["503", "408", "reset:late", "reset"] as const) {
         yield* emulator.addFaults({ match: { endpoint: "step" }, script: [fault] })
         const before = (yield* emulator.totals).requestsReceived
         const { problem, run, state } = yield* outcome("acme/test/paid")

@@ -38,7 +38,8 @@ const isRefusal = (error: CallError): boolean => {
     case "FlowExecutionError": {
       const { status, statusCode } = error
       // after a 408 a run may still have begun
-      return status === undefined && statusCode !== undefined && statusCode < 500 && statusCode !== 408
+      return status !== "failed" && statusCode !== undefined && statusCode >= 400 && statusCode < 500 &&
+        statusCode !== 408
     }
     default:
       return true
