@@ -72,6 +72,8 @@ describe("noukai auth", () => {
       // the environment comes first
       assert.strictEqual((yield* noukai(run, { cwd, env: { ...env, NOUKAI_API_KEY: other } })).code, 3)
       assert.include((yield* noukai(["doctor"], { cwd, env })).stdout, `✓ key        from the file ${path}`)
+      const shadowed = yield* noukai(["auth"], { cwd, env: { ...env, NOUKAI_API_KEY: other }, input: acme })
+      assert.match(shadowed.stderr, /^commands here use NOUKAI_API_KEY instead: unset it, or open a new terminal$/m)
       const removed = yield* noukai(["auth", "--remove"], { cwd, env })
       assert.deepStrictEqual([removed.code, removed.stderr], [0, "removed the key\n"])
       assert.isFalse(existsSync(path))

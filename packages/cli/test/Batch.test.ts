@@ -658,6 +658,11 @@ describe("a batch in its ledger", () => {
       assert.deepStrictEqual(json(results.stdout).map(({ key }) => key), ["row 3"])
       const retry = (key: string) => noukai(["batch", "retry", "b", "--only", "failed", "--select", key, "-q"], { cwd })
       assert.deepStrictEqual([(yield* retry("*1")).stdout, (yield* retry("row ?")).stdout], ["0\n", "1\n"])
+      const none = yield* noukai(run("--select", "zz*", "--select", "y"), { env, cwd })
+      assert.deepStrictEqual([none.code, none.stderr.split("\n")[0]], [
+        2,
+        "noukai: no row has a key that matches --select zz*, y: nothing was run"
+      ])
       for (const state of ["failed", "gone"]) {
         const { code, stderr } = yield* noukai(run("--select", `state:${state}`), { env, cwd })
         assert.deepStrictEqual([code, stderr.startsWith("noukai: --select has the ")], [2, true], stderr)

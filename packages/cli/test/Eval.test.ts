@@ -127,6 +127,8 @@ describe("noukai eval run", () => {
       assert.match(stdout, /^word: draft against production of acme\/test\/word, 4 cases\n/)
       assert.include(stdout, "\nregressed (1)\n  c\n    word: word: got \"x\", expected \"C\"\n")
       assert.include(stdout, "\ncost    draft $0.008, production $0.004\n")
+      const sentence = "1 case regressed, allowed are 0; no difference that 4 cases could show"
+      assert.include(stdout, `\nfailed: ${sentence}`)
       assert.strictEqual((yield* runs).length, 8)
       const text = (name: string) => read(join(options.cwd, name))
       assert.match(yield* text("out.html"), /^<!DOCTYPE html>/)
@@ -151,6 +153,8 @@ describe("noukai eval run", () => {
         listed.map(({ cases, isComplete }: { cases: number; isComplete: boolean }) => [cases, isComplete]),
         [[4, true]]
       )
+      const blessed = yield* noukai(call("bless"), options)
+      assert.deepStrictEqual([blessed.code, blessed.stderr.includes(` failed its gate: ${sentence}`)], [0, true])
       assert.strictEqual((yield* requests).length, before)
     }).pipe(Effect.provide(server({ flows }))))
 
@@ -246,8 +250,12 @@ describe("noukai eval run", () => {
       const budget = ["--budget", "0.004", "--max-cost-per-row", "0.002", "--concurrency", "1"]
       const stopped = yield* noukai(call("run", ...budget), limited)
       assert.deepStrictEqual([stopped.code, /\nstopped +the runs .*budget/.test(stopped.stdout)], [4, true])
+      assert.match(stopped.stderr, /^ {2}to continue: noukai eval run \S+ --resume .*--budget 0\.004 .*\n$/m)
       const count = (yield* runs).length
-      const resumed = yield* noukai(call("run", "--resume", "--quiet"), limited)
+      assert.strictEqual((yield* noukai(call("run", "--resume", "--quiet"), limited)).code, 4)
+      assert.strictEqual((yield* runs).length, count)
+      const more = ["--budget", "1", "--max-cost-per-row", "0.002"]
+      const resumed = yield* noukai(call("run", "--resume", "--quiet", ...more), limited)
       assert.deepStrictEqual([resumed.code, (yield* runs).length - count < 8], [1, true])
     }).pipe(Effect.provide(server({ flows }))))
 
@@ -343,6 +351,7 @@ describe("noukai eval run", () => {
       yield* write(join(options.cwd, "cases.jsonl"), cases.replace("\"letter\":\"a\"", "\"letter\":\"e\""))
       const changed = yield* noukai(call("run", "--replay", "tapes"), nowhere)
       assert.deepStrictEqual([changed.code, /recorded \\?"a\\?", called with/.test(changed.stdout)], [4, true])
+      assert.include(changed.stdout, "to record it, run the eval with `record` (--record)")
       assert.strictEqual((yield* requests).length, count)
     }).pipe(Effect.provide(server({ flows }))))
 })

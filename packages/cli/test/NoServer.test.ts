@@ -1,11 +1,13 @@
 /** Commands that wait, where no server can be reached. */
 import { Emulator } from "@effect-noukai/emulator"
+import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { folder, write } from "../../sdk/test/support/folder.js"
+import { outages } from "../src/settings/services.js"
 import { noukai, started } from "./support/command.js"
 import { flows, obeys } from "./support/flows.js"
 import { environment, runs, server } from "./support/server.js"
@@ -55,20 +57,37 @@ describe("without a server", () => {
       assert.lengthOf(stderr.match(/cannot be reached/g)!, 1)
     }))
 
-  it.scopedLive("noukai job wait says of a server that goes away for how long it tries, and when it is back", () =>
+  it.scopedLive("noukai job wait is silent about single resets", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const env = yield* environment
       yield* noukai(["job", "submit", obeys, "hi"], { env })
       yield* emulator.addFaults({ match: { endpoint: "job" }, script: ["ok", "reset", "reset"] })
       const [{ executionId } = { executionId: "" }] = yield* runs
-      const { code, stderr, stdout } = yield* noukai(["job", "wait", obeys, executionId], { env, hurries: true })
-      assert.deepStrictEqual([code, stdout], [0, `${executionId}  completed\n`])
-      const [away, back, ...rest] = stderr.trimEnd().split("\n")
-      assert.match(
-        away!,
-        /^the server cannot be reached \(.*\); retrying for up to 5 minutes$/
-      )
-      assert.deepStrictEqual([back, rest], ["the server answers again", []])
+      const ended = yield* noukai(["job", "wait", obeys, executionId], { env, hurries: true })
+      assert.deepStrictEqual(ended, { code: 0, stdout: `${executionId}  completed\n`, stderr: "" })
     }).pipe(Effect.provide(server({ flows }))))
+
+  it("an outage of 5 s is told once, with its end", () => {
+    let now = 0
+    const told: Array<string> = []
+    const note = (text: string) => Effect.sync(() => void told.push(text))
+    const log = outages({ note }, (hasAnswered) => `for ${hasAnswered ? "long" : "a moment"}`, () => now)
+    const answers = () => log({ phase: "response" } as LogEvent)
+    const fails = (at: number) => {
+      now = at
+      log({ phase: "error", error: "APIConnectionError", method: "GET", message: "job.poll: reset" } as LogEvent)
+    }
+    answers()
+    for (const at of [0, 4999]) fails(at)
+    answers()
+    for (const at of [5000, 9999]) fails(at)
+    assert.deepStrictEqual(told, [])
+    for (const at of [10_000, 20_000]) fails(at)
+    answers()
+    assert.deepStrictEqual(told, [
+      "the server cannot be reached (reset); retrying for long",
+      "the server answers again"
+    ])
+  })
 })

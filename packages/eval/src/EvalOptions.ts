@@ -110,7 +110,7 @@ export interface LimitOptions extends
 {
   /**
    * The budget in US dollars of all runs and judges of the eval run together. The run stops as incomplete before a run
-   * that might exceed it. Requires `maxCostPerRow`. Default: none.
+   * that might exceed it. Requires `maxCostPerRow`. Default: none; the amounts with which it began, if it is resumed.
    */
   readonly budgetUsd?: number | string | undefined
   /** The assumed cost of one run in US dollars until ten costs are known. */

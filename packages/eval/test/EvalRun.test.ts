@@ -132,6 +132,9 @@ describe("an eval run", () => {
       assert.include(first.stop ?? "", "budget")
       const [info] = yield* Eval.runs("says")
       assert.deepStrictEqual([info!.run, info!.isComplete], [first.run, false])
+      const same = yield* Eval.run(speaking(), { ...quick, concurrency: 1, resume: true })
+      assert.deepStrictEqual([same.run, same.stop, yield* count], [first.run, first.stop, 3])
+      assert.include(same.stop ?? "", "raise it and resume the run")
       const second = yield* Eval.run(speaking(), { ...budget, resume: true, budgetUsd: "1" })
       assert.deepStrictEqual([second.run, second.stop, yield* count], [first.run, undefined, 8])
       assert.strictEqual((yield* Eval.runs())[0]!.isComplete, true)
@@ -164,7 +167,7 @@ describe("an eval run", () => {
       yield* Eval.run(speaking(), { ...quick, candidate: 1 })
       const report = yield* Eval.report(speaking(casesOf(3)))
       assert.deepStrictEqual([report.cases, report.gate], [3, "incomplete"])
-      assert.include(report.sentence, "1 case of the run is not in the definition any more")
+      assert.include(report.sentence, "the definition does not have 1 case of the run any more")
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.live("refuses a case without a value that a check expects, before anything is sent", () =>

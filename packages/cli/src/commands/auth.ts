@@ -12,6 +12,7 @@ import * as Values from "../arguments/values.js"
 import { CommandError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { answer } from "../settings/answer.js"
+import { variable } from "../settings/environment.js"
 import * as Keys from "../settings/keys.js"
 import * as Proxy from "../settings/proxy.js"
 import * as Settings from "../settings/Settings.js"
@@ -97,6 +98,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       new CommandError({ code: exitCodes.failed, message: `cannot store the key: ${Values.reason(cause)}` })
   })
   yield* terminal.note(`the key${named} is in ${where}`)
+  if (variable("NOUKAI_API_KEY") !== undefined) {
+    yield* terminal.note("commands here use NOUKAI_API_KEY instead: unset it, or open a new terminal", "yellow")
+  }
   yield* terminal.note(
     Either.isRight(read) && read.right.status === 200
       ? `${origin} accepts it${owner(read.right.body)}`

@@ -44,18 +44,29 @@ export const waiting = (timeout: Option.Option<string>): Patience => {
   }
 }
 
+/** The time in milliseconds that a server which has answered may be silent before that is printed. */
+const unsaid = 5000
+
 /** Prints once for each outage that the server cannot be reached. */
-const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
+export const outages = (
+  terminal: Pick<Terminal.Service, "note">,
+  patience: Patience,
+  now: () => number
+): LogHook => {
   let hasAnswered = false
   let isLost = false
+  let lostAt: number | undefined
   return (event) => {
     if (event.phase === "response") {
       if (isLost) Effect.runSync(terminal.note("the server answers again"))
       hasAnswered = true
       isLost = false
+      lostAt = undefined
     } else if (event.phase === "error" && event.error === "APIConnectionError" && !isLost) {
       const how = patience(hasAnswered, event.method)
-      if (how === undefined) return
+      lostAt ??= now()
+      // one reset among many requests is not an outage
+      if (how === undefined || (hasAnswered && now() - lostAt < unsaid)) return
       isLost = true
       Effect.runSync(
         terminal.note(`the server cannot be reached (${event.message.replace(/^.*?: /, "")}); retrying ${how}`)
@@ -92,11 +103,12 @@ export const services = (input: ServiceFlags, patience?: Patience, isReplayed = 
       const settings = yield* Settings.Settings
       const { options, proxy } = settings
       const terminal = yield* Terminal
+      const clock = yield* Effect.clock
       return Noukai.layer({
         ...options,
         ...isReplayed ? { apiKey: noKey } : {},
         ...input.perSecond === undefined ? {} : { rate: input.perSecond },
-        ...patience === undefined ? {} : { log: outages(terminal, patience) },
+        ...patience === undefined ? {} : { log: outages(terminal, patience, () => clock.unsafeCurrentTimeMillis()) },
         ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
       }).pipe(Layer.mapError(wrongOption(settings)))
     }))),

@@ -141,9 +141,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
     const why = stop ?? lacking ?? (errors > allowErrors
       ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
       : cases < ran
-      ? `${count(ran - cases, "case")} of the run ${
-        ran - cases === 1 ? "is" : "are"
-      } not in the definition any more: begin a new run`
+      ? `the definition does not have ${count(ran - cases, "case")} of the run any more: begin a new run`
       : hasBaseline && all.verdicts["not comparable"] === cases
       ? "no case can be compared with the baseline"
       : notMeasured(thresholds, measured))
@@ -162,7 +160,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       gate,
       ...(gate === "incomplete"
         ? { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }
-        : sentenceOf(all, summaries, cases)),
+        : sentenceOf(all, summaries, cases, broken[0])),
       ...(stop !== undefined && { stop })
     }
   }
@@ -185,7 +183,8 @@ const shown = ({ p = 1, verdicts: { fixed, regressed } }: Summary): "better" | "
 const sentenceOf = (
   overall: Summary,
   checks: EvalReport["checks"],
-  cases: number
+  cases: number,
+  broken: BrokenThreshold | undefined
 ): Pick<EvalReport, "verdict" | "sentence"> => {
   const { candidate: { interval, of, passed, rate }, p, verdicts } = overall
   const never = Object.entries(checks).filter(([, { baseline, candidate }]) =>
@@ -193,11 +192,12 @@ const sentenceOf = (
   )
   // a check that is wrong fails on both sides, and does not regress
   const warning = never.length === 0 ? "" : `; no case passes ${never.map(([name]) => name).join(", ")}`
+  const start = broken === undefined ? "" : `${broken.message}; `
   if (p === undefined) {
     const share = rate === undefined || interval === undefined
       ? ""
       : ` (${percent(rate)}, 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`
-    return { verdict: "no baseline", sentence: `${passed} of ${count(of, "case")} pass${share}${warning}` }
+    return { verdict: "no baseline", sentence: `${start}${passed} of ${count(of, "case")} pass${share}${warning}` }
   }
   const said = ([name, summary]: readonly [string, Summary]) =>
     `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pText(summary.p ?? 1)})`
@@ -215,7 +215,7 @@ const sentenceOf = (
     mixed: `better in ${better.join(", ")}; worse in ${worse.join(", ")}`,
     "no difference": `no difference that ${count(compared, "case")} could show`
   }[verdict]
-  return { verdict, sentence: sentence + warning }
+  return { verdict, sentence: start + sentence + warning }
 }
 
 type Measured = Pick<EvalReport, "overall" | "checks" | "cost"> & { readonly time: EvalReport["time"] | undefined }
@@ -223,11 +223,8 @@ type Measured = Pick<EvalReport, "overall" | "checks" | "cost"> & { readonly tim
 /** The data that a threshold needs and that is missing, if any is. */
 const notMeasured = (thresholds: Thresholds, { cost, overall, time }: Measured): string | undefined => {
   const { maxCostRatio, maxCostUsd, maxMedianMs, minPassRate } = thresholds
-  const unknown = maxCostRatio !== undefined
-    ? cost.candidate.unknown + (cost.baseline?.unknown ?? 0)
-    : maxCostUsd !== undefined
-    ? cost.candidate.unknown
-    : 0
+  const before = maxCostRatio === undefined ? 0 : cost.baseline?.unknown ?? 0
+  const unknown = (maxCostRatio ?? maxCostUsd) === undefined ? 0 : cost.candidate.unknown + before
   if (unknown > 0) return `the cost of ${count(unknown, "run")} is unknown`
   if (maxMedianMs !== undefined && time === undefined) return "the times of both sides are unknown"
   return minPassRate !== undefined && overall.candidate.of === 0 ? "no case passes or fails" : undefined
@@ -274,10 +271,9 @@ const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyA
     const costs = (usd: string, runs: number) => BigDecimal.multiply(decimalOf(usd), decimalOf(runs))
     const allowed = BigDecimal.multiply(costs(before.usd, candidate.runs), decimalOf(maxCostRatio))
     if (BigDecimal.greaterThan(costs(candidate.usd, before.runs), allowed)) {
-      const both = `${candidate.usd} USD in ${
-        count(candidate.runs, "run")
-      } and the baseline ${before.usd} in ${before.runs}`
-      breaks("maxCostRatio", `the candidate costs ${both}, allowed is a ratio of ${maxCostRatio}`)
+      const after = `the candidate costs ${candidate.usd} USD in ${count(candidate.runs, "run")}`
+      const both = `${after} and the baseline ${before.usd} in ${before.runs}`
+      breaks("maxCostRatio", `${both}, allowed is a ratio of ${maxCostRatio}`)
     }
   }
   if (maxMedianMs !== undefined && time !== undefined && time.medianMs > maxMedianMs) {

@@ -180,6 +180,7 @@ const handle = Effect.fnUntraced(
     }
 
     const again = "run the same command to continue"
+    const store = BatchStore.layerFile(file)
     const ended = yield* stoppable(
       Batch.run(batch, source, given),
       shown(id),
@@ -187,10 +188,15 @@ const handle = Effect.fnUntraced(
         Effect.option(Batch.status(id)),
         Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
       )
-    ).pipe(Effect.provide(Layer.merge(BatchStore.layerFile(file), BatchEngine.layerLocal)))
+    ).pipe(Effect.provide(Layer.merge(store, BatchEngine.layerLocal)))
     yield* terminal.progress("")
     if (input.json) yield* terminal.write(jsonLine(ended))
     yield* refusals(ended.plan)
+    const { key } = given.select
+    const found = Effect.provide(Stream.runHead(Batch.results(id, { select: { key } })), store)
+    if (key !== undefined && Option.isNone(yield* found)) {
+      return yield* wrong(`no row has a key that matches --select ${input.select.join(", ")}: nothing was run`)
+    }
     yield* terminal.note(summary(ended))
     if (ended.adopted > 0) {
       yield* terminal.note(

@@ -32,7 +32,13 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const one = yield* definition(input)
   const baseline = yield* Effect.flatMap(
     Eval.report(one, { run: Option.getOrUndefined(input.run) }),
-    (report) => Baseline.bless(report, Eval.cases(one, { run: report.run }))
+    (report) =>
+      Effect.zipRight(
+        report.gate === "failed"
+          ? terminal.note(`the run ${report.run} failed its gate: ${report.sentence}`, "yellow")
+          : Effect.void,
+        Baseline.bless(report, Eval.cases(one, { run: report.run }))
+      )
   ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
   yield* Effect.mapError(
     Baseline.write(path, baseline),

@@ -116,7 +116,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       Effect.sync(() => continuing(input))
     )
     yield* terminal.progress("")
-    yield* told(input, report, Eval.cases(one, { run: report.run, baseline: stored }))
+    const cases = Eval.cases(one, { run: report.run, baseline: stored })
+    yield* told(input, report, cases, isReplayed ? undefined : continuing(input))
   }).pipe(Effect.provide(Layer.mergeAll(
     store(one.name, { ...input, ledger }, false),
     BatchEngine.layerLocal,

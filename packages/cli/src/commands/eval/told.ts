@@ -78,7 +78,7 @@ const written = (path: string, isAppended: boolean) => <E>(text: Stream.Stream<s
 
 /** Writes all reports in one pass over the cases, and fails with the exit code of the gate. */
 export const told = Effect.fnUntraced(
-  function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>) {
+  function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>, again?: string) {
     const terminal = yield* Terminal
     const shown: ReturnType<typeof written> = (text) => Stream.runForEach(text, terminal.write)
     const outputs = [
@@ -96,7 +96,9 @@ export const told = Effect.fnUntraced(
     if (input.json || input.jsonl) yield* terminal.note(report.sentence)
     const code = (yield* isCutOff(report)) ? codes.environment : gates[report.gate]
     // the reason is in the report
-    if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+    if (code !== exitCodes.done) {
+      return yield* new CommandError({ code, message: "", advice: report.stop && again ? [again] : [] })
+    }
   },
   Effect.scoped,
   Effect.provide(NodeFileSystem.layer)

@@ -12,6 +12,8 @@ import { EvalNotFoundError } from "../../EvalError.js"
 import type { EvalRunInfo } from "../../EvalOptions.js"
 import { EvalReport } from "../../EvalReport.js"
 
+const Amount = Schema.optional(Schema.Union(Schema.Number, Schema.String))
+
 /** The facts of an eval run, known before anything is sent. */
 export const Facts = Schema.Struct({
   ...Struct.pick(EvalReport.fields, "eval", "run", "startedAt", "candidate", "baseline", "repeat", "cases"),
@@ -23,7 +25,10 @@ export const Facts = Schema.Struct({
   /** The server of its runs. Empty with cassettes. */
   server: Schema.String,
   /** The hash of everything but the case, the flow, its version and the server that results depend on. */
-  common: Schema.String
+  common: Schema.String,
+  /** Its limits of cost. A resumed run keeps them. */
+  budgetUsd: Amount,
+  maxCostPerRow: Amount
 })
 
 export type Facts = typeof Facts.Type
@@ -59,11 +64,16 @@ export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerEr
       return found === undefined || (name !== undefined && found.eval !== name) ? [] : [found]
     }))
 
+/** Returns a message of a batch or of a cassette in the words of an eval. */
+const told = (message: string): string =>
+  message.replace("run the batch again", "resume the run")
+    .replace(/record with mode "(new" or ")?all"(, or delete the file)?/, "run the eval with `record` (--record)")
+
 /** Why a batch is not over; `undefined` if it is. */
 const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
   Batch.status(batch).pipe(
     Effect.map(({ status, stop }) =>
-      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${stop.message}`}`
+      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${told(stop.message)}`}`
     ),
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed(`${what} did not begin`))
   )
@@ -105,7 +115,7 @@ export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, L
     all(name),
     Effect.forEach((facts) =>
       Effect.map(stopOf(facts), (stop): EvalRunInfo => ({
-        ...Struct.omit(facts, "common", "hash", "hasJudges", "server"),
+        ...Struct.omit(facts, "budgetUsd", "common", "hash", "hasJudges", "maxCostPerRow", "server"),
         isComplete: stop === undefined
       }))
     )

@@ -88,7 +88,8 @@ const factsOf = Effect.fnUntraced(
       const hasJudges = Object.values(checks).some(({ judge }) => judge !== undefined)
       const stored = isStored(options.baseline) ? { stored: options.baseline.run } : {}
       const server = Option.match(config, { onNone: () => "", onSome: ({ origin, prefix }) => origin + prefix })
-      const unread = { eval: name, run, startedAt, cases: 0, hash: "" }
+      const amounts = Struct.pick(options, "budgetUsd", "maxCostPerRow")
+      const unread = { eval: name, run, startedAt, cases: 0, hash: "", ...amounts }
       const begun: Facts.Facts = { ...unread, ...sides, ...stored, hasJudges, server, common }
       return begun
     }
@@ -176,12 +177,13 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
     return yield* invalid(method, "replay", `has the run ${id[0]}, which is in this ledger: use a new ledger`)
   }
   const steps = Trials.stepsOf(definition)
+  const { budgetUsd = session.facts.budgetUsd, maxCostPerRow = session.facts.maxCostPerRow, resume = false } = options
   // nobody else can have run the rows of an id that is new
-  const limits = { ...options, adopt: options.resume !== undefined && options.resume !== false }
+  const limits = { ...options, budgetUsd, maxCostPerRow, adopt: resume !== false }
   yield* around(Effect.gen(function*() {
     const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
       ...limits,
-      budgetUsd: left(options.budgetUsd, (yield* Judges.costOf(session)).usd),
+      budgetUsd: left(budgetUsd, (yield* Judges.costOf(session)).usd),
       cost: true,
       ...(steps.length > 0 && { steps })
     })
