@@ -18,7 +18,7 @@ import { jsonLine } from "../terminal/json.js"
 import { table } from "../terminal/table.js"
 import { Terminal } from "../terminal/Terminal.js"
 import { type InputOf, leaf } from "./leaf.js"
-import { flowIdOf, isRun, listed, longestPage, runOf, type RunOfFlow } from "./seen.js"
+import { flowIdOf, listed, longestPage, runOf, type RunOfFlow } from "./seen.js"
 
 const config = {
   flow: flowOrRun,
@@ -87,7 +87,8 @@ const chosen = Effect.fnUntraced(function*(input: Input) {
     )
     return (yield* history.runs).filter(({ at }) => at >= since)
   }
-  if (flow === undefined || (yield* isRun(flow))) return [yield* runOf(input.flow, Option.none())]
+  const isRun = Values.isUuid(flow) || (yield* history.runs).some(({ run }) => run === flow)
+  if (flow === undefined || isRun) return [yield* runOf(input.flow, Option.none())]
   const flowId = yield* flowIdOf(flow, input)
   const limit = since === undefined ? longestPage : undefined
   const runs = yield* Stream.runCollect(listed({ flowId, limit, since }))

@@ -150,9 +150,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     )
   )
   const environment: { readonly [name: string]: string } = {
-    ...emulator.port === standardPort
-      ? { NOUKAI_ENV: "dev" }
-      : { NOUKAI_ENV: "dev", NOUKAI_PORT: String(emulator.port) },
+    NOUKAI_ENV: "dev",
+    ...emulator.port !== standardPort && { NOUKAI_PORT: String(emulator.port) },
     NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
   }
   if (Option.isSome(input.exec)) {

@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import type { Dispatcher } from "undici"
 import { connection, type ConnectionFlags, json, optional } from "../arguments/flags.js"
@@ -238,56 +237,52 @@ const unreachable = (url: string, reason: string, { isHosted, proxy }: Settings.
   )
 
 /** Runs all checks that the settings and the server allow. */
-export const checks = (
-  flags: ConnectionFlags,
-  timeout: Duration.Duration
-): Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
-    if (Either.isLeft(found)) return [versions(), ...withoutSettings(found.left)]
-    const settings = found.right
-    const { file = "no noukai.json", isHosted, proxy, serverFrom } = settings
-    const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
-    const options = { ...settings.options, dispatcher: through }
-    const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
-    const ofKey = yield* key(settings)
-    if (Either.isLeft(config)) {
-      const reason = config.left._tag === "InvalidRequestError"
-        ? Settings.wrongSetting(settings, config.left)
-        : withoutMethod(config.left)
-      const settled = wrong("settings", exitCodes.usage, `${file}; ${reason}`, fixFirst)
-      return [versions(), settled, ofKey, unknown("server", `named by ${serverFrom}`)]
-    }
-    const url = `${config.right.origin}${config.right.prefix}`
-    const costs = isHosted ? "runs cost money" : "on this machine, where runs cost nothing"
-    const before = [
-      versions(),
-      well("settings", file),
-      well("server", `${url}, named by ${serverFrom}; ${costs}`),
-      ...proxy === undefined ? [] : [well("proxy", `${proxy.shown}, from ${proxy.from}`)]
-    ]
-    const answer = yield* asked(url, through).pipe(
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer in time; raise --timeout" }),
-      Effect.either
+export const checks = Effect.fnUntraced(function*(flags: ConnectionFlags, timeout: Duration.Duration) {
+  const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
+  if (Either.isLeft(found)) return [versions(), ...withoutSettings(found.left)]
+  const settings = found.right
+  const { file = "no noukai.json", isHosted, proxy, serverFrom } = settings
+  const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
+  const options = { ...settings.options, dispatcher: through }
+  const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
+  const ofKey = yield* key(settings)
+  if (Either.isLeft(config)) {
+    const reason = config.left._tag === "InvalidRequestError"
+      ? Settings.wrongSetting(settings, config.left)
+      : withoutMethod(config.left)
+    const settled = wrong("settings", exitCodes.usage, `${file}; ${reason}`, fixFirst)
+    return [versions(), settled, ofKey, unknown("server", `named by ${serverFrom}`)]
+  }
+  const url = `${config.right.origin}${config.right.prefix}`
+  const costs = isHosted ? "runs cost money" : "on this machine, where runs cost nothing"
+  const before = [
+    versions(),
+    well("settings", file),
+    well("server", `${url}, named by ${serverFrom}; ${costs}`),
+    ...proxy === undefined ? [] : [well("proxy", `${proxy.shown}, from ${proxy.from}`)]
+  ]
+  const answer = yield* asked(url, through).pipe(
+    Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer in time; raise --timeout" }),
+    Effect.either
+  )
+  if (Either.isLeft(answer)) return [...before, ofKey, unreachable(url, answer.left, settings)]
+  const { ahead, status, took } = answer.right
+  const said = `${url} answers with ${status}`
+  const refusal = status >= 500
+    ? wrong("reachable", exitCodes.refused, said, "the server has a problem: retry later")
+    : isHosted || [401, 403, 429].includes(status)
+    ? undefined
+    : wrong(
+      "reachable",
+      exitCodes.failed,
+      `${said}: it is not a Noukai server`,
+      "choose the server with --env, --port or --base-url"
     )
-    if (Either.isLeft(answer)) return [...before, ofKey, unreachable(url, answer.left, settings)]
-    const { ahead, status, took } = answer.right
-    const said = `${url} answers with ${status}`
-    const refusal = status >= 500
-      ? wrong("reachable", exitCodes.refused, said, "the server has a problem: retry later")
-      : isHosted || [401, 403, 429].includes(status)
-      ? undefined
-      : wrong(
-        "reachable",
-        exitCodes.failed,
-        `${said}: it is not a Noukai server`,
-        "choose the server with --env, --port or --base-url"
-      )
-    if (refusal !== undefined) return [...before, ofKey, refusal, clock(ahead)]
-    const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
-    const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
-    return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(ahead)]
-  })
+  if (refusal !== undefined) return [...before, ofKey, refusal, clock(ahead)]
+  const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
+  const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
+  return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(ahead)]
+})
 
 const signs = { well: "✓", wrong: "✗", unknown: "?" } as const
 

@@ -232,8 +232,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
 
   const executed = Effect.gen(function*() {
     const flows = yield* FlowService
-    const { timeout } = given
-    const whole = { ...given, ...(timeout !== undefined && { attemptTimeout: timeout }) }
+    const whole = { ...given, attemptTimeout: given.timeout }
     const outcome = yield* Option.match(input.once, {
       onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
       onSome: (key) => {

@@ -23,13 +23,6 @@ export interface RunOfFlow {
 
 const unknown = (what: string) => wrong(`this machine has not seen ${what}: give the flow and the id of the run`)
 
-/** Whether the argument for a flow is the id of a run. */
-export const isRun = (text: string): Effect.Effect<boolean, never, History> =>
-  Effect.flatMap(
-    History,
-    (history) => Effect.map(history.runs, (runs) => Values.isUuid(text) || runs.some(({ run }) => run === text))
-  )
-
 /** Returns the run of a command. `flow` is its flow or its id. Default: the last seen run. */
 export const runOf = Effect.fnUntraced(function*(flow: Option.Option<string>, id: Option.Option<string>) {
   if (Option.isSome(id) && Option.isSome(flow)) {

@@ -4,12 +4,12 @@
  */
 import * as Flow from "@effect-noukai/sdk/Flow"
 import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import {
   closeSync,
@@ -52,8 +52,9 @@ export const append = (name: string, value: object): Effect.Effect<void> =>
 export const records = <A, I>(name: string, schema: Schema.Schema<A, I>): Effect.Effect<ReadonlyArray<A>> => {
   const decode = Schema.decodeUnknownOption(Schema.parseJson(schema))
   const read = (path: string) =>
-    Either.getOrElse(Either.try(() => readFileSync(path, "utf8")), () => "").split("\n").flatMap((line) =>
-      Option.toArray(line === "" ? Option.none() : decode(line))
+    Arr.filterMap(
+      Either.getOrElse(Either.try(() => readFileSync(path, "utf8")), () => "").split("\n"),
+      (line) => decode(line)
     )
   return Effect.orElseSucceed(Effect.try(() => paths(name).flatMap(read)), () => [])
 }

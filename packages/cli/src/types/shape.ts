@@ -36,19 +36,17 @@ function either<A>(a: A | undefined, b: A | undefined, merge: (a: A, b: A) => A)
   return a === undefined ? b : b === undefined ? a : merge(a, b)
 }
 
-const objects = (a: ObjectShape, b: ObjectShape): ObjectShape => ({
-  count: a.count + b.count,
-  properties: new Map(
-    [...new Set([...a.properties.keys(), ...b.properties.keys()])].map((key) => {
-      const [one, other] = [a.properties.get(key), b.properties.get(key)]
-      const merged = either(one, other, (one, other) => ({
-        shape: union(one.shape, other.shape),
-        count: one.count + other.count
-      }))
-      return [key, merged ?? { shape: unknown, count: 0 }]
-    })
-  )
-})
+const objects = (a: ObjectShape, b: ObjectShape): ObjectShape => {
+  const properties = new Map(a.properties)
+  for (const [key, { count, shape }] of b.properties) {
+    const one = properties.get(key)
+    properties.set(
+      key,
+      one === undefined ? { count, shape } : { count: one.count + count, shape: union(one.shape, shape) }
+    )
+  }
+  return { count: a.count + b.count, properties }
+}
 
 /** Merges what is known of two values. */
 export const union = (a: Shape, b: Shape): Shape => ({

@@ -35,12 +35,8 @@ type Input = InputOf<typeof config>
 /** Opens a ledger by its path or by the id of its batch. */
 const ledger = (path: string): Layer.Layer<BatchStore, UsageError | BatchStoreError> => {
   const file = existsSync(path) ? path : `${path}.ledger`
-  const message = !existsSync(file)
-    ? `there is no ledger ${path}`
-    : Ledger.isLedgerOrNone(file)
-    ? undefined
-    : `${path} is not a ledger`
-  return message === undefined ? BatchStore.layerFile(file) : Layer.fail(wrong(message))
+  if (!existsSync(file)) return Layer.fail(wrong(`there is no ledger ${path}`))
+  return Ledger.isLedgerOrNone(file) ? BatchStore.layerFile(file) : Layer.fail(wrong(`${path} is not a ledger`))
 }
 
 /** The number of changes of an output that are printed. */

@@ -18,40 +18,36 @@ const config = { ...defined, select, json, ...connection }
 
 type Input = InputOf<typeof config>
 
-const handle = Effect.fnUntraced(
-  function*(input: Input) {
-    const terminal = yield* Terminal
-    const file = yield* Ledger.path(input)
-    const batch = yield* definition(input)
-    yield* terminal.progress("… reading rows")
-    const plan = yield* planned(batch, yield* Source.source(input, false), file, selection(input.select))
-    yield* terminal.progress("")
-    const { absent, added, invalid, known: { invalid: _, ...known }, mended, refusedCount, toRun, unselected } = plan
-    yield* terminal.write(
-      input.json ? jsonLine(plan) : list({
-        new: added,
-        ...known,
-        mended: mended || undefined,
-        updated: plan.updated || undefined,
-        absent: absent || undefined,
-        unselected: unselected || undefined,
-        invalid,
-        refused: refusedCount,
-        "to run": toRun
-      })
-    )
-    const isUsable = plan.ready + unselected > 0 || Object.keys(known).length > 0 ||
-      plan.refused.some(({ error }) => error.kind === "InputChanged")
-    if (!isUsable) {
-      const [first = "it has no rows"] = reasons(plan)
-      return yield* wrong(`no row of ${input.input} can be run: ${first}`)
-    }
-    yield* refusals(plan)
-    // the failures are printed already
-    if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
-  },
-  Effect.scoped,
-  (effect, input) => Effect.provide(effect, Settings.layer(input))
-)
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const file = yield* Ledger.path(input)
+  const batch = yield* definition(input)
+  yield* terminal.progress("… reading rows")
+  const plan = yield* planned(batch, yield* Source.source(input, false), file, selection(input.select))
+  yield* terminal.progress("")
+  const { absent, added, invalid, known: { invalid: _, ...known }, mended, refusedCount, toRun, unselected } = plan
+  yield* terminal.write(
+    input.json ? jsonLine(plan) : list({
+      new: added,
+      ...known,
+      mended: mended || undefined,
+      updated: plan.updated || undefined,
+      absent: absent || undefined,
+      unselected: unselected || undefined,
+      invalid,
+      refused: refusedCount,
+      "to run": toRun
+    })
+  )
+  const isUsable = plan.ready + unselected > 0 || Object.keys(known).length > 0 ||
+    plan.refused.some(({ error }) => error.kind === "InputChanged")
+  if (!isUsable) {
+    const [first = "it has no rows"] = reasons(plan)
+    return yield* wrong(`no row of ${input.input} can be run: ${first}`)
+  }
+  yield* refusals(plan)
+  // the failures are printed already
+  if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+}, (effect, input) => Effect.provide(Effect.scoped(effect), Settings.layer(input)))
 
 export const command = leaf("plan", "Show what a run would do; send and write nothing.", config, handle)

@@ -232,8 +232,7 @@ const handle = Effect.fnUntraced(
       ]
     })
   },
-  Effect.scoped,
-  (effect, input) => Effect.provide(effect, services(input, () => "for up to 5 minutes; no row is lost"))
+  (effect, input) => Effect.provide(Effect.scoped(effect), services(input, () => "for up to 5 minutes; no row is lost"))
 )
 
 export const command = leaf("run", "Run each row of a file once; continue an earlier run.", config, handle)
