@@ -11,6 +11,8 @@ import * as Layer from "effect/Layer"
 import { realpath } from "node:fs/promises"
 import { resolve } from "node:path"
 import * as BatchReads from "./internal/batchReads.js"
+import * as BatchRows from "./internal/batchRows.js"
+import * as BatchStatuses from "./internal/batchStatuses.js"
 import * as EvalReads from "./internal/evalReads.js"
 import * as ExpectedReads from "./internal/expectedReads.js"
 import * as Stores from "./internal/ledgerStores.js"
@@ -68,9 +70,11 @@ export const layer = ({ definitions = [], folder, postgres }: Options): Layer.La
         postgres,
         layerSql: (sql) => Layer.provide(BatchStore.layerSqlReadOnly, Layer.succeed(SqlClient.SqlClient, sql))
       })
-      const batches = yield* BatchReads.make(stores)
+      const statuses = BatchStatuses.make(stores)
+      const batches = BatchReads.make(stores, statuses)
       return {
         ...batches,
+        ...yield* BatchRows.make(statuses),
         expected: ExpectedReads.make(stores, batches.batch),
         ...yield* EvalReads.make(stores, definitions)
       }

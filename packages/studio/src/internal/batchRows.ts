@@ -1,0 +1,224 @@
+/** Reads the rows of batches: pages of them by state, error and key, and one of them. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import { type RowResult, RowState } from "@effect-noukai/batch/BatchRow"
+import type { BatchStatus, PageOptions } from "@effect-noukai/batch/BatchStatus"
+import * as Cache from "effect/Cache"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { BatchRow, BatchRowDetail, BatchRowFilter, BatchRowPage } from "../BatchesApi.js"
+import { NotFound, type Payload } from "../RunsApi.js"
+import type { StudioLedgers } from "../StudioLedgers.js"
+import { doubtOf } from "./batchDoubt.js"
+import type { BatchStatuses } from "./batchStatuses.js"
+import { errorName } from "./batchTotals.js"
+
+/** The number of lists of rows that are kept. */
+const keptLists = 8
+
+const [standardRows, mostRows] = [50, 500]
+
+const doubtful = ({ status }: BatchStatus): ReadonlyArray<RowState | "timedOut"> =>
+  status === "running" ? ["uncertain", "reported", "timedOut"] : ["intent", "uncertain", "reported", "timedOut"]
+
+const rowOf = (
+  { at, attempt, durationMs, error, executionId, flow, key, no, settledAt, state, version, ...cost }: RowResult
+): BatchRow => ({
+  no,
+  key,
+  at,
+  state,
+  // the next attempt was not sent
+  attempt: state === "pending" || state === "invalid" ? attempt - 1 : attempt,
+  flow,
+  version,
+  ...error !== undefined && {
+    error: { kind: error.kind, message: error.message, ...error.code !== undefined && { code: error.code } }
+  },
+  ...executionId !== undefined && { executionId },
+  ...cost.attemptsCostUsd !== undefined && !cost.isAttemptsCostUnknown && { costUsd: cost.attemptsCostUsd },
+  ...durationMs !== undefined && { durationMs },
+  ...settledAt !== undefined && { settledAt }
+})
+
+const payloadOf = (value: unknown): Payload => {
+  const json = value === undefined ? undefined : JSON.stringify(value)
+  return json === undefined ? { isCaptured: false } : { isCaptured: true, json, sizeBytes: Buffer.byteLength(json) }
+}
+
+const isState = Schema.is(RowState)
+
+/** The states of rows that may be in doubt. */
+const maybeDoubtful: ReadonlyArray<RowState> = ["intent", "uncertain", "reported", "submitted"]
+
+/** The numbers of the rows that both lists have. Both are sorted. */
+const common = (one: Uint32Array, other: Uint32Array): Uint32Array => {
+  const all = new Set(other)
+  return one.filter((no) => all.has(no))
+}
+
+/** The numbers of several sorted lists, sorted. */
+const merged = (lists: ReadonlyArray<Uint32Array>): Uint32Array => {
+  if (lists.length === 1) return lists[0]!
+  const all = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const list of lists) {
+    all.set(list, at)
+    at += list.length
+  }
+  return all.sort()
+}
+
+/** The place of the first number of a sorted list that is greater than a number. */
+const placeAfter = (numbers: Uint32Array, number: number): number => {
+  let [low, high] = [0, numbers.length]
+  while (low < high) {
+    const middle = low + high >> 1
+    if (numbers[middle]! > number) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** Makes the reads. */
+export const make = Effect.fnUntraced(function*({ about, counted, infoOf, statusOf }: BatchStatuses) {
+  /** Lists of numbers by a pattern of keys. A page that goes on reads the same list. */
+  const lists = yield* Cache.make({
+    capacity: keptLists,
+    timeToLive: "10 seconds",
+    lookup: ([ledger, batch, key, state]: readonly [string, string, string, RowState | undefined]) =>
+      about({ ledger }, () =>
+        Effect.suspend(() => {
+          const numbers: Array<number> = []
+          const found = Stream.runForEachChunk(Batch.numbers(batch, key, state), (part) =>
+            Effect.sync(() => {
+              for (const no of part) numbers.push(no)
+            }))
+          return Effect.map(found, () => Uint32Array.from(numbers))
+        }))
+  })
+
+  /** The rows of a list on a page, and one more in its direction. */
+  const listed = Effect.fnUntraced(function*(
+    batch: string,
+    numbers: Uint32Array,
+    { after = 0, before }: Pick<BatchRowFilter, "after" | "before">,
+    limit: number,
+    isMeant: (row: RowResult) => boolean
+  ) {
+    const rows: Array<RowResult> = []
+    let [low, high] = before === undefined
+      ? [placeAfter(numbers, after), numbers.length]
+      : [0, placeAfter(numbers, before - 1)]
+    while (low < high && rows.length < limit) {
+      // as many as are missing: only rows that have left a state are left out
+      const missing = limit - rows.length
+      const part = before === undefined
+        ? numbers.subarray(low, low + missing)
+        : numbers.subarray(Math.max(low, high - missing), high)
+      if (before === undefined) low += part.length
+      else high -= part.length
+      const found = (yield* Batch.page(batch, { numbers: [...part] })).filter(isMeant)
+      if (before === undefined) rows.push(...found)
+      else rows.unshift(...found)
+    }
+    return before === undefined ? rows.slice(0, limit) : rows.slice(-limit)
+  })
+
+  const rows: StudioLedgers.Service["rows"] = (address, filter) =>
+    about(
+      address,
+      Effect.fnUntraced(function*(file) {
+        const { error, key, state } = filter
+        const { batch, ledger } = address
+        const limit = Math.min(Math.max(1, filter.limit ?? standardRows), mostRows)
+        const states = state === undefined
+          ? undefined
+          : state === "doubtful"
+          ? doubtful((yield* statusOf(file, batch)).status)
+          : isState(state)
+          ? [state]
+          : yield* new NotFound({ message: `There is no state ${JSON.stringify(state)} of rows.` })
+        const isMeant = (row: RowResult): boolean =>
+          (error === undefined || (row.error !== undefined && errorName(row.error) === error)) &&
+          (states === undefined || states.includes(row.error?.kind === "TimedOut" ? "timedOut" : row.state) ||
+            state === row.state)
+        const readRows = Effect.fnUntraced(function*(place: Pick<PageOptions, "after" | "before">, limit: number) {
+          if (key !== undefined && !/[*?\\]/.test(key)) {
+            const row = (yield* Batch.resultsOf(batch, [key])).get(key)
+            const { after = 0, before } = place
+            return row !== undefined && isMeant(row) && (before === undefined ? row.no > after : row.no < before)
+              ? [row]
+              : []
+          }
+          if (error === undefined && key === undefined) {
+            return yield* Batch.page(batch, { ...place, limit, state: states })
+          }
+          const ofKeys = key === undefined
+            ? undefined
+            : merged(
+              yield* Effect.forEach(
+                state === "doubtful" ? maybeDoubtful : [isState(state) ? state : undefined],
+                (state) => lists.get(Data.tuple(ledger, batch, key, state))
+              )
+            )
+          const ofError = error === undefined
+            ? undefined
+            : (yield* counted(address, yield* infoOf(batch), yield* statusOf(file, batch))).numbersOf(error)
+          const numbers = ofKeys === undefined ? ofError! : ofError === undefined ? ofKeys : common(ofKeys, ofError)
+          return yield* listed(batch, numbers, place, limit, isMeant)
+        })
+        const isBack = filter.before !== undefined
+        const found = yield* readRows(isBack ? { before: filter.before } : { after: filter.after ?? 0 }, limit + 1)
+        const hasMore = found.length > limit
+        const shown = isBack ? found.slice(-limit) : found.slice(0, limit)
+        const first = shown[0]?.no ?? (filter.after ?? 0) + 1
+        const last = shown.at(-1)?.no ?? (filter.before ?? 1) - 1
+        const page: BatchRowPage = {
+          rows: shown.map(rowOf),
+          hasBefore: isBack ? hasMore : (yield* readRows({ before: first }, 1)).length > 0,
+          hasAfter: isBack ? (yield* readRows({ after: last }, 1)).length > 0 : hasMore
+        }
+        return page
+      })
+    )
+
+  const row: StudioLedgers.Service["row"] = (address, key) =>
+    about(
+      address,
+      Effect.fnUntraced(function*(file) {
+        const { batch } = address
+        const no = (yield* Batch.resultsOf(batch, [key])).get(key)?.no
+        const [found] = no === undefined ? [] : yield* Batch.page(batch, { numbers: [no], withDocuments: true })
+        if (found === undefined) {
+          return yield* new NotFound({ message: `The batch has no row with the key ${JSON.stringify(key)}.` })
+        }
+        const attempts = yield* Batch.attempts(batch, key)
+        const { status } = yield* statusOf(file, batch)
+        // an attempt that was not sent has no run
+        const sessionId = found.state === "pending" || found.state === "invalid"
+          ? undefined
+          : yield* Batch.session(batch, found)
+        const detail: BatchRowDetail = {
+          row: rowOf(found),
+          ...sessionId !== undefined && { sessionId },
+          input: payloadOf(found.input),
+          result: payloadOf(found.result),
+          attempts: attempts.map(({ attempt, costUsd, error, executionId, settledAt, startedAt, state }) => ({
+            attempt,
+            state,
+            ...executionId !== undefined && { executionId },
+            ...error !== undefined && { error: `${errorName(error)}: ${error.message}` },
+            ...costUsd !== undefined && { costUsd },
+            ...startedAt !== undefined && { startedAt },
+            ...settledAt !== undefined && { settledAt }
+          })),
+          doubt: doubtOf(found, attempts, status)
+        }
+        return detail
+      })
+    )
+
+  return { rows, row }
+})
