@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Defaults, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
+import { type Defaults, type FlowRef, type FlowVersion, resolve } from "@effect-noukai/sdk/Flow"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"
@@ -204,7 +205,7 @@ export const traceContext = (header: (name: string) => string | undefined): Trac
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
 
 /** Noukai's answer unchanged, if it is usable. */
-const relayed = ({ status, text }: SdkRelay.ForwardResponse): Answer => {
+const usable = ({ status, text }: SdkRelay.ForwardResponse): Answer => {
   if (status < 200 || status > 599) return refusal(502, "UPSTREAM_NON_JSON")
   if (withoutBody.has(status)) return answer(status, undefined)
   const json = parseJson(text)
@@ -213,8 +214,27 @@ const relayed = ({ status, text }: SdkRelay.ForwardResponse): Answer => {
     : refusal(status, "UPSTREAM_NON_JSON")
 }
 
+const relayed = (response: SdkRelay.ForwardResponse): Answer => {
+  const { headers, ...rest } = usable(response)
+  const { retryAfter } = response
+  return { ...rest, headers: retryAfter === undefined ? headers : { ...headers, "retry-after": retryAfter } }
+}
+
+/** Logs a refusal of Noukai: the key and the credits are those of this server. The words may contain the input. */
+const logRefusal = (flow: string, { requestId, status, text }: SdkRelay.ForwardResponse): Effect.Effect<void> => {
+  if (status >= 200 && status <= 299) return Effect.void
+  const { code } = readErrorResponse({ status, header: () => undefined, body: text }, 0)
+  const facts = [
+    `status ${status}`,
+    ...(code === undefined ? [] : [`code ${code}`]),
+    ...(requestId === undefined ? [] : [`request ${requestId}`])
+  ]
+  return Effect.logWarning(`relay: Noukai refused the run of ${flow} (${facts.join(", ")})`)
+}
+
 const forwarded = (
   forward: SdkRelay.Forward,
+  flow: string,
   request: SdkRelay.ForwardRequest
 ): Effect.Effect<Answer, never, NoukaiHttp> =>
   Effect.matchEffect(forward(request), {
@@ -225,7 +245,7 @@ const forwarded = (
       const { body, status } = ReplayAnswer.fromOpening(error)
       return Effect.succeed(answer(status, JSON.stringify(body)))
     },
-    onSuccess: (response) => Effect.succeed(relayed(response))
+    onSuccess: (response) => Effect.as(logRefusal(flow, response), relayed(response))
   })
 
 const notPost = (isRead: boolean): Answer => {
@@ -235,8 +255,8 @@ const notPost = (isRead: boolean): Answer => {
 
 /**
  * Builds the relay. It reads the body within its bounds, parses it, authorises the caller, forwards the body once, and
- * returns Noukai's answer unchanged. It forwards only the body and the trace context of a request. It logs neither the
- * key nor a body.
+ * returns Noukai's answer unchanged, with its `Retry-After`. It forwards only the body and the trace context of a request.
+ * An answer outside 2xx is logged as a warning, with its status and code. It logs neither the key nor a body.
  *
  * Fails with an `InvalidRequestError` when the flow, the version or a limit is wrong. `defaultsOfClient` completes a
  * flow named by a bare slug.
@@ -254,6 +274,8 @@ export const make = <Request, E, R>(
       { version: options.version, attemptTimeout: options.timeout },
       defaultsOfClient
     )
+    const { org, project, slug } = yield* resolve(options.flow, defaultsOfClient)
+    const flow = `${org}/${project}/${slug}`
     const read = {
       maxBytes: yield* limit("maxBodyBytes", options.maxBodyBytes, defaults.maxBodyBytes),
       timeout: yield* clock("bodyTimeout", options.bodyTimeout, defaults.bodyTimeout)
@@ -274,7 +296,7 @@ export const make = <Request, E, R>(
         judge(request, body.right),
         (refused): Effect.Effect<Answer, never, NoukaiHttp> =>
           refused === undefined
-            ? forwarded(forward, { body: body.right, ...traceContext(header) })
+            ? forwarded(forward, flow, { body: body.right, ...traceContext(header) })
             : Effect.succeed(refused)
       )
     }

@@ -16,7 +16,7 @@ import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
-import { cutOff, holdResponse, over, send, sendEarly } from "./internal/express/response.js"
+import { cutOff, holdResponse, isLeft, over, send, sendEarly } from "./internal/express/response.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
@@ -210,7 +210,8 @@ export type ErrorMiddleware = (
 /**
  * An error handler for errors of the Promise client and of the sdk: 502, 503 with `Retry-After` if it is known, or 504,
  * without details (`ErrorAnswer.fromError`). Any other error goes to the next error handler, as does an error after the
- * response has begun. Use it after the routes.
+ * response has begun. The end of a call by {@link requestSignal} is not an error: nobody reads an answer then. Use it
+ * after the routes.
  *
  * @example
  * ```ts
@@ -227,6 +228,7 @@ export type ErrorMiddleware = (
  */
 export const errorHandler =
   (options: ErrorAnswer.Options = {}): ErrorMiddleware => (error, _request, response, next) => {
+    if (isLeft(response, error)) return
     const answer = response.headersSent ? undefined : handledError(error, options)
     if (answer === undefined) next(error)
     else send(response, answer)

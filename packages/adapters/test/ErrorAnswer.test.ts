@@ -246,7 +246,7 @@ describe("the error handlers", () => {
           assert.strictEqual(response.headers.get("retry-after"), status === 503 ? "7" : null)
           assert.lengthOf(told, 1)
           if (told[0] instanceof Error) assert.strictEqual(told[0], error)
-          else assert.include(String(told[0]), error.message)
+          else assert.include(String(told[0]), error.message.replace("FlowService.execute ", ""))
         }
       })
 
@@ -275,13 +275,23 @@ describe("the error handlers", () => {
     })
   }
 
-  it("without onError there is one line on the console, with the message", async () => {
+  it("without onError there is one plain line on the console, with the flow and the status", async () => {
     const lines: Array<unknown> = []
-    vi.spyOn(console, "error").mockImplementation((line) => lines.push(line))
+    vi.spyOn(console, "error").mockImplementation((...line) => lines.push(line))
     errorResponse(limited)
     errorResponse(new Error("mine"))
-    assert.lengthOf(lines, 1)
-    assert.include(String(lines[0]), limited.message)
+    // the message of the Promise client has the words of the server alone
+    errorResponse(new promise.RateLimitError("slow down", { cause: limited }))
+    errorResponse(new promise.RateLimitError("slow down"))
+    const facts =
+      "acme/support/answer: rate limited: the words of the server (status 429, code SECRET_CODE, execution ex-secret)"
+    const line = (operation: string) =>
+      `noukai: a request failed: RateLimitError: ${operation}${facts}; retry after 7 s`
+    assert.deepStrictEqual(lines, [
+      [line("FlowService.execute ")],
+      [line("")],
+      ["noukai: a request failed: RateLimitError: slow down"]
+    ])
   })
 
   it("an onError that throws changes nothing", () => {

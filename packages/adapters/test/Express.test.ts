@@ -1,5 +1,5 @@
 /** Cases of Express alone: responses that begin behind the back of the middleware. */
-import { relay, sessions } from "@effect-noukai/adapters/express"
+import { errorHandler, relay, requestSignal, sessions } from "@effect-noukai/adapters/express"
 import { currentSessionId, Noukai, traceScope } from "@effect-noukai/promise"
 import express5 from "express"
 import express4 from "express4"
@@ -29,6 +29,29 @@ for (
   const [name, express] of [["Express 4", express4 as unknown as typeof express5], ["Express 5", express5]] as const
 ) {
   describe(name, () => {
+    it("a caller that leaves ends its call, and no error handler is called", async () => {
+      const told: Array<unknown> = []
+      const app = express()
+      const caller = new AbortController()
+      const left = new Promise<unknown>((resolve) => {
+        app.get("/", (_request, response, next) => {
+          const signal = requestSignal(response)
+          client.flow(answer).execute({ message: "hi", signal }).catch((error: unknown) => {
+            next(error)
+            resolve(error === signal.reason)
+          })
+          caller.abort()
+        })
+      })
+      app.use(errorHandler({ onError: (error) => told.push(error) }))
+      app.use(((error, _request, _response, _next) => void told.push(error)) as express5.ErrorRequestHandler)
+      world.emulator.addFaults({ script: ["stall:60000"] })
+      const running = await listen(app, async () => {})
+      await fetch(running.url, { signal: caller.signal }).catch(() => {})
+      assert.deepStrictEqual([await left, told], [true, []])
+      await running.close()
+    })
+
     it("10.8: an answer in place of another says nothing of that one, and no cache keeps it", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()

@@ -468,6 +468,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
         upstream.script(text(status, body, { "retry-after": "1", "set-cookie": "a=1", "x-internal": "1" }))
         const { result, sent } = await during(() => post("{}"))
         assert.deepStrictEqual([result.status, await result.text()], [status, body])
+        assert.strictEqual(result.headers.get("retry-after"), "1")
         for (const header of ["set-cookie", "x-internal"]) assert.isNull(result.headers.get(header))
         assert.lengthOf(sent, 1)
       }

@@ -89,6 +89,23 @@ it("13.2: a code of the relay is the code of the error", async () => {
   assert.strictEqual(emulator.ledger().runsStarted, 0)
 })
 
+it("a refusal of the server's key is logged there, and the page can wait as long as Noukai wants", async () => {
+  const lines: Array<string> = []
+  vi.spyOn(console, "warn").mockImplementation((line) => void lines.push(String(line)))
+  emulator.addFaults({ script: ["402", "429:retry=7"] })
+  const errors = [1, 2].map(() => flow("ada").execute({ message: "A17" }).catch((error: unknown) => error))
+  expect(await Promise.all(errors)).toMatchObject([
+    { name: "InsufficientCreditsError" },
+    { name: "RateLimitError", retryAfter: 7 }
+  ])
+  vi.restoreAllMocks()
+  assert.match(
+    lines.join("\n"),
+    /relay: Noukai refused the run of acme\/support\/agent \(status 402, code \w+, request \S+\)/
+  )
+  assert.lengthOf(lines, 2)
+})
+
 it("10: what goes through the relay is captured and replayed with the request", async () => {
   const ask = (headers: Record<string, string> = {}) =>
     fetch(`${app.url}/agent/execute`, {

@@ -1,7 +1,7 @@
 /**
  * The errors of a call: a class tree for `instanceof`.
  *
- * The `cause` of an error is the error of `@effect-noukai/sdk`. An error that a tool handler throws is not wrapped. An
+ * The `cause` of an error is the error of `@effect-noukai/sdk`; `console.log` does not print it. An error that a tool handler throws is not wrapped. An
  * aborted call rejects with the reason of its signal.
  *
  * @since 0.1.0
@@ -22,6 +22,15 @@ export interface NoukaiErrorInit {
   cause?: unknown
   /** Default: false. */
   isRetryable?: boolean | undefined
+}
+
+type Inspect = (value: unknown, options: object) => string
+
+function printed(this: NoukaiError, _depth: number, options: object, inspect: Inspect): string {
+  const { cause, ...fields } = Object.getOwnPropertyDescriptors(this)
+  const isOfSdk = typeof cause?.value === "object" && cause.value !== null && "_tag" in cause.value
+  const shown = isOfSdk ? Object.create(Object.getPrototypeOf(this), fields) : this
+  return inspect(shown, { ...options, customInspect: false })
 }
 
 /**
@@ -58,6 +67,8 @@ export class NoukaiError extends Error {
     this.prototype.name = "NoukaiError"
     // not enumerable, so that no log shows it; writable, because Koa writes it
     Object.defineProperty(this.prototype, "status", { value: 500, writable: true, configurable: true })
+    // Node prints the error without its cause, which says the same with the stack of the SDK
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: printed })
   }
 }
 

@@ -142,6 +142,12 @@ describe("tools of defineTool", () => {
     assert.match(String(mixed), /invalid tools: must all be made by defineTool, or all be in OpenAI's function format/)
     const handled = await rejection(flow.execute({ tools: [get(() => 1)], toolHandler: () => [] }))
     assert.match(String(handled), /invalid toolHandler: is not used with tools of defineTool/)
+    // an object of the class of another copy
+    const copied = await rejection(flow.execute({ tools: [Object.assign(Object.create({}), get(() => 1))] }))
+    assert.match(
+      String(copied),
+      /invalid tools\[0\]: was made by defineTool of another copy of @effect-noukai\/promise/
+    )
     assert.isTrue(mixed instanceof InvalidRequestError && handled instanceof InvalidRequestError)
     assert.strictEqual(emulator().ledger().requestsReceived, 0)
   })

@@ -13,7 +13,7 @@ declare const forward: Relay.Forward
 
 // every status is a success
 expectTypeOf(forward({ body: { message: "hi" } })).toEqualTypeOf<
-  Effect.Effect<{ readonly status: number; readonly text: string }, CallError, NoukaiHttp>
+  Effect.Effect<Relay.ForwardResponse, CallError, NoukaiHttp>
 >()
 
 expectTypeOf(TraceScope.open("id")).toEqualTypeOf<

@@ -1,16 +1,27 @@
 /** Answers errors and reports them. */
+import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
+import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as ErrorAnswer from "../ErrorAnswer.js"
 import { type JsonAnswer, jsonAnswer } from "./jsonAnswer.js"
 import { looked } from "./untrusted.js"
 
+/** The cause of an error of the Promise client has the flow, the status and the request id in its message. */
+const lineOf = (error: unknown): string => {
+  const cause = error instanceof NoukaiError && isNoukaiError(error.cause) ? error.cause : undefined
+  return cause === undefined ? String(error) : `${cause._tag}: ${cause.message.replace(`${cause.method} `, "")}`
+}
+
 /** The log of an error that was answered. */
 export const logged = (error: unknown): Effect.Effect<void> =>
-  Effect.logError(`noukai: a request failed: ${looked(() => String(error)) ?? "an error that cannot be printed"}`)
+  Effect.logError(`noukai: a request failed: ${looked(() => lineOf(error)) ?? "an error that cannot be printed"}`)
 
-/** Programs without Effect expect it on `console.error`. */
-const toConsole = Logger.replace(Logger.defaultLogger, Logger.withLeveledConsole(Logger.stringLogger))
+/** Programs without Effect expect a plain line on `console.error`. */
+const toConsole = Logger.replace(
+  Logger.defaultLogger,
+  Logger.withLeveledConsole(Logger.make(({ message }) => [message].flat().join(" ")))
+)
 
 /** The response to an error of ours, which is also reported; `undefined` for any other error. */
 export const handledError = (error: unknown, { onError }: ErrorAnswer.Options): JsonAnswer | undefined => {

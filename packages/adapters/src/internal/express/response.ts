@@ -80,6 +80,10 @@ export const cutOff = (response: NodeResponse): AbortSignal => {
   return controller.signal
 }
 
+/** Whether an error is the reason of the signal of a caller who left, so that nobody reads an answer. */
+export const isLeft = (response: NodeResponse, error: unknown): boolean =>
+  response.destroyed && error !== undefined && controllers.get(response)?.signal.reason === error
+
 export interface ResponseHold {
   /** Whether the response was inspected before it began. */
   readonly isSettled: () => boolean

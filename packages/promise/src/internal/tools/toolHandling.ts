@@ -80,6 +80,8 @@ export const toolsOf = (tools: ExecuteOptions["tools"], handler: ToolHandler | u
       ? answering(definitions)
       : refused("toolHandler", "is not used with tools of defineTool, which answer their own calls")
   }
+  const other = given.findIndex((tool) => typeof fieldOf(tool, "definition") === "object")
+  if (other >= 0) return refused(`tools[${other}]`, "was made by defineTool of another copy of @effect-noukai/promise")
   // the SDK checks the declarations
   const declared = tools as ReadonlyArray<Tools.ToolDeclaration> | undefined
   if (handler === undefined) return declared

@@ -43,7 +43,8 @@ export interface ProgramCall {
 }
 
 /** How to record a missing call. */
-const again = "to record it, record with mode \"new\" or \"all\", or delete the file"
+const again =
+  "to record it, delete the file or record with mode \"all\"; if the call is additional, mode \"new\" keeps the others"
 
 /** How to replace a recording that ends too early. */
 export const anew = "to record it again, record with mode \"all\", or delete the file"

@@ -61,7 +61,15 @@ const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R
     return limited(
       caller,
       endpoint,
-      Effect.map(sent, ({ status, text }) => ({ status, text: isOk(status) ? scrub(text) : scrub.cut(text) }))
+      Effect.map(sent, ({ header, status, text }) => {
+        const [retryAfter, requestId] = [header("retry-after"), header("x-request-id")]
+        return {
+          status,
+          text: isOk(status) ? scrub(text) : scrub.cut(text),
+          ...(retryAfter === undefined ? undefined : { retryAfter: scrub(retryAfter) }),
+          ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
+        }
+      })
     )
   })
 

@@ -40,6 +40,10 @@ export interface ForwardResponse {
   readonly status: number
   /** The body, without the key. */
   readonly text: string
+  /** `Retry-After`, as it was received. */
+  readonly retryAfter?: string | undefined
+  /** `X-Request-ID`, for support. */
+  readonly requestId?: string | undefined
 }
 
 /** A value whose optional keys may also be `undefined`, as a service that is no server may give it. */
