@@ -34,6 +34,7 @@ import { ask as askOnce, askAgain, goOn } from "../oncePauses.js"
 import { answered, metrics, NoukaiOperated } from "../operating.js"
 import { gradeByPromise } from "../promises.js"
 import { patient } from "../retrying.js"
+import { asked } from "../scripted.js"
 import { byHand, watched } from "../streaming.js"
 import { withTools } from "../tools.js"
 import { attempts, cost, time, watch } from "../traces.js"
@@ -290,6 +291,7 @@ it.scopedLive("errors and retries", () =>
       "no answer; did the request arrive? unknown"
     ])
     assert.lengthOf(yield* patient, 3)
+    assert.deepStrictEqual(yield* asked, { score: 9, sent: { difficulty: "hard" } })
     assert.deepStrictEqual(yield* faked, { score: 9, feedback: "grade-3: The cat sat." })
     assert.strictEqual(yield* refused, "later")
   }).pipe(Effect.provide(world)))

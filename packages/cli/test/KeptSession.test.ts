@@ -127,6 +127,7 @@ describe("noukai session save --test", () => {
       assert.strictEqual(byDefault.code, 1)
       const wrong = yield* noukai([...saved.slice(0, 5), "--flow", "echo"], { env, cwd })
       assert.deepStrictEqual([wrong.code, yield* list(cwd)], [2, []])
+      assert.include(wrong.stderr, "--flow echo: write org/project/flow, or ID=org/project/flow")
       assert.deepStrictEqual(yield* list(cwd), [])
       yield* write(join(cwd, "kept.test.ts"), "mine")
       const exists = yield* noukai(saved, { env, cwd })

@@ -28,7 +28,7 @@ export type Sent = typeof Sent.Type
 const Sent = Schema.Literal("no", "unknown", "yes")
 
 /**
- * The clock that ran out: `connect` until the request is on a socket, `attempt` one attempt with its body, `total` the
+ * The timeout that passed: `connect` until the request is on a socket, `attempt` one attempt with its body, `total` the
  * whole call with retries and tool rounds, `firstByte` and `idle` of a stream, `wait` of a job.
  *
  * @since 0.1.0
@@ -49,7 +49,9 @@ export class AuthenticationError extends failure<AuthenticationError>()("Authent
   wwwAuthenticate: absentable(Schema.String)
 }, ({ statusCode }) => [
   statusCode === undefined ? "there is no key to use" : "the key was not accepted",
-  "check the key that was given, or that of NOUKAI_API_KEY"
+  statusCode === undefined
+    ? "set NOUKAI_API_KEY or the option apiKey to your key; an emulator takes nk_test"
+    : "check the key that was given, or that of NOUKAI_API_KEY"
 ]) {}
 
 /**
@@ -224,7 +226,11 @@ export class FlowExecutionError extends failure<FlowExecutionError>()("FlowExecu
 export class APIConnectionError extends failure<APIConnectionError>()(
   "APIConnectionError",
   { sent: Sent },
-  (error) => [onlyRead(error) ? "the reading broke off" : "the connection failed", sentHint(error)]
+  (error) => {
+    const port = /ECONNREFUSED (?:127\.0\.0\.1|::1):(\d+)/.exec(error.detail ?? "")?.[1]
+    const start = port === undefined ? "" : `; to start an emulator there: npx noukai-emulator --port ${port}`
+    return [onlyRead(error) ? "the reading broke off" : "the connection failed", sentHint(error) + start]
+  }
 ) {
   /** @since 0.1.0 */
   static override [Symbol.hasInstance](u: unknown): u is APIConnectionError | APITimeoutError {
@@ -232,8 +238,12 @@ export class APIConnectionError extends failure<APIConnectionError>()(
   }
 }
 
+/** The option that sets a clock. */
+const optionOf = (clock: TimeoutClock): string =>
+  clock === "total" ? "timeout" : clock === "wait" ? "the timeout of the wait" : `${clock}Timeout`
+
 /**
- * A clock ran out; `clock` says which. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
+ * A timeout passed; `clock` says which. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
  * call only reads: then it is retryable, and starts nothing.
  *
  * @since 0.1.0
@@ -245,7 +255,7 @@ export class APITimeoutError extends failure<APITimeoutError>()("APITimeoutError
   /** The last status of a job that was waited for. */
   lastStatus: absentable(Schema.String)
 }, (error) => [
-  `the ${error.clock} clock ran out`,
+  `${optionOf(error.clock)} passed`,
   error.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(error)
 ]) {}
 

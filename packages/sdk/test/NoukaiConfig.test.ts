@@ -36,7 +36,7 @@ describe("key (1.3)", () => {
         assert.strictEqual(error._tag, "AuthenticationError")
         assert.isUndefined(error.statusCode)
         assert.isUndefined(error.requestId)
-        assert.match(error.message, /NOUKAI_API_KEY/)
+        assert.match(error.message, /; set NOUKAI_API_KEY or the option apiKey to your key/)
       }))
   }
 

@@ -261,7 +261,11 @@ describe("executeOnce", () => {
       const errors = yield* failures("row 1", echo, { retry: Schedule.stop })
       assert.deepStrictEqual(errors.map(({ _tag }) => _tag), [tag, tag])
       // `sent` is said of the run
-      for (const error of errors) assert.strictEqual("sent" in error ? error.sent : "no", "no")
+      for (const error of errors) {
+        assert.strictEqual("sent" in error ? error.sent : "no", "no")
+        assert.deepInclude({ ...error }, { flow: echo })
+        assert.include(error.message, echo)
+      }
       assert.lengthOf(yield* posts, 0)
     }).pipe(Effect.provide(setup())))
 

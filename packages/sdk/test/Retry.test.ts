@@ -73,6 +73,7 @@ describe("a POST that never left, or by consent", () => {
       const error = yield* Effect.flip(flows.execute("a/b/c", {}))
       assert.strictEqual(error._tag === "APIConnectionError" && error.sent, "no")
       assert.isTrue(error.isRetryable)
+      assert.match(error.message, /; nothing was sent; to start an emulator there: npx noukai-emulator --port 1$/)
       assert.deepStrictEqual(attempts, [0, 1, 2])
     }))
 

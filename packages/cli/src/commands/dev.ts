@@ -184,6 +184,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.write(
     `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n` +
       (home === undefined ? "" : `The studio shows its runs: ${home}\n`) + `\n${exports}` +
+      (emulator.port === standardPort
+        ? ""
+        : "\nA program does not read NOUKAI_PORT: give Noukai.layer the option port.\n") +
       // a sample flow
       (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +
       `\nFlows:\n${refs.map((ref) => `  ${ref.padEnd(longest)}  ${emulator.baseUrl}/seq/${ref}\n`).join("")}\n`

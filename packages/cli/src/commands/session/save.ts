@@ -65,7 +65,10 @@ const cannot = (message: string) => new CommandError({ code: exitCodes.failed, m
 const addressed = Effect.fnUntraced(function*({ session, ...cassette }: Cassette.SessionCassette, input: Input) {
   const given = yield* Effect.forEach(input.flow, (text) => {
     const [flow = "", id] = text.split("=").toReversed()
-    return Effect.map(Flow.resolve(flow, {}), (address) => ({ id, flow: Flow.format(address) }))
+    return Effect.mapBoth(Flow.resolve(flow, {}), {
+      onFailure: () => wrong(`--flow ${text}: write org/project/flow, or ID=org/project/flow`),
+      onSuccess: (address) => ({ id, flow: Flow.format(address) })
+    })
   })
   const seen = (yield* Effect.flatMap(History, (history) => history.runs)).toReversed()
   const flowOf = ({ executionId, flowId, slug }: SessionExecution): string | undefined => {

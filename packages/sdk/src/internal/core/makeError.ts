@@ -145,6 +145,7 @@ export const receivedOf = (error: object): unknown => hiddenOf(error)?.received
 export const hiddenAs = <E extends object>(error: E, original: object): E => hide(error, hiddenOf(original) ?? {})
 
 interface Changes {
+  readonly flow?: string
   readonly isRetryable?: boolean
   readonly sent?: string
   readonly executionId?: string

@@ -77,7 +77,7 @@ const listed = (
       ReplaySessionExpiredError: ({ code, detail, requestId, statusCode }) =>
         Effect.fail(notStored(asked, undefined, "expired", { sessionId, statusCode, code, detail, requestId }))
     }),
-    Effect.mapError(beforeARun)
+    Effect.mapError((error) => amended(beforeARun(error), { flow: format(asked.flow) }))
   )
 }
 
