@@ -125,6 +125,7 @@ describe.concurrent("the requests of noukai dev", () => {
       yield* command.awaitOutput(/sessions.*\n/)
       command.child.kill("SIGINT")
       const { stderr, stdout } = yield* command.ended
+      assert.include(stdout, "A program does not read NOUKAI_PORT: give Noukai.layer the option port.")
       const url = `http://127.0.0.1:${port}/api/v1/seq`
       assert.include(
         stdout,
