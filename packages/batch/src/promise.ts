@@ -156,15 +156,14 @@ function readBy<Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> 
   })
 }
 
-const isAsync = (source: unknown): source is AsyncIterable<unknown> =>
-  Predicate.hasProperty(source, Symbol.asyncIterator)
-
 /** The source of an option. The batch rejects with the errors of an iterable. */
 const sourceOf = (source: unknown): BatchSource.BatchSource<unknown, unknown> => {
   if (typeof source === "string") {
     return /\.csv$/i.test(source) ? BatchSource.fromCsv(source) : BatchSource.fromJsonl(source)
   }
-  if (isAsync(source)) return BatchSource.fromStream(Stream.fromAsyncIterable(source, (error) => error))
+  if (Predicate.hasProperty(source, Symbol.asyncIterator)) {
+    return BatchSource.fromStream(Stream.fromAsyncIterable(source as AsyncIterable<unknown>, (error) => error))
+  }
   if (Predicate.isIterable(source)) return BatchSource.fromIterable(source)
   throw invalid("source", "must be the path of a file, or an iterable of rows")
 }

@@ -279,6 +279,28 @@ describe("a batch", () => {
       assert.strictEqual((yield* runsOf).length, 15)
     }).pipe(Effect.scoped, Effect.provide(client())))
 
+  it.live("has another flow until a request of it may have left", () =>
+    Effect.gen(function*() {
+      const typo = yield* Batch.run(echoing("typo", "acme/test/ehco"), numbered(2), quick)
+      assert.deepStrictEqual([typo.status, states(typo)], ["incomplete", { pending: 2 }])
+      assert.deepStrictEqual((yield* Batch.plan(echoing("typo"), numbered(3))).added, 1)
+      const summary = yield* Batch.run(echoing("typo"), numbered(3), quick)
+      assert.deepStrictEqual([summary.flow, states(summary)], [echo, { done: 3 }])
+      const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+      assert.deepStrictEqual(runs.map(({ flow }) => flow), [echo, echo, echo])
+      const error = yield* Effect.flip(Batch.run(echoing("typo", "acme/test/ehco"), numbered(3), quick))
+      assert.strictEqual(error._tag, "BatchConflictError")
+    }).pipe(Effect.provide(layer())))
+
+  it.live("keeps its flow while a process that is gone may have sent a row", () =>
+    Effect.gen(function*() {
+      const store = yield* BatchStore
+      yield* Batch.run(echoing("intent", "acme/test/ehco"), numbered(2), quick)
+      yield* store.sql`update noukai_batch_row set state = 'intent' where no = 1`
+      const error = yield* Effect.flip(Batch.run(echoing("intent"), numbered(2), quick))
+      assert.strictEqual(error._tag, "BatchConflictError")
+    }).pipe(Effect.provide(layer())))
+
   it.live("of one id is of one flow", () =>
     Effect.gen(function*() {
       yield* Batch.run(echoing("one"), numbered(1), quick)

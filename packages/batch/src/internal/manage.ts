@@ -131,13 +131,11 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
       return [found, now.state === "running" || now.state === "planned"] as const
     })
 
-    return Stream.unfoldEffect(0, (round) =>
-      round === -1
-        ? Effect.succeed(Option.none())
-        : Effect.map(
-          Effect.zipRight(round === 0 ? Effect.void : Effect.sleep(Math.max(interval, took * share)), look),
-          ([found, goesOn]) => Option.some([found, goesOn ? round + 1 : -1] as const)
-        ))
+    const waited = Effect.suspend(() => Effect.sleep(Math.max(interval, took * share)))
+    return Stream.concat(Stream.fromEffect(look), Stream.repeatEffect(Effect.zipRight(waited, look))).pipe(
+      Stream.takeUntil(([, goesOn]) => !goesOn),
+      Stream.map(([found]) => found)
+    )
   }))
 
 /** How long one waits for rows that settle later, in milliseconds. */

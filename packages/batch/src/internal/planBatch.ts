@@ -199,7 +199,7 @@ export const dry = <E, R>(
     const isSelected = yield* selecting("Batch.plan", select, true)
     const ledger = yield* BatchStore
     const stored = yield* Batches.find(ledger, given.name)
-    if (Option.isSome(stored)) yield* Batches.agrees(stored.value, given)
+    if (Option.isSome(stored)) yield* Batches.agrees(ledger, stored.value, given)
     const own = yield* scratch
     const { id } = yield* Batches.planned(own, given, noSettings, yield* Clock.currentTimeMillis)
     const pass = Option.isSome(stored)

@@ -11,6 +11,7 @@ import {
   type Tools
 } from "@effect-noukai/sdk"
 import type { ExecuteOnceInput } from "@effect-noukai/sdk"
+import type { OnceResult } from "@effect-noukai/sdk/Execution"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -81,14 +82,6 @@ const broken = (defect: unknown): Settlement => ({
 
 /** Tools of every row of a batch, whose handlers need nothing and do not fail. Named by the public types. */
 export type BatchTools = Tools.ToolSet<NoukaiError, never>
-
-/** The result of a run that runs once. */
-interface OnceResult {
-  readonly result?: unknown
-  readonly executionId?: string
-  readonly sessionId?: string
-  readonly reused: boolean
-}
 
 export const make = (
   ledger: Ledger,

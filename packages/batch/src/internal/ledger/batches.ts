@@ -123,13 +123,21 @@ export interface BatchIdentity {
   readonly note?: string | undefined
 }
 
-/** Fails if the ledger has a different batch under the name. */
-export const agrees = (stored: BatchRecord, given: BatchIdentity): Effect.Effect<void, BatchConflictError> => {
+/** Whether no request of a batch can have left: its flow may then be another one. */
+const isUnsent = ({ sql }: Ledger) =>
+  sql.literal(`state <> 'running' and not exists (
+    select 1 from noukai_batch_row as r where r.batch = noukai_batch.id and (r.sent = 1 or r.state = 'intent'))`)
+
+/** Fails if the ledger has a different batch under the name, unless no request of it can have left. */
+export const agrees = Effect.fnUntraced(function*(ledger: Ledger, stored: BatchRecord, given: BatchIdentity) {
   const field = (["flow", "version", "operation"] as const).find((one) => stored[one] !== given[one])
-  return field === undefined
-    ? Effect.void
-    : new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
-}
+  if (field === undefined) return
+  const unsent = yield* doing("read a batch")(
+    ledger.sql`select id from noukai_batch where id = ${stored.id} and ${isUnsent(ledger)}`
+  )
+  if (unsent.length > 0) return
+  return yield* new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
+})
 
 /** The batch of a definition, made if it is new, at the beginning of a pass over its source. */
 export const planned = Effect.fnUntraced(
@@ -137,15 +145,19 @@ export const planned = Effect.fnUntraced(
     const { sql } = ledger
     const text = encodeSettings(settings)
     const { flow, name, note = null, operation, version } = given
+    yield* doing("began to plan a batch")(sql`
+      update noukai_batch set flow = ${flow}, version = ${version}, operation = ${operation}
+      where ${sameText(sql, sql`name`, sql`${name}`)} and ${isUnsent(ledger)}
+        and (flow <> ${flow} or version <> ${version} or operation <> ${operation})`)
     const stored = yield* find(ledger, name)
-    if (Option.isSome(stored)) yield* agrees(stored.value, given)
+    if (Option.isSome(stored)) yield* agrees(ledger, stored.value, given)
     const rows = yield* doing("began to plan a batch")(sql`
       insert into noukai_batch (name, flow, version, operation, settings, state, pass, created_at, note)
       values (${name}, ${flow}, ${version}, ${operation}, ${text}, 'planned', 1, ${now}, ${note})
       on conflict (${indexed(sql, sql`name`)}) do update set settings = ${text}, pass = noukai_batch.pass + 1
       returning *`)
     const record = decode(rows[0]!)
-    yield* agrees(record, given)
+    yield* agrees(ledger, record, given)
     return record
   }
 )

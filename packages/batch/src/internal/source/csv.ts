@@ -160,12 +160,7 @@ const detecting = (
   })
 
 const failing = (source: string) => (line: number | undefined, reason: string, cause?: unknown) =>
-  new BatchSourceError({
-    source,
-    reason,
-    ...(line === undefined ? {} : { line }),
-    ...(cause === undefined ? {} : { cause })
-  })
+  new BatchSourceError({ source, reason, ...line !== undefined && { line }, ...cause !== undefined && { cause } })
 
 /** Records of CSV. It holds the bytes of one record, up to the limit. */
 export const makeCsv: (
