@@ -328,7 +328,7 @@ describe("CSV", () => {
       const bytes = Buffer.concat([encode("id\né\n"), new Uint8Array([0xc3]), encode("\nü\n")])
       assert.deepStrictEqual(yield* readCsv(bytes, {}, [1]), [
         row("rows.csv:2", { id: "é" }),
-        unreadable("rows.csv:3", "it is not UTF-8"),
+        unreadable("rows.csv:3", "it is not UTF-8: save the file as UTF-8 (in Excel as CSV UTF-8)"),
         row("rows.csv:4", { id: "ü" })
       ])
     }))

@@ -41,6 +41,7 @@ export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number 
   if (ValidationError.isValidationError(error)) {
     // the parser's message has colours and several lines
     const message = stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
+      .replace(/^Expected to find option: '(--[\w-]+)'$/, "$1 is required: --help lists its values")
     return said({ kind: "UsageError", message, code: exitCodes.usage }, isJson)
   }
   for (const line of `noukai: ${Cause.pretty(exit.cause)}`.split("\n")) say(line)

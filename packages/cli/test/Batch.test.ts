@@ -44,7 +44,7 @@ describe("noukai batch plan", () => {
       assert.strictEqual(told.stdout, "new      3\ninvalid  1\nrefused  2\nto run   2\n")
       assert.strictEqual(
         told.stderr,
-        "rows.jsonl:3: it has no input: it has no field \"text\"\n" +
+        "rows.jsonl:3: it has no input: it has no field \"text\"; its fields are \"id\"\n" +
           "rows.jsonl:4: the key \"row 1\" is already used by rows.jsonl:1\n" +
           "rows.jsonl:5: it is not JSON: \"no JSON\"\n"
       )
@@ -680,6 +680,10 @@ describe("a batch in its ledger", () => {
         stdout: "{\"batch\":\"b\",\"cancelled\":2}\n",
         stderr: ""
       })
+      const { stderr } = yield* noukai(run(), { env, cwd })
+      assert.include(stderr, "\n  to run cancelled rows again: noukai batch retry b --only cancelled\n")
+      const unsaid = yield* noukai(["batch", "retry", "b"], { cwd })
+      assert.deepStrictEqual([unsaid.code, unsaid.stderr], [2, "noukai: --only is required: --help lists its values\n"])
       assert.strictEqual((yield* runs).length, 1)
     }).pipe(Effect.provide(server({ flows }))))
 })

@@ -69,6 +69,7 @@ describe("rowInput", () => {
       assert.deepStrictEqual([key(row), key({ id: "a" })], ["7", "a"])
       assert.throws(() => key({ id: {} }), "its field \"id\" is neither a text nor a number")
       assert.throws(() => key({}), "it has no field \"id\"")
+      assert.throws(() => key({ "id ": "a", b: 1 }), "it has no field \"id\"; its fields are \"id \", \"b\"")
       assert.throws(() => key(["id"]), "it is not an object with fields")
     }))
 
@@ -98,7 +99,7 @@ describe("rowInput", () => {
         parameter: ["a={{toString}}"]
       })
       assert.throws(() => made.input(row), "its field \"nothing\" is null")
-      assert.throws(() => made.input({ nothing: "" }), "it has no field \"toString\"")
+      assert.throws(() => made.input({ nothing: "" }), "it has no field \"toString\"; its fields are \"nothing\"")
     }))
 
   it.effect("refuses two messages, and a parameter that is given twice", () =>
@@ -106,6 +107,9 @@ describe("rowInput", () => {
       const twice = { ...none, messageField: Option.some("a"), messageTemplate: Option.some("b") }
       assert.match((yield* Effect.flip(rowInput(twice))).message, /not both/)
       assert.match((yield* Effect.flip(rowInput({ ...none, parameter: ["a=1", "a=2"] }))).message, /given twice/)
+      for (const parameter of [["'a=b"], ["\"a=b"], ["=b"]]) {
+        assert.match((yield* Effect.flip(rowInput({ ...none, parameter }))).message, /on Windows, between double/)
+      }
       for (const given of [{ messageField: Option.some("a") }, { messageTemplate: Option.some("b") }]) {
         for (const parameter of ["message=foo", "message:=1"]) {
           const error = yield* Effect.flip(rowInput({ ...none, ...given, parameter: [parameter] }))

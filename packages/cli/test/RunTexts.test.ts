@@ -35,6 +35,7 @@ const inputs: { readonly [name: string]: RunInput } = {
     message: "x",
     parameters: JSON.parse("{\" a\":0,\"a=b\":1,\"c:\":\"2\",\"-d\":3,\"\":4,\"__proto__\":{\"e\":5}}") as object
   },
+  "a name that begins with a quote": { flow, message: "x", parameters: { "'a": 1, "\"b": "2" } },
   "texts with NUL": { flow, message: "a\0b\\0000'\n", parameters: { x: "\0" } },
   "texts that are too long for a word": { flow, message: "m'".repeat(90_000), parameters: { x: "\\".repeat(150_000) } },
   "images, a limit and a version": {

@@ -145,7 +145,7 @@ const timedOut = (count: number): string =>
   "with a longer rowTimeout to wait longer"
 
 const unselected = (count: number): string =>
-  `${count === 1 ? "1 row was" : `${count} rows were`} not selected. Run the batch without \`select\` to run the rest`
+  `${count === 1 ? "1 row was" : `${count} rows were`} not selected: run the batch without \`select\` (--select)`
 
 /** Hands out the rows, repeatedly, until none is left or the batch is stopped. */
 const given = Effect.fnUntraced(function*(

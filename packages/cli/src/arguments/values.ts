@@ -72,7 +72,10 @@ export const assignments = Effect.fnUntraced(function*(given: ReadonlyArray<stri
     const equals = text.indexOf("=")
     const isJson = text[equals - 1] === ":"
     const key = text.slice(0, isJson ? equals - 1 : equals)
-    if (equals === -1 || key === "") return yield* wrong(`${flag} ${text}: write key=text or key:=JSON`)
+    // cmd on Windows keeps single quotes
+    if (equals === -1 || /^(['"]|$)/.test(key)) {
+      return yield* wrong(`${flag} ${text}: write key=text or key:=JSON; in cmd on Windows, between double quotes`)
+    }
     if (found.has(key)) return yield* wrong(`${flag} ${key} is given twice`)
     const value = text.slice(equals + 1)
     found.set(key, isJson ? { key, json: yield* parsed(`${flag} ${key}`, value) } : { key, text: value })

@@ -39,7 +39,7 @@ const asFile = (text: string): string =>
 const isWord = (text: string): boolean => text.length <= longest && !text.includes("\0")
 
 /** Whether a name can stand before `=` in a flag. The command removes white space at the ends of a flag. */
-const isName = (name: string): boolean => name !== "" && name.trimStart() === name && !/^-|=|:$|\0/.test(name)
+const isName = (name: string): boolean => name !== "" && name.trimStart() === name && !/^[-'"]|=|:$|\0/.test(name)
 
 const assigned = (name: string, value: unknown): string =>
   typeof value === "string" && value.trimEnd() === value && !value.includes("\0")

@@ -127,7 +127,7 @@ export const lookUp = (
       }
       const executionIds = [first, ...others].map(({ executionId }) => executionId)
       const message = `${executionIds.length} runs are listed under its session ${sessionId}, and each may have been ` +
-        "billed: look at them, and retry it with `acceptDoubleRuns` if none will do"
+        "billed: look at them, and retry it with `acceptDoubleRuns` (--accept-double-runs) if none will do"
       return {
         _tag: "ended",
         settled: { state: "reported", error: { kind: "AmbiguousRun", message, executionIds } }

@@ -214,7 +214,7 @@ const parsing: (
       const isPlain = !bytes.includes(quote) && loneReturn(held, from, to) === -1
       const quotes = isPlain ? "good" : checkQuotes(held, from, to, delimiterBytes)
       const reason = !isUtf8(bytes)
-        ? "it is not UTF-8"
+        ? "it is not UTF-8: save the file as UTF-8 (in Excel as CSV UTF-8)"
         : quotes === "good"
         ? undefined
         : quotes === "return"

@@ -20,8 +20,9 @@ const fieldsOf = (row: unknown): Fields => {
 
 const valueOf = (row: unknown, field: string): unknown => {
   const fields = fieldsOf(row)
-  if (!Object.hasOwn(fields, field)) throw new Error(`it has no field ${JSON.stringify(field)}`)
-  return fields[field]
+  if (Object.hasOwn(fields, field)) return fields[field]
+  const names = Object.keys(fields).slice(0, 20).map((name) => JSON.stringify(name)).join(", ")
+  throw new Error(`it has no field ${JSON.stringify(field)}${names === "" ? "" : `; its fields are ${names}`}`)
 }
 
 /** Returns a field as text. Other values become JSON. */

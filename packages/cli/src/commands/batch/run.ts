@@ -32,7 +32,7 @@ import { exitCodeOfBatch, summary } from "./told.js"
 const config = {
   ...defined,
   ...limited("row"),
-  maxFailures: whole("max-failures", "Allow at most this many failed rows (no limit)."),
+  maxFailures: whole("max-failures", "Stop once more rows than this fail in this run (no limit)."),
   attempts: whole("attempts", "Run a row at most this often; each attempt is billed (1)."),
   backoff: optional("backoff", "Wait this long before attempt 2, doubling to 1m (1s)."),
   select,
@@ -223,9 +223,12 @@ const handle = Effect.fnUntraced(
         ...states.failed + states.reported + states.invalid + states.cancelled === 0
           ? []
           : [`the result of each row: ${Ledger.about(input, "batch results")}`],
-        ...states.failed === 0
-          ? []
-          : [`to run them again: ${Ledger.about(input, "batch retry", [["--only", "failed"]])}`],
+        ...(["failed", "cancelled", "reported"] as const).filter((only) => states[only] > 0).map((only) => {
+          const again = Ledger.about(input, "batch retry", [["--only", only]])
+          return only === "reported"
+            ? `reported rows may have run; to run and maybe pay them twice: ${again} --accept-double-runs`
+            : `to run ${only === "failed" ? "them" : "cancelled rows"} again: ${again}`
+        }),
         ...states.invalid === 0
           ? []
           : ["correct invalid rows in the file, and run the same command again"]
