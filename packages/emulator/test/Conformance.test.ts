@@ -38,6 +38,11 @@ const casesOf = (shape: Shape) => cases.filter(({ streamOutputs = shape }) => st
 
 /** The rows that the contract has, and that at least one case must be about. */
 const rows: { readonly [section: string]: ReadonlyArray<string> } = {
+  "0.4": ["null"],
+  "2.1": ["X-Noukai-API-Version"],
+  "2.3": ["Retry-After"],
+  "3.1": ["/v0", "/v0/step", "/v1", "/v2", "fallback", "jobs", "plain path", "unknown version"],
+  "4": ["method", "path"],
   "5.1": [
     "message",
     "messages",
@@ -74,7 +79,7 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
   "5.2": ["python", "python resume", "typescript", "swift"],
   "5.5": ["kind", "url", "mime_type", "filename", "at most 10", "vision"],
   "6.1": ["format", "at most 64", "name", "enabled", "sequential"],
-  "6.2": ["tool_call_id", "toolCallId", "content", "every id", "executionId", "pausedAtStep"],
+  "6.2": ["tool_call_id", "toolCallId", "content", "every id", "executionId", "pausedAtStep", "size"],
   "7.1": [
     "executionId",
     "stepIndex",
@@ -119,6 +124,7 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "callbackEvents"
   ],
   "8.2": ["executionId", "status", "pending", "running", "result", "error", "cancelled", "not found"],
+  "8.3": ["row delay"],
   "9.1": ["flowRun", "steps", "step fields", "loopIndex", "truncated", "failed", "running"],
   "9.2": ["none", "attempt=N", "attempt=all", "loop_index"],
   "9.3": ["replay", "live tail", "step_error"],
@@ -206,7 +212,9 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "BAD_REQUEST",
     "NOT_FOUND",
     "GONE"
-  ]
+  ],
+  "14": ["keys/verify"],
+  "16.1": ["401", "403", "malformed JSON"]
 }
 
 describe("conformance", () => {
@@ -253,6 +261,13 @@ describe("conformance", () => {
       assert.deepStrictEqual(names.filter((name) => !covered.has(`${section} ${name}`)), [])
     })
   }
+
+  it("every row that a case names is in the table", () => {
+    const known = new Set(Object.entries(rows).flatMap(([section, names]) => names.map((name) => `${section} ${name}`)))
+    // some cases name a section alone
+    const named = cases.flatMap((made) => made.rows).filter((row) => row.includes(" "))
+    assert.deepStrictEqual(named.filter((row) => !known.has(row)), [])
+  })
 
   const wrong: ReadonlyArray<[name: string, expect: ConformanceCase["exchanges"][0]["expect"], problem: RegExp]> = [
     ["another status", { status: 201 }, /^status: expected 201, got 200/],

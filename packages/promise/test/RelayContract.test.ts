@@ -74,6 +74,8 @@ interface Case {
   readonly name: string
   readonly options: promise.RelayExecuteOptions
   readonly answers: ReadonlyArray<Answer>
+  /** The body of the first request. Default: any that both clients send. */
+  readonly sent?: object
   /** Answers the pause by hand with these results. */
   readonly resume?: ReadonlyArray<Record<string, unknown>>
 }
@@ -92,6 +94,7 @@ const agree = async (given: Case) => {
   const ours = await observe(given, noukai.flow("acme/support/agent") as unknown as promise.RelayFlow)
   const small = await observe(given, relay)
   assert.deepStrictEqual(small, ours, given.name)
+  if (given.sent !== undefined) assert.deepStrictEqual(small.received[0], given.sent)
   return small
 }
 
@@ -122,20 +125,26 @@ const toolHandler: promise.ToolHandler = (calls) => calls.map(({ id }) => ({ too
 
 const hi = { message: "hi" }
 
+/** Every option that the body of the first request has. `messages` excludes `message`. */
+const everyOption: Required<
+  Omit<promise.RelayExecuteOptions, "message" | "toolHandler" | "maxToolRounds" | "timeout" | "signal">
+> = {
+  messages: [{ role: "user", content: "hi" }],
+  parameters: { n: 1 },
+  blockOverrides: { ask: { model: "m" } },
+  attachments: [{ url: "https://a.example/b.png", mimeType: "image/png" }],
+  tools,
+  toolChoice: "auto",
+  trace: true
+}
+
 const cases: ReadonlyArray<Case> = [
   { name: "a result", options: hi, answers: [{ body: done }] },
   {
     name: "every option on the wire",
-    options: {
-      messages: [{ role: "user", content: "hi" }],
-      parameters: { n: 1 },
-      blockOverrides: { ask: { model: "m" } },
-      attachments: [{ url: "https://a.example/b.png", mimeType: "image/png" }],
-      tools,
-      toolChoice: "auto",
-      trace: true
-    },
-    answers: [{ body: done }]
+    options: everyOption,
+    answers: [{ body: done }],
+    sent: { ...everyOption, attachments: [{ kind: "url", url: "https://a.example/b.png", mime_type: "image/png" }] }
   },
   { name: "no options", options: {}, answers: [{ body: done }] },
   { name: "an empty conversation", options: { message: "hi", messages: [] }, answers: [{ body: done }] },

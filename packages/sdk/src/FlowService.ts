@@ -237,7 +237,8 @@ const over = (
   more: MoreEndpoints | undefined,
   streams: Pick<FlowService.Service, "events" | "steps">
 ): FlowService.Service => ({
-  ...FlowExecute.make(http, more) as Omit<FlowService.Service, "events" | "steps">,
+  // the keys are those that are made, so that the compiler asks for a method that is not
+  ...FlowExecute.make(http, more) as Pick<FlowService.Service, keyof ReturnType<typeof FlowExecute.make>>,
   ...streams
 })
 

@@ -79,6 +79,7 @@ for (const over of transports) {
           runs.trace(flow, "ex-1"),
           runs.summary(flow, "ex-1"),
           runs.stepTrace(flow, "ex-1", "a"),
+          Stream.runDrain(runs.list({ flowId: "fl_1" })),
           Stream.runDrain(runs.liveTrace(flow, "ex-1"))
         ]
         for (const call of calls) assertClosed(yield* Effect.flip(call), "no")

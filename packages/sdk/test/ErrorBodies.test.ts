@@ -46,6 +46,7 @@ const client = (over: Over, answers: ReadonlyArray<Wire.Answer>, options: Option
       runs.trace(flow, "ex-1"),
       runs.stepTrace(flow, "ex-1", "a"),
       runs.summary(flow, "ex-1"),
+      Stream.runDrain(runs.list({ flowId: "fl_1" })),
       Stream.runDrain(runs.liveTrace(flow, "ex-1"))
     ]
     return { server, flows, runs, calls }
@@ -87,7 +88,7 @@ for (const over of transports) {
     it.scopedLive("a body that is cut off has said enough", () =>
       Effect.gen(function*() {
         const cut = begun((response) => response.socket!.destroy())
-        const { calls } = yield* client(over, Array.from({ length: 9 }, () => cut))
+        const { calls } = yield* client(over, Array.from({ length: 10 }, () => cut))
         for (const call of calls) assertTold(yield* Effect.flip(call))
       }))
   })
@@ -98,7 +99,7 @@ for (const over of transports) {
   describe.concurrent(`over ${over.name}`, () => {
     it.scopedLive("12.2: the body of an error is no reason to run out of time", () =>
       Effect.gen(function*() {
-        const { calls, server } = yield* client(over, Array.from({ length: 9 }, () => begun()), {
+        const { calls, server } = yield* client(over, Array.from({ length: 10 }, () => begun()), {
           attemptTimeout: "2 seconds",
           firstByteTimeout: "2 seconds",
           idleTimeout: "1 second"
