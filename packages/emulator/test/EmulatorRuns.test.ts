@@ -5,6 +5,7 @@ import { make } from "@effect-noukai/emulator/Emulator"
 import type { RunChange } from "@effect-noukai/emulator/EmulatorRuns"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
 import { FlowService, Noukai, RunService } from "@effect-noukai/sdk"
+import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Stream } from "effect"
@@ -98,13 +99,18 @@ describe("the runs of an emulator", () => {
   it.scopedLive("keep the input of their first request as far as the capture mode does", () =>
     Effect.gen(function*() {
       const input = { message: "write to ann@example.com", parameters: { grade: 3 } }
-      const requestOf = (capture: NonNullable<EmulatorOptions["capture"]>, message = input.message) =>
+      const requestOf = (
+        capture: NonNullable<EmulatorOptions["capture"]>,
+        message = input.message,
+        options: ExecuteOptions = {}
+      ) =>
         Effect.scoped(Effect.gen(function*() {
           const { emulator, run } = yield* start({ capture })
-          const id = yield* run(execute("noukai/samples/hello-world", { ...input, message }))
+          const id = yield* run(execute("noukai/samples/hello-world", { ...input, ...options, message }))
           return (yield* some(emulator.runs.facts(id))).request
         }))
       assert.deepStrictEqual(yield* requestOf("full"), input)
+      assert.deepStrictEqual(yield* requestOf("full", input.message, { snapshots: true }), { ...input, trace: true })
       assert.deepStrictEqual(yield* requestOf("redacted"), { ...input, message: "write to [redacted]" })
       assert.isUndefined(yield* requestOf("metadata_only"))
       assert.isUndefined(yield* requestOf("off"))

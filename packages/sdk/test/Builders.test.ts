@@ -169,6 +169,29 @@ describe("cassettes", () => {
     ))))
   })
 
+  it.effect("a recording of calls with every option that a request has", () => {
+    const options = {
+      parameters: { difficulty: "hard" },
+      blockOverrides: { grade: { model: "m" } },
+      attachments: [{ url: "https://a.example/b.png", mime_type: "image/png" }],
+      tools: [{ type: "function", function: { name: "f" } }],
+      toolChoice: "auto",
+      snapshots: true
+    } as const
+    const conversation = { ...options, messages: [{ role: "user", content: "hi" }] } as const
+    const step = { ...options, message: "hi", inputOverrides: { a: 1 } } as const
+    return Effect.gen(function*() {
+      const flows = yield* FlowService
+      assert.strictEqual((yield* flows.execute(flow, { ...conversation })).status, "completed")
+      const steps = yield* Stream.runCollect(flows.steps(flow, { ...step }))
+      assert.deepStrictEqual(Chunk.toReadonlyArray(steps).map(({ output }) => output), [1])
+      yield* ReplayCassette.verify
+    }).pipe(Effect.provide(NoukaiReplay.fromCassette(recording(
+      { flow, ...conversation, result: 8 },
+      { flow, ...step, steps: { a: 1 } }
+    ))))
+  })
+
   it.prop("are read as they are written", [
     FastCheck.oneof<[FastCheck.Arbitrary<Cassette.Cassette>, FastCheck.Arbitrary<Cassette.Cassette>]>(
       arbitraries.session,

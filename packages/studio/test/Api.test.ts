@@ -207,6 +207,7 @@ const texts: ReadonlyArray<Scripted.ScriptedRun> = [
   { id: "4", steps: [{ id: "a", at: 0, ms: 1, input: { message: "Hi", tone: "kind" } }] },
   { id: "5", steps: [{ id: "a", at: 0, ms: 1 }] },
   { id: "6", request: { message: "x", tools: [{ type: "function" }], toolChoice: "auto", sessionId: "no" } },
+  { id: "8", request: { message: "x", trace: true } },
   { id: "7", request: { message: "a\u001b[201~\\n\r'\u0085\n\n" } }
 ]
 
@@ -249,9 +250,15 @@ describe("texts to copy", () => {
       assert.strictEqual(curl[0], "http://127.0.0.1:8080/api/v1/seq/acme/spelling/grade-3/v7/execute")
       assert.strictEqual(curl[2], "Authorization: Bearer the-key")
       assert.deepStrictEqual(JSON.parse(curl[6]!), { message: odd, parameters: { "a b": odd, n: 3, list: [1, "x"] } })
+      const eight = yield* of("8")
+      assert.include(wordsOf(eight.command), "--snapshots")
+      assert.include(eight.typescript, "snapshots: true")
+      assert.notInclude(eight.typescript, "trace")
+      assert.deepStrictEqual(JSON.parse(wordsOf(eight.curl)[6]!), { message: "x", trace: true })
+      assert.deepStrictEqual(eight.notes, [])
       const seven = yield* of("7")
       assert.notMatch(seven.command + seven.curl, /(?!\n)\p{Cc}/u)
-      assert.strictEqual(wordsOf(seven.command)[2], texts[6]!.request!.message)
+      assert.strictEqual(wordsOf(seven.command)[2], texts[7]!.request!.message)
       const six = yield* of("6")
       assert.deepStrictEqual(JSON.parse(wordsOf(six.curl)[6]!), {
         message: "x",

@@ -15,7 +15,16 @@ interface Input {
 }
 
 /** The parts of a request that say what a run is about. The others are of its session, its steps or its transport. */
-const told = ["message", "messages", "parameters", "blockOverrides", "attachments", "tools", "toolChoice"] as const
+const told = [
+  "message",
+  "messages",
+  "parameters",
+  "blockOverrides",
+  "attachments",
+  "tools",
+  "toolChoice",
+  "trace"
+] as const
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)
@@ -64,13 +73,20 @@ export const snippets = (mask: Mask) => (given: Server, stored: StoredRun): Snip
   const { notes, ...input } = inputOf(stored)
   // before a secret is quoted for a shell
   const { body, run, source } = maskedValue(mask, { ...input, run: stored.run, source: given })
-  const { attachments, message, parameters, ...others } = body
-  const again = { flow: run.flow, message, parameters, attachments, version: versionOf(run.version) }
+  const { attachments, message, parameters, trace, ...others } = body
+  const again = {
+    flow: run.flow,
+    message,
+    parameters,
+    attachments,
+    version: versionOf(run.version),
+    ...trace === true && { snapshots: true }
+  }
   const { command, notes: missing } = commandOf(source, again)
   const names = Object.keys(others)
   return {
     command,
-    typescript: programOf({ ...body, ...again }),
+    typescript: programOf({ ...again, ...others }),
     curl: curlOf(source, run, body),
     notes: [
       ...notes,

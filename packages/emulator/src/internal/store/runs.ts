@@ -50,14 +50,15 @@ const noInput: RunInput = {
 
 /** The fields of an input that repeat it in another run. */
 const requestOf = (
-  { attachments = [], blockOverrides, message, messages, parameters, tools, toolChoice }: RunInput
+  { attachments = [], blockOverrides, message, messages, parameters, tools, toolChoice, trace }: RunInput
 ): Json => ({
   ...(messages.length > 0 ? { messages } : message === null ? {} : { message }),
   parameters,
   ...(attachments.length > 0 ? { attachments } : {}),
   ...(Object.keys(blockOverrides).length > 0 ? { blockOverrides } : {}),
   ...(tools === undefined ? {} : { tools }),
-  ...(tools === undefined || toolChoice === undefined ? {} : { toolChoice })
+  ...(tools === undefined || toolChoice === undefined ? {} : { toolChoice }),
+  ...(trace ? { trace } : {})
 })
 
 /** The number of waits that a run keeps. */

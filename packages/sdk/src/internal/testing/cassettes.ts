@@ -1,13 +1,14 @@
 /** Builders of cassettes, and arbitraries of them and of runs. */
+import type { ExecuteOptions } from "../../Execution.js"
 import type { CallError } from "../../NoukaiError.js"
 import type { ToolSet } from "../../Tools.js"
 import { encodeError } from "../cassette/codec.js"
 import { layout } from "../cassette/layout.js"
 import type { Interaction, RecordedCassette, SessionCassette } from "../cassette/recording.js"
 import { jsonCopy } from "../core/json.js"
-import type { SessionExecution } from "../operations/requests.js"
-import { declarationsOf } from "../run/runInput.js"
-import type { ToolChoice, ToolDeclaration } from "../run/tool.js"
+import type { RunFields, SessionExecution } from "../operations/requests.js"
+import { runFields } from "../run/runInput.js"
+import type { ToolDeclaration } from "../run/tool.js"
 import { events } from "./runs.js"
 
 /** A run of a recorded session. Its outcome is its `result`, the outputs of its `steps` in order, or its `error`. */
@@ -78,16 +79,19 @@ export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => 
  * A recorded call: with `steps` one of `events` or `steps`, else of `execute`. Its outcome is its `result`, the outputs
  * of its `steps` in order, or its `error`.
  */
-export interface RecordedRun {
+export interface RecordedRun extends
+  Pick<
+    ExecuteOptions,
+    "message" | "messages" | "snapshots" | "version" | keyof ExecuteOptions & keyof RunFields
+  >
+{
   /** `org/project/slug` */
   readonly flow: string
-  /** Default: `"production"`. */
-  readonly version?: number | "production" | "draft" | undefined
-  readonly message?: string | undefined
   readonly parameters?: { readonly [name: string]: unknown } | undefined
   /** The tools of the call: declarations, or tools with their handlers, which the run did not call. Default: none. */
   readonly tools?: ReadonlyArray<ToolDeclaration> | ToolSet<unknown, unknown> | undefined
-  readonly toolChoice?: ToolChoice | undefined
+  /** The outputs that a call of `events` or `steps` replaced, by step id. Default: none. */
+  readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
   readonly result?: unknown
   readonly steps?: { readonly [stepId: string]: unknown } | undefined
   readonly error?: CallError | undefined
@@ -95,14 +99,16 @@ export interface RecordedRun {
   readonly executionId?: string | undefined
 }
 
-const bodyOf = ({ message, parameters, steps, toolChoice, tools }: RecordedRun): unknown => {
-  const common = { message, tools: declarationsOf(tools), toolChoice, trace: false }
-  return steps === undefined ? { ...common, parameters } : {
-    ...common,
+const bodyOf = (run: RecordedRun): unknown => {
+  const { inputOverrides = {}, message, messages, parameters, steps, tools } = run
+  const fields = runFields(run, parameters, tools)
+  return steps === undefined ? { message, messages, ...fields } : {
+    message,
+    ...fields,
     stepIndex: 0,
     accumulatedOutputs: {},
     parameters: parameters ?? {},
-    inputOverrides: {},
+    inputOverrides,
     runRemaining: false,
     iterationsUsed: 0
   }
