@@ -8,15 +8,14 @@ import { version } from "./version.js"
 
 /** Writes an answer, and returns the code of the command; `undefined` for a command that has to be run. */
 export const answered = (grammar: Grammar, asked: Meaning, isJson: boolean): number | undefined => {
+  const wrong = (message: string, advice?: ReadonlyArray<string>) =>
+    said({ kind: "UsageError", message, code: exitCodes.usage, advice }, isJson)
   switch (asked._tag) {
     case "command": {
       const [name, , ...words] = asked.args
       if (name !== "completions") return undefined
       const text = completions(grammar, words)
-      if (text === undefined) {
-        const message = `give a shell: ${shells.join(", ")}`
-        return said({ kind: "UsageError", message, code: exitCodes.usage }, isJson)
-      }
+      if (text === undefined) return wrong(`give a shell: ${shells.join(", ")}`)
       process.stdout.write(text)
       return exitCodes.done
     }
@@ -27,9 +26,6 @@ export const answered = (grammar: Grammar, asked: Meaning, isJson: boolean): num
       process.stdout.write(`${version}\n`)
       return exitCodes.done
     case "wrong":
-      return said(
-        { kind: "UsageError", message: asked.message, code: exitCodes.usage, advice: [`${asked.command} --help`] },
-        isJson
-      )
+      return wrong(asked.message, [`${asked.command} --help`])
   }
 }

@@ -56,37 +56,35 @@ const ofCassetteFile = (path: string) =>
 const runsAtOnce = 4
 
 /** Reads the newest stored runs of each flow. */
-const ofStoredRuns = (input: Input, count: number) =>
-  Effect.gen(function*() {
-    const history = yield* History
-    const runs = yield* RunService
-    const all = yield* Effect.forEach(input.flows, (flow) =>
-      Effect.gen(function*() {
-        const flowId = yield* flowIdOf(flow, input)
-        const newest = yield* Stream.runCollect(listed({ flowId, limit: count, since: undefined }))
-        return yield* Effect.forEach(
-          newest,
-          ({ id }) => Effect.map(runs.trace(flow, id), (trace) => Known.ofTrace(history.address(flow), trace)),
-          { concurrency: runsAtOnce }
-        )
-      }))
-    return all.flat()
-  }).pipe(Effect.provide(services(input)))
+const ofStoredRuns = Effect.fnUntraced(function*(input: Input, count: number) {
+  const history = yield* History
+  const runs = yield* RunService
+  const all = yield* Effect.forEach(input.flows, (flow) =>
+    Effect.gen(function*() {
+      const flowId = yield* flowIdOf(flow, input)
+      const newest = yield* Stream.runCollect(listed({ flowId, limit: count, since: undefined }))
+      return yield* Effect.forEach(
+        newest,
+        ({ id }) => Effect.map(runs.trace(flow, id), (trace) => Known.ofTrace(history.address(flow), trace)),
+        { concurrency: runsAtOnce }
+      )
+    }))
+  return all.flat()
+}, (effect, input) => Effect.provide(effect, services(input)))
 
 const slugOf = (flow: string): string => flow.slice(flow.lastIndexOf("/") + 1)
 
 /** The addresses of the named flows, or of all flows of the files. A session knows a flow only by its slug. */
-const addresses = (input: Input, facts: ReadonlyArray<Known.Known>) =>
-  Effect.gen(function*() {
-    const { options } = yield* Settings.Settings
-    const named = input.flows.length > 0 ? input.flows : facts.map(({ flow }) => flow)
-    return new Set(named.map((flow) =>
-      Either.match(Flow.resolve(flow, options), {
-        onLeft: () => facts.find((one) => one.flow.includes("/") && slugOf(one.flow) === flow)?.flow ?? flow,
-        onRight: Flow.format
-      })
-    ))
-  }).pipe(Effect.provide(Settings.layer(input)))
+const addresses = Effect.fnUntraced(function*(input: Input, facts: ReadonlyArray<Known.Known>) {
+  const { options } = yield* Settings.Settings
+  const named = input.flows.length > 0 ? input.flows : facts.map(({ flow }) => flow)
+  return new Set(named.map((flow) =>
+    Either.match(Flow.resolve(flow, options), {
+      onLeft: () => facts.find((one) => one.flow.includes("/") && slugOf(one.flow) === flow)?.flow ?? flow,
+      onRight: Flow.format
+    })
+  ))
+}, (effect, input) => Effect.provide(effect, Settings.layer(input)))
 
 const chosen = Effect.fnUntraced(function*(input: Input, facts: ReadonlyArray<Known.Known>) {
   const flows = yield* addresses(input, facts)

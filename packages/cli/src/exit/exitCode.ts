@@ -23,13 +23,10 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-const order: ReadonlyArray<ExitCode> = Object.values(exitCodes)
-
 /** Returns the worst code. */
 export const worst = (codes: Iterable<ExitCode>): ExitCode => {
-  let found: ExitCode = exitCodes.done
-  for (const code of codes) if (order.indexOf(code) < order.indexOf(found)) found = code
-  return found
+  const found = new Set(codes)
+  return Object.values(exitCodes).find((code) => found.has(code)) ?? exitCodes.done
 }
 
 export type BatchCommandError = BatchError | BatchLockedError | BatchNotFoundError | BatchReportError

@@ -51,12 +51,8 @@ const File = Schema.Struct({
 
 type File = typeof File.Type
 
-/** The names of the settings of a server in one source. */
-interface Names {
-  readonly env: string
-  readonly port: string
-  readonly baseUrl: string
-}
+/** Returns the name of a setting in one source. */
+type NameOf = (setting: "baseUrl" | "env" | "port") => string
 
 export declare namespace Settings {
   interface Service {
@@ -66,8 +62,8 @@ export declare namespace Settings {
     readonly keyFrom: string | undefined
     /** The source of the server. */
     readonly serverFrom: string
-    /** The names of its settings there. */
-    readonly names: Names
+    /** Returns the name of its setting there. */
+    readonly nameOf: NameOf
     /** The `noukai.json` that was read. */
     readonly file: string | undefined
     /** Whether runs cost money, because the hosted service makes them. */
@@ -132,19 +128,13 @@ const readFile = Effect.fnUntraced(function*(path: string) {
 
 interface Server {
   readonly from: string
-  readonly names: Names
+  readonly nameOf: NameOf
   readonly options: NoukaiConfig.Options
 }
 
-const asFlags: Names = { env: "--env", port: "--port", baseUrl: "--base-url" }
+const asVariable: NameOf = (setting) => `NOUKAI_${setting === "baseUrl" ? "BASE_URL" : setting.toUpperCase()}`
 
-const asVariables: Names = { env: "NOUKAI_ENV", port: "NOUKAI_PORT", baseUrl: "NOUKAI_BASE_URL" }
-
-const inFile = (file: string): Names => ({
-  env: `${file}: env`,
-  port: `${file}: port`,
-  baseUrl: `${file}: baseUrl`
-})
+const inFile = (file: string): NameOf => (setting) => `${file}: ${setting}`
 
 interface Source {
   readonly baseUrl?: string | undefined
@@ -153,22 +143,22 @@ interface Source {
 }
 
 /** Returns the server that one source names, if it names one. */
-const serverOf = Effect.fnUntraced(function*(from: string, names: Names, { baseUrl, env, port }: Source) {
-  const named = (options: NoukaiConfig.Options): Server => ({ from, names, options })
+const serverOf = Effect.fnUntraced(function*(from: string, nameOf: NameOf, { baseUrl, env, port }: Source) {
+  const named = (options: NoukaiConfig.Options): Server => ({ from, nameOf, options })
   if (baseUrl !== undefined) {
     if (env === undefined && port === undefined) return named({ baseUrl })
-    return yield* wrong(`${names.baseUrl} cannot be combined with ${asFlags.env} or ${asFlags.port}`)
+    return yield* wrong(`${nameOf("baseUrl")} cannot be combined with --env or --port`)
   }
   if (env === undefined && port === undefined) return undefined
   if (env === "dev" || env === "development" || env === undefined) return named({ env: "dev", port })
-  if (env !== "production") return yield* wrong(`${names.env} is production or dev, not ${JSON.stringify(env)}`)
-  if (port !== undefined) return yield* wrong(`${names.port} requires ${asFlags.env} dev`)
+  if (env !== "production") return yield* wrong(`${nameOf("env")} is production or dev, not ${JSON.stringify(env)}`)
+  if (port !== undefined) return yield* wrong(`${nameOf("port")} requires --env dev`)
   return named({ env: "production" })
 })
 
 /** Returns the message of an error in settings. It uses the names that they have in their source. */
-export const wrongSetting = ({ names }: Settings.Service, { field, reason }: InvalidRequestError): string => {
-  const name = field === "baseUrl" || field === "port" ? names[field] : flagOf(field)
+export const wrongSetting = ({ nameOf }: Settings.Service, { field, reason }: InvalidRequestError): string => {
+  const name = field === "baseUrl" || field === "port" ? nameOf(field) : flagOf(field)
   return `invalid ${name}: ${reason}`
 }
 
@@ -205,11 +195,11 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
     const environment = baseUrl === undefined
       ? { env: variable("NOUKAI_ENV"), port: wholeNumber(variable("NOUKAI_PORT")) }
       : { baseUrl }
-    const server = (yield* serverOf("the flags", asFlags, given)) ??
+    const server = (yield* serverOf("the flags", flagOf, given)) ??
       (yield* serverOf(`the profile ${name}`, inFile(`the profile ${name}`), profile ?? {})) ??
-      (yield* serverOf("the environment", asVariables, environment)) ??
+      (yield* serverOf("the environment", asVariable, environment)) ??
       (yield* serverOf(path ?? "", inFile(path ?? ""), file)) ??
-      { from: "the default", names: asFlags, options: {} }
+      { from: "the default", nameOf: flagOf, options: {} }
 
     const fromEnvironment = variable("NOUKAI_API_KEY")
     const namedIn = (source: string, keyFile: string, by: string) => {
@@ -249,7 +239,7 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
       },
       keyFrom: key?.from,
       serverFrom: server.from,
-      names: server.names,
+      nameOf: server.nameOf,
       file: path,
       isHosted: remote !== undefined,
       proxy: remote === undefined ? undefined : yield* proxyFor(remote)

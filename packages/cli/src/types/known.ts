@@ -55,14 +55,14 @@ const rendered = (template: Json, outputs: Outputs, input: Shape.Shape): Shape.S
       const whole = /^\{\{\s*([^{}]+?)\s*\}\}$/.exec(value)
       return whole === null ? Shape.simple("string") : placed(whole[1]!, outputs, input)
     }
-    if (!Predicate.isRecord(value)) return Array.isArray(value) ? listed(value) : Shape.shapeOf(value)
+    if (Array.isArray(value)) return Shape.listOf(Shape.unionAll(value.map(render)))
+    if (!Predicate.isRecord(value)) return Shape.shapeOf(value)
     if (Object.hasOwn(value, "$match")) {
       const cases = Predicate.isRecord(value.cases) ? Object.values(value.cases) : []
       return Shape.unionAll([...cases, value.default ?? null].map((one) => render(one as Json)))
     }
     return Shape.objectOf(Object.entries(value).map(([key, item]) => [key, render(item as Json)]))
   }
-  const listed = (items: ReadonlyArray<Json>) => Shape.listOf(Shape.unionAll(items.map(render)))
   return render(template)
 }
 
@@ -99,31 +99,30 @@ export const ofFileFlow = (flow: FileFlow): Known => {
   })
 }
 
-/** The result of a recorded answer, in a list; an empty list if the run did not complete. */
-const resultsOf = ({ answer, endpoint }: RecordedCassette["entries"][number]): ReadonlyArray<unknown> => {
+/** The result of a recorded answer. Absent if the run did not complete. */
+const resultOf = ({ answer, endpoint }: RecordedCassette["entries"][number]): unknown => {
   if ("events" in answer) {
     const events = answer.events.filter(Predicate.isRecord)
     const end = events.at(-1)
-    if (endpoint !== "step" || end?.type !== "flow_completed") return []
-    if ("result" in end) return [end.result]
+    if (endpoint !== "step" || end?.type !== "flow_completed") return undefined
+    if ("result" in end) return end.result
     const last = events.findLast((event) => event.type === "step_completed" && event.loopIndex === undefined)
-    if (last === undefined) return []
-    if ("output" in last) return [last.output]
+    if (last === undefined || "output" in last) return last?.output
     const output = events.findLast((event) => event.type === "step_output" && event.stepId === last.stepId)
-    return output === undefined ? [] : [output.outputContext ?? output.output]
+    return output?.outputContext ?? output?.output
   }
   const value = "statuses" in answer ? answer.statuses.at(-1) : answer
   return value !== undefined && "value" in value && Predicate.isRecord(value.value) &&
-      value.value.status === "completed" && "result" in value.value
-    ? [value.value.result]
-    : []
+      value.value.status === "completed"
+    ? value.value.result
+    : undefined
 }
 
-/** The parameters of a request that begins a run, in a list. */
-const parametersOf = (input: unknown): ReadonlyArray<unknown> =>
+/** The parameters of a request that begins a run. */
+const parametersOf = (input: unknown): unknown =>
   Predicate.isRecord(input) && Predicate.isRecord(input.parameters) && input.executionId === undefined
-    ? [input.parameters]
-    : []
+    ? input.parameters
+    : undefined
 
 interface Step {
   readonly loopIndex?: number | undefined
@@ -158,8 +157,8 @@ export const ofCassette = (cassette: Cassette): ReadonlyArray<Known> =>
     ? cassette.session.executions.filter(({ slug }) => slug !== undefined).map(ofExecution)
     : cassette.entries.flatMap((entry) =>
       entry.flow === undefined ? [] : [known(entry.flow, {
-        parameters: Shape.unionAll(parametersOf(entry.input).map(Shape.shapeOf)),
-        result: Shape.unionAll(resultsOf(entry).map(Shape.shapeOf))
+        parameters: Shape.shapeOf(parametersOf(entry.input)),
+        result: Shape.shapeOf(resultOf(entry))
       })]
     )
 

@@ -12,8 +12,7 @@ export type Library = (typeof libraries)[number]
 /** How a library writes schemas. */
 interface Notation {
   readonly imports: ReadonlyArray<string>
-  readonly unknown: string
-  readonly kinds: { readonly [K in SimpleKind]: string }
+  readonly kind: (kind: SimpleKind | "unknown") => string
   readonly list: (items: string) => string
   readonly object: (properties: string) => string
   readonly property: (key: string, schema: string, isOptional: boolean) => string
@@ -27,6 +26,8 @@ const isName = (key: string): boolean => /^[A-Za-z_$][\w$]*$/.test(key)
 /** A key of an object literal. Without brackets, `__proto__` would set the prototype. */
 const keyOf = (key: string): string => key === "__proto__" ? "[\"__proto__\"]" : isName(key) ? key : JSON.stringify(key)
 
+const capitalized = (word: string): string => word[0]!.toUpperCase() + word.slice(1)
+
 const called = (name: string) => (argument: string): string => `${name}(${argument})`
 
 const listed = (members: ReadonlyArray<string>): string => members.join(", ")
@@ -38,8 +39,7 @@ const promise = "import type { Noukai } from \"@effect-noukai/promise\""
 
 const effect: Notation = {
   imports: ["import * as Flow from \"@effect-noukai/sdk/Flow\"", "import * as Schema from \"effect/Schema\""],
-  unknown: "Schema.Unknown",
-  kinds: { string: "Schema.String", number: "Schema.Number", boolean: "Schema.Boolean", null: "Schema.Null" },
+  kind: (kind) => `Schema.${capitalized(kind)}`,
   list: called("Schema.Array"),
   object: called("Schema.Struct"),
   property: wrapped(called("Schema.optional")),
@@ -49,13 +49,7 @@ const effect: Notation = {
 /** Zod and Valibot name their functions alike. */
 const functions = (prefix: string, imported: string): Notation => ({
   imports: [promise, imported],
-  unknown: `${prefix}.unknown()`,
-  kinds: {
-    string: `${prefix}.string()`,
-    number: `${prefix}.number()`,
-    boolean: `${prefix}.boolean()`,
-    null: `${prefix}.null()`
-  },
+  kind: (kind) => `${prefix}.${kind}()`,
   list: called(`${prefix}.array`),
   object: called(`${prefix}.object`),
   property: wrapped(called(`${prefix}.optional`)),
@@ -74,8 +68,7 @@ const arkKey = (key: string): string => key.replace(/^(?=(\.\.\.|\+|\[.*\])$)/s,
 
 const arktype: Notation = {
   imports: [promise, "import { type } from \"arktype\""],
-  unknown: "\"unknown\"",
-  kinds: { string: "\"string\"", number: "\"number\"", boolean: "\"boolean\"", null: "\"null\"" },
+  kind: (kind) => JSON.stringify(kind),
   list: (items) => `${isType(items) ? items : `type(${items})`}.array()`,
   object: (properties) => properties,
   property: (key, schema, isOptional) =>
@@ -88,8 +81,7 @@ const arktype: Notation = {
 
 const none: Notation = {
   imports: [],
-  unknown: "unknown",
-  kinds: { string: "string", number: "number", boolean: "boolean", null: "null" },
+  kind: (kind) => kind,
   list: (items) => `ReadonlyArray<${items}>`,
   object: (properties) => properties,
   property: (key, schema, isOptional) => `readonly ${keyOf(key)}${isOptional ? "?" : ""}: ${schema}`,
@@ -101,7 +93,7 @@ const notations: { readonly [L in Library]: Notation } = { effect, zod, valibot,
 /** The definition of a shape. Keys are sorted, so that equal facts give equal text. */
 const definition = (notation: Notation, shape: Shape, indent: string): string => {
   const { items, kinds, object } = shape
-  if (isUnknown(shape)) return notation.unknown
+  if (isUnknown(shape)) return notation.kind("unknown")
   const inner = `${indent}  `
   const members = [
     ...object === undefined ? [] : [notation.object(
@@ -116,7 +108,7 @@ const definition = (notation: Notation, shape: Shape, indent: string): string =>
       }\n${indent}}`
     )],
     ...items === undefined ? [] : [notation.list(definition(notation, items, indent))],
-    ...simpleKinds.filter((kind) => kinds.has(kind)).map((kind) => notation.kinds[kind])
+    ...simpleKinds.filter((kind) => kinds.has(kind)).map(notation.kind)
   ]
   return members.length === 1 ? members[0]! : notation.union(members)
 }
@@ -130,7 +122,7 @@ const reserved = new Set(
 
 const camel = (words: ReadonlyArray<string>): string => {
   const name = words.flatMap((word) => word.split(/[^A-Za-z0-9]+/)).filter((word) => word !== "")
-    .map((word, index) => index === 0 ? word : word[0]!.toUpperCase() + word.slice(1)).join("")
+    .map((word, index) => index === 0 ? word : capitalized(word)).join("")
   return reserved.has(name) ? `${name}Flow` : /^[A-Za-z]/.test(name) ? name : `flow${name}`
 }
 
@@ -159,8 +151,8 @@ const schemasOf = (notation: Notation, { parameters, result }: Known, indent: st
 }
 
 const typed = (name: string, { flow, parameters, result }: Known): string => {
-  const title = name[0]!.toUpperCase() + name.slice(1)
-  const type = (part: string, shape: Shape) => `export type ${title}${part} = ${definition(none, shape, "")}\n\n`
+  const type = (part: string, shape: Shape) =>
+    `export type ${capitalized(name)}${part} = ${definition(none, shape, "")}\n\n`
   return type("Parameters", parameters) + type("Result", result) + `export const ${name} = ${JSON.stringify(flow)}\n`
 }
 

@@ -80,17 +80,7 @@ export const secretsIn = (value: unknown): Effect.Effect<ReadonlyArray<string>> 
     return [...new Set([...found].map(({ path }) => `$${path.map(step).join("")}`))]
   })
 
-interface Content {
-  readonly format: string
-  readonly kind: Cassette.Cassette["kind"]
-  readonly recordings: number
-  readonly flows: ReadonlyArray<string>
-  /** Whether the recording was interrupted, so that recordings may be missing. */
-  readonly incomplete?: true
-  /** The paths of calls that were interrupted before their answer. */
-  readonly unanswered?: ReadonlyArray<string>
-}
-
+/** The paths of calls that were interrupted before their answer. */
 const unansweredIn = (cassette: Cassette.Cassette): ReadonlyArray<string> =>
   cassette.kind === "session" ?
     [] :
@@ -100,7 +90,7 @@ const unansweredIn = (cassette: Cassette.Cassette): ReadonlyArray<string> =>
         : []
     )
 
-const contentOf = (cassette: Cassette.Cassette): Content => {
+const contentOf = (cassette: Cassette.Cassette) => {
   const unanswered = unansweredIn(cassette)
   const flows = cassette.kind === "session"
     ? cassette.session.executions.map(({ slug }) => slug)
@@ -110,31 +100,29 @@ const contentOf = (cassette: Cassette.Cassette): Content => {
     kind: cassette.kind,
     recordings: flows.length,
     flows: [...new Set(flows.filter((flow) => flow !== undefined))].sort(),
-    ...(cassette.kind === "recording" && cassette.incomplete === true ? { incomplete: true } : undefined),
-    ...(unanswered.length === 0 ? undefined : { unanswered })
+    // the recording was interrupted, so that recordings may be missing
+    incomplete: cassette.kind === "recording" && cassette.incomplete || undefined,
+    unanswered: unanswered.length === 0 ? undefined : unanswered
   }
 }
 
-type CheckResult =
-  & { readonly path: string; readonly holds: boolean }
-  & (
-    | Content & { readonly credentials: ReadonlyArray<string> }
-    | { readonly reason: string; readonly message: string }
-  )
-
-const check = (path: string): Effect.Effect<CheckResult> =>
-  Effect.gen(function*() {
+const check = Effect.fnUntraced(
+  function*(path: string) {
     const content = contentOf(yield* Cassette.load(path))
     // also fields that a cassette does not have
     const text = yield* Effect.promise(() => readFile(path, "utf8"))
     const credentials = yield* secretsIn(JSON.parse(text.replace(/^\uFEFF/, "")))
     const holds = credentials.length === 0 && content.unanswered === undefined
     return { path, holds, ...content, credentials }
-  }).pipe(
-    Effect.catchAll((error) =>
-      Effect.succeed({ path, holds: false, reason: error.reason, message: withoutMethod(error) })
+  },
+  (effect, path) =>
+    Effect.catchAll(
+      effect,
+      (error) => Effect.succeed({ path, holds: false, reason: error.reason, message: withoutMethod(error) })
     )
-  )
+)
+
+type CheckResult = Effect.Effect.Success<ReturnType<typeof check>>
 
 const textOf = (checked: CheckResult): string => {
   const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `

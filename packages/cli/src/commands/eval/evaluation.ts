@@ -41,6 +41,7 @@ const diskFaults = new Set(["EDQUOT", "EIO", "ENOSPC", "EROFS"])
 
 /** Returns the failure of an eval command. An error that is not of the definition is one of the environment. */
 const failure = (error: Failure, input: Source): CommandError => {
+  const of = (code: number, message = error.message) => new CommandError({ message, code, kind: error._tag })
   switch (error._tag) {
     case "InvalidEvalError": {
       const { at, field, reason } = error
@@ -49,15 +50,14 @@ const failure = (error: Failure, input: Source): CommandError => {
         : options.has(field)
         ? flagOf(field)
         : `${input.file}: ${field}`
-      return new CommandError({ message: `${place} ${reason}`, code: codes.definition, kind: error._tag })
+      return of(codes.definition, `${place} ${reason}`)
     }
     case "EvalFileError": {
       const isOfDisk = Predicate.hasProperty(error.cause, "code") && diskFaults.has(String(error.cause.code))
-      const code = isOfDisk ? codes.environment : codes.definition
-      return new CommandError({ message: error.message, code, kind: error._tag })
+      return of(isOfDisk ? codes.environment : codes.definition)
     }
     case "EvalNotFoundError":
-      return new CommandError({ message: error.message, code: codes.definition, kind: error._tag })
+      return of(codes.definition)
     case "CommandError":
       return error.code === exitCodes.refused ? new CommandError({ ...error, code: codes.environment }) : error
     default: {

@@ -27,11 +27,8 @@ export const attached = (
 /**
  * Fails if the server cannot be reached. Without this check, a wait without a timeout would retry for minutes.
  */
-export const reached = (job: Job): Effect.Effect<void, CallError> =>
-  Effect.catchAll(
-    Effect.asVoid(job.poll),
-    (error) => error._tag === "APIConnectionError" ? Effect.fail(error) : Effect.void
-  )
+export const reached = (job: Job): Effect.Effect<unknown, CallError> =>
+  Effect.catchIf(job.poll, (error) => error._tag !== "APIConnectionError", () => Effect.void)
 
 /** The JSON of a job whose status cannot be read. */
 export const unread = (executionId: string, kind: string, message: string): object => ({
