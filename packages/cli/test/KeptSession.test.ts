@@ -1,5 +1,4 @@
 /** `noukai session save --test` and `--case`: a session as a test and as a case. */
-import type { EmulatorOptions } from "@effect-noukai/emulator"
 import { FlowService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -9,26 +8,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { list, read, write } from "../../sdk/test/support/folder.js"
 import { noukai } from "./support/command.js"
+import { broken, flow, options, secret, session } from "./support/keptSession.js"
 import { environment, folder, ran, requests, serverAndClient } from "./support/server.js"
-
-const [flow, broken] = ["acme/test/echo", "acme/test/broken"]
-
-const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
-
-/** A key of another service, in two parts, so that nobody takes it for one. */
-const secret = "gh" + "p_0123456789abcdefghijABCDEFGHIJ012345"
-
-const options: EmulatorOptions = {
-  capture: "full",
-  flows: [
-    {
-      ref: flow,
-      steps: [{ kind: "template", id: "say", output: { text: "{{message}}", email: "a@example.org", key: secret } }]
-    },
-    { ref: broken, steps: [{ kind: "fail", id: "draft", code: "UNAVAILABLE", message: "no" }] },
-    { ref: "acme/test/job", steps: [{ kind: "template", id: "say", output: "x" }] }
-  ]
-}
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 

@@ -1,5 +1,4 @@
 /** The files that the studio saves of a session: the bytes that its printed commands write. */
-import type { EmulatorOptions } from "@effect-noukai/emulator"
 import { Emulator } from "@effect-noukai/emulator"
 import { FlowService } from "@effect-noukai/sdk"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
@@ -11,29 +10,10 @@ import { execFile } from "node:child_process"
 import { list, read, write } from "../../sdk/test/support/folder.js"
 import { open } from "../../studio/test/support/client.js"
 import { bin } from "./support/command.js"
+import { broken, flow, options, secret, session } from "./support/keptSession.js"
 import { environment, folder, ran, requests, serverAndClient } from "./support/server.js"
 
-const [flow, broken] = ["acme/test/echo", "acme/test/broken"]
-
-const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
-
-/** A key of another service, in two parts, so that nobody takes it for one. */
-const secret = "gh" + "p_0123456789abcdefghijABCDEFGHIJ012345"
-
 const key = "nk_live_abcdefgh_0123456789abcdef0123456789abcdef"
-
-const options: EmulatorOptions = {
-  capture: "full",
-  flows: [
-    {
-      ref: flow,
-      steps: [{ kind: "template", id: "say", output: { text: "{{message}}", email: "a@example.org", key: secret } }]
-    },
-    { ref: broken, steps: [{ kind: "fail", id: "draft", code: "UNAVAILABLE", message: "no" }] },
-    { ref: "acme/test/job", steps: [{ kind: "template", id: "say", output: "x" }] },
-    { ref: "acme/test/off", capture: "off", steps: [{ kind: "template", id: "say", output: "x" }] }
-  ]
-}
 
 const studio = Effect.gen(function*() {
   const source = yield* Layer.build(EmulatorSource.layer(yield* Emulator))

@@ -51,6 +51,22 @@ const kinds = (page: Page) => page.getByRole("list", { name: "Findings by kind" 
 const fact = (page: Page, name: string) =>
   page.locator(".run-facts .fact").filter({ has: page.getByText(name, { exact: true }) }).locator("dd")
 
+/** A page that reads, of a studio whose findings the test pushes. */
+const reading = async (options: Parameters<typeof start>[0] = {}) => {
+  const studio = await start(options)
+  const opened = await openPage(browser, studio, path)
+  await begin(opened.page).click()
+  await polled(() => studio.readers()).toBe(1)
+  return {
+    ...opened,
+    studio,
+    [Symbol.asyncDispose]: async () => {
+      await opened[Symbol.asyncDispose]()
+      await studio.stop()
+    }
+  }
+}
+
 const state = (page: Page, text: string) => page.getByRole("status").getByText(text).waitFor()
 
 it("nothing is read before the button, which says how much it reads", async () => {
@@ -78,11 +94,8 @@ it("nothing is read before the button, which says how much it reads", async () =
 })
 
 it("findings arrive as they are made, with their numbers and exact sums", async () => {
-  await using studio = await start()
-  await using opened = await openPage(browser, studio, path)
-  const { page } = opened
-  await begin(page).click()
-  await polled(() => studio.readers()).toBe(1)
+  await using opened = await reading()
+  const { page, studio } = opened
   await studio.push(...findings(1, 7))
   await page.getByRole("heading", { name: "All agree so far" }).waitFor()
   await studio.push(...findings(8, 40))
@@ -115,11 +128,8 @@ it("findings arrive as they are made, with their numbers and exact sums", async 
 })
 
 it("findings are listed by kind, and lead to the row and its run", async () => {
-  await using studio = await start()
-  await using opened = await openPage(browser, studio, path)
-  const { page } = opened
-  await begin(page).click()
-  await polled(() => studio.readers()).toBe(1)
+  await using opened = await reading()
+  const { page, studio } = opened
   await studio.push(...findings(1, 96))
   await studio.end()
   await state(page, "All rows were read.")
@@ -148,11 +158,8 @@ it("findings are listed by kind, and lead to the row and its run", async () => {
 })
 
 it("stopping, leaving and closing the page end the reads, and nothing begins them again", async () => {
-  await using studio = await start()
-  await using opened = await openPage(browser, studio, path)
-  const { page } = opened
-  await begin(page).click()
-  await polled(() => studio.readers()).toBe(1)
+  await using opened = await reading()
+  const { page, studio } = opened
   await studio.push(...findings(1, 8))
   await row(page, 8).waitFor()
   await page.getByRole("button", { name: "Stop" }).click()
@@ -178,11 +185,8 @@ it("stopping, leaving and closing the page end the reads, and nothing begins the
 })
 
 it("a failure of the server ends it, and keeps what was found", async () => {
-  await using studio = await start()
-  await using opened = await openPage(browser, studio, path)
-  const { page } = opened
-  await begin(page).click()
-  await polled(() => studio.readers()).toBe(1)
+  await using opened = await reading()
+  const { page, studio } = opened
   await studio.push(...findings(1, 8))
   await studio.fail("The server refused the key.", "Check the key.")
   await page.getByText("The server refused the key. Check the key.").waitFor()
@@ -246,11 +250,8 @@ it("a source without sessions, a batch that is not there, and no ledgers say so"
 })
 
 it("texts of findings are texts", async () => {
-  await using studio = await start()
-  await using opened = await openPage(browser, studio, path)
-  const { page } = opened
-  await begin(page).click()
-  await polled(() => studio.readers()).toBe(1)
+  await using opened = await reading()
+  const { page, studio } = opened
   const text = Ledgers.hostileText
   const { expected } = findingOf(1, "paid-twice")
   await studio.push({
@@ -270,11 +271,8 @@ it("texts of findings are texts", async () => {
 })
 
 it("100,000 findings do not block the page", async () => {
-  await using studio = await start({ rows: 100_000 })
-  await using opened = await openPage(browser, studio, path)
-  const { page } = opened
-  await begin(page).click()
-  await polled(() => studio.readers()).toBe(1)
+  await using opened = await reading({ rows: 100_000 })
+  const { page, studio } = opened
   for (let from = 1; from <= 100_000; from += 2_000) await studio.push(...findings(from, from + 1_999))
   await studio.end()
   await page.getByRole("status").getByText("All rows were read.").waitFor({ timeout: 50_000 })
