@@ -220,16 +220,19 @@ const relayed = (response: SdkRelay.ForwardResponse): Answer => {
   return { ...rest, headers: retryAfter === undefined ? headers : { ...headers, "retry-after": retryAfter } }
 }
 
-/** Logs a refusal of Noukai: the key and the credits are those of this server. The words may contain the input. */
+/** Statuses of answers that need no log: the run ended, or the body of the page is wrong. */
+const isOrdinary = (status: number): boolean => (status >= 200 && status <= 299) || status === 400 || status === 422
+
+/** Logs an answer of Noukai to the key of this server. Its words may contain the input, so they are not logged. */
 const logRefusal = (flow: string, { requestId, status, text }: SdkRelay.ForwardResponse): Effect.Effect<void> => {
-  if (status >= 200 && status <= 299) return Effect.void
+  if (isOrdinary(status)) return Effect.void
   const { code } = readErrorResponse({ status, header: () => undefined, body: text }, 0)
   const facts = [
-    `status ${status}`,
     ...(code === undefined ? [] : [`code ${code}`]),
     ...(requestId === undefined ? [] : [`request ${requestId}`])
   ]
-  return Effect.logWarning(`relay: Noukai refused the run of ${flow} (${facts.join(", ")})`)
+  const more = facts.length === 0 ? "" : ` (${facts.join(", ")})`
+  return Effect.logWarning(`relay: ${flow}: Noukai answered with status ${status}${more}`)
 }
 
 const forwarded = (
@@ -256,7 +259,7 @@ const notPost = (isRead: boolean): Answer => {
 /**
  * Builds the relay. It reads the body within its bounds, parses it, authorises the caller, forwards the body once, and
  * returns Noukai's answer unchanged, with its `Retry-After`. It forwards only the body and the trace context of a request.
- * An answer outside 2xx is logged as a warning, with its status and code. It logs neither the key nor a body.
+ * An answer outside 2xx is logged with its status and code, unless the body is wrong (400, 422). It logs neither the key nor a body.
  *
  * Fails with an `InvalidRequestError` when the flow, the version or a limit is wrong. `defaultsOfClient` completes a
  * flow named by a bare slug.

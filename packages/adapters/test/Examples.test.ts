@@ -129,6 +129,8 @@ it("a service in production", async () => {
     assert.deepStrictEqual([health.status, health.headers.get("x-noukai-session")], [200, null])
     await asks(url)
     await fails(url)
+    for (const [session] of errors.mock.calls) assert.match(String(session), /^session [0-9a-f-]{36}:$/)
+    assert.lengthOf(errors.mock.calls, 2)
     await checks(url)
     await relays(url, login)
 

@@ -101,7 +101,7 @@ it("a refusal of the server's key is logged there, and the page can wait as long
   vi.restoreAllMocks()
   assert.match(
     lines.join("\n"),
-    /relay: Noukai refused the run of acme\/support\/agent \(status 402, code \w+, request \S+\)/
+    /relay: acme\/support\/agent: Noukai answered with status 402 \(code \w+, request \S+\)/
   )
   assert.lengthOf(lines, 2)
 })

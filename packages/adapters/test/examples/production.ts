@@ -56,7 +56,7 @@ const isLoggedIn = (request: express.Request) => request.get("authorization") ==
 app.post("/agent/execute", relay({ client: noukai, flow: "noukai/samples/hello-world", authorize: isLoggedIn }))
 
 // after the routes
-app.use(errorHandler({ onError: (error) => console.error(`session ${currentSessionId()}: ${error}`) }))
+app.use(errorHandler({ onError: (error) => console.error(`session ${currentSessionId()}:`, error) }))
 
 /** Ends the requests in flight first, and then the client. Call it on SIGTERM. */
 export const shutDown = async (server: Server) => {
