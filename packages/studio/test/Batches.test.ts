@@ -390,6 +390,18 @@ describe("rows", () => {
     }).pipe(Effect.provide(Real.emulator)))
 })
 
+describe("ledgers whose layer is closed", () => {
+  it.scopedLive("are named with the reason, in place of a response without a text", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      yield* Effect.provide(Large.fill(10), BatchStore.layerFile(join(path, "large.ledger")))
+      const ledgers = yield* Effect.provide(StudioLedgers, LedgerSource.layer({ folder: path }))
+      const { batches, problems } = yield* ledgers.batches
+      assert.deepStrictEqual([batches, problems.map(({ ledger }) => ledger)], [[], ["large.ledger"]])
+      assert.include(problems[0]!.message, "the layer of LedgerSource is closed: build it in the scope of the studio")
+    }).pipe(Effect.provide(batchLayer())))
+})
+
 describe("a large batch", () => {
   it.scopedLive(
     "is counted to its end, and is not read again",

@@ -5,21 +5,10 @@ import "uplot/dist/uPlot.min.css"
 import type { Point } from "./api.js"
 import { tick } from "./format.js"
 import { useWidth } from "./keys.js"
-import { heightOf, shownMs, type StripScale } from "./stripScale.js"
+import { heightOf, shownMs, type StripScale, timeOf } from "./stripScale.js"
 
 /** The room of the axes, in pixels. The brush of the strip lies between them: style.css has the same numbers. */
 const room = { left: 60, right: 12, top: 6, bottom: 20 }
-
-const day = 86_400_000
-const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
-const minutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
-const seconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
-
-const timeOf = (ms: number, step: number): string => {
-  const date = new Date(ms)
-  const isMidnight = date.getHours() === 0 && date.getMinutes() === 0 && date.getSeconds() === 0
-  return (step >= day || isMidnight ? dayFormat : step < 60_000 ? seconds : minutes).format(date)
-}
 
 const draw = (plot: UPlot, points: ReadonlyArray<Point>, color: (name: string) => string): void => {
   const { ctx } = plot

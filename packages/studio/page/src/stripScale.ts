@@ -94,3 +94,18 @@ export const nearest = (
   })
   return found
 }
+
+const day = 86_400_000
+const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
+const time = { hour: "2-digit", minute: "2-digit" } as const
+const minutes = new Intl.DateTimeFormat("en-GB", time)
+const seconds = new Intl.DateTimeFormat("en-GB", { ...time, second: "2-digit" })
+const millis = new Intl.DateTimeFormat("en-GB", { ...time, second: "2-digit", fractionalSecondDigits: 3 })
+
+/** The label of an instant, in the reader's time. Labels that are `step` milliseconds apart differ. */
+export const timeOf = (ms: number, step: number): string => {
+  const date = new Date(ms)
+  const isMidnight = date.getHours() + date.getMinutes() + date.getSeconds() + date.getMilliseconds() === 0
+  const ofDay = step < 1_000 ? millis : step < 60_000 ? seconds : minutes
+  return (step >= day || isMidnight ? dayFormat : ofDay).format(date)
+}

@@ -1,5 +1,5 @@
 /** The ledgers of a studio by their names. A name of a request is looked up among those that were found. */
-import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
+import { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -56,6 +56,14 @@ export interface StoresOptions {
   readonly layerSql: (sql: BatchStore.Service["sql"]) => Layer.Layer<BatchStore, BatchStoreError>
 }
 
+/** A read of a closed map would be interrupted, and its response would have no text. */
+const closed = Effect.fail(
+  new BatchStoreError({
+    operation: "opened a file",
+    detail: "the layer of LedgerSource is closed: build it in the scope of the studio"
+  })
+)
+
 export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effect<Stores, never, Scope.Scope> =>
   Effect.gen(function*() {
     const none: LedgerFiles.Found = { ledgers: new Map(), definitions: new Map(), problems: [] }
@@ -72,6 +80,8 @@ export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effe
       },
       idleTimeToLive: idle
     })
+    let isClosed = false
+    yield* Effect.addFinalizer(() => Effect.sync(() => isClosed = true))
     const ofFile = (name: string, path: string): Effect.Effect<Ledger> =>
       Effect.map(LedgerFiles.signature(path), (signature) => ({ name, path, signature }))
     const ofPostgres: ReadonlyArray<Ledger> = postgres === undefined ? [] : [{ name: postgresName }]
@@ -96,7 +106,7 @@ export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effe
       reading: ({ path = "", signature = "" }, effect) => {
         // the inode: another file may have taken the place of the one that is open
         const key = `${signature.split(" ", 1)[0]} ${path}`
-        return Effect.scoped(Effect.flatMap(
+        return isClosed ? closed : Effect.scoped(Effect.flatMap(
           // one that could not be opened is tried again
           Effect.tapError(RcMap.get(open, key), () => RcMap.invalidate(open, key)),
           (context) => Effect.provide(effect, context)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Point } from "../../page/src/api.js"
-import { nearest, pointPlace, scaleOfPoints } from "../../page/src/stripScale.js"
+import { nearest, pointPlace, scaleOfPoints, timeOf } from "../../page/src/stripScale.js"
 
 const minute = 60_000
 
@@ -46,5 +46,17 @@ describe("the scale of the picture of a list", () => {
     const place = { ...pointPlace(scale, points[1]!), width: 1_000, height: 80 }
     assert.strictEqual(nearest(scale, points, { ...place, x: place.x + 0.01 }, 24), 1)
     assert.strictEqual(nearest(scale, points, { ...place, x: place.x - 0.3 }, 24), undefined)
+  })
+})
+
+describe("the labels of the picture", () => {
+  it("differ also where they are less than a second apart", () => {
+    const start = new Date(2026, 5, 7, 12, 6, 13).getTime()
+    for (const step of [1, 250, 1_000, 30_000, minute]) {
+      const labels = [0, 1, 2, 3].map((nth) => timeOf(start + nth * step, step))
+      assert.strictEqual(new Set(labels).size, 4, labels.join(" "))
+    }
+    assert.strictEqual(timeOf(start + 250, 250), "12:06:13.250")
+    assert.strictEqual(timeOf(new Date(2026, 5, 7).getTime(), 250), "7 Jun")
   })
 })
