@@ -83,6 +83,9 @@ export const guides = () => {
     if (heading !== undefined) groups.push({ text: heading, items: [] })
     const [, text, file] = /^(?:\| |\d+\. )\[([^\]]+)\]\(([\w-]+)\.md\)/.exec(line) ?? []
     if (text !== undefined) groups.at(-1)?.items.push({ text, link: `/guides/${file}` })
+    const [, first, manual, section] =
+      /^\d+\. \[([^\]]+)\]\(\.\.\/\.\.\/packages\/(\w+)\/README\.md#([\w-]+)\)/.exec(line) ?? []
+    if (first !== undefined) groups.at(-1)?.items.push({ text: first, link: `/packages/${manual}#${section}` })
   }
   return groups.filter(({ items }) => items.length > 0)
 }
