@@ -9,7 +9,7 @@ import { createInterface } from "node:readline"
 import { Writable } from "node:stream"
 import { connection, flag } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, wrong } from "../exit/CommandError.js"
+import { CommandError, failed, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { answer } from "../settings/answer.js"
 import { variable } from "../settings/environment.js"
@@ -94,8 +94,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   }
   const where = yield* Effect.try({
     try: () => Keys.store(profile, key),
-    catch: (cause) =>
-      new CommandError({ code: exitCodes.failed, message: `cannot store the key: ${Values.reason(cause)}` })
+    catch: (cause) => failed(`cannot store the key: ${Values.reason(cause)}`)
   })
   yield* terminal.note(`the key${named} is in ${where}`)
   if (variable("NOUKAI_API_KEY") !== undefined) {

@@ -11,7 +11,7 @@ import { randomInt } from "node:crypto"
 import { constants } from "node:os"
 import { flag, oneOf, optional, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError } from "../exit/CommandError.js"
+import { CommandError, failed, reported } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { environmentWith } from "../settings/environment.js"
 import { time } from "../terminal/amounts.js"
@@ -95,10 +95,7 @@ export const executed = (command: string, env: NodeJS.ProcessEnv) =>
     }
     // runs before the listener that interrupts this effect
     process.prependListener("SIGTERM", terminate)
-    child.on("error", (error) =>
-      resume(Effect.fail(
-        new CommandError({ code: exitCodes.failed, message: `${command} could not be started: ${error.message}` })
-      )))
+    child.on("error", (error) => resume(failed(`${command} could not be started: ${error.message}`)))
     child.on("close", (code, signal) => {
       process.off("exit", kill).off("SIGTERM", terminate)
       resume(Effect.succeed(codeOf(code, signal)))
@@ -162,7 +159,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
         Effect.zipLeft(Effect.sleep(interval))
       )
     // the command has printed its failure
-    return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
+    return yield* code === 0 ? Effect.void : reported(code)
   }
   const server = {
     env: Option.some("dev"),

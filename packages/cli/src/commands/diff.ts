@@ -7,8 +7,7 @@ import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import { argument, json, seeing } from "../arguments/flags.js"
-import { CommandError, wrong } from "../exit/CommandError.js"
-import { exitCodes } from "../exit/exitCode.js"
+import { reported, wrong } from "../exit/CommandError.js"
 import { withoutMethod } from "../exit/failing.js"
 import { note } from "../settings/History.js"
 import { services } from "../settings/services.js"
@@ -72,7 +71,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const traceOf = read(yield* RunService)
   const difference = TraceDiff.make(yield* traceOf(before, after), yield* traceOf(after, before))
   yield* terminal.write(input.json ? jsonLine(difference) : TraceDiff.toText(difference))
-  if (difference.verdict !== "same") return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  if (difference.verdict !== "same") return yield* reported()
 }, (effect, input) => Effect.provide(effect, services(input)))
 
 export const command = leaf("diff", "Compare two runs: steps, payloads, time, cost.", config, handle)

@@ -12,7 +12,7 @@ import { randomUUID } from "node:crypto"
 import type { Dispatcher } from "undici"
 import { connection, type ConnectionFlags, json, optional } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, type UsageError } from "../exit/CommandError.js"
+import { type CommandError, reported, type UsageError } from "../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../exit/exitCode.js"
 import { withoutMethod } from "../exit/failing.js"
 import * as Answer from "../settings/answer.js"
@@ -309,7 +309,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       : found.map(text).join("")
   )
   // the failures are printed already
-  if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+  if (code !== exitCodes.done) return yield* reported(code)
 })
 
 export const command = leaf("doctor", "Check the settings, the key and the server.", config, handle)

@@ -1,7 +1,7 @@
 /** Runs that ended without a result. */
 import type { StepError } from "@effect-noukai/sdk/FlowEvent"
 import type { ToolCall } from "@effect-noukai/sdk/Tools"
-import { CommandError } from "../exit/CommandError.js"
+import { CommandError, failed } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { inMessage } from "../terminal/json.js"
 
@@ -19,11 +19,10 @@ export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) 
 
 /** The failure of a run whose step failed. */
 export const failedStep = (event: StepError) =>
-  new CommandError({
-    code: exitCodes.failed,
-    message: `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${
+  failed(
+    `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${
       event.message === undefined
         ? inMessage(event.error)
         : `${event.message}${event.code === undefined ? "" : ` (code ${event.code})`}`
     }`
-  })
+  )

@@ -8,8 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { argument, connection, flag, json, optional, whole } from "../arguments/flags.js"
-import { CommandError, wrong } from "../exit/CommandError.js"
-import { exitCodes } from "../exit/exitCode.js"
+import { reported, wrong } from "../exit/CommandError.js"
 import { withoutMethod } from "../exit/failing.js"
 import { services } from "../settings/services.js"
 import { jsonLine } from "../terminal/json.js"
@@ -77,7 +76,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       : `${Reconcile.summaryText(summary)}${settle ? `; ${settled} settled` : ""}\n`
   )
   const open = Object.entries(summary.counts).reduce((sum, [kind, count]) => kind === "agrees" ? sum : sum + count, 0)
-  if (open > settled) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  if (open > settled) return yield* reported()
 })
 
 export const command = leaf("reconcile", "Compare a ledger or cassette with the server's runs.", config, handle)

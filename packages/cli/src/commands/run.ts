@@ -12,7 +12,7 @@ import { randomUUID } from "node:crypto"
 import { flag, flow, json, jsonl, optional, repeated, seeing } from "../arguments/flags.js"
 import { runFlags, runInput } from "../arguments/runInput.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
+import { CommandError, failed, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { ending, toCommandError, withoutMethod } from "../exit/failing.js"
 import { findable } from "../exit/interrupted.js"
@@ -187,8 +187,7 @@ const inputLike = (input: Input, run: string) =>
       `a new run pays for all of its steps; ${Option.getOrElse(costs, () => "the costs of earlier runs are not known")}`
     )
     return yield* Option.match(Trace.inputOf(trace), {
-      onNone: () =>
-        new CommandError({ code: exitCodes.failed, message: `the input of run ${run} is not stored whole: give it` }),
+      onNone: () => failed(`the input of run ${run} is not stored whole: give it`),
       onSome: Effect.succeed
     })
   }).pipe(Effect.mapError((error) => toCommandError(error, "reads", input)))

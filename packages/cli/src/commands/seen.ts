@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Values from "../arguments/values.js"
-import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
+import { CommandError, failed, type UsageError, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
@@ -75,11 +75,7 @@ export const flowIdOf = Effect.fnUntraced(function*(flow: string, input: ServerF
 })
 
 const notPaged = (error: UnexpectedResponseError) =>
-  new CommandError({
-    code: exitCodes.failed,
-    message: withoutMethod(error),
-    advice: [`--limit ${longestPage} lists the newest, in one request`]
-  })
+  failed(withoutMethod(error), [`--limit ${longestPage} lists the newest, in one request`])
 
 /** Lists the runs of a flow, newest first. `since` is in milliseconds since the epoch. */
 export const listed = (

@@ -12,8 +12,7 @@ import * as Stream from "effect/Stream"
 import { readFileSync, writeFileSync } from "node:fs"
 import { argument, flag, oneOf, optional, repeated, seeing, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, wrong } from "../exit/CommandError.js"
-import { exitCodes } from "../exit/exitCode.js"
+import { failed, wrong } from "../exit/CommandError.js"
 import { withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
 import { services } from "../settings/services.js"
@@ -37,9 +36,6 @@ const config = {
 }
 
 type Input = InputOf<typeof config>
-
-const failed = (message: string, advice?: ReadonlyArray<string>) =>
-  new CommandError({ code: exitCodes.failed, message, ...advice === undefined ? undefined : { advice } })
 
 const ofFlowsFile = Effect.fnUntraced(function*(path: string) {
   const text = yield* Values.textOf("--flows", path)

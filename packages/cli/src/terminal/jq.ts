@@ -4,8 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { spawn, spawnSync } from "node:child_process"
-import { CommandError, type UsageError, wrong } from "../exit/CommandError.js"
-import { exitCodes } from "../exit/exitCode.js"
+import { type CommandError, failed, type UsageError, wrong } from "../exit/CommandError.js"
 import { Terminal } from "./Terminal.js"
 
 /** Fails before anything is sent if jq is missing, or refuses the expression. */
@@ -38,14 +37,14 @@ export function filtered<E>(
       )
     const shown = yield* lines(jq.stdout, terminal.write)
     let problem = ""
-    const failed = yield* lines(jq.stderr, (text) => Effect.sync(() => void (problem += text)))
+    const faults = yield* lines(jq.stderr, (text) => Effect.sync(() => void (problem += text)))
     const write = (text: string) => Effect.async<void>((resume) => void jq.stdin.write(text, () => resume(Effect.void)))
     const exit = yield* Effect.exit(Effect.provideService(command, Terminal, { ...terminal, write }))
     jq.stdin.end()
-    yield* Fiber.joinAll([shown, failed])
+    yield* Fiber.joinAll([shown, faults])
     yield* exit
     if (problem !== "") {
-      return yield* new CommandError({ code: exitCodes.failed, message: `--jq: ${problem.trim().split("\n")[0]}` })
+      return yield* failed(`--jq: ${problem.trim().split("\n")[0]}`)
     }
   })
 }

@@ -13,8 +13,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { argument, json, optional } from "../../arguments/flags.js"
-import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import { reported, type UsageError, wrong } from "../../exit/CommandError.js"
 import { counted, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -125,7 +124,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   ]
   yield* terminal.write(input.json ? jsonLine({ kind: "summary", ...counts, ...totals }) : `${parts.join("; ")}\n`)
   if (counts.changed + counts.removed + counts.added > 0) {
-    return yield* new CommandError({ code: exitCodes.failed, message: "" })
+    return yield* reported()
   }
 })
 

@@ -1,8 +1,7 @@
 /** `noukai batch plan`. */
 import * as Effect from "effect/Effect"
 import { connection, json } from "../../arguments/flags.js"
-import { CommandError, wrong } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import { reported, wrong } from "../../exit/CommandError.js"
 import * as Settings from "../../settings/Settings.js"
 import { jsonLine } from "../../terminal/json.js"
 import { list } from "../../terminal/table.js"
@@ -47,7 +46,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   }
   yield* refusals(plan)
   // the failures are printed already
-  if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  if (invalid + refusedCount > 0) return yield* reported()
 }, (effect, input) => Effect.provide(Effect.scoped(effect), Settings.layer(input)))
 
 export const command = leaf("plan", "Show what a run would do; send and write nothing.", config, handle)

@@ -5,8 +5,7 @@ import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import { argument, json } from "../../arguments/flags.js"
-import { CommandError } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import { failed } from "../../exit/CommandError.js"
 import { withoutMethod } from "../../exit/failing.js"
 import { counted } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
@@ -147,12 +146,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (!input.json) yield* terminal.write(textOf(checked))
   }
   if (input.json) yield* terminal.write(jsonLine(all))
-  const failed = all.filter(({ holds }) => !holds).length
-  if (failed > 0) {
-    return yield* new CommandError({
-      code: exitCodes.failed,
-      message: `${failed} of ${counted(all.length, "cassette")} ${failed === 1 ? "does" : "do"} not hold`
-    })
+  const bad = all.filter(({ holds }) => !holds).length
+  if (bad > 0) {
+    return yield* failed(`${bad} of ${counted(all.length, "cassette")} ${bad === 1 ? "does" : "do"} not hold`)
   }
 })
 

@@ -2,8 +2,7 @@
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { argument, json } from "../../arguments/flags.js"
-import { CommandError, wrong } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import { reported, wrong } from "../../exit/CommandError.js"
 import { withoutMethod } from "../../exit/failing.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -28,7 +27,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       ? jsonLine(differences)
       : differences.map((difference) => `${Cassette.differenceText(difference)}\n`).join("")
   )
-  if (differences.length > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  if (differences.length > 0) return yield* reported()
   yield* terminal.detail("no differences")
 })
 

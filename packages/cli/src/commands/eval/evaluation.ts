@@ -61,12 +61,12 @@ const failure = (error: Failure, input: Source): CommandError => {
     case "CommandError":
       return error.code === exitCodes.refused ? new CommandError({ ...error, code: codes.environment }) : error
     default: {
-      const { advice = [], code, kind, message } = toCommandError(error, "begins", input)
+      const { advice, code, kind, message } = toCommandError(error, "begins", input)
       return new CommandError({
         message,
         advice,
         code: code === exitCodes.usage ? codes.definition : codes.environment,
-        ...kind !== undefined && { kind }
+        kind
       })
     }
   }

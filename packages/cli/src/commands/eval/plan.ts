@@ -4,7 +4,7 @@ import type { EvalPlan } from "@effect-noukai/eval/EvalOptions"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { connection, json } from "../../arguments/flags.js"
-import { CommandError } from "../../exit/CommandError.js"
+import { reported } from "../../exit/CommandError.js"
 import { withoutKey } from "../../settings/services.js"
 import { jsonLine } from "../../terminal/json.js"
 import { list } from "../../terminal/table.js"
@@ -43,7 +43,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   )
   const missing = notCaptured(plan)
   for (const line of missing) yield* terminal.note(line)
-  if (missing.length > 0) return yield* new CommandError({ code: codes.definition, message: "" })
+  if (missing.length > 0) return yield* reported(codes.definition)
 }, asEval)
 
 export const command = leaf("plan", "Show what an eval would run; send and write nothing.", config, handle)

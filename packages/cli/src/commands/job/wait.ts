@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { flow, json, jsonl, optional, seeing } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
-import { CommandError, wrong } from "../../exit/CommandError.js"
+import { CommandError, reported, wrong } from "../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../exit/exitCode.js"
 import { withoutMethod } from "../../exit/failing.js"
 import { note } from "../../settings/History.js"
@@ -94,7 +94,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(input, left, codes)))
   const code = worst(codes)
   // the failures are printed already
-  if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+  if (code !== exitCodes.done) return yield* reported(code)
 }, (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))))
 
 export const command = leaf("wait", "Wait for jobs and print each when it ends.", config, handle)
