@@ -180,14 +180,17 @@ describe("cassettes", () => {
     } as const
     const conversation = { ...options, messages: [{ role: "user", content: "hi" }] } as const
     const step = { ...options, message: "hi", inputOverrides: { a: 1 } } as const
+    const empty = { message: "hi", messages: [] }
     return Effect.gen(function*() {
       const flows = yield* FlowService
       assert.strictEqual((yield* flows.execute(flow, { ...conversation })).status, "completed")
+      assert.strictEqual((yield* flows.execute(flow, empty)).status, "completed")
       const steps = yield* Stream.runCollect(flows.steps(flow, { ...step }))
       assert.deepStrictEqual(Chunk.toReadonlyArray(steps).map(({ output }) => output), [1])
       yield* ReplayCassette.verify
     }).pipe(Effect.provide(NoukaiReplay.fromCassette(recording(
       { flow, ...conversation, result: 8 },
+      { flow, ...empty, result: 9 },
       { flow, ...step, steps: { a: 1 } }
     ))))
   })

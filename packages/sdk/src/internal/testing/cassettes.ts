@@ -100,9 +100,9 @@ export interface RecordedRun extends
 }
 
 const bodyOf = (run: RecordedRun): unknown => {
-  const { inputOverrides = {}, message, messages, parameters, steps, tools } = run
+  const { inputOverrides = {}, message, messages = [], parameters, steps, tools } = run
   const fields = runFields(run, parameters, tools)
-  return steps === undefined ? { message, messages, ...fields } : {
+  return steps === undefined ? { message, messages: messages.length === 0 ? undefined : messages, ...fields } : {
     message,
     ...fields,
     stepIndex: 0,
