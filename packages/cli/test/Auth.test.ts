@@ -74,6 +74,12 @@ describe("noukai auth", () => {
       assert.include((yield* noukai(["doctor"], { cwd, env })).stdout, `✓ key        from the file ${path}`)
       const shadowed = yield* noukai(["auth"], { cwd, env: { ...env, NOUKAI_API_KEY: other }, input: acme })
       assert.match(shadowed.stderr, /^commands here use NOUKAI_API_KEY instead: unset it, or open a new terminal$/m)
+      const ofProfile = yield* noukai(["auth", "--profile", "p"], {
+        cwd,
+        env: { ...env, NOUKAI_API_KEY: other },
+        input: acme
+      })
+      assert.notInclude(ofProfile.stderr, "NOUKAI_API_KEY")
       const removed = yield* noukai(["auth", "--remove"], { cwd, env })
       assert.deepStrictEqual([removed.code, removed.stderr], [0, "removed the key\n"])
       assert.isFalse(existsSync(path))

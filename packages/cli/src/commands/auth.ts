@@ -97,7 +97,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     catch: (cause) => failed(`cannot store the key: ${Values.reason(cause)}`)
   })
   yield* terminal.note(`the key${named} is in ${where}`)
-  if (variable("NOUKAI_API_KEY") !== undefined) {
+  // the key of a profile comes before the environment
+  if (Option.isNone(input.profile) && variable("NOUKAI_API_KEY") !== undefined) {
     yield* terminal.note("commands here use NOUKAI_API_KEY instead: unset it, or open a new terminal", "yellow")
   }
   yield* terminal.note(
