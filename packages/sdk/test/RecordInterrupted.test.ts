@@ -65,7 +65,7 @@ const recordingOf = (path: string) =>
 
 const exists = (path: string) => Effect.map(Effect.exit(Cassette.load(path)), Exit.isSuccess)
 
-const howToRecord = /mode "new" or "all", or delete the file/
+const howToRecord = /delete the file or record with mode "all"; if the call is additional, mode "new" keeps the others/
 const howToRecordAnew = /mode "all", or delete the file/
 
 /** Runs an effect until it is idle, lets the time pass, and gives its exit. */
