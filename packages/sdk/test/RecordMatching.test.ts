@@ -76,7 +76,10 @@ const missOf = <E>(
     (error: unknown) => {
       if (!isNoukaiError(error) || error._tag !== "ReplayMissError") return Effect.fail(error)
       // every miss says how to record again
-      assert.match(error.message.split("\n")[0]!, /mode ("new" or )?"all", or delete the file/)
+      assert.match(
+        error.message.split("\n")[0]!,
+        /mode "all", or delete the file|delete the file or record with mode "all"/
+      )
       return Effect.succeed(error)
     }
   )
