@@ -161,7 +161,7 @@ describe("the report", () => {
     assert.strictEqual(report.verdict, "mixed")
     assert.strictEqual(
       report.sentence,
-      "better in one (7 fixed, 0 regressed, p = 0.016); worse in two (0 fixed, 7 regressed, p = 0.016)"
+      "two: 7 cases regressed, allowed are 0; better in one (7 fixed, 0 regressed, p = 0.016); worse in two (0 fixed, 7 regressed, p = 0.016)"
     )
     assert.strictEqual(report.gate, "failed")
     assert.deepStrictEqual(report.broken, [
@@ -172,7 +172,7 @@ describe("the report", () => {
   it("shows no difference by a few cases, but no case may regress unless thresholds allow it", () => {
     const cases = [[{ one: "f" }, { one: "p" }], ...times(39, [{ one: "p" }, { one: "p" }] as const)] as const
     const strict = reportOf(cases)
-    assert.strictEqual(strict.sentence, "no difference that 40 cases could show")
+    assert.strictEqual(strict.sentence, "1 case regressed, allowed are 0; no difference that 40 cases could show")
     assert.strictEqual(strict.gate, "failed")
     assert.strictEqual(reportOf(cases, { thresholds: { maxRegressed: 1 } }).gate, "passed")
     assert.strictEqual(reportOf(cases, { thresholds: { maxRegressed: "significant" } }).gate, "passed")

@@ -68,7 +68,7 @@ export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerEr
 const told = (message: string): string =>
   message.replace("run the batch again", "resume the run")
     .replace(
-      /(delete the file or )?record with mode "all"(, or delete the file|; if the call is additional, [^;\n]*)?/,
+      /(delete the file or )?record with mode "all"([,;] (or|if)[^;\n]*)?/,
       "run the eval with `record` (--record)"
     )
 
