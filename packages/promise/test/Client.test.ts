@@ -370,8 +370,9 @@ describe("a stream", () => {
     const types: Array<string> = []
     const error = await rejection((async () => {
       for await (const event of client().flow(twoStep).events({ message: "hi", timeout: 500 })) types.push(event.type)
-    })()) as { name: string; clock: string; executionId: string }
+    })()) as { name: string; message: string; clock: string; executionId: string }
     assert.deepStrictEqual([error.name, error.clock], ["APITimeoutError", "idle"])
+    assert.include(error.message, ": timeout passed")
     assert.strictEqual(error.executionId, emulator.ledger().runs[0]!.executionId)
     assert.deepStrictEqual(types, ["run_started", "step_started"])
   })

@@ -66,6 +66,8 @@ const places: FC.Arbitrary<(inner: string) => string> = FC.constantFrom(
   (inner: string) => `${"a line of words\n".repeat(20)}${inner}\n${"and another\n".repeat(20)}`,
   (inner: string) => JSON.stringify({ note: `see ${inner}` }),
   (inner: string) => JSON.stringify(JSON.stringify([{ deep: [inner] }])),
+  (inner: string) => JSON.stringify({ note: `line\n${inner}`, tab: `\t${inner}` }),
+  (inner: string) => `note=%0A${inner}`,
   (inner: string) => `\`\`\`json\n${JSON.stringify({ a: [inner] }, null, 2)}\n\`\`\``
 )
 

@@ -98,6 +98,8 @@ const rendered = (error: Sdk.NoukaiError): string => {
   const named = operation === undefined || !text.startsWith(method) ? text : operation + text.slice(method.length)
   return error._tag === "InvalidRequestError"
     ? named.replace(`invalid ${error.field}:`, `invalid ${nameOf(error.field)}:`)
+    : error._tag === "APITimeoutError"
+    ? named.replace(/(\w+)(?= passed)/, nameOf)
     : named
 }
 

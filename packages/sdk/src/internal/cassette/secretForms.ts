@@ -5,29 +5,33 @@ import { type Divergence, formatPath } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
 import type { Change } from "../core/replayReport.js"
 
+/** A secret begins where a word does, or behind an escape of JSON or of an address, which may end in a letter. */
+const beginning = (secret: RegExp, word = "A-Za-z0-9"): RegExp =>
+  new RegExp(`(?<=^|[^${word}]|\\\\(?:[bfnrt]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2})${secret.source}`, "g")
+
 const forms: ReadonlyArray<RegExp> = [
   // PEM: a private key, to its end or to the end of the text
   /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?=[ \t]{0,4}(?:[\r\n\\]|[A-Za-z0-9+/]{4}))[^]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g,
   // AWS: the id of a key, and its secret where that is assigned in text
-  /(?<![A-Za-z0-9])A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
+  beginning(/A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])/),
   /(?<=aws_?secret_?(?:access_?)?key\W{1,12})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])/gi,
   // GitHub
-  /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})/g,
+  beginning(/(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})/),
   // Anthropic
-  /(?<![A-Za-z0-9])sk-ant-[\w-]{20,}/g,
+  beginning(/sk-ant-[\w-]{20,}/),
   // OpenAI
-  /(?<![A-Za-z0-9])sk-(?:(?:proj|svcacct|admin|None)-[\w-]{20,}|[A-Za-z0-9]{32,})/g,
+  beginning(/sk-(?:(?:proj|svcacct|admin|None)-[\w-]{20,}|[A-Za-z0-9]{32,})/),
   // Stripe
-  /(?<![A-Za-z0-9])(?:[rs]k_(?:live|test|prod)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}=*)/g,
+  beginning(/(?:[rs]k_(?:live|test|prod)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}=*)/),
   // Slack
-  /(?<![A-Za-z0-9])(?:xox[a-z]-\d[A-Za-z0-9-]{9,}|xapp-\d-[A-Za-z0-9-]{10,})/g,
+  beginning(/(?:xox[a-z]-\d[A-Za-z0-9-]{9,}|xapp-\d-[A-Za-z0-9-]{10,})/),
   /hooks\.slack\.com\/services\/T\w+\/B\w+\/\w{16,}/g,
   // Google
-  /(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28})/g,
+  beginning(/(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28})/),
   // JSON Web Tokens
-  /(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?/g,
+  beginning(/eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?/, "\\w-"),
   // Noukai
-  /(?<![A-Za-z0-9])nk_(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/g
+  beginning(/nk_(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/)
 ]
 
 /** A text without the secrets of well-known forms. */
