@@ -67,10 +67,7 @@ export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerEr
 /** Returns a message of a batch or of a cassette in the words of an eval. */
 const told = (message: string): string =>
   message.replace("run the batch again", "resume the run")
-    .replace(
-      /(delete the file or )?record with mode "all"([,;] (or|if)[^;\n]*)?/,
-      "run the eval with `record` (--record)"
-    )
+    .replace(/(delete the file or )?record with mode "all"([,;] [io][^;\n]*)?/, "run the eval with `record` (--record)")
 
 /** Why a batch is not over; `undefined` if it is. */
 const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
