@@ -100,9 +100,9 @@ for (const over of transports) {
     it.scopedLive("12.2: the body of an error is no reason to run out of time", () =>
       Effect.gen(function*() {
         const { calls, server } = yield* client(over, Array.from({ length: 10 }, () => begun()), {
-          attemptTimeout: "20 seconds",
-          firstByteTimeout: "20 seconds",
-          idleTimeout: "20 seconds"
+          attemptTimeout: "4 seconds",
+          firstByteTimeout: "4 seconds",
+          idleTimeout: "1 second"
         })
         const errors = yield* Effect.all(calls.map(Effect.flip), { concurrency: "unbounded" })
         errors.forEach(assertTold)
@@ -114,7 +114,7 @@ for (const over of transports) {
 it.scopedLive("a relay's errors too", () =>
   Effect.gen(function*() {
     const server = yield* Wire.serve(begun())
-    const relay = Relay.layer({ url: `${server.baseUrl}/relay`, attemptTimeout: "20 seconds" })
+    const relay = Relay.layer({ url: `${server.baseUrl}/relay`, attemptTimeout: "4 seconds" })
     const flows = Context.get(yield* Layer.build(Layer.orDie(relay)), FlowService)
     assertTold(yield* Effect.flip(flows.execute(flow, { message: "hi" })))
   }), { concurrent: true })
