@@ -98,7 +98,8 @@ describe("noukai reconcile", () => {
         0
       )
       const agreed = yield* noukai(["reconcile", "s.json"], { env, cwd })
-      assert.deepStrictEqual([agreed.code, agreed.stdout], [0, "1 agree; $0 here, $0.00123 at the server\n"])
+      const summary = "1 agree; at least $0 here, $0.00123 at the server (costs that are not known: 1 here)\n"
+      assert.deepStrictEqual([agreed.code, agreed.stdout], [0, summary])
       yield* emulator.expireSession(session)
       const gone = yield* noukai(["reconcile", "s.json"], { env, cwd })
       assert.strictEqual(gone.code, 1)

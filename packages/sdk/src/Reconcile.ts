@@ -498,8 +498,10 @@ const summarySchema = Schema.Struct({
   believedUsd: Schema.String,
   /** The sum of the costs of the server's runs in US dollars, exact, as decimal text. */
   seenUsd: Schema.String,
-  /** The number of the server's runs whose cost is not known. */
-  unknownCosts: Schema.Number
+  /** The number of attempts that ran, or may have, and whose cost is not believed to be anything: `believedUsd` is without them. */
+  unknownBelieved: Schema.Number,
+  /** The number of runs that the server has, or may have, and whose cost is not known: `seenUsd` is without them. */
+  unknownSeen: Schema.Number
 })
 
 /**
@@ -536,7 +538,8 @@ export const noFindings: Summary = {
   },
   believedUsd: "0",
   seenUsd: "0",
-  unknownCosts: 0
+  unknownBelieved: 0,
+  unknownSeen: 0
 }
 
 /**
@@ -546,13 +549,16 @@ export const noFindings: Summary = {
  * @category combinators
  */
 export const add = (
-  { believedUsd, counts, seenUsd, unknownCosts }: Summary,
+  { believedUsd, counts, seenUsd, unknownBelieved, unknownSeen }: Summary,
   { expected, kind, seen }: Finding
 ): Summary => ({
   counts: { ...counts, [kind]: counts[kind] + 1 },
   believedUsd: formatCost(addCost(amount(believedUsd), amount(expected.costUsd))),
   seenUsd: formatCost(seen.reduce((sum, { costUsd }) => addCost(sum, amount(costUsd)), amount(seenUsd))),
-  unknownCosts: unknownCosts + seen.filter(({ costUsd }) => costUsd === undefined).length
+  unknownBelieved: unknownBelieved + (expected.belief !== "unsent" && expected.costUsd === undefined ? 1 : 0),
+  unknownSeen: unknownSeen + (seen.length === 0 && (kind === "unknown" || kind === "uncertain")
+    ? 1
+    : seen.filter(({ costUsd }) => costUsd === undefined).length)
 })
 
 /**
@@ -574,10 +580,15 @@ export const toText = ({ expected: { attempt = 1, key }, kind, reason, seen }: F
  * @since 0.1.0
  * @category formatting
  */
-export const summaryText = ({ believedUsd, counts, seenUsd, unknownCosts }: Summary): string =>
-  [
-    `${counts.agrees} agree`,
-    ...Object.entries(counts).flatMap(([kind, count]) => kind === "agrees" || count === 0 ? [] : [`${count} ${kind}`])
-  ].join(", ") +
-  `; $${believedUsd} here, ${unknownCosts === 0 ? "" : "at least "}$${seenUsd} at the server` +
-  (unknownCosts === 0 ? "" : ` (the cost of ${unknownCosts} ${unknownCosts === 1 ? "run" : "runs"} is not known)`)
+export const summaryText = ({ believedUsd, counts, seenUsd, unknownBelieved, unknownSeen }: Summary): string => {
+  const kinds = Object.entries(counts)
+    .flatMap(([kind, count]) => kind === "agrees" || count === 0 ? [] : [`, ${count} ${kind}`]).join("")
+  const sum = (usd: string, unknown: number) => `${unknown === 0 ? "" : "at least "}$${usd}`
+  const unknown = [
+    ...unknownBelieved === 0 ? [] : [`${unknownBelieved} here`],
+    ...unknownSeen === 0 ? [] : [`${unknownSeen} at the server`]
+  ].join(", ")
+  return `${counts.agrees} agree${kinds}; ${sum(believedUsd, unknownBelieved)} here, ${
+    sum(seenUsd, unknownSeen)
+  } at the server${unknown === "" ? "" : ` (costs that are not known: ${unknown})`}`
+}

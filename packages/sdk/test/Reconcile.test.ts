@@ -202,7 +202,11 @@ describe("Reconcile.findings", () => {
       assert.isTrue(findings.every(({ settledBy }) => settledBy === undefined))
       assert.strictEqual(findings[1]!.seen.length, 300)
       const summary = findings.reduce(Reconcile.add, Reconcile.noFindings)
-      assert.deepStrictEqual([summary.seenUsd, summary.unknownCosts], ["0", 301])
+      assert.deepStrictEqual([summary.seenUsd, summary.unknownBelieved, summary.unknownSeen], ["0", 0, 302])
+      assert.strictEqual(
+        Reconcile.summaryText(summary),
+        "0 agree, 1 paid-twice, 2 unknown; $0.3 here, at least $0 at the server (costs that are not known: 302 at the server)"
+      )
     }))
 })
 

@@ -43,10 +43,6 @@ export const ReconcileProgress = Schema.Struct({
   summary: Summary,
   /** The sum of the costs at the server less the sum of those in the ledger, in US dollars, exact. */
   differenceUsd: Schema.String,
-  /** The costs that are not known in the ledger: of attempts that ran, or may have. The sums are without them. */
-  unknownHere: Schema.Number,
-  /** The costs that are not known at the server: of its runs, and of attempts whose runs it may have. */
-  unknownThere: Schema.Number,
   /** The number of findings so far, and of rows. */
   done: Schema.Number,
   rows: Schema.Number

@@ -149,6 +149,15 @@ describe("a batch against the runs of the server", () => {
       const file = join(path, "doubt.ledger")
       yield* Real.doubts(file)
       yield* Real.completed(join(path, "done.ledger"), 6)
+      const withoutCosts = Batch.make({
+        id: "without costs",
+        flow: five[0]!,
+        key: (row: Real.Essay) => row.id,
+        input: ({ text }) => ({ message: text })
+      })
+      yield* Batch.run(withoutCosts, BatchSource.fromIterable([{ id: "a", text: "a" }, { id: "b", text: "b" }])).pipe(
+        Effect.provide(Real.onFile(join(path, "free.ledger")))
+      )
       const emulator = yield* Emulator
       const page = yield* studio(path, "by requests")
       const doubt = yield* events(page, { ledger: "doubt.ledger", batch: "grades-doubt", rate: 100 })
@@ -162,25 +171,16 @@ describe("a batch against the runs of the server", () => {
       const lost = yield* events(page, { ledger: "done.ledger", batch: "grades-2026-11", rate: 100 })
       assert.deepStrictEqual(new Set(lost.findings.map(({ kind }) => kind)), new Set(["unknown"]))
       assert.strictEqual(lost.names.at(-1), "end")
-      assert.deepStrictEqual([lost.last.unknownHere, lost.last.unknownThere], [0, 0])
+      assert.deepStrictEqual([lost.last.summary.unknownBelieved, lost.last.summary.unknownSeen], [0, 0])
       // a cost that nobody can tell makes no sum exact
       yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["500", "404:html"], repeat: true })
       const { findings, last } = yield* events(page, { ledger: "done.ledger", batch: "grades-2026-11", rate: 100 })
       assert.deepStrictEqual(findings.flatMap(({ seen }) => seen), [])
-      assert.deepStrictEqual([last.summary.unknownCosts, last.unknownHere, last.unknownThere], [0, 0, 6])
+      assert.deepStrictEqual([last.summary.unknownBelieved, last.summary.unknownSeen], [0, 6])
       yield* emulator.clearFaults
-      const withoutCosts = Batch.make({
-        id: "without costs",
-        flow: five[0]!,
-        key: (row: Real.Essay) => row.id,
-        input: ({ text }) => ({ message: text })
-      })
-      yield* Batch.run(withoutCosts, BatchSource.fromIterable([{ id: "a", text: "a" }, { id: "b", text: "b" }])).pipe(
-        Effect.provide(Real.onFile(join(path, "free.ledger")))
-      )
       const free = (yield* events(page, { ledger: "free.ledger", batch: "without costs", rate: 100 })).last
       assert.deepStrictEqual([free.summary.believedUsd, free.summary.seenUsd], ["0", "0.2002"])
-      assert.deepStrictEqual([free.unknownHere, free.unknownThere], [2, 0])
+      assert.deepStrictEqual([free.summary.unknownBelieved, free.summary.unknownSeen], [2, 0])
     }).pipe(Effect.provide(emulator)))
 
   it.scopedLive("sends at most so many requests a second, and none after the page has gone", () =>

@@ -110,13 +110,13 @@ const Sum = ({ name, unknown, usd }: {
 )
 
 const Facts = ({ progress }: { readonly progress: ReconcileProgress }): ReactNode => {
-  const { differenceUsd, done, rows, summary: { believedUsd, seenUsd }, unknownHere, unknownThere } = progress
+  const { differenceUsd, done, rows, summary: { believedUsd, seenUsd, unknownBelieved, unknownSeen } } = progress
   return (
     <dl className="facts run-facts">
       <Fact name="Findings" note={`of ${plural(rows, "row")}`}>{count(done)}</Fact>
-      <Sum name="In the ledger" unknown={unknownHere} usd={believedUsd} />
-      <Sum name="At the server" unknown={unknownThere} usd={seenUsd} />
-      <Fact name="Difference" note={unknownHere + unknownThere > 0 ? "without the unknown costs" : undefined}>
+      <Sum name="In the ledger" unknown={unknownBelieved} usd={believedUsd} />
+      <Sum name="At the server" unknown={unknownSeen} usd={seenUsd} />
+      <Fact name="Difference" note={unknownBelieved + unknownSeen > 0 ? "without the unknown costs" : undefined}>
         <strong>{signedCost(differenceUsd)}</strong>
       </Fact>
     </dl>

@@ -47,16 +47,6 @@ const differenceOf = ({ believedUsd, seenUsd }: Reconcile.Summary): string => {
   return Trace.formatCost(BigDecimal.subtract(seen!, believed!))
 }
 
-/** The costs that a finding does not tell: in the ledger, and at the server. */
-const unknownCosts = ({ expected: { belief, costUsd }, kind, seen }: Reconcile.Finding) => ({
-  here: belief !== "unsent" && costUsd === undefined ? 1 : 0,
-  there: seen.length > 0
-    ? seen.filter((run) => run.costUsd === undefined).length
-    : kind === "unknown" || kind === "uncertain"
-    ? 1
-    : 0
-})
-
 /** Events about the comparison of one batch, to its end. */
 const compared = (
   { encode, hello, mask }: Texts,
@@ -67,10 +57,9 @@ const compared = (
   let found: Array<Reconcile.Finding> = []
   let summary = Reconcile.noFindings
   let done = 0
-  let [unknownHere, unknownThere] = [0, 0]
   const progress = Effect.sync(() => {
     const differenceUsd = differenceOf(summary)
-    const data: ReconcileProgress = { findings: found, summary, differenceUsd, unknownHere, unknownThere, done, rows }
+    const data: ReconcileProgress = { findings: found, summary, differenceUsd, done, rows }
     found = []
     return encode("findings", data)
   })
@@ -81,9 +70,6 @@ const compared = (
       (finding) => {
         found.push(finding)
         summary = Reconcile.add(summary, finding)
-        const { here, there } = unknownCosts(finding)
-        unknownHere += here
-        unknownThere += there
         done++
       },
       progress,
