@@ -34,6 +34,8 @@ export const monotonic: Effect.Effect<number> = Effect.clockWith((clock) => Effe
 export type Cancel = () => void
 
 export interface Timers {
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   /** Calls `fire` once after `ms` milliseconds. */
   readonly after: (ms: number, fire: () => void) => Cancel
 }
@@ -41,24 +43,20 @@ export interface Timers {
 /** The longest delay that the runtime's timers take; longer ones would fire at once. */
 const maxDelay = 2_147_483_647
 
-const native: Timers = {
-  after: (ms, fire) => {
-    const handle = setTimeout(fire, Math.min(ms, maxDelay))
-    return () => clearTimeout(handle)
-  }
+const native: Timers["after"] = (ms, fire) => {
+  const handle = setTimeout(fire, Math.min(ms, maxDelay))
+  return () => clearTimeout(handle)
 }
 
-const onClock = (clock: Clock.Clock): Timers => ({
-  after: (ms, fire) => {
-    const fiber = Effect.runFork(Effect.andThen(clock.sleep(Duration.millis(ms)), Effect.sync(fire)))
-    return () => fiber.unsafeInterruptAsFork(FiberId.none)
-  }
-})
+const onClock = (clock: Clock.Clock): Timers["after"] => (ms, fire) => {
+  const fiber = Effect.runFork(Effect.andThen(clock.sleep(Duration.millis(ms)), Effect.sync(fire)))
+  return () => fiber.unsafeInterruptAsFork(FiberId.none)
+}
 
 /** The timers of the running fiber's clock. */
 export const ofFiber = (fiber: AnyFiber): Timers => {
   const clock = clockOf(fiber)
-  return clock === liveClock ? native : onClock(clock)
+  return { now: () => clock.unsafeCurrentTimeMillis(), after: clock === liveClock ? native : onClock(clock) }
 }
 
 /** Milliseconds of a duration that was checked before; `undefined` when it is infinite. */

@@ -92,6 +92,7 @@ type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.Tr
 class Exchange implements Receiver, ClosableExchange {
   private cancelTimer: Cancel = noTimer
   private cancelWholeTimer: Cancel = noTimer
+  private startedAt = 0
   /** Whether the response has ended, or is not wanted any more. */
   private over = false
   /** Whether the wire has no more events. */
@@ -123,6 +124,7 @@ class Exchange implements Receiver, ClosableExchange {
     if (attemptTimeout !== undefined) {
       this.cancelWholeTimer = this.timers.after(attemptTimeout, () => this.expire("attempt", attemptTimeout))
     }
+    this.startedAt = this.timers.now()
     this.startTimer("connect", connectTimeout)
     this.closing.underWay.add(this)
     this.wire.start(this)
@@ -168,6 +170,9 @@ class Exchange implements Receiver, ClosableExchange {
   private readonly pull: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
 
   onSocket(): void {
+    const { connectTimeout = Infinity } = this.request
+    // a process that was stopped while it connected sees this before its timers: another one may have sent the same since
+    if (this.timers.now() - this.startedAt > connectTimeout) return this.expire("connect", connectTimeout)
     if (this.request.progress.sent === "no") this.request.progress.sent = "unknown"
     this.cancelTimer()
     this.startTimer("firstByte", this.request.firstByteTimeout)
