@@ -29,7 +29,10 @@ type Inspect = (value: unknown, options: object) => string
 function printed(this: NoukaiError, _depth: number, options: object, inspect: Inspect): string {
   const { cause, ...fields } = Object.getOwnPropertyDescriptors(this)
   const isOfSdk = typeof cause?.value === "object" && cause.value !== null && "_tag" in cause.value
-  const shown = isOfSdk ? Object.create(Object.getPrototypeOf(this), fields) : this
+  if (!isOfSdk) return inspect(this, { ...options, customInspect: false })
+  // an error of its own, since the stack of one is not that of a copy of its properties
+  const shown = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(this))
+  Object.defineProperties(shown, { ...fields, stack: { value: this.stack, configurable: true } })
   return inspect(shown, { ...options, customInspect: false })
 }
 
