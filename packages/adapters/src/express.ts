@@ -16,7 +16,7 @@ import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
-import { cutOff, holdResponse, isLeft, over, send, sendEarly } from "./internal/express/response.js"
+import { cutOff, holdResponse, isOfCallerWhoLeft, over, send, sendEarly } from "./internal/express/response.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
@@ -228,7 +228,7 @@ export type ErrorMiddleware = (
  */
 export const errorHandler =
   (options: ErrorAnswer.Options = {}): ErrorMiddleware => (error, _request, response, next) => {
-    if (isLeft(response, error)) return
+    if (isOfCallerWhoLeft(response, error)) return
     const answer = response.headersSent ? undefined : handledError(error, options)
     if (answer === undefined) next(error)
     else send(response, answer)

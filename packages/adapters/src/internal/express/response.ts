@@ -81,7 +81,7 @@ export const cutOff = (response: NodeResponse): AbortSignal => {
 }
 
 /** Whether an error is the reason of the signal of a caller who left, so that nobody reads an answer. */
-export const isLeft = (response: NodeResponse, error: unknown): boolean =>
+export const isOfCallerWhoLeft = (response: NodeResponse, error: unknown): boolean =>
   response.destroyed && error !== undefined && controllers.get(response)?.signal.reason === error
 
 export interface ResponseHold {
