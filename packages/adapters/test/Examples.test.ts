@@ -79,7 +79,7 @@ const checks = async (url: string, path = "/ask", method = "POST") => {
     return status
   }
   const before = emulator.ledger().runs.length
-  const bodies = ["{}", "{\"question\":7}", "[]", "null"]
+  const bodies = ["{\"question\":\"\"}", "{}", "{\"question\":7}", "[]", "null"]
   for (const body of bodies) assert.strictEqual(await asked(body), 400)
   assert.strictEqual(await asked(null, {}), 400)
   assert.lengthOf(emulator.ledger().runs, before)

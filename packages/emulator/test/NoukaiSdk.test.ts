@@ -584,7 +584,10 @@ describe.each(["hosted", "documented"] as const)("@noukai/sdk 0.3.0, %s streams"
   it("finds an emulator at port 8080 by itself, or is told that the port is taken", async () => {
     const started = await startEmulator({ port: 8080 }).catch((error: unknown) => error)
     if (started instanceof EmulatorError) {
-      assert.strictEqual(started.message, "Port 8080 of 127.0.0.1 is taken by another process.")
+      assert.strictEqual(
+        started.message,
+        "Port 8080 of 127.0.0.1 is taken by another process. Choose another one: `port`, or --port."
+      )
       return
     }
     const onDefaultPort = started as RunningEmulator

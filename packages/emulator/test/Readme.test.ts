@@ -57,7 +57,10 @@ describe("README", () => {
     try {
       const close = await setup().catch((error: unknown) => error)
       if (close instanceof EmulatorError) {
-        assert.strictEqual(close.message, "Port 8080 of 127.0.0.1 is taken by another process.")
+        assert.strictEqual(
+          close.message,
+          "Port 8080 of 127.0.0.1 is taken by another process. Choose another one: `port`, or --port."
+        )
         return
       }
       assert.strictEqual(process.env.NOUKAI_ENV, "dev")

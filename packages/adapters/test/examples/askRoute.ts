@@ -4,7 +4,9 @@ import { withNoukaiErrors, withNoukaiTrace } from "@effect-noukai/adapters/nextj
 const ask = async (request: Request) => {
   const body = await request.json().catch(() => undefined)
   const question: unknown = body?.question
-  if (typeof question !== "string") return Response.json({ error: "invalid_request" }, { status: 400 })
+  if (typeof question !== "string" || question === "") {
+    return Response.json({ error: "invalid_request" }, { status: 400 })
+  }
   const answer = await noukai.flow("noukai/samples/two-step").execute({
     message: question,
     timeout: 60_000,

@@ -13,7 +13,7 @@ app.onError((error, context) => {
 app.post("/ask", async (context) => {
   const body = await context.req.json().catch(() => undefined)
   const question: unknown = body?.question
-  if (typeof question !== "string") return context.json({ error: "invalid_request" }, 400)
+  if (typeof question !== "string" || question === "") return context.json({ error: "invalid_request" }, 400)
   const answer = await noukai.flow("noukai/samples/two-step").execute({ message: question })
   if (answer.status !== "completed") return context.json({ error: "flow_failed" }, 502)
   return Response.json(answer.result)

@@ -7,7 +7,9 @@ app.use(sessions({ client: noukai, exclude: ["/health"] }))
 
 app.post("/ask", express.json(), async (request, response) => {
   const question: unknown = request.body?.question
-  if (typeof question !== "string") return void response.status(400).json({ error: "invalid_request" })
+  if (typeof question !== "string" || question === "") {
+    return void response.status(400).json({ error: "invalid_request" })
+  }
   const answer = await noukai.flow("noukai/samples/two-step").execute({
     message: question,
     timeout: 60_000,

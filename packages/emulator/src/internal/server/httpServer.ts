@@ -65,7 +65,8 @@ const listenError = (error: NodeJS.ErrnoException, options: ServerOptions): Emul
   error.code === "EADDRINUSE"
     ? new EmulatorError({
       reason: "PortInUse",
-      message: `Port ${options.port} of ${options.host} is taken by another process.`,
+      message:
+        `Port ${options.port} of ${options.host} is taken by another process. Choose another one: \`port\`, or --port.`,
       cause: error
     })
     : new EmulatorError({
