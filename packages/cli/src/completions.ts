@@ -75,7 +75,10 @@ const candidates = (grammar: Grammar, words: ReadonlyArray<string>): ReadonlyArr
       if (found !== undefined) used.add(found)
       if (found !== undefined && found.values !== null && !word.includes("=")) open = found
     } else if (at.commands === undefined) given.push(word)
-    else if (word !== "help") at = at.commands[word] ?? { ...at, commands: {}, flags: [] }
+    else if (word !== "help") {
+      const below = Object.hasOwn(at.commands, word) ? at.commands[word] : undefined
+      at = below ?? { ...at, commands: {}, flags: [] }
+    }
   }
   if (open !== undefined) return valuesOf(open)
   if (current.startsWith("-")) {

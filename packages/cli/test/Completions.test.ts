@@ -47,7 +47,10 @@ describe("completions", () => {
     assert.deepStrictEqual(following("run", "--env", "=", "d"), ["dev"])
     assert.deepStrictEqual(following("run", "--key-file", ""), [])
     assert.deepStrictEqual(following("completions", "z"), ["zsh"])
-    assert.deepStrictEqual(following("nonesuch", ""), [])
+    for (const word of ["nonesuch", "constructor", "__proto__"]) {
+      assert.deepStrictEqual(following(word, ""), [])
+      assert.deepStrictEqual(following("batch", word, ""), [])
+    }
   })
 
   it.live("have a script for each shell, and for no other", () =>
