@@ -1,6 +1,7 @@
 /** The ledgers of a studio by their names. A name of a request is looked up among those that were found. */
 import { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Cache from "effect/Cache"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import { relative } from "node:path"
 import { NotFound, Unavailable } from "../RunsApi.js"
 import * as LedgerFiles from "./ledgerFiles.js"
+import { shared } from "./shared.js"
 
 /** The name of the ledger in PostgreSQL. */
 const postgresName = "postgres"
@@ -70,7 +72,7 @@ export const make = ({ folder, layerSql, postgres }: StoresOptions): Effect.Effe
     // a page reads its lists again and again
     const found = folder === undefined
       ? Effect.succeed(none)
-      : yield* Effect.cachedWithTTL(LedgerFiles.find(folder), "1 second")
+      : shared(yield* Cache.make({ capacity: 1, timeToLive: "1 second", lookup: LedgerFiles.find }))(folder)
     const open = yield* RcMap.make({
       lookup: (key: string): Effect.Effect<Context.Context<BatchStore>, BatchStoreError, Scope.Scope> => {
         const path = key.slice(key.indexOf(" ") + 1)
