@@ -86,6 +86,32 @@ describe("secrets of well-known forms are masked", () => {
     }, fuzzTimeout)
   }
 
+  it("where an escape stands before the secret of AWS, and nothing around it", () => {
+    const escapes = FC.constantFrom("=\\n", "=\\r\\n", "%3D", "%3d", "%22%3A%22", "\\u003d", "\\u003D\\u0022")
+    const written = FC.constantFrom(
+      (key: string) => key,
+      (key: string) => key.replaceAll("/", "\\/"),
+      encodeURIComponent
+    )
+    fuzz(FC.tuple(places, escapes, written, drawn(base64, 40)), 500, ([put, escape, write, key]) => {
+      const name = "aws_secret_access" + "_key"
+      assert.strictEqual(maskSecrets(put(name + escape + write(key))), put(`${name}${escape}[redacted]`))
+    })
+  })
+
+  it("where the slashes of the address of a webhook are escaped, and nothing around it", () => {
+    const slashes = FC.constantFrom("/", "\\/", "%2F", "%2f")
+    fuzz(
+      FC.tuple(places, slashes, drawn(upper, 9), drawn(upper, 9), drawn(base62, 24)),
+      300,
+      ([put, slash, team, bot, key]) => {
+        const start = ["https:", "", ""].join(slash)
+        const address = ["hooks.slack" + ".com", "services", `T${team}`, `B${bot}`, key].join(slash)
+        assert.strictEqual(maskSecrets(put(start + address)), put(`${start}[redacted]`))
+      }
+    )
+  })
+
   it("in values and in the names of keys, and nothing around them", () => {
     fuzz(shapes["GitHub"]!, 50, (key) => {
       assert.deepStrictEqual(withoutSecrets({ [key]: [`see ${key}.`], a: { b: "fine", n: 1 } }), {
@@ -126,11 +152,18 @@ it("a long text is read in one go", () => {
     "A1b/",
     "aws_secret_access_key=",
     "aws_secret_access_key ",
+    "aws_secret_access_key=\\n",
+    "aws_secret_access_key%3D",
+    "aws_secret_access_key",
     " = ",
+    "\\",
+    "%2F",
     "-----BEGIN PRIVATE KEY-----",
     "-----BEGIN ",
     "hooks.slack.com/services/T",
     "hooks.slack.com/services/T1/B",
+    "hooks.slack.com\\/services\\/T",
+    "hooks.slack.com%2Fservices%2FT1%2FB",
     "xoxb-1",
     "AIza",
     "ya29."

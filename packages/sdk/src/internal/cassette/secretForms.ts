@@ -5,37 +5,54 @@ import { type Divergence, formatPath } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
 import type { Change } from "../core/replayReport.js"
 
-/** A secret begins where a word does, or behind an escape of JSON or of an address, which may end in a letter. */
-const beginning = (secret: RegExp, word = "A-Za-z0-9"): RegExp =>
-  new RegExp(`(?<=^|[^${word}]|\\\\(?:[bfnrt]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2})${secret.source}`, "g")
+/** An escape of JSON or of an address, which may end in a letter. */
+const escape = String.raw`\\(?:[bfnrt]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2}`
+
+/** A slash, also with an escape of JSON or of an address. */
+const slash = String.raw`(?:\\*/|%2[Ff])`
+
+/** A secret begins where a word does, or behind an escape. Its start is found fast, so what is before it is read then. */
+const beginning = (start: RegExp, rest: RegExp, word = "A-Za-z0-9"): RegExp =>
+  new RegExp(`${start.source}(?<=(?:^|[^${word}]|${escape})${start.source})${rest.source}`, "g")
 
 const forms: ReadonlyArray<RegExp> = [
   // PEM: a private key, to its end or to the end of the text
   /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?=[ \t]{0,4}(?:[\r\n\\]|[A-Za-z0-9+/]{4}))[^]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g,
-  // AWS: the id of a key, and its secret where that is assigned in text
-  beginning(/A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])/),
-  /(?<=aws_?secret_?(?:access_?)?key\W{1,12})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])/gi,
+  // AWS: the id of a key
+  beginning(/A(?:KIA|SIA|BIA|CCA)/, /[A-Z0-9]{16}(?![A-Za-z0-9])/),
   // GitHub
-  beginning(/(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})/),
+  beginning(/github_pat_/, /\w{22,255}/),
+  beginning(/gh[pousr]_/, /[A-Za-z0-9]{36,255}/),
   // Anthropic
-  beginning(/sk-ant-[\w-]{20,}/),
+  beginning(/sk-ant-/, /[\w-]{20,}/),
   // OpenAI
-  beginning(/sk-(?:(?:proj|svcacct|admin|None)-[\w-]{20,}|[A-Za-z0-9]{32,})/),
+  beginning(/sk-/, /(?:(?:proj|svcacct|admin|None)-[\w-]{20,}|[A-Za-z0-9]{32,})/),
   // Stripe
-  beginning(/(?:[rs]k_(?:live|test|prod)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}=*)/),
+  beginning(/[rs]k_(?:live|test|prod)_/, /[A-Za-z0-9]{16,}/),
+  beginning(/whsec_/, /[A-Za-z0-9+/]{24,}=*/),
   // Slack
-  beginning(/(?:xox[a-z]-\d[A-Za-z0-9-]{9,}|xapp-\d-[A-Za-z0-9-]{10,})/),
-  /hooks\.slack\.com\/services\/T\w+\/B\w+\/\w{16,}/g,
+  beginning(/xox[a-z]-/, /\d[A-Za-z0-9-]{9,}/),
+  beginning(/xapp-/, /\d-[A-Za-z0-9-]{10,}/),
+  new RegExp(String.raw`hooks\.slack\.com${slash}services${slash}T\w+${slash}B\w+${slash}\w{16,}`, "g"),
   // Google
-  beginning(/(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28})/),
+  beginning(/ya29\./, /[\w-]{20,}/),
+  beginning(/GOCSPX-/, /[\w-]{28}/),
+  beginning(/AIza/, /[\w-]{35}/),
   // JSON Web Tokens
-  beginning(/eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?/, "\\w-"),
+  beginning(/eyJ/, /[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?/, "\\w-"),
   // Noukai
-  beginning(/nk_(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/)
+  beginning(/nk_/, /(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/)
 ]
 
+/** The secret of a key of AWS where it is assigned in text. The name before it stays. */
+const assigned = new RegExp(
+  String.raw`(aws_?secret_?(?:access_?)?key(?:\W|${escape}){1,12})(?:[A-Za-z0-9+]|${slash}|%2B){40}(?![A-Za-z0-9/+])`,
+  "gi"
+)
+
 /** A text without the secrets of well-known forms. */
-export const maskSecrets = (text: string): string => forms.reduce((rest, form) => rest.replace(form, redacted), text)
+export const maskSecrets = (text: string): string =>
+  forms.reduce((rest, form) => rest.replace(form, redacted), text.replace(assigned, `$1${redacted}`))
 
 /** A value without the secrets of well-known forms, in its texts and in the names of its keys. */
 export const withoutSecrets = (value: unknown): unknown => {
