@@ -110,7 +110,8 @@ export interface LimitOptions extends
 {
   /**
    * The budget in US dollars of all runs and judges of the eval run together. The run stops as incomplete before a run
-   * that might exceed it. Requires `maxCostPerRow`. Default: none; the amounts with which it began, if it is resumed.
+   * that might exceed it. Requires `maxCostPerRow`. Default: none; the amounts with which it began, if it is resumed or
+   * scored.
    */
   readonly budgetUsd?: number | string | undefined
   /** The assumed cost of one run in US dollars until ten costs are known. */
@@ -133,7 +134,7 @@ export interface ReportOptions {
 }
 
 /**
- * The options of judging an eval run again. The budget holds for all its judges.
+ * The options of judging an eval run again.
  *
  * @since 0.1.0
  * @category options

@@ -436,6 +436,16 @@ describe("judges", () => {
       const resumed = yield* Eval.run(judged(), { ...budget, resume: true, budgetUsd: "1" })
       assert.deepStrictEqual([resumed.cost.judges.runs, resumed.errors, resumed.run], [2, 0, report.run])
     }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("keep the budget of the run when it is scored, unless another is given", () =>
+    Effect.gen(function*() {
+      const budget = { ...quick, candidate: 2, baseline: 1, concurrency: 1, maxCostPerRow: "0.01" }
+      const report = yield* Eval.run(judged(), { ...budget, budgetUsd: "0.02" })
+      const scored = yield* Eval.score(judged(), quick)
+      assert.deepStrictEqual([scored.cost.judges.runs, scored.gate, scored.stop], [1, "incomplete", report.stop])
+      const raised = yield* Eval.score(judged(), { ...quick, budgetUsd: "1" })
+      assert.deepStrictEqual([raised.cost.judges.runs, raised.errors, raised.stop], [2, 0, undefined])
+    }).pipe(Effect.provide(layer({ flows }))))
 })
 
 describe("cassettes", () => {

@@ -101,13 +101,10 @@ export const find = (
   })
 
 /** The newest eval run that is not complete. */
-export const newestIncomplete = (
-  name: string
-): Effect.Effect<Facts, EvalNotFoundError | LedgerError, BatchStore> =>
-  Effect.gen(function*() {
-    for (const one of (yield* all(name)).toReversed()) if ((yield* stopOf(one)) !== undefined) return one
-    return yield* new EvalNotFoundError({ eval: name, isIncomplete: true })
-  })
+export const newestIncomplete = Effect.fnUntraced(function*(name: string) {
+  for (const one of (yield* all(name)).toReversed()) if ((yield* stopOf(one)) !== undefined) return one
+  return yield* new EvalNotFoundError({ eval: name, isIncomplete: true })
+})
 
 /** The eval runs of a ledger. */
 export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, LedgerError, BatchStore> =>

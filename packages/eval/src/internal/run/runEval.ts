@@ -71,6 +71,10 @@ const sessionOf = Effect.fnUntraced(function*(method: string, definition: Defini
   return { session, judges: yield* Judges.judgesOf(method, definition) }
 })
 
+/** An eval run of the ledger, with its definition. */
+const standing = (method: string, definition: Definition, { run }: ReportOptions) =>
+  Effect.flatMap(Facts.find(definition.name, run), (facts) => sessionOf(method, definition, facts))
+
 /** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
 const factsOf = Effect.fnUntraced(
   function*(method: string, definition: Definition, options: RunOptions, [run, startedAt]: Cassettes["id"]) {
@@ -151,15 +155,21 @@ export const plan = Effect.fnUntraced(function*(definition: Definition, options:
   return found
 })
 
+const none = BigDecimal.fromBigInt(0n)
+
 /** The part of a budget that is left. */
 const left = (budgetUsd: LimitOptions["budgetUsd"], spent = "0"): LimitOptions["budgetUsd"] =>
   Option.match(parseCost(budgetUsd), {
     onNone: () => budgetUsd,
-    onSome: (budget) => {
-      const rest = BigDecimal.subtract(budget, BigDecimal.unsafeFromString(spent))
-      return formatCost(BigDecimal.isNegative(rest) ? BigDecimal.fromBigInt(0n) : rest)
-    }
+    onSome: (budget) =>
+      formatCost(BigDecimal.max(none, BigDecimal.subtract(budget, BigDecimal.unsafeFromString(spent))))
   })
+
+/** The limits of a run that goes on: the amounts with which it began, unless others are given. */
+const limitsOf = (
+  { facts }: Trials.Session,
+  { budgetUsd = facts.budgetUsd, maxCostPerRow = facts.maxCostPerRow, ...others }: LimitOptions
+) => ({ ...others, budgetUsd, maxCostPerRow })
 
 const runJudges = Effect.fnUntraced(
   function*(session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) {
@@ -177,13 +187,12 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
     return yield* invalid(method, "replay", `has the run ${id[0]}, which is in this ledger: use a new ledger`)
   }
   const steps = Trials.stepsOf(definition)
-  const { budgetUsd = session.facts.budgetUsd, maxCostPerRow = session.facts.maxCostPerRow, resume = false } = options
   // nobody else can have run the rows of an id that is new
-  const limits = { ...options, budgetUsd, maxCostPerRow, adopt: resume !== false }
+  const limits = { ...limitsOf(session, options), adopt: (options.resume ?? false) !== false }
   yield* around(Effect.gen(function*() {
     const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
       ...limits,
-      budgetUsd: left(budgetUsd, (yield* Judges.costOf(session)).usd),
+      budgetUsd: left(limits.budgetUsd, (yield* Judges.costOf(session)).usd),
       cost: true,
       ...(steps.length > 0 && { steps })
     })
@@ -193,15 +202,14 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
 })
 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
-  const facts = yield* Facts.find(definition.name, options.run)
-  const { judges, session } = yield* sessionOf("Eval.score", definition, facts)
+  const { judges, session } = yield* standing("Eval.score", definition, options)
   // a judge that failed may judge now
   yield* Effect.catchTag(
-    Batch.retry(Facts.judgesId(facts), { only: "failed" }),
+    Batch.retry(Facts.judgesId(session.facts), { only: "failed" }),
     "BatchNotFoundError",
     () => Effect.void
   )
-  yield* runJudges(session, judges, options)
+  yield* runJudges(session, judges, limitsOf(session, options))
   return yield* reported(session, judges, options)
 })
 
@@ -266,10 +274,6 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
   })
   return report
 })
-
-/** An eval run of the ledger, with its definition. */
-const standing = (method: string, definition: Definition, { run }: ReportOptions) =>
-  Effect.flatMap(Facts.find(definition.name, run), (facts) => sessionOf(method, definition, facts))
 
 export const report = (definition: Definition, options: ReportOptions = {}) =>
   Effect.flatMap(
