@@ -201,6 +201,18 @@ describe("an eval run", () => {
       assert.strictEqual(yield* count, 0)
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("refuses what is not an amount of money, before anything is sent", () =>
+    Effect.gen(function*() {
+      for (const wrong of [null, 1n, {}, [1], true, NaN, -1, "x"]) {
+        const amount = wrong as never
+        const budget = yield* Effect.flip(Eval.run(speaking(), { ...quick, budgetUsd: amount, maxCostPerRow: 1 }))
+        const cost = yield* Effect.flip(Eval.run(speaking(), { ...quick, maxCostPerRow: amount }))
+        const found = [budget, cost].map((error) => [error._tag, "field" in error && error.field])
+        assert.deepStrictEqual(found, [["InvalidBatchError", "budgetUsd"], ["InvalidBatchError", "maxCostPerRow"]])
+      }
+      assert.deepStrictEqual([yield* Eval.runs(), yield* count], [[], 0])
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("refuses a limit of times without a baseline that runs", () =>
     Effect.gen(function*() {
       const timed = Eval.make("says", { ...options(casesOf(2)), thresholds: { maxMedianMs: 10 } }, { equals })

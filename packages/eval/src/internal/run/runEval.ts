@@ -75,6 +75,9 @@ const sessionOf = Effect.fnUntraced(function*(method: string, definition: Defini
 const standing = (method: string, definition: Definition, { run }: ReportOptions) =>
   Effect.flatMap(Facts.find(definition.name, run), (facts) => sessionOf(method, definition, facts))
 
+/** An amount to keep. The batch refuses any other value. */
+const amountOf = (value: unknown) => Option.getOrUndefined(Option.map(parseCost(value), formatCost))
+
 /** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
 const factsOf = Effect.fnUntraced(
   function*(method: string, definition: Definition, options: RunOptions, [run, startedAt]: Cassettes["id"]) {
@@ -92,7 +95,7 @@ const factsOf = Effect.fnUntraced(
       const hasJudges = Object.values(checks).some(({ judge }) => judge !== undefined)
       const stored = isStored(options.baseline) ? { stored: options.baseline.run } : {}
       const server = Option.match(config, { onNone: () => "", onSome: ({ origin, prefix }) => origin + prefix })
-      const amounts = Struct.pick(options, "budgetUsd", "maxCostPerRow")
+      const amounts = { budgetUsd: amountOf(options.budgetUsd), maxCostPerRow: amountOf(options.maxCostPerRow) }
       const unread = { eval: name, run, startedAt, cases: 0, hash: "", ...amounts }
       const begun: Facts.Facts = { ...unread, ...sides, ...stored, hasJudges, server, common }
       return begun
