@@ -8,7 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { client, collect, layer, ledgerFile, runsOf } from "../../batch/test/support/batches.js"
+import { client, collect, layer, ledgerFile, onFile, runsOf } from "../../batch/test/support/batches.js"
 import { folder } from "../../sdk/test/support/folder.js"
 
 const says = (said: string, costUsd = "0.001") =>
@@ -34,6 +34,11 @@ const options = (cases: ReadonlyArray<Case>) =>
     key: ({ id }: Case) => id,
     input: ({ id }: Case) => ({ message: id })
   }) as const
+
+const late = [{
+  ref: "acme/test/says",
+  steps: [{ kind: "template", id: "a", output: "late", duration: "1 hour" }]
+}] as const
 
 const equals = Check.equals((one: Case) => one.expected, { at: "said" })
 
@@ -140,6 +145,29 @@ describe("an eval run", () => {
       assert.strictEqual((yield* Eval.runs())[0]!.isComplete, true)
       assert.strictEqual((yield* Effect.flip(Eval.run(speaking(), { resume: true })))._tag, "EvalNotFoundError")
     }).pipe(Effect.provide(layer({ flows }))))
+
+  it.scopedLive("says how it goes on: by a resume of the run, not by another one", () =>
+    Effect.gen(function*() {
+      const inLedger = Effect.provide(onFile(yield* ledgerFile))
+      const stop = inLedger(Effect.map(Eval.report(speaking()), (report) => report.stop))
+      const report = yield* inLedger(Eval.run(speaking(), { ...quick, rowTimeout: 100 }))
+      assert.strictEqual(
+        report.stop,
+        "the runs are incomplete: 4 rows timed out. Resume the run to read their results, " +
+          "with a longer rowTimeout to wait longer"
+      )
+      // as it is after a crash
+      yield* inLedger(Effect.flatMap(BatchStore, ({ sql }) => sql`update noukai_batch set state = 'running'`))
+      assert.strictEqual(
+        yield* stop,
+        "the runs are incomplete: the process that ran it is gone: resume the run to go on"
+      )
+      yield* inLedger(Batch.pause(Eval.batchIds(report)[0]))
+      assert.strictEqual(
+        yield* stop,
+        "the runs are paused: it is paused; resume its batch, and resume the run"
+      )
+    }).pipe(Effect.provide(client({ flows: late }))))
 
   it.live("is resumed with its own sides, also when only one of them is repeated", () =>
     Effect.gen(function*() {

@@ -66,7 +66,9 @@ export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerEr
 
 /** Returns a message of a batch or of a cassette in the words of an eval. */
 const told = (message: string): string =>
-  message.replace("run the batch again", "resume the run")
+  message.replace("resume it, and run it again", "resume its batch, and resume the run")
+    .replace(/run (the batch|it) again/, "resume the run")
+    .replace("Run the batch again", "Resume the run")
     .replace(/(delete the file or )?record with mode "all"([,;] [io][^;\n]*)?/, "run the eval with `record` (--record)")
 
 /** Why a batch is not over; `undefined` if it is. */

@@ -207,10 +207,8 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
   const { judges, session } = yield* standing("Eval.score", definition, options)
   // a judge that failed may judge now
-  yield* Effect.catchTag(
-    Batch.retry(Facts.judgesId(session.facts), { only: "failed" }),
-    "BatchNotFoundError",
-    () => Effect.void
+  yield* Batch.retry(Facts.judgesId(session.facts), { only: "failed" }).pipe(
+    Effect.catchTag("BatchNotFoundError", () => Effect.void)
   )
   yield* runJudges(session, judges, limitsOf(session, options))
   return yield* reported(session, judges, options)
