@@ -141,7 +141,11 @@ describe("keys", () => {
           `"${key}", and "${key}"`,
           `Bearer ${key}.`,
           `x%3D${key}`,
-          `{"apiKey":"${key}"}`
+          `{"apiKey":"${key}"}`,
+          JSON.stringify({ info: `401 for key:\n${key}` }),
+          JSON.stringify(JSON.stringify({ info: `\u0007${key}` })),
+          JSON.stringify({ info: `\u001b[31m${key}\u001b[0m` }),
+          `\u001b[1;31m${key}`
         ]
       ) {
         assert.notInclude(masked(text), "0123456789", text)
@@ -151,7 +155,10 @@ describe("keys", () => {
   }
 
   it("a token of a user is masked, and other words are left", () => {
-    assert.strictEqual(masked("not eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln, no"), "not eyJ…, no")
+    const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+    for (const before of ["not ", "x%3D", "\\n", "\\u001B[0m", "\u001b[m"]) {
+      assert.strictEqual(masked(`${before}${token}, no`), `${before}eyJ…, no`)
+    }
     for (const text of ["it begins with nk_; the server", "nk_live_… or nk_test_…, as", "a bank_test_account", "nk_"]) {
       assert.strictEqual(masked(text), text)
     }

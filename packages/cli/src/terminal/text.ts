@@ -16,9 +16,13 @@ export const escaped = (text: string, unsafe: RegExp): string =>
     (character) => short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   )
 
-/** Text that looks like a Noukai key or a user token. */
+/**
+ * Text that looks like a Noukai key or a user token. An escape of JSON or of an address, or a colour, may end in a letter
+ * before it.
+ */
 const keys =
-  /(?<=^|[^A-Za-z\d]|%[\dA-Fa-f]{2})(nk_(?:live_|test_)?)[^\s…]{4,}?(?=["'`,.:;)\]}]*(?:\s|$))|(?<![A-Za-z\d])(eyJ)[\w-]{8,}\.[\w.-]+/g
+  // eslint-disable-next-line no-control-regex
+  /(?=nk_|eyJ)(?<=^|[^A-Za-z\d]|\\(?:[bfnrt]|u[\dA-Fa-f]{4})|%[\dA-Fa-f]{2}|(?:\x1b|\\u001[bB])\[[\d;]*m)(?:(nk_(?:live_|test_)?)[^\s…]{4,}?(?=["'`,.:;)\]}]*(?:\s|$))|(eyJ)[\w-]{8,}\.[\w.-]+)/g
 
 /** Returns a text with masked keys. */
 export const masked = (text: string): string =>
