@@ -250,12 +250,12 @@ describe("noukai eval run", () => {
       const budget = ["--budget", "0.004", "--max-cost-per-row", "0.002", "--concurrency", "1"]
       const stopped = yield* noukai(call("run", ...budget), limited)
       assert.deepStrictEqual([stopped.code, /\nstopped +the runs .*budget/.test(stopped.stdout)], [4, true])
-      assert.match(stopped.stderr, /^ {2}to continue: noukai eval run \S+ --resume .*--budget 0\.004 .*\n$/m)
+      const advised = /^ {2}to continue with a larger --budget: noukai (.* --budget USD --max-cost-per-row 0\.002)\n$/
+      const [, again = ""] = advised.exec(stopped.stderr) ?? assert.fail(stopped.stderr)
       const count = (yield* runs).length
       assert.strictEqual((yield* noukai(call("run", "--resume", "--quiet"), limited)).code, 4)
       assert.strictEqual((yield* runs).length, count)
-      const more = ["--budget", "1", "--max-cost-per-row", "0.002"]
-      const resumed = yield* noukai(call("run", "--resume", "--quiet", ...more), limited)
+      const resumed = yield* noukai(again.replace("USD", "1").split(" "), limited)
       assert.deepStrictEqual([resumed.code, (yield* runs).length - count < 8], [1, true])
     }).pipe(Effect.provide(server({ flows }))))
 
@@ -326,6 +326,10 @@ describe("noukai eval run", () => {
     assert.strictEqual(
       continuing({ ...input, record: Option.some("tapes") }),
       `to continue, without a recording: ${command} --resume`
+    )
+    assert.strictEqual(
+      continuing({ ...input, concurrency: Option.some(2) }, true),
+      `to continue with a larger --budget: ${command} --resume --concurrency 2 --budget USD --max-cost-per-row USD`
     )
     assert.notInclude(continuing({ ...input, replay: Option.some("tapes") }), "--resume")
   })

@@ -1,5 +1,6 @@
 /** The eval of a command: its definition, its ledger, its sides and its limits. */
 import * as Batch from "@effect-noukai/batch/Batch"
+import type { BatchStop } from "@effect-noukai/batch/BatchStatus"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Baseline from "@effect-noukai/eval/Baseline"
 import * as Eval from "@effect-noukai/eval/Eval"
@@ -83,17 +84,24 @@ export const asEval = <A, R>(
   input: Source
 ): Effect.Effect<A, CommandError, Exclude<R, Scope.Scope>> => Effect.scoped(ending(input)(command))
 
-/** Whether an eval run stopped because the server could not be reached, or refused its runs. */
-export const isCutOff = (report: EvalReport) =>
+/** Whether a batch of an eval run stopped for some reason. */
+const hasStopped = (report: EvalReport, isReason: (stop: BatchStop) => boolean) =>
   report.stop === undefined ? Effect.succeed(false) : Effect.exists(
     Eval.batchIds(report),
     (id) =>
       Batch.status(id).pipe(
         // a replay without a recording has no status
-        Effect.map(({ stop }) => stop?.statusCode !== undefined || stop?.reason === "unreachable"),
+        Effect.map(({ stop }) => stop !== undefined && isReason(stop)),
         Effect.catchTag("BatchNotFoundError", () => Effect.succeed(false))
       )
   )
+
+/** Whether an eval run stopped because the server could not be reached, or refused its runs. */
+export const isCutOff = (report: EvalReport) =>
+  hasStopped(report, ({ reason, statusCode }) => statusCode !== undefined || reason === "unreachable")
+
+/** Whether an eval run stopped at its budget. */
+export const isSpent = (report: EvalReport) => hasStopped(report, ({ reason }) => reason === "budget")
 
 type AnyEval = Eval.Eval<unknown>
 

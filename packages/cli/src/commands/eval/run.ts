@@ -21,7 +21,7 @@ import { limited, limits } from "../batch/flags.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
 import { temporaryFolder } from "../batch/source.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { asEval, codes, definition, sides, store } from "./evaluation.js"
+import { asEval, codes, definition, isSpent, sides, store } from "./evaluation.js"
 import { compared, defined, outputs, run, yes } from "./flags.js"
 import { notCaptured } from "./plan.js"
 import { checked, told } from "./told.js"
@@ -67,15 +67,23 @@ type ContinuedFlags =
   & Pick<Input, typeof kept[number] | "file" | "json" | "jsonl" | "record" | "replay" | "run">
   & ServerFlags
 
-/** Returns how to continue a run that was stopped. */
-export const continuing = (input: ContinuedFlags): string => {
+/** The flags of a larger budget, which the user fills in. */
+const raised = ({ maxCostPerRow }: ContinuedFlags) => ({
+  budget: Option.some("USD"),
+  maxCostPerRow: Option.orElseSome(maxCostPerRow, () => "USD")
+})
+
+/** Returns how to continue a run that was stopped. A spent budget would stop it again. */
+export const continuing = (input: ContinuedFlags, isSpent = false): string => {
   if (Option.isSome(input.replay)) return "nothing was sent: to replay, run the same command again"
   const command = hint(input, "eval run", [input.file, ...Option.toArray(input.run)], [
     ["--resume"],
-    ...flagsOf(input, kept),
+    ...flagsOf(isSpent ? { ...input, ...raised(input) } : input, kept),
     ...(["json", "jsonl"] as const).filter((name) => input[name]).map((name) => [flagOf(name)] as const)
   ])
-  return `to continue${Option.isSome(input.record) ? ", without a recording" : ""}: ${command}`
+  return `to continue${isSpent ? " with a larger --budget" : ""}${
+    Option.isSome(input.record) ? ", without a recording" : ""
+  }: ${command}`
 }
 
 const unusable = (cause: unknown) =>
@@ -117,7 +125,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     )
     yield* terminal.progress("")
     const cases = Eval.cases(one, { run: report.run, baseline: stored })
-    yield* told(input, report, cases, isReplayed ? undefined : continuing(input))
+    yield* told(input, report, cases, isReplayed ? undefined : continuing(input, yield* isSpent(report)))
   }).pipe(Effect.provide(Layer.mergeAll(
     store(one.name, { ...input, ledger }, false),
     BatchEngine.layerLocal,
