@@ -292,6 +292,20 @@ describe("a batch", () => {
       assert.strictEqual(error._tag, "BatchConflictError")
     }).pipe(Effect.provide(layer())))
 
+  it.live("does not run where another program has planned it with another flow meanwhile", () =>
+    Effect.gen(function*() {
+      const { sql } = yield* BatchStore
+      for (const [field, other] of [["flow", "acme/test/slow"], ["version", "7"], ["operation", "execute"]] as const) {
+        const changed = sql`update noukai_batch set ${sql(field)} = ${other} where name = ${field}`
+        const rows = Stream.concat(numbered(2).rows, Stream.execute(changed))
+        const error = yield* Effect.flip(Batch.run(echoing(field), { rows }, quick))
+        assert(error._tag === "BatchConflictError")
+        assert.deepStrictEqual([error.field, error.stored], [field, other])
+        assert.deepStrictEqual(states(yield* Batch.status(field)), { pending: 2 })
+      }
+      assert.deepStrictEqual(yield* runsOf, [])
+    }).pipe(Effect.provide(layer())))
+
   it.live("keeps its flow while a process that is gone may have sent a row", () =>
     Effect.gen(function*() {
       const store = yield* BatchStore

@@ -1,12 +1,12 @@
 /** Money: budgets, and costs that are tiny, unreadable or absurd. */
 import { Batch, BatchEngine, BatchStore } from "@effect-noukai/batch"
-import { Emulator } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck, Layer, Option } from "effect"
 import * as Money from "../src/internal/money.js"
-import { client, collect, echoing, layer, ledgerFile, numbered, runsOf } from "./support/batches.js"
-import { tampering } from "./support/tampering.js"
+import { client, collect, echoing, layer, ledgerFile, numbered, type Row, runsOf } from "./support/batches.js"
+import { type Tamper, tampering } from "./support/tampering.js"
 
 const quick = { grace: 300 } as const
 
@@ -23,16 +23,35 @@ const priced = (costUsd: string) => ({
   }]
 })
 
-/** A ledger, and a client whose traces have another cost. */
-const told = (costUsd: unknown) =>
+/** A flow that fails after a step of 0.01 dollars. */
+const failing = {
+  flows: [{
+    ref: "acme/test/fails",
+    steps: [...priced("0.01").flows[0]!.steps, { kind: "fail" as const, id: "b", code: "NO_LUCK" }]
+  }]
+}
+
+const inTwoLanes = BatchEngine.of({
+  lanes: 2,
+  run: ({ lane }) => Effect.all([lane(0), lane(1)], { concurrency: 2, discard: true })
+})
+
+/** A ledger, and a client that gets other responses than an emulator gives. */
+const behind = (options: EmulatorOptions, tamper: Tamper) =>
   Layer.unwrapScoped(Effect.gen(function*() {
     const { apiKey } = yield* Emulator
-    const baseUrl = yield* tampering(({ path }, body) =>
-      path.includes("/trace") ? body.replace(/"costUsd":"[^"]*"/g, `"costUsd":${JSON.stringify(costUsd)}`) : body
-    )
+    const baseUrl = yield* tampering(tamper)
     const store = BatchStore.layerFile(yield* ledgerFile)
     return Layer.mergeAll(store, BatchEngine.layerLocal, Noukai.layer({ apiKey, baseUrl }))
-  })).pipe(Layer.provideMerge(client(priced("0.01"))))
+  })).pipe(Layer.provideMerge(client(options)))
+
+/** A ledger, and a client whose traces have another cost. */
+const told = (costUsd: unknown) =>
+  behind(
+    priced("0.01"),
+    ({ path }, body) =>
+      path.includes("/trace") ? body.replace(/"costUsd":"[^"]*"/g, `"costUsd":${JSON.stringify(costUsd)}`) : body
+  )
 
 describe("an amount", () => {
   it("of an option is a number or decimal text, and is exact", () => {
@@ -160,10 +179,7 @@ describe("a budget", () => {
   it.live("counts attempts that were made before it, and not rows that were refused without a run", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.putFlows({
-        ref: "acme/test/fails",
-        steps: [...priced("0.01").flows[0]!.steps, { kind: "fail", id: "b", code: "NO_LUCK" }]
-      })
+      yield* emulator.putFlows(failing.flows[0]!)
       const batch = echoing("attempts", "acme/test/fails")
       yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["422"] })
       yield* Batch.run(batch, numbered(4), quick)
@@ -174,6 +190,58 @@ describe("a budget", () => {
         maxCostPerRow: 0.02
       })
       assert.deepStrictEqual([states.failed, costUsd, unknownCosts], [4, "0.1", 0])
+    }).pipe(Effect.provide(layer(priced("0.01")))))
+
+  it.live("counts attempts whose costs became unknown before it", () =>
+    Effect.gen(function*() {
+      const batch = echoing("looked", "acme/test/fails")
+      yield* Batch.run(batch, numbered(4), quick)
+      // nothing is left to run: costs are only asked for
+      yield* Batch.run(batch, numbered(4), { ...quick, cost: true })
+      yield* Batch.retry("looked", { only: "failed" })
+      const summary = yield* Batch.run(batch, numbered(4), { ...quick, budgetUsd: 0.08, maxCostPerRow: 0.02 })
+      assert.deepStrictEqual([summary.stop?.reason, summary.costUsd], ["budget", "0.08"])
+      assert.strictEqual((yield* runsOf).length, 4)
+    }).pipe(Effect.provide(layer(failing))))
+
+  it.live("counts failed runs whose responses have no id, also those before it", () =>
+    Effect.gen(function*() {
+      const batch = Batch.make({
+        id: "no id",
+        flow: "acme/test/fails",
+        operation: "execute",
+        key: (row: Row) => row.id,
+        input: (row) => ({ message: row.id })
+      })
+      const run = (rows: number, options: object) =>
+        Effect.map(
+          Batch.run(batch, numbered(rows), { ...quick, concurrency: 1, ...options }),
+          ({ costUsd, states, stop }) => [stop?.reason, states.failed, costUsd]
+        )
+      assert.deepStrictEqual(yield* run(2, {}), [undefined, 2, undefined])
+      assert.deepStrictEqual(yield* run(12, { budgetUsd: 0.06, maxCostPerRow: 0.02 }), ["budget", 3, "0.06"])
+      assert.strictEqual((yield* runsOf).length, 3)
+      const beliefs = (yield* collect(Batch.expected("no id"))).slice(0, 3).map(({ belief }) => belief)
+      assert.deepStrictEqual(beliefs, ["ran", "ran", "ran"])
+    }).pipe(Effect.provide(behind(
+      failing,
+      ({ path }, body) => path.endsWith("/execute") ? body.replace(/,?"executionId":"[^"]*"/g, "") : body
+    ))))
+
+  it.live("counts rows that ran before it in a fleet whose processes were all killed", () =>
+    Effect.gen(function*() {
+      const { sql } = yield* BatchStore
+      const batch = echoing("fleet", "acme/test/priced")
+      const run = (rows: number, options: object) =>
+        Effect.map(
+          Effect.provideService(Batch.run(batch, numbered(rows), { ...quick, ...options }), BatchEngine, inTwoLanes),
+          ({ costUsd, states, stop, unknownCosts }) => [stop?.reason, states.done, costUsd, unknownCosts]
+        )
+      yield* run(11, {})
+      yield* sql`update noukai_batch set state = 'running', ended_at = 0`
+      assert.deepStrictEqual(yield* run(20, { budgetUsd: 0.2, maxCostPerRow: 0.02 }), ["budget", 11, "0.22", 11])
+      yield* sql`update noukai_batch set state = 'running', ended_at = 0`
+      assert.deepStrictEqual(yield* run(20, { budgetUsd: 0.25, maxCostPerRow: 0.02 }), ["budget", 13, "0.24", 11])
     }).pipe(Effect.provide(layer(priced("0.01")))))
 
   it.live("counts costs that an earlier run could not read, once", () =>

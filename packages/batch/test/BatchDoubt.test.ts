@@ -223,7 +223,7 @@ describe.concurrent("a row that may have run", () => {
         yield* Deferred.await(died)
         yield* Fiber.interrupt(first)
         const summary = yield* Batch.run(batch(Effect.succeed("rain")), rows, quick)
-        assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 2 }, 1])
+        assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 2 }, 0])
         assert.deepStrictEqual(
           (yield* collect(Batch.results(dying))).map(({ result }) =>
             result

@@ -33,6 +33,8 @@ const common = {
 
 const jobs = Batch.make(common)
 
+const budget = { budgetUsd: "0.06", maxCostPerRow: "0.02" }
+
 const requests = Batch.make({ ...common, operation: "execute" })
 
 const findings = Effect.map(Stream.runCollect(Reconcile.findings(Batch.expected("b"))), (all) => [...all])
@@ -102,6 +104,29 @@ describe("Batch.settle", () => {
         assert.deepStrictEqual([done.state, done.result, done.costUsd], ["done", "a", "0.0123"])
         assert.match(done.evidence!, /^its session has the run/)
         assert.deepStrictEqual((yield* findings).map(({ kind }) => kind), ["agrees"])
+      }).pipe(Effect.provide(setup)))
+  }
+
+  for (
+    const [name, options] of [["with costs", { cost: true }], ["within a budget", budget], [
+      "without costs",
+      {}
+    ]] as const
+  ) {
+    it.scopedLive(`lets a row that was reported ${name} count once, within a budget`, () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["500"] })
+        yield* Batch.run(requests, source("a"), { ...options, grace: 100 })
+        const [before] = yield* findings
+        const flows = yield* FlowService
+        yield* flows.execute(flow, { message: "a", sessionId: before!.expected.sessionId!, snapshots: true })
+        yield* Batch.settle("b", Reconcile.evidence(yield* findings))
+        const { costUsd, stop, unknownCosts } = yield* Batch.run(requests, source("a"), { ...budget, grace: 100 })
+        assert.deepStrictEqual([costUsd, stop, unknownCosts], ["0.0123", undefined, 0])
+        const { sql } = yield* BatchStore
+        const funds = yield* sql`select spent_usd, reserved_usd from noukai_batch`
+        assert.deepStrictEqual(funds, [{ spent_usd: "0.0123", reserved_usd: "0" }])
       }).pipe(Effect.provide(setup)))
   }
 })

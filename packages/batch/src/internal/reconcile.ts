@@ -7,7 +7,9 @@ import * as Stream from "effect/Stream"
 import type { BatchLockedError, LedgerError } from "../BatchError.js"
 import type { RowAttempt } from "../BatchRow.js"
 import type { BatchStore } from "../BatchStore.js"
-import { doing, each, sameText } from "./ledger/ledger.js"
+import { runFailures } from "./drive/verdict.js"
+import { doing, each, sameText, transaction } from "./ledger/ledger.js"
+import { reservedAgain } from "./ledger/limits.js"
 import * as Reading from "./ledger/reading.js"
 import { keepNumbers } from "./ledger/settling.js"
 import { sessionOf, standing } from "./manage.js"
@@ -18,7 +20,8 @@ const lasting: ReadonlySet<string> = new Set(["AmbiguousRun", "Defect", "ResultN
 const ends: { readonly [state: string]: string } = { done: "completed", failed: "failed", cancelled: "cancelled" }
 
 const believed = ({ costUsd, error, executionId, state }: RowAttempt): Pick<Expected, "belief"> & Partial<Expected> => {
-  const ran = executionId !== undefined || state === "done"
+  const ran = executionId !== undefined || state === "done" ||
+    (state === "failed" && runFailures.includes(error?.kind ?? "") && (error?.statusCode ?? 500) >= 500)
   const isOpen = state === "reported" && !(ran && lasting.has(error?.kind ?? ""))
   const status = ran ? ends[state] : undefined
   return {
@@ -60,18 +63,21 @@ export const settle = (
     const [ledger, record] = yield* standing("Batch.settle", batch)
     const { sql } = ledger
     yield* ledger.exclusive
-    yield* keepNumbers(ledger, record.id)
     const items = evidence.map((one) => ({
       ...one,
       error: JSON.stringify({ kind: "TimedOut", message: `${one.reason}; the next run of the batch asks for it` })
     }))
     const text = (name: string) => sql.literal(`j.value->>'${name}'`)
-    const rows = yield* doing("settled rows by evidence")(sql<{ readonly key: string }>`
+    const settled = doing("settled rows by evidence")(sql<{ readonly key: string }>`
       update noukai_batch_row as r set state = 'timedOut', sent = 1, adopted = 1, execution_id = ${text("executionId")},
         error = ${text("error")}, evidence = ${text("reason")}, settled_at = null, settled_no = null
       from ${each(sql, items)}
       where r.batch = ${record.id} and ${sameText(sql, sql`r.key`, text("key"))}
         and r.attempt = cast(${text("attempt")} as bigint) and r.state in ('uncertain', 'reported')
       returning key`)
+    const rows = yield* transaction(sql, "settled rows by evidence")(
+      // first the batch, as those that settle rows
+      Effect.zipRight(keepNumbers(ledger, record.id), Effect.zipLeft(settled, reservedAgain(ledger, record.id)))
+    )
     return rows.map(({ key }) => key)
   }))

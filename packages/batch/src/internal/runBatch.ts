@@ -177,7 +177,8 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     yield* ledger.exclusive
     const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, identity, settings, isSelected)
     yield* Rows.folded(ledger, planned.id, settings.lanes)
-    if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id, settings)
+    const isAlone = planned.state !== "running" || settings.lanes === 1
+    yield* Limits.recount(ledger, planned.id, settings, isAlone)
     const cancelled = Effect.flatMap(Clock.currentTimeMillis, (now) => Settling.cancelPending(ledger, planned.id, now))
     const ending = Effect.gen(function*() {
       const status = yield* statusOf(ledger, yield* Batches.get(ledger, identity.name))
@@ -185,8 +186,9 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     })
     const started = yield* Batches.started(ledger, planned, yield* Clock.currentTimeMillis)
     if (Option.isNone(started)) {
-      // it is paused; or was cancelled, or forgotten, while its rows were planned
+      // it is paused; or was cancelled, forgotten, or planned with another flow, while its rows were planned
       const now = yield* Batches.reread(ledger, planned.id)
+      if (Option.isSome(now)) yield* Batches.isOf(now.value, identity)
       if (!Option.exists(now, ({ stop }) => stop?.reason === "paused")) yield* cancelled
       return yield* ending
     }

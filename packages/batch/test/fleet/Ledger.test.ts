@@ -69,7 +69,7 @@ const statements = Effect.gen(function*() {
   const { reserved_usd, spent_usd } = yield* Batches.get(ledger, "pg")
   assert.deepStrictEqual([reserved_usd, spent_usd].map(BigDecimal.format), ["0.067", "3e-19"])
   yield* Limits.reserve(ledger, id, usd("1"), 1, usd("9"))
-  yield* Limits.recount(ledger, id, (yield* Batches.get(ledger, "pg")).settings)
+  yield* Limits.recount(ledger, id, (yield* Batches.get(ledger, "pg")).settings, true)
   assert.strictEqual(BigDecimal.format((yield* Batches.get(ledger, "pg")).reserved_usd), "0.067")
   const [other] = yield* Rows.adopted(ledger, id, "other", 0, 5000)
   assert.deepStrictEqual([other!.state, other!.intentAt], ["uncertain", 6000])

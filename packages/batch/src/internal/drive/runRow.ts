@@ -133,9 +133,10 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   )
 
   const ended = (settled: Settlement): Step =>
-    Effect.flatMap(
-      measured(settled),
-      (known) => Effect.flatMap(written(known), (isTaken) => isTaken ? Effect.void : reread)
+    measured(settled).pipe(
+      // a row that was taken over is of this ledger, and so is its run
+      Effect.flatMap((known) => written(row.state === "uncertain" ? { ...known, adopted: false } : known)),
+      Effect.flatMap((isTaken) => isTaken ? Effect.void : reread)
     )
 
   /**
@@ -158,7 +159,8 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       const now = yield* Clock.currentTimeMillis
       // a request that found a run took less time than the run itself
       const seen = sentAt === undefined || adopted === true ? settled : { ...settled, durationMs: now - sentAt }
-      if (!readsCosts(running) || executionId === undefined) return seen
+      if (!readsCosts(running)) return seen
+      if (executionId === undefined) return { ...seen, costUsd: Money.unknown }
       // the row is done all the same
       const found = yield* Effect.option(Effect.retry(runs.measure(executionId, row), { ...costRetry, while: mayPass }))
       if (Option.isNone(found)) return { ...seen, costUsd: Money.unknown }

@@ -334,8 +334,7 @@ export const settle = (
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // a run that may exist and is not known is taken to have cost its reservation
-    const mayHaveRun = state === "reported" || state === "done"
-    const costUsd = read ?? (mayHaveRun && readsCosts(running) ? Money.unknown : undefined)
+    const costUsd = read ?? (state === "reported" && readsCosts(running) ? Money.unknown : undefined)
     const isKnown = costUsd !== undefined && costUsd !== Money.unknown
     const spent = isKnown ? Money.parse(costUsd) : costUsd === undefined ? Money.none : row.reserved
     const wait = state === "failed" && error !== undefined && isPassingFailure(error)

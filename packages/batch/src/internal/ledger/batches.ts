@@ -128,16 +128,21 @@ const isUnsent = ({ sql }: Ledger) =>
   sql.literal(`state <> 'running' and not exists (
     select 1 from noukai_batch_row as r where r.batch = noukai_batch.id and (r.sent = 1 or r.state = 'intent'))`)
 
-/** Fails if the ledger has a different batch under the name, unless no request of it can have left. */
-export const agrees = Effect.fnUntraced(function*(ledger: Ledger, stored: BatchRecord, given: BatchIdentity) {
+/** Fails if a batch has another flow, version or operation. */
+export const isOf = (stored: BatchRecord, given: BatchIdentity): Effect.Effect<void, BatchConflictError> => {
   const field = (["flow", "version", "operation"] as const).find((one) => stored[one] !== given[one])
-  if (field === undefined) return
-  const unsent = yield* doing("read a batch")(
-    ledger.sql`select id from noukai_batch where id = ${stored.id} and ${isUnsent(ledger)}`
-  )
-  if (unsent.length > 0) return
-  return yield* new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
-})
+  return field === undefined
+    ? Effect.void
+    : new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
+}
+
+/** Fails if the ledger has a different batch under the name, unless no request of it can have left. */
+export const agrees = (ledger: Ledger, stored: BatchRecord, given: BatchIdentity) =>
+  Effect.catchAll(isOf(stored, given), (conflict) =>
+    Effect.flatMap(
+      doing("read a batch")(ledger.sql`select id from noukai_batch where id = ${stored.id} and ${isUnsent(ledger)}`),
+      (unsent) => unsent.length > 0 ? Effect.void : conflict
+    ))
 
 /** The batch of a definition, made if it is new, at the beginning of a pass over its source. */
 export const planned = Effect.fnUntraced(
@@ -176,8 +181,8 @@ const pausing = JSON.stringify(
 )
 
 /**
- * Starts a batch. Returns nothing if the batch is paused, or was cancelled since it `was` planned. A running batch
- * continues unchanged.
+ * Starts a batch. Returns nothing if the batch is paused, or was cancelled or planned with another flow since it `was`
+ * planned. A running batch continues unchanged.
  */
 export const started = ({ sql }: Ledger, was: BatchRecord, now: number) =>
   Effect.map(
@@ -186,7 +191,7 @@ export const started = ({ sql }: Ledger, was: BatchRecord, now: number) =>
       set generation = case when state = 'running' then generation else generation + 1 end,
         started_at = case when state = 'running' then started_at else ${now} end,
         state = 'running', stop = null
-      where id = ${was.id}
+      where id = ${was.id} and flow = ${was.flow} and version = ${was.version} and operation = ${was.operation}
         and (stop is null or (stop <> ${pausing} and (stop <> ${cancellation} or ended_at = ${was.ended_at})))
       returning *`),
     one

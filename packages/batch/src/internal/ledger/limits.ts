@@ -1,11 +1,11 @@
 /** Limits that all processes share: the rate, and the budget. */
-import type * as Statement from "@effect/sql/Statement"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
+import { runFailures } from "../drive/verdict.js"
 import * as Money from "../money.js"
 import type { Settings } from "./batches.js"
-import { doing, forUpdate, greatest, type Ledger, microseconds, transaction } from "./ledger.js"
+import { change, doing, forUpdate, greatest, type Ledger, microseconds, transaction } from "./ledger.js"
 
 /** The first of some turns of a rate. */
 export interface FirstTurn {
@@ -37,33 +37,40 @@ interface Funds {
   readonly spent: BigDecimal.BigDecimal
 }
 
-/** Changes the money of a batch, which is read before: within a transaction alone. */
-function changed<A>(
-  { sql }: Ledger,
-  batch: number,
-  change: (funds: Funds) => readonly [Funds, A]
-): Effect.Effect<A | undefined, BatchStoreError> {
-  return doing("booked money")(Effect.gen(function*() {
-    const [row] = yield* sql<{ readonly reserved_usd: string; readonly spent_usd: string }>`
-      select reserved_usd, spent_usd from noukai_batch where id = ${batch} ${forUpdate(sql)}`
-    if (row === undefined) return undefined
-    const [{ reserved, spent }, value] = change({
-      reserved: Money.parse(row.reserved_usd),
-      spent: Money.parse(row.spent_usd)
-    })
-    yield* sql`
-      update noukai_batch set reserved_usd = ${Money.print(reserved)}, spent_usd = ${Money.print(spent)}
-      where id = ${batch}`
-    return value
-  }))
-}
+const amountOf = (rows: ReadonlyArray<{ readonly reserved_usd: string | null }>): BigDecimal.BigDecimal =>
+  BigDecimal.sumAll(rows.map(({ reserved_usd }) => Money.parse(reserved_usd ?? "0")))
+
+/** Reads the money of a batch and locks it: within a transaction alone. */
+const fundsOf = ({ sql }: Ledger, batch: number) =>
+  Effect.map(
+    sql<{ readonly reserved_usd: string; readonly spent_usd: string }>`
+      select reserved_usd, spent_usd from noukai_batch where id = ${batch} ${forUpdate(sql)}`,
+    (rows): Funds => ({ reserved: amountOf(rows), spent: Money.parse(rows[0]?.spent_usd ?? "0") })
+  )
+
+const keep = ({ sql }: Ledger, batch: number, { reserved, spent }: Funds) =>
+  sql`update noukai_batch set reserved_usd = ${Money.print(reserved)}, spent_usd = ${Money.print(spent)}
+    where id = ${batch}`
 
 /** Adds a cost and releases its reservation. Requires a transaction. */
 export const booked = (ledger: Ledger, batch: number, spent: BigDecimal.BigDecimal, released: BigDecimal.BigDecimal) =>
-  Effect.asVoid(changed(ledger, batch, (funds) => [{
-    reserved: BigDecimal.subtract(funds.reserved, released),
-    spent: BigDecimal.sum(funds.spent, spent)
-  }, undefined]))
+  change("booked money")(Effect.flatMap(fundsOf(ledger, batch), (funds) =>
+    keep(ledger, batch, {
+      reserved: BigDecimal.subtract(funds.reserved, released),
+      spent: BigDecimal.sum(funds.spent, spent)
+    })))
+
+/** Reserves again what was booked for rows that are in flight again. Requires a transaction. */
+export const reservedAgain = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.flatMap(
+    doing("booked money")(ledger.sql<{ readonly reserved_usd: string | null }>`
+      update noukai_batch_row set cost_usd = null
+      where batch = ${batch} and state = 'timedOut' and cost_usd = ${Money.unknown} returning reserved_usd`),
+    (rows) => {
+      const spent = BigDecimal.negate(amountOf(rows))
+      return booked(ledger, batch, spent, spent)
+    }
+  )
 
 /** Reserves an amount for as many rows as the budget allows, at most `count`; returns their number. */
 export const reserve = (
@@ -73,13 +80,14 @@ export const reserve = (
   count: number,
   budget: BigDecimal.BigDecimal
 ): Effect.Effect<number, BatchStoreError> =>
-  transaction(ledger.sql, "reserved money")(Effect.map(
-    changed(ledger, batch, ({ reserved, spent }) => {
+  transaction(ledger.sql, "reserved money")(
+    doing("reserved money")(Effect.gen(function*() {
+      const { reserved, spent } = yield* fundsOf(ledger, batch)
       const rows = Money.times(each, BigDecimal.subtract(budget, BigDecimal.sum(reserved, spent)), count)
-      return [{ reserved: BigDecimal.sum(reserved, Money.multiplied(each, rows)), spent }, rows]
-    }),
-    (rows = 0) => rows
-  ))
+      yield* keep(ledger, batch, { reserved: BigDecimal.sum(reserved, Money.multiplied(each, rows)), spent })
+      return rows
+    }))
+  )
 
 /** Gives back an amount that was reserved and not used, for so many rows. */
 export const release = (ledger: Ledger, batch: number, each: BigDecimal.BigDecimal, count: number) =>
@@ -88,46 +96,47 @@ export const release = (ledger: Ledger, batch: number, each: BigDecimal.BigDecim
     : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
 /**
- * Sums the reservations of rows in flight again, since the sum of the batch may be wrong after a crash. Once costs are read,
- * those of earlier runs that were not are unknown. With a budget, each counts as the most that a row may cost.
+ * Books costs that are unknown. Once costs are read, those of earlier runs that were not are unknown; with a budget, each
+ * counts as the most that a row may cost. If no other process works, it also sums the reservations of rows in flight again,
+ * since the sum of the batch may be wrong after a crash.
  */
 export const recount = (
   ledger: Ledger,
   batch: number,
-  { budgetUsd, cost, maxCostUsd }: Settings
+  { budgetUsd, cost, maxCostUsd }: Settings,
+  isAlone: boolean
 ): Effect.Effect<void, BatchStoreError> =>
-  transaction(ledger.sql, "counted the reservations")(Effect.flatMap(
-    doing("counted the reservations")(Effect.gen(function*() {
+  transaction(ledger.sql, "counted the reservations")(
+    change("counted the reservations")(Effect.gen(function*() {
       const { sql } = ledger
+      // locked before its rows, as by those that settle rows
+      const { reserved, spent } = yield* fundsOf(ledger, batch)
       const ofBatch = sql`batch = ${batch}`
       const isLive = sql.literal("state in ('intent', 'uncertain', 'submitted', 'timedOut')")
-      const isUnread = sql.literal(
-        "cost_usd is null and settled_at is not null and (state in ('done', 'reported') or execution_id is not null)"
-      )
-      const isUnknown = sql`cost_usd = ${Money.unknown}`
+      const failed = runFailures.map((kind) => `error like '{"kind":"${kind}"%'`).join(" or ")
+      const isUnread = sql.literal(`cost_usd is null and settled_at is not null and (execution_id is not null
+      or state in ('done', 'reported') or (state = 'failed' and (${failed}) and error not like '%"statusCode":4%'))`)
       const isUnbooked = sql.literal("coalesce(reserved_usd, '0') = '0'")
+      const isUnknown = sql`cost_usd = ${Money.unknown} and settled_at is not null and ${isUnbooked}`
       const most = budgetUsd && maxCostUsd
-      const count = (table: string, where: Statement.Fragment) =>
-        Effect.map(
-          sql<{ readonly n: number | string }>`select count(*) as n from ${sql(table)} where ${ofBatch} and ${where}`,
-          ([row]) => Number(row!.n)
-        )
-      const ofAttempts = yield* count("noukai_batch_attempt", isUnread)
+      let unknown = 0
       for (const table of cost || most !== undefined ? ["noukai_batch_attempt", "noukai_batch_row"] : []) {
         yield* sql`update ${sql(table)} set cost_usd = ${Money.unknown} where ${ofBatch} and ${isUnread}`
+        if (most === undefined) continue
+        const [row] = yield* sql<{ readonly n: number | string }>`
+        select count(*) as n from ${sql(table)} where ${ofBatch} and ${isUnknown}`
+        unknown += Number(row!.n)
+        yield* sql`update ${sql(table)} set reserved_usd = ${Money.print(most)} where ${ofBatch} and ${isUnknown}`
       }
-      const ofRows = yield* count("noukai_batch_row", sql`${isUnknown} and ${isUnbooked}`)
-      if (most !== undefined) {
+      if (most !== undefined && isAlone) {
         yield* sql`update noukai_batch_row set reserved_usd = ${Money.print(most)}
-          where ${ofBatch} and ${isUnbooked} and (${isUnknown} or ${isLive})`
+        where ${ofBatch} and ${isUnbooked} and ${isLive}`
       }
-      const rows = yield* sql<{ readonly reserved_usd: string | null }>`
-        select reserved_usd from noukai_batch_row where ${ofBatch} and ${isLive}`
-      const reserved = BigDecimal.sumAll(rows.map(({ reserved_usd }) => Money.parse(reserved_usd ?? "0")))
-      return { reserved, more: Money.multiplied(most ?? Money.none, ofAttempts + ofRows) }
-    })),
-    ({ more, reserved }) =>
-      Effect.asVoid(
-        changed(ledger, batch, ({ spent }) => [{ reserved, spent: BigDecimal.sum(spent, more) }, undefined])
-      )
-  ))
+      const live = sql<{ readonly reserved_usd: string | null }>`
+      select reserved_usd from noukai_batch_row where ${ofBatch} and ${isLive}`
+      yield* keep(ledger, batch, {
+        reserved: isAlone ? amountOf(yield* live) : reserved,
+        spent: BigDecimal.sum(spent, Money.multiplied(most ?? Money.none, unknown))
+      })
+    }))
+  )

@@ -11,6 +11,13 @@ const identity = (sql: SqlClient.SqlClient) =>
     orElse: () => sql.literal("integer primary key")
   })
 
+/** Adds columns to a table. */
+const columns = (table: string, ...all: ReadonlyArray<string>) =>
+  Effect.flatMap(
+    SqlClient.SqlClient,
+    (sql) => Effect.forEach(all, (column) => sql`alter table ${sql(table)} add column ${sql.literal(column)}`)
+  )
+
 const tables = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const id = identity(sql)
@@ -74,8 +81,7 @@ const exactCosts = Effect.gen(function*() {
     sql.literal(
       `cast(${column} / ${billion} as text) || '.' || substr(cast(${billion} + ${column} % ${billion} as text), 2)`
     )
-  yield* sql`alter table noukai_batch add column reserved_usd text not null default '0'`
-  yield* sql`alter table noukai_batch add column spent_usd text not null default '0'`
+  yield* columns("noukai_batch", "reserved_usd text not null default '0'", "spent_usd text not null default '0'")
   const isOld = (yield* sql`select id from noukai_batch limit 1`).length > 0
   if (isOld) yield* sql`update noukai_batch set reserved_usd = ${usd("reserved")}, spent_usd = ${usd("spent")}`
   yield* sql`alter table noukai_batch_row add column reserved_usd text`
@@ -90,21 +96,7 @@ const sentRows = Effect.gen(function*() {
   yield* sql`
     update noukai_batch_row set sent = 1
     where attempt > 1 or execution_id is not null or state not in ('pending', 'cancelled', 'invalid')`
-  yield* sql`alter table noukai_batch add column definition text`
-  yield* sql`alter table noukai_batch add column definition_at bigint`
-})
-
-/** When the run of a row that timed out began to run. */
-const runningRows = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql`alter table noukai_batch_row add column running_at bigint`
-)
-
-/** The duration of the run of a row, and its tokens as JSON. */
-const measuredRows = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`alter table noukai_batch_row add column duration_ms bigint`
-  yield* sql`alter table noukai_batch_row add column tokens text`
+  yield* columns("noukai_batch", "definition text", "definition_at bigint")
 })
 
 /** Attempts before the newest one of a row, and rows that wait for the next. */
@@ -116,8 +108,7 @@ const attempts = Effect.gen(function*() {
       execution_id text, error text, cost_usd text, started_at bigint, settled_at bigint
     )`
   yield* sql`create unique index noukai_batch_attempt_row on noukai_batch_attempt (batch, row_id, attempt)`
-  yield* sql`alter table noukai_batch_row add column retries bigint not null default 0`
-  yield* sql`alter table noukai_batch_row add column due_at bigint`
+  yield* columns("noukai_batch_row", "retries bigint not null default 0", "due_at bigint")
   // billionths of a dollar, which nothing reads
   for (const table of ["noukai_batch", "noukai_batch_row"]) {
     for (const column of ["reserved", "spent"]) yield* sql`alter table ${sql(table)} drop column ${sql(column)}`
@@ -130,30 +121,27 @@ const attempts = Effect.gen(function*() {
  */
 const targets = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  for (const column of ["flow", "version", "calls", "steps"]) {
-    yield* sql`alter table noukai_batch_row add column ${sql(column)} text`
-  }
-  yield* sql`alter table noukai_batch add column note text`
+  yield* columns("noukai_batch_row", "flow text", "version text", "calls text", "steps text")
+  yield* columns("noukai_batch", "note text")
   yield* sql`
     create index noukai_batch_row_target on noukai_batch_row (batch) where flow is not null or version is not null`
 })
-
-/** The reason for which a row was settled by the evidence of the server. */
-const evidence = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql`alter table noukai_batch_row add column evidence text`
-)
 
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
   "0003_exactCosts": exactCosts,
   "0004_sentRows": sentRows,
-  "0005_runningRows": runningRows,
-  "0006_measuredRows": measuredRows,
+  // when the run of a row that timed out began to run
+  "0005_runningRows": columns("noukai_batch_row", "running_at bigint"),
+  // the duration of the run of a row, and its tokens as JSON
+  "0006_measuredRows": columns("noukai_batch_row", "duration_ms bigint", "tokens text"),
   "0007_attempts": attempts,
   "0008_targets": targets,
-  "0009_evidence": evidence
+  // the reason for which a row was settled by the evidence of the server
+  "0009_evidence": columns("noukai_batch_row", "evidence text"),
+  // what was booked for an attempt of unknown cost
+  "0010_attemptReservations": columns("noukai_batch_attempt", "reserved_usd text")
 }
 
 const table = "noukai_batch_migration"

@@ -304,8 +304,8 @@ export const nextAttempts = ({ sql }: Ledger, rows: ReadonlyArray<Pick<Transitio
   const dueAt = sql.literal("cast(j.value->>'dueAt' as bigint)")
   return rows.length === 0 ? Effect.void : doing("began attempts")(Effect.asVoid(Effect.all([
     sql`insert into noukai_batch_attempt
-        (batch, row_id, attempt, state, execution_id, error, cost_usd, started_at, settled_at)
-      select r.batch, r.id, r.attempt, r.state, r.execution_id, r.error, r.cost_usd, r.intent_at, r.settled_at
+        (batch, row_id, attempt, state, execution_id, error, cost_usd, reserved_usd, started_at, settled_at)
+      select r.batch, r.id, r.attempt, r.state, r.execution_id, r.error, r.cost_usd, r.reserved_usd, r.intent_at, r.settled_at
       from ${items} cross join noukai_batch_row as r where ${isMeant} and r.sent = 1 on conflict do nothing`,
     sql`update noukai_batch_row as r set
         state = case when ${dueAt} is null then 'pending' else 'waiting' end, due_at = ${dueAt},
