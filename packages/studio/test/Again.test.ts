@@ -1,12 +1,15 @@
 /** Runs that the studio begins: the form about them, and that none begins twice. */
 import type { Flow } from "@effect-noukai/emulator"
+import { Noukai } from "@effect-noukai/sdk"
 import { APIConnectionError, FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
 import type { RunForm, RunInput, StartedRun } from "@effect-noukai/studio/RunAgainApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import * as StudioRunner from "@effect-noukai/studio/StudioRunner"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, identity, Layer, Option, TestClock } from "effect"
+import { Deferred, Effect, Fiber, identity, Layer, Option, Redacted, TestClock } from "effect"
 import { randomUUID } from "node:crypto"
+import { events, frame, runStarted, stepStarted } from "../../sdk/test/support/eventFrames.js"
+import { serve } from "../../sdk/test/support/WireServer.js"
 import * as Starts from "../src/internal/starts.js"
 import { cookieOf, open, type Page, send, until } from "./support/client.js"
 import { start } from "./support/emulated.js"
@@ -266,6 +269,19 @@ describe("a run that the studio begins", () => {
       assert.deepStrictEqual([draft.state, draft.run !== undefined, draft.problem], ["ended", true, undefined])
       const failedDraft = yield* ending({ flow: "acme/test/fails", version: "draft" })
       assert.deepStrictEqual([failedDraft.state, failedDraft.run !== undefined], ["ended", true])
+    }))
+
+  it.scopedLive("has ended where only the summary of its last event names the step that failed", () =>
+    Effect.gen(function*() {
+      const end = frame("flow_completed", { executionId: "ex-1", result: null, summary: { failedAtStep: "draft" } })
+      const { baseUrl } = yield* serve(events(runStarted, stepStarted("draft"), end))
+      const client = Noukai.layer({ apiKey: Redacted.make("nk_test_0123456789"), baseUrl, maxRetries: 0 })
+      const { page } = yield* start({ runner: Layer.orDie(Layer.provide(StudioRunner.layer, client)) })
+      const body = yield* request(page, { flow: order, message: "hi" })
+      yield* post(page, body)
+      const { problem, run, state } = yield* over(page, body.intention)
+      assert.deepStrictEqual([state, run, problem?.advice], ["ended", "ex-1", undefined])
+      assert.include(problem?.message, "step \"draft\" failed")
     }))
 
   it.scopedLive("has stopped, and not ended, where a later step has no answer", () =>

@@ -57,7 +57,9 @@ const endingOf = (error: CallError, run: string | undefined, isWalked: boolean):
         problem: { message: `It is not known whether the run began: ${message}`, advice: lookAtList }
       }
   }
-  return error._tag === "FlowExecutionError" && (error.status === "failed" || !isWalked)
+  // without a status code, the run itself said that it failed
+  return error._tag === "FlowExecutionError" &&
+      (error.status === "failed" || error.statusCode === undefined || !isWalked)
     ? { state: "ended", problem: { message } }
     : {
       state: "stopped",
