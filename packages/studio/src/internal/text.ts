@@ -1,9 +1,20 @@
 /** Text that leaves the studio. */
 import type { Source } from "../RunsApi.js"
 
-/** Text that looks like a key of Noukai or a user token. An escape of JSON or of an address may end in a letter before it. */
-const keys =
-  /(?=nk_|eyJ)(?<=^|[^A-Za-z\d]|\\(?:[bfnrt]|u[\dA-Fa-f]{4})|%[\dA-Fa-f]{2})(?:(nk_(?:live_|test_)?)[A-Za-z\d_-]{4,}|(eyJ)[\w-]{8,}\.[\w.-]+)/g
+const backslash = String.raw`(?:\\|%5[Cc])`
+
+/** An escape of JSON, of a program or of an address, which may end in a letter. */
+const escape = String.raw`${backslash}(?:[bfnrt]|x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4})|%[\dA-Fa-f]{2}`
+
+/** A colour of a terminal, which ends in a letter. */
+const colour = String.raw`(?:\x1b|${backslash}(?:x1[Bb]|u001[Bb]|033|e)|%1[Bb])(?:\[|%5[Bb])(?:[\d;]|%3[Bb])*[A-Za-z]`
+
+/** Text that looks like a key of Noukai or a user token. Its start is found fast, so what is before it is read then. */
+const keys = new RegExp(
+  String.raw`(?=nk_|eyJ)(?<=^|[^A-Za-z\d]|${escape}|${colour})` +
+    String.raw`(?:(nk_(?:live_|test_)?)[A-Za-z\d_-]{4,}|(eyJ)[\w-]{8,}\.[\w.-]+)`,
+  "g"
+)
 
 /** Returns a text in which keys are masked. */
 export const masked = (text: string): string =>
