@@ -1,4 +1,5 @@
 /** Ledgers that change in ways other than a batch that goes on, while a studio reads them. */
+import { Batch, BatchSource } from "@effect-noukai/batch"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { assert, describe, it } from "@effect/vitest"
@@ -76,6 +77,43 @@ describe("a ledger that a studio reads", () => {
       assert.deepStrictEqual([costs.known, costs.unknown], [24, 3])
       const { rows } = yield* ledgers.rows(grades, { state: "failed" })
       assert.deepStrictEqual(rows.map(({ costUsd }) => costUsd), [undefined, undefined, undefined])
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("has no attempt, and no session, of a row that was not sent", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const batch = Batch.make({
+        id: grades.batch,
+        flow: "acme/essays/grade",
+        key: ({ id }: Real.Essay) => id,
+        input: ({ text }) => ({ message: text }),
+        target: ({ id }) => id === "invalid" ? { version: -1 } : {}
+      })
+      const rows: ReadonlyArray<Real.Essay> = [
+        { id: "sent", text: "fail 1 1" },
+        { id: "invalid", text: "Essay 1" },
+        { id: "unsent", text: "Essay 2" }
+      ]
+      yield* Effect.gen(function*() {
+        yield* Batch.run(batch, BatchSource.fromIterable(rows), { concurrency: 1, maxFailures: 0, grace: 100 })
+        yield* Batch.retry(grades.batch, { only: "failed" })
+        yield* Batch.cancel(grades.batch)
+      }).pipe(Effect.provide(Real.onFile(join(path, grades.ledger))))
+      const ledgers = Context.get(yield* Layer.build(LedgerSource.layer({ folder: path })), StudioLedgers)
+      const listed = yield* ledgers.rows(grades, {})
+      assert.deepStrictEqual(
+        listed.rows.map(({ attempt, key, state }) => [key, state, attempt]),
+        [["sent", "cancelled", 1], ["invalid", "invalid", 0], ["unsent", "cancelled", 0]]
+      )
+      const details = yield* Effect.forEach(rows, ({ id }) => ledgers.row(grades, id))
+      assert.deepStrictEqual(details.map(({ row }) => row), listed.rows)
+      assert.deepStrictEqual(
+        details.map(({ attempts, sessionId }) => [
+          attempts.map(({ attempt, state }) => [attempt, state]),
+          sessionId
+        ]),
+        [[[[1, "failed"]], undefined], [[], undefined], [[], undefined]]
+      )
     }).pipe(Effect.provide(Real.emulator)))
 
   it.scopedLive("has rows in doubt with a pattern of keys", () =>

@@ -22,6 +22,11 @@ const [standardRows, mostRows] = [50, 500]
 const doubtful = ({ status }: BatchStatus): ReadonlyArray<RowState | "timedOut"> =>
   status === "running" ? ["uncertain", "reported", "timedOut"] : ["intent", "uncertain", "reported", "timedOut"]
 
+/** Whether the newest attempt at a row was not sent: a row that is cancelled after it was sent has a run. */
+const isUnsent = (
+  { executionId, state }: { readonly executionId?: string | undefined; readonly state: RowState }
+): boolean => state === "pending" || state === "invalid" || (state === "cancelled" && executionId === undefined)
+
 const rowOf = (
   { at, attempt, durationMs, error, executionId, flow, key, no, settledAt, state, version, ...cost }: RowResult
 ): BatchRow => ({
@@ -29,8 +34,7 @@ const rowOf = (
   key,
   at,
   state,
-  // the next attempt was not sent
-  attempt: state === "pending" || state === "invalid" ? attempt - 1 : attempt,
+  attempt: isUnsent({ executionId, state }) ? attempt - 1 : attempt,
   flow,
   version,
   ...error !== undefined && {
@@ -197,15 +201,15 @@ export const make = Effect.fnUntraced(function*({ about, counted, infoOf, status
         const attempts = yield* Batch.attempts(batch, key)
         const { status } = yield* statusOf(file, batch)
         // an attempt that was not sent has no run
-        const sessionId = found.state === "pending" || found.state === "invalid"
-          ? undefined
-          : yield* Batch.session(batch, found)
+        const sessionId = isUnsent(found) ? undefined : yield* Batch.session(batch, found)
         const detail: BatchRowDetail = {
           row: rowOf(found),
           ...sessionId !== undefined && { sessionId },
           input: payloadOf(found.input),
           result: payloadOf(found.result),
-          attempts: attempts.map(({ attempt, costUsd, error, executionId, settledAt, startedAt, state }) => ({
+          attempts: attempts.filter((one) => !isUnsent(one)).map((
+            { attempt, costUsd, error, executionId, settledAt, startedAt, state }
+          ) => ({
             attempt,
             state,
             ...executionId !== undefined && { executionId },
