@@ -298,7 +298,14 @@ describe("an eval run", () => {
       const error = yield* Effect.flip(Eval.run(wrong, quick))
       assert.deepStrictEqual([error._tag, error.message.startsWith("row 1: ")], ["InvalidEvalError", true])
       for (
-        const run of [{ repeat: 0 }, { candidate: 1, baseline: 1 }, { candidate: -1 }] as ReadonlyArray<Eval.RunOptions>
+        const run of [
+          { repeat: 0 },
+          { candidate: 1, baseline: 1 },
+          { candidate: -1 },
+          { candidate: null },
+          { baseline: null },
+          { baseline: [] }
+        ] as ReadonlyArray<Eval.RunOptions>
       ) {
         assert.strictEqual((yield* Effect.flip(Eval.run(speaking(), run)))._tag, "InvalidEvalError")
       }

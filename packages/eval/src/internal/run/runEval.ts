@@ -7,6 +7,7 @@ import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type { Baseline } from "../../Baseline.js"
@@ -24,13 +25,13 @@ import * as Judges from "./judges.js"
 import * as Trials from "./trials.js"
 
 const isStored = (baseline: Side | Baseline | undefined): baseline is Baseline =>
-  typeof baseline === "object" && "hashes" in baseline
+  Predicate.hasProperty(baseline, "hashes")
 
 const invalid = (at: string, field: string, reason: string) => new InvalidEvalError({ at, field, reason })
 
 /** The flow and the version of a side. */
 const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow }: Definition, side: Side) {
-  const given = typeof side === "object" ? side : { flow, version: side }
+  const given = Predicate.isRecord(side) ? side : { flow, version: side }
   const { version = "production" } = given
   if (!Trials.isVersion(version)) {
     return yield* invalid(method, field, "must be \"production\", \"draft\" or the number of a version")
