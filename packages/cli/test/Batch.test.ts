@@ -1,14 +1,14 @@
 /** `noukai batch`. */
 import type { BatchStop } from "@effect-noukai/batch/BatchStatus"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { execFileSync } from "node:child_process"
 import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { isWhole, size } from "../../sdk/test/support/size.js"
 import { line } from "../src/commands/batch/run.js"
-import { exitCodeOfBatch } from "../src/commands/batch/told.js"
+import { exitCodeOfBatch, retrying } from "../src/commands/batch/told.js"
 import { ctrlC, inTerminal, noukai, started, watched } from "./support/command.js"
 import { flows, obeying, obeys } from "./support/flows.js"
 import { environment, requests, runs, server } from "./support/server.js"
@@ -89,6 +89,8 @@ describe("noukai batch run", () => {
       assert.match(adopted!, /^2 results of earlier runs, found at the server under this batch id .* another id$/)
       assert.strictEqual((yield* runs).length, 3)
       assert.match((yield* noukai(["batch", "status", "b"], { cwd })).stdout, /^done +3\nadopted +2$/m)
+      // a later run adopts nothing
+      assert.strictEqual((yield* noukai(run(), { env, cwd })).stderr, `${summary}\n`)
     }).pipe(Effect.provide(server({ flows }))))
 
   it.scopedLive("takes rows of CSV from stdin, in requests of their own", () =>
@@ -422,6 +424,12 @@ describe("noukai batch run", () => {
         // a prompt stands where no progress is
         assert.isTrue(command.output().endsWith("\r\u001b[2K"))
         yield* gate.open
+        const unmatched = yield* noukai(run("--grace", "500ms", "--select", "zz*"), { env, cwd })
+        assert.deepStrictEqual([unmatched.code, unmatched.stderr], [
+          2,
+          "b: incomplete; 2 done, 3 unselected\n" +
+          "noukai: no row has a key that matches --select zz*: no row was begun\n"
+        ])
         const { stderr } = yield* noukai(run("--grace", "500ms"), { env, cwd })
         assert.strictEqual(stderr, "b: completed; 5 done\n")
         assert.strictEqual((yield* runs).length, 5)
@@ -659,9 +667,9 @@ describe("a batch in its ledger", () => {
       const retry = (key: string) => noukai(["batch", "retry", "b", "--only", "failed", "--select", key, "-q"], { cwd })
       assert.deepStrictEqual([(yield* retry("*1")).stdout, (yield* retry("row ?")).stdout], ["0\n", "1\n"])
       const none = yield* noukai(run("--select", "zz*", "--select", "y"), { env, cwd })
-      assert.deepStrictEqual([none.code, none.stderr.split("\n")[0]], [
+      assert.deepStrictEqual([none.code, none.stderr.split("\n")[1]], [
         2,
-        "noukai: no row has a key that matches --select zz*, y: nothing was run"
+        "noukai: no row has a key that matches --select zz*, y: no row was begun"
       ])
       for (const state of ["failed", "gone"]) {
         const { code, stderr } = yield* noukai(run("--select", `state:${state}`), { env, cwd })
@@ -716,6 +724,21 @@ describe("the progress of a batch", () => {
     )
     assert.strictEqual(line({ ...progress, uncertain: 0 }, 30), "… 120 of 5000 done, 3 failed")
     assert.strictEqual(line({ ...progress, reported: 2 }, 45), "… 120 of 5000 done, 3 failed, 2 reported")
+  })
+})
+
+describe("the advice to retry rows", () => {
+  it("is a command with all flags before an id that looks like one", () => {
+    const [id, ledger] = ["-x", Option.some("l.ledger")]
+    assert.strictEqual(
+      retrying({ id, ledger }, "reported"),
+      "reported rows may have run; to run and maybe pay them twice: " +
+        "noukai batch retry --only reported --accept-double-runs --ledger l.ledger -- -x"
+    )
+    assert.strictEqual(
+      retrying({ id: "b", ledger: Option.none() }, "cancelled"),
+      "to run cancelled rows again: noukai batch retry b --only cancelled"
+    )
   })
 })
 

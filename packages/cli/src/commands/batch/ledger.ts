@@ -52,7 +52,7 @@ export const path = Effect.fnUntraced(function*({ id, ledger }: StandingFlags) {
 export const about = (
   { id, ledger }: StandingFlags,
   command: string,
-  flags: ReadonlyArray<readonly [name: string, value: string]> = []
+  flags: ReadonlyArray<readonly [name: string, value?: string]> = []
 ): string => hint({}, command, [id], [...flags, ...flagsOf({ ledger }, ["ledger"])])
 
 /** The store of an existing ledger. */

@@ -14,7 +14,7 @@ import { createInterface } from "node:readline"
 import { connection, flag, json, optional, whole } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import { exitCodes, worst } from "../../exit/exitCode.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { counted, time } from "../../terminal/amounts.js"
@@ -27,7 +27,7 @@ import { defined, limited, limits, select, selection } from "./flags.js"
 import * as Ledger from "./ledger.js"
 import { planned, refusals } from "./planned.js"
 import * as Source from "./source.js"
-import { exitCodeOfBatch, summary } from "./told.js"
+import { exitCodeOfBatch, retrying, summary } from "./told.js"
 
 const config = {
   ...defined,
@@ -181,54 +181,55 @@ const handle = Effect.fnUntraced(
 
     const again = "run the same command to continue"
     const store = BatchStore.layerFile(file)
-    const ended = yield* stoppable(
-      Batch.run(batch, source, given),
-      shown(id),
-      Effect.map(
-        Effect.option(Batch.status(id)),
-        Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
+    const standing = Effect.option(Batch.status(id))
+    const [before, ended] = yield* Effect.all([
+      standing,
+      stoppable(
+        Batch.run(batch, source, given),
+        shown(id),
+        Effect.map(standing, Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` }))
       )
-    ).pipe(Effect.provide(Layer.merge(store, BatchEngine.layerLocal)))
+    ]).pipe(Effect.provide(Layer.merge(store, BatchEngine.layerLocal)))
     yield* terminal.progress("")
     if (input.json) yield* terminal.write(jsonLine(ended))
     yield* refusals(ended.plan)
     const { key } = given.select
     const found = Effect.provide(Stream.runHead(Batch.results(id, { select: { key } })), store)
-    if (key !== undefined && Option.isNone(yield* found)) {
-      return yield* wrong(`no row has a key that matches --select ${input.select.join(", ")}: nothing was run`)
-    }
+    const isUnmatched = key !== undefined && Option.isNone(yield* found)
     yield* terminal.note(summary(ended))
-    if (ended.adopted > 0) {
+    const adopted = ended.adopted - Option.match(before, { onNone: () => 0, onSome: ({ adopted }) => adopted })
+    if (adopted > 0) {
       yield* terminal.note(
-        `${
-          counted(ended.adopted, "result")
-        } of earlier runs, found at the server under this batch id and these keys; ` +
+        `${counted(adopted, "result")} of earlier runs, found at the server under this batch id and these keys; ` +
           "if the texts have changed since, run them under another id",
         "yellow"
       )
     }
-    const code = exitCodeOfBatch(ended)
+    const code = worst([exitCodeOfBatch(ended), isUnmatched ? exitCodes.usage : exitCodes.done])
     if (code === exitCodes.done) return
     const { states, stop } = ended
+    const isWrong = code === exitCodes.usage
     return yield* new CommandError({
       code,
-      message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
+      kind: isWrong ? "UsageError" : undefined,
+      message: isWrong
+        ? `no row has a key that matches --select ${input.select.join(", ")}: no row was begun`
+        : stop === undefined
+        ? ""
+        : `the batch stopped: ${stop.message}`,
       advice: [
         // the same budget would stop the batch again
         ...stop?.reason === "paused"
           ? [`to continue: ${Ledger.about(input, "batch resume")}, then the same command`]
-          : stop === undefined || stop.reason === "cancelled" || stop.reason === "budget"
+          : stop === undefined || isWrong || ["cancelled", "budget"].includes(stop.reason)
           ? []
           : [again],
         ...states.failed + states.reported + states.invalid + states.cancelled === 0
           ? []
           : [`the result of each row: ${Ledger.about(input, "batch results")}`],
-        ...(["failed", "cancelled", "reported"] as const).filter((only) => states[only] > 0).map((only) => {
-          const again = Ledger.about(input, "batch retry", [["--only", only]])
-          return only === "reported"
-            ? `reported rows may have run; to run and maybe pay them twice: ${again} --accept-double-runs`
-            : `to run ${only === "failed" ? "them" : "cancelled rows"} again: ${again}`
-        }),
+        ...(["failed", "cancelled", "reported"] as const).filter((only) => states[only] > 0).map((only) =>
+          retrying(input, only)
+        ),
         ...states.invalid === 0
           ? []
           : ["correct invalid rows in the file, and run the same command again"]

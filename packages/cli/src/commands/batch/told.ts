@@ -3,6 +3,8 @@ import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
 import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
 import { counted } from "../../terminal/amounts.js"
 import { plain } from "../../terminal/text.js"
+import type { StandingFlags } from "./flags.js"
+import * as Ledger from "./ledger.js"
 
 /**
  * Returns the exit code of a batch that ran.
@@ -80,3 +82,17 @@ export const summary = (status: BatchStatus): string =>
     counts(status).map(([state, count]) => `${count} ${state}`).join(", "),
     cost(status) ?? ""
   ].filter((part) => part !== "").join("; ")
+
+/** Returns how to run settled rows again. */
+export const retrying = (input: StandingFlags, only: "failed" | "cancelled" | "reported"): string => {
+  const retry = (...flags: ReadonlyArray<readonly [name: string]>) =>
+    Ledger.about(input, "batch retry", [["--only", only], ...flags])
+  switch (only) {
+    case "failed":
+      return `to run them again: ${retry()}`
+    case "cancelled":
+      return `to run cancelled rows again: ${retry()}`
+    case "reported":
+      return `reported rows may have run; to run and maybe pay them twice: ${retry(["--accept-double-runs"])}`
+  }
+}
