@@ -18,7 +18,8 @@ import * as Predicate from "effect/Predicate"
 import { Client } from "./internal/client/client.js"
 import { Lifetime } from "./internal/client/lifetime.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
-import { reading, refusal, takeOptions } from "./internal/options/reading.js"
+import { reading, refusal } from "./internal/options/reading.js"
+import { type Names, takeKnown } from "./internal/options/unknown.js"
 import { withGate } from "./internal/scope/replayGate.js"
 import { Noukai } from "./Noukai.js"
 
@@ -43,6 +44,8 @@ export interface Options {
    */
   readonly signal?: AbortSignal | undefined
 }
+
+const names: Names<Options> = { signal: true }
 
 /** The client of this package behind a value, if the value is one. */
 const clientOf = (noukai: unknown): Client | undefined => {
@@ -77,7 +80,7 @@ export const fromRuntime = async <E>(
   runtime: ManagedRuntime.ManagedRuntime<Services, E>,
   options?: Options
 ): Promise<Noukai> => {
-  const { signal } = takeOptions("fromRuntime", options, Function.constVoid)
+  const { signal } = takeKnown("fromRuntime", options, names, Function.constVoid)
   if (!reading("fromRuntime", "runtime", () => ManagedRuntime.isManagedRuntime(runtime))) {
     throw refusal("fromRuntime", "runtime", "must be a ManagedRuntime")
   }
@@ -133,7 +136,7 @@ export const run = async <A, E>(
 ): Promise<A> => {
   const client = clientOf(noukai)
   if (client === undefined) throw refusal("run", "noukai", "must be a Noukai client of this package")
-  const { signal } = takeOptions("run", options, Function.constVoid)
+  const { signal } = takeKnown("run", options, names, Function.constVoid)
   if (!Effect.isEffect(effect)) throw refusal("run", "effect", "must be an Effect")
   return await client.run(withGate(client.defaults.replayEnabled, effect), signal)
 }

@@ -17,6 +17,7 @@ import { Client } from "./internal/client/client.js"
 import { Lifetime, type Services } from "./internal/client/lifetime.js"
 import { clientOptions, liveServices } from "./internal/client/openClient.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
+import { isRecord } from "./internal/json.js"
 import { consoleLogger } from "./internal/logging.js"
 import { fieldsOf, reading, refusal } from "./internal/options/reading.js"
 import { type Names, refuseUnknown } from "./internal/options/unknown.js"
@@ -72,6 +73,8 @@ export interface RecordOptions extends ReplayOptions {
 
 type Recorded = Services | ReplayCassette | NoukaiRecord.Recording
 
+const redactNames: Names<NonNullable<ReplayOptions["redact"]>> = { paths: true, patterns: true }
+
 const replayNames: Names<ReplayOptions> = { match: true, redact: true, allowUnused: true }
 
 const recordNames: Names<RecordOptions> = { ...replayNames, mode: true, client: true }
@@ -86,6 +89,8 @@ const optionsOf = <A extends ReplayOptions>(
     if (typeof test !== "function") throw refusal(operation, "test", "must be a function that takes the client")
     const options = fieldsOf(operation, given)
     refuseUnknown(operation, options, names)
+    // a misspelled one would leave secrets in the file
+    if (isRecord(options.redact)) refuseUnknown(`${operation}: redact`, options.redact, redactNames)
     return options
   })
 

@@ -1,7 +1,9 @@
 /** The client beside what the reference also does: contexts, pauses, jobs by id, streams that stall, warnings. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import { InvalidRequestError, Noukai, traceScope, VERSION } from "@effect-noukai/promise"
+import { Budget, InvalidRequestError, Noukai, traceScope, VERSION } from "@effect-noukai/promise"
 import type { APITimeoutError, NoukaiOptions, ToolCall } from "@effect-noukai/promise"
+import { NoukaiPromise } from "@effect-noukai/promise/effect"
+import { Effect, Layer, ManagedRuntime } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { readFile } from "node:fs/promises"
 import { inspect } from "node:util"
@@ -146,6 +148,26 @@ describe("a pause by hand", () => {
     assert.strictEqual(emulator.ledger().requestsReceived, 1)
   })
 
+  it("has no options of its own, and can be answered after a refusal of one", async () => {
+    const paused = await client().flow(weather).execute({ message: "hi", tools })
+    assert(paused.requiresToolCalls)
+    const toolResults = answers(paused.toolCalls)
+    const error = await rejection(paused.resume({ toolResults, timeout: 1000 } as never))
+    assert.instanceOf(error, InvalidRequestError)
+    const { executionId, message } = error as InvalidRequestError
+    assert.match(message, /^flow\.execute: invalid timeout: is not an option of resume: /)
+    assert.strictEqual(executionId, paused.executionId)
+    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+    const none = { toolResults, signal: undefined, timeout: null } as never
+    assert.strictEqual((await paused.resume(none)).status, "completed")
+    const { loop, pause } = await pauseOf(client())
+    const misspelled = await rejection(pause.resume({ toolresults: answers(pause.toolCalls) } as never))
+    assert.match((misspelled as Error).message, /^flow\.events: invalid toolresults: is not an option of resume: /)
+    await pause.resume({ toolResults: answers(pause.toolCalls) })
+    assert.strictEqual((await loop.next()).value?.type, "step_started")
+    await loop.return!()
+  })
+
   it("of a live trace is only watched", async () => {
     const paused = await client().flow(weather).execute({ message: "hi", tools })
     const loop = client().flow(weather).run(paused.executionId!).liveTrace()
@@ -226,7 +248,9 @@ describe("options that do not exist", () => {
       "run.cost": (options) => flow.run("ex-1").cost(options),
       "run.stepTrace": (options) => flow.run("ex-1").stepTrace("a", options),
       "run.liveTrace": (options) => first(flow.run("ex-1").liveTrace(options)),
-      traceScope: (options) => traceScope(() => 1, options)
+      traceScope: (options) => traceScope(() => 1, options),
+      fromRuntime: (options) => NoukaiPromise.fromRuntime(ManagedRuntime.make(Layer.empty) as never, options),
+      run: (options) => NoukaiPromise.run(noukai, Effect.succeed(1), options)
     }
     for (const [name, call] of Object.entries(calls)) {
       const error = await rejection(call({ attemptTimout: 1000 }))
@@ -242,6 +266,7 @@ describe("options that do not exist", () => {
       /invalid takeOver: is not an option/
     )
     assert.throws(() => noukai.flow(twoStep, { results: 1 } as object), /invalid results: .*did you mean result\?/)
+    assert.throws(() => new Budget({ limitUsd: 1, perrun: 1 } as never), InvalidRequestError, /perrun/)
     assert.strictEqual(emulator.ledger().requestsReceived, 0)
     await flow.execute({ message: "hi", attemptTimeout: null, verbose: undefined } as object)
     assert.strictEqual(emulator.ledger().runsStarted, 1)

@@ -150,6 +150,9 @@ describe("tools of defineTool", () => {
     )
     assert.isTrue(mixed instanceof InvalidRequestError && handled instanceof InvalidRequestError)
     assert.strictEqual(emulator().ledger().requestsReceived, 0)
+    // a declaration with a field that is empty
+    const declaration = await flow.execute({ message: "hi", tools: [{ ...declared[0]!, definition: null }] })
+    assert.strictEqual(declaration.status, "tool_calls_required")
   })
 
   it("check arguments asynchronously", async () => {
@@ -233,6 +236,8 @@ describe("defineTool throws at once for", () => {
     assert.throws(wrong({ description: 1 }), /invalid description/)
     assert.throws(wrong({ run: 1 }), /invalid run/)
     assert.throws(wrong({ jsonSchema: 1 }), /invalid jsonSchema/)
+    assert.throws(wrong({ descripton: "adds" }), InvalidRequestError, /descripton: .*did you mean description\?$/)
+    assert.strictEqual(defineTool({ name: "a", parameters, run, strict: undefined } as never).name, "a")
     assert.throws(wrong({ jsonSchema: { type: "string" } }), /invalid parameters: .*must be an object/)
     assert.throws(() => defineTool(undefined as never), InvalidRequestError, /invalid name/)
   })

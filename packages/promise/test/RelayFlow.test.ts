@@ -76,6 +76,8 @@ describe("createRelayFlow", () => {
     const paused = await flow.execute({ message: "hi", tools })
     assert.isTrue(paused.requiresToolCalls)
     if (paused.requiresToolCalls) {
+      const unknown = { toolResults: answers(paused.toolCalls), singal: 1 } as never
+      assert.match(String(await rejection(paused.resume(unknown))), /invalid singal: is not an option of resume/)
       assert.strictEqual((await paused.resume({ toolResults: answers(paused.toolCalls) })).status, "completed")
     }
     assert.strictEqual(emulator.ledger().runsStarted, 2)

@@ -174,6 +174,10 @@ describe("record", () => {
     assert.include(await refused(record(path, ask("A17"), { mode: "twice" as never, client })), "record: invalid mode")
     assert.include(await refused(record(path, ask("A17"), { moed: "all" } as never)), "did you mean mode?")
     assert.include(await refused(record(path, ask("A17"), { client: { apikey: 1 } as never })), "did you mean apiKey?")
+    assert.include(
+      await refused(record(path, ask("A17"), { redact: { pattern: [/x/g] } as object, client })),
+      "record: redact: invalid pattern: is not an option: did you mean patterns?"
+    )
     assert.include(await refused(record(path, 1 as never)), "record: invalid test: must be a function")
     assert.include(await refused(replay("", ask("A17"))), "replay: invalid path")
     assert.include(await refused(replay(path, ask("A17"), { match: "x" as never })), "replay: invalid match")

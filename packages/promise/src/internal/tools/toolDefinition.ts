@@ -9,6 +9,7 @@ import type { AnySchema } from "../../Schemas.js"
 import type { ToolContext, ToolOptions } from "../../Tool.js"
 import { fieldOf, isRecord, type Json } from "../json.js"
 import { fieldsOf, noSchema, reading, refusal } from "../options/reading.js"
+import { type Names, refuseUnknown } from "../options/unknown.js"
 
 /** A tool whose parameters have a JSON Schema. */
 export interface ToolDefinition {
@@ -119,10 +120,20 @@ export const toolSet = <E>(
 
 const nameForm = /^[A-Za-z0-9_-]{1,64}$/
 
+const names: Names<ToolOptions<AnySchema>> = {
+  name: true,
+  description: true,
+  parameters: true,
+  jsonSchema: true,
+  run: true
+}
+
 /** Checks the options of `defineTool`. Throws a refusal that names the tool and the place of what is wrong. */
 export const toolDefinition = (options: ToolOptions<AnySchema>): ToolDefinition =>
   reading("defineTool", "options", () => {
-    const { description, jsonSchema, name, parameters, run } = fieldsOf("defineTool", options)
+    const given = fieldsOf("defineTool", options)
+    refuseUnknown("defineTool", given, names)
+    const { description, jsonSchema, name, parameters, run } = given
     if (typeof name !== "string" || !nameForm.test(name)) {
       throw refusal("defineTool", "name", "must be 1 to 64 of A-Z a-z 0-9 _ -")
     }

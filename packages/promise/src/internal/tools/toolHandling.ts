@@ -7,7 +7,7 @@ import type { ExecuteOptions } from "../../FlowOptions.js"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Tool } from "../../TypedTool.js"
 import { Thrown } from "../errors/thrown.js"
-import { fieldOf, overReceived } from "../json.js"
+import { fieldOf, isRecord, overReceived } from "../json.js"
 import { snapshot } from "../scope/asyncContext.js"
 import { type ToolDefinition, toolSet } from "./toolDefinition.js"
 import { resultsOf } from "./toolResults.js"
@@ -80,7 +80,7 @@ export const toolsOf = (tools: ExecuteOptions["tools"], handler: ToolHandler | u
       ? answering(definitions)
       : refused("toolHandler", "is not used with tools of defineTool, which answer their own calls")
   }
-  const other = given.findIndex((tool) => typeof fieldOf(tool, "definition") === "object")
+  const other = given.findIndex((tool) => isRecord(fieldOf(tool, "definition")))
   if (other >= 0) return refused(`tools[${other}]`, "was made by defineTool of another copy of @effect-noukai/promise")
   // the SDK checks the declarations
   const declared = tools as ReadonlyArray<Tools.ToolDeclaration> | undefined

@@ -19,14 +19,20 @@ export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> | undefin
     ? results.map((result: unknown) => resultOf(Object(result) as { readonly [key: string]: unknown }))
     : undefined
 
-/** Returns the results that answer a pause. */
+/** Returns the results that answer a pause. Throws a refusal of an option. `null` and `undefined` count as absent. */
 export const answerOf = (
   operation: string,
   answer: { readonly toolResults: unknown },
   executionId: string
 ): ReadonlyArray<ToolResult> =>
   reading(operation, "toolResults", () => {
-    const results = resultsOf(fieldsOf(operation, answer).toolResults)
+    const { toolResults, ...others } = fieldsOf(operation, answer)
+    const [option] = Object.entries(others).find(([, value]) => value !== undefined && value !== null) ?? []
+    if (option !== undefined) {
+      const reason = "is not an option of resume: it takes toolResults, and the options of the first call apply"
+      throw refusal(operation, option, reason, { executionId })
+    }
+    const results = resultsOf(toolResults)
     if (results !== undefined) return results
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
   })
