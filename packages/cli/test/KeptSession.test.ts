@@ -3,6 +3,7 @@ import { FlowService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -140,6 +141,22 @@ describe("noukai session save --test", () => {
       assert.deepStrictEqual(yield* flowsOf, flows)
       const given = yield* save("--flow", "acme/spelling/grade-3", "--flow", `${other}=acme/spelling/orders`)
       assert.deepStrictEqual([given.code, yield* flowsOf], [0, flows], given.stderr)
+      // a flow that is not used would be a mistake without a word
+      const before = yield* list(cwd)
+      const known = ["--org", "acme", "--project", "spelling", "--flow"]
+      const of = (text: string) => ["unused.json", "--test", ...known, text]
+      for (const text of ["acme/spelling/zzz", `${randomUUID()}=acme/spelling/orders`, "acme/other=acme/spelling/x"]) {
+        const unused = yield* noukai([...saved.slice(0, 3), ...of(text)], { env, cwd })
+        assert.deepStrictEqual(unused, {
+          code: 2,
+          stdout: "",
+          stderr: `noukai: --flow ${text}: no run of the session has this flow\n`
+        })
+      }
+      const sent = (yield* requests).length
+      const without = yield* noukai([...saved.slice(0, 3), "unused.json", "--flow", "nonsense"], { env, cwd })
+      assert.deepStrictEqual([without.code, without.stderr], [2, "noukai: --flow requires --test or --case\n"])
+      assert.deepStrictEqual([(yield* requests).length, yield* list(cwd)], [sent, before])
     }).pipe(Effect.provide(serverAndClient({
       capture: "full",
       flows: ["acme/support/orders", "acme/spelling/orders", "acme/spelling/grade-3"].map((ref) => ({

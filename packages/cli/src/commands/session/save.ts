@@ -67,7 +67,7 @@ const addressed = Effect.fnUntraced(function*({ session, ...cassette }: Cassette
     const [flow = "", id] = text.split("=").toReversed()
     return Effect.mapBoth(Flow.resolve(flow, {}), {
       onFailure: () => wrong(`--flow ${text}: write org/project/flow, or ID=org/project/flow`),
-      onSuccess: (address) => ({ id, flow: Flow.format(address) })
+      onSuccess: (address) => ({ text, id, flow: Flow.format(address) })
     })
   })
   const seen = (yield* Effect.flatMap(History, (history) => history.runs)).toReversed()
@@ -96,6 +96,10 @@ const addressed = Effect.fnUntraced(function*({ session, ...cassette }: Cassette
       ]
     })
   })
+  const unused = given.find(({ flow, id }) =>
+    !executions.some(({ executionId, slug }) => slug === flow && (id ?? executionId) === executionId)
+  )
+  if (unused !== undefined) return yield* wrong(`--flow ${unused.text}: no run of the session has this flow`)
   return { ...cassette, client: {}, session: { ...session, executions } }
 })
 
@@ -127,8 +131,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const test = input.test ? `${file.replace(/\.json$/i, "")}.test.ts` : undefined
   const existing = [file, test].find((path) => path !== undefined && existsSync(path))
   if (!force && existing !== undefined) return yield* wrong(`${existing} exists: use --force to replace it`)
+  const isKept = test !== undefined || Option.isSome(input.case)
+  if (!isKept && input.flow.length > 0) return yield* wrong("--flow requires --test or --case")
   yield* Effect.gen(function*() {
-    const isKept = test !== undefined || Option.isSome(input.case)
     const stored = yield* Cassette.fromSession(sessionId)
     const session = isKept ? yield* addressed(stored, input) : stored
     const redacted = yield* Cassette.redact(session, redact)
