@@ -1,7 +1,7 @@
 /** Profiles, stored keys and files of variables. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { inTerminal, noukai } from "./support/command.js"
 import { environment, folder, requests, runs, server } from "./support/server.js"
@@ -79,7 +79,18 @@ describe("noukai auth", () => {
         env: { ...env, NOUKAI_API_KEY: other },
         input: acme
       })
-      assert.notInclude(ofProfile.stderr, "NOUKAI_API_KEY")
+      assert.notInclude(ofProfile.stderr, "instead")
+      const [keyFile, settings] = [join(cwd, "other.key"), join(cwd, "noukai.json")]
+      writeFileSync(keyFile, other)
+      writeFileSync(settings, JSON.stringify({ keyFile: "other.key", profiles: { p: { keyFile: "other.key" } } }))
+      for (const [flags, names] of [[[], settings], [["--profile", "p"], "the profile p"]] as const) {
+        const { stderr } = yield* noukai(["auth", ...flags], { cwd, env, input: acme })
+        assert.include(
+          stderr,
+          `\ncommands here use the file ${keyFile}, which ${names} names, instead: remove its keyFile\n`
+        )
+      }
+      rmSync(settings)
       const removed = yield* noukai(["auth", "--remove"], { cwd, env })
       assert.deepStrictEqual([removed.code, removed.stderr], [0, "removed the key\n"])
       assert.isFalse(existsSync(path))

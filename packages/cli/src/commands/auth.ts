@@ -12,7 +12,6 @@ import * as Values from "../arguments/values.js"
 import { CommandError, failed, wrong } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { answer } from "../settings/answer.js"
-import { variable } from "../settings/environment.js"
 import * as Keys from "../settings/keys.js"
 import * as Proxy from "../settings/proxy.js"
 import * as Settings from "../settings/Settings.js"
@@ -75,10 +74,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     return yield* terminal.note(was ? `removed the key${named}` : `there is no stored key${named}`)
   }
   const none = Option.none()
-  const { options, proxy } = yield* Effect.provide(
-    Settings.Settings,
-    Settings.layer({ ...input, org: none, project: none, keyFile: none }, true)
-  )
+  const settings = (storesKey: boolean) =>
+    Effect.provide(
+      Settings.Settings,
+      Settings.layer({ ...input, org: none, project: none, keyFile: none }, storesKey)
+    )
+  const { options, proxy } = yield* settings(true)
   const key = (yield* (terminal.canAsk ? typed : Values.textOf("the key", "-"))).trim()
   if (key === "") return yield* wrong("no key was given: type it, or pipe it to this command")
   const { origin, prefix } = yield* NoukaiConfig.make({ ...options, apiKey: Redacted.make(key) })
@@ -97,9 +98,16 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     catch: (cause) => failed(`cannot store the key: ${Values.reason(cause)}`)
   })
   yield* terminal.note(`the key${named} is in ${where}`)
-  // the key of a profile comes before the environment
-  if (Option.isNone(input.profile) && variable("NOUKAI_API_KEY") !== undefined) {
-    yield* terminal.note("commands here use NOUKAI_API_KEY instead: unset it, or open a new terminal", "yellow")
+  const { keyFrom: used = where } = yield* Effect.orElseSucceed(settings(false), () => ({ keyFrom: where }))
+  if (used !== where) {
+    yield* terminal.note(
+      `commands here use ${
+        used === "NOUKAI_API_KEY"
+          ? "NOUKAI_API_KEY instead: unset it, or open a new terminal"
+          : `${used}, instead: remove its keyFile`
+      }`,
+      "yellow"
+    )
   }
   yield* terminal.note(
     Either.isRight(read) && read.right.status === 200
