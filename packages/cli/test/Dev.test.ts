@@ -27,6 +27,9 @@ const gone = (pids: ReadonlyArray<number>) =>
     Effect.orDie
   )
 
+/** A program that a user wrote would call another emulator, or none. */
+const portAdvice = "A program does not read NOUKAI_PORT: give Noukai.layer or new Noukai the option port."
+
 describe.concurrent("noukai dev", () => {
   it.live("says what is wrong with a port", () =>
     Effect.gen(function*() {
@@ -125,7 +128,7 @@ describe.concurrent("the requests of noukai dev", () => {
       yield* command.awaitOutput(/sessions.*\n/)
       command.child.kill("SIGINT")
       const { stderr, stdout } = yield* command.ended
-      assert.include(stdout, "A program does not read NOUKAI_PORT: give Noukai.layer the option port.")
+      assert.include(stdout, portAdvice)
       const url = `http://127.0.0.1:${port}/api/v1/seq`
       assert.include(
         stdout,
@@ -171,7 +174,12 @@ describe.concurrent("noukai dev --exec", () => {
   it.live("ends with the code of the command, or that of its signal", () =>
     Effect.gen(function*() {
       const dev = (command: string) => spawned(["dev", "--port", "0", "--exec", command])
-      assert.deepStrictEqual(yield* dev("exit 3"), { code: 3, stdout: "", stderr: "" })
+      assert.deepStrictEqual(yield* dev("exit 3"), { code: 3, stdout: "", stderr: `${portAdvice}\n` })
+      assert.deepStrictEqual(yield* spawned(["dev", "--quiet", "--port", "0", "--exec", "exit 3"]), {
+        code: 3,
+        stdout: "",
+        stderr: ""
+      })
       const { code, stdout } = yield* dev("env; kill -TERM $$")
       assert.strictEqual(code, 143)
       assert.match(stdout, /NOUKAI_ENV=dev\n/)

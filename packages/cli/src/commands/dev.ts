@@ -151,7 +151,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     ...emulator.port !== standardPort && { NOUKAI_PORT: String(emulator.port) },
     NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
   }
+  // its programs would call another emulator, or none
+  const portAdvice = emulator.port === standardPort
+    ? ""
+    : "A program does not read NOUKAI_PORT: give Noukai.layer or new Noukai the option port."
   if (Option.isSome(input.exec)) {
+    if (portAdvice !== "") yield* terminal.note(portAdvice, "yellow")
     // these variables would name another server
     const code = yield* executed(input.exec.value, environmentWith(environment, ["NOUKAI_BASE_URL", "NOUKAI_PORT"]))
       .pipe(
@@ -181,9 +186,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.write(
     `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n` +
       (home === undefined ? "" : `The studio shows its runs: ${home}\n`) + `\n${exports}` +
-      (emulator.port === standardPort
-        ? ""
-        : "\nA program does not read NOUKAI_PORT: give Noukai.layer the option port.\n") +
+      (portAdvice === "" ? "" : `\n${portAdvice}\n`) +
       // a sample flow
       (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +
       `\nFlows:\n${refs.map((ref) => `  ${ref.padEnd(longest)}  ${emulator.baseUrl}/seq/${ref}\n`).join("")}\n`
