@@ -21,8 +21,6 @@ import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody } from "./internal/relay/readBody.js"
-import { exposeHeader, withSessionHeader } from "./internal/sessions/exposedHeaders.js"
-import { promiseHook } from "./internal/sessions/promiseHook.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
 import type * as Relay from "./Relay.js"
@@ -78,9 +76,7 @@ export interface Options extends SessionsOptions.SessionsOptions {
 
 const nameSession = (response: NodeResponse, sessionId: string, isExposed: boolean): void => {
   response.setHeader(SessionsOptions.sessionHeader, sessionId)
-  if (!isExposed) return
-  const already = response.getHeader(exposeHeader)
-  response.setHeader(exposeHeader, withSessionHeader(already === undefined ? undefined : String(already)))
+  if (isExposed) response.setHeader(...RequestScope.exposing((name) => response.getHeader(name)))
 }
 
 const answerInstead = (scope: RequestScope.RequestScope) => (status: number): ReplayAnswer.ReplayAnswer | undefined => {
@@ -114,7 +110,7 @@ const inScope = (
         scope,
         // leftover recordings are not an error if the response broke off
         response.writableFinished ? response.statusCode : 500,
-        promiseHook(options.onReplayError)
+        RequestScope.promiseHook(options.onReplayError)
       ))
   })
 

@@ -21,7 +21,6 @@ import * as ErrorAnswer from "./ErrorAnswer.js"
 import { logged } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
-import { exposeHeader, withSessionHeader } from "./internal/sessions/exposedHeaders.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
 import * as Relay from "./Relay.js"
@@ -86,7 +85,7 @@ const withSession = (
 ): HttpServerResponse.HttpServerResponse => {
   const named = HttpServerResponse.setHeader(response, SessionsOptions.sessionHeader, sessionId)
   return isExposed
-    ? HttpServerResponse.setHeader(named, exposeHeader, withSessionHeader(response.headers[exposeHeader]))
+    ? HttpServerResponse.setHeader(named, ...RequestScope.exposing((name) => response.headers[name]))
     : named
 }
 

@@ -2,19 +2,13 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { constUndefined } from "effect/Function"
 
 /** The value thrown by code that is not an Effect. */
 export class Thrown extends Data.TaggedError("Thrown")<{ readonly reason: unknown }> {}
 
 /** The Effect that a function returns. Fails with `Thrown` if the function throws. */
 export const called = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | Thrown, R> =>
-  Effect.suspend(() =>
-    Either.getOrElse(
-      Either.try({ try: f, catch: (reason) => new Thrown({ reason }) }),
-      (thrown): Effect.Effect<A, E | Thrown, R> => Effect.fail(thrown)
-    )
-  )
+  Effect.flatten(Effect.try({ try: f, catch: (reason) => new Thrown({ reason }) }))
 
 /** The result of inspecting a value; `undefined` if the inspection throws. */
-export const looked = <A>(look: () => A): A | undefined => Either.getOrElse(Either.try(look), constUndefined)
+export const looked = <A>(look: () => A): A | undefined => Either.getOrElse(Either.try(look), () => undefined)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { peekBody } from "../../src/internal/web/peekBody.js"
+import { peekBody } from "../../src/internal/web/scopedRequest.js"
 
 const here = <A>(f: () => A): A => f()
 

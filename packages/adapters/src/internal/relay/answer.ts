@@ -23,8 +23,8 @@ export const answer = (status: number, body: string | undefined, isRead: boolean
 export const refusal = (status: number, code: string, isRead?: boolean): Answer =>
   answer(status, JSON.stringify({ detail: code }), isRead)
 
-export const invalid = (field: string, reason: string): InvalidRequestError =>
-  new InvalidRequestError({ method: "Relay.make", field, reason, isRetryable: false }, { disableValidation: true })
+export const invalid = (field: string, reason: string, method = "Relay.make"): InvalidRequestError =>
+  new InvalidRequestError({ method, field, reason, isRetryable: false }, { disableValidation: true })
 
 /** A checked count. Refuses a value that is not a number, because it would not limit anything. */
 export const limit = (

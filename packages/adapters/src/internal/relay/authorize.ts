@@ -2,7 +2,6 @@
 import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -94,10 +93,7 @@ export const authorized = <Request, Body, E, R>(
         onSome: judged
       })),
       Effect.catchAllCause((cause): Effect.Effect<Answer> => {
-        const [failed] = [
-          ...Chunk.toReadonlyArray(Cause.failures(cause)),
-          ...Chunk.toReadonlyArray(Cause.defects(cause))
-        ]
+        const [failed] = [...Cause.failures(cause), ...Cause.defects(cause)]
         const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
         const refused = looked(() => rejectionOf(error))
         return refused === undefined

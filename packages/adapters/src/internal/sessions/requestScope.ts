@@ -1,16 +1,27 @@
 /** The scope of one request. */
 import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
-import { InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ReplayAnswer from "../../ReplayAnswer.js"
-import type { SessionsOptions } from "../../SessionsOptions.js"
+import { sessionHeader, type SessionsOptions } from "../../SessionsOptions.js"
 import { hasAsyncContext } from "../asyncContext.js"
-import { called } from "../untrusted.js"
+import { invalid } from "../relay/answer.js"
+import { called, Thrown } from "../untrusted.js"
+
+/** The header with the names of the headers that a page of another origin may read, with that of the session. */
+export const exposing = (
+  read: (name: string) => string | number | ReadonlyArray<string> | null | undefined
+): readonly [name: string, value: string] => {
+  const name = "access-control-expose-headers"
+  const already = read(name) ?? undefined
+  return [name, already === undefined ? sessionHeader : `${already}, ${sessionHeader}`]
+}
 
 export interface RequestScope {
   readonly scope: TraceScope.Scope
@@ -95,14 +106,7 @@ const openForPromises = (
       defaults.replayEnabled === true
         ? Effect.zipRight(
           Effect.logWarning(withoutContext),
-          Effect.fail(
-            new InvalidRequestError({
-              method: "TraceScope.replay",
-              field: "runtime",
-              reason: "has no AsyncLocalStorage",
-              isRetryable: false
-            }, { disableValidation: true })
-          )
+          Effect.fail(invalid("runtime", "has no AsyncLocalStorage", "TraceScope.replay"))
         )
         : open(sessionId, options))
 
@@ -121,7 +125,16 @@ export const openByHand = (
 /** A hook for the error of a replay. */
 export type ReplayErrorHook = (error: ReplayError) => Effect.Effect<void>
 
-export const ignored: Effect.Effect<void> = Effect.logWarning("replay: onReplayError failed and was ignored")
+const ignored: Effect.Effect<void> = Effect.logWarning("replay: onReplayError failed and was ignored")
+
+/** A hook that is not an Effect. A promise that it returns is not awaited. */
+export const promiseHook = (hook: ((error: ReplayError) => unknown) | undefined): ReplayErrorHook | undefined =>
+  hook === undefined ? undefined : (error) => {
+    const given = hook(error)
+    if (!Predicate.isPromiseLike(given)) return Effect.void
+    const settled = Effect.tryPromise({ try: () => given, catch: (reason) => new Thrown({ reason }) })
+    return Effect.asVoid(Effect.forkDaemon(Effect.catchAllCause(settled, () => ignored)))
+  }
 
 /**
  * Logs the error of a replay whose response was already sent, and calls the hook. A failure of the hook is logged and

@@ -8,10 +8,7 @@ import * as ReplayAnswer from "../../ReplayAnswer.js"
 import { sessionHeader } from "../../SessionsOptions.js"
 import type { ContextRunner } from "../asyncContext.js"
 import { jsonAnswer } from "../jsonAnswer.js"
-import { exposeHeader, withSessionHeader } from "../sessions/exposedHeaders.js"
-import { promiseHook } from "../sessions/promiseHook.js"
 import * as RequestScope from "../sessions/requestScope.js"
-import { peekBody, type PiecewiseBody } from "./peekBody.js"
 
 interface Options {
   readonly client: Noukai
@@ -28,6 +25,51 @@ type ResponseBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
 
 /** Whether a response cannot be rebuilt: an upgrade, or a network error. */
 const isBare = ({ status }: Response): boolean => status < 200
+
+interface PiecewiseBody {
+  readonly isWhole: false
+  /** The next piece; `undefined` at the end. */
+  readonly next: () => Promise<Uint8Array | undefined>
+  readonly cancel: (reason: unknown) => Promise<void>
+}
+
+/** One turn of the event loop. A complete body has arrived after it. */
+const turn = (): Promise<undefined> => Effect.runPromise(Effect.as(Effect.sleep(0), undefined))
+
+/**
+ * Tells a body that is already complete from one that arrives piece by piece. Takes at most one piece, and waits for it at
+ * most one turn.
+ */
+export const peekBody = async (
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  within: ContextRunner
+): Promise<{ readonly isWhole: true; readonly bytes: Uint8Array<ArrayBuffer> } | PiecewiseBody> => {
+  const reader = body.getReader()
+  const read = () => within(() => reader.read())
+  const piecewise = (pieces: Array<Uint8Array>, pending: ReturnType<typeof read>): PiecewiseBody => {
+    let ahead: typeof pending | undefined = pending
+    return {
+      isWhole: false,
+      next: async () => {
+        const piece = pieces.shift()
+        if (piece !== undefined) return piece
+        const { value } = await (ahead ?? read())
+        ahead = undefined
+        return value
+      },
+      cancel: (reason) => within(() => reader.cancel(reason))
+    }
+  }
+  /** The outcome of a read so far. A failure stays for the reader of the pieces. */
+  const byNow = (pending: ReturnType<typeof read>) => Promise.race([pending.catch(() => undefined), turn()])
+  const first = read()
+  const head = await byNow(first)
+  if (head === undefined) return piecewise([], first)
+  if (head.done) return { isWhole: true, bytes: new Uint8Array(0) }
+  const second = read()
+  const tail = await byNow(second)
+  return tail?.done === true ? { isWhole: true, bytes: head.value } : piecewise([head.value], second)
+}
 
 const streamOf = (body: PiecewiseBody, ended: (isWell: boolean) => Promise<void>): ReadableStream<Uint8Array> =>
   new ReadableStream<Uint8Array>({
@@ -102,7 +144,7 @@ export class ScopedRequest {
     const { status, statusText } = response
     const headers = new Headers(response.headers)
     headers.set(sessionHeader, this.scope.scope.sessionId)
-    if (this.options.exposeSession === true) headers.set(exposeHeader, withSessionHeader(headers.get(exposeHeader)))
+    if (this.options.exposeSession === true) headers.set(...RequestScope.exposing((name) => headers.get(name)))
     return new Response(body, { status, statusText, headers })
   }
 
@@ -115,7 +157,7 @@ export class ScopedRequest {
   /** A body that arrives piece by piece stays in the scope, and in the replay, until its end. */
   private streamed(response: Response, body: PiecewiseBody): Response {
     const { options, scope } = this
-    const hook = promiseHook(options.onReplayError)
+    const hook = RequestScope.promiseHook(options.onReplayError)
     const ended = async (isWell: boolean): Promise<void> => {
       const reported = RequestScope.report(scope, isWell ? response.status : 500, hook)
       await this.run(Effect.zipRight(reported, scope.close))
