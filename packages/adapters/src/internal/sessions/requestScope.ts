@@ -14,7 +14,7 @@ import { hasAsyncContext } from "../asyncContext.js"
 import { invalid } from "../relay/answer.js"
 import { called, Thrown } from "../untrusted.js"
 
-/** The header with the names of the headers that a page of another origin may read, with that of the session. */
+/** The header that lists what a page of another origin may read, and its value with the header of the session. */
 export const exposing = (
   read: (name: string) => string | number | ReadonlyArray<string> | null | undefined
 ): readonly [name: string, value: string] => {
