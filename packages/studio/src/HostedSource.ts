@@ -373,20 +373,29 @@ const make = (
         return Stream.make(undefined).pipe(Stream.concat(growing), Stream.concat(Stream.execute(last)))
       }))
 
+    const isListed = ({ executionId }: SessionExecution): boolean =>
+      list.get(executionId) !== undefined || known.has(executionId)
+
+    const idOf = ({ flow, flowId }: ShownFlow): string | undefined => flowId ?? flowIds.get(flow)
+
+    /** Reads the ids of the flows that have the name of a flow of a session: another project may have that name, too. */
+    const readFlowIds = (executions: ReadonlyArray<SessionExecution>): Effect.Effect<void> => {
+      const slugs = new Set(executions.flatMap((one) => isListed(one) || one.slug === undefined ? [] : [one.slug]))
+      const named = shown.filter((one) =>
+        idOf(one) === undefined && slugs.has(one.flow.slice(one.flow.lastIndexOf("/") + 1))
+      )
+      return Effect.forEach(named, (one) => Effect.ignore(flowIdOf(one)), { concurrency, discard: true })
+    }
+
     /** The flow of a run of a session, which tells only the last part of its name. */
     const flowOf = ({ executionId, flowId, slug }: SessionExecution): string | undefined => {
       const seenRun = list.get(executionId) ?? known.get(executionId)
       if (seenRun !== undefined) return seenRun.flow
-      const ofId = flowId === undefined ?
-        undefined :
-        shown.find((one) => one.flowId === flowId || flowIds.get(one.flow) === flowId)
+      const ofId = flowId === undefined ? undefined : shown.find((one) => idOf(one) === flowId)
       if (ofId !== undefined || slug === undefined) return ofId?.flow
       const { org, project } = defaults
       // a key of the service is of one project; a session of an emulator may have runs of several
-      if (kind !== "emulator" && org !== undefined && project !== undefined) return `${org}/${project}/${slug}`
-      const isKnown = (one: ShownFlow) => (one.flowId ?? flowIds.get(one.flow)) !== undefined
-      const named = shown.filter((one) => one.flow.endsWith(`/${slug}`) && (flowId === undefined || !isKnown(one)))
-      return named.length === 1 ? named[0]!.flow : undefined
+      return kind !== "emulator" && org !== undefined && project !== undefined ? `${org}/${project}/${slug}` : undefined
     }
 
     return {
@@ -425,6 +434,7 @@ const make = (
       session: Effect.fnUntraced(function*(id) {
         const session = yield* sessions.read(id)
         yield* readSeen
+        yield* readFlowIds(session.executions)
         const read = yield* Effect.forEach(session.executions, (execution) => {
           const flow = flowOf(execution)
           const row = Sessions.rowOf(session.sessionId, flow, execution)

@@ -181,7 +181,7 @@ const hosted = (
         ref: "acme/test/one",
         id: "fl_one",
         steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.5" }]
-      }],
+      }, { ref: "beta/test/one", steps: [{ kind: "template", id: "a", output: 2 }] }],
       keys: [{ key: "nk_test_acme", org: "acme", project: "test" }, {
         key: "nk_test_beta",
         org: "beta",
@@ -221,14 +221,25 @@ describe("a session of the hosted service", () => {
 
   it.scopedLive("has the flows of the history, and puts its runs into the list", () =>
     Effect.gen(function*() {
-      const seen = [{ flow: "acme/test/one", id: "other" }]
+      const seen: Array<HostedSource.SeenRun> = []
       const { execute, page, source } = yield* hosted("nk_test_acme", seen)
-      const { executionId } = yield* execute
+      const first = yield* execute
+      seen.push({ flow: "acme/test/one", id: first.executionId! })
+      const ids = [first, yield* execute].map(({ executionId }) => executionId)
       const shown = yield* decode((yield* page.get(`/api/session?id=${session}`)).text)
-      assert.deepStrictEqual(shown.runs.map(({ run }) => [run.flow, run.id]), [["acme/test/one", executionId]])
+      assert.deepStrictEqual(shown.runs.map(({ run }) => [run.flow, run.id]), ids.map((id) => ["acme/test/one", id]))
       const listed = source.list({ session }, { offset: 0, limit: 9 })
-      const { runs } = yield* until(listed, ({ runs }) => runs[0]?.costUsd !== undefined)
-      assert.deepStrictEqual(runs.map(({ costUsd, id }) => [id, costUsd]), [[executionId, "0.5"]])
+      const { runs } = yield* until(listed, ({ runs }) => runs.every(({ costUsd }) => costUsd !== undefined))
+      assert.sameDeepMembers(runs.map(({ costUsd, id }) => [id, costUsd]), ids.map((id) => [id, "0.5"]))
+    }))
+
+  it.scopedLive("has the bare name of a flow that a flow of the history has in another project", () =>
+    Effect.gen(function*() {
+      const { execute, page } = yield* hosted("nk_test_acme", [{ flow: "beta/test/one", id: "other" }])
+      const { executionId } = yield* execute
+      const { text } = yield* page.get(`/api/session?id=${session}`)
+      assert.deepStrictEqual((yield* decode(text)).runs.map(({ run }) => [run.flow, run.id]), [["one", executionId]])
+      assert.notInclude(text, "beta/test/one")
     }))
 
   it.scopedLive("leaves the times of runs in the list as they are, so that reads of both come to rest", () =>
