@@ -23,7 +23,7 @@ import * as Stream from "effect/Stream"
 import * as Emulator from "./internal/emulator.js"
 import * as FlowTotals from "./internal/flowTotals.js"
 import * as Sessions from "./internal/sessions.js"
-import { shared } from "./internal/shared.js"
+import { sharedSuccess } from "./internal/shared.js"
 import { hasEnded } from "./internal/times.js"
 import * as RunList from "./RunList.js"
 import { NotFound, type Run, Unavailable } from "./RunsApi.js"
@@ -136,7 +136,7 @@ const make = (
         onSuccess: ({ flowRun: { status } }) => hasEnded(status) ? Duration.minutes(1) : Duration.zero
       })
     })
-    const traceOf = shared(traces)
+    const traceOf = sharedSuccess(traces)
 
     const source: StudioSource.Service = {
       source: Effect.map(flows, (flows) => ({

@@ -29,7 +29,7 @@ import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
 import * as Reconciler from "./internal/reconciler.js"
 import * as SessionReads from "./internal/sessionReads.js"
 import * as Sessions from "./internal/sessions.js"
-import { shared } from "./internal/shared.js"
+import { shared, sharedSuccess } from "./internal/shared.js"
 import { millisOf } from "./internal/times.js"
 import * as Watched from "./internal/watched.js"
 import * as RunList from "./RunList.js"
@@ -208,7 +208,7 @@ const make = (
         onSuccess: ({ flowRun }: Trace) => isOver(flowRun.status) ? endedTraceAge : traceAge
       })
     })
-    const traceOf = shared(traces)
+    const traceOf = sharedSuccess(traces)
 
     const flowIdOf = (shownFlow: ShownFlow): Effect.Effect<string | undefined, CallError> =>
       Effect.gen(function*() {

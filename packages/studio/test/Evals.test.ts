@@ -1,18 +1,21 @@
 /** Eval runs of real ledgers, read by a studio. */
 import { BatchStore } from "@effect-noukai/batch"
+import { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import { Check, Eval, EvalFile } from "@effect-noukai/eval"
 import type { CaseVerdict } from "@effect-noukai/eval/EvalReport"
 import { words } from "@effect-noukai/sdk/ValueDiff"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, TestContext } from "effect"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { collect } from "../../batch/test/support/batches.js"
 import { noukai } from "../../cli/test/support/command.js"
 import { folder } from "../../sdk/test/support/folder.js"
 import { size } from "../../sdk/test/support/size.js"
+import * as EvalReads from "../src/internal/evalReads.js"
+import * as Stores from "../src/internal/ledgerStores.js"
 import { until } from "./support/client.js"
 import { start } from "./support/ledgerStudio.js"
 import * as Real from "./support/realLedgers.js"
@@ -215,4 +218,37 @@ describe("the cases of an eval run", () => {
       yield* ledgers.case(address, `case-${count}`)
       assert.strictEqual(judged, once)
     }).pipe(Effect.provide(Real.emulator)), 120_000)
+
+  it.scopedLive("are read again after a read that failed, also in the same millisecond", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const report = yield* Real.evals(join(path, "evals"), 5)
+      const stores = yield* Stores.make({
+        folder: path,
+        postgres: undefined,
+        layerSql: () => BatchStore.layerFileReadOnly(path)
+      })
+      let readable = 0
+      const failing: Stores.Stores = {
+        ...stores,
+        reading: (ledger, effect) =>
+          Effect.suspend(() =>
+            readable-- > 0
+              ? stores.reading(ledger, effect)
+              : new BatchStoreError({ operation: "read", detail: "it is busy" })
+          )
+      }
+      const reads = yield* EvalReads.make(failing, [])
+      const address = addressOf(report)
+      yield* Effect.gen(function*() {
+        // the run is found, and its cases cannot be read
+        readable = 1
+        assert.include((yield* reads.eval(address)).notes[0], "it is busy")
+        readable = 1
+        assert.include((yield* Effect.flip(reads.cases(address, {}))).message, "it is busy")
+        readable = Infinity
+        assert.deepStrictEqual((yield* reads.eval(address)).notes, [])
+        assert.strictEqual((yield* reads.cases(address, {})).total, 5)
+      }).pipe(Effect.provide(TestContext.TestContext))
+    }).pipe(Effect.provide(Real.emulator)), 60_000)
 })

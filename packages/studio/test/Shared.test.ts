@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cache, Effect, Fiber, TestClock } from "effect"
-import { shared } from "../src/internal/shared.js"
+import { shared, sharedSuccess } from "../src/internal/shared.js"
 
 describe("a shared read", () => {
   it.effect("goes on for other readers if the one that began it goes away", () =>
@@ -19,5 +19,30 @@ describe("a shared read", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(other), "one")
       assert.strictEqual(lookups, 1)
+    }))
+
+  it.effect("that failed is not kept, also if its reader went away", () =>
+    Effect.gen(function*() {
+      let lookups = 0
+      const cache = yield* Cache.make({
+        capacity: 1,
+        timeToLive: "1 minute",
+        lookup: (_: string) =>
+          Effect.delay(
+            Effect.suspend(() => ++lookups === 3 ? Effect.succeed(lookups) : Effect.fail(lookups)),
+            "1 second"
+          )
+      })
+      const read = sharedSuccess(cache)("one")
+      const gone = yield* Effect.fork(read)
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(gone)
+      yield* TestClock.adjust("1 second")
+      const failed = yield* Effect.fork(Effect.flip(read))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(failed), 2)
+      const found = yield* Effect.fork(read)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([yield* Fiber.join(found), yield* read], [3, 3])
     }))
 })

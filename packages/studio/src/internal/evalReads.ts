@@ -21,7 +21,7 @@ import type { EvalAddress, StudioLedgers } from "../StudioLedgers.js"
 import { caseDetail } from "./caseDetail.js"
 import * as LedgerFiles from "./ledgerFiles.js"
 import { type Ledger, reasonOf, type Stores, unavailable } from "./ledgerStores.js"
-import { shared } from "./shared.js"
+import { sharedSuccess } from "./shared.js"
 import { cut } from "./text.js"
 
 /** The definition of an eval, with the file that has it. */
@@ -210,17 +210,20 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     capacity: number,
     read: (definition: Eval.Eval<unknown>, run: string) => Effect.Effect<A, EvalError, BatchStore>
   ) =>
-    Cache.makeWith({
-      capacity,
-      // a database does not tell whether it has changed
-      timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.minutes(1) }),
-      lookup: ([ledgerName, name, run]: Place): Effect.Effect<A, NotFound | Unavailable> =>
-        Effect.gen(function*() {
-          const { definition, ledger } = yield* found({ ledger: ledgerName, eval: name, run })
-          if (definition === undefined) return yield* new NotFound({ message: noDefinition(name) })
-          return yield* stores.reading(ledger, read(definition.eval, run))
-        }).pipe(Effect.mapError(failure))
-    })
+    Effect.map(
+      Cache.make({
+        capacity,
+        // a database does not tell whether it has changed
+        timeToLive: "1 minute",
+        lookup: ([ledgerName, name, run]: Place): Effect.Effect<A, NotFound | Unavailable> =>
+          Effect.gen(function*() {
+            const { definition, ledger } = yield* found({ ledger: ledgerName, eval: name, run })
+            if (definition === undefined) return yield* new NotFound({ message: noDefinition(name) })
+            return yield* stores.reading(ledger, read(definition.eval, run))
+          }).pipe(Effect.mapError(failure))
+      }),
+      sharedSuccess
+    )
 
   const reports = yield* cachedBy(
     4 * keptRuns,
@@ -261,7 +264,7 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     const { definition, info, place } = yield* placeOf(address)
     const summary = summaryOf(address.ledger, info, definition?.file)
     if (definition === undefined) return { summary, notes: [noDefinition(address.eval)] }
-    const read = yield* Effect.either(shared(reports)(place))
+    const read = yield* Effect.either(reports(place))
     const detail: EvalDetail = read._tag === "Left"
       ? { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
       : {
@@ -277,7 +280,7 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
   const cases: StudioLedgers.Service["cases"] = Effect.fnUntraced(
     function*(address, { check, limit = standardCases, offset = 0, text, verdict }) {
       const { place } = yield* placeOf(address)
-      const { cases } = yield* shared(indexes)(place)
+      const { cases } = yield* indexes(place)
       const verdictOf = (one: EvalCase): string | undefined =>
         check === undefined ? one.verdict : one.checks.find((other) => other.check === check)?.verdict
       const part = text?.toLowerCase()
@@ -297,7 +300,7 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
 
   const ofKey: StudioLedgers.Service["case"] = Effect.fnUntraced(function*(address, key) {
     const { definition, ledger, place } = yield* placeOf(address)
-    const { whole } = yield* shared(indexes)(place)
+    const { whole } = yield* indexes(place)
     const kept = whole.get(key)
     if (kept !== undefined) return caseDetail(kept)
     const all = Eval.cases(definition!.eval, { run: address.run })

@@ -8,3 +8,7 @@ import * as Effect from "effect/Effect"
  */
 export const shared = <Key, A, E>(cache: Cache.Cache<Key, A, E>) => (key: Key): Effect.Effect<A, E> =>
   Effect.disconnect(Effect.uninterruptible(cache.get(key)))
+
+/** Reads as {@link shared} does, and keeps no failure. A cache keeps it for the rest of its millisecond at least. */
+export const sharedSuccess = <Key, A, E>(cache: Cache.Cache<Key, A, E>) => (key: Key): Effect.Effect<A, E> =>
+  Effect.disconnect(Effect.uninterruptible(Effect.tapErrorCause(cache.get(key), () => cache.invalidate(key))))
