@@ -116,6 +116,15 @@ describe("a ledger that a studio reads", () => {
       )
     }).pipe(Effect.provide(Real.emulator)))
 
+  it.scopedLive("has the rows of a pattern of keys at once after a search that failed", () =>
+    Effect.gen(function*() {
+      const { ledgers, path } = yield* made
+      const search = ledgers.rows({ ...grades, batch: "later" }, { key: "pupil-*" })
+      assert.strictEqual((yield* Effect.flip(search))._tag, "NotFound")
+      yield* Real.completed(join(path, grades.ledger), 2, "later")
+      assert.deepStrictEqual((yield* search).rows.map(({ no }) => no), [1, 2])
+    }).pipe(Effect.provide(Real.emulator)))
+
   it.scopedLive("has rows in doubt with a pattern of keys", () =>
     Effect.gen(function*() {
       const { ledgers, path } = yield* made

@@ -13,6 +13,7 @@ import type { StudioLedgers } from "../StudioLedgers.js"
 import { doubtOf } from "./batchDoubt.js"
 import type { BatchStatuses } from "./batchStatuses.js"
 import { errorName } from "./batchTotals.js"
+import { sharedSuccess } from "./shared.js"
 
 /** The number of lists of rows that are kept. */
 const keptLists = 8
@@ -102,6 +103,7 @@ export const make = Effect.fnUntraced(function*({ about, counted, infoOf, status
           return Effect.map(found, () => Uint32Array.from(numbers))
         }))
   })
+  const listOf = sharedSuccess(lists)
 
   /** The rows of a list on a page, and one more in its direction. */
   const listed = Effect.fnUntraced(function*(
@@ -164,7 +166,7 @@ export const make = Effect.fnUntraced(function*({ about, counted, infoOf, status
             : merged(
               yield* Effect.forEach(
                 state === "doubtful" ? maybeDoubtful : [isState(state) ? state : undefined],
-                (state) => lists.get(Data.tuple(ledger, batch, key, state))
+                (state) => listOf(Data.tuple(ledger, batch, key, state))
               )
             )
           const ofError = error === undefined
