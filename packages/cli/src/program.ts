@@ -13,6 +13,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { stripVTControlCharacters } from "node:util"
+import { described } from "./arguments/described.js"
+import type { Grammar } from "./arguments/grammar.js"
 import { called } from "./commands/commands.js"
 import { CommandError } from "./exit/CommandError.js"
 import { exitCodes } from "./exit/exitCode.js"
@@ -30,29 +32,37 @@ const environment = Layer.mergeAll(
   CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false })
 )
 
-type Failure = CommandError | ValidationError.ValidationError
+/** Returns the failure of a wrong use. The parser's message has colours and several lines. */
+const wrongUse = (error: ValidationError.ValidationError, { flags }: Grammar): CommandError => {
+  const missing = (_: string, between: string, name: string) => {
+    const hasValues = flags.some(({ names, values }) => names.includes(name) && values?.includes(" | "))
+    return `${between && "; "}${name} is required${hasValues ? ": --help lists its values" : ""}`
+  }
+  return new CommandError({
+    kind: "UsageError",
+    code: exitCodes.usage,
+    message: stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
+      .replace(/( ?)Expected to find option: '(--[\w-]+)'/g, missing)
+  })
+}
 
 /** Prints why a command failed, and returns its exit code. */
-export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number => {
+export const codeOf = (exit: Exit.Exit<void, CommandError>, isJson: boolean): number => {
   if (Exit.isSuccess(exit)) return exitCodes.done
   if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
   const error = Cause.squash(exit.cause)
   if (error instanceof CommandError) return said(error, isJson)
-  if (ValidationError.isValidationError(error)) {
-    // the parser's message has colours and several lines
-    const message = stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
-      .replace(/^Expected to find option: '(--[\w-]+)'$/, "$1 is required: --help lists its values")
-    return said({ kind: "UsageError", message, code: exitCodes.usage }, isJson)
-  }
   for (const line of `noukai: ${Cause.pretty(exit.cause)}`.split("\n")) say(line)
   return exitCodes.failed
 }
 
 /** Runs a command with the streams, environment and folder of the process. */
-export const run = (args: ReadonlyArray<string>): Effect.Effect<void, Failure> =>
+export const run = (args: ReadonlyArray<string>): Effect.Effect<void, CommandError> =>
   Effect.gen(function*() {
     const { args: rest, command } = yield* Effect.promise(() => called(args))
-    yield* command((command) => Command.run(command, { name: "noukai", version })(["node", "noukai", ...rest]))
+    yield* command((command) => Command.run(command, { name: "noukai", version })(["node", "noukai", ...rest])).pipe(
+      Effect.mapError((error) => ValidationError.isValidationError(error) ? wrongUse(error, command(described)) : error)
+    )
   }).pipe(quietly, Effect.provide(environment))
 
 /** Runs a command. The first signal interrupts it, a second one ends the process at once. */

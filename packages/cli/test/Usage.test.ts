@@ -96,6 +96,25 @@ describe("wrong usage", () => {
     })
   }
 
+  it.live("each missing flag is named, and help is where its values are listed", () =>
+    Effect.gen(function*() {
+      const values = "--only is required: --help lists its values"
+      const missing: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+        [["batch", "run"], "--input is required; --key is required"],
+        [["batch", "run", "--input", "x", "--", "-x", "a/b/c"], "--key is required"],
+        [["batch", "retry", "b"], values]
+      ]
+      yield* each(missing, ([args, said]) =>
+        Effect.gen(function*() {
+          const wrong = yield* noukai(args)
+          assert.deepStrictEqual(wrong, { code: 2, stdout: "", stderr: `noukai: ${said}\n` })
+        }))
+      const { stderr } = yield* noukai(["batch", "retry", "b", "--json"])
+      assert.deepStrictEqual(JSON.parse(stderr), {
+        error: { kind: "UsageError", code: 2, message: values, advice: [] }
+      })
+    }))
+
   it.live(
     "a value that a flag cannot have is said with the name of the flag, and sends nothing",
     () =>
