@@ -305,7 +305,7 @@ export const EvalReport = Schema.Struct({
   broken: Schema.Array(BrokenThreshold),
   /** The number of verdicts of checks on cases that are errors. */
   errors: Schema.Number,
-  /** `incomplete`: the run stopped, or has more errors than are allowed. It says nothing about the candidate. */
+  /** `incomplete`: the run stopped, has too many errors, or judged no case. It says nothing about the candidate. */
   gate: Schema.Literal("passed", "failed", "incomplete"),
   /** The candidate against the baseline; `mixed`: better in one check and worse in another. */
   verdict: Schema.Literal("better", "worse", "mixed", "no difference", "no baseline", "incomplete"),

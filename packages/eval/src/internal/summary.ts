@@ -127,23 +127,23 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
   const report = (facts: Facts): EvalReport => {
     const { allowErrors = 0, baseline, baselineCost, judges, lacking, ran = 0, stop, thresholds, ...rest } = facts
     const summaries = Record.map(checks, (check) => check.summary())
-    const all = overall.summary()
     const median = differences.length === 0 ? undefined : medianInterval(differences)
-    const time = median && { cases: differences.length, medianMs: median.median, interval: median.interval }
-    const cost = {
-      candidate: costs.candidate.cost(),
-      ...(baseline !== undefined && { baseline: baselineCost ?? costs.baseline.cost() }),
-      judges
+    const measured: Measured = {
+      overall: overall.summary(),
+      checks: summaries,
+      cost: {
+        candidate: costs.candidate.cost(),
+        ...(baseline !== undefined && { baseline: baselineCost ?? costs.baseline.cost() }),
+        judges
+      },
+      ...(median && { time: { cases: differences.length, medianMs: median.median, interval: median.interval } })
     }
-    const measured = { overall: all, checks: summaries, cost, time }
     const broken = brokenThresholds(thresholds, measured)
     const errors = Object.values(summaries).reduce((sum, { verdicts }) => sum + verdicts.error, 0)
     const why = stop ?? lacking ?? (errors > allowErrors
       ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
       : cases < ran
       ? `the definition does not have ${count(ran - cases, "case")} of the run any more: begin a new run`
-      : hasBaseline && all.verdicts["not comparable"] === cases
-      ? "no case can be compared with the baseline"
       : notMeasured(thresholds, measured))
     // a run that stopped says little of the candidate
     const gate = stop === undefined && broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete"
@@ -151,16 +151,13 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       ...rest,
       ...(baseline !== undefined && { baseline }),
       cases,
-      overall: all,
-      checks: summaries,
-      cost,
-      ...(time !== undefined && { time }),
+      ...measured,
       broken,
       errors,
       gate,
       ...(gate === "incomplete"
         ? { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }
-        : sentenceOf(all, summaries, cases, broken[0])),
+        : sentenceOf(measured, broken[0])),
       ...(stop !== undefined && { stop })
     }
   }
@@ -180,10 +177,11 @@ const pText = (p: number): string => p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(
 const shown = ({ p = 1, verdicts: { fixed, regressed } }: Summary): "better" | "worse" | undefined =>
   p >= significance || fixed === regressed ? undefined : fixed > regressed ? "better" : "worse"
 
+/** The number of cases with a verdict on both sides. */
+const comparedCases = ({ fail, fixed, pass, regressed }: Summary["verdicts"]): number => pass + fail + fixed + regressed
+
 const sentenceOf = (
-  overall: Summary,
-  checks: EvalReport["checks"],
-  cases: number,
+  { checks, overall }: Measured,
   broken: BrokenThreshold | undefined
 ): Pick<EvalReport, "verdict" | "sentence"> => {
   const { candidate: { interval, of, passed, rate }, p, verdicts } = overall
@@ -203,31 +201,35 @@ const sentenceOf = (
     `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pText(summary.p ?? 1)})`
   const each = Object.entries(checks)
   const all = each.length === 1 ? each : [["all checks together", overall] as const, ...each]
-  const sides = (direction: "better" | "worse") => all.filter(([, summary]) => shown(summary) === direction).map(said)
-  const [better, worse] = [sides("better"), sides("worse")]
-  const compared = cases - verdicts["not comparable"] - verdicts.error
-  const verdict = better.length === 0
-    ? (worse.length === 0 ? "no difference" : "worse")
-    : (worse.length === 0 ? "better" : "mixed")
-  const sentence = {
-    better: `better in ${better.join(", ")}`,
-    worse: `worse in ${worse.join(", ")}`,
-    mixed: `better in ${better.join(", ")}; worse in ${worse.join(", ")}`,
-    "no difference": `no difference that ${count(compared, "case")} could show`
-  }[verdict]
-  return { verdict, sentence: start + sentence + warning }
+  const directions = (["better", "worse"] as const).filter((one) => all.some(([, summary]) => shown(summary) === one))
+  const [direction] = directions
+  if (direction === undefined) {
+    const sentence = `${start}no difference that ${count(comparedCases(verdicts), "case")} could show${warning}`
+    return { verdict: "no difference", sentence }
+  }
+  const parts = directions.map((one) =>
+    `${one} in ${all.filter(([, summary]) => shown(summary) === one).map(said).join(", ")}`
+  )
+  return { verdict: parts.length === 2 ? "mixed" : direction, sentence: start + parts.join("; ") + warning }
 }
 
-type Measured = Pick<EvalReport, "overall" | "checks" | "cost"> & { readonly time: EvalReport["time"] | undefined }
+type Measured = Pick<EvalReport, "overall" | "checks" | "cost" | "time">
 
-/** The data that a threshold needs and that is missing, if any is. */
-const notMeasured = (thresholds: Thresholds, { cost, overall, time }: Measured): string | undefined => {
-  const { maxCostRatio, maxCostUsd, maxMedianMs, minPassRate } = thresholds
+/** The verdicts or the data that the gate needs and that are missing, if any are. */
+const notMeasured = (thresholds: Thresholds, { checks, cost, overall, time }: Measured): string | undefined => {
+  const { maxCostRatio, maxCostUsd, maxMedianMs } = thresholds
+  if (overall.candidate.of === 0) return "no case passes or fails"
+  if (overall.baseline !== undefined && comparedCases(overall.verdicts) === 0) {
+    return "no case can be compared with the baseline"
+  }
   const before = maxCostRatio === undefined ? 0 : cost.baseline?.unknown ?? 0
   const unknown = (maxCostRatio ?? maxCostUsd) === undefined ? 0 : cost.candidate.unknown + before
   if (unknown > 0) return `the cost of ${count(unknown, "run")} is unknown`
   if (maxMedianMs !== undefined && time === undefined) return "the times of both sides are unknown"
-  return minPassRate !== undefined && overall.candidate.of === 0 ? "no case passes or fails" : undefined
+  const unjudged = Object.keys(thresholds.checks ?? {}).find((name) =>
+    thresholds.checks?.[name]?.minPassRate !== undefined && checks[name]?.candidate.of === 0
+  )
+  return unjudged === undefined ? undefined : `${unjudged}: no case passes or fails`
 }
 
 /** The decimal of a threshold or a sum. */

@@ -210,6 +210,49 @@ describe("the report", () => {
     assert.strictEqual(reportOf(cases, { allowErrors: 1, stop: "the budget is used up" }).gate, "incomplete")
   })
 
+  it("is incomplete where no case was judged, also with allowed errors", () => {
+    const sentence = (...given: Parameters<typeof reportOf>) => {
+      const report = reportOf(...given)
+      assert.strictEqual(report.gate, "incomplete")
+      assert.strictEqual(report.verdict, "incomplete")
+      return report.sentence
+    }
+    const down = { allowErrors: 4 }
+    const none = "incomplete: no case passes or fails"
+    assert.strictEqual(sentence(times(4, [{ one: "e" }]), down), none)
+    assert.strictEqual(sentence(times(4, [{ one: "e" }, { one: "p" }]), down), none)
+    assert.strictEqual(sentence(times(4, [{ one: "p", two: "e" }]), down), none)
+    assert.strictEqual(reportOf([[{ one: "p" }], [{ one: "e" }]], down).gate, "passed")
+  })
+
+  it("is incomplete where no case can be compared, also with allowed errors", () => {
+    const incomparable = "incomplete: no case can be compared with the baseline"
+    const errors = reportOf(times(4, [{ one: "p" }, { one: "e" }]), { allowErrors: 4 })
+    assert.strictEqual(errors.gate, "incomplete")
+    assert.strictEqual(errors.sentence, incomparable)
+    const fold = summing(["one"], true)
+    for (const [index, one] of Array.from("eppp").entries()) {
+      const baseline: { one?: "pass" } = index === 0 ? { one: "pass" } : {}
+      fold.add(caseVerdict(["one"], { ...place, candidate: trialsOf({ one }), baseline }))
+    }
+    const stored = fold.report({ ...facts, allowErrors: 1 })
+    assert.strictEqual(stored.gate, "incomplete")
+    assert.strictEqual(stored.sentence, incomparable)
+    const cases = [[{ one: "p" }, { one: "e" }], [{ one: "p" }, { one: "p" }]] as const
+    assert.strictEqual(reportOf(cases, { allowErrors: 1 }).gate, "passed")
+  })
+
+  it("is incomplete where a check with a rate of its own judged no case", () => {
+    const thresholds = { checks: { judge: { minPassRate: 0.9 } } }
+    const failing = times(4, [{ fast: "f", judge: "e" }] as const)
+    const report = reportOf(failing, { thresholds, allowErrors: 4 })
+    assert.strictEqual(report.gate, "incomplete")
+    assert.strictEqual(report.sentence, "incomplete: judge: no case passes or fails")
+    assert.strictEqual(reportOf(failing, { allowErrors: 4 }).gate, "passed")
+    const one = [[{ fast: "f", judge: "p" }], ...failing] as const
+    assert.strictEqual(reportOf(one, { thresholds, allowErrors: 4 }).gate, "passed")
+  })
+
   it("sums costs exactly, and compares times case by case", () => {
     const report = reportOf(
       [90, 110, 130].map((durationMs) => [{ one: "p" }, { one: "p" }, { costUsd: "0.1", durationMs }] as const),
