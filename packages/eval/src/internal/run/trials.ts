@@ -29,7 +29,8 @@ export interface Session {
 /** The cases that are read at once: their runs may have large results. */
 const most = 25
 
-interface EvalRow {
+/** A run of a flow or of a judge. */
+export interface EvalRow {
   readonly key: string
   readonly flow: string
   readonly version: FlowVersion
