@@ -361,7 +361,8 @@ export const equals: <Case>(expected: Expected<Case>, options?: AtOptions) => Ch
       : fail(`got ${show(actual)}, expected ${show(wanted)}`))
 
 /**
- * Checks that a text contains the expected text, or that a list contains the expected value.
+ * Checks that a text contains the expected text, or that a list contains the expected value. An empty expected text,
+ * which every text contains, is an error.
  *
  * @since 0.1.0
  * @category constructors
@@ -375,13 +376,13 @@ export const contains: <Case>(
 ) => Check<Case> = (expected, { at, ignoreCase = false } = {}) => {
   const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
   return comparing("contains", expected, { at, ignoreCase }, (actual, wanted) => {
-    const isList = Array.isArray(actual)
-    if (!isList && typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text or a list`)
-    if (!isList && typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
-    const found = isList
-      ? actual.some((one) => isSame(one, wanted))
-      : folded(actual).includes(folded(String(wanted)))
-    return found ? pass(`contains ${show(wanted)}`) : fail(`${show(actual)} does not contain ${show(wanted)}`)
+    const said = (found: boolean) =>
+      found ? pass(`contains ${show(wanted)}`) : fail(`${show(actual)} does not contain ${show(wanted)}`)
+    if (Array.isArray(actual)) return said(actual.some((one) => isSame(one, wanted)))
+    if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text or a list`)
+    if (typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
+    if (wanted === "") return error("the expected text is empty, and every text contains it")
+    return said(folded(actual).includes(folded(wanted)))
   })
 }
 

@@ -86,6 +86,14 @@ describe("Check", () => {
         yield* said(Check.contains("3", { at: "score" })),
         "fail: score: got 3, which is not a text or a list"
       )
+      // an empty cell of a CSV file
+      const empty = "error: text: the expected text is empty, and every text contains it"
+      assert.strictEqual(yield* said(Check.contains("", { at: "text" })), empty)
+      assert.strictEqual(yield* said(Check.contains(Check.field("word"), { at: "text" }), {}, { word: "" }), empty)
+      assert.strictEqual(
+        yield* said(Check.contains("", { at: "words" })),
+        "fail: words: [\"one\",\"two\"] does not contain \"\""
+      )
       const stateful = Check.matches(/sir/gi, { at: "text" })
       assert.strictEqual(yield* said(stateful), "pass: text: matches /sir/i")
       assert.strictEqual(yield* said(stateful), "pass: text: matches /sir/i")
