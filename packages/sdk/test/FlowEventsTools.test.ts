@@ -9,7 +9,7 @@ import {
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Fiber, Schema, Stream } from "effect"
+import { Chunk, Deferred, Effect, Fiber, Schedule, Schema, Stream } from "effect"
 import {
   assistant,
   bodies,
@@ -233,6 +233,38 @@ describe("tools with a handler", () => {
         assert.strictEqual(error, "no such order")
         yield* collect(flows.events(flow, { tools, onToolFailure: "report" }))
         assert.match(JSON.stringify((yield* bodies)[2]?.toolCallMessages), /no such order/)
+      }))
+  })
+
+  it.effect("an id that comes again in the next round, or in the next iteration of a loop, runs the handler again", () => {
+    const { asked, tools } = counted()
+    const first = toolPause("a", "call_0")
+    return scripted([
+      respond(runStarted(1), stepStarted("a"), first),
+      respond(toolPause("a", "call_0", { iterationsUsed: 2 })),
+      respond(stepCompleted("a"), stepStarted("a"), first),
+      respond(stepCompleted("a"), stepStarted("a"), first),
+      respond(stepCompleted("a"), flowCompleted("done"))
+    ], (flows) =>
+      Effect.gen(function*() {
+        yield* collect(flows.events(flow, { tools }))
+        assert.lengthOf(asked, 4)
+      }))
+  })
+
+  it.effect("a pause that comes again after a cut is answered with the same results, and runs no handler", () => {
+    const { asked, tools } = counted()
+    return scripted([
+      respond(runStarted(1), stepStarted("a"), toolPause("a", "call_0")),
+      cut(stepStarted("a")),
+      respond(stepStarted("a"), toolPause("a", "call_0")),
+      respond(stepCompleted("a"), flowCompleted("done"))
+    ], (flows) =>
+      Effect.gen(function*() {
+        yield* collect(flows.events(flow, { tools, heal: Schedule.recurs(3) }))
+        assert.deepStrictEqual(asked, [["call_0"]])
+        const [, resumed, ...again] = yield* bodies
+        assert.deepStrictEqual(again, [resumed, resumed])
       }))
   })
 

@@ -11,6 +11,7 @@ import {
   Deferred,
   Effect,
   Exit,
+  FastCheck,
   Fiber,
   Layer,
   Logger,
@@ -676,21 +677,96 @@ describe("Tools.make", () => {
       assert.strictEqual(fine.exit._tag, "Right")
     }))
 
-  it.scopedLive("a handler never runs twice for one tool call", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const counting = Tools.make(Tools.tool({
-        name: "count",
-        parameters: Schema.Struct({}),
-        handler: () => Effect.sync(() => `run ${++runs}`)
-      }))
-      const { contents } = yield* rounds(
-        [[["tc_1", "count", "{}"]], [["tc_1", "count", "{}"], ["tc_2", "count", ""]]],
-        counting
-      )
-      assert.strictEqual(runs, 2)
-      assert.deepStrictEqual(contents, ["run 1", "run 2"])
-    }))
+  describe("the ids of calls in several rounds", () => {
+    type Calls = ReadonlyArray<readonly [id: string, name: string, args: string]>
+
+    /** Runs the pauses, whose tool numbers its answers, and gives those that were sent for each pause. */
+    const answersTo = (pauses: ReadonlyArray<readonly [iterationsUsed: number, calls: Calls, more?: object]>) =>
+      Effect.gen(function*() {
+        let runs = 0
+        const server = yield* Wire.serve(...pauses.map(([used, calls, more]) => pause(used, calls, more)), done)
+        const flows = yield* clientFor(server)
+        const outcome = yield* flows.execute("a/b/c", {
+          maxToolRounds: 100,
+          tools: Tools.make(Tools.tool({
+            name: "count",
+            parameters: Schema.Struct({ n: Schema.optional(Schema.Number) }),
+            handler: ({ n = 0 }) => Effect.sync(() => `run ${++runs} with ${n}`)
+          }))
+        })
+        assert.strictEqual(outcome.status, "completed")
+        return bodies(server).slice(1).map(({ toolCallMessages }) =>
+          toolCallMessages.filter(({ role }: { role: string }) => role === "tool").map((
+            { content }: { content: string }
+          ) => content)
+        )
+      })
+
+    const count = (n: number, id = "call_0") => [id, "count", n === 0 ? "{}" : JSON.stringify({ n })] as const
+    const outputs = (poll: number) => ({ accumulatedOutputs: { poll } })
+
+    it.scopedLive.each<
+      [string, ReadonlyArray<readonly [number, Calls, object?]>, ReadonlyArray<ReadonlyArray<string>>]
+    >([
+      ["other arguments in the next round", [[1, [count(1)]], [2, [count(2)]]], [["run 1 with 1"], ["run 2 with 2"]]],
+      ["equal arguments in the next round", [[1, [count(0)]], [2, [count(0)]]], [["run 1 with 0"], ["run 2 with 0"]]],
+      [
+        "a round with another call",
+        [[1, [count(0)]], [2, [count(0), count(0, "call_1")]]],
+        [["run 1 with 0"], ["run 2 with 0", "run 3 with 0"]]
+      ],
+      ["another step", [[1, [count(0)]], [1, [count(0)], { pausedAtStep: "b" }]], [["run 1 with 0"], ["run 2 with 0"]]],
+      [
+        "another iteration of a loop, by its arguments",
+        [[1, [count(1)]], [1, [count(2)]]],
+        [["run 1 with 1"], ["run 2 with 2"]]
+      ],
+      [
+        "another iteration of a loop, by its outputs",
+        [[1, [count(0)], outputs(1)], [1, [count(0)], outputs(2)]],
+        [["run 1 with 0"], ["run 2 with 0"]]
+      ],
+      [
+        "a pause that comes again runs nothing",
+        [[1, [count(0)]], [1, [count(0)]], [2, [count(0)]], [2, [count(0)]]],
+        [["run 1 with 0"], ["run 1 with 0"], ["run 2 with 0"], ["run 2 with 0"]]
+      ]
+    ])(
+      "%s",
+      ([, pauses, expected]) =>
+        Effect.map(answersTo(pauses), (answers) => assert.deepStrictEqual<unknown>(answers, expected))
+    )
+
+    it.scopedLive("every round runs once, however ids and arguments come again", () =>
+      Effect.promise(() =>
+        FastCheck.assert(
+          FastCheck.asyncProperty(
+            FastCheck.array(
+              FastCheck.record({
+                calls: FastCheck.uniqueArray(
+                  FastCheck.tuple(FastCheck.constantFrom("call_0", "call_1", "call_2"), FastCheck.nat(2)),
+                  { minLength: 1, selector: ([id]) => id }
+                ),
+                times: FastCheck.integer({ min: 1, max: 3 })
+              }),
+              { minLength: 1, maxLength: 6 }
+            ),
+            async (asked) => {
+              let runs = 0
+              const expected = asked.flatMap(({ calls, times }) => {
+                const answers = calls.map(([, n]) => `run ${++runs} with ${n}`)
+                return Array.from({ length: times }, () => answers)
+              })
+              const pauses = asked.flatMap(({ calls, times }, round) =>
+                Array.from({ length: times }, () => [round + 1, calls.map(([id, n]) => count(n, id))] as const)
+              )
+              assert.deepStrictEqual(await Effect.runPromise(Effect.scoped(answersTo(pauses))), expected)
+            }
+          ),
+          { numRuns: 30 }
+        )
+      ))
+  })
 
   it.scopedLive("toolConcurrency bounds the calls of a round; 4 by default", () =>
     Effect.gen(function*() {

@@ -329,9 +329,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
 
   /** Goes on with the answers of the handler. */
   const answeredBy = (handler: Tools.HandlerStrategy<E, R>, state: PausedState): RunEffect<E, R> => {
-    const { executionId, toolCalls } = state
+    const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep, toolCallMessages, toolCalls } = state
+    const place = [pausedAtStep, iterationsUsed, accumulatedOutputs, toolCallMessages]
     return Effect.flatMap(
-      Tools.answer(handler, { method, addressText, executionId, toolCalls, rounds: state.rounds }),
+      Tools.answer(handler, { method, addressText, executionId, toolCalls, place, rounds: state.rounds }),
       (results) => {
         run.answeredItself = true
         const rounds = state.rounds + 1

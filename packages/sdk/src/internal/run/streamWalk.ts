@@ -343,10 +343,13 @@ export class StreamWalk<E, R> {
   /** Runs the handler for the pause in the state of the run. */
   private answer(answering: HandlerStrategy<E, R>): Effect.Effect<void, E | CallError, R> {
     return Effect.gen(this, function*() {
-      const { settings: { addressText, method }, spans, state: { executionId = "", pending, rounds } } = this
+      const { settings: { addressText, method }, spans, state: { executionId = "", last, pending, rounds } } = this
       if (pending?.toolCalls === undefined) return
+      const { iterationsUsed, stepId, toolCallMessages, toolCalls } = pending
+      // a loop completes a step several times
+      const place = [last?.length, stepId, iterationsUsed, toolCallMessages]
       const answered = Effect.mapError(
-        answer(answering, { method, addressText, executionId, toolCalls: pending.toolCalls, rounds }),
+        answer(answering, { method, addressText, executionId, toolCalls, place, rounds }),
         (error) => this.failures.ofHandler(error)
       )
       const results = yield* spans === undefined ? answered : withParent(answered, spans.innermost())

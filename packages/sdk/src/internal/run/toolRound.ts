@@ -184,14 +184,19 @@ interface AnsweredCall {
   readonly outcome: Tool.ToolOutcome
 }
 
+interface AnsweredRound {
+  readonly key: string
+  readonly answers: ReadonlyArray<AnsweredCall>
+}
+
 export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly _tag: "handled"
   readonly tools: Tool.ToolSet<E, R>
   readonly maxRounds: number
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
-  /** Results by the id of their call, so that no handler runs twice for one. */
-  readonly answered: Map<string, AnsweredCall>
+  /** The newest round and its answers: if its pause comes again, no handler runs twice. */
+  newest: AnsweredRound | undefined
   /** The number of rounds in a row in which the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
   /** The error of a run whose rounds are used up. */
@@ -213,7 +218,7 @@ export const answeringOf = <E, R>(
     maxRounds: input.maxToolRounds ?? 10,
     concurrency: input.toolConcurrency ?? 4,
     onFailure: input.onToolFailure ?? "fail",
-    answered: new Map(),
+    newest: undefined,
     faults: new Map(),
     limit: (pause, detail, toolName) =>
       newError(ToolCallLimitError, {
@@ -236,36 +241,46 @@ export interface ToolPause {
   readonly addressText: string
   readonly executionId: string
   readonly toolCalls: ReadonlyArray<Tool.ToolCall>
+  /** The place in the run, as JSON. A pause that comes again has the same place; ids of calls may be those of other rounds. */
+  readonly place: ReadonlyArray<unknown>
   /** The number of calls of the handler before this pause. */
   readonly rounds: number
 }
 
-/** Runs the handler for a pause, unless its rounds are used up. Gives exactly one result per call. */
-export const answer = Effect.fnUntraced(function*<E, R>(
-  { answered, concurrency, faults, limit, maxRounds, onFailure, tools }: HandlerStrategy<E, R>,
-  pause: ToolPause
-): Effect.fn.Return<ReadonlyArray<Tool.ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> {
-  const { addressText: flow, executionId, method, rounds } = pause
-  if (rounds >= maxRounds) return yield* Effect.fail(limit(pause, `the handler has run ${rounds} times`))
+/** Runs the handler for the calls of a pause. */
+const run = Effect.fnUntraced(function*<E, R>(
+  { concurrency, onFailure, tools }: HandlerStrategy<E, R>,
+  { addressText: flow, executionId, method, rounds, toolCalls }: ToolPause
+): Effect.fn.Return<ReadonlyArray<AnsweredCall>, E | InvalidRequestError | UnexpectedResponseError, R> {
   const calls = new Map<string, Tool.ToolCall>()
-  for (const call of pause.toolCalls) {
-    const same = calls.get(call.id) ?? answered.get(call.id)?.call ?? call
-    if (same !== call && !Tool.isSameCall(same, call)) {
+  for (const call of toolCalls) {
+    const same = calls.get(call.id) ?? call
+    if (!Tool.isSameCall(same, call)) {
       const reason = `the id of a tool call, ${JSON.stringify(call.id)}, names two different calls`
       return yield* newError(UnexpectedResponseError, { method, flow, executionId, reason })
     }
     calls.set(call.id, same)
   }
-  const fresh = [...calls.values()].filter((call) => !answered.has(call.id))
-  const outcomes = fresh.length === 0
-    ? []
-    : yield* Spans.roundSpan(rounds, tools.run(fresh, { method, concurrency, onFailure }))
-  const problem = checkResults(fresh, outcomes)
+  const asked = [...calls.values()]
+  const outcomes = yield* Spans.roundSpan(rounds, tools.run(asked, { method, concurrency, onFailure }))
+  const problem = checkResults(asked, outcomes)
   if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason, { flow, executionId })
-  for (const outcome of outcomes) {
-    answered.set(outcome.toolCallId, { call: calls.get(outcome.toolCallId)!, outcome })
-  }
-  const answers = [...calls.keys()].map((id) => answered.get(id)!)
+  const results = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
+  return asked.map((call) => ({ call, outcome: results.get(call.id)! }))
+})
+
+/** Runs the handler for a pause, unless its rounds are used up. Gives exactly one result per call. */
+export const answer = Effect.fnUntraced(function*<E, R>(
+  strategy: HandlerStrategy<E, R>,
+  pause: ToolPause
+): Effect.fn.Return<ReadonlyArray<Tool.ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> {
+  const { faults, limit, maxRounds } = strategy
+  const { rounds } = pause
+  if (rounds >= maxRounds) return yield* Effect.fail(limit(pause, `the handler has run ${rounds} times`))
+  const key = written([pause.place, pause.toolCalls])
+  const { newest } = strategy
+  const answers = key !== undefined && key === newest?.key ? newest.answers : yield* run(strategy, pause)
+  if (key !== undefined) strategy.newest = { key, answers }
   countFaults(faults, answers)
   const wrongly = [...faults].find(([, rounds]) => rounds >= maxFaultyRounds)
   if (wrongly !== undefined) {
