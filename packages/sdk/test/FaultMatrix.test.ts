@@ -58,6 +58,8 @@ interface Fault {
   /** The server says that the job or the run does not exist. */
   readonly absent?: boolean
   readonly only?: Kind
+  /** Comes after the head of a response, so that a stream has been opened and is not opened again. */
+  readonly isLate?: boolean
   readonly options?: (server: FaultServer) => Options
   readonly onConnection?: (socket: Net.Socket) => boolean
 }
@@ -108,7 +110,8 @@ const faults: ReadonlyArray<Fault> = [
     name: "reset in body",
     act: (kind) =>
       then(kind === "json" ? head(200, "application/json", 1000) + "{\"status\":" : events(Frames.runStarted), "reset"),
-    is: "connection"
+    is: "connection",
+    isLate: true
   },
   {
     name: "closed in body",
@@ -141,6 +144,7 @@ const faults: ReadonlyArray<Fault> = [
         kind === "json" ? head(200, "application/json", 1000) + "{" : events(Frames.runStarted, Frames.stepStarted("a"))
       ),
     is: "clock",
+    isLate: true,
     options: () => clocks
   },
   {
@@ -162,12 +166,14 @@ const faults: ReadonlyArray<Fault> = [
     name: `cut after ${String(name)}`,
     act: () => then(events(...frames as ReadonlyArray<string>), "end"),
     is: "connection",
+    isLate: true,
     only: "stream"
   })),
   {
     name: "cut in an event",
     act: () => then(events(Frames.runStarted, Frames.stepCompleted("a").slice(0, 40)), "end"),
     is: "connection",
+    isLate: true,
     only: "stream"
   },
   {
@@ -273,7 +279,7 @@ const operations: ReadonlyArray<Operation> = [
     name: "live trace",
     kind: "stream",
     isGet: true,
-    isRead: false,
+    isRead: true,
     run: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.liveTrace("a/b/c", "ex-1")))
   },
   {
@@ -345,7 +351,8 @@ const isRetryable = (fault: Fault, operation: Operation): boolean => {
 
 const expectation = (fault: Fault, operation: Operation, mode: Mode) => {
   const { isPassing, tag } = failureOf(fault, operation)
-  const attempts = mode === "retry" && isPassing && operation.isRead ? retries + 1 : 1
+  const isOpen = operation.kind === "stream" && (fault.isLate === true || fault.is === "body")
+  const attempts = mode === "retry" && isPassing && operation.isRead && !isOpen ? retries + 1 : 1
   // a gateway's 404 proves nothing of a job (8.2)
   const isWaiting = operation.name === "wait" && (isPassing || (fault.is === 404 && fault.absent !== true))
   const neverArrives = fault.unsent === true || fault.onConnection !== undefined

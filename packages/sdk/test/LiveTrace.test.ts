@@ -397,11 +397,43 @@ describe("E7 over a socket", () => {
   it.scoped("a stream that ends early is cut, and is not asked for again", () =>
     withRuns([eventStream(begun), eventStream(begun + ended)], (runs, server) =>
       Effect.gen(function*() {
-        const { failure, seen } = yield* collect(runs.liveTrace("a/b/c", "ex-1"))
+        const { failure, seen } = yield* collect(runs.liveTrace("a/b/c", "ex-1", { retry: Schedule.recurs(3) }))
         assert.lengthOf(seen, 2)
         assert.strictEqual(failure?._tag, "APIConnectionError")
         assert.lengthOf(server.requests, 1)
-      }), { maxRetries: 3 }))
+      })))
+
+  it.scoped.each<[string, Wire.Answer]>([
+    ["503", Wire.json(503, { detail: "busy" })],
+    ["429", Wire.json(429, { detail: "slow down" })],
+    ["a reset", Wire.reset]
+  ])(
+    "one that is refused before its first event is asked for again: %s",
+    ([, refused]) =>
+      withRuns([refused, refused, eventStream(begun + ended)], (runs, server) =>
+        Effect.gen(function*() {
+          const { failure, seen } = yield* collect(runs.liveTrace("a/b/c", "ex-1", { retry: Schedule.recurs(3) }))
+          assert.isUndefined(failure)
+          assert.lengthOf(seen, 4)
+          assert.lengthOf(server.requests, 3)
+        }), { runPaths: "seq" })
+  )
+
+  it.scoped("one that is refused each time, or for good, fails at the end of the schedule", () =>
+    Effect.gen(function*() {
+      for (const [status, requests] of [[503, 3], [403, 1]] as const) {
+        yield* withRuns(
+          Array.from({ length: 4 }, () => Wire.json(status, {})),
+          (runs, server) =>
+            Effect.gen(function*() {
+              const { failure } = yield* collect(runs.liveTrace("a/b/c", "ex-1", { retry: Schedule.recurs(2) }))
+              assert.strictEqual(failure?.statusCode, status)
+              assert.lengthOf(server.requests, requests)
+            }),
+          { runPaths: "seq" }
+        )
+      }
+    }))
 
   it.scoped("silence for longer than the idle clock is an APITimeoutError", () =>
     withRuns([heldOpen(begun)], (runs, server) =>

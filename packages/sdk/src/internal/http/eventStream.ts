@@ -156,7 +156,7 @@ const read = (
   return next
 }
 
-/** Opens a stream and reads it. Further attempts are made only if the request never left or was refused. */
+/** Opens a stream and reads it. A request that may run something is made again only if it never left or was refused. */
 const run = (caller: Caller, endpoint: StreamEndpoint, emit: Emit): Effect.Effect<void, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
     const { httpMethod: method, isExecute: retryPost, path } = endpoint
@@ -168,7 +168,7 @@ const run = (caller: Caller, endpoint: StreamEndpoint, emit: Emit): Effect.Effec
       fiber,
       endpoint,
       prepared,
-      { isPost: true, retryPost, info },
+      { isPost: method === "POST", retryPost, info },
       (made) => Effect.map(open(caller, made), (response) => read(caller, made, response, fiber, emit))
     ).pipe(Effect.flatten, Effect.scoped, Effect.ensuring(Effect.sync(ended)))
   })
