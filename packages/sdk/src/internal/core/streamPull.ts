@@ -91,6 +91,11 @@ export const fromProgram = <A, E, R>(
     })
   })
   const more = Effect.async<void>((resume) => {
+    // a reader may have yielded to the program after it looked
+    if (given !== undefined || ended !== undefined) {
+      resume(Effect.void)
+      return
+    }
     answer = () => {
       answer = undefined
       resume(Effect.void)

@@ -145,3 +145,37 @@ it.effect("any other stream is pulled as it is", () =>
     assert.deepStrictEqual(values, [1, 2])
     assert.isTrue(Option.isNone(end))
   }))
+
+describe("a program, wherever its reader yields to it", () => {
+  /** Runs an effect in fibers that yield, after 2,048 operations, at each of its operations in turn. */
+  const yieldingAnywhere = <A, E>(make: () => Effect.Effect<A, E>, expected: A) =>
+    Effect.forEach(Array.from({ length: 60 }, (_, at) => 2000 + at), (operations) => {
+      let self = make()
+      for (let at = 0; at < operations; at++) {
+        const inner = self
+        self = Effect.suspend(() => inner)
+      }
+      return Effect.map(
+        Effect.timeoutOption(self, "1 second"),
+        (value) => assert.deepStrictEqual(Option.getOrThrow(value), expected, String(operations))
+      )
+    })
+
+  it.live("gives all its elements", () =>
+    yieldingAnywhere(() => {
+      const { pull } = StreamPull.fromProgram<number, never, never>((emit) =>
+        Effect.zipRight(emit([1]), Effect.zipRight(emit([2]), emit([3])))
+      )
+      return Effect.gen(function*() {
+        const values: Array<number> = []
+        for (let at = 0; at < 3; at++) values.push(...(yield* Effect.orElseSucceed(pull, () => Chunk.of(NaN))))
+        return values
+      })
+    }, [1, 2, 3]))
+
+  it.live("ends with it", () =>
+    yieldingAnywhere(() => {
+      const { pull } = StreamPull.fromProgram<number, never, never>(() => Effect.void)
+      return Effect.flip(pull)
+    }, Option.none()))
+})
