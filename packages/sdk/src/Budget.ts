@@ -79,8 +79,8 @@ export const make = (given: Options): Effect.Effect<Budget, InvalidRequestError>
  * room is stopped there with a `BudgetExceededError`.
  *
  * When a call ends, its reserve is replaced by the cost in the trace of its run. A cost that is not known keeps the
- * reserve: of a call that was interrupted or that may have started a run, and where the trace cannot be read or has no
- * steps. A job holds its reserve until it is polled and has ended. Replays and fakes cost nothing.
+ * reserve: of a call that was interrupted or that may have started a run, of a run that no answer names, and where the
+ * trace cannot be read or has no steps. A job holds its reserve until it is polled and has ended. Replays and fakes cost nothing.
  *
  * Runs of `messages`, of the draft, of `executeOnce`, of jobs, over a relay, and with `runRemaining` are one request. They
  * are not stopped, and may cost more than their reserve.

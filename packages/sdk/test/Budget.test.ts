@@ -17,7 +17,10 @@ import * as Job from "@effect-noukai/sdk/Job"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Either, Exit, Fiber, Layer, Redacted, Schema, Stream, TestClock } from "effect"
+import { clientFor } from "./support/client.js"
+import { events, frame } from "./support/eventFrames.js"
 import { cassette, execution } from "./support/sessions.js"
+import { json, serve, text } from "./support/WireServer.js"
 
 const cheap: EmulatedFlow = {
   ref: "acme/test/cheap",
@@ -295,6 +298,45 @@ describe("a cost that is not known", () => {
         assert.deepStrictEqual((yield* amounts(streamed)).slice(0, 2), [spent, reserved])
       }).pipe(Effect.provide(world)))
   }
+
+  const unnamed = (status: string, result: unknown) => json(200, { status, result, flowId: "f", blockCount: 1 })
+  const refused = (status: number, code: string) => json(status, { detail: { code, message: "no" } })
+
+  for (
+    const [name, answer, left] of [
+      ["a run that completed and that no answer named", unnamed("completed", 1), "0.2"],
+      ["a run that failed and that no answer named", unnamed("failed", { code: "X" }), "0.2"],
+      ["credits that ran out during a run that no answer named", refused(402, "CREDITS_EXHAUSTED"), "0.2"],
+      ["too many rounds of a run that no answer named", refused(409, "TOOL_ITERATION_LIMIT"), "0.2"],
+      ["a redirection", text(307, "", { location: "/elsewhere" }), "0.2"],
+      ["a refusal that names no run", refused(402, "INSUFFICIENT_CREDITS"), "1"],
+      ["a refusal of the input", refused(400, "TOOLS_INVALID"), "1"]
+    ] as const
+  ) {
+    it.scopedLive(`${name} leaves $${left} of $1`, () =>
+      Effect.gen(function*() {
+        const server = yield* serve(answer, json(404, { detail: "session not found" }), answer)
+        const flows = yield* clientFor(server, { maxRetries: 0 })
+        const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.8" })
+        const call = flows.execute("acme/test/cheap", { messages: [{ role: "user", content: "hi" }] })
+        yield* Effect.ignore(call.pipe(Budget.within(budget)))
+        assert.deepStrictEqual(yield* amounts(budget), ["0", left === "1" ? "0" : "0.8", left])
+        const keyed = yield* Budget.make({ limitUsd: 1, perRun: "0.8" })
+        yield* Effect.ignore(flows.executeOnce("key", "acme/test/cheap", { message }).pipe(Budget.within(keyed)))
+        assert.deepStrictEqual(yield* amounts(keyed), ["0", left === "1" ? "0" : "0.8", left])
+      }))
+  }
+
+  it.scopedLive("a streamed run that no event named keeps the reserve", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(
+        events(frame("step_completed", { stepId: "a", output: 1 }), frame("flow_completed", { result: 1 }))
+      )
+      const flows = yield* clientFor(server)
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      yield* Stream.runDrain(flows.events("acme/test/cheap", { message })).pipe(Budget.within(budget))
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0.4", "0.6"])
+    }))
 
   it.scopedLive("a run whose steps are not stored keeps the reserve; a failed run is settled", () =>
     Effect.gen(function*() {

@@ -180,7 +180,7 @@ export const pollTarget = Effect.fnUntraced(function*(
   )
   if (costs === undefined) return yield* limited
   const exit = yield* Effect.exit(limited)
-  if (hasEnded) yield* costs.settle({ executionId, sent: "yes", goesOn: false })
+  if (hasEnded) yield* costs.settle({ executionId, sent: "yes" })
   return yield* exit
 })
 

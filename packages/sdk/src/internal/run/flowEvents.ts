@@ -68,7 +68,7 @@ const resume = <E, R>(
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
   // the stream that paused may still be open, and holds no more of its budgets than it has cost
-  const settled = paused?.settle({ executionId: cursor.executionId, sent: "yes", goesOn: false }) ?? Effect.void
+  const settled = paused?.settle({ executionId: cursor.executionId, sent: "yes" }) ?? Effect.void
   return streamOf(Effect.zipRight(
     settled,
     Effect.withFiberRuntime<StreamWalk<never, never>>((fiber) => Effect.succeed(begin(fiber, manual, origin)))

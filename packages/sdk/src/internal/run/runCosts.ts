@@ -29,15 +29,15 @@ export interface CostedCall {
 export interface CallEnd {
   readonly executionId: string | undefined
   readonly sent: Errors.Sent
-  /** Whether something may still run and cost. */
-  readonly goesOn: boolean
+  /** Absent of a call that did not fail. */
+  readonly error?: unknown
 }
 
 /** The limit of one attempt at the read that settles a call, whose result waits for it. */
 const patience = "10 seconds"
 
 /** Whether a failure leaves open how far its request ran. */
-export const isOpen = (error: unknown): boolean => {
+const isOpen = (error: unknown): boolean => {
   if (!Errors.isNoukaiError(error)) return false
   switch (error._tag) {
     case "APIConnectionError":
@@ -48,6 +48,14 @@ export const isOpen = (error: unknown): boolean => {
       return error.statusCode !== undefined && (error.statusCode >= 500 || error.statusCode === 408)
   }
 }
+
+/** The codes of refusals that end a run which has cost something. */
+const runFailures: ReadonlySet<unknown> = new Set<Errors.ErrorCode>(["CREDITS_EXHAUSTED", "TOOL_ITERATION_LIMIT"])
+
+/** Whether a failure says that its request began no run. */
+const isRefusal = (error: unknown): boolean =>
+  Errors.isNoukaiError(error) && !isOpen(error) && error.statusCode !== undefined && error.statusCode >= 400 &&
+  !runFailures.has(error.code)
 
 const executionIdOf = (error: unknown): string | undefined =>
   Errors.isNoukaiError(error) ? error.executionId : undefined
@@ -207,17 +215,19 @@ export class RunCosts {
    * Settles what the call holds of its budgets: by the trace of its run where the cost is known and final. Otherwise the
    * reserve is kept.
    */
-  settle({ executionId, goesOn, sent }: CallEnd): Effect.Effect<void> {
+  settle({ error, executionId, sent }: CallEnd): Effect.Effect<void> {
     const { hold } = this
     if (hold === undefined || hold.isSettled) return Effect.void
-    if (sent === "no" || (executionId === undefined && !goesOn)) return Effect.sync(() => hold.settle(Cost.noCost))
-    if (executionId === undefined) return Effect.void
+    const isUnnamed = executionId === undefined
+    if (sent === "no" || (isUnnamed && isRefusal(error))) return Effect.sync(() => hold.settle(Cost.noCost))
+    // the trace of a run that no answer named cannot be read
+    if (isUnnamed) return Effect.void
     const { attemptTimeout = patience } = this.call.options
     return Effect.match(this.trace(executionId, true, Duration.min(attemptTimeout, patience)), {
       onFailure: () => {},
       onSuccess: (trace) => {
         const costs = Cost.subtractCost(this.read(trace), this.before)
-        const isKnown = trace.steps.length > 0 && (!goesOn || isEndedStatus(trace.flowRun.status))
+        const isKnown = trace.steps.length > 0 && (!isOpen(error) || isEndedStatus(trace.flowRun.status))
         if (isKnown) hold.settle(costs)
         else hold.keep(costs)
       }
@@ -225,16 +235,16 @@ export class RunCosts {
   }
 
   /** Settles an effect that is the whole of a call. One that is interrupted keeps its reserve. */
-  settling<A, E, R>(self: Effect.Effect<A, E, R>, facts: () => Omit<CallEnd, "goesOn">): Effect.Effect<A, E, R> {
+  settling<A, E, R>(self: Effect.Effect<A, E, R>, facts: () => Omit<CallEnd, "error">): Effect.Effect<A, E, R> {
     if (this.ledgers.length === 0) return self
     return Effect.tapBoth(self, {
       onFailure: (error) => Effect.suspend(() => this.failed(error, facts().sent, facts().executionId)),
-      onSuccess: () => Effect.suspend(() => this.settle({ ...facts(), goesOn: false }))
+      onSuccess: () => Effect.suspend(() => this.settle(facts()))
     })
   }
 
   /** Settles a call that failed. */
   failed(error: unknown, sent: Errors.Sent, executionId = executionIdOf(error)): Effect.Effect<void> {
-    return this.settle({ executionId, sent, goesOn: isOpen(error) })
+    return this.settle({ executionId, sent, error })
   }
 }

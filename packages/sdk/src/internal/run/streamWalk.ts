@@ -18,7 +18,7 @@ import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
-import { isOpen, type RunCosts } from "./runCosts.js"
+import type { RunCosts } from "./runCosts.js"
 import * as RunFold from "./runFold.js"
 import * as Healing from "./streamHealing.js"
 import { answer, answeredPause, type HandlerStrategy, warnOfConversation } from "./toolRound.js"
@@ -383,6 +383,6 @@ export class StreamWalk<E, R> {
     const { costs, failures: { sent }, next, state: { executionId } } = this
     const hasEnded = next._tag === "fail" || next._tag === "done"
     if (costs === undefined || (!hasEnded && (this.isReading || Exit.isInterrupted(exit)))) return Effect.void
-    return costs.settle({ executionId, sent, goesOn: next._tag === "fail" && isOpen(next.error) })
+    return costs.settle({ executionId, sent, error: next._tag === "fail" ? next.error : undefined })
   }
 }
