@@ -12,7 +12,7 @@ import {
   ReplayCassette,
   TraceScope
 } from "@effect-noukai/sdk"
-import type { FlowEvent, Tools } from "@effect-noukai/sdk"
+import type { FlowCursor, FlowEvent, Tools } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
@@ -507,6 +507,59 @@ describe("runs that continue in a budget", () => {
       assert.deepStrictEqual(yield* amounts(budget), ["0.2", "0", "0.3"])
       assert.strictEqual(yield* asked("step"), 0)
     }).pipe(Effect.provide(world)))
+})
+
+describe("a run that continues while its trace is behind its events", () => {
+  const from: FlowCursor = {
+    version: 1,
+    flow: "acme/test/three",
+    flowVersion: "production",
+    executionId: "ex-1",
+    stepIndex: 1,
+    stepCount: 3,
+    outputs: { a: 1 },
+    lastStepId: "a",
+    rounds: 0
+  }
+  const traced = (...steps: ReadonlyArray<readonly [stepId: string, status: string, costUsd: string]>) =>
+    json(200, {
+      flowRun: { id: "ex-1", flowId: "f", status: "running" },
+      steps: steps.map(([stepId, status, costUsd]) => ({ stepId, attempt: 1, status, costUsd }))
+    })
+  const behind = traced(["a", "completed", "5"])
+  const ended = (stepId: string, costUsd: string) => frame("step_completed", { stepId, output: 1, costUsd })
+  const pausedAt = (nextStepIndex: number) => frame("step_paused", { executionId: "ex-1", nextStepIndex })
+  const over = frame("flow_completed", { executionId: "ex-1", result: 1 })
+
+  for (
+    const [name, before, after] of [
+      ["is behind", behind, behind],
+      ["is up to date", behind, traced(["a", "completed", "5"], ["b", "completed", "2"])],
+      ["is partly behind", behind, traced(["a", "completed", "5"], ["b", "completed", "1"])],
+      ["knew a part of the step that was paused", traced(["a", "completed", "5"], ["b", "running", "1"]), behind]
+    ] as const
+  ) {
+    it.scopedLive(`counts what its events tell where the trace ${name}`, () =>
+      Effect.gen(function*() {
+        const server = yield* serve(before, events(ended("b", "2"), over), after)
+        const flows = yield* clientFor(server)
+        const budget = yield* Budget.make({ limitUsd: 10, perRun: "1" })
+        yield* Stream.runDrain(flows.events(from.flow, { from })).pipe(Budget.within(budget))
+        assert.deepStrictEqual(yield* amounts(budget), name.includes("part of") ? ["1", "0", "9"] : ["2", "0", "8"])
+      }))
+  }
+
+  it.scopedLive("is stopped by its limit, in a budget and outside", () =>
+    Effect.gen(function*() {
+      const answers = [behind, events(ended("b", "2"), pausedAt(2)), behind]
+      const server = yield* serve(...answers, ...answers, behind)
+      const flows = yield* clientFor(server)
+      const budget = yield* Budget.make({ limitUsd: 10 })
+      const call = Effect.flip(Stream.runDrain(flows.events(from.flow, { from, maxCostUsd: 6 })))
+      assert.deepInclude({ ...(yield* call) }, { _tag: "CostLimitError", spentUsd: "7" })
+      assert.deepInclude({ ...(yield* call.pipe(Budget.within(budget))) }, { _tag: "CostLimitError", spentUsd: "7" })
+      assert.deepStrictEqual(yield* amounts(budget), ["2", "0", "8"])
+    }))
 })
 
 describe("executeOnce in a budget", () => {

@@ -33,6 +33,17 @@ export interface CallEnd {
   readonly error?: unknown
 }
 
+/** The costs of a run as far as they are known at one time. */
+interface Reading {
+  readonly all: Cost.Decimal
+  /** The costs of the steps that had ended: no event of this call tells them again. */
+  readonly ended: Cost.Decimal
+}
+
+const nothing: Reading = { all: Cost.noCost, ended: Cost.noCost }
+
+const larger = (a: Cost.Decimal, b: Cost.Decimal): Cost.Decimal => Cost.isMore(a, b) ? a : b
+
 /** The limit of one attempt at the read that settles a call, whose result waits for it. */
 const patience = "10 seconds"
 
@@ -66,10 +77,11 @@ export class RunCosts {
   private told: Cost.Decimal | undefined
   /** The costs that the last trace knew and no event had told: those of a run that began in another call. */
   private untold = Cost.noCost
-  /** The costs that the last trace knew. */
-  private seen: Cost.Decimal | undefined
+  /** The costs at the last trace. */
+  private seen: Reading | undefined
   /** The costs of the run before this call. */
-  private before = Cost.noCost
+  private before = nothing
+  private hasBegun = false
   private hold: Hold | undefined
 
   private constructor(private readonly call: CostedCall, private readonly ledgers: ReadonlyArray<Ledger>) {
@@ -104,13 +116,14 @@ export class RunCosts {
     })
   }
 
-  /** Takes the larger of the costs of a trace and those that were told. */
+  /** Takes the larger of the costs of a trace, which may be behind, and those that were known before and told since. */
   private read({ steps }: Trace): Cost.Decimal {
-    const spent = Cost.sumCosts(steps)
-    const { told = Cost.noCost } = this
-    const isBehind = Cost.isMore(told, spent)
-    this.untold = isBehind ? Cost.noCost : Cost.subtractCost(spent, told)
-    return this.seen = isBehind ? told : spent
+    const { before, told = Cost.noCost } = this
+    const known = larger(before.all, Cost.addCost(before.ended, told))
+    const all = larger(Cost.sumCosts(steps), known)
+    this.seen = { all, ended: Cost.sumCosts(steps.filter(({ status }) => status !== "running")) }
+    this.untold = Cost.subtractCost(all, told)
+    return all
   }
 
   /**
@@ -121,6 +134,9 @@ export class RunCosts {
     executionId: string | undefined
   ): Effect.Effect<void, Errors.BudgetExceededError | Errors.InvalidRequestError> | undefined {
     const { call: { addressText: flow, method }, ledgers, limit } = this
+    // a limit has read the trace of a run that goes on
+    if (!this.hasBegun && executionId !== undefined) this.before = this.seen ?? nothing
+    this.hasBegun = true
     if (ledgers.length === 0) return undefined
     return Effect.gen(this, function*() {
       if (this.hold !== undefined) return
@@ -131,11 +147,9 @@ export class RunCosts {
       }
       if (executionId !== undefined) {
         // all costs of the run count where its trace cannot be read
-        const read = Effect.match(this.trace(executionId, true), {
-          onFailure: () => Cost.noCost,
-          onSuccess: (trace) => this.read(trace)
-        })
-        this.before = this.seen ?? (yield* read)
+        const read = Effect.map(this.trace(executionId, true), (trace) => this.read(trace))
+        if (this.seen === undefined) yield* Effect.ignore(read)
+        this.before = this.seen ?? nothing
       }
       const hold = Hold.take(ledgers, amount)
       if (hold instanceof Ledger) return yield* this.exceeded(hold, executionId, { needed: amount })
@@ -183,7 +197,7 @@ export class RunCosts {
     if (limit !== undefined && Cost.isMore(spent, limit)) {
       return this.overLimit(limit, executionId, { spentUsd: Cost.formatCost(spent) })
     }
-    const costs = Cost.subtractCost(spent, this.before)
+    const costs = Cost.subtractCost(spent, this.before.all)
     const full = hold?.grow(costs)
     return full && this.exceeded(full, executionId, { needed: Cost.subtractCost(costs, hold!.amount) })
   }
@@ -226,7 +240,7 @@ export class RunCosts {
     return Effect.match(this.trace(executionId, true, Duration.min(attemptTimeout, patience)), {
       onFailure: () => {},
       onSuccess: (trace) => {
-        const costs = Cost.subtractCost(this.read(trace), this.before)
+        const costs = Cost.subtractCost(this.read(trace), this.before.all)
         const isKnown = trace.steps.length > 0 && (!isOpen(error) || isEndedStatus(trace.flowRun.status))
         if (isKnown) hold.settle(costs)
         else hold.keep(costs)
