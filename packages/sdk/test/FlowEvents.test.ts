@@ -337,6 +337,24 @@ describe("what the caller sees (7.3, 7.5)", () => {
         assert.strictEqual((yield* bodies)[1]?.stepIndex, 1)
       })))
 
+  it.effect("without nextStepIndex a step that completes under two ids counts once, unless the rest runs", () => {
+    const parallel = [runStarted(3), stepStarted("p1"), stepStarted("p2"), stepCompleted("p1"), stepCompleted("p2")]
+    const last = [stepCompleted("last"), flowCompleted(1)]
+    return scripted([
+      respond(...parallel, stepPaused()),
+      respond(stepCompleted("mid"), stepPaused()),
+      respond(...last),
+      respond(...parallel, stepPaused()),
+      respond(...last)
+    ], (flows) =>
+      Effect.gen(function*() {
+        const events = yield* collect(flows.events(flow, {}))
+        assert.deepInclude(events.find(({ type }) => type === "step_paused"), { nextStepIndex: 1 })
+        yield* collect(flows.events(flow, { runRemaining: true }))
+        assert.deepStrictEqual((yield* bodies).map(({ stepIndex }) => stepIndex), [0, 1, 2, 0, 2])
+      }))
+  })
+
   for (
     const [name, events] of [
       ["no step completed", [runStarted(), stepPaused()]],

@@ -140,6 +140,8 @@ class Draft {
   again: boolean
   /** The first step of this response. */
   requested: number
+  /** Whether this response runs no step after that one. */
+  isOneStep: boolean
   /** Whether a step has completed in this response. */
   completedHere: boolean
   /** The step that completed last, until an event of another step: a loop may complete once per iteration. */
@@ -172,6 +174,7 @@ class Draft {
     this.mayBeOver = from.mayBeOver
     this.again = from.again
     this.requested = from.requested
+    this.isOneStep = from.isOneStep
     this.completedHere = from.completedHere
     this.justCompleted = from.justCompleted
     this.places = from.places
@@ -218,6 +221,7 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
     mayBeOver,
     again: false,
     requested: -1,
+    isOneStep: false,
     completedHere: false,
     justCompleted: undefined,
     places: undefined,
@@ -235,10 +239,11 @@ export const traceState = (flow: string, executionId: string, named: string | un
     { named, places: new Map() }
   )
 
-/** The state at the begin of another response. */
-export const begin = (state: RunState): RunState =>
+/** The state at the begin of another response, which runs one step or the rest of the flow. */
+export const begin = (state: RunState, isOneStep: boolean): RunState =>
   changed(state, {
     requested: stepToRun(state),
+    isOneStep,
     completedHere: false,
     justCompleted: undefined,
     kept: [],
@@ -411,8 +416,10 @@ const unexpected = (state: Draft, reason: string, code?: ErrorCode): void => {
 }
 
 const stepPaused = (state: Draft, event: WireEventOf<"step_paused">): void => {
-  const { completedHere, pauses, requested, stepCount } = state
-  const stepIndex = event.nextStepIndex ?? state.stepIndex
+  const { completedHere, isOneStep, pauses, requested, stepCount } = state
+  // one step may complete under several ids
+  const counted = isOneStep ? Math.min(state.stepIndex, requested + 1) : state.stepIndex
+  const stepIndex = event.nextStepIndex ?? counted
   if (state.places === undefined) {
     if (stepIndex <= requested) {
       return unexpected(state, `the server paused without having completed step ${requested}`)

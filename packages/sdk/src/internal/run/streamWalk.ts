@@ -164,7 +164,7 @@ export class StreamWalk<E, R> {
       if (!Healing.isAddressed(body)) {
         return this.unexpected("the server never named the run, which therefore cannot go on")
       }
-      this.state = RunFold.begin(this.state)
+      this.state = RunFold.begin(this.state, !settings.everyRequest.runRemaining)
       this.repeated?.begin()
       if (this.state.again) this.owed = undefined
       if (body.toolCallMessages !== undefined) {
