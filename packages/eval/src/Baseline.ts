@@ -11,11 +11,9 @@ import { InvalidEvalError } from "./EvalError.js"
 import { type CaseVerdict, Cost, type EvalReport, Hashes, SideName } from "./EvalReport.js"
 import { readText, writeText } from "./internal/file.js"
 import { parseJson } from "./internal/parse.js"
-import { outcomeOf } from "./internal/verdict.js"
 
 /**
- * A case with the verdicts of its checks. A check has no verdict if it was an error when the run was blessed, or if the run
- * of the case failed at the server.
+ * A case with the verdicts of its checks. A check without a verdict was an error when the run was blessed.
  *
  * @since 0.1.0
  * @category schemas
@@ -87,12 +85,11 @@ export const bless = <E, R>(
       return yield* new InvalidEvalError({ at: report.eval, field: `the run ${run}`, reason })
     }
     const blessed: Array<BaselineCase> = []
-    yield* Stream.runForEach(cases, ({ candidate, checks, hash, key }) =>
+    yield* Stream.runForEach(cases, ({ checks, hash, key }) =>
       Effect.sync(() => {
-        const verdicts = Object.keys(checks).flatMap((name) => {
-          const { verdict } = outcomeOf(candidate, name, "baseline")
-          return verdict === "error" ? [] : [[name, verdict] as const]
-        })
+        const verdicts = Object.entries(checks).flatMap(([name, { candidate: { verdict } }]) =>
+          verdict === "error" ? [] : [[name, verdict] as const]
+        )
         blessed.push({ key, hash, checks: sortedRecord(Object.fromEntries(verdicts)) })
       }))
     return {

@@ -190,28 +190,6 @@ describe("an eval run", () => {
       assert.deepStrictEqual(yield* Eval.report(speaking(), { run: first.run }), first)
     }).pipe(Effect.provide(layer({ flows }))))
 
-  it.live("does not compare with runs of the baseline that failed at the server", () =>
-    Effect.gen(function*() {
-      const down = { steps: [{ kind: "fail", id: "a", code: "PROVIDER_UNAVAILABLE" }] } as const
-      const refused = { steps: [{ kind: "fail", id: "a", code: "TOOL_ITERATION_LIMIT", status: 409 }] } as const
-      const emulator = yield* Emulator
-      yield* emulator.putFlows({
-        ...flows[0],
-        versions: { 1: says("{{message}}"), 2: says("wrong"), 3: down, 4: refused }
-      })
-      const wrong = { ...quick, candidate: 2 } as const
-      assert.strictEqual((yield* Eval.run(speaking(), { ...wrong, baseline: 1 })).gate, "failed")
-      for (const baseline of [3, 4]) {
-        const report = yield* Eval.run(speaking(), { ...wrong, baseline })
-        assert.deepStrictEqual([report.gate, report.errors, report.overall.baseline?.of], ["incomplete", 4, 0])
-      }
-      const failed = yield* Eval.run(speaking(), { ...quick, candidate: 3 })
-      assert.strictEqual(failed.overall.verdicts.fail, 4)
-      const blessed = yield* Baseline.bless(failed, Eval.cases(speaking(), { run: failed.run }))
-      assert.deepStrictEqual(blessed.cases.map(({ checks }) => checks), [{}, {}, {}, {}])
-      assert.strictEqual((yield* Eval.run(speaking(), { ...wrong, baseline: blessed })).gate, "incomplete")
-    }).pipe(Effect.provide(layer({ flows }))))
-
   it.live("is incomplete if the definition has lost a case since", () =>
     Effect.gen(function*() {
       yield* Eval.run(speaking(), { ...quick, candidate: 1 })

@@ -71,17 +71,6 @@ export const majority = (outcomes: ReadonlyArray<Outcome>): Outcome => {
   return { ...won[0]!, reason: line(`${counts}: ${won[0]!.reason}`), ...score }
 }
 
-/**
- * The outcome of a check on the trials of a side. A run that failed at the server is an error on the side of the baseline:
- * from a fail no candidate could regress.
- */
-export const outcomeOf = (trials: ReadonlyArray<Trial>, name: string, side: "candidate" | "baseline"): Outcome =>
-  majority(trials.flatMap(({ error, outcomes: { [name]: outcome } }) => {
-    if (outcome === undefined) return []
-    const isError = side === "baseline" && error?.kind === "FlowExecutionError"
-    return [isError ? { verdict: "error", reason: outcome.reason } : outcome]
-  }))
-
 /** The verdict on the candidate. A baseline is `undefined` where it cannot be compared. */
 const compared = (candidate: Outcome["verdict"], baseline: Outcome["verdict"] | undefined): Verdict => {
   if (candidate === "error" || baseline === "error") return "error"
@@ -99,11 +88,13 @@ const isStored = (baseline: NonNullable<JudgedCase["baseline"]>): baseline is St
 /** The verdicts on a case: by the majority of its trials. */
 export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): CaseVerdict => {
   const { at, baseline, candidate, hash, key, no } = judged
+  const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
+    majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
   const checks = names.map((name): [string, CheckVerdict] => {
-    const outcome = outcomeOf(candidate, name, "candidate")
+    const outcome = outcomeOf(candidate, name)
     if (baseline === undefined) return [name, { verdict: outcome.verdict, candidate: outcome }]
     const before = !isStored(baseline)
-      ? outcomeOf(baseline, name, "baseline")
+      ? outcomeOf(baseline, name)
       : baseline[name] === undefined
       ? undefined
       : { verdict: baseline[name], reason: "stored in the baseline" }

@@ -58,21 +58,6 @@ describe("the verdict on a case", () => {
     assert.strictEqual(verdictOf("p", "e"), "error")
   })
 
-  it("counts a run of the baseline that failed at the server as an error", () => {
-    const failed = (letters: string, kind: string) =>
-      trialsOf({ one: letters }).map((trial) =>
-        trial.outcomes.one?.verdict === "fail" ? { ...trial, error: { kind, message: "down" } } : trial
-      )
-    const verdictOf = (candidate: string, baseline: string, kind = "FlowExecutionError") =>
-      caseVerdict(["one"], { ...place, candidate: failed(candidate, kind), baseline: failed(baseline, kind) }).verdict
-    assert.strictEqual(verdictOf("f", "f"), "error")
-    assert.strictEqual(verdictOf("p", "f"), "error")
-    assert.strictEqual(verdictOf("f", "p"), "regressed")
-    assert.strictEqual(verdictOf("f", "ppf"), "regressed")
-    assert.strictEqual(verdictOf("f", "pff"), "error")
-    assert.strictEqual(verdictOf("p", "f", "UnexpectedResult"), "fixed")
-  })
-
   it("of all checks together fails if one fails, and is an error if one is and none fails", () => {
     const verdictOf = (
       candidate: { readonly [check: string]: string },

@@ -6,6 +6,7 @@ import type { LedgerError } from "@effect-noukai/batch/BatchError"
 import type { RowResult } from "@effect-noukai/batch/BatchRow"
 import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
+import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,8 +21,7 @@ import { addressOf } from "../definition.js"
 import { canonical, messageOf, shortHash } from "../values.js"
 import { withoutResult } from "../verdict.js"
 import * as Facts from "./facts.js"
-import type { CaseRuns, EvalRow, Session } from "./trials.js"
-import { caseRuns, doneBefore, isOpen, isVersion, rowsOf, versionOf } from "./trials.js"
+import { type CaseRuns, caseRuns, doneBefore, isOpen, isVersion, rowsOf, type Session, versionOf } from "./trials.js"
 
 /** The judges of an eval, by the names of their checks. */
 export type Judges = { readonly [check: string]: Judge<unknown> & { readonly address: string } }
@@ -42,12 +42,19 @@ export const judgesOf = (
       })))
 }
 
+interface JudgeRow {
+  readonly key: string
+  readonly flow: string
+  readonly version: FlowVersion
+  readonly input: object
+}
+
 /** The row of a judge of a run, or the reason if there is none. */
 const rowOf = (
   { address, input, version }: Judges[string],
   { value }: CaseRuns,
   run: EvalRun
-): Either.Either<EvalRow, string> =>
+): Either.Either<JudgeRow, string> =>
   Either.try({
     try: () => {
       const given = input(value, run)
@@ -78,19 +85,19 @@ export const batchOf = ({ facts }: Session) =>
     // each row has its own
     flow: facts.candidate.flow,
     version: versionOf(facts.candidate.version),
-    key: (row: EvalRow) => row.key,
+    key: (row: JudgeRow) => row.key,
     target: ({ flow, version }) => ({ flow, version }),
     input: ({ input }) => input
   })
 
 /** The rows of judges that have not judged their input yet. */
-export const sourceOf = (session: Session, judges: Judges): BatchSource<EvalRow, unknown, unknown> => {
+export const sourceOf = (session: Session, judges: Judges): BatchSource<JudgeRow, unknown, unknown> => {
   const seen = new Set<string>()
   const rowsOfCases = Effect.fnUntraced(function*(cases: Chunk.Chunk<CaseRuns>) {
     const all = Chunk.toReadonlyArray(cases).map((one) => [one, rowsOfCase(judges, one)] as const)
     const before = yield* judgedBefore(session, keysOf(all.map(([, rows]) => rows)))
     return all.flatMap(([{ at }, rows]) =>
-      rows.flatMap(([, rows]) => Object.values(rows)).flatMap((row): ReadonlyArray<SourceRow<EvalRow>> => {
+      rows.flatMap(([, rows]) => Object.values(rows)).flatMap((row): ReadonlyArray<SourceRow<JudgeRow>> => {
         if (Either.isLeft(row) || before.has(row.right.key) || seen.has(row.right.key)) return []
         seen.add(row.right.key)
         return [{ _tag: "Row", at, value: row.right }]
@@ -112,7 +119,7 @@ export const judgedRuns = (session: Session, judges: Judges): Stream.Stream<Judg
     const keys = keysOf(all.map(([, rows]) => rows))
     const own = keys.length === 0 ? new Map<string, RowResult>() : yield* rowsOf(Facts.judgesId(session.facts), keys)
     const before = yield* judgedBefore(session, keys.filter((key) => isOpen(own.get(key))))
-    const judgeRun = (row: Either.Either<EvalRow, string>): Option.Option<JudgeRun> =>
+    const judgeRun = (row: Either.Either<JudgeRow, string>): Option.Option<JudgeRun> =>
       Either.match(row, {
         onLeft: (message) => Option.some({ state: "invalid", error: { kind: "InvalidRow", message } }),
         onRight: ({ key }) => Option.fromNullable(before.get(key) ?? own.get(key))

@@ -13,7 +13,7 @@ import * as Struct from "effect/Struct"
 import type { Baseline } from "../../Baseline.js"
 import { InvalidEvalError } from "../../EvalError.js"
 import type { EvalPlan, LimitOptions, ReportOptions, RunOptions, ScoreOptions, Side } from "../../EvalOptions.js"
-import type { CaseVerdict, SideName, Trial } from "../../EvalReport.js"
+import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.js"
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
 import { addressOf, checked, type Definition } from "../definition.js"
@@ -98,7 +98,8 @@ const factsOf = Effect.fnUntraced(
       const server = Option.match(config, { onNone: () => "", onSome: ({ origin, prefix }) => origin + prefix })
       const amounts = { budgetUsd: amountOf(options.budgetUsd), maxCostPerRow: amountOf(options.maxCostPerRow) }
       const unread = { eval: name, run, startedAt, cases: 0, hash: "", ...amounts }
-      return { ...unread, ...sides, ...stored, hasJudges, server, common } satisfies Facts.Facts
+      const begun: Facts.Facts = { ...unread, ...sides, ...stored, hasJudges, server, common }
+      return begun
     }
     const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
     const { candidate = sideFrom(facts.candidate) } = options
@@ -148,13 +149,14 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
 export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
   const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
-  return {
+  const found: EvalPlan = {
     ...Struct.pick(facts, "eval", "candidate", "baseline", "repeat", "cases"),
     runs: counts.rows - counts.reused,
     reused: counts.reused,
     judges: Object.keys(judges),
     notCaptured: notCaptured(definition, counts)
-  } satisfies EvalPlan
+  }
+  return found
 })
 
 const none = BigDecimal.fromBigInt(0n)
@@ -255,7 +257,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
   const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
   yield* Stream.runForEach(verdicts(session, judges, stored), (one) => Effect.sync(() => summary.add(one)))
   const stop = yield* Facts.stopOf(facts, Object.keys(judges).length > 0)
-  return summary.report({
+  const report: EvalReport = summary.report({
     ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
     thresholds: definition.thresholds,
     judges: yield* Judges.costOf(session),
@@ -272,6 +274,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
     ...(options.allowErrors !== undefined && { allowErrors: options.allowErrors }),
     ...(stop !== undefined && { stop })
   })
+  return report
 })
 
 export const report = (definition: Definition, options: ReportOptions = {}) =>

@@ -29,8 +29,7 @@ export interface Session {
 /** The cases that are read at once: their runs may have large results. */
 const most = 25
 
-/** A run of a flow or of a judge. */
-export interface EvalRow {
+interface EvalRow {
   readonly key: string
   readonly flow: string
   readonly version: FlowVersion
