@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { PausedState } from "./FlowCursor.js"
 import { absentable } from "./internal/core/json.js"
 import type { InvalidRequestError } from "./internal/core/makeError.js"
-import { type Common, failure, receivedOf, stateOf, TypeId, type Words } from "./internal/core/makeError.js"
+import { type Common, failure, markOf, receivedOf, stateOf, TypeId, type Words } from "./internal/core/makeError.js"
 import { ReplayReport, reportText } from "./internal/core/replayReport.js"
 import { noRun } from "./internal/core/runProblem.js"
 
@@ -149,10 +149,7 @@ export class InsufficientCreditsError
 export class RateLimitError extends failure<RateLimitError>()("RateLimitError", {
   /** The wait that the server asked for, in seconds. */
   retryAfter: absentable(Schema.Number)
-}, ({ retryAfter }) => [
-  "rate limited",
-  retryAfter === undefined ? "wait before the next call" : `retry after ${retryAfter} s`
-]) {
+}, (error) => ["rate limited", waitHint(error)]) {
   /**
    * The pause whose answer was refused, on errors of `execute` and `resume`: `FlowService.resume` goes on from it. Not
    * enumerable.
@@ -703,6 +700,16 @@ type RetryFacts = { readonly sent: Sent; readonly isRetryable: boolean }
 
 /** Whether the requests of an error start no run: they were sent, and may still be repeated. */
 const onlyRead = ({ isRetryable, sent }: RetryFacts): boolean => isRetryable && sent !== "no"
+
+/** The same call again could begin another run, unless it is retryable. */
+const waitHint = (error: { readonly isRetryable: boolean; readonly retryAfter?: number | undefined }): string => {
+  const { isRetryable, retryAfter } = error
+  const place = stateOf(error) !== undefined ? "state" : markOf(error) !== undefined ? "cursor" : undefined
+  if (!isRetryable && place !== undefined) {
+    return `wait${retryAfter === undefined ? "" : ` ${retryAfter} s`}, then go on from the ${place} of this error`
+  }
+  return retryAfter === undefined ? "wait before the next call" : `retry after ${retryAfter} s`
+}
 
 const sentHint = (error: RetryFacts): string => {
   if (onlyRead(error)) return "this was a read: nothing was started or billed, and it is safe to retry"

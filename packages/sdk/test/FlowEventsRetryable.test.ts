@@ -145,11 +145,12 @@ describe("on the wire", () => {
     Effect.gen(function*() {
       const server = yield* Wire.serve(
         Frames.twoSteps[0],
-        Wire.json(429, { detail: { code: "RATE_LIMIT", message: "Slow down." } })
+        Wire.json(429, { detail: { code: "RATE_LIMIT", message: "Slow down." } }, { "retry-after": "7" })
       )
       const flows = yield* clientFor(server)
       const error = yield* Effect.flip(Stream.runDrain(flows.events(flow, { message: "hi" })))
       assert.instanceOf(error, RateLimitError)
+      assert.match(error.message, /; wait 7 s, then go on from the cursor of this error$/)
       assert.isFalse(error.isRetryable)
       assert.strictEqual(error.cursor?.stepIndex, 1)
     }))
