@@ -2,8 +2,9 @@
 import { Batch, BatchEngine, BatchStore } from "@effect-noukai/batch"
 import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/sdk"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck, Layer, Option } from "effect"
+import { Database } from "../src/internal/ledger/sqlite.js"
 import * as Money from "../src/internal/money.js"
 import { client, collect, echoing, layer, ledgerFile, numbered, type Row, runsOf } from "./support/batches.js"
 import { type Tamper, tampering } from "./support/tampering.js"
@@ -243,6 +244,29 @@ describe("a budget", () => {
       yield* sql`update noukai_batch set state = 'running', ended_at = 0`
       assert.deepStrictEqual(yield* run(20, { budgetUsd: 0.25, maxCostPerRow: 0.02 }), ["budget", 13, "0.24", 11])
     }).pipe(Effect.provide(layer(priced("0.01")))))
+
+  it.live("holds where the response to a claim was lost", () =>
+    Effect.gen(function*() {
+      const { sql } = yield* BatchStore
+      const all = Database.prototype.all
+      let lost = 0
+      const lossy = vi.spyOn(Database.prototype, "all").mockImplementation(function(this: Database, text, values) {
+        const rows = all.call(this, text, values)
+        if (/set state = 'intent', owner/.test(text) && rows.length > 1 && lost++ === 0) {
+          throw new Error("connection lost")
+        }
+        return rows
+      })
+      const options = { ...quick, concurrency: 8, budgetUsd: 10, maxCostPerRow: 1 }
+      const summary = yield* Batch.run(echoing("lost", "acme/test/priced"), numbered(40), options)
+      lossy.mockRestore()
+      assert.isAbove(lost, 0)
+      assert.deepStrictEqual([summary.stop?.reason, summary.costUsd], ["budget", "10"])
+      assert.strictEqual((yield* runsOf).length, 10)
+      assert.deepStrictEqual(yield* sql`select reserved_usd, spent_usd from noukai_batch`, [
+        { reserved_usd: "0", spent_usd: "10" }
+      ])
+    }).pipe(Effect.provide(layer(priced("1")))))
 
   it.live("counts costs that an earlier run could not read, once", () =>
     Effect.gen(function*() {

@@ -2,12 +2,11 @@
 import { BatchStore } from "@effect-noukai/batch"
 import { APIConnectionError, APITimeoutError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Deferred, Effect, Fiber, identity, Layer, Queue } from "effect"
+import { BigDecimal, Deferred, Effect, Fiber, identity, Layer, Option, Queue } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
 import * as Running from "../src/internal/drive/running.js"
 import { runRow, type Runs } from "../src/internal/drive/runRow.js"
 import * as Batches from "../src/internal/ledger/batches.js"
-import * as Limits from "../src/internal/ledger/limits.js"
 import * as Planning from "../src/internal/ledger/planning.js"
 import * as Reading from "../src/internal/ledger/reading.js"
 import * as Rows from "../src/internal/ledger/rows.js"
@@ -172,16 +171,18 @@ describe.concurrent("a lane", () => {
     }).pipe(Effect.scoped, Effect.provide(layer())), 60_000)
 })
 
-const claimed = (ledger: BatchStore["Type"], batch: Batches.BatchRecord, owner: string, reserved = usd("0")) =>
-  Rows.claim(ledger, {
-    batch: batch.id,
-    generation: batch.generation,
-    owner,
-    lane: 0,
-    count: 10,
-    now: 1000,
-    reserved
-  })
+const claimOf = (batch: Batches.BatchRecord, owner: string, reserved = usd("0")) => ({
+  batch: batch.id,
+  generation: batch.generation,
+  owner,
+  lane: 0,
+  count: 10,
+  now: 1000,
+  reserved
+})
+
+const claimed = (ledger: BatchStore["Type"], batch: Batches.BatchRecord, owner: string) =>
+  Rows.claim(ledger, claimOf(batch, owner))
 
 describe("a run that is followed", () => {
   it.live("is left as it is when nothing has succeeded for five minutes", () =>
@@ -230,11 +231,11 @@ describe("a row that another process took over", () => {
   it.live("is booked once", () =>
     Effect.gen(function*() {
       const [ledger, batch] = yield* planned(1)
-      // twice and a half
-      assert.strictEqual(yield* Limits.reserve(ledger, batch.id, usd("0.1"), 10, usd("0.25")), 2)
-      assert.strictEqual(yield* Limits.reserve(ledger, batch.id, usd("0.1"), 1, usd("0.25")), 0)
-      yield* Limits.release(ledger, batch.id, usd("0.1"), 1)
-      const [row] = yield* claimed(ledger, batch, "one", usd("0.1"))
+      const within = (budget: string) => Rows.claimWithin(ledger, claimOf(batch, "one", usd("0.1")), usd(budget))
+      assert.isTrue(Option.isNone(yield* within("0.05")))
+      // of two rows that it allows, one is there
+      const [row] = Option.getOrThrow(yield* within("0.25"))
+      assert.isTrue(Option.isNone(yield* within("0.15")))
       const settle = Rows.transit(ledger, batch.id, "one", [{
         id: row!.id,
         attempt: 1,

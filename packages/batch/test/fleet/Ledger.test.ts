@@ -2,7 +2,7 @@
 import { Batch, BatchStore } from "@effect-noukai/batch"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { BigDecimal, Effect, Layer, Redacted, Stream } from "effect"
+import { BigDecimal, Effect, Layer, Option, Redacted, Stream } from "effect"
 import * as Batches from "../../src/internal/ledger/batches.js"
 import * as Limits from "../../src/internal/ledger/limits.js"
 import * as Planning from "../../src/internal/ledger/planning.js"
@@ -51,9 +51,9 @@ const statements = Effect.gen(function*() {
   const started = yield* Batches.started(ledger, planned, 2)
   assert(started._tag === "Some")
   const { generation, id } = started.value
-  assert.strictEqual(yield* Limits.reserve(ledger, id, usd("0.067"), 2, usd("0.134")), 2)
-  const claim = { batch: id, generation, owner: "one", lane: 0, count: 2, now: 1000, reserved: usd("0.067") }
-  const [row] = yield* Rows.claim(ledger, claim)
+  const claim = { batch: id, generation, owner: "one", lane: 0, count: 3, now: 1000, reserved: usd("0.067") }
+  const [row] = Option.getOrThrow(yield* Rows.claimWithin(ledger, claim, usd("0.134")))
+  assert.isTrue(Option.isNone(yield* Rows.claimWithin(ledger, claim, usd("0.134"))))
   assert.deepStrictEqual(yield* Rows.left(ledger, id), { isPending: true, isLive: true })
   const settle = Rows.transit(ledger, id, "one", [{
     id: row!.id,
@@ -68,7 +68,7 @@ const statements = Effect.gen(function*() {
   assert.deepStrictEqual([(yield* settle).size, (yield* settle).size], [1, 0])
   const { reserved_usd, spent_usd } = yield* Batches.get(ledger, "pg")
   assert.deepStrictEqual([reserved_usd, spent_usd].map(BigDecimal.format), ["0.067", "3e-19"])
-  yield* Limits.reserve(ledger, id, usd("1"), 1, usd("9"))
+  yield* ledger.sql`update noukai_batch set reserved_usd = '1.067' where id = ${id}`
   yield* Limits.recount(ledger, id, (yield* Batches.get(ledger, "pg")).settings, true)
   assert.strictEqual(BigDecimal.format((yield* Batches.get(ledger, "pg")).reserved_usd), "0.067")
   const [other] = yield* Rows.adopted(ledger, id, "other", 0, 5000)

@@ -8,6 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { BatchRecord } from "../ledger/batches.js"
@@ -148,24 +149,23 @@ export const make = (
         if (turns !== undefined) yield* until(turns.claimAt)
         if (running.isStopping) return 0
         const reserved = budgetUsd === undefined ? Money.none : estimate()
-        const affordable = budgetUsd === undefined
-          ? count
-          : yield* BatchDrive.insisting(Limits.reserve(ledger, record.id, reserved, count, budgetUsd))
-        if (affordable === 0) return "poor"
-        const rows = yield* BatchDrive.insisting(Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Rows.claim(ledger, {
+        const found = yield* BatchDrive.insisting(Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const claim = {
             batch: record.id,
             generation: running.generation,
             owner,
             lane: lane.no,
-            count: affordable,
+            count,
             now,
             reserved,
             ...(running.canary !== "holds" && { aloneFor: grace })
-          })))
-        if (budgetUsd !== undefined) {
-          yield* BatchDrive.insisting(Limits.release(ledger, record.id, reserved, affordable - rows.length))
-        }
+          }
+          return budgetUsd === undefined
+            ? Effect.asSome(Rows.claim(ledger, claim))
+            : Rows.claimWithin(ledger, claim, budgetUsd)
+        }))
+        if (Option.isNone(found)) return "poor"
+        const rows = found.value
         for (const [nth, row] of rows.entries()) {
           yield* begin(lane, row, turns === undefined ? identity : turns.turn(nth, row))
         }

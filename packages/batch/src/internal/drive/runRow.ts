@@ -178,9 +178,6 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       }
     })
 
-  const stopped = (verdict: Extract<Verdict, { _tag: "stop" }>): Step =>
-    Effect.zipRight(stop(running, verdict.stop), row.state === "submitted" ? Effect.void : again())
-
   // --- an intent
 
   const begun = (
@@ -234,14 +231,16 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       }
     })
 
-  const refusedFor = (verdict: Verdict): Step => {
+  /** Continues after an error. A row whose run exists, or may exist, stays in doubt. */
+  const refusedFor = (verdict: Verdict, executionId?: string, state = row.state): Step => {
+    const mayRun = executionId !== undefined || state === "uncertain"
     switch (verdict._tag) {
       case "stop":
-        return stopped(verdict)
+        return Effect.zipRight(stop(running, verdict.stop), mayRun ? Effect.asVoid(to("uncertain")) : again())
       case "wait":
-        return Effect.zipRight(pause(running, verdict.seconds), again())
+        return Effect.zipRight(pause(running, verdict.seconds), mayRun ? doubt(0) : again())
       case "unsent":
-        return Effect.zipRight(unreachable(running, verdict.message, undefined), again())
+        return Effect.zipRight(unreachable(running, verdict.message, undefined), mayRun ? doubt(0) : again())
       case "uncertain":
         return Effect.zipRight(
           unreachable(running, verdict.message, verdict.seconds),
@@ -255,7 +254,9 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
           yield* isLate && verdict.executionId !== undefined ? timedOut(verdict.executionId, "running") : doubt(0)
         })
       case "refused":
-        return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
+        return executionId === undefined
+          ? Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
+          : ended({ state: "failed", error: verdict.error, executionId })
     }
   }
 
@@ -278,7 +279,9 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
   const request = (input: string, as = row): Effect.Effect<Step> =>
     Effect.match(Effect.zipRight(noted, runs.begin(as, input, sendingLimit)), {
       onFailure: (error) =>
-        error._tag === "BatchStoreError" ? Effect.fail(error) : refusedFor(ofSending(error, row.key)),
+        error._tag === "BatchStoreError"
+          ? Effect.fail(error)
+          : refusedFor(ofSending(error, row.key), error.executionId, as.state),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
         return Effect.gen(function*() {

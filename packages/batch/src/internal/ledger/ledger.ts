@@ -55,11 +55,9 @@ export const change = (operation: string) => <A, R>(effect: Effect.Effect<A, Sql
   Effect.asVoid(doing(operation)(effect))
 
 /** Runs statements in one transaction. */
-export const transaction = (sql: SqlClient.SqlClient, operation: string) =>
-<A, R>(
-  effect: Effect.Effect<A, BatchStoreError, R>
-): Effect.Effect<A, BatchStoreError, R> =>
-  Effect.catchTag(sql.withTransaction(effect), "SqlError", (error) => Effect.fail(failed(operation)(error)))
+export const transaction =
+  (sql: SqlClient.SqlClient, operation: string) => <A, R>(effect: Effect.Effect<A, BatchStoreError, R>) =>
+    Effect.catchTag(sql.withTransaction(effect), "SqlError", failed(operation))
 
 /** Keeps other transactions from a row that is read to be changed. One alone writes to a file. */
 export const forUpdate = (sql: SqlClient.SqlClient): Statement.Fragment =>

@@ -41,7 +41,7 @@ const amountOf = (rows: ReadonlyArray<{ readonly reserved_usd: string | null }>)
   BigDecimal.sumAll(rows.map(({ reserved_usd }) => Money.parse(reserved_usd ?? "0")))
 
 /** Reads the money of a batch and locks it: within a transaction alone. */
-const fundsOf = ({ sql }: Ledger, batch: number) =>
+export const fundsOf = ({ sql }: Ledger, batch: number) =>
   Effect.map(
     sql<{ readonly reserved_usd: string; readonly spent_usd: string }>`
       select reserved_usd, spent_usd from noukai_batch where id = ${batch} ${forUpdate(sql)}`,
@@ -62,38 +62,12 @@ export const booked = (ledger: Ledger, batch: number, spent: BigDecimal.BigDecim
 
 /** Reserves again what was booked for rows that are in flight again. Requires a transaction. */
 export const reservedAgain = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.flatMap(
-    doing("booked money")(ledger.sql<{ readonly reserved_usd: string | null }>`
-      update noukai_batch_row set cost_usd = null
-      where batch = ${batch} and state = 'timedOut' and cost_usd = ${Money.unknown} returning reserved_usd`),
-    (rows) => {
-      const spent = BigDecimal.negate(amountOf(rows))
-      return booked(ledger, batch, spent, spent)
-    }
+  doing("booked money")(ledger.sql<{ readonly reserved_usd: string | null }>`
+    update noukai_batch_row set cost_usd = null
+    where batch = ${batch} and state = 'timedOut' and cost_usd = ${Money.unknown} returning reserved_usd`).pipe(
+    Effect.map((rows) => BigDecimal.negate(amountOf(rows))),
+    Effect.flatMap((spent) => booked(ledger, batch, spent, spent))
   )
-
-/** Reserves an amount for as many rows as the budget allows, at most `count`; returns their number. */
-export const reserve = (
-  ledger: Ledger,
-  batch: number,
-  each: BigDecimal.BigDecimal,
-  count: number,
-  budget: BigDecimal.BigDecimal
-): Effect.Effect<number, BatchStoreError> =>
-  transaction(ledger.sql, "reserved money")(
-    doing("reserved money")(Effect.gen(function*() {
-      const { reserved, spent } = yield* fundsOf(ledger, batch)
-      const rows = Money.times(each, BigDecimal.subtract(budget, BigDecimal.sum(reserved, spent)), count)
-      yield* keep(ledger, batch, { reserved: BigDecimal.sum(reserved, Money.multiplied(each, rows)), spent })
-      return rows
-    }))
-  )
-
-/** Gives back an amount that was reserved and not used, for so many rows. */
-export const release = (ledger: Ledger, batch: number, each: BigDecimal.BigDecimal, count: number) =>
-  count === 0
-    ? Effect.void
-    : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
 /**
  * Books costs that are unknown. Once costs are read, those of earlier runs that were not are unknown; with a budget, each

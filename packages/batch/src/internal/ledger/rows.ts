@@ -4,11 +4,12 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowState } from "../../BatchRow.js"
 import * as Money from "../money.js"
 import { change, doing, each, forUpdate, type Ledger, mostBytes, transaction } from "./ledger.js"
-import { booked } from "./limits.js"
+import { booked, fundsOf } from "./limits.js"
 
 /** A row that a process works on. */
 export interface LiveRow {
@@ -169,6 +170,21 @@ export const claim = ({ sql }: Ledger, { aloneFor, batch, count, generation, lan
     )
   )
 }
+
+/**
+ * Claims rows within a budget, and reserves the amount of each in the same transaction: a claim whose response is lost has
+ * its reservation. Claims none if the budget does not allow one.
+ */
+export const claimWithin = (ledger: Ledger, wanted: Claim, budget: BigDecimal.BigDecimal) =>
+  transaction(ledger.sql, "claimed rows")(Effect.gen(function*() {
+    const { batch, count, reserved: each } = wanted
+    const { reserved, spent } = yield* doing("claimed rows")(fundsOf(ledger, batch))
+    const affordable = Money.times(each, BigDecimal.subtract(budget, BigDecimal.sum(reserved, spent)), count)
+    if (affordable === 0) return Option.none()
+    const rows = yield* claim(ledger, { ...wanted, count: affordable })
+    yield* booked(ledger, batch, Money.none, Money.multiplied(each, -rows.length))
+    return Option.some(rows)
+  }))
 
 /** The bytes of the documents of a transition, about. */
 export const sizeOf = ({ calls, error, result, steps }: Transition): number =>
