@@ -704,9 +704,9 @@ const onlyRead = ({ isRetryable, sent }: RetryFacts): boolean => isRetryable && 
 /** The same call again could begin another run, unless it is retryable. */
 const waitHint = (error: { readonly isRetryable: boolean; readonly retryAfter?: number | undefined }): string => {
   const { isRetryable, retryAfter } = error
-  const place = stateOf(error) !== undefined ? "state" : markOf(error) !== undefined ? "cursor" : undefined
-  if (!isRetryable && place !== undefined) {
-    return `wait${retryAfter === undefined ? "" : ` ${retryAfter} s`}, then go on from the ${place} of this error`
+  const place = isRetryable ? undefined : stateOf(error) !== undefined ? "state" : markOf(error) && "cursor"
+  if (place !== undefined) {
+    return `go on from the ${place} of this error${retryAfter === undefined ? "" : ` after ${retryAfter} s`}`
   }
   return retryAfter === undefined ? "wait before the next call" : `retry after ${retryAfter} s`
 }

@@ -22,9 +22,6 @@ export type Verdict =
   /** This row is refused for good. Nothing ran. */
   | { readonly _tag: "refused"; readonly error: RowError }
 
-/** The kinds of errors that a run may end with, and a request too: then with a status of 4xx. */
-export const runFailures = ["FlowExecutionError", "ToolCallLimitError", "UnexpectedResponseError"]
-
 /** The error of a row, from the error of a call. */
 export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string>): RowError => ({
   kind: error._tag,

@@ -2,7 +2,6 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
-import { runFailures } from "../drive/verdict.js"
 import * as Money from "../money.js"
 import type { Settings } from "./batches.js"
 import { change, doing, forUpdate, greatest, type Ledger, microseconds, transaction } from "./ledger.js"
@@ -68,6 +67,9 @@ export const reservedAgain = (ledger: Ledger, batch: number): Effect.Effect<void
     Effect.map((rows) => BigDecimal.negate(amountOf(rows))),
     Effect.flatMap((spent) => booked(ledger, batch, spent, spent))
   )
+
+/** The kinds of errors that a run may end with, and a request too: then with a status of 4xx. */
+export const runFailures = ["FlowExecutionError", "ToolCallLimitError", "UnexpectedResponseError"]
 
 /**
  * Books costs that are unknown. Once costs are read, those of earlier runs that were not are unknown; with a budget, each

@@ -65,8 +65,7 @@ const runFailures: ReadonlySet<unknown> = new Set<Errors.ErrorCode>(["CREDITS_EX
 
 /** Whether a failure says that its request began no run. */
 const isRefusal = (error: unknown): boolean =>
-  Errors.isNoukaiError(error) && !isOpen(error) && error.statusCode !== undefined && error.statusCode >= 400 &&
-  !runFailures.has(error.code)
+  Errors.isNoukaiError(error) && !isOpen(error) && (error.statusCode ?? 0) >= 400 && !runFailures.has(error.code)
 
 const executionIdOf = (error: unknown): string | undefined =>
   Errors.isNoukaiError(error) ? error.executionId : undefined

@@ -274,11 +274,10 @@ export const answer = Effect.fnUntraced(function*<E, R>(
   strategy: HandlerStrategy<E, R>,
   pause: ToolPause
 ): Effect.fn.Return<ReadonlyArray<Tool.ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> {
-  const { faults, limit, maxRounds } = strategy
+  const { faults, limit, maxRounds, newest } = strategy
   const { rounds } = pause
   if (rounds >= maxRounds) return yield* Effect.fail(limit(pause, `the handler has run ${rounds} times`))
   const key = written([pause.place, pause.toolCalls])
-  const { newest } = strategy
   const answers = key !== undefined && key === newest?.key ? newest.answers : yield* run(strategy, pause)
   if (key !== undefined) strategy.newest = { key, answers }
   countFaults(faults, answers)
