@@ -341,7 +341,10 @@ export interface ResultsOptions {
   readonly after?: number | undefined
   /** Whether to include `input`. Default: false. */
   readonly withInput?: boolean | undefined
-  /** With `order: "done"`: whether rows that settle later follow, to the end of the batch's run. Default: false. */
+  /**
+   * With `order: "done"`: whether rows that settle later follow, until the batch ends or stops. After a stop, rows in flight
+   * still settle: read them with the last `settledNo` as `after`. Default: false.
+   */
   readonly follow?: boolean | undefined
   /** Default: all rows. */
   readonly select?: RowSelection | undefined
