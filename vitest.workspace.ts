@@ -7,7 +7,7 @@ const slow = [
   "packages/batch/test/{BatchReport,BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
   "packages/batch/test/examples/**",
   "packages/cli/test/{Auth,Batch,Completions,Dev,Doctor,Habits,Hints,History,Interrupted,KeptSession,NoServer,Proxy}.test.ts",
-  "packages/cli/test/{RunSteps,RunTexts,Runs,Settings,TerminalText,Types}.test.ts",
+  "packages/cli/test/{RunSteps,RunTexts,Runs,Settings,Studio,TerminalText,Types}.test.ts",
   "packages/emulator/test/{Command,Memory}.test.ts",
   "packages/promise/test/{Bundle,PublishedTypes}.test.ts",
   "packages/sdk/test/internal/transport/httpClient.test.ts",
