@@ -1,6 +1,7 @@
 /**
- * The cost of a batch on one machine, the emulator in a process of its own: rows in a second, CPU time of a row, and
- * memory; and how many runs the emulator counted. Then the cost of a restart over 50,000 and 1,000,000 finished rows.
+ * The cost of a batch on one machine, the emulator in a process of its own, with results of a few bytes: rows in a second,
+ * CPU time of a row, and memory; and how many runs the emulator counted. Its rows are short, then 1 MB long. Then the cost
+ * of a restart over 50,000 and 1,000,000 finished rows.
  *
  *     npm run bench:batch
  *     npm run bench:batch -- 20000    another number of rows
@@ -51,18 +52,28 @@ const main = async () => {
     server.process.send("runs")
     return Number((await answer)[0])
   }
-  for (const [planned, run] of [[rows, rows], [1_000_000, rows]] as const) {
+  for (const [planned, run, bytes] of [[rows, rows, 40], [1_000_000, rows, 40], [1000, 1000, 1_000_000]] as const) {
     const before = await begun()
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [outfile, String(planned), String(run), join(folder, `${planned}.ledger`), baseUrl!, `bench-${planned}`],
+      [
+        outfile,
+        `${planned}`,
+        `${run}`,
+        join(folder, `${bytes}-${planned}.ledger`),
+        baseUrl!,
+        `bench-${bytes}-${planned}`,
+        `${bytes}`
+      ],
       { env: { ...process.env, NOUKAI_API_KEY: key } }
     )
     const { cpu, done, peak, planning, running } = JSON.parse(stdout) as Took
     const runs = await begun() - before
     console.log(
       [
-        `${planned.toLocaleString("en")} rows planned at ${Math.round(planning).toLocaleString("en")} rows/s`,
+        `${planned.toLocaleString("en")} rows of ${bytes.toLocaleString("en")} bytes planned at ${
+          Math.round(planning).toLocaleString("en")
+        } rows/s`,
         `${done.toLocaleString("en")} run at ${running.toFixed(0)} rows/s, ${cpu.toFixed(2)} ms of CPU time a row`,
         `${peak.toFixed(0)} MiB at most`,
         `${runs.toLocaleString("en")} runs at the emulator`

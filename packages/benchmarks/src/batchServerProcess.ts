@@ -7,7 +7,7 @@ import { startEmulator } from "@effect-noukai/emulator"
 void startEmulator({
   flows: [{
     ref: "noukai/samples/echo",
-    steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration: "50 millis" }]
+    steps: [{ kind: "template", id: "a", output: { said: "It is graded." }, duration: "50 millis" }]
   }],
   jobs: { workers: 64 },
   limits: { runs: 100_000 }

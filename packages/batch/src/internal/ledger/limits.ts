@@ -90,19 +90,25 @@ export const recount = (
       const ofBatch = sql`batch = ${batch}`
       const isLive = sql.literal("state in ('intent', 'uncertain', 'submitted', 'timedOut')")
       const failed = runFailures.map((kind) => `error like '{"kind":"${kind}"%'`).join(" or ")
-      const isUnread = sql.literal(`cost_usd is null and settled_at is not null and (execution_id is not null
-      or state in ('done', 'reported') or (state = 'failed' and (${failed}) and error not like '%"statusCode":4%'))`)
+      const isUnread = "cost_usd is null and settled_at is not null and "
       const isUnbooked = sql.literal("coalesce(reserved_usd, '0') = '0'")
-      const isUnknown = sql`cost_usd = ${Money.unknown} and settled_at is not null and ${isUnbooked}`
       const most = budgetUsd && maxCostUsd
+      const counted = most === undefined ? null : Money.print(most)
+      const unknowns = [
+        // apart from those that call functions: SQLite would keep a copy of each changed page in memory
+        sql.literal(`${isUnread} (execution_id is not null or state in ('done', 'reported'))`),
+        sql.literal(`${isUnread} state = 'failed' and (${failed}) and error not like '%"statusCode":4%'`),
+        ...counted === null ? [] : [sql`cost_usd = ${Money.unknown} and settled_at is not null and ${isUnbooked}`]
+      ]
       let unknown = 0
-      for (const table of cost || most !== undefined ? ["noukai_batch_attempt", "noukai_batch_row"] : []) {
-        yield* sql`update ${sql(table)} set cost_usd = ${Money.unknown} where ${ofBatch} and ${isUnread}`
-        if (most === undefined) continue
-        const [row] = yield* sql<{ readonly n: number | string }>`
-        select count(*) as n from ${sql(table)} where ${ofBatch} and ${isUnknown}`
-        unknown += Number(row!.n)
-        yield* sql`update ${sql(table)} set reserved_usd = ${Money.print(most)} where ${ofBatch} and ${isUnknown}`
+      for (const table of cost || counted !== null ? ["noukai_batch_attempt", "noukai_batch_row"] : []) {
+        for (const isUnknown of unknowns) {
+          const [row] = yield* sql<{ readonly n: number | string }>`
+          select count(*) as n from ${sql(table)} where ${ofBatch} and ${isUnbooked} and ${isUnknown}`
+          unknown += Number(row!.n)
+          yield* sql`update ${sql(table)} set cost_usd = ${Money.unknown},
+          reserved_usd = case when ${isUnbooked} then ${counted} else reserved_usd end where ${ofBatch} and ${isUnknown}`
+        }
       }
       if (most !== undefined && isAlone) {
         yield* sql`update noukai_batch_row set reserved_usd = ${Money.print(most)}
