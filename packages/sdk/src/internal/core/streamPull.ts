@@ -2,11 +2,10 @@
  * Streams that can be read without the machinery of channels and scopes, which costs as much per stream as the request
  * and more than its first hundred events. To all other readers they are plain streams.
  */
-import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -51,12 +50,9 @@ export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream
  */
 export const deferred = <A, E, R>(choose: Effect.Effect<Source<A, E, R>, E, R>): Source<A, E, R> => {
   let chosen: Source<A, E, R> | undefined
-  const first = Effect.matchEffect(choose, {
-    onFailure: (error) => Effect.fail(Option.some(error)),
-    onSuccess: (source) => {
-      chosen = source
-      return source.pull
-    }
+  const first = Effect.flatMap(Effect.mapError(choose, Option.some), (source) => {
+    chosen = source
+    return source.pull
   })
   return {
     pull: Effect.suspend(() => chosen === undefined ? first : chosen.pull),
@@ -103,9 +99,6 @@ export const fromProgram = <A, E, R>(
     const wake = goOn
     goOn = undefined
     wake?.()
-    return Effect.sync(() => {
-      answer = undefined
-    })
   })
   const pull: Pull<A, E, R> = Effect.suspend(() => {
     if (given !== undefined) {
@@ -114,10 +107,7 @@ export const fromProgram = <A, E, R>(
       return Effect.succeed(elements)
     }
     if (ended !== undefined) {
-      return Exit.matchEffect(ended, {
-        onFailure: (cause) => Effect.failCause(Cause.map(cause, Option.some)),
-        onSuccess: () => Effect.fail(Option.none())
-      })
+      return Effect.zipRight(Effect.mapError(ended, Option.some), Effect.fail(Option.none()))
     }
     return Effect.zipRight(fiber === undefined ? Effect.zipRight(Effect.uninterruptible(start), more) : more, pull)
   })
@@ -130,18 +120,17 @@ export const fromProgram = <A, E, R>(
   }
 }
 
-/** The source of any other stream. */
-const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
+/**
+ * The source of what is opened once, by the first pull, in a scope that ends with the source. One whose opening was
+ * interrupted stays interrupted: opening it again could run a step twice.
+ */
+export const fromScoped = <A, E, R>(open: Effect.Effect<Pull<A, E, R>, E, R | Scope.Scope>): Source<A, E, R> => {
   let scope: Scope.CloseableScope | undefined
-  let pull: Pull<A, E, R> = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(), (made) => {
-      scope = made
-      return Effect.flatMap(Scope.extend(Stream.toPull(stream), made), (opened) => {
-        pull = opened
-        return restore(opened)
-      })
-    })
-  )
+  let pull: Pull<A, E, R> = Effect.flatMap(Scope.make(), (made) => {
+    scope = made
+    pull = Effect.interrupt
+    return Effect.flatMap(Effect.mapError(Scope.extend(open, made), Option.some), (opened) => pull = opened)
+  })
   return {
     pull: Effect.suspend(() => pull),
     close: (exit) => Effect.suspend(() => scope === undefined ? Effect.void : Scope.close(scope, exit))
@@ -150,4 +139,4 @@ const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
 
 /** A reading of a stream. */
 export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
-  stream[makeSource]?.() ?? foreign(stream)
+  stream[makeSource]?.() ?? fromScoped(Stream.toPull(stream))

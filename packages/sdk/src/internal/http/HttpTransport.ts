@@ -3,12 +3,19 @@
  * `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
  */
 import * as Data from "effect/Data"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
 import type { Pause } from "../core/time.js"
 import type { Progress } from "../options/callOptions.js"
+
+/**
+ * Runs an effect when the scope closes. `Effect.addFinalizer` would also restore the fiber's references then, which takes
+ * as long as an event of a stream does.
+ */
+export const atEnd = (self: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, self))
 
 export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">
 

@@ -86,18 +86,9 @@ const refused = (
   endpoint: Request.RequestDescription
 ): Effect.Effect<never, LiveError> => Effect.failSync(() => fromTransport(facts(endpoint), closed))
 
-/** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
-export const limitedOpening = <A, R>(
-  caller: Caller,
-  endpoint: Request.RequestDescription,
-  self: Effect.Effect<A, LiveError, R>
-): Effect.Effect<A, LiveError, R | Scope.Scope> =>
-  Effect.suspend(() => {
-    const waiting = caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
-    if (waiting === undefined) return self
-    const { leave, turn } = waiting
-    return Effect.zipRight(Effect.addFinalizer(() => leave), Effect.onError(Effect.zipRight(turn, self), () => leave))
-  })
+/** The way of a request through the limits of the client; `undefined` if there are none. */
+export const limitsOf = (caller: Caller, endpoint: Request.RequestDescription) =>
+  caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
 
 /** Makes one request within the limits of the client. */
 export function limited<A>(
@@ -105,7 +96,10 @@ export function limited<A>(
   endpoint: Request.RequestDescription,
   self: Effect.Effect<A, LiveError>
 ): Effect.Effect<A, LiveError> {
-  return caller.limiter === undefined ? self : Effect.scoped(limitedOpening(caller, endpoint, self))
+  return Effect.suspend(() => {
+    const limits = limitsOf(caller, endpoint)
+    return limits === undefined ? self : Effect.ensuring(Effect.zipRight(limits.turn, self), limits.leave)
+  })
 }
 
 /** One attempt at a request. */
@@ -219,7 +213,7 @@ export const make = (
     const facts: Caller["facts"] = (endpoint) => ({
       method: endpoint.context.method,
       flow: endpoint.flow === undefined ? undefined : Address.format(endpoint.flow),
-      isPost: endpoint.httpMethod === "POST",
+      isPost: isOfRun(endpoint),
       executionId: endpoint.executionId,
       scrub
     })
@@ -281,7 +275,7 @@ export const make = (
             ? answered
             : Effect.flatMap(Effect.either(answered), (outcome) => choice.judge(outcome) ?? attempt(made))
         }
-        const isPost = method === "POST"
+        const isPost = isOfRun(endpoint)
         return attempts(caller, fiber, endpoint, request(endpoint, fiber), { isPost, retryPost: isPost, info }, attempt)
       })
     }

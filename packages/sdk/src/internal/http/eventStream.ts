@@ -4,6 +4,7 @@
  *
  * @see contract 7.2
  */
+import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -16,14 +17,14 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.js"
-import { fromProgram, fromSource } from "../core/streamPull.js"
+import { fromScoped, fromSource, type Pull } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import * as Wire from "../operations/wireEvent.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { type Attempt, attempts, type Caller, type Endpoint, limitedOpening, lost, observed, refusal } from "./call.js"
+import { type Attempt, attempts, type Caller, type Endpoint, limitsOf, lost, observed, refusal } from "./call.js"
 import { readText } from "./exchange.js"
 import * as Http from "./HttpTransport.js"
 import { concat } from "./HttpTransport.js"
@@ -59,6 +60,19 @@ const prepare = (
 
 type StreamAttempt = Attempt<Http.OpenRequest, StreamEndpoint>
 
+/** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
+const limitedOpening = <A, R>(
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  self: Effect.Effect<A, LiveError, R>
+): Effect.Effect<A, LiveError, R | Scope.Scope> =>
+  Effect.suspend(() => {
+    const limits = limitsOf(caller, endpoint)
+    if (limits === undefined) return self
+    const { leave, turn } = limits
+    return Effect.zipRight(Http.atEnd(leave), Effect.onError(Effect.zipRight(turn, self), () => leave))
+  })
+
 /** The response of an attempt. One that is not 2xx is read and fails. */
 const open = (caller: Caller, attempt: StreamAttempt): Effect.Effect<Http.StreamResponse, LiveError, Scope.Scope> =>
   limitedOpening(
@@ -80,16 +94,13 @@ const open = (caller: Caller, attempt: StreamAttempt): Effect.Effect<Http.Stream
 const labelsOf = (fiber: AnyFiber, { flow }: StreamEndpoint): UpdateLabels =>
   flow === undefined ? metricLabelsOf(fiber) : Metrics.labelsWithFlow(fiber, flow)
 
-type Emit = (events: ReadonlyArray<WireEvent>) => Effect.Effect<void>
-
-/** Reads a response to its end. Emits at once all the events that one arrival of bytes completed. */
+/** Reads a response to its end. A pull gives all the events that one arrival of bytes completed. */
 const read = (
   caller: Caller,
   attempt: StreamAttempt,
   response: Http.StreamResponse,
-  fiber: AnyFiber,
-  emit: Emit
-): Effect.Effect<void, LiveError> => {
+  fiber: AnyFiber
+): Pull<WireEvent, LiveError> => {
   const { endpoint } = attempt
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []
@@ -132,53 +143,58 @@ const read = (
     const more = others.length === 0 ? "" : ` (and ${others.length} more)`
     return Effect.logWarning(`${facts.method} ${facts.flow ?? ""}: ${first}${more}`)
   })
-  /** Emits the events so far, and goes on unless one of them was wrong. */
-  const settle = (goOn: Effect.Effect<void, LiveError>): Effect.Effect<void, LiveError> => {
-    const after = error === undefined ? goOn : Effect.fail(error)
+  /** Gives the events so far, and goes on unless one of them was wrong. */
+  const settle = (goOn: Pull<WireEvent, LiveError>): Pull<WireEvent, LiveError> => {
+    next = error === undefined ? goOn : Effect.fail(Option.some(error))
     const chunk = events
     events = []
     if (chunk.length > 0) meter.count()
-    const emitted = chunk.length === 0 ? after : Effect.zipRight(emit(chunk), after)
-    return warnings.length === 0 ? emitted : Effect.zipRight(report, emitted)
+    const given = chunk.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(chunk))
+    return warnings.length === 0 ? given : Effect.zipRight(report, given)
   }
-  const next: Effect.Effect<void, LiveError> = Effect.matchEffect(response.pull, {
+  const arrival: Pull<WireEvent, LiveError> = Effect.matchEffect(response.pull, {
     onFailure: (failure) => {
-      if (Option.isSome(failure)) return lost(caller, attempt, failure.value)
+      if (Option.isSome(failure)) return Effect.mapError(lost(caller, attempt, failure.value), Option.some)
       ending = true
       tooLarge(decoder.end())
-      return settle(Effect.void)
+      return settle(Effect.fail(Option.none()))
     },
     onSuccess: (parts) => {
       for (const bytes of parts) tooLarge(decoder.push(bytes))
-      return settle(next)
+      return settle(arrival)
     }
   })
-  return next
+  let next = arrival
+  return Effect.suspend(() => next)
 }
 
-/** Opens a stream and reads it. A request that may run something is made again only if it never left or was refused. */
-const run = (caller: Caller, endpoint: StreamEndpoint, emit: Emit): Effect.Effect<void, LiveError> =>
+/** Opens a stream. A request that may run something is made again only if it never left or was refused. */
+const opened = (
+  caller: Caller,
+  endpoint: StreamEndpoint
+): Effect.Effect<Pull<WireEvent, LiveError>, LiveError, Scope.Scope> =>
   Effect.withFiberRuntime((fiber) => {
     const { httpMethod: method, isExecute: retryPost, path } = endpoint
     const prepared = prepare(caller, endpoint, Spans.traceparent(fiber))
     const info = (attempt: number) => ({ method, path, attempt, streaming: true as const })
     const ended = Metrics.streamOpened(fiber)
-    return attempts(
+    const response = attempts(
       caller,
       fiber,
       endpoint,
       prepared,
       { isPost: method === "POST", retryPost, info },
-      (made) => Effect.map(open(caller, made), (response) => read(caller, made, response, fiber, emit))
-    ).pipe(Effect.flatten, Effect.scoped, Effect.ensuring(Effect.sync(ended)))
+      (made) => Effect.map(open(caller, made), (response) => read(caller, made, response, fiber))
+    )
+    return Effect.zipRight(Http.atEnd(Effect.sync(ended)), response)
   })
 
 /**
- * The events of an endpoint. The request is made within the first pull and goes on when that is interrupted; it is
- * never repeated here once the stream has begun. The socket closes with the stream.
+ * The events of an endpoint. The request is made within the first pull; it is never repeated here once the stream has
+ * begun. The socket closes with the stream.
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
-  fromSource(() => fromProgram((emit) => run(caller, endpoint, emit)))
+  fromSource(() => fromScoped(opened(caller, endpoint)))
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or

@@ -363,8 +363,7 @@ export const transportOver = (
             Effect.sync(close)
           )),
       open: (request) =>
-        exchange(request, ({ close, response }) =>
-          Effect.zipRight(Effect.addFinalizer(() => Effect.sync(close)), response)),
+        exchange(request, ({ close, response }) => Effect.zipRight(Http.atEnd(Effect.sync(close)), response)),
       pause: closing.pause
     }
   })

@@ -110,10 +110,11 @@ const start = <E, R>(
     const { address, addressText, input, total } = yield* resolveCall(http, method, flow, eventsInputs[only], given)
     const { from } = input
     const facts = { method, flow: addressText, executionId: () => from?.executionId }
+    const resolved = resolveTools(method, addressText, input)
     // one timeout over the effect that provides the tools and the stream
-    const [took, tools] = yield* Effect.timed(
-      totalTimeout(resolveTools(method, addressText, input), total, facts, new CallProgress())
-    )
+    const [took, tools] = total === undefined
+      ? [Duration.zero, yield* resolved]
+      : yield* Effect.timed(totalTimeout(resolved, total, facts, new CallProgress()))
     const version = Address.versionOf(input.version)
     if (version === "draft") {
       const reason = "the draft cannot be streamed step by step"

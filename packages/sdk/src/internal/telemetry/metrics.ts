@@ -81,10 +81,7 @@ export const counted = <A, E, R>(
   const ended = executionStarted(fiber, operation, address)
   return Effect.onExit(
     self,
-    Exit.match({
-      onFailure: (cause) => Effect.sync(() => ended(failureOutcome(cause))),
-      onSuccess: (value) => Effect.sync(() => ended(outcomeOf(value)))
-    })
+    (exit) => Effect.sync(() => ended(Exit.isSuccess(exit) ? outcomeOf(exit.value) : failureOutcome(exit.cause)))
   )
 }
 
