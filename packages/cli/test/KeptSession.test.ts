@@ -156,6 +156,11 @@ describe("noukai session save --test", () => {
       const sent = (yield* requests).length
       const without = yield* noukai([...saved.slice(0, 3), "unused.json", "--flow", "nonsense"], { env, cwd })
       assert.deepStrictEqual([without.code, without.stderr], [2, "noukai: --flow requires --test or --case\n"])
+      const unnamed = yield* noukai([...saved.slice(0, 3), "unused.json", "--test", "--case-field", "a=b"], {
+        env,
+        cwd
+      })
+      assert.deepStrictEqual([unnamed.code, unnamed.stderr], [2, "noukai: --case-field requires --case\n"])
       assert.deepStrictEqual([(yield* requests).length, yield* list(cwd)], [sent, before])
     }).pipe(Effect.provide(serverAndClient({
       capture: "full",

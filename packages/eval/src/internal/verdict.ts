@@ -95,9 +95,9 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
     if (baseline === undefined) return [name, { verdict: outcome.verdict, candidate: outcome }]
     const before = !isStored(baseline)
       ? outcomeOf(baseline, name)
-      : baseline[name] === undefined
-      ? undefined
-      : { verdict: baseline[name], reason: "stored in the baseline" }
+      : Object.hasOwn(baseline, name)
+      ? { verdict: baseline[name]!, reason: "stored in the baseline" }
+      : undefined
     const verdict = compared(outcome.verdict, before?.verdict)
     return [name, { verdict, candidate: outcome, ...(before !== undefined && { baseline: before }) }]
   })

@@ -58,6 +58,14 @@ describe("the verdict on a case", () => {
     assert.strictEqual(verdictOf("p", "e"), "error")
   })
 
+  it("compares a check with a stored verdict of its own, whatever its name is", () => {
+    const candidate = trialsOf({ constructor: "p" })
+    const verdictOf = (baseline: { readonly [check: string]: "pass" | "fail" }) =>
+      caseVerdict(["constructor"], { ...place, candidate, baseline }).checks.constructor
+    assert.deepStrictEqual(verdictOf({}), { verdict: "not comparable", candidate: candidate[0]!.outcomes.constructor! })
+    assert.strictEqual(verdictOf({ constructor: "fail" })?.verdict, "fixed")
+  })
+
   it("of all checks together fails if one fails, and is an error if one is and none fails", () => {
     const verdictOf = (
       candidate: { readonly [check: string]: string },

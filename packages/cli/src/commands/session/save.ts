@@ -133,6 +133,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   if (!force && existing !== undefined) return yield* wrong(`${existing} exists: use --force to replace it`)
   const isKept = test !== undefined || Option.isSome(input.case)
   if (!isKept && input.flow.length > 0) return yield* wrong("--flow requires --test or --case")
+  if (Option.isNone(input.case) && input.caseField.length > 0) return yield* wrong("--case-field requires --case")
   yield* Effect.gen(function*() {
     const stored = yield* Cassette.fromSession(sessionId)
     const session = isKept ? yield* addressed(stored, input) : stored
