@@ -1,9 +1,17 @@
 /** Pulls that are interrupted and made again: a heartbeat must not cost a run, a step or a tool call. */
-import { FlowExecutionError, Tools, UnexpectedResponseError } from "@effect-noukai/sdk"
+import {
+  FlowExecutionError,
+  FlowService,
+  NoukaiHttp,
+  RunService,
+  Tools,
+  UnexpectedResponseError
+} from "@effect-noukai/sdk"
+import type { CallError } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
-import { clientFor } from "./support/client.js"
+import { Chunk, Context, Deferred, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { clientFor, servicesFor } from "./support/client.js"
 import { sleepingUntil, turn } from "./support/clock.js"
 import { events as respondWith, frame, open, runStarted as runStartedFrame } from "./support/eventFrames.js"
 import {
@@ -27,6 +35,99 @@ const flow = "acme/support/greet"
 
 const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+
+type Services = Effect.Effect.Success<ReturnType<typeof servicesFor>>
+
+const idleTimeout = 200
+
+const request = () => ({
+  method: "test",
+  flow: { org: "acme", project: "support", slug: "greet" },
+  options: { idleTimeout },
+  progress: { sent: "no" as const }
+})
+
+type EventsOf = (services: Services) => Stream.Stream<{ readonly type: string }, CallError>
+
+/** Every stream of a response. */
+const streams: ReadonlyArray<readonly [name: string, streamOf: EventsOf]> = [
+  [
+    "FlowService.events",
+    (services) => Context.get(services, FlowService).events(flow, { message: "hi", idleTimeout })
+  ],
+  [
+    "RunService.liveTrace",
+    (services) => Context.get(services, RunService).liveTrace(flow, "ex-1", { idleTimeout })
+  ],
+  [
+    "a step of NoukaiHttp",
+    (services) =>
+      Context.get(services, NoukaiHttp).stream("step", {
+        ...request(),
+        body: { stepIndex: 0 } as never,
+        version: "production",
+        sessionId: undefined
+      })
+  ],
+  [
+    "a trace of NoukaiHttp",
+    (services) => Context.get(services, NoukaiHttp).stream("traceStream", { ...request(), executionId: "ex-1" })
+  ]
+]
+
+const whole = respondWith(runStartedFrame, frame("flow_completed", { executionId: "ex-1", result: 1 }))
+
+const typesOf = (events: Iterable<{ readonly type: string }>) => Array.from(events, ({ type }) => type)
+
+describe.each(streams)("%s, a pull of which is interrupted and made again", (_, streamOf) => {
+  it.scopedLive("waits for the response that is being opened", () =>
+    Effect.gen(function*() {
+      let answer: () => void = () => {}
+      const server = yield* serve((response, request) => {
+        answer = () => whole(response, request)
+      })
+      const pull = yield* Stream.toPull(streamOf(yield* servicesFor(server)))
+      const arrived = server.arrived(1)
+      const first = yield* Effect.fork(pull)
+      yield* arrived
+      yield* Fiber.interrupt(first)
+      const second = yield* Effect.fork(pull)
+      yield* turn
+      answer()
+      const seen = typesOf(yield* Fiber.join(second))
+      while (seen.at(-1) !== "flow_completed") seen.push(...typesOf(yield* pull))
+      assert.deepStrictEqual(seen, ["run_started", "flow_completed"])
+      assert.lengthOf(server.requests, 1)
+    }))
+
+  it.scoped("counts the silence of the server on", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(open([runStartedFrame]))
+      const pull = yield* Stream.toPull(streamOf(yield* servicesFor(server)))
+      assert.deepStrictEqual(typesOf(yield* pull), ["run_started"])
+      for (let beat = 0; beat < 3; beat++) {
+        const fiber = yield* Effect.fork(pull)
+        yield* sleepingUntil(idleTimeout)
+        yield* TestClock.adjust(50)
+        yield* Fiber.interrupt(fiber)
+      }
+      const last = yield* Effect.fork(Effect.flip(pull))
+      yield* TestClock.adjust(50)
+      const error = yield* Fiber.join(last)
+      assert.deepInclude(Option.getOrThrow(error), { _tag: "APITimeoutError", clock: "idle" })
+    }))
+
+  it.scopedLive("leaves the limits of its client at its end, before its scope closes", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(whole, whole)
+      const services = yield* servicesFor(server, { maxConcurrency: 1 })
+      for (const _ of [1, 2]) {
+        const pull = yield* Stream.toPull(streamOf(services))
+        while (Option.isSome(yield* Effect.option(pull)));
+      }
+      assert.lengthOf(server.requests, 2)
+    }))
+})
 
 describe("a pull that is interrupted and made again", () => {
   const clients: ReadonlyArray<readonly [string, Options]> = [

@@ -16,7 +16,7 @@ export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<
 
 /** One reading of a stream. Nothing is opened before the first pull. */
 export interface Source<A, E, R = never> {
-  /** The next elements. */
+  /** The next elements. One that is interrupted is not made again, unless the source is of a program. */
   readonly pull: Pull<A, E, R>
   /** Ends what the pulls began. No pull may follow. */
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
@@ -30,19 +30,38 @@ interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {
   readonly [makeSource]?: () => Source<A, E, R>
 }
 
-export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> => {
+/** Goes on until the end, which is no failure. */
+const toEnd = <A, E, R>(self: Effect.Effect<A, Option.Option<E>, R>): Effect.Effect<A | void, E, R> =>
+  Effect.catchAll(self, (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void)
+
+/** The stream over sources. Its readers may interrupt a pull and make it again: they get what `forReaders` makes. */
+export const fromSource = <A, E, R = never>(
+  make: () => Source<A, E, R>,
+  forReaders = make
+): Stream.Stream<A, E, R> => {
   // one channel, where `Stream.unwrapScoped` and `Stream.repeatEffectChunkOption` are three with executors of their own
   const stream = Stream.fromChannel(Channel.suspend(() => {
-    const { close, pull } = make()
-    const next = Effect.catchAll(pull, (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void)
+    const { close, pull } = forReaders()
     const more: Channel.Channel<Chunk.Chunk<A>, unknown, E, unknown, unknown, unknown, R> = Channel.flatMap(
-      Channel.fromEffect(next),
+      Channel.fromEffect(toEnd(pull)),
       (chunk) => chunk === undefined ? Channel.void : Channel.flatMap(Channel.write(chunk), () => more)
     )
     return Channel.ensuringWith(more, close)
   }))
   return Object.assign(stream, { [makeSource]: make })
 }
+
+/** The stream over sources of responses, which its readers read through a program. */
+export const fromResponse = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> =>
+  fromSource(make, () =>
+    fromProgram((emit) => {
+      const { close, pull } = make()
+      const next: Effect.Effect<void, Option.Option<E>, R> = Effect.flatMap(
+        pull,
+        (chunk) => Effect.zipRight(emit(Chunk.toReadonlyArray(chunk)), next)
+      )
+      return Effect.onExit(toEnd(next), close)
+    }))
 
 /**
  * The source of a stream that is known only when it is first pulled. The stream may be chosen again until a pull of it

@@ -17,7 +17,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.js"
-import { fromScoped, fromSource, type Pull } from "../core/streamPull.js"
+import { fromResponse, fromScoped, type Pull } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import * as Wire from "../operations/wireEvent.js"
@@ -177,7 +177,7 @@ const opened = (
     const { httpMethod: method, isExecute: retryPost, path } = endpoint
     const prepared = prepare(caller, endpoint, Spans.traceparent(fiber))
     const info = (attempt: number) => ({ method, path, attempt, streaming: true as const })
-    const ended = Metrics.streamOpened(fiber)
+    let ended: (() => void) | undefined
     const response = attempts(
       caller,
       fiber,
@@ -186,7 +186,10 @@ const opened = (
       { isPost: method === "POST", retryPost, info },
       (made) => Effect.map(open(caller, made), (response) => read(caller, made, response, fiber))
     )
-    return Effect.zipRight(Http.atEnd(Effect.sync(ended)), response)
+    return Effect.flatMap(Http.atEnd(Effect.sync(() => ended?.())), () => {
+      ended = Metrics.streamOpened(fiber)
+      return response
+    })
   })
 
 /**
@@ -194,7 +197,7 @@ const opened = (
  * begun. The socket closes with the stream.
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
-  fromSource(() => fromScoped(opened(caller, endpoint)))
+  fromResponse(() => fromScoped(opened(caller, endpoint)))
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or

@@ -4,7 +4,6 @@
  *
  * @see contract 7.4–7.6
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
@@ -14,6 +13,7 @@ import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitErro
 import { spanNames } from "../../Telemetry.js"
 import { amended, invalid } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
+import { monotonic } from "../core/time.js"
 import { resolveCall, totalTimeout } from "../operations/operations.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveSession } from "../operations/scope.js"
@@ -110,11 +110,10 @@ const start = <E, R>(
     const { address, addressText, input, total } = yield* resolveCall(http, method, flow, eventsInputs[only], given)
     const { from } = input
     const facts = { method, flow: addressText, executionId: () => from?.executionId }
-    const resolved = resolveTools(method, addressText, input)
     // one timeout over the effect that provides the tools and the stream
-    const [took, tools] = total === undefined
-      ? [Duration.zero, yield* resolved]
-      : yield* Effect.timed(totalTimeout(resolved, total, facts, new CallProgress()))
+    const began = yield* monotonic
+    const tools = yield* totalTimeout(resolveTools(method, addressText, input), total, facts, new CallProgress())
+    const took = (yield* monotonic) - began
     const version = Address.versionOf(input.version)
     if (version === "draft") {
       const reason = "the draft cannot be streamed step by step"
@@ -142,7 +141,7 @@ const start = <E, R>(
       only,
       everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
       heal: input.heal,
-      timeout: total === undefined ? undefined : Math.max(0, Math.round(total - Duration.toMillis(took)))
+      timeout: total === undefined ? undefined : Math.max(0, Math.round(total - took))
     }
     const cursor: FlowCursor = {
       ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
