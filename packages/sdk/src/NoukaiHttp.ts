@@ -70,7 +70,7 @@ const inScope = ({ defaults, request }: WithoutStreams): WithoutStreams => ({
 export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => ({
   ...inScope(implementation),
   stream: (operation, input) =>
-    StreamPull.fromResponse(() =>
+    StreamPull.readApart(() =>
       StreamPull.deferred(
         Effect.withFiberRuntime((fiber) =>
           Effect.succeed(StreamPull.toSource((scopeOf(fiber)?.http ?? implementation).stream(operation, input)))

@@ -51,8 +51,33 @@ export const fromSource = <A, E, R = never>(
   return Object.assign(stream, { [makeSource]: make })
 }
 
-/** The stream over sources of responses, which its readers read through a program. */
-export const fromResponse = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> =>
+/** Takes what is to be done when a source is closed. */
+export type OnClose = (release: () => void) => void
+
+/**
+ * The source of a response that the first pull opens. What it takes is released in the reverse order, without a scope, which
+ * takes longer than a few events. One whose opening was interrupted stays interrupted: opening it again could run a step twice.
+ */
+const openedOnce = <A, E, R>(open: (onClose: OnClose) => Effect.Effect<Pull<A, E, R>, E, R>): Source<A, E, R> => {
+  const releases: Array<() => void> = []
+  let pull: Pull<A, E, R> = Effect.suspend(() => {
+    pull = Effect.interrupt
+    return Effect.flatMap(
+      Effect.mapError(open((release) => releases.push(release)), Option.some),
+      (opened) => pull = opened
+    )
+  })
+  return {
+    pull: Effect.suspend(() => pull),
+    close: () =>
+      Effect.sync(() => {
+        for (const release of releases.splice(0).reverse()) release()
+      })
+  }
+}
+
+/** The stream over sources whose readers read them through a program. */
+export const readApart = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> =>
   fromSource(make, () =>
     fromProgram((emit) => {
       const { close, pull } = make()
@@ -62,6 +87,11 @@ export const fromResponse = <A, E, R = never>(make: () => Source<A, E, R>): Stre
       )
       return Effect.onExit(toEnd(next), close)
     }))
+
+/** The stream of a response, which is opened when it is first pulled. */
+export const fromResponse = <A, E, R = never>(
+  open: (onClose: OnClose) => Effect.Effect<Pull<A, E, R>, E, R>
+): Stream.Stream<A, E, R> => readApart(() => openedOnce(open))
 
 /**
  * The source of a stream that is known only when it is first pulled. The stream may be chosen again until a pull of it
@@ -139,17 +169,18 @@ export const fromProgram = <A, E, R>(
   }
 }
 
-/**
- * The source of what is opened once, by the first pull, in a scope that ends with the source. One whose opening was
- * interrupted stays interrupted: opening it again could run a step twice.
- */
-export const fromScoped = <A, E, R>(open: Effect.Effect<Pull<A, E, R>, E, R | Scope.Scope>): Source<A, E, R> => {
+/** The source of any other stream. */
+const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
   let scope: Scope.CloseableScope | undefined
-  let pull: Pull<A, E, R> = Effect.flatMap(Scope.make(), (made) => {
-    scope = made
-    pull = Effect.interrupt
-    return Effect.flatMap(Effect.mapError(Scope.extend(open, made), Option.some), (opened) => pull = opened)
-  })
+  let pull: Pull<A, E, R> = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.make(), (made) => {
+      scope = made
+      return Effect.flatMap(Scope.extend(Stream.toPull(stream), made), (opened) => {
+        pull = opened
+        return restore(opened)
+      })
+    })
+  )
   return {
     pull: Effect.suspend(() => pull),
     close: (exit) => Effect.suspend(() => scope === undefined ? Effect.void : Scope.close(scope, exit))
@@ -158,4 +189,4 @@ export const fromScoped = <A, E, R>(open: Effect.Effect<Pull<A, E, R>, E, R | Sc
 
 /** A reading of a stream. */
 export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
-  stream[makeSource]?.() ?? fromScoped(Stream.toPull(stream))
+  stream[makeSource]?.() ?? foreign(stream)

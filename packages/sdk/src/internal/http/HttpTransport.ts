@@ -3,19 +3,13 @@
  * `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
  */
 import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
+import type { OnClose } from "../core/streamPull.js"
 import type { Pause } from "../core/time.js"
 import type { Progress } from "../options/callOptions.js"
-
-/**
- * Runs an effect when the scope closes. `Effect.addFinalizer` would also restore the fiber's references then, which takes
- * as long as an event of a stream does.
- */
-export const atEnd = (self: Effect.Effect<void>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, self))
 
 export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">
 
@@ -110,8 +104,8 @@ export type TransportError = ConnectionFailure | TransportClosed | ClockExpired 
 export interface HttpTransport {
   /** Sends a request and reads the whole body; of an error, the part that comes in 5 s. */
   readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
-  /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
-  readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
+  /** Sends a request and hands over the body as it arrives. `onClose` is given the closing of its socket. */
+  readonly open: (request: OpenRequest, onClose: OnClose) => Effect.Effect<StreamResponse, TransportError>
   /** Sleeps until the time is over or the transport is closed. */
   readonly pause: Pause
 }

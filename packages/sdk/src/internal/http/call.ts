@@ -98,7 +98,7 @@ export function limited<A>(
 ): Effect.Effect<A, LiveError> {
   return Effect.suspend(() => {
     const limits = limitsOf(caller, endpoint)
-    return limits === undefined ? self : Effect.ensuring(Effect.zipRight(limits.turn, self), limits.leave)
+    return limits === undefined ? self : Effect.ensuring(Effect.zipRight(limits.turn, self), Effect.sync(limits.leave))
   })
 }
 

@@ -6,7 +6,7 @@ import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError
 import { spanNames } from "../../Telemetry.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { noSession } from "../core/runProblem.js"
-import { deferred, fromResponse, toSource } from "../core/streamPull.js"
+import { deferred, readApart, toSource } from "../core/streamPull.js"
 import type { Requests, Streams } from "../operations/operations.js"
 import type * as R from "../operations/requests.js"
 import { readAttempt, readAttempts, readBody } from "../operations/requests.js"
@@ -106,7 +106,7 @@ const reservingStream = (open: Streams["step"]): Streams["step"] => (request) =>
   const { reserve } = request
   return reserve === undefined
     ? open(request)
-    : fromResponse(() => deferred(Effect.map(reserve, () => toSource(open(request)))))
+    : readApart(() => deferred(Effect.map(reserve, () => toSource(open(request)))))
 }
 
 const readSubmitted: R.ReadBody<R.SubmitJobResponse> = (json, received) =>

@@ -13,11 +13,10 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
-import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.js"
-import { fromResponse, fromScoped, type Pull } from "../core/streamPull.js"
+import { fromResponse, type OnClose, type Pull } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import * as Wire from "../operations/wireEvent.js"
@@ -60,26 +59,33 @@ const prepare = (
 
 type StreamAttempt = Attempt<Http.OpenRequest, StreamEndpoint>
 
-/** Opens one response within the limits of the client. It is in flight until it has failed or its scope is closed. */
-const limitedOpening = <A, R>(
+/** Opens one response within the limits of the client. It is in flight until it has failed or is closed. */
+const limitedOpening = <A>(
   caller: Caller,
   endpoint: StreamEndpoint,
-  self: Effect.Effect<A, LiveError, R>
-): Effect.Effect<A, LiveError, R | Scope.Scope> =>
+  onClose: OnClose,
+  self: Effect.Effect<A, LiveError>
+): Effect.Effect<A, LiveError> =>
   Effect.suspend(() => {
     const limits = limitsOf(caller, endpoint)
     if (limits === undefined) return self
     const { leave, turn } = limits
-    return Effect.zipRight(Http.atEnd(leave), Effect.onError(Effect.zipRight(turn, self), () => leave))
+    onClose(leave)
+    return Effect.onError(Effect.zipRight(turn, self), () => Effect.sync(leave))
   })
 
 /** The response of an attempt. One that is not 2xx is read and fails. */
-const open = (caller: Caller, attempt: StreamAttempt): Effect.Effect<Http.StreamResponse, LiveError, Scope.Scope> =>
+const open = (
+  caller: Caller,
+  attempt: StreamAttempt,
+  onClose: OnClose
+): Effect.Effect<Http.StreamResponse, LiveError> =>
   limitedOpening(
     caller,
     attempt.endpoint,
+    onClose,
     Effect.flatMap(
-      observed(caller, attempt, caller.config.logPayloads, caller.transport.open(attempt.request)),
+      observed(caller, attempt, caller.config.logPayloads, caller.transport.open(attempt.request, onClose)),
       (response) =>
         Http.isOk(response.status)
           ? Effect.succeed(response)
@@ -171,25 +177,22 @@ const read = (
 /** Opens a stream. A request that may run something is made again only if it never left or was refused. */
 const opened = (
   caller: Caller,
-  endpoint: StreamEndpoint
-): Effect.Effect<Pull<WireEvent, LiveError>, LiveError, Scope.Scope> =>
+  endpoint: StreamEndpoint,
+  onClose: OnClose
+): Effect.Effect<Pull<WireEvent, LiveError>, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
     const { httpMethod: method, isExecute: retryPost, path } = endpoint
     const prepared = prepare(caller, endpoint, Spans.traceparent(fiber))
     const info = (attempt: number) => ({ method, path, attempt, streaming: true as const })
-    let ended: (() => void) | undefined
-    const response = attempts(
+    onClose(Metrics.streamOpened(fiber))
+    return attempts(
       caller,
       fiber,
       endpoint,
       prepared,
       { isPost: method === "POST", retryPost, info },
-      (made) => Effect.map(open(caller, made), (response) => read(caller, made, response, fiber))
+      (made) => Effect.map(open(caller, made, onClose), (response) => read(caller, made, response, fiber))
     )
-    return Effect.flatMap(Http.atEnd(Effect.sync(() => ended?.())), () => {
-      ended = Metrics.streamOpened(fiber)
-      return response
-    })
   })
 
 /**
@@ -197,7 +200,7 @@ const opened = (
  * begun. The socket closes with the stream.
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
-  fromResponse(() => fromScoped(opened(caller, endpoint)))
+  fromResponse((onClose) => opened(caller, endpoint, onClose))
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or

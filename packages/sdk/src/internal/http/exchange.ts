@@ -362,8 +362,11 @@ export const transportOver = (
             Effect.flatMap(response, (head) => readText(head, request.maxBytes)),
             Effect.sync(close)
           )),
-      open: (request) =>
-        exchange(request, ({ close, response }) => Effect.zipRight(Http.atEnd(Effect.sync(close)), response)),
+      open: (request, onClose) =>
+        exchange(request, ({ close, response }) => {
+          onClose(close)
+          return response
+        }),
       pause: closing.pause
     }
   })

@@ -127,16 +127,16 @@ export class Limiter {
   request<E>(
     needsSlot: boolean,
     closed: Effect.Effect<never, E>
-  ): { readonly turn: Effect.Effect<void, E>; readonly leave: Effect.Effect<void> } {
+  ): { readonly turn: Effect.Effect<void, E>; readonly leave: () => void } {
     let ticket: Ticket | undefined
     return {
       turn: Effect.async((resume) => {
         ticket = new Ticket(needsSlot, () => resume(Effect.void), () => resume(closed))
         this.enter(ticket)
       }),
-      leave: Effect.sync(() => {
+      leave: () => {
         if (ticket !== undefined) this.leave(ticket)
-      })
+      }
     }
   }
 }

@@ -154,7 +154,7 @@ export const waitAll = <J extends JobPoll.Pollable<A>, A, E, R>(
           })
         ),
         // no other poll begins after an error of all jobs
-        Effect.ensuring(Effect.suspend(() => isOver ? Effect.void : leave))
+        Effect.ensuring(Effect.suspend(() => isOver ? Effect.void : Effect.sync(leave)))
       )
     }
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Fetch from "../../../src/internal/http/fetch.js"
 import * as RawServer from "./RawServer.js"
-import { openRequest, sendRequest, transportSuite, under } from "./transportSuite.js"
+import { openRequest, openScoped, sendRequest, transportSuite, under } from "./transportSuite.js"
 
 const make = Fetch.make({ dispatcher: undefined })
 
@@ -40,7 +40,7 @@ describe("fetch", () => {
       const sent = yield* transport.send(sendRequest("http://127.0.0.1:1"))
       assert.strictEqual(sent.status, 302)
       assert.strictEqual(sent.text, "")
-      assert.strictEqual((yield* transport.open(openRequest("http://127.0.0.1:1"))).status, 302)
+      assert.strictEqual((yield* openScoped(transport, openRequest("http://127.0.0.1:1"))).status, 302)
     }))
 
   it.scopedLive("asks for redirects not to be followed and passes an AbortSignal, nothing a runtime may not know", () =>

@@ -70,6 +70,13 @@ export const openRequest = (origin: string, options?: Partial<OpenRequest>): Ope
   ...options
 })
 
+/** Opens a response that is closed with the scope. */
+export const openScoped = (transport: HttpTransport, request: OpenRequest) =>
+  Effect.flatMap(
+    Effect.scope,
+    (scope) => transport.open(request, (close) => Effect.runSync(Scope.addFinalizer(scope, Effect.sync(close))))
+  )
+
 /** Starts a request and waits until the server has it. */
 export const under = <A, E>(server: RawServer.RawServer, call: Effect.Effect<A, E, Scope.Scope>) =>
   Effect.gen(function*() {
@@ -85,7 +92,7 @@ export const underInScope = (server: RawServer.RawServer, transport: HttpTranspo
     const scope = yield* Scope.make()
     const { connection, fiber } = yield* under(
       server,
-      Scope.extend(transport.open(openRequest(server.origin)), scope)
+      Scope.extend(openScoped(transport, openRequest(server.origin)), scope)
     )
     return { connection, fiber, scope }
   })
@@ -797,7 +804,10 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const progress: Progress = { sent: "no" }
-          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin, { progress })))
+          const { connection, fiber } = yield* under(
+            server,
+            openScoped(transport, openRequest(server.origin, { progress }))
+          )
           yield* connection.write(RawServer.chunkedHead)
           const response = yield* Fiber.join(fiber)
           assert.strictEqual(progress.sent, "yes")
@@ -816,7 +826,7 @@ export const transportSuite = (subject: Subject): void => {
     rule.scopedLive("gives the head before there is a body, whatever its status", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
-        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+        const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
         yield* connection.write("HTTP/1.1 404 Not Found\r\nX-Request-ID: req_2\r\nContent-Length: 2\r\n\r\n")
         const response = yield* Fiber.join(fiber)
         assert.strictEqual(response.status, 404)
@@ -829,7 +839,7 @@ export const transportSuite = (subject: Subject): void => {
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const request = openRequest(server.origin, { firstByteTimeout: 100, idleTimeout: 100 })
-        const { connection, fiber } = yield* under(server, transport.open(request))
+        const { connection, fiber } = yield* under(server, openScoped(transport, request))
         yield* connection.write(RawServer.response(""))
         const response = yield* Fiber.join(fiber)
         assert.isTrue(Option.isNone(yield* Effect.flip(response.pull)))
@@ -842,7 +852,7 @@ export const transportSuite = (subject: Subject): void => {
         rule.scopedLive(`${name} is taken off as the bytes come`, () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
             const stream = compress()
             stream.on("data", (bytes: Uint8Array) => {
               connection.socket.write(`${bytes.length.toString(16)}\r\n`)
@@ -871,7 +881,7 @@ export const transportSuite = (subject: Subject): void => {
             for (const [header, isKnown] of [["snappy", false], ["gzip", true]] as const) {
               if (isKnown && !subject.decodes) continue
               const { server, transport } = yield* setUp
-              const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+              const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
               yield* connection.write(encodedHead(200, header, noise.length))
               const response = yield* Fiber.join(fiber)
               yield* connection.write(noise)
@@ -889,7 +899,7 @@ export const transportSuite = (subject: Subject): void => {
               Effect.gen(function*() {
                 for (const how of ["end", "reset"] as const) {
                   const { server, transport } = yield* setUp
-                  const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+                  const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
                   const stream = compress()
                   const parts: Array<Uint8Array> = []
                   stream.on("data", (bytes: Uint8Array) => parts.push(bytes))
@@ -920,7 +930,7 @@ export const transportSuite = (subject: Subject): void => {
         rule.scopedLive("does not fill the memory while nobody reads", () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
             const [header, bomb] = bombs[0]!
             const before = process.memoryUsage().rss
             yield* connection.write(encodedHead(200, header, bomb.length))
@@ -948,7 +958,7 @@ export const transportSuite = (subject: Subject): void => {
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const other = yield* RawServer.make()
-        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+        const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
         yield* connection.write(RawServer.response("", `HTTP/1.1 307 Moved\r\nLocation: ${other.origin}/x`))
         assert.strictEqual((yield* Fiber.join(fiber)).status, 307)
         assert.strictEqual(other.connections(), 0)
@@ -959,7 +969,7 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
-          const { connection, fiber } = yield* under(server, transport.open(request))
+          const { connection, fiber } = yield* under(server, openScoped(transport, request))
           yield* TestClock.adjust(999)
           assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
           yield* TestClock.adjust(1)
@@ -972,7 +982,7 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
-          const { connection, fiber } = yield* under(server, transport.open(request))
+          const { connection, fiber } = yield* under(server, openScoped(transport, request))
           yield* TestClock.adjust(400)
           yield* connection.write(RawServer.chunkedHead)
           const response = yield* Fiber.join(fiber)
@@ -989,7 +999,7 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000 })
-          const { connection, fiber } = yield* under(server, transport.open(request))
+          const { connection, fiber } = yield* under(server, openScoped(transport, request))
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
           const response = yield* Fiber.join(fiber)
           const other = yield* under(server, transport.send(sendRequest(server.origin)))
@@ -1005,7 +1015,7 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 50, idleTimeout: 1000 })
-          const { connection, fiber } = yield* under(server, transport.open(request))
+          const { connection, fiber } = yield* under(server, openScoped(transport, request))
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
           const response = yield* Fiber.join(fiber)
           assert.strictEqual(yield* pullText(response, 1), "a")
@@ -1026,7 +1036,7 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { idleTimeout: 1000 })
-          const { connection, fiber } = yield* under(server, transport.open(request))
+          const { connection, fiber } = yield* under(server, openScoped(transport, request))
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
           const response = yield* Fiber.join(fiber)
           assert.strictEqual(yield* pullText(response, 1), "a")
@@ -1042,11 +1052,11 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           // which may be before there is a connection
-          const silent = yield* Effect.flip(transport.open(openRequest(server.origin, { firstByteTimeout: 30 })))
+          const silent = yield* Effect.flip(openScoped(transport, openRequest(server.origin, { firstByteTimeout: 30 })))
           assert.deepInclude(silent, { _tag: "ClockExpired", clock: "firstByte" })
           const other = yield* RawServer.make()
           const request = openRequest(other.origin, { firstByteTimeout: 10_000, idleTimeout: 30 })
-          const { connection, fiber } = yield* under(other, transport.open(request))
+          const { connection, fiber } = yield* under(other, openScoped(transport, request))
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
           const error = yield* pullFailure(yield* Fiber.join(fiber))
           assert.deepInclude(error, { _tag: "ClockExpired", clock: "idle", after: 30, sent: "yes" })
@@ -1061,7 +1071,7 @@ export const transportSuite = (subject: Subject): void => {
           () =>
             Effect.gen(function*() {
               const { server, transport } = yield* setUp
-              const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+              const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
               yield* connection.write(head)
               const response = yield* Fiber.join(fiber)
               assert.strictEqual(yield* pullText(response, 5), "abcde")
@@ -1085,7 +1095,7 @@ export const transportSuite = (subject: Subject): void => {
       rule.scopedLive("interruption before the head closes the socket", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
           yield* Fiber.interrupt(fiber)
           yield* connection.closed
         }))
@@ -1239,7 +1249,7 @@ export const transportSuite = (subject: Subject): void => {
             const transport = yield* Scope.extend(subject.make, scope)
             const idle = yield* under(server, transport.send(sendRequest(server.origin)))
             const sending = yield* under(server, transport.send(sendRequest(server.origin)))
-            const opened = yield* under(server, transport.open(openRequest(server.origin)))
+            const opened = yield* under(server, openScoped(transport, openRequest(server.origin)))
             yield* idle.connection.write(RawServer.response("{}"))
             yield* Fiber.join(idle.fiber)
             yield* opened.connection.write(RawServer.chunkedHead)
@@ -1270,7 +1280,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* Scope.close(scope, Exit.void)
           const calls: ReadonlyArray<Effect.Effect<unknown, TransportError, Scope.Scope>> = [
             transport.send(sendRequest(server.origin)),
-            transport.open(openRequest(server.origin))
+            openScoped(transport, openRequest(server.origin))
           ]
           for (const call of calls) {
             assert.deepInclude(yield* Effect.flip(call), { _tag: "TransportClosed", sent: "no" })
@@ -1286,7 +1296,7 @@ export const transportSuite = (subject: Subject): void => {
             const server = yield* RawServer.make()
             const scope = yield* Scope.make()
             const transport = yield* Scope.extend(subject.make, scope)
-            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
             yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
             const response = yield* Fiber.join(fiber)
             assert.strictEqual(yield* pullText(response, 1), "a")
@@ -1322,7 +1332,7 @@ export const transportSuite = (subject: Subject): void => {
       rule.scopedLive("an interrupted pull loses no bytes", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
           yield* connection.write(RawServer.chunkedHead)
           const response = yield* Fiber.join(fiber)
           for (const part of ["a", "b"]) {
@@ -1356,7 +1366,7 @@ export const transportSuite = (subject: Subject): void => {
       () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          const { connection, fiber } = yield* under(server, openScoped(transport, openRequest(server.origin)))
           const part = Buffer.alloc(64 * 1024, "x")
           const parts = 1024
           connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${parts * part.length}\r\n\r\n`)

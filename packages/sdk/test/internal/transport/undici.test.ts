@@ -10,7 +10,15 @@ import type { HttpTransport, TransportError, TransportResponse } from "../../../
 import * as Undici from "../../../src/internal/http/undici.js"
 import type { Progress } from "../../../src/internal/options/callOptions.js"
 import * as RawServer from "./RawServer.js"
-import { assertNoSecret, openRequest, sendRequest, transportSuite, under, untilReusable } from "./transportSuite.js"
+import {
+  assertNoSecret,
+  openRequest,
+  openScoped,
+  sendRequest,
+  transportSuite,
+  under,
+  untilReusable
+} from "./transportSuite.js"
 
 const make = Undici.make({ dispatcher: undefined })
 
@@ -107,7 +115,7 @@ describe("a connection attempt that hangs", () => {
   it.scoped("12.2: ends an open request with the connect clock; the first-byte clock has not begun", () =>
     Effect.gen(function*() {
       const { connection, fiber } = yield* hanging((transport, origin) =>
-        transport.open(openRequest(origin, { connectTimeout: 10_000, firstByteTimeout: 100, idleTimeout: 100 }))
+        openScoped(transport, openRequest(origin, { connectTimeout: 10_000, firstByteTimeout: 100, idleTimeout: 100 }))
       )
       yield* TestClock.adjust(10_000)
       const error = yield* Effect.flip(Fiber.join(fiber))
@@ -130,7 +138,7 @@ describe("a connection attempt that hangs", () => {
       const sending = yield* hanging((transport, origin) => transport.send(sendRequest(origin, { progress })))
       yield* Fiber.interrupt(sending.fiber)
       yield* sending.connection.closed
-      const opening = yield* hanging((transport, origin) => transport.open(openRequest(origin, { progress })))
+      const opening = yield* hanging((transport, origin) => openScoped(transport, openRequest(origin, { progress })))
       yield* Fiber.interrupt(opening.fiber)
       yield* opening.connection.closed
       assert.strictEqual(progress.sent, "no")
@@ -163,7 +171,7 @@ describe("undici", () => {
       const server = yield* RawServer.make()
       const transport = yield* make
       const sending = yield* under(server, transport.send(sendRequest(server.origin, { connectTimeout: 100 })))
-      const opening = yield* under(server, transport.open(openRequest(server.origin, { connectTimeout: 100 })))
+      const opening = yield* under(server, openScoped(transport, openRequest(server.origin, { connectTimeout: 100 })))
       yield* TestClock.adjust(1000)
       yield* sending.connection.write(RawServer.response("late"))
       assert.strictEqual((yield* Fiber.join(sending.fiber)).text, "late")
@@ -282,7 +290,7 @@ describe("a given dispatcher", () => {
         const transport = yield* Undici.make({ dispatcher })
         const calls: ReadonlyArray<Effect.Effect<TransportResponse, TransportError, Scope.Scope>> = [
           transport.send(sendRequest("http://127.0.0.1:1")),
-          transport.open(openRequest("http://127.0.0.1:1"))
+          openScoped(transport, openRequest("http://127.0.0.1:1"))
         ]
         for (const call of calls) {
           const error = yield* Effect.flip(call)
