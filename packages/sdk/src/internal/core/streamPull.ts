@@ -71,7 +71,7 @@ const openedOnce = <A, E, R>(open: (onClose: OnClose) => Effect.Effect<Pull<A, E
     pull: Effect.suspend(() => pull),
     close: () =>
       Effect.sync(() => {
-        for (const release of releases.splice(0).reverse()) release()
+        while (releases.length > 0) releases.pop()?.()
       })
   }
 }
