@@ -12,6 +12,7 @@ import { apiKey, assertCompleted, message, parameters } from "../Fixtures.js"
 import { inFibers, inFlight } from "../InFlight.js"
 import { makeOfficialClient, official } from "../OfficialClient.js"
 import { makeFlowService } from "../OwnClient.js"
+import { plainExecute } from "../PlainClient.js"
 import { startRawServer } from "../RawServer.js"
 import { type ServerProcess, startServerProcess } from "../ServerProcess.js"
 import type { Group, ProcessCost, Suite } from "../Suite.js"
@@ -22,7 +23,7 @@ const Bench = Flow.make("bench/bench/flow", {
   parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") })
 })
 
-/** `FlowService.execute` against a bare undici call with `JSON.parse`, and against the official client. */
+/** `FlowService.execute` against a bare undici call with `JSON.parse`, the official client, and the least that Effect takes. */
 export const execute: Suite = {
   name: "execute",
   apart: true,
@@ -52,11 +53,19 @@ export const execute: Suite = {
       await theirFlow.execute({ message, parameters })
     }
 
+    const plain = plainExecute(agent, {
+      origin: server.origin,
+      path: "/api/v1/seq/bench/bench/flow/execute",
+      method: "POST",
+      headers
+    })
+
     const rows = (n: number) => [
       { name: peer, run: inFlight(n, 32 * n, bare) },
       { name: official, run: inFlight(n, 32 * n, theirs) },
       { name: "FlowService.execute", run: inFibers(n, 32 * n, ours(flows)) },
-      { name: "FlowService.execute over fetch", run: inFibers(n, 32 * n, ours(overFetch)) }
+      { name: "FlowService.execute over fetch", run: inFibers(n, 32 * n, ours(overFetch)) },
+      { name: "a client of Effect's own parts", run: inFibers(n, 32 * n, plain({ message, parameters })) }
     ]
     const groups = [1, 32].map((n): Group => ({
       name: `execute, ${n} in flight`,
