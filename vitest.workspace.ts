@@ -6,14 +6,14 @@ const slow = [
   "packages/adapters/test/{Trace,UnreadBodies}.test.ts",
   "packages/batch/test/{BatchReport,BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
   "packages/batch/test/examples/**",
-  "packages/cli/test/{Auth,Batch,Completions,Dev,Doctor,Habits,Hints,History,Interrupted,KeptSession,NoServer,Proxy}.test.ts",
-  "packages/cli/test/{RunSteps,RunTexts,Runs,Settings,Studio,TerminalText,Types}.test.ts",
+  "packages/cli/test/{Auth,Batch,Completions,Dev,Doctor,Eval,Habits,Hints,History,Interrupted,Job,KeptSession,NoServer,Proxy}.test.ts",
+  "packages/cli/test/{RunSteps,RunTexts,Runs,Settings,Studio,StudioKeep,TerminalText,Types}.test.ts",
   "packages/emulator/test/{Command,Memory}.test.ts",
   "packages/promise/test/{Bundle,PublishedTypes}.test.ts",
   "packages/sdk/test/internal/transport/httpClient.test.ts",
   "packages/sdk/test/{Builders,EscapedKey,OnceAbsence,OncePausesKilled,RecordMatching,ReplayUnfinished}.test.ts",
   "packages/sdk/test/{RunPaths,Start,TimeLimits,WireLeniency,WrongValues}.test.ts",
-  "packages/studio/test/{Batches,Reconcile}.test.ts",
+  "packages/studio/test/{Batches,Evals,Reconcile}.test.ts",
   "scratchpad/test/Eval.test.ts"
 ]
 
