@@ -417,6 +417,8 @@ it("a studio that was started anew says which address to open", async () => {
   await using opened = await openPage(browser, first, "/runs", { mayFail: true })
   const { page } = opened
   await page.getByRole("link", { name: /run run-completed/ }).waitFor()
+  // the last that the page loads: the second studio would refuse it
+  await page.locator(".strip-chart canvas").waitFor()
   await first.stop()
   await using _second = disposable(await startStudio({ port: first.port, secret: "another secret" }))
   await page.getByText("Open the address that its terminal printed.").waitFor()
