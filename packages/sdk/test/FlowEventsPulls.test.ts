@@ -11,6 +11,7 @@ import type { CallError } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Deferred, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import type { Scope } from "effect"
 import { clientFor, servicesFor } from "./support/client.js"
 import { sleepingUntil, turn } from "./support/clock.js"
 import { events as respondWith, frame, open, runStarted as runStartedFrame } from "./support/eventFrames.js"
@@ -79,18 +80,29 @@ const whole = respondWith(runStartedFrame, frame("flow_completed", { executionId
 
 const typesOf = (events: Iterable<{ readonly type: string }>) => Array.from(events, ({ type }) => type)
 
+/** A stream whose first pull was interrupted when its request had arrived, and the answer that is still to come. */
+const interruptedOpening = <A, E, R>(
+  answer: Answer,
+  streamOf: (server: { readonly baseUrl: string }) => Effect.Effect<Stream.Stream<A, E, R>, never, Scope.Scope>
+) =>
+  Effect.gen(function*() {
+    let give: () => void = () => {}
+    const server = yield* serve((response, request) => {
+      give = () => answer(response, request)
+    })
+    const pull = yield* Stream.toPull(yield* streamOf(server))
+    const arrived = server.arrived(1)
+    const first = yield* Effect.fork(pull)
+    yield* arrived
+    yield* Fiber.interrupt(first)
+    return { server, pull, answer: () => give() }
+  })
+
 describe.each(streams)("%s, a pull of which is interrupted and made again", (_, streamOf) => {
   it.scopedLive("waits for the response that is being opened", () =>
     Effect.gen(function*() {
-      let answer: () => void = () => {}
-      const server = yield* serve((response, request) => {
-        answer = () => whole(response, request)
-      })
-      const pull = yield* Stream.toPull(streamOf(yield* servicesFor(server)))
-      const arrived = server.arrived(1)
-      const first = yield* Effect.fork(pull)
-      yield* arrived
-      yield* Fiber.interrupt(first)
+      const opening = interruptedOpening(whole, (server) => Effect.map(servicesFor(server), streamOf))
+      const { answer, pull, server } = yield* opening
       const second = yield* Effect.fork(pull)
       yield* turn
       answer()
@@ -139,22 +151,14 @@ describe("a pull that is interrupted and made again", () => {
     "waits for the same response: one run, however many heartbeats%s",
     ([, options]) =>
       Effect.gen(function*() {
-        let answer: () => void = () => {}
-        const late: Answer = (response, request) => {
-          answer = () =>
-            respondWith(
-              runStartedFrame,
-              frame("step_completed", { stepId: "a", output: 1 }),
-              frame("flow_completed", { executionId: "ex-1", result: 1 })
-            )(response, request)
-        }
-        const server = yield* serve(late)
-        const flows = yield* clientFor(server, options)
-        const pull = yield* Stream.toPull(flows.events(flow, { message: "hi" }))
-        const arrived = server.arrived(1)
-        const first = yield* Effect.fork(pull)
-        yield* arrived
-        yield* Fiber.interrupt(first)
+        const { answer, pull, server } = yield* interruptedOpening(
+          respondWith(
+            runStartedFrame,
+            frame("step_completed", { stepId: "a", output: 1 }),
+            frame("flow_completed", { executionId: "ex-1", result: 1 })
+          ),
+          (server) => Effect.map(clientFor(server, options), (flows) => flows.events(flow, { message: "hi" }))
+        )
         const second = yield* Effect.fork(pull)
         yield* turn
         yield* Fiber.interrupt(second)
