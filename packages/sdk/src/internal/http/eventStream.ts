@@ -53,8 +53,8 @@ const prepare = (
       milliseconds(method, clock, options[clock] ?? caller.config[clock])
     const request = yield* caller.prepare(endpoint, "text/event-stream", traceparent)
     return endpoint.isExecute
-      ? { ...request, attemptTimeout: yield* limit("attemptTimeout") }
-      : { ...request, firstByteTimeout: yield* limit("firstByteTimeout"), idleTimeout: yield* limit("idleTimeout") }
+      ? { attemptTimeout: yield* limit("attemptTimeout"), ...request }
+      : { firstByteTimeout: yield* limit("firstByteTimeout"), idleTimeout: yield* limit("idleTimeout"), ...request }
   })
 
 type StreamAttempt = Attempt<Http.OpenRequest, StreamEndpoint>
@@ -109,7 +109,7 @@ const read = (
 ): Pull<WireEvent, LiveError> => {
   const { endpoint } = attempt
   const facts = caller.facts(endpoint)
-  let events: Array<WireEvent> = []
+  const events: Array<WireEvent> = []
   let warnings: Array<string> = []
   let error: LiveError | undefined
   let ending = false
@@ -152,8 +152,7 @@ const read = (
   /** Gives the events so far, and goes on unless one of them was wrong. */
   const settle = (goOn: Pull<WireEvent, LiveError>): Pull<WireEvent, LiveError> => {
     next = error === undefined ? goOn : Effect.fail(Option.some(error))
-    const chunk = events
-    events = []
+    const chunk = events.splice(0)
     if (chunk.length > 0) meter.count()
     const given = chunk.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(chunk))
     return warnings.length === 0 ? given : Effect.zipRight(report, given)

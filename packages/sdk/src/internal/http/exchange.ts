@@ -101,7 +101,7 @@ class Exchange implements Receiver, ClosableExchange {
   private decoder: Decoding.BodyDecoder | undefined = undefined
   private resumeHead: ((result: Head) => void) | undefined = undefined
   private resumePull: ((result: PullResult) => void) | undefined = undefined
-  private queue: Array<Uint8Array> = []
+  private readonly queue: Array<Uint8Array> = []
   private queued = 0
   private hasBody = false
   private isComplete = false
@@ -138,7 +138,7 @@ class Exchange implements Receiver, ClosableExchange {
     if (!this.isComplete) return this.fail(closed)
     const { queued } = this
     this.rest = 0
-    this.queue = []
+    this.queue.splice(0)
     this.queued = 0
     this.end = Effect.fail(Option.some(closed))
     this.cancelTimer()
@@ -151,8 +151,8 @@ class Exchange implements Receiver, ClosableExchange {
   }
 
   private readonly take: PullResult = Effect.sync(() => {
-    const { queue, queued } = this
-    this.queue = []
+    const { queued } = this
+    const queue = this.queue.splice(0)
     this.queued = 0
     if (queued > maxQueued) this.flow.resume()
     return queue

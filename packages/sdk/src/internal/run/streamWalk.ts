@@ -55,8 +55,8 @@ export class StreamWalk<E, R> {
   private readonly failures: Healing.StreamFailures
   private readonly healing: Healing.StreamHealing
   private readonly repeated: Healing.RepeatedEvents | undefined
-  /** The events that have not been delivered. */
-  private out: Array<Delivered.DeliveredRunEvent> = []
+  /** The events that have not been delivered. One list, since V8 makes the lists of `[]` old, which keep what they held. */
+  private readonly out: Array<Delivered.DeliveredRunEvent> = []
   /** The status with which the run ended. */
   private status: string | undefined
   /** Whether the caller goes on with another stream, and may never read the end of this one. */
@@ -137,8 +137,7 @@ export class StreamWalk<E, R> {
   }
 
   private deliver(emit: Emit): Effect.Effect<void> {
-    const events = this.out
-    this.out = []
+    const events = this.out.splice(0)
     const isLong = this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs
     return isLong ? Effect.zipRight(emit(events.slice(0, -1)), emit(events.slice(-1))) : emit(events)
   }
@@ -374,7 +373,7 @@ export class StreamWalk<E, R> {
         Exit.isFailure(end) ? Metrics.failureOutcome(end.cause) : status ?? (handedOver ? "paused" : "stopped")
       )
       // V8 keeps streams longer than they are read, and the outputs with them
-      this.out = []
+      this.out.splice(0)
       this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
     })
 
