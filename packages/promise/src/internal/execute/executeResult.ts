@@ -7,6 +7,8 @@ import type {
 } from "@effect-noukai/sdk/Execution"
 import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
 import { hide, overReceived, resultField } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
@@ -35,15 +37,11 @@ interface RunFields {
 }
 
 /** Returns the fields that the server sent. Others are absent, against the types of `@noukai/sdk`. */
-const common = (
-  { blockCount, executionId, flowId, reused, sessionId }: RunFields
-): Pick<ExecuteResult, "flowId" | "blockCount" | "executionId" | "sessionId"> => ({
-  ...(flowId === undefined ? undefined : { flowId }),
-  ...(blockCount === undefined ? undefined : { blockCount }),
-  ...(executionId === undefined ? undefined : { executionId }),
-  ...(sessionId === undefined ? undefined : { sessionId }),
-  ...(reused === undefined ? undefined : { reused })
-} as Pick<ExecuteResult, "flowId" | "blockCount">)
+const common = ({ blockCount, executionId, flowId, reused, sessionId }: RunFields) =>
+  Record.filter({ flowId, blockCount, executionId, sessionId, reused }, Predicate.isNotUndefined) as Pick<
+    ExecuteResult,
+    "flowId" | "blockCount" | "executionId" | "sessionId"
+  >
 
 const ended = (run: RunFields & { readonly result?: unknown }, status: "completed" | "failed"): ExecuteResult => {
   const fields: Fields<ExecuteResult> = overReceived(run.raw, {

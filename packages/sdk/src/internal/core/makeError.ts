@@ -3,6 +3,8 @@
  * fields, and how errors are made.
  */
 import type * as Cause from "effect/Cause"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
 
@@ -168,7 +170,7 @@ type Known<F> =
 
 /** The fields that are known: a key whose value is `undefined` is left out. */
 export const known = <const F extends object>(fields: F): Known<F> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Known<F>
+  Record.filter(fields as { readonly [name: string]: unknown }, Predicate.isNotUndefined) as Known<F>
 
 /** The fields of an error as they are given: each optional one may be `undefined`, and `isRetryable` may be left out. */
 type Given<F> =

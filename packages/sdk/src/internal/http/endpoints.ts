@@ -80,9 +80,9 @@ const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R
  */
 const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
-    ...post(request, flowPath(request, "/step"), request.body.executionId),
     isRun: true,
-    isExecute: request.asExecute !== undefined
+    isExecute: request.asExecute !== undefined,
+    ...post(request, flowPath(request, "/step"), request.body.executionId)
   })
 
 /**
@@ -92,7 +92,7 @@ const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEve
  */
 export const executeAt =
   (caller: Caller, path: string) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
-    caller.send({ ...post(request, path, request.body.executionId), decode: readBody.execute })
+    caller.send({ decode: readBody.execute, ...post(request, path, request.body.executionId) })
 
 /** Reserves the cost of a run in the budgets around its call, before a request of it is sent. */
 export const reserving =
@@ -130,7 +130,7 @@ function read<A>(
   decode: R.ReadBody<A>
 ): Effect.Effect<A, LiveError> {
   const choose = () => caller.runPaths.of(request, rest)
-  return caller.send({ ...get(request, choose().path), choose, decode })
+  return caller.send({ choose, decode, ...get(request, choose().path) })
 }
 
 /**
@@ -199,7 +199,7 @@ export const live = (caller: Caller) => {
      * @see contract 8.1
      */
     submitJob: reserving((request) =>
-      send({ ...post(request, flowPath(request, "/jobs"), undefined), decode: readSubmitted })
+      send({ decode: readSubmitted, ...post(request, flowPath(request, "/jobs"), undefined) })
     ),
     /**
      * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
@@ -245,7 +245,7 @@ export const live = (caller: Caller) => {
     runList: (request) => {
       const { cursor, flowId, limit, status } = request
       const query = queryOf({ flow_id: flowId, limit, status, cursor })
-      return send({ ...get(request, `/flow-runs${query}`), decode: readBody.runList })
+      return send({ decode: readBody.runList, ...get(request, `/flow-runs${query}`) })
     },
     /**
      * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
@@ -256,7 +256,7 @@ export const live = (caller: Caller) => {
     session: (request) => {
       const { method, sessionId } = request
       if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
-      const session = send({ ...get(request, `/seq/sessions/${sessionId}`), decode: readSession(sessionId) })
+      const session = send({ decode: readSession(sessionId), ...get(request, `/seq/sessions/${sessionId}`) })
       const failing = Effect.mapError(session, ofSession(isAbsence(caller, sessionId)))
       return Spans.readSpan(spanNames.session, { sessionId }, () => ({}), failing)
     }

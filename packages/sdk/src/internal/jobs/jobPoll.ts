@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Errors from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
-import { invalid, newError } from "../core/makeError.js"
+import { invalid, known, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
 import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
@@ -97,7 +97,7 @@ export function isEnded<A>(status: JobStatus<A>): status is JobEnded<A> {
  */
 export const problemOf = ({ error, raw }: JobFailed | JobCancelled): ServerProblem => {
   const { code } = serverProblem(raw)
-  return { ...(code === undefined ? {} : { code }), ...serverProblem(error) }
+  return known({ code, ...serverProblem(error) })
 }
 
 /** The server's name of a status. */

@@ -482,7 +482,7 @@ const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> =>
 /** Reads a body whose response has the id of its request. */
 const answered = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
   const decode = reading(schema)
-  return (json, { raw, requestId }) => Either.map(decode(json), (value) => withRaw({ ...value, requestId }, raw))
+  return (json, { raw, requestId }) => Either.map(decode(json), (value) => withRaw({ requestId, ...value }, raw))
 }
 
 const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined

@@ -207,11 +207,12 @@ export function resolveRun<A extends RunOptions>(
   decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
   given: A
 ): Either.Either<RunTarget<A>, InvalidRequestError> {
-  return Either.gen(function*() {
-    const call = yield* resolveCall(http, method, flow, decode, given)
+  return Either.flatMap(resolveCall(http, method, flow, decode, given), (call) => {
     const { addressText, input } = call
-    const sessionId = yield* resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
-    return { ...call, version: Address.versionOf(input.version), sessionId }
+    return Either.map(
+      resolveSession(fiber, http, input.sessionId, { method, flow: addressText }),
+      (sessionId) => ({ version: Address.versionOf(input.version), sessionId, ...call })
+    )
   })
 }
 

@@ -130,7 +130,7 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   if (costs !== undefined) call = costs.settling(call, () => ({ executionId: run.executionId, sent: progress.sent }))
   const withPayloads = stepSpans === "payloads"
   const span = { address, http, method, version, sessionId, executionId: run.executionId, withPayloads }
-  const facts = { ...span, isWalked: () => isWalked }
+  const facts = { isWalked: () => isWalked, ...span }
   return Metrics.counted(
     fiber,
     "execute",

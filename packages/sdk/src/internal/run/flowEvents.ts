@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { amended, invalid } from "../core/makeError.js"
+import { amended, invalid, known } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { monotonic } from "../core/time.js"
 import { resolveCall, totalTimeout } from "../operations/operations.js"
@@ -87,7 +87,7 @@ const begin = <E, R>(
     settings,
     origin,
     costs,
-    Spans.streamSpans(fiber, name, { ...settings, executionId: origin.cursor.executionId }),
+    Spans.streamSpans(fiber, name, { executionId: origin.cursor.executionId, ...settings }),
     Metrics.executionStarted(fiber, settings.only, settings.address),
     (cursor, results) => resume(settings, costs, cursor, results)
   )
@@ -136,7 +136,7 @@ const start = <E, R>(
       version: flowVersion,
       sessionId,
       options: input,
-      answering: Tools.answeringOf({ ...input, tools }),
+      answering: Tools.answeringOf(tools, input),
       maxCostUsd: input.maxCostUsd,
       only,
       everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
@@ -144,8 +144,14 @@ const start = <E, R>(
       timeout: total === undefined ? undefined : Math.max(0, Math.round(total - took))
     }
     const cursor: FlowCursor = {
-      ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
-      ...(sessionId === undefined ? undefined : { sessionId }),
+      version: 1,
+      flow: addressText,
+      flowVersion,
+      stepIndex: 0,
+      outputs: {},
+      rounds: 0,
+      ...from,
+      ...known({ sessionId }),
       // of a run that goes on, the first input then, unless it is given anew
       first: { ...from?.first, ...firstCall(input.message, fields) }
     }

@@ -52,9 +52,8 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
       const { maxCostUsd, message, onPause, rerunFailed = false, takeOver = false } = input
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
       const trace = input.snapshots ?? isKeyed
-      const call = { http, method, flow, ...target, options: input, maxCostUsd }
+      const call = { http, method, flow, options: input, maxCostUsd, ...target }
       const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
-        ...call,
         progress: new CallProgress(),
         fields: { trace },
         onPause,
@@ -62,7 +61,8 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
         costs: RunCosts.of(fiber, call),
         executionId: undefined,
         answeredItself: false,
-        more
+        more,
+        ...call
       }
       const isWalked = !isKeyed && ExecuteRun.isWalked(run, { messages })
       const started: Begun<E | InvalidRequestError | ToolCallLimitError, R> = Effect.gen(function*() {
@@ -72,7 +72,7 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
         }
         const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
         const tools = yield* RunInput.resolveTools(method, addressText, input)
-        run.answering = Tools.answeringOf({ ...input, tools })
+        run.answering = Tools.answeringOf(tools, input)
         run.fields = RunInput.runFields(input, parameters, tools, trace)
         const body = { message, messages, ...run.fields }
         const requests = ExecuteRun.requestsOf(run)
@@ -142,7 +142,7 @@ const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =
         const given = yield* RunInput.resolveTools(method, addressText, input)
         if (given !== undefined) {
           run.fields = { ...run.fields, tools: RunInput.declarationsOf(given) ?? state.tools }
-          run.answering = Tools.answeringOf({ ...input, tools: given })
+          run.answering = Tools.answeringOf(given, input)
         }
         return yield* ExecuteRun.requestsOf(run).resume(state, results)
       }))

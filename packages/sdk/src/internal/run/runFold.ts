@@ -9,6 +9,7 @@ import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
+import { known } from "../core/makeError.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
 import type { ToolCall } from "./tool.js"
 
@@ -290,20 +291,20 @@ export const cursorAt = (state: RunState): FlowCursor => {
   const pending = state.pending ?? (isOver(state) ? state.answered : undefined)
   // the input of the first request may be needed again
   const first = stepIndex === 0 || (stepIndex === 1 && (stepCount ?? 1) <= 1) ? start.first : undefined
-  return {
+  return known({
     version: 1,
     flow: start.flow,
     flowVersion: start.flowVersion,
-    ...(executionId === undefined ? undefined : { executionId }),
+    executionId,
     stepIndex,
-    ...(stepCount === undefined ? undefined : { stepCount }),
+    stepCount,
     outputs: outputsOf(state),
-    ...(lastStepId === undefined ? undefined : { lastStepId }),
-    ...(start.sessionId === undefined ? undefined : { sessionId: start.sessionId }),
-    ...(pending === undefined ? undefined : { pending }),
+    lastStepId,
+    sessionId: start.sessionId,
+    pending,
     rounds,
-    ...(first === undefined ? undefined : { first })
-  }
+    first
+  })
 }
 
 const minCompaction = 1024
@@ -412,7 +413,7 @@ const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void
 const maxIdlePauses = 16
 
 const unexpected = (state: Draft, reason: string, code?: ErrorCode): void => {
-  state.end = { _tag: "unexpected", reason, ...(code === undefined ? undefined : { code }) }
+  state.end = { _tag: "unexpected", reason, ...known({ code }) }
 }
 
 const stepPaused = (state: Draft, event: WireEventOf<"step_paused">): void => {

@@ -1,7 +1,7 @@
 /** Looks the run of a key up: its session, the runs that were found there, and their outcome. */
 import * as Effect from "effect/Effect"
 import * as Errors from "../../NoukaiError.js"
-import { amended, invalid, newError } from "../core/makeError.js"
+import { amended, invalid, known, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun } from "../core/runProblem.js"
 import type { Pause } from "../core/time.js"
 import type { Requests } from "../operations/operations.js"
@@ -183,7 +183,7 @@ const ended = (
   { execution: { executionId, flowId } }: FoundRun,
   status: "completed" | "failed",
   result: unknown
-): Operation.ExecuteEnded => ({ status, result, executionId, ...(flowId === undefined ? undefined : { flowId }) })
+): Operation.ExecuteEnded => ({ status, result, ...known({ executionId, flowId }) })
 
 type Outcome = Effect.Effect<Operation.ExecuteEnded, Errors.CallError | Errors.OnceError>
 
@@ -264,5 +264,5 @@ export const submitted = Effect.fnUntraced(function*(
     const reason = `was used by a run that is no job, ${executionId}: ask for it with executeOnce`
     return yield* invalid(asked.method, "key", reason, { flow: format(asked.flow), executionId })
   }
-  return { executionId, ...(flowId === undefined ? undefined : { flowId }) }
+  return known({ executionId, flowId })
 })

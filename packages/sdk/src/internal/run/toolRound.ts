@@ -11,7 +11,7 @@ import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolkitLike } from "../../Tools.js"
-import { invalid, newError, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { invalid, known, newError, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { checkJson } from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import { lastAssistant, written } from "./runFold.js"
@@ -167,11 +167,12 @@ export const resumeMessages = (
  *
  * @see contract 7.6
  */
-export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool.ToolResult>): PendingTools => ({
-  ...(pending.stepId === undefined ? undefined : { stepId: pending.stepId }),
-  iterationsUsed: pending.iterationsUsed,
-  toolCallMessages: resumeMessages(pending.toolCallMessages, results)
-})
+export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool.ToolResult>): PendingTools =>
+  known({
+    stepId: pending.stepId,
+    iterationsUsed: pending.iterationsUsed,
+    toolCallMessages: resumeMessages(pending.toolCallMessages, results)
+  })
 
 /** The way in which pauses are answered: not at all, by the caller later, or by a handler now. */
 export type AnswerStrategy<E = unknown, R = unknown> =
@@ -207,9 +208,9 @@ type AnswerOptions = Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | 
 
 /** The way in which the pauses of one run are answered. */
 export const answeringOf = <E, R>(
-  input: AnswerOptions & { readonly tools?: RunTools<E, R> | undefined }
+  tools: RunTools<E, R> | undefined,
+  input: AnswerOptions
 ): AnswerStrategy<E | ToolCallLimitError, R> => {
-  const { tools } = input
   if (tools === undefined) return { _tag: "none" }
   if (!Tool.isHandled(tools)) return { _tag: "manual" }
   return {
