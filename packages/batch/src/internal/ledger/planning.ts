@@ -299,16 +299,16 @@ export const add = (
 
 /** The columns of a row of a source. */
 const columnsOf = (pass: Pass, row: PlannedRow) => ({
-  ...Struct.pick(row, "key", "at", "input", "flow", "version"),
   state: stateOf(pass, row),
-  error: errorOf(row)
+  error: errorOf(row),
+  ...Struct.pick(row, "key", "at", "input", "flow", "version")
 })
 
 /** Adds rows that are new, and numbers them. */
 export const insert = ({ sql }: Ledger, batch: number, pass: Pass, rows: ReadonlyArray<PlannedRow>) => {
   if (rows.length === 0) return Effect.void
   const first = pass.nextNo
-  const items = rows.map((row, index) => ({ ...columnsOf(pass, row), no: first + index }))
+  const items = rows.map((row, index) => ({ no: first + index, ...columnsOf(pass, row) }))
   return Effect.map(
     doing("planned rows")(sql`
       insert into noukai_batch_row (batch, no, key, place, input, pass, state, error, flow, version)
@@ -325,8 +325,8 @@ export const insert = ({ sql }: Ledger, batch: number, pass: Pass, rows: Readonl
 /** Rows that were never sent are as their source has them now; one that another process has claimed meanwhile keeps its input. */
 const replace = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<readonly [Known, PlannedRow]>) => {
   const items = rows.map(([{ id, state }, row]) => ({
-    ...columnsOf(pass, row),
     id,
+    ...columnsOf(pass, row),
     ...state === "cancelled" && { state }
   })).sort(byId)
   return items.length === 0 ? Effect.succeed(new Set()) : Effect.map(
