@@ -99,6 +99,16 @@ describe("secrets of well-known forms are masked", () => {
     })
   })
 
+  it("where an escape stands before the secret of AWS, and its last sign is written as one", () => {
+    const name = "aws_secret_access" + "_key"
+    const same = "A".repeat(38)
+    for (const secret of [`${same}%2BA`, `${same}A%2F`, `${same}A\\/`, `${same}A%2b`]) {
+      for (const escape of ["%3D", "=\\n", "\\u003d"]) {
+        assert.strictEqual(maskSecrets(name + escape + secret), `${name}${escape}[redacted]`)
+      }
+    }
+  })
+
   it("where the slashes of the address of a webhook are escaped, and nothing around it", () => {
     const slashes = FC.constantFrom("/", "\\/", "%2F", "%2f")
     fuzz(
