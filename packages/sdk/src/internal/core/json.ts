@@ -11,7 +11,6 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { ParseOptions } from "effect/SchemaAST"
 import type * as Types from "effect/Types"
 
 /** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
@@ -244,16 +243,22 @@ export const mapErrorNow: typeof ParseResult.mapError = ParseResult.mapError
 const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
   new ParseResult.Type(schema.ast, value, "a value cannot be read")
 
-const first: ParseOptions = { errors: "first" }
+/** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */
+const guarded =
+  <A, I, B>(schema: Schema.Schema<A, I>, parse: (value: unknown) => B) =>
+  (value: unknown): B | Either.Either<never, ParseResult.ParseIssue> => {
+    try {
+      return parse(value)
+    } catch {
+      return Either.left(unreadable(schema, value))
+    }
+  }
 
 /** The decoder is made when it is first needed: most programs read few of the bodies that there are. */
 export const readEither = <A, I>(
   schema: Schema.Schema<A, I>
-): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
-  const decode = (value: unknown) => ParseResult.decodeUnknownEither(schema, first)(value)
-  return (value) =>
-    Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
-}
+): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> =>
+  guarded(schema, (value) => ParseResult.decodeUnknownEither(schema)(value))
 
 /** Whether a value is of the type of a schema: one for which it would throw, such as one that nests too deeply, is not. */
 export const isOf = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A => {
@@ -264,19 +269,6 @@ export const isOf = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A 
     } catch {
       return false
     }
-  }
-}
-
-/** A function of a schema that fails where it would throw, as it does where a value nests too deeply for the stack. */
-const guarded = <A, I, B>(
-  schema: Schema.Schema<A, I>,
-  parse: (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue>
-): (value: unknown) => Effect.Effect<B, ParseResult.ParseIssue> =>
-(value) => {
-  try {
-    return parse(value)
-  } catch {
-    return Either.left(unreadable(schema, value))
   }
 }
 

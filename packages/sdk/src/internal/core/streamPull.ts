@@ -5,7 +5,7 @@
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -156,7 +156,7 @@ export const fromProgram = <A, E, R>(
       return Effect.succeed(elements)
     }
     if (ended !== undefined) {
-      return Effect.zipRight(Effect.mapError(ended, Option.some), Effect.fail(Option.none()))
+      return Effect.zipRight(Effect.mapError(ended, Option.some), Exit.fail(Option.none()))
     }
     return Effect.zipRight(fiber === undefined ? Effect.zipRight(Effect.uninterruptible(start), more) : more, pull)
   })

@@ -8,6 +8,7 @@ import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
@@ -162,7 +163,7 @@ const read = (
       if (Option.isSome(failure)) return Effect.mapError(lost(caller, attempt, failure.value), Option.some)
       ending = true
       tooLarge(decoder.end())
-      return settle(Effect.fail(Option.none()))
+      return settle(Exit.fail(Option.none()))
     },
     onSuccess: (parts) => {
       for (const bytes of parts) tooLarge(decoder.push(bytes))

@@ -1,5 +1,6 @@
 /** One request and its response, over any wire: the clocks, the limits, the progress, and the waiting fiber. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -89,6 +90,9 @@ type Head = Effect.Effect<Http.StreamResponse, Http.TransportError>
 
 type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.TransportError>>
 
+/** Not `Effect.fail`, which looks up the span of the fiber. */
+const noMore: PullResult = Exit.fail(Option.none())
+
 class Exchange implements Receiver, ClosableExchange {
   private cancelTimer: Cancel = noTimer
   private cancelWholeTimer: Cancel = noTimer
@@ -117,8 +121,8 @@ class Exchange implements Receiver, ClosableExchange {
     private readonly closing: Closing
   ) {}
 
-  /** Sends the request. An interruption closes the response. */
-  readonly response: Head = Effect.async((resume) => {
+  /** Sends the request. Its reader closes it at an interruption. */
+  readonly response: Head = Effect.async<Http.StreamResponse, Http.TransportError>((resume) => {
     this.resumeHead = resume
     const { attemptTimeout, connectTimeout } = this.request
     if (attemptTimeout !== undefined) {
@@ -128,7 +132,6 @@ class Exchange implements Receiver, ClosableExchange {
     this.startTimer("connect", connectTimeout)
     this.closing.underWay.add(this)
     this.wire.start(this)
-    return Effect.sync(this.close)
   })
 
   readonly close = (): void => {
@@ -236,7 +239,7 @@ class Exchange implements Receiver, ClosableExchange {
   private ended(): void {
     if (this.over) return
     this.finish()
-    if (this.rest === undefined) this.endWith(Effect.fail(Option.none()))
+    if (this.rest === undefined) this.endWith(noMore)
   }
 
   onError(error: unknown, sent?: Sent): void {
@@ -365,7 +368,7 @@ export const transportOver = (
       open: (request, onClose) =>
         exchange(request, ({ close, response }) => {
           onClose(close)
-          return response
+          return Effect.onInterrupt(response, () => Effect.sync(close))
         }),
       pause: closing.pause
     }
