@@ -27,7 +27,7 @@ export interface Receiver {
 
 /** Carries one request and its response. Paused, it stops reading the socket; a few bytes may still come. */
 export interface Wire extends Decoding.Pausable {
-  readonly start: (receiver: Receiver) => void
+  readonly start: (receiver: Receiver, request: Http.TransportRequest) => void
   /** Closes the socket. Later events of the wire are ignored. */
   readonly abort: () => void
 }
@@ -131,7 +131,7 @@ class Exchange implements Receiver, ClosableExchange {
     this.startedAt = this.timers.now()
     this.startTimer("connect", connectTimeout)
     this.closing.underWay.add(this)
-    this.wire.start(this)
+    this.wire.start(this, this.request)
   })
 
   readonly close = (): void => {

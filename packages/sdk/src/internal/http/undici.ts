@@ -40,11 +40,10 @@ class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   private connecting: Socket | undefined = undefined
   private isAborted = false
 
-  constructor(private readonly request: TransportRequest, private readonly dispatch: Dispatch) {}
+  constructor(private readonly dispatch: Dispatch) {}
 
-  start(receiver: Receiver): void {
+  start(receiver: Receiver, { body, headers, method, origin, path }: TransportRequest): void {
     this.receiver = receiver
-    const { body, headers, method, origin, path } = this.request
     try {
       this.connecting = this.dispatch(
         { origin, path, method, headers, body: body ?? null, headersTimeout: 0, bodyTimeout: 0 },
@@ -94,8 +93,8 @@ class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   }
 
   /**
-   * Releases the receiver: undici keeps a request for longer than it runs, and the objects of the call would outlive
-   * many collections with it.
+   * Releases the receiver: undici keeps up to 256 requests of a connection after their end, and the objects of the
+   * calls would outlive many collections with them.
    */
   private leave(): Receiver | undefined {
     const { receiver } = this
@@ -176,8 +175,8 @@ const warned = Effect.suspend(() => {
 export const make: MakeTransport = Effect.fnUntraced(function*(options) {
   const { dispatcher } = options
   if (dispatcher !== undefined) {
-    return yield* transportOver((request) =>
-      new UndiciWire(request, (given, handler) => {
+    return yield* transportOver(() =>
+      new UndiciWire((given, handler) => {
         const to = dispatcher as Dispatcher
         to.dispatch(given, handler)
         return undefined
@@ -187,5 +186,5 @@ export const make: MakeTransport = Effect.fnUntraced(function*(options) {
   const parts = undiciParts()
   if (parts === undefined) return yield* Effect.zipRight(warned, Fetch.make(options))
   const pools = yield* Effect.acquireRelease(Effect.sync(() => new Pools(parts)), ({ close }) => close)
-  return yield* transportOver((request) => new UndiciWire(request, pools.dispatch))
+  return yield* transportOver(() => new UndiciWire(pools.dispatch))
 })
