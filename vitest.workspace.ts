@@ -4,7 +4,7 @@ import shared from "./vitest.shared.js"
 /** Slow tests of parts that seldom change: `npm run test:whole` runs them, and CI. */
 const slow = [
   "packages/adapters/test/{Trace,UnreadBodies}.test.ts",
-  "packages/batch/test/{BatchReport,BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
+  "packages/batch/test/{BatchCanary,BatchReport,BatchTimeouts,LedgerFile,LedgerPlans}.test.ts",
   "packages/batch/test/examples/**",
   "packages/cli/test/{Auth,Batch,Completions,Dev,Doctor,Eval,Habits,Hints,History,Interrupted,Job,KeptSession,NoServer,Proxy}.test.ts",
   "packages/cli/test/{RunSteps,RunTexts,Runs,Settings,Studio,StudioKeep,TerminalText,Types}.test.ts",
@@ -13,7 +13,7 @@ const slow = [
   "packages/sdk/test/internal/transport/httpClient.test.ts",
   "packages/sdk/test/{Builders,EscapedKey,OnceAbsence,OncePausesKilled,RecordMatching,ReplayUnfinished}.test.ts",
   "packages/sdk/test/{RunPaths,Start,TimeLimits,WireLeniency,WrongValues}.test.ts",
-  "packages/studio/test/{Batches,Evals,Reconcile}.test.ts",
+  "packages/studio/test/{Batches,Evals,HostedSource,Reconcile}.test.ts",
   "scratchpad/test/Eval.test.ts"
 ]
 
