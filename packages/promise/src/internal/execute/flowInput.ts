@@ -113,9 +113,9 @@ const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
 
 export const executeOnceInput = (options: ExecuteOnceOptions): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
   // the SDK refuses a session and a limit
-  takeOver: given(options.takeOver),
   ...executeInput(options),
-  ...onceInput(options)
+  ...onceInput(options),
+  takeOver: given(options.takeOver)
 })
 
 export const submitOnceInput = (operation: string, options: ExecuteAsyncOnceOptions): SubmitOnceInput => ({
@@ -135,13 +135,13 @@ export const checkStreamed = (operation: string, options: EventsOptions | undefi
 }
 
 export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput> => {
-  const { attemptTimeout, version, ...input } = executeInput(options)
+  const { attemptTimeout, ...input } = executeInput(options)
   return {
-    version: version as EventsInput["version"],
+    ...input,
+    version: input.version as EventsInput["version"],
     inputOverrides: given(options.inputOverrides),
     runRemaining: given(options.runRemaining),
     firstByteTimeout: attemptTimeout,
-    idleTimeout: attemptTimeout,
-    ...input
+    idleTimeout: attemptTimeout
   }
 }
