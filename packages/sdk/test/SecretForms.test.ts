@@ -109,6 +109,18 @@ describe("secrets of well-known forms are masked", () => {
     }
   })
 
+  it("where an escape stands behind the secret of AWS", () => {
+    const name = "aws_secret_access" + "_key"
+    const secret = "A".repeat(40)
+    for (const rest of ["%2Fx", "%2Bx", "\\/x", "\\/\\/comment", "%22", "\\n"]) {
+      for (const escape of ["=", "%3D", "\\u003d"]) {
+        assert.strictEqual(maskSecrets(name + escape + secret + rest), `${name}${escape}[redacted]${rest}`)
+      }
+    }
+    const slashes = `%2F${"A".repeat(38)}%2F`
+    assert.strictEqual(maskSecrets(`${name}=${slashes}`), `${name}=[redacted]`)
+  })
+
   it("where the slashes of the address of a webhook are escaped, and nothing around it", () => {
     const slashes = FC.constantFrom("/", "\\/", "%2F", "%2f")
     fuzz(

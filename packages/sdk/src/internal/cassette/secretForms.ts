@@ -44,12 +44,10 @@ const forms: ReadonlyArray<RegExp> = [
   beginning(/nk_/, /(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/)
 ]
 
-/** A sign of the secret of a key of AWS. */
-const sign = String.raw`[A-Za-z0-9+]|\\*/|%2[BF]`
-
-/** The secret of a key of AWS where it is assigned in text. The name before it stays. */
+/** The secret of a key of AWS where it is assigned in text. The name before it stays. No secret begins within an escape. */
 const assigned = new RegExp(
-  String.raw`(aws_?secret_?(?:access_?)?key(?:${escape}|\W){1,12})(?:${sign}){40}(?!${sign})`,
+  String
+    .raw`(aws_?secret_?(?:access_?)?key(?:${escape}|(?!${escape})\W){1,12})(?:[A-Za-z0-9+]|${slash}|%2B){40}(?![A-Za-z0-9/+])`,
   "gi"
 )
 
