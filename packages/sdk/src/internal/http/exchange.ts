@@ -347,7 +347,7 @@ const refused = Effect.fail(new Http.TransportClosed({ sent: "no" }))
 
 /** A transport over wires, one for each request of a fiber. */
 export const transportOver = (
-  wire: (request: Http.TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
+  wire: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
 ): Effect.Effect<Http.HttpTransport, never, Scope> =>
   Effect.map(makeClosing, (closing) => {
     /** Runs `use` on an exchange that is not yet sent. */
@@ -356,7 +356,7 @@ export const transportOver = (
       use: (exchange: Exchange) => Effect.Effect<A, Http.TransportError, R>
     ) =>
       Effect.withFiberRuntime<A, Http.TransportError, R>((fiber) =>
-        closing.isClosed ? refused : use(new Exchange(request, wire(request, fiber), timers.ofFiber(fiber), closing))
+        closing.isClosed ? refused : use(new Exchange(request, wire(fiber), timers.ofFiber(fiber), closing))
       )
     return {
       send: (request) =>

@@ -47,11 +47,11 @@ class FetchWire implements Wire {
   private paused = false
   private reading = false
 
-  constructor(private readonly request: TransportRequest, private readonly fetch: Fetch) {}
+  constructor(private readonly fetch: Fetch) {}
 
-  start(receiver: Receiver): void {
+  start(receiver: Receiver, { body, headers, method, origin, path }: TransportRequest): void {
     this.receiver = receiver
-    const { fetch, request: { body, headers, method, origin, path } } = this
+    const { fetch } = this
     let init: RequestInit
     try {
       init = { method, headers: new Headers(headers), redirect: "manual", signal: this.controller.signal }
@@ -110,8 +110,7 @@ class FetchWire implements Wire {
 }
 
 /** The transport over a given `fetch`. */
-export const over = (fetch: Fetch): ReturnType<MakeTransport> =>
-  transportOver((request) => new FetchWire(request, fetch))
+export const over = (fetch: Fetch): ReturnType<MakeTransport> => transportOver(() => new FetchWire(fetch))
 
 /** The transport over the global `fetch` of each call. */
 export const make: MakeTransport = () => over((url, init) => fetch(url, init))

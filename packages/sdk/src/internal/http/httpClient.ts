@@ -81,14 +81,13 @@ class HttpClientWire implements Wire {
   private wake: (result: Effect.Effect<void>) => void = () => {}
 
   constructor(
-    private readonly request: TransportRequest,
     private readonly client: ScopedClient,
     private readonly run: (exchange: ExchangeEffect) => ExchangeFiber
   ) {}
 
-  start(receiver: Receiver): void {
+  start(receiver: Receiver, request: TransportRequest): void {
     receiver.onSocket()
-    const exchange = head(this.client, this.request).pipe(
+    const exchange = head(this.client, request).pipe(
       Effect.tap((response) =>
         Effect.sync(() => receiver.onHead(redirectStatus(response.status), (name) => response.headers[name]))
       ),
@@ -144,8 +143,8 @@ export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<Htt
       (underWay) => Effect.suspend(() => Fiber.interruptAll(underWay))
     ),
     (underWay) =>
-      transportOver((request, caller) =>
-        new HttpClientWire(request, scoped, (exchange) => {
+      transportOver((caller) =>
+        new HttpClientWire(scoped, (exchange) => {
           const fiber = Runtime.runFork(
             Runtime.make({
               context: caller.currentContext,
