@@ -13,6 +13,13 @@ export const overReceived = <A extends object>(raw: unknown, declared: A): A =>
 export const fieldOf = (raw: unknown, key: string | number): unknown =>
   typeof raw === "object" && raw !== null ? (raw as { readonly [key: string | number]: unknown })[key] : undefined
 
+/** Returns the fields that have a value. */
+export const said = <A extends object>(fields: { readonly [K in keyof A]?: A[K] | undefined }): Partial<A> => {
+  const out: Partial<A> = {}
+  for (const key in fields) if (fields[key] !== undefined) out[key] = fields[key]
+  return out
+}
+
 /** Returns the JSON of a body, or its text if it is not JSON. */
 export const jsonOrText = (text: string): unknown => {
   try {

@@ -7,10 +7,8 @@ import type {
 } from "@effect-noukai/sdk/Execution"
 import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
-import * as Record from "effect/Record"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
-import { hide, overReceived, resultField } from "../json.js"
+import { hide, overReceived, resultField, said } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
 import { answerOf } from "../tools/toolResults.js"
 
@@ -38,7 +36,7 @@ interface RunFields {
 
 /** Returns the fields that the server sent. Others are absent, against the types of `@noukai/sdk`. */
 const common = ({ blockCount, executionId, flowId, reused, sessionId }: RunFields) =>
-  Record.filter({ flowId, blockCount, executionId, sessionId, reused }, Predicate.isNotUndefined) as Pick<
+  said({ flowId, blockCount, executionId, sessionId, reused }) as Pick<
     ExecuteResult,
     "flowId" | "blockCount" | "executionId" | "sessionId"
   >

@@ -3,15 +3,8 @@
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type * as StreamEvent from "../../StreamEvent.js"
-import { hide } from "../json.js"
+import { hide, said } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
-
-/** Returns the fields that have a value. */
-const said = <A extends object>(fields: { readonly [K in keyof A]?: A[K] | undefined }): Partial<A> => {
-  const out: Partial<A> = {}
-  for (const key in fields) if (fields[key] !== undefined) out[key] = fields[key]
-  return out
-}
 
 const fieldsOf = (error: unknown): Record<string, unknown> =>
   typeof error === "object" && error !== null
