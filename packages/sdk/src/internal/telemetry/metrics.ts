@@ -20,10 +20,9 @@ const byFlow = new Map<string, { readonly own: Fibers.UpdateLabels; readonly lab
 /** Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100. */
 export const labelsWithFlow = (fiber: Fibers.AnyFiber, address: FlowAddress): Fibers.UpdateLabels => {
   const text = format(address)
+  const flow = byFlow.has(text) || byFlow.size < maxFlows ? text : "other"
   const own = Fibers.metricLabelsOf(fiber)
-  let known = byFlow.get(text)
-  const flow = known !== undefined || byFlow.size < maxFlows ? text : "other"
-  known ??= byFlow.get(flow)
+  let known = byFlow.get(flow)
   if (known?.own !== own) byFlow.set(flow, known = { own, labels: [...own, MetricLabel.make("flow", flow)] })
   return known.labels
 }
