@@ -3,7 +3,7 @@
  * documents that name files or headings which are not there.
  */
 import { existsSync, readdirSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { differences } from "./readme.mjs"
 import { outdated } from "./version.mjs"
 import { files, libraries, read, root } from "./workspace.mjs"
@@ -118,6 +118,8 @@ const internals = "packages/sdk/src/internal"
 
 const layers = readdirSync(join(root, internals))
 
+const modules = new Set(files().map((path) => basename(path)))
+
 /** A link to a file beside the document, and a path of the repository, or of the internal files of the sdk, in backticks. */
 const mention = new RegExp(
   `\\]\\((?!\\w+:|#)([^)#\\s]+)|\`((?:packages|scripts|scratchpad|internal|${
@@ -137,6 +139,7 @@ const nowhere = files().filter((path) => path.endsWith(".md")).flatMap((path) =>
           : file.replace(/^internal/, internals)
       )
       .filter((target) => !existsSync(join(root, target)))
+      .concat([...line.matchAll(/`(\w+\.(?:ts|mjs))`/g)].map(([, name]) => name).filter((name) => !modules.has(name)))
       .map((target) => `${path}:${index + 1}: ${target} is not there`)
   )
 )

@@ -114,7 +114,7 @@ export const within: {
 } = dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, budget: Budget): Effect.Effect<A, E, R> =>
-    Effect.withFiberRuntime((fiber) => Effect.provideService(self, CurrentBudgets, entered(budgetsOf(fiber), budget)))
+    Effect.flatMap(CurrentBudgets, (budgets) => Effect.provideService(self, CurrentBudgets, entered(budgets, budget)))
 )
 
 /**
@@ -128,9 +128,7 @@ export const withinStream: {
   <A, E, R>(self: Stream.Stream<A, E, R>, budget: Budget): Stream.Stream<A, E, R>
 } = dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, budget: Budget): Stream.Stream<A, E, R> =>
   Stream.unwrap(
-    Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(Stream.provideService(self, CurrentBudgets, entered(budgetsOf(fiber), budget)))
-    )
+    Effect.map(CurrentBudgets, (budgets) => Stream.provideService(self, CurrentBudgets, entered(budgets, budget)))
   ))
 
 /**
@@ -151,9 +149,7 @@ export const state = (budget: Budget): Effect.Effect<State> =>
  * @since 0.1.0
  * @category getters
  */
-export const current: Effect.Effect<ReadonlyArray<Budget>> = Effect.withFiberRuntime((fiber) =>
-  Effect.succeed(budgetsOf(fiber))
-)
+export const current: Effect.Effect<ReadonlyArray<Budget>> = CurrentBudgets
 
 /**
  * The budgets of code that is not an Effect: those of the fiber that is running this very call, and of the

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Record from "effect/Record"
 import type { ExecuteOptions, OnceOptions, ParametersInput } from "./Execution.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
+import { withFiber } from "./internal/core/fiber.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
@@ -210,7 +211,7 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
   given: B,
   send: (request: SubmitJobRequest, input: B) => Effect.Effect<Submission<More>, E>
 ): Effect.Effect<Job & More, E | CallError> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const resolved = resolveRun(fiber, http, method, flow, decode, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, sessionId, total, version } = resolved.right

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { readFiber, withFiber } from "./internal/core/fiber.js"
 import { invalid } from "./internal/core/makeError.js"
 import * as StreamPull from "./internal/core/streamPull.js"
 import * as Call from "./internal/http/call.js"
@@ -56,8 +57,7 @@ type WithoutStreams = Omit<NoukaiHttp.Service, "stream">
 /** The requests of an implementation: in a replay, those of the replay. */
 const inScope = ({ defaults, request }: WithoutStreams): WithoutStreams => ({
   defaults,
-  request: (operation, input) =>
-    Effect.withFiberRuntime((fiber) => (scopeOf(fiber)?.http?.request ?? request)(operation, input))
+  request: (operation, input) => withFiber((fiber) => (scopeOf(fiber)?.http?.request ?? request)(operation, input))
 })
 
 /**
@@ -72,9 +72,7 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
   stream: (operation, input) =>
     StreamPull.readApart(() =>
       StreamPull.deferred(
-        Effect.withFiberRuntime((fiber) =>
-          Effect.succeed(StreamPull.toSource((scopeOf(fiber)?.http ?? implementation).stream(operation, input)))
-        )
+        readFiber((fiber) => StreamPull.toSource((scopeOf(fiber)?.http ?? implementation).stream(operation, input)))
       )
     )
 })

@@ -11,7 +11,6 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -20,6 +19,7 @@ import * as Tracer from "effect/Tracer"
 import { readErrorResponse } from "./ErrorResponse.js"
 import type { Defaults, FlowAddress, FlowRef, FlowVersion } from "./Flow.js"
 import * as FlowService from "./FlowService.js"
+import { type AnyFiber, withFiber } from "./internal/core/fiber.js"
 import { invalid, problem } from "./internal/core/makeError.js"
 import * as Call from "./internal/http/call.js"
 import * as Execute from "./internal/http/endpoints.js"
@@ -233,7 +233,7 @@ export type Forward = (request: ForwardRequest) => Effect.Effect<ForwardResponse
 
 /** The parent span that a request brings, for use when no span is open. */
 const broughtParent = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   traceparent: string | undefined
 ): Tracer.ExternalSpan | undefined => {
   if (traceparent === undefined || !Spans.isTracing(fiber)) return undefined
@@ -319,7 +319,7 @@ export const forward = (
 
     const run = Effect.fnUntraced(function*(
       http: NoukaiHttp.NoukaiHttp.Service,
-      fiber: Fiber.RuntimeFiber<unknown, unknown>,
+      fiber: AnyFiber,
       given: ForwardRequest
     ) {
       const { body, traceparent, tracestate } = yield* forwardRequest(method, given, facts)
@@ -350,6 +350,5 @@ export const forward = (
       return ended.response
     })
 
-    return (given) =>
-      Effect.flatMap(NoukaiHttp.NoukaiHttp, (http) => Effect.withFiberRuntime((fiber) => run(http, fiber, given)))
+    return (given) => Effect.flatMap(NoukaiHttp.NoukaiHttp, (http) => withFiber((fiber) => run(http, fiber, given)))
   })

@@ -12,6 +12,7 @@ import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { openSession } from "./internal/cassette/replay.js"
 import { budgetsOf } from "./internal/core/cost.js"
+import { readFiber, withFiber } from "./internal/core/fiber.js"
 import { newError } from "./internal/core/makeError.js"
 import { makeEventSink } from "./internal/http/call.js"
 import type { HttpService, Requests } from "./internal/operations/operations.js"
@@ -27,7 +28,7 @@ interface PromiseOptions<A, E> {
 
 /** Runs asynchronous code that is no Effect with the fiber's scope and budgets. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const scope = Scope.scopeOf(fiber)
     const budgets = budgetsOf(fiber)
     return Effect.tryPromise({
@@ -72,7 +73,7 @@ const method = "TraceScope.replay"
 const logged = Effect.fnUntraced(function*({ mode, sessionId }: Pick<Scope.Scope, "mode" | "sessionId">) {
   const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
   const sinkOf = makeEventSink(http?.defaults.log)
-  const tell = yield* Effect.withFiberRuntime<ReturnType<typeof sinkOf>>((fiber) => Effect.succeed(sinkOf(fiber)))
+  const tell = yield* readFiber(sinkOf)
   if (tell === undefined) return
   yield* Effect.acquireRelease(
     tell({ phase: "scope_open", mode, sessionId }),

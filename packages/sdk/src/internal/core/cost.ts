@@ -5,8 +5,8 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Context from "effect/Context"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import type { AnyFiber } from "./fiber.js"
 import type { Problem } from "./makeError.js"
 
 export type Decimal = BigDecimal.BigDecimal
@@ -142,8 +142,7 @@ export class CurrentBudgets extends Context.Reference<CurrentBudgets>()("@effect
   defaultValue: (): ReadonlyArray<Ledger> => []
 }) {}
 
-export const budgetsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): ReadonlyArray<Ledger> =>
-  Context.get(fiber.currentContext, CurrentBudgets)
+export const budgetsOf = (fiber: AnyFiber): ReadonlyArray<Ledger> => Context.get(fiber.currentContext, CurrentBudgets)
 
 /** The account of a budget. */
 export const ledgerOf = (budget: Budget): Ledger => {

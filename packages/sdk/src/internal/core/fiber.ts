@@ -1,10 +1,11 @@
 /**
- * The parts of a fiber that Effect keeps in references of its own: the services that every program has, and settings of
- * logs, metrics and spans.
+ * The fiber that runs an effect, and its parts that Effect keeps in references of its own: the services that every program
+ * has, and settings of logs, metrics and spans.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import type * as HashMap from "effect/HashMap"
@@ -17,6 +18,15 @@ import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
 
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** An effect of the fiber that runs it. */
+export const withFiber: <A, E = never, R = never>(
+  use: (fiber: AnyFiber) => Effect.Effect<A, E, R>
+) => Effect.Effect<A, E, R> = Effect.withFiberRuntime
+
+/** Reads from the fiber that runs it. */
+export const readFiber = <A>(read: (fiber: AnyFiber) => A): Effect.Effect<A> =>
+  withFiber((fiber) => Effect.succeed(read(fiber)))
 
 export const liveClock: Clock.Clock = Context.get(DefaultServices.liveServices, Clock.Clock)
 

@@ -12,7 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { type AnyFiber, clockOf, liveClock } from "./fiber.js"
+import { type AnyFiber, clockOf, liveClock, withFiber } from "./fiber.js"
 import { invalid } from "./makeError.js"
 
 /** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
@@ -121,7 +121,7 @@ const watched = <A, E, R, B, E2, R2, R3>(
   watch: (end: () => void, fiber: AnyFiber) => Effect.Effect<Effect.Effect<unknown>, never, R3>,
   onEnd: Effect.Effect<B, E2, R2>
 ): Effect.Effect<A | B, E | E2, R | R2 | R3> =>
-  Effect.withFiberRuntime((fiber) =>
+  withFiber((fiber) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkDaemon(Effect.interruptible(self)), (call) => {
         let isOver = false

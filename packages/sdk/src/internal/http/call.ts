@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
@@ -16,7 +15,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequestError, NoukaiError } from "../../NoukaiError.js"
 import type { AttemptInfo, LogEvent, LogHook } from "../../Telemetry.js"
-import { writesDebug } from "../core/fiber.js"
+import { type AnyFiber, withFiber, writesDebug } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
 import { finite, limitOf, type Pause } from "../core/time.js"
 import type { ReadBody } from "../operations/requests.js"
@@ -45,14 +44,14 @@ export interface Caller {
   readonly transport: Http.HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
   /** The event sink of a fiber; `undefined` without a listener. */
-  readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
+  readonly sinkOf: (fiber: AnyFiber) => EventSink | undefined
   readonly budget: RetryBudget
   readonly scrub: Request.Scrubber
   readonly prepare: Request.RequestBuilder
   /** The request of an endpoint that answers once. */
   readonly request: (
     endpoint: Request.RequestDescription,
-    fiber: Fiber.RuntimeFiber<unknown, unknown>
+    fiber: AnyFiber
   ) => Either.Either<Http.SendRequest, InvalidRequestError>
   readonly runPaths: RunPaths
   readonly facts: (endpoint: Request.RequestDescription) => CallFacts
@@ -170,7 +169,7 @@ export const refusal = (
 /** Makes the attempts at a request, unless it is refused or a clock of it has run out before. */
 export const attempts = <Q extends Http.TransportRequest, D extends Request.RequestDescription, A, R>(
   { budget, config, facts, sinkOf, transport: { pause } }: Caller,
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   endpoint: D,
   prepared: Either.Either<Q, InvalidRequestError>,
   rules: Pick<Attempts<A, R>, "isPost" | "retryPost" | "info">,
@@ -255,7 +254,7 @@ export const make = (
     }
 
     function send<A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> {
-      return Effect.withFiberRuntime((fiber) => {
+      return withFiber((fiber) => {
         const choice = endpoint.choose?.()
         const { httpMethod: method } = endpoint
         const info = (attempt: number): AttemptInfo => ({ method, path: choice?.path ?? endpoint.path, attempt })
@@ -441,7 +440,7 @@ const debugLine: EventSink = (event) => {
 /** The sink of a fiber's log events; `undefined` without a listener. */
 export const makeEventSink = (
   hook: ((event: LogEvent) => void) | undefined
-): (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined => {
+): (fiber: AnyFiber) => EventSink | undefined => {
   const toHook: EventSink | undefined = hook && ((event) => Effect.sync(() => hook(event)))
   const toBoth: EventSink = toHook === undefined
     ? debugLine

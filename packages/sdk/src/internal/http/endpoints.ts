@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
+import { withFiber } from "../core/fiber.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { noSession } from "../core/runProblem.js"
 import { deferred, readApart, toSource } from "../core/streamPull.js"
@@ -46,7 +47,7 @@ const get = (context: RequestContext & Partial<Pick<R.RunRequest, "flow" | "exec
  * @see contract 13.2
  */
 const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const { scrub } = caller
     const endpoint = post(request, flowPath(request, "/execute"), undefined)
     const prepared = caller.request(endpoint, fiber)

@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { type AnyFiber, metricLabelsOf, type UpdateLabels } from "../core/fiber.js"
+import { type AnyFiber, metricLabelsOf, type UpdateLabels, withFiber } from "../core/fiber.js"
 import { fromResponse, type OnClose, type Pull } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
@@ -180,7 +180,7 @@ const opened = (
   endpoint: StreamEndpoint,
   onClose: OnClose
 ): Effect.Effect<Pull<WireEvent, LiveError>, LiveError> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const { httpMethod: method, isExecute: retryPost, path } = endpoint
     const prepared = prepare(caller, endpoint, Spans.traceparent(fiber))
     const info = (attempt: number) => ({ method, path, attempt, streaming: true as const })

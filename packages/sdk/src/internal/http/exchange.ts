@@ -1,11 +1,11 @@
 /** One request and its response, over any wire: the clocks, the limits, the progress, and the waiting fiber. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Scope } from "effect/Scope"
 import type { Sent } from "../../NoukaiError.js"
+import { type AnyFiber, withFiber } from "../core/fiber.js"
 import * as timers from "../core/time.js"
 import type { Cancel, Pause, Timers } from "../core/time.js"
 import * as Http from "./HttpTransport.js"
@@ -52,7 +52,7 @@ class Closing {
    * on as before.
    */
   readonly pause: Pause = (ms) =>
-    Effect.withFiberRuntime((fiber) =>
+    withFiber((fiber) =>
       Effect.async<boolean>((resume) => {
         let cancel = () => {}
         const stop = () => {
@@ -347,7 +347,7 @@ const refused = Effect.fail(new Http.TransportClosed({ sent: "no" }))
 
 /** A transport over wires, one for each request of a fiber. */
 export const transportOver = (
-  wire: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
+  wire: (fiber: AnyFiber) => Wire
 ): Effect.Effect<Http.HttpTransport, never, Scope> =>
   Effect.map(makeClosing, (closing) => {
     /** Runs `use` on an exchange that is not yet sent. */
@@ -355,7 +355,7 @@ export const transportOver = (
       request: Http.OpenRequest,
       use: (exchange: Exchange) => Effect.Effect<A, Http.TransportError, R>
     ) =>
-      Effect.withFiberRuntime<A, Http.TransportError, R>((fiber) =>
+      withFiber((fiber) =>
         closing.isClosed ? refused : use(new Exchange(request, wire(fiber), timers.ofFiber(fiber), closing))
       )
     return {

@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { clockOf } from "../core/fiber.js"
+import { clockOf, readFiber } from "../core/fiber.js"
 import * as timers from "../core/time.js"
 
 export interface Limits {
@@ -154,13 +154,13 @@ export const isLimited = ({ maxConcurrency, rate }: LimiterSettings): boolean =>
 /** Makes the limiter of a client, on the clock of the fiber that builds it. It is closed with the scope. */
 export const make = ({ maxConcurrency, rate }: LimiterSettings): Effect.Effect<Limiter, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.withFiberRuntime((fiber) => {
+    readFiber((fiber) => {
       const time = { now: () => timers.unsafeMonotonic(clockOf(fiber)), after: timers.ofFiber(fiber).after }
       const limits = {
         slots: maxConcurrency ?? Infinity,
         rate: rate && { limit: rate.limit, interval: Duration.toMillis(rate.interval) }
       }
-      return Effect.succeed(new Limiter(limits, time))
+      return new Limiter(limits, time)
     }),
     (limiter) => Effect.sync(() => limiter.close())
   )

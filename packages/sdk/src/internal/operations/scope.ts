@@ -6,13 +6,12 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
 import * as Stream from "effect/Stream"
 import { type InvalidRequestError, ReplayInvalidSessionError } from "../../NoukaiError.js"
 import type { Budget } from "../core/cost.js"
-import { liveRandom } from "../core/fiber.js"
+import { type AnyFiber, liveRandom, readFiber, withFiber } from "../core/fiber.js"
 import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
 import * as Address from "../options/address.js"
 import type { FlowRef, FlowVersion } from "../options/address.js"
@@ -45,14 +44,12 @@ const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
   () => FiberRef.unsafeMake<Scope | undefined>(undefined, { join: (parent) => parent })
 )
 
-export const scopeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Scope | undefined => {
+export const scopeOf = (fiber: AnyFiber): Scope | undefined => {
   const scope = Context.get(fiber.currentContext, CurrentScope) ?? undefined
   return scope?.http === undefined ? fiber.getFiberRef(currentReplay) ?? scope : scope
 }
 
-export const currentScope: Effect.Effect<Scope | undefined> = Effect.withFiberRuntime((fiber) =>
-  Effect.succeed(scopeOf(fiber))
-)
+export const currentScope: Effect.Effect<Scope | undefined> = readFiber(scopeOf)
 
 const replayIn = (scope: Scope | undefined): Scope | undefined => scope?.http === undefined ? undefined : scope
 
@@ -66,7 +63,7 @@ export const entered = (enclosing: Scope | undefined, scope: Scope | undefined):
 }
 
 function placed<A, E, R>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   scope: Scope | undefined,
   body: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> {
@@ -77,12 +74,12 @@ function placed<A, E, R>(
 }
 
 export function within<A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-  return Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
+  return withFiber((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
 }
 
 /** Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself. */
 export function leavingReplay<A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-  return Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
+  return withFiber((fiber) => placed(fiber, scope, body))
 }
 
 export function streamWithin<A, E, R>(scope: Scope | undefined, body: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> {
@@ -159,7 +156,7 @@ export function runInBudgets<A>(budgets: ReadonlyArray<Budget>, f: () => A): A {
 }
 
 const sessionIdOf = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   http: HttpService,
   explicit: string | undefined
 ): string | undefined => {
@@ -175,7 +172,7 @@ const sessionIdOf = (
  * session is the recorded one. Ids of scopes may come with a request from outside, so they too are checked here.
  */
 export const resolveSession = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   http: HttpService,
   explicit: string | undefined,
   call: { readonly method: string; readonly flow: string }
@@ -200,7 +197,7 @@ interface RunOptions {
 
 /** Resolves a call that may begin a run: also its version and its session. */
 export function resolveRun<A extends RunOptions>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   http: HttpService,
   method: string,
   flow: FlowRef<never>,

@@ -6,12 +6,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
 import type { ExecuteResult, OncePausedResult, OnceResult, PausedResult } from "../../Execution.js"
 import type { FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tools.js"
+import { type AnyFiber, withFiber } from "../core/fiber.js"
 import { withRaw } from "../core/json.js"
 import { mapNow } from "../core/json.js"
 import { invalid, known, newError, receivedAs, setCursor, setState } from "../core/makeError.js"
@@ -111,7 +111,7 @@ const outcomeOf = (result: RunResult | OnceRunResult): string =>
  * from a key is not told.
  */
 export const asCall = <A extends RunResult | OnceRunResult, E, R>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   run: AnyRun,
   sessionId: string | undefined,
   isWalked: boolean,
@@ -151,7 +151,7 @@ export const goingOn = <E, R>(
   state: PausedState,
   use: (run: Run<E, R>) => RunEffect<E, R>
 ): RunEffect<E, R> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const run: Run<E, R> = { ...before, costs: RunCosts.of(fiber, before) }
     return asCall(fiber, run, before.sessionId, state.steps !== undefined, use(run))
   })

@@ -6,11 +6,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
+import { type AnyFiber, readFiber } from "../core/fiber.js"
 import { amended, invalid, known } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { monotonic } from "../core/time.js"
@@ -71,13 +72,13 @@ const resume = <E, R>(
   const settled = paused?.settle({ executionId: cursor.executionId, sent: "yes" }) ?? Effect.void
   return streamOf(Effect.zipRight(
     settled,
-    Effect.withFiberRuntime<StreamWalk<never, never>>((fiber) => Effect.succeed(begin(fiber, manual, origin)))
+    readFiber((fiber) => begin(fiber, manual, origin))
   ))
 }
 
 /** The walk through a run, from an origin to its end or its next pause for the caller. */
 const begin = <E, R>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   settings: StreamSettings<E, R>,
   origin: Origin
 ): StreamWalk<E, R> => {
@@ -119,7 +120,7 @@ const start = <E, R>(
       const reason = "the draft cannot be streamed step by step"
       return yield* invalid(method, "version", reason, { flow: addressText })
     }
-    const fiber = yield* Effect.withFiberRuntime<Fiber.RuntimeFiber<unknown, unknown>>(Effect.succeed)
+    const fiber = yield* readFiber(identity)
     const flowVersion = from?.flowVersion ?? version
     const explicit = input.sessionId ?? from?.sessionId
     const sessionId = yield* resolveSession(fiber, http, explicit, { method, flow: addressText })

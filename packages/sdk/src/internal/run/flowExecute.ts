@@ -5,6 +5,7 @@ import * as Predicate from "effect/Predicate"
 import type { OnceOptions, TakeOverOptions } from "../../Execution.js"
 import { PausedState } from "../../FlowCursor.js"
 import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } from "../../NoukaiError.js"
+import { withFiber } from "../core/fiber.js"
 import { isOf } from "../core/json.js"
 import { invalid } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
@@ -35,7 +36,7 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
     given: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions,
     key?: string
   ): Begun<E | ToolCallLimitError, R> =>
-    Effect.withFiberRuntime((fiber) => {
+    withFiber((fiber) => {
       const isKeyed = key !== undefined
       const method = isKeyed ? "FlowService.executeOnce" : "FlowService.execute"
       const resolved = resolveRun(

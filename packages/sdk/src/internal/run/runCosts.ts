@@ -4,11 +4,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
 import * as Cost from "../core/cost.js"
 import { budgetsOf, Hold, Ledger } from "../core/cost.js"
+import type { AnyFiber } from "../core/fiber.js"
 import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import type { HttpService } from "../operations/operations.js"
@@ -88,7 +88,7 @@ export class RunCosts {
   }
 
   /** The costs of a call of a fiber; `undefined` without a limit and outside budgets. */
-  static of(fiber: Fiber.RuntimeFiber<unknown, unknown>, call: CostedCall): RunCosts | undefined {
+  static of(fiber: AnyFiber, call: CostedCall): RunCosts | undefined {
     const ledgers = budgetsOf(fiber)
     return call.maxCostUsd === undefined && ledgers.length === 0 ? undefined : new RunCosts(call, ledgers)
   }

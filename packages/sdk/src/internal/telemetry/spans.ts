@@ -7,25 +7,24 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
-import { clockOf, spanAnnotationsOf, tracerOf } from "../core/fiber.js"
+import { type AnyFiber, clockOf, readFiber, spanAnnotationsOf, tracerOf, withFiber } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 
 /** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
-export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => tracerOf(fiber) !== undefined
+export const isTracing = (fiber: AnyFiber): boolean => tracerOf(fiber) !== undefined
 
 /** The id of a span that OpenTelemetry does not record. W3C forbids to send it. */
 const invalidTraceId = "0".repeat(32)
 
 /** The W3C `traceparent` of the fiber's span, if it traces. */
-export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
+export const traceparent = (fiber: AnyFiber): string | undefined => {
   if (!isTracing(fiber)) return undefined
   const span = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
   return span._tag === "Some" && span.value.traceId !== invalidTraceId
@@ -94,12 +93,10 @@ const flowAttributes = ({ address, executionId, sessionId, version }: FlowFacts)
 
 /** Adds the session to the span of a call that learns it while it runs, if a tracer is installed. */
 export const annotateSession = (sessionId: string): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) =>
-    isTracing(fiber) ? Effect.annotateCurrentSpan(attributeKeys.sessionId, sessionId) : Effect.void
-  )
+  withFiber((fiber) => isTracing(fiber) ? Effect.annotateCurrentSpan(attributeKeys.sessionId, sessionId) : Effect.void)
 
 const clientSpan = <A, E, R>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   name: string,
   attributes: () => SpanAttributes,
   outcomeOf: (value: A) => RunOutcome,
@@ -116,7 +113,7 @@ const clientSpan = <A, E, R>(
 
 /** Opens a span around a call, if a tracer is installed. */
 export const flowSpan = <A extends RunOutcome, E, R>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   name: string,
   facts: FlowFacts,
   self: Effect.Effect<A, E, R>
@@ -151,9 +148,7 @@ export const readSpan = <A, E, R>(
   outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) =>
-    clientSpan(fiber, name, () => readAttributes(facts), outcomeOf, outcomeOfError, self)
-  )
+  withFiber((fiber) => clientSpan(fiber, name, () => readAttributes(facts), outcomeOf, outcomeOfError, self))
 
 /** Opens a span around a stream that only reads, if a tracer is installed. */
 export const readStreamSpan = <A, E, R>(
@@ -161,10 +156,10 @@ export const readStreamSpan = <A, E, R>(
   facts: ReadSubject,
   self: Stream.Stream<A, E, R>
 ): Stream.Stream<A, E, R> =>
-  Stream.unwrap(Effect.withFiberRuntime((fiber) => {
-    if (!isTracing(fiber)) return Effect.succeed(self)
+  Stream.unwrap(readFiber((fiber) => {
+    if (!isTracing(fiber)) return self
     const options = { kind: "client", captureStackTrace: false, attributes: readAttributes(facts) } as const
-    return Effect.succeed(Stream.withSpan(self, name, options) as Stream.Stream<A, E, R>)
+    return Stream.withSpan(self, name, options) as Stream.Stream<A, E, R>
   }))
 
 /** The facts of a step that completed. */
@@ -189,7 +184,7 @@ export interface StreamSpans {
 
 /** Opens the span of an event stream, if a tracer is installed. */
 export const streamSpans = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   name: string,
   facts: FlowFacts
 ): StreamSpans | undefined => {
@@ -259,7 +254,7 @@ export const streamSpans = (
 export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const options = { captureStackTrace: false, attributes: { [attributeKeys.roundIndex]: index } }
   const spanned = Effect.withSpan(self, spanNames.round, options) as Effect.Effect<A, E, R>
-  return Effect.withFiberRuntime((fiber) => isTracing(fiber) ? spanned : self)
+  return withFiber((fiber) => isTracing(fiber) ? spanned : self)
 }
 
 /** Opens one child span per tool call around their answer, if a tracer is installed. */
@@ -267,7 +262,7 @@ export const toolSpans = <A, E, R>(
   calls: ReadonlyArray<{ readonly id: string; readonly name: string }>,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     if (!isTracing(fiber)) return self
     const [only, ...others] = calls
     if (only !== undefined && others.length === 0) {

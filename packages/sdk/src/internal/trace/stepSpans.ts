@@ -6,11 +6,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import { spanNames } from "../../Telemetry.js"
-import { spanAnnotationsOf, tracerOf } from "../core/fiber.js"
+import { type AnyFiber, spanAnnotationsOf, tracerOf, withFiber } from "../core/fiber.js"
 import { timeLimit } from "../core/time.js"
 import type { HttpService } from "../operations/operations.js"
 import type { Trace } from "../operations/requests.js"
@@ -43,7 +42,7 @@ const readTrace = ({ address, http, method }: EndedRun, executionId: string) =>
   })
 
 const openSpans = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: AnyFiber,
   tracer: Tracer.Tracer,
   parent: Option.Option<Tracer.AnySpan>,
   { address, isWalked, withPayloads }: EndedRun,
@@ -95,7 +94,7 @@ export const withStepSpans = <A extends EndedCall, E, R>(
   idOf: (error: E) => string | undefined
 ): Effect.Effect<A, E, R> => {
   const after = (executionId: string | undefined): Effect.Effect<void> =>
-    executionId === undefined ? Effect.void : Effect.withFiberRuntime((fiber) => {
+    executionId === undefined ? Effect.void : withFiber((fiber) => {
       const tracer = tracerOf(fiber)
       if (tracer === undefined) return Effect.void
       const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
