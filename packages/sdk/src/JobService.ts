@@ -216,7 +216,8 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, sessionId, total, version } = resolved.right
     const progress: Progress = { sent: "no" }
-    const costs = RunCosts.of(fiber, { http, method, address, addressText, options: input, maxCostUsd: undefined })
+    const call = { http, method, address, addressText, options: input, total, maxCostUsd: undefined }
+    const costs = RunCosts.of(fiber, call)
     const post = (parameters: unknown) => {
       const { blockOverrides, message, snapshots: trace = false } = input
       const body = { message, parameters, blockOverrides, trace }
@@ -245,7 +246,12 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)
           // a job that was submitted is settled when it has ended
-          return costs === undefined ? posted : Effect.tapError(posted, (error) => costs.failed(error, progress.sent))
+          return costs === undefined
+            ? posted
+            : Effect.tapError(
+              costs.releasing(posted, () => progress.sent),
+              (error) => costs.failed(error, progress.sent)
+            )
         })
       )
     )

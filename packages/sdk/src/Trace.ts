@@ -229,16 +229,6 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
   return sums.totals
 }
 
-/** Whether a cost can be read. A step without one cost nothing. */
-const isReadable = (costUsd: unknown): boolean =>
-  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && Costs.parseCost(costUsd) !== undefined)
-
-/** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
-const areCostsReadable = ({ raw, steps }: Trace): boolean => {
-  const sent = Predicate.isRecord(raw) && Array.isArray(raw.steps) ? raw.steps : steps
-  return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
-}
-
 /**
  * Returns the cost of a run from its trace, as `RunService.cost` does, for programs that read the trace anyway.
  *
@@ -248,7 +238,7 @@ const areCostsReadable = ({ raw, steps }: Trace): boolean => {
 export const costOf = (trace: Trace, executionId: string): RunCost => ({
   executionId,
   status: trace.flowRun.status,
-  isKnown: trace.steps.length > 0 && areCostsReadable(trace),
+  isKnown: trace.steps.length > 0 && Costs.areReadable(trace),
   ...totals(trace)
 })
 

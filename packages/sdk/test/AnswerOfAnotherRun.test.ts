@@ -1,9 +1,10 @@
 /** An answer belongs to the run that was asked: one that names another is nobody's result, and nothing is posted to it. */
-import { type PausedResult, Tools, UnexpectedResponseError } from "@effect-noukai/sdk"
+import { Budget, type PausedResult, Tools, UnexpectedResponseError } from "@effect-noukai/sdk"
 import { JobService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Stream } from "effect"
 import { clientFor, servicesFor } from "./support/client.js"
+import { events, frame } from "./support/eventFrames.js"
 import { json, serve } from "./support/WireServer.js"
 
 const tool = { type: "function", function: { name: "lookup" } } as const
@@ -72,6 +73,29 @@ describe("execute", () => {
   }
 })
 
+describe("streams", () => {
+  it.scopedLive("an end that another run answers, whose result is kept", () =>
+    Effect.gen(function*() {
+      const answer = events(
+        frame("run_started", { executionId: "ex-1", stepCount: 1 }),
+        frame("step_completed", { stepId: "a", output: 1 }),
+        frame("flow_completed", { executionId: "ex-2", result: "foreign" })
+      )
+      const server = yield* serve(answer, answer)
+      const flows = yield* clientFor(server)
+      for (
+        const run of [
+          Stream.runDrain(flows.events("a/b/c", { message: "hi" })),
+          flows.execute("a/b/c", { message: "hi", maxCostUsd: 1 })
+        ]
+      ) {
+        const error = yield* Effect.flip(run)
+        refused(error)
+        assert.propertyVal(error, "result", "foreign")
+      }
+    }))
+})
+
 describe("jobs", () => {
   const submitted = json(202, { executionId: "ex-1", status: "started" })
 
@@ -85,5 +109,16 @@ describe("jobs", () => {
       refused(yield* Effect.flip(job.wait()))
       refused(yield* Effect.flip(job.result()))
       refused(yield* Effect.flip(Effect.map(Stream.runCollect(job.updates), Chunk.toReadonlyArray)))
+    }))
+
+  it.scopedLive("a poll that another run answers settles nothing of a budget", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(submitted, completed({ executionId: "ex-2" }))
+      const jobs = Context.get(yield* servicesFor(server), JobService)
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.9" })
+      const job = yield* Budget.within(jobs.submit("a/b/c", { message: "hi" }), budget)
+      refused(yield* Effect.flip(job.poll))
+      assert.deepInclude(yield* Budget.state(budget), { spentUsd: "0", reservedUsd: "0.9" })
+      assert.lengthOf(server.requests, 2)
     }))
 })

@@ -16,11 +16,24 @@ import type { FlowCursor, FlowEvent, Tools } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Duration, Effect, Either, Exit, Fiber, Layer, Redacted, Schema, Stream, TestClock } from "effect"
-import { clientFor } from "./support/client.js"
+import {
+  Chunk,
+  Context,
+  Duration,
+  Effect,
+  Either,
+  Exit,
+  Fiber,
+  Layer,
+  Redacted,
+  Schema,
+  Stream,
+  TestClock
+} from "effect"
+import { clientFor, servicesFor } from "./support/client.js"
 import { events, frame } from "./support/eventFrames.js"
 import { cassette, execution } from "./support/sessions.js"
-import { json, serve, text } from "./support/WireServer.js"
+import { json, serve, silence, text } from "./support/WireServer.js"
 
 const cheap: EmulatedFlow = {
   ref: "acme/test/cheap",
@@ -327,6 +340,54 @@ describe("a cost that is not known", () => {
       }))
   }
 
+  for (const costUsd of [0.1, "USD 0.1", "-0.1"]) {
+    it.scopedLive(`a step that cost ${JSON.stringify(costUsd)} keeps the reserve, and stops a run between its steps`, () =>
+      Effect.gen(function*() {
+        const traced = json(200, {
+          flowRun: { id: "ex-1", flowId: "f", status: "completed" },
+          steps: [{ stepId: "a", attempt: 1, status: "completed", costUsd }]
+        })
+        const done = json(200, { status: "completed", result: 1, executionId: "ex-1", flowId: "f", blockCount: 1 })
+        const stepped = events(
+          frame("run_started", { executionId: "ex-1", stepCount: 2 }),
+          frame("step_completed", { stepId: "a", output: 1, costUsd }),
+          frame("step_paused", { executionId: "ex-1", nextStepIndex: 1 })
+        )
+        const server = yield* serve(done, traced, stepped, traced, traced, stepped, traced)
+        const flows = yield* clientFor(server, { maxRetries: 0 })
+        const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+        yield* flows.execute("a/b/c", { messages: [{ role: "user", content: "hi" }] }).pipe(Budget.within(budget))
+        assert.deepStrictEqual(yield* amounts(budget), ["0", "0.4", "0.6"])
+        const stopped = yield* Effect.flip(flows.execute("a/b/c", { message }).pipe(Budget.within(budget)))
+        exceeded(stopped, { executionId: "ex-1" })
+        assert.deepStrictEqual(yield* amounts(budget), ["0", "0.8", "0.2"])
+        const limited = yield* Effect.flip(flows.execute("a/b/c", { message, maxCostUsd: 1 }))
+        assert(limited._tag === "CostLimitError")
+        assert.include(String(limited.cause), "a step has a cost that is not a decimal of at least 0")
+      }))
+  }
+
+  it.scopedLive.each(["run\ud800", ".."])(
+    "a run with an id that no path can carry keeps the reserve: %j",
+    (executionId) =>
+      Effect.gen(function*() {
+        const done = json(200, { status: "completed", result: 1, executionId, flowId: "f", blockCount: 1 })
+        const streamed = events(
+          frame("run_started", { executionId, stepCount: 1 }),
+          frame("step_completed", { stepId: "a", output: 1 }),
+          frame("flow_completed", { executionId, result: 1 })
+        )
+        const server = yield* serve(done, streamed)
+        const flows = yield* clientFor(server, { maxRetries: 0 })
+        const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+        const run = { messages: [{ role: "user", content: "hi" }] } as const
+        assert.strictEqual((yield* flows.execute("a/b/c", run).pipe(Budget.within(budget))).status, "completed")
+        assert.strictEqual((yield* flows.execute("a/b/c", { message }).pipe(Budget.within(budget))).status, "completed")
+        assert.deepStrictEqual(yield* amounts(budget), ["0", "0.8", "0.2"])
+        assert.lengthOf(server.requests, 2)
+      })
+  )
+
   it.scopedLive("a streamed run that no event named keeps the reserve", () =>
     Effect.gen(function*() {
       const server = yield* serve(
@@ -382,6 +443,63 @@ describe("a cost that is not known", () => {
       // each read once before its second step
       assert.strictEqual(yield* asked("trace"), 2)
     }).pipe(Effect.provide(world)))
+
+  it.scopedLive("a call that is interrupted before its request leaves releases its reserve", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(silence, json(404, { detail: { code: "SESSION_NOT_FOUND" } }))
+      const services = yield* servicesFor(server, { maxConcurrency: 1 })
+      const flows = Context.get(services, FlowService)
+      const jobs = Context.get(services, JobService)
+      const first = yield* Effect.fork(flows.execute("a/b/c", { message }))
+      yield* server.arrived(1)
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      for (
+        const call of [
+          flows.execute("a/b/c", { message }),
+          flows.execute("a/b/c", { messages: [{ role: "user", content: "hi" }] }),
+          Stream.runDrain(flows.events("a/b/c", { message })),
+          jobs.submit("a/b/c", { message }),
+          flows.executeOnce("key", "a/b/c", { message })
+        ]
+      ) {
+        const waiting = yield* Effect.fork(call.pipe(Budget.within(budget)))
+        yield* Effect.repeat(Effect.zipRight(Effect.yieldNow(), Budget.state(budget)), {
+          until: ({ reservedUsd }) => reservedUsd === "0.4"
+        })
+        yield* Fiber.interrupt(waiting)
+        assert.deepStrictEqual(yield* amounts(budget), ["0", "0", "1"])
+      }
+      assert.strictEqual(server.requests.filter(({ method }) => method === "POST").length, 1)
+      yield* Fiber.interrupt(first)
+    }))
+
+  it.scoped("the read of the cost takes no longer than the call may, and 10 seconds at most", () =>
+    Effect.gen(function*() {
+      const done = json(200, { status: "completed", result: 1, executionId: "ex-1", flowId: "f", blockCount: 1 })
+      const started = events(
+        frame("run_started", { executionId: "ex-1", stepCount: 1 }),
+        frame("step_completed", { stepId: "a", output: 1 }),
+        frame("flow_completed", { executionId: "ex-1", result: 1 })
+      )
+      const server = yield* serve(done, silence, started, silence, done, silence)
+      const flows = yield* clientFor(server)
+      const budget = yield* Budget.make({ limitUsd: 2, perRun: "0.4" })
+      const run = { messages: [{ role: "user", content: "hi" }] } as const
+      let asked = 0
+      for (
+        const [call, seconds] of [
+          [Effect.asVoid(flows.execute("a/b/c", { ...run, timeout: "1 second" })), 1],
+          [Stream.runDrain(flows.events("a/b/c", { message, timeout: "1 second" })), 1],
+          [Effect.asVoid(flows.execute("a/b/c", run)), 10]
+        ] as const
+      ) {
+        const fiber = yield* Effect.fork(Effect.exit(call.pipe(Budget.within(budget))))
+        yield* server.arrived(asked += 2)
+        yield* TestClock.adjust(Duration.seconds(seconds))
+        assert.isTrue(Exit.isSuccess(yield* Fiber.join(fiber)))
+      }
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "1.2", "0.8"])
+    }))
 
   it.scoped("a timeout keeps the reserve of a step that goes on", () =>
     Effect.gen(function*() {

@@ -299,6 +299,43 @@ describe("execute with maxCostUsd", () => {
       }).pipe(Effect.provide(worldOf(streamOutputs))))
   }
 
+  it.scoped.each(["503", "429", "reset"])(
+    "a stored pause of a run that cannot be read now is not answered, and may be given again: %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const flows = yield* FlowService
+        const paused = yield* flows.execute("acme/test/asking", { message: "hi", tools: declarations, maxCostUsd: 2 })
+        if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
+        const resume = flows.resume("acme/test/asking", paused.state, resultsOf(paused.toolCalls), {
+          retry: Schedule.stop
+        })
+        const second = yield* resume
+        if (second.status !== "tool_calls_required") return assert.fail(second.status)
+        const before = yield* asked("step")
+        yield* emulator.addFaults({ match: { endpoint: "trace" }, script: [fault], repeat: true })
+        const error = yield* Effect.flip(resume)
+        assert.deepStrictEqual([error.isRetryable, "sent" in error ? error.sent : "no"], [true, "no"])
+        assert.strictEqual(yield* asked("step"), before)
+        yield* emulator.clearFaults
+        assert.strictEqual((yield* resume).status, "tool_calls_required")
+      }).pipe(Effect.provide(world))
+  )
+
+  it.scoped.each(["401", "403", "404"])(
+    "a stored pause of a run that may not be read is answered: %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const flows = yield* FlowService
+        const paused = yield* flows.execute("acme/test/asking", { message: "hi", tools: declarations, maxCostUsd: 2 })
+        if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
+        yield* emulator.addFaults({ match: { endpoint: "trace" }, script: [fault], repeat: true })
+        const next = yield* flows.resume("acme/test/asking", paused.state, resultsOf(paused.toolCalls))
+        assert.strictEqual(next.status, "tool_calls_required")
+      }).pipe(Effect.provide(world))
+  )
+
   it.scoped("is one span of execute", () =>
     Effect.gen(function*() {
       const { opened, tracer } = collecting()

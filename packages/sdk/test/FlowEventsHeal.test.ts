@@ -238,6 +238,17 @@ describe("heal: the same events, once each", () => {
         assert.deepStrictEqual(next?.accumulatedOutputs, { a: 2 })
       })))
 
+  it.effect("7.5: a step that completes under several ids is one step of a response that runs one", () =>
+    scripted([
+      cut(runStarted(3), stepCompleted("a1", 1), stepCompleted("a2", 2)),
+      respond(stepCompleted("b", 3), stepPaused()),
+      respond(stepCompleted("c", 4), flowCompleted(1))
+    ], (flows) =>
+      Effect.gen(function*() {
+        yield* collect(flows.events(flow, { heal }))
+        assert.deepStrictEqual((yield* bodies).map(({ stepIndex }) => stepIndex), [0, 1, 2])
+      })))
+
   it.effect("7.5: such a loop at the end runs again, unseen in all its iterations", () => {
     const iterations = [1, 2, 3].flatMap((n) => [stepStarted("b"), stepCompleted("b", n)])
     return scripted([

@@ -288,6 +288,24 @@ describe("one process", () => {
       assert.lengthOf(yield* runs, 1)
     }).pipe(Effect.provide(setup({ keys: [{ key: "nk_mine_0123456789", org: "acme", project: "test" }] }))))
 
+  it.scoped.each(["401", "403"])(
+    "a run that is refused to one client is begun by another: %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:1000"] })
+        yield* emulator.addFaults({ match: { endpoint: "execute" }, script: [fault] })
+        const leader = yield* Effect.fork(Effect.flip(executeOnce("k", echo)))
+        yield* emulator.awaitEvent((event) => event.type === "Waiting")
+        const follower = yield* Effect.fork(executeOnce("k", echo))
+        yield* sessionsMade
+        yield* TestClock.adjust("1 second")
+        assert.propertyVal(yield* Fiber.join(leader), "statusCode", Number(fault))
+        assert.isFalse((yield* Fiber.join(follower)).reused)
+        assert.lengthOf(yield* runs, 1)
+      }).pipe(Effect.provide(setup()))
+  )
+
   it.scoped("a follower that is given up leaves the others alone", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

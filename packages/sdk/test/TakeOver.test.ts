@@ -4,7 +4,12 @@ import type { EmulatorOptions, Flow as EmulatedFlow } from "@effect-noukai/emula
 import { FlowService, type PausedState, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, TestClock } from "effect"
+import type { ServerResponse } from "node:http"
+import { clientFor } from "./support/client.js"
+import { frame, open } from "./support/eventFrames.js"
 import { executeOnce, flows, runs, sessionOf, setup as emulated } from "./support/once.js"
+import { body, execution } from "./support/sessions.js"
+import { json, serve } from "./support/WireServer.js"
 
 const ref = "acme/test/asking"
 
@@ -181,6 +186,45 @@ describe("takeOver", () => {
         yield* paidOnce
       }).pipe(Effect.provide(setup({ config: { retry: Schedule.stop } })))
   )
+
+  it.scopedLive.each([
+    ["the run has ended", "completed", []],
+    ["the step has completed", "running", [{ stepId: "ask", attempt: 1, status: "completed" }]]
+  ])("reads on after a pause where the trace says that %s", ([, status, steps]) =>
+    Effect.gen(function*() {
+      const call = { id: "tc_1", type: "function", function: { name: "one", arguments: "{}" } }
+      const asked = frame("step_paused_for_tool_calls", {
+        executionId: "ex-1",
+        stepId: "ask",
+        stepIndex: 0,
+        iterationsUsed: 1,
+        toolCallMessages: [{ role: "assistant", content: null, tool_calls: [call] }],
+        toolCalls: [call]
+      })
+      let stream: ServerResponse | undefined
+      const server = yield* serve(
+        (response, request) => {
+          const running = execution("asking", "execute", null, { executionId: "ex-1", status: "running", steps: [] })
+          json(200, { ...body(running), sessionId: request.path.split("/").at(-1) })(response, request)
+        },
+        open([frame("run_started", { executionId: "ex-1" }), asked], (response) => stream = response),
+        (response, request) => {
+          // what follows the pause is sent when the client has read the trace
+          response.socket?.on("close", () =>
+            stream?.end(
+              frame("step_completed", { stepId: "ask", output: 1 }) +
+                frame("flow_completed", { executionId: "ex-1", result: "done" })
+            ))
+          json(200, { flowRun: { id: "ex-1", flowId: "f", status }, steps }, { connection: "close" })(response, request)
+        }
+      )
+      const flows = yield* clientFor(server)
+      const names: Array<string> = []
+      const found = yield* flows.executeOnce("k", ref, { message: "?", takeOver: true, tools: handling(names) })
+      assert.deepInclude(found, { status: "completed", result: "done", reused: true })
+      assert.deepStrictEqual(names, [])
+      assert.isTrue(server.requests.every(({ method }) => method === "GET"))
+    }))
 
   it.scoped("is a flag", () =>
     Effect.gen(function*() {

@@ -6,6 +6,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Context from "effect/Context"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { AnyFiber } from "./fiber.js"
 import type { Problem } from "./makeError.js"
 
@@ -135,6 +136,18 @@ export class Hold {
     this.amount = amount
     for (const ledger of this.ledgers) ledger.reserved = addCost(ledger.reserved, more)
   }
+}
+
+/** Whether a cost can be read. A step without one cost nothing. */
+const isReadable = (costUsd: unknown): boolean =>
+  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && parseCost(costUsd) !== undefined)
+
+/** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
+export const areReadable = (
+  { raw, steps }: { readonly raw?: unknown; readonly steps: ReadonlyArray<object> }
+): boolean => {
+  const sent = Predicate.isRecord(raw) && Array.isArray(raw.steps) ? raw.steps : steps
+  return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
 }
 
 /** The budgets of the calling fiber, the innermost last. */

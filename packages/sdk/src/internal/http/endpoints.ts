@@ -123,6 +123,9 @@ const queryOf = (parameters: { readonly [name: string]: string | number | undefi
     `${place === 0 ? "?" : "&"}${name}=${encodeURIComponent(value)}`
   ).join("")
 
+/** The id of a run as a part of a path. It came from the server, which may have sent any text. */
+const idOf = ({ executionId, method }: R.RunRequest) => Address.segment(method, "executionId", executionId)
+
 /** Reads a run under the paths of the client. */
 function read<A>(
   caller: Caller,
@@ -130,8 +133,10 @@ function read<A>(
   rest: string,
   decode: R.ReadBody<A>
 ): Effect.Effect<A, LiveError> {
-  const choose = () => caller.runPaths.of(request, rest)
-  return caller.send({ choose, decode, ...get(request, choose().path) })
+  return Effect.flatMap(idOf(request), (id) => {
+    const choose = () => caller.runPaths.of(request.flow, id, rest)
+    return caller.send({ choose, decode, ...get(request, choose().path) })
+  })
 }
 
 /**
@@ -141,7 +146,9 @@ function read<A>(
  */
 const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
   Stream.suspend(() => {
-    const choice = caller.runPaths.of(request, "/trace/stream")
+    const id = idOf(request)
+    if (Either.isLeft(id)) return Stream.fail(id.left)
+    const choice = caller.runPaths.of(request.flow, id.right, "/trace/stream")
     let isAnswered = false
     const open = (): Stream.Stream<WireEvent, LiveError> =>
       events(caller, { ...get(request, choice.path), context: request, isRun: false, isExecute: false }).pipe(
@@ -208,14 +215,15 @@ export const live = (caller: Caller) => {
      * @see contract 8.2
      */
     pollJob: (request) =>
-      send({
-        ...get(request, `${Address.basePath(request.flow)}/jobs/${encodeURIComponent(request.executionId)}`),
-        context: {
-          ...request,
-          options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
-        },
-        decode: readBody.pollJob
-      }),
+      Effect.flatMap(idOf(request), (id) =>
+        send({
+          ...get(request, `${Address.basePath(request.flow)}/jobs/${id}`),
+          context: {
+            ...request,
+            options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
+          },
+          decode: readBody.pollJob
+        })),
     /**
      * `GET …/runs/{executionId}/trace`.
      *

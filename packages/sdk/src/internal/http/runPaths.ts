@@ -13,11 +13,6 @@ import type { LiveError } from "./statusError.js"
 
 type Family = "seq" | "flow-runs"
 
-export interface RunAddress {
-  readonly flow: FlowAddress
-  readonly executionId: string
-}
-
 /** Whether a 404 is about a run: a server that answers so serves runs. */
 const isMissingRun = ({ code, statusCode }: LiveError): boolean =>
   statusCode === 404 && code !== undefined && /(^|_)(RUN|EXECUTION|STEP|TRACE)_NOT_FOUND$/i.test(code)
@@ -44,10 +39,8 @@ const stronger = (refusal: LiveError, second: LiveError): LiveError =>
     ? second
     : refusal
 
-const pathOf = (family: Family, { executionId, flow }: RunAddress): string => {
-  const id = encodeURIComponent(executionId)
-  return family === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
-}
+const pathOf = (family: Family, flow: FlowAddress, id: string): string =>
+  family === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
 
 interface Place {
   readonly path: string
@@ -90,11 +83,11 @@ export class RunPaths {
 
   constructor(private readonly configured: NoukaiConfig.Service["runPaths"]) {}
 
-  /** The paths of one read: the one to ask, and the one to ask if that is refused. */
-  readonly of = (run: RunAddress, rest: string): Choice => {
+  /** The paths of one read of the run with this encoded id: the one to ask, and the one to ask if that is refused. */
+  readonly of = (flow: FlowAddress, id: string, rest: string): Choice => {
     const family = this.configured === "auto" ? this.answered : this.configured
     const at = (family: Family): Place => ({
-      path: pathOf(family, run) + rest,
+      path: pathOf(family, flow, id) + rest,
       learn: (outcome) => this.learn(family, outcome)
     })
     return family === undefined ? new Choice(at("seq"), at("flow-runs")) : new Choice(at(family), undefined)

@@ -173,7 +173,7 @@ export const pollTarget = Effect.fnUntraced(function*(
             ? Effect.succeed(pending(executionId))
             : Effect.fail(error),
         onSuccess: (response) => {
-          hasEnded = isEndedStatus(response.status)
+          hasEnded = isEndedStatus(response.status) && isOfRun(executionId, response.executionId)
           return statusOf(target, method, response)
         }
       })

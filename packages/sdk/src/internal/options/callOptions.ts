@@ -106,13 +106,17 @@ export class CallProgress {
 /**
  * The error of a call after a request that may have started a run: it is not retryable, since a second run could start.
  */
-export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent = "no"): E =>
+export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent): E =>
   amended(error, {
     isRetryable: false,
     ...(error._tag === "APIConnectionError" || error._tag === "APITimeoutError"
       ? { sent: further(error.sent, sent) }
       : undefined)
   })
+
+/** The error of a read. Nothing of a run was sent for it. */
+export const beforeARun = <E extends NoukaiError>(error: E): E =>
+  error._tag === "APIConnectionError" || error._tag === "APITimeoutError" ? amended(error, { sent: "no" }) : error
 
 /** The schema of an option that is given. */
 export type Option = Schema.Schema<unknown>

@@ -20,7 +20,7 @@ import { isEndedStatus, isOfRun, otherRun, problemOf } from "../core/runProblem.
 import { totalTimeout } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import type { FlowVersion } from "../options/address.js"
-import { afterARunMayExist, type CallOptions, CallProgress } from "../options/callOptions.js"
+import { afterARunMayExist, beforeARun, type CallOptions, CallProgress } from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -34,8 +34,6 @@ export interface Run<E, R> extends FlowCall<E, R> {
   /** The session of the run; of one that runs once per key, from the first response on. */
   sessionId: string | undefined
   readonly options: CallOptions
-  /** The limit of each call that goes on with the run, in milliseconds. */
-  readonly total: number | undefined
   readonly progress: CallProgress
   /** Known once the call has begun, as is the answering of pauses. */
   fields: Operation.RunFields
@@ -217,7 +215,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
   })
 
   const answeredBefore = (answer: Answer): Answer =>
-    run.answeredItself ? Effect.mapError(answer, (error) => afterARunMayExist(error)) : answer
+    run.answeredItself ? Effect.mapError(answer, (error) => afterARunMayExist(error, run.progress.sent)) : answer
 
   const sent = (body: Operation.ExecuteBody): Answer =>
     answeredBefore(Effect.map(http.request("execute", requestOf(body)), (response) => ({ response })))
@@ -386,9 +384,9 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     const { retryPost: _, ...options } = run.options
     const answer = Effect.suspend(() => send(state, results, rounds))
     const trace = http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
-    // a run that cannot be read is answered
+    // a run that may not be read is answered; one that can be read later may have completed the step
     return Effect.matchEffect(trace, {
-      onFailure: () => answer,
+      onFailure: (error) => error.isRetryable ? Effect.fail(beforeARun(error)) : answer,
       onSuccess: ({ flowRun, steps: traced }): Answer => {
         if (isEndedStatus(flowRun.status)) {
           return Effect.flatMap(

@@ -142,7 +142,7 @@ const start = <E, R>(
       only,
       everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
       heal: input.heal,
-      timeout: total === undefined ? undefined : Math.max(0, Math.round(total - took))
+      total: total === undefined ? undefined : Math.max(0, Math.round(total - took))
     }
     const cursor: FlowCursor = {
       version: 1,

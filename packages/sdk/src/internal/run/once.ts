@@ -13,13 +13,15 @@ import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import * as Errors from "../../NoukaiError.js"
+import type { Trace } from "../../Trace.js"
 import { newError } from "../core/makeError.js"
+import { isEndedStatus } from "../core/runProblem.js"
 import { endedBy, monotonic, type Pause, toMillis } from "../core/time.js"
 import { clientClosed } from "../http/retry.js"
 import type { Refusal, Requests, Streams } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
-import { further } from "../options/callOptions.js"
+import { beforeARun, further } from "../options/callOptions.js"
 import { annotateSession } from "../telemetry/spans.js"
 import { fold, noResult, traceState } from "./runFold.js"
 import * as Standing from "./standing.js"
@@ -77,9 +79,8 @@ const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): bo
 const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
   executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
 
-const isRunInProgress = (exit: Exit.Exit<unknown, Failure>): boolean =>
-  Exit.isFailure(exit) &&
-  Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => _tag === "RunInProgressError")
+const endedWith = (exit: Exit.Exit<unknown, Failure>, ...tags: ReadonlyArray<Failure["_tag"]>): boolean =>
+  Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => tags.includes(_tag))
 
 const pausedAt = (
   executionId: string,
@@ -95,16 +96,22 @@ const pausedAt = (
     accumulatedOutputs: accumulatedOutputs ?? undefined
   }
 
+/** Whether a run has ended, or has completed the step in which it paused. */
+const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
+  const ofStep = steps.filter((step) => step.stepId === stepId)
+  return isEndedStatus(flowRun.status) || (ofStep.length > 0 && ofStep.every(({ status }) => status === "completed"))
+}
+
 /**
  * Follows a run to its end or to the pause at which it waits, and gives what `execute` would answer there; `undefined`
  * where the server does not say. It only reads. Of a pause nothing tells that no further event has been stored, so
- * that it is taken for the last one when another read is answered before a further event arrives.
+ * that it is taken for the last one when the trace is read before a further event arrives, and does not know more.
  *
  * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
  * its result.
  */
 export const runPosition = (
-  trace: (request: Operation.RunRequest) => Effect.Effect<unknown, Errors.CallError>,
+  trace: Requests["trace"],
   traceStream: (request: Operation.TraceStreamRequest) => Stream.Stream<WireEvent, Errors.CallError>,
   { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">
 ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
@@ -113,7 +120,11 @@ export const runPosition = (
   const detail = "the events of the run ended before a terminal event"
   const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
-  const anotherRead = Effect.suspend(() => Effect.ignore(trace({ ...request(), isUnrecorded: true })))
+  const anotherRead = (stepId: string | null | undefined) =>
+    Effect.suspend(() => trace({ ...request(), isUnrecorded: true })).pipe(
+      Effect.flatMap((read) => hasPassed(read, stepId) ? Effect.never : Effect.void),
+      Effect.ignore
+    )
   return Effect.scoped(Effect.gen(function*() {
     let state = traceState(facts.flow, executionId, undefined)
     const pull = yield* Stream.toPull(traceStream(request()))
@@ -125,7 +136,7 @@ export const runPosition = (
           // an event that cannot be read here is not known; one that can be read later is an error
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))
-      const events = yield* (pause === undefined ? next : endedBy(next, anotherRead, Effect.succeedNone))
+      const events = yield* (pause === undefined ? next : endedBy(next, anotherRead(pause.stepId), Effect.succeedNone))
       if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
       for (const event of events.value) {
         state = fold(state, event)
@@ -197,7 +208,7 @@ export const make = (
         Effect.flatMap(monotonic, (now) => {
           if (isOfItsOwn(exit, now < ends)) return again(sent)
           // the leader may not take it over
-          if (request.takeOver === true && isRunInProgress(exit)) return again("no")
+          if (request.takeOver === true && endedWith(exit, "RunInProgressError")) return again("no")
           if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
           const outcome = exit.value
           // a run of the other operation is looked up, and may not be listed yet
@@ -217,7 +228,10 @@ export const make = (
           return Effect.onExit(restore(decide(request, sentBefore)), (exit) =>
             Effect.sync(() => {
               leaders.delete(name)
-              Deferred.unsafeDone(done, Exit.succeed({ exit, sent: further(sentBefore, request.progress.sent) }))
+              // a key that was refused began no run
+              const isRefused = endedWith(exit, "AuthenticationError", "PermissionDeniedError")
+              const sent = isRefused ? sentBefore : further(sentBefore, request.progress.sent)
+              Deferred.unsafeDone(done, Exit.succeed({ exit, sent }))
             }))
         })
       )
@@ -249,7 +263,7 @@ export const make = (
     request.takeOver !== true || triggerType === "job"
       ? Effect.fail(error)
       : Effect.flatMap(
-        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), Standing.beforeARun),
+        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
         (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
       )
 

@@ -2,7 +2,6 @@
  * The costs of one call of a run: its own limit, and what it holds of the budgets around it. Costs are read from the
  * trace of the run, and only where there is a limit or a budget.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
@@ -11,6 +10,7 @@ import { budgetsOf, Hold, Ledger } from "../core/cost.js"
 import type { AnyFiber } from "../core/fiber.js"
 import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
+import { timeLimit } from "../core/time.js"
 import type { HttpService } from "../operations/operations.js"
 import type { FlowAddress } from "../options/address.js"
 import type { CallOptions } from "../options/callOptions.js"
@@ -22,6 +22,8 @@ export interface CostedCall {
   readonly address: FlowAddress
   readonly addressText: string
   readonly options: CallOptions
+  /** The total timeout, in milliseconds. */
+  readonly total: number | undefined
   readonly maxCostUsd: number | string | undefined
 }
 
@@ -44,8 +46,10 @@ const nothing: Reading = { all: Cost.noCost, ended: Cost.noCost }
 
 const larger = (a: Cost.Decimal, b: Cost.Decimal): Cost.Decimal => Cost.isMore(a, b) ? a : b
 
-/** The limit of one attempt at the read that settles a call, whose result waits for it. */
-const patience = "10 seconds"
+/** The limit, in milliseconds, of the read that settles a call, whose result waits for it. */
+const patience = 10_000
+
+const unreadable = "a step has a cost that is not a decimal of at least 0"
 
 /** Whether a failure leaves open how far its request ran. */
 const isOpen = (error: unknown): boolean => {
@@ -99,13 +103,10 @@ export class RunCosts {
     if (cost !== undefined) this.told = Cost.addCost(this.told ?? Cost.noCost, cost)
   }
 
-  private trace(
-    executionId: string,
-    isUnrecorded: boolean,
-    attemptTimeout: CallOptions["attemptTimeout"] = this.call.options.attemptTimeout
-  ): Effect.Effect<Trace, Errors.CallError> {
-    const { address, http, method, options: { connectTimeout, headers, retry } } = this.call
-    return http.request("trace", {
+  private trace(executionId: string, isUnrecorded: boolean): Effect.Effect<Trace, Errors.CallError> {
+    const { address, addressText, http, method, options } = this.call
+    const { attemptTimeout, connectTimeout, headers, retry } = options
+    const read = http.request("trace", {
       method,
       flow: address,
       executionId,
@@ -113,6 +114,11 @@ export class RunCosts {
       progress: { sent: "no" },
       ...(isUnrecorded ? { isUnrecorded } : undefined)
     })
+    return Effect.filterOrFail(
+      read,
+      Cost.areReadable,
+      () => newError(Errors.UnexpectedResponseError, { method, flow: addressText, executionId, reason: unreadable })
+    )
   }
 
   /** Takes the larger of the costs of a trace, which may be behind, and those that were known before and told since. */
@@ -203,8 +209,9 @@ export class RunCosts {
 
   /**
    * The error of a run that may not go on, if there is one. A trace that cannot be read leaves the costs that events have
-   * told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is stopped. In a
-   * replay nothing costs anything: no budget is asked, and no limit where there is no trace.
+   * told, with those that an earlier trace knew. Where there are none, or the trace has a cost that is no decimal, the cost
+   * is unknown, and the run is stopped. In a replay nothing costs anything: no budget is asked, and no limit where there is
+   * no trace.
    */
   check(
     executionId: string | undefined
@@ -215,7 +222,10 @@ export class RunCosts {
     return Effect.match(this.trace(executionId, limit === undefined), {
       onSuccess: (trace) => this.compare(executionId, this.read(trace)),
       onFailure: (cause) => {
-        if (this.told !== undefined) return this.compare(executionId, Cost.addCost(this.told, this.untold))
+        const isUnknown = cause._tag === "UnexpectedResponseError" && cause.reason === unreadable
+        if (this.told !== undefined && !isUnknown) {
+          return this.compare(executionId, Cost.addCost(this.told, this.untold))
+        }
         if (cause._tag === "ReplayMissError") return undefined
         return limit === undefined
           ? this.exceeded(this.ledgers.at(-1)!, executionId, { cause })
@@ -235,8 +245,8 @@ export class RunCosts {
     if (sent === "no" || (isUnnamed && isRefusal(error))) return Effect.sync(() => hold.settle(Cost.noCost))
     // the trace of a run that no answer named cannot be read
     if (isUnnamed) return Effect.void
-    const { attemptTimeout = patience } = this.call.options
-    return Effect.match(this.trace(executionId, true, Duration.min(attemptTimeout, patience)), {
+    const { total = patience } = this.call
+    return Effect.match(timeLimit(this.trace(executionId, true), Math.min(total, patience), Effect.fail("late")), {
       onFailure: () => {},
       onSuccess: (trace) => {
         const costs = Cost.subtractCost(this.read(trace), this.before.all)
@@ -247,10 +257,18 @@ export class RunCosts {
     })
   }
 
-  /** Settles an effect that is the whole of a call. One that is interrupted keeps its reserve. */
+  /** Releases the reserve of a call that is interrupted before it has sent anything. */
+  releasing<A, E, R>(self: Effect.Effect<A, E, R>, sent: () => Errors.Sent): Effect.Effect<A, E, R> {
+    return Effect.onInterrupt(
+      self,
+      () => Effect.suspend(() => sent() === "no" ? this.failed(undefined, "no") : Effect.void)
+    )
+  }
+
+  /** Settles an effect that is the whole of a call. One that is interrupted after it has sent something keeps its reserve. */
   settling<A, E, R>(self: Effect.Effect<A, E, R>, facts: () => Omit<CallEnd, "error">): Effect.Effect<A, E, R> {
     if (this.ledgers.length === 0) return self
-    return Effect.tapBoth(self, {
+    return Effect.tapBoth(this.releasing(self, () => facts().sent), {
       onFailure: (error) => Effect.suspend(() => this.failed(error, facts().sent, facts().executionId)),
       onSuccess: () => Effect.suspend(() => this.settle(facts()))
     })

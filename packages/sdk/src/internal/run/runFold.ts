@@ -399,7 +399,8 @@ const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void
   if (again) return
   if (!isRepeated) {
     state.places?.set(stepId, state.stepIndex)
-    state.stepIndex++
+    // one step may complete under several ids
+    if (!state.isOneStep || state.stepIndex <= state.requested) state.stepIndex++
     state.answered = state.pending
   }
   state.completedHere = true
@@ -417,10 +418,8 @@ const unexpected = (state: Draft, reason: string, code?: ErrorCode): void => {
 }
 
 const stepPaused = (state: Draft, event: WireEventOf<"step_paused">): void => {
-  const { completedHere, isOneStep, pauses, requested, stepCount } = state
-  // one step may complete under several ids
-  const counted = isOneStep ? Math.min(state.stepIndex, requested + 1) : state.stepIndex
-  const stepIndex = event.nextStepIndex ?? counted
+  const { completedHere, pauses, requested, stepCount } = state
+  const stepIndex = event.nextStepIndex ?? state.stepIndex
   if (state.places === undefined) {
     if (stepIndex <= requested) {
       return unexpected(state, `the server paused without having completed step ${requested}`)

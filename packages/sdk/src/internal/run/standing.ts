@@ -8,6 +8,7 @@ import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { runOf, uuidOf } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
+import { beforeARun } from "../options/callOptions.js"
 
 /** A run that was found under a key. */
 export interface FoundRun {
@@ -52,10 +53,6 @@ export const notStored = (
 export const inProgress = (asked: KeyRequest, run: NamedRun, detail?: string): Errors.RunInProgressError =>
   // a call of the same key never starts a second run
   newError(Errors.RunInProgressError, { ...factsOf(asked, run), detail, isRetryable: true })
-
-/** The error of a read. Nothing of a run was sent for it. */
-export const beforeARun = <E extends Errors.CallError | Errors.OnceError>(error: E): E =>
-  error._tag === "APIConnectionError" || error._tag === "APITimeoutError" ? amended(error, { sent: "no" }) : error
 
 /** The runs of a session, each once. A session that the server does not know has none. */
 const listed = (

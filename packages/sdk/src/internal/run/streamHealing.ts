@@ -131,6 +131,8 @@ export interface FlowCall<E, R> {
   readonly version: FlowVersion
   readonly sessionId: string | undefined
   readonly answering: AnswerStrategy<E, R>
+  /** The total timeout of each call of the run, in milliseconds. */
+  readonly total: number | undefined
   /** The limit of what the run may cost, in US dollars. */
   readonly maxCostUsd: number | string | undefined
 }
@@ -142,8 +144,6 @@ export interface StreamSettings<E, R> extends FlowCall<E, R> {
   readonly only: "steps" | "events"
   readonly everyRequest: EveryRequest
   readonly heal: Schedule.Schedule<unknown, Errors.NoukaiError> | undefined
-  /** The total timeout, in milliseconds. */
-  readonly timeout: number | undefined
   /** The body of the `execute` that is walked. Absent: the events are for the caller. */
   readonly asExecute?: ExecuteBody | undefined
 }
@@ -213,8 +213,8 @@ export class StreamFailures {
       : error
   }
 
-  unexpected(reason: string, code?: Errors.ErrorCode): Errors.UnexpectedResponseError {
-    return newError(Errors.UnexpectedResponseError, { ...this.facts, reason, code })
+  unexpected(reason: string, code?: Errors.ErrorCode, result?: unknown): Errors.UnexpectedResponseError {
+    return newError(Errors.UnexpectedResponseError, { ...this.facts, reason, code, result })
   }
 
   /** The error of a response that ended without the end of the run, or a pause. */

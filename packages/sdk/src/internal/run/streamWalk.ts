@@ -91,12 +91,12 @@ export class StreamWalk<E, R> {
   }
 
   private timed(self: Effect.Effect<void, E | CallError, R>): Effect.Effect<void, E | CallError, R> {
-    const { failures, settings: { timeout } } = this
-    if (timeout === undefined) return self
+    const { failures, settings: { total } } = this
+    if (total === undefined) return self
     let error: CallError | undefined
-    const fail = Effect.failSync(() => error ??= failures.timedOut(timeout))
+    const fail = Effect.failSync(() => error ??= failures.timedOut(total))
     // with a limit of 0 nothing may be sent; a recording learns of the error before the response is closed
-    return timeout === 0 ? fail : endedBy(self, Effect.zipRight(Effect.sleep(timeout), Effect.ignore(fail)), fail)
+    return total === 0 ? fail : endedBy(self, Effect.zipRight(Effect.sleep(total), Effect.ignore(fail)), fail)
   }
 
   private walk(emit: Emit): Effect.Effect<void, E | CallError, R> {
@@ -213,7 +213,10 @@ export class StreamWalk<E, R> {
     this.state = after
     this.owed = undefined
     if (owed !== undefined) this.emit(owed)
-    if (after.end?._tag === "unexpected") return this.unexpected(after.end.reason, after.end.code)
+    if (after.end?._tag === "unexpected") {
+      const result = event.type === "flow_completed" ? event.result : undefined
+      return this.failed(this.failures.unexpected(after.end.reason, after.end.code, result))
+    }
     if (event.type === "step_completed" || event.type === "step_paused") this.repeated?.forget()
     if (event.type === "step_started") spans?.stepStarted(event.stepId)
     const delivered = this.isRepeated(event) ? undefined : Delivered.deliveredOf(before, event, after)
@@ -377,11 +380,12 @@ export class StreamWalk<E, R> {
       this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
     })
 
-  /** Settles the costs of the walk, unless it was left while a step ran. */
+  /** Settles the costs of the walk, unless it was left after the request of a step. */
   settle(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const { costs, failures: { sent }, next, state: { executionId } } = this
     const hasEnded = next._tag === "fail" || next._tag === "done"
-    if (costs === undefined || (!hasEnded && (this.isReading || Exit.isInterrupted(exit)))) return Effect.void
+    if (costs === undefined) return Effect.void
+    if (!hasEnded && sent !== "no" && (this.isReading || Exit.isInterrupted(exit))) return Effect.void
     return costs.settle({ executionId, sent, error: next._tag === "fail" ? next.error : undefined })
   }
 }

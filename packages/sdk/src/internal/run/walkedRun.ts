@@ -25,7 +25,7 @@ const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, 
   only: "events",
   everyRequest: everyRequest(run.fields, {}, run.costs === undefined),
   heal: undefined,
-  timeout: undefined,
+  total: undefined,
   asExecute
 })
 

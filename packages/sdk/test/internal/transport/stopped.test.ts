@@ -11,7 +11,8 @@ const connectedAfter = (millis: number) =>
     let receiver: Receiver | undefined
     let isWritten = false
     let isAborted = false
-    const clock: Clock.Clock = { ...Clock.make(), unsafeCurrentTimeMillis: () => now, sleep: () => Effect.never }
+    const unsafeCurrentTimeNanos = () => BigInt(now) * 1_000_000n
+    const clock: Clock.Clock = { ...Clock.make(), unsafeCurrentTimeNanos, sleep: () => Effect.never }
     const transport = yield* transportOver(() => ({
       start: (given) => {
         receiver = given
