@@ -6,6 +6,7 @@ import { Effect, Schema } from "effect"
 import { execFileSync } from "node:child_process"
 import ts from "typescript"
 import { open } from "./support/client.js"
+import { start as emulated } from "./support/emulated.js"
 import * as Scripted from "./support/scripted.js"
 import * as Stories from "./support/stories.js"
 
@@ -208,14 +209,15 @@ const texts: ReadonlyArray<Scripted.ScriptedRun> = [
   { id: "5", steps: [{ id: "a", at: 0, ms: 1 }] },
   { id: "6", request: { message: "x", tools: [{ type: "function" }], toolChoice: "auto", sessionId: "no" } },
   { id: "8", request: { message: "x", trace: true } },
-  { id: "7", request: { message: "a\u001b[201~\\n\r'\u0085\n\n" } }
+  { id: "7", request: { message: "a\u001b[201~\\n\r'\u0085\n\n" } },
+  { id: "9", version: "draft", request: { message: "x" } }
 ]
 
 /** The words that a shell makes of a command. */
 const wordsOf = (command: string): ReadonlyArray<string> =>
   execFileSync("sh", ["-c", `noukai() { printf '%s\\0' "$@"; }; curl() { noukai "$@"; }; ${command}`], {
     encoding: "utf8",
-    env: { NOUKAI_API_KEY: "the-key" }
+    env: { NOUKAI_API_KEY: "nk_the-key" }
   }).split("\0").slice(0, -1)
 
 describe("texts to copy", () => {
@@ -248,7 +250,7 @@ describe("texts to copy", () => {
       ])
       const curl = wordsOf((yield* of("1")).curl)
       assert.strictEqual(curl[0], "http://127.0.0.1:8080/api/v1/seq/acme/spelling/grade-3/v7/execute")
-      assert.strictEqual(curl[2], "Authorization: Bearer the-key")
+      assert.strictEqual(curl[2], "Authorization: Bearer nk_the-key")
       assert.deepStrictEqual(JSON.parse(curl[6]!), { message: odd, parameters: { "a b": odd, n: 3, list: [1, "x"] } })
       const eight = yield* of("8")
       assert.include(wordsOf(eight.command), "--snapshots")
@@ -280,7 +282,28 @@ describe("texts to copy", () => {
         const { version, ...rest } = new Function(`return ${input}`)()
         const { parameters = {} } = texts.find((one) => one.id === id)!.request as { parameters?: object } ?? {}
         if (id !== "4") assert.strictEqual(JSON.stringify(rest.parameters ?? {}), JSON.stringify(parameters))
-        assert.strictEqual(version, id === "1" ? 7 : undefined)
+        assert.strictEqual(version, id === "1" ? 7 : id === "9" ? "draft" : undefined)
+      }
+    }))
+
+  it.scopedLive("of a run of the draft run the draft", () =>
+    Effect.gen(function*() {
+      const flow = "acme/test/two"
+      const step = (output: string) => ({ kind: "template" as const, id: "a", output })
+      const { execute, page } = yield* emulated({
+        more: [{ ref: flow, steps: [step("of the draft")], versions: { 1: { steps: [step("of version 1")] } } }]
+      })
+      for (const [version, flag, output] of [["draft", "draft", "of the draft"], [1, "1", "of version 1"]] as const) {
+        const { executionId } = yield* execute(flow, { version })
+        const texts = yield* page.json<Snippets>(`/api/snippets?${new URLSearchParams({ flow, id: executionId! })}`)
+        assert.include(texts.command, `--flow-version ${flag} `)
+        assert.include(texts.typescript, `version: ${JSON.stringify(version)}`)
+        const [url, , authorization, , contentType, , body] = wordsOf(texts.curl)
+        const headers = [authorization!, contentType!].map((line) => line.split(": ") as [string, string])
+        const answer = yield* Effect.promise(() =>
+          fetch(url!, { method: "POST", headers, body: body! }).then((response) => response.json())
+        )
+        assert.strictEqual(answer.result, output)
       }
     }))
 

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
 import { NotFound, type Run, type RunFilter, type Unavailable } from "../RunsApi.js"
 import type { FlowFacts, StoredRun, StudioSource } from "../StudioSource.js"
+import { versionOf } from "./runTexts.js"
 import { type Mask, maskedValue } from "./text.js"
 
 type Source = StudioSource.Service
@@ -59,10 +60,6 @@ const ofTrace = (trace: Trace.Trace): readonly [Known, ReadonlyArray<string>] =>
     ]
   })
 
-/** A version as the form has it. */
-const versionOf = ({ version }: Run): string | undefined =>
-  version === "draft" ? version : /^v?([1-9]\d{0,5})$/.exec(version ?? "")?.[1]
-
 /** The output of a step as later steps see it. A trace has objects alone, and a prompt beside them. */
 const outputOf = (stored: unknown): unknown => {
   if (!Predicate.isRecord(stored)) return stored
@@ -83,7 +80,7 @@ const stepsOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): R
 }
 
 const versionsOf = (runs: ReadonlyArray<Run>, facts: FlowFacts | undefined): ReadonlyArray<string> => {
-  const known = new Set(facts?.versions ?? runs.flatMap((run) => versionOf(run) ?? []))
+  const known = new Set(facts?.versions ?? runs.flatMap((run) => versionOf(run.version) ?? []))
   const numbers = [...known].filter((version) => version !== "draft").toSorted((one, other) =>
     Number(other) - Number(one)
   )
@@ -133,7 +130,7 @@ export const formOf = (
       : stored.request === undefined
       ? ofTrace(stored.trace)
       : ofRequest(stored.request)
-    const version = stored === undefined ? undefined : versionOf(stored.run)
+    const version = stored === undefined ? undefined : versionOf(stored.run.version)
     const hasPayloads = stored?.trace.steps.some(({ inputContext, outputContext }) =>
       inputContext !== undefined || outputContext !== undefined
     )

@@ -15,6 +15,10 @@ export interface RunInput {
   readonly snapshots?: boolean | undefined
 }
 
+/** The version of a run as a request names it. */
+export const versionOf = (version: string | undefined): string | undefined =>
+  version === "draft" ? version : /^v?([1-9]\d{0,5})$/.exec(version ?? "")?.[1]
+
 /** A command, and what it leaves out. */
 export interface Command {
   readonly command: string

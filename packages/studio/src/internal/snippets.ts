@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Run, Snippets, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
-import { commandOf, programOf } from "./runTexts.js"
+import { commandOf, programOf, versionOf } from "./runTexts.js"
 import { type Mask, maskedValue, shellWord } from "./text.js"
 
 /** The server of a run. */
@@ -53,12 +53,12 @@ const inputOf = ({ request, trace }: StoredRun): Input => {
   }
 }
 
-/** The number of a version. */
-const versionOf = (version: string | undefined): string | undefined => /^v?(\d+)$/.exec(version ?? "")?.[1]
-
 const curlOf = ({ address }: Server, run: Run, body: Input["body"]): string => {
   const version = versionOf(run.version)
-  const path = [...run.flow.split("/").map(encodeURIComponent), ...version === undefined ? [] : [`v${version}`]]
+  const path = [
+    ...run.flow.split("/").map(encodeURIComponent),
+    ...version === undefined ? [] : [version === "draft" ? "v0" : `v${version}`]
+  ]
   const url = `${address.replace(/\/$/, "")}/seq/${path.join("/")}/execute`
   return [
     `curl ${shellWord(url)}`,
