@@ -128,9 +128,8 @@ const make = (
     // a trace of 10,000 steps takes time to decode, and each step of it is asked for by itself
     const traces = yield* Cache.makeWith({
       capacity: 8,
-      lookup: (
-        [id]: readonly [id: string, isOver: boolean, durationMs: number | undefined, costUsd: string | undefined]
-      ) => Effect.flatMap(runs.trace(id), (json) => decodeTrace(Option.getOrUndefined(json))),
+      lookup: ([id]: readonly [id: string, isOver: boolean, ...facts: ReadonlyArray<Run[keyof Run]>]) =>
+        Effect.flatMap(runs.trace(id), (json) => decodeTrace(Option.getOrUndefined(json))),
       timeToLive: Exit.match({
         onFailure: () => Duration.zero,
         onSuccess: ({ flowRun: { status } }) => hasEnded(status) ? Duration.minutes(1) : Duration.zero
@@ -152,8 +151,8 @@ const make = (
         const run = yield* found(flow, id)
         const facts = Option.getOrUndefined(yield* runs.facts(id))
         const trace = yield* Effect.mapError(
-          // a run of single steps may go on after its end
-          traceOf(Data.tuple(id, hasEnded(run.status), run.durationMs, run.costUsd)),
+          // a run of single steps may go on after its end, and after a reset another run has the id
+          traceOf(Data.tuple(id, hasEnded(run.status), run.startedAt, run.durationMs, run.costUsd)),
           () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
         )
         return {

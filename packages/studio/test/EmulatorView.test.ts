@@ -5,7 +5,7 @@ import {
   EmulatorState,
   type FaultSwitch
 } from "@effect-noukai/studio/EmulatorApi"
-import { Source } from "@effect-noukai/studio/RunsApi"
+import { Source, type StepDetail } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema, Stream } from "effect"
@@ -77,6 +77,25 @@ describe("the state of an emulator", () => {
       const reset = yield* stateOf(page)
       assert.deepStrictEqual(reset.totals.runs, 0)
       assert.deepStrictEqual(reset.organisations, [{ org: "acme", creditsUsd: "2", billedUsd: "0" }])
+    }))
+
+  it.scopedLive("has the trace of the newest run of an id, which a reset gives again", () =>
+    Effect.gen(function*() {
+      const flow = "acme/test/echo"
+      const { emulator, execute, page } = yield* start({
+        more: [{ ref: flow, steps: [{ kind: "template", id: "a", output: "{{message}}" }] }]
+      })
+      const ids = new Set<string>()
+      for (let round = 0; round < 20; round++) {
+        const { executionId: id = "" } = yield* execute(flow, { message: `round ${round}` })
+        const address = new URLSearchParams({ flow, id })
+        const { attempts } = yield* page.json<StepDetail>(`/api/step?${address}&step=a`)
+        assert.strictEqual(JSON.parse(attempts[0]!.output.json!).output, `round ${round}`)
+        // a read in flight keeps nothing of the run that it began with
+        yield* Effect.zip(page.get(`/api/run?${address}`), emulator.reset, { concurrent: true })
+        ids.add(id)
+      }
+      assert.strictEqual(ids.size, 1)
     }))
 
   it.scopedLive("comes by events, at most one per 250 ms", () =>
