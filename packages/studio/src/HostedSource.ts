@@ -8,9 +8,10 @@ import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
-import type { FlowRun, Trace } from "@effect-noukai/sdk/Trace"
+import { costOf, type FlowRun, type Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Cache from "effect/Cache"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
@@ -89,6 +90,9 @@ const traceAge = Duration.seconds(1)
 
 /** The traces of runs that have ended do not change. */
 const endedTraceAge = Duration.minutes(10)
+
+/** The most time for which a poll waits for the costs of runs that have ended. */
+const costTime = Duration.seconds(2)
 
 /** The time after which a cost that could not be read is read again. */
 const costRetry = 30_000
@@ -178,12 +182,18 @@ const make = (
     let readers = 0
     const hasReaders = yield* Effect.makeLatch()
 
+    /** Whether a run went on when the list was read, so that the cost in the list is a part. */
+    const hasEndedSince = ({ id, status }: Run): boolean => {
+      const before = list.get(id)
+      return before !== undefined && isOver(status) && !isOver(before.status)
+    }
+
     /** Adds what others than the server told. */
     const completed = (run: Run): Run => {
       const fact = known.get(run.id)
       const sessionId = fact?.sessionId ?? sessionIds.get(run.id)
       // a poll does not tell the cost of a run that goes on, which was read before
-      const costUsd = costs.get(run.id) ?? run.costUsd ?? list.get(run.id)?.costUsd
+      const costUsd = costs.get(run.id) ?? run.costUsd ?? (hasEndedSince(run) ? undefined : list.get(run.id)?.costUsd)
       return {
         ...run,
         ...fact?.version !== undefined && { version: fact.version },
@@ -227,10 +237,14 @@ const make = (
           problems.set(flow.flow, "The server did not tell the id of this flow, by which it lists runs.")
           return
         }
-        yield* runs.list({ flowId, limit: longestPage }).pipe(
+        const rows = yield* runs.list({ flowId, limit: longestPage }).pipe(
           Stream.take(longestPage),
-          Stream.runForEach((row) => put(rowOf(flow.flow, row)))
+          Stream.map((row) => rowOf(flow.flow, row)),
+          Stream.runCollect
         )
+        const ended = Chunk.filter(rows, (row) => hasEndedSince(row) && list.get(row.id)?.costUsd !== undefined)
+        yield* Effect.timeoutOption(Effect.forEach(ended, fetchCost, { concurrency }), costTime)
+        yield* Effect.forEach(rows, put, { discard: true })
         problems.delete(flow.flow)
       }).pipe(
         Effect.either,
@@ -300,7 +314,8 @@ const make = (
             const run = list.get(id)
             return run === undefined ? Effect.void : put({
               ...run,
-              ...isKnown && { costUsd },
+              // the trace of a run that has ended may be behind
+              ...isKnown && (isOver(status) || !isOver(run.status)) && { costUsd },
               // a row that the server did not list
               ...run.status === "unknown" && { status, durationMs: wallMs }
             })
@@ -330,8 +345,10 @@ const make = (
         const trace = yield* traceOf(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
         const facts = watched.get(id)
         const start = millisOf(trace.flowRun.startedAt)
+        const { costUsd, isKnown, status } = costOf(trace, id)
+        if (isKnown && isOver(status)) costs.set(id, costUsd)
         return {
-          run: completed(rowOf(flow, trace.flowRun)),
+          run: completed({ ...rowOf(flow, trace.flowRun), ...isKnown && { costUsd } }),
           trace,
           ...facts !== undefined && start !== undefined && { watched: Watched.since(facts, start) },
           ...facts !== undefined && { conversations: facts.conversations }

@@ -13,6 +13,7 @@ import { until } from "./support/client.js"
 const hello = "noukai/samples/hello-world"
 const weather = "noukai/samples/tools-enabled"
 const slow = "acme/test/slow"
+const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
 const flows: EmulatorOptions["flows"] = [
   ...samples,
@@ -240,6 +241,68 @@ describe("costs of runs that change", () => {
       const known = [...costs].slice([...costs].findIndex((cost) => cost !== undefined))
       assert.isTrue(known.length > 0 && known.every((cost) => cost !== undefined), JSON.stringify([...costs]))
       yield* Fiber.join(running)
+    }))
+})
+
+/** A run that goes on, whose cost so far is in the list. */
+const startPriced = Effect.gen(function*() {
+  const { emulator, flowService, seen, source } = yield* start({
+    flows: [{
+      ref: slow,
+      steps: [
+        { kind: "template", id: "a", output: 1, costUsd: "0.1" },
+        { kind: "template", id: "b", duration: 1_000, output: 2, costUsd: "0.2" }
+      ]
+    }]
+  })
+  const running = yield* Effect.fork(flowService.execute(slow, { sessionId: session }))
+  const { executionId: id } = yield* emulator.awaitEvent((event) => event.type === "StepStarted") as Effect.Effect<
+    { executionId: string }
+  >
+  yield* Ref.set(seen, [{ flow: slow, id }])
+  yield* until(source.list({}, page), ({ runs: [run] }) => run?.status === "running" && run.costUsd === "0.1")
+  return { emulator, id, running, source }
+})
+
+describe("the cost of a run that has ended", () => {
+  it.scopedLive("is that of its trace, and not the one of the list before", () =>
+    Effect.gen(function*() {
+      const { id, running, source } = yield* startPriced
+      yield* Fiber.join(running)
+      // no page reads the list meanwhile
+      const { run } = yield* until(source.run(slow, id), ({ run }) => run.status === "completed")
+      assert.strictEqual(run.costUsd, "0.3")
+      assert.deepStrictEqual((yield* source.session(session)).runs.map(({ costUsd }) => costUsd), ["0.3"])
+    }))
+
+  it.scopedLive("is not known if it cannot be read", () =>
+    Effect.gen(function*() {
+      const { emulator, running, source } = yield* startPriced
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, faults: ["503"], rate: 1, seed: 1 })
+      yield* Fiber.join(running)
+      // a session is read at once, and the list with the next poll
+      assert.deepStrictEqual((yield* source.session(session)).runs.map(({ costUsd }) => costUsd), [undefined])
+      const { runs } = yield* until(source.list({}, page), ({ runs: [run] }) => run?.status === "completed")
+      assert.deepStrictEqual(runs.map(({ costUsd }) => costUsd), [undefined])
+    }))
+
+  it.scopedLive("is not known while its trace is behind its list", () =>
+    Effect.gen(function*() {
+      let reads = 0
+      const { execute, source } = yield* start({
+        wrap: (runs) => ({
+          ...runs,
+          cost: (flow, id) =>
+            Effect.map(runs.cost(flow, id), (cost) => {
+              reads++
+              return { ...cost, status: "running" }
+            })
+        })
+      })
+      yield* execute(hello)
+      // it is read again when the read before has ended
+      const { runs } = yield* until(source.list({}, page), () => reads >= 2)
+      assert.deepStrictEqual(runs.map(({ costUsd, status }) => [status, costUsd]), [["completed", undefined]])
     }))
 })
 
