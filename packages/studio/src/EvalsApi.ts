@@ -87,7 +87,7 @@ export const EvalCase = Schema.Struct({
   reason: Schema.optional(Schema.String),
   /** The cost of all trials of the candidate minus the cost of the baseline, in US dollars as decimal text. */
   costDifferenceUsd: Schema.optional(Schema.String),
-  /** The median time of the candidate minus the median time of the baseline. */
+  /** The median time of the candidate minus the median time of the baseline, of the runs that completed. */
   timeDifferenceMs: Schema.optional(Schema.Number)
 })
 

@@ -166,6 +166,13 @@ describe("the cases of an eval run", () => {
         const { baseline, candidate } = all[0]!
         assert.strictEqual(one.costDifferenceUsd, "0.0004")
         assert.strictEqual(one.timeDifferenceMs, candidate[0]!.durationMs! - baseline![0]!.durationMs!)
+        // the time of a run that failed is not compared
+        const areDone = ({ baseline, candidate }: CaseVerdict) =>
+          [...candidate, ...baseline!].every(({ state }) => state === "done")
+        const compared = cases.filter(({ timeDifferenceMs }) => timeDifferenceMs !== undefined).map(({ key }) => key)
+        assert.deepStrictEqual(compared.sort(), all.filter(areDone).map(({ key }) => key).sort())
+        assert.deepStrictEqual(compared.length, report.time!.cases)
+        assert.isBelow(compared.length, all.length)
       }).pipe(Effect.provide(Real.emulator)),
     60_000
   )

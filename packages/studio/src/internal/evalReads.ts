@@ -69,8 +69,10 @@ const costOf = (trials: ReadonlyArray<Trial>): BigDecimal.BigDecimal | undefined
     : undefined
 }
 
+/** The median time of the runs that completed, as in reports. */
 const medianOf = (trials: ReadonlyArray<Trial>): number | undefined => {
-  const times = trials.flatMap(({ durationMs }) => durationMs === undefined ? [] : [durationMs])
+  const times = trials
+    .flatMap(({ durationMs, state }) => durationMs === undefined || state !== "done" ? [] : [durationMs])
     .sort((one, other) => one - other)
   const middle = times.length >> 1
   return times.length === 0
