@@ -41,8 +41,11 @@ export interface ReconcilePlan extends Schema.Schema.Type<typeof ReconcilePlan> 
 export const ReconcileProgress = Schema.Struct({
   findings: Schema.Array(Finding),
   summary: Summary,
-  /** The sum of the costs at the server less the sum of those in the ledger, in US dollars, exact. */
-  differenceUsd: Schema.String,
+  /**
+   * The costs at the server less those in the ledger, in US dollars, exact, of the findings for which both are known. Absent
+   * if there are none.
+   */
+  differenceUsd: Schema.optional(Schema.String),
   /** The number of findings so far, and of rows. */
   done: Schema.Number,
   rows: Schema.Number

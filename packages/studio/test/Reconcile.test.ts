@@ -10,6 +10,7 @@ import type { ReconcilePlan, ReconcileProgress } from "@effect-noukai/studio/Rec
 import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Stream } from "effect"
+import Libsql from "libsql"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { client, collect } from "../../batch/test/support/batches.js"
@@ -177,10 +178,19 @@ describe("a batch against the runs of the server", () => {
       const { findings, last } = yield* events(page, { ledger: "done.ledger", batch: "grades-2026-11", rate: 100 })
       assert.deepStrictEqual(findings.flatMap(({ seen }) => seen), [])
       assert.deepStrictEqual([last.summary.unknownBelieved, last.summary.unknownSeen], [0, 6])
+      assert.notProperty(last, "differenceUsd")
       yield* emulator.clearFaults
       const free = (yield* events(page, { ledger: "free.ledger", batch: "without costs", rate: 100 })).last
       assert.deepStrictEqual([free.summary.believedUsd, free.summary.seenUsd], ["0", "0.2002"])
       assert.deepStrictEqual([free.summary.unknownBelieved, free.summary.unknownSeen], [2, 0])
+      assert.notProperty(free, "differenceUsd")
+      // a difference is of costs that both know
+      const database = new Libsql(join(path, "done.ledger"))
+      database.exec("update noukai_batch_row set cost_usd = null where no = 1")
+      database.close()
+      const some = (yield* events(page, { ledger: "done.ledger", batch: "grades-2026-11", rate: 100 })).last
+      assert.deepStrictEqual([some.summary.unknownBelieved, some.summary.unknownSeen, some.differenceUsd], [1, 0, "0"])
+      assert.notStrictEqual(some.summary.believedUsd, some.summary.seenUsd)
     }).pipe(Effect.provide(emulator)))
 
   it.scopedLive("sends at most so many requests a second, and none after the page has gone", () =>

@@ -117,7 +117,7 @@ const Facts = ({ progress }: { readonly progress: ReconcileProgress }): ReactNod
       <Sum name="In the ledger" unknown={unknownBelieved} usd={believedUsd} />
       <Sum name="At the server" unknown={unknownSeen} usd={seenUsd} />
       <Fact name="Difference" note={unknownBelieved + unknownSeen > 0 ? "without the unknown costs" : undefined}>
-        <strong>{signedCost(differenceUsd)}</strong>
+        {differenceUsd === undefined ? <Unknown /> : <strong>{signedCost(differenceUsd)}</strong>}
       </Fact>
     </dl>
   )

@@ -40,11 +40,12 @@ const planOf = (
   }
 }
 
-const differenceOf = ({ believedUsd, seenUsd }: Reconcile.Summary): string => {
-  const [believed, seen] = [believedUsd, seenUsd].map((cost) =>
-    Option.getOrElse(Trace.parseCost(cost), () => BigDecimal.fromBigInt(0n))
-  )
-  return Trace.formatCost(BigDecimal.subtract(seen!, believed!))
+/** The cost at the server less that in the ledger, if both are known. */
+const differenceOf = (finding: Reconcile.Finding): BigDecimal.BigDecimal | undefined => {
+  const { believedUsd, seenUsd, unknownBelieved, unknownSeen } = Reconcile.add(Reconcile.noFindings, finding)
+  return unknownBelieved + unknownSeen > 0
+    ? undefined
+    : BigDecimal.subtract(BigDecimal.unsafeFromString(seenUsd), BigDecimal.unsafeFromString(believedUsd))
 }
 
 /** Events about the comparison of one batch, to its end. */
@@ -56,9 +57,10 @@ const compared = (
 ) => {
   let found: Array<Reconcile.Finding> = []
   let summary = Reconcile.noFindings
+  let difference: BigDecimal.BigDecimal | undefined
   let done = 0
   const progress = Effect.sync(() => {
-    const differenceUsd = differenceOf(summary)
+    const differenceUsd = difference && Trace.formatCost(difference)
     const data: ReconcileProgress = { findings: found, summary, differenceUsd, done, rows }
     found = []
     return encode("findings", data)
@@ -70,6 +72,8 @@ const compared = (
       (finding) => {
         found.push(finding)
         summary = Reconcile.add(summary, finding)
+        const one = differenceOf(finding)
+        if (one !== undefined) difference = BigDecimal.sum(difference ?? BigDecimal.fromBigInt(0n), one)
         done++
       },
       progress,

@@ -114,17 +114,25 @@ it("findings arrive as they are made, with their numbers and exact sums", async 
   const seenUsd = sums.toFixed(4).replace(/0+$/, "")
   // one missing here without a cost, one unknown, one uncertain
   assert.strictEqual(await fact(page, "At the server").innerText(), `at least $${seenUsd}\nnot known of 3 runs`)
-  assert.strictEqual(
-    await fact(page, "Difference").innerText(),
-    `${sums < 0.084 ? "−" : "+"}$${Math.abs(sums - 0.084).toFixed(4).replace(/0+$/, "")}\nwithout the unknown costs`
-  )
+  // a second run of one row, and no run of another
+  assert.strictEqual(await fact(page, "Difference").innerText(), "$0\nwithout the unknown costs")
   await studio.push(...findings(41, 1_200))
   await studio.end()
   await state(page, "All rows were read.")
+  // and $0.0014 more of each of 25 rows
+  assert.strictEqual(await fact(page, "Difference").innerText(), "+$0.035\nwithout the unknown costs")
   assert.strictEqual(await fact(page, "Findings").innerText(), "1,200\nof 1,200 rows")
   assert.isBelow(await table(page).locator("[data-row]").count(), 60)
   assert.strictEqual(studio.rates.length, 1)
   await polled(() => studio.readers()).toBe(0)
+})
+
+it("a difference is not known without a row whose costs are known on both sides", async () => {
+  await using opened = await reading()
+  const { page, studio } = opened
+  await studio.push(findingOf(1, "unknown"), findingOf(2, "missing-here"))
+  await row(page, 2).waitFor()
+  await polled(() => fact(page, "Difference").innerText()).toMatch(/^–\s*not known\s*without the unknown costs$/)
 })
 
 it("findings are listed by kind, and lead to the row and its run", async () => {
