@@ -99,6 +99,15 @@ const written = (format: ReportFormat.ReportFormat, of = report, some: Iterable<
   Effect.runPromise(Stream.mkString(format(of, Stream.fromIterable(some))))
 
 describe("ReportFormat.text", () => {
+  it("counts the runs of both sides if one has more, such as a baseline with more trials", async () => {
+    const { baseline, ...others } = report.cost
+    const of = { ...report, cost: { ...others, baseline: { ...baseline!, runs: 21 } } }
+    assert.include(
+      await written(ReportFormat.text, of),
+      "\ncost    draft $0.07 in 7 runs, production $0.06 in 21 runs (1 run unknown), judges $0.0014\n"
+    )
+  })
+
   it("shows the checks, the cost, and the cases that did not pass, regressions first", async () => {
     assert.strictEqual(
       (await written(ReportFormat.text)).replaceAll(hostile.replace("\u0007", "\ufffd"), "HOSTILE"),

@@ -52,8 +52,8 @@ const Facts = ({ report, summary }: { readonly report: EvalReport | undefined; r
     <Fact name="Cases" note={summary.repeat > 1 ? `${summary.repeat} trials each` : undefined}>{count(summary.cases)}</Fact>
     {report !== undefined && (
       <>
-        <Fact name="Cost of the candidate">{costOf(report.cost.candidate)}</Fact>
-        {report.cost.baseline !== undefined && <Fact name="Cost of the baseline">{costOf(report.cost.baseline)}</Fact>}
+        <Fact name="Cost of the candidate">{costOf(report.cost.candidate, report.cost.baseline)}</Fact>
+        {report.cost.baseline !== undefined && <Fact name="Cost of the baseline">{costOf(report.cost.baseline, report.cost.candidate)}</Fact>}
         {report.cost.judges.runs > 0 && <Fact name="Cost of the judges">{costOf(report.cost.judges)}</Fact>}
         {report.time !== undefined && <Fact name="Time" note={timeDifference(report.time)[1]}>{timeDifference(report.time)[0]}</Fact>}
         {report.errors > 0 && <Fact name="Errors">{plural(report.errors, "verdict")}</Fact>}

@@ -42,8 +42,11 @@ export const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3
 export const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
-export const costOf = ({ unknown, usd }: Cost): string =>
-  `$${usd}${unknown === 0 ? "" : ` (${counted(unknown, "run")} unknown)`}`
+/** A cost, with the number of its runs if the other side has more or less. */
+export const costOf = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
+  `$${usd}${other.runs === runs ? "" : ` in ${counted(runs, "run")}`}${
+    unknown === 0 ? "" : ` (${counted(unknown, "run")} unknown)`
+  }`
 
 export const score = ({ baselineScore, score }: Summary): string =>
   [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")

@@ -12,6 +12,7 @@ const reports: ReadonlyArray<EvalReport> = [
   { ...report, gate: "incomplete", sentence: "incomplete: the run stopped", stop: "interrupted" },
   { ...report, candidate: { flow: "acme/other/flow", version: "3" } },
   { ...report, baseline: { ...report.baseline!, stored: "2026-06-01" } },
+  { ...report, cost: { ...report.cost, baseline: { runs: 2_000, usd: "3.168", unknown: 2 } } },
   { ...report, checks: { tone: report.checks.tone! } },
   {
     ...report,
@@ -56,8 +57,9 @@ it("names, rates, p values, scores and the verdict are as in the text report", (
 it("costs and the difference in time are as in the text report", () => {
   for (const report of reports) {
     const facts = new Map(Report.facts(report))
-    for (const cost of [report.cost.candidate, report.cost.baseline, report.cost.judges]) {
-      if (cost !== undefined && cost.runs > 0) assert.include(facts.get("cost"), Page.costOf(cost))
+    const { baseline, candidate, judges } = report.cost
+    for (const [cost, other] of [[candidate, baseline], [baseline, candidate], [judges]] as const) {
+      if (cost !== undefined && cost.runs > 0) assert.include(facts.get("cost"), Page.costOf(cost, other))
     }
     if (report.time !== undefined) {
       const [difference, sure] = Page.timeDifference(report.time)

@@ -16,9 +16,7 @@ export const listedAs = ({ checks, verdict: ofCase }: CaseVerdict): Verdict =>
 const maxChanges = 5
 
 /** Returns the names of both sides: versions, with their flows if these differ. */
-export const sides = (
-  { baseline, candidate }: Pick<EvalReport, "baseline" | "candidate">
-): { readonly candidate: string; readonly baseline: string } => {
+export const sides = ({ baseline, candidate }: EvalReport): { readonly [side in "candidate" | "baseline"]: string } => {
   const isOne = baseline === undefined || baseline.flow === candidate.flow
   const name = ({ flow, stored, version }: SideName) =>
     `${isOne ? "" : `${flow} `}${version}${stored === undefined ? "" : " (stored)"}`
@@ -50,7 +48,11 @@ const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
 const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
-const cost = ({ unknown, usd }: Cost): string => `$${usd}${unknown === 0 ? "" : ` (${count(unknown, "run")} unknown)`}`
+/** Returns a cost, with the number of its runs if the other side has more or less: `$0.06 in 21 runs (1 run unknown)`. */
+const cost = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
+  `$${usd}${other.runs === runs ? "" : ` in ${count(runs, "run")}`}${
+    unknown === 0 ? "" : ` (${count(unknown, "run")} unknown)`
+  }`
 
 const score = ({ baselineScore, score }: Summary): string =>
   [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")
@@ -80,12 +82,11 @@ export const checkTable = (report: EvalReport): ReadonlyArray<ReadonlyArray<stri
 
 /** Returns the cost, the time, and the reasons of a gate that is not passed, as names with texts. */
 export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string, text: string]> => {
-  const { broken, errors, stale, stop } = report
-  const { baseline, candidate, judges } = report.cost
+  const { broken, cost: { baseline, candidate, judges }, errors, stale, stop } = report
   const names = sides(report)
   const costs = [
-    `${names.candidate} ${cost(candidate)}`,
-    ...baseline === undefined ? [] : [`${names.baseline} ${cost(baseline)}`],
+    `${names.candidate} ${cost(candidate, baseline)}`,
+    ...baseline === undefined ? [] : [`${names.baseline} ${cost(baseline, candidate)}`],
     ...judges.runs === 0 ? [] : [`judges ${cost(judges)}`]
   ]
   return [
