@@ -108,7 +108,7 @@ export interface StepEntry {
   readonly endedAt?: number
   /** `"interrupted"`: the caller left while the step ran. */
   readonly outcome: "running" | "completed" | "failed" | "paused" | "interrupted"
-  /** US dollars, as decimal text; `"0"` unless the step completed. */
+  /** US dollars, as decimal text; `"0"` unless the step completed or failed. The attempts of `failsFirst` cost nothing. */
   readonly billedUsd: string
 }
 

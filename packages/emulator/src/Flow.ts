@@ -87,7 +87,8 @@ const Count = Schema.Int.pipe(Schema.nonNegative())
 export const Tokens = Schema.Struct({ prompt: Count, completion: Count })
 
 /**
- * The failures of a step before it succeeds. Each failed attempt takes the step's duration and shows in the trace.
+ * The failures of a step before it succeeds. Each failed attempt takes the step's duration, costs nothing and shows in the
+ * trace.
  *
  * @since 0.1.0
  * @category schemas

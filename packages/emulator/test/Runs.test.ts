@@ -102,6 +102,37 @@ describe("runs", () => {
       })
     }).pipe(Effect.provide(layer({ flows, capture: "metadata_only" }))))
 
+  it.scoped("a failed step with a cost is billed, and its attempts of failsFirst are not", () =>
+    Effect.gen(function*() {
+      const used = { costUsd: "0.2", tokens: { prompt: 3, completion: 1 } }
+      const steps: Flow["steps"] = [
+        { kind: "template", id: "a", output: 1, costUsd: "0.1", failsFirst: { times: 1 } },
+        { kind: "function", id: "c", run: () => Effect.fail({ code: "NO", message: "no" }), ...used }
+      ]
+      const emulator = yield* Emulator
+      yield* emulator.putFlows(
+        { ref: "acme/test/fails", steps: [...steps.slice(0, 1), { kind: "fail", id: "b", code: "X", ...used }] },
+        { ref: "acme/test/throws", steps }
+      )
+      for (const flow of ["fails", "throws"]) {
+        const id = yield* execute(`/seq/acme/test/${flow}`, { message: "hi" })
+        const { json } = yield* get(`/seq/acme/test/${flow}/runs/${id}/trace`)
+        assert.deepStrictEqual(
+          json.steps.map(({ costUsd, status, tokens }: Parsed) => [status, costUsd, tokens]),
+          [
+            ["failed", null, null],
+            ["completed", "0.1", null],
+            ["failed", "0.2", { prompt: 3, completion: 1, total: 4 }]
+          ]
+        )
+        const ledger = yield* emulator.ledger
+        assert.strictEqual(ledger.runs.at(-1)!.billedUsd, "0.3")
+        assert.deepStrictEqual(ledger.steps.slice(-3).map(({ billedUsd }) => billedUsd), ["0", "0.1", "0.2"])
+      }
+      const [account] = (yield* emulator.accounts).filter(({ org }) => org === "acme")
+      assert.deepStrictEqual([account!.creditsUsd, account!.billedUsd], ["0.4", "0.6"])
+    }).pipe(Effect.provide(layer({ flows, organisations: { acme: { credits: "1" } } }))))
+
   it.scoped("payloads are kept unless it is told otherwise", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })

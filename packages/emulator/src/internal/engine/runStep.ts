@@ -248,11 +248,10 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         })
       ))
       const took = step.kind === "function" ? ledger.now() - from : durationMs
-      if (outcome.type === "Fail") {
+      if (outcome.type === "Fail" && failsNow) {
         end(run, record, took, outcome.failure)
         close("failed")
-        if (failsNow) continue
-        return { outcome, record } satisfies StepRun
+        continue
       }
       if (outcome.type === "Ask") {
         record.busyMs += took
@@ -264,8 +263,8 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       record.tokens = step.tokens && { ...step.tokens, total: step.tokens.prompt + step.tokens.completion }
       record.costUsd = step.costUsd
       accounts.pay(tree.org, cost)
-      end(run, record, took, outcome)
-      close("completed", cost)
+      end(run, record, took, outcome.type === "Fail" ? outcome.failure : outcome)
+      close(outcome.type === "Fail" ? "failed" : "completed", cost)
       return { outcome, record } satisfies StepRun
     }
   })
