@@ -96,10 +96,11 @@ const pausedAt = (
     accumulatedOutputs: accumulatedOutputs ?? undefined
   }
 
-/** Whether a run has ended, or has completed the step in which it paused. */
+/** Whether a run has ended, or has completed the step in which it paused. A step in a loop may pause again. */
 const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
   const ofStep = steps.filter((step) => step.stepId === stepId)
-  return isEndedStatus(flowRun.status) || (ofStep.length > 0 && ofStep.every(({ status }) => status === "completed"))
+  return isEndedStatus(flowRun.status) ||
+    (ofStep.length > 0 && ofStep.every(({ loopIndex, status }) => loopIndex === undefined && status === "completed"))
 }
 
 /**
