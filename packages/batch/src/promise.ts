@@ -156,13 +156,22 @@ function readBy<Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> 
   })
 }
 
+/** The rows as they come. Its end does not wait for `return`, which a generator runs only after a pending `next`. */
+const streamOf = (rows: AsyncIterable<unknown>): Stream.Stream<unknown, unknown> =>
+  Stream.acquireRelease(
+    Effect.sync(() => rows[Symbol.asyncIterator]()),
+    (iterator) => Effect.forkDaemon(Effect.ignore(Effect.tryPromise(async () => iterator.return?.())))
+  ).pipe(Stream.flatMap((iterator) =>
+    Stream.fromAsyncIterable({ [Symbol.asyncIterator]: () => ({ next: () => iterator.next() }) }, (error) => error)
+  ))
+
 /** The source of an option. The batch rejects with the errors of an iterable. */
 const sourceOf = (source: unknown): BatchSource.BatchSource<unknown, unknown> => {
   if (typeof source === "string") {
     return /\.csv$/i.test(source) ? BatchSource.fromCsv(source) : BatchSource.fromJsonl(source)
   }
   if (Predicate.hasProperty(source, Symbol.asyncIterator)) {
-    return BatchSource.fromStream(Stream.fromAsyncIterable(source as AsyncIterable<unknown>, (error) => error))
+    return BatchSource.fromStream(streamOf(source as AsyncIterable<unknown>))
   }
   if (Predicate.isIterable(source)) return BatchSource.fromIterable(source)
   throw invalid("source", "must be the path of a file, or an iterable of rows")

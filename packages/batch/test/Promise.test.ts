@@ -13,7 +13,7 @@ import { AuthenticationError } from "@effect-noukai/promise"
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, beforeEach, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { echo, flows, type Row } from "./support/batches.js"
 
 let emulator: RunningEmulator
@@ -157,6 +157,29 @@ describe("runBatch", () => {
     assert.deepStrictEqual([summary.status, summary.states.done, runsStarted()], ["completed", 12, 12])
     assert.strictEqual(await rejection(runBatch({ ...options, source: rows(13), signal: controller.signal })), reason)
     assert.strictEqual(runsStarted(), 12)
+  })
+
+  it("that is aborted does not wait for the next row of an iterable", async () => {
+    const options = common("waiting")
+    const controller = new AbortController()
+    let goOn = () => {}
+    let isLeft = false
+    const source = async function*(): AsyncGenerator<Row> {
+      try {
+        yield { id: "row 1" }
+        setTimeout(() => controller.abort("enough"))
+        await new Promise<void>((resolve) => goOn = resolve)
+      } finally {
+        isLeft = true
+      }
+    }
+    assert.strictEqual(
+      await rejection(runBatch({ ...options, source: source(), signal: controller.signal })),
+      "enough"
+    )
+    assert.isFalse(isLeft)
+    goOn()
+    await expect.poll(() => isLeft).toBe(true)
   })
 
   it("rejects as the client does, and with the errors of batches", async () => {

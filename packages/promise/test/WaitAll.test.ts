@@ -6,9 +6,10 @@ import {
   FlowNotFoundError,
   InvalidRequestError,
   type Job,
-  type JobOutcome
+  type JobOutcome,
+  type WaitAllOptions
 } from "@effect-noukai/promise"
-import { assert, describe, it } from "vitest"
+import { assert, describe, expect, it } from "vitest"
 import { ownEmulator } from "./support/ownEmulator.js"
 import { collect, hello, rejection } from "./support/world.js"
 
@@ -87,6 +88,43 @@ describe("noukai.waitAll", () => {
     const { requestsReceived } = emulator().ledger()
     await noukai.flow(hello).execute({ message: "hi" })
     assert.strictEqual(emulator().ledger().requestsReceived, requestsReceived + 1)
+  })
+
+  it("ends while the jobs that come are waited for, and ends their generator when it goes on", async () => {
+    let left = 0
+    const coming = (noukai: Noukai, goOn: Promise<unknown>) =>
+      async function*() {
+        try {
+          yield* await submitted(noukai, hello)
+          await goOn
+        } finally {
+          left++
+        }
+      }()
+    const stop = new AbortController()
+    const ends: ReadonlyArray<readonly [options: WaitAllOptions, leave: (noukai: Noukai) => unknown]> = [
+      [{}, () => "break"],
+      [{ signal: stop.signal }, () => stop.abort("enough")],
+      [{ timeout: 200 }, () => {}],
+      [{}, (noukai) => void noukai.close()]
+    ]
+    const outcomes = await Promise.all(ends.map(async ([options, leave]) => {
+      const noukai = client()
+      let goOn = () => {}
+      const jobs = coming(noukai, new Promise<void>((resolve) => goOn = resolve))
+      const waiting = async () => {
+        for await (const _ of noukai.waitAll(jobs, { ...often, ...options })) {
+          if (leave(noukai) === "break") return "left"
+        }
+      }
+      const outcome = await waiting().catch((error: unknown) => error)
+      goOn()
+      return outcome
+    }))
+    assert.deepStrictEqual(outcomes.slice(0, 2), ["left", "enough"])
+    assert.instanceOf(outcomes[2], APITimeoutError)
+    assert.instanceOf(outcomes[3], APIConnectionError)
+    await expect.poll(() => left).toBe(ends.length)
   })
 
   it("what is wrong is refused by name, before anything is sent", async () => {

@@ -55,6 +55,18 @@ class Handles {
   }
 }
 
+/** The jobs as they come. Its end does not wait for `return`, which a generator runs only after a pending `next`. */
+const streamOf = (jobs: AsyncIterable<Job>): Stream.Stream<Job, Thrown> =>
+  Stream.acquireRelease(
+    Effect.sync(() => jobs[Symbol.asyncIterator]()),
+    (iterator) => Effect.forkDaemon(Effect.ignore(Effect.tryPromise(async () => iterator.return?.())))
+  ).pipe(Stream.flatMap((iterator) =>
+    Stream.fromAsyncIterable(
+      { [Symbol.asyncIterator]: () => ({ next: () => iterator.next() }) },
+      (reason) => new Thrown({ reason })
+    )
+  ))
+
 /** Emits the outcome of each job as it ends. */
 export const waitAll = (
   client: Client,
@@ -72,8 +84,7 @@ export const waitAll = (
         rate: given.rate ?? undefined
       }
       if (isAsync(jobs)) {
-        const given = Stream.fromAsyncIterable(jobs, (reason) => new Thrown({ reason }))
-        return Effect.succeed(SdkJob.waitAll(Stream.mapEffect(given, handles.of), settings))
+        return Effect.succeed(SdkJob.waitAll(Stream.mapEffect(streamOf(jobs), handles.of), settings))
       }
       const known = reading(operation, "jobs", () => Predicate.isIterable(jobs) ? Array.from(jobs) : undefined)
       if (known === undefined) throw refusal(operation, "jobs", wrongJobs)
