@@ -89,14 +89,34 @@ const withSession = (
     : named
 }
 
-const isPiecewise = (body: unknown): body is AsyncIterable<Uint8Array> =>
+type Piecewise = AsyncIterable<Uint8Array> & { readonly destroy?: () => unknown }
+
+const isPiecewise = (body: unknown): body is Piecewise =>
   typeof body === "object" && body !== null && Symbol.asyncIterator in body
+
+/**
+ * The pieces of a body, which is closed at the end and when the caller leaves. The end does not wait for `return`, which
+ * an iterator runs only after a pending `next`.
+ */
+const reading = (body: Piecewise): Stream.Stream<Uint8Array, unknown> =>
+  body instanceof ReadableStream ? Stream.fromReadableStream(() => body, identity) : Stream.acquireRelease(
+    Effect.sync(() => body[Symbol.asyncIterator]()),
+    (iterator) =>
+      Effect.forkDaemon(Effect.ignore(Effect.tryPromise(async () => {
+        body.destroy?.()
+        await iterator.return?.()
+      })))
+  ).pipe(
+    Stream.flatMap((iterator) =>
+      Stream.fromAsyncIterable({ [Symbol.asyncIterator]: () => ({ next: () => iterator.next() }) }, identity)
+    )
+  )
 
 /** The body of a response. A stream of Node or of the web becomes a stream of pieces. */
 const pieces = ({ body, headers }: HttpServerResponse.HttpServerResponse): HttpBody.HttpBody =>
   body._tag === "Raw" && isPiecewise(body.body)
     ? HttpBody.stream(
-      Stream.fromAsyncIterable(body.body, identity),
+      reading(body.body),
       body.contentType ?? headers["content-type"],
       body.contentLength
     )

@@ -7,7 +7,7 @@ import { Effect, Layer, ManagedRuntime, Redacted, Stream } from "effect"
 import { createServer } from "node:http"
 import { Readable } from "node:stream"
 import type { ReadableStream as WebStream } from "node:stream/web"
-import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
 import { urlOf } from "./support/listen.js"
 import type { RunningApp, World } from "./support/world.js"
 import { answer, plantedKey, startWorld } from "./support/world.js"
@@ -96,6 +96,41 @@ describe("10.8: a response that comes piece by piece", () => {
       assert.strictEqual(world.counts().runs, runs)
     })
   }
+})
+
+it("10.8: a body that comes piece by piece is closed when its caller leaves", async () => {
+  const bodies: Array<() => boolean> = []
+  const first = new TextEncoder().encode("first")
+  const replies = {
+    "/node": () => {
+      const body = new Readable({ read() {} })
+      body.push(first)
+      bodies.push(() => body.destroyed)
+      return body
+    },
+    "/web": () => {
+      let isClosed = false
+      bodies.push(() => isClosed)
+      return new ReadableStream({
+        start: (controller) => controller.enqueue(first),
+        cancel: () => void (isClosed = true)
+      })
+    }
+  }
+  const routes = Object.entries(replies).map(([path, body]) =>
+    HttpRouter.makeRoute("GET", path as "/", Effect.map(run, () => HttpServerResponse.raw(body())))
+  )
+  const url = await start(HttpServer.serve(Platform.sessions()(HttpRouter.fromIterable(routes))))
+  const leave = new AbortController()
+  const { headers } = await fetch(`${url}/node`, { signal: leave.signal })
+  const session = headers.get("x-noukai-session")!
+  for (const path of Object.keys(replies)) {
+    const replayed = await fetch(url + path, { headers: { "x-noukai-replay": session }, signal: leave.signal })
+    assert.deepStrictEqual((await replayed.body!.getReader().read()).value, first)
+  }
+  assert.deepStrictEqual(bodies.map((isClosed) => isClosed()), [false, false, false])
+  leave.abort()
+  await expect.poll(() => bodies.map((isClosed) => isClosed())).toEqual([true, true, true])
 })
 
 it("10.8: used twice, it is one scope", async () => {

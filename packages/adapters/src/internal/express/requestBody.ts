@@ -10,7 +10,10 @@ class Reader {
   private end: Pull | undefined
   private wake: ((pull: Pull) => void) | undefined
 
-  constructor(private readonly request: NodeRequest) {}
+  constructor(private readonly request: NodeRequest) {
+    request.pause()
+    for (const [event, listener] of this.listeners) request.on(event, listener)
+  }
 
   readonly pull: Pull = Effect.suspend(() => this.parts.length > 0 ? this.take : this.end ?? this.wait)
 
@@ -40,29 +43,17 @@ class Reader {
     this.settle(this.take)
   }
 
-  private readonly onEnd = (): void => {
-    this.end ??= ended
-    this.settle(this.end)
-  }
+  private readonly ending = (pull: Pull) => (): void => this.settle(this.end ??= pull)
 
-  private readonly onBreak = (): void => {
-    this.end ??= broken
-    this.settle(this.end)
-  }
-
-  attach(): void {
-    this.request.pause()
-    this.request.on("data", this.onData)
-    this.request.on("end", this.onEnd)
-    this.request.on("error", this.onBreak)
-    this.request.on("close", this.onBreak)
-  }
+  private readonly listeners = Object.entries({
+    data: this.onData,
+    end: this.ending(ended),
+    error: this.ending(broken),
+    close: this.ending(broken)
+  })
 
   detach(): void {
-    this.request.off("data", this.onData)
-    this.request.off("end", this.onEnd)
-    this.request.off("error", this.onBreak)
-    this.request.off("close", this.onBreak)
+    for (const [event, listener] of this.listeners) this.request.off(event, listener)
   }
 }
 
@@ -95,14 +86,7 @@ export const requestBody = (request: NodeRequest): Effect.Effect<Pull, never, Sc
     return Effect.succeed(bytes === undefined ? broken : once(bytes))
   }
   return Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const reader = new Reader(request)
-        reader.attach()
-        return reader
-      }),
-      (reader) => Effect.sync(() => reader.detach())
-    ),
+    Effect.acquireRelease(Effect.sync(() => new Reader(request)), (reader) => Effect.sync(() => reader.detach())),
     (reader) => reader.pull
   )
 }
