@@ -1,7 +1,10 @@
 /** Cases of the web handlers alone: responses that are none, bodies that are taken, streams that do not let go. */
 import { relay, sessions } from "@effect-noukai/adapters/web"
 import { currentSessionId, Noukai } from "@effect-noukai/promise"
+import type { ReplayError } from "@effect-noukai/sdk"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { openClient } from "./support/promiseClient.js"
+import { answer, startWorld } from "./support/world.js"
 
 let scopes: Array<string> = []
 let client: Noukai
@@ -90,6 +93,34 @@ it("what is done when the body of an answer to a HEAD is let go belongs to the s
     new Request("http://app/", { method: "HEAD" })
   )
   assert.deepStrictEqual(seen, [response.headers.get("x-noukai-session")])
+})
+
+it("10.8: a caller that leaves in mid-stream leaves no recordings over", async () => {
+  const world = await startWorld()
+  const opened = openClient({ emulator: world.emulator, replayEnabled: true, onScope: (phase) => scopes.push(phase) })
+  const run = () => opened.client.flow(answer).execute({ message: "hi" })
+  const reported: Array<ReplayError> = []
+  const waiting = async () =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode("first"))
+      })
+    )
+  const options = { client: opened.client, onReplayError: (error: ReplayError) => reported.push(error) }
+  const capture = await sessions(() => run().then(() => new Response()), options)(new Request("http://app/"))
+  const headers = { "x-noukai-replay": capture.headers.get("x-noukai-session")! }
+  const reader = (await sessions(waiting, options)(new Request("http://app/", { headers }))).body!.getReader()
+  await reader.read()
+  const pending = reader.read()
+  // the body is asked for its next piece by the end of another run, and a report is made by the end of one more
+  await run()
+  await reader.cancel("left")
+  assert.deepStrictEqual(await pending, { done: true, value: undefined })
+  await run()
+  await opened.close()
+  await world.emulator.close()
+  assert.deepStrictEqual(reported, [])
+  assert.deepStrictEqual(scopes, ["scope_open", "scope_close", "scope_open", "scope_close"])
 })
 
 describe("13.2: a relay", () => {

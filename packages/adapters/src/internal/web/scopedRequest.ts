@@ -71,7 +71,7 @@ export const peekBody = async (
   return tail?.done === true ? { isWhole: true, bytes: head.value } : piecewise([head.value], second)
 }
 
-const streamOf = (body: PiecewiseBody, ended: (isWell: boolean) => Promise<void>): ReadableStream<Uint8Array> =>
+const streamOf = (body: PiecewiseBody, ended: (isWell: boolean) => Promise<unknown>): ReadableStream<Uint8Array> =>
   new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       const piece = await body.next().catch(async (error: unknown) => {
@@ -158,10 +158,12 @@ export class ScopedRequest {
   private streamed(response: Response, body: PiecewiseBody): Response {
     const { options, scope } = this
     const hook = RequestScope.promiseHook(options.onReplayError)
-    const ended = async (isWell: boolean): Promise<void> => {
-      const reported = RequestScope.report(scope, isWell ? response.status : 500, hook)
-      await this.run(Effect.zipRight(reported, scope.close))
-    }
+    let ending: Promise<unknown> | undefined
+    // a cancellation also ends the pending read
+    const ended = (isWell: boolean): Promise<unknown> =>
+      ending ??= this.run(
+        Effect.zipRight(RequestScope.report(scope, isWell ? response.status : 500, hook), scope.close)
+      )
     return this.named(response, streamOf(body, ended))
   }
 }
