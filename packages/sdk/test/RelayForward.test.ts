@@ -4,7 +4,8 @@ import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import type * as LogHook from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
+import { Effect, Either, Fiber, Layer, Logger, LogLevel, Option } from "effect"
+import { known } from "../src/internal/core/makeError.js"
 import { answering } from "./support/answering.js"
 import { httpFor, plantedKey } from "./support/client.js"
 import { folder } from "./support/folder.js"
@@ -218,6 +219,45 @@ describe("Relay.forward", () => {
       for (const mode of ["all", "none"] as const) {
         const { text } = yield* Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live }))
         assert.deepStrictEqual(JSON.parse(text), sent)
+      }
+    }))
+
+  it.scopedLive("13.2: through a recording, live and replayed, every status is an answer", () =>
+    Effect.gen(function*() {
+      const answers = [400, 401, 402, 403, 404, 409, 422, 429, 500, 503].map((status) => ({
+        status,
+        text: JSON.stringify({ detail: { code: `CODE_${status}`, message: "no" } }),
+        requestId: `req-${status}`,
+        ...(status === 429 || status === 503 ? { retryAfter: "7" } : undefined)
+      }))
+      const { http, server } = yield* pinned(
+        answers.map(({ requestId, retryAfter, status, text }) =>
+          Wire.text(status, text, { "x-request-id": requestId, ...known({ "retry-after": retryAfter }) })
+        ),
+        {},
+        { maxRetries: 0 }
+      )
+      const path = `${yield* folder}/cassette.json`
+      const live = Layer.succeed(NoukaiHttp, http)
+      const forwarded = Effect.flatMap(
+        Relay.forward(flow),
+        (forward) => Effect.forEach(answers, ({ status }) => forward({ body: { message: String(status) } }))
+      )
+      for (const mode of ["all", "none"] as const) {
+        assert.deepStrictEqual(yield* Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live })), answers)
+      }
+      assert.lengthOf(server.requests, answers.length)
+    }))
+
+  it.scopedLive("13.2: through a recording, a broken connection stays a failure", () =>
+    Effect.gen(function*() {
+      const { http } = yield* pinned([(response) => response.socket!.destroy()], {}, { maxRetries: 0 })
+      const live = Layer.succeed(NoukaiHttp, http)
+      const path = `${yield* folder}/cassette.json`
+      const forwarded = Effect.flatMap(Relay.forward(flow), (forward) => forward({ body: { message: "hi" } }))
+      for (const mode of ["all", "none"] as const) {
+        const error = yield* Effect.flip(Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live })))
+        assert.strictEqual(error._tag, "APIConnectionError")
       }
     }))
 

@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
-import type { CallError, FlowExecutionError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
+import { known } from "../core/makeError.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./requests.js"
 import type { WireEvent } from "./wireEvent.js"
 
 /** The defect of all other operations: a test that needs them takes another layer. */
-const notFaked = () =>
-  Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
+const notFaked = () => Effect.dieMessage("layerTest only runs flows: use layerScripted for the rest")
 
 /** Fields of a request of a step, which a request to run a flow does not have at its beginning. */
 const ofStep = [
@@ -46,17 +46,22 @@ export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
 
-/** The response of a failed run: the server's, else one that is made from the error. */
-const failed = (error: FlowExecutionError): ForwardResponse =>
-  error.statusCode !== undefined && error.responseBody !== undefined
-    ? { status: error.statusCode, text: error.responseBody }
-    : json({
-      status: "failed",
-      result: error.result ?? error.detail ?? null,
-      flowId: error.flowId ?? "",
-      blockCount: error.blockCount ?? 0,
-      executionId: error.executionId
-    })
+/** The response of an error: the server's, or else that of a failed run, which is made from the error. */
+const failed = (
+  error: CallError & { readonly retryAfter?: number | undefined }
+): Effect.Effect<ForwardResponse, CallError> => {
+  const { requestId, responseBody: text, retryAfter, statusCode: status } = error
+  if (status !== undefined && text !== undefined) {
+    return Effect.succeed({ status, text, ...known({ requestId, retryAfter: retryAfter?.toString() }) })
+  }
+  return error._tag !== "FlowExecutionError" ? Effect.fail(error) : Effect.succeed(json({
+    status: "failed",
+    result: error.result ?? error.detail ?? null,
+    flowId: error.flowId ?? "",
+    blockCount: error.blockCount ?? 0,
+    executionId: error.executionId
+  }))
+}
 
 /**
  * The operation `forward` by an `execute` that decodes: its response is the received body, or else one encoded again.
@@ -64,7 +69,7 @@ const failed = (error: FlowExecutionError): ForwardResponse =>
 export const forwardThrough = (execute: Requests["execute"]): Requests["forward"] => (request) =>
   execute({ ...request, body: { trace: false, ...request.body } }).pipe(
     Effect.map(({ raw, requestId: _, ...response }) => json(raw ?? response)),
-    Effect.catchTag("FlowExecutionError", (error) => Effect.succeed(failed(error)))
+    Effect.catchAll(failed)
   )
 
 interface WithSession {
