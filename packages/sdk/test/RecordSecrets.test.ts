@@ -12,11 +12,13 @@ import type { Redact } from "@effect-noukai/sdk/Cassette"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { recording } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Either, Layer, Logger, Redacted, Stream } from "effect"
+import { Cause, Effect, Either, FastCheck as FC, Layer, Logger, Redacted, Stream } from "effect"
 import { join } from "node:path"
 import { redactionOf } from "../src/internal/cassette/redaction.js"
+import { scrubOf } from "../src/internal/http/request.js"
 import { plantedKey, servicesFor } from "./support/client.js"
 import { folder, read } from "./support/folder.js"
+import { fuzz } from "./support/fuzz.js"
 import { httpOf } from "./support/http.js"
 import { cassette, execution } from "./support/sessions.js"
 import * as Wire from "./support/WireServer.js"
@@ -166,6 +168,68 @@ describe("the key", () => {
       yield* Effect.provide(say, NoukaiRecord.toFile(path, { mode: "all", live: services }))
       assert.notInclude(yield* read(path), odd)
     }))
+})
+
+describe("the key, whatever its signs", () => {
+  const signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+  const signsOf = (signs: string, minLength: number, maxLength: number) =>
+    FC.array(FC.constantFrom(...signs), { minLength, maxLength }).map((all) => all.join(""))
+
+  const beginning = FC.constantFrom("nk_live_", "nk_test_")
+
+  const texts: ReadonlyArray<(key: string) => unknown> = [
+    (key) => key,
+    (key) => `my key is ${key}. And yours?`,
+    (key) => `https://example.com/runs/${key}/execute?key=${key}&again=${key}=`,
+    (key) => `<redacted> is not ${key}-${key}`,
+    (key) => JSON.stringify({ [key]: [key, `say ${key}`] }),
+    (key) => JSON.stringify(JSON.stringify({ note: `it is "${key}"` })),
+    (key) => ({ [key]: key, deep: [{ note: `(${key})` }] })
+  ]
+
+  const callOf = (key: string) => ({
+    message: texts.slice(0, -1).map((text) => text(key)).join("\n"),
+    parameters: texts.map((text) => text(key)),
+    [key]: { message: key }
+  })
+
+  /** A call as a recording has it, and as a replay compares it, which has no key. */
+  const redacted = (key: string, redact?: Redact) => {
+    const [recorded, replayed] = [redactionOf("test", redact, scrubOf(key)), redactionOf("test", redact)]
+      .map((redaction) => Either.getOrThrow(redaction).call(callOf(key)))
+    return { recorded, replayed, text: JSON.stringify(recorded) }
+  }
+
+  const assertGone = (secret: string, text: string): void => {
+    for (let at = 0; at + 8 <= secret.length; at++) assert.notInclude(text, secret.slice(at, at + 8))
+  }
+
+  it("is in no recording in part, which a replay without the key matches (property)", () => {
+    const secrets = FC.tuple(beginning, signsOf(signs, 8, 8), signsOf(signs, 16, 40))
+    fuzz(secrets, 500, ([start, id, secret]) => {
+      const { recorded, replayed, text } = redacted(`${start}${id}_${secret}`)
+      assertGone(secret, text)
+      assert.deepStrictEqual(replayed, recorded)
+    })
+  })
+
+  it("is in no recording in part, of any signs and of any length (property)", () => {
+    fuzz(FC.tuple(beginning, signsOf(`${signs}.~+/=`, 8, 48)), 500, ([start, secret]) => {
+      for (const redact of [undefined, { paths: ["**.message"] }, { patterns: [/[a-z]+/] }]) {
+        assertGone(secret, redacted(start + secret, redact).text)
+      }
+    })
+  })
+
+  it("as recordings have it", () => {
+    const key = "nk_live_planted0_ab_cdefghijklmn.opqrstuvwxyz/01234"
+    assert.deepStrictEqual(
+      redacted(key).recorded,
+      redacted("nk_live_planted0_0123456789abcdef0123456789abcdef").recorded
+    )
+    assert.deepStrictEqual(redacted(key).replayed, redacted(key).recorded)
+  })
 })
 
 describe("the key, in other writing", () => {

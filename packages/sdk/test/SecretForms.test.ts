@@ -38,6 +38,12 @@ const shapes: { readonly [name: string]: FC.Arbitrary<string> } = {
   "Noukai, hexadecimal": FC.tuple(FC.constantFrom("live", "test"), drawn(hexadecimal, 8), drawn(hexadecimal, 32)).map((
     all
   ) => "n" + `k_${all.join("_")}`),
+  "Noukai, of any signs": FC.tuple(
+    FC.constantFrom("live", "test"),
+    drawn(base64url, 8),
+    drawn(`${base64url}.~+/=`, 31),
+    drawn(base64url, 1)
+  ).map(([mode, id, ...rest]) => "n" + `k_${mode}_${id}_${rest.join("")}`),
   "Slack": FC.tuple(FC.constantFrom("b", "p", "a", "r", "s"), drawn(digits, 12), drawn(digits, 13), drawn(base62, 24))
     .map(([kind, ...all]) => "xo" + `x${kind}-${all.join("-")}`),
   "Slack, of an app": FC.tuple(drawn(upper + digits, 11), drawn(digits, 13), drawn(hexadecimal, 64)).map((all) =>
@@ -121,6 +127,15 @@ describe("secrets of well-known forms are masked", () => {
     assert.strictEqual(maskSecrets(`${name}=${slashes}`), `${name}=[redacted]`)
   })
 
+  it("of a key of Noukai, and not the sentence around it", () => {
+    const key = "n" + "k_live_abcdefgh_ab_cdefghijklm-nopqrstuvwxyz01"
+    for (
+      const [before, after] of [["it is ", "."], ["key=", "&a=b"], ["see ", "... or not"], ["(", ")."], ["", "\\n"]]
+    ) {
+      assert.strictEqual(maskSecrets(`${before}${key}${after}`), `${before}[redacted]${after}`)
+    }
+  })
+
   it("where the slashes of the address of a webhook are escaped, and nothing around it", () => {
     const slashes = FC.constantFrom("/", "\\/", "%2F", "%2f")
     fuzz(
@@ -168,6 +183,10 @@ it("a long text is read in one go", () => {
     "sk-proj-",
     "nk_a_",
     "nk_",
+    "nk_live_",
+    "nk_live_.",
+    "nk_test_a//",
+    "nk_test_a\\\\",
     "gh",
     "ghp_",
     "AKIA",

@@ -83,7 +83,7 @@ export const write = (method: string, path: string, cassette: AnyCassette): Effe
   Effect.gen(function*() {
     const text = yield* Either.try({
       try: () => encode(cassette),
-      catch: (cause) => cassetteError(method, "Invalid", { path, detail: "it holds what is no JSON", cause })
+      catch: (cause) => cassetteError(method, "Invalid", { path, detail: "it is not JSON", cause })
     })
     const bytes = new TextEncoder().encode(text).length
     if (bytes > maxBytes) {

@@ -116,15 +116,18 @@ const isTelling = (text: string): boolean =>
 
 const shortEscapes: { readonly [char: string]: string } = { "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t" }
 
+/** The pattern of an escape of JSON, whose digits are of either case. */
+const escapePattern = (unit: string): string =>
+  `\\\\+u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`.replace(/[a-f]/g, (one) => `[${one}${one.toUpperCase()}]`)
+
 /** The pattern of a character, also with the escapes of JSON, of JSON in JSON, and so on. */
 const charPattern = (char: string): string => {
   if (/[\w .@-]/.test(char)) return EffectRegExp.escape(char)
   if (char === "\\") return "\\\\+"
-  const codes = Array.from({ length: char.length }, (_, at) => char.charCodeAt(at).toString(16).padStart(4, "0"))
-    .map((code) => `\\\\+u${code.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)}`)
+  const codes = char.replace(/[^]/g, escapePattern)
   const plain = char === "\"" || char === "/" ? `\\\\*${char}` : EffectRegExp.escape(char)
   const short = shortEscapes[char]
-  return `(?:${[plain, codes.join(""), ...(short === undefined ? [] : [`\\\\+${short}`])].join("|")})`
+  return `(?:${[plain, codes, ...(short === undefined ? [] : [`\\\\+${short}`])].join("|")})`
 }
 
 /** The pattern of texts, longest first, where they are not part of a longer word. */
@@ -135,6 +138,12 @@ const wholePattern = (texts: Iterable<string>): RegExp => {
   const escape = "\\\\(?:[bfnrt]|u[\\da-fA-F]{4})"
   return new RegExp(`(?:(?<!${word})|(?<=${escape})|(?!${word}))(?:${all.join("|")})(?:(?<!${word})|(?!${word}))`, "gu")
 }
+
+/** The text that `scrub` puts in place of the key. */
+const scrubbed = "<redacted>"
+
+/** A key of nobody, of the usual form. */
+const otherKey = "nk_live_text"
 
 class Redactor implements Redaction {
   /** The texts that a path removed, which are removed wherever they occur. */
@@ -165,7 +174,9 @@ class Redactor implements Redaction {
   readonly text = (text: string): string => this.patterns.reduce(without, this.withoutSecrets(text))
 
   private withoutSecrets(text: string): string {
-    return this.scrub(maskSecrets(text))
+    // a replay without the key removes as much of the text around it as around another key
+    const other = text.split(scrubbed).map((part) => this.scrub(part).replaceAll(scrubbed, otherKey)).join(scrubbed)
+    return maskSecrets(other).replaceAll(otherKey, redacted)
   }
 
   private clean(value: unknown, paths: ReadonlyArray<Pattern>, isWritten: boolean): unknown {
@@ -228,7 +239,7 @@ export const redactionOf = (
   const paths = Either.all((redact?.paths ?? []).map((text) => {
     const pattern = segmentsOf(text.replace(/^\$\.?/, ""), part)
     return pattern === undefined || pattern.length === 0
-      ? Either.left(invalid(method, "redact.paths", `${JSON.stringify(text)} is no path`))
+      ? Either.left(invalid(method, "redact.paths", `${JSON.stringify(text)} is not a path`))
       : Either.right(pattern)
   }))
   return Either.map(paths, (paths) => new Redactor(paths, (redact?.patterns ?? []).map(global), scrub))
@@ -236,14 +247,14 @@ export const redactionOf = (
 
 /** The option `redact` of a caller. */
 export const redactOption: Fields.Option = Fields.checked((path, value) => {
-  if (!Predicate.isRecord(value)) return problem(path, "must be an object with paths or patterns")
+  if (!Predicate.isRecord(value)) return problem(path, "must be an object")
   const { paths = [], patterns = [] } = value
   if (!Array.isArray(paths) || !paths.every(Predicate.isString)) {
     return problem(`${path}.paths`, "must be a list of paths")
   }
   return Array.isArray(patterns) && patterns.every(Predicate.isRegExp)
     ? undefined
-    : problem(`${path}.patterns`, "must be a list of regular expressions")
+    : problem(`${path}.patterns`, "must be a list of RegExp")
 })
 
 /** A question without the values to remove. A recording and a replay redact it alike. */
@@ -266,9 +277,9 @@ const answerWithout = (redact: Redaction) => ({
 export const redactStatus = (status: Status, redact: Redaction): Status => mapStatus(status, answerWithout(redact))
 
 export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
-  const once = mapAnswer(answer, answerWithout(redact))
+  const once = (answer: RecordedAnswer) => mapAnswer(answer, answerWithout(redact))
   // a value that is removed from one event is known in all
-  return redact.hasPaths ? mapAnswer(once, answerWithout(redact)) : once
+  return redact.hasPaths ? once(once(answer)) : once(answer)
 }
 
 /** The whole of a call. */
@@ -285,7 +296,7 @@ export const redactSession = (cassette: SessionCassette, redact: Redaction): Ses
     steps.map(({ stepId }) => stepId).concat(errorAtStep)
   )
   // steps with different names keep different names
-  const renamedIds = renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, (id) => id)
+  const renamedIds = renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, identity)
   const names = new Map(Object.entries(renamedIds).map(([name, id]) => [id, name]))
   const clean = (execution: SessionExecution): SessionExecution => ({
     ...execution,

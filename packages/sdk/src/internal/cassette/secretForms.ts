@@ -41,7 +41,10 @@ const forms: ReadonlyArray<RegExp> = [
   // JSON Web Tokens
   beginning(/eyJ/, /[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?/, "\\w-"),
   // Noukai
-  beginning(/nk_/, /(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/)
+  beginning(
+    /nk_/,
+    /(?:(?:live|test)_(?:[\w-]|(?:\\*[.~+/=])+(?=[\w-])){4,}|[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/
+  )
 ]
 
 /** The secret of a key of AWS where it is assigned in text. The name before it stays. No secret begins within an escape. */
