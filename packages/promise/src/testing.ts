@@ -12,16 +12,15 @@ import * as NoukaiRecord from "@effect-noukai/sdk/NoukaiRecord"
 import * as NoukaiReplay from "@effect-noukai/sdk/NoukaiReplay"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Client } from "./internal/client/client.js"
 import { Lifetime, type Services } from "./internal/client/lifetime.js"
-import { clientOptions, liveServices } from "./internal/client/openClient.js"
+import { clientOptions, liveServices, runtimeOf } from "./internal/client/openClient.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
 import { isRecord } from "./internal/json.js"
-import { consoleLogger } from "./internal/logging.js"
 import { fieldsOf, reading, refusal } from "./internal/options/reading.js"
 import { type Names, refuseUnknown } from "./internal/options/unknown.js"
 import { Noukai, type NoukaiOptions } from "./Noukai.js"
+import type { ClientOptions } from "./NoukaiOptions.js"
 
 /**
  * When calls are recorded, and when they are replayed. A recorded call is sent and billed.
@@ -98,15 +97,16 @@ const optionsOf = <A extends ReplayOptions>(
 const withClient = async <T>(
   services: Layer.Layer<Recorded, unknown>,
   { allowUnused }: ReplayOptions,
-  test: (noukai: Noukai) => Promise<T> | T
+  test: (noukai: Noukai) => Promise<T> | T,
+  client: ClientOptions = {}
 ): Promise<T> => {
-  const runtime = ManagedRuntime.make(Layer.provideMerge(services, consoleLogger))
+  const { runner, runtime, signal } = runtimeOf(services, client)
   const run = async <A>(effect: Effect.Effect<A, unknown, Recorded>) =>
     valueOrThrow(await runtime.runPromiseExit(effect))
   try {
     const { defaults: { org, project, sessionId } } = await run(NoukaiHttp)
-    const lifetime = new Lifetime<Services>(runtime, async () => {})
-    const noukai = new Noukai(new Client(lifetime, { org, project, sessionId, signal: undefined }))
+    const lifetime = new Lifetime<Services>(runner, async () => {})
+    const noukai = new Noukai(new Client(lifetime, { org, project, sessionId, signal }))
     const value = await Promise.resolve(noukai).then(test).finally(() => noukai.close())
     await run(NoukaiRecord.save)
     if (allowUnused !== true) await run(Effect.flatMap(ReplayCassette, ({ verify }) => verify))
@@ -148,8 +148,9 @@ export const record = async <T>(
 ): Promise<T> => {
   const given = optionsOf("record", test, options, recordNames)
   const { match, mode, redact } = given
-  const live = liveServices(reading("record", "client", () => clientOptions(given.client)))
-  return await withClient(NoukaiRecord.toFile(path, { match, mode, redact, live }), given, test)
+  const client = reading("record", "client", () => clientOptions(given.client))
+  const services = NoukaiRecord.toFile(path, { match, mode, redact, live: liveServices(client) })
+  return await withClient(services, given, test, client)
 }
 
 /**

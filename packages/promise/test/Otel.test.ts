@@ -2,6 +2,7 @@
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { samples, startEmulator } from "@effect-noukai/emulator"
 import { InvalidRequestError, Noukai, type NoukaiOptions } from "@effect-noukai/promise"
+import { record } from "@effect-noukai/promise/testing"
 import { context, INVALID_SPAN_CONTEXT, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api"
 import {
   InMemorySpanExporter,
@@ -9,8 +10,11 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor
 } from "@opentelemetry/sdk-trace-node"
+import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { handle } from "./examples/otel.js"
 import { rejection } from "./support/world.js"
@@ -114,6 +118,28 @@ describe("otel", () => {
     await open({}).flow(flow).execute({ message: "hi" })
     await open({ otel: false, otelSteps: false, tracer: app }).flow(flow).execute({ message: "hi" })
     assert.deepStrictEqual(tree(), [])
+  })
+
+  it("is an option of the client that records, too, whose spans are below the active one", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "otel-"))
+    const client = { apiKey: emulator.apiKey, env: "dev", port: emulator.port, otel: true, tracer: app } as const
+    const asked = () =>
+      record(join(folder, "c.json"), async (noukai) => {
+        await Promise.resolve()
+        return await noukai.flow(flow).execute({ message: "hi" })
+      }, { client, mode: "once" })
+    for (const name of ["recorded", "replayed"]) {
+      await app.startActiveSpan(name, (span) => asked().finally(() => span.end()))
+    }
+    await rm(folder, { recursive: true })
+    assert.deepStrictEqual(tree(), [
+      "recorded internal unset",
+      "  noukai.flow.execute client unset",
+      "replayed internal unset",
+      "  noukai.flow.execute client unset"
+    ])
+    assert.strictEqual(named("noukai.flow.execute")[0]!.instrumentationScope.name, "my-app")
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
   })
 
   it("spans are below the active span, those of tool handlers below their round", async () => {

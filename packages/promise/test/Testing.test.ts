@@ -21,6 +21,7 @@ import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } 
 import { rejection } from "./support/world.js"
 
 const twoStep = "noukai/samples/two-step"
+const slow = "noukai/tests/slow"
 const tools = [{ type: "function", function: { name: "get_weather", parameters: { type: "object" } } }]
 
 let emulator: RunningEmulator
@@ -29,7 +30,8 @@ let path: string
 let client: NoukaiOptions
 
 beforeAll(async () => {
-  emulator = await startEmulator({ flows: samples, capture: "full" })
+  const sleep = { kind: "template", id: "sleep", output: 1, duration: "1 hour" } as const
+  emulator = await startEmulator({ flows: [...samples, { ref: slow, steps: [sleep] }], capture: "full" })
   folder = await mkdtemp(join(tmpdir(), "cassettes-"))
 })
 
@@ -138,6 +140,22 @@ describe("record", () => {
     const unwritable = join(path, "is a file", "cassette.json")
     assert.deepStrictEqual(await rejection(record(unwritable, failing, { client })), new TypeError("expected 8"))
     assert.instanceOf(await rejection(record(unwritable, ask("A17"), { client })), CassetteError)
+  })
+
+  it("ends its calls by the signal of its client, and starts none when it is aborted", async () => {
+    const stopped = new AbortController()
+    const stopping = async (noukai: Noukai) => {
+      const running = noukai.flow(slow).execute({ message: "hi" })
+      while (emulator.ledger().runsStarted === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      stopped.abort("enough")
+      return running
+    }
+    const options = { client: { ...client, signal: stopped.signal } }
+    assert.strictEqual(await rejection(record(path, stopping, options)), "enough")
+    assert.strictEqual(await rejection(record(path, ask("A17"), options)), "enough")
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+    const wrong = await rejection(record(path, ask("A17"), { client: { ...client, signal: 1 as never } }))
+    assert.deepInclude(wrong, { name: "InvalidRequestError", field: "signal" })
   })
 
   it("removes the key and the values of redact", async () => {

@@ -65,7 +65,9 @@ export const liveServices = (
   return Layer.provide(servicesOver(replaced), NoukaiConfig.layer(sdkOptions(options, replaced === undefined)))
 }
 
-const servicesOver = (given: FetchInUse | undefined) =>
+const servicesOver = (
+  given: FetchInUse | undefined
+): Layer.Layer<Services, AuthenticationError | InvalidRequestError, NoukaiConfig.NoukaiConfig> =>
   given === undefined
     ? Sdk.layerServices
     : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
@@ -112,22 +114,34 @@ const tracerOf = (
   return flags.some(([, flag]) => flag) ? layerTracer(given as Tracer | undefined) : undefined
 }
 
-const open = (options: ClientOptions, signal: AbortSignal | undefined): Client => {
+/**
+ * Returns a runtime of services with the logger and the tracer of a client, the runner of the client's calls, and the
+ * signal that ends them.
+ */
+export const runtimeOf = <R, E>(
+  services: Layer.Layer<R, E>,
+  options: ClientOptions,
+  tracer: Layer.Layer<never, Thrown> | undefined = tracerOf(options)
+) => {
+  const signal = signalOf(operation, options.signal)
+  const runtime = ManagedRuntime.make(
+    Layer.provideMerge(services, tracer === undefined ? consoleLogger : Layer.merge(tracer, consoleLogger))
+  )
+  // the caller's hook and its spans are in the asynchronous context of the call
+  const runner: Runner<R> = options.onLog === undefined && tracer === undefined
+    ? runtime
+    : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }
+  return { runtime, runner, signal }
+}
+
+const open = (options: ClientOptions): Client => {
   const replaced = fetchInUse(operation, options)
   const tracer = tracerOf(options)
   const config = clientConfig(options, replaced === undefined)
-  const runtime = ManagedRuntime.make(
-    servicesOver(replaced).pipe(
-      Layer.provide(Layer.succeed(NoukaiConfig.NoukaiConfig, config)),
-      Layer.provideMerge(tracer === undefined ? consoleLogger : Layer.merge(tracer, consoleLogger))
-    )
-  )
+  const services = Layer.provide(servicesOver(replaced), Layer.succeed(NoukaiConfig.NoukaiConfig, config))
+  const { runner, runtime, signal } = runtimeOf(services, options, tracer)
   if (replaced !== undefined) log(replaced.announce)
   if (globalThis.window !== undefined) log(inBrowser)
-  // the caller's hook and its spans are in the asynchronous context of the call
-  const runner: Runner<Services> = options.onLog === undefined && tracer === undefined
-    ? runtime
-    : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }
   const { org, project, sessionId } = config
   return new Client(
     new Lifetime(runner, () => runtime.dispose()),
@@ -144,7 +158,4 @@ export const clientOptions = (given: ClientOptions | undefined): ClientOptions =
 
 /** Creates a client. Throws an error of this package for a wrong option. */
 export const openClient = (given: ClientOptions | undefined): Client =>
-  reading(operation, "options", () => {
-    const options = clientOptions(given)
-    return open(options, signalOf(operation, options.signal))
-  })
+  reading(operation, "options", () => open(clientOptions(given)))
