@@ -63,7 +63,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 176.4,
+    budget: 176.6,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

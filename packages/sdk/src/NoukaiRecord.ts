@@ -190,7 +190,7 @@ const record = <E, R>(
         return provided(replay.http, replay.verify("ReplayCassette.verify"))
       }
       if (old?.kind === "session") {
-        const detail = "nothing can be added to a session"
+        const detail = "it holds a session, and nothing can be added to that"
         return yield* CassetteFile.cassetteError(method, "Invalid", { path, detail })
       }
       const built = Effect.map(yield* buildOnce(live), (http) => {

@@ -247,14 +247,14 @@ export const redactionOf = (
 
 /** The option `redact` of a caller. */
 export const redactOption: Fields.Option = Fields.checked((path, value) => {
-  if (!Predicate.isRecord(value)) return problem(path, "must be an object")
+  if (!Predicate.isRecord(value)) return problem(path, "must be an object with paths or patterns")
   const { paths = [], patterns = [] } = value
   if (!Array.isArray(paths) || !paths.every(Predicate.isString)) {
     return problem(`${path}.paths`, "must be a list of paths")
   }
   return Array.isArray(patterns) && patterns.every(Predicate.isRegExp)
     ? undefined
-    : problem(`${path}.patterns`, "must be a list of RegExp")
+    : problem(`${path}.patterns`, "must be a list of regular expressions")
 })
 
 /** A question without the values to remove. A recording and a replay redact it alike. */

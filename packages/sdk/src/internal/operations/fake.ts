@@ -9,7 +9,8 @@ import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./
 import type { WireEvent } from "./wireEvent.js"
 
 /** The defect of all other operations: a test that needs them takes another layer. */
-const notFaked = () => Effect.dieMessage("layerTest only runs flows: use layerScripted for the rest")
+const notFaked = () =>
+  Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
 
 /** Fields of a request of a step, which a request to run a flow does not have at its beginning. */
 const ofStep = [
