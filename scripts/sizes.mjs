@@ -46,11 +46,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 130.6, code: execute },
+  { name: "execute", goal: 100, budget: 130.7, code: execute },
   {
     name: "streams",
     goal: 105,
-    budget: 144.6,
+    budget: 144.8,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"

@@ -216,7 +216,7 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, sessionId, total, version } = resolved.right
     const progress: Progress = { sent: "no" }
-    const call = { http, method, address, addressText, options: input, total, maxCostUsd: undefined }
+    const call = { http, method, address, addressText, options: input, total: undefined, maxCostUsd: undefined }
     const costs = RunCosts.of(fiber, call)
     const post = (parameters: unknown) => {
       const { blockOverrides, message, snapshots: trace = false } = input

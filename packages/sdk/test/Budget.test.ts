@@ -727,6 +727,21 @@ describe("jobs in a budget", () => {
       assert.strictEqual((yield* ledger).billedUsd, "2.6")
     }).pipe(Effect.provide(world)))
 
+  it.scoped("the timeout of a submission does not limit the read of the cost at the end", () =>
+    Effect.gen(function*() {
+      const started = json(202, { executionId: "ex-1", status: "started" })
+      const server = yield* serve(started, json(200, { executionId: "ex-1", status: "completed", result: 1 }), silence)
+      const jobs = Context.get(yield* servicesFor(server), JobService)
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      const job = yield* jobs.submit("a/b/c", { message, timeout: "1 second" }).pipe(Budget.within(budget))
+      const ended = yield* Effect.fork(job.result())
+      yield* server.arrived(3)
+      yield* TestClock.adjust("9 seconds")
+      assert.isNull(ended.unsafePoll())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(ended), 1)
+    }))
+
   it.scopedLive("submitOnce reserves for what it submits alone; a failed submission releases", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

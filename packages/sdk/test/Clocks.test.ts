@@ -5,9 +5,8 @@ import * as FlowService from "@effect-noukai/sdk/FlowService"
 import * as NoukaiHttpModule from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
-import { Agent, buildConnector } from "undici"
+import { Agent } from "undici"
 import { clientFor } from "./support/client.js"
-import { SetClock } from "./support/clock.js"
 import { httpOf } from "./support/http.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -126,27 +125,6 @@ describe("connect clock: until the request is on a socket", () => {
       assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "connect")
       assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "no")
       assert.isTrue(error.isRetryable)
-    }))
-
-  it.scopedLive("is not moved when the wall clock is set", () =>
-    Effect.gen(function*() {
-      const wall = new SetClock(yield* Effect.clock)
-      const connect = buildConnector({})
-      const dispatcher = yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          new Agent({
-            connect: (options, callback) => {
-              wall.set(60_000)
-              connect(options, callback)
-            }
-          })
-        ),
-        (agent) => Effect.promise(() => agent.destroy())
-      )
-      const server = yield* Wire.serve(Wire.json(200, done))
-      const flows = yield* clientFor(server, { dispatcher, maxRetries: 0 })
-      const ended = yield* Effect.withClock(flows.execute("a/b/c", { message: "hi" }), wall)
-      assert.strictEqual(ended.status, "completed")
     }))
 })
 

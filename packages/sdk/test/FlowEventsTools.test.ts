@@ -164,6 +164,19 @@ describe("tools with a handler", () => {
       }))
   })
 
+  it.effect("7.5: a step that completes under another id before it pauses goes on with the answer", () => {
+    const { tools } = counted()
+    return scripted([
+      respond(runStarted(2), stepCompleted("a/inner"), toolPause("a", "tc_1", { stepIndex: 0 })),
+      respond(stepCompleted("a"), stepPaused()),
+      respond(stepCompleted("b"), flowCompleted(1))
+    ], (flows) =>
+      Effect.gen(function*() {
+        yield* collect(flows.events(flow, { tools }))
+        assert.deepStrictEqual((yield* bodies).map(({ stepIndex }) => stepIndex), [0, 0, 1])
+      }))
+  })
+
   it.effect("5.3: calls that only the last assistant message names are found", () => {
     const { asked, tools } = counted()
     return scripted([

@@ -3,7 +3,10 @@ import { Emulator, type LedgerEvent } from "@effect-noukai/emulator"
 import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Scope, TestClock } from "effect"
+import { clientFor } from "./support/client.js"
 import { echo, executeOnce, posts, runs, sessionOf, setup } from "./support/once.js"
+import { body, execution } from "./support/sessions.js"
+import { type Answer, json, serve, silence } from "./support/WireServer.js"
 
 type RunStarted = Extract<LedgerEvent, { readonly type: "RunStarted" }>
 
@@ -305,6 +308,66 @@ describe("one process", () => {
         assert.lengthOf(yield* runs, 1)
       }).pipe(Effect.provide(setup()))
   )
+
+  it.scopedLive.each([401, 403])(
+    "a run that a refusal names is not begun by another: %s",
+    (status) =>
+      Effect.gen(function*() {
+        const absent = json(404, { detail: { code: "SESSION_NOT_FOUND" } })
+        let refuse = () => {}
+        const server = yield* serve(absent, (response, request) => {
+          refuse = () => json(status, { detail: { code: "DENIED", executionId: "ex-1" } })(response, request)
+        }, absent)
+        const [one, other] = [yield* clientFor(server), yield* clientFor(server)]
+        const leader = yield* Effect.fork(Effect.flip(one.executeOnce("k", echo, { message: "?" })))
+        yield* server.arrived(2)
+        const follower = yield* Effect.fork(Effect.flip(other.executeOnce("k", echo, { message: "?" })))
+        yield* sessionsMade
+        refuse()
+        assert.strictEqual((yield* Fiber.join(leader)).executionId, "ex-1")
+        assert.deepInclude({ ...(yield* Fiber.join(follower)) }, { _tag: "APIConnectionError", sent: "unknown" })
+        assert.lengthOf(server.requests, 3)
+      })
+  )
+
+  it.scopedLive("what a call knows to be sent it still knows after another found an earlier run", () =>
+    Effect.gen(function*() {
+      const failed = execution("echo", "execute", null, { executionId: "ex-1", status: "failed", errorAtStep: "a" })
+      const first: Answer = (response, request) =>
+        json(200, { ...body(failed), sessionId: request.path.split("/").at(-1) })(response, request)
+      const absent = json(404, { detail: { code: "SESSION_NOT_FOUND" } })
+      const server = yield* serve(first, absent, silence, first, absent, first, absent)
+      const flows = yield* clientFor(server)
+      const call = (rerunFailed: boolean) => flows.executeOnce("k", echo, { message: "?", rerunFailed })
+      const leader = yield* Effect.fork(call(true))
+      yield* server.arrived(3)
+      const finding = yield* Effect.fork(Effect.flip(call(false)))
+      yield* sessionsMade
+      const last = yield* Effect.fork(Effect.flip(call(true)))
+      yield* sessionsMade
+      yield* Fiber.interrupt(leader)
+      assert.strictEqual((yield* Fiber.join(finding)).executionId, "ex-1")
+      assert.deepInclude({ ...(yield* Fiber.join(last)) }, { _tag: "APIConnectionError", isRetryable: false })
+      assert.lengthOf(server.requests.filter(({ method }) => method === "POST"), 1)
+    }))
+
+  it.scopedLive("a call that takes over sends nothing where the run that another found is not seen", () =>
+    Effect.gen(function*() {
+      let answer = () => {}
+      const server = yield* serve((response, request) => {
+        const run = execution("echo", "execute", null, { executionId: "ex-1", status: "running", steps: [] })
+        answer = () => json(200, { ...body(run), sessionId: request.path.split("/").at(-1) })(response, request)
+      }, json(404, { detail: { code: "SESSION_NOT_FOUND" } }))
+      const [one, other] = [yield* clientFor(server), yield* clientFor(server)]
+      const leader = yield* Effect.fork(Effect.flip(one.executeOnce("k", echo, { message: "?" })))
+      yield* server.arrived(1)
+      const follower = yield* Effect.fork(Effect.flip(other.executeOnce("k", echo, { message: "?", takeOver: true })))
+      yield* sessionsMade
+      answer()
+      assert.strictEqual((yield* Fiber.join(leader))._tag, "RunInProgressError")
+      assert.deepInclude({ ...(yield* Fiber.join(follower)) }, { _tag: "APIConnectionError", sent: "unknown" })
+      assert.lengthOf(server.requests, 2)
+    }))
 
   it.scoped("a follower that is given up leaves the others alone", () =>
     Effect.gen(function*() {

@@ -6,10 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, TestClock } from "effect"
 import type { ServerResponse } from "node:http"
 import { clientFor } from "./support/client.js"
-import { frame, open } from "./support/eventFrames.js"
+import { events, frame, open } from "./support/eventFrames.js"
 import { executeOnce, flows, runs, sessionOf, setup as emulated } from "./support/once.js"
 import { body, execution } from "./support/sessions.js"
-import { json, serve } from "./support/WireServer.js"
+import { type Answer, json, serve } from "./support/WireServer.js"
 
 const ref = "acme/test/asking"
 
@@ -187,27 +187,36 @@ describe("takeOver", () => {
       }).pipe(Effect.provide(setup({ config: { retry: Schedule.stop } })))
   )
 
-  it.scopedLive.each([
-    ["the run has ended", "completed", []],
-    ["the step has completed", "running", [{ stepId: "ask", attempt: 1, status: "completed" }]]
-  ])("reads on after a pause where the trace says that %s", ([, status, steps]) =>
+  const call = { id: "tc_1", type: "function", function: { name: "one", arguments: "{}" } }
+  const begun = frame("run_started", { executionId: "ex-1" })
+  const asked = frame("step_paused_for_tool_calls", {
+    executionId: "ex-1",
+    stepId: "ask",
+    stepIndex: 0,
+    iterationsUsed: 1,
+    toolCallMessages: [{ role: "assistant", content: null, tool_calls: [call] }],
+    toolCalls: [call]
+  })
+  const running: Answer = (response, request) => {
+    const run = execution("asking", "execute", null, { executionId: "ex-1", status: "running", steps: [] })
+    json(200, { ...body(run), sessionId: request.path.split("/").at(-1) })(response, request)
+  }
+  const traced = (status: string, ...steps: ReadonlyArray<object>) =>
+    json(200, { flowRun: { id: "ex-1", flowId: "f", status }, steps }, { connection: "close" })
+  const ofAsk = (attempt: number, status: string, more?: object) => ({ stepId: "ask", attempt, status, ...more })
+
+  it.scopedLive.each(
+    [
+      ["the run has ended", traced("completed")],
+      ["the step has completed", traced("running", ofAsk(1, "completed"))],
+      ["its latest attempt was skipped", traced("running", ofAsk(1, "failed"), ofAsk(2, "skipped"))]
+    ] as const
+  )("reads on after a pause where the trace says that %s", ([name, trace]) =>
     Effect.gen(function*() {
-      const call = { id: "tc_1", type: "function", function: { name: "one", arguments: "{}" } }
-      const asked = frame("step_paused_for_tool_calls", {
-        executionId: "ex-1",
-        stepId: "ask",
-        stepIndex: 0,
-        iterationsUsed: 1,
-        toolCallMessages: [{ role: "assistant", content: null, tool_calls: [call] }],
-        toolCalls: [call]
-      })
       let stream: ServerResponse | undefined
       const server = yield* serve(
-        (response, request) => {
-          const running = execution("asking", "execute", null, { executionId: "ex-1", status: "running", steps: [] })
-          json(200, { ...body(running), sessionId: request.path.split("/").at(-1) })(response, request)
-        },
-        open([frame("run_started", { executionId: "ex-1" }), asked], (response) => stream = response),
+        running,
+        open([begun, asked], (response) => stream = response),
         (response, request) => {
           // what follows the pause is sent when the client has read the trace
           response.socket?.on("close", () =>
@@ -215,15 +224,48 @@ describe("takeOver", () => {
               frame("step_completed", { stepId: "ask", output: 1 }) +
                 frame("flow_completed", { executionId: "ex-1", result: "done" })
             ))
-          json(200, { flowRun: { id: "ex-1", flowId: "f", status }, steps }, { connection: "close" })(response, request)
+          trace(response, request)
         }
       )
       const flows = yield* clientFor(server)
       const names: Array<string> = []
-      const found = yield* flows.executeOnce("k", ref, { message: "?", takeOver: true, tools: handling(names) })
+      const found = yield* flows.executeOnce(name, ref, { message: "?", takeOver: true, tools: handling(names) })
       assert.deepInclude(found, { status: "completed", result: "done", reused: true })
       assert.deepStrictEqual(names, [])
       assert.isTrue(server.requests.every(({ method }) => method === "GET"))
+    }))
+
+  it.scopedLive.each(
+    [
+      ["the trace cannot be read now", open([begun, asked]), json(503, {})],
+      [
+        "the events end there, and the step has completed",
+        events(begun, asked),
+        traced("running", ofAsk(1, "completed"))
+      ]
+    ] as const
+  )("answers no pause that may be over: %s", ([name, stream, trace]) =>
+    Effect.gen(function*() {
+      const server = yield* serve(running, stream, trace)
+      const flows = yield* clientFor(server, { maxRetries: 0 })
+      const names: Array<string> = []
+      const input = { message: "?", takeOver: true, tools: handling(names) }
+      const error = yield* Effect.flip(flows.executeOnce(name, ref, input))
+      assert.deepStrictEqual([error.isRetryable, names], [true, []])
+      assert.lengthOf(server.requests, 3)
+    }))
+
+  it.scopedLive("hands over the second pause of a step in a loop", () =>
+    Effect.gen(function*() {
+      const again = [asked, frame("step_completed", { stepId: "ask", output: 1 }), asked]
+      const server = yield* serve(
+        running,
+        open([begun, ...again]),
+        traced("running", ofAsk(1, "completed", { loopIndex: 0 }))
+      )
+      const flows = yield* clientFor(server)
+      const paused = yield* flows.executeOnce("loop", ref, { message: "?", takeOver: true, tools: declarations })
+      assert.strictEqual(paused.status, "tool_calls_required")
     }))
 
   it.scoped("is a flag", () =>

@@ -34,7 +34,7 @@ export const monotonic: Effect.Effect<number> = Effect.clockWith((clock) => Effe
 export type Cancel = () => void
 
 export interface Timers {
-  /** Milliseconds, for differences alone: they go on evenly when the wall clock is set. */
+  /** Milliseconds since 1970, also while the machine sleeps. */
   readonly now: () => number
   /** Calls `fire` once after `ms` milliseconds. */
   readonly after: (ms: number, fire: () => void) => Cancel
@@ -56,7 +56,7 @@ const onClock = (clock: Clock.Clock): Timers["after"] => (ms, fire) => {
 /** The timers of the running fiber's clock. */
 export const ofFiber = (fiber: AnyFiber): Timers => {
   const clock = clockOf(fiber)
-  return { now: () => unsafeMonotonic(clock), after: clock === liveClock ? native : onClock(clock) }
+  return { now: () => clock.unsafeCurrentTimeMillis(), after: clock === liveClock ? native : onClock(clock) }
 }
 
 /** Milliseconds of a duration that was checked before; `undefined` when it is infinite. */

@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { readFiber } from "../core/fiber.js"
+import { clockOf, readFiber } from "../core/fiber.js"
 import * as timers from "../core/time.js"
 
 export interface Limits {
@@ -155,11 +155,12 @@ export const isLimited = ({ maxConcurrency, rate }: LimiterSettings): boolean =>
 export const make = ({ maxConcurrency, rate }: LimiterSettings): Effect.Effect<Limiter, never, Scope.Scope> =>
   Effect.acquireRelease(
     readFiber((fiber) => {
+      const time = { now: () => timers.unsafeMonotonic(clockOf(fiber)), after: timers.ofFiber(fiber).after }
       const limits = {
         slots: maxConcurrency ?? Infinity,
         rate: rate && { limit: rate.limit, interval: Duration.toMillis(rate.interval) }
       }
-      return new Limiter(limits, timers.ofFiber(fiber))
+      return new Limiter(limits, time)
     }),
     (limiter) => Effect.sync(() => limiter.close())
   )

@@ -384,9 +384,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     const { retryPost: _, ...options } = run.options
     const answer = Effect.suspend(() => send(state, results, rounds))
     const trace = http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
-    // a run that may not be read is answered; one that can be read later may have completed the step
+    // a run that may not be read is answered; another one may have completed the step
     return Effect.matchEffect(trace, {
-      onFailure: (error) => error.isRetryable ? Effect.fail(beforeARun(error)) : answer,
+      onFailure: (error) =>
+        error.isRetryable || error._tag === "UnexpectedResponseError" ? Effect.fail(beforeARun(error)) : answer,
       onSuccess: ({ flowRun, steps: traced }): Answer => {
         if (isEndedStatus(flowRun.status)) {
           return Effect.flatMap(

@@ -79,8 +79,14 @@ const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): bo
 const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
   executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
 
-const endedWith = (exit: Exit.Exit<unknown, Failure>, ...tags: ReadonlyArray<Failure["_tag"]>): boolean =>
-  Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => tags.includes(_tag))
+const endedWith = (exit: Exit.Exit<unknown, Failure>, is: (error: Failure) => boolean): boolean =>
+  Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), is)
+
+const isRunInProgress = ({ _tag }: Failure): boolean => _tag === "RunInProgressError"
+
+/** Whether the key of a client was refused, and no run began. */
+const isRefusedKey = (error: Failure): boolean =>
+  (error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError") && !showsARun(error)
 
 const pausedAt = (
   executionId: string,
@@ -96,17 +102,22 @@ const pausedAt = (
     accumulatedOutputs: accumulatedOutputs ?? undefined
   }
 
-/** Whether a run has ended, or has completed the step in which it paused. A step in a loop may pause again. */
+/** Whether a run has ended, or is past the step in which it paused. A step in a loop may pause again. */
 const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
-  const ofStep = steps.filter((step) => step.stepId === stepId)
+  const ofStep = steps.filter((step) => step.stepId === stepId && step.loopIndex === undefined)
+  const latest = Math.max(...ofStep.map(({ attempt }) => attempt))
   return isEndedStatus(flowRun.status) ||
-    (ofStep.length > 0 && ofStep.every(({ loopIndex, status }) => loopIndex === undefined && status === "completed"))
+    ofStep.some(({ attempt, status }) => attempt === latest && (status === "completed" || status === "skipped"))
 }
+
+/** The time in which an event comes that the trace has shown to follow. */
+const patience = "5 seconds"
 
 /**
  * Follows a run to its end or to the pause at which it waits, and gives what `execute` would answer there; `undefined`
  * where the server does not say. It only reads. Of a pause nothing tells that no further event has been stored, so
  * that it is taken for the last one when the trace is read before a further event arrives, and does not know more.
+ * Where the trace knows more, the event has to come soon.
  *
  * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
  * its result.
@@ -121,11 +132,22 @@ export const runPosition = (
   const detail = "the events of the run ended before a terminal event"
   const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
-  const anotherRead = (stepId: string | null | undefined) =>
-    Effect.suspend(() => trace({ ...request(), isUnrecorded: true })).pipe(
-      Effect.flatMap((read) => hasPassed(read, stepId) ? Effect.never : Effect.void),
-      Effect.ignore
-    )
+  /** Whether the stream of events has ended, at a pause. */
+  let isOver = false
+  /** The end at a pause, once the trace has been read. */
+  let atPause: Effect.Effect<Option.Option<never>, Errors.CallError> = Effect.succeedNone
+  const anotherRead = (stepId: string | null | undefined): Effect.Effect<void> =>
+    Effect.matchEffect(Effect.suspend(() => trace({ ...request(), isUnrecorded: true })), {
+      onFailure: (error) => {
+        atPause = error.isRetryable ? Effect.fail(error) : Effect.succeedNone
+        return Effect.void
+      },
+      onSuccess: (read) => {
+        const passed = hasPassed(read, stepId)
+        atPause = passed ? Effect.fail(cut) : Effect.succeedNone
+        return passed && !isOver ? Effect.sleep(patience) : Effect.void
+      }
+    })
   return Effect.scoped(Effect.gen(function*() {
     let state = traceState(facts.flow, executionId, undefined)
     const pull = yield* Stream.toPull(traceStream(request()))
@@ -133,11 +155,18 @@ export const runPosition = (
       const pause = state.end?._tag === "tools" ? state.end.event : undefined
       const next = Effect.catchAll(Effect.asSome(pull), (end) =>
         Option.match(end, {
-          onNone: () => pause === undefined ? Effect.fail(cut) : Effect.succeedNone,
+          onNone: () => {
+            isOver = true
+            return pause === undefined ? Effect.fail(cut) : Effect.never
+          },
           // an event that cannot be read here is not known; one that can be read later is an error
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))
-      const events = yield* (pause === undefined ? next : endedBy(next, anotherRead(pause.stepId), Effect.succeedNone))
+      const events = yield* (pause === undefined ? next : endedBy(
+        next,
+        anotherRead(pause.stepId),
+        Effect.suspend(() => atPause)
+      ))
       if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
       for (const event of events.value) {
         state = fold(state, event)
@@ -204,12 +233,12 @@ export const make = (
       ends: number,
       sentBefore: Errors.Sent
     ): Effect.Effect<Operation.OnceResponse<A>, Failure> => {
-      const again = (sent: Errors.Sent) => run(request, name, ends, sent)
+      const again = (sent: Errors.Sent) => run(request, name, ends, further(sentBefore, sent))
       const follow = (leader: Leader, { exit, sent }: Led<A>): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
         Effect.flatMap(monotonic, (now) => {
           if (isOfItsOwn(exit, now < ends)) return again(sent)
           // the leader may not take it over
-          if (request.takeOver === true && endedWith(exit, "RunInProgressError")) return again("no")
+          if (request.takeOver === true && endedWith(exit, isRunInProgress)) return again("unknown")
           if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
           const outcome = exit.value
           // a run of the other operation is looked up, and may not be listed yet
@@ -229,9 +258,7 @@ export const make = (
           return Effect.onExit(restore(decide(request, sentBefore)), (exit) =>
             Effect.sync(() => {
               leaders.delete(name)
-              // a key that was refused began no run
-              const isRefused = endedWith(exit, "AuthenticationError", "PermissionDeniedError")
-              const sent = isRefused ? sentBefore : further(sentBefore, request.progress.sent)
+              const sent = endedWith(exit, isRefusedKey) ? sentBefore : further(sentBefore, request.progress.sent)
               Deferred.unsafeDone(done, Exit.succeed({ exit, sent }))
             }))
         })

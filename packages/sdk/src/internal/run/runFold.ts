@@ -446,7 +446,11 @@ const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">):
   const { iterationsUsed, stepId, toolCallMessages } = event
   const toolCalls = callsOf(event.toolCalls, toolCallMessages)
   // a lower index than ours is counted from the start of this response
-  if (!state.again) state.stepIndex = Math.max(state.stepIndex, event.stepIndex ?? 0)
+  if (!state.again) {
+    // one step may complete under several ids before it pauses
+    const counted = state.isOneStep ? state.requested : state.stepIndex
+    state.stepIndex = Math.max(counted, event.stepIndex ?? 0)
+  }
   for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) state.last = adding(state.last, id, output)
   if (toolCalls.length === 0 && state.places === undefined) {
     return unexpected(state, "the run paused for tool calls and names none", unanswered)

@@ -11,8 +11,7 @@ const connectedAfter = (millis: number) =>
     let receiver: Receiver | undefined
     let isWritten = false
     let isAborted = false
-    const unsafeCurrentTimeNanos = () => BigInt(now) * 1_000_000n
-    const clock: Clock.Clock = { ...Clock.make(), unsafeCurrentTimeNanos, sleep: () => Effect.never }
+    const clock: Clock.Clock = { ...Clock.make(), unsafeCurrentTimeMillis: () => now, sleep: () => Effect.never }
     const transport = yield* transportOver(() => ({
       start: (given) => {
         receiver = given
