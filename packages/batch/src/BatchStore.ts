@@ -58,7 +58,7 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
    * permission. The ledger survives a crash of the process and of the machine.
    *
    * Fails with `BatchStoreError` if the path is not one of a file (`:memory:` and `file:` URLs are refused), the file
-   * is not a ledger, or a newer version of this package wrote it.
+   * is not a ledger or has a second hard link, or a newer version of this package wrote it.
    *
    * @example
    * ```ts

@@ -6,7 +6,7 @@ import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, Schema, Stream } from "effect"
 import { execFileSync } from "node:child_process"
-import { copyFile, stat, symlink } from "node:fs/promises"
+import { copyFile, link, stat, symlink, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { folder } from "../../sdk/test/support/folder.js"
 import {
@@ -360,6 +360,30 @@ describe("a batch", () => {
         assert.deepStrictEqual([error.file, error.pid], [other, process.pid])
       }
       assert.strictEqual((yield* Fiber.join(running)).states.done, 3)
+    }).pipe(Effect.scoped, Effect.provide(client())))
+
+  it.live("has no second lock by a hard link of its ledger, which is refused until it is gone", () =>
+    Effect.gen(function*() {
+      const path = yield* ledgerFile
+      const other = join(yield* folder, "other.ledger")
+      const batch = echoing("linked", "acme/test/slow")
+      const run = (path: string) => Effect.provide(Batch.run(batch, numbered(3), quick), onFile(path))
+      const running = yield* Effect.fork(run(path))
+      const emulator = yield* Emulator
+      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
+      yield* Effect.promise(() => link(path, other))
+      const refused = yield* Effect.flip(run(other))
+      assert(refused._tag === "BatchStoreError")
+      assert.include(refused.message, `opened ${other}: ${other} has 2 hard links`)
+      assert.strictEqual((yield* Fiber.join(running)).states.done, 3)
+      for (const one of [path, other]) {
+        assert.strictEqual((yield* Effect.flip(run(one)))._tag, "BatchStoreError")
+        const readOnly = Effect.provide(Batch.status("linked"), Layer.fresh(BatchStore.layerFileReadOnly(one)))
+        assert.strictEqual((yield* Effect.flip(readOnly))._tag, "BatchStoreError")
+      }
+      yield* Effect.promise(() => unlink(other))
+      assert.strictEqual((yield* run(path)).states.done, 3)
+      assert.lengthOf(yield* runsOf, 3)
     }).pipe(Effect.scoped, Effect.provide(client())))
 
   it.live("is cancelled: what is pending never runs, and what runs ends", () =>

@@ -18,6 +18,10 @@ import { attempted, client, Database } from "./sqlite.js"
 /** The longest wait for another process, in milliseconds. */
 const busyTimeout = 10_000
 
+const raise = (message: string): never => {
+  throw new Error(message)
+}
+
 /** Why a name is not the path of a file: SQLite takes it for a database in memory, or for a URL. */
 const nameProblem = (path: string): string | undefined =>
   path === "" || path === ":memory:"
@@ -26,13 +30,15 @@ const nameProblem = (path: string): string | undefined =>
     ? "it is a URL: give the path of the file"
     : undefined
 
-/** Whether a file exists and is not empty. Its folder must exist. */
+/** Whether a file exists and is not empty. Its folder must exist, and it must not have a second name. */
 const isThere = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })
-  if (stats === undefined && !existsSync(dirname(path))) throw new Error(`there is no folder ${dirname(path)}`)
+  if (stats === undefined) return existsSync(dirname(path)) ? false : raise(`there is no folder ${dirname(path)}`)
   // a pipe would be waited for, by the whole process
-  if (stats !== undefined && !stats.isFile()) throw new Error(`it is ${kindOf(stats)}, not a plain file`)
-  return stats !== undefined && stats.size > 0
+  if (!stats.isFile()) raise(`it is ${kindOf(stats)}, not a plain file`)
+  // the lock and the log of a ledger are found by its name
+  if (stats.nlink > 1) raise(`${path} has ${stats.nlink} hard links: remove the others, or copy it`)
+  return stats.size > 0
 }
 
 /** Creates a file for its owner alone; the database would create it with the default mode. */
@@ -154,10 +160,6 @@ const migrated = (path: string): Effect.Effect<void, SqlError> =>
 
 const ofOne = (database: Database): Effect.Effect<SqlClient.SqlClient> =>
   client({ reading: Effect.succeed(database), writing: Effect.succeed(database) })
-
-const raise = (message: string): never => {
-  throw new Error(message)
-}
 
 /** The database of a file, which is opened when there is one, and made by the first statement that writes, unless it is only read. */
 const database = (
