@@ -73,22 +73,34 @@ describe("rowInput", () => {
       assert.throws(() => key(["id"]), "it is not an object with fields")
     }))
 
-  it.effect("has no key and no text of a number that is another one than was written", () =>
+  it.effect("has no key, text or parameter of a number that is another one than was written", () =>
     Effect.gen(function*() {
-      const { input, key } = yield* rowInput({ ...none, messageTemplate: Option.some("{{id}}") })
+      const made = yield* Effect.all([
+        rowInput({ ...none, messageField: Option.some("id") }),
+        rowInput({ ...none, messageTemplate: Option.some("{{id}}") }),
+        rowInput({ ...none, parameter: ["id={{id}}"] }),
+        rowInput({ ...none, parameter: ["id=no {{id}}"] }),
+        rowInput(none)
+      ])
       for (const id of ["9007199254740993", "-9007199254740993", "9007199254740992.5", "1e300", "1e400", "-1e400"]) {
-        assert.throws(
-          () => key(JSON.parse(`{"id":${id}}`)),
-          "its field \"id\" is a number with too many digits: make it a text"
-        )
+        for (const use of [...made.map(({ input }) => input), ...made.map(({ key }) => key)]) {
+          assert.throws(
+            () => use(JSON.parse(`{"text":"a","id":${id}}`)),
+            "its field \"id\" is a number with too many digits: make it a text"
+          )
+        }
+        for (const { input } of made) {
+          assert.throws(
+            () => input(JSON.parse(`{"id":[{"a":${id}}]}`)),
+            "its field \"id\" has a number with too many digits: make it a text"
+          )
+        }
       }
-      for (const id of ["1e400", "-1e400", "[1e400]"]) {
-        assert.throws(
-          () => input(JSON.parse(`{"id":${id}}`)),
-          "its field \"id\" has a number that is too large: make it a text"
-        )
-      }
+      // a field that is not used may have any number
+      assert.strictEqual(made[0].input(JSON.parse("{\"id\":1,\"other\":1e300}")).message, "1")
+      const { input, key } = made[1]
       assert.deepStrictEqual([key({ id: 9007199254740991 }), key({ id: 1.5 })], ["9007199254740991", "1.5"])
+      assert.strictEqual(input({ id: [-9007199254740991, 0.1, null] }).message, "[-9007199254740991,0.1,null]")
     }))
 
   it.effect("has nothing for a row that lacks a field", () =>

@@ -1,6 +1,8 @@
 /** Flags and commands that are written wrong, in every command: nothing is sent. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { join } from "node:path"
+import { folder, write } from "../../sdk/test/support/folder.js"
 import { checked, type Grammar } from "../src/arguments/grammar.js"
 import { grammar } from "../src/commands/grammar.js"
 import { noukai } from "./support/command.js"
@@ -114,6 +116,30 @@ describe("wrong usage", () => {
         error: { kind: "UsageError", code: 2, message: values, advice: [] }
       })
     }))
+
+  it.scopedLive("a number of a parameter that would be sent as another one is refused, and sends nothing", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const digits = "a number with too many digits: make it a text"
+      const run = ["acme/test/echo", "x"]
+      const batch = ["batch", "run", "b", "acme/test/echo", "--input", "rows.jsonl", "--key", "id"]
+      const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+        [["run", ...run, "-p", "n:=12345678901234567890"], `-p n is ${digits}`],
+        [["run", ...run, "-p", "n:={\"a\":[-9007199254740993]}"], `-p n has ${digits}`],
+        [["run", ...run, "--params", "big.json"], `--params has ${digits}`],
+        [["run", ...run, "--like", "a", "--input-override", "n:=1e400"], `--input-override n is ${digits}`],
+        [["job", "submit", ...run, "-p", "n:=9007199254740993"], `-p n is ${digits}`],
+        [[...batch, "-p", "n:=9007199254740993"], `-p n is ${digits}`]
+      ]
+      const cwd = yield* folder
+      yield* write(join(cwd, "big.json"), "{\"n\":[9007199254740993]}")
+      yield* each(wrong, ([args, said]) =>
+        Effect.gen(function*() {
+          const { code, stderr } = yield* noukai(args, { env, cwd })
+          assert.deepStrictEqual([args, code, stderr], [args, 2, `noukai: ${said}\n`])
+        }))
+      yield* nothingSent
+    }).pipe(Effect.provide(echo)))
 
   it.live(
     "a value that a flag cannot have is said with the name of the flag, and sends nothing",

@@ -7,7 +7,6 @@ import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
@@ -20,7 +19,7 @@ import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
 import { fitting, fromTexts, JsonSchema } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
-import { canonical, filled, valueAt } from "./internal/values.js"
+import { canonical, exact, filled } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
   schema.annotations({ description })
@@ -213,10 +212,10 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
       flow,
       ...casesOf(dirname(path), decoded),
       key: (value) => {
-        const found = Option.getOrThrowWith(valueAt(value, key), () => new Error(`the case has no ${key}`))
+        const found = filled({ $case: key }, { $case: value })
         return typeof found === "number" ? String(found) : found as string
       },
-      input: inputOf(input),
+      input: (value) => exact(inputOf(input)(value)) as never,
       operation,
       thresholds
     }, checks)

@@ -1,5 +1,6 @@
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Check, Eval, EvalFile, type EvalRun } from "@effect-noukai/eval"
+import type { InvalidEvalError } from "@effect-noukai/eval/EvalError"
 import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
@@ -226,6 +227,54 @@ describe("EvalFile", () => {
       )
       const missing = yield* Effect.flip(EvalFile.load("/nowhere/a.eval.json"))
       assert.strictEqual(missing.message, "/nowhere/a.eval.json: there is no such file or folder")
+    }))
+
+  it.scoped("refuses a number of a case or of a check that is another one than was written", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const file = {
+        name: "orders",
+        flow: "acme/shop/order",
+        case: { properties: { id: {}, order: { type: "integer" } } },
+        key: "id",
+        input: { message: "hi" },
+        checks: { order: { equals: { $case: "order" } } }
+      }
+      const digits = "a number has too many digits: make it a text"
+      const wrong: ReadonlyArray<readonly [string, object, string]> = [
+        ["{\"id\":9007199254740992}", {}, `key cannot be made: ${digits}`],
+        ["{\"id\":\"a\",\"order\":9007199254740993}", {}, `checks.order has no expected value: ${digits}`],
+        ["{\"id\":\"a\",\"order\":[{\"no\":-1e400}]}", {}, `checks.order has no expected value: ${digits}`],
+        ["id,order\na,9007199254740993\n", {}, `checks.order has no expected value: ${digits}`],
+        [
+          "{\"id\":\"a\"}",
+          { checks: { order: { equals: { no: 9007199254740992 } } } },
+          `checks.order has no expected value: ${digits}`
+        ],
+        [
+          "{\"id\":\"a\",\"order\":9007199254740993}",
+          { checks: { a: { equals: 1 } }, input: { message: { $text: ["Order ", { $case: "order" }] } } },
+          `input cannot be made: ${digits}`
+        ],
+        [
+          "{\"id\":\"a\",\"order\":1}",
+          { input: { parameters: { no: 9007199254740992 } } },
+          `input cannot be made: ${digits}`
+        ]
+      ]
+      for (const [rows, change, said] of wrong) {
+        const cases = rows.startsWith("{") ? "cases.jsonl" : "cases.csv"
+        yield* Effect.promise(() => writeFile(join(path, cases), rows))
+        const text = JSON.stringify({ ...file, case: cases === "cases.csv" ? file.case : undefined, cases, ...change })
+        const one = asDefinition(yield* EvalFile.parse(text, join(path, "a.eval.json")))
+        const error = (yield* Effect.flip(collected(one))) as InvalidEvalError
+        assert.match(error.message, new RegExp(`^${cases}:\\d: ${said}$`))
+      }
+      const rows = [{ id: 9007199254740991, order: -9007199254740991, unused: 1e300 }]
+      const near = { near: 6.022e23, relative: 0.1 }
+      const text = JSON.stringify({ ...file, case: undefined, cases: rows, checks: { ...file.checks, near } })
+      const one = asDefinition(yield* EvalFile.parse(text, "a.eval.json"))
+      assert.include(Chunk.unsafeHead(yield* collected(one)), { key: "9007199254740991" })
     }))
 
   it("the published JSON Schema is that of the files, and accepts and refuses what they do", async () => {

@@ -54,6 +54,24 @@ export const parsed = (flag: string, text: string): Effect.Effect<unknown, Usage
     catch: (cause) => wrong(`${flag} is not JSON: ${reason(cause)}`)
   })
 
+/** Returns why a parsed value may not be the written one: JSON.parse rounds long integers. */
+export const rounded = (value: unknown): string | undefined => {
+  const isIn = (one: unknown): boolean =>
+    typeof one === "number"
+      ? Math.abs(one) > Number.MAX_SAFE_INTEGER
+      : Predicate.isObject(one) && Object.values(one).some(isIn)
+  return isIn(value)
+    ? `${typeof value === "number" ? "is" : "has"} a number with too many digits: make it a text`
+    : undefined
+}
+
+/** Parses parameters. Their numbers are the written ones. */
+const exact = (flag: string, text: string) =>
+  Effect.tap(parsed(flag, text), (value) => {
+    const problem = rounded(value)
+    return problem === undefined ? Effect.void : wrong(`${flag} ${problem}`)
+  })
+
 /** Reads an optional value. */
 export const when = <A, E>(
   value: Option.Option<string>,
@@ -78,7 +96,7 @@ export const assignments = Effect.fnUntraced(function*(given: ReadonlyArray<stri
     }
     if (found.has(key)) return yield* wrong(`${flag} ${key} is given twice`)
     const value = text.slice(equals + 1)
-    found.set(key, isJson ? { key, json: yield* parsed(`${flag} ${key}`, value) } : { key, text: value })
+    found.set(key, isJson ? { key, json: yield* exact(`${flag} ${key}`, value) } : { key, text: value })
   }
   return [...found.values()]
 })
@@ -90,7 +108,7 @@ export const assigned = (all: ReadonlyArray<Assignment>): { readonly [key: strin
 /** Reads parameters. They override those of the JSON file. */
 export const parameters = Effect.fnUntraced(function*(given: ReadonlyArray<string>, file: Option.Option<string>) {
   if (given.length === 0 && Option.isNone(file)) return undefined
-  const all = Option.isNone(file) ? {} : yield* parsed("--params", yield* textOf("--params", file.value))
+  const all = Option.isNone(file) ? {} : yield* exact("--params", yield* textOf("--params", file.value))
   if (!Predicate.isRecord(all)) return yield* wrong("--params must be a JSON object")
   return { ...all, ...assigned(yield* assignments(given)) }
 })

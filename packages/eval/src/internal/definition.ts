@@ -5,6 +5,7 @@ import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
@@ -15,7 +16,7 @@ import { TypeId as CheckTypeId } from "../Check.js"
 import { InvalidEvalError } from "../EvalError.js"
 import { Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
-import { canonical, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
+import { canonical, exact, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
 import type { Checks } from "./verdict.js"
 
 // named by the public types
@@ -175,8 +176,8 @@ const reading = (definition: Definition) => {
     const earlier = places.get(key.right)
     if (earlier !== undefined) return wrong("key", `${show(key.right)} is already used by ${earlier}`)
     places.set(key.right, row.at)
-    for (const [check, { expects }] of Object.entries(definition.checks)) {
-      const expected = Either.try(() => filled(expects, { $case: value }))
+    for (const [check, { expects, kind }] of Object.entries(definition.checks)) {
+      const expected = Either.try(() => (kind === "near" ? identity : exact)(filled(expects, { $case: value })))
       if (Either.isLeft(expected)) return wrong(`checks.${check}`, `has no expected value: ${thrown(expected.left)}`)
     }
     const input = Either.try(() => definition.input(value))
@@ -192,16 +193,10 @@ const reading = (definition: Definition) => {
 export const casesOf = (definition: Definition): Stream.Stream<EvalCase, unknown, unknown> =>
   Stream.suspend(() => {
     const read = reading(definition)
+    const at = definition.cases.name ?? definition.name
+    const missing = { at, field: "cases", reason: "are missing: there is not one case" }
     return Stream.mapAccum(definition.cases.rows, 0, (no, row) => [no + 1, read(row, no + 1)]).pipe(
       Stream.mapEffect((one) => one),
-      Stream.orElseIfEmptyStream(() =>
-        Stream.fail(
-          new InvalidEvalError({
-            at: definition.cases.name ?? definition.name,
-            field: "cases",
-            reason: "are missing: there is not one case"
-          })
-        )
-      )
+      Stream.orElseIfEmptyStream(() => Stream.fail(new InvalidEvalError(missing)))
     )
   })

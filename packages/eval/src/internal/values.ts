@@ -30,12 +30,15 @@ interface Sources {
   readonly $run?: unknown
 }
 
-const sourceNames = { $case: "case", $run: "run" }
+const isExact = (value: unknown): boolean =>
+  typeof value === "number"
+    ? !(Math.abs(value) > Number.MAX_SAFE_INTEGER)
+    : !Predicate.isObject(value) || Object.values(value).every(isExact)
 
-/** The only field of an object, if it has one field. */
-const single = (value: unknown): readonly [name: string, value: unknown] | undefined => {
-  const entries = Predicate.isRecord(value) ? Object.entries(value) : []
-  return entries.length === 1 ? entries[0] : undefined
+/** Returns a value. Throws if it has a number that is not the written one: JSON.parse rounds long integers. */
+export const exact = (value: unknown): unknown => {
+  if (isExact(value)) return value
+  throw new Error("a number has too many digits: make it a text")
 }
 
 /**
@@ -44,19 +47,19 @@ const single = (value: unknown): readonly [name: string, value: unknown] | undef
  */
 export const filled = (template: unknown, sources: Sources): unknown => {
   if (Array.isArray(template)) return template.map((part) => filled(part, sources))
-  const [name, path] = single(template) ?? []
+  const fields = Predicate.isRecord(template) ? Object.entries(template) : []
+  const [name, path] = fields.length === 1 ? fields[0]! : []
   if ((name === "$case" || name === "$run") && (typeof path === "string" || Array.isArray(path))) {
-    return Option.getOrThrowWith(
-      valueAt(sources[name], path),
-      () => new Error(`the ${sourceNames[name]} has no ${pathText(path)}`)
-    )
+    const missing = () => new Error(`the ${name.slice(1)} has no ${pathText(path)}`)
+    const value = Option.getOrThrowWith(valueAt(sources[name], path), missing)
+    return name === "$case" ? exact(value) : value
   }
   if (name === "$text" && Array.isArray(path)) {
     return path.map((part) => filled(part, sources)).map((part) => typeof part === "string" ? part : canonical(part))
       .join("")
   }
   return Predicate.isRecord(template) && Object.getPrototypeOf(template) === Object.prototype
-    ? Object.fromEntries(Object.entries(template).map(([name, part]) => [name, filled(part, sources)]))
+    ? Object.fromEntries(fields.map(([name, part]) => [name, filled(part, sources)]))
     : template
 }
 

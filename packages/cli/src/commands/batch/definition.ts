@@ -20,23 +20,20 @@ const fieldsOf = (row: unknown): Fields => {
 
 const valueOf = (row: unknown, field: string): unknown => {
   const fields = fieldsOf(row)
-  if (Object.hasOwn(fields, field)) return fields[field]
-  const names = Object.keys(fields).slice(0, 20).map((name) => JSON.stringify(name)).join(", ")
-  throw new Error(`it has no field ${JSON.stringify(field)}${names === "" ? "" : `; its fields are ${names}`}`)
+  if (!Object.hasOwn(fields, field)) {
+    const names = Object.keys(fields).slice(0, 20).map((name) => JSON.stringify(name)).join(", ")
+    throw new Error(`it has no field ${JSON.stringify(field)}${names === "" ? "" : `; its fields are ${names}`}`)
+  }
+  const problem = Values.rounded(fields[field])
+  if (problem !== undefined) throw new Error(`its field ${JSON.stringify(field)} ${problem}`)
+  return fields[field]
 }
 
 /** Returns a field as text. Other values become JSON. */
 const textOf = (row: unknown, field: string): string => {
   const value = valueOf(row, field)
   if (value === null) throw new Error(`its field ${JSON.stringify(field)} is null`)
-  if (typeof value === "string") return value
-  return JSON.stringify(value, (_, each: unknown) => {
-    // JSON would be null
-    if (each === Infinity || each === -Infinity) {
-      throw new Error(`its field ${JSON.stringify(field)} has a number that is too large: make it a text`)
-    }
-    return each
-  })
+  return typeof value === "string" ? value : JSON.stringify(value)
 }
 
 const place = /(?<!\{)\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}/g
@@ -84,17 +81,13 @@ export const rowInput = Effect.fnUntraced(function*(flags: Mapping) {
       if (typeof key !== "string" && typeof key !== "number") {
         throw new Error(`its field ${JSON.stringify(flags.key)} is neither a text nor a number`)
       }
-      // JSON.parse has rounded the number
-      if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
-        throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
-      }
       return String(key)
     },
     input: (row: unknown): Batch.JobInput => ({
       snapshots: flags.snapshots || undefined,
       ...message !== undefined && { message: message(row) },
       ...isWhole
-        ? { parameters: fieldsOf(row) }
+        ? { parameters: Object.fromEntries(Object.keys(fieldsOf(row)).map((field) => [field, valueOf(row, field)])) }
         : parameters.length > 0 && {
           parameters: Object.fromEntries(parameters.map(([name, value]) => [name, value(row)]))
         }
