@@ -3,13 +3,13 @@ import type { BatchStop } from "@effect-noukai/batch/BatchStatus"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync } from "node:fs"
+import { chmodSync, linkSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { isWhole, size } from "../../sdk/test/support/size.js"
 import { line } from "../src/commands/batch/run.js"
 import { exitCodeOfBatch, retrying } from "../src/commands/batch/told.js"
-import { ctrlC, inTerminal, noukai, started, watched } from "./support/command.js"
+import { ctrlC, inTerminal, noukai, shell, started, watched } from "./support/command.js"
 import { flows, obeying, obeys } from "./support/flows.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -209,6 +209,54 @@ describe("noukai batch run", () => {
         "rows.jsonl:4: it is not JSON: \"{\\\"id\\\":\\\"torn\\\",\\\"te\"\n" +
         "b: completed; 1 done, 3 refused\n"
       ])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive(
+    "ends at once when its ledger cannot be written any more, and goes on when it can",
+    () =>
+      Effect.gen(function*() {
+        const gate = yield* Effect.makeLatch()
+        yield* Effect.gen(function*() {
+          const env = yield* environment
+          const cwd = yield* rowsOf("a", "b", "hang", ...many(300, "c"))
+          // the log of the ledger becomes longer than a file may be
+          const command = `cd "${cwd}" && ulimit -f 800 && noukai ${
+            run("--concurrency", "8", "--grace", "300ms").join(" ")
+          }`
+          const [code, stderr] = yield* shell(command, env)
+          assert.match(
+            stderr,
+            /^noukai: the ledger failed while it [^:]+: disk I\/O error\n {2}run the same command to continue\n$/
+          )
+          assert.strictEqual(code, 5)
+          assert.isBelow((yield* runs).length, 303)
+          yield* gate.open
+          assert.strictEqual((yield* noukai(run("--grace", "300ms"), { env, cwd })).stderr, "b: completed; 303 done\n")
+          assert.lengthOf(yield* runs, 303)
+        }).pipe(Effect.provide(server({ flows: obeying(gate.await) })))
+      }),
+    60_000
+  )
+
+  it.scopedLive("is refused when its ledger cannot be opened, before anything is sent", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a")
+      execFileSync("mkdir", [join(cwd, "b.ledger.lock")])
+      const { code, stderr } = yield* noukai(run(), { env, cwd })
+      assert.deepStrictEqual([code, stderr], [
+        7,
+        "noukai: the ledger failed while it opened b.ledger: it is a folder, not a plain file\n" +
+        "  run the same command to continue\n"
+      ])
+      for (const command of ["status", "results", "cancel"]) {
+        yield* write(join(cwd, "linked.ledger"), "")
+        linkSync(join(cwd, "linked.ledger"), join(cwd, command))
+        const { code, stderr } = yield* noukai(["batch", command, "b", "--ledger", "linked.ledger"], { env, cwd })
+        assert.strictEqual(code, 7)
+        assert.include(stderr, "hard links: remove the others, or copy it")
+      }
+      assert.deepStrictEqual(yield* requests, [])
     }).pipe(Effect.provide(server({ flows }))))
 
   it.scopedLive("says how rows that were invalid are taken again, and counts them before", () =>

@@ -55,6 +55,8 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
       return does === "reads" || error.sent === "no" || error.executionId !== undefined
         ? exitCodes.timedOut
         : exitCodes.mayExist
+    case "BatchStoreError":
+      return does === "reads" ? exitCodes.refused : exitCodes.mayExist
     case "RunInProgressError":
     case "AmbiguousRunError":
       return exitCodes.mayExist
@@ -99,7 +101,6 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
     case "ReplayNoSnapshotsError":
     case "ReplayDisabledError":
     case "CassetteError":
-    case "BatchStoreError":
     case "BatchReportError":
       return exitCodes.failed
   }

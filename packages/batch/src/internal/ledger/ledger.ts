@@ -39,11 +39,11 @@ const codeOf = (error: unknown): string | undefined => {
 /** Whether a statement failed because there is no such table. */
 export const isNoTable = (error: unknown): boolean => codeOf(error) === "42P01" || /no such table/.test(detailOf(error))
 
-/** Whether a statement can succeed when it is sent again: not one that the database does not understand. */
+/** Whether a statement can succeed when it is sent again: not one that the database does not understand, or on a full disk. */
 export const isPassing = (error: BatchStoreError): boolean => {
   const code = codeOf(error)
   return code === undefined ||
-    !(/^(42|22|23)/.test(code) || /^SQLITE_(ERROR|CONSTRAINT|MISMATCH|CORRUPT|NOTADB|READONLY)/.test(code))
+    !(/^(42|22|23)/.test(code) || /^SQLITE_(ERROR|CONSTRAINT|MISMATCH|CORRUPT|NOTADB|READONLY|FULL|IOERR)/.test(code))
 }
 
 /** Runs statements, whose failures are failures of the ledger. */

@@ -15,6 +15,7 @@ import { connection, flag, json, optional, whole } from "../../arguments/flags.j
 import * as Values from "../../arguments/values.js"
 import { CommandError, wrong } from "../../exit/CommandError.js"
 import { exitCodes, worst } from "../../exit/exitCode.js"
+import { toCommandError } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
 import { Settings } from "../../settings/Settings.js"
 import { counted, time } from "../../terminal/amounts.js"
@@ -182,10 +183,19 @@ const handle = Effect.fnUntraced(
     const again = "run the same command to continue"
     const store = BatchStore.layerFile(file)
     const standing = Effect.option(Batch.status(id))
+    const running = Effect.catchTag(
+      Batch.run(batch, source, given),
+      "BatchStoreError",
+      (error) =>
+        Effect.flatMap(Effect.option(Ledger.live(id)), (live) => {
+          const { code, kind, message } = toCommandError(error, Option.contains(live, 0) ? "reads" : "begins", input)
+          return new CommandError({ code, kind, message, advice: [again] })
+        })
+    )
     const [before, ended] = yield* Effect.all([
       standing,
       stoppable(
-        Batch.run(batch, source, given),
+        running,
         shown(id),
         Effect.map(standing, Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` }))
       )
