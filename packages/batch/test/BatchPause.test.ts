@@ -72,11 +72,26 @@ describe.concurrent("a batch that is paused", () => {
         yield* Batch.run(echoing("ended"), numbered(2), quick)
         yield* Batch.pause("ended")
         assert.strictEqual((yield* Batch.status("ended")).status, "completed")
+        assert.strictEqual((yield* Batch.run(echoing("ended"), numbered(3), quick)).states.done, 3)
         yield* Batch.cancel("ended")
         yield* Batch.pause("ended")
         assert.strictEqual((yield* Batch.status("ended")).status, "cancelled")
         yield* Batch.resume("ended")
         assert.strictEqual((yield* Batch.status("ended")).status, "cancelled")
+      }).pipe(Effect.provide(onFile(path)))
+    }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+
+  it.live("is paused after its end where rows are to be run again", () =>
+    Effect.gen(function*() {
+      const path = yield* ledgerFile
+      yield* Effect.gen(function*() {
+        const batch = echoing("again", "acme/test/fails")
+        assert.strictEqual((yield* Batch.run(batch, numbered(2), quick)).status, "completed")
+        yield* Batch.retry("again", { only: "failed" })
+        yield* Batch.pause("again")
+        const paused = yield* Batch.run(batch, numbered(2), quick)
+        assert.deepStrictEqual([paused.status, paused.states.pending], ["paused", 2])
+        assert.lengthOf(yield* runsOf, 2)
       }).pipe(Effect.provide(onFile(path)))
     }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
 

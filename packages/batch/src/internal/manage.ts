@@ -281,8 +281,9 @@ export const attempts = Effect.fnUntraced(function*(batch: string, key: string) 
 })
 
 export const pause = Effect.fnUntraced(function*(batch: string) {
-  const [ledger, { id }] = yield* standing("Batch.pause", batch)
-  yield* Batches.paused(ledger, id, yield* Clock.currentTimeMillis)
+  const [ledger, record] = yield* standing("Batch.pause", batch)
+  if ((yield* statusOf(ledger, record)).status === "completed") return
+  yield* Batches.paused(ledger, record.id, yield* Clock.currentTimeMillis)
 })
 
 export const resume = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
