@@ -182,6 +182,26 @@ describe("noukai eval run", () => {
       assert.match(stale.stdout, /\nstale baseline +.*\ba\b/)
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("blesses an incomplete run with a note, and no run whose cases are gone", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation(definition("  calls: { calls: find }\n"))
+      assert.strictEqual((yield* noukai(call("run", "--quiet", "--baseline", "none"), options)).code, 4)
+      const blessed = yield* noukai(call("bless"), options)
+      assert.strictEqual(blessed.code, 0)
+      assert.match(
+        blessed.stderr,
+        /^the run \S+ is incomplete: 4 verdicts of checks on cases are errors\nword\.baseline\.json: the candidate of/
+      )
+      // also where it was compared with a stored baseline, which bless does not need
+      yield* noukai(call("run", "--quiet", "--baseline", "word.baseline.json"), options)
+      assert.include((yield* noukai(call("bless"), options)).stderr, "is incomplete: 4 verdicts of checks")
+      const cases = yield* read(join(options.cwd, "cases.jsonl"))
+      yield* write(join(options.cwd, "cases.jsonl"), cases.replace(/.*\n/, ""))
+      const { code, stderr } = yield* noukai(call("bless", "--out", "fewer.json"), options)
+      assert.match(stderr, /^noukai: the run \S+ has 4 cases, and the definition 3 of them: begin a new run\n$/)
+      assert.deepStrictEqual([code, (yield* list(options.cwd)).includes("fewer.json")], [2, false])
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("takes a baseline for a file only if it ends with .json", () =>
     Effect.gen(function*() {
       const options = yield* evaluation(definition(allowed))

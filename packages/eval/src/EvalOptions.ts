@@ -194,6 +194,8 @@ export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "basel
 export interface EvalRunInfo
   extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "cases">
 {
+  /** The eval run that its stored baseline was blessed from, if it was compared with one. */
+  readonly stored?: string
   /** Whether all its runs ended, and those of its judges. */
   readonly isComplete: boolean
 }

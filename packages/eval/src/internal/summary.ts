@@ -140,11 +140,11 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
     }
     const broken = brokenThresholds(thresholds, measured)
     const errors = Object.values(summaries).reduce((sum, { verdicts }) => sum + verdicts.error, 0)
-    const why = stop ?? lacking ?? (errors > allowErrors
+    const why = stop ?? (errors > allowErrors
       ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
       : cases < ran
       ? `the definition does not have ${count(ran - cases, "case")} of the run any more: begin a new run`
-      : notMeasured(thresholds, measured))
+      : lacking ?? notMeasured(thresholds, measured))
     // a run that stopped says little of the candidate
     const gate = stop === undefined && broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete"
     return {

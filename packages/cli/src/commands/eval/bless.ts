@@ -30,16 +30,20 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   )
   if (!path.endsWith(".json")) return yield* wrong(`--out ${path}: must end with .json`)
   const one = yield* definition(input)
-  const baseline = yield* Effect.flatMap(
-    Eval.report(one, { run: Option.getOrUndefined(input.run) }),
-    (report) =>
-      Effect.zipRight(
-        report.gate === "failed"
-          ? terminal.note(`the run ${report.run} failed its gate: ${report.sentence}`, "yellow")
-          : Effect.void,
-        Baseline.bless(report, Eval.cases(one, { run: report.run }))
-      )
-  ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
+  const baseline = yield* Effect.gen(function*() {
+    const report = yield* Eval.report(one, { run: Option.getOrUndefined(input.run) })
+    const { cases, errors, gate, run, sentence } = report
+    const ran = (yield* Eval.runs(one.name)).find((ran) => ran.run === run)
+    if (ran !== undefined && cases < ran.cases) {
+      return yield* wrong(`the run ${run} has ${ran.cases} cases, and the definition ${cases} of them: begin a new run`)
+    }
+    const baseline = yield* Baseline.bless(report, Eval.cases(one, { run }))
+    // a stored baseline that is not given again says nothing of the candidate
+    if (gate === "failed" || (gate === "incomplete" && (errors > 0 || ran?.stored === undefined))) {
+      yield* terminal.note(`the run ${run} ${gate === "failed" ? "failed its gate:" : "is"} ${sentence}`, "yellow")
+    }
+    return baseline
+  }).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
   yield* Effect.mapError(
     Baseline.write(path, baseline),
     ({ message }) => new CommandError({ code: codes.environment, message: `cannot write ${message}` })
