@@ -2,15 +2,18 @@
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import { EvalFileError, InvalidEvalError } from "@effect-noukai/eval"
 import type { EvalReport } from "@effect-noukai/eval/EvalReport"
+import { CassetteError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Stream } from "effect"
-import { mkdir } from "node:fs/promises"
+import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { definition as definitionOf, ending } from "../src/commands/eval/evaluation.js"
 import { continuing } from "../src/commands/eval/run.js"
 import { told } from "../src/commands/eval/told.js"
+import { CommandError } from "../src/exit/CommandError.js"
+import { exitCodes } from "../src/exit/exitCode.js"
 import * as Terminal from "../src/terminal/Terminal.js"
 import { ctrlC, inTerminal, noukai } from "./support/command.js"
 import { environment, requests, runs, server } from "./support/server.js"
@@ -273,6 +276,14 @@ describe("noukai eval run", () => {
       const advised = /^ {2}to continue with a larger --budget: noukai (.* --budget USD --max-cost-per-row 0\.002)\n$/
       const [, again = ""] = advised.exec(stopped.stderr) ?? assert.fail(stopped.stderr)
       const count = (yield* runs).length
+      for (const baseline of ["none", "2"]) {
+        const other = yield* noukai(call("run", "--resume", "--baseline", baseline), limited)
+        assert.match(
+          other.stderr,
+          /^noukai: --baseline is not that of the run( \S+)?: leave it out, or begin a new run\n$/
+        )
+        assert.strictEqual(other.code, 2)
+      }
       assert.strictEqual((yield* noukai(call("run", "--resume", "--quiet"), limited)).code, 4)
       assert.strictEqual((yield* runs).length, count)
       const resumed = yield* noukai(again.replace("USD", "1").split(" "), limited)
@@ -376,6 +387,15 @@ describe("noukai eval run", () => {
       const changed = yield* noukai(call("run", "--replay", "tapes"), nowhere)
       assert.deepStrictEqual([changed.code, /recorded \\?"a\\?", called with/.test(changed.stdout)], [4, true])
       assert.include(changed.stdout, "to record it, run the eval with `record` (--record)")
+      // a cassette that is cut off, or gone
+      const calls = join(options.cwd, "tapes", "calls.json")
+      yield* write(calls, (yield* read(calls)).slice(0, 500))
+      const cut = yield* noukai(call("run", "--replay", "tapes"), nowhere)
+      assert.deepStrictEqual([cut.code, cut.stdout], [2, ""])
+      assert.include(cut.stderr, "calls.json is not valid")
+      yield* Effect.promise(() => rm(calls))
+      const gone = yield* noukai(call("run", "--replay", "tapes"), nowhere)
+      assert.deepStrictEqual([gone.code, gone.stderr.includes("calls.json does not exist")], [2, true])
       assert.strictEqual((yield* requests).length, count)
     }).pipe(Effect.provide(server({ flows }))))
 })
@@ -449,6 +469,19 @@ describe("a wrong eval", () => {
       assert.strictEqual(yield* said("Eval.plan", "checks.word.att"), "a.mts: checks.word.att is wrong")
       assert.strictEqual(yield* said("Eval.word.yaml:8", "repeat"), "Eval.word.yaml:8: repeat is wrong")
       assert.strictEqual(yield* said("Eval.word", "the run 1"), "Eval.word: the run 1 is wrong")
+    }))
+
+  it.effect("ends with 3 and the reason if nothing was run, or a cassette could not be written", () =>
+    Effect.gen(function*() {
+      const errors = [
+        new CommandError({ code: exitCodes.refused, message: "nothing was run" }),
+        new CassetteError({ method: "save", reason: "Files", path: "a.json", isRetryable: false })
+      ]
+      const said = yield* Effect.forEach(errors, (error) => Effect.flip(ending({ file: "a" })(Effect.fail(error))))
+      assert.deepStrictEqual(said.map(({ code, message }) => [code, message]), [
+        [3, "nothing was run"],
+        [3, "the cassette a.json could not be read or written"]
+      ])
     }))
 
   it.effect("ends with 3 if the disk is full or read-only, and with 2 for a file that is missing", () =>

@@ -8,7 +8,7 @@ import type { EvalError } from "@effect-noukai/eval/EvalError"
 import * as EvalFile from "@effect-noukai/eval/EvalFile"
 import type { Side } from "@effect-noukai/eval/EvalOptions"
 import type { EvalReport } from "@effect-noukai/eval/EvalReport"
-import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import type { CassetteError, NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -40,6 +40,9 @@ const options = new Set(["candidate", "baseline", "repeat", "record", "replay", 
 /** Faults of a disk, not of a path. */
 const diskFaults = new Set(["EDQUOT", "EIO", "ENOSPC", "EROFS"])
 
+/** Why a cassette cannot be replayed, however often that is tried. */
+const wrongCassette = new Set<CassetteError["reason"]>(["NotFound", "Invalid", "NewerFormat"])
+
 /** Returns the failure of an eval command. An error that is not of the definition is one of the environment. */
 const failure = (error: Failure, input: Source): CommandError => {
   const of = (code: number, message = error.message) => new CommandError({ message, code, kind: error._tag })
@@ -60,15 +63,14 @@ const failure = (error: Failure, input: Source): CommandError => {
     case "EvalNotFoundError":
       return of(codes.definition)
     case "CommandError":
-      return error.code === exitCodes.refused ? new CommandError({ ...error, code: codes.environment }) : error
+      // a spread has no message
+      return error.code !== exitCodes.refused
+        ? error
+        : new CommandError({ ...error, message: error.message, code: codes.environment })
     default: {
       const { advice, code, kind, message } = toCommandError(error, "begins", input)
-      return new CommandError({
-        message,
-        advice,
-        code: code === exitCodes.usage ? codes.definition : codes.environment,
-        kind
-      })
+      const isWrong = code === exitCodes.usage || (error._tag === "CassetteError" && wrongCassette.has(error.reason))
+      return new CommandError({ message, advice, code: isWrong ? codes.definition : codes.environment, kind })
     }
   }
 }

@@ -113,6 +113,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   }
   yield* Effect.gen(function*() {
     const plan = yield* Eval.plan(one, options)
+    if (input.resume && Option.contains(input.baseline, "none") && plan.baseline !== undefined) {
+      return yield* wrong("--baseline is not that of the run: leave it out, or begin a new run")
+    }
     for (const line of notCaptured(plan)) yield* terminal.note(line, "yellow")
     const { isHosted } = yield* Settings
     if (isHosted && !input.yes && options.replay === undefined) {
