@@ -2,8 +2,7 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { BatchReportError } from "../../BatchError.js"
-import type { RefusedRow, RowError, RowResult } from "../../BatchRow.js"
-import { RowState } from "../../BatchRow.js"
+import { type RefusedRow, type RowError, type RowResult, RowState } from "../../BatchRow.js"
 
 /** The fields of an error in the order in which they are written. */
 const errorFields = (error: RowError) => ({
