@@ -203,7 +203,7 @@ describe("a ledger that is only read", () => {
       assert.deepStrictEqual(files(path), before)
       const current = yield* ended
       const after = files(current)
-      const error = yield* Effect.flip(Effect.provide(Batch.pause("one"), BatchStore.layerFileReadOnly(current)))
+      const error = yield* Effect.flip(Effect.provide(Batch.cancel("one"), BatchStore.layerFileReadOnly(current)))
       assert.match(error.message, /opened to read/)
       assert.deepStrictEqual(files(current), after)
     }))
