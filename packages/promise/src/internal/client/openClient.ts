@@ -114,15 +114,19 @@ const tracerOf = (
   return flags.some(([, flag]) => flag) ? layerTracer(given as Tracer | undefined) : undefined
 }
 
-/**
- * Returns a runtime of services with the logger and the tracer of a client, the runner of the client's calls, and the
- * signal that ends them.
- */
+/** A runtime of services, the runner of the calls of a client, and the signal that ends them. */
+interface ClientRuntime<R, E> {
+  readonly runtime: ManagedRuntime.ManagedRuntime<R, E | Thrown>
+  readonly runner: Runner<R>
+  readonly signal: AbortSignal | undefined
+}
+
+/** Makes a runtime with the logger and the tracer of a client. */
 export const runtimeOf = <R, E>(
   services: Layer.Layer<R, E>,
   options: ClientOptions,
   tracer: Layer.Layer<never, Thrown> | undefined = tracerOf(options)
-) => {
+): ClientRuntime<R, E> => {
   const signal = signalOf(operation, options.signal)
   const runtime = ManagedRuntime.make(
     Layer.provideMerge(services, tracer === undefined ? consoleLogger : Layer.merge(tracer, consoleLogger))
