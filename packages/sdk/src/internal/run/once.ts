@@ -132,24 +132,24 @@ export const runPosition = (
   const detail = "the events of the run ended before a terminal event"
   const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
-  /** Whether the stream of events has ended, at a pause. */
-  let isOver = false
-  /** The end at a pause, once the trace has been read. */
-  let atPause: Effect.Effect<Option.Option<never>, Errors.CallError> = Effect.succeedNone
-  const anotherRead = (stepId: string | null | undefined): Effect.Effect<void> =>
-    Effect.matchEffect(Effect.suspend(() => trace({ ...request(), isUnrecorded: true })), {
-      onFailure: (error) => {
-        atPause = error.isRetryable ? Effect.fail(error) : Effect.succeedNone
-        return Effect.void
-      },
-      onSuccess: (read) => {
-        const passed = hasPassed(read, stepId)
-        atPause = passed ? Effect.fail(cut) : Effect.succeedNone
-        return passed && !isOver ? Effect.sleep(patience) : Effect.void
-      }
-    })
   return Effect.scoped(Effect.gen(function*() {
     let state = traceState(facts.flow, executionId, undefined)
+    /** Whether the stream of events has ended, at a pause. */
+    let isOver = false
+    /** The end at a pause, once the trace has been read. */
+    let atPause: Effect.Effect<Option.Option<never>, Errors.CallError> = Effect.succeedNone
+    const anotherRead = (stepId: string | null | undefined): Effect.Effect<void> =>
+      Effect.matchEffect(Effect.suspend(() => trace({ ...request(), isUnrecorded: true })), {
+        onFailure: (error) => {
+          atPause = error.isRetryable ? Effect.fail(error) : Effect.succeedNone
+          return Effect.void
+        },
+        onSuccess: (read) => {
+          const passed = hasPassed(read, stepId)
+          atPause = passed ? Effect.fail(cut) : Effect.succeedNone
+          return passed && !isOver ? Effect.sleep(patience) : Effect.void
+        }
+      })
     const pull = yield* Stream.toPull(traceStream(request()))
     while (true) {
       const pause = state.end?._tag === "tools" ? state.end.event : undefined
