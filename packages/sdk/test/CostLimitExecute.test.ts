@@ -299,23 +299,25 @@ describe("execute with maxCostUsd", () => {
       }).pipe(Effect.provide(worldOf(streamOutputs))))
   }
 
-  it.scoped.each(["503", "429", "reset"])(
-    "a stored pause of a run that cannot be read now is not answered, and may be given again: %s",
-    (fault) =>
+  /** The answer to the pause of a limited run. */
+  const answerOfAPause = Effect.gen(function*() {
+    const flows = yield* FlowService
+    const paused = yield* flows.execute("acme/test/asking", { message: "hi", tools: declarations, maxCostUsd: 2 })
+    assert(paused.status === "tool_calls_required")
+    return flows.resume("acme/test/asking", paused.state, resultsOf(paused.toolCalls), { retry: Schedule.stop })
+  })
+
+  it.scoped.each([["503", true], ["429", true], ["reset", true], ["html", false]] as const)(
+    "a stored pause of a run whose trace cannot be read now is not answered, and may be given again: %s",
+    ([fault, isRetryable]) =>
       Effect.gen(function*() {
         const emulator = yield* Emulator
-        const flows = yield* FlowService
-        const paused = yield* flows.execute("acme/test/asking", { message: "hi", tools: declarations, maxCostUsd: 2 })
-        if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
-        const resume = flows.resume("acme/test/asking", paused.state, resultsOf(paused.toolCalls), {
-          retry: Schedule.stop
-        })
-        const second = yield* resume
-        if (second.status !== "tool_calls_required") return assert.fail(second.status)
+        const resume = yield* answerOfAPause
+        assert.strictEqual((yield* resume).status, "tool_calls_required")
         const before = yield* asked("step")
         yield* emulator.addFaults({ match: { endpoint: "trace" }, script: [fault], repeat: true })
         const error = yield* Effect.flip(resume)
-        assert.deepStrictEqual([error.isRetryable, "sent" in error ? error.sent : "no"], [true, "no"])
+        assert.deepStrictEqual([error.isRetryable, "sent" in error ? error.sent : "no"], [isRetryable, "no"])
         assert.strictEqual(yield* asked("step"), before)
         yield* emulator.clearFaults
         assert.strictEqual((yield* resume).status, "tool_calls_required")
@@ -327,12 +329,9 @@ describe("execute with maxCostUsd", () => {
     (fault) =>
       Effect.gen(function*() {
         const emulator = yield* Emulator
-        const flows = yield* FlowService
-        const paused = yield* flows.execute("acme/test/asking", { message: "hi", tools: declarations, maxCostUsd: 2 })
-        if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
+        const resume = yield* answerOfAPause
         yield* emulator.addFaults({ match: { endpoint: "trace" }, script: [fault], repeat: true })
-        const next = yield* flows.resume("acme/test/asking", paused.state, resultsOf(paused.toolCalls))
-        assert.strictEqual(next.status, "tool_calls_required")
+        assert.strictEqual((yield* resume).status, "tool_calls_required")
       }).pipe(Effect.provide(world))
   )
 
