@@ -87,19 +87,26 @@ const home = (
 
 const noFile: FlowFile.FlowFile = { flows: [] }
 
-export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const file = options.file === undefined ? noFile : yield* readFile(options.file)
-    const named = [...file.flows, ...(options.flows ?? [])]
-    const flows = yield* FlowFile.validate(named.length === 0 && options.flows === undefined ? samples : named)
-    const rules = yield* checkRules([...(file.faults ?? []), ...(options.faults ?? [])])
-    const keys = [...(file.keys ?? []), ...(options.keys ?? [])]
-    const organisations = { ...file.organisations, ...options.organisations }
+/** The flows, fault rules, keys and organisations of a server: those of its file and of its options. */
+const contentOf = Effect.fnUntraced(function*(options: EmulatorOptions) {
+  const file = options.file === undefined ? noFile : yield* readFile(options.file)
+  const named = [...file.flows, ...(options.flows ?? [])]
+  return {
+    flows: yield* FlowFile.validate(named.length === 0 && options.flows === undefined ? samples : named),
+    rules: yield* checkRules([...(file.faults ?? []), ...(options.faults ?? [])]),
+    keys: [...(file.keys ?? []), ...(options.keys ?? [])],
+    organisations: { ...file.organisations, ...options.organisations }
+  }
+})
+
+type Content = Effect.Effect.Success<ReturnType<typeof contentOf>>
+
+const makeState = Effect.fnUntraced(
+  function*(options: EmulatorOptions, { flows, keys, organisations, rules }: Content) {
     const limits = Defaults.given(Defaults.limits, options.limits)
     const jobs = Defaults.given(Defaults.jobs, options.jobs)
     const {
       capture,
-      host,
       legacyFields,
       refusedRunPaths,
       runPaths,
@@ -108,7 +115,6 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       toolIterationLimit,
       toolMessageCasing
     } = Defaults.given<Defaults.DefaultedOptions>(Defaults.options, options)
-
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
     const accounts = Accounts.make(keys, organisations, { capture, runPaths, refusedRunPaths })
@@ -125,7 +131,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       legacyFields,
       streamOutputs
     })
-    const state: State = {
+    return {
       ids,
       ledger,
       flows: Flows.make(flows),
@@ -140,27 +146,82 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       }),
       jobRowDelay: millis(jobs.rowDelay),
       streamOutputs
-    }
+    } satisfies State
+  }
+)
 
-    const servedRun = RunEndpoints.served(state)
+const endpointsOf = (state: State): HandleRequest.Endpoints => {
+  const servedRun = RunEndpoints.served(state)
+  return {
+    execute: Execute.make(state),
+    step: Step.make(state),
+    jobs: Jobs.makeSubmit(state),
+    job: Jobs.makePoll(state),
+    run: servedRun(RunEndpoints.makeRun(state)),
+    trace: servedRun(RunEndpoints.makeTrace(state)),
+    stepTrace: servedRun(RunEndpoints.makeStepTrace(state)),
+    traceStream: servedRun(RunEndpoints.makeTraceStream(state)),
+    runs: servedRun(RunEndpoints.makeList(state)),
+    session: RunEndpoints.makeSession(state),
+    verifyKey
+  }
+}
 
+const serviceOf = (
+  state: State,
+  keys: Content["keys"],
+  { port, url }: Pick<EmulatorService, "port" | "url">
+): EmulatorService => {
+  const { accounts, faults, flows, ids, jobs, ledger, runs } = state
+  return {
+    url,
+    baseUrl: `${url}/api/v1`,
+    port,
+    apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
+    flows: Effect.sync(flows.refs),
+    flow: (ref) => Effect.sync(() => flows.facts(ref)),
+    ledger: Effect.sync(ledger.snapshot),
+    totals: Effect.sync(ledger.totals),
+    requests: Effect.sync(ledger.requests),
+    accounts: Effect.sync(accounts.list),
+    runs: RunRecords.make(ledger, runs, ids, RunEndpoints.traceOf, RunEndpoints.readSession(state)),
+    ...Ledger.watch(ledger),
+    addFaults: (...added) => Effect.map(checkRules(added), faults.add),
+    faults: Effect.sync(faults.list),
+    removeFaults: (...rules) => Effect.sync(() => faults.remove(rules)),
+    clearFaults: Effect.sync(faults.clear),
+    putFlows: (...added) =>
+      Effect.map(FlowFile.validate(added), (checked) => checked.forEach((flow) => flows.put(flow))),
+    removeFlow: (ref) => Effect.sync(() => flows.remove(ref)),
+    cancelJob: (executionId) =>
+      Effect.suspend(() => {
+        const run = runs.get(executionId)
+        return run?.trigger === "job" ? jobs.cancel(run) : Effect.succeed(false)
+      }),
+    expireSession: (sessionId) => Effect.sync(() => runs.expireSession(sessionId)),
+    putOrganisation: (org, organisation) => Effect.sync(() => accounts.put(org, organisation)),
+    revokeKey: (key) => Effect.sync(() => accounts.revoke(Redacted.value(key))),
+    // takes effect at once. Running jobs are stopped, and their late results are not recorded
+    reset: Effect.zipRight(
+      Effect.sync(() => {
+        for (const each of [ids, flows, accounts, runs, faults, ledger]) each.reset()
+      }),
+      jobs.reset
+    )
+  }
+}
+
+export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const content = yield* contentOf(options)
+    const limits = Defaults.given(Defaults.limits, options.limits)
+    const { host } = Defaults.given<Defaults.DefaultedOptions>(Defaults.options, options)
+    const state: State = yield* makeState(options, content)
     // set below, because the control endpoint needs the service
     let control: OtherPaths | undefined
     const handle = HandleRequest.make(
       state,
-      {
-        execute: Execute.make(state),
-        step: Step.make(state),
-        jobs: Jobs.makeSubmit(state),
-        job: Jobs.makePoll(state),
-        run: servedRun(RunEndpoints.makeRun(state)),
-        trace: servedRun(RunEndpoints.makeTrace(state)),
-        stepTrace: servedRun(RunEndpoints.makeStepTrace(state)),
-        traceStream: servedRun(RunEndpoints.makeTraceStream(state)),
-        runs: servedRun(RunEndpoints.makeList(state)),
-        session: RunEndpoints.makeSession(state),
-        verifyKey
-      },
+      endpointsOf(state),
       (request) => home(options, request) ?? control?.(request),
       {
         maxBodyBytes: limits.bodyBytes,
@@ -179,53 +240,12 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         requestTimeout: millis(limits.requestTimeout),
         keepAliveTimeout: millis(limits.keepAliveTimeout)
       },
-      ledger,
+      state.ledger,
       state.ids,
       handle
     )
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
-
-    const emulator: EmulatorService = {
-      url,
-      baseUrl: `${url}/api/v1`,
-      port,
-      apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
-      flows: Effect.sync(state.flows.refs),
-      flow: (ref) => Effect.sync(() => state.flows.facts(ref)),
-      ledger: Effect.sync(ledger.snapshot),
-      totals: Effect.sync(ledger.totals),
-      requests: Effect.sync(ledger.requests),
-      accounts: Effect.sync(accounts.list),
-      runs: RunRecords.make(ledger, runs, ids, RunEndpoints.traceOf, RunEndpoints.readSession(state)),
-      ...Ledger.watch(ledger),
-      addFaults: (...added) => Effect.map(checkRules(added), state.faults.add),
-      faults: Effect.sync(state.faults.list),
-      removeFaults: (...rules) => Effect.sync(() => state.faults.remove(rules)),
-      clearFaults: Effect.sync(state.faults.clear),
-      putFlows: (...added) =>
-        Effect.map(FlowFile.validate(added), (checked) => checked.forEach((flow) => state.flows.put(flow))),
-      removeFlow: (ref) => Effect.sync(() => state.flows.remove(ref)),
-      cancelJob: (executionId) =>
-        Effect.suspend(() => {
-          const run = state.runs.get(executionId)
-          return run?.trigger === "job" ? state.jobs.cancel(run) : Effect.succeed(false)
-        }),
-      expireSession: (sessionId) => Effect.sync(() => state.runs.expireSession(sessionId)),
-      putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
-      revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
-      // takes effect at once. Running jobs are stopped, and their late results are not recorded
-      reset: Effect.zipRight(
-        Effect.sync(() => {
-          state.ids.reset()
-          state.flows.reset()
-          state.accounts.reset()
-          state.runs.reset()
-          state.faults.reset()
-          ledger.reset()
-        }),
-        state.jobs.reset
-      )
-    }
+    const emulator = serviceOf(state, content.keys, { port, url })
     if (options.control ?? isLoopback(host)) control = Control.make(emulator, state, options.control === true)
     return emulator
   })

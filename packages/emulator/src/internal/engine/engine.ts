@@ -10,15 +10,16 @@ import { render } from "../flow/template.js"
 import type { TemplateScope } from "../flow/template.js"
 import type { Accounts } from "../store/accounts.js"
 import { durationOf } from "../store/history.js"
+import type { StepRecord } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
 import type { Pause, Run, RunInput, Runs } from "../store/runs.js"
 import { giveWay } from "../time/time.js"
 import { outputEvents, wireEvent } from "../wire/wireEvent.js"
 import type { WireEvent } from "../wire/wireEvent.js"
 import { inputOf, make as makeRunStep, overrideStep } from "./runStep.js"
-import type { StepRun } from "./runStep.js"
+import type { RunStep, StepRun } from "./runStep.js"
 import { exceedsLimit } from "./toolStep.js"
-import type { Resume, ToolOptions } from "./toolStep.js"
+import type { Resume, StepOutcome, ToolOptions } from "./toolStep.js"
 
 type Outputs = { readonly [stepId: string]: Json }
 
@@ -88,140 +89,182 @@ function ownCopy<A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): {
   return Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
 }
 
+/** A segment while it runs. */
+interface Walk<E> {
+  readonly segment: Segment<E>
+  readonly ledger: Ledger
+  readonly options: EngineOptions
+  readonly shaped: (typeof outputEvents)[StreamOutputs]
+  /** The id of the run under its older name, if the options ask for it. */
+  readonly legacyRunId: { readonly runId?: string }
+  /** The outputs so far. */
+  readonly outputs: { [stepId: string]: Json }
+  /** The outputs that later steps get: those so far, with the overrides of the request. */
+  readonly seen: { [stepId: string]: Json }
+  readonly send: (event: WireEvent) => Effect.Effect<void, E>
+}
+
+/** One step of a walk. */
+interface Place {
+  readonly step: Step
+  readonly name: string
+  readonly index: number
+}
+
+const beginWalk = <E>(ledger: Ledger, options: EngineOptions, segment: Segment<E>): Walk<E> => ({
+  segment,
+  ledger,
+  options,
+  shaped: outputEvents[options.streamOutputs],
+  legacyRunId: options.legacyFields ? { runId: segment.run.id } : {},
+  outputs: ownCopy(segment.outputs),
+  seen: ownCopy(segment.outputs, segment.inputOverrides),
+  send: (event) => {
+    segment.run.events.append(event)
+    if (isOutput(event)) segment.run.firstOutputAt ??= ledger.now()
+    return segment.emit(event)
+  }
+})
+
+const settle = ({ ledger, segment: { run } }: Walk<unknown>, status: "completed" | "failed"): void => {
+  run.status = status
+  ledger.runEnded(run.entry, status)
+}
+
+const failed = <E>(walk: Walk<E>, { name, step }: Place, failure: StepFailure): Effect.Effect<SegmentOutcome, E> => {
+  const error = { code: failure.code, message: failure.message }
+  walk.segment.run.error = { ...error, stepId: step.id }
+  settle(walk, "failed")
+  return Effect.as(walk.send(wireEvent("step_error", { stepId: step.id, name, error })), { type: "Failed", failure })
+}
+
+const paused = <E>(
+  { outputs, segment: { run }, send }: Walk<E>,
+  { index, step }: Place,
+  { calls, iterationsUsed, messages }: Extract<StepOutcome, { readonly type: "Ask" }>
+): Effect.Effect<SegmentOutcome, E> => {
+  const pause: Pause = { stepId: step.id, stepIndex: index, iterationsUsed, messages, calls, outputs: { ...outputs } }
+  run.pause = pause
+  run.pausedAt.add(step.id)
+  const event = wireEvent("step_paused_for_tool_calls", {
+    executionId: run.id,
+    // clients of every version need it to see the pause
+    runId: run.id,
+    stepId: step.id,
+    stepIndex: index,
+    iterationsUsed,
+    toolCallMessages: messages,
+    toolCalls: calls,
+    accumulatedOutputs: pause.outputs
+  })
+  return Effect.as(send(event), { type: "ToolPause", pause })
+}
+
+const sendPartials = Effect.fnUntraced(function*<E>(
+  { send, shaped }: Walk<E>,
+  step: Step,
+  scope: TemplateScope
+) {
+  if (step.kind !== "template") return
+  for (const partial of step.partials ?? []) {
+    const event = shaped.partial(step.id, render(partial, scope))
+    const times = step.repeatPartials ?? 1
+    for (let count = 0; count < times; count++) {
+      yield* send(event)
+      if (count % partialsTurn === partialsTurn - 1) yield* giveWay
+    }
+  }
+})
+
+/** Sends the events of a completed step. Returns the outcome of the segment if this was its last step. */
+const completed = Effect.fnUntraced(function*<E>(
+  walk: Walk<E>,
+  { index, name, step }: Place,
+  scope: TemplateScope,
+  output: Json,
+  record: StepRecord
+) {
+  const { legacyRunId, options, outputs, seen, segment, send, shaped } = walk
+  const { run, tree: { steps } } = segment
+  outputs[step.id] = output
+  if (!Object.hasOwn(segment.inputOverrides, step.id)) seen[step.id] = output
+  if (run.trigger === "step") run.outputs[step.id] = output
+  const last = index === steps.length - 1
+  // ends the run before its events are written, because the client may read slowly or never
+  if (last) {
+    if (run.trigger === "job") run.result = output
+    settle(walk, "completed")
+  }
+  yield* sendPartials(walk, step, scope)
+  const measured = {
+    durationMs: durationOf(record),
+    ...(record.tokens === undefined ? {} : { tokens: record.tokens }),
+    ...(record.costUsd === undefined ? {} : { costUsd: record.costUsd })
+  }
+  for (const event of shaped.completed(step.id, { name }, output, measured)) yield* send(event)
+  if (last) {
+    const summary = { steps: steps.length, costUsd: run.entry.billedUsd }
+    yield* send(shaped.flowCompleted({ executionId: run.id, ...legacyRunId }, output, { summary }))
+    return { type: "Completed", result: output } satisfies SegmentOutcome
+  }
+  if (segment.single) {
+    yield* send(wireEvent("step_paused", {
+      executionId: run.id,
+      nextStepIndex: index + 1,
+      ...(options.legacyFields ? { stepId: step.id } : {})
+    }))
+    return { type: "StepPaused" } satisfies SegmentOutcome
+  }
+  return undefined
+})
+
+const runSteps = Effect.fnUntraced(function*<E>(runStep: RunStep, walk: Walk<E>) {
+  const { legacyRunId, seen, segment, send, shaped } = walk
+  const { run, tree } = segment
+  const { steps } = tree
+  const { input } = run
+  run.status = "running"
+  run.pause = undefined
+  run.entry.status = "running"
+  if (segment.first) {
+    yield* send(wireEvent("run_started", {
+      executionId: run.id,
+      flowId: tree.flowId,
+      stepCount: steps.length,
+      ...legacyRunId
+    }))
+  }
+  for (let index = segment.from; index < steps.length; index++) {
+    const step = overrideStep(steps[index]!, input.blockOverrides[steps[index]!.id])
+    const place: Place = { step, name: step.name ?? step.id, index }
+    const resume = index === segment.from ? segment.resume : undefined
+    const scope: TemplateScope = {
+      message: input.message,
+      messages: input.messages,
+      parameters: input.parameters,
+      input: index === 0 ? null : seen[steps[index - 1]!.id] ?? null,
+      outputs: seen
+    }
+    yield* send(wireEvent("step_started", { stepId: step.id, name: place.name, stepIndex: index - segment.from }))
+    if (input.trace) yield* send(shaped.input(step.id, inputOf(input, scope.input, index)))
+    const { outcome, record }: StepRun = yield* runStep(run, tree, step, index, scope, resume, send)
+    if (outcome.type === "Fail") return yield* failed(walk, place, outcome.failure)
+    if (outcome.type === "Ask") return yield* paused(walk, place, outcome)
+    const end: SegmentOutcome | undefined = yield* completed(walk, place, scope, outcome.output, record)
+    if (end !== undefined) return end
+  }
+  // a flow without steps, and an index beyond the last step, are refused before a run
+  return yield* Effect.dieMessage("a segment ended without a last step")
+})
+
 export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: EngineOptions): Engine => {
   const runStep = makeRunStep(ledger, accounts, options)
-  const shaped = outputEvents[options.streamOutputs]
-
-  const settle = (run: Run, status: "completed" | "failed"): void => {
-    run.status = status
-    ledger.runEnded(run.entry, status)
-  }
-
-  const runSteps = Effect.fnUntraced(function*<E>(segment: Segment<E>) {
-    const { run, tree } = segment
-    const { steps } = tree
-    const legacyRunId = options.legacyFields ? { runId: run.id } : {}
-    const send = (event: WireEvent): Effect.Effect<void, E> => {
-      run.events.append(event)
-      if (isOutput(event)) run.firstOutputAt ??= ledger.now()
-      return segment.emit(event)
-    }
-    run.status = "running"
-    run.pause = undefined
-    run.entry.status = "running"
-    if (segment.first) {
-      yield* send(wireEvent("run_started", {
-        executionId: run.id,
-        flowId: tree.flowId,
-        stepCount: steps.length,
-        ...legacyRunId
-      }))
-    }
-    const outputs = ownCopy(segment.outputs)
-    const seen = ownCopy(segment.outputs, segment.inputOverrides)
-    const { input } = run
-    for (let index = segment.from; index < steps.length; index++) {
-      const step = overrideStep(steps[index]!, input.blockOverrides[steps[index]!.id])
-      const name = step.name ?? step.id
-      const resume = index === segment.from ? segment.resume : undefined
-      const scope: TemplateScope = {
-        message: input.message,
-        messages: input.messages,
-        parameters: input.parameters,
-        input: index === 0 ? null : seen[steps[index - 1]!.id] ?? null,
-        outputs: seen
-      }
-      yield* send(wireEvent("step_started", { stepId: step.id, name, stepIndex: index - segment.from }))
-      if (input.trace) {
-        yield* send(shaped.input(step.id, inputOf(input, scope.input, index)))
-      }
-      const { outcome, record }: StepRun = yield* runStep(run, tree, step, index, scope, resume, send)
-      if (outcome.type === "Fail") {
-        const { failure } = outcome
-        const error = { code: failure.code, message: failure.message }
-        run.error = { ...error, stepId: step.id }
-        settle(run, "failed")
-        yield* send(wireEvent("step_error", { stepId: step.id, name, error }))
-        return { type: "Failed", failure } satisfies SegmentOutcome
-      }
-      if (outcome.type === "Ask") {
-        const { calls, iterationsUsed, messages } = outcome
-        const pause: Pause = {
-          stepId: step.id,
-          stepIndex: index,
-          iterationsUsed,
-          messages,
-          calls,
-          outputs: { ...outputs }
-        }
-        run.pause = pause
-        run.pausedAt.add(step.id)
-        yield* send(wireEvent("step_paused_for_tool_calls", {
-          executionId: run.id,
-          // clients of every version need it to see the pause
-          runId: run.id,
-          stepId: step.id,
-          stepIndex: index,
-          iterationsUsed,
-          toolCallMessages: messages,
-          toolCalls: calls,
-          accumulatedOutputs: pause.outputs
-        }))
-        return { type: "ToolPause", pause } satisfies SegmentOutcome
-      }
-      const { output } = outcome
-      outputs[step.id] = output
-      if (!Object.hasOwn(segment.inputOverrides, step.id)) seen[step.id] = output
-      if (run.trigger === "step") run.outputs[step.id] = output
-      const last = index === steps.length - 1
-      // ends the run before its events are written, because the client may read slowly or never
-      if (last) {
-        if (run.trigger === "job") run.result = output
-        settle(run, "completed")
-      }
-      if (step.kind === "template") {
-        for (const partial of step.partials ?? []) {
-          const event = shaped.partial(step.id, render(partial, scope))
-          const times = step.repeatPartials ?? 1
-          for (let count = 0; count < times; count++) {
-            yield* send(event)
-            if (count % partialsTurn === partialsTurn - 1) yield* giveWay
-          }
-        }
-      }
-      const measured = {
-        durationMs: durationOf(record),
-        ...(record.tokens === undefined ? {} : { tokens: record.tokens }),
-        ...(record.costUsd === undefined ? {} : { costUsd: record.costUsd })
-      }
-      for (const event of shaped.completed(step.id, { name }, output, measured)) yield* send(event)
-      if (last) {
-        const summary = { steps: steps.length, costUsd: run.entry.billedUsd }
-        yield* send(shaped.flowCompleted({ executionId: run.id, ...legacyRunId }, output, { summary }))
-        return { type: "Completed", result: output } satisfies SegmentOutcome
-      }
-      if (segment.single) {
-        yield* send(wireEvent("step_paused", {
-          executionId: run.id,
-          nextStepIndex: index + 1,
-          ...(options.legacyFields ? { stepId: step.id } : {})
-        }))
-        return { type: "StepPaused" } satisfies SegmentOutcome
-      }
-    }
-    // a flow without steps, and an index beyond the last step, are refused before a run
-    return yield* Effect.dieMessage("a segment ended without a last step")
-  })
-
-  function runSegment<E>(segment: Segment<E>): Effect.Effect<SegmentOutcome, E> {
-    return Effect.suspend(() => {
-      segment.run.wake()
-      return runSteps(segment)
-    }).pipe(Effect.ensuring(Effect.sync(() => runs.rest(segment.run))))
-  }
-
   return {
-    runSegment,
+    runSegment: (segment) =>
+      Effect.suspend(() => {
+        segment.run.wake()
+        return runSteps(runStep, beginWalk(ledger, options, segment))
+      }).pipe(Effect.ensuring(Effect.sync(() => runs.rest(segment.run)))),
     exceedsToolLimit: (step, input, resume) =>
       step.kind === "tool" && exceedsLimit(step, input, resume, options.toolIterationLimit)
   }

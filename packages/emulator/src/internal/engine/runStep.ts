@@ -116,228 +116,248 @@ const creditsExhausted: StepFailure = {
   status: 402
 }
 
-export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
-  const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord => {
-    const record = run.steps.begin(step.id, loopIndex, (attempt) => ({
-      stepId: step.id,
-      attempt,
-      loopIndex,
-      status: "running",
-      startedAt: ledger.now(),
-      completedAt: undefined,
-      busyMs: 0,
-      pausedAt: undefined,
-      waitingMs: 0,
-      model: step.kind === "loop" ? undefined : step.model,
-      tokens: undefined,
-      costUsd: undefined,
-      input: Snapshots.take(run.capture, inputOf(run.input, input, stepIndex)),
-      output: undefined,
-      prompted: undefined,
-      error: undefined
-    }))
-    if (record.pausedAt !== undefined) {
-      record.waitingMs += ledger.now() - record.pausedAt
-      record.pausedAt = undefined
-      run.resumedNow(step.id, ledger.now())
-    }
-    return record
-  }
+/** The accounts that pay for steps, and the ledger that records them. */
+interface Billing {
+  readonly ledger: Ledger
+  readonly accounts: Accounts
+  readonly options: ToolOptions
+}
 
-  const end = (
-    { capture }: Run,
-    record: StepRecord,
-    busyMs: number,
-    result: { readonly output: Json; readonly prompt?: string | undefined } | StepFailure
-  ): void => {
-    record.busyMs += busyMs
-    // the configured time, so that one seed always gives the same trace. Timers of a live clock are late
-    record.completedAt = record.startedAt + record.busyMs + record.waitingMs
-    if ("output" in result) {
-      const { output, prompt } = result
-      record.status = "completed"
-      record.output = Snapshots.take(capture, output)
-      // an output that is an object is stored with its prompt
-      if (prompt !== undefined && isObject(output)) {
-        record.prompted = Snapshots.take(capture, { ...output, __rendered_prompt__: prompt })
-      }
-    } else {
-      record.status = "failed"
-      record.error = { code: result.code, message: result.message }
-    }
+const begin = (
+  { ledger }: Billing,
+  run: Run,
+  step: Step,
+  stepIndex: number,
+  loopIndex: number | undefined,
+  input: Json
+): StepRecord => {
+  const record = run.steps.begin(step.id, loopIndex, (attempt) => ({
+    stepId: step.id,
+    attempt,
+    loopIndex,
+    status: "running",
+    startedAt: ledger.now(),
+    completedAt: undefined,
+    busyMs: 0,
+    pausedAt: undefined,
+    waitingMs: 0,
+    model: step.kind === "loop" ? undefined : step.model,
+    tokens: undefined,
+    costUsd: undefined,
+    input: Snapshots.take(run.capture, inputOf(run.input, input, stepIndex)),
+    output: undefined,
+    prompted: undefined,
+    error: undefined
+  }))
+  if (record.pausedAt !== undefined) {
+    record.waitingMs += ledger.now() - record.pausedAt
+    record.pausedAt = undefined
+    run.resumedNow(step.id, ledger.now())
   }
+  return record
+}
 
-  const compute = (
-    run: Run,
-    step: LeafStep,
-    record: StepRecord,
-    scope: TemplateScope,
-    resume: Resume | undefined
-  ): Effect.Effect<StepOutcome> => {
-    switch (step.kind) {
-      case "template":
-        return Effect.sync(() => ({
-          type: "Output",
-          output: render(step.output, scope),
-          prompt: step.prompt === undefined ? undefined : renderText(step.prompt, scope)
-        }))
-      case "fail":
-        return Effect.succeed({
-          type: "Fail",
-          failure: { code: step.code, message: step.message ?? `The step ${step.id} failed.`, status: step.status }
-        })
-      case "function":
-        return runFunction(step, {
-          message: scope.message,
-          messages: scope.messages,
-          parameters: scope.parameters,
-          input: scope.input,
-          outputs: { ...scope.outputs },
-          executionId: run.id,
-          attempt: record.attempt
-        }).pipe(
-          Effect.map((output): StepOutcome => ({ type: "Output", output })),
-          Effect.catchAll((failure) => Effect.succeed<StepOutcome>({ type: "Fail", failure }))
-        )
-      case "tool":
-        return Effect.sync(() => askOrAnswer(step, run.input, scope, resume, options))
+const end = (
+  { capture }: Run,
+  record: StepRecord,
+  busyMs: number,
+  result: { readonly output: Json; readonly prompt?: string | undefined } | StepFailure
+): void => {
+  record.busyMs += busyMs
+  // the configured time, so that one seed always gives the same trace. Timers of a live clock are late
+  record.completedAt = record.startedAt + record.busyMs + record.waitingMs
+  if ("output" in result) {
+    const { output, prompt } = result
+    record.status = "completed"
+    record.output = Snapshots.take(capture, output)
+    // an output that is an object is stored with its prompt
+    if (prompt !== undefined && isObject(output)) {
+      record.prompted = Snapshots.take(capture, { ...output, __rendered_prompt__: prompt })
     }
+  } else {
+    record.status = "failed"
+    record.error = { code: result.code, message: result.message }
   }
+}
 
-  /** Runs all attempts of one step. */
-  const runLeaf = Effect.fnUntraced(function*(
-    run: Run,
-    tree: Tree,
-    step: LeafStep,
-    stepIndex: number,
-    scope: TemplateScope,
-    resume: Resume | undefined
-  ) {
-    const cost = Money.parse(step.costUsd)
-    const durationMs = millis(step.duration)
-    for (let failures = 0;; failures++) {
-      const record = begin(run, step, stepIndex, scope.loop?.index, scope.input)
-      const entry = ledger.stepStarted(run.entry, {
-        executionId: run.id,
-        stepId: step.id,
-        stepIndex,
-        attempt: record.attempt,
-        ...(record.loopIndex === undefined ? undefined : { loopIndex: record.loopIndex })
+const compute = (
+  { options }: Billing,
+  run: Run,
+  step: LeafStep,
+  record: StepRecord,
+  scope: TemplateScope,
+  resume: Resume | undefined
+): Effect.Effect<StepOutcome> => {
+  switch (step.kind) {
+    case "template":
+      return Effect.sync(() => ({
+        type: "Output",
+        output: render(step.output, scope),
+        prompt: step.prompt === undefined ? undefined : renderText(step.prompt, scope)
+      }))
+    case "fail":
+      return Effect.succeed({
+        type: "Fail",
+        failure: { code: step.code, message: step.message ?? `The step ${step.id} failed.`, status: step.status }
       })
-      const close = (outcome: StepEntry["outcome"], billed: BigDecimal.BigDecimal = Money.zero) =>
-        ledger.stepEnded(run.entry, entry, outcome, billed)
-      if (!accounts.canPay(tree.org, cost)) {
-        ledger.announceStep(entry)
-        end(run, record, 0, creditsExhausted)
-        close("failed")
-        return { outcome: { type: "Fail", failure: creditsExhausted }, record } satisfies StepRun
+    case "function":
+      return runFunction(step, {
+        message: scope.message,
+        messages: scope.messages,
+        parameters: scope.parameters,
+        input: scope.input,
+        outputs: { ...scope.outputs },
+        executionId: run.id,
+        attempt: record.attempt
+      }).pipe(
+        Effect.map((output): StepOutcome => ({ type: "Output", output })),
+        Effect.catchAll((failure) => Effect.succeed<StepOutcome>({ type: "Fail", failure }))
+      )
+    case "tool":
+      return Effect.sync(() => askOrAnswer(step, run.input, scope, resume, options))
+  }
+}
+
+/** Runs all attempts of one step. */
+const runLeaf = Effect.fnUntraced(function*(
+  billing: Billing,
+  run: Run,
+  tree: Tree,
+  step: LeafStep,
+  stepIndex: number,
+  scope: TemplateScope,
+  resume: Resume | undefined
+) {
+  const { accounts, ledger } = billing
+  const cost = Money.parse(step.costUsd)
+  const durationMs = millis(step.duration)
+  for (let failures = 0;; failures++) {
+    const record = begin(billing, run, step, stepIndex, scope.loop?.index, scope.input)
+    const entry = ledger.stepStarted(run.entry, {
+      executionId: run.id,
+      stepId: step.id,
+      stepIndex,
+      attempt: record.attempt,
+      ...(record.loopIndex === undefined ? undefined : { loopIndex: record.loopIndex })
+    })
+    const close = (outcome: StepEntry["outcome"], billed: BigDecimal.BigDecimal = Money.zero) =>
+      ledger.stepEnded(run.entry, entry, outcome, billed)
+    if (!accounts.canPay(tree.org, cost)) {
+      ledger.announceStep(entry)
+      end(run, record, 0, creditsExhausted)
+      close("failed")
+      return { outcome: { type: "Fail", failure: creditsExhausted }, record } satisfies StepRun
+    }
+    const failsNow = resume === undefined && failures < (step.failsFirst?.times ?? 0)
+    const from = ledger.now()
+    const outcome = yield* Effect.gen(function*() {
+      yield* takeTime(durationMs, () => ledger.announceStep(entry))
+      if (failsNow) {
+        const { code = "MODEL_OVERLOADED", message = "The model did not answer." } = step.failsFirst ?? {}
+        return { type: "Fail", failure: { code, message } } satisfies StepOutcome
       }
-      const failsNow = resume === undefined && failures < (step.failsFirst?.times ?? 0)
-      const from = ledger.now()
-      const outcome = yield* Effect.gen(function*() {
-        yield* takeTime(durationMs, () => ledger.announceStep(entry))
-        if (failsNow) {
-          const { code = "MODEL_OVERLOADED", message = "The model did not answer." } = step.failsFirst ?? {}
-          return { type: "Fail", failure: { code, message } } satisfies StepOutcome
-        }
-        return yield* compute(run, step, record, scope, resume)
-      }).pipe(Effect.onInterrupt(() =>
-        Effect.sync(() => {
-          end(run, record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
-          close("interrupted")
-        })
-      ))
-      const took = step.kind === "function" ? ledger.now() - from : durationMs
-      if (outcome.type === "Fail" && failsNow) {
-        end(run, record, took, outcome.failure)
-        close("failed")
-        continue
-      }
-      if (outcome.type === "Ask") {
-        record.busyMs += took
-        record.pausedAt = ledger.now()
-        run.pausedNow(step.id, record.pausedAt)
-        close("paused")
-        return { outcome, record } satisfies StepRun
-      }
-      record.tokens = step.tokens && { ...step.tokens, total: step.tokens.prompt + step.tokens.completion }
-      record.costUsd = step.costUsd
-      accounts.pay(tree.org, cost)
-      end(run, record, took, outcome.type === "Fail" ? outcome.failure : outcome)
-      close(outcome.type === "Fail" ? "failed" : "completed", cost)
+      return yield* compute(billing, run, step, record, scope, resume)
+    }).pipe(Effect.onInterrupt(() =>
+      Effect.sync(() => {
+        end(run, record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
+        close("interrupted")
+      })
+    ))
+    const took = step.kind === "function" ? ledger.now() - from : durationMs
+    if (outcome.type === "Fail" && failsNow) {
+      end(run, record, took, outcome.failure)
+      close("failed")
+      continue
+    }
+    if (outcome.type === "Ask") {
+      record.busyMs += took
+      record.pausedAt = ledger.now()
+      run.pausedNow(step.id, record.pausedAt)
+      close("paused")
       return { outcome, record } satisfies StepRun
     }
-  })
-
-  const runLoop = Effect.fnUntraced(function*<E>(
-    run: Run,
-    tree: Tree,
-    loop: CodeLoopStep,
-    stepIndex: number,
-    scope: TemplateScope,
-    send: (event: WireEvent) => Effect.Effect<void, E>
-  ) {
-    const over = loop.over === undefined ? undefined : render(loop.over, scope)
-    const items: ReadonlyArray<Json> = loop.over === undefined
-      ? Array.from({ length: loop.times ?? 0 }, (_, index) => index)
-      : Array.isArray(over)
-      ? over
-      : []
-    const record = begin(run, loop, stepIndex, undefined, scope.input)
-    let ended = record.startedAt
-    const stepEnded = ({ completedAt }: StepRecord) => {
-      if (completedAt !== undefined && completedAt > ended) ended = completedAt
-    }
-    // timers of a live clock may be early, and a loop must not end before its iterations
-    const close = (result: Parameters<typeof end>[3]) =>
-      end(run, record, Math.max(ledger.now(), ended) - record.startedAt, result)
-    const outcome = yield* runRounds(run, tree, loop, stepIndex, scope, items, send, stepEnded).pipe(
-      Effect.onInterrupt(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." }))),
-      // the reader of the stream has left
-      Effect.tapError(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." })))
-    )
-    if (outcome.type === "Fail") close(outcome.failure)
-    if (outcome.type === "Output") {
-      close(outcome)
-      yield* send(wireEvent("loop_completed", { stepId: loop.id, iterations: items.length }))
-    }
+    record.tokens = step.tokens && { ...step.tokens, total: step.tokens.prompt + step.tokens.completion }
+    record.costUsd = step.costUsd
+    accounts.pay(tree.org, cost)
+    end(run, record, took, outcome.type === "Fail" ? outcome.failure : outcome)
+    close(outcome.type === "Fail" ? "failed" : "completed", cost)
     return { outcome, record } satisfies StepRun
-  })
+  }
+})
 
-  const runRounds = Effect.fnUntraced(function*<E>(
-    run: Run,
-    tree: Tree,
-    loop: CodeLoopStep,
-    stepIndex: number,
-    scope: TemplateScope,
-    items: ReadonlyArray<Json>,
-    send: (event: WireEvent) => Effect.Effect<void, E>,
-    stepEnded: (record: StepRecord) => void
-  ) {
-    const results: Array<Json> = []
-    for (const [index, item] of items.entries()) {
-      if (index % turn === turn - 1) yield* giveWay
-      let outputs = scope.outputs
-      let input: Json = item
-      for (const step of loop.steps) {
-        // a loop inside a loop is refused before a run
-        if (step.kind === "loop") continue
-        const overridden = overrideStep(step, run.input.blockOverrides[step.id])
-        const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }
-        const { outcome, record }: StepRun = yield* runLeaf(run, tree, overridden, stepIndex, inner, undefined)
-        stepEnded(record)
-        if (outcome.type === "Fail") return outcome
-        input = outcome.type === "Output" ? outcome.output : null
-        outputs = { ...outputs, [step.id]: input }
-      }
-      results.push(input)
-      yield* send(wireEvent("step_progress", { stepId: loop.id, completed: index + 1, total: items.length }))
+const runRounds = Effect.fnUntraced(function*<E>(
+  billing: Billing,
+  run: Run,
+  tree: Tree,
+  loop: CodeLoopStep,
+  stepIndex: number,
+  scope: TemplateScope,
+  items: ReadonlyArray<Json>,
+  send: (event: WireEvent) => Effect.Effect<void, E>,
+  stepEnded: (record: StepRecord) => void
+) {
+  const results: Array<Json> = []
+  for (const [index, item] of items.entries()) {
+    if (index % turn === turn - 1) yield* giveWay
+    let outputs = scope.outputs
+    let input: Json = item
+    for (const step of loop.steps) {
+      // a loop inside a loop is refused before a run
+      if (step.kind === "loop") continue
+      const overridden = overrideStep(step, run.input.blockOverrides[step.id])
+      const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }
+      const { outcome, record }: StepRun = yield* runLeaf(billing, run, tree, overridden, stepIndex, inner, undefined)
+      stepEnded(record)
+      if (outcome.type === "Fail") return outcome
+      input = outcome.type === "Output" ? outcome.output : null
+      outputs = { ...outputs, [step.id]: input }
     }
-    return { type: "Output", output: results } satisfies StepOutcome
-  })
+    results.push(input)
+    yield* send(wireEvent("step_progress", { stepId: loop.id, completed: index + 1, total: items.length }))
+  }
+  return { type: "Output", output: results } satisfies StepOutcome
+})
 
+const runLoop = Effect.fnUntraced(function*<E>(
+  billing: Billing,
+  run: Run,
+  tree: Tree,
+  loop: CodeLoopStep,
+  stepIndex: number,
+  scope: TemplateScope,
+  send: (event: WireEvent) => Effect.Effect<void, E>
+) {
+  const over = loop.over === undefined ? undefined : render(loop.over, scope)
+  const items: ReadonlyArray<Json> = loop.over === undefined
+    ? Array.from({ length: loop.times ?? 0 }, (_, index) => index)
+    : Array.isArray(over)
+    ? over
+    : []
+  const record = begin(billing, run, loop, stepIndex, undefined, scope.input)
+  let ended = record.startedAt
+  const stepEnded = ({ completedAt }: StepRecord) => {
+    if (completedAt !== undefined && completedAt > ended) ended = completedAt
+  }
+  // timers of a live clock may be early, and a loop must not end before its iterations
+  const close = (result: Parameters<typeof end>[3]) =>
+    end(run, record, Math.max(billing.ledger.now(), ended) - record.startedAt, result)
+  const outcome = yield* runRounds(billing, run, tree, loop, stepIndex, scope, items, send, stepEnded).pipe(
+    Effect.onInterrupt(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." }))),
+    // the reader of the stream has left
+    Effect.tapError(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." })))
+  )
+  if (outcome.type === "Fail") close(outcome.failure)
+  if (outcome.type === "Output") {
+    close(outcome)
+    yield* send(wireEvent("loop_completed", { stepId: loop.id, iterations: items.length }))
+  }
+  return { outcome, record } satisfies StepRun
+})
+
+export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
+  const billing: Billing = { ledger, accounts, options }
   return (run, tree, step, stepIndex, scope, resume, send) =>
     step.kind === "loop"
-      ? runLoop(run, tree, step, stepIndex, scope, send)
-      : runLeaf(run, tree, step, stepIndex, scope, resume)
+      ? runLoop(billing, run, tree, step, stepIndex, scope, send)
+      : runLeaf(billing, run, tree, step, stepIndex, scope, resume)
 }

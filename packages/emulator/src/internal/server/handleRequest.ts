@@ -19,7 +19,6 @@ import type { ApiRequest, Endpoint, Reply, RouteOf } from "./endpoint.js"
 import { json } from "./endpoint.js"
 import type { Exchange } from "./httpServer.js"
 import { readBody, tooLarge } from "./readBody.js"
-import type { ConnectionGone } from "./readBody.js"
 import { make as makeWriter, noProgress } from "./responseWriter.js"
 import type { ResponseWriter } from "./responseWriter.js"
 import * as Router from "./router.js"
@@ -68,6 +67,125 @@ const foreign = coded(403, "FORBIDDEN", "The emulator only answers programs on t
 
 const addressOf = (route: Route): FlowAddress | undefined => "flow" in route ? route.flow : undefined
 
+/** The request line and the headers of a request. */
+interface Head {
+  readonly method: string
+  readonly target: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: { readonly [name: string]: string }
+  readonly route: ReturnType<typeof Router.match>
+  readonly flow: string | undefined
+}
+
+const headOf = ({ request }: Exchange): Head => {
+  const target = request.url ?? "/"
+  const mark = target.indexOf("?")
+  const path = mark < 0 ? target : target.slice(0, mark)
+  const method = request.method ?? "GET"
+  const route = Router.match(method, path)
+  const address = Either.isRight(route) ? addressOf(route.right) : undefined
+  return {
+    method,
+    target,
+    path,
+    query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
+    headers: headersOf(request.headers),
+    route,
+    flow: address && refOf(address)
+  }
+}
+
+/** The entry of a request in the ledger. */
+const entryOf = (
+  exchange: Exchange,
+  { flow, headers, method, route, target }: Head,
+  body: Pick<RequestEntry, "body" | "bodyBytes">,
+  fault: string | undefined
+): Omit<RequestEntry, "receivedAt"> => ({
+  id: exchange.id,
+  connection: exchange.connection.entry.id,
+  method,
+  target,
+  ...(Either.isRight(route) ? { endpoint: route.right.endpoint } : undefined),
+  ...(flow === undefined ? undefined : { flow }),
+  ...(Either.isRight(route) && "executionId" in route.right ? { executionId: route.right.executionId } : undefined),
+  headers: masked(headers),
+  ...body,
+  ...(fault === undefined ? undefined : { fault }),
+  responseBytes: 0,
+  responseEvents: 0,
+  outcome: "open"
+})
+
+const safely = (effect: Effect.Effect<Reply, ApiError>): Effect.Effect<Reply> =>
+  effect.pipe(
+    Effect.catchTag("ApiError", (error) => Effect.succeed(refusal(error))),
+    Effect.catchAllDefect((defect) =>
+      Effect.logError("The emulator failed to answer", defect).pipe(
+        Effect.as(refusal(coded(500, "INTERNAL_ERROR", "The emulator failed.")))
+      )
+    )
+  )
+
+const respond = Effect.fnUntraced(function*(
+  writer: ResponseWriter,
+  plan: Plan.Plan,
+  reply: Effect.Effect<Reply, ApiError>
+) {
+  yield* writer.wait(plan.delayMs)
+  if (plan.reset === "early") return yield* writer.reset
+  if (plan.status !== undefined) {
+    const { headers, text } = faultBody(plan.status)
+    return yield* writer.sendText(plan.status.status, headers, text)
+  }
+  const made = yield* safely(reply)
+  if (plan.reset === "late") return yield* writer.reset
+  yield* writer.send(made)
+})
+
+const answer = Effect.fnUntraced(function*(
+  { accounts, ledger }: State,
+  endpoints: Endpoints,
+  route: Route,
+  text: string,
+  rest: Pick<ApiRequest, "query" | "headers" | "size" | "plan" | "of">
+) {
+  const caller = yield* accounts.authenticate(rest.headers.authorization)
+  const address = addressOf(route)
+  if (address !== undefined) yield* accounts.authorize(caller, address.org, address.project)
+  yield* accounts.admit(caller, address?.org ?? caller.org, ledger.now())
+  const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
+  const body = isPost ? yield* parseObject(text) : {}
+  const request: ApiRequest = { route, caller, body, ...rest }
+  // each endpoint takes the routes of its own name
+  const endpoint = endpoints[route.endpoint] as Endpoint
+  return yield* endpoint(request)
+})
+
+/** The entry of a request, with the cost of its run when it ends. */
+const follow = (
+  ledger: State["ledger"],
+  entry: OpenEntry<RequestEntry>,
+  onRequest: HandlerOptions["onRequest"]
+): { readonly of: ApiRequest["of"]; readonly ended: (outcome: RequestEntry["outcome"]) => void } => {
+  let billed: (() => string) | undefined
+  return {
+    of: ({ entry: run, id }: Run) => {
+      const before = Money.parse(run.billedUsd)
+      entry.executionId = id
+      billed = () => Money.print(BigDecimal.subtract(Money.parse(run.billedUsd), before))
+    },
+    ended: (outcome) => {
+      if (entry.outcome !== "open") return
+      if (billed !== undefined) entry.billedUsd = billed()
+      ledger.requestEnded(entry, outcome)
+      // not called if the emulator was reset meanwhile
+      if (entry.endedAt !== undefined) onRequest?.({ ...entry })
+    }
+  }
+}
+
 export const make = (
   state: State,
   endpoints: Endpoints,
@@ -75,89 +193,12 @@ export const make = (
   options: HandlerOptions
 ): (exchange: Exchange) => Effect.Effect<void> => {
   const { ledger } = state
-
-  const answer = (
-    route: Route,
-    text: string,
-    rest: Pick<ApiRequest, "query" | "headers" | "size" | "plan" | "of">
-  ): Effect.Effect<Reply, ApiError> =>
-    Effect.gen(function*() {
-      const caller = yield* state.accounts.authenticate(rest.headers.authorization)
-      const address = addressOf(route)
-      if (address !== undefined) yield* state.accounts.authorize(caller, address.org, address.project)
-      yield* state.accounts.admit(caller, address?.org ?? caller.org, ledger.now())
-      const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
-      const body = isPost ? yield* parseObject(text) : {}
-      const request: ApiRequest = { route, caller, body, ...rest }
-      // each endpoint takes the routes of its own name
-      const endpoint = endpoints[route.endpoint] as Endpoint
-      return yield* endpoint(request)
-    })
-
-  const safely = (effect: Effect.Effect<Reply, ApiError>): Effect.Effect<Reply> =>
-    effect.pipe(
-      Effect.catchTag("ApiError", (error) => Effect.succeed(refusal(error))),
-      Effect.catchAllDefect((defect) =>
-        Effect.logError("The emulator failed to answer", defect).pipe(
-          Effect.as(refusal(coded(500, "INTERNAL_ERROR", "The emulator failed.")))
-        )
-      )
-    )
-
-  const respond = (
-    writer: ResponseWriter,
-    plan: Plan.Plan,
-    reply: Effect.Effect<Reply, ApiError>
-  ): Effect.Effect<void, ConnectionGone> =>
-    Effect.gen(function*() {
-      yield* writer.wait(plan.delayMs)
-      if (plan.reset === "early") return yield* writer.reset
-      if (plan.status !== undefined) {
-        const { headers, text } = faultBody(plan.status)
-        return yield* writer.sendText(plan.status.status, headers, text)
-      }
-      const made = yield* safely(reply)
-      if (plan.reset === "late") return yield* writer.reset
-      yield* writer.send(made)
-    })
-
   return (exchange) => {
-    const { request } = exchange
-    const target = request.url ?? "/"
-    const mark = target.indexOf("?")
-    const path = mark < 0 ? target : target.slice(0, mark)
-    const query = new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1))
-    const method = request.method ?? "GET"
-    const headers = headersOf(request.headers)
-    const route = Router.match(method, path)
-    const address = Either.isRight(route) ? addressOf(route.right) : undefined
-    const flow = address && refOf(address)
-
-    const received = (body: string, bodyBytes: number, fault: string | undefined): OpenEntry<RequestEntry> =>
-      ledger.requestReceived({
-        id: exchange.id,
-        connection: exchange.connection.entry.id,
-        method,
-        target,
-        ...(Either.isRight(route) ? { endpoint: route.right.endpoint } : undefined),
-        ...(flow === undefined ? undefined : { flow }),
-        ...(Either.isRight(route) && "executionId" in route.right
-          ? { executionId: route.right.executionId }
-          : undefined),
-        headers: masked(headers),
-        body,
-        bodyBytes,
-        ...(fault === undefined ? undefined : { fault }),
-        responseBytes: 0,
-        responseEvents: 0,
-        outcome: "open"
-      })
-
+    const head = headOf(exchange)
+    const { flow, headers, method, path, query, route } = head
     return Effect.gen(function*() {
-      const { bytes, length } = yield* readBody(request, options.maxBodyBytes)
+      const { bytes, length } = yield* readBody(exchange.request, options.maxBodyBytes)
       const text = bytes?.toString("utf8") ?? ""
-      // cuts the bytes, because a substring would keep the whole text in memory
-      const kept = bytes?.toString("utf8", 0, options.keptBodyBytes) ?? ""
       const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
       if (other !== undefined) {
         // requests of the control endpoint are not in the ledger, and `awaitClose` ignores their connections
@@ -170,20 +211,10 @@ export const make = (
         ? state.faults.take(headers[FaultRules.headerName], route.right.endpoint, flow)
         : Either.right(Plan.none)
       const plan = Either.getOrElse(fault, () => Plan.none)
-      const entry = received(kept, length, plan.text)
-      let billed: (() => string) | undefined
-      const of = ({ entry: run, id }: Run) => {
-        const before = Money.parse(run.billedUsd)
-        entry.executionId = id
-        billed = () => Money.print(BigDecimal.subtract(Money.parse(run.billedUsd), before))
-      }
-      const ended = (outcome: RequestEntry["outcome"]) => {
-        if (entry.outcome !== "open") return
-        if (billed !== undefined) entry.billedUsd = billed()
-        ledger.requestEnded(entry, outcome)
-        // not called if the emulator was reset meanwhile
-        if (entry.endedAt !== undefined) options.onRequest?.({ ...entry })
-      }
+      // cuts the bytes, because a substring would keep the whole text in memory
+      const body = bytes?.toString("utf8", 0, options.keptBodyBytes) ?? ""
+      const entry = ledger.requestReceived(entryOf(exchange, head, { body, bodyBytes: length }, plan.text))
+      const { ended, of } = follow(ledger, entry, options.onRequest)
       const writer = makeWriter(exchange, plan, options.readerTimeout, {
         entry,
         onStopped: () => ended("fault"),
@@ -193,7 +224,8 @@ export const make = (
         if (isForeign) return foreign
         if (Either.isLeft(fault)) return coded(400, "INVALID_FAULT", `${fault.left}.`)
         if (bytes === undefined) return tooLarge(options.maxBodyBytes)
-        return Either.isLeft(route) ? route.left : answer(route.right, text, { query, headers, size: length, plan, of })
+        if (Either.isLeft(route)) return route.left
+        return answer(state, endpoints, route.right, text, { query, headers, size: length, plan, of })
       })
       yield* respond(writer, plan, reply).pipe(
         Effect.matchEffect({

@@ -47,38 +47,81 @@ export const noProgress = (): Progress => ({
   onWaiting: () => undefined
 })
 
-export const make = (
-  exchange: Exchange,
-  plan: Plan,
+/** A response while it is written. */
+interface Writing {
+  readonly exchange: Exchange
+  readonly plan: Plan
   /** The time in ms that a client may leave a full socket unread before the connection is closed. */
-  readerTimeout: number,
-  { entry, onStopped, onWaiting }: Progress
-): ResponseWriter => {
-  const { connection, response } = exchange
-  const { socket } = connection
+  readonly readerTimeout: number
+  readonly progress: Progress
+  /** The marks that the response has not passed. */
+  readonly marks: Array<Mark>
+  /** Writes the body in pieces, because it has marks or the plan has pieces. */
+  readonly careful: boolean
+  /** The ms of the stalls without a position. They follow the headers or the first event. */
+  readonly looseStallMs: number
+  /** The plan adds, drops, repeats or delays frames. */
+  readonly noisy: boolean
+  readonly counts: { bytes: number; events: number }
+  /** The events that were emitted, dropped ones included. */
+  produced: number
+  /** The newest frame. It is held back, because the last frame loses its blank line. */
+  held: Buffer | undefined
+  /** The encoding of the last event, so that a repeated partial is encoded once. */
+  encoded: { readonly event: WireEvent; readonly bytes: Buffer } | undefined
+}
 
-  const isGone = () => response.destroyed || socket.destroyed
+const begin = (exchange: Exchange, plan: Plan, readerTimeout: number, progress: Progress): Writing => {
+  const marks: Array<Mark> = [
+    ...plan.stalls.flatMap(({ at, ms }) => at === undefined ? [] : [{ at, stallMs: ms, how: undefined }]),
+    ...plan.breaks.map(({ at, how }) => ({ at, stallMs: 0, how }))
+  ]
+  const looseStallMs = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
+  return {
+    exchange,
+    plan,
+    readerTimeout,
+    progress,
+    marks,
+    careful: plan.pieces !== undefined || marks.length > 0,
+    looseStallMs,
+    noisy: plan.malformedFirst || plan.comment || plan.unknown || plan.dropped.size > 0 || plan.repeated.size > 0 ||
+      looseStallMs > 0,
+    counts: { bytes: 0, events: 0 },
+    produced: 0,
+    held: undefined,
+    encoded: undefined
+  }
+}
 
-  /** Runs `effect` until the connection closes. */
-  const whileOpen = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ConnectionGone> =>
-    Effect.raceFirst(effect, Effect.zipRight(exchange.closed, gone))
+const isGone = ({ connection, response }: Exchange): boolean => response.destroyed || connection.socket.destroyed
 
-  const wait = (ms: number): Effect.Effect<void, ConnectionGone> =>
-    ms <= 0 ? Effect.void : whileOpen(takeTime(ms, () => onWaiting(ms)))
+/** Runs `effect` until the connection closes. */
+const whileOpen = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ConnectionGone> =>
+  Effect.raceFirst(effect, Effect.zipRight(exchange.closed, gone))
 
-  /** Writes bytes and waits until they have left this process, so that a later reset cannot overtake them. */
-  const flushed = (bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
-    Effect.async((resume) => {
-      const onClose = () => resume(gone)
-      response.once("close", onClose)
-      response.write(bytes, () => {
-        response.off("close", onClose)
-        resume(isGone() ? gone : Effect.void)
-      })
-      return Effect.sync(() => response.off("close", onClose))
+const wait = ({ exchange, progress }: Writing, ms: number): Effect.Effect<void, ConnectionGone> =>
+  ms <= 0 ? Effect.void : whileOpen(exchange, takeTime(ms, () => progress.onWaiting(ms)))
+
+/** Writes bytes and waits until they have left this process, so that a later reset cannot overtake them. */
+const flushed = (exchange: Exchange, bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
+  Effect.async((resume) => {
+    const { response } = exchange
+    const onClose = () => resume(gone)
+    response.once("close", onClose)
+    response.write(bytes, () => {
+      response.off("close", onClose)
+      resume(isGone(exchange) ? gone : Effect.void)
     })
+    return Effect.sync(() => response.off("close", onClose))
+  })
 
-  const drained: Effect.Effect<void, ConnectionGone> = Effect.async((resume) => {
+/** Waits until the client has read what a full socket held, or closes the connection. */
+const drained = ({ exchange: { connection: { socket }, response }, readerTimeout }: Writing): Effect.Effect<
+  void,
+  ConnectionGone
+> =>
+  Effect.async((resume) => {
     const giveUp = () => socket.destroy()
     const stop = () => {
       socket.setTimeout(0, giveUp)
@@ -99,180 +142,191 @@ export const make = (
     return Effect.sync(stop)
   })
 
-  const marks: Array<Mark> = [
-    ...plan.stalls.flatMap(({ at, ms }) => at === undefined ? [] : [{ at, stallMs: ms, how: undefined }]),
-    ...plan.breaks.map(({ at, how }) => ({ at, stallMs: 0, how }))
-  ]
-  /** The ms of the stalls without a position. They follow the headers or the first event. */
-  const looseStallMs = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
-
-  const stop = (how: Break["how"]): Effect.Effect<never, ConnectionGone> =>
-    Effect.suspend(() => {
-      if (how === "end") {
-        response.end()
-        onStopped()
-        return gone
-      }
-      connection.faulted = true
-      onStopped()
-      if (how === "reset") socket.resetAndDestroy()
-      else socket.destroy()
+const stop = ({ exchange, progress }: Writing, how: Break["how"]): Effect.Effect<never, ConnectionGone> =>
+  Effect.suspend(() => {
+    const { connection, response } = exchange
+    if (how === "end") {
+      response.end()
+      progress.onStopped()
       return gone
-    })
-
-  const counts = { bytes: 0, events: 0 }
-
-  /** Applies the marks at this place: stalls, then breaks. */
-  const passMarks = (unit: Position["unit"]): Effect.Effect<void, ConnectionGone> => {
-    const here = marks.filter(({ at }) => at.unit === unit && at.count === counts[unit])
-    if (here.length === 0) return Effect.void
-    for (const mark of here) marks.splice(marks.indexOf(mark), 1)
-    const how = here.find((mark) => mark.how !== undefined)?.how
-    return Effect.gen(function*() {
-      // earlier bytes must reach the client before the stall or the end
-      yield* flushed(Buffer.alloc(0))
-      for (const mark of here) yield* wait(mark.stallMs)
-      if (how !== undefined) return yield* stop(how)
-    })
-  }
-
-  const toNextMark = (): number =>
-    marks.reduce(
-      (nearest, { at }) => at.unit === "bytes" ? Math.min(nearest, at.count - counts.bytes) : nearest,
-      Number.POSITIVE_INFINITY
-    )
-
-  const passBytes = (bytes: Buffer): void => {
-    counts.bytes += bytes.length
-    entry.responseBytes = counts.bytes
-  }
-
-  /** Writes bytes in pieces, and stops at marks. */
-  const writeCarefully = Effect.fnUntraced(function*(bytes: Buffer) {
-    let rest = bytes
-    while (rest.length > 0) {
-      const size = Math.min(rest.length, toNextMark(), plan.pieces?.bytes ?? Number.POSITIVE_INFINITY)
-      const piece = rest.subarray(0, size)
-      rest = rest.subarray(size)
-      passBytes(piece)
-      yield* flushed(piece)
-      if (plan.pieces !== undefined) yield* wait(plan.pieces.ms)
-      yield* passMarks("bytes")
     }
+    connection.faulted = true
+    progress.onStopped()
+    if (how === "reset") connection.socket.resetAndDestroy()
+    else connection.socket.destroy()
+    return gone
   })
 
-  const careful = plan.pieces !== undefined || marks.length > 0
+/** Applies the marks at this place: stalls, then breaks. */
+const passMarks = (writing: Writing, unit: Position["unit"]): Effect.Effect<void, ConnectionGone> => {
+  const { counts, exchange, marks } = writing
+  const here = marks.filter(({ at }) => at.unit === unit && at.count === counts[unit])
+  if (here.length === 0) return Effect.void
+  for (const mark of here) marks.splice(marks.indexOf(mark), 1)
+  const how = here.find((mark) => mark.how !== undefined)?.how
+  return Effect.gen(function*() {
+    // earlier bytes must reach the client before the stall or the end
+    yield* flushed(exchange, Buffer.alloc(0))
+    for (const mark of here) yield* wait(writing, mark.stallMs)
+    if (how !== undefined) return yield* stop(writing, how)
+  })
+}
 
-  const write = (bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
-    Effect.suspend(() => {
-      if (isGone()) return gone
-      if (careful) return writeCarefully(bytes)
-      passBytes(bytes)
-      return response.write(bytes) ? Effect.void : drained
-    })
+const toNextMark = ({ counts, marks }: Writing): number =>
+  marks.reduce(
+    (nearest, { at }) => at.unit === "bytes" ? Math.min(nearest, at.count - counts.bytes) : nearest,
+    Number.POSITIVE_INFINITY
+  )
 
-  const writeHead = (status: number, headers: { readonly [name: string]: string }): void => {
-    entry.status = status
-    response.writeHead(status, { "X-Request-ID": exchange.id, ...headers })
-    response.flushHeaders()
+const passBytes = ({ counts, progress }: Writing, bytes: Buffer): void => {
+  counts.bytes += bytes.length
+  progress.entry.responseBytes = counts.bytes
+}
+
+/** Writes bytes in pieces, and stops at marks. */
+const writeCarefully = Effect.fnUntraced(function*(writing: Writing, bytes: Buffer) {
+  const { pieces } = writing.plan
+  let rest = bytes
+  while (rest.length > 0) {
+    const size = Math.min(rest.length, toNextMark(writing), pieces?.bytes ?? Number.POSITIVE_INFINITY)
+    const piece = rest.subarray(0, size)
+    rest = rest.subarray(size)
+    passBytes(writing, piece)
+    yield* flushed(writing.exchange, piece)
+    if (pieces !== undefined) yield* wait(writing, pieces.ms)
+    yield* passMarks(writing, "bytes")
   }
+})
 
-  const finish: Effect.Effect<void, ConnectionGone> = Effect.async((resume) => {
-    const onClose = () => resume(isGone() && !response.writableFinished ? gone : Effect.void)
+const write = (writing: Writing, bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
+  Effect.suspend(() => {
+    if (isGone(writing.exchange)) return gone
+    if (writing.careful) return writeCarefully(writing, bytes)
+    passBytes(writing, bytes)
+    return writing.exchange.response.write(bytes) ? Effect.void : drained(writing)
+  })
+
+const writeHead = (
+  { exchange, progress }: Writing,
+  status: number,
+  headers: { readonly [name: string]: string }
+): void => {
+  progress.entry.status = status
+  exchange.response.writeHead(status, { "X-Request-ID": exchange.id, ...headers })
+  exchange.response.flushHeaders()
+}
+
+const finish = (exchange: Exchange): Effect.Effect<void, ConnectionGone> =>
+  Effect.async((resume) => {
+    const { response } = exchange
+    const onClose = () => resume(isGone(exchange) && !response.writableFinished ? gone : Effect.void)
     response.once("close", onClose)
     response.end()
     return Effect.sync(() => response.off("close", onClose))
   })
 
-  const writeBody = Effect.fnUntraced(function*(
-    status: number,
-    headers: { readonly [name: string]: string },
-    text: string
-  ) {
-    const bytes = Buffer.from(text)
-    // a body that ends early must not announce its length
-    const chunked = plan.breaks.some(({ how }) => how === "end") || plan.pieces !== undefined
-    writeHead(status, { ...headers, ...(chunked ? {} : { "Content-Length": String(bytes.length) }) })
-    yield* passMarks("bytes")
-    yield* passMarks("events")
-    yield* wait(looseStallMs)
-    if (bytes.length > 0) yield* write(bytes)
-    yield* finish
-  })
+const writeBody = Effect.fnUntraced(function*(
+  writing: Writing,
+  status: number,
+  headers: { readonly [name: string]: string },
+  text: string
+) {
+  const { exchange, looseStallMs, plan } = writing
+  const bytes = Buffer.from(text)
+  // a body that ends early must not announce its length
+  const chunked = plan.breaks.some(({ how }) => how === "end") || plan.pieces !== undefined
+  writeHead(writing, status, { ...headers, ...(chunked ? {} : { "Content-Length": String(bytes.length) }) })
+  yield* passMarks(writing, "bytes")
+  yield* passMarks(writing, "events")
+  yield* wait(writing, looseStallMs)
+  if (bytes.length > 0) yield* write(writing, bytes)
+  yield* finish(exchange)
+})
 
-  /** The bytes of a text, with the line ends of the plan. */
-  const lines = (text: string): Buffer =>
-    Buffer.from(plan.newline === "\n" ? text : text.replaceAll("\n", plan.newline))
+/** The bytes of a text, with the line ends of the plan. */
+const lines = ({ newline }: Plan, text: string): Buffer =>
+  Buffer.from(newline === "\n" ? text : text.replaceAll("\n", newline))
 
-  /** The newest frame. It is held back, because the last frame loses its blank line. */
-  let held: Buffer | undefined
+const writeFrame = (writing: Writing, bytes: Buffer): Effect.Effect<void, ConnectionGone> => {
+  if (!writing.plan.unterminated) return write(writing, bytes)
+  const before = writing.held
+  writing.held = bytes
+  return before === undefined ? Effect.void : write(writing, before)
+}
 
-  const writeFrame = (bytes: Buffer): Effect.Effect<void, ConnectionGone> => {
-    if (!plan.unterminated) return write(bytes)
-    const before = held
-    held = bytes
-    return before === undefined ? Effect.void : write(before)
+const encode = (writing: Writing, event: WireEvent, spoil: boolean): Buffer => {
+  if (writing.encoded?.event === event && !spoil) return writing.encoded.bytes
+  const data = JSON.stringify({ eventType: event.event, ...event.data })
+  const id = event.id === undefined ? "" : `id: ${event.id}\n`
+  const bytes = lines(writing.plan, `${id}event: ${event.event}\ndata: ${spoil ? data.slice(0, -1) : data}\n\n`)
+  writing.encoded = spoil ? undefined : { event, bytes }
+  return bytes
+}
+
+/** Writes the frame of an event, and the frames that the plan adds to it. */
+const writeNoisily = Effect.fnUntraced(function*(writing: Writing, number: number, bytes: Buffer) {
+  const { counts, plan, progress } = writing
+  const extra = (text: string) => writeFrame(writing, lines(plan, text))
+  if (number === 1 && plan.malformedFirst) yield* extra("event: step_progress\ndata: {\"broken\": \n\n")
+  if (plan.comment) yield* extra(": keep-alive\n\n")
+  if (plan.unknown) yield* extra("event: step_dreamt\ndata: {\"eventType\":\"step_dreamt\"}\n\n")
+  if (!plan.dropped.has(number)) {
+    progress.entry.responseEvents++
+    yield* writeFrame(writing, bytes)
+    if (plan.repeated.has(number)) yield* writeFrame(writing, bytes)
   }
+  counts.events = number
+  yield* passMarks(writing, "events")
+  if (number === 1) yield* wait(writing, writing.looseStallMs)
+})
 
-  const noisy = plan.malformedFirst || plan.comment || plan.unknown || plan.dropped.size > 0 ||
-    plan.repeated.size > 0 || looseStallMs > 0
+const emit = (writing: Writing): Emit => (event) => {
+  const number = ++writing.produced
+  const bytes = encode(writing, event, writing.plan.malformed.has(number))
+  if (writing.noisy) return writeNoisily(writing, number, bytes)
+  writing.counts.events = number
+  writing.progress.entry.responseEvents++
+  const frame = writeFrame(writing, bytes)
+  return writing.marks.length > 0 ? Effect.zipRight(frame, passMarks(writing, "events")) : frame
+}
 
-  let produced = 0
-  /** The encoding of the last event, so that a repeated partial is encoded once. */
-  let encoded: { readonly event: WireEvent; readonly bytes: Buffer } | undefined
+const writeEvents = Effect.fnUntraced(function*(
+  writing: Writing,
+  run: (emit: Emit) => Effect.Effect<void, ConnectionGone>
+) {
+  const { exchange, plan } = writing
+  writeHead(writing, 200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" })
+  yield* passMarks(writing, "bytes")
+  yield* passMarks(writing, "events")
+  if (plan.bom) yield* write(writing, Buffer.from("\uFEFF"))
+  yield* whileOpen(exchange, run(emit(writing)))
+  if (writing.held !== undefined) yield* write(writing, writing.held.subarray(0, -plan.newline.length))
+  yield* finish(exchange)
+})
 
-  const encode = (event: WireEvent, spoil: boolean): Buffer => {
-    if (encoded?.event === event && !spoil) return encoded.bytes
-    const data = JSON.stringify({ eventType: event.event, ...event.data })
-    const id = event.id === undefined ? "" : `id: ${event.id}\n`
-    const bytes = lines(`${id}event: ${event.event}\ndata: ${spoil ? data.slice(0, -1) : data}\n\n`)
-    encoded = spoil ? undefined : { event, bytes }
-    return bytes
-  }
-
-  const emit: Emit = (event) => {
-    const number = ++produced
-    const bytes = encode(event, plan.malformed.has(number))
-    if (!noisy) {
-      counts.events = number
-      entry.responseEvents++
-      return marks.length > 0 ? Effect.zipRight(writeFrame(bytes), passMarks("events")) : writeFrame(bytes)
-    }
-    return Effect.gen(function*() {
-      if (number === 1 && plan.malformedFirst) yield* writeFrame(lines("event: step_progress\ndata: {\"broken\": \n\n"))
-      if (plan.comment) yield* writeFrame(lines(": keep-alive\n\n"))
-      if (plan.unknown) yield* writeFrame(lines("event: step_dreamt\ndata: {\"eventType\":\"step_dreamt\"}\n\n"))
-      if (!plan.dropped.has(number)) {
-        entry.responseEvents++
-        yield* writeFrame(bytes)
-        if (plan.repeated.has(number)) yield* writeFrame(bytes)
-      }
-      counts.events = number
-      yield* passMarks("events")
-      if (number === 1) yield* wait(looseStallMs)
-    })
-  }
-
-  const writeEvents = Effect.fnUntraced(function*(run: (emit: Emit) => Effect.Effect<void, ConnectionGone>) {
-    writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" })
-    yield* passMarks("bytes")
-    yield* passMarks("events")
-    if (plan.bom) yield* write(Buffer.from("\uFEFF"))
-    yield* whileOpen(run(emit))
-    if (held !== undefined) yield* write(held.subarray(0, -plan.newline.length))
-    yield* finish
-  })
-
+export const make = (
+  exchange: Exchange,
+  plan: Plan,
+  /** The time in ms that a client may leave a full socket unread before the connection is closed. */
+  readerTimeout: number,
+  progress: Progress
+): ResponseWriter => {
+  const writing = begin(exchange, plan, readerTimeout, progress)
   return {
-    wait,
-    sendText: writeBody,
-    reset: stop("reset"),
+    wait: (ms) => wait(writing, ms),
+    sendText: (status, headers, text) => writeBody(writing, status, headers, text),
+    reset: stop(writing, "reset"),
     send: (reply) => {
-      if (plan.body === "html") return writeBody(200, { "Content-Type": "text/html" }, page)
-      if (plan.body === "empty") return writeBody(200, {}, "")
+      if (plan.body === "html") return writeBody(writing, 200, { "Content-Type": "text/html" }, page)
+      if (plan.body === "empty") return writeBody(writing, 200, {}, "")
       return reply.type === "events"
-        ? writeEvents(reply.run)
-        : writeBody(reply.status, { "Content-Type": "application/json", ...reply.headers }, JSON.stringify(reply.body))
+        ? writeEvents(writing, reply.run)
+        : writeBody(
+          writing,
+          reply.status,
+          { "Content-Type": "application/json", ...reply.headers },
+          JSON.stringify(reply.body)
+        )
     }
   }
 }

@@ -59,6 +59,35 @@ interface Window {
   used: number
 }
 
+type Windows = Map<string, Window>
+
+/** Counts one request in the window of that name, and refuses it if the window is full. */
+const count = (
+  windows: Windows,
+  name: string,
+  limit: RateLimit | undefined,
+  now: number
+): Either.Either<void, ApiError> => {
+  if (limit === undefined) return Either.void
+  const per = millis(limit.per)
+  let window = windows.get(name)
+  if (window === undefined || window.endsAt <= now) {
+    window = { endsAt: now + per, used: 0 }
+    windows.set(name, window)
+  }
+  if (window.used >= limit.requests) {
+    return Either.left(
+      new ApiError({
+        status: 429,
+        detail: { code: "RATE_LIMIT", message: `At most ${limit.requests} requests in ${per} ms.` },
+        headers: { "Retry-After": String(Math.max(1, Math.ceil((window.endsAt - now) / 1000))) }
+      })
+    )
+  }
+  window.used++
+  return Either.void
+}
+
 export const make = (
   keys: ReadonlyArray<ApiKey>,
   initial: { readonly [org: string]: Organisation },
@@ -70,7 +99,7 @@ export const make = (
   const credits = new Map<string, BigDecimal.BigDecimal>()
   const billed = new Map<string, BigDecimal.BigDecimal>()
   const revoked = new Set<string>()
-  const windows = new Map<string, Window>()
+  const windows: Windows = new Map()
 
   const put = (org: string, organisation: Organisation): void => {
     organisations.set(org, organisation)
@@ -84,27 +113,6 @@ export const make = (
     for (const entry of keys) if (entry.revoked === true) revoked.add(entry.key)
   }
   reset()
-
-  const count = (name: string, limit: RateLimit | undefined, now: number): Either.Either<void, ApiError> => {
-    if (limit === undefined) return Either.void
-    const per = millis(limit.per)
-    let window = windows.get(name)
-    if (window === undefined || window.endsAt <= now) {
-      window = { endsAt: now + per, used: 0 }
-      windows.set(name, window)
-    }
-    if (window.used >= limit.requests) {
-      return Either.left(
-        new ApiError({
-          status: 429,
-          detail: { code: "RATE_LIMIT", message: `At most ${limit.requests} requests in ${per} ms.` },
-          headers: { "Retry-After": String(Math.max(1, Math.ceil((window.endsAt - now) / 1000))) }
-        })
-      )
-    }
-    window.used++
-    return Either.void
-  }
 
   return {
     authenticate: (authorization) => {
@@ -121,8 +129,8 @@ export const make = (
         : refuse(403, "FORBIDDEN", `The API key is bound to another project than ${org}/${project}.`),
     admit: (caller, org, now) =>
       Either.flatMap(
-        count(`key ${caller.key}`, table.get(caller.key)?.rateLimit, now),
-        () => org === undefined ? Either.void : count(`org ${org}`, organisations.get(org)?.rateLimit, now)
+        count(windows, `key ${caller.key}`, table.get(caller.key)?.rateLimit, now),
+        () => org === undefined ? Either.void : count(windows, `org ${org}`, organisations.get(org)?.rateLimit, now)
       ),
     mayStart: (org) => {
       if (organisations.get(org)?.billing === false) {

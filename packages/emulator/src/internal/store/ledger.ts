@@ -136,135 +136,169 @@ const makeLists = () => ({
   billed: Money.zero
 })
 
-export const make = (now: () => number): Ledger => {
-  let lists = makeLists()
-  let moments: Array<Moment> = []
-  const open = new Map<number, OpenEntry<ConnectionEntry>>()
-  let connections = 0
-  let lastId = 0
-  let arrival: Deferred.Deferred<void> | undefined
-  // an entry from before a reset may end after it, unseen
-  let epoch = 0
-  const isCurrent = (entry: object): boolean => epochOf(entry) === epoch
+/** The state of a ledger. */
+interface Kept {
+  readonly now: () => number
+  lists: ReturnType<typeof makeLists>
+  moments: Array<Moment>
+  readonly open: Map<number, OpenEntry<ConnectionEntry>>
+  connections: number
+  lastId: number
+  arrival: Deferred.Deferred<void> | undefined
+  /** An entry from before a reset may end after it. Such an end is ignored. */
+  epoch: number
+}
 
-  const tell = (event: Moment["event"]): void => {
-    keep(moments, { id: ++lastId, at: now(), event })
-    if (arrival !== undefined) Deferred.unsafeDone(arrival, Effect.void)
-    arrival = undefined
+const isCurrent = ({ epoch }: Kept, entry: object): boolean => epochOf(entry) === epoch
+
+const tell = (kept: Kept, event: Moment["event"]): void => {
+  keep(kept.moments, { id: ++kept.lastId, at: kept.now(), event })
+  if (kept.arrival !== undefined) Deferred.unsafeDone(kept.arrival, Effect.void)
+  kept.arrival = undefined
+}
+
+const ofConnections = (
+  kept: Kept
+): Pick<Ledger, "connectionOpened" | "connectionClosed"> => ({
+  connectionOpened: () => {
+    const entry: OpenEntry<ConnectionEntry> = { id: ++kept.connections, requests: 0, openedAt: kept.now() }
+    kept.open.set(entry.id, entry)
+    tell(kept, { type: "ConnectionOpened", connection: entry.id })
+    return entry
+  },
+  connectionClosed: (entry, by) => {
+    entry.closedAt = kept.now()
+    entry.closedBy = by
+    kept.open.delete(entry.id)
+    keep(kept.lists.closed, entry)
+    tell(kept, { type: "ConnectionClosed", connection: entry.id, by })
   }
+})
 
-  const totals = (): LedgerTotals => ({
-    runsStarted: lists.counts.runs,
-    mostRunsAtOnce: lists.counts.mostRunning,
-    stepsRun: lists.counts.steps,
-    billedUsd: Money.print(lists.billed),
-    requestsReceived: lists.counts.requests,
-    requestsWithFaults: lists.counts.withFaults,
-    openConnections: open.size
-  })
+const ofRequests = (kept: Kept): Pick<Ledger, "requestReceived" | "requestEnded" | "waiting" | "requests"> => ({
+  requestReceived: (fields) => {
+    const { counts, requests } = kept.lists
+    const entry = marked(kept.epoch, { ...fields, receivedAt: kept.now() })
+    counts.requests++
+    if (entry.fault !== undefined) counts.withFaults++
+    requests.push(entry)
+    tell(kept, { type: "RequestReceived", request: entry.id, ...endpointOf(entry) })
+    return entry
+  },
+  requestEnded: (entry, outcome) => {
+    if (entry.outcome !== "open" || !isCurrent(kept, entry)) return
+    entry.outcome = outcome
+    entry.endedAt = kept.now()
+    tell(kept, {
+      type: "RequestEnded",
+      request: entry.id,
+      ...endpointOf(entry),
+      ...(entry.status === undefined ? undefined : { status: entry.status }),
+      outcome
+    })
+  },
+  waiting: (request, ms) => tell(kept, { type: "Waiting", request, ms }),
+  requests: () => copies(kept.lists.requests.list)
+})
 
+const ofRuns = (kept: Kept): Pick<Ledger, "runStarted" | "runEnded"> => ({
+  runStarted: (fields) => {
+    const entry = marked(kept.epoch, { ...fields, startedAt: kept.now(), billedUsd: "0" })
+    const { counts, runs } = kept.lists
+    counts.runs++
+    counts.mostRunning = Math.max(counts.mostRunning, ++counts.running)
+    keep(runs, entry)
+    tell(kept, { type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
+    return entry
+  },
+  runEnded: (entry, status) => {
+    const isFirst = entry.endedAt === undefined
+    entry.status = status
+    entry.endedAt = kept.now()
+    if (!isCurrent(kept, entry)) return
+    if (isFirst) kept.lists.counts.running--
+    tell(kept, { type: "RunEnded", executionId: entry.executionId, status })
+  }
+})
+
+const ofSteps = (kept: Kept): Pick<Ledger, "stepStarted" | "announceStep" | "stepEnded"> => ({
+  stepStarted: (run, fields) => {
+    const entry = marked<OpenEntry<StepEntry>>(epochOf(run), {
+      ...fields,
+      startedAt: kept.now(),
+      outcome: "running",
+      billedUsd: "0"
+    })
+    if (!isCurrent(kept, run)) return entry
+    kept.lists.counts.steps++
+    keep(kept.lists.steps, entry)
+    return entry
+  },
+  announceStep: (entry) => {
+    if (!isCurrent(kept, entry)) return
+    const { attempt, executionId, stepId, stepIndex } = entry
+    tell(kept, { type: "StepStarted", executionId, stepId, stepIndex, attempt })
+  },
+  stepEnded: (run, entry, outcome, cost) => {
+    entry.outcome = outcome
+    entry.endedAt = kept.now()
+    entry.billedUsd = Money.print(cost)
+    if (!BigDecimal.isZero(cost)) run.billedUsd = Money.print(BigDecimal.sum(Money.parse(run.billedUsd), cost))
+    if (!isCurrent(kept, entry)) return
+    kept.lists.billed = BigDecimal.sum(kept.lists.billed, cost)
+    const { executionId, stepId, stepIndex } = entry
+    tell(kept, { type: "StepEnded", executionId, stepId, stepIndex, outcome })
+  }
+})
+
+const totalsOf = ({ lists: { billed, counts }, open }: Kept): LedgerTotals => ({
+  runsStarted: counts.runs,
+  mostRunsAtOnce: counts.mostRunning,
+  stepsRun: counts.steps,
+  billedUsd: Money.print(billed),
+  requestsReceived: counts.requests,
+  requestsWithFaults: counts.withFaults,
+  openConnections: open.size
+})
+
+export const make = (now: () => number): Ledger => {
+  const kept: Kept = {
+    now,
+    lists: makeLists(),
+    moments: [],
+    open: new Map(),
+    connections: 0,
+    lastId: 0,
+    arrival: undefined,
+    epoch: 0
+  }
   return {
     now,
-    connectionOpened: () => {
-      const entry: OpenEntry<ConnectionEntry> = { id: ++connections, requests: 0, openedAt: now() }
-      open.set(entry.id, entry)
-      tell({ type: "ConnectionOpened", connection: entry.id })
-      return entry
-    },
-    connectionClosed: (entry, by) => {
-      entry.closedAt = now()
-      entry.closedBy = by
-      open.delete(entry.id)
-      keep(lists.closed, entry)
-      tell({ type: "ConnectionClosed", connection: entry.id, by })
-    },
-    requestReceived: (fields) => {
-      const entry = marked(epoch, { ...fields, receivedAt: now() })
-      lists.counts.requests++
-      if (entry.fault !== undefined) lists.counts.withFaults++
-      lists.requests.push(entry)
-      tell({ type: "RequestReceived", request: entry.id, ...endpointOf(entry) })
-      return entry
-    },
-    requestEnded: (entry, outcome) => {
-      if (entry.outcome !== "open" || !isCurrent(entry)) return
-      entry.outcome = outcome
-      entry.endedAt = now()
-      tell({
-        type: "RequestEnded",
-        request: entry.id,
-        ...endpointOf(entry),
-        ...(entry.status === undefined ? undefined : { status: entry.status }),
-        outcome
-      })
-    },
-    waiting: (request, ms) => tell({ type: "Waiting", request, ms }),
-    runStarted: (fields) => {
-      const entry = marked(epoch, { ...fields, startedAt: now(), billedUsd: "0" })
-      const { counts } = lists
-      counts.runs++
-      counts.mostRunning = Math.max(counts.mostRunning, ++counts.running)
-      keep(lists.runs, entry)
-      tell({ type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
-      return entry
-    },
-    runEnded: (entry, status) => {
-      const isFirst = entry.endedAt === undefined
-      entry.status = status
-      entry.endedAt = now()
-      if (!isCurrent(entry)) return
-      if (isFirst) lists.counts.running--
-      tell({ type: "RunEnded", executionId: entry.executionId, status })
-    },
-    stepStarted: (run, fields) => {
-      const entry = marked<OpenEntry<StepEntry>>(epochOf(run), {
-        ...fields,
-        startedAt: now(),
-        outcome: "running",
-        billedUsd: "0"
-      })
-      if (!isCurrent(run)) return entry
-      lists.counts.steps++
-      keep(lists.steps, entry)
-      return entry
-    },
-    announceStep: (entry) => {
-      if (!isCurrent(entry)) return
-      const { attempt, executionId, stepId, stepIndex } = entry
-      tell({ type: "StepStarted", executionId, stepId, stepIndex, attempt })
-    },
-    stepEnded: (run, entry, outcome, cost) => {
-      entry.outcome = outcome
-      entry.endedAt = now()
-      entry.billedUsd = Money.print(cost)
-      if (!BigDecimal.isZero(cost)) run.billedUsd = Money.print(BigDecimal.sum(Money.parse(run.billedUsd), cost))
-      if (!isCurrent(entry)) return
-      lists.billed = BigDecimal.sum(lists.billed, cost)
-      const { executionId, stepId, stepIndex } = entry
-      tell({ type: "StepEnded", executionId, stepId, stepIndex, outcome })
-    },
-    totals,
-    requests: () => copies(lists.requests.list),
+    ...ofConnections(kept),
+    ...ofRequests(kept),
+    ...ofRuns(kept),
+    ...ofSteps(kept),
+    totals: () => totalsOf(kept),
     snapshot: () => ({
-      ...totals(),
-      runs: copies(lists.runs),
-      steps: copies(lists.steps),
-      requests: copies(lists.requests.list),
-      connections: copies([...lists.closed, ...open.values()].slice(-capacity))
+      ...totalsOf(kept),
+      runs: copies(kept.lists.runs),
+      steps: copies(kept.lists.steps),
+      requests: copies(kept.lists.requests.list),
+      connections: copies([...kept.lists.closed, ...kept.open.values()].slice(-capacity))
     }),
-    after: (id) => moments.slice(Math.max(0, id - lastId + moments.length)),
-    lastId: () => lastId,
+    after: (id) => kept.moments.slice(Math.max(0, id - kept.lastId + kept.moments.length)),
+    lastId: () => kept.lastId,
     awaitAfter: (id) =>
       Effect.suspend(() => {
-        if (lastId > id) return Effect.void
-        arrival ??= Deferred.unsafeMake<void>(FiberId.none)
-        return Deferred.await(arrival)
+        if (kept.lastId > id) return Effect.void
+        kept.arrival ??= Deferred.unsafeMake<void>(FiberId.none)
+        return Deferred.await(kept.arrival)
       }),
     reset: () => {
-      lists = makeLists()
-      moments = []
-      epoch++
-      tell({ type: "Reset" })
+      kept.lists = makeLists()
+      kept.moments = []
+      kept.epoch++
+      tell(kept, { type: "Reset" })
     }
   }
 }
