@@ -53,7 +53,8 @@ export interface BudgetState {
  * call rejects with a `BudgetExceededError`, and nothing is sent. `execute` requests one step at a time, and stops
  * between steps with a `BudgetExceededError` when the budget is used up.
  *
- * When a call ends, the cost in its trace replaces the reserve. An unknown cost keeps the reserve. A job keeps its
+ * The reserve rises to the costs that the events of a run tell. When a call ends, the cost in its trace replaces the
+ * reserve. A cost that is not known keeps the reserve, for example if the key may not read traces. A job keeps its
  * reserve until a poll shows its end. Replays cost nothing.
  *
  * @example

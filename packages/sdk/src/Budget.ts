@@ -43,7 +43,7 @@ export interface State {
   readonly limitUsd: string
   /** The known costs of calls that have ended. */
   readonly spentUsd: string
-  /** The reserves of calls in flight, of jobs that have not ended, and of calls whose cost is not known. */
+  /** The reserves of calls in flight, of unfinished jobs, and of calls with an unknown cost: at least the costs told by events. */
   readonly reservedUsd: string
   /** `limitUsd` without the two others. Below 0 after a step that cost more than was left. */
   readonly leftUsd: string
@@ -78,9 +78,10 @@ export const make = (given: Options): Effect.Effect<Budget, InvalidRequestError>
  * Between the steps of a run without `maxCostUsd` the reserve grows to what the run has cost; a run for which the budget has no
  * room is stopped there with a `BudgetExceededError`.
  *
- * When a call ends, its reserve is replaced by the cost in the trace of its run. A cost that is not known keeps the
- * reserve: of a call that was interrupted or that may have started a run, of a run that no answer names, and where the
- * trace cannot be read or has no steps. A job holds its reserve until it is polled and has ended. Replays and fakes cost nothing.
+ * The reserve rises to the costs that the events of a run tell, whether they fit or not. When a call ends, its reserve
+ * is replaced by the cost in the trace of its run. A cost that is not known keeps the reserve: of a call that was
+ * interrupted or that may have started a run, of a run that no answer names, and where the trace cannot be read or has
+ * no steps. A job holds its reserve until it is polled and has ended. Replays and fakes cost nothing.
  *
  * Runs of `messages`, of the draft, of `executeOnce`, of jobs, over a relay, and with `runRemaining` are one request. They
  * are not stopped, and may cost more than their reserve.

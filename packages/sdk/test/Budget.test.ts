@@ -312,6 +312,70 @@ describe("a cost that is not known", () => {
       }).pipe(Effect.provide(world)))
   }
 
+  it.scoped.each(["401", "403", "404"])(
+    "is at least what the events of a run told where its trace answers with %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const flows = yield* FlowService
+        const emulator = yield* Emulator
+        yield* emulator.addFaults({ match: { endpoint: "trace" }, script: [fault], repeat: true })
+        const calls = [
+          flows.execute("acme/test/cheap", { message }),
+          Stream.runDrain(flows.events("acme/test/cheap", { message })),
+          Stream.runDrain(flows.steps("acme/test/cheap", { message })),
+          flows.execute("acme/test/cheap", { message, maxCostUsd: "0.01" })
+        ]
+        for (const call of calls) {
+          const budget = yield* Budget.make({ limitUsd: "0.20", perRun: "0.01" })
+          const before = (yield* ledger).runsStarted
+          for (let n = 0; n < 20; n++) yield* Effect.ignore(call.pipe(Budget.within(budget)))
+          // the last run may cost more than is left
+          assert.strictEqual((yield* ledger).runsStarted - before, 2)
+          assert.deepStrictEqual(yield* amounts(budget), ["0", "0.2", "0"])
+        }
+        assert.strictEqual((yield* ledger).billedUsd, "0.8")
+      }).pipe(Effect.provide(world))
+  )
+
+  it.scoped("counts each told cost at once, also of a run that is left, and stops the run that has no more room", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403"], repeat: true })
+      const budget = yield* Budget.make({ limitUsd: 2, perRun: "0.01" })
+      const seen: Array<ReadonlyArray<string>> = []
+      const noting = Stream.tap(
+        flows.events("acme/test/dear", { message, runRemaining: true }),
+        ({ type }) =>
+          type === "step_completed"
+            ? Effect.map(amounts(budget), (now) => void seen.push(now))
+            : Effect.void
+      )
+      yield* Stream.runDrain(Budget.withinStream(noting, budget))
+      assert.deepStrictEqual(seen.at(-1), ["0", "1.3", "0.7"])
+      const left = Stream.takeUntil(
+        flows.events("acme/test/dear", { message, runRemaining: true }),
+        (event) => event.type === "step_completed" && event.stepId === "b"
+      )
+      const small = yield* Budget.make({ limitUsd: "0.25", perRun: "0.01" })
+      yield* Stream.runDrain(Budget.withinStream(left, small))
+      const [, reserved] = yield* amounts(small)
+      assert.isTrue(Number(reserved) >= 0.3, reserved)
+      const tight = yield* Budget.make({ limitUsd: "0.25", perRun: "0.01" })
+      for (
+        const call of [
+          flows.execute("acme/test/dear", { message }),
+          Stream.runDrain(flows.events("acme/test/dear", { message }))
+        ]
+      ) {
+        const error = yield* Effect.flip(call.pipe(Budget.within(tight)))
+        exceeded(error, { limitUsd: "0.25" })
+      }
+      // the second call had no room for its reserve
+      assert.strictEqual((yield* ledger).runsStarted, 3)
+      assert.deepStrictEqual(yield* amounts(tight), ["0", "0.3", "-0.05"])
+    }).pipe(Effect.provide(world)))
+
   const unnamed = (status: string, result: unknown) => json(200, { status, result, flowId: "f", blockCount: 1 })
   const refused = (status: number, code: string) => json(status, { detail: { code, message: "no" } })
 

@@ -100,6 +100,8 @@ export class Ledger implements Budget {
 /** The amount that one run holds in each of the budgets around it. */
 export class Hold {
   isSettled = false
+  /** The part of the amount for which the budgets had room. */
+  granted = noCost
 
   private constructor(private readonly ledgers: ReadonlyArray<Ledger>, public amount: Decimal) {}
 
@@ -111,11 +113,19 @@ export class Hold {
 
   /** Raises the amount to the costs so far, or returns the budget in which they do not fit. */
   grow(costs: Decimal): Ledger | undefined {
-    if (!isMore(costs, this.amount)) return undefined
-    const more = subtractCost(costs, this.amount)
-    const full = this.ledgers.find(({ left }) => isMore(more, left))
-    if (full === undefined) this.change(costs)
+    if (!isMore(costs, this.granted)) return undefined
+    const more = subtractCost(costs, this.granted)
+    const full = this.ledgers.find((ledger) => isMore(more, this.leftIn(ledger)))
+    if (full === undefined) {
+      this.keep(costs)
+      this.granted = costs
+    }
     return full
+  }
+
+  /** The amount that a budget has left beside the granted amount. */
+  leftIn(ledger: Ledger): Decimal {
+    return addCost(ledger.left, subtractCost(this.amount, this.granted))
   }
 
   /** Replaces the amount by the cost of the run, which is known and final. */
@@ -126,7 +136,7 @@ export class Hold {
     for (const ledger of this.ledgers) ledger.spent = addCost(ledger.spent, cost)
   }
 
-  /** Keeps the amount, or the known part of the cost if that is larger. */
+  /** Keeps the amount, or the known part of the cost if that is larger: it counts even where it does not fit. */
   keep(known: Decimal): void {
     if (!this.isSettled && isMore(known, this.amount)) this.change(known)
   }

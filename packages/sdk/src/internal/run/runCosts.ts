@@ -97,10 +97,18 @@ export class RunCosts {
     return call.maxCostUsd === undefined && ledgers.length === 0 ? undefined : new RunCosts(call, ledgers)
   }
 
-  /** Adds the cost of a step that has completed. */
+  /** Adds the cost of a step that has completed. It counts at once: nobody may ever be able to read the trace of the run. */
   add(costUsd: string | undefined): void {
     const cost = costUsd === undefined ? undefined : Cost.parseCost(costUsd)
-    if (cost !== undefined) this.told = Cost.addCost(this.told ?? Cost.noCost, cost)
+    if (cost === undefined) return
+    this.told = Cost.addCost(this.told ?? Cost.noCost, cost)
+    this.hold?.keep(Cost.subtractCost(this.known, this.before.all))
+  }
+
+  /** The costs of the run that were known before this call, with those that its events have told. */
+  private get known(): Cost.Decimal {
+    const { before, told = Cost.noCost } = this
+    return larger(before.all, Cost.addCost(before.ended, told))
   }
 
   private trace(executionId: string, isUnrecorded: boolean): Effect.Effect<Trace, Errors.CallError> {
@@ -123,11 +131,9 @@ export class RunCosts {
 
   /** Takes the larger of the costs of a trace, which may be behind, and those that were known before and told since. */
   private read({ steps }: Trace): Cost.Decimal {
-    const { before, told = Cost.noCost } = this
-    const known = larger(before.all, Cost.addCost(before.ended, told))
-    const all = larger(Cost.sumCosts(steps), known)
+    const all = larger(Cost.sumCosts(steps), this.known)
     this.seen = { all, ended: Cost.sumCosts(steps.filter(({ status }) => status !== "running")) }
-    this.untold = Cost.subtractCost(all, told)
+    this.untold = Cost.subtractCost(all, this.told ?? Cost.noCost)
     return all
   }
 
@@ -165,14 +171,18 @@ export class RunCosts {
   private exceeded(
     ledger: Ledger,
     executionId: string | undefined,
-    { cause, needed }: { readonly needed?: Cost.Decimal; readonly cause?: Errors.CallError }
+    { cause, left = ledger.left, needed }: {
+      readonly left?: Cost.Decimal
+      readonly needed?: Cost.Decimal
+      readonly cause?: Errors.CallError
+    }
   ): Errors.BudgetExceededError {
     return newError(Errors.BudgetExceededError, {
       method: this.call.method,
       flow: this.call.addressText,
       executionId,
       limitUsd: Cost.formatCost(ledger.limit),
-      leftUsd: Cost.formatCost(ledger.left),
+      leftUsd: Cost.formatCost(left),
       neededUsd: needed === undefined ? undefined : Cost.formatCost(needed),
       cause
     })
@@ -204,7 +214,12 @@ export class RunCosts {
     }
     const costs = Cost.subtractCost(spent, this.before.all)
     const full = hold?.grow(costs)
-    return full && this.exceeded(full, executionId, { needed: Cost.subtractCost(costs, hold!.amount) })
+    if (hold === undefined || full === undefined) return undefined
+    hold.keep(costs)
+    return this.exceeded(full, executionId, {
+      left: hold.leftIn(full),
+      needed: Cost.subtractCost(costs, hold.granted)
+    })
   }
 
   /**
@@ -236,7 +251,7 @@ export class RunCosts {
 
   /**
    * Settles what the call holds of its budgets: by the trace of its run where the cost is known and final. Otherwise the
-   * reserve is kept.
+   * reserve is kept, or the known part of the cost if that is larger.
    */
   settle({ error, executionId, sent }: CallEnd): Effect.Effect<void> {
     const { hold } = this
@@ -247,7 +262,10 @@ export class RunCosts {
     if (isUnnamed) return Effect.void
     const { total = patience } = this.call
     return Effect.match(timeLimit(this.trace(executionId, true), Math.min(total, patience), Effect.fail("late")), {
-      onFailure: () => {},
+      onFailure: () => {
+        const { before, told = Cost.noCost, untold } = this
+        hold.keep(Cost.subtractCost(Cost.addCost(told, untold), before.all))
+      },
       onSuccess: (trace) => {
         const costs = Cost.subtractCost(this.read(trace), this.before.all)
         const isKnown = trace.steps.length > 0 && (!isOpen(error) || isEndedStatus(trace.flowRun.status))
