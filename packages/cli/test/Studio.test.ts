@@ -5,7 +5,7 @@ import { Deferred, Effect, Fiber, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { cookieOf, open, send, until } from "../../studio/test/support/client.js"
 import { ctrlC, inTerminal, noukai, type Options, spawned, started } from "./support/command.js"
 import { folder, server } from "./support/server.js"
@@ -114,7 +114,10 @@ describe.concurrent("the studio beside noukai dev", () => {
     Effect.gen(function*() {
       const { output, page, url } = yield* opened(["dev", "--port", "0"], { env: yield* machine })
       const { headers, status } = yield* send(emulatorIn(output()), "/")
-      assert.deepStrictEqual([status, headers.location], [303, url])
+      // every user of this machine can ask
+      assert.deepStrictEqual([status, headers.location], [303, `http://127.0.0.1:${page.port}/`])
+      const answers = yield* Effect.forEach(["/", "/?token", "/?x=1"], (target) => send(emulatorIn(output()), target))
+      assert.notInclude(JSON.stringify(answers), new URL(url).searchParams.get("token")!)
       assert.strictEqual((yield* send(emulatorIn(output()), "/", { headers: { host: "evil.example" } })).status, 403)
       const index = yield* page.get("/")
       // the page is built by `npm run build`
@@ -324,6 +327,47 @@ describe.concurrent("the studio beside noukai dev", () => {
 })
 
 describe("noukai studio", () => {
+  it.scopedLive(
+    "refuses a secret that other users can read or write, and says how to make a new one",
+    () =>
+      Effect.gen(function*() {
+        const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }
+        const file = join(env.XDG_STATE_HOME, "noukai/studio-secret")
+        yield* Effect.promise(async () => {
+          await Fs.mkdir(dirname(file), { recursive: true })
+          await Fs.writeFile(file, "x".repeat(22))
+          await Fs.chmod(file, 0o666)
+        })
+        const { code, stderr } = yield* spawned(["studio", "--studio-port", "0"], { env })
+        assert.strictEqual(code, 7)
+        assert.match(stderr, new RegExp(`${file}.*mode 0666.*rm '${file}'`))
+        // the emulator is there without its page
+        const dev = yield* started(["dev", "--port", "0"], { env })
+        let [output, errors] = ["", ""]
+        dev.child.stdout!.on("data", (text: string) => (output += text))
+        dev.child.stderr!.on("data", (text: string) => (errors += text))
+        yield* dev.awaitOutput(/Flows:\n( {2}.*\n)+/)
+        assert.match(errors, /the studio is not served: .*mode 0666/)
+        assert.notInclude(output, "studio")
+      }).pipe(Effect.provide(server())),
+    { skip: process.platform === "win32" }
+  )
+
+  it.scopedLive("says where it listens, and warns, where other machines can connect", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }
+      const errorsOf = (args: ReadonlyArray<string>) =>
+        Effect.gen(function*() {
+          const { command, page } = yield* opened(["studio", "--studio-port", "0", ...args], { env })
+          command.child.kill("SIGINT")
+          return { port: page.port, stderr: (yield* command.ended).stderr }
+        })
+      const open = yield* errorsOf(["--host", "0.0.0.0"])
+      assert.match(open.stderr, new RegExp(`listens on 0\\.0\\.0\\.0:${open.port}, .*other machines.*start runs`))
+      assert.notInclude((yield* errorsOf(["--host", "0.0.0.0", "--read-only"])).stderr, "pay")
+      assert.strictEqual((yield* errorsOf([])).stderr, "")
+    }).pipe(Effect.provide(server())))
+
   it.scopedLive("shows the runs that this machine has seen, and never the key", () =>
     Effect.gen(function*() {
       const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }

@@ -282,7 +282,7 @@ describe("GET /", () => {
       const emulator = yield* make({ home: () => page.home })
       assert.strictEqual((yield* get(emulator.url)).status, 404)
       const before = (yield* emulator.ledger).requestsReceived
-      page.home = "http://127.0.0.1:8081/?token=x"
+      page.home = "http://127.0.0.1:8081/"
       const response = yield* get(emulator.url)
       assert.deepStrictEqual([response.status, response.headers.get("location")], [303, page.home])
       assert.strictEqual((yield* emulator.ledger).requestsReceived, before)

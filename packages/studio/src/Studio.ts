@@ -21,7 +21,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, type Stats, writeFileSync } from "node:fs"
 import { createServer, type IncomingMessage } from "node:http"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -45,13 +45,14 @@ import { StudioRunner } from "./StudioRunner.js"
 import { StudioSource } from "./StudioSource.js"
 
 /**
- * The server could not listen. `PortInUse`: another process listens on the port.
+ * The server could not start. `PortInUse`: another process listens on the port. `Listen`: the address cannot be listened on.
+ * `Secret`: other users of this machine may know the secret of {@link secretOf}.
  *
  * @since 0.1.0
  * @category errors
  */
 export class StudioError extends Schema.TaggedError<StudioError>("@effect-noukai/studio/StudioError")("StudioError", {
-  reason: Schema.Literal("PortInUse", "Listen"),
+  reason: Schema.Literal("PortInUse", "Listen", "Secret"),
   message: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {}
@@ -100,6 +101,10 @@ export declare namespace Studio {
     /** The address to open. It has a token, without which the studio answers nobody. */
     readonly url: string
     readonly port: number
+    /** The address that it listens on, such as `0.0.0.0:8081`. */
+    readonly address: string
+    /** Whether other machines can connect. */
+    readonly isOpen: boolean
   }
 }
 
@@ -146,26 +151,54 @@ const listening = Effect.fnUntraced(function*(host: string, port: number) {
 
 const secretShape = /^[\w-]{22}$/
 
+/** Why others than this user may know what a file of POSIX keeps. */
+const doubtOf = ({ mode, uid }: Stats): string | undefined => {
+  const own = process.getuid?.()
+  if (own === undefined) return undefined
+  if (uid !== own) return `belongs to the user ${uid}, not to ${own}`
+  const access = mode & 0o777
+  return (access & 0o077) === 0
+    ? undefined
+    : `has mode ${access.toString(8).padStart(4, "0")}, with which other users can ${
+      (access & 0o022) === 0 ? "read" : "write"
+    } it`
+}
+
+/** Reads a secret. Returns `undefined` where there is none. */
+const readSecret = (file: string): Either.Either<string | undefined, StudioError> => {
+  // of a file that is exchanged meanwhile, the one that was looked at is read. A pipe would never open
+  const opened = Either.try(() => openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)))
+  if (Either.isLeft(opened)) return Either.right(undefined)
+  const doubt = doubtOf(fstatSync(opened.right))
+  const text = doubt === undefined ? Either.try(() => readFileSync(opened.right, "utf8").trim()) : Either.right("")
+  closeSync(opened.right)
+  return doubt === undefined
+    ? Either.right(Either.isRight(text) && secretShape.test(text.right) ? text.right : undefined)
+    : Either.left(
+      new StudioError({
+        reason: "Secret",
+        message:
+          `${file}, the secret of the studio, ${doubt}. Delete it (\`rm '${file}'\`): the next start makes a new one with mode 0600.`
+      })
+    )
+}
+
 /**
  * Returns the secret that a file keeps, which is made if it is missing. Returns `undefined` where it cannot be kept.
+ *
+ * Fails with `StudioError` if the file belongs to another user, or if other users can read or write it.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const secretOf = (file: string): Effect.Effect<Redacted.Redacted<string> | undefined> =>
-  Effect.sync(() => {
-    const read = () =>
-      Either.getOrUndefined(Either.filterOrLeft(
-        Either.try(() => readFileSync(file, "utf8").trim()),
-        (text) => secretShape.test(text),
-        () => undefined
-      ))
+export const secretOf = (file: string): Effect.Effect<Redacted.Redacted<string> | undefined, StudioError> =>
+  Effect.gen(function*() {
     const written = () => {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
       // of two that start at once, the first one writes
       writeFileSync(file, randomBytes(16).toString("base64url"), { mode: 0o600, flag: "wx" })
     }
-    const known = read() ?? (Either.try(written), read())
+    const known = (yield* readSecret(file)) ?? (Either.try(written), yield* readSecret(file))
     return known === undefined ? undefined : Redacted.make(known)
   })
 
@@ -293,7 +326,12 @@ export const serve = (
     )
     yield* serves
     const name = isLoopback(host) || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : hostInUrl(host)
-    return { url: `http://${host === "::1" ? "[::1]" : name}:${port}/?token=${token}`, port }
+    return {
+      url: `http://${host === "::1" ? "[::1]" : name}:${port}/?token=${token}`,
+      port,
+      address: `${hostInUrl(host)}:${port}`,
+      isOpen: !isLoopback(host)
+    }
   })
 
 /**

@@ -49,6 +49,52 @@ const targets = [
   "/api/nothing"
 ]
 
+describe("the secret of a studio", () => {
+  const kept = Effect.map(folder, (path) => join(path, "state/studio-secret"))
+
+  it.scopedLive("is made where it is missing, for this user alone, and kept", () =>
+    Effect.gen(function*() {
+      const file = yield* kept
+      const made = yield* Studio.secretOf(file)
+      assert.match(Redacted.value(made!), /^[\w-]{22}$/)
+      assert.deepStrictEqual(yield* Studio.secretOf(file), made)
+      assert.strictEqual((yield* Effect.promise(() => Fs.stat(file))).mode & 0o777, 0o600)
+      assert.isUndefined(yield* Studio.secretOf("/dev/null/state/studio-secret"))
+    }))
+
+  it.scopedLive("is refused where other users may know or change it", () =>
+    Effect.gen(function*() {
+      const file = yield* kept
+      const made = yield* Studio.secretOf(file)
+      for (
+        const [mode, verb] of [[0o666, "write"], [0o644, "read"], [0o640, "read"], [0o604, "read"], [
+          0o620,
+          "write"
+        ]] as const
+      ) {
+        yield* Effect.promise(() => Fs.chmod(file, mode))
+        const { message, reason } = yield* Effect.flip(Studio.secretOf(file))
+        const shown = `0${mode.toString(8)}`
+        assert.deepStrictEqual([reason, message], [
+          "Secret",
+          `${file}, the secret of the studio, has mode ${shown}, with which other users can ${verb} it. ` +
+          `Delete it (\`rm '${file}'\`): the next start makes a new one with mode 0600.`
+        ])
+      }
+      for (const mode of [0o600, 0o400]) {
+        yield* Effect.promise(() => Fs.chmod(file, mode))
+        assert.deepStrictEqual(yield* Studio.secretOf(file), made)
+      }
+      const link = `${file}-link`
+      yield* Effect.promise(() => Fs.chmod(file, 0o644).then(() => Fs.symlink(file, link)))
+      assert.strictEqual((yield* Effect.flip(Studio.secretOf(link))).reason, "Secret")
+      // only root can give a file away
+      if (process.getuid?.() !== 0) return
+      yield* Effect.promise(() => Fs.chmod(file, 0o600).then(() => Fs.chown(file, 12_345, 12_345)))
+      assert.include((yield* Effect.flip(Studio.secretOf(file))).message, "belongs to the user 12345, not to 0")
+    }), { skip: process.platform === "win32" })
+})
+
 describe("a studio", () => {
   it.scopedLive("answers nobody without the cookie, and says which address to open", () =>
     Effect.gen(function*() {
@@ -75,7 +121,7 @@ describe("a studio", () => {
       assert.deepStrictEqual([status, headers.location, text], [303, "/runs/a?status=failed", ""])
       assert.match(
         headers["set-cookie"]![0]!,
-        new RegExp(`^noukai-studio-${port}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Strict$`)
+        new RegExp(`^noukai-studio-${port}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Lax$`)
       )
       assert.notInclude(headers["set-cookie"]![0]!, search.slice("?token=".length))
       assert.strictEqual((yield* send(port, "/", { headers: { cookie } })).status, 200)
@@ -84,19 +130,40 @@ describe("a studio", () => {
       assert.strictEqual((yield* send(port, `/\\evil.example/${search}`)).status, 404)
     }))
 
-  it.scopedLive("lets a link of another site with the token in, which a redirect would not", () =>
+  it.scopedLive("lets a link of another site open the page, and nothing else of another site", () =>
     Effect.gen(function*() {
-      const { port, url } = yield* start()
+      const { cookie, port, url } = yield* start()
       const { search } = new URL(url)
-      const { headers, status, text } = yield* send(port, `/runs/"><script>${search}`, {
-        headers: { "sec-fetch-site": "cross-site" }
-      })
-      assert.strictEqual(status, 200)
-      assert.strictEqual(
-        text,
-        "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=/runs/%22%3E%3Cscript%3E\">"
-      )
-      assert.isDefined(headers["set-cookie"])
+      for (const site of ["cross-site", "same-site"]) {
+        const link = { "sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
+        const traded = yield* send(port, `/runs/"><script>${search}`, { headers: link })
+        assert.deepStrictEqual([traded.status, traded.headers.location, traded.text], [
+          303,
+          "/runs/%22%3E%3Cscript%3E",
+          ""
+        ])
+        const statusOf = (target: string, headers: Record<string, string>) =>
+          Effect.map(send(port, target, { headers: { cookie, ...link, ...headers } }), ({ status }) => status)
+        assert.strictEqual(yield* statusOf("/?status=failed", {}), 200)
+        assert.strictEqual(yield* statusOf("/api/runs", {}), 403)
+        assert.strictEqual(yield* statusOf("/?status=failed", { cookie: "" }), 401)
+        for (const part of ["iframe", "object", "embed"]) {
+          assert.strictEqual(yield* statusOf("/", { "sec-fetch-dest": part }), 403, part)
+        }
+        for (const mode of ["no-cors", "cors"]) {
+          const headers = { "sec-fetch-mode": mode, "sec-fetch-dest": "script" }
+          assert.strictEqual(yield* statusOf("/assets/index-1a2b.js", headers), 403, mode)
+        }
+      }
+    }))
+
+  it.scopedLive("changes nothing for a request that names no origin", () =>
+    Effect.gen(function*() {
+      const { cookie, port } = yield* start()
+      for (const [method, target] of [["POST", "/api/again"], ["PUT", "/api/emulator/faults"]] as const) {
+        const { status } = yield* send(port, target, { method, headers: { cookie }, body: {} })
+        assert.strictEqual(status, 403, target)
+      }
     }))
 
   it.scopedLive("answers only under its own names", () =>

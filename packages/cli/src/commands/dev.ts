@@ -126,7 +126,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   // the port that the SDK uses by default
   const port = yield* Values.port("--port", input.port, standardPort)
-  let home: string | undefined
+  let studio: string | undefined
   const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({
     port,
@@ -134,7 +134,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     seed: randomInt(2 ** 48 - 1),
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
-    home: () => home,
+    // every user of this machine can ask for it, so that it has no token
+    home: () => studio === undefined ? undefined : new URL("/", studio).href,
     onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(
     Effect.mapError((error) =>
@@ -173,7 +174,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
   if (!input.noStudio) {
     const { beside } = yield* Effect.promise(() => import("./studio/beside.js"))
-    home = yield* beside(emulator, input).pipe(
+    studio = yield* beside(emulator, input).pipe(
       Effect.map(({ url }) => url),
       Effect.catchTag(
         "StudioError",
@@ -185,7 +186,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const longest = Math.max(...refs.map((ref) => ref.length))
   yield* terminal.write(
     `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n` +
-      (home === undefined ? "" : `The studio shows its runs: ${home}\n`) + `\n${exports}` +
+      (studio === undefined ? "" : `The studio shows its runs: ${studio}\n`) + `\n${exports}` +
       (portAdvice === "" ? "" : `\n${portAdvice}\n`) +
       // a sample flow
       (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +

@@ -83,6 +83,17 @@ export interface GuardOptions {
   readonly cookie: string
 }
 
+const otherSites = "This studio does not answer pages of other sites."
+
+/** Whether a page of another site, or of another port of this machine, sends the request. */
+const isForeign = ({ "sec-fetch-site": site = "none" }: Request["headers"]): boolean =>
+  site !== "same-origin" && site !== "none"
+
+/** Whether a browser sends the request to show its answer in a tab, not in a part of another page. */
+const isNavigation = (
+  { "sec-fetch-dest": part = "document", "sec-fetch-mode": mode = "navigate" }: Request["headers"]
+): boolean => mode === "navigate" && part === "document"
+
 const refuse = (text: string) => plain(403, text)
 
 const unknown = plain(
@@ -93,7 +104,10 @@ const unknown = plain(
 /** The requests that change something: they switch the faults of an emulator, or begin a run. */
 const changes = new Set(["PUT /api/emulator/faults", "DELETE /api/emulator/faults", "POST /api/again"])
 
-/** Answers requests that are refused, and trades tokens for cookies. The others go to `app`. */
+/**
+ * Answers requests that are refused, and trades tokens for cookies. The others go to `app`. A link of another site may open
+ * the page, so that the cookie is sent with it; nothing else may come from there.
+ */
 export const guard = (
   { cookie, host, port, token }: GuardOptions
 ) => {
@@ -101,48 +115,40 @@ export const guard = (
   const name = `noukai-studio-${port}`
   const isOurs = isHost(host, port)
 
-  const trade = (url: URL, isForeign: boolean): Response => {
+  const trade = (url: URL): Response => {
     url.searchParams.delete("token")
     // two slashes at the start would name another host
-    const target = url.pathname.replace(/^\/+/, "/") + url.search
-    const response = isForeign
-      // a redirect would still count as a request of the other site, and would lack the cookie
-      ? HttpServerResponse.html(
-        `<!doctype html><meta http-equiv="refresh" content="0; url=${
-          target.replaceAll("&", "&amp;").replaceAll("\"", "%22")
-        }">`
-      )
-      : HttpServerResponse.empty({ status: 303, headers: { location: target } })
+    const location = url.pathname.replace(/^\/+/, "/") + url.search
+    const response = HttpServerResponse.empty({ status: 303, headers: { location } })
     return HttpServerResponse.unsafeSetCookie(response, name, cookie, {
       httpOnly: true,
-      sameSite: "strict",
+      // `strict` would refuse a browser that follows a link in a chat
+      sameSite: "lax",
       path: "/"
     })
   }
 
   /** The response of a request that goes no further. */
   const answered = ({ cookies, headers, method, url: target }: Request): Response | undefined => {
-    const { host: named = "", origin, "sec-fetch-site": site = "none" } = headers
+    const { host: named = "", origin } = headers
     if (!isOurs(named)) return refuse("This studio does not answer under this name.")
-    if (origin !== undefined && origin !== `http://${named.toLowerCase()}`) {
-      return refuse("This studio does not answer pages of other sites.")
+    const isRead = method === "GET" || method === "HEAD"
+    // a browser names the origin of each request that is no read
+    if ((origin !== undefined || changes.has(`${method} ${target}`)) && origin !== `http://${named.toLowerCase()}`) {
+      return refuse(otherSites)
     }
     // an absolute target, or one that a browser would read as another host
     if (!/^\/(?![/\\])/.test(target)) return plain(404, "There is no such page.")
     const url = new URL(target, `http://${named}`)
-    const isForeign = site !== "same-origin" && site !== "none"
-    if (isForeign && url.pathname.startsWith("/api/")) {
-      return refuse("This studio does not answer pages of other sites.")
-    }
+    if (isForeign(headers) && (url.pathname.startsWith("/api/") || !isNavigation(headers))) return refuse(otherSites)
     const isKnown = isEqual(cookies[name] ?? "", cookie)
-    const isRead = method === "GET" || method === "HEAD"
     if (!isRead && !changes.has(`${method} ${url.pathname}`)) {
       return plain(405, "This studio only answers GET and HEAD here.", { allow: "GET, HEAD" })
     }
     if (!isRead) return isKnown ? undefined : unknown
     const given = url.searchParams.get("token")
     // the address of an earlier start leads on, too, for a browser that has the cookie
-    if (given !== null) return isKnown || isEqual(given, token) ? trade(url, isForeign) : unknown
+    if (given !== null) return isKnown || isEqual(given, token) ? trade(url) : unknown
     return isKnown ? undefined : unknown
   }
 

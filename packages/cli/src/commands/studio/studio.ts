@@ -48,7 +48,7 @@ const starting = Layer.effect(
   Effect.zipWith(StudioRunner.make, History, ({ run }, history): StudioRunner.StudioRunner.Service => ({
     run: (input, sessionId, begun) => {
       const { flow, version = "production" } = input
-      const learnt = { flow, sessionId, version: version === "production" ? undefined : version }
+      const learnt = { flow, sessionId, version }
       return run(input, sessionId, (id) => Effect.zipRight(history.note({ ...learnt, run: id }), begun(id)))
     }
   }))
@@ -63,7 +63,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   )
   return yield* Effect.gen(function*() {
     const { apiKey, origin, prefix } = yield* NoukaiConfig
-    const { url } = yield* serving({
+    const { address, isOpen, url } = yield* serving({
       port,
       host: Option.getOrUndefined(input.host),
       hidden: [apiKey],
@@ -75,6 +75,15 @@ const handle = Effect.fnUntraced(function*(input: Input) {
         ...reason === "PortInUse" ? { advice: ["use another --studio-port; 0 picks a free one"] } : {}
       })
     ))
+    if (isOpen) {
+      yield* terminal.note(
+        `The studio listens on ${address}, where other machines can connect, without encryption. ` +
+          `Everybody who has the address with the token can read your runs${
+            input.readOnly ? "" : ", and start runs that you pay for (--read-only starts none)"
+          }.`,
+        "yellow"
+      )
+    }
     yield* terminal.write(`The studio shows the runs of ${origin}${prefix} until Ctrl-C:\n\n  ${url}\n\n`)
     return yield* Effect.never
   }).pipe(Effect.provide(layer), Effect.scoped)
