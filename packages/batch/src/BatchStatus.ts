@@ -381,8 +381,8 @@ export type RetryOptions =
   & (
     | { readonly only: "failed" | "cancelled" | "invalid" }
     | {
-      readonly only: "reported"
-      /** Reported rows may have run already. A retry may run and bill them again. */
+      readonly only: "done" | "reported"
+      /** Done rows ran, and reported rows may have run. A retry runs and bills them again. */
       readonly acceptDoubleRuns: true
     }
   )

@@ -236,6 +236,21 @@ describe("a batch", () => {
       assert.deepStrictEqual((yield* collect(Batch.results(batch))).map(({ attempt }) => attempt), [2, 2, 2])
     }).pipe(Effect.provide(layer())))
 
+  it.live("runs done rows again only if double runs are accepted", () =>
+    Effect.gen(function*() {
+      const batch = echoing("again", "acme/test/echo")
+      assert.deepStrictEqual(states(yield* Batch.run(batch, numbered(3), quick)), { done: 3 })
+      const refused = yield* Effect.flip(Batch.retry("again", { only: "done" } as never))
+      assert.deepStrictEqual([refused._tag, states(yield* Batch.status("again"))], ["InvalidBatchError", { done: 3 }])
+      assert.include(refused.message, "done rows have run")
+      const [first] = yield* collect(Batch.results(batch))
+      const select = { key: first!.key }
+      assert.strictEqual(yield* Batch.retry("again", { only: "done", acceptDoubleRuns: true, select }), 1)
+      assert.deepStrictEqual(states(yield* Batch.run(batch, numbered(3), quick)), { done: 3 })
+      assert.strictEqual((yield* runsOf).length, 4)
+      assert.deepStrictEqual((yield* collect(Batch.results(batch))).map(({ attempt }) => attempt), [2, 1, 1])
+    }).pipe(Effect.provide(layer())))
+
   it.live("stops when more rows fail than may, and goes on when it is run again", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -22,6 +22,7 @@ import {
   isSame,
   line,
   messageOf,
+  namedVersion,
   pathText,
   schemaText,
   show,
@@ -58,7 +59,7 @@ export interface Needs {
 }
 
 /**
- * The flow that judges a run. Its run is kept and billed like any other, and it runs once for each input.
+ * The flow that judges a run. Its run is kept and billed like any other, and it runs once for each input of an eval run.
  *
  * @since 0.1.0
  * @category models
@@ -539,7 +540,7 @@ export const maxDuration = (limit: Duration.DurationInput): Check => {
  * @category options
  */
 export interface JudgeOptions<Case, A, R> {
-  /** The version of the judge. Default: `"production"`. */
+  /** The version of the judge. `"production"` and `"draft"` judge again in each new eval run. Default: `"production"`. */
   readonly version?: Flow.FlowVersion | undefined
   /** The input of the judge. */
   readonly input: (value: Case, run: EvalRun<A>) => JobInput
@@ -559,8 +560,8 @@ export interface JudgeOptions<Case, A, R> {
 }
 
 /**
- * A check by a flow that judges. Each input is judged once, and billed as a run of the judge. A judge that fails, or
- * has no verdict, is an error: never a pass or a fail.
+ * A check by a flow that judges. Each input is billed as a run of the judge, once in an eval run. A numbered version
+ * does not judge an input again in later eval runs. A judge that fails, or has no verdict, is an error.
  *
  * @example
  * ```ts
@@ -579,7 +580,8 @@ export const judge = <Case, A = unknown, R = never>(
   flow: Flow.FlowRef<never>,
   options: JudgeOptions<Case, A, R>
 ): Check<Case, A, NoInfer<R>> => {
-  const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason, version = "production" } = options
+  const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason } = options
+  const version = namedVersion(options.version ?? "production")
   const noVerdict = (why: string) => error(`the judge gave no verdict: ${why}`)
 
   const plain = (found: unknown): Outcome => {

@@ -192,7 +192,7 @@ export const plan: <Case, A, E, R>(
 
 /**
  * Runs the cases on both sides, then the judges, and returns the report. Each call is a new eval run, unless it resumes
- * one. Results of numbered versions are taken from earlier eval runs of the ledger.
+ * one. Results of numbered versions, also of judges, are taken from earlier eval runs of the ledger.
  *
  * All cases are checked first: it fails before anything is sent if one cannot be used. After an interruption or a crash,
  * resume the run: no run of a flow starts twice.
@@ -226,7 +226,7 @@ export const run: <Case, A, E, R>(
 
 /**
  * Judges the stored runs of an eval run by the checks of the definition, which may have changed since. Flows do not run
- * again; judges run where they have not judged an input, or failed.
+ * again. Judges run where they have not judged an input, or failed; with `judgeAgain`, also at `production` and `draft`.
  *
  * @since 0.1.0
  * @category operations

@@ -34,7 +34,7 @@ const Value = anything(
   "A value. { \"$case\": \"path\" } is a value of the case, and { \"$text\": [...] } joins texts."
 )
 
-const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.Number.pipe(Schema.int(), Schema.positive()))
+const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt)
 
 const inputFields = Record.fromIterableWith(
   ["message", "parameters", "messages", "attachments", "blockOverrides", "snapshots", "$case", "$run"],

@@ -139,7 +139,13 @@ export interface ReportOptions {
  * @since 0.1.0
  * @category options
  */
-export interface ScoreOptions extends LimitOptions, ReportOptions {}
+export interface ScoreOptions extends LimitOptions, ReportOptions {
+  /**
+   * Whether judges at `production` and `draft` judge every input again, and are paid again. After a stop, score without
+   * it: that goes on where it stopped. Default: false; the verdicts that this eval run paid for are used.
+   */
+  readonly judgeAgain?: boolean | undefined
+}
 
 /**
  * The options of an eval run.
@@ -179,7 +185,7 @@ export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "basel
   readonly runs: number
   /** The runs that it takes from earlier eval runs. */
   readonly reused: number
-  /** The names of the checks whose judges run, once for each input. */
+  /** The names of the checks whose judges run, once for each input of the eval run. */
   readonly judges: ReadonlyArray<string>
   /** Checks that need data which will not be captured. Their verdicts will be errors. */
   readonly notCaptured: ReadonlyArray<{ readonly check: string; readonly reason: string }>

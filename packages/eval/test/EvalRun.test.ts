@@ -4,6 +4,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import type { FunctionInput, Json, StepFailure } from "@effect-noukai/emulator/Flow"
 import { Baseline, Check, Eval, EvalFile } from "@effect-noukai/eval"
 import { Flow, NoukaiHttp, Tools } from "@effect-noukai/sdk"
+import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
@@ -14,9 +15,12 @@ import { folder } from "../../sdk/test/support/folder.js"
 const says = (said: string, costUsd = "0.001") =>
   ({ steps: [{ kind: "template", id: "a", output: { said }, costUsd }] }) as const
 
+const judges = (output: string | boolean) =>
+  ({ steps: [{ kind: "template", id: "a", output, costUsd: "0.01" }] }) as const
+
 const flows = [
   { ref: "acme/test/says", ...says("{{message}}"), versions: { 1: says("{{message}}"), 2: says("{{message}}!") } },
-  { ref: "acme/test/judge", steps: [{ kind: "template", id: "a", output: "{{parameters.ok}}", costUsd: "0.01" }] }
+  { ref: "acme/test/judge", ...judges("{{parameters.ok}}"), versions: { 1: judges("{{parameters.ok}}") } }
 ] as const
 
 interface Case {
@@ -42,12 +46,16 @@ const late = [{
 
 const equals = Check.equals((one: Case) => one.expected, { at: "said" })
 
-const judge = Check.judge("acme/test/judge", {
-  input: (_: Case, { result }) => ({
-    message: "x",
-    parameters: { ok: !(result as { said: string }).said.endsWith("!") }
+const judgeAt = (version?: FlowVersion) =>
+  Check.judge("acme/test/judge", {
+    version,
+    input: (_: Case, { result }) => ({
+      message: "x",
+      parameters: { ok: !(result as { said: string }).said.endsWith("!") }
+    })
   })
-})
+
+const judge = judgeAt()
 
 const speaking = (cases = casesOf(4)) => Eval.make("says", options(cases), { equals })
 
@@ -392,19 +400,80 @@ describe("the data of checks", () => {
 })
 
 describe("judges", () => {
-  const judged = (cases = casesOf(4)) => Eval.make("judged", options(cases), { judge })
+  const judged = (cases = casesOf(4), one = judge) => Eval.make("judged", options(cases), { judge: one })
 
-  it.live("run once for each input that no run of the ledger has judged", () =>
+  const judgings = Effect.map(posts, (flows) => flows.filter((flow) => flow === "acme/test/judge").length)
+
+  it.live("at a numbered version run once for each input that no run of the ledger has judged", () =>
     Effect.gen(function*() {
-      const report = yield* Eval.run(judged(), { ...quick, candidate: 2, baseline: 1 })
+      const fixed = judgeAt(1)
+      const report = yield* Eval.run(judged(casesOf(4), fixed), { ...quick, candidate: 2, baseline: 1 })
       assert.deepStrictEqual([report.overall.verdicts.regressed, report.errors], [4, 0])
       // two inputs: with and without a mark at the end
-      assert.deepStrictEqual((yield* posts).filter((flow) => flow === "acme/test/judge").length, 2)
+      assert.strictEqual(yield* judgings, 2)
       assert.deepStrictEqual(report.cost.judges, { runs: 2, usd: "0.02", unknown: 0 })
       assert.deepStrictEqual((yield* Batch.list("eval/")).map(({ batch }) => batch), [...Eval.batchIds(report)])
-      const again = yield* Eval.run(judged(casesOf(5)), { ...quick, candidate: "draft", baseline: 1 })
+      const again = yield* Eval.run(judged(casesOf(5), fixed), { ...quick, candidate: "draft", baseline: 1 })
       assert.deepStrictEqual([again.errors, again.cost.judges.runs], [0, 0])
       assert.strictEqual(again.overall.candidate.passed, 5)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  for (const version of [undefined, "production", "draft", 0] as const) {
+    it.live(`at ${version ?? "the default version"} judge both sides again in a new eval run, as they are then`, () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const moving = judged(casesOf(4), judgeAt(version))
+        const sides = { ...quick, candidate: 1, baseline: 2 } as const
+        const first = yield* Eval.run(moving, sides)
+        assert.deepStrictEqual([first.overall.candidate.passed, first.overall.baseline?.passed], [4, 0])
+        assert.strictEqual(yield* judgings, 2)
+        // the judge changes, and the flow does not
+        yield* emulator.putFlows({ ref: "acme/test/judge", ...judges(false) })
+        const second = yield* Eval.run(moving, sides)
+        assert.deepStrictEqual(
+          [second.overall.candidate.passed, second.overall.baseline?.passed, second.cost.judges.runs],
+          [0, 0, 2]
+        )
+        // sides are reused: they have numbers
+        assert.deepStrictEqual([yield* judgings, yield* count], [4, 8 + 4])
+        // the verdicts of each run stay its own
+        assert.deepStrictEqual(yield* Eval.report(moving, { run: first.run }), first)
+        assert.deepStrictEqual(yield* Eval.report(moving), second)
+      }).pipe(Effect.provide(layer({ flows }))))
+  }
+
+  it.live("judge again when the run is scored, if that is asked for, and otherwise never twice in a run", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const first = yield* Eval.run(judged(), { ...quick, candidate: 1 })
+      yield* emulator.putFlows({ ref: "acme/test/judge", ...judges(false) })
+      assert.deepStrictEqual(yield* Eval.score(judged(), quick), first)
+      assert.strictEqual(yield* judgings, 1)
+      const second = yield* Eval.score(judged(), { ...quick, judgeAgain: true })
+      assert.deepStrictEqual([second.overall.candidate.passed, second.cost.judges], [
+        0,
+        { runs: 2, usd: "0.02", unknown: 0 }
+      ])
+      assert.deepStrictEqual([yield* Eval.score(judged(), quick), yield* judgings], [second, 2])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("that judge again and stop go on without a second payment", () =>
+    Effect.gen(function*() {
+      const budget = { ...quick, concurrency: 1, maxCostPerRow: "0.01" } as const
+      yield* Eval.run(judged(), { ...budget, candidate: 2, baseline: 1, budgetUsd: 1 })
+      // of two judges one is paid again
+      const stopped = yield* Eval.score(judged(), { ...budget, judgeAgain: true, budgetUsd: "0.038" })
+      assert.deepStrictEqual([stopped.gate, stopped.cost.judges.runs, yield* judgings], ["incomplete", 3, 3])
+      const whole = yield* Eval.score(judged(), { ...budget, budgetUsd: 1 })
+      assert.deepStrictEqual([whole.errors, whole.cost.judges.runs, yield* judgings], [0, 4, 4])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("at a numbered version do not judge again when the run is scored", () =>
+    Effect.gen(function*() {
+      const fixed = judged(casesOf(4), judgeAt(1))
+      yield* Eval.run(fixed, { ...quick, candidate: 1 })
+      yield* Eval.score(fixed, { ...quick, judgeAgain: true })
+      assert.strictEqual(yield* judgings, 1)
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.scopedLive("do not take the verdicts of another server", () =>
@@ -455,7 +524,7 @@ describe("judges", () => {
 
   it.live("of a version that cannot be are refused before anything is sent", () =>
     Effect.gen(function*() {
-      for (const version of ["prod", 0, 1.5]) {
+      for (const version of ["prod", -1, 1.5, NaN, "1"]) {
         const wrong = Check.judge("acme/test/judge", { version: version as never, input: () => ({ message: "x" }) })
         const error = yield* Effect.flip(Eval.run(Eval.make("judged", options(casesOf(2)), { wrong }), quick))
         assert.deepStrictEqual([error._tag, "field" in error && error.field], ["InvalidEvalError", "checks.wrong"])

@@ -250,7 +250,13 @@ export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, Batch
 export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.map(standing("Batch.refused", batch), ([ledger, { id }]) => Reading.refused(ledger, id)))
 
-const retried = ["failed", "cancelled", "invalid", "reported"]
+const retried = ["failed", "cancelled", "invalid", "reported", "done"]
+
+/** Why a retry of rows may pay twice, by their state. */
+const doubled: { readonly [state: string]: string } = {
+  reported: "reported rows may have run, and may be run and billed again",
+  done: "done rows have run, and are run and billed again"
+}
 
 export const retry = (batch: string, options: RetryOptions) =>
   Effect.scoped(Effect.gen(function*() {
@@ -260,8 +266,8 @@ export const retry = (batch: string, options: RetryOptions) =>
       const reason = `must be one of ${retried.map((state) => `"${state}"`).join(", ")}`
       return yield* new InvalidBatchError({ method, field: "only", reason })
     }
-    if (options.only === "reported" && options.acceptDoubleRuns !== true) {
-      const reason = "must be true: reported rows may have run, and may be run and billed again"
+    if ((options.only === "reported" || options.only === "done") && options.acceptDoubleRuns !== true) {
+      const reason = `must be true: ${doubled[options.only]}`
       return yield* new InvalidBatchError({ method, field: "acceptDoubleRuns", reason })
     }
     const isSelected = yield* selecting(method, options.select)

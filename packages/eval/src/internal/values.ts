@@ -1,9 +1,13 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
+import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { hash } from "node:crypto"
+
+/** A version. 0 is the draft, in every call of the SDK. */
+export const namedVersion = (version: FlowVersion): FlowVersion => version === 0 ? "draft" : version
 
 /** A path into a value: keys and indices, or `"answers.0.text"`. */
 export type Path = string | ReadonlyArray<string | number>

@@ -3,7 +3,7 @@ import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
 import * as Eval from "@effect-noukai/eval/Eval"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { connection } from "../../arguments/flags.js"
+import { connection, flag } from "../../arguments/flags.js"
 import { services } from "../../settings/services.js"
 import { limited, limits } from "../batch/flags.js"
 import { type InputOf, leaf } from "../leaf.js"
@@ -11,7 +11,12 @@ import { asEval, definition, store, stored as readStored } from "./evaluation.js
 import { stored } from "./flags.js"
 import { checked, told } from "./told.js"
 
-const config = { ...stored, ...limited("run"), ...connection }
+const config = {
+  ...stored,
+  judgeAgain: flag("judge-again", "Ask and pay judges at production and draft again."),
+  ...limited("run"),
+  ...connection
+}
 
 type Input = InputOf<typeof config>
 
@@ -19,7 +24,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   yield* checked(input)
   const one = yield* definition(input)
   const { allowErrors, baseline, run } = yield* readStored(one.name, input)
-  const options = { ...yield* limits("run", input), allowErrors, baseline, run }
+  const options = { ...yield* limits("run", input), allowErrors, baseline, run, judgeAgain: input.judgeAgain }
   yield* Effect.flatMap(
     Eval.score(one, options),
     (report) => told(input, report, Eval.cases(one, { run: report.run, baseline }))

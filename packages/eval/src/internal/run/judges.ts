@@ -1,6 +1,9 @@
 // Eval.ts has the types of the errors and requirements
 // @effect-diagnostics anyUnknownInErrorContext:off
-/** The runs of judges: a batch of its own. A judge does not run again for an input that it has judged in this ledger. */
+/**
+ * The runs of judges: a batch of its own. Within an eval run a judge runs once for each input. Only a judge at a numbered
+ * version takes its verdicts from earlier eval runs: `production` and `draft` move.
+ */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { LedgerError } from "@effect-noukai/batch/BatchError"
 import type { RowResult } from "@effect-noukai/batch/BatchRow"
@@ -18,10 +21,21 @@ import { InvalidEvalError } from "../../EvalError.js"
 import type { Cost } from "../../EvalReport.js"
 import type { EvalRun, JudgeRun } from "../../EvalRun.js"
 import { addressOf } from "../definition.js"
-import { canonical, messageOf, shortHash } from "../values.js"
+import { canonical, messageOf, shortHash, show } from "../values.js"
 import { withoutResult } from "../verdict.js"
 import * as Facts from "./facts.js"
-import { type CaseRuns, caseRuns, doneBefore, isOpen, isVersion, rowsOf, type Session, versionOf } from "./trials.js"
+import {
+  type CaseRuns,
+  caseRuns,
+  doneBefore,
+  isFixed,
+  isOpen,
+  isVersion,
+  rowsOf,
+  type Session,
+  versionForms,
+  versionOf
+} from "./trials.js"
 
 /** The judges of an eval, by the names of their checks. */
 export type Judges = { readonly [check: string]: Judge<unknown> & { readonly address: string } }
@@ -38,7 +52,7 @@ export const judgesOf = (
       : new InvalidEvalError({
         at: method,
         field: `checks.${check}`,
-        reason: "must have the version \"production\", \"draft\" or the number of one"
+        reason: `has the version ${show(judge.version)}: it ${versionForms}`
       })))
 }
 
@@ -58,10 +72,15 @@ const rowOf = (
   Either.try({
     try: () => {
       const given = input(value, run)
-      return { key: shortHash(canonical([address, version, given])), flow: address, version, input: given }
+      // the version first, for `moving`
+      const key = `${version} ${shortHash(canonical([address, version, given]))}`
+      return { key, flow: address, version, input: given }
     },
     catch: (error) => `its input cannot be made: ${messageOf(error)}`
   })
+
+/** The keys of judges whose version moves. */
+export const moving: ReadonlyArray<string> = ["production *", "draft *"]
 
 /** The rows of the judges of a case, by run and check. Only runs whose verdicts depend on them are judged. */
 const rowsOfCase = (judges: Judges, one: CaseRuns) =>
@@ -69,14 +88,18 @@ const rowsOfCase = (judges: Judges, one: CaseRuns) =>
     [run, withoutResult(run) === undefined ? Record.map(judges, (judge) => rowOf(judge, one, run)) : {}] as const
   )
 
-const keysOf = (rows: ReadonlyArray<ReturnType<typeof rowsOfCase>>): ReadonlyArray<string> => [
-  ...new Set(
-    rows.flat().flatMap(([, rows]) => Object.values(rows).flatMap((row) => Either.isRight(row) ? [row.right.key] : []))
+/** The rows of some cases by their keys. */
+const byKey = (rows: ReadonlyArray<ReturnType<typeof rowsOfCase>>): ReadonlyMap<string, JudgeRow> =>
+  new Map(
+    rows.flat().flatMap(([, rows]) => Object.values(rows).flatMap((row) => Either.isRight(row) ? [row.right] : []))
+      .map((row) => [row.key, row])
   )
-]
 
-/** The runs of judges in earlier eval runs that are done, among those of some keys. */
-const judgedBefore = (session: Session, keys: ReadonlyArray<string>) => doneBefore(session, () => keys, Facts.judgesId)
+/** The runs of judges at numbered versions that are done in earlier eval runs, among some rows. */
+const judgedBefore = (session: Session, rows: Iterable<JudgeRow>) => {
+  const keys = [...rows].filter(isFixed).map(({ key }) => key)
+  return doneBefore(session, () => keys, Facts.judgesId)
+}
 
 /** The batch of the judges of an eval run. */
 export const batchOf = ({ facts }: Session) =>
@@ -95,7 +118,7 @@ export const sourceOf = (session: Session, judges: Judges): BatchSource<JudgeRow
   const seen = new Set<string>()
   const rowsOfCases = Effect.fnUntraced(function*(cases: Chunk.Chunk<CaseRuns>) {
     const all = Chunk.toReadonlyArray(cases).map((one) => [one, rowsOfCase(judges, one)] as const)
-    const before = yield* judgedBefore(session, keysOf(all.map(([, rows]) => rows)))
+    const before = yield* judgedBefore(session, byKey(all.map(([, rows]) => rows)).values())
     return all.flatMap(([{ at }, rows]) =>
       rows.flatMap(([, rows]) => Object.values(rows)).flatMap((row): ReadonlyArray<SourceRow<JudgeRow>> => {
         if (Either.isLeft(row) || before.has(row.right.key) || seen.has(row.right.key)) return []
@@ -116,9 +139,11 @@ export interface JudgedRuns extends CaseRuns {
 export const judgedRuns = (session: Session, judges: Judges): Stream.Stream<JudgedRuns, unknown, unknown> => {
   const withJudges = Effect.fnUntraced(function*(cases: Chunk.Chunk<CaseRuns>) {
     const all = Chunk.toReadonlyArray(cases).map((one) => [one, rowsOfCase(judges, one)] as const)
-    const keys = keysOf(all.map(([, rows]) => rows))
-    const own = keys.length === 0 ? new Map<string, RowResult>() : yield* rowsOf(Facts.judgesId(session.facts), keys)
-    const before = yield* judgedBefore(session, keys.filter((key) => isOpen(own.get(key))))
+    const wanted = byKey(all.map(([, rows]) => rows))
+    const own = wanted.size === 0
+      ? new Map<string, RowResult>()
+      : yield* rowsOf(Facts.judgesId(session.facts), [...wanted.keys()])
+    const before = yield* judgedBefore(session, [...wanted.values()].filter(({ key }) => isOpen(own.get(key))))
     const judgeRun = (row: Either.Either<JudgeRow, string>): Option.Option<JudgeRun> =>
       Either.match(row, {
         onLeft: (message) => Option.some({ state: "invalid", error: { kind: "InvalidRow", message } }),

@@ -18,6 +18,7 @@ import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
 import { addressOf, checked, type Definition } from "../definition.js"
 import { summing } from "../summary.js"
+import { namedVersion, show } from "../values.js"
 import { caseVerdict, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
@@ -34,9 +35,9 @@ const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow
   const given = Predicate.isRecord(side) ? side : { flow, version: side }
   const { version = "production" } = given
   if (!Trials.isVersion(version)) {
-    return yield* invalid(method, field, "must be \"production\", \"draft\" or the number of a version")
+    return yield* invalid(method, field, `${Trials.versionForms}, not ${show(version)}`)
   }
-  return { flow: yield* addressOf(method, field, given.flow), version: String(version) }
+  return { flow: yield* addressOf(method, field, given.flow), version: String(namedVersion(version)) }
 })
 
 const sideFrom = ({ flow, version }: SideName): Side => ({ flow, version: Trials.versionOf(version) })
@@ -207,10 +208,13 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
   const { judges, session } = yield* standing("Eval.score", definition, options)
+  const again = (retry: Parameters<typeof Batch.retry>[1]) =>
+    Effect.catchTag(Batch.retry(Facts.judgesId(session.facts), retry), "BatchNotFoundError", () => Effect.void)
   // a judge that failed may judge now
-  yield* Batch.retry(Facts.judgesId(session.facts), { only: "failed" }).pipe(
-    Effect.catchTag("BatchNotFoundError", () => Effect.void)
-  )
+  yield* again({ only: "failed" })
+  if (options.judgeAgain === true) {
+    yield* again({ only: "done", acceptDoubleRuns: true, select: { key: Judges.moving } })
+  }
   yield* runJudges(session, judges, limitsOf(session, options))
   return yield* reported(session, judges, options)
 })
