@@ -39,7 +39,7 @@ const shared: ViteUserConfig = {
   test: {
     isolate: false,
     pool: "forks",
-    setupFiles: ["vitest.leaks.ts", "vitest.sizes.ts"].map((file) => fileURLToPath(new URL(file, import.meta.url))),
+    setupFiles: [fileURLToPath(new URL("packages/sdk/test/support/setup.ts", import.meta.url))],
     // what is written to run at the same time waits, and does not compute
     maxConcurrency: 50,
     sequence: { concurrent: false },

@@ -76,6 +76,11 @@ const rules = [
   }
 ]
 
+/** Tests that do a part of their work in `npm test`, and that no run does whole. */
+const unmarked = files().filter((path) => test.test(path) && !/\.(?:slow|whole|faults)\.|\/fleet\//.test(path))
+  .filter((path) => /\/size\.js"/.test(read(path)))
+  .map((path) => `${path}: uses size.ts, so its name needs .whole, .slow or .faults (vitest.workspace.ts)`)
+
 /** A document with empty lines in place of its blocks of code, so that the numbers of lines stay. */
 const withoutPrograms = (text) => text.replace(/^```[^]*?^```/gm, (block) => block.replace(/[^\n]+/g, ""))
 
@@ -157,6 +162,6 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   ]
 })
 
-const problems = [...found, ...differences(), ...nowhere, ...headings, ...unlisted, ...outdated()]
+const problems = [...found, ...unmarked, ...differences(), ...nowhere, ...headings, ...unlisted, ...outdated()]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1

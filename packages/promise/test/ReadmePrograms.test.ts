@@ -1,6 +1,6 @@
 /**
  * The programs of the README of `@noukai/sdk`, with another import: they run against the emulator.
- * `PublishedTypes.test.ts` compiles them.
+ * `PublishedTypes.slow.test.ts` compiles them.
  */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { samples, startEmulator } from "@effect-noukai/emulator"

@@ -1,6 +1,6 @@
 /**
  * Values of one client where the other's are expected: what a program gives must be taken by ours, and what it expects
- * must come from ours. Compiled by `PublishedTypes.test.ts` and by the checks; never run.
+ * must come from ours. Compiled by `PublishedTypes.slow.test.ts` and by the checks; never run.
  */
 import type * as Ours from "@effect-noukai/promise"
 import type * as Published from "@noukai/sdk"

@@ -1,9 +1,13 @@
 /**
- * The files of a project share a process: each has to leave it as it was. A file that does not is told so here, and not
- * by another that happens to follow it.
+ * Runs before each test file. It sets how often properties are tried, and fails a file that changes its process: files
+ * share their processes, so otherwise the next file would fail.
  */
-import "effect/Effect" // it keeps what it shares in a global
+import "effect/Effect" // it keeps its shared state in a global
+import { configureGlobal } from "effect/FastCheck"
 import { afterAll, assert } from "vitest"
+import { size } from "./size.js"
+
+configureGlobal({ numRuns: size(100, 10) })
 
 /** A value that has yet to be computed, as some of Node's globals are until they are used. */
 const lazy = Symbol()
