@@ -20,6 +20,7 @@ import {
   isUnreachable,
   mostLarge,
   pause,
+  pollWait,
   readsCosts,
   settle,
   type Settlement,
@@ -430,7 +431,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
       if (Either.isLeft(found)) return yield* reports(rowError(found.left), executionId)
       for (let [polls, failures] = [0, 0];; polls++) {
         const now = yield* Clock.currentTimeMillis
-        yield* untilPoll(running, Math.min(running.polls.next(polls, now - since), untilOver(now, since)))
+        yield* untilPoll(running, Math.min(pollWait(polls), untilOver(now, since)))
         const polled = yield* Effect.either(found.right)
         if (Either.isLeft(polled)) {
           const error = polled.left
@@ -458,10 +459,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
         const status = polled.right
         const then = yield* Clock.currentTimeMillis
         succeeded(running, then)
-        if (status._tag === "ended") {
-          running.polls.ended(polls + 1, then - since)
-          return yield* ended(status.settled)
-        }
+        if (status._tag === "ended") return yield* ended(status.settled)
         const isRunning = status._tag === "running"
         if (isRunning && status.unknown !== undefined) yield* unknownStatus(running, status.unknown, executionId)
         if (isRunning ? isOver(then) : then - since >= pendingTimeout) return yield* timedOut(executionId, status._tag)

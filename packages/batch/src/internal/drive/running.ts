@@ -58,7 +58,6 @@ export interface BatchDrive {
   readonly owner: string
   /** The number of times that the rows were handed out. */
   generation: number
-  readonly polls: PollTimes
   /** Rows in flight here. Each may have a run at the server. */
   slots: number
   /** Rows that have ended and gave their slot away, while their end is being stored. */
@@ -104,32 +103,14 @@ const ledgerRetry = Schedule.exponential("50 millis").pipe(
 export const insisting = <A, R>(effect: Effect.Effect<A, BatchStoreError, R>): Effect.Effect<A, BatchStoreError, R> =>
   Effect.retry(effect, { schedule: ledgerRetry, while: isPassing })
 
-/** The times of polls, learnt from jobs that have ended: most jobs are polled once or twice. */
-interface PollTimes {
-  /** The wait before the next poll, after a number of polls and an elapsed time. */
-  readonly next: (polls: number, elapsed: number) => number
-  /** Learns from a job that ended. */
-  readonly ended: (polls: number, elapsed: number) => void
-}
-
-/** The shortest time between two polls, in milliseconds. */
+/** The shortest time between two polls of a row, in milliseconds. */
 export const shortestWait = 10
 
-/** The longest time between two polls, in milliseconds. */
+/** The longest time between two polls of a row, in milliseconds. */
 const longestWait = 5000
 
-const makePollTimes = (): PollTimes => {
-  let typical = 0
-  return {
-    next: (polls, elapsed) =>
-      Math.min(longestWait, Math.max(shortestWait, polls === 0 ? typical - elapsed : elapsed * 0.15)),
-    ended: (polls, elapsed) => {
-      // a job that had ended at its first poll may have ended long before
-      const seen = polls <= 1 ? typical * 0.9 : elapsed
-      typical = typical === 0 ? seen : typical * 0.9 + seen * 0.1
-    }
-  }
-}
+/** The milliseconds before the next poll of a row, after a number of polls: doubled by each. */
+export const pollWait = (polls: number): number => Math.min(shortestWait * 2 ** polls, longestWait)
 
 /** The wait of the first write of a group for others, in milliseconds: about as long as a disk takes to sync. */
 const linger = 3
@@ -186,7 +167,6 @@ export const make = (
       record,
       owner,
       generation: record.generation,
-      polls: makePollTimes(),
       slots: 0,
       storing: 0,
       uncertain: 0,

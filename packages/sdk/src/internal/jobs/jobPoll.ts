@@ -193,8 +193,6 @@ export interface PollRules<A> {
   readonly pause: Pause
   /** The limit of failures in a row: by number and, in milliseconds, by time. Both must be exceeded. Default: no limit. */
   readonly patience?: { readonly failures: number; readonly ms: number }
-  /** The milliseconds before the first poll. Default: 0. */
-  readonly firstAfter?: number
   /** The instant of the monotonic clock from which on no poll begins, if the reader ends the wait there. */
   readonly deadline?: number
 }
@@ -224,10 +222,8 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
   rules: PollRules<A>,
   seen: PollOutcome<A> | undefined
 ): Effect.fn.Return<Option.Option<PollOutcome<A>>, Errors.CallError> {
-  const { deadline = Infinity, firstAfter = 0, patience = { failures: 1, ms: Infinity }, pause, poll } = rules
-  if (seen === undefined) {
-    if (firstAfter > 0) yield* pause(firstAfter)
-  } else {
+  const { deadline = Infinity, patience = { failures: 1, ms: Infinity }, pause, poll } = rules
+  if (seen !== undefined) {
     if (seen.status !== undefined && seen.failure === undefined && isEnded(seen.status)) return Option.none()
     const delay = yield* rules.next(seen.status ?? pending(rules.executionId))
     if (delay === undefined) return Option.none()
