@@ -179,87 +179,115 @@ export const makeCsv: (
   }
 )
 
+/** A file of CSV while it is read. */
+interface Reading {
+  readonly name: string
+  readonly failure: ReturnType<typeof failing>
+  readonly delimiter: Buffer
+  readonly maxRecordBytes: number
+  columns: ReadonlyArray<string> | undefined
+  /** The rows that nobody has taken yet. */
+  rows: Array<SourceRow<CsvRow>>
+  failed: BatchSourceError | undefined
+  /** The bytes that no record has taken yet. */
+  held: Buffer
+  /** The place of the held bytes in the file. */
+  heldFrom: number
+  line: number
+}
+
+/** Passes the empty lines before a record. */
+const passEmptyLines = (reading: Reading, to: number): number => {
+  let at = 0
+  for (let end = lineEnd(reading.held, at, to); end !== -1; end = lineEnd(reading.held, at, to)) {
+    at = end
+    reading.line++
+  }
+  return at
+}
+
+/** Takes the fields of a record whose bytes end at this place of the file. */
+const onRecord = (reading: Reading, fields: ReadonlyArray<string>, endsAt: number): void => {
+  const { columns, failure, held, name } = reading
+  const to = endsAt - reading.heldFrom
+  const from = passEmptyLines(reading, to)
+  const start = reading.line
+  reading.line += countNewlines(held, from, to)
+  const bytes = held.subarray(from, to)
+  const isPlain = !bytes.includes(quote) && loneReturn(held, from, to) === -1
+  const quotes = isPlain ? "good" : checkQuotes(held, from, to, reading.delimiter)
+  const reason = !isUtf8(bytes)
+    ? "it is not UTF-8: save the file as UTF-8 (in Excel as CSV UTF-8)"
+    : quotes === "good"
+    ? undefined
+    : quotes === "return"
+    ? loneReason
+    : strayReason
+  reading.held = held.subarray(to)
+  reading.heldFrom += to
+  if (columns === undefined) {
+    const wrong = reason ?? columnsProblem(fields)
+    if (wrong === undefined) reading.columns = [...fields]
+    else reading.failed = failure(start, `the header cannot be read: ${wrong}`)
+    return
+  }
+  const at = `${name}:${start}`
+  const wrong = reason ?? (fields.length === columns.length
+    ? undefined
+    : `it has ${fieldsOf(fields.length)} in place of ${columns.length}`)
+  reading.rows.push(
+    wrong === undefined
+      ? { _tag: "Row", at, value: toRow(columns, fields) }
+      : { _tag: "Unreadable", at, reason: wrong }
+  )
+}
+
+/** The failure of a file for an error of the parser. */
+const failureOf = (reading: Reading, cause: unknown): BatchSourceError => {
+  const { failure, held, maxRecordBytes } = reading
+  const from = passEmptyLines(reading, held.length)
+  const quotes = checkQuotes(held, from, held.length, reading.delimiter)
+  const code = codeOf(cause)
+  if (code === "CSV_QUOTE_NOT_CLOSED" && typeof quotes === "number") {
+    const reason = "a value begins with a quote here, and no quote ends it"
+    return failure(reading.line + countNewlines(held, from, quotes), reason)
+  }
+  if (code === "CSV_MAX_RECORD_SIZE") {
+    const why = typeof quotes === "number"
+      ? "; a quote in it may not be closed"
+      : quotes === "return"
+      ? "; a CR alone does not end a line"
+      : ""
+    return failure(reading.line, `the record that begins here is longer than ${maxRecordBytes} bytes${why}`)
+  }
+  return failure(reading.line, "it cannot be read as CSV", cause)
+}
+
+/** Takes the rows so far, after a step of the parser or its error. */
+const takeRows = (reading: Reading, cause: unknown): ReadonlyArray<SourceRow<CsvRow>> => {
+  if (cause !== undefined && cause !== null) reading.failed ??= failureOf(reading, cause)
+  const all = reading.rows
+  reading.rows = []
+  return all
+}
+
 const parsing: (
   place: Place,
   limits: CsvLimits & { readonly delimiter: string }
 ) => Effect.Effect<Decoder<CsvRow>, never, Scope.Scope> = Effect.fnUntraced(
-  function*({ name, source }, { columns: named, delimiter, maxRecordBytes }) {
-    const failure = failing(source)
-    const delimiterBytes = Buffer.from(delimiter)
-    let columns = named
-    let rows: Array<SourceRow<CsvRow>> = []
-    let failed: BatchSourceError | undefined
-    // the bytes that no record has taken yet, and where they begin in the file
-    let held = Buffer.alloc(0)
-    let heldFrom = 0
-    let line = 1
-
-    /** Passes the empty lines before a record. */
-    const passEmptyLines = (from: number, to: number): number => {
-      let at = from
-      for (let end = lineEnd(held, at, to); end !== -1; end = lineEnd(held, at, to)) {
-        at = end
-        line++
-      }
-      return at
+  function*({ name, source }, { columns, delimiter, maxRecordBytes }) {
+    const reading: Reading = {
+      name,
+      failure: failing(source),
+      delimiter: Buffer.from(delimiter),
+      maxRecordBytes,
+      columns,
+      rows: [],
+      failed: undefined,
+      held: Buffer.alloc(0),
+      heldFrom: 0,
+      line: 1
     }
-
-    const onRecord = (fields: ReadonlyArray<string>): null => {
-      if (failed !== undefined) return null
-      const to = parser.info.bytes - heldFrom
-      const from = passEmptyLines(0, to)
-      const start = line
-      line += countNewlines(held, from, to)
-      const bytes = held.subarray(from, to)
-      const isPlain = !bytes.includes(quote) && loneReturn(held, from, to) === -1
-      const quotes = isPlain ? "good" : checkQuotes(held, from, to, delimiterBytes)
-      const reason = !isUtf8(bytes)
-        ? "it is not UTF-8: save the file as UTF-8 (in Excel as CSV UTF-8)"
-        : quotes === "good"
-        ? undefined
-        : quotes === "return"
-        ? loneReason
-        : strayReason
-      held = held.subarray(to)
-      heldFrom += to
-      if (columns === undefined) {
-        const wrong = reason ?? columnsProblem(fields)
-        if (wrong === undefined) columns = [...fields]
-        else failed = failure(start, `the header cannot be read: ${wrong}`)
-        return null
-      }
-      const at = `${name}:${start}`
-      const wrong = reason ?? (fields.length === columns.length
-        ? undefined
-        : `it has ${fieldsOf(fields.length)} in place of ${columns.length}`)
-      rows.push(
-        wrong === undefined
-          ? { _tag: "Row", at, value: toRow(columns, fields) }
-          : { _tag: "Unreadable", at, reason: wrong }
-      )
-      return null
-    }
-
-    const onError = (cause: unknown): void => {
-      if (failed !== undefined) return
-      const from = passEmptyLines(0, held.length)
-      const quotes = checkQuotes(held, from, held.length, delimiterBytes)
-      const code = codeOf(cause)
-      if (code === "CSV_QUOTE_NOT_CLOSED" && typeof quotes === "number") {
-        const reason = "a value begins with a quote here, and no quote ends it"
-        failed = failure(line + countNewlines(held, from, quotes), reason)
-      } else if (code === "CSV_MAX_RECORD_SIZE") {
-        const why = typeof quotes === "number"
-          ? "; a quote in it may not be closed"
-          : quotes === "return"
-          ? "; a CR alone ends no line"
-          : ""
-        failed = failure(line, `the record that begins here is longer than ${maxRecordBytes} bytes${why}`)
-      } else {
-        failed = failure(line, "it cannot be read as CSV", cause)
-      }
-    }
-
     const parser = yield* Effect.acquireRelease(
       Effect.sync(() =>
         new Parser({
@@ -267,7 +295,10 @@ const parsing: (
           columns: false,
           delimiter,
           max_record_size: maxRecordBytes,
-          on_record: onRecord,
+          on_record: (fields: ReadonlyArray<string>) => {
+            if (reading.failed === undefined) onRecord(reading, fields, parser.info.bytes)
+            return null
+          },
           record_delimiter: ["\r\n", "\n"],
           relax_column_count: true,
           relax_quotes: true,
@@ -276,35 +307,27 @@ const parsing: (
       ),
       (made) => Effect.sync(() => made.destroy())
     )
-    // what goes wrong is given to the callbacks, too
+    // the callbacks receive the errors, too
     parser.on("error", () => {})
-
-    const taken = (cause: unknown): ReadonlyArray<SourceRow<CsvRow>> => {
-      if (cause !== undefined && cause !== null) onError(cause)
-      const all = rows
-      rows = []
-      return all
-    }
-
     return {
       push: (bytes) =>
         Effect.async((resume) => {
-          if (failed !== undefined) return resume(Effect.succeed([]))
+          if (reading.failed !== undefined) return resume(Effect.succeed([]))
           // copied, since the parser keeps a part of it until the next one
           const piece = Buffer.from(view(bytes))
-          held = held.length === 0 ? piece : Buffer.concat([held, piece])
-          parser.write(piece, (cause) => resume(Effect.sync(() => taken(cause))))
+          reading.held = reading.held.length === 0 ? piece : Buffer.concat([reading.held, piece])
+          parser.write(piece, (cause) => resume(Effect.sync(() => takeRows(reading, cause))))
         }),
       end: Effect.async((resume) => {
-        if (failed !== undefined) return resume(Effect.succeed([]))
-        parser.once("error", (cause) => resume(Effect.sync(() => taken(cause))))
+        if (reading.failed !== undefined) return resume(Effect.succeed([]))
+        parser.once("error", (cause) => resume(Effect.sync(() => takeRows(reading, cause))))
         parser.once("finish", () => {
-          if (columns === undefined) failed ??= failure(1, "it has no header")
-          resume(Effect.sync(() => taken(undefined)))
+          if (reading.columns === undefined) reading.failed ??= reading.failure(1, "it has no header")
+          resume(Effect.sync(() => takeRows(reading, undefined)))
         })
         parser.end()
       }),
-      failure: () => failed
+      failure: () => reading.failed
     }
   }
 )
