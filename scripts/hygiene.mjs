@@ -12,7 +12,7 @@ const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gi
 
 /** The documents whose sentences are checked; their programs are not. */
 const plain =
-  /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/(?:README|AGENTS))\.md$/
+  /^(?:README|docs\/wire|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/(?:README|AGENTS))\.md$/
 
 /** The packages whose comments are checked. Add a package when its comments are in plain English. */
 const plainComments = /^packages\/(?:adapters|emulator|eval|studio)\/src\/.*\.ts$/
@@ -33,6 +33,10 @@ const rules = [
     // in two halves, or this file would report itself
     pattern: new RegExp(`\\b(?:${["TO" + "DO", "FIX" + "ME"].join("|")})\\b`),
     message: "unfinished work"
+  },
+  {
+    pattern: /\bcontract §?[CE]?\d/,
+    message: "a contract that is not here: point to a section of docs/wire.md"
   },
   {
     only: /\.[cm]?[jt]sx?$/,
@@ -119,6 +123,17 @@ const headings = files().filter((path) => path.endsWith(".md")).flatMap((path) =
   )
 )
 
+const sections = anchors("docs/wire.md")
+
+/** Sections of the wire that comments and tests name, and that are not there. */
+const wire = files().filter((path) => text.test(path)).flatMap((path) =>
+  read(path).split("\n").flatMap((line, index) =>
+    [...line.matchAll(/docs\/wire\.md#([\w-]+)/g)]
+      .filter(([, anchor]) => !sections.has(anchor))
+      .map(([, anchor]) => `${path}:${index + 1}: docs/wire.md has no section #${anchor}`)
+  )
+)
+
 const internals = "packages/sdk/src/internal"
 
 const layers = readdirSync(join(root, internals))
@@ -162,6 +177,6 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   ]
 })
 
-const problems = [...found, ...unmarked, ...differences(), ...nowhere, ...headings, ...unlisted, ...outdated()]
+const problems = [...found, ...unmarked, ...differences(), ...nowhere, ...headings, ...wire, ...unlisted, ...outdated()]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -7,8 +7,10 @@ export const root = fileURLToPath(new URL("..", import.meta.url))
 
 const generated = new Set(["node_modules", "dist", "build", "coverage", ".git"])
 
-/** Below `docs` the guides are written, and everything else is generated. */
-const isGenerated = (path) => generated.has(basename(path)) || dirname(path) === "docs" && path !== "docs/guides"
+/** Written by hand below `docs`; everything else there is generated. */
+const written = new Set(["docs/guides", "docs/wire.md"])
+
+const isGenerated = (path) => generated.has(basename(path)) || dirname(path) === "docs" && !written.has(path)
 
 /** The files below `folder`, without what is installed or generated; paths from the root, with "/". */
 export const files = (folder = ".") => {

@@ -16,6 +16,7 @@ const documents = new Map([
   ["CHANGELOG.md", "changelog.md"],
   ["ARCHITECTURE.md", "architecture.md"],
   ["CONTRIBUTING.md", "contributing.md"],
+  ["docs/wire.md", "wire.md"],
   ["docs/guides/README.md", "guides/index.md"],
   ...readdirSync(join(root, "docs/guides"))
     .filter((name) => name.endsWith(".md") && name !== "README.md")
@@ -83,6 +84,8 @@ export const guides = () => {
     if (heading !== undefined) groups.push({ text: heading, items: [] })
     const [, text, file] = /^(?:\| |\d+\. )\[([^\]]+)\]\(([\w-]+)\.md\)/.exec(line) ?? []
     if (text !== undefined) groups.at(-1)?.items.push({ text, link: `/guides/${file}` })
+    const [, title, page] = /^\| \[([^\]]+)\]\(\.\.\/([\w-]+)\.md\)/.exec(line) ?? []
+    if (title !== undefined) groups.at(-1)?.items.push({ text: title, link: `/${page}` })
     const [, first, manual, section] =
       /^\d+\. \[([^\]]+)\]\(\.\.\/\.\.\/packages\/(\w+)\/README\.md#([\w-]+)\)/.exec(line) ?? []
     if (first !== undefined) groups.at(-1)?.items.push({ text: first, link: `/packages/${manual}#${section}` })

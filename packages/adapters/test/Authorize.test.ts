@@ -1,4 +1,4 @@
-/** Who may pass (contract 13.2, step 4), where `authorize` is an Effect. */
+/** Who may pass (docs/wire.md#relays, ), where `authorize` is an Effect. */
 import { Relay } from "@effect-noukai/adapters"
 import * as promise from "@effect-noukai/promise"
 import * as sdk from "@effect-noukai/sdk/NoukaiError"
@@ -45,7 +45,7 @@ const trap = () => {
   throw new Error("the secret reason")
 }
 
-describe("13.2: authorize", () => {
+describe("relays: authorize", () => {
   for (const [name, way] of Object.entries(ways)) {
     it.effect(`${name}, true and an object let a caller pass`, () =>
       Effect.gen(function*() {

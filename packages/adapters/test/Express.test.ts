@@ -52,7 +52,7 @@ for (
       await running.close()
     })
 
-    it("10.8: an answer in place of another says nothing of that one, and no cache keeps it", async () => {
+    it("replay-headers: an answer in place of another says nothing of that one, and no cache keeps it", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()
       app.use(sessions({ client }))
@@ -98,7 +98,7 @@ for (
       await close()
     })
 
-    it("10.8: who waits for the end of a response that was replaced is told", async () => {
+    it("replay-headers: who waits for the end of a response that was replaced is told", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()
       app.use(sessions({ client }))
@@ -114,7 +114,7 @@ for (
       await close()
     })
 
-    it("10.8: what is done when an event of the request or the response comes belongs to the scope", async () => {
+    it("replay-headers: what is done when an event of the request or the response comes belongs to the scope", async () => {
       const app = express()
       app.use(sessions({ client }))
       const seen: { [event: string]: string | null } = {}
@@ -138,7 +138,7 @@ for (
       await close()
     })
 
-    it("10.8: nothing goes live in a replay whose body is read by events", async () => {
+    it("replay-headers: nothing goes live in a replay whose body is read by events", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()
       app.use(sessions({ client }), (request, _response, next) => {
@@ -159,7 +159,7 @@ for (
       await close()
     })
 
-    it("10.8: used twice, it is one scope", async () => {
+    it("replay-headers: used twice, it is one scope", async () => {
       const app = express()
       app.use(sessions({ client }), sessions({ client }))
       app.get("/", async (_request, response) => {
@@ -191,7 +191,7 @@ for (
       await close()
     })
 
-    it("10.8: a response that was sent while the session was fetched is left alone", async () => {
+    it("replay-headers: a response that was sent while the session was fetched is left alone", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const errors: Array<unknown> = []
       let handled = false

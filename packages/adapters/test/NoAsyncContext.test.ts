@@ -41,7 +41,7 @@ const handler = () =>
 const ask = (headers: Record<string, string> = {}) =>
   handler()(new Request("http://app/", { method: "POST", body: "hi", headers }))
 
-it("10.3: a replay is refused, and nothing goes live", async () => {
+it("scopes: a replay is refused, and nothing goes live", async () => {
   await client.flow("acme/support/answer").execute({ message: "recorded", sessionId: session })
   const before = emulator.ledger()
   const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})

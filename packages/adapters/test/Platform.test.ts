@@ -81,7 +81,7 @@ const replies = {
   )
 }
 
-describe("10.8: a response that comes piece by piece", () => {
+describe("replay-headers: a response that comes piece by piece", () => {
   for (const [name, reply] of Object.entries(replies)) {
     it(`${name}: is captured and replayed as it comes`, async () => {
       const url = await start(HttpServer.serve(Platform.sessions()(HttpRouter.empty.pipe(HttpRouter.get("/", reply)))))
@@ -98,7 +98,7 @@ describe("10.8: a response that comes piece by piece", () => {
   }
 })
 
-it("10.8: a body that comes piece by piece is closed when its caller leaves", async () => {
+it("replay-headers: a body that comes piece by piece is closed when its caller leaves", async () => {
   const bodies: Array<() => boolean> = []
   const first = new TextEncoder().encode("first")
   const replies = {
@@ -133,7 +133,7 @@ it("10.8: a body that comes piece by piece is closed when its caller leaves", as
   await expect.poll(() => bodies.map((isClosed) => isClosed())).toEqual([true, true, true])
 })
 
-it("10.8: used twice, it is one scope", async () => {
+it("replay-headers: used twice, it is one scope", async () => {
   const router = HttpRouter.empty.pipe(HttpRouter.get("/", Effect.map(run, (text) => HttpServerResponse.text(text))))
   const url = await start(HttpServer.serve(Platform.sessions()(Platform.sessions()(router))))
   const response = await fetch(url)

@@ -1,4 +1,4 @@
-/** The relay server (contract 13.2) and its abuse: one suite, on every framework, over real sockets. */
+/** The relay server (docs/wire.md#relays) and its abuse: one suite, on every framework, over real sockets. */
 import { Effect, Option } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -110,7 +110,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
       assert.strictEqual(sent[0]!.headers.authorization, `Bearer ${plantedKey}`)
     })
 
-    rule("C31: without a version it is production, the plain path", async () => {
+    rule("without a version it is production, the plain path", async () => {
       await start()
       const { sent } = await during(() => post("{}"))
       assert.deepStrictEqual(sent.map(({ path }) => path), ["/api/v1/seq/acme/support/agent/execute"])

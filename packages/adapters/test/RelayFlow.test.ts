@@ -1,4 +1,4 @@
-/** The relay server with the keyless client (contract 13): tools, codes, capture and replay. */
+/** The relay server with the keyless client (docs/wire.md#relays): tools, codes, capture and replay. */
 import { noukaiRelayHandler, sessions } from "@effect-noukai/adapters/express"
 import { startEmulator } from "@effect-noukai/emulator"
 import type { RunningEmulator } from "@effect-noukai/emulator"
@@ -65,7 +65,7 @@ const flow = (login: string) =>
 
 const tools = [{ type: "function", function: { name: "find_order", parameters: { type: "object" } } }]
 
-it("13.3: the tool loop runs through the relay, in one run", async () => {
+it("relays: the tool loop runs through the relay, in one run", async () => {
   const asked: Array<string> = []
   const relayed = flow("ada")
   const result = await relayed.execute({
@@ -82,7 +82,7 @@ it("13.3: the tool loop runs through the relay, in one run", async () => {
   assert.strictEqual(emulator.ledger().runsStarted, 1)
 })
 
-it("13.2: a code of the relay is the code of the error", async () => {
+it("relays: a code of the relay is the code of the error", async () => {
   const relayed = flow("bob")
   const error = await relayed.execute({ message: "A17" }).catch((error) => error)
   expect(error).toMatchObject({ name: "AuthenticationError", statusCode: 401, code: "LOG_IN" })

@@ -1,4 +1,4 @@
-/** The options of a relay are looked at when it is made (contract 13.2). */
+/** The options of a relay are looked at when it is made (docs/wire.md#relays). */
 import { Relay } from "@effect-noukai/adapters"
 import * as Express from "@effect-noukai/adapters/express"
 import * as Web from "@effect-noukai/adapters/web"
@@ -9,7 +9,7 @@ import { Effect, Either } from "effect"
 const made = (limits: Partial<Relay.Limits>) =>
   Relay.make({ flow: "acme/support/agent", authorize: () => Effect.succeed(true), ...limits })
 
-describe("13.2: the limits of a relay", () => {
+describe("relays: the limits of a relay", () => {
   const counts = ["maxBodyBytes", "maxMessages", "maxDepth"] as const
   const clocks = ["bodyTimeout", "authorizeTimeout"] as const
 

@@ -1,4 +1,4 @@
-/** The answer to a replay error (contract 10.8, C40). */
+/** The answer to a replay error (docs/wire.md#replay-headers). */
 import { ReplayAnswer } from "@effect-noukai/adapters"
 import * as Promises from "@effect-noukai/promise"
 import * as Sdk from "@effect-noukai/sdk"
@@ -57,7 +57,7 @@ describe("10.8", () => {
     }
   })
 
-  it("C40: of what is no replay error nobody is told more than that", () => {
+  it("of what is no replay error nobody is told more than that", () => {
     const detail = "a secret of the server"
     const errors: ReadonlyArray<readonly [Sdk.ReplayScopeError, number]> = [
       [new Sdk.AuthenticationError({ ...props, detail }), 500],

@@ -1,4 +1,4 @@
-/** Capture and replay per request (contract 10.3, 10.8): one suite, on every framework, over real sockets. */
+/** Capture and replay per request (docs/wire.md#scopes, docs/wire.md#replay-headers): one suite, on every framework, over real sockets. */
 import type { ReplayError } from "@effect-noukai/sdk"
 import { randomUUID } from "node:crypto"
 import { request as httpRequest } from "node:http"
@@ -64,7 +64,7 @@ for (const [at, framework] of frameworks.entries()) {
       return sessionOf(response)
     }
 
-    rule("10.8: a capture: the response names the session that its runs belong to", async () => {
+    rule("replay-headers: a capture: the response names the session that its runs belong to", async () => {
       await start()
       const response = await send("/answer", "hi")
       assert.strictEqual(response.status, 200)
@@ -78,7 +78,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.notStrictEqual(sessionOf(other), session)
     })
 
-    rule("10.8: a replay: the recorded results, one fetch, and nothing runs", async () => {
+    rule("replay-headers: a replay: the recorded results, one fetch, and nothing runs", async () => {
       await start()
       const session = await captured("/answer", "first")
       const before = world.counts()
@@ -93,7 +93,7 @@ for (const [at, framework] of frameworks.entries()) {
       })
     })
 
-    rule("2.4, B-TS-26: of repeated and of joined values the first counts", async () => {
+    rule("replay-headers: of repeated and of joined values the first counts", async () => {
       await start()
       const session = await captured("/answer")
       const joined = await send("/answer", "x", { "x-noukai-replay": ` ${session} , ${randomUUID()}` })
@@ -111,7 +111,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.deepStrictEqual(repeated, [200, session])
     })
 
-    rule("B-TS-20, C32: a blank value is none", async () => {
+    rule("a blank value is none", async () => {
       await start()
       for (const blank of ["", "  ", ", ,"]) {
         const response = await send("/answer", "hi", { "x-noukai-replay": blank })
@@ -134,7 +134,7 @@ for (const [at, framework] of frameworks.entries()) {
       for (const secret of [plantedKey, ...noise]) assert.notInclude(text, secret)
     }
 
-    rule("10.8: what cannot be opened: 400 replay_invalid_session, before any request", async () => {
+    rule("replay-headers: what cannot be opened: 400 replay_invalid_session, before any request", async () => {
       await start()
       const ids = ["nonsense", "../../keys?x=1", `${randomUUID()}x`, "%2e%2e", "0".repeat(36)]
       for (const id of share(ids, at, 3)) {
@@ -143,7 +143,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.strictEqual(world.counts().requests, 0)
     })
 
-    rule("10.8: what cannot be opened: 403 replay_forbidden", async () => {
+    rule("replay-headers: what cannot be opened: 403 replay_forbidden", async () => {
       const session = randomUUID()
       const [org, project, flow] = foreign.split("/")
       const run = await fetch(`${world.emulator.baseUrl}/seq/${org}/${project}/${flow}/execute`, {
@@ -160,19 +160,19 @@ for (const [at, framework] of frameworks.entries()) {
       await failed(await replay("/answer", session), 403, "replay_forbidden")
     })
 
-    rule("10.8: what cannot be opened: 404 replay_session_not_found", async () => {
+    rule("replay-headers: what cannot be opened: 404 replay_session_not_found", async () => {
       await start()
       await failed(await replay("/answer", randomUUID()), 404, "replay_session_not_found")
     })
 
-    rule("10.8: what cannot be opened: 410 replay_session_expired", async () => {
+    rule("replay-headers: what cannot be opened: 410 replay_session_expired", async () => {
       await start()
       const session = await captured("/answer")
       world.emulator.expireSession(session)
       await failed(await replay("/answer", session), 410, "replay_session_expired")
     })
 
-    rule("10.8: what cannot be opened: 409 replay_no_snapshots", async () => {
+    rule("replay-headers: what cannot be opened: 409 replay_no_snapshots", async () => {
       await start()
       world.emulator.putOrganisation("acme", { capture: "metadata_only" })
       const session = await captured("/answer")
@@ -180,7 +180,7 @@ for (const [at, framework] of frameworks.entries()) {
     })
 
     rule(
-      "10.8: what cannot be opened: C40: 502 when Noukai does not answer, 500 when it does not let us in; nobody is told more",
+      "replay-headers: what cannot be opened: 502 when Noukai does not answer, 500 when it does not let us in; nobody is told more",
       async () => {
         await start()
         const session = await captured("/answer")
@@ -194,7 +194,7 @@ for (const [at, framework] of frameworks.entries()) {
       }
     )
 
-    rule("10.8: a miss is 500 replay_error, whatever the handler made of it; nothing goes live", async () => {
+    rule("replay-headers: a miss is 500 replay_error, whatever the handler made of it; nothing goes live", async () => {
       await start()
       const session = await captured("/none")
       await captured("/answer")
@@ -205,7 +205,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.strictEqual(world.counts().runs, runs)
     })
 
-    rule("10.8: a recorded run that did not end is 409 replay_unfinished; nothing goes live", async () => {
+    rule("replay-headers: a recorded run that did not end is 409 replay_unfinished; nothing goes live", async () => {
       await start()
       const controller = new AbortController()
       const captured = send("/never", "", {}, { signal: controller.signal }).catch(() => undefined)
@@ -234,7 +234,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.strictEqual((await replay("/caught", whole)).status, 200)
     })
 
-    rule("10.8: leftovers are 500 replay_error, as long as the response has not begun", async () => {
+    rule("replay-headers: leftovers are 500 replay_error, as long as the response has not begun", async () => {
       await start()
       const session = await captured("/answer")
       const response = await replay("/none", session)
@@ -250,7 +250,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.notInclude(await response.text(), "replay_error")
     })
 
-    rule("10.3, C41: while replay is off the header is passed over, with a warning", async () => {
+    rule("scopes: while replay is off the header is passed over, with a warning", async () => {
       const warnings: Array<string> = []
       await start({ replayEnabled: false, onWarning: (text) => warnings.push(text) })
       const session = randomUUID()
@@ -267,7 +267,7 @@ for (const [at, framework] of frameworks.entries()) {
       assert.strictEqual((await replay("/answer", "nonsense")).status, 200)
     })
 
-    rule("C41: or it is a 500, by choice", async () => {
+    rule("or it is a 500, by choice", async () => {
       await start({ replayEnabled: false, options: { whenDisabled: "fail" } })
       await failed(await replay("/answer", randomUUID()), 500, "replay_error")
       assert.strictEqual(world.counts().requests, 0)
@@ -332,7 +332,7 @@ for (const [at, framework] of frameworks.entries()) {
     }
 
     rule(
-      "B-PY-15: what is left over once the response has begun is logged and reported; the response stays",
+      "what is left over once the response has begun is logged and reported; the response stays",
       async () => {
         const reported: Array<ReplayError> = []
         const warnings: Array<string> = []
@@ -456,7 +456,7 @@ for (const [at, framework] of frameworks.entries()) {
       await expect.poll(closedByUs).toBe(true)
     })
 
-    rule("10.8: scopes are closed when the response has been sent", async () => {
+    rule("replay-headers: scopes are closed when the response has been sent", async () => {
       const scopes: Array<string> = []
       await start({ onScope: (phase, session) => scopes.push(`${phase} ${session}`) })
       const session = await captured("/answer")

@@ -45,7 +45,7 @@ const answersOf = async ({ url }: RunningApp, request: LongRequest): Promise<Rea
 
 const answers = (request: LongRequest) => answersOf(app!, request)
 
-describe("13.2: a relay", () => {
+describe("relays: a relay", () => {
   let upstream: Upstream
 
   beforeAll(async () => {
@@ -193,7 +193,7 @@ describe("13.2: a relay", () => {
   }
 })
 
-describe("10.8: a replay that cannot be opened", () => {
+describe("replay-headers: a replay that cannot be opened", () => {
   let world: World
 
   beforeAll(async () => {

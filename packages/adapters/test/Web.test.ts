@@ -30,7 +30,7 @@ const taken = () => {
   return response
 }
 
-describe("10.8: the scope is closed", () => {
+describe("replay-headers: the scope is closed", () => {
   const handlers: { readonly [name: string]: () => Response } = {
     "when a handler gives no response": () => undefined as never,
     "when the body of the response is taken": taken,
@@ -95,7 +95,7 @@ it("what is done when the body of an answer to a HEAD is let go belongs to the s
   assert.deepStrictEqual(seen, [response.headers.get("x-noukai-session")])
 })
 
-it("10.8: a caller that leaves in mid-stream leaves no recordings over", async () => {
+it("replay-headers: a caller that leaves in mid-stream leaves no recordings over", async () => {
   const world = await startWorld()
   const opened = openClient({ emulator: world.emulator, replayEnabled: true, onScope: (phase) => scopes.push(phase) })
   const run = () => opened.client.flow(answer).execute({ message: "hi" })
@@ -123,7 +123,7 @@ it("10.8: a caller that leaves in mid-stream leaves no recordings over", async (
   assert.deepStrictEqual(scopes, ["scope_open", "scope_close", "scope_open", "scope_close"])
 })
 
-describe("13.2: a relay", () => {
+describe("relays: a relay", () => {
   const post = () =>
     new Request("http://app/", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })
 

@@ -83,9 +83,9 @@ export interface ConformanceExchange {
  * @category models
  */
 export interface ConformanceCase {
-  /** Begins with the section of the contract. */
+  /** Begins with the section of `docs/wire.md`. */
   readonly name: string
-  /** The covered rows of the contract, such as `5.1 message`. */
+  /** The covered facts of `docs/wire.md`, such as `execute message`. */
   readonly rows: ReadonlyArray<string>
   readonly needs: ReadonlyArray<Need>
   /** The only shape of streams that the case is for. Default: both. */

@@ -26,7 +26,7 @@ const statusOf = (key: string | null) =>
   })
 
 describe("access", () => {
-  it.scoped("16.1: without a key table every key that begins with nk_ is let in", () =>
+  it.scoped("emulator: without a key table every key that begins with nk_ is let in", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* statusOf("nk_anything")).status, 200)
       for (const key of [null, "", "sk_1", "nk", "nk_ x"]) {
@@ -38,7 +38,7 @@ describe("access", () => {
       }
     }).pipe(Effect.provide(layer())))
 
-  it.scoped("1.3: a key table lets in listed keys only, each for its project", () =>
+  it.scoped("servers-and-keys: a key table lets in listed keys only, each for its project", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* statusOf(keyA)).status, 200)
       assert.strictEqual((yield* statusOf("nk_other")).status, 401)
@@ -63,7 +63,7 @@ describe("access", () => {
       assert.include(text, "Bearer nk_test_***")
     }).pipe(Effect.provide(withKeys)))
 
-  it.scoped("11.3: an organisation without credits is refused before a run", () =>
+  it.scoped("codes: an organisation without credits is refused before a run", () =>
     Effect.gen(function*() {
       const { json, status } = yield* statusOf("nk_a")
       assert.strictEqual(status, 402)
@@ -71,7 +71,7 @@ describe("access", () => {
       assert.strictEqual((yield* (yield* Emulator).ledger).runsStarted, 0)
     }).pipe(Effect.provide(layer({ organisations: { noukai: { credits: "0" } } }))))
 
-  it.scoped("11.3: credits that run out during a run fail it, and what ran is billed", () =>
+  it.scoped("codes: credits that run out during a run fail it, and what ran is billed", () =>
     Effect.gen(function*() {
       const answer = yield* call((client) => client.post("/seq/noukai/samples/two-step/execute", { message: "hi" }))
       assert.strictEqual(answer.status, 402)
@@ -84,14 +84,14 @@ describe("access", () => {
       assert.strictEqual(again.status, 200)
     }).pipe(Effect.provide(layer({ organisations: { noukai: { credits: "0.001" } } }))))
 
-  it.scoped("11.3: billing that cannot be reached is a 503", () =>
+  it.scoped("codes: billing that cannot be reached is a 503", () =>
     Effect.gen(function*() {
       const { json, status } = yield* statusOf("nk_a")
       assert.strictEqual(status, 503)
       assert.strictEqual(json.detail.code, "BILLING_UNAVAILABLE")
     }).pipe(Effect.provide(layer({ organisations: { noukai: { billing: false } } }))))
 
-  it.scoped("2.3: over a rate limit is a 429 with Retry-After, until the window is over", () =>
+  it.scoped("headers: over a rate limit is a 429 with Retry-After, until the window is over", () =>
     Effect.gen(function*() {
       yield* statusOf("nk_a")
       yield* statusOf("nk_a")
@@ -105,7 +105,7 @@ describe("access", () => {
       assert.strictEqual((yield* statusOf("nk_a")).status, 200)
     }).pipe(Effect.provide(layer({ organisations: { noukai: { rateLimit: { requests: 2, per: "1 minute" } } } }))))
 
-  it.scoped("4: other paths and methods are 404 and 405, with a request id", () =>
+  it.scoped("endpoints: other paths and methods are 404 and 405, with a request id", () =>
     Effect.gen(function*() {
       const emulator = yield* make({ flows: samples })
       const client = clientOf(emulator.baseUrl, emulator.apiKey)

@@ -36,14 +36,30 @@ const target = (shape: Shape, needs: ConformanceCase["needs"] = []) => {
 
 const casesOf = (shape: Shape) => cases.filter(({ streamOutputs = shape }) => streamOutputs === shape)
 
-/** The rows that the contract has, and that at least one case must be about. */
+/** The facts of `docs/wire.md`, by section. At least one case is about each. */
 const rows: { readonly [section: string]: ReadonlyArray<string> } = {
-  "0.4": ["null"],
-  "2.1": ["X-Noukai-API-Version"],
-  "2.3": ["Retry-After"],
-  "3.1": ["/v0", "/v0/step", "/v1", "/v2", "fallback", "jobs", "plain path", "unknown version"],
-  "4": ["method", "path"],
-  "5.1": [
+  json: [
+    "null"
+  ],
+  headers: [
+    "X-Noukai-API-Version",
+    "Retry-After"
+  ],
+  versions: [
+    "/v0",
+    "/v0/step",
+    "/v1",
+    "/v2",
+    "fallback",
+    "jobs",
+    "plain path",
+    "unknown version"
+  ],
+  endpoints: [
+    "method",
+    "path"
+  ],
+  execute: [
     "message",
     "messages",
     "parameters",
@@ -58,9 +74,13 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "iterationsUsed",
     "toolCallMessages",
     "accumulatedOutputs",
-    "message shorthand"
+    "message shorthand",
+    "python",
+    "python resume",
+    "typescript",
+    "swift"
   ],
-  "5.3": [
+  results: [
     "status",
     "result",
     "flowId",
@@ -76,11 +96,31 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "paused accumulatedOutputs",
     "paused flowId, blockCount"
   ],
-  "5.2": ["python", "python resume", "typescript", "swift"],
-  "5.5": ["kind", "url", "mime_type", "filename", "at most 10", "vision"],
-  "6.1": ["format", "at most 64", "name", "enabled", "sequential"],
-  "6.2": ["tool_call_id", "toolCallId", "content", "every id", "executionId", "pausedAtStep", "size"],
-  "7.1": [
+  attachments: [
+    "kind",
+    "url",
+    "mime_type",
+    "filename",
+    "at most 10",
+    "vision"
+  ],
+  tools: [
+    "format",
+    "at most 64",
+    "name",
+    "enabled",
+    "sequential"
+  ],
+  "tool-results": [
+    "tool_call_id",
+    "toolCallId",
+    "content",
+    "every id",
+    "executionId",
+    "pausedAtStep",
+    "size"
+  ],
+  step: [
     "executionId",
     "stepIndex",
     "accumulatedOutputs",
@@ -98,10 +138,24 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "python",
     "python later"
   ],
-  "7.4": ["first call", "step_input", "pause", "last step", "runRemaining", "step_error", "tool pause"],
-  "7.3": ["runId", "stepId", "step_error"],
-  "7.6": ["python resume"],
-  "7.8": [
+  "order-of-events": [
+    "first call",
+    "step_input",
+    "pause",
+    "last step",
+    "runRemaining",
+    "step_error",
+    "tool pause"
+  ],
+  events: [
+    "runId",
+    "stepId",
+    "step_error"
+  ],
+  pauses: [
+    "python resume"
+  ],
+  outputs: [
     "output of a step",
     "result of a flow",
     "step_input",
@@ -111,7 +165,7 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "runId on a tool pause",
     "live trace"
   ],
-  "8.1": [
+  jobs: [
     "request",
     "python",
     "response",
@@ -123,16 +177,62 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "callbackUrl",
     "callbackEvents"
   ],
-  "8.2": ["executionId", "status", "pending", "running", "result", "error", "cancelled", "not found"],
-  "8.3": ["row delay"],
-  "9.1": ["flowRun", "steps", "step fields", "loopIndex", "truncated", "failed", "running"],
-  "9.2": ["none", "attempt=N", "attempt=all", "loop_index"],
-  "9.3": ["replay", "live tail", "step_error"],
-  "9.4": ["summary"],
-  "9.5": ["404", "seq alone", "flow-runs alone", "no path"],
-  "9.6": ["flow_id", "limit", "status", "cursor", "trace", "step trace", "stream", "403"],
-  "9.7": ["metadata_only", "full", "redacted", "off", "trace true"],
-  "10.4": [
+  polls: [
+    "executionId",
+    "status",
+    "pending",
+    "running",
+    "result",
+    "error",
+    "cancelled",
+    "not found",
+    "row delay"
+  ],
+  traces: [
+    "flowRun",
+    "steps",
+    "step fields",
+    "loopIndex",
+    "truncated",
+    "failed",
+    "running"
+  ],
+  "step-traces": [
+    "none",
+    "attempt=N",
+    "attempt=all",
+    "loop_index"
+  ],
+  "live-traces": [
+    "replay",
+    "live tail",
+    "step_error"
+  ],
+  runs: [
+    "summary",
+    "404",
+    "seq alone",
+    "flow-runs alone",
+    "no path"
+  ],
+  "lists-of-runs": [
+    "flow_id",
+    "limit",
+    "status",
+    "cursor",
+    "trace",
+    "step trace",
+    "stream",
+    "403"
+  ],
+  capture: [
+    "metadata_only",
+    "full",
+    "redacted",
+    "off",
+    "trace true"
+  ],
+  sessions: [
     "sessionId",
     "executions",
     "executionId",
@@ -154,11 +254,21 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "400",
     "403",
     "404",
-    "410"
+    "410",
+    "execute",
+    "step",
+    "job",
+    "resume",
+    "header"
   ],
-  "10.9": ["execute", "step", "job", "resume", "header"],
-  "11.1": ["coded", "text", "list", "empty", "page"],
-  "11.2": [
+  errors: [
+    "coded",
+    "text",
+    "list",
+    "empty",
+    "page"
+  ],
+  statuses: [
     "401",
     "402",
     "403",
@@ -177,7 +287,7 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "503",
     "504"
   ],
-  "11.3": [
+  codes: [
     "FLOW_NOT_FOUND",
     "INVALID_TREE",
     "NO_STEPS",
@@ -213,8 +323,14 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "NOT_FOUND",
     "GONE"
   ],
-  "14": ["keys/verify"],
-  "16.1": ["401", "403", "malformed JSON"]
+  keys: [
+    "keys/verify"
+  ],
+  emulator: [
+    "401",
+    "403",
+    "malformed JSON"
+  ]
 }
 
 describe("conformance", () => {

@@ -90,7 +90,7 @@ describe("Emulator", () => {
       assert.notInclude(JSON.stringify(ended), "nk_test_a")
     }))
 
-  it.scoped("16.1: a caller who leaves does not stop a run on /execute, and the server sees the close", () =>
+  it.scoped("emulator: a caller who leaves does not stop a run on /execute, and the server sees the close", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const abort = new AbortController()

@@ -82,7 +82,7 @@ const flows: ReadonlyArray<Flow> = [
 const run = layer({ flows })
 
 describe("POST …/execute", () => {
-  it.scoped("5.3: a completed run has status, result, flowId, blockCount and executionId", () =>
+  it.scoped("results: a completed run has status, result, flowId, blockCount and executionId", () =>
     Effect.gen(function*() {
       const { headers, json, status } = yield* call((client) =>
         client.post("/seq/acme/spelling/grade-3/execute", {
@@ -102,7 +102,7 @@ describe("POST …/execute", () => {
       assert.match(json.executionId, /^[0-9a-f]{8}-[0-9a-f]{4}-4/)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.2: the minimal bodies of the Python and TypeScript clients run", () =>
+  it.scoped("execute: the minimal bodies of the Python and TypeScript clients run", () =>
     Effect.gen(function*() {
       const python = yield* call((client) =>
         client.post(hello, { message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false })
@@ -121,7 +121,7 @@ describe("POST …/execute", () => {
       assert.strictEqual(ledger.requests[1]!.body, "{\"message\":\"hi\",\"trace\":false}")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.1: message is shorthand for parameters.message; null is absent; unknown keys are ignored", () =>
+  it.scoped("execute: message is shorthand for parameters.message; null is absent; unknown keys are ignored", () =>
     Effect.gen(function*() {
       const echo = "/seq/acme/test/echo/execute"
       const byParameter = yield* call((client) =>
@@ -131,7 +131,7 @@ describe("POST …/execute", () => {
       assert.deepStrictEqual(byParameter.json.result.parameters, { message: "hi", n: null })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.4: the last entry of messages is the user turn", () =>
+  it.scoped("messages: the last entry of messages is the user turn", () =>
     Effect.gen(function*() {
       const messages = [{ role: "user", content: "a" }, { role: "assistant", content: "b" }, {
         role: "user",
@@ -144,44 +144,50 @@ describe("POST …/execute", () => {
     }).pipe(Effect.provide(run)))
 
   const refused: ReadonlyArray<[name: string, path: string, body: unknown, status: number, code: string]> = [
-    ["5.1: nothing given to a flow that needs a message", hello, {}, 400, "MISSING_MESSAGE"],
-    ["5.1: an empty message", hello, { message: "" }, 400, "MISSING_MESSAGE"],
+    ["execute: nothing given to a flow that needs a message", hello, {}, 400, "MISSING_MESSAGE"],
+    ["execute: an empty message", hello, { message: "" }, 400, "MISSING_MESSAGE"],
     [
-      "5.1: a parameter named attachments",
+      "execute: a parameter named attachments",
       hello,
       { message: "a", parameters: { attachments: 1 } },
       400,
       "PARAMETER_NAME_RESERVED"
     ],
     [
-      "5.1: messages over 1 MB",
+      "execute: messages over 1 MB",
       hello,
       { messages: [{ role: "user", content: "x".repeat(1_000_000) }] },
       413,
       "MESSAGES_TOO_LARGE"
     ],
-    ["5.4: the role system", hello, { messages: [{ role: "system", content: "x" }] }, 400, "MESSAGES_ROLE_INVALID"],
     [
-      "5.5: images to a model that sees none",
+      "messages: the role system",
+      hello,
+      { messages: [{ role: "system", content: "x" }] },
+      400,
+      "MESSAGES_ROLE_INVALID"
+    ],
+    [
+      "attachments: images to a model that sees none",
       "/seq/acme/test/blind/execute",
       { message: "a", attachments: [{ url: "https://img.example.com/a.png", mimeType: "image/png" }] },
       400,
       "MODEL_MIME_INCOMPATIBLE"
     ],
-    ["11.3: an unknown flow", "/seq/acme/test/nope/execute", { message: "a" }, 404, "FLOW_NOT_FOUND"],
-    ["11.3: a flow without steps", "/seq/acme/test/empty/execute", { message: "a" }, 400, "NO_STEPS"],
-    ["11.3: a tree that is not executable", "/seq/acme/test/broken/execute", { message: "a" }, 400, "INVALID_TREE"],
+    ["codes: an unknown flow", "/seq/acme/test/nope/execute", { message: "a" }, 404, "FLOW_NOT_FOUND"],
+    ["codes: a flow without steps", "/seq/acme/test/empty/execute", { message: "a" }, 400, "NO_STEPS"],
+    ["codes: a tree that is not executable", "/seq/acme/test/broken/execute", { message: "a" }, 400, "INVALID_TREE"],
     [
-      "11.3: a step that fails with a status",
+      "codes: a step that fails with a status",
       "/seq/acme/test/failing/execute",
       { message: "a" },
       502,
       "BYOK_KEY_REJECTED"
     ],
-    ["11.3: a function that throws", "/seq/acme/test/throwing/execute", { message: "a" }, 500, "INTERNAL_ERROR"],
-    ["11.3: a function that fails", "/seq/acme/test/computed/execute", {}, 400, "ZERO"],
+    ["codes: a function that throws", "/seq/acme/test/throwing/execute", { message: "a" }, 500, "INTERNAL_ERROR"],
+    ["codes: a function that fails", "/seq/acme/test/computed/execute", {}, 400, "ZERO"],
     [
-      "6.1: tools for a flow without them",
+      "tools: tools for a flow without them",
       hello,
       { message: "a", tools: [{ type: "function", function: { name: "x" } }] },
       400,
@@ -216,7 +222,7 @@ describe("POST …/execute", () => {
     ["accumulatedOutputs", "x", "type_error.dict"]
   ]
   for (const [field, value, type] of wrongTypes) {
-    it.scoped(`11.1: ${field} ${JSON.stringify(value)} is a 422 with one list entry`, () =>
+    it.scoped(`errors: ${field} ${JSON.stringify(value)} is a 422 with one list entry`, () =>
       Effect.gen(function*() {
         const { json, status } = yield* call((client) => client.post(hello, { message: "hi", [field]: value }))
         assert.strictEqual(status, 422)
@@ -249,7 +255,7 @@ describe("POST …/execute", () => {
     ["a long filename", [{ ...attachment, filename: "x".repeat(256) }], ["body", "attachments", 0, "filename"]]
   ]
   for (const [name, attachments, loc] of badAttachments) {
-    it.scoped(`5.5: attachments, ${name}: 422`, () =>
+    it.scoped(`attachments: attachments, ${name}: 422`, () =>
       Effect.gen(function*() {
         const { json, status } = yield* call((client) => client.post(hello, { message: "hi", attachments }))
         assert.strictEqual(status, 422)
@@ -257,7 +263,7 @@ describe("POST …/execute", () => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("5.5: ten attachments in either spelling are taken, kind may be absent", () =>
+  it.scoped("attachments: ten attachments in either spelling are taken, kind may be absent", () =>
     Effect.gen(function*() {
       const { status } = yield* call((client) =>
         client.post(hello, {
@@ -271,7 +277,7 @@ describe("POST …/execute", () => {
       assert.strictEqual(status, 200)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.3: a step that fails without a status is a 200 whose status is failed", () =>
+  it.scoped("results: a step that fails without a status is a 200 whose status is failed", () =>
     Effect.gen(function*() {
       const { json, status } = yield* call((client) =>
         client.post("/seq/acme/test/failing-200/execute", { message: "a" })
@@ -281,7 +287,7 @@ describe("POST …/execute", () => {
       assert.deepStrictEqual(json.result, { code: "MODEL_REFUSED", message: "no" })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.1: blockOverrides in both spellings replace fields of a step", () =>
+  it.scoped("execute: blockOverrides in both spellings replace fields of a step", () =>
     Effect.gen(function*() {
       for (const key of ["blockOverrides", "block_overrides"]) {
         const { json } = yield* call((client) =>
@@ -337,7 +343,7 @@ describe("POST …/execute", () => {
     ["/v1", "no-message", 404]
   ]
   for (const [segment, flow, expected] of versions) {
-    it.scoped(`3.1: ${flow}${segment}/execute runs ${expected}`, () =>
+    it.scoped(`versions: ${flow}${segment}/execute runs ${expected}`, () =>
       Effect.gen(function*() {
         const { json, status } = yield* call((client) =>
           client.post(`/seq/acme/test/${flow}${segment}/execute`, { message: "a" })
@@ -361,7 +367,7 @@ describe("POST …/execute", () => {
     ["a bomb inside a field", `{"message":"hi","parameters":{"a":${"[".repeat(5_000)}${"]".repeat(5_000)}}}`]
   ]
   for (const [name, text] of malformed) {
-    it.scoped(`16.1: ${name} is a 422`, () =>
+    it.scoped(`emulator: ${name} is a 422`, () =>
       Effect.gen(function*() {
         const { detail, status } = yield* call(async (client) => {
           const response = await client.request("POST", hello, { text })

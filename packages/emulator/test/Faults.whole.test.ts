@@ -250,7 +250,7 @@ describe("faults", () => {
     [`404:body=${encodeURIComponent("{\"detail\":\"a,b:c\"}")}`, 404, /^\{"detail":"a,b:c"\}$/]
   ]
   for (const [fault, status, check] of statuses) {
-    it.scoped(`11.1: ${fault} answers ${status} and runs nothing`, () =>
+    it.scoped(`errors: ${fault} answers ${status} and runs nothing`, () =>
       Effect.gen(function*() {
         const { body, head } = yield* receive(hello, { message: "hi" }, fault)
         assert.include(head, `HTTP/1.1 ${status} `)
@@ -260,7 +260,7 @@ describe("faults", () => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("2.3, 2.6: Retry-After, WWW-Authenticate and Location go with their statuses", () =>
+  it.scoped("headers: Retry-After, WWW-Authenticate and Location go with their statuses", () =>
     Effect.gen(function*() {
       assert.match((yield* receive(hello, {}, "429:retry=12")).head, /Retry-After: 12/)
       assert.match((yield* receive(hello, {}, "401")).head, /WWW-Authenticate: Bearer/)

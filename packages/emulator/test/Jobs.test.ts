@@ -30,7 +30,7 @@ const ended = (status: string) => (event: { readonly type: string; readonly stat
   event.type === "RunEnded" && event.status === status
 
 describe("jobs", () => {
-  it.scoped("8.1: the recorded body of the Python client is taken with 202", () =>
+  it.scoped("jobs: the recorded body of the Python client is taken with 202", () =>
     Effect.gen(function*() {
       const { json, status } = yield* submit(hello, {
         message: "hi",
@@ -52,7 +52,7 @@ describe("jobs", () => {
       })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("8.2: pending, then running, then completed, on the emulator's clock", () =>
+  it.scoped("polls: pending, then running, then completed, on the emulator's clock", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const path = "/seq/acme/test/slow"
@@ -69,7 +69,7 @@ describe("jobs", () => {
       assert.strictEqual((yield* poll(path, json.executionId)).json.result, "late")
     }).pipe(Effect.provide(layer({ flows, jobs: { queueDelay: "10 seconds" } }))))
 
-  it.scoped("8.2: a failed job has an error text", () =>
+  it.scoped("polls: a failed job has an error text", () =>
     Effect.gen(function*() {
       const { json } = yield* submit("/seq/acme/test/failing", {})
       yield* (yield* Emulator).awaitEvent(ended("failed"))
@@ -81,7 +81,7 @@ describe("jobs", () => {
       })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("8.3: a row delay hides the job and its run for so long", () =>
+  it.scoped("polls: a row delay hides the job and its run for so long", () =>
     Effect.gen(function*() {
       const { json } = yield* submit(hello, { message: "hi" })
       const hidden = yield* poll(hello, json.executionId)
@@ -95,7 +95,7 @@ describe("jobs", () => {
       assert.strictEqual((yield* poll(hello, json.executionId)).status, 200)
     }).pipe(Effect.provide(layer({ jobs: { rowDelay: "3 seconds" } }))))
 
-  it.scoped("8.3: the fault row:<ms> does the same for one job", () =>
+  it.scoped("polls: the fault row:<ms> does the same for one job", () =>
     Effect.gen(function*() {
       const { json } = yield* submit(hello, { message: "hi" }, { "x-noukai-emulator-fault": "row:1000" })
       assert.strictEqual((yield* poll(hello, json.executionId)).status, 404)
@@ -103,7 +103,7 @@ describe("jobs", () => {
       assert.strictEqual((yield* poll(hello, json.executionId)).status, 200)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("C12: a job is cancelled by fault, before it runs and while it does", () =>
+  it.scoped("a job is cancelled by fault, before it runs and while it does", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const path = "/seq/acme/test/slow"
@@ -122,7 +122,7 @@ describe("jobs", () => {
       assert.strictEqual(parseEvents(live.text).at(-1)!.event, "step_error")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("C12: the fault cancel ends a job before it has run a step", () =>
+  it.scoped("the fault cancel ends a job before it has run a step", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const { json } = yield* submit(hello, { message: "hi" }, { "x-noukai-emulator-fault": "cancel" })
@@ -131,7 +131,7 @@ describe("jobs", () => {
       assert.strictEqual((yield* emulator.ledger).stepsRun, 0)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("C12: cancelJob ends a job that has not ended, once", () =>
+  it.scoped("cancelJob ends a job that has not ended, once", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const path = "/seq/acme/test/slow"
@@ -156,7 +156,7 @@ describe("jobs", () => {
     ["a reserved parameter", hello, { parameters: { attachments: 1 } }, 400, "PARAMETER_NAME_RESERVED"]
   ]
   for (const [name, path, body, status, code] of refused) {
-    it.scoped(`8.1: ${name}: ${status} ${code}`, () =>
+    it.scoped(`jobs: ${name}: ${status} ${code}`, () =>
       Effect.gen(function*() {
         const answer = yield* submit(path, body)
         assert.strictEqual(answer.status, status)
@@ -164,7 +164,7 @@ describe("jobs", () => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("8.1: callbacks are checked", () =>
+  it.scoped("jobs: callbacks are checked", () =>
     Effect.gen(function*() {
       const good = yield* submit(hello, {
         message: "a",
@@ -177,7 +177,7 @@ describe("jobs", () => {
       }
     }).pipe(Effect.provide(run)))
 
-  it.scoped("3.1: a job takes a version, its poll has none", () =>
+  it.scoped("versions: a job takes a version, its poll has none", () =>
     Effect.gen(function*() {
       for (const [version, expected] of [["", "one"], ["/v0", "draft"], ["/v1", "one"]] as const) {
         const emulator = yield* Emulator
@@ -187,7 +187,7 @@ describe("jobs", () => {
       }
     }).pipe(Effect.provide(run)))
 
-  it.scoped("8.2: the job of another flow, and an execution that is no job, are not found", () =>
+  it.scoped("polls: the job of another flow, and an execution that is no job, are not found", () =>
     Effect.gen(function*() {
       const { json } = yield* submit(hello, { message: "a" })
       assert.strictEqual((yield* poll("/seq/acme/test/slow", json.executionId)).status, 404)

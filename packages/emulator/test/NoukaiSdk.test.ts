@@ -436,7 +436,7 @@ describe.each(["hosted", "documented"] as const)("@noukai/sdk 0.3.0, %s streams"
     assert.include(status.error, "refused")
   })
 
-  it("5.2: with legacyFields its events have what older servers sent", async () => {
+  it("execute: with legacyFields its events have what older servers sent", async () => {
     const current = emulator
     emulator = await startEmulator({ flows: [...samples, everything], legacyFields: true, streamOutputs })
     try {
@@ -574,7 +574,7 @@ describe.each(["hosted", "documented"] as const)("@noukai/sdk 0.3.0, %s streams"
     assert.match([...userAgents][0]!, new RegExp(`^@noukai/sdk@${Watched.VERSION()} `))
   })
 
-  it("11.3: every code that it knows is one that a case of the conformance suite gets", () => {
+  it("codes: every code that it knows is one that a case of the conformance suite gets", () => {
     const covered = new Set(cases.flatMap(({ rows }) => rows))
     const codes = Object.values(Watched.ServerErrorCode())
     assert.isAtLeast(codes.length, 20)

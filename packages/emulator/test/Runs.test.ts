@@ -62,7 +62,7 @@ const execute = (path: string, body: object) =>
 const get = (path: string) => call((client) => client.get(path))
 
 describe("runs", () => {
-  it.scoped("9.1: the trace of a run, with what the mode metadata_only stores", () =>
+  it.scoped("traces: the trace of a run, with what the mode metadata_only stores", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       const { json } = yield* get(`${twoStep}/runs/${id}/trace`)
@@ -140,7 +140,7 @@ describe("runs", () => {
       assert.deepStrictEqual(json.steps[0].inputContext, { message: "hi" })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.7: trace true keeps payloads", () =>
+  it.scoped("capture: trace true keeps payloads", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi", trace: true })
       const { json } = yield* get(`${twoStep}/runs/${id}/trace`)
@@ -150,14 +150,14 @@ describe("runs", () => {
       ])
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.7: off stores no steps, also when trace is asked for", () =>
+  it.scoped("capture: off stores no steps, also when trace is asked for", () =>
     Effect.gen(function*() {
       const id = yield* execute("/seq/acme/test/off", { trace: true })
       assert.deepStrictEqual((yield* get(`/seq/acme/test/off/runs/${id}/trace`)).json.steps, [])
       assert.strictEqual((yield* get(`/seq/acme/test/off/runs/${id}/steps/a/trace`)).status, 404)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.7: redacted hides addresses and long numbers", () =>
+  it.scoped("capture: redacted hides addresses and long numbers", () =>
     Effect.gen(function*() {
       const id = yield* execute("/seq/acme/test/private", { message: "I am bob@example.com, call +49 170 1234567" })
       const { json } = yield* get(`/seq/acme/test/private/runs/${id}/trace`)
@@ -167,13 +167,13 @@ describe("runs", () => {
       })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.7: an organisation's mode holds for its flows, a flow's own comes first", () =>
+  it.scoped("capture: an organisation's mode holds for its flows, a flow's own comes first", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       assert.isObject((yield* get(`${twoStep}/runs/${id}/trace`)).json.steps[0].outputContext)
     }).pipe(Effect.provide(layer({ flows, organisations: { noukai: { capture: "full" } } }))))
 
-  it.scoped("9.1: a payload over 64 KiB is cut, and says so", () =>
+  it.scoped("traces: a payload over 64 KiB is cut, and says so", () =>
     Effect.gen(function*() {
       const id = yield* execute("/seq/acme/test/big", { message: "x".repeat(70_000) })
       const [step] = (yield* get(`/seq/acme/test/big/runs/${id}/trace`)).json.steps
@@ -186,7 +186,7 @@ describe("runs", () => {
       assert.deepStrictEqual(small.outputContext, { output: "x".repeat(65_000) })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.2: latest, one, all attempts", () =>
+  it.scoped("step-traces: latest, one, all attempts", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/flaky"
       const emulator = yield* Emulator
@@ -222,7 +222,7 @@ describe("runs", () => {
       assert.strictEqual((yield* get(`${path}/runs/${id}/steps/z/trace`)).json.detail.code, "RUN_NOT_FOUND")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.2: loop_index picks an iteration, and combines with attempt", () =>
+  it.scoped("step-traces: loop_index picks an iteration, and combines with attempt", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/loop"
       const id = yield* execute(path, {})
@@ -235,7 +235,7 @@ describe("runs", () => {
       assert.strictEqual((yield* get(`${steps}?loop_index=2`)).status, 404)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.4: the summary of a run, completed and failed", () =>
+  it.scoped("runs: the summary of a run, completed and failed", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       const { json } = yield* get(`${twoStep}/runs/${id}`)
@@ -250,7 +250,7 @@ describe("runs", () => {
       assert.strictEqual(step.json.triggerType, "step")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.5: an unknown run, and the run of another flow, are 404 RUN_NOT_FOUND", () =>
+  it.scoped("runs: an unknown run, and the run of another flow, are 404 RUN_NOT_FOUND", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       for (const suffix of ["", "/trace", "/trace/stream", "/steps/classify/trace"]) {
@@ -262,7 +262,7 @@ describe("runs", () => {
       }
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.3: the live trace replays what was stored and ends with flow_completed", () =>
+  it.scoped("live-traces: the live trace replays what was stored and ends with flow_completed", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       const { headers, text } = yield* get(`${twoStep}/runs/${id}/trace/stream`)
@@ -280,7 +280,7 @@ describe("runs", () => {
     }).pipe(Effect.provide(run)))
 
   for (const streamOutputs of ["hosted", "documented"] as const) {
-    it.scoped(`9.3, 7.8: the live trace of a step with many partial outputs has the first and the last (${streamOutputs})`, () =>
+    it.scoped(`live-traces, outputs: the live trace of a step with many partial outputs has the first and the last (${streamOutputs})`, () =>
       Effect.gen(function*() {
         const path = "/seq/acme/test/chatty"
         const id = yield* execute(path, {})
@@ -308,7 +308,7 @@ describe("runs", () => {
       }))))
   }
 
-  it.scoped("9.3: a run under way is tailed until its end", () =>
+  it.scoped("live-traces: a run under way is tailed until its end", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const path = "/seq/acme/test/slow"
@@ -335,7 +335,7 @@ describe("runs", () => {
       assert.isTrue((yield* Effect.promise(() => reader.read())).done)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.3: a failed run ends with step_error", () =>
+  it.scoped("live-traces: a failed run ends with step_error", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const path = "/seq/acme/test/flaky"
@@ -349,7 +349,7 @@ describe("runs", () => {
       assert.strictEqual(parseEvents(text).at(-1)!.event, "step_error")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.6: flow-runs lists newest first, by status, up to a limit", () =>
+  it.scoped("lists-of-runs: flow-runs lists newest first, by status, up to a limit", () =>
     Effect.gen(function*() {
       const ids: Array<string> = []
       for (let count = 0; count < 22; count++) ids.push(yield* execute(twoStep, { message: "hi" }))
@@ -367,7 +367,7 @@ describe("runs", () => {
       assert.strictEqual((yield* get("/flow-runs?flow_id=fl_none")).status, 404)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.6: the flow-runs family serves the same run", () =>
+  it.scoped("lists-of-runs: the flow-runs family serves the same run", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       for (const suffix of ["", "/trace", "/trace/stream", "/steps/classify/trace"]) {
@@ -378,7 +378,7 @@ describe("runs", () => {
       }
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.6: a key of another project is 403", () =>
+  it.scoped("lists-of-runs: a key of another project is 403", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       const flowId = (yield* (yield* Emulator).ledger).runs[0]!.flowId
@@ -396,7 +396,7 @@ describe("runs", () => {
       ]
     }))))
 
-  it.scoped("7.6: a resumed step is one attempt in the trace", () =>
+  it.scoped("pauses: a resumed step is one attempt in the trace", () =>
     Effect.gen(function*() {
       const path = "/seq/noukai/samples/tools-enabled"
       const pause = yield* call((client) => client.post(`${path}/execute`, { message: "a" }))

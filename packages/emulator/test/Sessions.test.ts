@@ -25,7 +25,7 @@ const post = (path: string, body: object, id: string | undefined = session) =>
 const fetchSession = (id = session) => call((client) => client.get(`/seq/sessions/${id}`))
 
 describe("sessions", () => {
-  it.scoped("10.4, 10.9: one execution per fresh execute, per step iteration and per job, in order", () =>
+  it.scoped("sessions: one execution per fresh execute, per step iteration and per job, in order", () =>
     Effect.gen(function*() {
       yield* post("/seq/noukai/samples/two-step/execute", { message: "hi" })
       const first = yield* post("/seq/noukai/samples/two-step/step", { stepIndex: 0, message: "hi" })
@@ -80,7 +80,7 @@ describe("sessions", () => {
       assert.strictEqual(step.steps.length, 2)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("10.9: a tool resume goes on with the recorded execution, though it carries no session header", () =>
+  it.scoped("sessions: a tool resume goes on with the recorded execution, though it carries no session header", () =>
     Effect.gen(function*() {
       const path = "/seq/noukai/samples/tools-enabled/execute"
       const { json: pause } = yield* post(path, { message: "a" })
@@ -101,7 +101,7 @@ describe("sessions", () => {
       assert.include(json.executions[0].steps[0].outputSnapshot.text, "sun")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("10.4: a failed execution names the step and its error", () =>
+  it.scoped("sessions: a failed execution names the step and its error", () =>
     Effect.gen(function*() {
       yield* post("/seq/acme/test/failing/execute", {})
       const [execution] = (yield* fetchSession()).json.executions
@@ -111,7 +111,7 @@ describe("sessions", () => {
       assert.strictEqual(execution.steps[1].status, "failed")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("9.7, 10.4: without payloads snapshotsAvailable is false; off has no mode either", () =>
+  it.scoped("capture, sessions: without payloads snapshotsAvailable is false; off has no mode either", () =>
     Effect.gen(function*() {
       yield* post("/seq/noukai/samples/hello-world/execute", { message: "a" })
       yield* post("/seq/noukai/samples/hello-world/execute", { message: "a", trace: true })
@@ -124,14 +124,14 @@ describe("sessions", () => {
       assert.isNull(json.executions[0].steps[0].outputSnapshot)
     }).pipe(Effect.provide(layer({ flows, capture: "metadata_only", organisations: { acme: { capture: "off" } } }))))
 
-  it.scoped("10.4: a removed flow leaves a null slug", () =>
+  it.scoped("sessions: a removed flow leaves a null slug", () =>
     Effect.gen(function*() {
       yield* post("/seq/noukai/samples/hello-world/execute", { message: "a" })
       yield* (yield* Emulator).removeFlow("noukai/samples/hello-world")
       assert.isNull((yield* fetchSession()).json.executions[0].slug)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("10.4: 400 malformed, 404 unknown, 410 expired; ids compare without case", () =>
+  it.scoped("sessions: 400 malformed, 404 unknown, 410 expired; ids compare without case", () =>
     Effect.gen(function*() {
       yield* post("/seq/noukai/samples/hello-world/execute", { message: "a" })
       for (const id of ["x", "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c0", `${session}0`, "..%2Fkeys"]) {
@@ -148,7 +148,7 @@ describe("sessions", () => {
       assert.strictEqual(expired.json.detail.code, "GONE")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("10.9: a header that is no UUID is a 400, an empty one is none", () =>
+  it.scoped("sessions: a header that is no UUID is a 400, an empty one is none", () =>
     Effect.gen(function*() {
       for (
         const [path, body] of [
@@ -164,7 +164,7 @@ describe("sessions", () => {
       }
     }).pipe(Effect.provide(run)))
 
-  it.scoped("10.4: the session of another project is 403", () =>
+  it.scoped("sessions: the session of another project is 403", () =>
     Effect.gen(function*() {
       yield* post("/seq/noukai/samples/hello-world/execute", { message: "a" })
       const status = yield* call((client) =>
@@ -176,7 +176,7 @@ describe("sessions", () => {
       keys: [{ key: "nk_a", org: "noukai", project: "samples" }, { key: "nk_b", org: "acme", project: "test" }]
     }))))
 
-  it.scoped("14: keys/verify says whose key it is", () =>
+  it.scoped("keys: keys/verify says whose key it is", () =>
     Effect.gen(function*() {
       const bound = yield* call((client) => client.get("/keys/verify"))
       assert.deepStrictEqual(bound.json, { keyId: "aaaaaaaa", org: "noukai", project: "samples" })

@@ -68,7 +68,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
   const isHosted = streamOutputs === "hosted"
   const completed = isHosted ? ["step_output", "step_completed"] : ["step_completed"]
 
-  it.scoped("7.7: a two-step exchange, frame by frame", () =>
+  it.scoped("order-of-events: a two-step exchange, frame by frame", () =>
     Effect.gen(function*() {
       const first = yield* step(twoStep, {
         stepIndex: 0,
@@ -135,7 +135,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual(ledger.requests[0]!.responseBytes, Buffer.byteLength(first.text))
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.4: runRemaining runs the rest without a pause", () =>
+  it.scoped("order-of-events: runRemaining runs the rest without a pause", () =>
     Effect.gen(function*() {
       const answer = yield* step(twoStep, { stepIndex: 0, message: "hi", runRemaining: true })
       assert.deepStrictEqual(names(answer), [
@@ -154,7 +154,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       )
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.3: trace adds step_input", () =>
+  it.scoped("events: trace adds step_input", () =>
     Effect.gen(function*() {
       const answer = yield* step(twoStep, { stepIndex: 0, message: "hi", parameters: { a: 1 }, trace: true })
       assert.deepStrictEqual(dataOf(answer, "step_input")[isHosted ? "inputContext" : "inputData"], {
@@ -163,7 +163,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.4: step_error is terminal, whatever status the step has", () =>
+  it.scoped("order-of-events: step_error is terminal, whatever status the step has", () =>
     Effect.gen(function*() {
       const answer = yield* step("/seq/acme/test/failing/step", { stepIndex: 0, runRemaining: true })
       assert.deepStrictEqual(names(answer).at(-1), "step_error")
@@ -172,7 +172,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual((yield* (yield* Emulator).ledger).runs[0]!.status, "failed")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.6: a tool pause has the absolute stepIndex; its resume streams the rest of the step", () =>
+  it.scoped("pauses: a tool pause has the absolute stepIndex; its resume streams the rest of the step", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/late-tools/step"
       const declared = [{ type: "function", function: { name: "find" } }]
@@ -191,7 +191,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual(pause.runId, executionId)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.6: the sample's tool run over /step quotes the result, and can be resumed again after a cut", () =>
+  it.scoped("pauses: the sample's tool run over /step quotes the result, and can be resumed again after a cut", () =>
     Effect.gen(function*() {
       const first = yield* step(weather, { stepIndex: 0, message: "Lisbon?", tools })
       const pause = dataOf(first, "step_paused_for_tool_calls")
@@ -217,7 +217,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual((yield* (yield* Emulator).ledger).runsStarted, 1)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.1: inputOverrides replace outputs for the steps after, not in what is echoed", () =>
+  it.scoped("step: inputOverrides replace outputs for the steps after, not in what is echoed", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/overridden/step"
       const first = yield* step(path, { stepIndex: 0 })
@@ -234,7 +234,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual(outputOf(parseEvents(both.text), "a"), "old")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("7.3: a loop is one step to the cursor; its progress is told by step_progress and loop_completed", () =>
+  it.scoped("events: a loop is one step to the cursor; its progress is told by step_progress and loop_completed", () =>
     Effect.gen(function*() {
       const answer = yield* step("/seq/acme/test/loop/step", { stepIndex: 0 })
       assert.deepStrictEqual(names(answer), [
@@ -267,7 +267,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       ])
     }).pipe(Effect.provide(run)))
 
-  it.scoped("16.1: legacyFields adds runId, and stepId on step_paused", () =>
+  it.scoped("emulator: legacyFields adds runId, and stepId on step_paused", () =>
     Effect.gen(function*() {
       const first = yield* step(twoStep, { stepIndex: 0, message: "hi" })
       const { executionId, runId } = dataOf(first, "run_started")
@@ -320,7 +320,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
     ]
   ]
   for (const [name, path, body, status, code] of fresh) {
-    it.scoped(`11.3: ${name}: ${status} ${code}, as JSON`, () =>
+    it.scoped(`codes: ${name}: ${status} ${code}, as JSON`, () =>
       Effect.gen(function*() {
         const answer = yield* step(path, body)
         assert.strictEqual(answer.status, status)
@@ -341,7 +341,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       ["trace", "no"]
     ] as const
   ) {
-    it.scoped(`11.1: ${field} ${JSON.stringify(value)} is a 422`, () =>
+    it.scoped(`errors: ${field} ${JSON.stringify(value)} is a 422`, () =>
       Effect.gen(function*() {
         const answer = yield* step(twoStep, { message: "a", [field]: value })
         assert.strictEqual(answer.status, 422)
@@ -387,7 +387,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
     ]
   ]
   for (const [name, path, body, status, code] of later) {
-    it.scoped(`11.3: ${name}: ${status} ${code}`, () =>
+    it.scoped(`codes: ${name}: ${status} ${code}`, () =>
       Effect.gen(function*() {
         const { executionId } = dataOf(yield* step(twoStep, { stepIndex: 0, message: "hi" }), "run_started")
         const answer = yield* step(path, body(executionId))
@@ -396,7 +396,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("11.3: results that do not match are a 400, over the limit a 409, before the stream", () =>
+  it.scoped("codes: results that do not match are a 400, over the limit a 409, before the stream", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/late-tools/step"
       const { executionId } = dataOf(yield* step(path, { stepIndex: 0 }), "run_started")
@@ -414,7 +414,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual(limit.json.detail.code, "TOOL_ITERATION_LIMIT")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("11.3: a flow that was edited since the run began is a 409 STALE_TREE", () =>
+  it.scoped("codes: a flow that was edited since the run began is a 409 STALE_TREE", () =>
     Effect.gen(function*() {
       const { executionId } = dataOf(yield* step(twoStep, { stepIndex: 0, message: "hi" }), "run_started")
       yield* (yield* Emulator).putFlows({
@@ -436,7 +436,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       ["that is shorter", [{ kind: "template", id: "a", output: 1 }]]
     ] as const
   ) {
-    it.scoped(`11.3: tool results for an edited flow ${what} are a 409 STALE_TREE`, () =>
+    it.scoped(`codes: tool results for an edited flow ${what} are a 409 STALE_TREE`, () =>
       Effect.gen(function*() {
         const path = "/seq/acme/test/late-tools/step"
         const declared = [{ type: "function", function: { name: "find", parameters: { type: "object" } } }]
@@ -457,7 +457,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("7.1: a run of a published version goes on when only the draft was edited", () =>
+  it.scoped("step: a run of a published version goes on when only the draft was edited", () =>
     Effect.gen(function*() {
       const published = {
         steps: [{ kind: "template", id: "a", output: 1 }, { kind: "template", id: "b", output: 2 }]
@@ -478,7 +478,7 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
       assert.strictEqual(stale.json.detail.code, "STALE_TREE")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("11.3: without credits a run does not start, and one under way is exhausted", () =>
+  it.scoped("codes: without credits a run does not start, and one under way is exhausted", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const { executionId } = dataOf(yield* step(twoStep, { stepIndex: 0, message: "hi" }), "run_started")

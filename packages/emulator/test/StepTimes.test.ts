@@ -1,4 +1,4 @@
-/** The times of steps in traces: from beginning to end, with the waits for tool results within (contract 9.1). */
+/** The times of steps in traces: from beginning to end, with the waits for tool results within (docs/wire.md#traces). */
 import { Emulator } from "@effect-noukai/emulator"
 import type { Flow } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"

@@ -73,7 +73,7 @@ const resumeBody = (pause: Parsed, toolCallMessages: unknown) => ({
 })
 
 describe("tools on /execute", () => {
-  it.scoped("5.3: a pause has the calls, the conversation and where it is", () =>
+  it.scoped("results: a pause has the calls, the conversation and where it is", () =>
     Effect.gen(function*() {
       const { json, status } = yield* call((client) => client.post(weather, { message: "Lisbon?", tools }))
       assert.strictEqual(status, 200)
@@ -97,7 +97,7 @@ describe("tools on /execute", () => {
     }).pipe(Effect.provide(run)))
 
   for (const key of ["tool_call_id", "toolCallId"]) {
-    it.scoped(`6.2: results keyed by ${key} resume the run; the answer quotes them`, () =>
+    it.scoped(`tool-results: results keyed by ${key} resume the run; the answer quotes them`, () =>
       Effect.gen(function*() {
         const pause = yield* call((client) => client.post(weather, { message: "Lisbon?", tools }))
         const { json } = yield* call((client) =>
@@ -115,7 +115,7 @@ describe("tools on /execute", () => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("6.3: rounds go on with the whole conversation, unknown keys and nulls included", () =>
+  it.scoped("tool-results: rounds go on with the whole conversation, unknown keys and nulls included", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/rounds/execute"
       const first = yield* call((client) =>
@@ -141,7 +141,7 @@ describe("tools on /execute", () => {
       assert.deepStrictEqual(last.json.result, { asked: "two of cats" })
     }).pipe(Effect.provide(run)))
 
-  it.scoped("16.1: toolMessageCasing camel spells toolCalls in messages", () =>
+  it.scoped("emulator: toolMessageCasing camel spells toolCalls in messages", () =>
     Effect.gen(function*() {
       const pause = yield* call((client) => client.post(weather, { message: "Lisbon?", tools }))
       assert.isArray(pause.json.toolCallMessages[0].toolCalls)
@@ -152,7 +152,7 @@ describe("tools on /execute", () => {
       assert.strictEqual(done.json.status, "completed")
     }).pipe(Effect.provide(layer({ toolMessageCasing: "camel" }))))
 
-  it.scoped("11.3: after the server's limit of rounds the run fails with 409", () =>
+  it.scoped("codes: after the server's limit of rounds the run fails with 409", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/forever/execute"
       let { json, status } = yield* call((client) => client.post(path, { tools: [tool("find")] }))
@@ -167,7 +167,7 @@ describe("tools on /execute", () => {
       assert.strictEqual(json.detail.code, "TOOL_ITERATION_LIMIT")
     }).pipe(Effect.provide(layer({ flows, toolIterationLimit: 3 }))))
 
-  it.scoped("11.3: the limit is 25 unless told otherwise", () =>
+  it.scoped("codes: the limit is 25 unless told otherwise", () =>
     Effect.gen(function*() {
       const path = "/seq/acme/test/forever/execute"
       let { json } = yield* call((client) => client.post(path, { tools: [tool("find")] }))
@@ -181,7 +181,7 @@ describe("tools on /execute", () => {
       assert.strictEqual(json.detail.code, "TOOL_ITERATION_LIMIT")
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.1: toolChoice none, and tools that are not declared, make the step answer at once", () =>
+  it.scoped("execute: toolChoice none, and tools that are not declared, make the step answer at once", () =>
     Effect.gen(function*() {
       const none = yield* call((client) => client.post(weather, { message: "a", tools, toolChoice: "none" }))
       assert.strictEqual(none.json.status, "completed")
@@ -229,7 +229,7 @@ describe("tools on /execute", () => {
     ["tools inside a loop", "/seq/acme/test/looped/execute", { tools: [tool("find")] }, "TOOLS_IN_NON_SEQUENTIAL_STEP"]
   ]
   for (const [name, path, body, code] of declarations) {
-    it.scoped(`6.1: ${name}: 400 ${code}`, () =>
+    it.scoped(`tools: ${name}: 400 ${code}`, () =>
       Effect.gen(function*() {
         const { json, status } = yield* call((client) => client.post(path, { message: "a", ...body }))
         assert.strictEqual(status, 400)
@@ -238,7 +238,7 @@ describe("tools on /execute", () => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("6.1: 64 tools, and an empty list for any flow, are taken", () =>
+  it.scoped("tools: 64 tools, and an empty list for any flow, are taken", () =>
     Effect.gen(function*() {
       const many = Array.from({ length: 64 }, (_, index) => tool(`t${index}`))
       assert.strictEqual((yield* call((client) => client.post(weather, { message: "a", tools: many }))).status, 200)
@@ -248,7 +248,7 @@ describe("tools on /execute", () => {
       assert.strictEqual(none.status, 200)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("6.1: without tools a tool step inside a loop answers at once", () =>
+  it.scoped("tools: without tools a tool step inside a loop answers at once", () =>
     Effect.gen(function*() {
       const { json } = yield* call((client) => client.post("/seq/acme/test/looped/execute", {}))
       assert.deepStrictEqual(json.result, ["in a loop"])
@@ -291,7 +291,7 @@ describe("tools on /execute", () => {
     ]
   ]
   for (const [name, change, status, code] of badResumes) {
-    it.scoped(`6.2: resuming with ${name}: ${status} ${code}, and the run still waits`, () =>
+    it.scoped(`tool-results: resuming with ${name}: ${status} ${code}, and the run still waits`, () =>
       Effect.gen(function*() {
         const { json: pause } = yield* call((client) => client.post(weather, { message: "a", tools }))
         const good = resumeBody(pause, answers(pause, ["sun"]))
@@ -303,7 +303,7 @@ describe("tools on /execute", () => {
       }).pipe(Effect.provide(run)))
   }
 
-  it.scoped("6.2: a run is resumed once, and only by its own flow", () =>
+  it.scoped("tool-results: a run is resumed once, and only by its own flow", () =>
     Effect.gen(function*() {
       const { json: pause } = yield* call((client) => client.post(weather, { message: "a", tools }))
       const good = resumeBody(pause, answers(pause, ["sun"]))
@@ -315,7 +315,7 @@ describe("tools on /execute", () => {
       assert.strictEqual((yield* (yield* Emulator).ledger).stepsRun, 2)
     }).pipe(Effect.provide(run)))
 
-  it.scoped("5.1: without all three of executionId, pausedAtStep, toolCallMessages a request is fresh", () =>
+  it.scoped("execute: without all three of executionId, pausedAtStep, toolCallMessages a request is fresh", () =>
     Effect.gen(function*() {
       const { json } = yield* call((client) =>
         client.post("/seq/noukai/samples/hello-world/execute", {

@@ -359,7 +359,7 @@ describe("a signal that is none", () => {
     assert.strictEqual(await requests(), 0)
   })
 
-  it("0.4: null is as good as absent", async () => {
+  it("json: null is as good as absent", async () => {
     const noukai = client({ signal: null as never })
     const options = { message: "hi", signal: null as never }
     assert.strictEqual((await noukai.flow("noukai/samples/two-step").execute(options)).status, "completed")

@@ -390,7 +390,7 @@ describe("fields of a stream that nobody declared", () => {
 })
 
 describe("a stream", () => {
-  it("12.2: that stalls ends with an APITimeoutError", async () => {
+  it("time-limits: that stalls ends with an APITimeoutError", async () => {
     emulator.addFaults({ script: ["stall:3600000:e2"] })
     const types: Array<string> = []
     const error = await rejection((async () => {
@@ -402,7 +402,7 @@ describe("a stream", () => {
     assert.deepStrictEqual(types, ["run_started", "step_started"])
   })
 
-  it("12.2: that never begins ends with an APITimeoutError, also by the client's timeout", async () => {
+  it("time-limits: that never begins ends with an APITimeoutError, also by the client's timeout", async () => {
     emulator.addFaults({ script: ["delay:3600000"] })
     const loop = client({ timeout: 50 }).flow(twoStep).events({ message: "hi" })
     const error = await rejection(collect(loop)) as { name: string; clock: string }
@@ -461,7 +461,7 @@ describe("options of the client", () => {
     assert.throws(() => new Noukai({ apiKey: "nk_1", env: "dev", port: 70_000 }), InvalidRequestError, /port/)
   })
 
-  it("1.1: there is no other host to choose", async () => {
+  it("servers-and-keys: there is no other host to choose", async () => {
     vi.stubEnv("NOUKAI_BASE_URL", "http://127.0.0.1:9/api/v1")
     await client().flow(hello).execute({ message: "hi" })
     vi.unstubAllEnvs()
@@ -536,7 +536,7 @@ describe("the stack of an error", () => {
 })
 
 describe("nulls", () => {
-  it("0.4: are as good as absent", async () => {
+  it("json: are as good as absent", async () => {
     const options = { message: null, parameters: null, tools: null, toolHandler: null, trace: null, sessionId: null }
     const flow = client().flow("noukai/tests/loop")
     assert.strictEqual((await flow.execute(options as object)).status, "completed")

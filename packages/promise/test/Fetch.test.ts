@@ -127,7 +127,7 @@ for (const [name, use] of ways) {
       })
     }
 
-    it("12.1: whatever is answered, nothing is retried", async () => {
+    it("retries: whatever is answered, nothing is retried", async () => {
       for (const status of [429, 500, 502, 503, 504]) {
         const { asked, fetch } = noting(() => Promise.resolve(new Response("{}", { status })))
         const noukai = client({ ...use(fetch), maxRetries: 3 })
@@ -240,7 +240,7 @@ describe("a fetch that is none", () => {
     }
   })
 
-  it("0.4: null is as good as absent", async () => {
+  it("json: null is as good as absent", async () => {
     assert.strictEqual(
       (await client({ fetch: null as never }).flow(hello).execute({ message: "hi" })).status,
       "completed"

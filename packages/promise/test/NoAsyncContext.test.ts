@@ -36,7 +36,7 @@ const twoRuns = async () => {
   await noukai.flow(hello).execute({ message: "two" })
 }
 
-it("10.3: a replay is refused before its function runs, and nothing goes live", async () => {
+it("scopes: a replay is refused before its function runs, and nothing goes live", async () => {
   vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
   for (let n = 0; n < 2; n++) await noukai.flow(hello).execute({ message: "recorded", sessionId: session })
   const before = emulator.ledger()

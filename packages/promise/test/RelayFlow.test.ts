@@ -69,7 +69,7 @@ describe("createRelayFlow", () => {
     assert.strictEqual(relay.received[0]!.authorization, "Bearer mine")
   })
 
-  it("6.3: a handler answers, a pause by hand too", async () => {
+  it("tool-results: a handler answers, a pause by hand too", async () => {
     const { flow } = await relayed(weather)
     const handled = await flow.execute({ message: "hi", tools, toolHandler: answers })
     assert.strictEqual(handled.status, "completed")
@@ -83,7 +83,7 @@ describe("createRelayFlow", () => {
     assert.strictEqual(emulator.ledger().runsStarted, 2)
   })
 
-  it("13.3: stops after 10 rounds", async () => {
+  it("relays: stops after 10 rounds", async () => {
     const { flow } = await relayed("noukai/tests/forever")
     let rounds = 0
     const error = await rejection(flow.execute({
@@ -106,7 +106,7 @@ describe("createRelayFlow", () => {
     assert.instanceOf(await rejection(flow.execute({ message: "hi" })), InsufficientCreditsError)
   })
 
-  it("13.2: a code of the relay is the code of the error", async () => {
+  it("relays: a code of the relay is the code of the error", async () => {
     const server = createServer((_, response) => {
       response.writeHead(413, { "content-type": "application/json" })
       response.end(`{"detail":"BODY_TOO_LARGE"}`)
@@ -122,7 +122,7 @@ describe("createRelayFlow", () => {
     server.close()
   })
 
-  it("B-TS-25: a relay that is not there is an APIConnectionError, and nobody knows what was sent", async () => {
+  it("a relay that is not there is an APIConnectionError, and nobody knows what was sent", async () => {
     const { flow, relay } = await relayed(hello)
     await relay.close()
     const error = await rejection(flow.execute({ message: "hi" }))
@@ -144,7 +144,7 @@ describe("createRelayFlow", () => {
     server.close()
   })
 
-  it("B-TS-25: an abort rejects with its reason, a timeout with an APITimeoutError", async () => {
+  it("an abort rejects with its reason, a timeout with an APITimeoutError", async () => {
     const { flow } = await relayed("noukai/tests/slow")
     const controller = new AbortController()
     const call = rejection(flow.execute({ message: "hi", signal: controller.signal }))

@@ -131,7 +131,7 @@ describe("traceScope", () => {
     assert.strictEqual(emulator.ledger().runsStarted, 2)
   })
 
-  it("B-TS-23: a replay without a client is refused, a capture needs none", async () => {
+  it("a replay without a client is refused, a capture needs none", async () => {
     vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
     const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
     const error = await rejection(traceScope(() => execute(), { replaySessionId: id }))

@@ -2,7 +2,7 @@
  * Responses outside 2xx, and the errors that they become. The only place that maps statuses. It needs no Effect, so that
  * small programs can read responses as the clients do.
  *
- * @see contract 11
+ * @see docs/wire.md#errors
  * @since 0.1.0
  */
 

@@ -248,7 +248,7 @@ const isAllowed = (url: URL): boolean => {
  * The server that the options name: one of the two hosted hosts over https, or loopback, since the key is sent there. No
  * variable of the environment names another host.
  *
- * @see contract 1.1, C2
+ * @see docs/wire.md#servers-and-keys
  */
 const serverOf = (
   options: Options

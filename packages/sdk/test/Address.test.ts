@@ -1,4 +1,4 @@
-/** Flow addresses on the wire (contract 1.4): encoded as one segment each, or refused before anything is sent. */
+/** Flow addresses on the wire (docs/wire.md#addresses): encoded as one segment each, or refused before anything is sent. */
 import { FlowService } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"

@@ -1,4 +1,4 @@
-/** Clocks, aborts and limits over real sockets (contract 12.2, 2.6): each one fires alone, and the server sees the close. */
+/** Clocks, aborts and limits over real sockets (docs/wire.md#time-limits, docs/wire.md#headers): each one fires alone, and the server sees the close. */
 import type { ExecuteInput } from "@effect-noukai/sdk"
 import { NoukaiHttp } from "@effect-noukai/sdk"
 import * as FlowService from "@effect-noukai/sdk/FlowService"
@@ -173,7 +173,7 @@ describe("limits and redirects", () => {
       yield* server.allEnded
     }))
 
-  it.scopedLive("2.6: a redirect is not followed, and the key goes nowhere else", () =>
+  it.scopedLive("headers: a redirect is not followed, and the key goes nowhere else", () =>
     Effect.gen(function*() {
       const other = yield* Wire.serve()
       const server = yield* Wire.serve(Wire.text(307, "", { location: `${other.baseUrl}/x` }))

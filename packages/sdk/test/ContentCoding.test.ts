@@ -44,7 +44,7 @@ const events = Frames.runStarted + Frames.stepStarted("a") + Frames.stepComplete
 
 for (const over of transports) {
   describe(`over ${over.name}`, () => {
-    it.scopedLive("2.1: no coding is asked for", () =>
+    it.scopedLive("headers: no coding is asked for", () =>
       Effect.gen(function*() {
         const { flows, server } = yield* client(over, [Wire.json(200, completed), Frames.events(events)])
         yield* flows.execute(flow, { message: "hi" })

@@ -1,6 +1,6 @@
 /**
  * Recorded transcripts, cut at every byte offset of every response, against the emulator's ledger: no run is started
- * twice, no event is lost or doubled, and no cut passes for an end (contract 7.4, 7.5, 7.6).
+ * twice, no event is lost or doubled, and no cut passes for an end (docs/wire.md#order-of-events, docs/wire.md#cursor, docs/wire.md#pauses).
  *
  * `npm run test:faults` cuts at every byte; `npm test` at bytes that are drawn, most of them around the ends of frames and
  * inside characters: `FAULTS_SEED=<seed>` draws others.

@@ -54,7 +54,7 @@ const client = (over: Over, answers: ReadonlyArray<Wire.Answer>, options: Option
 
 for (const over of transports) {
   describe.concurrent(`over ${over.name}`, () => {
-    it.scoped("12.2: the body of a stream's error is waited for five seconds, however it trickles", () =>
+    it.scoped("time-limits: the body of a stream's error is waited for five seconds, however it trickles", () =>
       Effect.gen(function*() {
         let told = 0
         const responses: Array<ServerResponse> = []
@@ -97,7 +97,7 @@ for (const over of transports) {
 // they wait for real, so they wait together
 for (const over of transports) {
   describe.concurrent(`over ${over.name}`, () => {
-    it.scopedLive("12.2: the body of an error is no reason to run out of time", () =>
+    it.scopedLive("time-limits: the body of an error is no reason to run out of time", () =>
       Effect.gen(function*() {
         const { calls, server } = yield* client(over, Array.from({ length: 10 }, () => begun()), {
           attemptTimeout: "4 seconds",

@@ -70,7 +70,7 @@ describe("request (5.1, 2)", () => {
     it.scopedLive(name, () => Effect.map(received(input), (request) => assert.strictEqual(request.body, body)))
   }
 
-  it.scopedLive("2.1: the headers of every request", () =>
+  it.scopedLive("headers: the headers of every request", () =>
     Effect.gen(function*() {
       const { headers, method } = yield* received({ message: "hi" })
       assert.strictEqual(method, "POST")
@@ -83,14 +83,14 @@ describe("request (5.1, 2)", () => {
       assert.strictEqual(headers["accept-encoding"], "identity")
     }))
 
-  it.scopedLive("2.2: X-Session-Id when there is a session, also an empty one (10.2)", () =>
+  it.scopedLive("headers: X-Session-Id when there is a session, also an empty one (10.2)", () =>
     Effect.gen(function*() {
       const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
       assert.strictEqual((yield* received({ message: "hi", sessionId: id })).headers["x-session-id"], id)
       assert.strictEqual((yield* received({ message: "hi", sessionId: "" })).headers["x-session-id"], "")
     }))
 
-  it.scopedLive("2.5: extra headers are sent, reserved ones dropped, the caller's record untouched, no leak", () =>
+  it.scopedLive("headers: extra headers are sent, reserved ones dropped, the caller's record untouched, no leak", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(ok, ok)
       const flows = yield* clientFor(server)
@@ -133,38 +133,58 @@ describe("request (5.1, 2)", () => {
 describe("checks before anything is sent", () => {
   const image = { url: "https://i.example.com/d.png", mime_type: "image/png" } as const
   const rows: ReadonlyArray<readonly [name: string, input: object, field: string]> = [
-    ["5.4: message and messages", { message: "hi", messages: [{ role: "user", content: "hi" }] }, "messages"],
+    ["messages: message and messages", { message: "hi", messages: [{ role: "user", content: "hi" }] }, "messages"],
     ["message must be a string", { message: 7 }, "message"],
-    ["5.4: an entry without a role", { messages: [{ content: "hi" }] }, "messages[0].role"],
-    ["5.4: the role system", { messages: [{ role: "user" }, { role: "system", content: "x" }] }, "messages[1].role"],
-    ["5.4: an entry that is no object", { messages: ["hi"] }, "messages[0]"],
+    ["messages: an entry without a role", { messages: [{ content: "hi" }] }, "messages[0].role"],
+    [
+      "messages: the role system",
+      { messages: [{ role: "user" }, { role: "system", content: "x" }] },
+      "messages[1].role"
+    ],
+    ["messages: an entry that is no object", { messages: ["hi"] }, "messages[0]"],
     ["messages that are no array", { messages: "hi" }, "messages"],
-    ["5.1: parameters named attachments", { parameters: { attachments: [] } }, "parameters.attachments"],
+    ["execute: parameters named attachments", { parameters: { attachments: [] } }, "parameters.attachments"],
     ["parameters that are no object", { parameters: [1] }, "parameters"],
     ["parameters that are not JSON", { parameters: { n: 1n } }, "parameters.n"],
     ["messages that are not JSON", { messages: [{ role: "user", n: 1n }] }, "messages[0].n"],
-    ["2.2: a session id among the headers", { headers: { "X-Session-Id": "s" } }, "headers[\"X-Session-Id\"]"],
+    ["headers: a session id among the headers", { headers: { "X-Session-Id": "s" } }, "headers[\"X-Session-Id\"]"],
     ["overrides that are no object", { blockOverrides: [] }, "blockOverrides"],
     ["an override that is no object", { blockOverrides: { a: 1 } }, "blockOverrides[\"a\"]"],
-    ["5.5: 11 attachments", { attachments: Array.from({ length: 11 }, () => image) }, "attachments"],
-    ["5.5: http", { attachments: [{ ...image, url: "http://i.example.com/d.png" }] }, "attachments[0].url"],
-    ["5.5: not a URL", { attachments: [{ ...image, url: "dog.png" }] }, "attachments[0].url"],
+    ["attachments: 11 attachments", { attachments: Array.from({ length: 11 }, () => image) }, "attachments"],
+    ["attachments: http", { attachments: [{ ...image, url: "http://i.example.com/d.png" }] }, "attachments[0].url"],
+    ["attachments: not a URL", { attachments: [{ ...image, url: "dog.png" }] }, "attachments[0].url"],
     [
-      "5.5: 2,049 characters",
+      "attachments: 2,049 characters",
       { attachments: [image, { ...image, url: `https://i.example.com/${"a".repeat(2049 - 22)}` }] },
       "attachments[1].url"
     ],
-    ["5.5: another kind", { attachments: [{ ...image, kind: "file" }] }, "attachments[0].kind"],
-    ["5.5: another mime type", { attachments: [{ ...image, mime_type: "image/tiff" }] }, "attachments[0].mime_type"],
-    ["5.5: filename with a slash", { attachments: [{ ...image, filename: "a/b" }] }, "attachments[0].filename"],
-    ["5.5: filename with a backslash", { attachments: [{ ...image, filename: "a\\b" }] }, "attachments[0].filename"],
-    ["5.5: filename with dots", { attachments: [{ ...image, filename: "..b" }] }, "attachments[0].filename"],
-    ["5.5: filename of 256", { attachments: [{ ...image, filename: "a".repeat(256) }] }, "attachments[0].filename"],
-    ["6.1: 65 tools", {
+    ["attachments: another kind", { attachments: [{ ...image, kind: "file" }] }, "attachments[0].kind"],
+    [
+      "attachments: another mime type",
+      { attachments: [{ ...image, mime_type: "image/tiff" }] },
+      "attachments[0].mime_type"
+    ],
+    ["attachments: filename with a slash", { attachments: [{ ...image, filename: "a/b" }] }, "attachments[0].filename"],
+    [
+      "attachments: filename with a backslash",
+      { attachments: [{ ...image, filename: "a\\b" }] },
+      "attachments[0].filename"
+    ],
+    ["attachments: filename with dots", { attachments: [{ ...image, filename: "..b" }] }, "attachments[0].filename"],
+    [
+      "attachments: filename of 256",
+      { attachments: [{ ...image, filename: "a".repeat(256) }] },
+      "attachments[0].filename"
+    ],
+    ["tools: 65 tools", {
       tools: Array.from({ length: 65 }, (_, i) => ({ type: "function", function: { name: `t${i}` } }))
     }, "tools"],
-    ["6.1: a tool name", { tools: [{ type: "function", function: { name: "no spaces" } }] }, "tools[0].function.name"],
-    ["6.1: a tool twice", {
+    [
+      "tools: a tool name",
+      { tools: [{ type: "function", function: { name: "no spaces" } }] },
+      "tools[0].function.name"
+    ],
+    ["tools: a tool twice", {
       tools: [{ type: "function", function: { name: "a" } }, { type: "function", function: { name: "a" } }]
     }, "tools[1].function.name"],
     ["toolChoice", { tools: [{ type: "function", function: { name: "a" } }], toolChoice: "any" }, "toolChoice"],
@@ -228,7 +248,7 @@ describe("response (5.3)", () => {
       })
     }))
 
-  it.scopedLive("C36: executionId may be missing or null; unknown keys are ignored", () =>
+  it.scopedLive("executionId may be missing or null; unknown keys are ignored", () =>
     Effect.gen(function*() {
       const { executionId: _, ...bare } = done
       assert.isUndefined((yield* answer(bare)).executionId)

@@ -319,7 +319,7 @@ const ofSession: { readonly [status: number]: string } = {
 
 const passingStatus = [408, 429, 500, 502, 503, 504]
 
-/** The tag by contract 11.2, and whether it may pass by itself (12.1). */
+/** The tag by docs/wire.md#statuses, and whether it may pass by itself (12.1). */
 const failureOf = (fault: Fault, operation: Operation): { readonly tag: string; readonly isPassing: boolean } => {
   const { is } = fault
   switch (is) {
@@ -511,7 +511,9 @@ const grid = (problems: ReadonlyMap<string, string>): string => {
 }
 
 it.live(
-  isWhole ? "11.2, 12.1: every cell of the fault matrix" : `11.2, 12.1: a slice of the fault matrix, seed ${seed}`,
+  isWhole
+    ? "statuses, retries: every cell of the fault matrix"
+    : `statuses, retries: a slice of the fault matrix, seed ${seed}`,
   () =>
     Effect.gen(function*() {
       const cells = isWhole ? all : slice(80)

@@ -1,4 +1,4 @@
-/** Event streams over the scripted `NoukaiHttp`: cursor, requests, ends (contract 7.1, 7.4, 7.5). */
+/** Event streams over the scripted `NoukaiHttp`: cursor, requests, ends (docs/wire.md#step, docs/wire.md#order-of-events, docs/wire.md#cursor). */
 import {
   APIConnectionError,
   APITimeoutError,
@@ -152,10 +152,10 @@ describe("requests (7.1)", () => {
 describe("checks before anything is sent", () => {
   const cursor = between(flow)
   const refused: ReadonlyArray<readonly [name: string, input: object, field: string]> = [
-    ["3.2: the draft has no step streams", { version: "draft" }, "version"],
-    ["3.2: nor does version 0", { version: 0 }, "version"],
+    ["addresses: the draft has no step streams", { version: "draft" }, "version"],
+    ["addresses: nor does version 0", { version: 0 }, "version"],
     ["a version that is none", { version: 1.5 }, "version"],
-    ["5.4: messages are not for /step", { messages: [{ role: "user" }] }, "messages"],
+    ["messages: messages are not for /step", { messages: [{ role: "user" }] }, "messages"],
     ["a message that is no text", { message: 7 }, "message"],
     ["inputOverrides that are no object", { inputOverrides: [] }, "inputOverrides"],
     ["the reserved parameter (5.1)", { parameters: { attachments: [] } }, "parameters.attachments"],
@@ -187,7 +187,7 @@ describe("checks before anything is sent", () => {
         })))
   }
 
-  it.effect("7.5: steps runs one step per request, and says so", () =>
+  it.effect("cursor: steps runs one step per request, and says so", () =>
     scripted([], (flows) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(collect(flows.steps(flow, { runRemaining: true } as EventsInput)))

@@ -1,4 +1,4 @@
-/** Outputs and results wherever they travel (contract 7.8): over real sockets, over scripts, and against a model. */
+/** Outputs and results wherever they travel (docs/wire.md#outputs): over real sockets, over scripts, and against a model. */
 import { Flow, FlowCursor, type FlowEvent, RunService, UnexpectedResponseError } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { layer as runLayer } from "@effect-noukai/sdk/RunService"

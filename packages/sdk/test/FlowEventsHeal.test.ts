@@ -222,7 +222,7 @@ describe("heal: the same events, once each", () => {
       }))
   })
 
-  it.effect("7.5: a loop that completes once per iteration is one step, whose last output counts", () =>
+  it.effect("cursor: a loop that completes once per iteration is one step, whose last output counts", () =>
     scripted([
       cut(runStarted(3), stepStarted("a"), stepCompleted("a", 1), stepStarted("a"), stepCompleted("a", 2)),
       respond(stepStarted("b"), stepCompleted("b", 3), stepStarted("c"), stepCompleted("c", 4), flowCompleted(1))
@@ -238,7 +238,7 @@ describe("heal: the same events, once each", () => {
         assert.deepStrictEqual(next?.accumulatedOutputs, { a: 2 })
       })))
 
-  it.effect("7.5: a step that completes under several ids is one step of a response that runs one", () =>
+  it.effect("cursor: a step that completes under several ids is one step of a response that runs one", () =>
     scripted([
       cut(runStarted(3), stepCompleted("a1", 1), stepCompleted("a2", 2)),
       respond(stepCompleted("b", 3), stepPaused()),
@@ -249,7 +249,7 @@ describe("heal: the same events, once each", () => {
         assert.deepStrictEqual((yield* bodies).map(({ stepIndex }) => stepIndex), [0, 1, 2])
       })))
 
-  it.effect("7.5: such a loop at the end runs again, unseen in all its iterations", () => {
+  it.effect("cursor: such a loop at the end runs again, unseen in all its iterations", () => {
     const iterations = [1, 2, 3].flatMap((n) => [stepStarted("b"), stepCompleted("b", n)])
     return scripted([
       cut(runStarted(2), stepCompleted("a"), ...iterations),

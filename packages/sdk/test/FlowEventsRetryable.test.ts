@@ -1,6 +1,6 @@
 /**
  * Whether a stream's error allows running the whole call again: there is no idempotency key, so `isRetryable` is true
- * only while no request of this call may have run anything (contract 12.1).
+ * only while no request of this call may have run anything (docs/wire.md#retries).
  */
 import { APIConnectionError, APITimeoutError, type EventsInput, RateLimitError, Tools } from "@effect-noukai/sdk"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
@@ -53,7 +53,7 @@ describe.each([
   ["429", tooMany],
   ["a connection that was refused", neverLeft],
   ["a connect clock", neverConnected]
-])("12.1: %s", (_, error) => {
+])("retries: %s", (_, error) => {
   const says = (
     name: string,
     isRetryable: boolean,
@@ -91,7 +91,7 @@ describe.each([
   })
 })
 
-describe("12.1: sent", () => {
+describe("retries: sent", () => {
   it.effect("tells of the whole call: a request that never left does not undo one that did", () =>
     Effect.gen(function*() {
       const error = yield* failure([respond(...two.first), failing(neverLeft)])
@@ -141,7 +141,7 @@ describe("by hand", () => {
 })
 
 describe("on the wire", () => {
-  it.scopedLive("11.2: 429 to the second /step of a run is not retryable", () =>
+  it.scopedLive("statuses: 429 to the second /step of a run is not retryable", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(
         Frames.twoSteps[0],

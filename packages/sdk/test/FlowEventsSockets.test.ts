@@ -77,7 +77,7 @@ describe("an output that nests too deeply to be sent with the next step", () => 
 })
 
 describe("on the wire", () => {
-  it.scopedLive("2.1, 2.2, 3.2: path, headers and session of every request", () =>
+  it.scopedLive("headers, addresses: path, headers and session of every request", () =>
     Effect.gen(function*() {
       const { error, seen, server } = yield* run(Frames.twoSteps, {
         version: 3,
@@ -99,7 +99,7 @@ describe("on the wire", () => {
       }
     }))
 
-  it.scopedLive("7.2: the content type is not looked at, and the last frame needs no blank line", () =>
+  it.scopedLive("frames: the content type is not looked at, and the last frame needs no blank line", () =>
     Effect.gen(function*() {
       const { error, seen } = yield* run([
         Wire.text(200, `\uFEFF${Frames.runStarted}${Frames.flowCompleted(1)}`.replaceAll("\n", "\r\n").trimEnd(), {
@@ -110,7 +110,7 @@ describe("on the wire", () => {
       assert.deepStrictEqual(seen, ["run_started", "flow_completed"])
     }))
 
-  it.scopedLive("B-PY-9: an error before the stream is mapped whole, and is not sent again", () =>
+  it.scopedLive("an error before the stream is mapped whole, and is not sent again", () =>
     Effect.gen(function*() {
       const { error, server } = yield* run([
         Wire.json(429, { detail: { code: "RATE_LIMIT", message: "Slow down." } }, {
@@ -204,7 +204,7 @@ describe("on the wire", () => {
       assert.strictEqual(server.requests.length, 3)
     }))
 
-  it.scopedLive("12.3: the log hook sees each request and response of a stream, its break, and no response body", () =>
+  it.scopedLive("log-events: the log hook sees each request and response of a stream, its break, and no response body", () =>
     Effect.gen(function*() {
       const events: Array<LogEvent> = []
       const { error } = yield* run(
@@ -225,7 +225,7 @@ describe("on the wire", () => {
       assert.deepInclude(events[4], { error: "APIConnectionError" })
     }))
 
-  it.scopedLive("12.1: what never left is sent again as the policy says; nothing else is", () =>
+  it.scopedLive("retries: what never left is sent again as the policy says; nothing else is", () =>
     Effect.gen(function*() {
       const events: Array<LogEvent> = []
       const closed = yield* Effect.scoped(Wire.serve())

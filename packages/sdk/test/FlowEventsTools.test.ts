@@ -1,4 +1,4 @@
-/** Tool pauses of event streams, answered by a handler or by hand (contract 7.6). */
+/** Tool pauses of event streams, answered by a handler or by hand (docs/wire.md#pauses). */
 import {
   APIConnectionError,
   FlowCursor,
@@ -58,7 +58,7 @@ const pause = toolPause("triage", "tc_1", { stepIndex: 1, accumulatedOutputs: { 
 const afterResume = [stepStarted("triage"), stepCompleted("triage", "done"), flowCompleted("done")]
 
 describe("tools with a handler", () => {
-  it.effect("7.6: the handler answers, and the same step goes on with its results", () => {
+  it.effect("pauses: the handler answers, and the same step goes on with its results", () => {
     const { asked, tools } = counted()
     return scripted(
       [respond(...beforePause), respond(stepStarted("triage"), pause), respond(...afterResume)],
@@ -100,7 +100,7 @@ describe("tools with a handler", () => {
     )
   })
 
-  it.effect("7.1: a resume inside step 0 has neither message nor parameters (C17, C18, B-TS-7)", () => {
+  it.effect("step: a resume inside step 0 has neither message nor parameters (C17, C18, B-TS-7)", () => {
     const { tools } = counted()
     return scripted([
       respond(runStarted(1), stepStarted("a"), toolPause("a", "tc_1")),
@@ -114,7 +114,7 @@ describe("tools with a handler", () => {
       }))
   })
 
-  it.effect("C3: results mirror the casing of the pause; its messages go back verbatim", () => {
+  it.effect("results mirror the casing of the pause; its messages go back verbatim", () => {
     const { tools } = counted()
     const messages = [
       { role: "user", content: "hi", extra: null },
@@ -135,7 +135,7 @@ describe("tools with a handler", () => {
       }))
   })
 
-  it.effect("B-TS-5: id and outputs of the pause are taken, also when run_started was never seen", () => {
+  it.effect("id and outputs of the pause are taken, also when run_started was never seen", () => {
     const { tools } = counted()
     return scripted([
       respond(toolPause("b", "tc_1", { executionId: "ex-7", stepIndex: 1, accumulatedOutputs: { a: null } })),
@@ -151,7 +151,7 @@ describe("tools with a handler", () => {
       }))
   })
 
-  it.effect("C8: an index that the server counts from the start of its response does not lead back", () => {
+  it.effect("an index that the server counts from the start of its response does not lead back", () => {
     const { tools } = counted()
     return scripted([
       respond(...beforePause),
@@ -164,7 +164,7 @@ describe("tools with a handler", () => {
       }))
   })
 
-  it.effect("7.5: a step that completes under another id before it pauses goes on with the answer", () => {
+  it.effect("cursor: a step that completes under another id before it pauses goes on with the answer", () => {
     const { tools } = counted()
     return scripted([
       respond(runStarted(2), stepCompleted("a/inner"), toolPause("a", "tc_1", { stepIndex: 0 })),
@@ -177,7 +177,7 @@ describe("tools with a handler", () => {
       }))
   })
 
-  it.effect("5.3: calls that only the last assistant message names are found", () => {
+  it.effect("results: calls that only the last assistant message names are found", () => {
     const { asked, tools } = counted()
     return scripted([
       respond(
@@ -213,7 +213,7 @@ describe("tools with a handler", () => {
       }))
   })
 
-  it.effect("C29: with maxToolRounds 0 the handler never runs", () => {
+  it.effect("with maxToolRounds 0 the handler never runs", () => {
     const { asked, tools } = counted()
     return scripted([respond(runStarted(1), toolPause("a", "tc_1"))], (flows) =>
       Effect.gen(function*() {
@@ -396,7 +396,7 @@ describe("tools of a last step whose end was lost", () => {
 describe("tools by hand", () => {
   const tools = declarations
 
-  it.effect("7.6: the stream ends with the pause, and nothing is sent before resume is run", () =>
+  it.effect("pauses: the stream ends with the pause, and nothing is sent before resume is run", () =>
     scripted(
       [respond(...beforePause), respond(stepStarted("triage"), pause), respond(...afterResume)],
       (flows) =>
@@ -483,7 +483,7 @@ describe("tools by hand", () => {
       ["duplicate", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_1", content: "y" }]]
     ] as const
   ) {
-    it.effect(`6.2: ${name} results are refused before anything is sent`, () =>
+    it.effect(`tool-results: ${name} results are refused before anything is sent`, () =>
       scripted([respond(runStarted(1), toolPause("a", "tc_1"))], (flows) =>
         Effect.gen(function*() {
           const last = (yield* collect(flows.events(flow, { tools }))).at(-1) as FlowEvent.ToolCallsRequired

@@ -1,4 +1,4 @@
-/** Jobs over the scripted `NoukaiHttp`: what is asked, what statuses mean, and the clocks (contract 8). */
+/** Jobs over the scripted `NoukaiHttp`: what is asked, what statuses mean, and the clocks (docs/wire.md#jobs). */
 import {
   APIConnectionError,
   APITimeoutError,
@@ -125,7 +125,7 @@ describe("submit (8.1)", () => {
       return job.sessionId
     }).pipe(Effect.provide(setup({ defaults })))
 
-  it.effect("10.2: the session id is the call's, else the scope's, else the client's, else none", () =>
+  it.effect("scopes: the session id is the call's, else the scope's, else the client's, else none", () =>
     Effect.gen(function*() {
       const client = { sessionId: "client" }
       assert.strictEqual(yield* sessionOf(client, { sessionId: "call" }, "scope"), "call")
@@ -489,7 +489,7 @@ describe("wait (8.4)", () => {
         assert.deepStrictEqual(yield* instants, [0, 1000, 2000])
       })))
 
-  it.effect("B-PY-17: an interval longer than the timeout does not overshoot it", () =>
+  it.effect("an interval longer than the timeout does not overshoot it", () =>
     withJob([status("pending")], (job, instants) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.fork(Effect.flip(job.wait({ timeout: "200 millis" })))
@@ -611,7 +611,7 @@ describe("wait (8.4)", () => {
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "PermissionDeniedError")
       })))
 
-  it.effect("C12, B-TS-13: cancelled ends it; a status that is not known does not", () =>
+  it.effect("cancelled ends it; a status that is not known does not", () =>
     withJob(
       [status("hibernating"), status("cancelled", { error: "by an admin" })],
       (job, instants) =>

@@ -1,4 +1,4 @@
-/** Spans of jobs and of reading runs and sessions (contract 13.5): one each, with the keys of executions, and none unless traced. */
+/** Spans of jobs and of reading runs and sessions (docs/wire.md#spans): one each, with the keys of executions, and none unless traced. */
 import { JobService, NoukaiReplay, RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Schedule, Stream } from "effect"

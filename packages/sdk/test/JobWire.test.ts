@@ -1,4 +1,4 @@
-/** Jobs over real sockets: the bytes, the instants of polls under the test clock, and what interruption closes (contract 8). */
+/** Jobs over real sockets: the bytes, the instants of polls under the test clock, and what interruption closes (docs/wire.md#jobs). */
 import { Flow, JobService } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
@@ -26,7 +26,7 @@ const withServer = <A, E, R>(
   })
 
 describe("E3: POST …/jobs", () => {
-  it.scoped("8.1: carries exactly the fields of a fresh run, and the session", () =>
+  it.scoped("jobs: carries exactly the fields of a fresh run, and the session", () =>
     withServer([accepted], {}, (jobs, server) =>
       Effect.gen(function*() {
         const Typed = Flow.make("acme/support/greet", {
@@ -51,7 +51,7 @@ describe("E3: POST …/jobs", () => {
         assert.strictEqual(request!.headers["content-type"], "application/json")
       })))
 
-  it.scoped("3.1: a version goes into the path", () =>
+  it.scoped("versions: a version goes into the path", () =>
     withServer([accepted, accepted, accepted], {}, (jobs, server) =>
       Effect.gen(function*() {
         yield* jobs.submit("a/b/c", { version: "draft" })
@@ -70,7 +70,7 @@ describe("E3: POST …/jobs", () => {
       ["nulls", { executionId: "ex-1", status: null, flowId: null, blockCount: null }]
     ] as const
   ) {
-    it.scoped(`C11: any 2xx is accepted, and ${name} is enough`, () =>
+    it.scoped(`any 2xx is accepted, and ${name} is enough`, () =>
       withServer([Wire.json(200, body)], {}, (jobs) =>
         Effect.gen(function*() {
           const job = yield* jobs.submit("a/b/c", {})
@@ -123,7 +123,7 @@ describe("E3: POST …/jobs", () => {
       ["a cut body", Wire.truncated("{\"executionId\":"), "APIConnectionError"]
     ] as const
   ) {
-    it.scoped(`12.1: a submission that met ${name} is not sent again`, () =>
+    it.scoped(`retries: a submission that met ${name} is not sent again`, () =>
       withServer([answer, accepted], { maxRetries: 3 }, (jobs, server) =>
         Effect.gen(function*() {
           const error = yield* Effect.flip(jobs.submit("a/b/c", {}))
@@ -174,7 +174,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
     ))
 
   for (const id of ["../../../keys?x=1#", "a/b", "a b", "é€😀", "%2e%2e", "a?b#c", "x;y=z:@&", "\\"]) {
-    it.scoped(`B-PY-11: the id ${JSON.stringify(id)} stays one segment`, () =>
+    it.scoped(`the id ${JSON.stringify(id)} stays one segment`, () =>
       withServer([Wire.json(200, { status: "pending" })], {}, (jobs, server) =>
         Effect.gen(function*() {
           const job = yield* jobs.attach({ org: "o?", project: "p#", slug: "s%" }, id)
@@ -197,7 +197,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
       ["no result", { status: "completed" }, "completed"]
     ] as const
   ) {
-    it.scoped(`8.2: an answer with ${name} is read`, () =>
+    it.scoped(`polls: an answer with ${name} is read`, () =>
       withServer([Wire.json(200, body)], {}, (jobs) =>
         Effect.gen(function*() {
           const job = yield* jobs.attach("a/b/c", "ex-1")
@@ -374,7 +374,7 @@ describe("waiting over a socket (8.4)", () => {
         yield* server.allEnded
       })))
 
-  it.scoped("8.3: the grace ends at 5 s", () =>
+  it.scoped("polls: the grace ends at 5 s", () =>
     withServer(
       [accepted, Wire.json(404, { detail: { code: "JOB_NOT_FOUND" } }), Wire.json(404, {})],
       {},

@@ -116,7 +116,7 @@ describe("jobs against the emulator", () => {
       )
     }).pipe(Effect.provide(setup({ jobs: { queueDelay: "1 second" } }))))
 
-  it.scoped("8.3: a row that is late by less than 5 s is not noticed", () =>
+  it.scoped("polls: a row that is late by less than 5 s is not noticed", () =>
     Effect.gen(function*() {
       const jobs = yield* JobService
       const job = yield* jobs.submit("noukai/samples/hello-world", { message: "hi" })
@@ -129,7 +129,7 @@ describe("jobs against the emulator", () => {
       })
     }).pipe(Effect.provide(setup({ jobs: { rowDelay: "4500 millis" } }))))
 
-  it.scoped("8.3: a row that is late by more is a FlowNotFoundError", () =>
+  it.scoped("polls: a row that is late by more is a FlowNotFoundError", () =>
     Effect.gen(function*() {
       const jobs = yield* JobService
       const job = yield* jobs.submit("noukai/samples/hello-world", { message: "hi" })
@@ -160,7 +160,7 @@ describe("jobs against the emulator", () => {
       assert.strictEqual(error.executionId, job.executionId)
     }).pipe(Effect.provide(setup())))
 
-  it.scoped("C12: a job that is cancelled while it runs", () =>
+  it.scoped("a job that is cancelled while it runs", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const jobs = yield* JobService
@@ -278,7 +278,7 @@ for (
         ])
       })))
 
-    it.scoped("9.7: what is stored in each capture mode", () =>
+    it.scoped("capture: what is stored in each capture mode", () =>
       program(Effect.gen(function*() {
         const runs = yield* RunService
         const steps = (ref: string, input?: { readonly message?: string; readonly snapshots?: boolean }) =>
@@ -295,7 +295,7 @@ for (
         assert.isTrue(long!.truncated)
       })))
 
-    it.scoped("9.5: an unknown run or step is a FlowNotFoundError with RUN_NOT_FOUND", () =>
+    it.scoped("runs: an unknown run or step is a FlowNotFoundError with RUN_NOT_FOUND", () =>
       program(Effect.gen(function*() {
         const runs = yield* RunService
         const id = yield* execute("noukai/samples/hello-world")

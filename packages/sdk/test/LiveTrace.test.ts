@@ -1,4 +1,4 @@
-/** The live trace: replay, then tail, to the end of the run (contract 9.3). */
+/** The live trace: replay, then tail, to the end of the run (docs/wire.md#live-traces). */
 import { Emulator } from "@effect-noukai/emulator"
 import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
@@ -135,7 +135,7 @@ describe("what a live trace gives", () => {
       })
     }))
 
-  it.effect("C22: a flow_completed that tells of a failed step is a FlowExecutionError", () =>
+  it.effect("a flow_completed that tells of a failed step is a FlowExecutionError", () =>
     Effect.gen(function*() {
       for (const key of ["failedAtStep", "failed_at_step"]) {
         const summary = { [key]: "a" }
@@ -469,7 +469,7 @@ describe("E7 over a socket", () => {
       "FlowNotFoundError"
     ]] as const
   ) {
-    it.scoped(`9.5: ${status} is ${tag}`, () =>
+    it.scoped(`runs: ${status} is ${tag}`, () =>
       withRuns([Wire.json(status, { detail: { code: "RUN_NOT_FOUND" } })], (runs) =>
         Effect.gen(function*() {
           const { failure } = yield* collect(runs.liveTrace("a/b/c", "ex-1"))
@@ -584,7 +584,7 @@ describe("against the emulator", () => {
       assert.strictEqual((yield* job.poll).status, "running")
     }).pipe(Effect.provide(setup)))
 
-  it.scoped("C12: a job that is cancelled ends the stream", () =>
+  it.scoped("a job that is cancelled ends the stream", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const jobs = yield* JobService

@@ -1,4 +1,4 @@
-/** The log hook (contract 12.3). */
+/** The log hook (docs/wire.md#log-events). */
 import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Schedule } from "effect"

@@ -139,7 +139,7 @@ const eventOf = ({ annotations, message }: Logger.Logger.Options<unknown>) => ({
   ...Object.fromEntries(annotations)
 })
 
-it.scopedLive("12.3: the hook and Effect's logger say the same of retries, errors, streams and scopes; bodies too", () =>
+it.scopedLive("log-events: the hook and Effect's logger say the same of retries, errors, streams and scopes; bodies too", () =>
   Effect.gen(function*() {
     const hook: Array<LogEvent> = []
     const logger: Array<ReturnType<typeof eventOf>> = []
@@ -228,7 +228,7 @@ const lines = (level: LogLevel.LogLevel) =>
     return { hook, logger }
   })
 
-it.scopedLive("12.3: at level debug Effect's logger is told what the hook is told, above it nothing", () =>
+it.scopedLive("log-events: at level debug Effect's logger is told what the hook is told, above it nothing", () =>
   Effect.gen(function*() {
     const path = "POST /seq/a/b/c/execute"
     assert.deepStrictEqual(yield* lines(LogLevel.Debug), {

@@ -1,4 +1,4 @@
-/** Configuration (contract 1): key, environment, base URL, defaults. Nothing here opens a socket. */
+/** Configuration (docs/wire.md#servers-and-keys): key, environment, base URL, defaults. Nothing here opens a socket. */
 import { Noukai, NoukaiConfig, NoukaiLive } from "@effect-noukai/sdk"
 import * as Config_ from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
@@ -26,7 +26,7 @@ describe("key (1.3)", () => {
     ["missing", {}, {}],
     ["empty variable", {}, { NOUKAI_API_KEY: "" }],
     ["wrong prefix", {}, { NOUKAI_API_KEY: "sk_live_1" }],
-    ["C39: an explicit empty key is refused, not replaced", { apiKey: Redacted.make("") }, { NOUKAI_API_KEY: key }],
+    ["an explicit empty key is refused, not replaced", { apiKey: Redacted.make("") }, { NOUKAI_API_KEY: key }],
     ["a line break, which would end the header", { apiKey: Redacted.make("nk_a\r\nx: y") }, {}]
   ]
   for (const [name, options, values] of rows) {
@@ -126,7 +126,7 @@ describe("defaults and clocks (1.4, 12.2)", () => {
       }))
   }
 
-  it.effect("B-PY-1: zero stays zero", () =>
+  it.effect("zero stays zero", () =>
     Effect.gen(function*() {
       const config = yield* built({ attemptTimeout: 0 })
       assert.strictEqual(Duration.toMillis(config.attemptTimeout), 0)
@@ -147,7 +147,7 @@ describe("defaults and clocks (1.4, 12.2)", () => {
   for (
     const [value, on] of [["1", true], ["TRUE", true], ["yes", true], ["On", true], ["0", false], ["", false]] as const
   ) {
-    it.effect(`1.2: NOUKAI_REPLAY_ENABLED=${value}`, () =>
+    it.effect(`servers-and-keys: NOUKAI_REPLAY_ENABLED=${value}`, () =>
       Effect.map(
         built({}, { NOUKAI_API_KEY: key, NOUKAI_REPLAY_ENABLED: value }),
         (config) => assert.strictEqual(config.replayEnabled, on)

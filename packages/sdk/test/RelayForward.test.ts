@@ -1,4 +1,4 @@
-/** Forwarding of a relay, on the wire (contract 13.2). */
+/** Forwarding of a relay, on the wire (docs/wire.md#relays). */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Relay from "@effect-noukai/sdk/Relay"
@@ -27,7 +27,7 @@ const pinned = (answers: ReadonlyArray<Wire.Answer>, options: Relay.ForwardOptio
 const completed = { status: "completed", result: { text: "hi" }, flowId: "fl", blockCount: 1 }
 
 describe("Relay.forward", () => {
-  it.scopedLive("13.2: one POST to the pinned flow and version, under the server's key, with the body as it is", () =>
+  it.scopedLive("relays: one POST to the pinned flow and version, under the server's key, with the body as it is", () =>
     Effect.gen(function*() {
       const { forward, server } = yield* pinned([Wire.json(200, completed)], { version: 3 })
       const sent = { message: "hi", flow: "evil/evil/evil", version: "draft", nothing: null, trace: true }
@@ -42,7 +42,7 @@ describe("Relay.forward", () => {
       assert.notProperty(request!.headers, "traceparent")
     }))
 
-  it.scopedLive("13.2: every status is an answer, its text verbatim, and is asked for once", () =>
+  it.scopedLive("relays: every status is an answer, its text verbatim, and is asked for once", () =>
     Effect.gen(function*() {
       const answers: ReadonlyArray<readonly [number, string]> = [
         [200, "{\"big\": 12345678901234567890, \"status\":\"surprise\"}"],
@@ -63,7 +63,7 @@ describe("Relay.forward", () => {
       assert.lengthOf(server.requests, answers.length)
     }))
 
-  it.scopedLive("13.2: a broken connection and a clock are failures, and nothing is sent again", () =>
+  it.scopedLive("relays: a broken connection and a clock are failures, and nothing is sent again", () =>
     Effect.gen(function*() {
       const { forward, server } = yield* pinned(
         [Wire.reset, Wire.silence],
@@ -86,7 +86,7 @@ describe("Relay.forward", () => {
       yield* server.allEnded
     }))
 
-  it.scopedLive("13.2: trace context goes along; one that no header can carry fails before anything is sent", () =>
+  it.scopedLive("relays: trace context goes along; one that no header can carry fails before anything is sent", () =>
     Effect.gen(function*() {
       const { forward, server } = yield* pinned([Wire.json(200, completed)])
       const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -98,7 +98,7 @@ describe("Relay.forward", () => {
       assert.lengthOf(server.requests, 1)
     }))
 
-  it.scopedLive("13.5: where spans are traced, the forwarded run is part of the trace that the request brought", () =>
+  it.scopedLive("spans: where spans are traced, the forwarded run is part of the trace that the request brought", () =>
     Effect.gen(function*() {
       const { opened, tracer } = collecting()
       const { forward, server } = yield* pinned([Wire.json(200, { ...completed, executionId: "ex-1" })])
@@ -122,7 +122,7 @@ describe("Relay.forward", () => {
       })
     }))
 
-  it.scopedLive("13.5: a span that is open already goes before the trace that the request brought", () =>
+  it.scopedLive("spans: a span that is open already goes before the trace that the request brought", () =>
     Effect.gen(function*() {
       const { opened, tracer } = collecting()
       const { forward } = yield* pinned([Wire.text(500, "<html>")])
@@ -133,7 +133,7 @@ describe("Relay.forward", () => {
       assert.strictEqual(run.attributes.get("http.response.status_code"), 500)
     }))
 
-  it.scopedLive("10.2: a fresh run belongs to the session of the scope, one that goes on to the one it has", () =>
+  it.scopedLive("scopes: a fresh run belongs to the session of the scope, one that goes on to the one it has", () =>
     Effect.gen(function*() {
       const { forward, server } = yield* pinned([Wire.json(200, completed), Wire.json(200, completed)])
       const scoped = TraceScope.withSession(sessionId)
@@ -143,7 +143,7 @@ describe("Relay.forward", () => {
       assert.notProperty(server.requests[1]!.headers, "x-session-id")
     }))
 
-  it.scopedLive("12.3: neither log hook nor logger see bodies or the key, even where payloads are logged", () => {
+  it.scopedLive("log-events: neither log hook nor logger see bodies or the key, even where payloads are logged", () => {
     const events: Array<LogHook.LogEvent> = []
     const lines: Array<string> = []
     const logger = Logger.make(({ annotations, message }) => {
@@ -167,7 +167,7 @@ describe("Relay.forward", () => {
     )
   })
 
-  it.scopedLive("10.3: in a replay nothing goes live: recorded results, recorded failures, misses", () =>
+  it.scopedLive("scopes: in a replay nothing goes live: recorded results, recorded failures, misses", () =>
     Effect.gen(function*() {
       const { forward, http, server } = yield* pinned(
         [Wire.json(
@@ -210,7 +210,7 @@ describe("Relay.forward", () => {
       assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
     }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded"))))))
 
-  it.scopedLive("13.1: through a recording, live and replayed, the body is the one that came, as JSON", () =>
+  it.scopedLive("relays: through a recording, live and replayed, the body is the one that came, as JSON", () =>
     Effect.gen(function*() {
       const path = `${yield* folder}/cassette.json`
       const sent = { ...completed, blockCount: "1", model: "m-1", flowId: null }
@@ -222,7 +222,7 @@ describe("Relay.forward", () => {
       }
     }))
 
-  it.scopedLive("13.2: through a recording, live and replayed, every status is an answer", () =>
+  it.scopedLive("relays: through a recording, live and replayed, every status is an answer", () =>
     Effect.gen(function*() {
       const answers = [400, 401, 402, 403, 404, 409, 422, 429, 500, 503].map((status) => ({
         status,
@@ -249,7 +249,7 @@ describe("Relay.forward", () => {
       assert.lengthOf(server.requests, answers.length)
     }))
 
-  it.scopedLive("13.2: through a recording, a broken connection stays a failure", () =>
+  it.scopedLive("relays: through a recording, a broken connection stays a failure", () =>
     Effect.gen(function*() {
       const { http } = yield* pinned([(response) => response.socket!.destroy()], {}, { maxRetries: 0 })
       const live = Layer.succeed(NoukaiHttp, http)
@@ -261,7 +261,7 @@ describe("Relay.forward", () => {
       }
     }))
 
-  it.effect("10.2: a capture around it that knows nothing of a replayed session does not name another one", () =>
+  it.effect("scopes: a capture around it that knows nothing of a replayed session does not name another one", () =>
     Effect.gen(function*() {
       const forward = yield* Relay.forward(flow)
       const replayed = Effect.provide(
@@ -272,7 +272,7 @@ describe("Relay.forward", () => {
       assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
     }))
 
-  it.effect("1.4, 3.2: a wrong flow, version or clock is refused when it is pinned", () =>
+  it.effect("addresses: a wrong flow, version or clock is refused when it is pinned", () =>
     Effect.gen(function*() {
       const wrong = (ref: string, options: Relay.ForwardOptions = {}) => Effect.flip(Relay.forward(ref, options))
       assert.strictEqual((yield* wrong("a/b")).field, "flow")

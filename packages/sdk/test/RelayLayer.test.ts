@@ -40,7 +40,7 @@ const failure = (status: number, body: unknown) =>
   })
 
 describe("Relay.layer", () => {
-  it.scopedLive("13.3: posts to the relay's URL without a key or a header of ours", () =>
+  it.scopedLive("relays: posts to the relay's URL without a key or a header of ours", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(Wire.json(200, done))
       const flows = yield* relay(server)
@@ -72,7 +72,7 @@ describe("Relay.layer", () => {
       assert.strictEqual(server.requests[0]!.path, "/run?tenant=7")
     }))
 
-  it.scopedLive("6.3: runs the tool loop", () =>
+  it.scopedLive("tool-results: runs the tool loop", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(Wire.json(200, paused), Wire.json(200, done))
       const flows = yield* relay(server)
@@ -119,7 +119,7 @@ describe("Relay.layer", () => {
       assert.strictEqual(server.requests.length, 2)
     }))
 
-  it.scopedLive("13.1: version and session id are refused, steps, events and runs once per key too", () =>
+  it.scopedLive("relays: version and session id are refused, steps, events and runs once per key too", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve()
       const flows = yield* relay(server)
@@ -146,7 +146,7 @@ describe("Relay.layer", () => {
     [502, "UPSTREAM_UNAVAILABLE", "FlowExecutionError"]
   ]
   for (const [status, code, tag] of codes) {
-    it.scopedLive(`13.2: ${status} ${code} is a ${tag} with that code`, () =>
+    it.scopedLive(`relays: ${status} ${code} is a ${tag} with that code`, () =>
       Effect.map(failure(status, { detail: code }), (error) => {
         assert.strictEqual(error._tag, tag)
         assert.strictEqual(error.statusCode, status)

@@ -158,7 +158,7 @@ describe("equal results, no run, and no request but the fetch", () => {
     }).pipe(Effect.provide(setup())))
 })
 
-it.scoped("10.9, B-PY-2: the session id is on every request of a run, resumes included, and on every result", () =>
+it.scoped("sessions: the session id is on every request of a run, resumes included, and on every result", () =>
   Effect.gen(function*() {
     const service = yield* FlowService
     const declarations = [{
@@ -184,7 +184,7 @@ it.scoped("10.9, B-PY-2: the session id is on every request of a run, resumes in
     assert.strictEqual(runs.length, 4)
   }).pipe(Effect.provide(setup())))
 
-describe("10.4: a session that cannot be replayed", () => {
+describe("sessions: a session that cannot be replayed", () => {
   const capturedHello = Effect.flatMap(FlowService, (service) =>
     TraceScope.capture(Effect.zipRight(
       service.execute("noukai/samples/hello-world", { message: "hi" }),

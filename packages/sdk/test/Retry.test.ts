@@ -1,4 +1,4 @@
-/** Retries (contract 12.1): a POST is sent twice by consent only; what a caller sees counts requests on the wire. */
+/** Retries (docs/wire.md#retries): a POST is sent twice by consent only; what a caller sees counts requests on the wire. */
 import { JobService, RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"

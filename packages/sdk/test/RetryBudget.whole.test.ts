@@ -59,7 +59,7 @@ const level = Effect.map(Metric.snapshot, (pairs) => {
 const times = <A>(n: number, call: Effect.Effect<A>) => Effect.forEach(Array.from({ length: n }), () => call)
 
 describe("one client", () => {
-  it.scoped("12.1: an outage costs 35 retries of 14 tokens, then each call fails at once with its own error", () =>
+  it.scoped("retries: an outage costs 35 retries of 14 tokens, then each call fails at once with its own error", () =>
     Effect.gen(function*() {
       const { state, transport } = service()
       const call = yield* client(transport)

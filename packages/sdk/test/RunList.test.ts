@@ -1,4 +1,4 @@
-/** The list of a flow's runs: lazily page by page, to its end, and never in circles (contract 9.6). */
+/** The list of a flow's runs: lazily page by page, to its end, and never in circles (docs/wire.md#lists-of-runs). */
 import { Emulator, samples } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService, UnexpectedResponseError } from "@effect-noukai/sdk"

@@ -1,4 +1,4 @@
-/** Reads of runs where a deployment serves one path and refuses the other (contract 9, C26), over real sockets. */
+/** Reads of runs where a deployment serves one path and refuses the other (docs/wire.md#runs), over real sockets. */
 import { Emulator } from "@effect-noukai/emulator"
 import { type CallError, FlowService, Noukai, NoukaiRecord, RunService } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"

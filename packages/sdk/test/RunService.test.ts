@@ -1,4 +1,4 @@
-/** Reading runs over real sockets: paths of both families, queries, ids, errors and clocks (contract 9). */
+/** Reading runs over real sockets: paths of both families, queries, ids, errors and clocks (docs/wire.md#runs). */
 import {
   type CallError,
   FlowService,
@@ -59,7 +59,7 @@ describe("the cost of a run", () => {
 })
 
 describe("E5: a trace", () => {
-  it.scoped("9.1: is read with one GET, without session, version or body", () =>
+  it.scoped("traces: is read with one GET, without session, version or body", () =>
     withServer(
       [Wire.json(200, { flowRun, steps: [step, { ...step, attempt: 2, costUsd: "0.2" }] })],
       (runs, server) =>
@@ -86,7 +86,7 @@ describe("E5: a trace", () => {
       [410, "FlowExecutionError"]
     ] as const
   ) {
-    it.scoped(`9.5: ${status} is ${tag} with the execution id`, () =>
+    it.scoped(`runs: ${status} is ${tag} with the execution id`, () =>
       withServer(
         [Wire.json(status, { detail: { code: "RUN_NOT_FOUND" } })],
         (runs) =>
@@ -194,20 +194,20 @@ describe("E6: a step", () => {
         return response
       }))
 
-  it.scoped("9.2: the latest attempt is asked for by saying nothing", () =>
+  it.scoped("step-traces: the latest attempt is asked for by saying nothing", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* ask({}, step, ""), decodedStep)
       assert.deepStrictEqual(yield* ask({ attempt: "latest" }, step, ""), decodedStep)
     }))
 
-  it.scoped("9.2: an attempt, an iteration, both", () =>
+  it.scoped("step-traces: an attempt, an iteration, both", () =>
     Effect.gen(function*() {
       yield* ask({ attempt: 3 }, step, "?attempt=3")
       yield* ask({ loopIndex: 0 }, step, "?loop_index=0")
       yield* ask({ attempt: 2, loopIndex: 5 }, step, "?attempt=2&loop_index=5")
     }))
 
-  it.scoped("9.2: all attempts are another type", () =>
+  it.scoped("step-traces: all attempts are another type", () =>
     Effect.gen(function*() {
       const attempts = [step, { ...step, attempt: 2 }]
       const answer = { stepId: "classify", attempts }
@@ -243,7 +243,7 @@ describe("E6: a step", () => {
 })
 
 describe("E8: a summary", () => {
-  it.scoped("9.4: is the run as a whole", () =>
+  it.scoped("runs: is the run as a whole", () =>
     withServer(
       [Wire.json(200, { ...flowRun, durationMs: null, stepCount: 2 })],
       (runs, server) =>
@@ -255,7 +255,7 @@ describe("E8: a summary", () => {
 })
 
 describe("E10: a list", () => {
-  it.scoped("9.6: by flow id, with limit and status", () =>
+  it.scoped("lists-of-runs: by flow id, with limit and status", () =>
     withServer(
       [Wire.json(200, { runs: [flowRun] }), Wire.json(200, { runs: [] }), Wire.json(200, { runs: [] })],
       (runs, server) =>
@@ -274,7 +274,7 @@ describe("E10: a list", () => {
     ))
 })
 
-describe("C26: the other family of paths", () => {
+describe("the other family of paths", () => {
   it.scoped("serves every read of a run", () =>
     withServer([
       Wire.json(200, { flowRun, steps: [] }),
@@ -305,7 +305,7 @@ describe("C26: the other family of paths", () => {
     }))
 })
 
-describe("B-PY-11: ids", () => {
+describe("ids", () => {
   for (const id of ["../../../keys?x=1#", "a/b", "a b", "é€😀", "%2e%2e", "x;y=z:@&"]) {
     it.scoped(`${JSON.stringify(id)} stays one segment, as execution and as step`, () =>
       withServer([Wire.json(200, step)], (runs, server) =>

@@ -1,4 +1,4 @@
-/** Replaying a session: a row per rule of contract 10.6 and 10.7, as callers see it. */
+/** Replaying a session: a row per rule of docs/wire.md#replays, as callers see it. */
 import {
   FlowService,
   JobService,
@@ -48,7 +48,7 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return Effect.as(Effect.provide(effect, logger), lines)
   })
 
-describe("10.6: matching", () => {
+describe("replays: matching", () => {
   it.effect("the n-th call of a slug takes its n-th recording; the body is not looked at", () =>
     replay([
       execution("a", "execute", "a1"),
@@ -150,7 +150,7 @@ describe("10.6: matching", () => {
   )
 })
 
-describe("10.6: misses", () => {
+describe("replays: misses", () => {
   const miss = (
     executions: ReadonlyArray<Json>,
     call: (flows: FlowService.Service) => Effect.Effect<unknown, unknown>
@@ -267,7 +267,7 @@ describe("10.6: misses", () => {
       })))
 })
 
-describe("10.6: leftovers", () => {
+describe("replays: leftovers", () => {
   it.effect("ids sorted, and a report of what is missing", () =>
     replay([
       execution("a", "execute", 1, { executionId: "z" }),
@@ -302,7 +302,7 @@ describe("10.6: leftovers", () => {
       })))
 })
 
-describe("10.6: another session that a call names", () => {
+describe("replays: another session that a call names", () => {
   const setup = (other: ReadonlyArray<Json>) =>
     Effect.gen(function*() {
       const fetched: Array<string> = []
@@ -372,7 +372,7 @@ describe("10.6: another session that a call names", () => {
       })))
 })
 
-describe("10.7: results", () => {
+describe("replays: results", () => {
   it.effect("every field of a completed run", () =>
     replay([
       execution("a", "execute", null, { executionId: "ex-1", steps: [step("one", 1), step("two", { text: "x" })] }),
@@ -452,7 +452,7 @@ describe("10.7: results", () => {
         assert.strictEqual(error._tag, "FlowExecutionError")
       })))
 
-  it.effect("C21: steps gives completed steps alone; indices are of the whole flow", () =>
+  it.effect("steps gives completed steps alone; indices are of the whole flow", () =>
     replay([
       execution("a", "step", null, { steps: [step("one", 1), step("two", 2)] }),
       execution("a", "step", null, { steps: [step("one", 1), step("two", 2)] })
@@ -508,11 +508,11 @@ describe("10.7: results", () => {
     }))
 })
 
-describe("10.3: payloads", () => {
+describe("scopes: payloads", () => {
   for (
     const [name, more] of [
       ["snapshotsAvailable false", { snapshotsAvailable: false, traceCaptureMode: "metadata_only" }],
-      ["C34: not said", { snapshotsAvailable: null }]
+      ["not said", { snapshotsAvailable: null }]
     ] as const
   ) {
     it.effect(`any execution without them: ReplayNoSnapshotsError (${name})`, () =>
@@ -527,7 +527,7 @@ describe("10.3: payloads", () => {
   }
 })
 
-describe("10.6: calls of one flow at once", () => {
+describe("replays: calls of one flow at once", () => {
   it.effect("are told of, once; calls one after the other are not (B-PY-18, B-TS-14)", () =>
     Effect.gen(function*() {
       const many = Array.from({ length: 6 }, (_, n) => execution("a", n < 3 ? "execute" : "step", n))

@@ -1,4 +1,4 @@
-/** `GET /seq/sessions/{id}` on the wire (contract 10.4). */
+/** `GET /seq/sessions/{id}` on the wire (docs/wire.md#sessions). */
 import { NoukaiReplay } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
@@ -22,7 +22,7 @@ const failed = (answers: ReadonlyArray<Wire.Answer>, id?: string) =>
       ? Effect.succeed({ error: result.left, requests })
       : Effect.dieMessage("the fetch should have failed"))
 
-it.scopedLive("10.4: one GET, with the key and no session header", () =>
+it.scopedLive("sessions: one GET, with the key and no session header", () =>
   Effect.gen(function*() {
     const { requests, result } = yield* fetchFrom([Wire.json(200, body())])
     assert.strictEqual(result._tag, "Right")
@@ -35,7 +35,7 @@ it.scopedLive("10.4: one GET, with the key and no session header", () =>
     assert.strictEqual(request!.body, "")
   }))
 
-it.scopedLive("10.4: every field, with the nulls of the wire", () =>
+it.scopedLive("sessions: every field, with the nulls of the wire", () =>
   Effect.gen(function*() {
     const { result } = yield* fetchFrom([Wire.json(200, {
       sessionId,
@@ -86,14 +86,14 @@ it.scopedLive("10.4: every field, with the nulls of the wire", () =>
     })
   }))
 
-it.scopedLive("12.1: a read is retried", () =>
+it.scopedLive("retries: a read is retried", () =>
   Effect.gen(function*() {
     const { requests, result } = yield* fetchFrom([Wire.json(503, {}), Wire.json(200, body())])
     assert.strictEqual(result._tag, "Right")
     assert.lengthOf(requests, 2)
   }))
 
-describe("10.4: an id that is no UUID fails before any network", () => {
+describe("sessions: an id that is no UUID fails before any network", () => {
   const ids = [
     "",
     "x",
@@ -124,7 +124,7 @@ describe("10.4: an id that is no UUID fails before any network", () => {
     }))
 })
 
-describe("10.4: errors by status", () => {
+describe("sessions: errors by status", () => {
   const rows: ReadonlyArray<readonly [status: number, tag: string]> = [
     [400, "ReplayInvalidSessionError"],
     [401, "AuthenticationError"],

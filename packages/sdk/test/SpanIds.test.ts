@@ -1,4 +1,4 @@
-/** The ids of sessions and runs in the spans of flows (contract 13.5). */
+/** The ids of sessions and runs in the spans of flows (docs/wire.md#spans). */
 import { FlowService, JobService, TraceScope } from "@effect-noukai/sdk"
 import { attributeKeys } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,4 +1,4 @@
-/** The spans of whole calls as OpenTelemetry exports them: names, parents, kinds, statuses (contract 13.5). */
+/** The spans of whole calls as OpenTelemetry exports them: names, parents, kinds, statuses (docs/wire.md#spans). */
 import { Tools } from "@effect-noukai/sdk"
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import * as Headers from "@effect/platform/Headers"

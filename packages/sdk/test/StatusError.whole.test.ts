@@ -1,4 +1,4 @@
-/** Statuses and error bodies on the wire (contract 11): a row per status and body shape. */
+/** Statuses and error bodies on the wire (docs/wire.md#errors): a row per status and body shape. */
 import type { CallError, NoukaiError } from "@effect-noukai/sdk"
 import { isNoukaiError, JobService, RunService } from "@effect-noukai/sdk"
 import * as Errors from "@effect-noukai/sdk/NoukaiError"
@@ -20,7 +20,7 @@ const failure = (answer: Wire.Answer) =>
 
 const problem = { detail: { code: "SOME_CODE", message: "what happened" } }
 
-describe("11.2: status to class", () => {
+describe("statuses: status to class", () => {
   const rows: ReadonlyArray<readonly [number, NoukaiError["_tag"], retryable: boolean]> = [
     [301, "FlowExecutionError", false],
     [307, "FlowExecutionError", false],
@@ -96,7 +96,7 @@ describe("a status of a run", () => {
     }))
 })
 
-describe("11.1: body shapes", () => {
+describe("errors: body shapes", () => {
   const rows: ReadonlyArray<readonly [string, Wire.Answer, code: string | undefined, detail: string | undefined]> = [
     ["detail object", Wire.json(400, problem), "SOME_CODE", "what happened"],
     [
@@ -209,7 +209,7 @@ describe("11.1: body shapes", () => {
     }))
 })
 
-describe("11.2: Retry-After of a 429", () => {
+describe("statuses: Retry-After of a 429", () => {
   const rows: ReadonlyArray<readonly [string, (seconds: number | undefined) => void]> = [
     ["12", (seconds) => assert.strictEqual(seconds, 12)],
     ["0.5", (seconds) => assert.strictEqual(seconds, 0.5)],

@@ -1,4 +1,4 @@
-/** Spans of executions (contract 13.5). */
+/** Spans of executions (docs/wire.md#spans). */
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { clientFor } from "./support/client.js"

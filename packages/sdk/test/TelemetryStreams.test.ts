@@ -1,4 +1,4 @@
-/** Spans of event streams (contract 13.5): one for the stream, one per step, as events arrive. */
+/** Spans of event streams (docs/wire.md#spans): one for the stream, one per step, as events arrive. */
 import { Tools } from "@effect-noukai/sdk"
 import { assert, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Option, Schedule, Stream } from "effect"

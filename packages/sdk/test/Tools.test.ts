@@ -1,4 +1,4 @@
-/** Tool calling on `/execute` (contract 6), on wire bytes. */
+/** Tool calling on `/execute` (docs/wire.md#tools), on wire bytes. */
 import { Emulator, startEmulator } from "@effect-noukai/emulator"
 import type { ExecuteInput, PausedResult, ToolDeclaration } from "@effect-noukai/sdk"
 import { FlowService, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
@@ -71,7 +71,7 @@ const answering = (content: Tools.ToolResult["content"] = "shipped") =>
 
 const bodies = (server: Wire.WireServer) => server.requests.map((request) => JSON.parse(request.body))
 
-describe("6.3: the loop", () => {
+describe("tool-results: the loop", () => {
   it.scopedLive("the resume carries the pause verbatim, the results, and everything of the first call", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(pause(1, [call]), done)
@@ -131,7 +131,7 @@ describe("6.3: the loop", () => {
       assert.strictEqual(third.iterationsUsed, 2)
     }))
 
-  it.scopedLive("C3: results mirror the casing of the pause", () =>
+  it.scopedLive("results mirror the casing of the pause", () =>
     Effect.gen(function*() {
       const camel = {
         toolCallMessages: [{ role: "assistant", content: null, toolCalls: [{ id: "tc_1" }] }]
@@ -145,7 +145,7 @@ describe("6.3: the loop", () => {
       ])
     }))
 
-  it.scopedLive("5.3: null outputs are echoed as {}, absent calls come from the last assistant message", () =>
+  it.scopedLive("results: null outputs are echoed as {}, absent calls come from the last assistant message", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(
         pause(1, [call], { accumulatedOutputs: null, toolCalls: undefined, flowId: undefined, blockCount: null }),
@@ -164,7 +164,7 @@ describe("6.3: the loop", () => {
   for (
     const [content, sent] of [["text", "text"], [{ a: 1 }, "{\"a\":1}"], [null, "null"], [7, "7"], ["", ""]] as const
   ) {
-    it.scopedLive(`6.2: content ${JSON.stringify(content)} is sent as a string`, () =>
+    it.scopedLive(`tool-results: content ${JSON.stringify(content)} is sent as a string`, () =>
       Effect.gen(function*() {
         const server = yield* Wire.serve(pause(1, [call]), done)
         const flows = yield* clientFor(server)
@@ -174,7 +174,7 @@ describe("6.3: the loop", () => {
   }
 })
 
-describe("6.3: maxToolRounds", () => {
+describe("tool-results: maxToolRounds", () => {
   const rounds = (maxToolRounds: number | undefined, pauses: number) =>
     Effect.gen(function*() {
       let runs = 0
@@ -212,7 +212,7 @@ describe("6.3: maxToolRounds", () => {
       assert.strictEqual(runs, 10)
     }))
 
-  it.scopedLive("C29: 0 means never", () =>
+  it.scopedLive("0 means never", () =>
     Effect.map(rounds(0, 1), ({ exit, requests, runs }) => {
       assert.strictEqual(exit._tag === "Left" && exit.left._tag, "ToolCallLimitError")
       assert.strictEqual(runs, 0)
@@ -960,7 +960,7 @@ it.scopedLive("a warning as the conversation nears the server's limit, at 200 en
     assert.match(warnings[0]!, /202 entries/)
   }))
 
-it.scopedLive("13.5: a round span below the execution, and a tool span below the round", () =>
+it.scopedLive("spans: a round span below the execution, and a tool span below the round", () =>
   Effect.gen(function*() {
     const { opened, tracer } = collecting()
     const server = yield* Wire.serve(pause(1, [call, ["tc_2", "lookup_order", "{}"]]), done)

@@ -1,4 +1,4 @@
-/** Traces as values: every optional and null field, and exact totals (contract 9.1, 9.2). */
+/** Traces as values: every optional and null field, and exact totals (docs/wire.md#traces, docs/wire.md#step-traces). */
 import { Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Either, FastCheck as fc, Schema } from "effect"
@@ -63,7 +63,7 @@ const decodeTrace = Schema.decodeUnknownEither(Trace.Trace)
 const decodeAttempts = Schema.decodeUnknownEither(Trace.StepAttempts)
 const decodeList = Schema.decodeUnknownEither(RunListResponse)
 
-describe("9.1: a run", () => {
+describe("traces: a run", () => {
   it("with every field", () => {
     assert.deepStrictEqual(decodeRun(fullRun), Either.right(fullRun))
   })
@@ -99,7 +99,7 @@ describe("9.1: a run", () => {
   })
 })
 
-describe("9.1: a step", () => {
+describe("traces: a step", () => {
   it("with every field", () => {
     assert.deepStrictEqual(decodeStep(fullStep), Either.right(fullStep))
   })
@@ -155,7 +155,7 @@ describe("9.1: a step", () => {
     })
   }
 
-  it("0.4: a cost is decimal text, and anything else is none", () => {
+  it("json: a cost is decimal text, and anything else is none", () => {
     for (const good of ["0", "0.00031", "12", "-0", "+2", "1E-7", "0E-8", "3e2", ".5", "5."]) {
       assert.deepStrictEqual(
         decodeStep({ ...fullStep, costUsd: good }),
@@ -174,7 +174,7 @@ describe("9.1: a step", () => {
   })
 })
 
-describe("9.1, 9.2, 9.6: what holds runs and steps", () => {
+describe("traces, step-traces, lists-of-runs: what holds runs and steps", () => {
   it("a trace needs its run; steps may be none", () => {
     assert.deepStrictEqual(
       decodeTrace({ flowRun: fullRun, steps: [] }),

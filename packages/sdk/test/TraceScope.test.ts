@@ -1,4 +1,4 @@
-/** Scopes (contract 10.2, 10.3): where they reach, what they nest, and what they say. */
+/** Scopes (docs/wire.md#scopes): where they reach, what they nest, and what they say. */
 import { FlowService, type NoukaiHttp, TraceScope } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
@@ -67,7 +67,7 @@ const phases = (events: ReadonlyArray<LogEvent>) =>
     event.phase === "scope_open" || event.phase === "scope_close" ? `${event.phase} ${event.mode}` : event.phase
   )
 
-describe("10.2: the session id of a call", () => {
+describe("scopes: the session id of a call", () => {
   it.effect("none outside a scope", () => {
     const { layer } = live({ answers: 1 })
     return Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("10.2: the session id of a call", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("B-PY-23: the call's, then the scope's, then the client's", () => {
+  it.effect("the call's, then the scope's, then the client's", () => {
     const { layer } = live({ answers: 3, defaults: { sessionId: "client" } })
     return Effect.gen(function*() {
       const scoped = TraceScope.withSession(otherId)
@@ -112,7 +112,7 @@ describe("capture", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("B-PY-14: joins the scope it is in", () => {
+  it.effect("joins the scope it is in", () => {
     const { events, layer } = live({ answers: 1 })
     return Effect.gen(function*() {
       const inner = TraceScope.capture(Effect.zip(TraceScope.currentSessionId, run()))
@@ -373,12 +373,12 @@ describe("replay", () => {
   })
 })
 
-describe("10.3: what a request from outside may ask for", () => {
+describe("scopes: what a request from outside may ask for", () => {
   const rows: ReadonlyArray<readonly [name: string, id: string | undefined, enabled: boolean, mode: string]> = [
     ["no id: capture", undefined, true, "capture"],
-    ["C32, B-TS-20: an empty id is none", "", true, "capture"],
+    ["an empty id is none", "", true, "capture"],
     ["an id, and replay is on: replay", sessionId, true, "replay"],
-    ["C41: an id, and replay is off: capture", sessionId, false, "capture"]
+    ["an id, and replay is off: capture", sessionId, false, "capture"]
   ]
   for (const [name, id, enabled, mode] of rows) {
     it.effect(name, () => {
@@ -412,7 +412,7 @@ describe("10.3: what a request from outside may ask for", () => {
   })
 })
 
-describe("10.3: a scope that is entered by hand", () => {
+describe("scopes: a scope that is entered by hand", () => {
   it.effect("a capture: joins the scope it is in, and has nothing to verify", () => {
     const { events, layer } = live({ answers: 1 })
     return Effect.gen(function*() {
@@ -473,7 +473,7 @@ describe("10.3: a scope that is entered by hand", () => {
   })
 })
 
-describe("12.3: scope_open and scope_close are paired", () => {
+describe("log-events: scope_open and scope_close are paired", () => {
   const notFound = Effect.fail(new ReplaySessionNotFoundError({ method: "test", isRetryable: false }))
   const bodies: ReadonlyArray<readonly [name: string, body: Effect.Effect<unknown, unknown>]> = [
     ["success", Effect.void],
@@ -507,7 +507,7 @@ describe("12.3: scope_open and scope_close are paired", () => {
     })
   }
 
-  it.effect("B-PY-21, B-TS-19: also when the session cannot be fetched", () => {
+  it.effect("also when the session cannot be fetched", () => {
     const { events, layer } = live()
     return Effect.gen(function*() {
       yield* (yield* Scripted.ScriptedHttp).queue({ session: [notFound, notFound] })

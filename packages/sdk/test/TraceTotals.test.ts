@@ -1,4 +1,4 @@
-/** The times and sums of traces: said, computed, and as the emulator's ledger has them (contract 9.1). */
+/** The times and sums of traces: said, computed, and as the emulator's ledger has them (docs/wire.md#traces). */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"

@@ -163,7 +163,7 @@ const readSession = Effect.flatMap(
 
 const answers: ReadonlyArray<Answer> = [
   {
-    name: "5.3: a run that ended",
+    name: "results: a run that ended",
     schema: ExecuteEnded,
     body: { status: "completed", result: { text: "ok" }, flowId: "fl_1", blockCount: 2, executionId: "ex-1" },
     read: execute,
@@ -176,7 +176,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "5.3: a run that waits for tool results",
+    name: "results: a run that waits for tool results",
     schema: ExecutePaused,
     body: {
       status: "tool_calls_required",
@@ -211,7 +211,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "8.1: a job that was submitted",
+    name: "jobs: a job that was submitted",
     schema: SubmitJobResponse,
     body: { executionId: "ex-1", status: "started", flowId: "fl_1", blockCount: 2 },
     read: Effect.flatMap(
@@ -235,7 +235,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "8.2: a job that was asked for",
+    name: "polls: a job that was asked for",
     schema: PollJobResponse,
     body: { executionId: "ex-1", status: "completed", result: { text: "done" }, error: null },
     read: Effect.flatMap(
@@ -257,7 +257,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "9.1: a trace",
+    name: "traces: a trace",
     schema: Trace.Trace,
     body: { flowRun: run, steps: [step] },
     read: readTrace,
@@ -267,7 +267,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "9.1: the run of a trace",
+    name: "traces: the run of a trace",
     schema: Trace.FlowRun,
     body: { flowRun: run, steps: [step] },
     at: ["flowRun"],
@@ -275,7 +275,7 @@ const answers: ReadonlyArray<Answer> = [
     rows: runRows
   },
   {
-    name: "9.1: a step of a trace",
+    name: "traces: a step of a trace",
     schema: Trace.StepTrace,
     body: { flowRun: run, steps: [step] },
     at: ["steps", 0],
@@ -283,7 +283,7 @@ const answers: ReadonlyArray<Answer> = [
     rows: stepRows
   },
   {
-    name: "9.1: the tokens of a step",
+    name: "traces: the tokens of a step",
     schema: Trace.Tokens,
     body: { flowRun: run, steps: [step] },
     at: ["steps", 0, "tokens"],
@@ -295,14 +295,14 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "9.2: one attempt at a step",
+    name: "step-traces: one attempt at a step",
     schema: Trace.StepTrace,
     body: step,
     read: Effect.flatMap(RunService, (runs) => runs.stepTrace(flow, "ex-1", "classify")),
     rows: stepRows
   },
   {
-    name: "9.2: all attempts at a step",
+    name: "step-traces: all attempts at a step",
     schema: Trace.StepAttempts,
     body: { stepId: "classify", attempts: [step] },
     read: Effect.flatMap(RunService, (runs) => runs.stepTrace(flow, "ex-1", "classify", { attempt: "all" })),
@@ -312,14 +312,14 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "9.4: the summary of a run",
+    name: "runs: the summary of a run",
     schema: Trace.FlowRun,
     body: run,
     read: Effect.flatMap(RunService, (runs) => runs.summary(flow, "ex-1")),
     rows: runRows
   },
   {
-    name: "9.6: a list of runs",
+    name: "lists-of-runs: a list of runs",
     schema: RunListResponse,
     body: { runs: [run], nextCursor: "c" },
     read: Effect.flatMap(
@@ -337,7 +337,7 @@ const answers: ReadonlyArray<Answer> = [
     rows: { runs: { because: "they are what is asked for" }, nextCursor: { wrong: 7 } }
   },
   {
-    name: "9.6: a run of a list",
+    name: "lists-of-runs: a run of a list",
     schema: Trace.FlowRun,
     body: { runs: [run] },
     at: ["runs", 0],
@@ -356,7 +356,7 @@ const answers: ReadonlyArray<Answer> = [
     rows: runRows
   },
   {
-    name: "10.4: a session",
+    name: "sessions: a session",
     schema: SessionResponse,
     body: sessionBody,
     read: readSession,
@@ -366,7 +366,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "10.4: a run of a session",
+    name: "sessions: a run of a session",
     schema: SessionExecution,
     body: sessionBody,
     at: ["executions", 0],
@@ -386,7 +386,7 @@ const answers: ReadonlyArray<Answer> = [
     }
   },
   {
-    name: "10.4: a step of a session",
+    name: "sessions: a step of a session",
     schema: SessionStep,
     body: sessionBody,
     at: ["executions", 0, "steps", 0],
@@ -569,7 +569,7 @@ describe("a result that was paid for is never lost", () => {
     }).pipe(Effect.provide(answering({ status: 200, body: "{\"status\":\"failed\",\"result\":\"no model\"}" }))))
 })
 
-describe("5.3: the calls of a pause", () => {
+describe("results: the calls of a pause", () => {
   const paused = (more: object) =>
     Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: "hi", tools })).pipe(
       Effect.map((done) => done.status === "tool_calls_required" ? done.toolCalls : []),

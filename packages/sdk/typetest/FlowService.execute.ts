@@ -54,7 +54,7 @@ type Expected =
   | ReplayInvalidSessionError
   | ReplayNoSnapshotsError
 
-// without tools: no pause, no requirement, exactly the errors of the contract
+// without tools: no pause, no requirement, exactly these errors
 expectTypeOf(flows.execute("a/b/c", { message: "hi" })).toEqualTypeOf<
   Effect.Effect<ExecuteResult<unknown>, Expected, never>
 >()

@@ -1,4 +1,4 @@
-/** Bodies that a relay gets from anybody, and answers of an upstream that is none (contract 13.2). */
+/** Bodies that a relay gets from anybody, and answers of an upstream that is none (docs/wire.md#relays). */
 import { Relay } from "@effect-noukai/adapters"
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
@@ -68,7 +68,7 @@ const check = ({ body, status }: Relay.Answer): void => {
 
 const json = { "content-type": "application/json" }
 
-describe("13.2: a relay", () => {
+describe("relays: a relay", () => {
   it.live(
     "answers any request with JSON, and lets none through that its rules refuse",
     () =>

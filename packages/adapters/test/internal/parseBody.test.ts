@@ -12,7 +12,7 @@ const limits = { maxDepth: 4, maxMessages: 2 }
 
 const json = "application/json"
 
-describe("13.2: parsing", () => {
+describe("relays: parsing", () => {
   it.prop("an object within the limits is what JSON.parse gives; a deeper one is refused", [
     fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 6 }))
   ], ([value]) => {

@@ -20,7 +20,7 @@ const limits = { maxBytes: 100, timeout: "10 seconds" } as const
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-describe("13.2: reading", () => {
+describe("relays: reading", () => {
   it.effect.prop(
     "however it is cut, a body is its text",
     [fc.string({ unit: "grapheme" }), fc.nat(5)],

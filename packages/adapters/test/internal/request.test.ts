@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { isExcluded, pathOf, requestedSession } from "../../src/internal/sessions/request.js"
 
-describe("2.4: the session that a request asks for", () => {
+describe("replay-headers: the session that a request asks for", () => {
   it("blank values are none", () => {
     for (const blank of [undefined, null, "", " ", "\t", ",", " , x", []]) assert.isUndefined(requestedSession(blank))
   })

@@ -1,7 +1,7 @@
 /**
  * The refusal of an endpoint: the status and body that go to the caller.
  *
- * @see contract 11
+ * @see docs/wire.md#errors
  */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 /**
  * One entry of a 422 body.
  *
- * @see contract 11.1
+ * @see docs/wire.md#errors
  */
 export interface ValidationIssue {
   readonly loc: ReadonlyArray<string | number>
@@ -29,7 +29,7 @@ export class ApiError extends Data.TaggedError("ApiError")<{
 /**
  * A refusal with a code.
  *
- * @see contract 11.3
+ * @see docs/wire.md#codes
  */
 export const coded = (
   status: number,
@@ -45,7 +45,7 @@ export const refuse = (status: number, code: string, message: string): Either.Ei
 /**
  * A validation failure with its places.
  *
- * @see contract 11.1
+ * @see docs/wire.md#errors
  */
 export const invalid = (issues: ReadonlyArray<ValidationIssue>): ApiError =>
   new ApiError({ status: 422, detail: issues })

@@ -32,7 +32,7 @@ const badBody = (msg: string, type: string): ApiError => invalid([{ loc: ["body"
 /**
  * Parses the object of a body. Any other text is a validation failure.
  *
- * @see contract 16.1
+ * @see docs/wire.md#emulator
  */
 export const parseObject = (text: string): Either.Either<JsonObject, ApiError> =>
   Either.try({

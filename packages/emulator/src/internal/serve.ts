@@ -43,14 +43,14 @@ const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
 /**
  * The id of a key: the part that is not secret.
  *
- * @see contract 1.3
+ * @see docs/wire.md#servers-and-keys
  */
 const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null
 
 /**
  * `GET /keys/verify`: the owner of a key.
  *
- * @see contract 14
+ * @see docs/wire.md#keys
  */
 const verifyKey: Endpoint<RouteOf<"verifyKey">> = ({ caller }) =>
   Effect.succeed(json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null }))

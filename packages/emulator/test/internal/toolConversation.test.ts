@@ -9,7 +9,7 @@ const answer = (id: string, content: string, key: string): Message => ({ role: "
 
 describe("tool conversations", () => {
   it.prop(
-    "6.2: whatever the casing, a round is answered when each call is, once",
+    "tool-results: whatever the casing, a round is answered when each call is, once",
     [
       FastCheck.uniqueArray(FastCheck.string({ minLength: 1 }), { minLength: 1, maxLength: 5 }),
       FastCheck.constantFrom("snake" as const, "camel" as const),
@@ -44,7 +44,7 @@ describe("tool conversations", () => {
     assert.strictEqual(Object.getPrototypeOf(tools), Object.prototype)
   })
 
-  it("6.2: a conversation without a request is none", () => {
+  it("tool-results: a conversation without a request is none", () => {
     assert.isTrue(Either.isLeft(checkAnswered([])))
     assert.isTrue(Either.isLeft(checkAnswered([{ role: "assistant", content: "hi" }])))
     assert.isTrue(Either.isLeft(checkAnswered([{ role: "assistant", tool_calls: [1, { id: 2 }, { id: "x" }] }])))
@@ -82,7 +82,7 @@ describe("tool conversations", () => {
     ["no messages", [], "toolCallMessages has no assistant message with tool calls."]
   ]
   for (const [name, messages, message] of said) {
-    it(`11.3: the refusal of ${name} says what is missing`, () => {
+    it(`codes: the refusal of ${name} says what is missing`, () => {
       const checked = checkAnswered(messages)
       assert.isTrue(Either.isLeft(checked))
       if (Either.isLeft(checked)) {

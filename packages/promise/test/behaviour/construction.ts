@@ -70,11 +70,17 @@ const replacing = async (run: (asked: () => number) => Promise<unknown>): Promis
 
 export const construction: ReadonlyArray<Behaviour> = [
   same(
-    "1.2: the key comes from NOUKAI_API_KEY",
+    "servers-and-keys: the key comes from NOUKAI_API_KEY",
     (world) => withEnvironment({ NOUKAI_API_KEY: world.emulator.apiKey }, () => made(world, { env: "dev" }))
   ),
-  same("1.3: no key throws an AuthenticationError", (world) => withEnvironment({}, () => made(world, { env: "dev" }))),
-  same("1.3: a key of another shape throws an AuthenticationError", (world) => made(world, { apiKey: "sk-1" })),
+  same(
+    "servers-and-keys: no key throws an AuthenticationError",
+    (world) => withEnvironment({}, () => made(world, { env: "dev" }))
+  ),
+  same(
+    "servers-and-keys: a key of another shape throws an AuthenticationError",
+    (world) => made(world, { apiKey: "sk-1" })
+  ),
   differs(
     "misspelled options",
     "an option that is misspelled",
@@ -88,7 +94,7 @@ export const construction: ReadonlyArray<Behaviour> = [
     (world) => made(world, { apiKey: "nk_1", env: "dev", retries: 5 } as never)
   ),
   same(
-    "C39: an empty key is refused, whatever the environment says",
+    "an empty key is refused, whatever the environment says",
     (world) => withEnvironment({ NOUKAI_API_KEY: world.emulator.apiKey }, () => made(world, { apiKey: "" }))
   ),
   same(
@@ -96,7 +102,7 @@ export const construction: ReadonlyArray<Behaviour> = [
     (world) => withEnvironment({ NOUKAI_API_KEY: "sk-1" }, () => made(world, { apiKey: "nk_1", env: "dev" }))
   ),
   same(
-    "1.2: NOUKAI_ENV may be dev, and an option wins over it",
+    "servers-and-keys: NOUKAI_ENV may be dev, and an option wins over it",
     (world) =>
       withEnvironment({ NOUKAI_API_KEY: "nk_1", NOUKAI_ENV: "dev" }, async () => [
         await made(world, {}),
@@ -105,39 +111,39 @@ export const construction: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "NOUKAI_ENV",
-    "1.2: a NOUKAI_ENV of another spelling",
+    "servers-and-keys: a NOUKAI_ENV of another spelling",
     { reference: { value: "made" }, ours: typed },
     (world) => withEnvironment({ NOUKAI_API_KEY: "nk_1", NOUKAI_ENV: "devel" }, () => made(world, {}))
   ),
   differs(
     "mistakes",
-    "1.4: org without project",
+    "addresses: org without project",
     { reference: ownError, ours: typed },
     (world) => threw(world, () => world.client({ org: "acme" }))
   ),
-  same("1.4: the defaults can be read", async (world) => {
+  same("addresses: the defaults can be read", async (world) => {
     const { defaultOrg, defaultProject, defaultSessionId } = world.client({ org: "a", project: "b", sessionId: "s" })
     return { defaultOrg, defaultProject, defaultSessionId }
   }),
-  same("1.4: a qualified slug, and all three by name", async (world) => [
+  same("addresses: a qualified slug, and all three by name", async (world) => [
     await named(world, "acme/support/greet"),
     await named(world, { org: "acme", project: "support", slug: "greet" })
   ]),
-  same("1.4: a bare slug takes the defaults, a qualified one wins over them", async (world) => [
+  same("addresses: a bare slug takes the defaults, a qualified one wins over them", async (world) => [
     await named(world, "greet", { org: "acme", project: "support" }),
     await named(world, "x/y/z", { org: "acme", project: "support" })
   ]),
   ...["greet", "a/b", "a/b/c/d", "a//c", "", { org: "a", project: "", slug: "c" }].map((identifier) =>
     differs(
       "mistakes",
-      `1.4: flow(${JSON.stringify(identifier)}) without defaults`,
+      `addresses: flow(${JSON.stringify(identifier)}) without defaults`,
       { reference: ownError, ours: typed },
       (world) => threw(world, () => world.client().flow(identifier))
     )
   ),
   differs(
     "addresses",
-    "B-TS-10: a slug that climbs out of the path",
+    "a slug that climbs out of the path",
     { reference: ["POST /seq/keys?x=1"], ours: [] },
     async (world) => {
       await outcome(world, () => world.client().flow({ org: "a", project: "b", slug: "../../keys?x=1#" }).execute())

@@ -45,12 +45,12 @@ const hang = (world: World, signal: AbortSignal) =>
   outcome(world, () => world.client().flow("noukai/tests/slow").execute({ message: "hi", signal }))
 
 export const execution: ReadonlyArray<Behaviour> = [
-  same("5.3: a completed run", (world) => execute(world, hello)),
+  same("results: a completed run", (world) => execute(world, hello)),
   same("the result has these keys, and no others in JSON", async (world) => {
     const result = await world.client().flow(hello).execute({ message: "hi" })
     return [Object.keys(result).sort(), JSON.stringify(result).length, result.requiresToolCalls]
   }),
-  same("5.3: a failed run resolves", (world) => execute(world, "noukai/tests/failing")),
+  same("results: a failed run resolves", (world) => execute(world, "noukai/tests/failing")),
   same("parameters, trace and overrides are taken", (world) =>
     execute(world, "noukai/tests/inputs", {
       message: "hi",
@@ -70,7 +70,7 @@ export const execution: ReadonlyArray<Behaviour> = [
     })),
   differs(
     "attachments on the wire",
-    "5.5: what is sent of attachments",
+    "attachments: what is sent of attachments",
     {
       reference: [
         { url: "https://img.example.com/dog.png", mimeType: "image/png", filename: "dog.png" },
@@ -93,23 +93,23 @@ export const execution: ReadonlyArray<Behaviour> = [
     }
   ),
   same("no options at all", (world) => outcome(world, () => world.client().flow("noukai/tests/loop").execute())),
-  ...statuses.map((status) => same(`11.2: ${status}`, (world) => faulty(world, status))),
+  ...statuses.map((status) => same(`statuses: ${status}`, (world) => faulty(world, status))),
   same("429 with seconds", (world) => faulty(world, "429:retry=7")),
   differs(
     "messages",
-    "B-TS-2: 422 with a list",
+    "422 with a list",
     { reference: "[object Object]", ours: "A fault that was asked for." },
     async (world) => (await faulty(world, "422:list") as Parsed).rejected.message
   ),
   differs(
     "messages",
-    "B-TS-2: 500 with a text",
+    "500 with a text",
     { reference: "[object Object]", ours: "A fault that was asked for." },
     async (world) => (await faulty(world, "500:text") as Parsed).rejected.message
   ),
   differs(
     "retryAfter",
-    "B-TS-2: 429 with something that is no number",
+    "429 with something that is no number",
     { reference: Number.NaN, ours: undefined },
     async (world) => (await faulty(world, "429:retry=tomorrow") as Parsed).rejected.retryAfter
   ),
@@ -124,7 +124,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "retries",
-    "B-TS-1: a 503 on a post, by default",
+    "a 503 on a post, by default",
     { reference: [2, "value"], ours: [1, "FlowExecutionError"] },
     async (world) => {
       const { rejected, requestsReceived } = await faulty(world, "503", {}) as Parsed
@@ -133,7 +133,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "malformed",
-    "B-TS-16: a 200 with a page",
+    "a 200 with a page",
     { reference: { name: "TypeError", noukai: false }, ours: { name: "UnexpectedResponseError", noukai: true } },
     async (world) => {
       const { name, noukai } = (await faulty(world, "html") as Parsed).rejected
@@ -142,29 +142,29 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "malformed",
-    "B-TS-16: an empty 200",
+    "an empty 200",
     { reference: "an empty object", ours: "UnexpectedResponseError" },
     async (world) => {
       const { rejected, value } = await faulty(world, "empty") as Parsed
       return rejected?.name ?? (Object.keys(value).length === 0 ? "an empty object" : value)
     }
   ),
-  same("11.2: a connection that is reset", (world) => name(faulty(world, "reset"))),
-  same("12.2: a timeout of the call", async (world) => {
+  same("statuses: a connection that is reset", (world) => name(faulty(world, "reset"))),
+  same("time-limits: a timeout of the call", async (world) => {
     const result = await outcome(
       world,
       () => world.client().flow("noukai/tests/slow").execute({ message: "hi", timeout: 20 })
     ) as Parsed
     return [result.rejected.name, result.rejected.noukai]
   }),
-  same("12.2: a timeout of the client", async (world) => {
+  same("time-limits: a timeout of the client", async (world) => {
     const noukai = world.client({ timeout: 20 })
     const result = await outcome(world, () => noukai.flow("noukai/tests/slow").execute({ message: "hi" })) as Parsed
     return [result.rejected.name, result.rejected.noukai]
   }),
   differs(
     "infinity",
-    "12.2: a timeout without an end",
+    "time-limits: a timeout without an end",
     { reference: "APITimeoutError", ours: "completed" },
     async (world) => {
       const { rejected, value } = await execute(world, hello, { message: "hi", timeout: Infinity }) as Parsed
@@ -194,21 +194,21 @@ export const execution: ReadonlyArray<Behaviour> = [
     }
   ),
 
-  same("3.2: the production version by default, and a published one by number", async (world) => [
+  same("addresses: the production version by default, and a published one by number", async (world) => [
     await execute(world, "noukai/tests/versions"),
     await execute(world, "noukai/tests/versions", { message: "hi", version: 1 }),
     seen(world)
   ]),
   differs(
     "draft",
-    "C1: version draft",
+    "version draft",
     { reference: { version: 2 }, ours: { version: "draft" } },
     async (world) =>
       ((await execute(world, "noukai/tests/versions", { message: "hi", version: "draft" })) as Parsed).value.result
   ),
   differs(
     "production",
-    "B-TS-9: version production",
+    "version production",
     { reference: "Error", ours: { version: 2 } },
     async (world) => {
       const { rejected, value } = await execute(world, "noukai/tests/versions", {
@@ -220,7 +220,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "versions",
-    "B-TS-9: versions that are none",
+    "versions that are none",
     {
       reference: ["POST /seq/noukai/tests/versions/v-1/execute", "POST /seq/noukai/tests/versions/v1.5/execute"],
       ours: []
@@ -232,7 +232,7 @@ export const execution: ReadonlyArray<Behaviour> = [
     }
   ),
 
-  same("10.2: a session id of the call, and of the client", async (world) => {
+  same("scopes: a session id of the call, and of the client", async (world) => {
     const [a, b] = ["5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01", "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c02"]
     const noukai = world.client({ sessionId: a })
     return [
@@ -242,7 +242,7 @@ export const execution: ReadonlyArray<Behaviour> = [
     ]
   }),
 
-  same("6.3: a handler answers", async (world) => {
+  same("tool-results: a handler answers", async (world) => {
     const asked: Array<unknown> = []
     const result = await execute(world, weather, {
       message: "Lisbon?",
@@ -254,14 +254,14 @@ export const execution: ReadonlyArray<Behaviour> = [
     })
     return [asked, result, world.emulator.ledger().runsStarted]
   }),
-  same("6.3: several calls in one round, answered in another order", async (world) => [
+  same("tool-results: several calls in one round, answered in another order", async (world) => [
     await execute(world, "noukai/tests/two-tools", {
       message: "hi",
       tools: twoTools,
       toolHandler: (calls) => answers(calls).reverse()
     })
   ]),
-  same("6.3: a pause by hand", async (world) => {
+  same("tool-results: a pause by hand", async (world) => {
     const flow = world.client().flow(weather)
     const paused = await flow.execute({ message: "Lisbon?", tools }) as Parsed
     return [
@@ -291,7 +291,7 @@ export const execution: ReadonlyArray<Behaviour> = [
       await execute(world, weather, { message: "Lisbon?", tools, toolHandler: () => Promise.reject("a string") })
     ]
   }),
-  same("6.3: the limit of rounds", async (world) => {
+  same("tool-results: the limit of rounds", async (world) => {
     let rounds = 0
     const result = await execute(world, "noukai/tests/forever", {
       message: "hi",
@@ -306,7 +306,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   }),
   differs(
     "rounds",
-    "B-TS-12: maxToolRounds 0",
+    "maxToolRounds 0",
     { reference: 10, ours: 0 },
     async (world) => {
       let rounds = 0
@@ -324,7 +324,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "results",
-    "6.2: results that do not answer the calls",
+    "tool-results: results that do not answer the calls",
     { reference: ["FlowExecutionError", 2], ours: ["InvalidRequestError", 1] },
     async (world) => {
       const { rejected } = await execute(world, weather, {
@@ -337,7 +337,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "output",
-    "B-TS-24: results as the README of the reference writes them",
+    "results as the README of the reference writes them",
     { reference: "FlowExecutionError", ours: "The weather, as get_weather says: sunny" },
     async (world) => {
       const { rejected, value } = await execute(world, weather, {
@@ -350,7 +350,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "resumed session",
-    "B-TS-11: the session id after a tool round",
+    "the session id after a tool round",
     { reference: undefined, ours: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" },
     async (world) =>
       ((await execute(world, weather, {
@@ -383,7 +383,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "checks",
-    "0.4: parameters that are no JSON",
+    "json: parameters that are no JSON",
     { reference: ["TypeError", "TypeError", 0], ours: ["InvalidRequestError", "InvalidRequestError", 0] },
     async (world) => {
       const cycle: Record<string, unknown> = {}
@@ -395,7 +395,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "checks",
-    "6.3: a number of rounds below 0",
+    "tool-results: a number of rounds below 0",
     { reference: 1, ours: 0 },
     async (world) => {
       await execute(world, weather, { message: "hi", tools, toolHandler: answers, maxToolRounds: -1 })
@@ -404,7 +404,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "conversations",
-    "5.4: messages",
+    "messages: messages",
     { reference: "FlowExecutionError", ours: "Hello! You said: and now?" },
     async (world) => {
       const { rejected, value } = await execute(world, hello, {
@@ -424,7 +424,7 @@ export const execution: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "execution ids",
-    "11.2: the execution id of an error from the server",
+    "statuses: the execution id of an error from the server",
     { reference: undefined, ours: "the server's" },
     async (world) => {
       const error = await world.client({ maxRetries: 0 }).flow("noukai/tests/fails-second").execute({ message: "hi" })

@@ -30,27 +30,27 @@ const phases = async (
 const untimed = ({ delay: _, ...event }: Parsed): Parsed => event
 
 export const reading: ReadonlyArray<Behaviour> = [
-  same("8.1: a job, waited for", async (world) => {
+  same("jobs: a job, waited for", async (world) => {
     const submitted = await job(world)
     const status = await submitted.wait(wait)
     return [submitted.executionId, submitted.flowId, status, await submitted.poll(), seen(world)[0]]
   }),
-  same("8.4: a job that failed is a status", async (world) => {
+  same("polls: a job that failed is a status", async (world) => {
     const { status } = await (await job(world, "noukai/tests/failing")).wait(wait)
     return status
   }),
-  same("8.3: a job that is not there yet is pending", async (world) => {
+  same("polls: a job that is not there yet is pending", async (world) => {
     world.emulator.addFaults({ match: { endpoint: "jobs" }, script: ["row:1000"] })
     return (await job(world)).poll()
   }),
-  same("8.4: a wait that is too short", async (world) => {
+  same("polls: a wait that is too short", async (world) => {
     const submitted = await job(world, "noukai/tests/slow")
     const { rejected } = await outcome(world, () => submitted.wait({ timeout: 20, pollInterval: 5 })) as Parsed
     return [rejected.name, rejected.noukai]
   }),
   differs(
     "wait",
-    "8.4: what a wait that was too short tells",
+    "polls: what a wait that was too short tells",
     { reference: undefined, ours: "the execution id" },
     async (world) => {
       const submitted = await job(world, "noukai/tests/slow")
@@ -60,7 +60,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "cancelled",
-    "B-TS-13: a job that is cancelled",
+    "a job that is cancelled",
     { reference: "APITimeoutError", ours: "cancelled" },
     async (world) => {
       world.emulator.addFaults({ match: { endpoint: "jobs" }, script: ["cancel"] })
@@ -75,7 +75,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "gateways",
-    "8.2: a 404 of a gateway, 5 seconds after the submission",
+    "polls: a 404 of a gateway, 5 seconds after the submission",
     { reference: "FlowNotFoundError", ours: "completed" },
     async (world) => {
       const submitted = await job(world) as Parsed
@@ -90,7 +90,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "abort",
-    "B-TS-13: a signal that is aborted between two polls",
+    "a signal that is aborted between two polls",
     { reference: "APIConnectionError", ours: "stop" },
     async (world) => {
       const controller = new AbortController()
@@ -105,14 +105,14 @@ export const reading: ReadonlyArray<Behaviour> = [
       return rejected.name ?? rejected
     }
   ),
-  same("8.1: a version and a session id of a job", async (world) => {
+  same("jobs: a version and a session id of a job", async (world) => {
     const sessionId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
     await world.client().flow("noukai/tests/versions").executeAsync({ message: "hi", version: 1, sessionId })
     return [seen(world), world.emulator.ledger().runs.map((run) => run.sessionId)]
   }),
   differs(
     "queued",
-    "6.1: a job with what the queue does not take",
+    "tools: a job with what the queue does not take",
     { reference: [["tools", 1], ["toolHandler", 1], ["attachments", 1]], ours: [] },
     async (world) => {
       const flow = world.client().flow(twoStep)
@@ -132,16 +132,16 @@ export const reading: ReadonlyArray<Behaviour> = [
       return sent
     }
   ),
-  same("11.2: a job that cannot be submitted", async (world) => {
+  same("statuses: a job that cannot be submitted", async (world) => {
     world.emulator.addFaults({ script: ["402"] })
     return outcome(world, () => job(world))
   }),
 
-  same("9.1: a trace", async (world) => {
+  same("traces: a trace", async (world) => {
     const { executionId } = await world.client().flow(twoStep).execute({ message: "hi" })
     return timeless(await world.client().flow(twoStep).run(executionId!).trace())
   }),
-  same("9.2: one step: the latest attempt, one, all, and in a loop", async (world) => {
+  same("step-traces: one step: the latest attempt, one, all, and in a loop", async (world) => {
     const flow = world.client().flow("noukai/tests/loop")
     const { executionId } = await flow.execute()
     const run = flow.run(executionId!)
@@ -163,8 +163,11 @@ export const reading: ReadonlyArray<Behaviour> = [
       return ["errorContext" in steps[0]!, steps[0]!.loopIndex]
     }
   ),
-  same("9.5: a run that is not there", (world) => outcome(world, () => world.client().flow(hello).run("ex-0").trace())),
-  same("9.3: a live trace", async (world) => {
+  same(
+    "runs: a run that is not there",
+    (world) => outcome(world, () => world.client().flow(hello).run("ex-0").trace())
+  ),
+  same("live-traces: a live trace", async (world) => {
     const { executionId } = await world.client().flow(twoStep).execute({ message: "hi" })
     const events = await collect(world.client().flow(twoStep).run(executionId!).liveTrace())
     return events.map((event) => [event.type, (event as Parsed).output, (event as Parsed).result])
@@ -181,7 +184,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "summary",
-    "C27: the summary of a trace",
+    "the summary of a trace",
     {
       reference: undefined,
       ours: {
@@ -201,18 +204,18 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
 
   same(
-    "12.3: what onLog sees of a call",
+    "log-events: what onLog sees of a call",
     (world) => phases(world, {}, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
   ),
-  same("12.3: what onLog sees of a call that failed", async (world) => {
+  same("log-events: what onLog sees of a call that failed", async (world) => {
     world.emulator.addFaults({ script: ["402"] })
     return phases(world, {}, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
   }),
-  same("12.3: logPayloads adds the response", async (world) => {
+  same("log-events: logPayloads adds the response", async (world) => {
     const events = await phases(world, { logPayloads: true }, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
     return events.map((event) => event.responseBody)
   }),
-  same("12.1, 12.3: a read is repeated, and onLog sees it", async (world) => {
+  same("retries, log-events: a read is repeated, and onLog sees it", async (world) => {
     const events = await phases(world, {}, async (noukai) => {
       const { executionId } = await noukai.flow(hello).execute({ message: "hi" })
       world.emulator.addFaults({ script: ["503"] })
@@ -222,7 +225,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   }),
   differs(
     "run paths",
-    "C26: where a run is looked for that a path refuses or misses",
+    "where a run is looked for that a path refuses or misses",
     { reference: ["/seq"], ours: ["/seq", "/flow-runs"] },
     async (world) => {
       await phases(world, {}, (noukai) => noukai.flow(hello).run("ex-0").trace())
@@ -231,7 +234,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "retry event",
-    "12.3: what a retry tells",
+    "log-events: what a retry tells",
     { reference: [0, undefined], ours: [1, "number"] },
     async (world) => {
       world.emulator.addFaults({ script: ["503"] })
@@ -242,7 +245,7 @@ export const reading: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "error event",
-    "C30: what onLog sees of a connection that is reset",
+    "what onLog sees of a connection that is reset",
     { reference: ["request"], ours: ["request", "error"] },
     async (world) => {
       world.emulator.addFaults({ script: ["reset"] })
@@ -258,7 +261,7 @@ export const reading: ReadonlyArray<Behaviour> = [
     await context.run("steps", () => collect(noukai.flow(twoStep).steps({ message: "hi" })))
     return seen
   }),
-  same("12.3: what onLog throws is ignored", async (world) => {
+  same("log-events: what onLog throws is ignored", async (world) => {
     const noukai = world.client({
       onLog: () => {
         throw new Error("a bad hook")

@@ -81,11 +81,11 @@ export const receiving: ReadonlyArray<Behaviour> = [
   same("a result without a value", (world) => execute(world, { ...completed, result: null })),
   same("a failed run that says no more than it must", (world) => execute(world, { status: "failed", result: "no" })),
   same(
-    "5.3: nulls in a result",
+    "results: nulls in a result",
     (world) => execute(world, { ...completed, flowId: null, blockCount: null, executionId: null })
   ),
   same(
-    "5.3: odd types in a result",
+    "results: odd types in a result",
     (world) => execute(world, { ...completed, flowId: 7, blockCount: "2", executionId: {} })
   ),
   same("a pause with fields that nobody declared", (world) => execute(world, { ...paused, ...more }, { tools })),
@@ -104,7 +104,7 @@ export const receiving: ReadonlyArray<Behaviour> = [
       ))),
   differs(
     "pauses",
-    "5.3: a pause without toolCalls",
+    "results: a pause without toolCalls",
     { reference: [undefined, null], ours: ["tc_1", {}] },
     async (world) => {
       const { toolCalls: _, ...bare } = paused
@@ -117,7 +117,7 @@ export const receiving: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "unknown statuses",
-    "5.3: a status that nobody knows, next to a result",
+    "results: a status that nobody knows, next to a result",
     {
       reference: { status: "melted", result: { text: "ok" } },
       ours: { error: "UnexpectedResponseError", result: { text: "ok" } }
@@ -135,13 +135,13 @@ export const receiving: ReadonlyArray<Behaviour> = [
 
   ...["pending", "running", "completed", "failed", "cancelled", "resting"].map((status) =>
     same(
-      `8.2: a job that is ${status}, with fields that nobody declared`,
+      `polls: a job that is ${status}, with fields that nobody declared`,
       (world) => poll(world, { executionId: "ex-1", ...more, status, progress: 0.5 })
     )
   ),
   differs(
     "unknown statuses",
-    "8.2: a job whose status nobody knows, next to a result",
+    "polls: a job whose status nobody knows, next to a result",
     { reference: { result: 1 }, ours: "UnexpectedResponseError" },
     async (world) => {
       const { rejected, value } = await poll(world, { executionId: "ex-1", status: "melted", result: 1 }) as Parsed
@@ -149,17 +149,17 @@ export const receiving: ReadonlyArray<Behaviour> = [
     }
   ),
   same(
-    "8.2: a completed job",
+    "polls: a completed job",
     (world) => poll(world, { executionId: "ex-1", ...more, status: "completed", result: 1 })
   ),
   same(
-    "8.2: nulls of a completed job",
+    "polls: nulls of a completed job",
     (world) => poll(world, { executionId: "ex-1", status: "completed", result: null, error: null })
   ),
-  same("8.2: a failed job", (world) => poll(world, { executionId: "ex-1", ...more, status: "failed", error: "no" })),
+  same("polls: a failed job", (world) => poll(world, { executionId: "ex-1", ...more, status: "failed", error: "no" })),
   differs(
     "job errors",
-    "8.2: a failed job whose error is an object",
+    "polls: a failed job whose error is an object",
     { reference: { code: "X" }, ours: "{\"code\":\"X\"}" },
     async (world) => {
       const { value } = await poll(world, { executionId: "ex-1", status: "failed", error: { code: "X" } }) as Parsed
@@ -167,25 +167,28 @@ export const receiving: ReadonlyArray<Behaviour> = [
     }
   ),
 
-  same("9.1: a trace with fields that nobody declared", (world) =>
+  same("traces: a trace with fields that nobody declared", (world) =>
     trace(world, {
       ...more,
       flowRun: { ...run, ...more, durationMs: 12 },
       steps: [{ ...step, ...more, tokens: { prompt: 1, completion: 2, total: 3, cached: 1 } }, { ...more, ...step }]
     })),
-  same("9.1: a trace that says no more than it must", (world) => trace(world, { flowRun: run, steps: [step] })),
-  same("9.1: odd types in a trace", (world) =>
+  same("traces: a trace that says no more than it must", (world) => trace(world, { flowRun: run, steps: [step] })),
+  same("traces: odd types in a trace", (world) =>
     trace(world, {
       flowRun: { ...run, flowId: 7, durationMs: "12", stepCount: {} },
       steps: [{ ...step, durationMs: "12", costUsd: 0.1, tokens: "3", truncated: "yes" }]
     })),
   same(
-    "9.1: a summary that the server sends",
+    "traces: a summary that the server sends",
     (world) => trace(world, { flowRun: run, steps: [], summary: { costUsd: "0.1" } })
   ),
-  same("9.2: a step with fields that nobody declared", (world) => stepTrace(world, { ...step, ...more, attempts: 2 })),
   same(
-    "9.2: all attempts, with fields that nobody declared",
+    "step-traces: a step with fields that nobody declared",
+    (world) => stepTrace(world, { ...step, ...more, attempts: 2 })
+  ),
+  same(
+    "step-traces: all attempts, with fields that nobody declared",
     (world) => stepTrace(world, { ...more, stepId: "classify", attempts: [{ ...step, ...more }] }, { attempt: "all" })
   )
 ]

@@ -73,7 +73,7 @@ const replayed = (world: World, body: (noukai: ReturnType<World["client"]>) => (
 const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
 export const scopes: ReadonlyArray<Behaviour> = [
-  same("10.3: a scope tags its runs with one id", async (world) => {
+  same("scopes: a scope tags its runs with one id", async (world) => {
     const noukai = world.client()
     const inside = await world.sdk.traceScope(async () => ({
       sessionId: world.sdk.currentSessionId(),
@@ -81,7 +81,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
     }))
     return anonymous([inside, runs(world)])
   }),
-  same("10.3: each scope has an id of its own, also side by side", async (world) => {
+  same("scopes: each scope has an id of its own, also side by side", async (world) => {
     const noukai = world.client()
     const scope = () =>
       world.sdk.traceScope(async () => {
@@ -102,7 +102,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
       world.sdk.traceScope(() => {
         throw new RangeError("mine")
       }))),
-  same("10.3: capture false tags nothing", async (world) => {
+  same("scopes: capture false tags nothing", async (world) => {
     const noukai = world.client()
     await world.sdk.traceScope(() => noukai.flow(hello).execute({ message: "hi" }), { capture: false })
     return [runs(world), await world.sdk.traceScope(() => world.sdk.currentSessionId(), { capture: false })]
@@ -119,7 +119,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
   }),
   differs(
     "order of ids",
-    "B-PY-23: a session id of the client and a scope",
+    "a session id of the client and a scope",
     { reference: "the client's", ours: "the scope's" },
     async (world) => {
       const noukai = world.client({ sessionId: id })
@@ -129,7 +129,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "nested",
-    "B-PY-14: a scope in a scope",
+    "a scope in a scope",
     { reference: 2, ours: 1 },
     async (world) => {
       const inner = () => world.sdk.traceScope(() => world.sdk.currentSessionId())
@@ -137,7 +137,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
       return new Set(ids).size
     }
   ),
-  same("10.6: a replay gives what was captured and starts nothing", async (world) =>
+  same("replays: a replay gives what was captured and starts nothing", async (world) =>
     withGate("true", async () => {
       const { noukai, result, sessionId } = await captured(world)
       const replayed = await world.sdk.traceScope(program(noukai), {
@@ -207,19 +207,21 @@ export const scopes: ReadonlyArray<Behaviour> = [
       return JSON.stringify(value).includes("requiresToolCalls")
     }
   ),
-  same("10.6: a call that was not recorded", async (world) => {
+  same("replays: a call that was not recorded", async (world) => {
     const { live, rejected } = await replay(world, (noukai) => () => noukai.flow(twoStep).execute({ message: "hi" }))
     return [live, rejected.name, rejected.noukai]
   }),
-  same("10.6: recordings that nothing asked for", async (world) => {
+  same("replays: recordings that nothing asked for", async (world) => {
     const { live, rejected } = await replay(world, (noukai) => () => noukai.flow(hello).execute({ message: "one" }))
     return [live, rejected.name, rejected.noukai]
   }),
-  same("10.6: what the function throws comes before what is left over", async (world) => {
+  same("replays: what the function throws comes before what is left over", async (world) => {
     const { live, rejected } = await replay(world, () => () => Promise.reject("mine"))
     return [live, rejected]
   }),
-  ...[["10.4: an id that is none", "no-uuid"], ["10.4: a session that is not there", id]].map(([name, session]) =>
+  ...[["sessions: an id that is none", "no-uuid"], ["sessions: a session that is not there", id]].map((
+    [name, session]
+  ) =>
     same(name!, async (world) => {
       let ran = false
       const { rejected } = await replay(world, () => () => {
@@ -228,7 +230,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
       return [ran, rejected.name, rejected.noukai, rejected.statusCode]
     })
   ),
-  same("10.4: a session that has expired", async (world) =>
+  same("sessions: a session that has expired", async (world) =>
     withGate("true", async () => {
       const { noukai, sessionId } = await captured(world)
       world.emulator.expireSession(sessionId)
@@ -239,7 +241,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
         })) as Parsed
       return [rejected.name, rejected.statusCode]
     })),
-  same("10.3: a session without payloads", async (world) =>
+  same("scopes: a session without payloads", async (world) =>
     withGate("true", async () => {
       world.emulator.putOrganisation("noukai", { capture: "metadata_only" })
       const { noukai, sessionId } = await captured(world)
@@ -250,7 +252,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
         })) as Parsed
       return [rejected.name, rejected.noukai]
     })),
-  same("10.7: a recorded failure is thrown", async (world) =>
+  same("replays: a recorded failure is thrown", async (world) =>
     withGate("true", async () => {
       const failing = (noukai: ReturnType<World["client"]>) => () =>
         outcome(world, () => noukai.flow("noukai/tests/fails-second").execute({ message: "hi" }))
@@ -262,7 +264,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
       return [rejected.name, rejected.code]
     })),
   same(
-    "10.7: a recorded failure ends the events with step_error and flow_completed",
+    "replays: a recorded failure ends the events with step_error and flow_completed",
     async (world) =>
       withGate("true", async () => {
         const failing = (noukai: ReturnType<World["client"]>) => () =>
@@ -282,7 +284,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
         }))
       })
   ),
-  same("C41: with the gate off a replay is a capture", async (world) =>
+  same("with the gate off a replay is a capture", async (world) =>
     withGate(undefined, async () => {
       const { noukai, sessionId } = await captured(world)
       const inside = await world.sdk.traceScope(() => world.sdk.currentSessionId(), {
@@ -293,7 +295,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
     })),
   differs(
     "empty id",
-    "B-TS-20: an empty id",
+    "an empty id",
     { reference: "ReplayInvalidSessionError", ours: "captured" },
     async (world) => {
       const { rejected } = await replay(world, () => () => "captured", "") as Parsed
@@ -302,7 +304,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "jobs in replay",
-    "C23: a job in a replay",
+    "a job in a replay",
     { reference: ["ReplayError", true, 0], ours: ["ReplayMissError", true, 0] },
     async (world) => {
       const { live, rejected } = await replay(
@@ -314,7 +316,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "reads in replay",
-    "10.6: a trace in a replay",
+    "replays: a trace in a replay",
     { reference: "FlowNotFoundError", ours: "ReplayMissError" },
     async (world) => {
       const { rejected } = await replay(world, (noukai) => () => noukai.flow(hello).run("ex-0").trace())
@@ -327,7 +329,7 @@ export const scopes: ReadonlyArray<Behaviour> = [
     { reference: true, ours: false },
     async (world) => "fetchedSession" in (await world.sdk.traceScope(() => world.sdk.currentScope()) as object)
   ),
-  same("12.3: onLog of the client is told of a scope", async (world) => {
+  same("log-events: onLog of the client is told of a scope", async (world) => {
     const events: Array<Parsed> = []
     const noukai = world.client({ onLog: (event) => events.push(event) })
     await world.sdk.traceScope(() => 1, { transport: noukai._transport })

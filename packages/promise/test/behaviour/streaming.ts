@@ -55,15 +55,15 @@ const byHand = async (world: World, flow: string, options: Events) => {
 }
 
 export const streaming: ReadonlyArray<Behaviour> = [
-  same("7.4: every event of two steps, one request for each", async (world) => [
+  same("order-of-events: every event of two steps, one request for each", async (world) => [
     await events(world, twoStep),
     seen(world)
   ]),
-  same("7.4: runRemaining runs all steps in one request", async (world) => [
+  same("order-of-events: runRemaining runs all steps in one request", async (world) => [
     await events(world, twoStep, { message: "hi", runRemaining: true }),
     seen(world)
   ]),
-  same("7.5: steps gives completed steps alone", async (world) => [await steps(world, twoStep), seen(world)]),
+  same("cursor: steps gives completed steps alone", async (world) => [await steps(world, twoStep), seen(world)]),
   same("nothing is sent before the first event is asked for", async (world) => {
     world.client().flow(twoStep).events({ message: "hi" })
     world.client().flow(twoStep).steps({ message: "hi" })
@@ -91,11 +91,11 @@ export const streaming: ReadonlyArray<Behaviour> = [
     await steps(world, "noukai/tests/versions", { message: "hi", version: 1 }),
     seen(world)
   ]),
-  same("10.2: a session id goes on every request", async (world) => {
+  same("scopes: a session id goes on every request", async (world) => {
     await steps(world, twoStep, { message: "hi", sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" })
     return world.emulator.ledger().requests.map(({ headers }) => headers["x-session-id"])
   }),
-  same("11.2: an error before the stream begins", async (world) => {
+  same("statuses: an error before the stream begins", async (world) => {
     world.emulator.addFaults({ script: ["402"] })
     return events(world, twoStep)
   }),
@@ -108,11 +108,11 @@ export const streaming: ReadonlyArray<Behaviour> = [
     return types
   }),
   ...["split:1", "comment", "unknown", "malformed", "bom"].map((fault) =>
-    same(`7.2: a response with ${fault}`, (world) => faulty(world, fault))
+    same(`frames: a response with ${fault}`, (world) => faulty(world, fault))
   ),
   differs(
     "endless",
-    "B-TS-4: a response that ends without saying so",
+    "a response that ends without saying so",
     { reference: [3, undefined], ours: [1, "APIConnectionError"] },
     async (world) => {
       const { rejected, requests } = await faulty(world, "end:e2") as Parsed
@@ -121,19 +121,19 @@ export const streaming: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "frames",
-    "B-TS-4: a response with CRLF",
+    "a response with CRLF",
     { reference: 3, ours: 2 },
     async (world) => (await faulty(world, "crlf")).stepsRun
   ),
   differs(
     "frames",
-    "7.2: a last event without its blank line",
+    "frames: a last event without its blank line",
     { reference: 8, ours: 9 },
     async (world) => (await faulty(world, "unterminated") as Parsed).events.length
   ),
   differs(
     "broken",
-    "B-TS-3: a response that breaks off",
+    "a response that breaks off",
     { reference: ["TypeError", false], ours: ["APIConnectionError", true] },
     async (world) => {
       const { rejected } = await faulty(world, "cut:e2") as Parsed
@@ -142,7 +142,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "clock",
-    "12.2: the timeout of a stream is of its silences, not of its length",
+    "time-limits: the timeout of a stream is of its silences, not of its length",
     { reference: "AbortError", ours: 9 },
     async (world) => {
       const { rejected, value } = await outcome(world, async () => {
@@ -174,7 +174,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
   }),
   differs(
     "failed steps",
-    "B-TS-6: a step that fails, in steps",
+    "a step that fails, in steps",
     { reference: ["step_completed", "step_error"], ours: ["step_completed", "FlowExecutionError", "MODEL_DOWN"] },
     async (world) => {
       const types: Array<string> = []
@@ -202,7 +202,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "draft",
-    "C1: steps of the draft",
+    "steps of the draft",
     { reference: "step_completed", ours: "InvalidRequestError" },
     async (world) => {
       const { rejected, value } = await steps(world, "noukai/tests/versions", {
@@ -214,7 +214,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "attachments",
-    "B-TS-8: attachments of a stream",
+    "attachments of a stream",
     { reference: false, ours: true },
     async (world) => {
       const attachments = [{ kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png" }]
@@ -223,17 +223,17 @@ export const streaming: ReadonlyArray<Behaviour> = [
     }
   ),
 
-  same("7.6: a handler answers, and no pause is seen", async (world) => [
+  same("pauses: a handler answers, and no pause is seen", async (world) => [
     await events(world, weather, { message: "Lisbon?", tools, toolHandler: answers }),
     await steps(world, weather, { message: "Lisbon?", tools, toolHandler: answers }),
     seen(world)
   ]),
   same(
-    "7.6: a pause by hand, after which the same loop goes on",
+    "pauses: a pause by hand, after which the same loop goes on",
     (world) => byHand(world, weather, { message: "Lisbon?", tools })
   ),
   same(
-    "7.6: a pause by hand in the second step",
+    "pauses: a pause by hand in the second step",
     (world) => byHand(world, "noukai/tests/two-tools", { message: "hi", tools: twoTools })
   ),
   same("resume is no field of the event", async (world) => {
@@ -244,7 +244,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
     "what a handler throws is what the loop throws",
     (world) => events(world, weather, { message: "hi", tools, toolHandler: () => Promise.reject("no weather today") })
   ),
-  same("7.6: the limit of rounds", async (world) => {
+  same("pauses: the limit of rounds", async (world) => {
     let rounds = 0
     const result = await events(world, "noukai/tests/forever", {
       message: "hi",
@@ -259,7 +259,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
   }),
   differs(
     "unresumed",
-    "B-TS-6: a pause that nobody answers",
+    "a pause that nobody answers",
     {
       reference: { pauses: 5, runs: 5, rejected: undefined },
       ours: { pauses: 1, runs: 1, rejected: "InvalidRequestError" }
@@ -276,7 +276,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
   ),
   differs(
     "unasked pause",
-    "B-TS-6: a pause for tool calls in steps without a handler",
+    "a pause for tool calls in steps without a handler",
     { reference: "tool_calls_required", ours: "UnexpectedResponseError" },
     async (world) => {
       const loop = world.client().flow(weather).steps({ message: "hi", tools })[Symbol.asyncIterator]()

@@ -1,4 +1,4 @@
-/** Bodies and headers of any kind, under any status (contract 11). */
+/** Bodies and headers of any kind, under any status (docs/wire.md#errors). */
 import { Flow, FlowService, isNoukaiError, JobService, RunService } from "@effect-noukai/sdk"
 import type { NoukaiError } from "@effect-noukai/sdk"
 import type { Services } from "@effect-noukai/sdk/Noukai"
@@ -80,7 +80,7 @@ const checked = (name: string, answer: MadeUp): Effect.Effect<Exit.Exit<unknown,
     )
   )
 
-describe("11.1: any body", () => {
+describe("errors: any body", () => {
   it.live("under an error status is a typed error that can be read", () =>
     fuzzEffect(
       FC.tuple(operation, status, headers, brokenBytes(errorBody)),
@@ -90,7 +90,7 @@ describe("11.1: any body", () => {
     ), fuzzTimeout)
 
   it.live(
-    "5.3: of a 200 is what execute gives, or a typed error",
+    "results: of a 200 is what execute gives, or a typed error",
     () =>
       fuzzEffect(
         brokenBytes(brokenJson(arbitraries.response)),
@@ -131,7 +131,7 @@ describe("11.1: any body", () => {
     )
   })
 
-  it.live("9.1: of a 200 is a trace or a job, or a typed error", () =>
+  it.live("traces: of a 200 is a trace or a job, or a typed error", () =>
     fuzzEffect(
       FC.tuple(
         FC.constantFrom("trace", "stepTrace", "submit"),

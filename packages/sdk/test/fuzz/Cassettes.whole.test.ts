@@ -1,4 +1,4 @@
-/** Sessions and cassette files that somebody edited, cut off or made up (contract 10.4, 10.7). */
+/** Sessions and cassette files that somebody edited, cut off or made up (docs/wire.md#sessions, docs/wire.md#replays). */
 import { Cassette, FlowService, isNoukaiError, NoukaiReplay } from "@effect-noukai/sdk"
 import { CassetteError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
@@ -50,7 +50,7 @@ const replayed = (value: Cassette.Cassette): Effect.Effect<void> =>
     Effect.map(typed)
   )
 
-describe("10.4: cassettes and sessions", () => {
+describe("sessions: cassettes and sessions", () => {
   it("any JSON is a cassette that can be written again, or a CassetteError", () => {
     fuzz(brokenJson(cassette), 80, (text) => {
       const decoded = Cassette.decode(parsed(text))

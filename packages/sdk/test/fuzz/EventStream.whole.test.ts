@@ -1,4 +1,4 @@
-/** Event streams that were broken on the way or never were any (contract 7.2, 7.3). */
+/** Event streams that were broken on the way or never were any (docs/wire.md#frames, docs/wire.md#events). */
 import { FlowService, isNoukaiError } from "@effect-noukai/sdk"
 import type { FlowEvent } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
@@ -57,7 +57,7 @@ const framesOf = (bytes: Uint8Array, at: ReadonlyArray<number>): ReadonlyArray<R
 
 const isEnd = (event: FlowEvent.FlowEvent): boolean => event.type === "flow_completed" || event.type === "step_error"
 
-describe("7.2: any bytes", () => {
+describe("frames: any bytes", () => {
   it("become the same frames however they are cut, and each frame an event, nothing, or a reason", () => {
     fuzz(FC.tuple(brokenBytes(stream), cuts), 80, ([bytes, at]) => {
       const frames = framesOf(bytes, at)

@@ -1,7 +1,7 @@
 /**
  * Parses the text of a request into its JSON object.
  *
- * @see contract 13.2
+ * @see docs/wire.md#relays
  */
 import * as Either from "effect/Either"
 

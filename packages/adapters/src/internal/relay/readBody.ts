@@ -1,7 +1,7 @@
 /**
  * Reads the body of a request within its bounds.
  *
- * @see contract 13.2
+ * @see docs/wire.md#relays
  */
 import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"

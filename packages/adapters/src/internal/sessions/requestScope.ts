@@ -75,7 +75,7 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
 /**
  * Opens the scope of a request.
  *
- * @see contract 10.3
+ * @see docs/wire.md#scopes
  */
 export const open = (
   sessionId: string | undefined,

@@ -79,7 +79,8 @@ export const event = (name: string, data: Json = {}): Json => ({ event: name, da
 /**
  * The events that carry inputs and outputs, as cases expect them.
  *
- * @see contract 7.3, 7.8
+ * @see docs/wire.md#events
+ * @see docs/wire.md#outputs
  */
 export interface Shape {
   readonly name: StreamOutputs
@@ -147,7 +148,7 @@ export const refused = (
   status: number,
   code: string
 ): ConformanceCase =>
-  made(`${name}: ${status} ${code}`, [row, `11.3 ${code}`], [exchange(request, refusal(status, code))])
+  made(`${name}: ${status} ${code}`, [row, `codes ${code}`], [exchange(request, refusal(status, code))])
 
 /** A tool in the function format. */
 export const tool = (name: string): Json => ({

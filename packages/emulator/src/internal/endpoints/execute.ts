@@ -1,7 +1,8 @@
 /**
  * E1: `POST …/execute`, new and resumed.
  *
- * @see contract 5, 6
+ * @see docs/wire.md#execute
+ * @see docs/wire.md#tools
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -93,7 +94,8 @@ const fresh = (
 /**
  * Resumes a run with its own flow, input and outputs. The request has the results.
  *
- * @see contract 5.2, 6.2
+ * @see docs/wire.md#execute
+ * @see docs/wire.md#tool-results
  */
 const resumed = (
   state: State,

@@ -1,7 +1,7 @@
 /**
  * E3 and E4: `POST …/jobs` and `GET …/jobs/{executionId}`.
  *
- * @see contract 8
+ * @see docs/wire.md#jobs
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -1,7 +1,10 @@
 /**
  * Request bodies: their fields and JSON types. A wrong type is a validation failure.
  *
- * @see contract 5.1, 7.1, 8.1, 11.1
+ * @see docs/wire.md#execute
+ * @see docs/wire.md#step
+ * @see docs/wire.md#jobs
+ * @see docs/wire.md#errors
  */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -101,7 +104,7 @@ export type JobBody = typeof JobBody.Type
  * Removes `null` at the top of a body, which is the same as an absent field. Renames `block_overrides` to
  * `blockOverrides`.
  *
- * @see contract 0.4
+ * @see docs/wire.md#json
  */
 const normalise = (body: JsonObject): JsonObject => {
   const entries = Object.entries(body).filter(([, value]) => value !== null)

@@ -14,7 +14,7 @@ type Check = Either.Either<void, ApiError>
 /**
  * Refuses `INVALID_TREE` and `NO_STEPS`.
  *
- * @see contract 11.3
+ * @see docs/wire.md#codes
  */
 export const executable = (tree: Tree): Check => {
   if (tree.broken !== undefined) return refuse(400, "INVALID_TREE", tree.broken)
@@ -24,7 +24,7 @@ export const executable = (tree: Tree): Check => {
 /**
  * Checks the names of parameters.
  *
- * @see contract 5.1
+ * @see docs/wire.md#execute
  */
 export const parameterNames = (parameters: JsonObject | undefined): Check =>
   parameters !== undefined && Object.hasOwn(parameters, "attachments")
@@ -36,7 +36,7 @@ const maxMessageBytes = 1_000_000
 /**
  * Limits the bytes of `messages` and `toolCallMessages`.
  *
- * @see contract 5.1
+ * @see docs/wire.md#execute
  */
 export const messageSize = (name: string, messages: ReadonlyArray<Json> | undefined): Check =>
   messages !== undefined && Buffer.byteLength(JSON.stringify(messages)) > maxMessageBytes
@@ -48,7 +48,7 @@ const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 /**
  * Checks the roles of a conversation.
  *
- * @see contract 5.4
+ * @see docs/wire.md#messages
  */
 export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): Check => {
   const missing = (messages ?? []).flatMap((entry, index): Array<ValidationIssue> =>
@@ -66,7 +66,7 @@ export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): C
 /**
  * Refuses `messages` together with `message`.
  *
- * @see contract 5.1
+ * @see docs/wire.md#execute
  */
 export const oneOfMessages = (message: string | undefined, messages: ReadonlyArray<Json> | undefined): Check =>
   message !== undefined && messages !== undefined && messages.length > 0
@@ -82,7 +82,7 @@ export const oneOfMessages = (message: string | undefined, messages: ReadonlyArr
 /**
  * Refuses a request without message and parameters if the flow needs a message.
  *
- * @see contract 5.1, C6
+ * @see docs/wire.md#execute
  */
 export const hasMessage = (
   tree: Tree,
@@ -138,7 +138,7 @@ const maxAttachments = 10
 /**
  * Checks the attachments.
  *
- * @see contract 5.5
+ * @see docs/wire.md#attachments
  */
 export const attachments = (tree: Tree, list: ReadonlyArray<Json> | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
@@ -188,7 +188,7 @@ const toolNames = (list: ReadonlyArray<Json>): Either.Either<ReadonlySet<string>
 /**
  * Checks the declared tools and the tool choice.
  *
- * @see contract 6.1
+ * @see docs/wire.md#tools
  */
 export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice: Json | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
@@ -208,7 +208,7 @@ export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice:
 /**
  * The session id of a request. An empty header counts as absent. Refuses text that is not a UUID.
  *
- * @see contract 10.9
+ * @see docs/wire.md#sessions
  */
 export const sessionIdOf = (
   headers: { readonly [name: string]: string }

@@ -12,7 +12,7 @@ import type { NewRun, Run } from "../store/runs.js"
 /**
  * The capture mode of one run. `trace: true` keeps payloads, unless capture is `off`.
  *
- * @see contract 9.7
+ * @see docs/wire.md#capture
  */
 const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
   trace && configured === "metadata_only" ? "full" : configured

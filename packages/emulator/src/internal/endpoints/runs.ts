@@ -1,7 +1,8 @@
 /**
  * E5 to E10: reads of runs, their traces and their sessions.
  *
- * @see contract 9, 10.4
+ * @see docs/wire.md#runs
+ * @see docs/wire.md#sessions
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -28,7 +29,7 @@ const iso = (ms: number | undefined): string | null => ms === undefined ? null :
 /**
  * The steps that the run's capture mode shows.
  *
- * @see contract 9.7
+ * @see docs/wire.md#capture
  */
 const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps.list()
 

@@ -3,7 +3,8 @@
  * hosted shape, the outputs. In the documented shape each request has the outputs. In both shapes it has the tool
  * messages.
  *
- * @see contract 7, 7.8
+ * @see docs/wire.md#step
+ * @see docs/wire.md#outputs
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -35,7 +35,7 @@ export interface Segment<E> {
   /**
    * The outputs that replace the real ones for later steps.
    *
-   * @see contract 7.1
+   * @see docs/wire.md#step
    */
   readonly inputOverrides: Outputs
   readonly resume: Resume | undefined
@@ -74,7 +74,7 @@ export interface Engine {
   /**
    * Whether the step would request one more round than the server allows.
    *
-   * @see contract 11.3
+   * @see docs/wire.md#codes
    */
   readonly exceedsToolLimit: (step: Step, input: RunInput, resume: Resume) => boolean
 }

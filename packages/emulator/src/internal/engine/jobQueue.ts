@@ -1,7 +1,7 @@
 /**
  * The queue behind `/jobs` and its workers.
  *
- * @see contract 8
+ * @see docs/wire.md#jobs
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

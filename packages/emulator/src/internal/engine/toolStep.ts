@@ -1,7 +1,7 @@
 /**
  * Decides what a `tool` step does next: another round of calls, or an output from their results.
  *
- * @see contract 6
+ * @see docs/wire.md#tools
  */
 import type { Json, StepFailure, ToolStep } from "../../Flow.js"
 import { render } from "../flow/template.js"
@@ -31,7 +31,7 @@ export interface ToolOptions {
   /**
    * The rounds after which a run fails.
    *
-   * @see contract 11.3
+   * @see docs/wire.md#codes
    */
   readonly toolIterationLimit: number
   readonly casing: Casing
@@ -58,7 +58,7 @@ const nextRound = (
 /**
  * Whether the step would request one more round than `limit`.
  *
- * @see contract 11.3
+ * @see docs/wire.md#codes
  */
 export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, limit: number): boolean =>
   nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
@@ -67,7 +67,7 @@ export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, li
  * Requests calls, or returns the output. A step inside a loop never requests calls, because the caller cannot answer
  * them.
  *
- * @see contract 6.1
+ * @see docs/wire.md#tools
  */
 export const askOrAnswer = (
   step: ToolStep,

@@ -1,7 +1,7 @@
 /**
  * The flows of a server. Finds the version for a path.
  *
- * @see contract 3.1
+ * @see docs/wire.md#versions
  */
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"

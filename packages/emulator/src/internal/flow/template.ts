@@ -41,7 +41,7 @@ const descend = (value: Json | undefined, path: ReadonlyArray<string>): Json => 
 /**
  * The value of a placeholder. A parameter named `message` equals `message`.
  *
- * @see contract 5.1
+ * @see docs/wire.md#execute
  */
 const resolve = (path: string, scope: TemplateScope): Json => {
   const [root, ...rest] = path.split(".")

@@ -1,7 +1,7 @@
 /**
  * Finds the endpoint of a method and path.
  *
- * @see contract 4
+ * @see docs/wire.md#endpoints
  */
 import * as Either from "effect/Either"
 import { ApiError, coded } from "../apiError.js"
@@ -10,7 +10,7 @@ import type { FlowAddress } from "../flow/flows.js"
 /**
  * The operations of a POST on a flow. Only their paths have a version.
  *
- * @see contract 3.1
+ * @see docs/wire.md#versions
  */
 type Action = "execute" | "step" | "jobs"
 

@@ -1,7 +1,8 @@
 /**
  * The accepted keys and the credits of organisations.
  *
- * @see contract 1.3, 16.1
+ * @see docs/wire.md#servers-and-keys
+ * @see docs/wire.md#emulator
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Either from "effect/Either"

@@ -76,7 +76,7 @@ const stepIdOf = ({ data }: WireEvent): string | undefined => typeof data.stepId
 /**
  * The events of a run.
  *
- * @see contract 9.3
+ * @see docs/wire.md#live-traces
  */
 export class EventLog {
   private readonly segments = new Segments(stepIdOf)

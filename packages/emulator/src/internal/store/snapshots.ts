@@ -1,7 +1,7 @@
 /**
  * The part of a run's payloads that its capture mode keeps.
  *
- * @see contract 9.7
+ * @see docs/wire.md#capture
  */
 import type { CaptureMode, Json } from "../../Flow.js"
 import { isObject } from "../json.js"

@@ -1,7 +1,8 @@
 /**
  * The messages of a paused step, read in either casing and written in one.
  *
- * @see contract 6.2, 16.1
+ * @see docs/wire.md#tool-results
+ * @see docs/wire.md#emulator
  */
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
@@ -15,7 +16,7 @@ export type Casing = "snake" | "camel"
 /**
  * One requested call, as `toolCalls` has it.
  *
- * @see contract 5.3
+ * @see docs/wire.md#results
  */
 export interface WireToolCall {
   readonly id: string

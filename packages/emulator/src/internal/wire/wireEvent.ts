@@ -1,7 +1,7 @@
 /**
  * Events as `/step` and the live trace send them.
  *
- * @see contract 7.3
+ * @see docs/wire.md#events
  */
 import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json } from "../../Flow.js"
@@ -26,7 +26,7 @@ interface Fields {
 /**
  * The events that carry inputs and outputs of steps, in either shape.
  *
- * @see contract 7.8
+ * @see docs/wire.md#outputs
  */
 export interface OutputEvents {
   readonly input: (stepId: string, input: Json) => WireEvent

@@ -56,7 +56,7 @@ export const eventsNames: Names<ExecuteOptions & EventsOptions> = {
 /**
  * Returns `undefined` for `null`.
  *
- * @see contract 0.4
+ * @see docs/wire.md#json
  */
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined
 

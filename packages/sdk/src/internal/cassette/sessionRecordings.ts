@@ -20,7 +20,7 @@ const hasNothingToCapture = ({ status, steps, traceCaptureMode }: SessionExecuti
 /**
  * Fails unless every execution has its payloads.
  *
- * @see contract 10.3
+ * @see docs/wire.md#scopes
  */
 export const checkSnapshots = (
   method: string,

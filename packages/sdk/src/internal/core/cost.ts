@@ -1,7 +1,7 @@
 /**
  * Amounts of US dollars, as exact decimals.
  *
- * @see contract 0.4
+ * @see docs/wire.md#json
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Context from "effect/Context"

@@ -2,7 +2,7 @@
  * JSON: values that it can hold, JSON that travels as text (the arguments of a tool, its answer, a quoted body), and schemas of
  * keys that the server may leave out or send as `null`, which is the same.
  *
- * @see contract 0.4
+ * @see docs/wire.md#json
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

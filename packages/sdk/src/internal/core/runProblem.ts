@@ -116,7 +116,7 @@ const says = (body: string, codes: ReadonlyArray<string>, things: ReadonlyArray<
  * Whether the body of a 404 says that the session does not exist. The one rule of every look-up: where it is wrong, a
  * paid run is sent again. A gateway's 404, a 404 of a flow, and a body that was cut say nothing of a session.
  *
- * @see contract 11.1
+ * @see docs/wire.md#errors
  */
 export const noSession = (body: string, sessionId: string): boolean =>
   says(body, ["NOT_FOUND", "SESSION_NOT_FOUND"], ["session"], sessionId)
@@ -125,7 +125,7 @@ export const noSession = (body: string, sessionId: string): boolean =>
  * Whether the body of a 404 says that the flow, the job or the run does not exist. Where it is wrong, the result of a paid
  * run is lost.
  *
- * @see contract 8.2
+ * @see docs/wire.md#polls
  */
 export const noRun = (body: string, executionId?: string): boolean =>
   says(

@@ -2,7 +2,9 @@
  * One call on the wire: headers, clocks, retries, log events, and the mapping of every outcome. Every endpoint goes
  * through here.
  *
- * @see contract 2, 11, 12
+ * @see docs/wire.md#headers
+ * @see docs/wire.md#errors
+ * @see docs/wire.md#retries
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -44,7 +44,7 @@ const get = (context: RequestContext & Partial<Pick<R.RunRequest, "flow" | "exec
  * `POST …/execute` for a relay. Sent once, since it is never known whether a run that may be billed has begun. The log
  * hook sees the attempt, and never its body.
  *
- * @see contract 13.2
+ * @see docs/wire.md#relays
  */
 const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
   withFiber((fiber) => {
@@ -77,7 +77,7 @@ const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R
 /**
  * `POST …/step`.
  *
- * @see contract 7
+ * @see docs/wire.md#step
  */
 const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
@@ -89,7 +89,7 @@ const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEve
 /**
  * `POST` of an execution to a relay, whose server chooses the flow.
  *
- * @see contract 13.1
+ * @see docs/wire.md#relays
  */
 export const executeAt =
   (caller: Caller, path: string) => (request: R.ExecuteRequest): Effect.Effect<R.ExecuteResponse, LiveError> =>
@@ -142,7 +142,7 @@ function read<A>(
 /**
  * `GET …/runs/{executionId}/trace/stream`, under the first of the paths that is not refused.
  *
- * @see contract 9.3
+ * @see docs/wire.md#live-traces
  */
 const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
   Stream.suspend(() => {
@@ -197,14 +197,14 @@ export const live = (caller: Caller) => {
     /**
      * `POST …/execute`.
      *
-     * @see contract 5
+     * @see docs/wire.md#execute
      */
     execute: reserving((request) => executeAt(caller, flowPath(request, "/execute"))(request)),
     forward: forward(caller),
     /**
      * `POST …/jobs`.
      *
-     * @see contract 8.1
+     * @see docs/wire.md#jobs
      */
     submitJob: reserving((request) =>
       send({ decode: readSubmitted, ...post(request, flowPath(request, "/jobs"), undefined) })
@@ -212,7 +212,7 @@ export const live = (caller: Caller) => {
     /**
      * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
      *
-     * @see contract 8.2
+     * @see docs/wire.md#polls
      */
     pollJob: (request) =>
       Effect.flatMap(idOf(request), (id) =>
@@ -227,13 +227,13 @@ export const live = (caller: Caller) => {
     /**
      * `GET …/runs/{executionId}/trace`.
      *
-     * @see contract 9.1
+     * @see docs/wire.md#traces
      */
     trace: (request) => read(caller, request, "/trace", readBody.trace),
     /**
      * `GET …/runs/{executionId}/steps/{stepId}/trace`.
      *
-     * @see contract 9.2
+     * @see docs/wire.md#step-traces
      */
     stepTrace: (request) => {
       const { attempt, loopIndex, stepId } = request
@@ -243,13 +243,13 @@ export const live = (caller: Caller) => {
     /**
      * `GET …/runs/{executionId}`.
      *
-     * @see contract 9.4
+     * @see docs/wire.md#runs
      */
     runSummary: (request) => read(caller, request, "", readBody.runSummary),
     /**
      * `GET /flow-runs?flow_id=…`.
      *
-     * @see contract 9.6
+     * @see docs/wire.md#lists-of-runs
      */
     runList: (request) => {
       const { cursor, flowId, limit, status } = request
@@ -260,7 +260,7 @@ export const live = (caller: Caller) => {
      * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
      * path.
      *
-     * @see contract 10.4
+     * @see docs/wire.md#sessions
      */
     session: (request) => {
       const { method, sessionId } = request

@@ -2,7 +2,7 @@
  * Event streams, of `/step` and of the live trace: opened inside the stream, decoded in its pull, once per arrival of
  * bytes.
  *
- * @see contract 7.2
+ * @see docs/wire.md#frames
  */
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"

@@ -1,7 +1,7 @@
 /**
  * Requests on the wire: path, headers, body and connect clock.
  *
- * @see contract 2
+ * @see docs/wire.md#headers
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"

@@ -1,7 +1,7 @@
 /**
  * The rules of retries: whether a failed attempt is made again, and when.
  *
- * @see contract 12.1
+ * @see docs/wire.md#retries
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -3,7 +3,7 @@
  * refuse either of them. By default a client tries the first one, then the other one if the first is refused, and
  * remembers the one that answered.
  *
- * @see contract 9, C26
+ * @see docs/wire.md#runs
  */
 import * as Either from "effect/Either"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"

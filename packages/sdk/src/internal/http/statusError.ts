@@ -1,7 +1,7 @@
 /**
  * Makes the errors of responses and of requests without one. `ErrorResponse` maps the statuses.
  *
- * @see contract 11
+ * @see docs/wire.md#errors
  */
 import * as Predicate from "effect/Predicate"
 import { type ErrorResponse, keepBody, readErrorResponse } from "../../ErrorResponse.js"
@@ -110,7 +110,7 @@ export const unexpected = (
 /**
  * The error of a failed fetch of a session. `isAbsence` reads the body of a 404.
  *
- * @see contract 10.4
+ * @see docs/wire.md#sessions
  */
 export const ofSession = (isAbsence: (body: string) => boolean) =>
 (

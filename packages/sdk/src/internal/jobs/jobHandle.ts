@@ -1,7 +1,7 @@
 /**
  * The handles of jobs, and the operations on them.
  *
- * @see contract 8.4
+ * @see docs/wire.md#polls
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
  * Polling a job: its status, one poll, and the stream of polls up to the last status.
  *
- * @see contract 8.2, 8.3
+ * @see docs/wire.md#polls
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
  * Waiting for many jobs: which of them is polled when.
  *
- * @see contract 8.4
+ * @see docs/wire.md#polls
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

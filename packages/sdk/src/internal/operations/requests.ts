@@ -54,7 +54,7 @@ const repeated = ["parameters", "blockOverrides", "attachments", "tools", "toolC
 /**
  * The fields that the requests of a run repeat, and that a paused run keeps for them.
  *
- * @see contract 6.3, step 5
+ * @see docs/wire.md#tool-results
  */
 export interface RunFields extends Given<Pick<PausedState, typeof repeated[number]>> {}
 

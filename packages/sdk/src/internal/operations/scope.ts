@@ -218,7 +218,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /**
  * Whether a value can be the id of a session: any UUID, in any case.
  *
- * @see contract 10.4
+ * @see docs/wire.md#sessions
  */
 export const isSessionId = (id: unknown): id is string => typeof id === "string" && uuid.test(id)
 
@@ -243,7 +243,7 @@ const maxQuoted = 60
 /**
  * The error of an id that no session can have, found before anything is sent.
  *
- * @see contract 10.4
+ * @see docs/wire.md#sessions
  */
 export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
   const quoted = typeof id === "string" ? JSON.stringify(id.slice(0, maxQuoted)) : "the session id"

@@ -1,7 +1,7 @@
 /**
  * Turns an execution of a session into the run that it was.
  *
- * @see contract 10.7
+ * @see docs/wire.md#replays
  */
 import * as Predicate from "effect/Predicate"
 import { iterationLateness } from "../core/runProblem.js"

@@ -2,7 +2,7 @@
  * Resolves references to flows to addresses and paths. Every reference that is not plainly right is refused before
  * anything is sent.
  *
- * @see contract 1.4, 3.2
+ * @see docs/wire.md#addresses
  */
 import * as Either from "effect/Either"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"

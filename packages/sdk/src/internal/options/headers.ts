@@ -1,7 +1,7 @@
 /**
  * The headers of a request.
  *
- * @see contract 2
+ * @see docs/wire.md#headers
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -33,7 +33,7 @@ const runtime = (): string => {
 /**
  * `effect-noukai/<version> (node/20.19.0; linux)`: product and version, then the runtime.
  *
- * @see contract 2.1
+ * @see docs/wire.md#headers
  */
 export const userAgent = (): string => `effect-noukai/${version} (${runtime()})`
 

@@ -20,7 +20,7 @@ const closing: unique symbol = Symbol("@effect-noukai/sdk/closing")
  * A failed step. It ends a live response, but a replayed run knows the event after it. That event is kept with the
  * failed step, so that it is delivered however the events are chunked.
  *
- * @see contract 10.7
+ * @see docs/wire.md#replays
  */
 type FailedStep = FlowEvent.WireEventOf<"step_error"> & {
   readonly [closing]?: FlowEvent.WireEventOf<"flow_completed">

@@ -2,7 +2,7 @@
  * One run of `execute`, from its first request through its tool rounds to its end: on `/execute` or, where its cost is
  * limited, step by step.
  *
- * @see contract 6.3
+ * @see docs/wire.md#tool-results
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -2,7 +2,9 @@
  * `FlowService.events` and `steps`: from the input of a caller to a walk through a run, from its beginning, from a cursor,
  * or from the answer to a pause.
  *
- * @see contract 7.4–7.6
+ * @see docs/wire.md#order-of-events
+ * @see docs/wire.md#cursor
+ * @see docs/wire.md#pauses
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -1,7 +1,7 @@
 /**
  * The events of a run, past and future. They are those of the run itself, but reading them does not move the run.
  *
- * @see contract 9.3
+ * @see docs/wire.md#live-traces
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -2,7 +2,12 @@
  * Interprets the events of a run. One pure fold serves responses, stored traces and replays: from the state of a run and
  * its next event, it computes the state after the event.
  *
- * @see contract 7.3–7.8, 9.3
+ * @see docs/wire.md#events
+ * @see docs/wire.md#order-of-events
+ * @see docs/wire.md#cursor
+ * @see docs/wire.md#pauses
+ * @see docs/wire.md#outputs
+ * @see docs/wire.md#live-traces
  */
 import * as Predicate from "effect/Predicate"
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
@@ -47,7 +52,7 @@ const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
 /**
  * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
  *
- * @see contract 5.3
+ * @see docs/wire.md#results
  */
 export const callsOf = (
   wireCalls: ReadonlyArray<unknown> | null | undefined,

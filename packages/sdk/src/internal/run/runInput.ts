@@ -1,7 +1,10 @@
 /**
  * The inputs of runs: one Schema for each operation that begins a run or goes on with one.
  *
- * @see contract 5.1, 5.4, 5.5, 6.1
+ * @see docs/wire.md#execute
+ * @see docs/wire.md#messages
+ * @see docs/wire.md#attachments
+ * @see docs/wire.md#tools
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"

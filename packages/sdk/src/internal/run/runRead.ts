@@ -1,7 +1,7 @@
 /**
  * Reads runs: the checks, clocks and spans around the run endpoints.
  *
- * @see contract 9
+ * @see docs/wire.md#runs
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"

@@ -97,7 +97,7 @@ export const firstCall = (message: string | undefined, { attachments, parameters
 /**
  * The body of the request for the next step of a run.
  *
- * @see contract 7.1
+ * @see docs/wire.md#step
  */
 export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody => {
   const { again } = state

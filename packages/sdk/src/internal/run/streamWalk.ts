@@ -1,7 +1,9 @@
 /**
  * A walk through one run on `/step`: requests it, reads the responses, answers the pauses and goes on after cuts.
  *
- * @see contract 7.4–7.6
+ * @see docs/wire.md#order-of-events
+ * @see docs/wire.md#cursor
+ * @see docs/wire.md#pauses
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -2,7 +2,8 @@
  * Answers the tool pauses of a run, on `/execute` and in event streams alike: the calls of a pause, the tools that answer
  * them, the checks of their results, and the form of an answer on the wire.
  *
- * @see contract 6.2, 6.3, 7.6, C3
+ * @see docs/wire.md#tool-results
+ * @see docs/wire.md#pauses
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -165,7 +166,7 @@ export const resumeMessages = (
 /**
  * A pause of a stream with its answer, which the next request echoes.
  *
- * @see contract 7.6
+ * @see docs/wire.md#pauses
  */
 export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool.ToolResult>): PendingTools =>
   known({
@@ -313,7 +314,8 @@ const bytes = (value: unknown): number => {
 /**
  * Whether a list of messages comes near the server's limit of 1,000,000 bytes.
  *
- * @see contract 5.1, 5.4
+ * @see docs/wire.md#execute
+ * @see docs/wire.md#messages
  */
 export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes
 

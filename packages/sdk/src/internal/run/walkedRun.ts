@@ -2,7 +2,7 @@
  * One run on `/step`, one paid step per request, with the answers that `/execute` would have given: its end, or its next
  * pause.
  *
- * @see contract 7.5
+ * @see docs/wire.md#cursor
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,7 +1,7 @@
 /**
  * The spans of this package, opened here and nowhere else, and only when a tracer is installed.
  *
- * @see contract 13.5
+ * @see docs/wire.md#spans
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"

@@ -1,7 +1,7 @@
 /**
  * The spans of the steps of a run that has ended, read from its trace and opened below the span of its call.
  *
- * @see contract 13.5
+ * @see docs/wire.md#spans
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

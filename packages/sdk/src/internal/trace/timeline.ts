@@ -214,7 +214,7 @@ const cutPayload = (value: unknown): string | undefined => {
 
 export type AttributeValue = string | number | boolean
 
-/** The attributes of the span of a step, in the keys of the contract. */
+/** The attributes of the span of a step, with the keys of `docs/wire.md#spans`. */
 export const stepAttributes = (
   { end, start, step, waiting }: PlacedStep,
   payloads: boolean

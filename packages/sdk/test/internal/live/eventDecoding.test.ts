@@ -35,7 +35,7 @@ const call = { id: "tc_1", type: "function", function: { name: "lookup_order", a
 const pause = { executionId: "ex", iterationsUsed: 1, toolCallMessages: [], toolCalls: [call] }
 
 describe("decodeEvent", () => {
-  describe("7.3: the vocabulary", () => {
+  describe("events: the vocabulary", () => {
     it("run_started, with and without what older servers sent (B-PY-3)", () => {
       known("run_started", { executionId: "ex" }, { type: "run_started", executionId: "ex" })
       const whole = { executionId: "ex", flowId: "fl", stepCount: 2, runId: "r" }
@@ -109,7 +109,7 @@ describe("decodeEvent", () => {
     })
   })
 
-  describe("7.2: which event a frame is", () => {
+  describe("frames: which event a frame is", () => {
     it("the event field wins over eventType", () => {
       known("step_started", { eventType: "flow_completed", stepId: "a" }, { type: "step_started", stepId: "a" })
     })

@@ -31,29 +31,29 @@ const cutAt = (bytes: Uint8Array, cuts: ReadonlyArray<number>): ReadonlyArray<Ui
 const bytewise = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => Array.from(bytes, (byte) => Uint8Array.of(byte))
 
 describe("SseDecoder", () => {
-  describe("7.2: frames", () => {
-    it("7.2: LF delimits frames", () => {
+  describe("frames: frames", () => {
+    it("frames: LF delimits frames", () => {
       assert.deepStrictEqual(decode("event: a\ndata: 1\n\ndata: 2\n\n"), [
         { name: "a", data: "1" },
         { name: undefined, data: "2" }
       ])
     })
 
-    it("7.2: CRLF delimits frames", () => {
+    it("frames: CRLF delimits frames", () => {
       assert.deepStrictEqual(decode("event: a\r\ndata: 1\r\n\r\nevent: b\r\ndata: 2\r\n\r\n"), [
         { name: "a", data: "1" },
         { name: "b", data: "2" }
       ])
     })
 
-    it("7.2: CR delimits frames", () => {
+    it("frames: CR delimits frames", () => {
       assert.deepStrictEqual(decode("event: a\rdata: 1\r\revent: b\rdata: 2\r\r"), [
         { name: "a", data: "1" },
         { name: "b", data: "2" }
       ])
     })
 
-    it("7.2: line ends may be mixed, LF CR being two of them", () => {
+    it("frames: line ends may be mixed, LF CR being two of them", () => {
       assert.deepStrictEqual(decode("event: a\ndata: 1\r\ndata: 2\r\n\rdata: 3\n\rdata: 4\r\r\ndata: 5\r\n\n"), [
         { name: "a", data: "1\n2" },
         { name: undefined, data: "3" },
@@ -62,7 +62,7 @@ describe("SseDecoder", () => {
       ])
     })
 
-    it("7.2: a CR that ends a chunk ends its line at once, and an LF that follows is part of it", () => {
+    it("frames: a CR that ends a chunk ends its line at once, and an LF that follows is part of it", () => {
       const frames: Array<Frame> = []
       const decoder = new SseDecoder((name, data) => frames.push({ name, data }))
       decoder.push(utf8("data: 1\r"))
@@ -74,7 +74,7 @@ describe("SseDecoder", () => {
       assert.deepStrictEqual(frames.slice(1), [{ name: undefined, data: "2\n3" }])
     })
 
-    it("7.2: a frame is delivered with the chunk that ends it, not later", () => {
+    it("frames: a frame is delivered with the chunk that ends it, not later", () => {
       const frames: Array<string> = []
       const decoder = new SseDecoder((_, data) => frames.push(data))
       decoder.push(utf8("data: 1\n"))
@@ -85,7 +85,7 @@ describe("SseDecoder", () => {
       assert.deepStrictEqual(frames, ["1", "2"])
     })
 
-    it("7.2: the last frame counts without its blank line, and without its line end", () => {
+    it("frames: the last frame counts without its blank line, and without its line end", () => {
       assert.deepStrictEqual(decode("data: 1\n\nevent: b\ndata: 2\n"), [
         { name: undefined, data: "1" },
         { name: "b", data: "2" }
@@ -94,7 +94,7 @@ describe("SseDecoder", () => {
       assert.deepStrictEqual(decode("event: b\ndata: 2\r"), [{ name: "b", data: "2" }])
     })
 
-    it("7.2: a last frame is dropped if the end cuts its event line, whose name nobody knows", () => {
+    it("frames: a last frame is dropped if the end cuts its event line, whose name nobody knows", () => {
       for (const line of ["event: step_paused", "event: ", "event:", "event"]) {
         assert.deepStrictEqual(decode(`data: 1\n\ndata: 2\n${line}`), [{ name: undefined, data: "1" }], line)
         assert.deepStrictEqual(decode("data: 1\n\ndata: 2\n", ...line), [{ name: undefined, data: "1" }], line)
@@ -104,26 +104,26 @@ describe("SseDecoder", () => {
       assert.deepStrictEqual(decode("event: a\ndata: 2\neventual: x"), [{ name: "a", data: "2" }])
     })
 
-    it("7.2: blank lines alone, and an empty stream, are no frames", () => {
+    it("frames: blank lines alone, and an empty stream, are no frames", () => {
       assert.deepStrictEqual(decode("\n\n\r\n\r\r\n"), [])
       assert.deepStrictEqual(decode(""), [])
       assert.deepStrictEqual(decode(), [])
     })
   })
 
-  describe("7.2: fields", () => {
-    it("7.2: several data lines are joined with LF", () => {
+  describe("frames: fields", () => {
+    it("frames: several data lines are joined with LF", () => {
       assert.deepStrictEqual(decode("data: 1\ndata:\ndata: 2\n\n"), [{ name: undefined, data: "1\n\n2" }])
     })
 
-    it("7.2: the space after the colon is optional and only one is taken", () => {
+    it("frames: the space after the colon is optional and only one is taken", () => {
       assert.deepStrictEqual(decode("event:a\ndata:1\n\nevent:  b\ndata:  2\n\n"), [
         { name: "a", data: "1" },
         { name: " b", data: " 2" }
       ])
     })
 
-    it("7.2: empty data is data", () => {
+    it("frames: empty data is data", () => {
       assert.deepStrictEqual(decode("data:\n\ndata: \n\ndata\n\nevent: a\ndata\n\n"), [
         { name: undefined, data: "" },
         { name: undefined, data: "" },
@@ -132,14 +132,14 @@ describe("SseDecoder", () => {
       ])
     })
 
-    it("7.2: a frame without data is ignored, and its name does not reach the next frame", () => {
+    it("frames: a frame without data is ignored, and its name does not reach the next frame", () => {
       assert.deepStrictEqual(decode("event: a\n\ndata: 1\n\nevent: b\n: c\n\ndata: 2\ndata: 3\n\nevent: d"), [
         { name: undefined, data: "1" },
         { name: undefined, data: "2\n3" }
       ])
     })
 
-    it("7.2: an empty event field and `message` are absent names", () => {
+    it("frames: an empty event field and `message` are absent names", () => {
       assert.deepStrictEqual(
         decode("event:\ndata: 1\n\nevent\ndata: 2\n\nevent: message\ndata: 3\n\nevent: messages\ndata: 4\n\n"),
         [
@@ -151,18 +151,18 @@ describe("SseDecoder", () => {
       )
     })
 
-    it("7.2: the last event field of a frame wins, wherever it stands", () => {
+    it("frames: the last event field of a frame wins, wherever it stands", () => {
       assert.deepStrictEqual(decode("event: a\ndata: 1\nevent: b\n\n"), [{ name: "b", data: "1" }])
     })
 
-    it("7.2: comments, id, retry and unknown fields are ignored", () => {
+    it("frames: comments, id, retry and unknown fields are ignored", () => {
       assert.deepStrictEqual(
         decode(": keep-alive\n\n:\nid: 7\nretry: 10\nevent: a\nid\nfoo: bar\n:data: 0\ndata: 1\nretry: x\n\n: end\n\n"),
         [{ name: "a", data: "1" }]
       )
     })
 
-    it("7.2: a field is known by its whole name", () => {
+    it("frames: a field is known by its whole name", () => {
       assert.deepStrictEqual(
         decode("datax: 1\ndat: 2\nDATA: 3\n data: 4\ndata : 5\neventx: a\nevents\ndata: 6\n\n"),
         [{ name: undefined, data: "6" }]
@@ -170,8 +170,8 @@ describe("SseDecoder", () => {
     })
   })
 
-  describe("7.2: UTF-8", () => {
-    it("7.2: a leading byte order mark is stripped, once, also when it is cut", () => {
+  describe("frames: UTF-8", () => {
+    it("frames: a leading byte order mark is stripped, once, also when it is cut", () => {
       const bytes = utf8("\ufeffdata: \ufeff1\n\n\ufeffdata: 2\n\ndata: 3\n\n")
       const frames = [{ name: undefined, data: "\ufeff1" }, { name: undefined, data: "3" }]
       assert.deepStrictEqual(decodeChunks([bytes]), frames)
@@ -179,14 +179,14 @@ describe("SseDecoder", () => {
       assert.deepStrictEqual(decode("", "\ufeff", "data: 1\n\n"), [{ name: undefined, data: "1" }])
     })
 
-    it("7.2: a character is decoded whole when it is cut at any of its bytes", () => {
+    it("frames: a character is decoded whole when it is cut at any of its bytes", () => {
       const bytes = utf8("event: é\ndata: €😀ß\n\n")
       for (let at = 0; at <= bytes.length; at++) {
         assert.deepStrictEqual(decodeChunks([bytes.subarray(0, at), bytes.subarray(at)]), [{ name: "é", data: "€😀ß" }])
       }
     })
 
-    it("7.2: invalid UTF-8 is replaced as the platform replaces it, however it is cut", () => {
+    it("frames: invalid UTF-8 is replaced as the platform replaces it, however it is cut", () => {
       const invalid = [
         [0x80],
         [0xc3],
@@ -207,7 +207,7 @@ describe("SseDecoder", () => {
       }
     })
 
-    it("7.2: a character that the end of the stream cuts off is replaced", () => {
+    it("frames: a character that the end of the stream cuts off is replaced", () => {
       assert.deepStrictEqual(decodeChunks([utf8("data: a"), Uint8Array.of(0xe2, 0x82)]), [
         { name: undefined, data: "a\ufffd" }
       ])
@@ -313,7 +313,7 @@ describe("SseDecoder", () => {
     const cuts = FastCheck.array(FastCheck.nat(), { maxLength: 12 })
 
     it.prop(
-      "7.2: any cutting of the same bytes gives the same frames",
+      "frames: any cutting of the same bytes gives the same frames",
       [stream(FastCheck.constantFrom("\n", "\n", "\r\n", "\r", "\n\n", "\r\n\r\n", "\r\r", "")), cuts],
       ([text, at]) => {
         const bytes = utf8(text)
@@ -325,7 +325,7 @@ describe("SseDecoder", () => {
     )
 
     it.prop(
-      "7.2: random bytes never break the decoder, however they are cut",
+      "frames: random bytes never break the decoder, however they are cut",
       [FastCheck.uint8Array({ maxLength: 200 }), cuts],
       ([bytes, at]) => {
         assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), decodeChunks([bytes]))

@@ -1,4 +1,4 @@
-/** Runs of recorded executions (contract 10.7). */
+/** Runs of recorded executions (docs/wire.md#replays). */
 import { assert, describe, it } from "@effect/vitest"
 import { eventsOf } from "../../../src/internal/cassette/sessionRecordings.js"
 import { runOf } from "../../../src/internal/operations/sessionRun.js"
@@ -11,7 +11,7 @@ const run = (steps: Steps, more?: { readonly [key: string]: unknown }) =>
 
 const failed = { status: "failed" }
 
-describe("10.7: the end of a run", () => {
+describe("replays: the end of a run", () => {
   it("the last output is the result", () => {
     assert.deepStrictEqual(run([step("a", 1), step("b", { text: "x" })]).ending, {
       _tag: "completed",
@@ -24,7 +24,7 @@ describe("10.7: the end of a run", () => {
     assert.deepStrictEqual(run([]).ending, { _tag: "completed", result: null })
   })
 
-  it("C25: the stored prompt is not part of an output", () => {
+  it("the stored prompt is not part of an output", () => {
     const { completed, ending } = run([
       step("a", { text: "x", __rendered_prompt__: "p", inner: { __rendered_prompt__: 1 } })
     ])
@@ -42,7 +42,7 @@ describe("10.7: the end of a run", () => {
     })
   })
 
-  it("C24: errorAtStep without a snapshot, or without the step, is still a failure", () => {
+  it("errorAtStep without a snapshot, or without the step, is still a failure", () => {
     const ofStep = { _tag: "failed", stepId: "b", error: undefined } as const
     assert.deepInclude(run([step("a", 1), step("b", null)], { errorAtStep: "b" }).ending, {
       _tag: "failed",
@@ -83,7 +83,7 @@ describe("10.7: the end of a run", () => {
     assert.deepStrictEqual(run(steps, failed).ending, { _tag: "failed", stepId: "each", error })
   })
 
-  it("B-PY-19: status failed without errorAtStep is a failure, of the step that failed if one did", () => {
+  it("status failed without errorAtStep is a failure, of the step that failed if one did", () => {
     assert.deepStrictEqual(run([step("a", 1)], failed).ending, { _tag: "failed", stepId: undefined, error: undefined })
     assert.deepStrictEqual(run([step("a", 1), failedStep("b", "text")], failed).ending, {
       _tag: "failed",
@@ -92,7 +92,7 @@ describe("10.7: the end of a run", () => {
     })
   })
 
-  it("B-PY-19: a step that failed and then succeeded succeeded", () => {
+  it("a step that failed and then succeeded succeeded", () => {
     const recovered = run([failedStep("a", { code: "BUSY" }), step("a", 2, { attempt: 2 }), step("b", 3)])
     assert.deepStrictEqual(recovered.ending, { _tag: "completed", result: 3 })
     assert.deepStrictEqual(recovered.completed, [{ stepId: "a", output: 2 }, { stepId: "b", output: 3 }])
@@ -125,7 +125,7 @@ describe("10.7: the end of a run", () => {
   })
 })
 
-describe("10.7: the steps of a run", () => {
+describe("replays: the steps of a run", () => {
   it("each once, in the order in which they began, skipped and running ones not at all", () => {
     const { completed } = run([
       failedStep("a", {}, {}),
@@ -167,7 +167,7 @@ describe("10.7: the steps of a run", () => {
   })
 })
 
-describe("10.7: events", () => {
+describe("replays: events", () => {
   it("of a run that completed", () => {
     assert.deepStrictEqual(eventsOf(run([step("a", 1), step("b", 2)]), 0, true), [
       { type: "run_started", executionId: "ex-1", runId: "ex-1", flowId: "fl_1", stepCount: 2 },
@@ -179,7 +179,7 @@ describe("10.7: events", () => {
     ])
   })
 
-  it("C22: of a run that failed: the failed step, and nothing of what came after it", () => {
+  it("of a run that failed: the failed step, and nothing of what came after it", () => {
     const error = { code: "X", message: "no" }
     const events = eventsOf(
       run([step("a", 1), failedStep("b", error), step("c", 3)], { ...failed, errorAtStep: "b" }),

@@ -33,7 +33,7 @@ describe("fetch", () => {
       assert.strictEqual((yield* Fiber.join(sending.fiber)).text, "{}")
     }))
 
-  it.scopedLive("2.6: an opaque redirect, of which a browser shows nothing, is a 302", () =>
+  it.scopedLive("headers: an opaque redirect, of which a browser shows nothing, is a 302", () =>
     Effect.gen(function*() {
       yield* stubGlobal("fetch", () => Promise.resolve(Response.error()))
       const transport = yield* make

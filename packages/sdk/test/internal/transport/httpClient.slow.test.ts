@@ -69,7 +69,7 @@ describe("fromHttpClient", () => {
       ["undici", build(NodeHttpClient.layerUndici)]
     ] as const
   ) {
-    it.scopedLive(`2.6: over ${name} a redirect is not followed`, () =>
+    it.scopedLive(`headers: over ${name} a redirect is not followed`, () =>
       Effect.gen(function*() {
         const server = yield* RawServer.make()
         const other = yield* RawServer.make()

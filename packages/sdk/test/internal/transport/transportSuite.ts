@@ -306,7 +306,7 @@ export const transportSuite = (subject: Subject): void => {
       }))
 
     for (const status of [301, 302, 303, 307, 308]) {
-      rule.scopedLive(`2.6: a ${status} is returned, not followed`, () =>
+      rule.scopedLive(`headers: a ${status} is returned, not followed`, () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const other = yield* RawServer.make()
@@ -586,7 +586,7 @@ export const transportSuite = (subject: Subject): void => {
 
     describe("clocks", () => {
       rule.scoped(
-        "12.2: the attempt clock ends a call without a response and closes the socket",
+        "time-limits: the attempt clock ends a call without a response and closes the socket",
         () =>
           Effect.gen(function*() {
             const { server, transport } = yield* setUp
@@ -601,7 +601,7 @@ export const transportSuite = (subject: Subject): void => {
           })
       )
 
-      rule.scoped("12.2: the attempt clock covers the body", () =>
+      rule.scoped("time-limits: the attempt clock covers the body", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const progress: Progress = { sent: "no" }
@@ -615,7 +615,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      rule.scopedLive("12.2: the attempt clock runs on the live clock too", () =>
+      rule.scopedLive("time-limits: the attempt clock runs on the live clock too", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = sendRequest(server.origin, { attemptTimeout: 30, connectTimeout: 10_000 })
@@ -954,7 +954,7 @@ export const transportSuite = (subject: Subject): void => {
       }
     })
 
-    rule.scopedLive("2.6: a redirect is returned, not followed", () =>
+    rule.scopedLive("headers: a redirect is returned, not followed", () =>
       Effect.gen(function*() {
         const { server, transport } = yield* setUp
         const other = yield* RawServer.make()
@@ -965,7 +965,7 @@ export const transportSuite = (subject: Subject): void => {
       }))
 
     describe("clocks", () => {
-      rule.scoped("12.2: the first-byte clock ends a request without a response", () =>
+      rule.scoped("time-limits: the first-byte clock ends a request without a response", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
@@ -978,7 +978,7 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.closed
         }))
 
-      rule.scoped("12.2: headers are not enough for the first-byte clock", () =>
+      rule.scoped("time-limits: headers are not enough for the first-byte clock", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
@@ -995,7 +995,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
         }))
 
-      rule.scoped("12.2: the first byte stops the first-byte clock, taken or not", () =>
+      rule.scoped("time-limits: the first byte stops the first-byte clock, taken or not", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 1000 })
@@ -1011,7 +1011,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.strictEqual(yield* pullAll(response), "b")
         }))
 
-      rule.scoped("12.2: the idle clock runs only while somebody waits for bytes", () =>
+      rule.scoped("time-limits: the idle clock runs only while somebody waits for bytes", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { firstByteTimeout: 50, idleTimeout: 1000 })
@@ -1032,7 +1032,7 @@ export const transportSuite = (subject: Subject): void => {
           assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
         }))
 
-      rule.scoped("12.2: bytes start the idle clock anew", () =>
+      rule.scoped("time-limits: bytes start the idle clock anew", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           const request = openRequest(server.origin, { idleTimeout: 1000 })
@@ -1048,7 +1048,7 @@ export const transportSuite = (subject: Subject): void => {
           }
         }))
 
-      rule.scopedLive("12.2: both run on the live clock too", () =>
+      rule.scopedLive("time-limits: both run on the live clock too", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
           // which may be before there is a connection
@@ -1308,26 +1308,29 @@ export const transportSuite = (subject: Subject): void => {
           })
       )
 
-      rule.scoped("12.2: a pause ends with its time, or with the transport's scope", () =>
-        Effect.gen(function*() {
-          const scope = yield* Scope.make()
-          const transport = yield* Scope.extend(subject.make, scope)
-          const short = yield* Effect.fork(transport.pause(1000))
-          const long = yield* Effect.fork(transport.pause(Infinity))
-          yield* TestClock.adjust(999)
-          assert.isTrue(Option.isNone(yield* Fiber.poll(short)))
-          yield* TestClock.adjust(1)
-          yield* Fiber.join(short)
-          yield* TestClock.adjust("10 days")
-          assert.isTrue(Option.isNone(yield* Fiber.poll(long)))
-          yield* Scope.close(scope, Exit.void)
-          yield* Fiber.join(long)
-          const late = yield* Effect.fork(transport.pause(1000))
-          yield* TestClock.adjust(999)
-          assert.isTrue(Option.isNone(yield* Fiber.poll(late)))
-          yield* TestClock.adjust(1)
-          yield* Fiber.join(late)
-        }))
+      rule.scoped(
+        "time-limits: a pause ends with its time, or with the transport's scope",
+        () =>
+          Effect.gen(function*() {
+            const scope = yield* Scope.make()
+            const transport = yield* Scope.extend(subject.make, scope)
+            const short = yield* Effect.fork(transport.pause(1000))
+            const long = yield* Effect.fork(transport.pause(Infinity))
+            yield* TestClock.adjust(999)
+            assert.isTrue(Option.isNone(yield* Fiber.poll(short)))
+            yield* TestClock.adjust(1)
+            yield* Fiber.join(short)
+            yield* TestClock.adjust("10 days")
+            assert.isTrue(Option.isNone(yield* Fiber.poll(long)))
+            yield* Scope.close(scope, Exit.void)
+            yield* Fiber.join(long)
+            const late = yield* Effect.fork(transport.pause(1000))
+            yield* TestClock.adjust(999)
+            assert.isTrue(Option.isNone(yield* Fiber.poll(late)))
+            yield* TestClock.adjust(1)
+            yield* Fiber.join(late)
+          })
+      )
 
       rule.scopedLive("an interrupted pull loses no bytes", () =>
         Effect.gen(function*() {

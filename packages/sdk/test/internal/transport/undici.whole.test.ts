@@ -86,7 +86,7 @@ describe("a connection whose request failed is forgotten", () => {
 })
 
 describe("a connection attempt that hangs", () => {
-  it.scoped("12.2: ends with the connect clock, nothing sent, and its socket closes", () =>
+  it.scoped("time-limits: ends with the connect clock, nothing sent, and its socket closes", () =>
     Effect.gen(function*() {
       const progress: Progress = { sent: "no" }
       const { connection, fiber } = yield* hanging((transport, origin) =>
@@ -101,7 +101,7 @@ describe("a connection attempt that hangs", () => {
       assert.strictEqual(progress.sent, "no")
     }))
 
-  it.scoped("12.2: ends with the attempt clock when that is nearer", () =>
+  it.scoped("time-limits: ends with the attempt clock when that is nearer", () =>
     Effect.gen(function*() {
       const { connection, fiber } = yield* hanging((transport, origin) =>
         transport.send(sendRequest(origin, { connectTimeout: 10_000, attemptTimeout: 5000 }))
@@ -112,7 +112,7 @@ describe("a connection attempt that hangs", () => {
       yield* connection.closed
     }))
 
-  it.scoped("12.2: ends an open request with the connect clock; the first-byte clock has not begun", () =>
+  it.scoped("time-limits: ends an open request with the connect clock; the first-byte clock has not begun", () =>
     Effect.gen(function*() {
       const { connection, fiber } = yield* hanging((transport, origin) =>
         openScoped(transport, openRequest(origin, { connectTimeout: 10_000, firstByteTimeout: 100, idleTimeout: 100 }))
@@ -123,7 +123,7 @@ describe("a connection attempt that hangs", () => {
       yield* connection.closed
     }))
 
-  it.scopedLive("12.2: ends with the connect clock on the live clock too", () =>
+  it.scopedLive("time-limits: ends with the connect clock on the live clock too", () =>
     Effect.gen(function*() {
       const { connection, fiber } = yield* hanging((transport, origin) =>
         transport.send(sendRequest(origin, { connectTimeout: 30, attemptTimeout: 10_000 }))
@@ -154,7 +154,7 @@ describe("a connection attempt that hangs", () => {
 })
 
 describe("undici", () => {
-  it.scoped("12.2: the connect clock is over when the request is on a socket", () =>
+  it.scoped("time-limits: the connect clock is over when the request is on a socket", () =>
     Effect.gen(function*() {
       const server = yield* RawServer.make()
       const transport = yield* make
@@ -166,7 +166,7 @@ describe("undici", () => {
       assert.strictEqual((yield* Fiber.join(fiber)).text, "late")
     }))
 
-  it.scoped("12.2: the connect clock alone does not end what is on a socket", () =>
+  it.scoped("time-limits: the connect clock alone does not end what is on a socket", () =>
     Effect.gen(function*() {
       const server = yield* RawServer.make()
       const transport = yield* make

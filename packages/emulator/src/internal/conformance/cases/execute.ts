@@ -1,7 +1,7 @@
 /**
  * Cases of `/execute` without tools.
  *
- * @see contract 5
+ * @see docs/wire.md#execute
  */
 import type { ConformanceCase, ConformanceRequest } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -15,7 +15,7 @@ const echo = (body: { readonly [key: string]: Json }): ConformanceRequest => pos
 const completed = (result: Json): Json => ({ status: "completed", result })
 
 const wrongType = (field: string, value: Json): ConformanceCase =>
-  made(`5.1: ${field} of a wrong JSON type is a 422`, [`5.1 ${field}`, "11.1 list"], [
+  made(`execute: ${field} of a wrong JSON type is a 422`, [`execute ${field}`, "errors list"], [
     exchange(hello({ message: "hi", [field]: value }), invalid("body", field))
   ])
 
@@ -29,7 +29,7 @@ const attached = (
   attachments: Json,
   ...loc: ReadonlyArray<string | number>
 ): ConformanceCase =>
-  made(`5.5: ${name}`, [`5.5 ${row}`], [
+  made(`attachments: ${name}`, [`attachments ${row}`], [
     exchange(
       hello({ message: "hi", attachments }),
       loc.length === 0 ? ok({ status: "completed" }) : invalid("body", "attachments", ...loc)
@@ -37,13 +37,13 @@ const attached = (
   ])
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made("5.3: a completed run", [
-    "5.3 status",
-    "5.3 result",
-    "5.3 flowId",
-    "5.3 blockCount",
-    "5.3 executionId",
-    "5.1 message"
+  made("results: a completed run", [
+    "results status",
+    "results result",
+    "results flowId",
+    "results blockCount",
+    "results executionId",
+    "execute message"
   ], [
     exchange(hello({ message: "hi", trace: false }), {
       status: 200,
@@ -57,34 +57,34 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       }
     })
   ]),
-  made("5.3: blockCount counts the steps", ["5.3 blockCount"], [
+  made("results: blockCount counts the steps", ["results blockCount"], [
     exchange(post(sample("two-step", "execute"), { message: "hi" }), ok({ status: "completed", blockCount: 2 }))
   ]),
-  made("5.3: a failed run can be a 200", ["5.3 failed"], [
+  made("results: a failed run can be a 200", ["results failed"], [
     exchange(
       post(fixture("failed", "execute"), { message: "hi" }),
       ok({ status: "failed", flowId: any("string"), blockCount: 1, executionId: any("string") })
     )
   ]),
-  made("5.2: the body of the TypeScript client", ["5.2 typescript"], [
+  made("execute: the body of the TypeScript client", ["execute typescript"], [
     exchange(hello({ message: "hi", trace: false }), ok({ status: "completed" }))
   ]),
-  made("0.4: null is absent at the top, and unknown keys are ignored", ["5.1 message", "0.4 null"], [
+  made("json: null is absent at the top, and unknown keys are ignored", ["execute message", "json null"], [
     exchange(
       hello({ message: "hi", messages: null, parameters: null, tools: null, toolChoice: null, unheard: { of: 1 } }),
       ok({ status: "completed" })
     )
   ]),
-  made("5.1: message is shorthand for parameters.message; nulls inside parameters are data", [
-    "5.1 parameters",
-    "5.1 message shorthand"
+  made("execute: message is shorthand for parameters.message; nulls inside parameters are data", [
+    "execute parameters",
+    "execute message shorthand"
   ], [
     exchange(
       echo({ parameters: { message: "hi", n: null, deep: { a: [1, null] } } }),
       ok(completed({ message: "hi", parameters: { message: "hi", n: null, deep: { a: [1, null] } } }))
     )
   ]),
-  made("5.4: the last of messages is the user turn; extra keys pass", ["5.1 messages"], [
+  made("messages: the last of messages is the user turn; extra keys pass", ["execute messages"], [
     exchange(
       echo({
         messages: [{ role: "user", content: "a" }, { role: "assistant", content: null, toolCalls: [] }, {
@@ -97,51 +97,51 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       ok(completed({ message: "c", messages: { $length: 4 } }))
     )
   ]),
-  made("5.1: messages excludes message", ["5.1 messages"], [
+  made("execute: messages excludes message", ["execute messages"], [
     exchange(hello({ message: "a", messages: [{ role: "user", content: "b" }] }), invalid("body", "messages"))
   ]),
-  made("5.4: an entry without a role", ["5.1 messages"], [
+  made("messages: an entry without a role", ["execute messages"], [
     exchange(hello({ messages: [{ content: "b" }] }), invalid("body", "messages", 0, "role"))
   ]),
   ...["blockOverrides", "block_overrides"].map((field) =>
-    made(`5.1: ${field} replaces fields of a step`, [`5.1 ${field}`], [
+    made(`execute: ${field} replaces fields of a step`, [`execute ${field}`], [
       exchange(
         echo({ message: "hi", [field]: { echo: { output: "{{message}}!", temperature: 0 } } }),
         ok(completed("hi!"))
       )
     ])
   ),
-  refused("5.1: nothing that the flow needs", "5.1 message", hello({}), 400, "MISSING_MESSAGE"),
+  refused("execute: nothing that the flow needs", "execute message", hello({}), 400, "MISSING_MESSAGE"),
   refused(
-    "5.1: a parameter named attachments",
-    "5.1 parameters",
+    "execute: a parameter named attachments",
+    "execute parameters",
     hello({ message: "a", parameters: { attachments: 1 } }),
     400,
     "PARAMETER_NAME_RESERVED"
   ),
   refused(
-    "5.1: messages over 1 MB",
-    "5.1 messages",
+    "execute: messages over 1 MB",
+    "execute messages",
     hello({ messages: [{ role: "user", content: { $repeat: ["x", 1_000_000] } }] }),
     413,
     "MESSAGES_TOO_LARGE"
   ),
   refused(
-    "5.4: the role system",
-    "5.1 messages",
+    "messages: the role system",
+    "execute messages",
     hello({ messages: [{ role: "system", content: "x" }] }),
     400,
     "MESSAGES_ROLE_INVALID"
   ),
-  made("5.1: a request without all three of executionId, pausedAtStep and toolCallMessages is fresh", [
-    "5.1 executionId",
-    "5.1 pausedAtStep",
-    "5.1 toolCallMessages"
+  made("execute: a request without all three of executionId, pausedAtStep and toolCallMessages is fresh", [
+    "execute executionId",
+    "execute pausedAtStep",
+    "execute toolCallMessages"
   ], [
     exchange(hello({ message: "hi", executionId: "none", pausedAtStep: "none" }), ok({ status: "completed" })),
     exchange(hello({ message: "hi", executionId: "none", toolCallMessages: [] }), ok({ status: "completed" }))
   ]),
-  made("5.1: attachments may be an empty list", ["5.1 attachments"], [
+  made("execute: attachments may be an empty list", ["execute attachments"], [
     exchange(hello({ message: "hi", attachments: [] }), ok({ status: "completed" }))
   ]),
   wrongType("message", 1),
@@ -177,15 +177,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "at most 10",
     Array.from({ length: 10 }, () => attachment)
   ),
-  made("5.5: eleven: 422", ["5.5 at most 10"], [
+  made("attachments: eleven: 422", ["attachments at most 10"], [
     exchange(
       hello({ message: "hi", attachments: Array.from({ length: 11 }, () => attachment) }),
       invalid("body", "attachments")
     )
   ]),
   refused(
-    "5.5: images to a model that sees none",
-    "5.5 vision",
+    "attachments: images to a model that sees none",
+    "attachments vision",
     post(fixture("blind", "execute"), { attachments: [attachment] }),
     400,
     "MODEL_MIME_INCOMPATIBLE"

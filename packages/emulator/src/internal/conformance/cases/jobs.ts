@@ -1,7 +1,7 @@
 /**
  * Cases of jobs.
  *
- * @see contract 8
+ * @see docs/wire.md#jobs
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -19,12 +19,12 @@ const save = { save: { executionId: "body.executionId" } }
 const patiently = { retry: { times: 100, everyMs: 20 } }
 
 const wrongType = (field: string, value: Json): ConformanceCase =>
-  made(`8.1: ${field} of a wrong JSON type is a 422`, [`8.1 ${field}`], [
+  made(`jobs: ${field} of a wrong JSON type is a 422`, [`jobs ${field}`], [
     exchange(post(hello, { message: "hi", [field]: value }), invalid("body", field))
   ])
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made("8.2: a failed job has an error", ["8.2 error"], [
+  made("polls: a failed job has an error", ["polls error"], [
     exchange(post(fixture("byok", "jobs"), {}), { status: 202 }, save),
     exchange(
       get(`${fixture("byok", "jobs")}/{{executionId}}`),
@@ -32,14 +32,14 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       patiently
     )
   ]),
-  made("8.2: a job that no worker has taken is pending", ["8.2 pending"], [
+  made("polls: a job that no worker has taken is pending", ["polls pending"], [
     exchange(post(hello, { message: "hi" }), accepted, save),
     exchange(
       get(`${hello}/{{executionId}}`),
       ok({ status: "pending", result: { $absent: true }, error: { $absent: true } })
     )
   ], ["idleQueue"]),
-  made("8.2: a job that takes long is running", ["8.2 running"], [
+  made("polls: a job that takes long is running", ["polls running"], [
     exchange(post(fixture("slow", "jobs"), {}), { status: 202 }, save),
     exchange(
       get(`${fixture("slow", "jobs")}/{{executionId}}`),
@@ -47,15 +47,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       patiently
     )
   ]),
-  made("8.2: a cancelled job", ["8.2 cancelled"], [
+  made("polls: a cancelled job", ["polls cancelled"], [
     exchange(post(hello, { message: "hi" }, { headers: { "x-noukai-emulator-fault": "cancel" } }), accepted, save),
     exchange(get(`${hello}/{{executionId}}`), ok({ status: "cancelled" }), patiently)
   ]),
-  made("8.3: a job whose row is not there yet: 404 JOB_NOT_FOUND", ["8.3 row delay", "11.3 JOB_NOT_FOUND"], [
+  made("polls: a job whose row is not there yet: 404 JOB_NOT_FOUND", ["polls row delay", "codes JOB_NOT_FOUND"], [
     exchange(post(hello, { message: "hi" }, { headers: { "x-noukai-emulator-fault": "row:3600000" } }), accepted, save),
     exchange(get(`${hello}/{{executionId}}`), refusal(404, "JOB_NOT_FOUND"))
   ]),
-  made("8.1: callbacks are taken", ["8.1 callbackUrl", "8.1 callbackEvents"], [
+  made("jobs: callbacks are taken", ["jobs callbackUrl", "jobs callbackEvents"], [
     exchange(
       post(hello, {
         message: "hi",
@@ -67,7 +67,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     exchange(post(hello, { message: "hi", callbackUrl: "http://10.0.0.1" }), invalid("body", "callbackUrl")),
     exchange(post(hello, { message: "hi", callbackEvents: ["other"] }), invalid("body", "callbackEvents"))
   ]),
-  made("3.1: a job can run the draft; its poll has no version", ["3.1 jobs"], [
+  made("versions: a job can run the draft; its poll has no version", ["versions jobs"], [
     exchange(post(fixture("versions/v0", "jobs"), {}), { status: 202 }, save),
     exchange(
       get(`${fixture("versions", "jobs")}/{{executionId}}`),
@@ -76,11 +76,11 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ),
     exchange(get(`${fixture("versions/v0", "jobs")}/{{executionId}}`), { status: 404 })
   ]),
-  made("8.1: parameters and blockOverrides reach the run; what only /execute takes is not looked at", [
-    "8.1 parameters",
-    "8.1 blockOverrides",
-    "8.1 request",
-    "8.1 trace"
+  made("jobs: parameters and blockOverrides reach the run; what only /execute takes is not looked at", [
+    "jobs parameters",
+    "jobs blockOverrides",
+    "jobs request",
+    "jobs trace"
   ], [
     exchange(
       post(fixture("echo", "jobs"), {
@@ -100,12 +100,12 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   wrongType("parameters", "x"),
   wrongType("trace", 1),
   refused(
-    "8.1: tools",
-    "8.1 tools",
+    "jobs: tools",
+    "jobs tools",
     post(hello, { message: "a", tools: [tool("x")] }),
     400,
     "TOOLS_REQUIRE_SYNC_EXECUTE"
   ),
-  refused("8.1: no message", "8.1 message", post(hello, {}), 400, "MISSING_MESSAGE"),
-  refused("8.2: an unknown job", "8.2 not found", get(`${hello}/none`), 404, "JOB_NOT_FOUND")
+  refused("jobs: no message", "jobs message", post(hello, {}), 400, "MISSING_MESSAGE"),
+  refused("polls: an unknown job", "polls not found", get(`${hello}/none`), 404, "JOB_NOT_FOUND")
 ]

@@ -2,7 +2,12 @@
  * Cases of the Python client 0.2.0: its requests, byte for byte in their keys and order, and the fields that it depends
  * on: `runId` in `run_started` and in a tool pause, `stepId` in `step_paused`, an object as `error`.
  *
- * @see contract 5.2, 7.1, 7.6, 8.1, C7, 17.1
+ * @see docs/wire.md#execute
+ * @see docs/wire.md#step
+ * @see docs/wire.md#pauses
+ * @see docs/wire.md#jobs
+ * @see docs/wire.md#events
+ * @see docs/wire.md#sources
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -60,10 +65,10 @@ const laterStep = (accumulatedOutputs: { readonly [stepId: string]: Json }) => (
 const isId = "{{executionId}}"
 
 const stepBodies = (outputs: { readonly [stepId: string]: Json }): Parameters<typeof inHosted> => [
-  `7.1: the bodies of the Python client, first and later with ${
+  `step: the bodies of the Python client, first and later with ${
     JSON.stringify(outputs)
   }, and the fields that it requires`,
-  ["7.1 python", "7.1 python later", "7.1 executionId", "7.1 accumulatedOutputs", "7.3 runId", "7.3 stepId"],
+  ["step python", "step python later", "step executionId", "step accumulatedOutputs", "events runId", "events stepId"],
   (shape) => [
     exchange(post(sample("two-step", "step"), firstStep, { headers }), {
       status: 200,
@@ -89,19 +94,23 @@ const stepBodies = (outputs: { readonly [stepId: string]: Json }): Parameters<ty
 ]
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made("5.2: the fresh body of the Python client", [
-    "5.2 python",
-    "5.1 iterationsUsed",
-    "5.1 accumulatedOutputs",
-    "5.1 parameters",
-    "5.1 trace"
+  made("execute: the fresh body of the Python client", [
+    "execute python",
+    "execute iterationsUsed",
+    "execute accumulatedOutputs",
+    "execute parameters",
+    "execute trace"
   ], [
     exchange(
       post(sample("hello-world", "execute"), fresh, { headers }),
       ok({ status: "completed", flowId: any("string"), blockCount: any("integer"), executionId: any("string") })
     )
   ]),
-  made("5.2: the resume of the Python client", ["5.2 python resume", "5.1 toolCallMessages", "6.2 tool_call_id"], [
+  made("execute: the resume of the Python client", [
+    "execute python resume",
+    "execute toolCallMessages",
+    "tool-results tool_call_id"
+  ], [
     exchange(
       post(sample("tools-enabled", "execute"), {
         message: "hi",
@@ -131,10 +140,10 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   ...inBothShapes(...stepBodies({ classify: "{{output}}" })),
   // the client sends these outputs if `step_completed` has no output
   ...[{}, { classify: null }].map((outputs) => inHosted(...stepBodies(outputs))),
-  ...inBothShapes("7.6: the tool resume of the Python client on /step", [
-    "7.6 python resume",
-    "7.1 toolCallMessages",
-    "7.3 runId"
+  ...inBothShapes("pauses: the tool resume of the Python client on /step", [
+    "pauses python resume",
+    "step toolCallMessages",
+    "events runId"
   ], (shape) => [
     exchange(post(sample("tools-enabled", "step"), { ...firstStep, tools: [lookup] }, { headers }), {
       status: 200,
@@ -182,24 +191,29 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       }
     )
   ], ["legacy"]),
-  made("7.3: a step_error has an object as its error: the Python client drops one with text", ["7.3 step_error"], [
-    exchange(post(fixture("byok", "step"), firstStep, { headers }), {
-      status: 200,
-      events: [
-        event("run_started", { executionId: any("string"), runId: any("string") }),
-        event("step_started", { stepId: "fail" }),
-        event("step_error", { stepId: "fail", error: { code: any("string"), message: any("string") } })
-      ]
-    })
-  ], ["legacy"]),
-  made("8.1: the body of the Python client is accepted, and the job completes", [
-    "8.1 python",
-    "8.1 request",
-    "8.1 response",
-    "8.1 message",
-    "8.2 executionId",
-    "8.2 status",
-    "8.2 result"
+  made(
+    "events: a step_error has an object as its error: the Python client drops one with text",
+    ["events step_error"],
+    [
+      exchange(post(fixture("byok", "step"), firstStep, { headers }), {
+        status: 200,
+        events: [
+          event("run_started", { executionId: any("string"), runId: any("string") }),
+          event("step_started", { stepId: "fail" }),
+          event("step_error", { stepId: "fail", error: { code: any("string"), message: any("string") } })
+        ]
+      })
+    ],
+    ["legacy"]
+  ),
+  made("jobs: the body of the Python client is accepted, and the job completes", [
+    "jobs python",
+    "jobs request",
+    "jobs response",
+    "jobs message",
+    "polls executionId",
+    "polls status",
+    "polls result"
   ], [
     exchange(post(sample("hello-world", "jobs"), fresh, { headers }), {
       status: 202,

@@ -1,7 +1,7 @@
 /**
  * Cases of sessions.
  *
- * @see contract 10.4, 10.9
+ * @see docs/wire.md#sessions
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -35,18 +35,18 @@ const execution = (more: { readonly [key: string]: Json }): Json => ({
 })
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made("10.4: a session with one execution of each kind, in order", [
-    "10.4 sessionId",
-    "10.4 executions",
-    "10.4 slug",
-    "10.4 triggerType",
-    "10.4 status",
-    "10.4 executionId",
-    "10.4 flowId",
-    "10.4 startedAt",
-    "10.9 execute",
-    "10.9 step",
-    "10.9 job"
+  made("sessions: a session with one execution of each kind, in order", [
+    "sessions sessionId",
+    "sessions executions",
+    "sessions slug",
+    "sessions triggerType",
+    "sessions status",
+    "sessions executionId",
+    "sessions flowId",
+    "sessions startedAt",
+    "sessions execute",
+    "sessions step",
+    "sessions job"
   ], [
     exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(1)), { status: 200 }),
     exchange(post(sample("two-step", "step"), { stepIndex: 0, message: "hi" }, tagged(1)), { status: 200 }, {
@@ -73,13 +73,13 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       })
     )
   ]),
-  made("10.4: snapshots of a captured execution", [
-    "10.4 snapshotsAvailable",
-    "10.4 traceCaptureMode",
-    "10.4 steps",
-    "10.4 step fields",
-    "10.4 completedAt",
-    "10.4 __rendered_prompt__"
+  made("sessions: snapshots of a captured execution", [
+    "sessions snapshotsAvailable",
+    "sessions traceCaptureMode",
+    "sessions steps",
+    "sessions step fields",
+    "sessions completedAt",
+    "sessions __rendered_prompt__"
   ], [
     exchange(post(sample("hello-world", "execute"), { message: "hi", trace: true }, tagged(2)), { status: 200 }),
     exchange(
@@ -106,21 +106,21 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       })
     )
   ]),
-  made("10.4: without payloads snapshotsAvailable is false", ["10.4 snapshotsAvailable"], [
+  made("sessions: without payloads snapshotsAvailable is false", ["sessions snapshotsAvailable"], [
     exchange(post(fixture("metadata", "execute"), { message: "hi" }, tagged(3)), { status: 200 }),
     exchange(
       session(3, "acme/conformance"),
       ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: "metadata_only" }] })
     )
   ]),
-  made("10.4: without steps the capture mode is null", ["10.4 traceCaptureMode"], [
+  made("sessions: without steps the capture mode is null", ["sessions traceCaptureMode"], [
     exchange(post(fixture("off", "execute"), {}, tagged(4)), { status: 200 }),
     exchange(
       session(4, "acme/conformance"),
       ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: null, steps: [] }] })
     )
   ]),
-  made("10.4: a failed execution names its step and error", ["10.4 errorAtStep", "10.4 errorSnapshot"], [
+  made("sessions: a failed execution names its step and error", ["sessions errorAtStep", "sessions errorSnapshot"], [
     exchange(post(fixture("byok", "execute"), { trace: true }, tagged(5)), { status: 502 }),
     exchange(
       session(5, "acme/conformance"),
@@ -133,9 +133,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       })
     )
   ]),
-  made("10.4: attempts and the iterations of a loop are snapshots of their own, in the order in which they began", [
-    "10.4 attempt",
-    "10.4 loopIndex"
+  made("sessions: attempts and the iterations of a loop are snapshots of their own, in the order in which they began", [
+    "sessions attempt",
+    "sessions loopIndex"
   ], [
     exchange(post(fixture("flaky", "execute"), {}, tagged(10)), { status: 200 }),
     exchange(post(fixture("loop", "execute"), {}, tagged(10)), { status: 200 }),
@@ -152,7 +152,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       })
     )
   ]),
-  made("10.4: the slug of a flow that was deleted is null", ["10.4 slug"], [
+  made("sessions: the slug of a flow that was deleted is null", ["sessions slug"], [
     exchange(
       post("/_emulator/flows", {
         flows: [{ ref: "acme/conformance/short-lived", steps: [{ kind: "template", id: "a", output: "a" }] }]
@@ -165,7 +165,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     }),
     exchange(session(11, "acme/conformance"), ok({ executions: [execution({ slug: null, status: "completed" })] }))
   ]),
-  made("10.4: a cancelled job", ["10.4 status"], [
+  made("sessions: a cancelled job", ["sessions status"], [
     exchange(
       post(sample("hello-world", "jobs"), { message: "hi" }, {
         headers: { "x-noukai-emulator-fault": "cancel", ...tagged(12).headers }
@@ -176,7 +176,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       retry: { times: 100, everyMs: 20 }
     })
   ]),
-  made("10.9: a tool resume goes on with the recorded execution, without the header", ["10.9 resume"], [
+  made("sessions: a tool resume goes on with the recorded execution, without the header", ["sessions resume"], [
     exchange(
       post(sample("tools-enabled", "execute"), { message: "hi" }, tagged(6)),
       ok({ status: "tool_calls_required" }),
@@ -185,7 +185,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     exchange(post(sample("tools-enabled", "execute"), resume([result("{{call}}", "x")])), ok({ status: "completed" })),
     exchange(session(6), ok({ executions: [{ executionId: "{{executionId}}", status: "completed" }] }))
   ]),
-  made("10.9: a header that is no UUID is a 400, an empty one is none", ["10.9 header", "11.3 BAD_REQUEST"], [
+  made("sessions: a header that is no UUID is a 400, an empty one is none", ["sessions header", "codes BAD_REQUEST"], [
     exchange(
       post(sample("hello-world", "execute"), { message: "hi" }, { headers: { "x-session-id": "mine" } }),
       refusal(400, "BAD_REQUEST")
@@ -195,15 +195,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       text: { $matches: "\\nevent: flow_completed\\n" }
     })
   ]),
-  made("10.4: 400 for what is no id, 404 for one that is not known", ["10.4 400", "10.4 404"], [
+  made("sessions: 400 for what is no id, 404 for one that is not known", ["sessions 400", "sessions 404"], [
     exchange(get("/seq/sessions/mine"), refusal(400, "BAD_REQUEST")),
     exchange(session(999), { status: 404 })
   ]),
-  made("10.4: 403 for the session of another project", ["10.4 403"], [
+  made("sessions: 403 for the session of another project", ["sessions 403"], [
     exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(7)), { status: 200 }),
     exchange(session(7, "acme/spelling"), refusal(403, "FORBIDDEN"))
   ]),
-  made("10.4: 410 for one that has expired", ["10.4 410", "11.3 GONE"], [
+  made("sessions: 410 for one that has expired", ["sessions 410", "codes GONE"], [
     exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(8)), { status: 200 }),
     exchange(post(`/_emulator/sessions/${idOf(8)}/expire`, {}, { control: true }), { status: 200 }),
     exchange(session(8), refusal(410, "GONE"))

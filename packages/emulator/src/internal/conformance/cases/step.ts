@@ -1,7 +1,7 @@
 /**
  * Cases of `/step`.
  *
- * @see contract 7
+ * @see docs/wire.md#step
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -98,7 +98,7 @@ const labelled = (shape: Shape, label: string): ReadonlyArray<Json> => {
 }
 
 const wrongType = (name: string, value: Json): ConformanceCase =>
-  made(`7.1: ${name} of a wrong JSON type is a 422`, [`7.1 ${name}`], [
+  made(`step: ${name} of a wrong JSON type is a 422`, [`step ${name}`], [
     exchange(post(twoStep, { stepIndex: 0, message: "hi", [name]: value }), invalid("body", name))
   ])
 
@@ -136,26 +136,26 @@ const toolResume = (results: ReadonlyArray<Json>, more: { readonly [key: string]
 })
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  ...inBothShapes("7.7: a two-step exchange", [
-    "7.1 executionId",
-    "7.1 stepIndex",
-    "7.1 accumulatedOutputs",
-    "7.1 message",
-    "7.4 first call",
-    "7.4 pause",
-    "7.4 last step",
-    "7.8 output of a step",
-    "7.8 result of a flow"
+  ...inBothShapes("order-of-events: a two-step exchange", [
+    "step executionId",
+    "step stepIndex",
+    "step accumulatedOutputs",
+    "step message",
+    "order-of-events first call",
+    "order-of-events pause",
+    "order-of-events last step",
+    "outputs output of a step",
+    "outputs result of a flow"
   ], (shape) => [
     first(shape),
     exchange(post(twoStep, later), stream(...rest(shape)))
   ]),
-  ...inBothShapes("7.1: the first body of the Python client", [
-    "7.1 parameters",
-    "7.1 iterationsUsed",
-    "7.1 trace",
-    "7.1 runRemaining",
-    "7.1 inputOverrides"
+  ...inBothShapes("step: the first body of the Python client", [
+    "step parameters",
+    "step iterationsUsed",
+    "step trace",
+    "step runRemaining",
+    "step inputOverrides"
   ], (shape) => [
     exchange(
       post(twoStep, pythonFirstStep),
@@ -163,8 +163,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     )
   ]),
   ...inBothShapes(
-    "7.4: runRemaining streams the rest without a pause",
-    ["7.1 runRemaining", "7.4 runRemaining"],
+    "order-of-events: runRemaining streams the rest without a pause",
+    ["step runRemaining", "order-of-events runRemaining"],
     (shape) => [
       exchange(
         post(twoStep, { stepIndex: 0, message: "hi", runRemaining: true }),
@@ -178,19 +178,23 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       )
     ]
   ),
-  ...inBothShapes("7.3: trace adds step_input", ["7.1 trace", "7.4 step_input", "7.8 step_input"], (shape) => [
-    exchange(
-      post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
-      stream(
-        runStarted,
-        started("classify", 0),
-        shape.input("classify", { message: "hi" }),
-        ...completed(shape, "classify"),
-        event("step_paused")
+  ...inBothShapes(
+    "events: trace adds step_input",
+    ["step trace", "order-of-events step_input", "outputs step_input"],
+    (shape) => [
+      exchange(
+        post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
+        stream(
+          runStarted,
+          started("classify", 0),
+          shape.input("classify", { message: "hi" }),
+          ...completed(shape, "classify"),
+          event("step_paused")
+        )
       )
-    )
-  ]),
-  ...inBothShapes("7.1: inputOverrides replace what later steps see", ["7.1 inputOverrides"], (shape) => [
+    ]
+  ),
+  ...inBothShapes("step: inputOverrides replace what later steps see", ["step inputOverrides"], (shape) => [
     first(shape),
     exchange(
       post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
@@ -199,7 +203,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     // the override holds for that request alone
     exchange(post(twoStep, later), stream(...labelled(shape, "order")))
   ]),
-  ...inBothShapes("7.1: blockOverrides replace fields of a step", ["7.1 blockOverrides"], (shape) => [
+  ...inBothShapes("step: blockOverrides replace fields of a step", ["step blockOverrides"], (shape) => [
     exchange(
       post(fixture("echo", "step"), {
         stepIndex: 0,
@@ -209,7 +213,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       stream(event("run_started"), started("echo", 0), ...shape.completed("echo", "hi!"), shape.flowCompleted("hi!"))
     )
   ]),
-  ...inBothShapes("7.1: attachments go with the first call", ["7.1 attachments"], (shape) => [
+  ...inBothShapes("step: attachments go with the first call", ["step attachments"], (shape) => [
     exchange(
       post(sample("hello-world", "step"), {
         stepIndex: 0,
@@ -228,9 +232,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     })
   ]),
   ...[{}, { accumulatedOutputs: {} }].map((outputs) =>
-    inHosted(`7.8: a later step runs with ${JSON.stringify(outputs)}: the server keeps the outputs of the run`, [
-      "7.8 kept outputs",
-      "7.1 accumulatedOutputs"
+    inHosted(`outputs: a later step runs with ${JSON.stringify(outputs)}: the server keeps the outputs of the run`, [
+      "outputs kept outputs",
+      "step accumulatedOutputs"
     ], (shape) => [
       begun,
       exchange(
@@ -240,9 +244,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ])
   ),
   ...([["a value", { label: "parcel" }, "parcel"], ["null", null, ""]] as const).map(([what, output, label]) =>
-    inHosted(`7.8: an entry of accumulatedOutputs replaces what the server keeps: ${what}`, [
-      "7.8 replaced outputs",
-      "7.1 accumulatedOutputs"
+    inHosted(`outputs: an entry of accumulatedOutputs replaces what the server keeps: ${what}`, [
+      "outputs replaced outputs",
+      "step accumulatedOutputs"
     ], (shape) => [
       begun,
       exchange(
@@ -257,8 +261,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ])
   ),
   inHosted(
-    "7.8: inputOverrides win over what is kept and what is sent",
-    ["7.8 inputOverrides", "7.1 inputOverrides"],
+    "outputs: inputOverrides win over what is kept and what is sent",
+    ["outputs inputOverrides", "step inputOverrides"],
     (shape) => [
       begun,
       exchange(
@@ -272,9 +276,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       )
     ]
   ),
-  inHosted("7.8: a later step after one that never ran: 400 INVALID_FIRST_CALL", [
-    "7.8 kept outputs",
-    "11.3 INVALID_FIRST_CALL"
+  inHosted("outputs: a later step after one that never ran: 400 INVALID_FIRST_CALL", [
+    "outputs kept outputs",
+    "codes INVALID_FIRST_CALL"
   ], () => [
     exchange(post(fixture("three", "step"), { stepIndex: 0 }), { status: 200 }, {
       save: { executionId: "events.0.data.executionId" }
@@ -284,7 +288,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       refusal(400, "INVALID_FIRST_CALL")
     )
   ]),
-  made("7.4: step_error is terminal", ["7.4 step_error"], [
+  made("order-of-events: step_error is terminal", ["order-of-events step_error"], [
     exchange(
       post(fixture("byok", "step"), { stepIndex: 0, runRemaining: true }),
       stream(
@@ -294,13 +298,13 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       )
     )
   ]),
-  ...inBothShapes("7.6: a tool pause and its resume", [
-    "7.1 tools",
-    "7.1 toolChoice",
-    "7.1 toolCallMessages",
-    "7.1 iterationsUsed",
-    "7.4 tool pause",
-    "7.8 runId on a tool pause"
+  ...inBothShapes("pauses: a tool pause and its resume", [
+    "step tools",
+    "step toolChoice",
+    "step toolCallMessages",
+    "step iterationsUsed",
+    "order-of-events tool pause",
+    "outputs runId on a tool pause"
   ], (shape) => [
     toolStart,
     exchange(
@@ -313,8 +317,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     )
   ]),
   ...inBothShapes(
-    "7.6: a pause in a later step has the absolute index and the outputs so far",
-    ["7.4 tool pause"],
+    "pauses: a pause in a later step has the absolute index and the outputs so far",
+    ["order-of-events tool pause"],
     (shape) => [
       exchange(
         post(rounds, { stepIndex: 0, runRemaining: true, tools: [tool("find"), tool("count")] }),
@@ -334,16 +338,16 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       )
     ]
   ),
-  made("7.6: results that do not match: 400 TOOL_RESULTS_MISMATCH", [
-    "7.1 toolCallMessages",
-    "11.3 TOOL_RESULTS_MISMATCH"
+  made("pauses: results that do not match: 400 TOOL_RESULTS_MISMATCH", [
+    "step toolCallMessages",
+    "codes TOOL_RESULTS_MISMATCH"
   ], [
     toolStart,
     exchange(post(weather, toolResume([])), refusal(400, "TOOL_RESULTS_MISMATCH"))
   ]),
-  made("11.3: more rounds than the server allows: 409 TOOL_ITERATION_LIMIT", [
-    "11.3 TOOL_ITERATION_LIMIT",
-    "7.1 iterationsUsed"
+  made("codes: more rounds than the server allows: 409 TOOL_ITERATION_LIMIT", [
+    "codes TOOL_ITERATION_LIMIT",
+    "step iterationsUsed"
   ], [
     exchange(
       post(fixture("forever", "step"), { stepIndex: 0, tools: [tool("find")] }),
@@ -378,50 +382,50 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   wrongType("toolCallMessages", {}),
   wrongType("iterationsUsed", -1),
   wrongType("trace", 1),
-  refused("7.1: no message", "7.1 message", post(twoStep, { stepIndex: 0 }), 400, "MISSING_MESSAGE"),
+  refused("step: no message", "step message", post(twoStep, { stepIndex: 0 }), 400, "MISSING_MESSAGE"),
   refused(
-    "7.1: a step that is not there",
-    "7.1 stepIndex",
+    "step: a step that is not there",
+    "step stepIndex",
     post(twoStep, { stepIndex: 2, message: "a" }),
     400,
     "INVALID_STEP_INDEX"
   ),
   refused(
-    "7.1: a later step without a run",
-    "7.1 stepIndex",
+    "step: a later step without a run",
+    "step stepIndex",
     post(twoStep, { stepIndex: 1, message: "a" }),
     400,
     "INVALID_FIRST_CALL"
   ),
   refused(
-    "7.1: an unknown run",
-    "7.1 executionId",
+    "step: an unknown run",
+    "step executionId",
     post(twoStep, { executionId: "none", stepIndex: 0 }),
     404,
     "RUN_NOT_FOUND"
   ),
   refused(
-    "3.1: the draft by /v0",
-    "3.1 /v0/step",
+    "versions: the draft by /v0",
+    "versions /v0/step",
     post(fixture("versions/v0", "step"), { stepIndex: 0 }),
     400,
     "INVALID_VERSION"
   ),
-  inDocumented("7.1: a later step without the outputs before it: 400 INVALID_FIRST_CALL", [
-    "7.1 accumulatedOutputs",
-    "11.3 INVALID_FIRST_CALL"
+  inDocumented("step: a later step without the outputs before it: 400 INVALID_FIRST_CALL", [
+    "step accumulatedOutputs",
+    "codes INVALID_FIRST_CALL"
   ], () => [
     begun,
     exchange(post(twoStep, { executionId: "{{executionId}}", stepIndex: 1 }), refusal(400, "INVALID_FIRST_CALL"))
   ]),
-  made("11.3: results for a run that did not pause: 400 EXECUTION_ID_INVALID", ["11.3 EXECUTION_ID_INVALID"], [
+  made("codes: results for a run that did not pause: 400 EXECUTION_ID_INVALID", ["codes EXECUTION_ID_INVALID"], [
     begun,
     exchange(
       post(twoStep, { executionId: "{{executionId}}", stepIndex: 0, toolCallMessages: [{ role: "assistant" }] }),
       refusal(400, "EXECUTION_ID_INVALID")
     )
   ]),
-  made("11.3: a flow that was edited since the run began: 409 STALE_TREE", ["11.3 STALE_TREE"], [
+  made("codes: a flow that was edited since the run began: 409 STALE_TREE", ["codes STALE_TREE"], [
     exchange(post(fixture("edited", "step"), { stepIndex: 0 }), { status: 200 }, {
       save: { executionId: "events.0.data.executionId" }
     }),

@@ -1,7 +1,8 @@
 /**
  * Cases of tool calls on `/execute`.
  *
- * @see contract 5.3, 6
+ * @see docs/wire.md#results
+ * @see docs/wire.md#tools
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -39,26 +40,26 @@ const start = exchange(
 )
 
 const declared = (name: string, row: string, tools: Json, code: string, more: { readonly [key: string]: Json } = {}) =>
-  refused(`6.1: ${name}`, `6.1 ${row}`, post(path, { message: "hi", tools, ...more }), 400, code)
+  refused(`tools: ${name}`, `tools ${row}`, post(path, { message: "hi", tools, ...more }), 400, code)
 
 const badResume = (name: string, row: string, body: Json, status: number, code: string): ConformanceCase =>
-  made(`6.2: ${name}: ${status} ${code}`, [`6.2 ${row}`, `11.3 ${code}`], [
+  made(`tool-results: ${name}: ${status} ${code}`, [`tool-results ${row}`, `codes ${code}`], [
     start,
     exchange(post(path, body), refusal(status, code))
   ])
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made("5.3: a pause", [
-    "5.3 paused status",
-    "5.3 paused executionId",
-    "5.3 paused pausedAtStep",
-    "5.3 paused iterationsUsed",
-    "5.3 paused toolCallMessages",
-    "5.3 paused toolCalls",
-    "5.3 paused accumulatedOutputs",
-    "5.3 paused flowId, blockCount",
-    "5.1 tools",
-    "6.1 format"
+  made("results: a pause", [
+    "results paused status",
+    "results paused executionId",
+    "results paused pausedAtStep",
+    "results paused iterationsUsed",
+    "results paused toolCallMessages",
+    "results paused toolCalls",
+    "results paused accumulatedOutputs",
+    "results paused flowId, blockCount",
+    "execute tools",
+    "tools format"
   ], [
     exchange(
       post(path, { message: "hi", tools: weather, toolChoice: "auto" }),
@@ -76,11 +77,11 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     )
   ]),
   ...["tool_call_id", "toolCallId"].map((key) =>
-    made(`6.2: results keyed ${key} resume the run`, [
-      `6.2 ${key}`,
-      "5.1 executionId",
-      "5.1 pausedAtStep",
-      "5.1 toolCallMessages"
+    made(`tool-results: results keyed ${key} resume the run`, [
+      `tool-results ${key}`,
+      "execute executionId",
+      "execute pausedAtStep",
+      "execute toolCallMessages"
     ], [
       start,
       exchange(
@@ -89,15 +90,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       )
     ])
   ),
-  made("5.2: a resume without tools, as the Swift client sends it", ["5.2 swift", "5.1 tools"], [
+  made("execute: a resume without tools, as the Swift client sends it", ["execute swift", "execute tools"], [
     start,
     exchange(post(path, resume([result("{{call}}", "x")])), ok({ status: "completed" }))
   ]),
-  made("6.3: two rounds, several calls, outputs of earlier steps", [
-    "5.1 iterationsUsed",
-    "5.1 accumulatedOutputs",
-    "6.2 every id",
-    "5.3 paused accumulatedOutputs"
+  made("tool-results: two rounds, several calls, outputs of earlier steps", [
+    "execute iterationsUsed",
+    "execute accumulatedOutputs",
+    "tool-results every id",
+    "results paused accumulatedOutputs"
   ], [
     exchange(
       post(rounds, { tools: [tool("find"), tool("count")] }),
@@ -125,11 +126,11 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     )
   ]),
   ...[["none", "completed"], ["required", "tool_calls_required"]].map(([choice, status]) =>
-    made(`5.1: toolChoice ${choice}`, ["5.1 toolChoice"], [
+    made(`execute: toolChoice ${choice}`, ["execute toolChoice"], [
       exchange(post(path, { message: "hi", tools: weather, toolChoice: choice! }), ok({ status: status! }))
     ])
   ),
-  made("5.1: toolChoice names a function", ["5.1 toolChoice"], [
+  made("execute: toolChoice names a function", ["execute toolChoice"], [
     exchange(
       post(path, {
         message: "hi",
@@ -139,7 +140,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       ok({ status: "tool_calls_required" })
     )
   ]),
-  made("6.1: 64 tools are taken", ["6.1 at most 64"], [
+  made("tools: 64 tools are taken", ["tools at most 64"], [
     exchange(
       post(path, { message: "hi", tools: Array.from({ length: 64 }, (_, index) => tool(`t${index}`)) }),
       ok({ status: any("string") })
@@ -159,20 +160,20 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     toolChoice: { type: "function", function: { name: "other" } }
   }),
   refused(
-    "6.1: tools for a flow without",
-    "6.1 enabled",
+    "tools: tools for a flow without",
+    "tools enabled",
     post(sample("hello-world", "execute"), { message: "a", tools: weather }),
     400,
     "TOOLS_NOT_ENABLED"
   ),
   refused(
-    "6.1: tools inside a loop",
-    "6.1 sequential",
+    "tools: tools inside a loop",
+    "tools sequential",
     post(fixture("tools-in-loop", "execute"), { tools: [tool("find")] }),
     400,
     "TOOLS_IN_NON_SEQUENTIAL_STEP"
   ),
-  made("6.2: content that is JSON is text all the same", ["6.2 content"], [
+  made("tool-results: content that is JSON is text all the same", ["tool-results content"], [
     start,
     exchange(
       post(path, resume([result("{{call}}", "{\"state\":\"sunny\",\"n\":[1,null]}")])),
@@ -215,7 +216,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     413,
     "MESSAGES_TOO_LARGE"
   ),
-  made("6.2: a run is resumed once", ["6.2 executionId"], [
+  made("tool-results: a run is resumed once", ["tool-results executionId"], [
     start,
     exchange(post(path, resume([result("{{call}}", "x")])), ok({ status: "completed" })),
     exchange(post(path, resume([result("{{call}}", "x")])), refusal(400, "EXECUTION_ID_INVALID"))
