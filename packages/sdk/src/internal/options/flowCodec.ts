@@ -5,9 +5,10 @@
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/json.js"
+import { flatMapNow, mapErrorNow, maxDepth, readEffect, writeEffect } from "../core/json.js"
 import { invalid, newError, type Problem, problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { type Flow, type FlowRef, isFlow } from "./address.js"
@@ -78,7 +79,19 @@ export interface ResultFacts {
   readonly requestId: string | undefined
 }
 
-/** Decodes a result. One that does not fit fails with the raw value. */
+/** A copy of plain JSON. Deeper parts, and values that are not plain, are kept. */
+const copyOf = (value: unknown, depth = 0): unknown => {
+  if (depth > maxDepth) return value
+  if (Array.isArray(value)) return value.map((item) => copyOf(item, depth + 1))
+  return Predicate.isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
+    ? Record.map(value, (part) => copyOf(part, depth + 1))
+    : value
+}
+
+/**
+ * Decodes a result. One that does not fit fails with the value that the server sent: the schema, which may change its
+ * input, gets a copy.
+ */
 export const decodeResult = (
   flow: FlowRef<never>,
   { address, executionId, method, requestId }: ResultFacts,
@@ -86,7 +99,7 @@ export const decodeResult = (
 ): Effect.Effect<unknown, UnexpectedResponseError> => {
   const schema = schemasOf(flow).result
   if (schema === undefined) return Either.right(result)
-  return mapErrorNow(readEffect(schema)(result), (issue) =>
+  return mapErrorNow(readEffect(schema)(copyOf(result)), (issue) =>
     newError(UnexpectedResponseError, {
       method,
       flow: address,

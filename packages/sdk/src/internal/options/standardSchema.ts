@@ -1,10 +1,13 @@
 /** Schemas of other libraries, which implement the Standard Schema interface, as schemas of Effect. */
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Inspectable from "effect/Inspectable"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
+import { SyncScheduler } from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import { readFiber } from "../core/fiber.js"
 
 /** One mismatch that a Standard Schema found. */
 export interface StandardIssue {
@@ -59,6 +62,25 @@ function outcome<A>(
   return ParseResult.fail(rest.length === 0 ? first : new ParseResult.Composite(ast, actual, [first, ...rest]))
 }
 
+/** A schema of Zod 3, Zod 4 or Zod mini. */
+interface ZodSchema<A> {
+  readonly safeParseAsync: (value: unknown) => PromiseLike<
+    | { readonly success: true; readonly data: A }
+    | { readonly success: false; readonly error: { readonly issues: ReadonlyArray<StandardIssue> } }
+  >
+}
+
+const isOfZod = <I, A>(schema: StandardSchema<I, A>): schema is StandardSchema<I, A> & ZodSchema<A> =>
+  schema["~standard"].vendor === "zod" && Predicate.hasProperty(schema, "safeParseAsync") &&
+  typeof schema.safeParseAsync === "function"
+
+/** Whether an effect runs where nothing can be awaited, as in `Schema.decodeSync`. */
+const isSynchronous = readFiber((fiber) => {
+  const scheduler = fiber.getFiberRef(FiberRef.currentScheduler)
+  // fibers of a `ManagedRuntime` keep the scheduler that has built it
+  return scheduler instanceof SyncScheduler && !scheduler.deferred
+})
+
 /** Validates at once where the schema does. A validation that throws or rejects is a mismatch: the value is kept. */
 const validating =
   <I, A>(schema: StandardSchema<I, A>) =>
@@ -68,14 +90,28 @@ const validating =
       return new ParseResult.Type(ast, value, `its validation failed: ${reason}`)
     }
     const read = (result: StandardResult<A>) => outcome(ast, value, result)
-    try {
-      const result = schema["~standard"].validate(value)
-      return Predicate.isPromiseLike(result)
-        ? Effect.flatten(Effect.tryPromise({ try: () => result.then(read), catch: thrown }))
-        : read(result)
-    } catch (error) {
-      return ParseResult.fail(thrown(error))
+    const awaited = (validate: () => PromiseLike<StandardResult<A>>) =>
+      Effect.flatten(Effect.tryPromise({ try: () => validate().then(read), catch: thrown }))
+    const standard = (): Effect.Effect<A, ParseResult.ParseIssue> => {
+      try {
+        const result = schema["~standard"].validate(value)
+        return Predicate.isPromiseLike(result) ? awaited(() => result) : read(result)
+      } catch (error) {
+        return ParseResult.fail(thrown(error))
+      }
     }
+    if (!isOfZod(schema)) return standard()
+    // `validate` of Zod begins an asynchronous refinement twice. It drops the first promise, and a rejection of that one
+    // would end the process
+    return Effect.if(isSynchronous, {
+      onTrue: standard,
+      onFalse: () =>
+        awaited(() =>
+          schema.safeParseAsync(value).then((parsed) =>
+            parsed.success ? { value: parsed.data } : { issues: parsed.error.issues }
+          )
+        )
+    })
   }
 
 /** The schema whose decoding is the validation. Encoding changes nothing. */
