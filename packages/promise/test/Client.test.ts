@@ -94,6 +94,38 @@ describe("the asynchronous context of the caller", () => {
   })
 })
 
+describe("a fresh client", () => {
+  const all = ["1", "2", "3", "4"]
+
+  for (const options of [{}, { otel: true }, { onLog: () => {} }] as ReadonlyArray<NoukaiOptions>) {
+    it(`sends simultaneous calls in their order with ${JSON.stringify(Object.keys(options))}`, async () => {
+      const sent: Array<string> = []
+      const noukai = client({
+        ...options,
+        fetch: (input, init) => {
+          sent.push(String(JSON.parse(String(init?.body)).message))
+          return fetch(input, init)
+        }
+      })
+      await Promise.all(all.map((message) => noukai.flow(hello).execute({ message })))
+      assert.deepStrictEqual(sent, all)
+    })
+  }
+
+  it("sends nothing for a call that is stopped while its tracer is loaded", async () => {
+    const controller = new AbortController()
+    const noukai = client({ otel: true })
+    const call = noukai.flow(hello).execute({ message: "hi", signal: controller.signal })
+    controller.abort("enough")
+    assert.strictEqual(await rejection(call), "enough")
+    const closed = client({ otel: true })
+    const other = rejection(closed.flow(hello).execute({ message: "hi" }))
+    await closed.close()
+    assert.include(String(await other), "the client was closed")
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+  })
+})
+
 describe("a pause by hand", () => {
   it("of execute may be answered in any of the accepted forms", async () => {
     for (const key of ["tool_call_id", "toolCallId"]) {

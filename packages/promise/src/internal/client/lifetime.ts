@@ -24,7 +24,10 @@ export interface Stoppable {
 }
 
 /** The part of a runtime that starts fibers. */
-export type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork">
+export interface Runner<R> extends Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork"> {
+  /** Builds the runtime. Returns nothing once it is built. Default: it is built. */
+  readonly opening?: () => Promise<void> | undefined
+}
 
 /** An effect that can be stopped at any time, also before `runFork` has returned. */
 export class StoppableEffect<A, R> implements Stoppable {
@@ -38,7 +41,15 @@ export class StoppableEffect<A, R> implements Stoppable {
   constructor(private readonly runner: Runner<R>, private readonly effect: Effect.Effect<A, unknown, R>) {}
 
   start(): Promise<Exit.Exit<A, unknown>> {
+    return this.runner.opening?.()?.then(() => this.begin()) ?? this.begin()
+  }
+
+  private begin(): Promise<Exit.Exit<A, unknown>> {
     return new Promise((resolve) => {
+      if (this.stopped) {
+        this.end()
+        return resolve(Exit.interrupt(FiberId.none))
+      }
       const fiber = this.runner.runFork(this.effect)
       this.fiber = fiber
       fiber.addObserver((exit) => {

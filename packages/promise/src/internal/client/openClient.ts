@@ -121,6 +121,27 @@ interface ClientRuntime<R, E> {
   readonly signal: AbortSignal | undefined
 }
 
+/**
+ * Returns a function that builds a runtime and returns its end, or nothing once it is built. Effect would begin calls
+ * that wait for a runtime in the reverse order, and the call that builds it after later calls and outside its context.
+ */
+const openingOf = <R, E>(runtime: ManagedRuntime.ManagedRuntime<R, E>): () => Promise<void> | undefined => {
+  let isOpen = false
+  let opening: Promise<void> | undefined
+  const opened = () => {
+    isOpen = true
+  }
+  return () => {
+    if (opening === undefined) {
+      // most layers are built at once
+      runtime.runFork(Effect.sync(opened))
+      // each call fails with the failure of a layer
+      opening = isOpen ? Promise.resolve() : runtime.runtime().then(opened, opened)
+    }
+    return isOpen ? undefined : opening
+  }
+}
+
 /** Makes a runtime with the logger and the tracer of a client. */
 export const runtimeOf = <R, E>(
   services: Layer.Layer<R, E>,
@@ -132,9 +153,11 @@ export const runtimeOf = <R, E>(
     Layer.provideMerge(services, tracer === undefined ? consoleLogger : Layer.merge(tracer, consoleLogger))
   )
   // the caller's hook and its spans are in the asynchronous context of the call
-  const runner: Runner<R> = options.onLog === undefined && tracer === undefined
-    ? runtime
-    : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }
+  const isInContext = options.onLog !== undefined || tracer !== undefined
+  const runner: Runner<R> = {
+    opening: openingOf(runtime),
+    runFork: (effect) => runtime.runFork(effect, isInContext ? { scheduler: schedulerOfNow() } : undefined)
+  }
   return { runtime, runner, signal }
 }
 
