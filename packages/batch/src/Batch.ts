@@ -105,15 +105,6 @@ export interface Batch<in out Row, out A = unknown, out Rec extends Recovery = R
  */
 export interface RowTarget extends Definition.RowTarget {}
 
-interface CommonInput {
-  /** The user's message. */
-  readonly message?: string | undefined
-  /** Fields to override, by step id. */
-  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
-  readonly snapshots?: boolean | undefined
-}
-
 /**
  * The run of a row through the queue, which takes neither conversations nor attachments. `parameters` is required
  * exactly when the flow's schema requires some.
@@ -121,7 +112,7 @@ interface CommonInput {
  * @since 0.1.0
  * @category options
  */
-export type JobInput<P = AnyParameters> = ParametersInput<P> & CommonInput & {
+export type JobInput<P = AnyParameters> = ParametersInput<P> & Definition.CommonInput & {
   readonly messages?: undefined
   readonly attachments?: undefined
 }
@@ -132,7 +123,7 @@ export type JobInput<P = AnyParameters> = ParametersInput<P> & CommonInput & {
  * @since 0.1.0
  * @category options
  */
-export type RequestInput<P = AnyParameters> = ParametersInput<P> & CommonInput & {
+export type RequestInput<P = AnyParameters> = ParametersInput<P> & Definition.CommonInput & {
   /** A conversation; its last entry is the current turn. Not together with `message`. */
   readonly messages?: ReadonlyArray<Message> | undefined
   /** At most 10. Default: none. */

@@ -7,17 +7,19 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { BatchReportError } from "./BatchError.js"
+import type { BatchReportError, InvalidBatchError } from "./BatchError.js"
 import type { RowResult } from "./BatchRow.js"
 import * as Append from "./internal/report/append.js"
 import type { AppendOptions, AppendResult } from "./internal/report/append.js"
 import * as Csv from "./internal/report/csv.js"
+import type { CsvOptions } from "./internal/report/csv.js"
 import type { ReportFile } from "./internal/report/file.js"
 import * as Folder from "./internal/report/folder.js"
 import type { FolderOptions, Manifest } from "./internal/report/folder.js"
 import * as RowLine from "./internal/report/rowLine.js"
 
 export type { AppendOptions, AppendResult } from "./internal/report/append.js"
+export type { CsvOptions } from "./internal/report/csv.js"
 export type { ReportFile } from "./internal/report/file.js"
 export type { FolderOptions, Manifest, ReportSummary } from "./internal/report/folder.js"
 
@@ -56,8 +58,8 @@ export const encodeRow: (row: RowResult) => string = RowLine.encodeRow
  */
 export const csv: <E, R>(
   rows: Stream.Stream<RowResult, E, R>,
-  options?: { readonly spreadsheet?: boolean | undefined }
-) => Stream.Stream<string, E, R> = Csv.csv
+  options?: CsvOptions
+) => Stream.Stream<string, E | InvalidBatchError, R> = Csv.csv
 
 /**
  * Appends rows to a file as they settle, and continues where the file ends: after a kill at any byte, the file has

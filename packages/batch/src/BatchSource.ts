@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
+import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { basename } from "node:path"
-import type { BatchSourceError } from "./BatchError.js"
+import { BatchSourceError } from "./BatchError.js"
 import { makeCsv } from "./internal/source/csv.js"
 import { type CsvRow, decode, type Place, type SourceRow } from "./internal/source/Decoder.js"
 import { fileBytes } from "./internal/source/file.js"
@@ -85,15 +86,36 @@ const rowsAtOnce = 16
 
 const defaultMaxBytes = 16 * 1024 * 1024
 
-const jsonlRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: JsonlOptions = {}) => {
-  const { maxLineBytes = defaultMaxBytes } = options
-  return decode(bytes, place, Effect.sync(() => makeJsonl(place, maxLineBytes)))
-}
+/** Rows by the options that a caller gave. Fails if one of them is unknown. */
+const rowsBy = <A extends object, Row, E, R>(
+  { source }: Place,
+  options: A,
+  names: Names<A>,
+  rows: (options: A) => Stream.Stream<Row, E, R>
+): Stream.Stream<Row, E | BatchSourceError, R> =>
+  Stream.suspend((): Stream.Stream<Row, E | BatchSourceError, R> => {
+    const found = misnamed("options", options, names)
+    return found === undefined
+      ? rows(options)
+      : Stream.fail(new BatchSourceError({ source, reason: `${found.field} ${found.reason}` }))
+  })
 
-const csvRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: CsvOptions = {}) => {
-  const { columns, delimiter, maxRecordBytes = defaultMaxBytes } = options
-  return decode(bytes, place, makeCsv(place, { columns, delimiter, maxRecordBytes }))
-}
+const jsonlRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: JsonlOptions = {}) =>
+  rowsBy(
+    place,
+    options,
+    { maxLineBytes: true },
+    ({ maxLineBytes = defaultMaxBytes }) => decode(bytes, place, Effect.sync(() => makeJsonl(place, maxLineBytes)))
+  )
+
+const csvRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: CsvOptions = {}) =>
+  rowsBy(
+    place,
+    options,
+    { columns: true, delimiter: true, maxRecordBytes: true },
+    ({ columns, delimiter, maxRecordBytes = defaultMaxBytes }) =>
+      decode(bytes, place, makeCsv(place, { columns, delimiter, maxRecordBytes }))
+  )
 
 /**
  * Rows of bytes that are lines of JSON in UTF-8, such as the standard input, a response or a decompressed archive.

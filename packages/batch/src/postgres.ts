@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"
@@ -58,6 +59,16 @@ const withTimeouts = (url: string): string => {
  * @category layers
  */
 export const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
+  Layer.suspend(() => {
+    const found = misnamed("options", options, names)
+    return found === undefined
+      ? connected(options)
+      : Layer.fail(new BatchStoreError({ operation: "read its options", detail: `${found.field} ${found.reason}` }))
+  })
+
+const names: Names<Options> = { url: true, maxConnections: true, connectTimeout: true, applicationName: true }
+
+const connected = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
   PgClient.layer({
     url: Redacted.make(withTimeouts(Redacted.value(options.url))),
     applicationName: options.applicationName ?? "noukai-batch",

@@ -9,6 +9,7 @@ import { type FlowIdentifier, Noukai } from "@effect-noukai/promise/Noukai"
 import type { NoukaiOptions } from "@effect-noukai/promise/NoukaiOptions"
 import * as NoukaiPromise from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import { layer as sessionLayer } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,6 +18,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import * as Batch from "./Batch.js"
 import { BatchEngine } from "./BatchEngine.js"
 import { InvalidBatchError } from "./BatchError.js"
@@ -25,6 +27,7 @@ import * as BatchSource from "./BatchSource.js"
 import type { BatchSummary, Progress, ResultsOptions, RunOptions } from "./BatchStatus.js"
 import { BatchStore } from "./BatchStore.js"
 import { textOf } from "./internal/definition.js"
+import { misnamedError, resultsNames, runNames } from "./internal/names.js"
 
 /**
  * The client of a batch: the options of `new Noukai` by their names there.
@@ -141,6 +144,41 @@ export interface BatchResultsOptions extends ResultsOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const clientNames: Names<ClientOptions> = {
+  apiKey: true,
+  env: true,
+  port: true,
+  org: true,
+  project: true,
+  timeout: true,
+  maxRetries: true,
+  onLog: true,
+  logPayloads: true,
+  dispatcher: true,
+  fetch: true
+}
+
+const runBatchNames: Names<RunBatchOptions<unknown>> = {
+  ...clientNames,
+  ...runNames,
+  id: true,
+  flow: true,
+  version: true,
+  ledger: true,
+  source: true,
+  row: true,
+  key: true,
+  input: true,
+  operation: true,
+  target: true,
+  maxInputBytes: true,
+  signal: true,
+  onProgress: true
+}
+
+/** Programs pass one object of options to both functions, so those of `runBatch` are known here. */
+const batchResultsNames: Names<BatchResultsOptions | RunBatchOptions<unknown>> = { ...runBatchNames, ...resultsNames }
+
 const invalid = (field: string, reason: string) => new InvalidBatchError({ method: "runBatch", field, reason })
 
 /** A schema that reads values of a file with a function. */
@@ -234,6 +272,8 @@ const telling = (id: string, tell: (progress: Progress) => void) => {
  * @category operations
  */
 export const runBatch: <Row>(options: RunBatchOptions<Row>) => Promise<BatchSummary> = async (options) => {
+  const unknown = misnamedError("runBatch", options, runBatchNames)
+  if (unknown !== undefined) throw unknown
   const { ledger, onProgress, signal } = options
   if (typeof ledger !== "string" || ledger === "") throw invalid("ledger", "must be the path of a file")
   const source = sourceOf(options.source)
@@ -241,7 +281,7 @@ export const runBatch: <Row>(options: RunBatchOptions<Row>) => Promise<BatchSumm
   const client = { apiKey, env, port, org, project, timeout, maxRetries, onLog, logPayloads, dispatcher, fetch }
   await using noukai = new Noukai(client)
   const batch = batchOf(options, noukai.flow(options.flow))
-  const running = Batch.run(batch, source, options)
+  const running = Batch.run(batch, source, Struct.pick(options, ...Struct.keys(runNames)))
   const told = onProgress === undefined ? running : Effect.suspend(() => {
     const { last, meanwhile } = telling(options.id, onProgress)
     return Effect.scoped(Effect.zipRight(Effect.forkScoped(meanwhile), Effect.zipLeft(running, last)))
@@ -284,6 +324,8 @@ const aborted = (signal: AbortSignal) =>
  * @category operations
  */
 export async function* batchResults(options: BatchResultsOptions): AsyncGenerator<RowResult, void, undefined> {
+  const unknown = misnamedError("batchResults", options, batchResultsNames)
+  if (unknown !== undefined) throw unknown
   const { after, follow, id, ledger, order, select, signal, withInput } = options
   const rows = Stream.provideLayer(
     Batch.results(id, { after, follow, order, select, withInput }),

@@ -1,6 +1,8 @@
 /** The definition of a batch, and the rows of a source as its rows. */
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
+import type { ExecuteInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -14,6 +16,7 @@ import type { SourceRow } from "../BatchSource.js"
 import type { BatchTools } from "./drive/executeRuns.js"
 import type { BatchIdentity, Operation } from "./ledger/batches.js"
 import type { PlannedRow } from "./ledger/planning.js"
+import { named } from "./names.js"
 
 // named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/batch/Batch")
@@ -74,6 +77,23 @@ const longest = 1024
 const isVersion = (version: unknown): boolean =>
   version === "production" || version === "draft" || (Number.isSafeInteger(version) && Number(version) >= 0)
 
+const names: Names<Definition> = {
+  id: true,
+  flow: true,
+  version: true,
+  row: true,
+  key: true,
+  input: true,
+  target: true,
+  operation: true,
+  tools: true,
+  maxInputBytes: true,
+  note: true,
+  recovery: true
+}
+
+const targetNames: Names<RowTarget> = { flow: true, version: true }
+
 /** A definition whose flow has its address. */
 export interface Defined extends BatchIdentity {
   /** The address of a flow, or the reason if it has none. */
@@ -84,6 +104,7 @@ export interface Defined extends BatchIdentity {
 export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
     const { flow, id, maxInputBytes, note, operation, version } = definition
+    yield* named(method, definition, names)
     const wrongId = idProblem(id)
     if (wrongId !== undefined) return yield* invalid(method, "id", wrongId)
     for (const field of ["key", "input"] as const) {
@@ -156,12 +177,50 @@ const ofTarget = "which is of the batch: make the batch with `target` for rows w
 
 const ofRequests = "which the queue does not take: make the batch with operation \"execute\""
 
-const notAnOption = "which is not an option: did you mean snapshots?"
+/** The fields of the input of any row, beside its parameters. */
+export interface CommonInput {
+  /** The user's message. */
+  readonly message?: string | undefined
+  /** Fields to override, by step id. */
+  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
+  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
+  readonly snapshots?: boolean | undefined
+}
 
-const refused = { tools: ofBatch, toolChoice: ofBatch, sessionId: ofBatch, version: ofTarget, trace: notAnOption }
+type Input = CommonInput & Pick<ExecuteInput, "parameters" | "messages" | "attachments">
+
+const inputNames: Names<Input> = {
+  parameters: true,
+  message: true,
+  blockOverrides: true,
+  snapshots: true,
+  messages: true,
+  attachments: true
+}
+
+const refused: { readonly [field: string]: string } = {
+  tools: ofBatch,
+  toolChoice: ofBatch,
+  sessionId: ofBatch,
+  version: ofTarget,
+  trace: "which is not an option: did you mean snapshots?"
+}
 
 /** The fields that a row's input cannot have, with the reason. */
 const refusals = { execute: refused, jobs: { ...refused, messages: ofRequests, attachments: ofRequests } }
+
+/** The first field that the input of a row cannot have, with the reason. */
+const refusedField = (operation: Operation, input: object): string | undefined => {
+  const fields: { readonly [field: string]: string } = refusals[operation]
+  for (const [field, reason] of Object.entries(fields)) {
+    if ((input as { readonly [field: string]: unknown })[field] !== undefined) {
+      return `its input has ${field}, ${reason}`
+    }
+  }
+  const names = Object.keys(inputNames).filter((name) => !Object.hasOwn(fields, name))
+  const unknown = misnamed("its input", input, Object.fromEntries(names.map((name) => [name, true])))
+  return unknown && `its input has ${unknown.field}, which ${unknown.reason}`
+}
 
 const isPlain = (value: object): boolean => {
   const proto: unknown = Object.getPrototypeOf(value)
@@ -207,13 +266,11 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
   const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)
   const parameters = typeof flow === "object" && Flow.isFlow(flow) ? flow.parameters : undefined
   const encode = parameters === undefined ? undefined : Schema.encodeUnknownEither(parameters)
-  const fields = Object.entries(refusals[operation])
 
   const encoded = (given: object): Either.Either<string, string> => {
     const input = given as { readonly [field: string]: unknown; readonly parameters?: AnyParameters }
-    for (const [field, reason] of fields) {
-      if (input[field] !== undefined) return Either.left(`its input has ${field}, ${reason}`)
-    }
+    const wrong = refusedField(operation, input)
+    if (wrong !== undefined) return Either.left(wrong)
     const { snapshots: trace } = input
     const stored = trace === undefined ? input : { ...input, snapshots: undefined, trace }
     if (encode === undefined) return Either.right(canonical(stored))
@@ -228,6 +285,8 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
     if (target === undefined) return Either.right({})
     const own: unknown = target(row)
     if (!Predicate.isRecord(own)) return Either.left("its target is not an object")
+    const unknown = misnamed("its target", own, targetNames)
+    if (unknown !== undefined) return Either.left(`its target has ${unknown.field}, which ${unknown.reason}`)
     const { flow: ref, version: number } = own as ReturnType<typeof target>
     const address = ref === undefined ? Either.right(given.flow) : given.addressOf(ref)
     if (Either.isLeft(address)) return Either.left(`its flow ${address.left}`)

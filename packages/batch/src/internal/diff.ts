@@ -19,6 +19,7 @@ import * as Planning from "./ledger/planning.js"
 import * as Reading from "./ledger/reading.js"
 import { standing } from "./manage.js"
 import * as Money from "./money.js"
+import { named, sideNames } from "./names.js"
 
 const method = "Batch.diff"
 
@@ -89,6 +90,8 @@ export const diff = <E, R, E2, R2>(
   other: DiffSide<E2, R2>
 ): Stream.Stream<RowComparison, LedgerError | E | E2, R | R2> =>
   Stream.unwrapScoped(Effect.gen(function*() {
+    yield* named(method, one, sideNames)
+    yield* named(method, other, sideNames)
     const [before, after] = [yield* sideOf(one), yield* sideOf(other)]
     const known = Stream.mapChunksEffect(Stream.rechunk(Reading.inOrder(before.ledger, before.batch), most), (rows) =>
       Effect.map(

@@ -21,6 +21,7 @@ import type { Ledger } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 import * as Money from "./money.js"
+import { named, pageNames, resultsNames, retryNames } from "./names.js"
 import { selecting } from "./selection.js"
 
 /** The batch of an id, and the ledger that keeps it. */
@@ -184,10 +185,12 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
 
 export const results = (
   batch: Definition | string,
-  { after = 0, follow = false, order = "input", select, withInput = false }: ResultsOptions = {}
+  options: ResultsOptions = {}
 ): Stream.Stream<RowResult, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.gen(function*() {
     const method = "Batch.results"
+    yield* named(method, options, resultsNames)
+    const { after = 0, follow = false, order = "input", select, withInput = false } = options
     const [id, read] = typeof batch === "string"
       ? [batch, (row: RowResult) => row] as const
       : [batch.id, reading(batch)] as const
@@ -211,7 +214,10 @@ export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string,
 })
 
 export const page = (batch: string, options: PageOptions = {}) =>
-  Effect.flatMap(standing("Batch.page", batch), ([ledger, record]) => Reading.page(ledger, record, options))
+  named("Batch.page", options, pageNames).pipe(
+    Effect.zipRight(standing("Batch.page", batch)),
+    Effect.flatMap(([ledger, record]) => Reading.page(ledger, record, options))
+  )
 
 export const settled = (batch: string, after = 0) =>
   Effect.flatMap(standing("Batch.settled", batch), ([ledger, { id }]) => Reading.settled(ledger, id, after))
@@ -261,6 +267,7 @@ const doubled: { readonly [state: string]: string } = {
 export const retry = (batch: string, options: RetryOptions) =>
   Effect.scoped(Effect.gen(function*() {
     const method = "Batch.retry"
+    yield* named(method, options, retryNames)
     const only: string = options?.only
     if (!retried.includes(only)) {
       const reason = `must be one of ${retried.map((state) => `"${state}"`).join(", ")}`

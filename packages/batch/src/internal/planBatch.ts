@@ -23,6 +23,7 @@ import { doing, failed, type Ledger, mostBytes } from "./ledger/ledger.js"
 import * as Planning from "./ledger/planning.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
+import { named, planNames } from "./names.js"
 import { temporaryFolder } from "./node/leftovers.js"
 import { type IsSelected, selecting } from "./selection.js"
 
@@ -192,11 +193,12 @@ const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, gr
 export const dry = <E, R>(
   definition: Definition,
   source: BatchSource<unknown, E, R>,
-  { select }: PlanOptions = {}
+  options: PlanOptions = {}
 ): Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> =>
   Effect.scoped(Effect.gen(function*() {
     const given = yield* defined("Batch.plan", definition)
-    const isSelected = yield* selecting("Batch.plan", select, true)
+    yield* named("Batch.plan", options, planNames)
+    const isSelected = yield* selecting("Batch.plan", options.select, true)
     const ledger = yield* BatchStore
     const stored = yield* Batches.find(ledger, given.name)
     if (Option.isSome(stored)) yield* Batches.agrees(ledger, stored.value, given)

@@ -24,6 +24,7 @@ import * as Rows from "./ledger/rows.js"
 import * as Settling from "./ledger/settling.js"
 import { statusOf } from "./manage.js"
 import * as Money from "./money.js"
+import { named, runNames } from "./names.js"
 import * as PlanBatch from "./planBatch.js"
 import { selecting } from "./selection.js"
 
@@ -171,6 +172,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const engine = yield* BatchEngine
     const ledger = yield* BatchStore
     const identity = yield* defined(method, definition)
+    yield* named(method, options, runNames)
     const settings = yield* settingsOf(options, engine.lanes)
     const stopWithin = yield* millis("stopWithin", options.stopWithin ?? 30_000)
     const isSelected = yield* selecting(method, options.select, true)

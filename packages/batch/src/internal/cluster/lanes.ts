@@ -1,4 +1,5 @@
 /** Lanes as workflows, which the runners of a cluster share. */
+import type { Names } from "@effect-noukai/sdk/Kit"
 import * as ClusterSchema from "@effect/cluster/ClusterSchema"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as EntityId from "@effect/cluster/EntityId"
@@ -33,6 +34,7 @@ import { BatchStoreError, InvalidBatchError } from "../../BatchError.js"
 import { BatchStore } from "../../BatchStore.js"
 import type { TypeId } from "../definition.js"
 import { BatchDriver } from "../drive/batchDriver.js"
+import { named } from "../names.js"
 
 /** The options that all processes of a cluster share: each has to give the same. */
 export interface ClusterOptions {
@@ -65,6 +67,10 @@ export interface RunnerOptions extends ClusterOptions {
    */
   readonly batches?: ReadonlyArray<{ readonly [TypeId]: object; readonly id: string }> | undefined
 }
+
+const clusterNames: Names<ClusterOptions> = { lanes: true, lease: true }
+
+const runnerNames: Names<RunnerOptions> = { ...clusterNames, host: true, port: true, listenHost: true, batches: true }
 
 /** Tables of our own: a cluster of the user's in the same database has its own shards and options. */
 const storage = { prefix: "noukai_batch_cluster" }
@@ -290,17 +296,20 @@ export const client = (
   options: ClusterOptions
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchStore> =>
   Layer.unwrapEffect(
-    Effect.map(settingsOf("layerCluster", options), (settings) =>
-      Layer.effect(BatchEngine, makeEngine(settings)).pipe(
-        Layer.provide(ClusterWorkflowEngine.layer),
-        Layer.provide(SocketRunner.layerClientOnly),
-        Layer.provide(NodeClusterSocket.layerClientProtocol),
-        Layer.provide(sqlStorage),
-        Layer.provide(sharding(settings, { runnerAddress: Option.none() })),
-        Layer.provide(RpcSerialization.layerMsgPack),
-        joining,
-        Layer.provide(shared("layerCluster"))
-      ))
+    Effect.map(
+      Effect.zipRight(named("layerCluster", options, clusterNames), settingsOf("layerCluster", options)),
+      (settings) =>
+        Layer.effect(BatchEngine, makeEngine(settings)).pipe(
+          Layer.provide(ClusterWorkflowEngine.layer),
+          Layer.provide(SocketRunner.layerClientOnly),
+          Layer.provide(NodeClusterSocket.layerClientProtocol),
+          Layer.provide(sqlStorage),
+          Layer.provide(sharding(settings, { runnerAddress: Option.none() })),
+          Layer.provide(RpcSerialization.layerMsgPack),
+          joining,
+          Layer.provide(shared("layerCluster"))
+        )
+    )
   )
 
 /** The engine of a runner, which works on lanes with the driver. */
@@ -309,6 +318,7 @@ export const runner = (
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchDriver | BatchStore> =>
   Layer.unwrapEffect(Effect.gen(function*() {
     const { host, listenHost = host, port = 24_431 } = options
+    yield* named("layerRunner", options, runnerNames)
     const settings = yield* settingsOf("layerRunner", options)
     const runnerAddress = Option.some(yield* addressOf("layerRunner", host, port))
     const runnerListenAddress = Option.some(yield* addressOf("layerRunner", listenHost, port))

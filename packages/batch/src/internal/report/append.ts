@@ -1,3 +1,4 @@
+import type { Names } from "@effect-noukai/sdk/Kit"
 import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -7,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { FileHandle } from "node:fs/promises"
 import { BatchReportError } from "../../BatchError.js"
 import type { RowResult } from "../../BatchRow.js"
-import { attempt, openToGoOn, pieceLength, writeAt } from "./file.js"
+import { attempt, openToGoOn, optionsNamed, pieceLength, writeAt } from "./file.js"
 import { beginsRowLine, parseRowLine, rowLine, type WrittenRow } from "./rowLine.js"
 
 /** The options of appending rows as they settle. */
@@ -24,6 +25,8 @@ export interface AppendOptions<out E = never, out R = never> {
    */
   readonly syncInterval?: Duration.DurationInput | undefined
 }
+
+const appendNames: Names<AppendOptions> = { after: true, syncInterval: true }
 
 /** The result of appending. */
 export interface AppendResult {
@@ -205,4 +208,5 @@ const goOn = Effect.fnUntraced(
 export const append = <E, R>(
   path: string,
   options: AppendOptions<E, R>
-): Effect.Effect<AppendResult, E | BatchReportError, R> => Effect.scoped(goOn(path, options))
+): Effect.Effect<AppendResult, E | BatchReportError, R> =>
+  Effect.zipRight(optionsNamed(path, options, appendNames), Effect.scoped(goOn(path, options)))

@@ -1,9 +1,12 @@
 /** Rows as CSV, after RFC 4180. */
+import type { Names } from "@effect-noukai/sdk/Kit"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import type { InvalidBatchError } from "../../BatchError.js"
 import type { RowResult } from "../../BatchRow.js"
+import { named } from "../names.js"
 import { hasResult } from "./rowLine.js"
 
 /** The most fields of results, and of inputs, that have columns. */
@@ -55,11 +58,21 @@ const makeSpread = (name: string) => {
 
 const resultOf = (row: RowResult): unknown => hasResult(row) ? row.result : undefined
 
+/** The options of a table. */
+export interface CsvOptions {
+  /** Whether texts that a spreadsheet would take for a formula begin with `'`. Default: false. */
+  readonly spreadsheet?: boolean | undefined
+}
+
+const csvNames: Names<CsvOptions> = { spreadsheet: true }
+
 export const csv = <E, R>(
   rows: Stream.Stream<RowResult, E, R>,
-  { spreadsheet = false }: { readonly spreadsheet?: boolean | undefined } = {}
-): Stream.Stream<string, E, R> =>
+  options: CsvOptions = {}
+): Stream.Stream<string, E | InvalidBatchError, R> =>
   Stream.unwrap(Effect.gen(function*() {
+    yield* named("BatchReport.csv", options, csvNames)
+    const { spreadsheet = false } = options
     const [inputs, results] = [makeSpread("input"), makeSpread("result")]
     results.see(null)
     yield* Stream.runForEachChunk(rows, (chunk) =>

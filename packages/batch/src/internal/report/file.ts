@@ -1,3 +1,4 @@
+import { misnamed, type Table } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
@@ -27,6 +28,15 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "this process may not write it",
   EROFS: "this process may not write it"
 }
+
+/** Fails if the options of a report are not an object, or have an unknown option. */
+export const optionsNamed = (path: string, given: unknown, names: Table): Effect.Effect<void, BatchReportError> =>
+  Effect.suspend(() => {
+    const found = misnamed("options", given, names)
+    return found === undefined
+      ? Effect.void
+      : new BatchReportError({ path, reason: `${found.field} ${found.reason}` })
+  })
 
 /** Runs an operation on a file to its end: an interruption waits, so that nothing is written after the file was closed. */
 export const attempt: <A>(path: string, run: () => Promise<A>) => Effect.Effect<A, BatchReportError> = (path, run) =>

@@ -1,3 +1,4 @@
+import type { Names } from "@effect-noukai/sdk/Kit"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -7,7 +8,7 @@ import { BatchReportError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowResult, RowState } from "../../BatchRow.js"
 import type { BatchDefinition } from "../../BatchStatus.js"
 import { codeOf, kindOf } from "../node/fileKind.js"
-import { attempt, type NewFile, newFile, type ReportFile } from "./file.js"
+import { attempt, type NewFile, newFile, optionsNamed, type ReportFile } from "./file.js"
 import { encodeRefused, hasResult, rowLine } from "./rowLine.js"
 
 /** The entries of a manifest about a batch, besides its rows. */
@@ -33,6 +34,8 @@ export interface FolderOptions<out E = never, out R = never, out E2 = never, out
   readonly refused?: Stream.Stream<RefusedRow, E2, R2> | undefined
   readonly summary: ReportSummary
 }
+
+const folderNames: Names<FolderOptions> = { rows: true, refused: true, summary: true }
 
 /** The content of `manifest.json`. */
 export interface Manifest {
@@ -121,9 +124,11 @@ const names = { results: "results.jsonl", failures: "failures.jsonl", manifest: 
 
 export const toFolder = <E, R, E2 = never, R2 = never>(
   folder: string,
-  { refused = Stream.empty, rows, summary }: FolderOptions<E, R, E2, R2>
+  options: FolderOptions<E, R, E2, R2>
 ): Effect.Effect<Manifest, E | E2 | BatchReportError, R | R2> =>
   Effect.scoped(Effect.gen(function*() {
+    yield* optionsNamed(folder, options, folderNames)
+    const { refused = Stream.empty, rows, summary } = options
     const { batch, definition, finishedAt, flow, startedAt, version } = summary
     const named = definition === undefined ? {} : {
       definition: {

@@ -7,6 +7,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { clockOf, readFiber } from "../core/fiber.js"
 import * as timers from "../core/time.js"
+import type { Rate } from "../options/callOptions.js"
+
+export type { Rate } from "../options/callOptions.js"
 
 export interface Limits {
   /** The most requests of runs in flight; `Infinity`: no limit. */
@@ -164,14 +167,6 @@ export const make = ({ maxConcurrency, rate }: LimiterSettings): Effect.Effect<L
     }),
     (limiter) => Effect.sync(() => limiter.close())
   )
-
-/** A limit on the requests of a time: no more than `limit` leave within any `interval`. */
-export interface Rate {
-  /** An integer of at least 1. */
-  readonly limit: number
-  /** Longer than 0, and finite. */
-  readonly interval: Duration.DurationInput
-}
 
 /** A rate that was checked. */
 export interface RateSetting {

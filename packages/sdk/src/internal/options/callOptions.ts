@@ -2,14 +2,13 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { isCount, isFields, misnamed, type Names, unknownName } from "../../Kit.js"
 import type { APITimeoutError, BudgetExceededError, InvalidRequestError, NoukaiError, Sent } from "../../NoukaiError.js"
 import { checkPositiveAmount } from "../core/cost.js"
-import { nearest } from "../core/diff.js"
 import { maxDepth } from "../core/json.js"
 import { amended, invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { durationReason, toMillis } from "../core/time.js"
@@ -128,14 +127,12 @@ type Decode<A extends object> = <B extends A>(
   facts?: RefusalFacts
 ) => Either.Either<B, InvalidRequestError>
 
-/** Whether a value is an object of options: not a list, map, promise or effect. */
+/** Whether a value is an object of options. Most are literals, which need no closer look. */
 const isInput = (u: unknown): u is { readonly [name: string]: unknown } =>
-  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
+  Predicate.isRecord(u) && (Object.getPrototypeOf(u) === Object.prototype || isFields(u))
 
-const unknownOption = (name: string, names: ReadonlyArray<string>): Problem => {
-  const meant = nearest(name, names, identity)
-  return problem(name, `is not an option: ${meant === undefined ? "remove it" : `did you mean ${meant}?`}`)
-}
+const unknownOption = (name: string, names: ReadonlyArray<string>): Problem =>
+  problem(name, unknownName(name, names, "remove it"))
 
 /** The text of a part of a path. The path of a check within its option is text already. */
 const segmentText = (key: PropertyKey): string =>
@@ -229,11 +226,13 @@ export const callback: Option = must(Predicate.isFunction, "must be a function")
 export const oneOf = (...values: ReadonlyArray<string>): Option =>
   must((value) => values.some((one) => one === value), `must be ${values.map((one) => `"${one}"`).join(" or ")}`)
 
-export const isCount = (value: unknown, minimum: number, maximum = Infinity): boolean =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum
-
-export const count = (minimum: number): Option =>
-  must((value) => isCount(value, minimum), `must be an integer of at least ${minimum}`)
+export const count = (minimum: number, maximum = Infinity): Option =>
+  must(
+    (value) => isCount(value, minimum, maximum),
+    maximum === Infinity
+      ? `must be an integer of at least ${minimum}`
+      : `must be an integer from ${minimum} to ${maximum}`
+  )
 
 /** A duration of any form, which may be infinite. */
 export const duration: Option = must((value) => toMillis(value) !== undefined, durationReason)
@@ -256,6 +255,16 @@ export const costLimit: Option = checked(checkPositiveAmount)
 export const checkKey = (key: unknown): Problem | undefined =>
   typeof key === "string" && key !== "" ? undefined : problem("key", "must be text that is not empty")
 
+/** A limit on the requests of a time: no more than `limit` leave within any `interval`. */
+export interface Rate {
+  /** An integer of at least 1. */
+  readonly limit: number
+  /** Longer than 0, and finite. */
+  readonly interval: Duration.DurationInput
+}
+
+const rateNames: Names<Rate> = { limit: true, interval: true }
+
 /** A number of requests per second, or a limit with its interval. */
 export const rate: Option = checked((path, value) => {
   if (typeof value === "number") {
@@ -264,6 +273,8 @@ export const rate: Option = checked((path, value) => {
   if (!Predicate.isRecord(value)) {
     return problem(path, "must be a number of requests per second, or { limit, interval }")
   }
+  const unknown = misnamed(path, value, rateNames)
+  if (unknown !== undefined) return problem(`${path}.${unknown.field}`, unknown.reason)
   if (!isCount(value.limit, 1)) return problem(`${path}.limit`, "must be an integer of at least 1")
   return isFinite(value.interval) && toMillis(value.interval) !== 0
     ? undefined

@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { isCount } from "../../Kit.js"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
@@ -48,7 +49,7 @@ export interface ListOptions extends RunOptions {
 export const stepTraceOptions = Fields.decoder<StepTraceOptions>("options", () => ({
   ...ofRead,
   attempt: Fields.must(
-    (value) => value === "latest" || value === "all" || Fields.isCount(value, 1),
+    (value) => value === "latest" || value === "all" || isCount(value, 1),
     "must be \"latest\", \"all\" or an integer of at least 1"
   ),
   loopIndex: Fields.count(0)
@@ -59,7 +60,7 @@ export const listOptions = Fields.decoder<ListOptions>(
   () => ({
     ...ofRead,
     flowId: Fields.anything,
-    limit: Fields.must((value) => Fields.isCount(value, 1, 100), "must be an integer from 1 to 100"),
+    limit: Fields.count(1, 100),
     status: Fields.oneOf("running", "completed", "failed", "cancelled")
   }),
   ({ flowId }) => Address.checkSegment("flowId", flowId)

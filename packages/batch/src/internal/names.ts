@@ -1,0 +1,67 @@
+/** Refuses unknown options: a batch without an option that its caller wrote is another batch. */
+import { misnamed, type Names, type Table } from "@effect-noukai/sdk/Kit"
+import * as Effect from "effect/Effect"
+import { InvalidBatchError } from "../BatchError.js"
+import type {
+  DiffSide,
+  PageOptions,
+  PlanOptions,
+  ResultsOptions,
+  RetryOptions,
+  RowSelection,
+  RunOptions
+} from "../BatchStatus.js"
+
+/** The error of an input that is not an object, or that has an unknown option. */
+export const misnamedError = (method: string, given: unknown, names: Table): InvalidBatchError | undefined => {
+  const found = misnamed("options", given, names)
+  return found && new InvalidBatchError({ method, ...found })
+}
+
+/** Fails if an input is not an object, or has an unknown option. */
+export const named = (method: string, given: unknown, names: Table): Effect.Effect<void, InvalidBatchError> =>
+  Effect.suspend(() => misnamedError(method, given, names) ?? Effect.void)
+
+const selection: Names<RowSelection> = { key: true, state: true }
+
+export const planNames: Names<PlanOptions> = { select: selection }
+
+export const runNames: Names<RunOptions> = {
+  concurrency: true,
+  fleetConcurrency: true,
+  rate: true,
+  attempts: true,
+  backoff: true,
+  select: selection,
+  maxFailures: true,
+  budgetUsd: true,
+  maxCostPerRow: true,
+  cost: true,
+  steps: true,
+  grace: true,
+  adopt: true,
+  rowTimeout: true,
+  pendingTimeout: true,
+  stopWithin: true
+}
+
+export const resultsNames: Names<ResultsOptions> = {
+  order: true,
+  after: true,
+  withInput: true,
+  follow: true,
+  select: selection
+}
+
+export const pageNames: Names<PageOptions> = {
+  after: true,
+  before: true,
+  limit: true,
+  state: true,
+  numbers: true,
+  withDocuments: true
+}
+
+export const retryNames: Names<RetryOptions> = { only: true, acceptDoubleRuns: true, select: selection }
+
+export const sideNames: Names<DiffSide> = { batch: true, ledger: true }

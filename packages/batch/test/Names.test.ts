@@ -1,0 +1,182 @@
+/** A misspelt option of any input is refused before anything is sent or written. */
+import { Batch, BatchReport, BatchSource, BatchStore } from "@effect-noukai/batch"
+import { layerCluster, layerRunner } from "@effect-noukai/batch/cluster"
+import * as Postgres from "@effect-noukai/batch/postgres"
+import { batchResults, runBatch } from "@effect-noukai/batch/promise"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import * as Fs from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { client, echo, echoing, flows, numbered, type Row } from "./support/batches.js"
+
+let folder: string
+let emulator: RunningEmulator
+
+beforeAll(async () => {
+  folder = await Fs.mkdtemp(join(tmpdir(), "noukai-names-"))
+  emulator = await startEmulator({ flows: flows!, jobs: { workers: 16 } })
+})
+
+afterAll(async () => {
+  await emulator.close()
+  await Fs.rm(folder, { recursive: true, force: true })
+})
+
+const any = (value: unknown) => value as never
+
+const engine = Layer.suspend(() => {
+  const store = BatchStore.layerFile(join(folder, "effects.ledger"))
+  return Layer.mergeAll(store, Layer.provide(layerLocal, store), client())
+})
+
+const layerLocal = Layer.unwrapEffect(
+  Effect.map(Effect.promise(() => import("@effect-noukai/batch")), ({ BatchEngine }) => BatchEngine.layerLocal)
+)
+
+const refusal = (effect: Effect.Effect<unknown, unknown, unknown>): Promise<unknown> =>
+  Effect.runPromise(Effect.flip(Effect.scoped(Effect.provide(effect as Effect.Effect<unknown, unknown>, engine))))
+
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(() => assert.fail("it did not reject"), (error: unknown) => error)
+
+const batch = echoing("names")
+
+const rows = Stream.empty
+
+const side = { ledger: BatchStore.layerFile("none.ledger") }
+
+const effects: ReadonlyArray<
+  readonly [name: string, call: () => Effect.Effect<unknown, unknown, unknown>, field: string, meant: string]
+> = [
+  ["make", () => Batch.run(Batch.make(any({ ...batch, operaton: "execute" })), numbered(2)), "operaton", "operation"],
+  ["make, planned", () => Batch.plan(Batch.make(any({ ...batch, verson: 2 })), numbered(2)), "verson", "version"],
+  ["plan", () => Batch.plan(batch, numbered(2), any({ selct: {} })), "selct", "select"],
+  ["plan", () => Batch.plan(batch, numbered(2), any({ select: { keys: "a" } })), "select.keys", "key"],
+  ["run", () => Batch.run(batch, numbered(2), any({ budgetUSD: 1 })), "budgetUSD", "budgetUsd"],
+  ["run", () => Batch.run(batch, numbered(2), any({ maxFailure: 1 })), "maxFailure", "maxFailures"],
+  ["run", () => Batch.run(batch, numbered(2), any({ concurency: 1 })), "concurency", "concurrency"],
+  ["run", () => Batch.run(batch, numbered(2), any({ max_cost_per_row: 1 })), "max_cost_per_row", "maxCostPerRow"],
+  ["run", () => Batch.run(batch, numbered(2), any({ select: { stat: "failed" } })), "select.stat", "state"],
+  ["results", () => Stream.runDrain(Batch.results("names", any({ folow: true }))), "folow", "follow"],
+  ["page", () => Batch.page("names", any({ limits: 2 })), "limits", "limit"],
+  ["retry", () => Batch.retry("names", any({ only: "failed", selekt: {} })), "selekt", "select"],
+  ["diff", () => Stream.runDrain(Batch.diff(any({ ...side, bach: "a" }), side)), "bach", "batch"],
+  ["diff", () => Stream.runDrain(Batch.diff(side, any({ ...side, bach: "a" }))), "bach", "batch"],
+  ["csv", () => Stream.runDrain(BatchReport.csv(rows, any({ spreadsheets: true }))), "spreadsheets", "spreadsheet"],
+  [
+    "append",
+    () => BatchReport.append(join(folder, "new.jsonl"), any({ after: () => rows, syncIntervall: 1 })),
+    "syncIntervall",
+    "syncInterval"
+  ],
+  ["toFolder", () => BatchReport.toFolder(join(folder, "new"), any({ rows, refusd: rows })), "refusd", "refused"],
+  [
+    "fromJsonl",
+    () => Batch.run(batch, BatchSource.fromJsonl("a", any({ maxLineByte: 1 }))),
+    "maxLineByte",
+    "maxLineBytes"
+  ],
+  ["fromCsv", () => Batch.run(batch, any(BatchSource.fromCsv("a", any({ delimeter: ";" })))), "delimeter", "delimiter"],
+  [
+    "fromJsonlBytes",
+    () => Batch.run(batch, BatchSource.fromJsonlBytes(Stream.empty, "a", any({ maxLineByte: 1 }))),
+    "maxLineByte",
+    "maxLineBytes"
+  ],
+  [
+    "fromCsvBytes",
+    () => Batch.run(batch, any(BatchSource.fromCsvBytes(Stream.empty, "a", any({ colums: [] })))),
+    "colums",
+    "columns"
+  ],
+  ["layerCluster", () => Layer.build(layerCluster(any({ lane: 2 }))), "lane", "lanes"],
+  ["layerRunner", () => Layer.build(layerRunner(any({ host: "a", prot: 2 }))), "prot", "port"],
+  [
+    "postgres",
+    () => Layer.build(Postgres.layer(any({ url: Redacted.make("postgres://127.0.0.1:1/a"), maxConnection: 1 }))),
+    "maxConnection",
+    "maxConnections"
+  ],
+  [
+    "postgres client",
+    () => Layer.build(Postgres.client(any({ url: Redacted.make("postgres://127.0.0.1:1/a"), maxConnection: 1 }))),
+    "maxConnection",
+    "maxConnections"
+  ]
+]
+
+const promised = () => ({
+  id: "promised",
+  flow: echo,
+  ledger: join(folder, "promised.ledger"),
+  apiKey: emulator.apiKey,
+  env: "dev" as const,
+  port: emulator.port,
+  key: (row: Row) => row.id,
+  input: (row: Row) => ({ message: row.id }),
+  source: [{ id: "1" }, { id: "2" }]
+})
+
+describe("a misspelt option", () => {
+  for (const [name, call, field, meant] of effects) {
+    it(`of ${name} is refused: ${field}`, async () => {
+      const error = await refusal(call())
+      assert.include(String(error), `${field} is not an option: did you mean ${meant}?`)
+      assert.notInclude(String(error), "Defect")
+    })
+  }
+
+  for (
+    const [field, meant] of [
+      ["budgetUSD", "budgetUsd"],
+      ["maxFailure", "maxFailures"],
+      ["operaton", "operation"],
+      ["concurency", "concurrency"],
+      ["apikey", "apiKey"],
+      ["onProgres", "onProgress"]
+    ]
+  ) {
+    it(`of runBatch is refused, and nothing is sent: ${field}`, async () => {
+      const error = await rejection(runBatch(any({ ...promised(), [field!]: 1 })))
+      assert.strictEqual(
+        String(error).replace(/^InvalidBatchError: /, ""),
+        `runBatch: ${field} is not an option: did you mean ${meant}?`
+      )
+      assert.deepStrictEqual(emulator.ledger().requests, [])
+    })
+  }
+
+  for (const field of ["limit", "maxCostUsd"]) {
+    it(`of runBatch that is like none is refused with all names: ${field}`, async () => {
+      const error = await rejection(runBatch(any({ ...promised(), [field]: 1 })))
+      assert.include(String(error), `runBatch: ${field} is not an option: `)
+      assert.deepStrictEqual(emulator.ledger().requests, [])
+    })
+  }
+
+  it("of batchResults is refused", async () => {
+    const error = await rejection(batchResults(any({ id: "a", ledger: "a.ledger", withInputs: true })).next())
+    assert.include(String(error), "batchResults: withInputs is not an option: did you mean withInput?")
+  })
+
+  it("of a row's input or target makes the row invalid", async () => {
+    const options = promised()
+    const inputs = await runBatch(any({ ...options, input: (row: Row) => row.id === "1" ? { mesage: "a" } : {} }))
+    assert.include(
+      inputs.plan.invalidRows[0]?.error.message,
+      "its input has mesage, which is not an option: did you mean message?"
+    )
+    const targets = await runBatch(any({
+      ...options,
+      id: "targets",
+      ledger: join(folder, "targets.ledger"),
+      target: (row: Row) => row.id === "1" ? { verson: 2 } : {}
+    }))
+    assert.include(
+      targets.plan.invalidRows[0]?.error.message,
+      "its target has verson, which is not an option: did you mean version?"
+    )
+  })
+})

@@ -1,0 +1,163 @@
+/**
+ * Shared rules for the packages of this repository; not part of the public promise. They check the names of options and
+ * kinds of numbers. They need no Effect.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * The names of all options of an interface or a union. The compiler refuses a table that misses a name, or has another.
+ * A name of nested options has a table of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Names<A> = { readonly [K in Keys<A>]-?: true | Table }
+
+type Keys<A> = A extends unknown ? Extract<keyof A, string> : never
+
+/**
+ * Names of options of any input.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Table {
+  readonly [name: string]: true | Table
+}
+
+/**
+ * The fault of an input: its option, and the rule that it breaks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Problem {
+  readonly field: string
+  readonly reason: string
+}
+
+/**
+ * Whether a value is an object of options: not a list, a map, a promise or an effect.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isFields = (u: unknown): u is { readonly [name: string]: unknown } =>
+  typeof u === "object" && u !== null && Object.prototype.toString.call(u) === "[object Object]" &&
+  !(Symbol.iterator in u)
+
+/** The number of letters to change to make one text of the other. */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+const longest = 255
+
+/**
+ * Returns the distance of two names if one was probably meant to be the other.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const nameDistance = (a: string, b: string): number | undefined => {
+  if (a.length > longest || b.length > longest) return undefined
+  const found = distance(a, b)
+  return found <= Math.max(2, Math.floor(Math.min(a.length, b.length) / 3)) ? found : undefined
+}
+
+/**
+ * Returns the one whose name a misspelled name was probably meant to be, if there is one.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const nearest = <A>(name: string, all: ReadonlyArray<A>, nameOf: (one: A) => string): A | undefined =>
+  all.flatMap((one) => {
+    const distance = nameDistance(name, nameOf(one))
+    return distance === undefined ? [] : [{ one, distance }]
+  }).sort((a, b) => a.distance - b.distance)[0]?.one
+
+const lettersOf = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "")
+
+/**
+ * Returns the reason why an unknown option is refused, with the option that was probably meant. `otherwise` is the advice
+ * if there is none.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const unknownName = (name: string, names: ReadonlyArray<string>, otherwise = listed(names)): string => {
+  const meant = nearest(lettersOf(name), names, lettersOf)
+  return `is not an option: ${meant === undefined ? otherwise : `did you mean ${meant}?`}`
+}
+
+const listed = (names: ReadonlyArray<string>): string =>
+  names.length === 0 ? "there are no options" : `the options are ${names.join(", ")}`
+
+/**
+ * Returns the problem of an input that is not an object, or that has an unknown or unreadable option. An option that is
+ * `undefined` is absent. `whole` is the name of the input.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const misnamed = (whole: string, given: unknown, names: Table): Problem | undefined => {
+  let at = whole
+  const within = (input: { readonly [name: string]: unknown }, names: Table, path: string): Problem | undefined => {
+    for (const name of Object.keys(input)) {
+      at = `${path}${name}`
+      const value = input[name]
+      if (value === undefined) continue
+      const known = Object.hasOwn(names, name) ? names[name] : undefined
+      if (known === undefined) return { field: at, reason: unknownName(name, Object.keys(names)) }
+      const found = known === true || !isFields(value) ? undefined : within(value, known, `${at}.`)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  try {
+    if (given === undefined) return undefined
+    return isFields(given) ? within(given, names, "") : { field: whole, reason: "must be an object" }
+  } catch {
+    return { field: at, reason: "cannot be read: reading it throws" }
+  }
+}
+
+/**
+ * Whether a value is a whole number in a range.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isCount = (value: unknown, minimum: number, maximum = Infinity): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum
+
+/**
+ * Whether a value is a finite number in a range.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isNumber = (value: unknown, minimum: number, maximum = Infinity): value is number =>
+  typeof value === "number" && Number.isFinite(value) && value >= minimum && value <= maximum
+
+/**
+ * Returns the options of a pure function. Throws a `TypeError` for a value that is not an object, and for an unknown option.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const orThrow = <A extends object>(operation: string, given: A, names: Names<A>): A => {
+  const found = misnamed("options", given, names)
+  if (found !== undefined) throw new TypeError(`${operation}: invalid ${found.field}: ${found.reason}`)
+  return given
+}
