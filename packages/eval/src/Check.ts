@@ -5,6 +5,7 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
@@ -24,6 +25,7 @@ import {
   messageOf,
   namedVersion,
   pathText,
+  problemIn,
   schemaText,
   show,
   valueAt
@@ -164,6 +166,8 @@ export interface AtOptions {
   readonly at?: Path | undefined
 }
 
+const atNames: Names<AtOptions> = { at: true }
+
 /** The text of a part of a definition. */
 const written = (part: unknown): unknown =>
   typeof part === "function" || part instanceof RegExp ? String(part) : part === undefined ? null : part
@@ -202,6 +206,11 @@ export const fail = (reason: string, more?: More): Outcome => ({ verdict: "fail"
 export const error = (reason: string): Outcome => ({ verdict: "error", reason: line(reason) })
 
 const notCaptured = (data: string): Outcome => error(`not captured: ${data}`)
+
+const makeNames: Names<NonNullable<Parameters<typeof make>[1]>> = {
+  definition: true,
+  needs: { steps: true, calls: true }
+}
 
 const isOutcome = Schema.is(Outcome)
 
@@ -270,7 +279,7 @@ export const make = <Case, A = unknown, E = never, R = never>(
         onSuccess: outcomeOf
       })
       : outcomeOf(answer)
-  }, options)
+  }, { needs: options?.needs, problem: problemIn(options, makeNames) })
 
 /** A check of a value against an expected one. */
 const comparing = <Case, T>(
@@ -359,7 +368,7 @@ export const equals: <Case>(expected: Expected<Case>, options?: AtOptions) => Ch
   comparing("equals", expected, { at: options.at }, (actual, wanted) =>
     isSame(actual, wanted)
       ? pass(`equal to ${show(wanted)}`)
-      : fail(`got ${show(actual)}, expected ${show(wanted)}`))
+      : fail(`got ${show(actual)}, expected ${show(wanted)}`), problemIn(options, atNames))
 
 /**
  * Checks that a text contains the expected text, or that a list contains the expected value. An empty expected text,
@@ -374,7 +383,8 @@ export const contains: <Case>(
     /** Default: false. */
     readonly ignoreCase?: boolean | undefined
   }
-) => Check<Case> = (expected, { at, ignoreCase = false } = {}) => {
+) => Check<Case> = (expected, options = {}) => {
+  const { at, ignoreCase = false } = options
   const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
   return comparing("contains", expected, { at, ignoreCase }, (actual, wanted) => {
     const said = (found: boolean) =>
@@ -384,7 +394,7 @@ export const contains: <Case>(
     if (typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
     if (wanted === "") return error("the expected text is empty, and every text contains it")
     return said(folded(actual).includes(folded(wanted)))
-  })
+  }, problemIn(options, { ...atNames, ignoreCase: true }))
 }
 
 /**
@@ -400,7 +410,8 @@ export const matches = (pattern: RegExp | string, options: AtOptions = {}): Chec
       typeof pattern === "string" ? new RegExp(pattern, "u") : new RegExp(pattern, pattern.flags.replace(/[gy]/g, "")),
     catch: messageOf
   })
-  const problem = Either.isLeft(regex) ? `must be a regular expression: ${regex.left}` : undefined
+  const problem = problemIn(options, atNames) ??
+    (Either.isLeft(regex) ? `must be a regular expression: ${regex.left}` : undefined)
   return comparing("matches", String(Either.getOrElse(regex, () => pattern)), { at: options.at }, (actual, wanted) => {
     if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text`)
     return Either.getOrThrow(regex).test(actual)
@@ -425,7 +436,8 @@ export const schema = <A, I>(schema: Schema.Schema<A, I>, options: AtOptions = {
       Either.match(decode(actual), {
         onLeft: (mismatch) => fail(Flow.formatMismatch(mismatch)),
         onRight: () => pass("fits the schema")
-      })
+      }),
+    problemIn(options, atNames)
   )
 }
 
@@ -443,8 +455,10 @@ export const near: <Case>(
     /** The largest difference as a share of the expected number: 0.1 is 10 %. The larger limit counts. Default: 0. */
     readonly relative?: number | undefined
   }
-) => Check<Case> = (expected, { at, relative = 0, within = 0 }) =>
-  comparing("near", expected, { at, within, relative }, (actual, wanted) => {
+) => Check<Case> = (expected, options) => {
+  const { at, relative = 0, within = 0 } = options
+  const unknown = problemIn(options, { ...atNames, within: true, relative: true })
+  return comparing("near", expected, { at, within, relative }, (actual, wanted) => {
     if (typeof wanted !== "number" || !Number.isFinite(wanted)) return error(`expected ${show(wanted)}, not a number`)
     if (typeof actual !== "number") return fail(`got ${show(actual)}, which is not a number`)
     const difference = Math.abs(actual - wanted)
@@ -453,7 +467,8 @@ export const near: <Case>(
     return difference <= limit + Number.EPSILON * Math.max(Math.abs(actual), Math.abs(wanted))
       ? pass(`${actual} is within ${limit} of ${wanted}`)
       : fail(`got ${actual}, expected ${wanted} within ${limit}`)
-  }, within >= 0 && relative >= 0 ? undefined : "must have a tolerance of at least 0")
+  }, unknown ?? (within >= 0 && relative >= 0 ? undefined : "must have a tolerance of at least 0"))
+}
 
 /** Whether a value has all that is expected: objects may have more fields. */
 const hasAll = (actual: unknown, wanted: unknown): boolean =>
@@ -482,6 +497,7 @@ export const calls: <Case>(
   }
 ) => Check<Case> = (tool, options = {}) => {
   const { arguments: wanted = {}, max = options.times ?? Infinity, times } = options
+  const unknown = problemIn(options, { times: true, min: true, max: true, arguments: true })
   const min = options.min ?? times ?? (options.max === undefined ? 1 : 0)
   const limits = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`
   return build(
@@ -494,7 +510,7 @@ export const calls: <Case>(
       const reason = `${length} calls of ${tool}, expected ${limits}`
       return length >= min && length <= max ? pass(reason) : fail(reason, { actual: run.calls })
     },
-    { needs: { calls: true }, problem: min <= max ? undefined : "must have a min that is at most its max" }
+    { needs: { calls: true }, problem: unknown ?? (min <= max ? undefined : "must have a min that is at most its max") }
   )
 }
 
@@ -559,6 +575,16 @@ export interface JudgeOptions<Case, A, R> {
   readonly definition?: string | undefined
 }
 
+const judgeNames: Names<JudgeOptions<never, unknown, unknown>> = {
+  ...atNames,
+  version: true,
+  input: true,
+  pass: true,
+  minScore: true,
+  reason: true,
+  definition: true
+}
+
 /**
  * A check by a flow that judges. Each input is billed as a run of the judge, once in an eval run. A numbered version
  * does not judge an input again in later eval runs. A judge that fails, or has no verdict, is an error.
@@ -581,6 +607,7 @@ export const judge = <Case, A = unknown, R = never>(
   options: JudgeOptions<Case, A, R>
 ): Check<Case, A, NoInfer<R>> => {
   const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason } = options
+  const unknown = problemIn(options, judgeNames)
   const version = namedVersion(options.version ?? "production")
   const noVerdict = (why: string) => error(`the judge gave no verdict: ${why}`)
 
@@ -621,11 +648,11 @@ export const judge = <Case, A = unknown, R = never>(
           : { ...outcome, reason: line(said.value) }
     )
   }, {
-    problem: typeof input !== "function"
+    problem: unknown ?? (typeof input !== "function"
       ? "must have an input: a function of the case and the run"
       : minScore >= 0 && minScore <= 1
       ? judging.problem
-      : "must have a minScore from 0 to 1"
+      : "must have a minScore from 0 to 1")
   })
   return { ...check, judge: { flow, version, input } }
 }

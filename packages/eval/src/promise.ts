@@ -10,6 +10,7 @@ import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { ClientOptions } from "@effect-noukai/batch/promise"
 import { Noukai } from "@effect-noukai/promise/Noukai"
 import * as NoukaiPromise from "@effect-noukai/promise/NoukaiPromise"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import { layer as configLayer, type NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import { layer as sessionLayer, type SessionService } from "@effect-noukai/sdk/SessionService"
 import * as Cause from "effect/Cause"
@@ -18,6 +19,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import * as Check from "./Check.js"
 import * as Eval from "./Eval.js"
 import { InvalidEvalError } from "./EvalError.js"
@@ -25,6 +27,7 @@ import * as EvalFile from "./EvalFile.js"
 import type { EvalPlan, ReportOptions, RunOptions, ScoreOptions } from "./EvalOptions.js"
 import type { CaseVerdict, EvalReport } from "./EvalReport.js"
 import type { EvalRun } from "./EvalRun.js"
+import { named, reportNames, runNames, scoreNames } from "./internal/names.js"
 
 /**
  * The ledger of eval runs, and the server that runs flows: earlier results of another server are not used. `org` and
@@ -48,6 +51,27 @@ export interface PromiseOptions extends ClientOptions, LedgerOptions {
   /** After an abort no more runs begin, and the promise rejects with the reason of the signal. Default: none. */
   readonly signal?: AbortSignal | undefined
 }
+
+const ledgerNames: Names<LedgerOptions> = { env: true, port: true, org: true, project: true, ledger: true }
+
+/** Programs pass one object of options to all functions, so each of them knows the options of all. */
+const names: Names<(RunOptions | ScoreOptions | ReportOptions) & PromiseOptions> = {
+  ...runNames,
+  ...scoreNames,
+  ...ledgerNames,
+  apiKey: true,
+  timeout: true,
+  maxRetries: true,
+  onLog: true,
+  logPayloads: true,
+  dispatcher: true,
+  fetch: true,
+  signal: true
+}
+
+/** The options of an operation among those of a function. Fails if one of them is unknown. */
+const taken = <A extends object>(operation: string, options: A & LedgerOptions, own: Names<A>) =>
+  Effect.as(named(operation, options, names), Struct.pick(options, ...Struct.keys(own)) as unknown as A)
 
 /** Settles as an effect does: it rejects with the error itself. */
 const settled: <A>(effect: Effect.Effect<A, unknown>) => Promise<A> = async (effect) => {
@@ -111,7 +135,11 @@ export const loadEval = (path: string): Promise<Eval.Eval<unknown>> => settled(E
 export const planEval = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: RunOptions & LedgerOptions
-): Promise<EvalPlan> => settled(Effect.provide(Eval.plan(self, options), layerOf(options)))
+): Promise<EvalPlan> =>
+  settled(Effect.flatMap(
+    taken<RunOptions>("planEval", options, runNames),
+    (own) => Effect.provide(Eval.plan(self, own), layerOf(options))
+  ))
 
 /**
  * Runs an eval and returns its report: as `Eval.run`. To continue after a stop or a crash, call it with `resume`.
@@ -153,7 +181,8 @@ export const planEval = <Case, A, E>(
 export const runEval = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: RunOptions & PromiseOptions
-): Promise<EvalReport> => withClient(options, Eval.run(self, options))
+): Promise<EvalReport> =>
+  settled(taken<RunOptions>("runEval", options, runNames)).then((own) => withClient(options, Eval.run(self, own)))
 
 /**
  * Judges the stored runs of an eval run again: as `Eval.score`.
@@ -164,7 +193,10 @@ export const runEval = <Case, A, E>(
 export const scoreEval = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: ScoreOptions & PromiseOptions
-): Promise<EvalReport> => withClient(options, Eval.score(self, options))
+): Promise<EvalReport> =>
+  settled(taken<ScoreOptions>("scoreEval", options, scoreNames)).then((own) =>
+    withClient(options, Eval.score(self, own))
+  )
 
 /**
  * The report of an eval run, from the ledger alone: as `Eval.report`.
@@ -175,7 +207,11 @@ export const scoreEval = <Case, A, E>(
 export const evalReport = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: ReportOptions & LedgerOptions
-): Promise<EvalReport> => settled(Effect.provide(Eval.report(self, options), layerOf(options)))
+): Promise<EvalReport> =>
+  settled(Effect.flatMap(
+    taken<ReportOptions>("evalReport", options, reportNames),
+    (own) => Effect.provide(Eval.report(self, own), layerOf(options))
+  ))
 
 /**
  * The verdicts of the cases of an eval run, from the ledger alone: as `Eval.cases`. Leaving the loop closes the ledger.
@@ -187,4 +223,7 @@ export const evalCases = <Case, A, E>(
   self: Eval.Eval<Case, A, E>,
   options: ReportOptions & LedgerOptions
 ): AsyncIterable<CaseVerdict> =>
-  Stream.toAsyncIterable(Stream.provideLayer(Eval.cases(self, options), layerOf(options)))
+  Stream.toAsyncIterable(Stream.flatMap(
+    taken<ReportOptions>("evalCases", options, reportNames),
+    (own) => Stream.provideLayer(Eval.cases(self, own), layerOf(options))
+  ))

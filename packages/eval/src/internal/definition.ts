@@ -3,6 +3,7 @@ import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai/sdk"
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
+import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -72,10 +73,25 @@ const isName = (name: unknown): boolean =>
 
 const nameForms = "must be 1 to 100 letters, digits, spaces and any of . _ -, and begin with a letter or a digit"
 
+const names: Names<Definition> = {
+  name: true,
+  checks: true,
+  flow: true,
+  cases: true,
+  case: true,
+  key: true,
+  input: true,
+  operation: true,
+  tools: true,
+  thresholds: true
+}
+
 /** The first problem of a definition: its field, and the rule that it breaks. */
 export const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
   const { cases, checks, name, operation, thresholds, tools } = definition
   if (!isName(name)) return ["name", nameForms]
+  const misspelt = misnamed("options", definition, names)
+  if (misspelt !== undefined) return [misspelt.field, misspelt.reason]
   if (!Predicate.hasProperty(cases, "rows")) return ["cases", "must be a source or an iterable of cases"]
   if (definition.case !== undefined && !Schema.isSchema(definition.case)) return ["case", "must be a Schema"]
   for (const field of ["key", "input"] as const) {

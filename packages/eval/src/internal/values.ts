@@ -1,5 +1,6 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import { misnamed, type Table } from "@effect-noukai/sdk/Kit"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -116,3 +117,9 @@ export const messageOf = (error: unknown): string => line(error instanceof Error
 
 /** The rule that a value breaks which is not an amount. */
 export const amountForms = "must be an amount of at least 0: a number, or decimal text such as \"0.25\""
+
+/** The reason why the options of a check are refused, if they are. */
+export const problemIn = (given: unknown, names: Table): string | undefined => {
+  const found = misnamed("its options", given, names)
+  return found && `has ${found.field}, which ${found.reason}`
+}

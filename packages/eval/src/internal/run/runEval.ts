@@ -3,6 +3,7 @@
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { NoukaiConfig } from "@effect-noukai/sdk"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
@@ -17,6 +18,7 @@ import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
 import { addressOf, checked, type Definition } from "../definition.js"
+import { limitNames, named, reportNames, runNames, scoreNames } from "../names.js"
 import { summing } from "../summary.js"
 import { namedVersion, show } from "../values.js"
 import { caseVerdict, outcomesOf } from "../verdict.js"
@@ -30,8 +32,11 @@ const isStored = (baseline: Side | Baseline | undefined): baseline is Baseline =
 
 const invalid = (at: string, field: string, reason: string) => new InvalidEvalError({ at, field, reason })
 
+const sideNames: Names<Extract<Side, object>> = { flow: true, version: true }
+
 /** The flow and the version of a side. */
 const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow }: Definition, side: Side) {
+  if (Predicate.isRecord(side)) yield* named(method, { [field]: side }, { [field]: sideNames })
   const given = Predicate.isRecord(side) ? side : { flow, version: side }
   const { version = "production" } = given
   if (!Trials.isVersion(version)) {
@@ -148,6 +153,7 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
   )
 
 export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
+  yield* named("Eval.plan", options, runNames)
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
   const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
   const found: EvalPlan = {
@@ -173,8 +179,14 @@ const left = (budgetUsd: LimitOptions["budgetUsd"], spent = "0"): LimitOptions["
 /** The limits of a run that goes on: the amounts with which it began, unless others are given. */
 const limitsOf = (
   { facts }: Trials.Session,
-  { budgetUsd = facts.budgetUsd, maxCostPerRow = facts.maxCostPerRow, ...others }: LimitOptions
-) => ({ ...others, budgetUsd, maxCostPerRow })
+  options: LimitOptions
+) => {
+  const { budgetUsd = facts.budgetUsd, maxCostPerRow = facts.maxCostPerRow, ...others } = Struct.pick(
+    options,
+    ...Struct.keys(limitNames)
+  )
+  return { ...others, budgetUsd, maxCostPerRow }
+}
 
 const runJudges = Effect.fnUntraced(
   function*(session: Trials.Session, judges: Judges.Judges, limits: LimitOptions) {
@@ -186,6 +198,7 @@ const runJudges = Effect.fnUntraced(
 
 export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   const method = "Eval.run"
+  yield* named(method, options, runNames)
   const { around, id } = yield* cassettesOf(definition.name, options)
   const { judges, session } = yield* planned(method, definition, options, id)
   if (options.replay !== undefined && (yield* Facts.all(definition.name)).some(({ run }) => run === id[0])) {
@@ -207,6 +220,7 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
 })
 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
+  yield* named("Eval.score", options, scoreNames)
   const { judges, session } = yield* standing("Eval.score", definition, options)
   const again = (retry: Parameters<typeof Batch.retry>[1]) =>
     Effect.catchTag(Batch.retry(Facts.judgesId(session.facts), retry), "BatchNotFoundError", () => Effect.void)
@@ -283,7 +297,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
 
 export const report = (definition: Definition, options: ReportOptions = {}) =>
   Effect.flatMap(
-    standing("Eval.report", definition, options),
+    Effect.zipRight(named("Eval.report", options, reportNames), standing("Eval.report", definition, options)),
     ({ judges, session }) => reported(session, judges, options)
   )
 
@@ -292,6 +306,6 @@ export const cases = (
   options: ReportOptions = {}
 ): Stream.Stream<CaseVerdict, unknown, unknown> =>
   Stream.unwrap(Effect.map(
-    standing("Eval.cases", definition, options),
+    Effect.zipRight(named("Eval.cases", options, reportNames), standing("Eval.cases", definition, options)),
     ({ judges, session }) => verdicts(session, judges, storedOf(session, options))
   ))
