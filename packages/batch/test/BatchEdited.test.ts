@@ -4,7 +4,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import { collect, echo, layer, numbered, requestsTo, type Row } from "./support/batches.js"
+import { collect, echo, layer, numbered, requestsTo, type Row, runsOf } from "./support/batches.js"
 
 const quick = { grace: 300, concurrency: 1 } as const
 
@@ -89,6 +89,52 @@ describe("a row that was never sent", () => {
         assert.deepStrictEqual((yield* sent).slice(-(4 - done)), ids(done + 1, 4).map((id) => `new ${id}`))
       }).pipe(Effect.provide(layer(priced))))
   }
+
+  const refusals = [
+    ["by the server", "jobs", {}, 2],
+    ["by the server", "execute", {}, 2],
+    ["by the client", "jobs", { message: 5 as never }, 0],
+    ["by the client", "execute", { message: 5 as never }, 0]
+  ] as const
+  for (const [by, operation, refused, requests] of refusals) {
+    it.live(`takes it after its first input was refused ${by}, when it is retried (${operation})`, () =>
+      Effect.gen(function*() {
+        const of = (input: () => { readonly message?: string }) =>
+          Batch.make({ id: "refused input", flow: echo, operation, key: (row: Row) => row.id, input })
+        const bad = yield* Batch.run(of(() => refused), rows({ id: "a" }, { id: "b" }), quick)
+        assert.deepStrictEqual([stateCounts(bad), (yield* requestsTo(operation)).length, yield* runsOf], [
+          { failed: 2 },
+          requests,
+          []
+        ])
+        const good = of(() => ({ message: "mended" }))
+        const plan = yield* Batch.plan(good, rows({ id: "a" }, { id: "b" }))
+        assert.deepInclude(plan, { known: { failed: 2 }, updated: 2, refusedCount: 0 })
+        // it stays failed until it is retried, and has its first error
+        const mended = yield* Batch.run(good, rows({ id: "a" }, { id: "b" }), quick)
+        assert.deepStrictEqual([mended.plan, stateCounts(mended)], [plan, { failed: 2 }])
+        assert.strictEqual(yield* Batch.retry("refused input", { only: "failed" }), 2)
+        // the input may change once more
+        const other = yield* Batch.run(of(() => ({ message: "mended again" })), rows({ id: "a" }, { id: "b" }), quick)
+        assert.deepStrictEqual([stateCounts(other), other.refused, other.absent], [{ done: 2 }, 0, 0])
+        const bodies = (yield* requestsTo(operation)).slice(requests).map(({ body }) => JSON.parse(body) as { readonly message: string })
+        assert.deepStrictEqual(bodies.map(({ message }) => message), ["mended again", "mended again"])
+        const attempts = yield* Batch.attempts("refused input", "a")
+        assert.deepStrictEqual(attempts.map(({ attempt, state }) => [attempt, state]), [[1, "failed"], [2, "done"]])
+      }).pipe(Effect.provide(layer(priced))))
+  }
+
+  it.live("takes it after the server has refused its first one, when it is retried", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["422", "422"] })
+      const bad = yield* Batch.run(prompting("unfit", "old"), numbered(2), quick)
+      assert.deepStrictEqual(stateCounts(bad), { failed: 2 })
+      yield* Batch.retry("unfit", { only: "failed" })
+      const good = yield* Batch.run(prompting("unfit", "new"), numbered(2), quick)
+      assert.deepStrictEqual([stateCounts(good), good.plan.updated, good.refused], [{ done: 2 }, 2, 0])
+      assert.deepStrictEqual((yield* sent).slice(2), ["new row 1", "new row 2"])
+    }).pipe(Effect.provide(layer(priced))))
 
   it.live("takes it when it was cancelled before it was sent, and is retried", () =>
     Effect.gen(function*() {

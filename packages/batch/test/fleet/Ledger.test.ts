@@ -83,12 +83,36 @@ const statements = Effect.gen(function*() {
   assert.deepStrictEqual(yield* Rows.left(ledger, id), { isPending: true, isLive: false })
 })
 
+const refusedRow = Effect.gen(function*() {
+  const ledger = yield* BatchStore
+  const what = { name: "refused", flow: "acme/test/echo", version: "production", operation: "jobs" } as const
+  const planned = yield* Batches.planned(ledger, what, settings, 1)
+  const planning = Effect.fnUntraced(function*(no: number, input: string) {
+    const pass = yield* Planning.begun(ledger, planned.id, no)
+    yield* Planning.add(ledger, pass, ["a", "b"].map((key) => ({ key, at: key, input, error: undefined })))
+    return [pass.found.updated, pass.found.refusedCount]
+  })
+  yield* planning(1, "{}")
+  const { generation, id } = Option.getOrThrow(yield* Batches.started(ledger, planned, 2))
+  const claim = { batch: id, generation, owner: "one", lane: 0, count: 2, now: 1000, reserved: usd("0") }
+  const [a, b] = yield* Rows.claim(ledger, claim)
+  const failed = { attempt: 1, from: ["intent"], to: "failed", error: "{}", settledAt: 3 } as const
+  yield* Rows.transit(ledger, id, "one", [{ ...failed, id: a!.id, isRefused: true }, { ...failed, id: b!.id }])
+  assert.deepStrictEqual(yield* planning(2, "{\"message\":\"new\"}"), [1, 1])
+  assert.strictEqual(yield* Settling.retried(ledger, id, "failed"), 2)
+  assert.deepStrictEqual(yield* planning(3, "{\"message\":\"newer\"}"), [1, 1])
+  assert.deepStrictEqual([yield* Rows.inputOf(ledger, a!.id), yield* Rows.inputOf(ledger, b!.id)], [
+    "{\"message\":\"newer\"}",
+    "{}"
+  ])
+})
+
 it.scopedLive("say the same as those of a file", () =>
   Effect.gen(function*() {
     const { url } = yield* startPostgres
     const store = Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) }))
-    yield* Effect.provide(Effect.all([statements, longNames, oddTexts]), store)
-    yield* Effect.provide(Effect.all([statements, longNames, oddTexts]), BatchStore.layerFile(yield* ledgerFile))
+    yield* Effect.provide(Effect.all([statements, refusedRow, longNames, oddTexts]), store)
+    yield* Effect.provide(Effect.all([statements, refusedRow, longNames, oddTexts]), BatchStore.layerFile(yield* ledgerFile))
   }), 60_000)
 
 it.scopedLive("of PostgreSQL is read by a role that may only read", () =>

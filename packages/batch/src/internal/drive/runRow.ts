@@ -256,7 +256,7 @@ export const runRow = (running: BatchDrive, runs: Runs, row: Rows.LiveRow, turn:
         })
       case "refused":
         return executionId === undefined
-          ? Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
+          ? Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error, isRefused: !mayRun }))
           : ended({ state: "failed", error: verdict.error, executionId })
     }
   }

@@ -39,6 +39,8 @@ export interface Settlement {
   readonly result?: string
   readonly error?: RowError
   readonly executionId?: string
+  /** Whether its request was refused and nothing ran: it may take another input. */
+  readonly isRefused?: boolean
   readonly adopted?: boolean
   /** The cost of its run in US dollars, as decimal text; `unknown` where it was asked for and cannot be read. */
   readonly costUsd?: string
@@ -310,7 +312,7 @@ export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: BatchD
 export const settle = (
   running: BatchDrive,
   row: Rows.LiveRow,
-  { adopted, calls, costUsd: read, durationMs, error, executionId, result, state, steps, tokens }: Settlement
+  { adopted, calls, costUsd: read, durationMs, error, executionId, isRefused, result, state, steps, tokens }: Settlement
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // a run that may exist and is not known is taken to have cost its reservation
@@ -325,6 +327,7 @@ export const settle = (
       attempt: row.attempt,
       from: ["intent", "uncertain", "submitted"],
       to: state,
+      isRefused,
       executionId,
       adopted,
       result,

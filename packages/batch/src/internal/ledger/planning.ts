@@ -129,8 +129,13 @@ export const knownRows = (
   )
 }
 
+/** The states of settled rows that may never have been sent: cancelled before it, or refused. */
+const unsentEnds = ["cancelled", "failed"] as const
+
 /** The states of rows that may never have been sent. An intent may be on its way. */
-const unsent: ReadonlySet<StoredState> = new Set(["pending", "absent", "unselected", "cancelled", "invalid"])
+const unsentStates = ["pending", "absent", "unselected", "invalid", ...unsentEnds] as const
+
+const unsent: ReadonlySet<StoredState> = new Set(unsentStates)
 
 /** The states of rows that a run begins, if the source has them. */
 const open: ReadonlySet<StoredState> = new Set(["pending", "absent", "unselected", "waiting"])
@@ -322,23 +327,26 @@ export const insert = ({ sql }: Ledger, batch: number, pass: Pass, rows: Readonl
   )
 }
 
-/** Rows that were never sent are as their source has them now; one that another process has claimed meanwhile keeps its input. */
+const ends: ReadonlySet<StoredState> = new Set(unsentEnds)
+
+/** Rows that were never sent are as their source has them now. A settled one stays so until it is retried; one that another process has claimed meanwhile keeps its input. */
 const replace = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<readonly [Known, PlannedRow]>) => {
   const items = rows.map(([{ id, state }, row]) => ({
     id,
     ...columnsOf(pass, row),
-    ...state === "cancelled" && { state }
+    ...ends.has(state) && { state }
   })).sort(byId)
+  const isSettled = sql.in("r.state", unsentEnds)
   return items.length === 0 ? Effect.succeed(new Set()) : Effect.map(
     doing("planned rows")(sql<{ readonly id: number | string }>`
       update noukai_batch_row as r set pass = ${pass.no}, place = j.value->>'at', input = j.value->>'input',
         flow = j.value->>'flow', version = j.value->>'version',
-        error = case when r.state = 'cancelled' then r.error else j.value->>'error' end, state = j.value->>'state',
-        settled_at = case when r.state = 'cancelled' then r.settled_at end,
-        settled_no = case when r.state = 'cancelled' then r.settled_no end
+        error = case when ${isSettled} then r.error else j.value->>'error' end, state = j.value->>'state',
+        settled_at = case when ${isSettled} then r.settled_at end,
+        settled_no = case when ${isSettled} then r.settled_no end
       from ${each(sql, items)}
       where r.id = cast(j.value->>'id' as bigint) and r.sent = 0
-        and r.state in ('pending', 'absent', 'unselected', 'cancelled', 'invalid')
+        and ${sql.in("r.state", unsentStates)}
       returning id`),
     (taken) => new Set(taken.map(({ id }) => Number(id)))
   )

@@ -196,6 +196,8 @@ export interface Transition {
   readonly attempt: number
   readonly from: ReadonlyArray<StoredState>
   readonly to: StoredState
+  /** Whether nothing ran of it: its request was refused, and no earlier one may have left. */
+  readonly isRefused?: boolean | undefined
   /** The next attempt, for one that begins. */
   readonly nextAttempt?: number | undefined
   readonly intentAt?: number | undefined
@@ -264,7 +266,8 @@ export const transit = ({ sql }: Ledger, batch: number, owner: string, transitio
         state = case when ${text("to")} = 'pending'
             and r.pass < (select pass from noukai_batch where id = ${batch}) then 'absent'
           else ${text("to")} end,
-        sent = case when ${text("to")} in ('pending', 'intent', 'cancelled', 'invalid') then r.sent else 1 end,
+        sent = case when ${text("to")} in ('pending', 'intent', 'cancelled', 'invalid') or ${number("isRefused")} = 1
+          then r.sent else 1 end,
         attempt = coalesce(${number("nextAttempt")}, r.attempt),
         intent_at = coalesce(${number("intentAt")}, r.intent_at),
         execution_id = case when ${number("nextAttempt")} is not null then null
@@ -308,7 +311,7 @@ export const transit = ({ sql }: Ledger, batch: number, owner: string, transitio
 }
 
 /**
- * Takes settled rows to their next attempt: at once, or when it is due. The attempt before is kept, if it was sent. Within
+ * Takes settled rows to their next attempt: at once, or when it is due. The attempt before is kept, if it was sent or refused. Within
  * a transaction alone.
  */
 export const nextAttempts = ({ sql }: Ledger, rows: ReadonlyArray<Pick<Transition, "attempt" | "id" | "dueAt">>) => {
@@ -322,7 +325,7 @@ export const nextAttempts = ({ sql }: Ledger, rows: ReadonlyArray<Pick<Transitio
     sql`insert into noukai_batch_attempt
         (batch, row_id, attempt, state, execution_id, error, cost_usd, reserved_usd, started_at, settled_at)
       select r.batch, r.id, r.attempt, r.state, r.execution_id, r.error, r.cost_usd, r.reserved_usd, r.intent_at, r.settled_at
-      from ${items} cross join noukai_batch_row as r where ${isMeant} and r.sent = 1 on conflict do nothing`,
+      from ${items} cross join noukai_batch_row as r where ${isMeant} and (r.sent = 1 or r.state = 'failed') on conflict do nothing`,
     sql`update noukai_batch_row as r set
         state = case when ${dueAt} is null then 'pending' else 'waiting' end, due_at = ${dueAt},
         retries = case when ${dueAt} is null then 0 else r.retries + 1 end, attempt = r.attempt + 1, adopted = 0,
@@ -344,6 +347,7 @@ const toJson = (transition: Transition) => ({
   from: transition.from.join(" "),
   released: transition.released && Money.print(transition.released),
   adopted: transition.adopted === undefined ? undefined : Number(transition.adopted),
+  isRefused: transition.isRefused === true ? 1 : undefined,
   spent: undefined
 })
 
