@@ -284,7 +284,7 @@ export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(F
  * `SessionService.get` to look a run up without starting one. `flow` has its organisation and project; `version` is
  * `"production"` by default.
  *
- * Fails with `InvalidRequestError` for a wrong address, or where the platform has no `crypto.subtle`.
+ * Fails with `InvalidRequestError` for a wrong address, for a key of more than 65,536 characters, or where the platform has no `crypto.subtle`.
  *
  * @since 0.1.0
  * @category combinators

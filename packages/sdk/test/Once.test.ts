@@ -38,6 +38,21 @@ describe("executeOnce", () => {
       assert.strictEqual((yield* Effect.flip(onceSession("row 1", "echo")))._tag, "InvalidRequestError")
     }))
 
+  it.scoped("a key has at most 65,536 characters, and nothing is sent for a longer one", () =>
+    Effect.gen(function*() {
+      assert.isString(yield* onceSession("k".repeat(65_536), echo))
+      const long = "k".repeat(65_537)
+      const errors = [
+        yield* Effect.flip(onceSession(long, echo)),
+        yield* Effect.flip(executeOnce(long, echo, { message: "hi" }))
+      ]
+      for (const error of errors) {
+        assert.deepInclude(error, { _tag: "InvalidRequestError", field: "key" })
+        assert.include(error.message, "has 65537 characters, and may have 65536: use a shorter one, or a hash of it")
+      }
+      assert.deepStrictEqual([yield* posts, yield* runs], [[], []])
+    }).pipe(Effect.provide(setup())))
+
   it.scoped("a found result fits the flow's own schema, or is no result", () =>
     Effect.gen(function*() {
       yield* executeOnce("row 1", echo, { message: "hi" })

@@ -143,6 +143,9 @@ const namespace = bytesOf("3b1f6a0e58c44b0c9f0e7d2a94c1b6e5")
 const nameOf = ({ flow: { org, project, slug }, key, version }: RunKey, attempt: number): string =>
   JSON.stringify([org, project, slug, String(version), key, attempt])
 
+/** The most characters of a key. All of it is hashed at once, and a longer one is a payload rather than a name. */
+const longestKey = 65_536
+
 /**
  * The session of an attempt at a key, from 1: a UUID of version 5, so that every process finds it.
  *
@@ -150,12 +153,20 @@ const nameOf = ({ flow: { org, project, slug }, key, version }: RunKey, attempt:
  */
 export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<string, Errors.InvalidRequestError> =>
   Effect.suspend(() => {
+    const { key, method } = keyed
+    if (key.length > longestKey) {
+      const reason = `has ${key.length} characters, and may have ${longestKey}: use a shorter one, or a hash of it`
+      return Effect.fail(invalid(method, "key", reason))
+    }
     // pages that are not served securely have none
     const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
     if (subtle === undefined) {
-      return Effect.fail(invalid(keyed.method, "key", "needs the platform's crypto.subtle, which is missing here"))
+      return Effect.fail(invalid(method, "key", "needs the platform's crypto.subtle, which is missing here"))
     }
-    const bytes = Uint8Array.from([...namespace, ...new TextEncoder().encode(nameOf(keyed, attempt))])
+    const name = new TextEncoder().encode(nameOf(keyed, attempt))
+    const bytes = new Uint8Array(namespace.length + name.length)
+    bytes.set(namespace)
+    bytes.set(name, namespace.length)
     return Effect.map(Effect.promise(() => subtle.digest("SHA-1", bytes)), (hash) => uuidOf(new Uint8Array(hash), 5))
   })
 
