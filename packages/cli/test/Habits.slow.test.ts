@@ -75,6 +75,11 @@ describe("arguments", () => {
     assert.strictEqual(read("ls"), "unknown command \"ls\"")
     assert.strictEqual(read("jobs"), "unknown command \"jobs\": did you mean job?")
     assert.strictEqual(read("doctro"), "unknown command \"doctro\": did you mean doctor?")
+    assert.strictEqual(read("rnu"), "unknown command \"rnu\": did you mean run?")
+    assert.strictEqual(read("version"), "unknown command \"version\": did you mean --version?")
+    assert.strictEqual(read("versoin"), "unknown command \"versoin\": did you mean --version?")
+    assert.strictEqual(read("sesion"), "unknown command \"sesion\": did you mean session?")
+    assert.match(read("--jsno", "run", flow), /^unknown flag --jsno: did you mean --json\?/)
     assert.strictEqual(read("cassete"), "unknown command \"cassete\": did you mean cassette?")
   })
 

@@ -47,14 +47,22 @@ export const isFields = (u: unknown): u is { readonly [name: string]: unknown } 
   typeof u === "object" && u !== null && Object.prototype.toString.call(u) === "[object Object]" &&
   !(Symbol.iterator in u)
 
-/** The number of letters to change to make one text of the other. */
+/** The number of letters to add, to remove, to change, or to swap with the next one to make one text of the other. */
 const distance = (a: string, b: string): number => {
+  let before: ReadonlyArray<number> = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      next.push(Math.min(
+        next[j - 1]! + 1,
+        row[j]! + 1,
+        row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+        isSwapped ? before[j - 2]! + 1 : Infinity
+      ))
     }
+    before = row
     row = next
   }
   return row[b.length]!
@@ -63,7 +71,8 @@ const distance = (a: string, b: string): number => {
 const longest = 255
 
 /**
- * Returns the distance of two names if one was probably meant to be the other.
+ * Returns the distance of two names if one was probably meant to be the other: they differ by one letter, or by a third of
+ * them and not at their beginning.
  *
  * @since 0.1.0
  * @category names
@@ -71,7 +80,8 @@ const longest = 255
 export const nameDistance = (a: string, b: string): number | undefined => {
   if (a.length > longest || b.length > longest) return undefined
   const found = distance(a, b)
-  return found <= Math.max(2, Math.floor(Math.min(a.length, b.length) / 3)) ? found : undefined
+  if (found <= 1) return found
+  return a[0] === b[0] && found <= Math.max(2, Math.floor(Math.min(a.length, b.length) / 3)) ? found : undefined
 }
 
 /**

@@ -3,6 +3,8 @@
  * unknown flag for a message, and a paid run would start. This module loads nothing of Effect.
  */
 
+import { nearest } from "@effect-noukai/sdk/Kit"
+
 /** A flag. */
 export interface Flag {
   /** The names, with dashes. */
@@ -43,28 +45,13 @@ const flagsOf = ({ commands, flags }: Grammar): Flags =>
     ...flags.flatMap((flag) => flag.names.map((name) => [name, flag] as const))
   ])
 
-/** Returns the edit distance of two words. */
-const distance = (from: string, to: string): number => {
-  let row = Array.from({ length: to.length + 1 }, (_, n) => n)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[to.length]!
-}
+const withoutDashes = (name: string): string => name.replace(/^-+/, "")
 
 const suggestion = (given: string, known: Iterable<string>): string => {
   if (given === "--trace") return ": did you mean --snapshots?"
-  let best: string | undefined
-  // two letters are most of a short word
-  let least = Math.max(1, Math.floor(given.replace(/^-+/, "").length / 3)) + 1
-  for (const name of known) {
-    const found = distance(given, name)
-    if (found < least) [best, least] = [name, found]
-  }
+  // nobody who types a word in full means one letter
+  const words = [...known].filter((name) => name.length > 2 || given.length <= 2)
+  const best = nearest(withoutDashes(given), words, withoutDashes)
   return best === undefined ? "" : `: did you mean ${best}?`
 }
 
@@ -162,7 +149,8 @@ export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Meaning 
     }
     const below = Object.hasOwn(at.commands, name) ? at.commands[name] : undefined
     if (below === undefined) {
-      return wrong(`unknown command ${JSON.stringify(name)}${suggestion(name, Object.keys(at.commands))}`)
+      const names = [...Object.keys(at.commands), "--help", ...path.length === 0 ? ["--version"] : []]
+      return wrong(`unknown command ${JSON.stringify(name)}${suggestion(name, names)}`)
     }
     path.push(name)
     at = below
