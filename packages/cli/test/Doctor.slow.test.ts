@@ -164,6 +164,16 @@ describe("noukai doctor", () => {
       assert.strictEqual((yield* doctor({}, "--key", "nk_test")).code, 2)
     }))
 
+  it.live("says that a proxy on the way refuses, where none is set", () =>
+    Effect.gen(function*() {
+      const env = yield* serving((_, response) => response.writeHead(407).end())
+      const { code, stdout } = yield* doctor(env)
+      assert.strictEqual(code, 1)
+      assert.include(stdout, "/api/v1 answers with 407: a proxy on the way requires a user and a password")
+      assert.include(stdout, "set HTTPS_PROXY to http://user:password@host:port")
+      assert.notMatch(stdout, /: $/m)
+    }))
+
   it.live("says that a version of Node.js is too old", () =>
     Effect.gen(function*() {
       const env = yield* environment

@@ -268,7 +268,14 @@ export const checks = Effect.fnUntraced(function*(flags: ConnectionFlags, timeou
   if (Either.isLeft(answer)) return [...before, ofKey, unreachable(url, answer.left, settings)]
   const { ahead, status, took } = answer.right
   const said = `${url} answers with ${status}`
-  const refusal = status >= 500
+  const refusal = status === 407
+    ? wrong(
+      "reachable",
+      exitCodes.failed,
+      `${said}: a proxy on the way requires a user and a password`,
+      `set ${proxy?.from ?? "HTTPS_PROXY"} to http://user:password@host:port`
+    )
+    : status >= 500
     ? wrong("reachable", exitCodes.refused, said, "the server has a problem: retry later")
     : isHosted || [401, 403, 429].includes(status)
     ? undefined

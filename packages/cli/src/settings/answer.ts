@@ -10,9 +10,16 @@ export interface Answer {
 }
 
 const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? cause.cause === undefined ? cause.message : reasonOf(cause.cause) : String(cause)
+  !(cause instanceof Error)
+    ? String(cause)
+    : cause.cause !== undefined
+    ? reasonOf(cause.cause)
+    // of the tries at several addresses, the first one
+    : cause instanceof AggregateError && cause.message === "" && cause.errors.length > 0
+    ? reasonOf(cause.errors[0])
+    : cause.message || String("code" in cause ? cause.code : cause.name)
 
-/** Reads a URL, through a proxy if there is one. Node's `fetch` does not accept a dispatcher in all versions. */
+/** Reads a URL, through a proxy if there is one. Node's `fetch` accepts no dispatcher in all versions, and no status 407. */
 export const answer = (
   url: URL,
   headers: Record<string, string>,
@@ -31,8 +38,9 @@ export const answer = (
         })
         return { status: statusCode, date: String(date), body: await body.text() }
       }
-      const response = await fetch(url, { signal, headers, redirect: "manual" })
-      return { status: response.status, date: response.headers.get("date") ?? "", body: await response.text() }
+      const { request } = await import("./proxyAgent.js")
+      const { body, headers: { date }, statusCode } = await request(url, { signal, headers })
+      return { status: statusCode, date: String(date ?? ""), body: await body.text() }
     },
     catch: reasonOf
   })

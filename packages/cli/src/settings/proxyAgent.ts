@@ -1,3 +1,3 @@
-/** Undici whole, which is loaded only where there is a proxy: its agents are not in the parts that the SDK uses. */
+/** Undici whole, which is loaded for proxies and checks of servers: its agents are not in the parts that the SDK uses. */
 
-export { EnvHttpProxyAgent } from "undici"
+export { EnvHttpProxyAgent, request } from "undici"
