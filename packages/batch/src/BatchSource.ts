@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isCount, misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { basename } from "node:path"
@@ -94,7 +94,11 @@ const rowsBy = <A extends object, Row, E, R>(
   rows: (options: A) => Stream.Stream<Row, E, R>
 ): Stream.Stream<Row, E | BatchSourceError, R> =>
   Stream.suspend((): Stream.Stream<Row, E | BatchSourceError, R> => {
-    const found = misnamed("options", options, names)
+    const found = misnamed("options", options, names) ?? Object.entries(options).flatMap(([field, value]) =>
+      !/^max.*Bytes$/.test(field) || value === undefined || isCount(value, 1)
+        ? []
+        : [{ field, reason: `must be a whole number of at least 1, not ${String(value)}` }]
+    )[0]
     return found === undefined
       ? rows(options)
       : Stream.fail(new BatchSourceError({ source, reason: `${found.field} ${found.reason}` }))

@@ -5,14 +5,15 @@
  *
  * @since 0.1.0
  */
-import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isCount, misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { BatchStoreError } from "./BatchError.js"
@@ -60,7 +61,14 @@ const withTimeouts = (url: string): string => {
  */
 export const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
   Layer.suspend(() => {
-    const found = misnamed("options", options, names)
+    const { maxConnections = 1, connectTimeout = 0 } = options
+    const found = misnamed("options", options, names) ??
+      (isCount(maxConnections, 1)
+        ? undefined
+        : { field: "maxConnections", reason: "must be a whole number of at least 1" }) ??
+      ((typeof connectTimeout === "number" && !(connectTimeout >= 0)) || Option.isNone(Duration.decodeUnknown(connectTimeout))
+        ? { field: "connectTimeout", reason: "must be a duration of at least 0" }
+        : undefined)
     return found === undefined
       ? connected(options)
       : Layer.fail(new BatchStoreError({ operation: "read its options", detail: `${found.field} ${found.reason}` }))

@@ -24,7 +24,8 @@ export type TypeId = typeof TypeId
 /**
  * The emulator could not start, or refused flows or faults. `PortInUse`: another process listens there. `Listen`: the
  * address cannot be used. `InvalidFlow`: a flow, key or fault is wrong, and `path` names the place. `File`: the flows
- * file cannot be read. `Config`: the client configuration cannot be made.
+ * file cannot be read. `Config`: the client configuration cannot be made, or an
+ * option is not in its range.
  *
  * @since 0.1.0
  * @category errors

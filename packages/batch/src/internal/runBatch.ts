@@ -1,4 +1,5 @@
 /** A run of a batch: its rows are planned and handed out until all are settled or the batch stops. */
+import { isCount } from "@effect-noukai/sdk/Kit"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -32,12 +33,18 @@ const method = "Batch.run"
 
 const invalid = (field: string, reason: string) => new InvalidBatchError({ method, field, reason })
 
+/** Whether a time is negative or not a number, which a duration would take for 0. */
+const isNegative = (input: unknown): boolean =>
+  typeof input === "number" || typeof input === "bigint"
+    ? !(input >= 0)
+    : typeof input === "string" && input.trim().startsWith("-")
+
 const timeOf = (isAllowed: (duration: Duration.Duration) => boolean, rule: string) =>
 (
   field: string,
   input: Duration.DurationInput
 ): Effect.Effect<number, InvalidBatchError> =>
-  Option.match(Option.filter(Duration.decodeUnknown(input), isAllowed), {
+  Option.match(Option.filter(isNegative(input) ? Option.none() : Duration.decodeUnknown(input), isAllowed), {
     onNone: () => Effect.fail(invalid(field, `must be a ${rule}`)),
     onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
   })
@@ -91,7 +98,7 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     if (rate !== undefined && !(isNumber(rate, 0) && rate > 0)) {
       return yield* invalid("rate", `must be a number of rows per second, ${range}`)
     }
-    if (maxFailures !== undefined && !(Number.isInteger(maxFailures) && maxFailures >= 0)) {
+    if (maxFailures !== undefined && !isCount(maxFailures, 0)) {
       return yield* invalid("maxFailures", "must be a whole number of at least 0")
     }
     if (steps !== undefined && !(Array.isArray(steps) && steps.every((id) => typeof id === "string" && id !== ""))) {

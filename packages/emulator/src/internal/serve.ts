@@ -23,6 +23,7 @@ import * as JobQueue from "./engine/jobQueue.js"
 import * as FaultRules from "./faults/faultRules.js"
 import * as Flows from "./flow/flows.js"
 import { errorText, readSchema } from "./json.js"
+import { checkNumbers } from "./numbers.js"
 import { json } from "./server/endpoint.js"
 import type { Endpoint, RouteOf } from "./server/endpoint.js"
 import * as HandleRequest from "./server/handleRequest.js"
@@ -89,6 +90,7 @@ const noFile: FlowFile.FlowFile = { flows: [] }
 
 /** The flows, fault rules, keys and organisations of a server: those of its file and of its options. */
 const contentOf = Effect.fnUntraced(function*(options: EmulatorOptions) {
+  yield* checkNumbers(options)
   const file = options.file === undefined ? noFile : yield* readFile(options.file)
   const named = [...file.flows, ...(options.flows ?? [])]
   return {

@@ -86,11 +86,11 @@ const shortestLease = Duration.seconds(3)
 
 const settingsOf = (method: string, options: ClusterOptions): Effect.Effect<LaneSettings, InvalidBatchError> => {
   const { lanes = 16 } = options
-  const lease = Duration.decode(options.lease ?? "10 seconds")
+  const lease = Option.getOrElse(Duration.decodeUnknown(options.lease ?? "10 seconds"), () => Duration.zero)
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > 1024) {
     return new InvalidBatchError({ method, field: "lanes", reason: "is a whole number from 1 to 1024" })
   }
-  return Duration.lessThan(lease, shortestLease)
+  return !Duration.isFinite(lease) || Duration.lessThan(lease, shortestLease)
     ? new InvalidBatchError({ method, field: "lease", reason: "is 3 seconds or longer" })
     : Effect.succeed({ lanes, lease, group: `lanes-${lanes}` })
 }

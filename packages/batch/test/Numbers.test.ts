@@ -1,0 +1,61 @@
+/** Numbers of options: a wrong one is refused before anything is sent, and is never taken for another one. */
+import { Batch, BatchSource } from "@effect-noukai/batch"
+import { Emulator } from "@effect-noukai/emulator"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { collect, echoing, layer, numbered } from "./support/batches.js"
+
+const negative = [NaN, -1, -Infinity] as const
+const endless = [...negative, Infinity, 1e400] as const
+const uncounted = [...endless, 0.5] as const
+
+const options: { readonly [field in keyof Batch.RunOptions]?: ReadonlyArray<number> } = {
+  concurrency: [...uncounted, 0],
+  fleetConcurrency: [...uncounted, 0],
+  attempts: [...uncounted, 0],
+  maxFailures: uncounted,
+  rate: [...endless, 0],
+  budgetUsd: endless,
+  maxCostPerRow: [...endless, 0],
+  backoff: endless,
+  grace: [...endless, 0],
+  stopWithin: endless,
+  rowTimeout: [...negative, 0],
+  pendingTimeout: [...negative, 0]
+}
+
+describe("numbers of a batch", () => {
+  it.live("are refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      for (const [field, values] of Object.entries(options)) {
+        for (const value of values) {
+          const error = yield* Effect.flip(
+            Batch.run(echoing("numbers"), numbered(1), { maxCostPerRow: 1, [field]: value })
+          )
+          assert.deepStrictEqual([error._tag, "field" in error && error.field], ["InvalidBatchError", field], `${value}`)
+        }
+      }
+      for (const maxInputBytes of [...uncounted, 0]) {
+        const batch = Batch.make({ id: "bytes", flow: "a/b/c", key: String, input: () => ({}), maxInputBytes })
+        assert.deepInclude(yield* Effect.flip(Batch.run(batch, BatchSource.fromIterable(["a"]))), { field: "maxInputBytes" })
+      }
+      for (const value of [...uncounted, 0]) {
+        const bytes = BatchSource.fromJsonl("absent.jsonl", { maxLineBytes: value })
+        assert.include(String(yield* Effect.flip(collect(bytes.rows))), "maxLineBytes must be a whole number")
+        const csv = BatchSource.fromCsv("absent.csv", { maxRecordBytes: value })
+        assert.include(String(yield* Effect.flip(collect(csv.rows))), "maxRecordBytes must be a whole number")
+      }
+      assert.deepStrictEqual((yield* emulator.ledger).requests, [])
+      yield* Batch.run(echoing("numbers"), numbered(1), { grace: 300 })
+      for (const field of ["after", "before", "limit"] as const) {
+        for (const value of uncounted) {
+          assert.deepInclude(yield* Effect.flip(Batch.page("numbers", { [field]: value })), { field })
+        }
+      }
+      assert.deepInclude(yield* Effect.flip(Batch.page("numbers", { numbers: [0.5] })), { field: "numbers" })
+      assert.deepInclude(yield* Effect.flip(collect(Batch.results("numbers", { order: "done", after: NaN }))), {
+        field: "after"
+      })
+    }).pipe(Effect.provide(layer())))
+})
