@@ -255,6 +255,7 @@ export const ComparedRow = Schema.Struct({
   error: Schema.optionalWith(RowError, { exact: true }),
   executionId: Schema.optionalWith(Schema.String, { exact: true }),
   costUsd: Schema.optionalWith(Schema.String, { exact: true }),
+  isCostUnknown: Schema.optionalWith(Schema.Literal(true), { exact: true }),
   durationMs: Schema.optionalWith(Schema.Number, { exact: true })
 })
 

@@ -147,10 +147,12 @@ export interface BatchStatus {
    */
   readonly costUsd?: string
   /**
-   * The number of rows with an unknown cost, also of those that ran before the batch read costs. Absent if the batch reads
-   * no costs.
+   * The number of rows with an attempt of unknown cost, also of those that ran before the batch read costs. Absent if the
+   * batch reads no costs. `costUsd` is exact if it is 0; otherwise the rows cost at least `costUsd` without `assumedUsd`.
    */
   readonly unknownCosts?: number
+  /** The part of `costUsd` that was reserved for unknown costs, as decimal text. Absent if nothing was. */
+  readonly assumedUsd?: string
 }
 
 /**
@@ -325,6 +327,10 @@ export interface Progress {
   readonly etaMs?: number
   /** As in {@link BatchStatus}. */
   readonly costUsd?: string
+  /** As in {@link BatchStatus}. */
+  readonly unknownCosts?: number
+  /** As in {@link BatchStatus}. */
+  readonly assumedUsd?: string
 }
 
 /**

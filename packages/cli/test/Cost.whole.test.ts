@@ -41,6 +41,14 @@ const options: EmulatorOptions = {
         model
       }))
     },
+    {
+      ref: "acme/test/untold",
+      steps: [
+        { kind: "template", id: "a", output: "x", tokens: { prompt: 3, completion: 1 }, costUsd: "0.1" },
+        { kind: "template", id: "b", output: "x", tokens: { prompt: 30, completion: 10 } },
+        { kind: "template", id: "c", output: "x" }
+      ]
+    },
     { ref: "acme/test/dark", capture: "off", steps: [{ kind: "template", id: "a", output: "x", costUsd: "1" }] }
   ]
 }
@@ -92,6 +100,23 @@ describe("noukai cost", () => {
       assert.match(text.stdout, /unknown: 1 run without stored steps\n$/)
       const { runs, total } = JSON.parse((yield* noukai(["cost", "acme/test/dark", id, "--json"], { env })).stdout)
       assert.deepStrictEqual([runs[0].isKnown, total.isKnown], [false, false])
+    }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.live("says at least where a step used tokens and has no cost, in every command", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const untold = "acme/test/untold"
+      const started = yield* noukai(["run", untold, "hi", "--stream", "--verbose"], { env })
+      assert.deepStrictEqual([started.code, started.stderr.includes("cost unknown")], [0, true], started.stderr)
+      const id = yield* ran(untold, "1")
+      const text = yield* noukai(["cost", untold, id], { env })
+      assert.match(text.stdout, new RegExp(`^${id} +completed +\\d+ ms +44 +at least \\$0\\.1$`, "m"))
+      assert.match(text.stdout, /unknown: the cost of 1 step is missing, or cannot be read\n$/)
+      assert.match((yield* noukai(["runs", untold], { env })).stdout, new RegExp(`^${id} .* at least \\$0\\.1$`, "m"))
+      assert.match((yield* noukai(["trace", untold, id], { env })).stdout, /at least \$0\.1$/m)
+      const { runs, total } = JSON.parse((yield* noukai(["cost", untold, id, "--json"], { env })).stdout)
+      assert.deepInclude(runs[0], { isKnown: false, unknownCosts: 1, costUsd: "0.1" })
+      assert.deepInclude(total, { isKnown: false, unknownCosts: 1, costUsd: "0.1" })
     }).pipe(Effect.provide(serverAndClient(options))))
 
   it.live("of several runs the worst code counts, and the rest is shown", () =>

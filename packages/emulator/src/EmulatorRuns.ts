@@ -15,6 +15,8 @@ import type { RunEntry } from "./EmulatorLedger.js"
  * @category models
  */
 export interface RunRecord extends RunEntry {
+  /** The number of its steps that used tokens and have no cost. Absent if there is none. */
+  readonly unknownCosts?: number
   /** `"draft"` or a number. Absent for a flow without versions. */
   readonly version?: string
 }

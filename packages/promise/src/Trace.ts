@@ -80,8 +80,13 @@ export interface TraceTotals {
   /** Milliseconds in which steps waited for tool results. */
   waitingMs: number
   tokens: TokenBreakdown
-  /** Exact US dollars, as decimal text. */
+  /** Exact US dollars, as decimal text: the sum of the known costs. */
   costUsd: string
+  /**
+   * The number of steps whose cost is unknown and not in `costUsd`: the server sent a cost that is not a decimal, or no
+   * cost of a step that used tokens. A run without steps has one unknown cost. Absent from the server's own sums.
+   */
+  unknownCosts?: number
 }
 
 /**
@@ -94,7 +99,7 @@ export interface RunCost extends TraceTotals {
   executionId: string
   /** The status of the run. The cost of a run that is `running` grows. */
   status: string
-  /** Whether the whole cost is known. `false` if the trace has no steps yet, stores none, or has an unreadable cost. */
+  /** Whether the whole cost is known: `unknownCosts` is 0. */
   isKnown: boolean
 }
 

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type { Cassette } from "./Cassette.js"
 import * as Layout from "./internal/cassette/layout.js"
 import { executionIdOf, newRunsOf, type RecordedAnswer, runIdOf, slugOf } from "./internal/cassette/recording.js"
-import { addCost, type Decimal, formatCost, noCost, parseCost, subtractCost } from "./internal/core/cost.js"
+import { addCost, costText, type Decimal, formatCost, isCostUnknown, noCost, sumCosts, parseCost, subtractCost } from "./internal/core/cost.js"
 import { absentable } from "./internal/core/json.js"
 import { known } from "./internal/core/makeError.js"
 import { isEndedStatus } from "./internal/core/runProblem.js"
@@ -430,12 +430,10 @@ const field = (value: unknown, name: string): unknown => Predicate.isRecord(valu
 const costIn = (answer: RecordedAnswer): string | undefined => {
   const steps = valuesOf(answer).map((value) => field(value, "steps")).find(Array.isArray)
   if (steps === undefined || steps.length === 0) return undefined
-  const costs = steps.map((step) => field(step, "costUsd") ?? "0").map((cost) =>
-    typeof cost === "string" ? parseCost(cost) : undefined
-  )
-  return costs.includes(undefined)
+  const known = steps.filter(Predicate.isRecord)
+  return known.length < steps.length || known.some((step) => isCostUnknown(step, step))
     ? undefined
-    : formatCost(costs.reduce<Decimal>((sum, one) => addCost(sum, one!), noCost))
+    : formatCost(sumCosts(known))
 }
 
 /**
@@ -570,7 +568,7 @@ export const add = (
 export const toText = ({ expected: { attempt = 1, key }, kind, reason, seen }: Finding): string => {
   const runs = seen.length < 2
     ? ""
-    : ` (${seen.map(({ costUsd, executionId, status }) => `${executionId} ${status} $${costUsd ?? "?"}`).join(", ")})`
+    : ` (${seen.map(({ costUsd, executionId, status }) => `${executionId} ${status} ${costUsd === undefined ? "$?" : costText({ costUsd })}`).join(", ")})`
   return `${kind.padEnd(13)}  ${key}${attempt === 1 ? "" : ` attempt ${attempt}`}: ${reason}${runs}`
 }
 
@@ -583,12 +581,11 @@ export const toText = ({ expected: { attempt = 1, key }, kind, reason, seen }: F
 export const summaryText = ({ believedUsd, counts, seenUsd, unknownBelieved, unknownSeen }: Summary): string => {
   const kinds = Object.entries(counts)
     .flatMap(([kind, count]) => kind === "agrees" || count === 0 ? [] : [`, ${count} ${kind}`]).join("")
-  const sum = (usd: string, unknown: number) => `${unknown === 0 ? "" : "at least "}$${usd}`
   const unknown = [
     ...unknownBelieved === 0 ? [] : [`${unknownBelieved} here`],
     ...unknownSeen === 0 ? [] : [`${unknownSeen} at the server`]
   ].join(", ")
-  return `${counts.agrees} agree${kinds}; ${sum(believedUsd, unknownBelieved)} here, ${
-    sum(seenUsd, unknownSeen)
+  return `${counts.agrees} agree${kinds}; ${costText({ costUsd: believedUsd, unknownCosts: unknownBelieved })} here, ${
+    costText({ costUsd: seenUsd, unknownCosts: unknownSeen })
   } at the server${unknown === "" ? "" : ` (costs that are not known: ${unknown})`}`
 }

@@ -101,8 +101,8 @@ export declare namespace RunService {
     ) => Stream.Stream<FlowEvent<A>, CallError>
 
     /**
-     * The cost, tokens and times of a run, added up from its trace: one read. `isKnown` is false where the trace holds no
-     * steps, or the cost of a step is negative or not a decimal. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an `AuthenticationError` or
+     * The cost, tokens and times of a run, added up from its trace: one read. `unknownCosts` counts
+     * the costs that are not known and not in it: see `Trace.Amounts`. A trace without steps has one. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an `AuthenticationError` or
      * `PermissionDeniedError`.
      *
      * @example

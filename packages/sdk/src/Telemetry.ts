@@ -49,6 +49,7 @@ export const attributeKeys = {
   httpStatus: "http.response.status_code",
   flowId: "noukai.flow.id",
   runCost: "noukai.run.cost_usd",
+  runUnknownCosts: "noukai.run.unknown_costs",
   runWaiting: "noukai.run.waiting_ms",
   stepId: "noukai.step.id",
   stepAttempt: "noukai.step.attempt",

@@ -37,6 +37,34 @@ export const formatCost: (amount: BigDecimal.BigDecimal) => string = Costs.forma
 export const parseCost = (value: unknown): Option.Option<BigDecimal.BigDecimal> =>
   Option.filter(Option.fromNullable(Costs.amountOf(value)), () => amount.test(String(value)))
 
+/**
+ * A sum of costs in US dollars: the known ones, and the number of those that are unknown and not in it. It is exact if
+ * that number is 0.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export interface CostSum extends Costs.CostSum {}
+
+/**
+ * Whether the cost of a step is unknown: it is not a decimal of at least 0, or the step used tokens and has none. Any
+ * other step without a cost cost nothing: it used no tokens, or was skipped.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export const isCostUnknown = (
+  step: { readonly costUsd?: string | undefined; readonly status?: string | undefined; readonly tokens?: object | undefined }
+): boolean => Costs.isCostUnknown(step)
+
+/**
+ * Returns a sum of costs as text: `$0.5`; `at least $0.5` if a cost is unknown; `unknown` if no cost is known.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export const costText: (sum: CostSum) => string = Costs.costText
+
 const amount = /^(?=.{1,64}$)\d*\.?\d+(?:e[+-]?\d{1,2})?$/i
 
 /**
@@ -53,10 +81,16 @@ export interface Amounts {
   /** The part in which a step waited for tool results. */
   readonly waitingMs: number
   readonly tokens: Tokens
-  /** US dollars, exact. */
+  /** US dollars: the exact sum of the known costs. */
   readonly cost: BigDecimal.BigDecimal
   /** The cost as decimal text with all its digits, never in scientific notation. */
   readonly costUsd: string
+  /**
+   * The number of costs that are unknown, and not in `cost`. The cost of an attempt at a step is unknown if it is negative
+   * or not a decimal, or if the step used tokens and has no cost. A step without tokens and cost cost nothing, and so did
+   * a skipped one. A run without steps has one unknown cost. The cost is exact if the number is 0.
+   */
+  readonly unknownCosts: number
 }
 
 /**
@@ -77,7 +111,7 @@ export interface StepTotals extends Amounts {
  * @since 0.1.0
  * @category models
  */
-export interface ModelTotals extends Pick<Amounts, "tokens" | "cost" | "costUsd"> {
+export interface ModelTotals extends Pick<Amounts, "tokens" | "cost" | "costUsd" | "unknownCosts"> {
   /** The name of the model; absent for steps whose model is not told. */
   readonly model?: string
 }
@@ -111,8 +145,8 @@ export interface RunCost extends Totals {
   /** The status of the run: the totals of one that is `running` grow. */
   readonly status: string
   /**
-   * Whether the whole cost is known. `false`: the trace has no steps, since the run has none yet or stores none (capture
-   * mode `off`), or the cost of a step is negative or not a decimal. The totals count such a step as 0.
+   * Whether the whole cost is known: `unknownCosts` is 0. A trace without steps has an unknown cost, since the run has
+   * none yet or stores none (capture mode `off`).
    */
   readonly isKnown: boolean
 }
@@ -124,7 +158,7 @@ interface Part extends Omit<Amounts, "costUsd"> {
 
 const noTokens: Tokens = { prompt: 0, completion: 0, total: 0 }
 
-const nothing: Part = { wallMs: 0, busyMs: 0, waitingMs: 0, tokens: noTokens, cost: Costs.noCost, attempts: 0 }
+const nothing: Part = { wallMs: 0, busyMs: 0, waitingMs: 0, tokens: noTokens, cost: Costs.noCost, unknownCosts: 0, attempts: 0 }
 
 /** The sum of milliseconds, exact to the nanosecond. */
 const plus = (a: number, b: number): number => Math.round((a + b) * 1_000_000) / 1_000_000
@@ -139,10 +173,16 @@ const sumOf = (a: Part = nothing, b: Part): Part => ({
     total: a.tokens.total + b.tokens.total
   },
   cost: Costs.addCost(a.cost, b.cost),
+  unknownCosts: a.unknownCosts + b.unknownCosts,
   attempts: a.attempts + b.attempts
 })
 
-const usedOf = ({ cost, tokens }: Part) => ({ tokens, cost, costUsd: Costs.formatCost(cost) })
+const usedOf = ({ cost, tokens, unknownCosts }: Part) => ({
+  tokens,
+  cost,
+  costUsd: Costs.formatCost(cost),
+  unknownCosts
+})
 
 const amountsOf = (part: Part): Amounts => {
   const { busyMs, waitingMs, wallMs } = part
@@ -178,7 +218,8 @@ const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => Costs.parseCost(costU
 
 /**
  * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
- * since all of them are billed. A number that a step lacks counts as 0. Costs are added as decimals, never as floats.
+ * since all of them are billed. A number that a step lacks counts as 0, and an unknown cost in `unknownCosts`. Costs are
+ * added as decimals, never as floats.
  *
  * `wallMs` of a run is the time from its start to its end; while it goes on, to the last moment that the trace knows.
  * The other times are sums: steps side by side all count, so that `busyMs` may exceed `wallMs`, and a loop is busy only
@@ -204,7 +245,8 @@ const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => Costs.parseCost(costU
  * @since 0.1.0
  * @category combinators
  */
-export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun">> | StepAttempts): Totals => {
+export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun" | "raw">> | StepAttempts): Totals => {
+  const unknown = Costs.unknownCostsIn<Trace["steps"][number]>(trace)
   const { steps, wall } = Timeline.timelineOf("attempts" in trace ? { steps: trace.attempts } : trace)
   const iterations = steps.map(() => 0n)
   for (const { loop, wall } of steps) if (loop !== undefined) iterations[loop]! += wall
@@ -218,12 +260,13 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
       waitingMs: Timeline.millisOf(waiting),
       tokens: tokens ?? noTokens,
       cost: amountOf(costUsd),
+      unknownCosts: unknown.has(step) ? 1 : 0,
       attempts: 1
     }
     sums.durationMs += durationMs
     sums.all = sumOf(sums.all, part)
     sums.addStep(stepId, part)
-    if (tokens !== undefined || costUsd !== undefined) sums.addModel(modelUsed, part)
+    if (tokens !== undefined || costUsd !== undefined || part.unknownCosts > 0) sums.addModel(modelUsed, part)
   }
   sums.all = { ...sums.all, wallMs: Timeline.millisOf(wall) }
   return sums.totals
@@ -235,12 +278,11 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
  * @since 0.1.0
  * @category combinators
  */
-export const costOf = (trace: Trace, executionId: string): RunCost => ({
-  executionId,
-  status: trace.flowRun.status,
-  isKnown: trace.steps.length > 0 && Costs.areReadable(trace),
-  ...totals(trace)
-})
+export const costOf = (trace: Trace, executionId: string): RunCost => {
+  const all = totals(trace)
+  const unknownCosts = trace.steps.length === 0 ? 1 : all.unknownCosts
+  return { executionId, status: trace.flowRun.status, isKnown: unknownCosts === 0, ...all, unknownCosts }
+}
 
 /**
  * Returns the input of a run, from the stored input of its first step: the message, and the parameters beside it. None if
@@ -289,7 +331,7 @@ export const costRange = (costs: Iterable<Pick<RunCost, "costUsd" | "isKnown">>)
 }
 
 /**
- * Adds up the totals of several runs: times, tokens and costs, in all, by step and by model, in the order in which steps
+ * Adds up the totals of several runs: times, tokens, costs and unknown costs, in all, by step and by model, in the order in which steps
  * and models are first met. Costs are added as decimals. All times are sums, `wallMs` too, which runs side by side
  * exceed. Nothing to add up is 0.
  *

@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { maskChange } from "./internal/cassette/secretForms.js"
-import { type Decimal, formatCost, noCost, parseCost, subtractCost } from "./internal/core/cost.js"
+import { costText, type Decimal, formatCost, noCost, parseCost, subtractCost, unknownCostsIn } from "./internal/core/cost.js"
 import { differences, type Divergence, longestInOrder } from "./internal/core/diff.js"
 import { known } from "./internal/core/makeError.js"
 import { changeText } from "./internal/core/replayReport.js"
@@ -26,7 +27,9 @@ const stepSideSchema = Schema.Struct({
   /** Milliseconds, as the server counts them. */
   durationMs: absentable(Schema.Number),
   /** US dollars, as decimal text. */
-  costUsd: absentable(Schema.String)
+  costUsd: absentable(Schema.String),
+  /** Whether the step used tokens and has no cost that can be read. Absent otherwise. */
+  isCostUnknown: absentable(Schema.Literal(true))
 })
 
 /**
@@ -73,7 +76,7 @@ const stepDiffSchema = Schema.Struct({
   isCut: Schema.Boolean,
   /** Milliseconds of the second run less those of the first, exact. Absent where one is not known. */
   durationMs: absentable(Schema.Number),
-  /** US dollars of the second run less those of the first, exact, as decimal text. Absent where none is known. */
+  /** US dollars of the second run less those of the first, exact, as decimal text. Absent where one is unknown, or none is told. */
   costUsd: absentable(Schema.String)
 })
 
@@ -100,10 +103,12 @@ const runSideSchema = Schema.Struct({
   stepCount: Schema.Number,
   /** From start to end, in milliseconds. */
   wallMs: Schema.Number,
-  /** US dollars, as decimal text. Absent if no step has a cost, as in a session. */
+  /** The known costs in US dollars, as decimal text. Absent if no step has a cost, as in a session. */
   costUsd: absentable(Schema.String),
-  /** Whether the whole cost is known. */
+  /** Whether the whole cost is known: `unknownCosts` is 0. */
   isCostKnown: Schema.Boolean,
+  /** The number of unknown costs, by the rule of `Trace.Amounts`. */
+  unknownCosts: Schema.Number,
   /** Whether a step has a stored payload. */
   hasPayloads: Schema.Boolean
 })
@@ -139,7 +144,7 @@ const traceDiffSchema = Schema.Struct({
   arePayloadsCompared: Schema.Boolean,
   /** Milliseconds of the second run less those of the first, exact. */
   wallMs: Schema.Number,
-  /** US dollars of the second run less those of the first, exact, as decimal text. Absent where one is not known. */
+  /** US dollars of the second run less those of the first, exact, as decimal text. Absent where a cost of either is unknown. */
   costUsd: absentable(Schema.String),
   /**
    * - `same`: the runs have the same status and the same steps in one order. Times and costs may differ.
@@ -181,15 +186,17 @@ interface Keyed {
   readonly key: string
   readonly step: StepTrace
   readonly place: number
+  readonly isCostUnknown: boolean
 }
 
-const keyed = (steps: ReadonlyArray<StepTrace>): ReadonlyArray<Keyed> => {
+const keyed = (trace: Trace): ReadonlyArray<Keyed> => {
+  const unknown = unknownCostsIn<StepTrace>(trace)
   const seen = new Map<string, number>()
-  return steps.map((step, index) => {
+  return trace.steps.map((step, index) => {
     const name = JSON.stringify([step.stepId, step.loopIndex ?? null, step.attempt])
     const nth = seen.get(name) ?? 0
     seen.set(name, nth + 1)
-    return { key: `${name} ${nth}`, step, place: index + 1 }
+    return { key: `${name} ${nth}`, step, place: index + 1, isCostUnknown: unknown.has(step) }
   })
 }
 
@@ -220,10 +227,11 @@ const aligned = (first: ReadonlyArray<Keyed>, second: ReadonlyArray<Keyed>): Rea
 
 const finite = (value: number | undefined): number | undefined => Number.isFinite(value) ? value : undefined
 
-const sideOf = ({ place, step: { costUsd, durationMs, modelUsed, status } }: Keyed): StepSide => ({
+const sideOf = ({ isCostUnknown, place, step: { costUsd, durationMs, modelUsed, status } }: Keyed): StepSide => ({
   place,
   status,
-  ...known({ modelUsed, durationMs: finite(durationMs), costUsd })
+  ...known({ modelUsed, durationMs: finite(durationMs), costUsd }),
+  ...(isCostUnknown && { isCostUnknown })
 })
 
 const decimal = (value: number): Decimal => Option.getOrElse(BigDecimal.fromString(String(value)), () => noCost)
@@ -264,7 +272,7 @@ const isEqual = ({ error = [], input = [], output = [] }: Compared): boolean =>
 
 const runSideOf = (trace: Trace): RunSide => {
   const { flowRun: { id, status }, steps } = trace
-  const { costUsd, isKnown, wallMs } = costOf(trace, id)
+  const { costUsd, isKnown, unknownCosts, wallMs } = costOf(trace, id)
   return {
     executionId: id,
     status,
@@ -272,6 +280,7 @@ const runSideOf = (trace: Trace): RunSide => {
     wallMs,
     ...(steps.some((step) => step.costUsd !== undefined) && { costUsd }),
     isCostKnown: isKnown,
+    unknownCosts,
     hasPayloads: steps.some((step) =>
       step.inputContext !== undefined || step.outputContext !== undefined || step.errorContext !== undefined
     )
@@ -282,8 +291,8 @@ const runSideOf = (trace: Trace): RunSide => {
  * Compares two runs. Steps are paired by id, iteration of the loop and attempt. Pure: nothing is read or sent. Secrets of
  * well-known forms are masked in the differences of payloads.
  *
- * Times and costs always differ, so that they make no difference of two runs. A step without a cost cost nothing, as in
- * `Trace.totals`: the differences of the steps add up to that of the run.
+ * Times and costs always differ, so that they make no difference of two runs. A step without tokens and cost cost nothing, as in
+ * `Trace.totals`: the differences of the steps add up to that of the run. No difference has an unknown cost.
  *
  * @example
  * ```ts
@@ -309,8 +318,9 @@ export const make = (before: Trace, after: Trace, { limit = 100 }: Options = {})
   const [first, second] = [runSideOf(before), runSideOf(after)]
   const arePayloadsCompared = first.hasPayloads && second.hasPayloads
   const areCostsTold = first.costUsd !== undefined && second.costUsd !== undefined
+  const areCostsKnown = areCostsTold && first.isCostKnown && second.isCostKnown
   let marked = 0
-  const steps = aligned(keyed(before.steps), keyed(after.steps)).map((pair): StepDiff => {
+  const steps = aligned(keyed(before), keyed(after)).map((pair): StepDiff => {
     const [was, is, isMoved] = pair
     const { attempt, loopIndex, stepId } = (is ?? was)!.step
     const payloads: Compared = arePayloadsCompared && was !== undefined && is !== undefined
@@ -330,7 +340,8 @@ export const make = (before: Trace, after: Trace, { limit = 100 }: Options = {})
       ...payloads,
       isCut: was?.step.truncated === true || is?.step.truncated === true,
       ...known({ durationMs: timeLess(pair) }),
-      ...(areCostsTold && costs.some((cost) => cost !== undefined) && { costUsd: costLess(costs[1], costs[0]) })
+      ...(areCostsTold && costs.some((cost) => cost !== undefined) && was?.isCostUnknown !== true &&
+        is?.isCostUnknown !== true && { costUsd: costLess(costs[1], costs[0]) })
     }
   })
   const counts = { same: 0, changed: 0, missing: 0, new: 0, moved: 0 }
@@ -349,7 +360,7 @@ export const make = (before: Trace, after: Trace, { limit = 100 }: Options = {})
     ...(partsAt >= 0 && { partsAt }),
     arePayloadsCompared,
     wallMs: less(second.wallMs, first.wallMs),
-    ...(areCostsTold && { costUsd: costLess(second.costUsd, first.costUsd) }),
+    ...(areCostsKnown && { costUsd: costLess(second.costUsd, first.costUsd) }),
     verdict: isDifferent ? "different" : isKnown ? "same" : "unknown"
   }
 }
@@ -372,25 +383,31 @@ const times = (was: number | undefined, is: number | undefined, difference: numb
     difference === undefined ? undefined : signed(millis(difference), "")
   )]
 
-const costs = (was: string | undefined, is: string | undefined, difference: string | undefined) =>
-  was === undefined && is === undefined ? [] : [arrow(
-    was === undefined ? undefined : `$${was}`,
-    is === undefined ? undefined : `$${is}`,
-    difference === undefined ? undefined : signed(difference, "$")
-  )]
+/** The cost of a step or a run. Absent if it has none. */
+const dollars = (
+  { costUsd, isCostUnknown, unknownCosts = isCostUnknown ? 1 : 0 }: Partial<RunSide & StepSide>
+): string | undefined =>
+  costUsd === undefined && isCostUnknown === undefined ? undefined : costText({ costUsd, unknownCosts })
+
+const costs = (before: Partial<RunSide & StepSide>, after: Partial<RunSide & StepSide>, difference: string | undefined) => {
+  const [was, is] = [dollars(before), dollars(after)]
+  return was === undefined && is === undefined
+    ? []
+    : [arrow(was, is, difference === undefined ? undefined : signed(difference, "$"))]
+}
 
 const pairText = (was: StepSide, is: StepSide, step: StepDiff): ReadonlyArray<string> => [
   ...(was.status === is.status ? [] : [`status ${was.status} → ${is.status}`]),
   ...(was.modelUsed === is.modelUsed ? [] : [`model ${arrow(was.modelUsed, is.modelUsed, undefined)}`]),
   ...payloadKeys.filter((key) => (step[key] ?? []).length > 0),
   ...times(was.durationMs, is.durationMs, step.durationMs),
-  ...costs(was.costUsd, is.costUsd, step.costUsd)
+  ...costs(was, is, step.costUsd)
 ]
 
-const aloneText = ({ costUsd, durationMs, status }: StepSide): ReadonlyArray<string> => [
-  status,
-  ...(durationMs === undefined ? [] : [millis(durationMs)]),
-  ...(costUsd === undefined ? [] : [`$${costUsd}`])
+const aloneText = (side: StepSide): ReadonlyArray<string> => [
+  side.status,
+  ...(side.durationMs === undefined ? [] : [millis(side.durationMs)]),
+  ...Arr.fromNullable(dollars(side))
 ]
 
 /** The differences of payloads that are printed of each step. */
@@ -443,7 +460,7 @@ export const toText = (diff: TraceDiff): string => {
       `${counts.missing} missing, ${counts.new} new, ${counts.moved} moved`
     ].join(", "),
     `time ${times(before.wallMs, after.wallMs, diff.wallMs).join("")}`,
-    ...costs(before.costUsd, after.costUsd, diff.costUsd).map((text) => `cost ${text}`),
+    ...costs(before, after, diff.costUsd).map((text) => `cost ${text}`),
     ...[before, after].filter(({ isCostKnown }) => !isCostKnown).map(({ executionId }) =>
       `the cost of ${executionId} is not wholly known`
     ),

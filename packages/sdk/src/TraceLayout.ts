@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
-import { formatCost, sumCosts } from "./internal/core/cost.js"
+import { formatCost, sumCosts, unknownCostsIn } from "./internal/core/cost.js"
 import { problemOf } from "./internal/core/runProblem.js"
 import { millisOf, payloadText, type PlacedStep, timelineOf } from "./internal/trace/timeline.js"
 import type { StepTrace, Trace } from "./Trace.js"
@@ -40,6 +40,8 @@ export interface Bar {
   readonly startMs: number
   readonly durationMs: number
   readonly waitingMs: number
+  /** Whether its cost is unknown, by the rule of `Trace.Amounts`. */
+  readonly isCostUnknown: boolean
   /** Its error and its input, a line each, as far as they were captured. Empty if it has no error and did not fail. */
   readonly failure: ReadonlyArray<string>
 }
@@ -53,8 +55,10 @@ export interface Bar {
 export interface Totals {
   readonly durationMs: number
   readonly tokens: number
-  /** In US dollars, as decimal text. Absent where no step tells its cost. */
+  /** The known costs in US dollars, as decimal text. Absent where no step tells its cost. */
   readonly costUsd?: string
+  /** The number of steps whose cost is unknown, by the rule of `Trace.Amounts`. */
+  readonly unknownCosts: number
 }
 
 /**
@@ -131,6 +135,7 @@ export interface Options {
 export const make = (trace: Trace, { maxRows = Infinity }: Options = {}): TraceLayout => {
   const { end, isDated, start, steps, waiting, wall } = timelineOf(trace)
   const total = Number(end - start)
+  const unknown = unknownCostsIn<StepTrace>(trace)
   const loops = new Set(steps.map(({ loop }) => loop === undefined ? undefined : steps[loop]))
   const barOf = (placed: PlacedStep): Bar => ({
     step: placed.step,
@@ -143,6 +148,7 @@ export const make = (trace: Trace, { maxRows = Infinity }: Options = {}): TraceL
     startMs: millisOf(placed.start - start),
     durationMs: millisOf(placed.end - placed.start),
     waitingMs: millisOf(placed.waiting),
+    isCostUnknown: unknown.has(placed.step),
     failure: failureOf(placed.step)
   })
   const ordered = inOrder(steps).map((placed) => ({ placed, bar: barOf(placed) }))
@@ -226,7 +232,8 @@ const totalsOf = (bars: ReadonlyArray<Bar>): Totals => {
   return {
     durationMs: bars.reduce((sum, { durationMs }) => sum + durationMs, 0),
     tokens: steps.reduce((sum, { tokens }) => sum + (tokens?.total ?? 0), 0),
-    ...(steps.some(({ costUsd }) => costUsd !== undefined) && { costUsd: formatCost(sumCosts(steps)) })
+    ...(steps.some(({ costUsd }) => costUsd !== undefined) && { costUsd: formatCost(sumCosts(steps)) }),
+    unknownCosts: bars.filter(({ isCostUnknown }) => isCostUnknown).length
   }
 }
 

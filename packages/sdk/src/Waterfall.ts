@@ -6,7 +6,7 @@
 import * as Arr from "effect/Array"
 import * as Stream from "effect/Stream"
 import * as HtmlReport from "./HtmlReport.js"
-import { formatCost, sumCosts } from "./internal/core/cost.js"
+import { type CostSum, costText, formatCost, sumCosts } from "./internal/core/cost.js"
 import { spanIdOf } from "./internal/trace/otlpSpans.js"
 import { payloadText } from "./internal/trace/timeline.js"
 import * as Words from "./internal/trace/words.js"
@@ -97,17 +97,21 @@ const inLine = (text: string): string => Words.safeText(text).replace(/[\t\n\r\u
 const paintOf = ({ kind }: TraceLayout.Bar): Kind => kind === "skipped" ? "other" : kind
 
 /** The run in one line. */
-const factsOf = ({ bars, costUsd, durationMs, status, tokens, waitingMs }: TraceLayout.TraceLayout): string =>
-  Words.joined(
+const factsOf = (layout: TraceLayout.TraceLayout): string => {
+  const { bars, durationMs, status, tokens, waitingMs } = layout
+  return Words.joined(
     status,
     Words.formatMillis(durationMs),
     waitingMs === 0 ? undefined : `${Words.formatMillis(waitingMs)} waiting for tools`,
     `${bars.length} ${bars.length === 1 ? "step" : "steps"}`,
     tokens === 0 ? undefined : `${tokens} tokens`,
-    dollars(costUsd)
+    dollars(layout)
   )
+}
 
-const dollars = (costUsd: string | undefined): string | undefined => costUsd === undefined ? undefined : `$${costUsd}`
+/** A cost as text. Absent if no step has one, known or not. */
+const dollars = (sum: CostSum): string | undefined =>
+  sum.costUsd === undefined && sum.unknownCosts === 0 ? undefined : costText(sum)
 
 /** The kind of a row: the worst of its bars. */
 const paintOfRow = ({ bars, failed }: TraceLayout.Row): Kind =>
@@ -199,7 +203,7 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
   const columns = Object.entries({
     time: rows.map(({ durationMs }) => Words.formatMillis(durationMs)),
     tokens: rows.map(({ tokens }) => String(tokens || "")),
-    cost: rows.map(({ costUsd }) => dollars(costUsd) ?? "")
+    cost: rows.map((row) => dollars(row) ?? "")
   }).flatMap(([name, values]) => {
     const columnWidth = Words.widest(values, Words.widthOf(name))
     return values.some((value) => value !== "")
@@ -246,8 +250,11 @@ export const toText = (trace: Trace, options: TextOptions = {}): string => {
 
 const payloadLimit = 4_096
 
-const costOf = ({ step }: TraceLayout.Bar): string | undefined =>
-  dollars(step.costUsd === undefined ? undefined : formatCost(sumCosts([step])))
+const costOf = ({ isCostUnknown, step }: TraceLayout.Bar): string | undefined =>
+  dollars({
+    costUsd: step.costUsd === undefined ? undefined : formatCost(sumCosts([step])),
+    unknownCosts: isCostUnknown ? 1 : 0
+  })
 
 const payload = (name: string, value: unknown): string | undefined =>
   value === undefined ? undefined : `${name}: ${Words.cutText(payloadText(value), payloadLimit)}`
@@ -400,11 +407,11 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
 
   const most = Math.floor((width - 2 * margin) / characterWidth)
   const rowHeight = rows.length > 120 ? 16 : 22
-  const values = rows.map(({ bars, costUsd, durationMs, failed }) =>
+  const values = rows.map((row) =>
     Words.joined(
-      failed > 0 && bars.length > 1 ? `${failed} failed` : undefined,
-      Words.formatMillis(durationMs),
-      dollars(costUsd)
+      row.failed > 0 && row.bars.length > 1 ? `${row.failed} failed` : undefined,
+      Words.formatMillis(row.durationMs),
+      dollars(row)
     )
   )
   const columns = Words.widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + Words.safeText(label)), 0)
@@ -522,10 +529,10 @@ const barsOf = (bars: ReadonlyArray<TraceLayout.Bar>): HtmlReport.Html =>
     ])
   }</svg>`
 
-const shares = ({ costUsd, durationMs, tokens }: TraceLayout.Totals): ReadonlyArray<string> => [
-  Words.formatMillis(durationMs),
-  String(tokens || ""),
-  dollars(costUsd) ?? ""
+const shares = (totals: TraceLayout.Totals): ReadonlyArray<string> => [
+  Words.formatMillis(totals.durationMs),
+  String(totals.tokens || ""),
+  dollars(totals) ?? ""
 ]
 
 /** One attempt: its facts, and its payloads below them. */

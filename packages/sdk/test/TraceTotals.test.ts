@@ -1,6 +1,8 @@
 /** The times and sums of traces: said, computed, and as the emulator's ledger has them (docs/wire.md#traces). */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
+import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
+import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck as fc, Layer, Option, TestClock } from "effect"
@@ -138,6 +140,47 @@ describe("the times of a trace", () => {
       ["free", 1, "0"]
     ])
     assert.strictEqual(costUsd, "3.30000000000000000001")
+  })
+
+  it("a step that used tokens and has no cost leaves a sum that is not exact; one without tokens cost nothing", () => {
+    const used = { prompt: 3, completion: 1, total: 4 }
+    const steps = [
+      step({ tokens: used, costUsd: "12.44", modelUsed: "a" }),
+      step({ stepId: "untold", tokens: used, modelUsed: "b" }),
+      step({ stepId: "free", tokens: { prompt: 0, completion: 0, total: 0 } }),
+      step({ stepId: "zero", tokens: used, costUsd: "0" }),
+      step({ stepId: "skipped", tokens: used, status: "skipped" }),
+      step({ stepId: "none", status: "failed" })
+    ]
+    const cost = Trace.costOf({ flowRun: run(10), steps }, "r")
+    assert.deepInclude(cost, { costUsd: "12.44", unknownCosts: 1, isKnown: false })
+    assert.deepStrictEqual(cost.steps.map(({ stepId, unknownCosts }) => [stepId, unknownCosts]).filter(([, n]) => n), [
+      ["untold", 1]
+    ])
+    assert.deepStrictEqual(cost.models.map(({ model, unknownCosts }) => [model, unknownCosts]), [
+      ["a", 0],
+      ["b", 1],
+      [undefined, 0]
+    ])
+    // sums of runs keep it, and a run without steps counts as one unknown cost
+    const empty = Trace.costOf({ flowRun: run(10), steps: [] }, "empty")
+    assert.deepInclude(empty, { unknownCosts: 1, isKnown: false })
+    assert.deepInclude(Trace.sumTotals([cost, empty, cost]), { costUsd: "24.88", unknownCosts: 3 })
+    assert.deepStrictEqual([cost, empty, Trace.costOf({ flowRun: run(1), steps: steps.slice(2) }, "r")].map(Trace.costText), [
+      "at least $12.44",
+      "unknown",
+      "$0"
+    ])
+    // a cost that cannot be read is absent from the step, and in the response alone
+    const raw = { steps: [{ costUsd: -1 }, { costUsd: null }] }
+    assert.strictEqual(Trace.totals({ steps: [step({}), step({ stepId: "t" })], raw }).unknownCosts, 1)
+    const text = Waterfall.toText({ flowRun: run(10), steps: steps.slice(0, 2) })
+    assert.match(text, /at least \$12\.44$/m)
+    assert.match(text, /unknown$/m)
+    const exact = { flowRun: run(10), steps: steps.slice(2) }
+    const diff = TraceDiff.make(exact, { flowRun: run(10), steps })
+    assert.deepStrictEqual([diff.costUsd, diff.after.unknownCosts, diff.before.unknownCosts], [undefined, 1, 0])
+    assert.match(TraceDiff.toText(diff), /^cost \$0 → at least \$12\.44$/m)
   })
 
   it("timestamps are read with fractions and zones of any length, and nothing else is", () => {

@@ -30,7 +30,10 @@ export const BatchSummary = Schema.Struct({
   failed: Schema.Number,
   /** Rows whose outcome is not known. */
   doubtful: Schema.Number,
-  costUsd: Schema.optional(Schema.String)
+  /** The known costs of its rows. Absent if no costs are read. */
+  costUsd: Schema.optional(Schema.String),
+  /** The number of rows whose cost is not wholly known. Absent of an exact cost. */
+  unknownCosts: Schema.optional(Schema.Number)
 })
 
 /** @since 0.1.0 */
@@ -153,7 +156,10 @@ export const BatchRow = Schema.Struct({
     Schema.Struct({ kind: Schema.String, code: Schema.optional(Schema.String), message: Schema.String })
   ),
   executionId: Schema.optional(Schema.String),
+  /** The known costs of its attempts. */
   costUsd: Schema.optional(Schema.String),
+  /** Present if the cost of an attempt is unknown. */
+  unknownCosts: Schema.optional(Schema.Number),
   durationMs: Schema.optional(Schema.Number),
   settledAt: Schema.optional(Schema.Number)
 })

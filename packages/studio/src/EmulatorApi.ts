@@ -42,7 +42,9 @@ export const EmulatorState = Schema.Struct({
     flow: Schema.String,
     /** Its kept runs, and their cost. */
     runs: Schema.Number,
-    costUsd: Schema.String
+    costUsd: Schema.String,
+    /** The number of runs whose cost is not wholly known. */
+    unknownCosts: Schema.optional(Schema.Number)
   })),
   organisations: Schema.Array(Schema.Struct({
     org: Schema.String,

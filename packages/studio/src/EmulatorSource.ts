@@ -33,7 +33,7 @@ import { type RunChange, StudioSource } from "./StudioSource.js"
 const decodeTrace = Schema.decodeUnknown(Trace)
 
 const runOf = (
-  { billedUsd, endedAt, executionId, flow, flowId, sessionId, startedAt, status, trigger, version }: RunRecord
+  { billedUsd, endedAt, executionId, flow, flowId, sessionId, startedAt, status, trigger, unknownCosts, version }: RunRecord
 ): Run => ({
   id: executionId,
   flow,
@@ -42,6 +42,7 @@ const runOf = (
   trigger,
   startedAt,
   costUsd: billedUsd,
+  ...unknownCosts !== undefined && { unknownCosts },
   ...version !== undefined && { version },
   ...sessionId !== undefined && { sessionId },
   ...endedAt !== undefined && { durationMs: endedAt - startedAt }

@@ -26,6 +26,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { knownCostOf } from "./internal/detail.js"
 import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
 import * as Reconciler from "./internal/reconciler.js"
 import * as SessionReads from "./internal/sessionReads.js"
@@ -166,7 +167,7 @@ const make = (
     const scope = yield* Effect.scope
     const list = RunList.make()
     const changes = yield* PubSub.sliding<RunChange>(10_000)
-    const costs = new Map<string, string>()
+    const costs = new Map<string, Pick<Run, "costUsd" | "unknownCosts">>()
     const failedCosts = new Map<string, number>()
     const flowIds = new Map<string, string>()
     /** The sessions of runs that were read with their session. */
@@ -193,12 +194,15 @@ const make = (
       const fact = known.get(run.id)
       const sessionId = fact?.sessionId ?? sessionIds.get(run.id)
       // a poll does not tell the cost of a run that goes on, which was read before
-      const costUsd = costs.get(run.id) ?? run.costUsd ?? (hasEndedSince(run) ? undefined : list.get(run.id)?.costUsd)
+      const before = hasEndedSince(run) ? undefined : list.get(run.id)
+      const cost = costs.get(run.id) ?? (run.costUsd === undefined ? before : run)
+      const { unknownCosts: _, ...others } = run
       return {
-        ...run,
+        ...others,
         ...fact?.version !== undefined && { version: fact.version },
         ...sessionId !== undefined && { sessionId },
-        ...costUsd !== undefined && { costUsd }
+        ...cost?.costUsd !== undefined && { costUsd: cost.costUsd },
+        ...cost?.unknownCosts !== undefined && { unknownCosts: cost.unknownCosts }
       }
     }
 
@@ -308,14 +312,18 @@ const make = (
       runs.cost(flow, id).pipe(
         Effect.matchEffect({
           onFailure: () => Effect.map(Clock.currentTimeMillis, (now) => void failedCosts.set(id, now)),
-          onSuccess: ({ costUsd, isKnown, status, wallMs }) => {
+          onSuccess: ({ status, wallMs, ...totals }) => {
             failedCosts.delete(id)
-            if (isKnown && isOver(status)) costs.set(id, costUsd)
+            const cost = knownCostOf(totals)
+            if (cost.costUsd !== undefined && isOver(status)) costs.set(id, cost)
             const run = list.get(id)
-            return run === undefined ? Effect.void : put({
-              ...run,
+            if (run === undefined) return Effect.void
+            const { unknownCosts, ...others } = run
+            return put({
+              ...others,
+              ...cost.costUsd === undefined && unknownCosts !== undefined && { unknownCosts },
               // the trace of a run that has ended may be behind
-              ...isKnown && (isOver(status) || !isOver(run.status)) && { costUsd },
+              ...(isOver(status) || !isOver(run.status)) && cost,
               // a row that the server did not list
               ...run.status === "unknown" && { status, durationMs: wallMs }
             })
@@ -345,10 +353,10 @@ const make = (
         const trace = yield* traceOf(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
         const facts = watched.get(id)
         const start = millisOf(trace.flowRun.startedAt)
-        const { costUsd, isKnown, status } = costOf(trace, id)
-        if (isKnown && isOver(status)) costs.set(id, costUsd)
+        const cost = knownCostOf(costOf(trace, id))
+        if (cost.costUsd !== undefined && isOver(trace.flowRun.status)) costs.set(id, cost)
         return {
-          run: completed({ ...rowOf(flow, trace.flowRun), ...isKnown && { costUsd } }),
+          run: completed({ ...rowOf(flow, trace.flowRun), ...cost }),
           trace,
           ...facts !== undefined && start !== undefined && { watched: Watched.since(facts, start) },
           ...facts !== undefined && { conversations: facts.conversations }

@@ -27,7 +27,10 @@ export const Run = Schema.Struct({
   sessionId: Schema.optional(Schema.String),
   startedAt: Schema.optional(Schema.Number),
   durationMs: Schema.optional(Schema.Number),
-  costUsd: Schema.optional(Schema.String)
+  /** The known costs. Absent if no cost is known. */
+  costUsd: Schema.optional(Schema.String),
+  /** The number of costs that are unknown and not in `costUsd`. Absent of an exact cost. */
+  unknownCosts: Schema.optional(Schema.Number)
 })
 
 /** @since 0.1.0 */
@@ -122,6 +125,8 @@ export const Bar = Schema.Struct({
   model: Schema.optional(Schema.String),
   tokens: Schema.optional(Schema.Number),
   costUsd: Schema.optional(Schema.String),
+  /** As of {@link Run}. */
+  unknownCosts: Schema.optional(Schema.Number),
   /** Its error in lines of text, as far as it was captured. */
   failure: Schema.Array(Schema.String)
 })
@@ -142,7 +147,9 @@ export const StepTotals = Schema.Struct({
   busyMs: Schema.Number,
   waitingMs: Schema.Number,
   tokens: Schema.Number,
-  costUsd: Schema.String
+  costUsd: Schema.String,
+  /** As of {@link Run}. */
+  unknownCosts: Schema.optional(Schema.Number)
 })
 
 /** @since 0.1.0 */
@@ -230,6 +237,8 @@ export const StepAttempt = Schema.Struct({
     total: Schema.Number
   })),
   costUsd: Schema.optional(Schema.String),
+  /** As of {@link Run}. */
+  unknownCosts: Schema.optional(Schema.Number),
   startedAt: Schema.optional(Schema.Number),
   durationMs: Schema.optional(Schema.Number),
   waitingMs: Schema.optional(Schema.Number),
@@ -398,6 +407,8 @@ export const SessionDetail = Schema.Struct({
   totalMs: Schema.Number,
   /** The sum of the known costs. Absent if no cost is known. */
   costUsd: Schema.optional(Schema.String),
+  /** The number of its runs whose cost is not wholly known. Absent of an exact cost. */
+  unknownCosts: Schema.optional(Schema.Number),
   runs: Schema.Array(SessionRun),
   /** The command that saves it as a cassette. */
   save: Schema.String,

@@ -47,7 +47,7 @@ const sideOf = <E, R>({ batch, ledger }: DiffSide<E, R>): Effect.Effect<Side, Le
   })
 
 const shown = (row: RowResult): ComparedRow =>
-  Struct.pick(row, "state", "attempt", "result", "error", "executionId", "costUsd", "durationMs")
+  Struct.pick(row, "state", "attempt", "result", "error", "executionId", "costUsd", "isCostUnknown", "durationMs")
 
 const alone = (kind: "added" | "removed", row: RowResult): RowComparison => ({
   key: row.key,

@@ -1,7 +1,9 @@
 /** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
+import { isCount } from "@effect-noukai/sdk/Kit"
 import * as Array_ from "effect/Array"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -61,6 +63,7 @@ export const statusOf = Effect.fnUntraced(function*(ledger: BatchStore["Type"], 
   const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
   const targets = yield* Reading.targets(ledger, record)
   const refused = yield* Reading.refusedCount(ledger, record.id)
+  const unknown = cost || budgetUsd !== undefined ? yield* Reading.unknownCosts(ledger, record.id) : undefined
   return {
     batch: record.name,
     flow: record.flow,
@@ -84,9 +87,10 @@ export const statusOf = Effect.fnUntraced(function*(ledger: BatchStore["Type"], 
     timedOut,
     refused,
     adopted: yield* Reading.adoptedCount(ledger, record.id),
-    ...((cost || budgetUsd !== undefined) && {
+    ...(unknown !== undefined && {
       costUsd: Money.print(spent_usd),
-      unknownCosts: yield* Reading.unknownCosts(ledger, record.id)
+      unknownCosts: unknown.rows,
+      ...(!BigDecimal.isZero(unknown.assumed) && { assumedUsd: Money.print(unknown.assumed) })
     })
   }
 })
@@ -127,7 +131,7 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         rowsPerSecond,
         ...(rowsPerSecond > 0 &&
           { etaMs: Math.round((status.rows - status.absent - status.unselected - settled) / rowsPerSecond * 1000) }),
-        ...(status.costUsd !== undefined && { costUsd: status.costUsd })
+        ...Struct.pick(status, "costUsd", "unknownCosts", "assumedUsd")
       }
       return [found, now.state === "running" || now.state === "planned"] as const
     })
@@ -194,6 +198,7 @@ export const results = (
     const [id, read] = typeof batch === "string"
       ? [batch, (row: RowResult) => row] as const
       : [batch.id, reading(batch)] as const
+    if (!isCount(after, 0)) yield* new InvalidBatchError({ method, field: "after", reason: aNumber })
     if (order !== "input" && order !== "done") {
       return yield* new InvalidBatchError({ method, field: "order", reason: "must be \"input\" or \"done\"" })
     }
@@ -205,6 +210,8 @@ export const results = (
     return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
 
+const aNumber = "must be a whole number of at least 0"
+
 export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string, keys: ReadonlyArray<string>) {
   const [ledger, record] = yield* standing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
   const rows = yield* Reading.ofKeys(ledger, record, keys)
@@ -213,8 +220,24 @@ export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string,
   return new Map([...rows].map(([key, row]) => [key, read(row)]))
 })
 
+/** The first option of a page that is not a whole number in its range. */
+const misnumbered = ({ after, before, limit, numbers }: PageOptions): string | undefined =>
+  after !== undefined && !isCount(after, 0)
+    ? "after"
+    : before !== undefined && !isCount(before, 0)
+    ? "before"
+    : limit !== undefined && !isCount(limit, 0)
+    ? "limit"
+    : numbers !== undefined && !(Array.isArray(numbers) && numbers.every((no) => isCount(no, 0)))
+    ? "numbers"
+    : undefined
+
 export const page = (batch: string, options: PageOptions = {}) =>
   named("Batch.page", options, pageNames).pipe(
+    Effect.zipRight(Effect.suspend(() => {
+      const field = misnumbered(options)
+      return field === undefined ? Effect.void : new InvalidBatchError({ method: "Batch.page", field, reason: aNumber })
+    })),
     Effect.zipRight(standing("Batch.page", batch)),
     Effect.flatMap(([ledger, record]) => Reading.page(ledger, record, options))
   )

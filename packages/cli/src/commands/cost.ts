@@ -43,31 +43,31 @@ const jsonOf = <A extends Totals>(totals: A) => ({
 
 const columns = ({ tokens, wallMs }: Totals) => [time(wallMs), String(tokens.total)]
 
-const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): string => {
+const textOf = (runs: ReadonlyArray<RunCost>, total: Totals): string => {
   const unknown = runs.filter(({ isKnown }) => !isKnown)
-  const unreadable = unknown.filter(({ steps }) => steps.length > 0).length
-  const unstored = unknown.length - unreadable
+  const unstored = unknown.filter(({ steps }) => steps.length === 0).length
+  const steps = runs.reduce((sum, run) => sum + (run.steps.length === 0 ? 0 : run.unknownCosts), 0)
   const rows = [
     ["run", "status", "time", "tokens", "cost"],
     ...runs.map((run) => [
       run.executionId,
       run.status,
-      ...run.isKnown ? [...columns(run), `$${run.costUsd}`] : ["", "", "unknown"]
+      ...run.steps.length > 0 ? [...columns(run), Trace.costText(run)] : ["", "", Trace.costText(run)]
     ]),
     ...(runs.length > 1
-      ? [["all", "", ...columns(total), `${isAll ? "" : "at least "}$${total.costUsd}`]]
+      ? [["all", "", ...columns(total), Trace.costText(total)]]
       : [])
   ]
-  const models = total.models.map(({ costUsd, model, tokens }) => [
+  const models = total.models.map(({ model, tokens, ...sum }) => [
     model ?? "(not told)",
     String(tokens.prompt),
     String(tokens.completion),
-    `$${costUsd}`
+    Trace.costText(sum)
   ])
   return table(rows, [2, 3, 4]) +
     (models.length === 0 ? "" : `\n${table([["model", "prompt", "completion", "cost"], ...models], [1, 2, 3])}`) +
     (unstored === 0 ? "" : `\nunknown: ${counted(unstored, "run")} without stored steps\n`) +
-    (unreadable === 0 ? "" : `\nunknown: a step of ${counted(unreadable, "run")} has a cost that cannot be read\n`)
+    (steps === 0 ? "" : `\nunknown: the cost of ${counted(steps, "step")} is missing, or cannot be read\n`)
 }
 
 /** The runs to add up, checked before anything is sent. */
@@ -105,16 +105,17 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       Effect.mapError(cost(flow, run), (error) => ({ executionId: run, code: exitCodeOf(error, "reads"), error })),
     { concurrency }
   )
-  const isAll = failed.length === 0 && runs.every(({ isKnown }) => isKnown)
-  const total = Trace.sumTotals(runs)
+  const sum = Trace.sumTotals(runs)
+  // the cost of a run that cannot be read is unknown, too
+  const total = { ...sum, unknownCosts: sum.unknownCosts + failed.length }
 
   if (input.json) {
     yield* terminal.write(jsonLine({
       runs: runs.map(jsonOf),
-      total: { ...jsonOf(total), isKnown: isAll },
+      total: { ...jsonOf(total), isKnown: total.unknownCosts === 0 },
       failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: withoutMethod(error) }))
     }))
-  } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
+  } else if (runs.length > 0) yield* terminal.write(textOf(runs, total))
   else if (failed.length === 0) yield* terminal.note("no runs")
 
   const [first] = failed

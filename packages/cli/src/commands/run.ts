@@ -223,11 +223,11 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const printPause = (pause: object) =>
     input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
 
-  const ended = (run: string | undefined, costUsd?: string) =>
+  const ended = (run: string | undefined, cost?: string) =>
     run === undefined
       ? Effect.void
       : Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Steps.summary(input, { executionId: run, millis: now - begun, costUsd }))
+        Steps.summary(input, { executionId: run, millis: now - begun, cost }))
 
   const executed = Effect.gen(function*() {
     const flows = yield* FlowService
@@ -261,7 +261,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (version === "draft") return yield* wrong("a draft runs in one request")
     const from = continued === undefined ? undefined : yield* placeOf(input, continued, version)
     executionId = continued
-    const { costUsd, show } = yield* Steps.make
+    const { cost, show } = yield* Steps.make
+    // no event tells the cost of a step that failed or waits, nor of steps before the place where a run goes on
     let result: Option.Option<unknown> = Option.none()
     yield* flows.events(flow, { ...rest, version, sessionId, from, inputOverrides }).pipe(
       Stream.runForEach((event) =>
@@ -275,19 +276,19 @@ const handle = Effect.fnUntraced(function*(input: Input) {
           if (event.type === "tool_calls_required") {
             const { cursor, executionId, toolCalls } = event
             yield* printPause({ executionId, toolCalls, cursor })
-            yield* ended(executionId, costUsd())
+            yield* ended(executionId, cost(false))
             return yield* paused(executionId, toolCalls)
           }
           if (event.type === "flow_completed") result = Option.some(event.result)
           if (event.type === "step_error") {
-            yield* ended(executionId, costUsd())
+            yield* ended(executionId, cost(false))
             return yield* failedStep(event)
           }
         })
       )
     )
     if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
-    yield* ended(executionId, costUsd())
+    yield* ended(executionId, cost(continued === undefined))
   })
 
   const all = Effect.gen(function*() {

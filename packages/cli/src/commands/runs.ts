@@ -1,7 +1,7 @@
 /** `noukai runs`. */
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
-import type { FlowRun, RunCost } from "@effect-noukai/sdk/Trace"
+import { costText, type FlowRun, type RunCost } from "@effect-noukai/sdk/Trace"
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
 import * as Arr from "effect/Array"
@@ -71,7 +71,7 @@ const costOf = (flow: string, run: string): Effect.Effect<Read, never, RunServic
 const shownCost = (read: Read): string =>
   Either.match(read, {
     onLeft: () => "?",
-    onRight: ({ costUsd, isKnown }) => isKnown ? `$${costUsd}` : "unknown"
+    onRight: costText
   })
 
 /** Prints how many costs could not be read. */

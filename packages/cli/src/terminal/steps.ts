@@ -1,6 +1,6 @@
 /** Progress of a run in a terminal. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
-import { formatCost } from "@effect-noukai/sdk/Trace"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,8 +13,8 @@ import { cell } from "./text.js"
 export interface Steps {
   /** Shows one event. */
   readonly show: (event: FlowEvent) => Effect.Effect<void>
-  /** The cost of the completed steps, in US dollars. Absent if no step had a cost. */
-  readonly costUsd: () => string | undefined
+  /** The cost of the completed steps as text. Absent if no step had a cost. `isWhole`: no other step cost anything. */
+  readonly cost: (isWhole: boolean) => string | undefined
 }
 
 /** Returns an output that is text, the only text in it, or its JSON. */
@@ -30,6 +30,7 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
   let begun = 0
   let current = ""
   let cost: BigDecimal.BigDecimal | undefined
+  let unknownCosts = 0
   const place = () => `${begun}${stepCount === undefined ? "" : `/${stepCount}`}`
   const named = (name: string | undefined, stepId: string) => `${place()} ${cell(name ?? stepId)}`
   const line = (text: string) =>
@@ -54,11 +55,15 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
       }
       case "step_completed": {
         const { costUsd, durationMs, name, stepId } = event
-        const known = Option.getOrUndefined(BigDecimal.fromString(costUsd ?? "-"))
+        const unknown = Trace.isCostUnknown({ ...event, status: "completed" }) ? 1 : 0
+        unknownCosts += unknown
+        const known = Option.getOrUndefined(Trace.parseCost(costUsd))
         if (known !== undefined) cost = cost === undefined ? known : BigDecimal.sum(cost, known)
         return line(
           `✓ ${named(name, stepId)}${durationMs === undefined ? "" : `  ${time(durationMs)}`}${
-            costUsd === undefined ? "" : `  $${costUsd}`
+            unknown === 0
+              ? costUsd === undefined ? "" : `  ${Trace.costText({ costUsd })}`
+              : "  cost unknown"
           }`
         )
       }
@@ -70,16 +75,23 @@ export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, 
         return Effect.void
     }
   }
-  return { show, costUsd: () => cost === undefined ? undefined : formatCost(cost) }
+  return {
+    show,
+    cost: (isWhole) =>
+      cost === undefined && unknownCosts === 0 ? undefined : Trace.costText({
+        costUsd: cost === undefined ? undefined : Trace.formatCost(cost),
+        unknownCosts: unknownCosts + (isWhole ? 0 : 1)
+      })
+  }
 })
 
 /** Prints the last line of a run in a terminal. */
 export const summary = (
   input: ServerFlags & { readonly flow: string },
-  { costUsd, executionId, millis }: {
+  { cost, executionId, millis }: {
     readonly executionId: string
     readonly millis: number
-    readonly costUsd: string | undefined
+    readonly cost: string | undefined
   }
 ): Effect.Effect<void, never, Terminal> =>
   Effect.flatMap(Terminal, (terminal) =>
@@ -87,7 +99,7 @@ export const summary = (
       ? terminal.note([
         `run ${executionId.slice(0, 4)}…`,
         time(millis),
-        ...costUsd === undefined ? [] : [`$${costUsd}`],
+        ...cost === undefined ? [] : [cost === "unknown" ? "cost unknown" : cost],
         hint(input, "trace", [input.flow, executionId])
       ].join(" · "))
       : Effect.void)

@@ -1,7 +1,7 @@
 /** A batch: how far it is, where it failed, and its rows. */
 import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { BatchDetail, BatchRow, BatchRowDetail, ErrorGroup } from "./api.js"
-import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortCost, shortId, tick } from "./format.js"
+import { costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortCost, shortId, tick } from "./format.js"
 import { Histogram } from "./Histogram.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, Command, ListFailure, Pager, PayloadPart, Stale, Table, TextField, useRows } from "./ledgerParts.js"
@@ -52,7 +52,7 @@ const partsOf = (detail: BatchDetail, route: BatchRoute): ReadonlyArray<Breakdow
   }))
 
 const Facts = ({ detail }: { readonly detail: BatchDetail }): ReactNode => {
-  const { costUsd, definition, etaMs, rows, rowsPerSecond, settled, unknownCosts = 0 } = detail
+  const { definition, etaMs, rows, rowsPerSecond, settled, unknownCosts = 0 } = detail
   const others = [
     ["Retries", detail.retries],
     ["Waiting to retry", detail.waiting],
@@ -71,7 +71,7 @@ const Facts = ({ detail }: { readonly detail: BatchDetail }): ReactNode => {
         name={detail.status === "running" ? "Cost so far" : "Cost"}
         note={unknownCosts > 0 ? `not known of ${plural(unknownCosts, "row")}` : undefined}
       >
-        {costUsd === undefined ? <Unknown /> : exactCost(costUsd)}
+        {costText(detail, exactCost) ?? <Unknown />}
       </Fact>
       <Fact name="Created"><span title={instant(detail.createdAt)}>{moment(detail.createdAt)}</span></Fact>
       {definition?.changedAt !== undefined && (
@@ -178,7 +178,7 @@ const RowFacts = ({ detail, isAway, of }: {
           <Fact name="Session"><Link to={sessionRoute(sessionId)} title={oneLine(sessionId)}><Text value={shortId(sessionId)} /></Link></Fact>
         )}
         <Fact name="Duration">{row.durationMs === undefined ? <Unknown /> : millis(row.durationMs)}</Fact>
-        <Fact name="Cost">{row.costUsd === undefined ? <Unknown /> : exactCost(row.costUsd)}</Fact>
+        <Fact name="Cost">{costText(row, exactCost) ?? <Unknown />}</Fact>
         {row.settledAt !== undefined && <Fact name="Settled"><span title={instant(row.settledAt)}>{moment(row.settledAt)}</span></Fact>}
       </dl>
       <div className="pair">
@@ -216,7 +216,7 @@ const RowFacts = ({ detail, isAway, of }: {
                       ? <Unknown />
                       : millis(Math.max(0, attempt.settledAt - attempt.startedAt))}
                   </td>
-                  <td className="number">{attempt.costUsd === undefined ? <Unknown /> : cost(attempt.costUsd)}</td>
+                  <td className="number">{costText(attempt) ?? <Unknown />}</td>
                   <td>
                     {attempt.executionId === undefined
                       ? <Unknown />
@@ -276,8 +276,8 @@ const Row = ({ isOpen, route, row }: {
       </span>
       <span role="cell" className="c-time">{row.settledAt === undefined ? <Unknown /> : <span title={instant(row.settledAt)}>{moment(row.settledAt)}</span>}</span>
       <span role="cell" className="c-duration">{row.durationMs === undefined ? <Unknown /> : millis(row.durationMs)}</span>
-      <span role="cell" className="c-cost" title={row.costUsd === undefined ? undefined : `$${row.costUsd}`}>
-        {row.costUsd === undefined ? <Unknown /> : cost(row.costUsd)}
+      <span role="cell" className="c-cost" title={costText(row, exactCost)}>
+        {costText(row) ?? <Unknown />}
       </span>
     </div>
     {isOpen && (

@@ -1,7 +1,7 @@
 /** The batches of all ledgers, newest first. */
 import type { ReactNode } from "react"
 import type { BatchSummary } from "./api.js"
-import { cost, count, instant, moment, oneLine, percent } from "./format.js"
+import { costText, count, exactCost, instant, moment, oneLine, percent } from "./format.js"
 import { LedgerList } from "./ledgerParts.js"
 import { Link, Status, Text, Unknown } from "./parts.js"
 import { presence, useRead, useRefresh, useStream } from "./reads.js"
@@ -10,7 +10,7 @@ import { batchRoute } from "./route.js"
 const columns = ["Status", "Batch", "Flow", "Settled", "Failed", "In doubt", "Cost", "Created"]
 
 const Row = ({ batch }: { readonly batch: BatchSummary }): ReactNode => {
-  const { costUsd, createdAt, doubtful, failed, flow, ledger, rows, settled, status, version } = batch
+  const { createdAt, doubtful, failed, flow, ledger, rows, settled, status, version } = batch
   const share = rows === 0 ? 0 : settled / rows
   return (
     <div role="row" className="lrow" data-row="">
@@ -35,8 +35,8 @@ const Row = ({ batch }: { readonly batch: BatchSummary }): ReactNode => {
       </span>
       <span role="cell" className={failed > 0 ? "c-failed bad" : "c-failed muted"}><i>Failed </i>{count(failed)}</span>
       <span role="cell" className={doubtful > 0 ? "c-doubt bad" : "c-doubt muted"}><i>In doubt </i>{count(doubtful)}</span>
-      <span role="cell" className="c-cost" title={costUsd === undefined ? undefined : `$${costUsd}`}>
-        {costUsd === undefined ? <Unknown /> : cost(costUsd)}
+      <span role="cell" className="c-cost" title={costText(batch, exactCost)}>
+        {costText(batch) ?? <Unknown />}
       </span>
       <span role="cell" className="c-time" title={instant(createdAt)}>{moment(createdAt)}</span>
     </div>

@@ -2,7 +2,7 @@
 import { type ReactNode, useRef, useState } from "react"
 import type { Run } from "./api.js"
 import { runNamed } from "./compareWords.js"
-import { cost, count, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
+import { costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Unknown } from "./parts.js"
@@ -41,8 +41,8 @@ const Candidate = ({ run, to }: { readonly run: Run; readonly to: CompareRoute }
         {run.startedAt === undefined ? <Unknown /> : moment(run.startedAt)}
       </span>
       <span role="cell" className="c-duration">{run.durationMs === undefined || !isEnded(run) ? <Unknown /> : millis(run.durationMs)}</span>
-      <span role="cell" className="c-cost" title={run.costUsd === undefined ? undefined : `$${run.costUsd}`}>
-        {run.costUsd === undefined ? <Unknown /> : cost(run.costUsd)}
+      <span role="cell" className="c-cost" title={costText(run, exactCost)}>
+        {costText(run) ?? <Unknown />}
       </span>
     </div>
   </div>

@@ -1,5 +1,5 @@
 /** Two runs side by side: their steps, the place where they part, their times and costs. */
-import type { StepDiff, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
+import type { StepDiff, StepSide, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
 import { memo, type ReactNode, useMemo, useState } from "react"
 import type { Run, RunComparison, StepComparison } from "./api.js"
 import "./compare.css"
@@ -19,7 +19,7 @@ import {
   verdictText
 } from "./compareWords.js"
 import { Changes, MarkedText } from "./Diff.js"
-import { count, exactCost, instant, moment, oneLine } from "./format.js"
+import { costText, count, exactCost, instant, moment, oneLine } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Breakdown, type BreakdownPart, Command, Stale, TextField } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
@@ -66,7 +66,7 @@ const Side = ({ name, other, run }: {
   </section>
 )
 
-const amountOf = (usd: string | undefined): string => usd === undefined ? "unknown" : exactCost(usd)
+const amountOf = (side: TraceDiff["before"]): string => costText(side, exactCost) ?? "unknown"
 
 const Facts = ({ difference }: { readonly difference: TraceDiff }): ReactNode => {
   const { after, before, costUsd, wallMs } = difference
@@ -77,7 +77,7 @@ const Facts = ({ difference }: { readonly difference: TraceDiff }): ReactNode =>
       </Fact>
       <Fact
         name="Cost"
-        note={`${amountOf(before.costUsd)} → ${amountOf(after.costUsd)}${before.isCostKnown && after.isCostKnown ? "" : ", not wholly known"}`}
+        note={`${amountOf(before)} → ${amountOf(after)}${before.isCostKnown && after.isCostKnown ? "" : ", not wholly known"}`}
       >
         {costUsd === undefined ? <Unknown /> : <strong>{signedCost(costUsd)}</strong>}
       </Fact>
@@ -118,7 +118,8 @@ const PairCell = ({ by, className, has, is, name, was }: {
   </span>
 )
 
-const usdOf = (usd: string | undefined): string | undefined => usd === undefined ? undefined : exactCost(usd)
+const usdOf = (side: StepSide | undefined): string | undefined =>
+  side?.isCostUnknown ? "unknown" : side?.costUsd === undefined ? undefined : exactCost(side.costUsd)
 
 const msOf = (ms: number | undefined): string | undefined => ms === undefined ? undefined : exactMillis(ms)
 
@@ -176,8 +177,8 @@ const StepRow = memo(function StepRow({ index, isOpen, isParting, live, pair, pl
           name="Cost"
           className="c-cost"
           has={has}
-          was={usdOf(before?.costUsd)}
-          is={usdOf(after?.costUsd)}
+          was={usdOf(before)}
+          is={usdOf(after)}
           by={step.costUsd === undefined ? undefined : signedCost(step.costUsd)}
         />
       </div>

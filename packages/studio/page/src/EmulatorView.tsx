@@ -4,7 +4,7 @@ import type { EmulatorRequest, EmulatorState, ReadError } from "./api.js"
 import "./emulator.css"
 import { FaultsForm } from "./FaultsForm.js"
 import { ownRules } from "./FaultsBanner.js"
-import { bytes, count, exactCost, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
+import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Shape, Text, Unknown } from "./parts.js"
@@ -278,11 +278,11 @@ const Flows = ({ emulator }: { readonly emulator: EmulatorState }): ReactNode =>
                 </tr>
               </thead>
               <tbody>
-                {flows.slice(0, most).map(({ costUsd, flow, runs }) => (
+                {flows.slice(0, most).map(({ flow, runs, ...sum }) => (
                   <tr key={flow}>
                     <th scope="row"><Link to={runsRoute({ flow })}><Text value={flow} /></Link></th>
                     <td className="number">{count(runs)}</td>
-                    <td className="number">{exactCost(costUsd)}</td>
+                    <td className="number">{costText(sum, exactCost) ?? <Unknown />}</td>
                     <td><Link to={againRoute({ flow, id: undefined })} label={oneLine(`Run… ${flow}`)}>Run…</Link></td>
                   </tr>
                 ))}

@@ -4,7 +4,7 @@ import { type ReactNode, useMemo, useRef } from "react"
 import type { EvalCase, EvalCaseDetail, EvalSummary } from "./api.js"
 import { Changes, MarkedText } from "./Diff.js"
 import { costOf, ending, hasScores, pValue, rate, score, sides, summaries, timeDifference, verdicts } from "./evalWords.js"
-import { cost, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
+import { cost, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, Table, TextField, useRows } from "./ledgerParts.js"
@@ -296,7 +296,9 @@ const TrialFacts = ({ flow, trial }: { readonly flow: string; readonly trial: Tr
       <Link className="mono" title={oneLine(`Run ${trial.executionId}`)} to={runRoute({ flow, id: trial.executionId })}><Text value={shortId(trial.executionId)} /></Link>
     )}
     {trial.durationMs !== undefined && <span>{millis(trial.durationMs)}</span>}
-    {trial.attemptsCostUsd !== undefined && <span>{exactCost(trial.attemptsCostUsd)}</span>}
+    {trial.attemptsCostUsd !== undefined && (
+      <span>{costText({ costUsd: trial.attemptsCostUsd, unknownCosts: trial.isAttemptsCostUnknown ? 1 : 0 }, exactCost) ?? "cost unknown"}</span>
+    )}
   </p>
 )
 

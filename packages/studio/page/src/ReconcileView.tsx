@@ -3,7 +3,7 @@ import type { Finding, Kind } from "@effect-noukai/sdk/Reconcile"
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { type ReconcilePlan, type ReconcileProgress, streamOnce } from "./api.js"
 import { signedCost } from "./compareWords.js"
-import { count, exactCost, millis, oneLine, plural, shortId } from "./format.js"
+import { costText, count, exactCost, millis, oneLine, plural, shortId } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Breakdown, type BreakdownPart, Command, ListFailure, Stale } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Shape, Status, Text, Unknown, Words } from "./parts.js"
@@ -105,7 +105,7 @@ const Sum = ({ name, unknown, usd }: {
   readonly usd: string
 }): ReactNode => (
   <Fact name={name} note={unknown > 0 ? `not known of ${plural(unknown, "run")}` : undefined}>
-    {unknown > 0 && "at least "}{exactCost(usd)}
+    {costText({ costUsd: usd, unknownCosts: unknown }, exactCost) ?? <Unknown />}
   </Fact>
 )
 
@@ -134,7 +134,7 @@ const FindingRow = memo(function FindingRow({ finding, place, route, tabIndex }:
   readonly tabIndex: 0 | -1
 }): ReactNode {
   const { expected, kind, reason, seen } = finding
-  const { attempt = 1, costUsd, executionId, flow, key } = expected
+  const { attempt = 1, executionId, flow, key } = expected
   const runs = seen.length > 0 ? seen : executionId === undefined ? [] : [{ executionId, status: "unknown" }]
   const name = oneLine(key.slice(0, 300))
   return (
@@ -163,11 +163,11 @@ const FindingRow = memo(function FindingRow({ finding, place, route, tabIndex }:
           ))}
         {runs.length > 5 && <span className="muted">and {count(runs.length - 5)} more</span>}
       </span>
-      <span role="cell" className="c-believed"><i>Ledger </i>{costUsd === undefined ? <Unknown /> : exactCost(costUsd)}</span>
+      <span role="cell" className="c-believed"><i>Ledger </i>{costText(expected, exactCost) ?? <Unknown />}</span>
       <span role="cell" className="c-seen">
         <i>Server </i>
         {seen.length === 0 ? <Unknown /> : seen.slice(0, 5).map((run) => (
-          <span key={run.executionId}>{run.costUsd === undefined ? <Unknown /> : exactCost(run.costUsd)}</span>
+          <span key={run.executionId}>{costText(run, exactCost) ?? <Unknown />}</span>
         ))}
       </span>
     </div>

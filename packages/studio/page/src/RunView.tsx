@@ -1,7 +1,7 @@
 /** A run: what its steps did, and when. */
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
-import { cost, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
+import { costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
 import { againRoute, compareRoute, hrefOf, keepRoute, type RunRoute, runsRoute, sessionRoute } from "./route.js"
@@ -35,7 +35,7 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
     <dl className="facts run-facts">
       <Fact name="Duration">{isLive ? millis(lasted).replace(".00", "") : millis(lasted)}</Fact>
       <Fact name="Cost">
-        {run.costUsd === undefined ? <Unknown /> : exactCost(run.costUsd)}
+        {costText(run, exactCost) ?? <Unknown />}
       </Fact>
       <Fact name="Tokens">{count(tokens)}</Fact>
       <Fact name="Started">
@@ -151,19 +151,19 @@ const Totals = ({ detail, route, shown }: {
           </tr>
         </thead>
         <tbody>
-          {detail.steps.slice(0, most).map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }, nth) => (
-            <tr key={stepId} aria-current={stepId === shown ? "true" : undefined}>
+          {detail.steps.slice(0, most).map((step, nth) => (
+            <tr key={step.stepId} aria-current={step.stepId === shown ? "true" : undefined}>
               <th scope="row">
-                <Link to={{ ...route, step: stepId, loop: undefined, attempt: undefined }}><Text value={stepId} /></Link>
+                <Link to={{ ...route, step: step.stepId, loop: undefined, attempt: undefined }}><Text value={step.stepId} /></Link>
               </th>
-              <td className="number">{count(attempts)}</td>
+              <td className="number">{count(step.attempts)}</td>
               <td className="number">
-                {millis(busyMs)}
-                {waitingMs > 0 && <small>+ {millis(waitingMs)} waited</small>}
+                {millis(step.busyMs)}
+                {step.waitingMs > 0 && <small>+ {millis(step.waitingMs)} waited</small>}
               </td>
               <td><Share share={shares[nth]!.time} /></td>
-              <td className="number">{count(tokens)}</td>
-              <td className="number" title={`$${costUsd}`}>{cost(costUsd)}</td>
+              <td className="number">{count(step.tokens)}</td>
+              <td className="number" title={costText(step, exactCost)}>{costText(step) ?? <Unknown />}</td>
               <td><Share share={shares[nth]!.cost} /></td>
             </tr>
           ))}

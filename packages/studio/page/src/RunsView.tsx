@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react"
 import type { Run, RunFilter } from "./api.js"
-import { cost, count, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
+import { costText, count, exactCost, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, Words } from "./parts.js"
 import { compareRoute, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
@@ -238,8 +238,8 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
         {run.startedAt === undefined ? <Unknown /> : moment(run.startedAt)}
       </span>
       <span role="cell" className="cell-duration"><Duration run={run} /></span>
-      <span role="cell" className="cell-cost" title={run.costUsd === undefined ? undefined : `$${run.costUsd}`}>
-        {run.costUsd === undefined ? <Unknown /> : cost(run.costUsd)}
+      <span role="cell" className="cell-cost" title={costText(run, exactCost)}>
+        {costText(run) ?? <Unknown />}
       </span>
     </div>
   )

@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type Bar, type ListChange, type SessionDetail, type SessionRun } from "./api.js"
-import { cost, exactCost, instant, millis, moment, oneLine, plural, shortId, tick, ticks } from "./format.js"
+import { costText, exactCost, instant, millis, moment, oneLine, plural, shortId, tick, ticks } from "./format.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
 import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Snippet, Text, Unknown } from "./parts.js"
 import { useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
@@ -30,7 +30,7 @@ const summaryOf = (one: SessionRun, lastedMs: number): string =>
     one.startMs === undefined ? undefined : `from ${millis(one.startMs)}`,
     `lasted ${millis(lastedMs)}`,
     one.steps.length === 0 ? undefined : plural(one.steps.length, "step"),
-    one.run.costUsd === undefined ? undefined : cost(one.run.costUsd),
+    costText(one.run),
     one.failure[0] === undefined ? undefined : oneLine(one.failure[0]),
     one.isCaptured || !isEnded(one.run) ? undefined : "outputs not captured"
   ].filter((part) => part !== undefined).join(", ").slice(0, 600)
@@ -89,8 +89,8 @@ const Row = memo(function Row({ height, isActive, nowMs, one, onMove, row, scale
         )}
       </span>
       <span className="step-time">{millis(lastedMs)}</span>
-      <span className="session-cost" title={run.costUsd === undefined ? undefined : `$${run.costUsd}`}>
-        {run.costUsd === undefined ? <Unknown /> : cost(run.costUsd)}
+      <span className="session-cost" title={costText(run, exactCost)}>
+        {costText(run) ?? <Unknown />}
       </span>
     </li>
   )
@@ -258,7 +258,7 @@ const Body = ({ detail, error, receivedAt, route }: {
   readonly receivedAt: number
   readonly route: SessionRoute
 }): ReactNode => {
-  const { costUsd, id, runs, startedAt, totalMs } = detail
+  const { id, runs, startedAt, totalMs } = detail
   const failed = runs.filter(({ run }) => run.status === "failed").length
   const isLive = runs.some(({ run }) => !isEnded(run))
   const now = useClock(performanceNow, 1_000, isLive)
@@ -279,7 +279,7 @@ const Body = ({ detail, error, receivedAt, route }: {
           <Fact name="Runs">{runs.length}</Fact>
           <Fact name="Failed">{failed === 0 ? "0" : <span className="is-bad">{failed}</span>}</Fact>
           <Fact name="From first to last">{isLive ? millis(lasted).replace(".00", "") : millis(lasted)}</Fact>
-          <Fact name="Cost">{costUsd === undefined ? <Unknown /> : exactCost(costUsd)}</Fact>
+          <Fact name="Cost">{costText(detail, exactCost) ?? <Unknown />}</Fact>
           <Fact name="Started">
             {startedAt === undefined ? <Unknown /> : <span title={instant(startedAt)}>{moment(startedAt)}</span>}
           </Fact>

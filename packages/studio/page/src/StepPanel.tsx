@@ -1,7 +1,7 @@
 /** A step: its attempts side by side, each with its payloads. */
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
-import { bytes, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
+import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { Fact, Failure, Notes, Shape, Status, Text, Unknown } from "./parts.js"
 import type { RunRoute } from "./route.js"
@@ -66,7 +66,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   readonly isSelected: boolean
   readonly stepId: string
 }): ReactNode => {
-  const { costUsd, error, input, model, output, tokens, waitingMs } = attempt
+  const { error, input, model, output, tokens, waitingMs } = attempt
   const durationMs = attempt.durationMs ?? bar?.durationMs
   const of = oneLine(isOne ? stepId : `${stepId} attempt ${attempt.attempt}`)
   const heading = isOne ? "h3" : "h4"
@@ -98,7 +98,7 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
           {tokens === undefined ? <Unknown /> : count(tokens.total)}
         </Fact>
         <Fact name="Cost">
-          {costUsd === undefined ? <Unknown /> : exactCost(costUsd)}
+          {costText(attempt, exactCost) ?? <Unknown />}
         </Fact>
         {attempt.startedAt !== undefined && (
           <Fact name="Started"><span title={instant(attempt.startedAt)}>{moment(attempt.startedAt)}</span></Fact>

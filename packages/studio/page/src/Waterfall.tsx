@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, RunDetail } from "./api.js"
-import { cost, count, fineTick, millis, oneLine, plural, ticks } from "./format.js"
+import { costText, count, fineTick, millis, oneLine, plural, ticks } from "./format.js"
 import { Hits, useFound, useHits } from "./Hits.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
 import "./longRuns.css"
@@ -48,7 +48,7 @@ const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number, i
     bar.waitingMs > 0 ? `waited ${millis(bar.waitingMs)}` : undefined,
     bar.model,
     bar.tokens === undefined ? undefined : plural(bar.tokens, "token"),
-    bar.costUsd === undefined ? undefined : cost(bar.costUsd),
+    costText(bar),
     bar.failure[0]
   ].filter((part) => part !== undefined).map(oneLine).join(", ").slice(0, 600)
 

@@ -56,6 +56,16 @@ export const shortCost = (usd: number): string =>
 /** An amount of US dollars with all its digits. */
 export const exactCost = (usd: string): string => /^\d+(\.\d+)?$/.test(usd) ? `$${usd}` : cost(usd)
 
+/** A sum of costs of which some may be unknown. */
+export interface CostSum {
+  readonly costUsd?: string | undefined
+  readonly unknownCosts?: number | undefined
+}
+
+/** A sum of costs: `$0.5000`, or `at least $0.5000` if some are unknown. Absent if none is known. */
+export const costText = ({ costUsd, unknownCosts = 0 }: CostSum, form = cost): string | undefined =>
+  costUsd === undefined ? undefined : `${unknownCosts > 0 ? "at least " : ""}${form(costUsd)}`
+
 /** A difference with its sign, such as `+412 ms`. */
 export const signed = (text: (amount: number) => string, amount: number): string =>
   amount === 0 ? text(0) : `${amount < 0 ? "−" : "+"}${text(Math.abs(amount))}`

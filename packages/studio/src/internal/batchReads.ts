@@ -1,6 +1,8 @@
 /** Reads the batches of ledgers: the list of them, and one of them, which may run. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchInfo, BatchStatus } from "@effect-noukai/batch/BatchStatus"
+import { formatCost } from "@effect-noukai/sdk/Trace"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -18,7 +20,7 @@ const interval = 1_000
 const settledStates = ["done", "failed", "cancelled", "reported", "invalid"] as const
 
 const summaryOf = (ledger: string, { createdAt }: BatchInfo, status: BatchStatus): BatchSummary => {
-  const { batch, costUsd, flow, isClean, rows, states, timedOut, version } = status
+  const { assumedUsd = "0", batch, costUsd, flow, isClean, rows, states, timedOut, unknownCosts = 0, version } = status
   return {
     ledger,
     batch,
@@ -31,7 +33,12 @@ const summaryOf = (ledger: string, { createdAt }: BatchInfo, status: BatchStatus
     settled: settledStates.reduce((sum, state) => sum + states[state], 0),
     failed: states.failed,
     doubtful: states.uncertain + states.reported + timedOut + (status.status === "running" ? 0 : states.intent),
-    ...costUsd !== undefined && { costUsd }
+    ...costUsd !== undefined && {
+      costUsd: formatCost(
+        BigDecimal.subtract(BigDecimal.unsafeFromString(costUsd), BigDecimal.unsafeFromString(assumedUsd))
+      )
+    },
+    ...unknownCosts > 0 && { unknownCosts }
   }
 }
 

@@ -42,7 +42,8 @@ const rowOf = (
     error: { kind: error.kind, message: error.message, ...error.code !== undefined && { code: error.code } }
   },
   ...executionId !== undefined && { executionId },
-  ...cost.attemptsCostUsd !== undefined && !cost.isAttemptsCostUnknown && { costUsd: cost.attemptsCostUsd },
+  ...cost.attemptsCostUsd !== undefined && { costUsd: cost.attemptsCostUsd },
+  ...cost.isAttemptsCostUnknown && { unknownCosts: 1 },
   ...durationMs !== undefined && { durationMs },
   ...settledAt !== undefined && { settledAt }
 })

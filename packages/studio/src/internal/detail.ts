@@ -1,5 +1,5 @@
 /** A run and its steps, as the page shows them. */
-import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
+import { costOf, isCostUnknown, type RunCost, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type * as RunsApi from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
@@ -31,7 +31,7 @@ const notesOf = ({ trace }: StoredRun): ReadonlyArray<string> => {
   ]
 }
 
-const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): RunsApi.Bar => {
+const barOf = ({ bars: [bar], costUsd, depth, tokens, unknownCosts }: TraceLayout.Row): RunsApi.Bar => {
   const { attempt, errorContext, loopIndex, modelUsed, stepId } = bar.step
   return {
     stepId,
@@ -47,29 +47,37 @@ const barOf = ({ bars: [bar], costUsd, depth, tokens }: TraceLayout.Row): RunsAp
     ...modelUsed !== undefined && { model: modelUsed },
     ...tokens > 0 && { tokens },
     ...costUsd !== undefined && { costUsd },
+    ...unknownCosts > 0 && { unknownCosts },
     // the line after it is the input
     failure: errorContext === undefined ? [] : bar.failure.slice(0, 1).map((line) => cut(line, mostFailure))
   }
 }
 
+/** The fields of a run that tell its cost: none if no step is stored. */
+export const knownCostOf = (
+  { costUsd, steps, unknownCosts }: Pick<RunCost, "costUsd" | "steps" | "unknownCosts">
+): Pick<RunsApi.Run, "costUsd" | "unknownCosts"> =>
+  steps.length === 0 ? {} : { costUsd, ...unknownCosts > 0 && { unknownCosts } }
+
 /** The parts of a run that its trace alone tells. */
 const partsOf = (trace: Trace, layout: TraceLayout.TraceLayout, id: string) => {
-  const { costUsd, isKnown, steps } = costOf(trace, id)
+  const cost = costOf(trace, id)
   return {
-    costUsd: isKnown ? costUsd : undefined,
+    cost: knownCostOf(cost),
     totalMs: layout.totalMs,
     waitingMs: layout.waitingMs,
     tokens: layout.tokens,
     bars: layout.rows.map(barOf),
     criticalPath: TraceLayout.criticalPath(layout),
     ...layout.focus !== undefined && { focus: layout.focus },
-    steps: steps.map(({ attempts, busyMs, costUsd, stepId, tokens, waitingMs }) => ({
+    steps: cost.steps.map(({ attempts, busyMs, costUsd, stepId, tokens, unknownCosts, waitingMs }) => ({
       stepId,
       attempts,
       busyMs,
       waitingMs,
       tokens: tokens.total,
-      costUsd
+      costUsd,
+      ...unknownCosts > 0 && { unknownCosts }
     }))
   }
 }
@@ -102,9 +110,9 @@ export const make = (mask: Mask): Details => {
   return {
     detailOf: (stored) => {
       const { run, trace, watched } = stored
-      const { costUsd, ...parts } = of(trace, run.id).parts
+      const { cost, ...parts } = of(trace, run.id).parts
       return {
-        run: { ...run, ...run.costUsd === undefined && costUsd !== undefined && { costUsd } },
+        run: run.costUsd === undefined ? { ...run, ...cost } : { ...cost, ...run },
         ...parts,
         ...watched !== undefined && { watched },
         notes: notesOf(stored)
@@ -138,6 +146,7 @@ const attemptOf = (step: StepTrace): RunsApi.StepAttempt => {
     ...modelUsed !== undefined && { model: modelUsed },
     ...tokens !== undefined && { tokens },
     ...costUsd !== undefined && { costUsd },
+    ...isCostUnknown(step) && { unknownCosts: 1 },
     ...began !== undefined && { startedAt: began },
     ...durationMs !== undefined && { durationMs },
     ...waitingMs !== undefined && { waitingMs },

@@ -8,7 +8,7 @@ export interface FlowTotals {
   /** Replaces a run. Absent before: it is new. Absent after: it is gone. */
   readonly replace: (before: Run | undefined, after: Run | undefined) => void
   readonly clear: () => void
-  readonly of: (flow: string) => { readonly runs: number; readonly costUsd: string }
+  readonly of: (flow: string) => { readonly runs: number; readonly costUsd: string; readonly unknownCosts?: number }
   readonly flows: () => ReadonlyArray<string>
 }
 
@@ -16,24 +16,35 @@ const zero = BigDecimal.unsafeFromNumber(0)
 
 const costOf = ({ costUsd }: Run): BigDecimal.BigDecimal => Option.getOrElse(parseCost(costUsd), () => zero)
 
+/** 1 of a run whose cost is not wholly known. */
+const unknownOf = ({ costUsd, unknownCosts = 0 }: Run): number => costUsd === undefined || unknownCosts > 0 ? 1 : 0
+
 export const make = (): FlowTotals => {
-  const totals = new Map<string, { readonly runs: number; readonly cost: BigDecimal.BigDecimal }>()
-  const none = { runs: 0, cost: zero }
+  const totals = new Map<string, { readonly runs: number; readonly cost: BigDecimal.BigDecimal; readonly unknown: number }>()
+  const none = { runs: 0, cost: zero, unknown: 0 }
   return {
     replace: (before, after) => {
       if (before !== undefined) {
-        const { cost, runs } = totals.get(before.flow) ?? none
-        totals.set(before.flow, { runs: runs - 1, cost: BigDecimal.subtract(cost, costOf(before)) })
+        const { cost, runs, unknown } = totals.get(before.flow) ?? none
+        totals.set(before.flow, {
+          runs: runs - 1,
+          cost: BigDecimal.subtract(cost, costOf(before)),
+          unknown: unknown - unknownOf(before)
+        })
       }
       if (after !== undefined) {
-        const { cost, runs } = totals.get(after.flow) ?? none
-        totals.set(after.flow, { runs: runs + 1, cost: BigDecimal.sum(cost, costOf(after)) })
+        const { cost, runs, unknown } = totals.get(after.flow) ?? none
+        totals.set(after.flow, {
+          runs: runs + 1,
+          cost: BigDecimal.sum(cost, costOf(after)),
+          unknown: unknown + unknownOf(after)
+        })
       }
     },
     clear: () => totals.clear(),
     of: (flow) => {
-      const { cost, runs } = totals.get(flow) ?? none
-      return { runs, costUsd: formatCost(cost) }
+      const { cost, runs, unknown } = totals.get(flow) ?? none
+      return { runs, costUsd: formatCost(cost), ...unknown > 0 && { unknownCosts: unknown } }
     },
     flows: () => [...totals].flatMap(([flow, { runs }]) => runs > 0 ? [flow] : [])
   }

@@ -92,13 +92,13 @@ const costsOf = (source: Source, stored: StoredRun | undefined, runs: ReadonlyAr
   Effect.map(
     Effect.forEach(
       runs.filter(({ id }) => id !== stored?.run.id).slice(0, most.priced),
-      ({ costUsd, flow, id }) =>
+      ({ costUsd, flow, id, unknownCosts = 0 }) =>
         costUsd === undefined
           ? Effect.map(
             Effect.option(source.run(flow, id)),
             Option.match({ onNone: () => [], onSome: ({ trace }) => [Trace.costOf(trace, id)] })
           )
-          : Effect.succeed([{ costUsd, isKnown: true }]),
+          : Effect.succeed([{ costUsd, isKnown: unknownCosts === 0 }]),
       { concurrency }
     ),
     (others) => {

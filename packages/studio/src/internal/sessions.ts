@@ -155,14 +155,15 @@ export const detailOf = (
     .toSorted((one, other) => (one.shown.startMs ?? Infinity) - (other.shown.startMs ?? Infinity))
   const shown = laidOut.map((one) => one.shown)
   const costs = runs.flatMap(({ costUsd }) => Option.toArray(Trace.parseCost(costUsd)))
+  const unknownCosts = runs.filter(({ costUsd, unknownCosts = 0 }) => costUsd === undefined || unknownCosts > 0).length
   const goesOn = startedAt !== undefined && runs.some(({ status }) => !hasEnded(status))
   const ends = [...laidOut.map(({ endMs }) => endMs), ...goesOn ? [now - startedAt] : []]
   return {
     id: session.sessionId,
     ...startedAt !== undefined && { startedAt },
     totalMs: ends.reduce((last, end) => Math.max(last, end), 0),
-    // a part of the costs is not the cost
-    ...costs.length > 0 && costs.length === runs.length && { costUsd: Trace.formatCost(BigDecimal.sumAll(costs)) },
+    ...costs.length > 0 && { costUsd: Trace.formatCost(BigDecimal.sumAll(costs)) },
+    ...unknownCosts > 0 && { unknownCosts },
     runs: shown,
     // before a secret is quoted for a shell
     ...textsOf(

@@ -94,9 +94,23 @@ const counted =
 export const adoptedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_row where batch = ${batch} and adopted = 1`)(ledger)
 
-/** Of how many rows the cost could not be read. */
-export const unknownCosts = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
-  counted((sql) => sql`noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'`)(ledger)
+/** The number of rows whose cost, or that of an earlier attempt, could not be read, and the amount that was booked for them. */
+export const unknownCosts = Effect.fnUntraced(function*({ sql }: Ledger, batch: number) {
+  const unknown = sql`(
+      select id as row_id, reserved_usd from noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'
+      union all
+      select row_id, reserved_usd from noukai_batch_attempt where batch = ${batch} and cost_usd = 'unknown') as u`
+  const amounts = yield* doing("counted rows")(sql<{ readonly n: string; readonly reserved_usd: string | null }>`
+    select reserved_usd, count(*) as n from ${unknown} group by reserved_usd`)
+  const [found] = amounts.length === 0 ? [] : yield* doing("counted rows")(sql<{ readonly n: number | string }>`
+    select count(distinct row_id) as n from ${unknown}`)
+  return {
+    rows: Number(found?.n ?? 0),
+    assumed: BigDecimal.sumAll(
+      amounts.map(({ n, reserved_usd }) => Money.multiplied(Money.parse(reserved_usd ?? "0"), Number(n)))
+    )
+  }
+})
 
 /** How many attempts were followed by others. */
 export const retries = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>

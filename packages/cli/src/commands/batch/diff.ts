@@ -3,7 +3,7 @@ import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import type { ComparedRow, RowComparison } from "@effect-noukai/batch/BatchRow"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
-import { formatCost } from "@effect-noukai/sdk/Trace"
+import { costText, formatCost, type CostSum } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
@@ -52,11 +52,15 @@ const outcome = ({ error, state }: ComparedRow): string => error === undefined ?
 const arrow = (before: string | undefined, after: string | undefined): ReadonlyArray<string> =>
   before === undefined && after === undefined ? [] : [`${before ?? "unknown"} → ${after ?? "unknown"}`]
 
-type Amounts = Pick<ComparedRow, "costUsd" | "durationMs">
+interface Amounts extends CostSum, Pick<ComparedRow, "durationMs"> {}
 
-const costOf = ({ costUsd }: Amounts) => costUsd === undefined ? undefined : `$${costUsd}`
+const costOf = ({ costUsd, unknownCosts = 0 }: CostSum) =>
+  costUsd === undefined && unknownCosts === 0 ? undefined : costText({ costUsd, unknownCosts })
 
-const timeOf = ({ durationMs }: Amounts) => durationMs === undefined ? undefined : time(durationMs)
+const costOfRow = ({ costUsd, isCostUnknown }: ComparedRow) =>
+  costOf({ costUsd, unknownCosts: isCostUnknown === true ? 1 : 0 })
+
+const timeOf = ({ durationMs }: Pick<ComparedRow, "durationMs">) => durationMs === undefined ? undefined : time(durationMs)
 
 /** Returns a line about a row that differs, and one for each change of its output. */
 const line = ({ after, before, changes = [], differs, key, kind }: RowComparison): string => {
@@ -64,7 +68,7 @@ const line = ({ after, before, changes = [], differs, key, kind }: RowComparison
     ? [
       ...differs.includes("outcome") ? [`outcome ${outcome(before)} → ${outcome(after)}`] : [],
       ...differs.includes("output") ? ["output"] : [],
-      ...arrow(costOf(before), costOf(after)),
+      ...arrow(costOfRow(before), costOfRow(after)),
       ...arrow(timeOf(before), timeOf(after))
     ]
     : [before, after].flatMap((row) => row === undefined ? [] : [outcome(row)])
@@ -73,13 +77,17 @@ const line = ({ after, before, changes = [], differs, key, kind }: RowComparison
 
 /** Sums the costs and times of a batch. */
 const makeTotals = () => {
-  let [cost, priced, millis, timed] = [BigDecimal.fromBigInt(0n), 0, 0, 0]
+  let [cost, priced, unknownCosts, millis, timed] = [BigDecimal.fromBigInt(0n), 0, 0, 0, 0]
+  let areRead = false
   return {
     add: (row: ComparedRow | undefined): void => {
       if (row?.costUsd !== undefined) {
         cost = BigDecimal.sum(cost, BigDecimal.unsafeFromString(row.costUsd))
         priced++
       }
+      // a row that ran before the batch read costs has none
+      else if (row?.executionId !== undefined || row?.isCostUnknown === true) unknownCosts++
+      areRead ||= row?.costUsd !== undefined || row?.isCostUnknown === true
       if (row?.durationMs !== undefined) {
         millis += row.durationMs
         timed++
@@ -87,6 +95,7 @@ const makeTotals = () => {
     },
     value: (): Amounts => ({
       ...priced > 0 && { costUsd: formatCost(cost) },
+      ...areRead && { unknownCosts },
       ...timed > 0 && { durationMs: Math.round(millis / timed) }
     })
   }
@@ -120,6 +129,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       counted(counts.same, "row")
     } the same, ${counts.changed} changed, ${counts.removed} removed, ${counts.added} added`,
     ...arrow(costOf(totals.before), costOf(totals.after)),
+    ...[totals.before, totals.after].some(({ unknownCosts = 0 }) => unknownCosts > 0)
+      ? [`cost unknown of ${totals.before.unknownCosts ?? 0} rows before, ${totals.after.unknownCosts ?? 0} after`]
+      : [],
     ...arrow(timeOf(totals.before), timeOf(totals.after)).map((times) => `${times} on average`)
   ]
   yield* terminal.write(input.json ? jsonLine({ kind: "summary", ...counts, ...totals }) : `${parts.join("; ")}\n`)

@@ -4,6 +4,7 @@ import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
 import type { Progress } from "@effect-noukai/batch/BatchStatus"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Options from "@effect/cli/Options"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -28,7 +29,7 @@ import { defined, limited, limits, select, selection } from "./flags.js"
 import * as Ledger from "./ledger.js"
 import { planned, refusals } from "./planned.js"
 import * as Source from "./source.js"
-import { exitCodeOfBatch, retrying, summary } from "./told.js"
+import { exitCodeOfBatch, knownCost, retrying, summary } from "./told.js"
 
 const config = {
   ...defined,
@@ -65,7 +66,7 @@ const fitting = (parts: ReadonlyArray<string>, width: number): string => {
 
 /** A line of progress. */
 export const line = (
-  { costUsd, done, etaMs, failed, reported, rows, rowsPerSecond, running, timedOut, uncertain }: Progress,
+  { done, etaMs, failed, reported, rows, rowsPerSecond, running, timedOut, uncertain, ...costs }: Progress,
   width: number
 ): string =>
   fitting([
@@ -77,7 +78,7 @@ export const line = (
     `${running} running`,
     ...rowsPerSecond === 0 ? [] : [`${rowsPerSecond.toFixed(1)} rows/s`],
     ...etaMs === undefined ? [] : [`${time(etaMs)} left`],
-    ...costUsd === undefined ? [] : [`$${costUsd}`]
+    ...Arr.fromNullable(knownCost(costs))
   ], width)
 
 /** Shows the progress of a batch until it is interrupted. */

@@ -1,5 +1,7 @@
 /** The state of a batch as text and as an exit code. */
 import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
+import { costText, formatCost } from "@effect-noukai/sdk/Trace"
+import * as BigDecimal from "effect/BigDecimal"
 import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
 import { counted } from "../../terminal/amounts.js"
 import { plain } from "../../terminal/text.js"
@@ -65,15 +67,23 @@ export const counts = (
   )
 }
 
-/** Returns the cost of a batch, if costs are read. */
-export const cost = (
-  { costUsd, unknownCosts = 0 }: Pick<BatchStatus, "costUsd" | "unknownCosts">
-): string | undefined =>
-  costUsd === undefined
-    ? undefined
-    : unknownCosts === 0
-    ? `$${costUsd}`
-    : `$${costUsd} (cost unknown of ${counted(unknownCosts, "row")})`
+type Costs = Pick<BatchStatus, "assumedUsd" | "costUsd" | "unknownCosts">
+
+/** Returns the known cost of a batch, if costs are read. */
+export const knownCost = ({ assumedUsd = "0", costUsd, unknownCosts = 0 }: Costs): string | undefined => {
+  if (costUsd === undefined) return undefined
+  const known = BigDecimal.subtract(BigDecimal.unsafeFromString(costUsd), BigDecimal.unsafeFromString(assumedUsd))
+  return costText({ costUsd: formatCost(known), unknownCosts })
+}
+
+/** Returns the cost of a batch, and how much of it is unknown, if costs are read. */
+export const cost = (costs: Costs): string | undefined => {
+  const known = knownCost(costs)
+  const { assumedUsd, unknownCosts = 0 } = costs
+  if (known === undefined || unknownCosts === 0) return known
+  const assumed = assumedUsd === undefined ? "" : `; the budget counts $${assumedUsd} for it`
+  return `${known} (cost unknown of ${counted(unknownCosts, "row")}${assumed})`
+}
 
 /** Returns a batch in one line. */
 export const summary = (status: BatchStatus): string =>

@@ -278,6 +278,7 @@ const runLeaf = Effect.fnUntraced(function*(
     }
     record.tokens = step.tokens && { ...step.tokens, total: step.tokens.prompt + step.tokens.completion }
     record.costUsd = step.costUsd
+    if (step.costUsd === undefined && (record.tokens?.total ?? 0) > 0) run.unknownCosts++
     accounts.pay(tree.org, cost)
     end(run, record, took, outcome.type === "Fail" ? outcome.failure : outcome)
     close(outcome.type === "Fail" ? "failed" : "completed", cost)

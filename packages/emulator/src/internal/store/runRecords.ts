@@ -24,7 +24,8 @@ const recordOf = (run: Run): RunRecord => {
     ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
     startedAt: run.createdAt,
     ...(run.completedAt === undefined ? undefined : { endedAt: run.completedAt }),
-    billedUsd: run.entry.billedUsd
+    billedUsd: run.entry.billedUsd,
+    ...(run.unknownCosts === 0 ? undefined : { unknownCosts: run.unknownCosts })
   }
 }
 

@@ -109,6 +109,8 @@ export class Run {
   /** The instant of the first output. */
   firstOutputAt: number | undefined
   /** The waits for tool results. */
+  /** The number of its steps that used tokens and have no cost. */
+  unknownCosts = 0
   readonly pauses: Array<{ readonly stepId: string; readonly startedAt: number; endedAt?: number }> = []
   /** The result of a job. */
   result: Json | undefined

@@ -1,5 +1,6 @@
 /** A report as one file of HTML. */
 import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
+import { costText } from "@effect-noukai/sdk/Trace"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
 import { checkTable, ending, facts, heading, listedAs, notable, plain, sides, verdicts } from "./words.js"
@@ -21,8 +22,16 @@ const output = (trial: Trial | undefined): unknown =>
 const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
   const names = sides(report)
   const trials = one.candidate.map((trial, index) => {
-    const title = (side: string, { costUsd, executionId, trial: number }: Trial) =>
-      [side, report.repeat > 1 && `trial ${number}`, executionId, costUsd !== undefined && `$${costUsd}`]
+    const title = (side: string, { attemptsCostUsd, executionId, isAttemptsCostUnknown, trial: number }: Trial) =>
+      [
+        side,
+        report.repeat > 1 && `trial ${number}`,
+        executionId,
+        isAttemptsCostUnknown === true && attemptsCostUsd === undefined
+          ? "cost unknown"
+          : attemptsCostUsd !== undefined &&
+            costText({ costUsd: attemptsCostUsd, unknownCosts: isAttemptsCostUnknown === true ? 1 : 0 })
+      ]
         .filter((part) => part !== false && part !== undefined).join(", ")
     const after = { title: title(names.candidate, trial), value: output(trial) }
     const before = one.baseline?.[index]

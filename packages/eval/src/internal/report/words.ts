@@ -1,4 +1,5 @@
 /** The words of all reports. */
+import { costText } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Predicate from "effect/Predicate"
 import type { CaseVerdict, CheckVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
@@ -48,9 +49,9 @@ const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
 const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
-/** Returns a cost, with the number of its runs if the other side has more or less: `$0.06 in 21 runs (1 run unknown)`. */
+/** Returns a cost, with the number of its runs if the other side has more or less: `at least $0.06 in 21 runs (1 run unknown)`. */
 const cost = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
-  `$${usd}${other.runs === runs ? "" : ` in ${count(runs, "run")}`}${
+  `${costText({ costUsd: usd, unknownCosts: unknown })}${other.runs === runs ? "" : ` in ${count(runs, "run")}`}${
     unknown === 0 ? "" : ` (${count(unknown, "run")} unknown)`
   }`
 

@@ -10,6 +10,8 @@ import type { RowResult } from "@effect-noukai/batch/BatchRow"
 import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import { formatCost } from "@effect-noukai/sdk/Trace"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -157,12 +159,19 @@ export const judgedRuns = (session: Session, judges: Judges): Stream.Stream<Judg
   return Stream.flattenIterables(Stream.mapEffect(caseRuns(session), withJudges))
 }
 
-/** The runs of the judges of an eval run that it paid for, and their cost, all attempts included. */
+/** The known and the assumed costs of the judges of an eval run in US dollars. A budget counts both. */
+export const spentOf = ({ facts }: Session): Effect.Effect<string, LedgerError, BatchStore> =>
+  Batch.status(Facts.judgesId(facts)).pipe(
+    Effect.map(({ costUsd = "0" }) => costUsd),
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed("0"))
+  )
+
+/** The runs of the judges of an eval run that it paid for, and their known cost, all attempts included. */
 export const costOf = ({ facts }: Session): Effect.Effect<Cost, LedgerError, BatchStore> =>
   Batch.status(Facts.judgesId(facts)).pipe(
-    Effect.map(({ costUsd = "0", retries, states: { done, failed, reported }, unknownCosts = 0 }) => ({
+    Effect.map(({ assumedUsd = "0", costUsd = "0", retries, states: { done, failed, reported }, unknownCosts = 0 }) => ({
       runs: done + failed + reported + retries,
-      usd: costUsd,
+      usd: formatCost(BigDecimal.subtract(BigDecimal.unsafeFromString(costUsd), BigDecimal.unsafeFromString(assumedUsd))),
       unknown: unknownCosts
     })),
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed({ runs: 0, usd: "0", unknown: 0 }))

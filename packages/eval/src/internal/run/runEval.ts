@@ -210,7 +210,7 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
   yield* around(Effect.gen(function*() {
     const ran = yield* Batch.run(Trials.batchOf(session), Trials.sourceOf(session, noCounts()), {
       ...limits,
-      budgetUsd: left(limits.budgetUsd, (yield* Judges.costOf(session)).usd),
+      budgetUsd: left(limits.budgetUsd, yield* Judges.spentOf(session)),
       cost: true,
       ...(steps.length > 0 && { steps })
     })

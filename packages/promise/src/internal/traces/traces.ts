@@ -46,8 +46,8 @@ const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => {
 }
 
 const totalsOf = (totals: Sdk.Totals): Trace.TraceTotals => {
-  const { busyMs, costUsd, durationMs, tokens, waitingMs, wallMs } = totals
-  return { durationMs, wallMs, busyMs, waitingMs, tokens: { ...tokens }, costUsd }
+  const { busyMs, costUsd, durationMs, tokens, unknownCosts, waitingMs, wallMs } = totals
+  return { durationMs, wallMs, busyMs, waitingMs, tokens: { ...tokens }, costUsd, unknownCosts }
 }
 
 export const costOf = (cost: Sdk.RunCost): Trace.RunCost => {

@@ -29,9 +29,62 @@ export const parseCost = (text: string): Decimal | undefined =>
     ? Option.getOrUndefined(Option.filter(BigDecimal.fromString(text), ({ value }) => value >= 0n))
     : undefined
 
-/** The sum of the costs of steps. A step without a cost adds nothing. */
-export const sumCosts = (steps: ReadonlyArray<{ readonly costUsd?: string | undefined }>): Decimal =>
+/** The fields of a step that say what it cost. */
+export interface CostedStep {
+  readonly status?: string | undefined
+  readonly costUsd?: string | undefined
+  readonly tokens?: object | undefined
+}
+
+/** The sum of the known costs of steps. Those of {@link unknownCostsIn} are not in it. */
+export const sumCosts = (steps: ReadonlyArray<CostedStep>): Decimal =>
   steps.reduce((sum, { costUsd }) => costUsd === undefined ? sum : addCost(sum, parseCost(costUsd) ?? noCost), noCost)
+
+const usedTokens = (tokens: object | undefined): boolean =>
+  tokens !== undefined && Object.values(tokens).some((count) => Number(count) > 0)
+
+/**
+ * Whether the cost of a step is unknown. This is the one rule for all sums of costs: the server sent a cost that is not
+ * a decimal of at least 0, or it sent no cost of a step that used tokens. Any other step without a cost cost nothing: it
+ * used no tokens, or it was skipped. `sent` is the step as the server sent it.
+ */
+export const isCostUnknown = ({ costUsd, status, tokens }: CostedStep, sent: unknown = { costUsd }): boolean => {
+  const told = Predicate.isRecord(sent) ? sent.costUsd : undefined
+  if (told !== undefined && told !== null) return typeof told !== "string" || parseCost(told) === undefined
+  return status !== "skipped" && usedTokens(tokens)
+}
+
+/** The steps of a trace, or the attempts at a step. */
+export type CostedSteps<A> =
+  | { readonly raw?: unknown; readonly steps: ReadonlyArray<A> }
+  | { readonly raw?: unknown; readonly attempts: ReadonlyArray<A> }
+
+/** The steps whose cost is unknown. An unreadable cost is absent from a decoded step, so that the response counts. */
+export const unknownCostsIn = <A extends CostedStep>(trace: CostedSteps<A>): ReadonlySet<A> => {
+  const [key, steps] = "steps" in trace ? ["steps", trace.steps] as const : ["attempts", trace.attempts] as const
+  const sent = Predicate.isRecord(trace.raw) ? trace.raw[key] : undefined
+  return new Set(
+    steps.filter((step, index) => isCostUnknown(step, Array.isArray(sent) ? sent[index] : undefined))
+  )
+}
+
+/** A sum of costs: the known ones, and how many are not in it. */
+export interface CostSum {
+  /** US dollars, as decimal text. Absent if no cost is known. */
+  readonly costUsd?: string | undefined
+  /** The number of unknown costs. Default: 0. */
+  readonly unknownCosts?: number | undefined
+  /** The steps of a run. Without any, no cost of the run is known. */
+  readonly steps?: ReadonlyArray<unknown> | undefined
+}
+
+/** A sum of costs as text: `$0.5`, `at least $0.5` if a cost is unknown, and `unknown` if no cost is known. */
+export const costText = ({ costUsd, steps, unknownCosts = 0 }: CostSum): string =>
+  unknownCosts === 0
+    ? `$${costUsd ?? "0"}`
+    : costUsd === undefined || steps?.length === 0
+    ? "unknown"
+    : `at least $${costUsd}`
 
 /** An amount with all its digits, without an exponent. */
 export const formatCost = (amount: Decimal): string => {
@@ -146,18 +199,6 @@ export class Hold {
     this.amount = amount
     for (const ledger of this.ledgers) ledger.reserved = addCost(ledger.reserved, more)
   }
-}
-
-/** Whether a cost can be read. A step without one cost nothing. */
-const isReadable = (costUsd: unknown): boolean =>
-  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && parseCost(costUsd) !== undefined)
-
-/** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
-export const areReadable = (
-  { raw, steps }: { readonly raw?: unknown; readonly steps: ReadonlyArray<object> }
-): boolean => {
-  const sent = Predicate.isRecord(raw) && Array.isArray(raw.steps) ? raw.steps : steps
-  return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
 }
 
 /** The budgets of the calling fiber, the innermost last. */

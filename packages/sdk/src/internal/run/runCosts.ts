@@ -49,7 +49,7 @@ const larger = (a: Cost.Decimal, b: Cost.Decimal): Cost.Decimal => Cost.isMore(a
 /** The limit, in milliseconds, of the read that settles a call, whose result waits for it. */
 const patience = 10_000
 
-const unreadable = "a step has a cost that is not a decimal of at least 0"
+const unreadable = "the cost of a step is missing, or is not a decimal of at least 0"
 
 /** Whether a failure leaves open how far its request ran. */
 const isOpen = (error: unknown): boolean => {
@@ -124,7 +124,7 @@ export class RunCosts {
     })
     return Effect.filterOrFail(
       read,
-      Cost.areReadable,
+      (trace) => Cost.unknownCostsIn(trace).size === 0,
       () => newError(Errors.UnexpectedResponseError, { method, flow: addressText, executionId, reason: unreadable })
     )
   }
@@ -224,7 +224,7 @@ export class RunCosts {
 
   /**
    * The error of a run that may not go on, if there is one. A trace that cannot be read leaves the costs that events have
-   * told, with those that an earlier trace knew. Where there are none, or the trace has a cost that is no decimal, the cost
+   * told, with those that an earlier trace knew. Where there are none, or the trace has an unknown cost, the cost
    * is unknown, and the run is stopped. In a replay nothing costs anything: no budget is asked, and no limit where there is
    * no trace.
    */

@@ -122,7 +122,7 @@ export const cost = reading(
   spanNames.runCost,
   "trace",
   Trace.costOf,
-  ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })
+  ({ costUsd, status, tokens, unknownCosts }) => ({ status, costUsd, unknownCosts, tokens })
 )
 
 export const summary = reading(

@@ -41,6 +41,7 @@ export interface RunOutcome {
   readonly httpStatus?: number | undefined
   /** The cost and the tokens of the whole run, where they were read. */
   readonly costUsd?: string | undefined
+  readonly unknownCosts?: number | undefined
   readonly tokens?: { readonly prompt: number; readonly completion: number } | undefined
 }
 
@@ -53,6 +54,8 @@ const outcomeAttributes = (outcome: RunOutcome): SpanAttributes =>
     [attributeKeys.status]: outcome.status,
     [attributeKeys.httpStatus]: outcome.httpStatus,
     [attributeKeys.runCost]: outcome.costUsd,
+    // absent from an exact cost
+    [attributeKeys.runUnknownCosts]: outcome.unknownCosts || undefined,
     [attributeKeys.inputTokens]: outcome.tokens?.prompt,
     [attributeKeys.outputTokens]: outcome.tokens?.completion
   })

@@ -1,6 +1,6 @@
 /** Spans in the JSON of OTLP/HTTP, as a collector takes them at `/v1/traces`. */
 import { attributeKeys, spanNames } from "../../Telemetry.js"
-import { formatCost, sumCosts } from "../core/cost.js"
+import { formatCost, sumCosts, unknownCostsIn } from "../core/cost.js"
 import { known } from "../core/makeError.js"
 import { version } from "../core/version.js"
 import type { Trace } from "../operations/requests.js"
@@ -164,6 +164,7 @@ export const otlpSpans = (trace: Trace, options: SpanOptions): OtlpTraces => {
       [attributeKeys.flowId, flowId],
       [attributeKeys.status, status],
       [attributeKeys.runCost, formatCost(sumCosts(trace.steps))],
+      [attributeKeys.runUnknownCosts, unknownCostsIn(trace).size || undefined],
       [attributeKeys.runWaiting, Timeline.millisOf(timeline.waiting)],
       [attributeKeys.inputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.prompt ?? 0), 0)],
       [attributeKeys.outputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.completion ?? 0), 0)]
