@@ -66,7 +66,8 @@ export const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlCli
       (isCount(maxConnections, 1)
         ? undefined
         : { field: "maxConnections", reason: "must be a whole number of at least 1" }) ??
-      ((typeof connectTimeout === "number" && !(connectTimeout >= 0)) || Option.isNone(Duration.decodeUnknown(connectTimeout))
+      ((typeof connectTimeout === "number" && !(connectTimeout >= 0)) ||
+          Option.isNone(Duration.decodeUnknown(connectTimeout))
         ? { field: "connectTimeout", reason: "must be a duration of at least 0" }
         : undefined)
     return found === undefined

@@ -117,7 +117,9 @@ describe("a row that was never sent", () => {
         // the input may change once more
         const other = yield* Batch.run(of(() => ({ message: "mended again" })), rows({ id: "a" }, { id: "b" }), quick)
         assert.deepStrictEqual([stateCounts(other), other.refused, other.absent], [{ done: 2 }, 0, 0])
-        const bodies = (yield* requestsTo(operation)).slice(requests).map(({ body }) => JSON.parse(body) as { readonly message: string })
+        const bodies = (yield* requestsTo(operation)).slice(requests).map(({ body }) =>
+          JSON.parse(body) as { readonly message: string }
+        )
         assert.deepStrictEqual(bodies.map(({ message }) => message), ["mended again", "mended again"])
         const attempts = yield* Batch.attempts("refused input", "a")
         assert.deepStrictEqual(attempts.map(({ attempt, state }) => [attempt, state]), [[1, "failed"], [2, "done"]])

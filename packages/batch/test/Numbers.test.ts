@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { collect, echoing, layer, numbered } from "./support/batches.js"
 
 const negative = [NaN, -1, -Infinity] as const
-const endless = [...negative, Infinity, 1e400] as const
+const endless = [...negative, Infinity, Number("1e400")] as const
 const uncounted = [...endless, 0.5] as const
 
 const options: { readonly [field in keyof Batch.RunOptions]?: ReadonlyArray<number> } = {
@@ -33,12 +33,18 @@ describe("numbers of a batch", () => {
           const error = yield* Effect.flip(
             Batch.run(echoing("numbers"), numbered(1), { maxCostPerRow: 1, [field]: value })
           )
-          assert.deepStrictEqual([error._tag, "field" in error && error.field], ["InvalidBatchError", field], `${value}`)
+          assert.deepStrictEqual(
+            [error._tag, "field" in error && error.field],
+            ["InvalidBatchError", field],
+            `${value}`
+          )
         }
       }
       for (const maxInputBytes of [...uncounted, 0]) {
         const batch = Batch.make({ id: "bytes", flow: "a/b/c", key: String, input: () => ({}), maxInputBytes })
-        assert.deepInclude(yield* Effect.flip(Batch.run(batch, BatchSource.fromIterable(["a"]))), { field: "maxInputBytes" })
+        assert.deepInclude(yield* Effect.flip(Batch.run(batch, BatchSource.fromIterable(["a"]))), {
+          field: "maxInputBytes"
+        })
       }
       for (const value of [...uncounted, 0]) {
         const bytes = BatchSource.fromJsonl("absent.jsonl", { maxLineBytes: value })

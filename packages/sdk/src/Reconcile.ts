@@ -12,7 +12,17 @@ import * as Stream from "effect/Stream"
 import type { Cassette } from "./Cassette.js"
 import * as Layout from "./internal/cassette/layout.js"
 import { executionIdOf, newRunsOf, type RecordedAnswer, runIdOf, slugOf } from "./internal/cassette/recording.js"
-import { addCost, costText, type Decimal, formatCost, isCostUnknown, noCost, sumCosts, parseCost, subtractCost } from "./internal/core/cost.js"
+import {
+  addCost,
+  costText,
+  type Decimal,
+  formatCost,
+  isCostUnknown,
+  noCost,
+  parseCost,
+  subtractCost,
+  sumCosts
+} from "./internal/core/cost.js"
 import { absentable } from "./internal/core/json.js"
 import { known } from "./internal/core/makeError.js"
 import { isEndedStatus } from "./internal/core/runProblem.js"
@@ -568,7 +578,11 @@ export const add = (
 export const toText = ({ expected: { attempt = 1, key }, kind, reason, seen }: Finding): string => {
   const runs = seen.length < 2
     ? ""
-    : ` (${seen.map(({ costUsd, executionId, status }) => `${executionId} ${status} ${costUsd === undefined ? "$?" : costText({ costUsd })}`).join(", ")})`
+    : ` (${
+      seen.map(({ costUsd, executionId, status }) =>
+        `${executionId} ${status} ${costUsd === undefined ? "$?" : costText({ costUsd })}`
+      ).join(", ")
+    })`
   return `${kind.padEnd(13)}  ${key}${attempt === 1 ? "" : ` attempt ${attempt}`}: ${reason}${runs}`
 }
 

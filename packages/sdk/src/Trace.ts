@@ -54,7 +54,11 @@ export interface CostSum extends Costs.CostSum {}
  * @category costs
  */
 export const isCostUnknown = (
-  step: { readonly costUsd?: string | undefined; readonly status?: string | undefined; readonly tokens?: object | undefined }
+  step: {
+    readonly costUsd?: string | undefined
+    readonly status?: string | undefined
+    readonly tokens?: object | undefined
+  }
 ): boolean => Costs.isCostUnknown(step)
 
 /**
@@ -158,7 +162,15 @@ interface Part extends Omit<Amounts, "costUsd"> {
 
 const noTokens: Tokens = { prompt: 0, completion: 0, total: 0 }
 
-const nothing: Part = { wallMs: 0, busyMs: 0, waitingMs: 0, tokens: noTokens, cost: Costs.noCost, unknownCosts: 0, attempts: 0 }
+const nothing: Part = {
+  wallMs: 0,
+  busyMs: 0,
+  waitingMs: 0,
+  tokens: noTokens,
+  cost: Costs.noCost,
+  unknownCosts: 0,
+  attempts: 0
+}
 
 /** The sum of milliseconds, exact to the nanosecond. */
 const plus = (a: number, b: number): number => Math.round((a + b) * 1_000_000) / 1_000_000
@@ -245,7 +257,9 @@ const amountOf = (costUsd = "0"): BigDecimal.BigDecimal => Costs.parseCost(costU
  * @since 0.1.0
  * @category combinators
  */
-export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun" | "raw">> | StepAttempts): Totals => {
+export const totals = (
+  trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun" | "raw">> | StepAttempts
+): Totals => {
   const unknown = Costs.unknownCostsIn<Trace["steps"][number]>(trace)
   const { steps, wall } = Timeline.timelineOf("attempts" in trace ? { steps: trace.attempts } : trace)
   const iterations = steps.map(() => 0n)

@@ -8,7 +8,15 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { maskChange } from "./internal/cassette/secretForms.js"
-import { costText, type Decimal, formatCost, noCost, parseCost, subtractCost, unknownCostsIn } from "./internal/core/cost.js"
+import {
+  costText,
+  type Decimal,
+  formatCost,
+  noCost,
+  parseCost,
+  subtractCost,
+  unknownCostsIn
+} from "./internal/core/cost.js"
 import { differences, type Divergence, longestInOrder } from "./internal/core/diff.js"
 import { known } from "./internal/core/makeError.js"
 import { changeText } from "./internal/core/replayReport.js"
@@ -389,7 +397,11 @@ const dollars = (
 ): string | undefined =>
   costUsd === undefined && isCostUnknown === undefined ? undefined : costText({ costUsd, unknownCosts })
 
-const costs = (before: Partial<RunSide & StepSide>, after: Partial<RunSide & StepSide>, difference: string | undefined) => {
+const costs = (
+  before: Partial<RunSide & StepSide>,
+  after: Partial<RunSide & StepSide>,
+  difference: string | undefined
+) => {
   const [was, is] = [dollars(before), dollars(after)]
   return was === undefined && is === undefined
     ? []

@@ -1,9 +1,9 @@
 /** The times and sums of traces: said, computed, and as the emulator's ledger has them (docs/wire.md#traces). */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
+import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as Waterfall from "@effect-noukai/sdk/Waterfall"
-import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck as fc, Layer, Option, TestClock } from "effect"
 import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/trace/timeline.js"
@@ -166,11 +166,14 @@ describe("the times of a trace", () => {
     const empty = Trace.costOf({ flowRun: run(10), steps: [] }, "empty")
     assert.deepInclude(empty, { unknownCosts: 1, isKnown: false })
     assert.deepInclude(Trace.sumTotals([cost, empty, cost]), { costUsd: "24.88", unknownCosts: 3 })
-    assert.deepStrictEqual([cost, empty, Trace.costOf({ flowRun: run(1), steps: steps.slice(2) }, "r")].map(Trace.costText), [
-      "at least $12.44",
-      "unknown",
-      "$0"
-    ])
+    assert.deepStrictEqual(
+      [cost, empty, Trace.costOf({ flowRun: run(1), steps: steps.slice(2) }, "r")].map(Trace.costText),
+      [
+        "at least $12.44",
+        "unknown",
+        "$0"
+      ]
+    )
     // a cost that cannot be read is absent from the step, and in the response alone
     const raw = { steps: [{ costUsd: -1 }, { costUsd: null }] }
     assert.strictEqual(Trace.totals({ steps: [step({}), step({ stepId: "t" })], raw }).unknownCosts, 1)

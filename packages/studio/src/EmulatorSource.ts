@@ -33,7 +33,8 @@ import { type RunChange, StudioSource } from "./StudioSource.js"
 const decodeTrace = Schema.decodeUnknown(Trace)
 
 const runOf = (
-  { billedUsd, endedAt, executionId, flow, flowId, sessionId, startedAt, status, trigger, unknownCosts, version }: RunRecord
+  { billedUsd, endedAt, executionId, flow, flowId, sessionId, startedAt, status, trigger, unknownCosts, version }:
+    RunRecord
 ): Run => ({
   id: executionId,
   flow,

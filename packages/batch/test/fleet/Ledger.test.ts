@@ -112,7 +112,10 @@ it.scopedLive("say the same as those of a file", () =>
     const { url } = yield* startPostgres
     const store = Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) }))
     yield* Effect.provide(Effect.all([statements, refusedRow, longNames, oddTexts]), store)
-    yield* Effect.provide(Effect.all([statements, refusedRow, longNames, oddTexts]), BatchStore.layerFile(yield* ledgerFile))
+    yield* Effect.provide(
+      Effect.all([statements, refusedRow, longNames, oddTexts]),
+      BatchStore.layerFile(yield* ledgerFile)
+    )
   }), 60_000)
 
 it.scopedLive("of PostgreSQL is read by a role that may only read", () =>

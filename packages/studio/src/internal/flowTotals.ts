@@ -20,7 +20,10 @@ const costOf = ({ costUsd }: Run): BigDecimal.BigDecimal => Option.getOrElse(par
 const unknownOf = ({ costUsd, unknownCosts = 0 }: Run): number => costUsd === undefined || unknownCosts > 0 ? 1 : 0
 
 export const make = (): FlowTotals => {
-  const totals = new Map<string, { readonly runs: number; readonly cost: BigDecimal.BigDecimal; readonly unknown: number }>()
+  const totals = new Map<
+    string,
+    { readonly runs: number; readonly cost: BigDecimal.BigDecimal; readonly unknown: number }
+  >()
   const none = { runs: 0, cost: zero, unknown: 0 }
   return {
     replace: (before, after) => {

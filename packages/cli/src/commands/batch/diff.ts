@@ -3,7 +3,7 @@ import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import type { ComparedRow, RowComparison } from "@effect-noukai/batch/BatchRow"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
-import { costText, formatCost, type CostSum } from "@effect-noukai/sdk/Trace"
+import { type CostSum, costText, formatCost } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
@@ -60,7 +60,8 @@ const costOf = ({ costUsd, unknownCosts = 0 }: CostSum) =>
 const costOfRow = ({ costUsd, isCostUnknown }: ComparedRow) =>
   costOf({ costUsd, unknownCosts: isCostUnknown === true ? 1 : 0 })
 
-const timeOf = ({ durationMs }: Pick<ComparedRow, "durationMs">) => durationMs === undefined ? undefined : time(durationMs)
+const timeOf = ({ durationMs }: Pick<ComparedRow, "durationMs">) =>
+  durationMs === undefined ? undefined : time(durationMs)
 
 /** Returns a line about a row that differs, and one for each change of its output. */
 const line = ({ after, before, changes = [], differs, key, kind }: RowComparison): string => {
@@ -84,8 +85,7 @@ const makeTotals = () => {
       if (row?.costUsd !== undefined) {
         cost = BigDecimal.sum(cost, BigDecimal.unsafeFromString(row.costUsd))
         priced++
-      }
-      // a row that ran before the batch read costs has none
+      } // a row that ran before the batch read costs has none
       else if (row?.executionId !== undefined || row?.isCostUnknown === true) unknownCosts++
       areRead ||= row?.costUsd !== undefined || row?.isCostUnknown === true
       if (row?.durationMs !== undefined) {

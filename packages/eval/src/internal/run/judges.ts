@@ -169,9 +169,13 @@ export const spentOf = ({ facts }: Session): Effect.Effect<string, LedgerError, 
 /** The runs of the judges of an eval run that it paid for, and their known cost, all attempts included. */
 export const costOf = ({ facts }: Session): Effect.Effect<Cost, LedgerError, BatchStore> =>
   Batch.status(Facts.judgesId(facts)).pipe(
-    Effect.map(({ assumedUsd = "0", costUsd = "0", retries, states: { done, failed, reported }, unknownCosts = 0 }) => ({
+    Effect.map((
+      { assumedUsd = "0", costUsd = "0", retries, states: { done, failed, reported }, unknownCosts = 0 }
+    ) => ({
       runs: done + failed + reported + retries,
-      usd: formatCost(BigDecimal.subtract(BigDecimal.unsafeFromString(costUsd), BigDecimal.unsafeFromString(assumedUsd))),
+      usd: formatCost(
+        BigDecimal.subtract(BigDecimal.unsafeFromString(costUsd), BigDecimal.unsafeFromString(assumedUsd))
+      ),
       unknown: unknownCosts
     })),
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed({ runs: 0, usd: "0", unknown: 0 }))
