@@ -7,10 +7,12 @@
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
+import { refuseMisnamed } from "./internal/names.js"
 import { limit } from "./internal/relay/answer.js"
 import { rejectionOf } from "./internal/relay/authorize.js"
 import { isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
@@ -141,10 +143,25 @@ export interface RelayReject {
  * @since 0.1.0
  * @category constructors
  */
-export const resolveBounds = ({ maxBodyBytes, maxMessages }: RelayBounds = {}): Required<RelayBounds> => ({
-  maxBodyBytes: Either.getOrThrowWith(limit("maxBodyBytes", maxBodyBytes, DEFAULT_MAX_BODY_BYTES), identity),
-  maxMessages: Either.getOrThrowWith(limit("maxMessages", maxMessages, DEFAULT_MAX_MESSAGES), identity)
-})
+export const resolveBounds = (bounds: RelayBounds = {}): Required<RelayBounds> => {
+  refuseMisnamed("resolveBounds", bounds, boundNames)
+  const { maxBodyBytes, maxMessages } = bounds
+  return {
+    maxBodyBytes: Either.getOrThrowWith(limit("maxBodyBytes", maxBodyBytes, DEFAULT_MAX_BODY_BYTES), identity),
+    maxMessages: Either.getOrThrowWith(limit("maxMessages", maxMessages, DEFAULT_MAX_MESSAGES), identity)
+  }
+}
+
+const boundNames: Names<RelayBounds> = { maxBodyBytes: true, maxMessages: true }
+
+const configNames: Names<FlowRelayConfig> = {
+  client: true,
+  org: true,
+  project: true,
+  slug: true,
+  bounds: boundNames,
+  version: true
+}
 
 /**
  * Parses the text of a request within bounds. Blank text is `{}`. Rejects a larger body with 413 `BODY_TOO_LARGE` before
@@ -189,10 +206,12 @@ export const extractTraceHeaders = (
  * @category combinators
  */
 export const forwardToFlow = async (
-  { client, org, project, slug, version }: FlowRelayConfig,
+  config: FlowRelayConfig,
   payload: Record<string, unknown>,
   traceHeaders: Record<string, string> = {}
 ): Promise<RelayOutcome> => {
+  refuseMisnamed("forwardToFlow", config, configNames)
+  const { client, org, project, slug, version } = config
   const { traceparent, tracestate } = traceHeaders
   const forwarded = Effect.flatMap(
     SdkRelay.forward({ org, project, slug }, { version }),

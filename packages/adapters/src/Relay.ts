@@ -6,6 +6,7 @@
  */
 import { readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
 import { type Defaults, type FlowRef, type FlowVersion, resolve } from "@effect-noukai/sdk/Flow"
+import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"
@@ -256,12 +257,24 @@ const notPost = (isRead: boolean): Answer => {
   return { ...rest, headers: { ...headers, allow: "POST" } }
 }
 
+const names: Names<Options<never, unknown, unknown>> = {
+  authorize: true,
+  flow: true,
+  version: true,
+  maxBodyBytes: true,
+  maxMessages: true,
+  maxDepth: true,
+  bodyTimeout: true,
+  authorizeTimeout: true,
+  timeout: true
+}
+
 /**
  * Builds the relay. It reads the body within its bounds, parses it, authorises the caller, forwards the body once, and
  * returns Noukai's answer unchanged, with its `Retry-After`. It forwards only the body and the trace context of a request.
  * An answer outside 2xx is logged with its status and code, unless the body is wrong (400, 422). It logs neither the key nor a body.
  *
- * Fails with an `InvalidRequestError` when the flow, the version or a limit is wrong. `defaultsOfClient` completes a
+ * Fails with an `InvalidRequestError` when an option is unknown, or the flow, the version or a limit is wrong. `defaultsOfClient` completes a
  * flow named by a bare slug.
  *
  * @since 0.1.0
@@ -272,6 +285,8 @@ export const make = <Request, E, R>(
   defaultsOfClient: Defaults = {}
 ): Either.Either<Relay<Request, R | NoukaiHttp>, InvalidRequestError> => {
   return Either.gen(function*() {
+    const unknown = misnamed("options", options, names)
+    if (unknown !== undefined) return yield* Either.left(invalid(unknown.field, unknown.reason))
     const forward = yield* SdkRelay.forward(
       options.flow,
       { version: options.version, attemptTimeout: options.timeout },

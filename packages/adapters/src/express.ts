@@ -5,6 +5,7 @@
  */
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
@@ -19,6 +20,7 @@ import { requestBody } from "./internal/express/requestBody.js"
 import { cutOff, holdResponse, isOfCallerWhoLeft, over, send, sendEarly } from "./internal/express/response.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
+import { clientNames, errorNames, refuseMisnamed } from "./internal/names.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
@@ -157,7 +159,12 @@ const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
  * @since 0.1.0
  * @category middleware
  */
-export const sessions = (options: Options): Middleware => (request, response, next) => {
+export const sessions = (options: Options): Middleware => {
+  refuseMisnamed("sessions", options, clientNames satisfies Names<Options>)
+  return middleware(options)
+}
+
+const middleware = (options: Options): Middleware => (request, response, next) => {
   if (isExcluded(options.exclude, request.originalUrl ?? request.url ?? "/")) return next()
   const within = snapshot()
   let isPassedOn = false
@@ -222,13 +229,15 @@ export type ErrorMiddleware = (
  * @since 0.1.0
  * @category middleware
  */
-export const errorHandler =
-  (options: ErrorAnswer.Options = {}): ErrorMiddleware => (error, _request, response, next) => {
+export const errorHandler = (options: ErrorAnswer.Options = {}): ErrorMiddleware => {
+  refuseMisnamed("errorHandler", options, errorNames)
+  return (error, _request, response, next) => {
     if (isOfCallerWhoLeft(response, error)) return
     const answer = response.headersSent ? undefined : handledError(error, options)
     if (answer === undefined) next(error)
     else send(response, answer)
   }
+}
 
 /**
  * A signal that is aborted when the caller leaves before the response has been sent. Pass it as the `signal` of a call

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Names } from "@effect-noukai/sdk/Kit"
 import type { InvalidRequestError, NoukaiError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
@@ -20,6 +21,7 @@ import * as Stream from "effect/Stream"
 import * as ErrorAnswer from "./ErrorAnswer.js"
 import { logged } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
+import { platformNames, refuseMisnamed } from "./internal/names.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
@@ -169,9 +171,15 @@ const settled = (
  * @since 0.1.0
  * @category middleware
  */
-export const sessions =
-  (options: Options = {}): <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
-  <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
+export const sessions = (
+  options: Options = {}
+): <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> => {
+  refuseMisnamed("sessions", options, platformNames satisfies Names<Options>)
+  return scoped(options)
+}
+
+const scoped =
+  (options: Options) => <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> => {
       if (isExcluded(options.exclude, request.originalUrl)) return app
       const id = requestedSession(request.headers[SessionsOptions.replayHeader])

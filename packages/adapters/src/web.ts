@@ -5,6 +5,7 @@
  */
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
+import type { Names } from "@effect-noukai/sdk/Kit"
 import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,6 +14,7 @@ import type { RelayHandlerOptions } from "./FlowRelay.js"
 import { snapshot } from "./internal/asyncContext.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
+import { clientNames, errorNames, refuseMisnamed } from "./internal/names.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, linger } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
@@ -110,6 +112,14 @@ const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Respon
 export const sessions = <Request extends WebRequest = globalThis.Request, Rest extends ReadonlyArray<unknown> = []>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   options: Options
+): (request: Request, ...rest: Rest) => Promise<Response> => {
+  refuseMisnamed("sessions", options, clientNames satisfies Names<Options>)
+  return scoped(handler, options)
+}
+
+const scoped = <Request extends WebRequest, Rest extends ReadonlyArray<unknown>>(
+  handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
+  options: Options
 ): (request: Request, ...rest: Rest) => Promise<Response> =>
 async (request, ...rest) => {
   if (isExcluded(options.exclude, request.url)) return handler(request, ...rest)
@@ -146,6 +156,7 @@ async (request, ...rest) => {
  * @category combinators
  */
 export const errorResponse = (error: unknown, options: ErrorAnswer.Options = {}): Response | undefined => {
+  refuseMisnamed("errorResponse", options, errorNames)
   const answer = handledError(error, options)
   return answer === undefined ? undefined : new Response(answer.body, answer)
 }
@@ -173,14 +184,16 @@ export const errorResponse = (error: unknown, options: ErrorAnswer.Options = {})
 export const withErrorHandler = <Args extends ReadonlyArray<unknown>>(
   handler: (...args: Args) => Response | Promise<Response>,
   options: ErrorAnswer.Options = {}
-): (...args: Args) => Promise<Response> =>
-async (...args) => {
-  try {
-    return await handler(...args)
-  } catch (error) {
-    const response = errorResponse(error, options)
-    if (response === undefined) throw error
-    return response
+): (...args: Args) => Promise<Response> => {
+  refuseMisnamed("withErrorHandler", options, errorNames)
+  return async (...args) => {
+    try {
+      return await handler(...args)
+    } catch (error) {
+      const response = errorResponse(error, options)
+      if (response === undefined) throw error
+      return response
+    }
   }
 }
 

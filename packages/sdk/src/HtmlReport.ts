@@ -6,6 +6,7 @@
  */
 import * as Stream from "effect/Stream"
 import { safeText } from "./internal/trace/words.js"
+import * as Kit from "./Kit.js"
 import * as ValueDiff from "./ValueDiff.js"
 
 /**
@@ -151,6 +152,7 @@ export const table = <E, R>(
   rows: Stream.Stream<Row, E, R>,
   options: TableOptions = {}
 ): Stream.Stream<Html, E, R> => {
+  Kit.orThrow("HtmlReport.table", options, { sortBy: true })
   const heads = columns.map(({ isNumber, title }) =>
     html`<th scope="col"${isNumber === true && html` class="number"`}><button type="button">${title}</button></th>`
   )

@@ -99,16 +99,24 @@ export const nearest = <A>(name: string, all: ReadonlyArray<A>, nameOf: (one: A)
 const lettersOf = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "")
 
 /**
- * Returns the reason why an unknown option is refused, with the option that was probably meant. `otherwise` is the advice
- * if there is none.
+ * Returns the advice for an unknown option: the option that was probably meant, or `otherwise` if there is none.
  *
  * @since 0.1.0
  * @category names
  */
-export const unknownName = (name: string, names: ReadonlyArray<string>, otherwise = listed(names)): string => {
+export const hint = (name: string, names: ReadonlyArray<string>, otherwise: string = listed(names)): string => {
   const meant = nearest(lettersOf(name), names, lettersOf)
-  return `is not an option: ${meant === undefined ? otherwise : `did you mean ${meant}?`}`
+  return meant === undefined ? otherwise : `did you mean ${meant}?`
 }
+
+/**
+ * Returns the reason why an unknown option is refused, with the advice of {@link hint}.
+ *
+ * @since 0.1.0
+ * @category names
+ */
+export const unknownName = (name: string, names: ReadonlyArray<string>, otherwise?: string): string =>
+  `is not an option: ${hint(name, names, otherwise)}`
 
 const listed = (names: ReadonlyArray<string>): string =>
   names.length === 0 ? "there are no options" : `the options are ${names.join(", ")}`
@@ -161,13 +169,24 @@ export const isNumber = (value: unknown, minimum: number, maximum = Infinity): v
   typeof value === "number" && Number.isFinite(value) && value >= minimum && value <= maximum
 
 /**
- * Returns the options of a pure function. Throws a `TypeError` for a value that is not an object, and for an unknown option.
+ * Returns the options of a pure function of which some are counts: whole numbers of at least 0, or `Infinity`. Throws a
+ * `TypeError` for a value that is not an object, an unknown option, and any other count.
  *
  * @since 0.1.0
  * @category names
  */
-export const orThrow = <A extends object>(operation: string, given: A, names: Names<A>): A => {
-  const found = misnamed("options", given, names)
+export const orThrow = <A extends object>(
+  operation: string,
+  given: A,
+  names: Names<A>,
+  counts: ReadonlyArray<keyof A & string> = []
+): A => {
+  const isLimit = (value: unknown) => value === undefined || value === Infinity || isCount(value, 0)
+  const wrong = (): Problem | undefined => {
+    const field = counts.find((name) => !isLimit(given[name]))
+    return field && { field, reason: "must be an integer of at least 0, or Infinity" }
+  }
+  const found = misnamed("options", given, names) ?? wrong()
   if (found !== undefined) throw new TypeError(`${operation}: invalid ${found.field}: ${found.reason}`)
   return given
 }

@@ -26,6 +26,7 @@ import {
 import { absentable } from "./internal/core/json.js"
 import { known } from "./internal/core/makeError.js"
 import { isEndedStatus } from "./internal/core/runProblem.js"
+import * as Fields from "./internal/options/callOptions.js"
 import type { CallError, SessionError } from "./NoukaiError.js"
 import { RunService } from "./RunService.js"
 import { type SessionExecution, SessionService } from "./SessionService.js"
@@ -180,6 +181,8 @@ export interface Options {
   /** The number of sessions that are read at once. Default: 4. The `rate` of the client limits the requests. */
   readonly concurrency?: number | undefined
 }
+
+const findingsOptions = Fields.decoder<Options>("options", () => ({ concurrency: Fields.count(1) }))
 
 /** The response to a look at a session. */
 type Look =
@@ -411,9 +414,10 @@ const withDoubles = (attempts: Chunk.Chunk<Finding>): Chunk.Chunk<Finding> => {
  */
 export const findings = <E, R>(
   expected: Stream.Stream<Expected, E, R>,
-  { concurrency = 4 }: Options = {}
+  options: Options = {}
 ): Stream.Stream<Finding, E | CallError | SessionError, R | RunService | SessionService> =>
   Stream.unwrap(Effect.gen(function*() {
+    const { concurrency = 4 } = yield* findingsOptions("Reconcile.findings", options)
     const checked = check(yield* RunService, yield* SessionService)
     let alone = 0
     return expected.pipe(

@@ -12,6 +12,7 @@ import type { SessionExecution, StepAttempts, Tokens, Trace } from "./internal/o
 import { inputOf as inputIn, type InputOfRun, withoutPrompt } from "./internal/operations/sessionRun.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
 import * as Timeline from "./internal/trace/timeline.js"
+import * as Kit from "./Kit.js"
 
 export { serverProblem as problemOf } from "./internal/core/runProblem.js"
 export type { ServerProblem } from "./internal/core/runProblem.js"
@@ -403,7 +404,16 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  * @since 0.1.0
  * @category conversions
  */
-export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => otlpSpans(trace, options)
+export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces =>
+  otlpSpans(trace, Kit.orThrow("Trace.toSpans", options, spanNames))
+
+const spanNames: Kit.Names<SpanOptions> = {
+  serviceName: true,
+  resource: true,
+  flow: { org: true, project: true, slug: true },
+  parent: { traceId: true, spanId: true },
+  payloads: true
+}
 
 /** A payload as traces have it: an object. */
 const contextOf = (name: string, snapshot: unknown): unknown =>

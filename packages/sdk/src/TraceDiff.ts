@@ -22,6 +22,7 @@ import { known } from "./internal/core/makeError.js"
 import { changeText } from "./internal/core/replayReport.js"
 import type { StepTrace } from "./internal/operations/requests.js"
 import { safeText } from "./internal/trace/words.js"
+import * as Kit from "./Kit.js"
 import { costOf, type Trace } from "./Trace.js"
 import { Change, withWords } from "./ValueDiff.js"
 
@@ -322,7 +323,8 @@ const runSideOf = (trace: Trace): RunSide => {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (before: Trace, after: Trace, { limit = 100 }: Options = {}): TraceDiff => {
+export const make = (before: Trace, after: Trace, options: Options = {}): TraceDiff => {
+  const { limit = 100 } = Kit.orThrow("TraceDiff.make", options, { limit: true }, ["limit"])
   const [first, second] = [runSideOf(before), runSideOf(after)]
   const arePayloadsCompared = first.hasPayloads && second.hasPayloads
   const areCostsTold = first.costUsd !== undefined && second.costUsd !== undefined

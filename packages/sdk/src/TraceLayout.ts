@@ -8,6 +8,7 @@ import * as Arr from "effect/Array"
 import { formatCost, sumCosts, unknownCostsIn } from "./internal/core/cost.js"
 import { problemOf } from "./internal/core/runProblem.js"
 import { millisOf, payloadText, type PlacedStep, timelineOf } from "./internal/trace/timeline.js"
+import * as Kit from "./Kit.js"
 import type { StepTrace, Trace } from "./Trace.js"
 
 /**
@@ -132,7 +133,8 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (trace: Trace, { maxRows = Infinity }: Options = {}): TraceLayout => {
+export const make = (trace: Trace, options: Options = {}): TraceLayout => {
+  const { maxRows = Infinity } = Kit.orThrow("TraceLayout.make", options, { maxRows: true }, ["maxRows"])
   const { end, isDated, start, steps, waiting, wall } = timelineOf(trace)
   const total = Number(end - start)
   const unknown = unknownCostsIn<StepTrace>(trace)

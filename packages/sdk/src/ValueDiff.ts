@@ -5,6 +5,7 @@
  */
 import { differences, formatPath } from "./internal/core/diff.js"
 import { Change, changeText, maxValue } from "./internal/core/replayReport.js"
+import * as Kit from "./Kit.js"
 
 export {
   /**
@@ -219,13 +220,15 @@ export interface ChangesOptions {
  * @since 0.1.0
  * @category diffing
  */
-export const changes = (expected: unknown, actual: unknown, options: ChangesOptions = {}): ReadonlyArray<Change> =>
-  withWords(
-    differences(expected, actual, options.limit ?? 1_000).map(({ path, ...values }) => ({
+export const changes = (expected: unknown, actual: unknown, options: ChangesOptions = {}): ReadonlyArray<Change> => {
+  const { limit = 1_000 } = Kit.orThrow("ValueDiff.changes", options, { limit: true }, ["limit"])
+  return withWords(
+    differences(expected, actual, limit).map(({ path, ...values }) => ({
       path: formatPath(path),
       ...values
     }))
   )
+}
 
 /**
  * The words of {@link toText}.
@@ -247,5 +250,7 @@ export interface TextOptions {
  * @since 0.1.0
  * @category formatting
  */
-export const toText = (change: Change, options: TextOptions = {}): string =>
-  changeText(change, options.expected ?? "was", options.actual ?? "is")
+export const toText = (change: Change, options: TextOptions = {}): string => {
+  const { actual = "is", expected = "was" } = Kit.orThrow("ValueDiff.toText", options, { expected: true, actual: true })
+  return changeText(change, expected, actual)
+}

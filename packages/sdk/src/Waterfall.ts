@@ -10,6 +10,7 @@ import { type CostSum, costText, formatCost, sumCosts } from "./internal/core/co
 import { spanIdOf } from "./internal/trace/otlpSpans.js"
 import { payloadText } from "./internal/trace/timeline.js"
 import * as Words from "./internal/trace/words.js"
+import * as Kit from "./Kit.js"
 import type { Trace } from "./Trace.js"
 import * as TraceLayout from "./TraceLayout.js"
 
@@ -66,6 +67,12 @@ export interface HtmlOptions {
   /** Whether the page has inputs, outputs and errors, which may be private. Default: true. */
   readonly payloads?: boolean | undefined
 }
+
+const htmlNames: Kit.Names<HtmlOptions> = { title: true, payloads: true }
+
+const svgNames: Kit.Names<SvgOptions> = { ...htmlNames, width: true, maxRows: true }
+
+const textNames: Kit.Names<TextOptions> = { ...svgNames, colours: true }
 
 /** A number of the options within its limits. */
 const within = (value: number, least: number, most: number, standard: number): number =>
@@ -186,7 +193,12 @@ const axisOf = (totalMs: number, plot: number): string => {
  * @category conversions
  */
 export const toText = (trace: Trace, options: TextOptions = {}): string => {
-  const { colours, maxRows = 200, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 80 } = options
+  const { colours, maxRows = 200, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 80 } = Kit.orThrow(
+    "Waterfall.toText",
+    options,
+    textNames,
+    ["maxRows"]
+  )
   const width = within(wide, 40, 1_000, 80)
   const paint = colours === true ? coloured : uncoloured
   const layout = TraceLayout.make(trace, { maxRows })
@@ -397,7 +409,12 @@ const legendOf = ({ bars, waitingMs }: TraceLayout.TraceLayout): string => {
  * @category conversions
  */
 export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
-  const { maxRows = 60, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 960 } = options
+  const { maxRows = 60, payloads, title = `Run ${trace.flowRun.id}`, width: wide = 960 } = Kit.orThrow(
+    "Waterfall.toSvg",
+    options,
+    svgNames,
+    ["maxRows"]
+  )
   const width = within(wide, 480, 4_096, 960)
   const layout = TraceLayout.make(trace, { maxRows })
   const { rows, totalMs } = layout
@@ -566,7 +583,7 @@ const attemptOf = (bar: TraceLayout.Bar, payloads: boolean): HtmlReport.Html => 
  * @category conversions
  */
 export const toHtml = (trace: Trace, options: HtmlOptions = {}): Stream.Stream<string> => {
-  const { payloads = true, title = `Run ${trace.flowRun.id}` } = options
+  const { payloads = true, title = `Run ${trace.flowRun.id}` } = Kit.orThrow("Waterfall.toHtml", options, htmlNames)
   const layout = TraceLayout.make(trace)
   const isCaptured = trace.steps.some(({ inputContext, outputContext }) =>
     inputContext !== undefined || outputContext !== undefined

@@ -24,6 +24,7 @@ import * as FaultRules from "./faults/faultRules.js"
 import * as Flows from "./flow/flows.js"
 import { errorText, readSchema } from "./json.js"
 import { checkNumbers } from "./numbers.js"
+import { optionsNamed } from "./optionNames.js"
 import { json } from "./server/endpoint.js"
 import type { Endpoint, RouteOf } from "./server/endpoint.js"
 import * as HandleRequest from "./server/handleRequest.js"
@@ -215,6 +216,7 @@ const serviceOf = (
 
 export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
   Effect.gen(function*() {
+    yield* optionsNamed(options)
     const content = yield* contentOf(options)
     const limits = Defaults.given(Defaults.limits, options.limits)
     const { host } = Defaults.given<Defaults.DefaultedOptions>(Defaults.options, options)

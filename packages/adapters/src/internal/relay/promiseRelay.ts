@@ -1,11 +1,13 @@
 /** A relay whose `authorize` is not an Effect. */
+import type { Names } from "@effect-noukai/sdk/Kit"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
-import type { RelayHandlerOptions } from "../../FlowRelay.js"
+import type { RelayBounds, RelayHandlerOptions } from "../../FlowRelay.js"
 import * as Relay from "../../Relay.js"
 import type { ContextRunner } from "../asyncContext.js"
+import { refuseMisnamed } from "../names.js"
 import { Thrown } from "../untrusted.js"
 import { invalid, refusal } from "./answer.js"
 
@@ -15,13 +17,34 @@ export interface RequestInContext<out Request> {
   readonly within: ContextRunner
 }
 
+const boundNames: Names<RelayBounds> = { maxBodyBytes: true, maxMessages: true }
+
+const names: Names<RelayHandlerOptions<never>> = {
+  authorize: true,
+  bounds: boundNames,
+  client: true,
+  flow: true,
+  org: true,
+  project: true,
+  slug: true,
+  version: true,
+  maxBodyBytes: true,
+  maxMessages: true,
+  maxDepth: true,
+  bodyTimeout: true,
+  authorizeTimeout: true,
+  timeout: true
+}
+
 /**
- * The rules of a relay. Throws an `InvalidRequestError` when the flow, the version or a limit is wrong, or the flow is
+ * The rules of a relay. Throws an `InvalidRequestError` when an option is unknown, the flow, the version or a limit is wrong, or the flow is
  * named twice.
  */
 export const promiseRelay = <Request>(
-  { authorize, bounds, client, flow, org, project, slug, ...given }: RelayHandlerOptions<Request>
+  options: RelayHandlerOptions<Request>
 ): Relay.Relay<RequestInContext<Request>, NoukaiHttp> => {
+  refuseMisnamed("relay", options, names)
+  const { authorize, bounds, client, flow, org, project, slug, ...given } = options
   const { maxBodyBytes = bounds?.maxBodyBytes, maxMessages = bounds?.maxMessages, ...limits } = given
   if (flow !== undefined && (org ?? project ?? slug) !== undefined) {
     throw invalid("flow", "give either flow, or org, project and slug")

@@ -1,6 +1,6 @@
 /** Reads the options of a caller. The SDK checks the values themselves. Needs no Effect. */
+import { isFields } from "@effect-noukai/sdk/Kit"
 import { InvalidRequestError, type InvalidRequestErrorInit, NoukaiError } from "../../NoukaiError.js"
-import { isRecord } from "../json.js"
 
 export const refusal = (
   operation: string,
@@ -12,10 +12,6 @@ export const refusal = (
 
 /** The reason why a value that is not a schema is refused. */
 export const noSchema = "must be a schema of Zod 4, Valibot, ArkType, Effect or another library with Standard Schema"
-
-/** Whether a value is a plain set of fields, and not a list, a map or a promise. */
-const isFields = (u: unknown): boolean =>
-  isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
 
 /** Returns the value of `read`. Throws its error of this package, and a refusal of the field for any other error. */
 export const reading = <A>(operation: string, field: string, read: () => A): A => {

@@ -1,8 +1,8 @@
 /** Refuses unknown options: a call without an option that its caller wrote is another call. */
+import { hint, type Names } from "@effect-noukai/sdk/Kit"
 import { type CallOptions, refusal, takeOptions } from "./reading.js"
 
-/** The names of all options of a type. */
-export type Names<A> = { readonly [K in keyof A]-?: true }
+export type { Names } from "@effect-noukai/sdk/Kit"
 
 /** Options of the SDK and of other clients, by their letters in lower case, and the option that takes their place. */
 const instead: { readonly [letters: string]: string } = {
@@ -26,22 +26,10 @@ const hints: { readonly [name: string]: string } = {
 
 const lettersOf = (word: string): string => word.toLowerCase().replace(/[^a-z]/g, "")
 
-/** Whether two words differ by one letter, or only in case and punctuation. */
-const isMisspelling = (word: string, name: string): boolean => {
-  const [a, b] = [lettersOf(word), lettersOf(name)]
-  let same = 0
-  while (same < a.length && a[same] === b[same]) same++
-  const [restA, restB] = [a.slice(same), b.slice(same)]
-  return restA.slice(1) === restB || restA === restB.slice(1) || restA.slice(1) === restB.slice(1) ||
-    (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2))
-}
-
 const hintOf = (word: string, names: ReadonlyArray<string>): string => {
-  const meant = names.find((name) => isMisspelling(word, name))
-  if (meant !== undefined) return `did you mean ${meant}?`
   const letters = lettersOf(word)
   const place = Object.hasOwn(instead, letters) ? instead[letters]! : ""
-  return names.includes(place) ? hints[place] ?? `did you mean ${place}?` : `the options are ${names.join(", ")}`
+  return names.includes(place) ? hints[place] ?? `did you mean ${place}?` : hint(word, names)
 }
 
 /** Throws a refusal of an option that is not one of `names`. `null` and `undefined` count as absent. */

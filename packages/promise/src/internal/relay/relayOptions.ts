@@ -1,4 +1,5 @@
 /** Checks the options of relay flows. */
+import { hint, isCount } from "@effect-noukai/sdk/Kit"
 import type { CreateRelayFlowOptions, RelayExecuteOptions } from "../../FlowOptions.js"
 import { attachmentsOf, maxAttachments } from "../execute/attachments.js"
 import { isRecord, type Json } from "../json.js"
@@ -24,10 +25,10 @@ const checked = <A extends object>(
   )
   const names = Object.keys(checks)
   for (const [name, value] of Object.entries(given)) {
-    const hint = name === "headers" ? "set headers in fetch" : `the options are ${names.join(", ")}`
+    const advice = name === "headers" ? "set headers in fetch" : hint(name, names)
     const reason = names.includes(name)
       ? checks[name as keyof A](value, given)
-      : `is not an option of a relay flow: ${hint}`
+      : `is not an option of a relay flow: ${advice}`
     if (reason !== undefined) throw refusal(operation, name, reason)
   }
   return given as A
@@ -124,7 +125,7 @@ const executeChecks = {
   ),
   toolChoice: must(() => true, ""),
   toolHandler: must(isFunction, "must be a function"),
-  maxToolRounds: must((value) => Number.isSafeInteger(value) && Number(value) >= 0, "must be an integer of at least 0"),
+  maxToolRounds: must((value) => isCount(value, 0), "must be an integer of at least 0"),
   trace: must((value) => typeof value === "boolean", "must be true or false"),
   timeout: checkTimeout,
   // checked with the other options of all calls

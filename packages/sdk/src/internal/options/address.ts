@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { misnamed, type Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem } from "../core/makeError.js"
 import { decoding, encoding, isStandardSchema, type StandardSchema } from "./standardSchema.js"
@@ -81,15 +82,28 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
   return Either.right(address)
 }
 
+const addressNames: Names<FlowAddress> = { org: true, project: true, slug: true }
+
+/** The problem of the schemas with which a flow was made, if they have one. */
+const problemOf = (flow: Flow<never> & { readonly problem?: Problem }): Problem | undefined => flow.problem
+
 /** The address of a reference. */
 export const resolve = (
   method: string,
   flow: FlowRef<never>,
   defaults: AddressDefaults
 ): Either.Either<FlowAddress, InvalidRequestError> => {
+  const found = isFlow(flow) ? problemOf(flow) : undefined
+  if (found !== undefined) return Either.left(invalid(method, found.field, found.reason))
   const ref: unknown = isFlow(flow) ? flow.ref : flow
   if (typeof ref === "string") return fromString(method, ref, defaults)
   if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
+  const unknown = misnamed("flow", ref, addressNames)
+  if (unknown !== undefined) {
+    const { field } = unknown
+    const reason = field === "version" ? "is not part of an address: pass the version with the call" : unknown.reason
+    return Either.left(invalid(method, field === "flow" ? field : `flow.${field}`, reason))
+  }
   const { org, project, slug } = ref as FlowAddress
   return check(method, { org, project, slug })
 }
@@ -183,8 +197,8 @@ const Proto = {
 }
 
 /**
- * Makes a flow reference. Pure: the address is checked by each operation, which fails with `InvalidRequestError`
- * before anything is sent.
+ * Makes a flow reference. Pure: the address, and the names of the schemas, are checked by each operation, which fails
+ * with `InvalidRequestError` before anything is sent.
  *
  * With `parameters`, the parameters of every call are typed and encoded through that schema; with `result`, the result
  * is decoded, and one that does not fit is an `UnexpectedResponseError` that carries the raw value. Both take a schema
@@ -203,13 +217,19 @@ const Proto = {
  */
 export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
-  { parameters, result }: Schemas<P, A, PI, AI> = {}
-): Flow<P, A> =>
-  Object.assign(Object.create(Proto), {
+  schemas: Schemas<P, A, PI, AI> = {}
+): Flow<P, A> => {
+  const problem = misnamed("schemas", schemas, schemaNames)
+  const { parameters, result } = problem === undefined ? schemas : {}
+  return Object.assign(Object.create(Proto), {
     ref,
     parameters: isStandard(parameters) ? encoding(parameters) : parameters,
-    result: isStandard(result) ? decoding(result) : result
+    result: isStandard(result) ? decoding(result) : result,
+    ...(problem !== undefined && { problem })
   })
+}
+
+const schemaNames: Names<Schemas<never, unknown>> = { parameters: true, result: true }
 
 /** Whether a schema is not one of Effect, which may implement Standard Schema too. */
 const isStandard = (u: unknown): u is StandardSchema => !Schema.isSchema(u) && isStandardSchema(u)

@@ -1,0 +1,107 @@
+/** A misspelt option of any adapter is refused when the adapter is made. */
+import { Relay } from "@effect-noukai/adapters"
+import * as Express from "@effect-noukai/adapters/express"
+import * as Nextjs from "@effect-noukai/adapters/nextjs"
+import * as Platform from "@effect-noukai/adapters/platform"
+import { forwardToFlow, resolveBounds } from "@effect-noukai/adapters/relay"
+import * as Web from "@effect-noukai/adapters/web"
+import { Noukai } from "@effect-noukai/promise"
+import { Noukai as SdkNoukai } from "@effect-noukai/sdk"
+import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+
+const any = (value: unknown) => value as never
+
+const client = new Noukai({
+  apiKey: "nk_test_unused",
+  fetch: () => assert.fail("a request was sent"),
+  env: "dev",
+  port: 9
+})
+
+const handler = () => new Response("")
+
+const relay = { client, flow: "a/b/c", authorize: () => true }
+
+const address = { client, org: "a", project: "b", slug: "c" }
+
+const inputs: ReadonlyArray<readonly [name: string, make: () => unknown, field: string, meant: string]> = [
+  ["Express.sessions", () => Express.sessions(any({ client, exlude: [] })), "exlude", "exclude"],
+  [
+    "Express.noukaiTraceMiddleware",
+    () => Express.noukaiTraceMiddleware(any({ client, exlude: [] })),
+    "exlude",
+    "exclude"
+  ],
+  ["Express.errorHandler", () => Express.errorHandler(any({ onEror: () => {} })), "onEror", "onError"],
+  ["Express.relay", () => Express.relay(any({ ...relay, maxMessage: 1 })), "maxMessage", "maxMessages"],
+  ["Express.relay bounds", () => Express.relay(any({ ...relay, bounds: { maxBody: 1 } })), "bounds.maxBody", ""],
+  [
+    "Web.sessions",
+    () => Web.sessions(handler, any({ client, exposeSessions: true })),
+    "exposeSessions",
+    "exposeSession"
+  ],
+  ["Web.withErrorHandler", () => Web.withErrorHandler(handler, any({ onerrors: 1 })), "onerrors", "onError"],
+  ["Web.errorResponse", () => Web.errorResponse(new Error("a"), any({ onEror: 1 })), "onEror", "onError"],
+  ["Web.relay", () => Web.relay(any({ ...relay, authoriseTimeout: 1 })), "authoriseTimeout", "authorizeTimeout"],
+  [
+    "Nextjs.withNoukaiTrace",
+    () => Nextjs.withNoukaiTrace(handler, any({ client, whenDisable: "fail" })),
+    "whenDisable",
+    "whenDisabled"
+  ],
+  ["Platform.sessions", () => Platform.sessions(any({ whenDisable: "fail" })), "whenDisable", "whenDisabled"],
+  ["resolveBounds", () => resolveBounds(any({ maxBodyByte: 1 })), "maxBodyByte", "maxBodyBytes"],
+  [
+    "Relay.make",
+    () =>
+      Either.getOrThrowWith(
+        Relay.make(any({ flow: "a/b/c", authorize: () => Effect.succeed(true), timout: 1 })),
+        (error) => error
+      ),
+    "timout",
+    "timeout"
+  ],
+  [
+    "Platform.relay",
+    () => {
+      const made = Platform.relay(any({ flow: "a/b/c", authorize: () => Effect.succeed(true), verson: 1 }))
+      throw Effect.runSync(Effect.flip(Effect.provide(made, SdkNoukai.layerScripted())))
+    },
+    "verson",
+    "version"
+  ]
+]
+
+describe("adapters: a misspelt option", () => {
+  for (const [name, make, field, meant] of inputs) {
+    it(`of ${name} is refused`, () => {
+      try {
+        make()
+      } catch (error) {
+        assert.instanceOf(error, InvalidRequestError)
+        assert.strictEqual(error.field, field)
+        assert.include(error.reason, meant === "" ? "is not an option: " : `is not an option: did you mean ${meant}?`)
+        return
+      }
+      assert.fail("it was made")
+    })
+  }
+
+  it("of forwardToFlow is refused, and nothing is sent", async () => {
+    const error = await forwardToFlow(any({ ...address, verson: 1 }), {}).then(
+      () => assert.fail("it was sent"),
+      (error: unknown) => error
+    )
+    assert.instanceOf(error, InvalidRequestError)
+    assert.strictEqual(error.field, "verson")
+  })
+
+  it("a version in the flow of a relay is refused, and is not run at production", () => {
+    const flow = any({ org: "a", project: "b", slug: "c", version: 1 })
+    assert.throws(() => Web.relay({ ...relay, flow }), /flow\.version: is not part of an address/)
+    assert.throws(() => client.flow(flow), /flow\.version: is not part of an address/)
+  })
+})
