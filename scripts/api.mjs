@@ -7,7 +7,7 @@
 import { Extractor, ExtractorConfig } from "@microsoft/api-extractor"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
-import { libraries, root } from "./workspace.mjs"
+import { libraries, publicExports, root } from "./workspace.mjs"
 
 const compilerOptions = {
   module: "nodenext",
@@ -27,7 +27,7 @@ for (const { folder, manifest } of libraries()) {
   const projectFolder = join(root, folder)
   const build = join(projectFolder, "build/api")
   // every module that programs may import, under its name
-  const modules = Object.entries(manifest.exports).filter(([path]) => path !== "./package.json").map((
+  const modules = Object.entries(publicExports(manifest)).map((
     [path, { default: file }]
   ) => ({ name: path === "." ? "index" : path.slice(2), file }))
   mkdirSync(build, { recursive: true })

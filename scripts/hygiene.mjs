@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { differences } from "./readme.mjs"
 import { outdated } from "./version.mjs"
-import { files, libraries, read, root } from "./workspace.mjs"
+import { files, libraries, publicExports, read, root } from "./workspace.mjs"
 
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
 
@@ -169,7 +169,7 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   const modules = files(`${folder}/src`).map((path) => path.slice(`${folder}/src/`.length))
     .filter((path) => /^\w+\.ts$/.test(path) && path !== "index.ts")
     .map((path) => `./${path.replace(/\.ts$/, "")}`)
-  const named = Object.entries(manifest.exports).filter(([name]) => name !== "." && name !== "./package.json")
+  const named = Object.entries(publicExports(manifest)).filter(([name]) => name !== ".")
     .map(([, { "@effect-noukai/source": source }]) => source.replace(/^\.\/src\/(.+)\.ts$/, "./$1"))
   return [
     ...modules.filter((name) => !named.includes(name)).map((name) => `${folder}/package.json: no export ${name}`),

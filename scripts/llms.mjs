@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { publishable, read, root } from "./workspace.mjs"
+import { publicExports, publishable, read, root } from "./workspace.mjs"
 
 const guides = "https://github.com/effect-noukai/effect-noukai/blob/main/docs/guides"
 
@@ -20,7 +20,7 @@ const sentence = (path) => {
 }
 
 const moduleLines = ({ folder, manifest }) =>
-  Object.entries(manifest.exports).filter(([name]) => name !== "./package.json").map(([name, targets]) => {
+  Object.entries(publicExports(manifest)).map(([name, targets]) => {
     const source = targets["@effect-noukai/source"].slice("./".length)
     return `- [${manifest.name}${name.slice(1)}](${source}): ${sentence(`${folder}/${source}`)}`
   })

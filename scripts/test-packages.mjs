@@ -79,6 +79,7 @@ const pack = async (item, destination) => {
     modules: Object.keys(item.manifest.exports).filter((path) => path !== "./package.json")
       .map((path) => item.name + path.slice(1)),
     internals: built.filter((path) => path.startsWith("internal/")).map((path) => `${item.name}/${path}`)
+      .filter((name) => !Object.hasOwn(item.manifest.exports, `.${name.slice(item.name.length)}`))
   }
 }
 

@@ -44,6 +44,12 @@ export const publishable = () => {
   return ordered
 }
 
+/** The exports of a package that programs may import: not those for the other packages here, under `internal`. */
+export const publicExports = ({ exports }) =>
+  Object.fromEntries(
+    Object.entries(exports).filter(([name]) => name !== "./package.json" && !name.startsWith("./internal/"))
+  )
+
 /** Those of them that programs import; the others are commands. */
 export const libraries = () => publishable().filter(({ manifest }) => "." in manifest.exports)
 

@@ -21,7 +21,9 @@ export const PendingTools = Schema.Struct({
   /** The conversation inside the paused step; opaque, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
   /** The calls that wait for a result; absent once `toolCallMessages` holds the results. */
-  toolCalls: absentable(ToolCalls)
+  toolCalls: absentable(ToolCalls),
+  /** The text of numbers in `toolCallMessages` that a JavaScript number cannot hold. Opaque. */
+  digits: absentable(Schema.Unknown)
 })
 
 /**
@@ -59,6 +61,8 @@ const flowCursorSchema = Schema.Struct({
   /** The number of steps of the flow, where the server said so. */
   stepCount: absentable(Schema.Number),
   outputs: KeptObject,
+  /** The text of numbers in `outputs` that a JavaScript number cannot hold. Opaque. */
+  digits: absentable(Schema.Unknown),
   /** The step that completed last: its output is the result of the run where the server sends none. */
   lastStepId: absentable(Schema.String),
   sessionId: absentable(Schema.String),
@@ -111,6 +115,8 @@ const pausedStateSchema = Schema.Struct({
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: ToolCalls,
   accumulatedOutputs: KeptObject,
+  /** The text of numbers in `toolCallMessages` and `accumulatedOutputs` that a JavaScript number cannot hold. Opaque. */
+  digits: absentable(Schema.Unknown),
   sessionId: absentable(Schema.String),
   /** The number of calls of the tool handler before this pause. */
   rounds: Schema.NonNegativeInt,

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import { formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
+import { digitsOf, withDigits } from "../core/digits.js"
 import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
@@ -54,9 +55,11 @@ const withoutMeasured = (
 ): { readonly answer: Recording.RecordedAnswer; readonly values: { readonly [path: string]: unknown } } => {
   const values: { [path: string]: unknown } = {}
   const strip = (value: unknown, path: Path): unknown => {
-    if (Array.isArray(value)) return value.map((item, index) => strip(item, [...path, index]))
+    if (Array.isArray(value)) {
+      return withDigits(value.map((item, index) => strip(item, [...path, index])), digitsOf(value))
+    }
     if (!Predicate.isRecord(value)) return value
-    return Object.fromEntries(
+    const left = Object.fromEntries(
       Object.entries(value).flatMap(([key, item]) => {
         const place = [...path, key]
         if (measured.has(key) && !Predicate.isRecord(item)) {
@@ -66,6 +69,7 @@ const withoutMeasured = (
         return [[key, payloads.has(key) ? item : strip(item, place)]]
       })
     )
+    return withDigits(left, digitsOf(value))
   }
   return { answer: strip(answer, []) as Recording.RecordedAnswer, values }
 }
@@ -231,7 +235,9 @@ export const layout = (
       fingerprint,
       occurrence,
       input: canonical(symbolise(input, symbols)),
-      answer: canonical(Recording.mapAnswer(answer, symbolising)) as Recording.RecordedAnswer
+      answer: canonical(
+        Recording.mapAnswer(Recording.withStoredDigits(answer), symbolising)
+      ) as Recording.RecordedAnswer
     }
   })
   const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)
@@ -268,7 +274,7 @@ export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Rec
       flow: entry.flow,
       version: entry.version,
       input: desymbolise(entry.input, meta.ids),
-      answer,
+      answer: Recording.withRestoredDigits(answer),
       at: more?.at
     }
   })

@@ -3,6 +3,7 @@ import * as Array from "effect/Array"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import { digitsAt, digitsIn, digitsLeft, restoreDigits } from "../core/digits.js"
 import { absentable } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { RecordedCall } from "../core/replayReport.js"
@@ -40,7 +41,9 @@ export const RecordedValue = Schema.Struct({
    */
   received: absentable(Schema.Literal(true)),
   /** The server's id of the request, of a body that was received. */
-  requestId: absentable(Schema.String)
+  requestId: absentable(Schema.String),
+  /** The text of numbers in the value that a JavaScript number cannot hold. */
+  digits: absentable(Schema.Unknown)
 })
 
 /** */
@@ -63,7 +66,9 @@ export const RecordedAnswer = Schema.Union(
   Failure,
   Schema.Struct({
     events: Schema.Array(Schema.Unknown),
-    end: Schema.Union(Schema.Literal("done", "left", "unanswered"), Failure)
+    end: Schema.Union(Schema.Literal("done", "left", "unanswered"), Failure),
+    /** The text of numbers in the events that a JavaScript number cannot hold, by the place of the event. */
+    digits: absentable(Schema.Unknown)
   }),
   Schema.Struct({ statuses: Schema.NonEmptyArray(Schema.Union(Failure, RecordedValue)) }),
   Schema.Struct({ unanswered: Schema.Literal(true) }),
@@ -270,10 +275,36 @@ export const mapAnswer = (answer: RecordedAnswer, mapping: AnswerMapping): Recor
   if (!("events" in answer)) return answer
   const { end, events } = answer
   return {
+    ...answer,
     events: events.map(mapping.value),
     end: typeof end === "string" ? end : { error: mapping.error(end.error) }
   }
 }
+
+const mapStored = (answer: RecordedAnswer, f: (value: RecordedValue) => RecordedValue): RecordedAnswer => {
+  const ofStatus = (status: Status): Status => "error" in status ? status : f(status)
+  if ("statuses" in answer) return { statuses: Array.map(answer.statuses, ofStatus) }
+  if ("value" in answer) return f(answer)
+  if (!("events" in answer)) return answer
+  const { digits, end, events } = answer
+  const mapped = events.map((value, place) => f({ value, ...known({ digits: digitsAt(digits, place) }) }))
+  return {
+    events: mapped.map(({ value }) => value),
+    end,
+    ...known({ digits: digitsIn(mapped.map(({ digits }, place) => [place, digits])) })
+  }
+}
+
+/** An answer with the digits of its values stored beside them, as in a file. */
+export const withStoredDigits = (answer: RecordedAnswer): RecordedAnswer =>
+  mapStored(answer, (recorded) => ({ ...recorded, ...known({ digits: digitsLeft(recorded.value) }) }))
+
+/** The inverse. The values are changed in place, and so must not be shared. */
+export const withRestoredDigits = (answer: RecordedAnswer): RecordedAnswer =>
+  mapStored(answer, ({ digits, ...recorded }) => {
+    restoreDigits(recorded.value, digits)
+    return recorded
+  })
 
 /** A recorded call, for reports. */
 export const recordedCall = (

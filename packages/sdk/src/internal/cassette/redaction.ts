@@ -3,12 +3,12 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as EffectRegExp from "effect/RegExp"
-import * as Struct from "effect/Struct"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type Path, type Segment, segmentsOf } from "../core/diff.js"
-import { digitsOf, jsonCopy, mapEmbedded } from "../core/json.js"
+import { digitsAt, digitsIn, digitsLeft, digitsOf, withDigits } from "../core/digits.js"
+import { digitsOfText, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid, known, problem } from "../core/makeError.js"
-import type { SessionExecution } from "../operations/requests.js"
+import { type SessionExecution, snapshots } from "../operations/requests.js"
 import * as Fields from "../options/callOptions.js"
 import { measured, payloads } from "./layout.js"
 import { mapAnswer, mapStatus } from "./recording.js"
@@ -60,8 +60,8 @@ export interface Redaction {
   readonly hasPaths: boolean
   /** From the body of a call, or from its outcome. */
   readonly call: (value: unknown) => unknown
-  /** From a value of a flow or its caller. */
-  readonly payload: (value: unknown) => unknown
+  /** From a value of a flow or its caller. `digits`: those of its numbers that are stored apart. */
+  readonly payload: (value: unknown, digits?: unknown) => unknown
   /** From a name. */
   readonly text: (text: string) => string
 }
@@ -161,13 +161,13 @@ class Redactor implements Redaction {
 
   readonly call = (value: unknown): unknown => this.cleanAll(value, false)
 
-  readonly payload = (value: unknown): unknown => this.cleanAll(value, true)
+  readonly payload = (value: unknown, digits?: unknown): unknown => this.cleanAll(value, true, digits)
 
-  private cleanAll(value: unknown, isWritten: boolean): unknown {
+  private cleanAll(value: unknown, isWritten: boolean, digits?: unknown): unknown {
     const { size } = this.known
-    const cleaned = this.clean(value, this.paths, isWritten)
+    const cleaned = this.clean(value, this.paths, isWritten, digits)
     // a value that was found may be repeated earlier
-    return this.known.size === size ? cleaned : this.clean(cleaned, this.paths, isWritten)
+    return this.known.size === size ? cleaned : this.clean(cleaned, this.paths, isWritten, digits)
   }
 
   // secrets go first, since another pattern could remove a part of one and leave the rest
@@ -179,30 +179,36 @@ class Redactor implements Redaction {
     return maskSecrets(other).replaceAll(otherKey, redacted)
   }
 
-  private clean(value: unknown, paths: ReadonlyArray<Pattern>, isWritten: boolean): unknown {
+  private clean(
+    value: unknown,
+    paths: ReadonlyArray<Pattern>,
+    isWritten: boolean,
+    digits: unknown = digitsOf(value)
+  ): unknown {
     switch (typeof value) {
       case "string":
         return this.cleanText(value, paths, isWritten)
       case "number":
-        return this.cleanNumber(String(value)) ?? value
+        return this.cleanNumber(typeof digits === "string" ? digits : String(value)) ?? value
     }
     const below = (item: unknown, segment: Segment, isInside: boolean): unknown => {
       const left = descend(paths, segment)
       if (left.some((pattern) => pattern.length === 0)) {
-        this.learn(item)
+        this.learn(item, digitsAt(digits, segment))
         return redacted
       }
-      if (isInside || !isFact(segment, item)) return this.clean(item, left, isInside)
+      if (isInside || !isFact(segment, item)) return this.clean(item, left, isInside, digitsAt(digits, segment))
       return typeof item === "string" ? this.withoutSecrets(item) : item
     }
-    if (Array.isArray(value)) return value.map((item, index) => below(item, index, isWritten))
-    return Predicate.isRecord(value)
-      ? renamed(value, this.text, (item, key) => below(item, key, isWritten || isPayload(key)))
-      : value
+    if (!Array.isArray(value) && !Predicate.isRecord(value)) return value
+    const cleaned = Array.isArray(value)
+      ? value.map((item, index) => below(item, index, isWritten))
+      : renamed(value, this.text, (item, key) => below(item, key, isWritten || isPayload(key)))
+    return withDigits(cleaned, digitsLeft(cleaned, digits))
   }
 
   private cleanText(text: string, paths: ReadonlyArray<Pattern>, isWritten: boolean): string {
-    const digits = digitsOf(text)
+    const digits = digitsOfText(text)
     if (digits !== undefined) return this.cleanNumber(digits) ?? text
     const inside = paths.length === 0 && this.patterns.length === 0
       ? text
@@ -217,9 +223,11 @@ class Redactor implements Redaction {
   }
 
   /** Adds the texts in a removed value. */
-  private learn(value: unknown): void {
-    if (typeof value === "object" && value !== null) return Object.values(value).forEach((item) => this.learn(item))
-    const text = String(value).trim()
+  private learn(value: unknown, digits: unknown = digitsOf(value)): void {
+    if (typeof value === "object" && value !== null) {
+      return Object.entries(value).forEach(([key, item]) => this.learn(item, digitsAt(digits, key)))
+    }
+    const text = typeof digits === "string" ? digits : String(value).trim()
     if (this.known.has(text) || !isTelling(text)) return
     this.known.add(text)
     this.pattern = undefined
@@ -304,14 +312,19 @@ export const redactSession = (cassette: SessionCassette, redact: Redaction): Ses
       slug: execution.slug && redact.text(execution.slug),
       errorAtStep: execution.errorAtStep && names.get(execution.errorAtStep)
     }),
-    steps: execution.steps.map((step) =>
-      Struct.evolve(step, {
-        stepId: (id) => names.get(id) ?? id,
-        inputSnapshot: redact.payload,
-        outputSnapshot: redact.payload,
-        errorSnapshot: redact.payload
-      })
-    )
+    steps: execution.steps.map(({ digits, ...step }) => {
+      const cleaned = snapshots.flatMap((name) =>
+        Object.hasOwn(step, name) ? [[name, redact.payload(step[name], digitsAt(digits, name))] as const] : []
+      )
+      return {
+        ...step,
+        stepId: names.get(step.stepId) ?? step.stepId,
+        ...Object.fromEntries(cleaned),
+        ...known({
+          digits: digitsIn(cleaned.map(([name, value]) => [name, digitsLeft(value, digitsAt(digits, name))]))
+        })
+      }
+    })
   })
   // a value that is removed from one snapshot is known in all
   if (redact.hasPaths) session.executions.forEach(clean)

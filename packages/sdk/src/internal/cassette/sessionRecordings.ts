@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import { FlowExecutionError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
+import { digitsIn, withDigits } from "../core/digits.js"
 import { known, newError } from "../core/makeError.js"
 import { notEnded, unfinishedRun } from "../core/replayReport.js"
 import { problemOf } from "../core/runProblem.js"
@@ -100,7 +101,10 @@ export const answerOf = (
   const blockCount = Math.max(1, completed.length)
   const events = endpoint === "step" ? eventsOf(run, from, isFirst) : undefined
   if (ending._tag === "completed") {
-    const value = { status: "completed", result: ending.result, flowId, blockCount, executionId }
+    const value = withDigits(
+      { status: "completed", result: ending.result, flowId, blockCount, executionId },
+      digitsIn([["result", ending.digits]])
+    )
     return events === undefined ? { value } : { events, end: "done" }
   }
   if (ending._tag === "failed") {
@@ -129,13 +133,19 @@ export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): Rea
   const events: Array<Wire.WireEvent> = isFirst
     ? [{ type: "run_started", ...ids, ...known({ flowId, stepCount }) }]
     : []
-  for (const [stepIndex, { output, stepId }] of completed.slice(from).entries()) {
-    events.push({ type: "step_started", stepId, stepIndex }, { type: "step_completed", stepId, output })
+  for (const [stepIndex, { digits, output, stepId }] of completed.slice(from).entries()) {
+    events.push(
+      { type: "step_started", stepId, stepIndex },
+      withDigits({ type: "step_completed", stepId, output } as const, digitsIn([["output", digits]]))
+    )
   }
   if (current !== undefined) {
     events.push({ type: "step_started", stepId: current, stepIndex: Math.max(0, completed.length - from) })
   }
-  if (ending._tag === "completed") events.push({ type: "flow_completed", ...ids, result: ending.result })
+  if (ending._tag === "completed") {
+    const { digits, result } = ending
+    events.push(withDigits({ type: "flow_completed", ...ids, result } as const, digitsIn([["result", digits]])))
+  }
   if (ending._tag === "failed" && failedAt !== undefined) {
     const { error } = ending
     const closing = { type: "flow_completed", ...ids, result: null, summary: { failedAtStep: failedAt } } as const

@@ -12,34 +12,10 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
+import { parseJson, stringifyJson } from "./digits.js"
+import { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "./plain.js"
 
-/** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
-export const maxDepth = 512
-
-/** Whether lists and objects are nested deeper than {@link maxDepth}, or without end. */
-export const nestsTooDeep = (value: unknown): boolean => {
-  let level: ReadonlyArray<unknown> = [value]
-  for (let depth = 0; depth <= maxDepth; depth++) {
-    level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
-    if (level.length === 0) return false
-  }
-  return true
-}
-
-/**
- * A JSON value with the keys of its objects in order, so that equal values make equal text. Keys without a value are
- * left out.
- */
-export const canonical = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(canonical)
-  return Predicate.isRecord(value)
-    ? Object.fromEntries(
-      Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, canonical(value[key])]])
-    )
-    : value
-}
-
-export const canonicalText = (value: unknown): string => JSON.stringify(canonical(value)) ?? "null"
+export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw }
 
 /** The starts of JSON with more than one value: testing for them is cheaper than a failed parse. */
 const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/
@@ -61,7 +37,7 @@ export const valueOfText = (text: string): unknown => {
 const mark = "\uE000\uE001"
 
 /** The digits of a text that stands for a number; else `undefined`. */
-export const digitsOf = (text: string): string | undefined =>
+export const digitsOfText = (text: string): string | undefined =>
   text.startsWith(mark) ? text.slice(mark.length) : undefined
 
 const withMarks = (text: string): string =>
@@ -142,7 +118,7 @@ const mapPiece = (piece: string, level: number, f: (value: unknown) => unknown):
 /**
  * A text with every object and list mapped that it holds as JSON: as a whole, between words, and as JSON that was
  * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers stay as
- * they were written: some are given as text that {@link digitsOf} reads.
+ * they were written: some are given as text that {@link digitsOfText} reads.
  */
 export const mapEmbedded = (text: string, f: (value: unknown) => unknown): string => {
   const whole = valueOfText(text)
@@ -168,16 +144,9 @@ const mapValue = (text: string, value: unknown, f: (value: unknown) => unknown):
   return JSON.stringify(f(JSON.parse(withMarks(text)))).replace(marked, "$1")
 }
 
-/**
- * Adds the JSON that a value was decoded from to it, as its `raw`, unless there is none. The property is not enumerable, so
- * that neither comparisons nor `JSON.stringify` see it.
- */
-export const withRaw = <A extends object>(value: A, json: unknown): A =>
-  json === undefined ? value : Object.defineProperty(value, "raw", { get: () => json, configurable: true })
-
-/** The value as it will be read from JSON. */
+/** The value as it will be read from JSON, with the digits of its numbers. */
 export function jsonCopy<A>(value: A): A {
-  return JSON.parse(JSON.stringify(value)) as A
+  return parseJson(stringifyJson(value)) as A
 }
 
 /** A key that may be absent, and whose type says no more. A value of `undefined` fits too. */

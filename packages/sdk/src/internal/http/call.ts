@@ -17,6 +17,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { InvalidRequestError, NoukaiError } from "../../NoukaiError.js"
 import type { AttemptInfo, LogEvent, LogHook } from "../../Telemetry.js"
+import { parseJson } from "../core/digits.js"
 import { type AnyFiber, withFiber, writesDebug } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
 import { finite, limitOf, type Pause } from "../core/time.js"
@@ -62,9 +63,9 @@ export interface Caller {
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
 
-const parseJson = (text: string): Either.Either<unknown, string> => {
+const jsonOf = (text: string): Either.Either<unknown, string> => {
   try {
-    return Either.right(JSON.parse(text))
+    return Either.right(parseJson(text))
   } catch {
     return Either.left(
       text.trim() === ""
@@ -232,7 +233,7 @@ export const make = (
     function read<A>(endpoint: Endpoint<A>, response: Http.TextResponse): Effect.Effect<A, LiveError> {
       const { status, text } = response
       if (!Http.isOk(status)) return refusal(caller, endpoint, response, text)
-      const json = parseJson(text)
+      const json = jsonOf(text)
       const decoded: Either.Either<A, string> = Either.isLeft(json)
         ? Either.left(json.left)
         : endpoint.decode(json.right, { raw: json.right, requestId: response.header("x-request-id") })

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
+import { digitsIn, digitsOf, parseJson, withDigits } from "../core/digits.js"
 import { type AnyFiber, metricLabelsOf, type UpdateLabels, withFiber } from "../core/fiber.js"
 import { fromResponse, type OnClose, type Pull } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
@@ -423,16 +424,19 @@ const kinds: ReadonlyMap<string, EventKind> = new Map([
 
 const parse = (data: string): Payload | undefined => {
   try {
-    const json: unknown = JSON.parse(data)
+    const json = parseJson(data)
     return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Payload : undefined
   } catch {
     return undefined
   }
 }
 
+const keepOriginal = (payload: Payload): void =>
+  Wire.keepOriginal(payload, withDigits({ ...payload }, digitsOf(payload)))
+
 /** Drops fields that only inform and do not fit. Returns the name of another field that does not fit. */
 const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
-  Wire.keepOriginal(payload, { ...payload })
+  keepOriginal(payload)
   for (const field of kind.fields) {
     if (fitsIn(payload, field)) continue
     if (!field.isDispensable) return field.name
@@ -469,7 +473,9 @@ export const decodeEvent = (
   }
   const known = kinds.get(name)
   if (payload === undefined) return refuse(known, `an event ${name} is not a JSON object`, warn)
-  if (known === undefined) return { type: "unknown", name, data: payload }
+  if (known === undefined) {
+    return withDigits({ type: "unknown", name, data: payload } as const, digitsIn([["data", digitsOf(payload)]]))
+  }
   if (!known.fields.every((field) => fitsIn(payload, field))) {
     const misfit = mend(known, name, payload, warn)
     if (misfit !== undefined) return refuse(known, `an event ${name} has no ${misfit} that fits`, warn)
@@ -479,7 +485,7 @@ export const decodeEvent = (
     return refuse(known, `an event ${name} has no executionId that fits`, warn)
   }
   // a key `type` of the payload is the server's own, and stays in `raw`
-  if (payload.type !== undefined) Wire.keepOriginal(payload, { ...payload })
+  if (payload.type !== undefined) keepOriginal(payload)
   payload.type = known.type
   return payload as Wire.WireEvent
 }

@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
+import { stringifyJson } from "../core/digits.js"
 import { invalid } from "../core/makeError.js"
 import { finite, limitOf } from "../core/time.js"
 import type { FlowAddress } from "../options/address.js"
@@ -53,7 +54,7 @@ const unwritable = (body: unknown): string =>
 
 const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> => {
   try {
-    return Either.right(JSON.stringify(body))
+    return Either.right(stringifyJson(body))
   } catch (cause) {
     return Either.left(invalid(method, unwritable(body), "cannot be written as JSON", { cause }))
   }

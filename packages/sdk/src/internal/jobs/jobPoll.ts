@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Errors from "../../NoukaiError.js"
+import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { withRaw } from "../core/json.js"
 import { invalid, known, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
@@ -134,7 +135,11 @@ const statusOf = (
     case "completed":
       return Effect.map(
         decodeResult(flow, { method, address: addressText, executionId, requestId }, result),
-        (result) => withRaw({ status, executionId, result }, raw)
+        (result) =>
+          withDigits(
+            withRaw({ status, executionId, result }, raw),
+            digitsIn([["result", digitsAt(digitsOf(response), "result")]])
+          )
       )
     case "failed":
     case "cancelled":

@@ -6,8 +6,10 @@ import * as Struct from "effect/Struct"
 import type { PausedState } from "../../FlowCursor.js"
 import type * as E from "../../NoukaiError.js"
 import { parseCost } from "../core/cost.js"
+import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { withRaw } from "../core/json.js"
 import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent, readEither } from "../core/json.js"
+import { known } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import type { FlowAddress, FlowVersion } from "../options/address.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
@@ -343,6 +345,8 @@ export const SessionStep = Schema.Struct({
   /** May hold `__rendered_prompt__`, which is not part of the output. */
   outputSnapshot: Schema.optional(Schema.Unknown),
   errorSnapshot: Schema.optional(Schema.Unknown),
+  /** The text of numbers in the snapshots that a JavaScript number cannot hold, by snapshot. Opaque. */
+  digits: Schema.optional(Schema.Unknown),
   /** Whether a snapshot was cut when it was stored. */
   truncated: lenientWith(Schema.Boolean, false)
 })
@@ -476,13 +480,14 @@ const reading = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.E
 
 const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
   const decode = reading(schema)
-  return (json, { raw }) => Either.map(decode(json), (value) => withRaw(value, raw))
+  return (json, { raw }) => Either.map(decode(json), (value) => withDigits(withRaw(value, raw), digitsOf(json)))
 }
 
 /** Reads a body whose response has the id of its request. */
 const answered = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
   const decode = reading(schema)
-  return (json, { raw, requestId }) => Either.map(decode(json), (value) => withRaw({ requestId, ...value }, raw))
+  return (json, { raw, requestId }) =>
+    Either.map(decode(json), (value) => withDigits(withRaw({ requestId, ...value }, raw), digitsOf(json)))
 }
 
 const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined
@@ -530,6 +535,32 @@ const stepTrace: ReadBody<StepTraceResponse> = (json, received) => {
   return (isAll ? readAttempts : readAttempt)(json, received)
 }
 
+/** The snapshots of a step of a session. */
+export const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
+
+/** Adds to the steps of a session the digits of their snapshots, which are stored with them. */
+const withDigitsOfSteps = (session: SessionResponse, json: unknown): SessionResponse => ({
+  ...session,
+  executions: session.executions.map((execution, place) => {
+    const digits = digitsAt(digitsAt(digitsAt(digitsOf(json), "executions"), place), "steps")
+    return digits === undefined ? execution : {
+      ...execution,
+      steps: execution.steps.map((step, place) => ({
+        ...step,
+        ...known({ digits: digitsIn(snapshots.map((name) => [name, digitsAt(digitsAt(digits, place), name)])) })
+      }))
+    }
+  })
+})
+
+const decodeSession = whole(SessionResponse)
+
+const session: ReadBody<SessionResponse> = (json, received) =>
+  Either.map(
+    decodeSession(json, received),
+    (value) => digitsOf(json) === undefined ? value : withRaw(withDigitsOfSteps(value, json), received.raw)
+  )
+
 /** The operations of one request whose response is read. */
 export type AnsweredOperation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce">
 
@@ -542,5 +573,5 @@ export const readBody: { readonly [K in AnsweredOperation]: ReadBody<Operations[
   stepTrace,
   runSummary: whole(FlowRun),
   runList: listing(RunListResponse, "runs"),
-  session: whole(SessionResponse)
+  session
 }

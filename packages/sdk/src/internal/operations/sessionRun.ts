@@ -4,19 +4,22 @@
  * @see docs/wire.md#replays
  */
 import * as Predicate from "effect/Predicate"
+import { type Digits, digitsAt } from "../core/digits.js"
+import { known } from "../core/makeError.js"
 import { iterationLateness } from "../core/runProblem.js"
 import type { SessionExecution, SessionStep } from "./requests.js"
 
 export interface CompletedStep {
   readonly stepId: string
   readonly output: unknown
+  readonly digits?: Digits
 }
 
 /**
  * The end of the run; `unfinished` if it had not ended when the session was fetched, with the reason for that verdict.
  */
 export type RunEnding =
-  | { readonly _tag: "completed"; readonly result: unknown }
+  | { readonly _tag: "completed"; readonly result: unknown; readonly digits?: Digits }
   | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown }
   | { readonly _tag: "unfinished"; readonly reason: string }
 
@@ -38,6 +41,8 @@ export const withoutPrompt = (output: unknown): unknown =>
   Predicate.isRecord(output) && Object.hasOwn(output, promptKey)
     ? Object.fromEntries(Object.entries(output).filter(([key]) => key !== promptKey))
     : output ?? null
+
+const digitsOfOutput = (step: SessionStep | undefined) => known({ digits: digitsAt(step?.digits, "outputSnapshot") })
 
 /** The input of a run, in the input of its first step: the message, and the parameters beside it. */
 export interface InputOfRun {
@@ -135,7 +140,7 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
   }
   return last !== undefined && hasFailed(last)
     ? { _tag: "failed", stepId: last.stepId, error: last.errorSnapshot }
-    : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot) }
+    : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot), ...digitsOfOutput(last) }
 }
 
 export const runOf = (execution: SessionExecution): RunOfSession => {
@@ -148,7 +153,11 @@ export const runOf = (execution: SessionExecution): RunOfSession => {
     execution,
     completed: (end < 0 ? steps : steps.slice(0, end))
       .filter((step) => !isUnderWay(step) && !hasFailed(step))
-      .map((step) => ({ stepId: step.stepId, output: withoutPrompt(step.outputSnapshot) })),
+      .map((step) => ({
+        stepId: step.stepId,
+        output: withoutPrompt(step.outputSnapshot),
+        ...digitsOfOutput(step)
+      })),
     ending,
     last: steps.at(-1),
     truncated: steps.filter(({ truncated }) => truncated).map(({ stepId }) => stepId)

@@ -1,6 +1,7 @@
 /** The events of the wire, and the JSON behind them. */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { digitsOf, withDigits } from "../core/digits.js"
 import { nullable } from "../core/json.js"
 
 const Index = Schema.NonNegativeInt
@@ -158,5 +159,5 @@ export const rawOf = (event: WireEvent): unknown => {
   if (Predicate.hasProperty(event, original)) return event[original]
   if (event.type === "unknown") return event.data
   const { type: _, ...received } = event
-  return received
+  return withDigits(received, digitsOf(event))
 }

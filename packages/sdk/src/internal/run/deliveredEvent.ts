@@ -6,6 +6,7 @@ import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
+import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { problemOf } from "../core/runProblem.js"
 import { rawOf } from "../operations/wireEvent.js"
 import * as RunFold from "./runFold.js"
@@ -108,13 +109,16 @@ export const flowCompleted = (
   state: RunFold.RunState,
   result: RunFold.KnownResult | undefined
 ): FlowEvent.FlowCompleted =>
-  Object.assign(new Completed(event), {
-    type: "flow_completed" as const,
-    executionId: event.executionId ?? state.executionId,
-    runId: event.runId ?? undefined,
-    summary: event.summary ?? undefined,
-    ...(result && { result: result.value, resultFrom: result.from })
-  })
+  withDigits(
+    Object.assign(new Completed(event), {
+      type: "flow_completed" as const,
+      executionId: event.executionId ?? state.executionId,
+      runId: event.runId ?? undefined,
+      summary: event.summary ?? undefined,
+      ...(result && { result: result.value, resultFrom: result.from })
+    }),
+    digitsIn([["result", result?.digits], ["summary", digitsAt(digitsOf(event), "summary")]])
+  )
 
 const tokensOf = (tokens: FlowEvent.WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
   tokens === undefined || tokens === null
@@ -149,6 +153,7 @@ class StepCompleted extends Resumable implements FlowEvent.StepCompleted {
     if (state.output !== undefined) {
       this.output = state.output.value
       this.outputFrom = state.output.from
+      withDigits(this, digitsIn([["output", state.output.digits]]))
     }
     this.durationMs = event.durationMs ?? undefined
     this.tokens = tokensOf(event.tokens)
@@ -177,24 +182,24 @@ export const deliveredOf = (
     case "step_input": {
       const inputData = RunFold.inputOf(event)
       const { stepId, type } = event
-      return Object.assign(
-        new Delivered(event),
-        inputData === undefined ? { type, stepId } : { type, stepId, inputData }
+      return withDigits(
+        Object.assign(new Delivered(event), inputData === undefined ? { type, stepId } : { type, stepId, inputData }),
+        digitsIn([["inputData", RunFold.digitsOfInput(event)]])
       )
     }
     case "step_output": {
       const outputData = RunFold.partialOutputOf(event)
       const { stepId, type } = event
-      return Object.assign(
-        new Delivered(event),
-        outputData === undefined ? { type, stepId } : { type, stepId, outputData }
+      return withDigits(
+        Object.assign(new Delivered(event), outputData === undefined ? { type, stepId } : { type, stepId, outputData }),
+        digitsIn([["outputData", RunFold.digitsOfPartial(event)]])
       )
     }
     case "step_completed":
       return new StepCompleted(event, RunFold.placeOf(before, event.stepId), after)
     case "step_error": {
       const { code, detail } = problemOf(event.error)
-      return Object.assign(new Delivered(event), {
+      const failed = Object.assign(new Delivered(event), {
         type: event.type,
         stepId: event.stepId,
         name: event.name ?? undefined,
@@ -202,11 +207,15 @@ export const deliveredOf = (
         code,
         message: detail
       })
+      return withDigits(failed, digitsIn([["error", digitsAt(digitsOf(event), "error")]]))
     }
     case "step_paused":
       return stepPaused(event, after)
     case "unknown":
-      return Object.assign(new Delivered(event), { type: event.type, name: event.name, data: event.data })
+      return withDigits(
+        Object.assign(new Delivered(event), { type: event.type, name: event.name, data: event.data }),
+        digitsOf(event)
+      )
     case "tool_calls_required":
     case "flow_completed":
       return undefined

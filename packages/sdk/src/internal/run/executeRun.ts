@@ -11,6 +11,7 @@ import type { FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tools.js"
+import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { type AnyFiber, withFiber } from "../core/fiber.js"
 import { withRaw } from "../core/json.js"
 import { mapNow } from "../core/json.js"
@@ -25,8 +26,9 @@ import { decodeResult } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { withStepSpans } from "../trace/stepSpans.js"
+import * as Pauses from "./pauses.js"
 import { RunCosts } from "./runCosts.js"
-import { callsOf, unanswered } from "./runFold.js"
+import { unanswered } from "./runFold.js"
 import { firstCall, type FlowCall } from "./streamHealing.js"
 import * as Tools from "./toolRound.js"
 
@@ -172,11 +174,12 @@ const cursorOf = (state: PausedState, pending: Partial<PendingTools>, rounds: nu
   stepIndex: 0,
   ...state.steps,
   outputs: state.accumulatedOutputs,
-  ...known({ sessionId: state.sessionId }),
+  ...known({ sessionId: state.sessionId, digits: digitsAt(state.digits, "accumulatedOutputs") }),
   pending: {
     stepId: state.pausedAtStep,
     iterationsUsed: state.iterationsUsed,
     toolCallMessages: state.toolCallMessages,
+    ...known({ digits: digitsAt(state.digits, "toolCallMessages") }),
     ...pending
   },
   rounds
@@ -191,7 +194,7 @@ const staleAnswer: ReadonlySet<unknown> = new Set([
 
 const isPauseOf = (state: PausedState, response: Operation.ExecuteResponse): boolean => {
   if (response.status !== "tool_calls_required") return false
-  const ids = callsOf(response.toolCalls, response.toolCallMessages).map(({ id }) => id)
+  const ids = Pauses.callsOf(response.toolCalls, response.toolCallMessages).map(({ id }) => id)
   return response.pausedAtStep === state.pausedAtStep && response.iterationsUsed === state.iterationsUsed &&
     ids.length === state.toolCalls.length && state.toolCalls.every(({ id }) => ids.includes(id))
 }
@@ -252,7 +255,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     return mapNow(
       decodeResult(run.flow, facts, response.result),
       (result) =>
-        withRaw({ status: "completed", result, ...known({ executionId }), ...factsOf(response) }, response.raw)
+        withDigits(
+          withRaw({ status: "completed", result, ...known({ executionId }), ...factsOf(response) }, response.raw),
+          digitsIn([["result", digitsAt(digitsOf(response), "result")]])
+        )
     )
   }
 
@@ -300,7 +306,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
     const refused = (reason: string) => unexpected(response, reason, unanswered)
     if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
     if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
-    const toolCalls = callsOf(response.toolCalls, toolCallMessages)
+    const toolCalls = Pauses.callsOf(response.toolCalls, toolCallMessages)
     if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
     const state: PausedState = {
       version: 1,
@@ -312,7 +318,7 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
       toolCallMessages,
       toolCalls,
       accumulatedOutputs,
-      ...known({ sessionId: run.sessionId }),
+      ...known({ digits: Pauses.digitsOfPause(response), sessionId: run.sessionId }),
       rounds,
       ...known<Operation.RunFields>(run.fields),
       ...(cursor && { steps: stepsOf(cursor) })
@@ -409,16 +415,8 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
 
   /** Sends the checked answer to a pause. */
   const send = (state: PausedState, results: ReadonlyArray<ToolResult>, rounds: number): Answer => {
-    const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep } = state
-    const toolCallMessages = Tools.resumeMessages(state.toolCallMessages, results)
-    const body: Operation.ExecuteBody = {
-      ...run.fields,
-      executionId,
-      pausedAtStep,
-      iterationsUsed,
-      toolCallMessages,
-      accumulatedOutputs
-    }
+    const body: Operation.ExecuteBody & Pauses.RepeatedPause = Pauses.resumeBody(run.fields, state, results)
+    const { toolCallMessages } = body
     const answer = state.steps === undefined
       ? Effect.zipRight(
         Tools.warnOfConversation(method, addressText, toolCallMessages),
@@ -482,7 +480,10 @@ export const requestsOf = <E, R>(run: Run<E, R>) => {
         ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, Errors.CallError | E, R> => {
           run.sessionId = sessionId
           run.reused = reused
-          return Effect.map(follow({ response }, 0), (ended) => withRaw({ ...ended, reused }, ended.raw))
+          return Effect.map(
+            follow({ response }, 0),
+            (ended) => withDigits(withRaw({ ...ended, reused }, ended.raw), digitsOf(ended))
+          )
         }
       ),
 

@@ -14,6 +14,7 @@ import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
+import { digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { endedBy, monotonic, type Pause, toMillis } from "../core/time.js"
@@ -90,9 +91,11 @@ const isRefusedKey = (error: Failure): boolean =>
 
 const pausedAt = (
   executionId: string,
-  { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls }: WireEventOf<"tool_calls_required">
-): Operation.ExecutePaused | undefined =>
-  typeof stepId !== "string" ? undefined : {
+  event: WireEventOf<"tool_calls_required">
+): Operation.ExecutePaused | undefined => {
+  const { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls } = event
+  if (typeof stepId !== "string") return undefined
+  const paused: Operation.ExecutePaused = {
     status: "tool_calls_required",
     executionId,
     pausedAtStep: stepId,
@@ -101,6 +104,8 @@ const pausedAt = (
     toolCalls: toolCalls ?? undefined,
     accumulatedOutputs: accumulatedOutputs ?? undefined
   }
+  return withDigits(paused, digitsOf(event))
+}
 
 /** Whether a run has ended, or is past the step in which it paused. A step in a loop may pause again. */
 const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
@@ -174,7 +179,10 @@ export const runPosition = (
         if (end?._tag === "unexpected") return undefined
         if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
         if (end?._tag !== "completed") continue
-        if (end.result !== undefined) return { status: "completed", executionId, result: end.result.value } as const
+        if (end.result !== undefined) {
+          const { digits, value: result } = end.result
+          return withDigits({ status: "completed", executionId, result } as const, digitsIn([["result", digits]]))
+        }
         return yield* newError(Errors.UnexpectedResponseError, { ...facts, reason: noResult })
       }
     }

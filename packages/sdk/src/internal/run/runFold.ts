@@ -9,70 +9,28 @@
  * @see docs/wire.md#outputs
  * @see docs/wire.md#live-traces
  */
-import * as Predicate from "effect/Predicate"
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
-import { withRaw } from "../core/json.js"
+import { type Digits, digitsAt, digitsIn, digitsOf } from "../core/digits.js"
 import { known } from "../core/makeError.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
-import type { ToolCall } from "./tool.js"
+import { callsOf } from "./pauses.js"
 
 /** The code of a pause that a call cannot answer. */
 export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
 
-export const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
-  messages.findLast((message): message is { readonly [key: string]: unknown } =>
-    Predicate.isRecord(message) && message.role === "assistant"
-  )
-
-/** The JSON text of a value; `undefined` where it nests too deeply for the stack. */
-export const written = (value: unknown): string | undefined => {
-  try {
-    return JSON.stringify(value)
-  } catch {
-    return undefined
-  }
-}
-
-/** The calls of a list, or none where one of them cannot be read: an answer to the others would be incomplete. */
-const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
-  if (!Array.isArray(wireCalls)) return []
-  const calls = wireCalls.flatMap((call: unknown) => {
-    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
-    const { arguments: args, name } = call.function
-    const text = typeof args === "string" ? args : written(args ?? {})
-    return typeof name === "string" && text !== undefined
-      ? [withRaw<ToolCall>({ id: call.id, name, arguments: text }, call)]
-      : []
-  })
-  return calls.length === wireCalls.length ? calls : []
-}
-
-/**
- * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
- *
- * @see docs/wire.md#results
- */
-export const callsOf = (
-  wireCalls: ReadonlyArray<unknown> | null | undefined,
-  messages: ReadonlyArray<unknown>
-): ReadonlyArray<ToolCall> => {
-  const calls = readCalls(wireCalls)
-  if (calls.length > 0) return calls
-  const assistant = lastAssistant(messages)
-  return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
-}
-
 /** A known output, and the event that carried it. */
 export interface KnownOutput {
   readonly value: unknown
+  readonly digits: Digits | undefined
   readonly from: "completed" | "step_output"
 }
 
 /** A known result of a run, and its origin. */
 export interface KnownResult {
   readonly value: unknown
+  readonly digits: Digits | undefined
   readonly from: "completed" | "last_step"
 }
 
@@ -101,6 +59,7 @@ class Completion {
   constructor(
     readonly stepId: string,
     readonly output: unknown,
+    readonly digits: Digits | undefined,
     readonly before: Completion | undefined
   ) {
     this.length = before === undefined ? 1 : before.length + 1
@@ -116,6 +75,7 @@ interface KeptOutput {
   /** The rank of its best output since it last began or completed. */
   readonly rank: number
   readonly value: unknown
+  readonly digits: Digits | undefined
   /** The rank of the output that it completed with. */
   readonly taken: number | undefined
 }
@@ -208,9 +168,11 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
   const isAnswered = isOver(start) && start.pending?.toolCalls === undefined
   const { executionId, lastStepId, outputs, rounds, stepCount, stepIndex } = start
   let last: Completion | undefined
-  for (const [stepId, output] of Object.entries(outputs)) last = new Completion(stepId, output, last)
+  for (const [stepId, output] of Object.entries(outputs)) {
+    last = new Completion(stepId, output, digitsAt(start.digits, stepId), last)
+  }
   if (lastStepId !== undefined && !Object.hasOwn(outputs, lastStepId)) {
-    last = new Completion(lastStepId, unknownOutput, last)
+    last = new Completion(lastStepId, unknownOutput, undefined, last)
   }
   return new Draft({
     start,
@@ -268,26 +230,33 @@ export const answered = (state: RunState, pending: PendingTools): RunState =>
 export const stepToRun = ({ again, stepIndex }: RunState): number => again ? stepIndex - 1 : stepIndex
 
 /** Outputs by step, in the order in which the steps completed first. */
-const outputsByStep = (last: Completion | undefined): Map<string, unknown> => {
+const outputsByStep = (last: Completion | undefined): Map<string, Completion> => {
   const completions: Array<Completion> = []
   for (let at = last; at !== undefined; at = at.before) completions.push(at)
-  const outputs = new Map<string, unknown>()
-  for (const { output, stepId } of completions.reverse()) outputs.set(stepId, output)
+  const outputs = new Map<string, Completion>()
+  for (const completion of completions.reverse()) outputs.set(completion.stepId, completion)
   return outputs
 }
 
-/** The outputs so far, without one. */
-export const outputsOf = ({ last }: RunState, but?: string): { readonly [stepId: string]: unknown } =>
-  Object.fromEntries([...outputsByStep(last)].filter(([stepId, output]) => output !== unknownOutput && stepId !== but))
+/** The outputs so far, without one, and the digits of their numbers. */
+export const outputsOf = ({ last }: RunState, but?: string) => {
+  const known = [...outputsByStep(last).values()].filter(({ output, stepId }) =>
+    output !== unknownOutput && stepId !== but
+  )
+  const outputs: { readonly [stepId: string]: unknown } = Object.fromEntries(
+    known.map(({ output, stepId }) => [stepId, output])
+  )
+  return { outputs, digits: digitsIn(known.map(({ digits, stepId }) => [stepId, digits])) }
+}
 
 /** The number of different steps that have completed: running one again is no progress. */
 export const progressOf = ({ last }: RunState): number => outputsByStep(last).size
 
 /** The output of the step that completed last, if it is known. */
-const lastOutput = ({ last, lastStepId }: RunState): { readonly value: unknown } | undefined => {
+const lastOutput = ({ last, lastStepId }: RunState): Omit<KnownResult, "from"> | undefined => {
   let at = lastStepId === undefined ? undefined : last
   while (at !== undefined && at.stepId !== lastStepId) at = at.before
-  return at === undefined || at.output === unknownOutput ? undefined : { value: at.output }
+  return at === undefined || at.output === unknownOutput ? undefined : { value: at.output, digits: at.digits }
 }
 
 /** The place of the run, as a value for callers. */
@@ -303,7 +272,7 @@ export const cursorAt = (state: RunState): FlowCursor => {
     executionId,
     stepIndex,
     stepCount,
-    outputs: outputsOf(state),
+    ...outputsOf(state),
     lastStepId,
     sessionId: start.sessionId,
     pending,
@@ -315,8 +284,13 @@ export const cursorAt = (state: RunState): FlowCursor => {
 const minCompaction = 1024
 
 /** The completions with one more. Replaced outputs are dropped: a step in a loop would fill the memory with them. */
-const adding = (before: Completion | undefined, stepId: string, output: unknown): Completion => {
-  const last = new Completion(stepId, output, before)
+const adding = (
+  before: Completion | undefined,
+  stepId: string,
+  output: unknown,
+  digits: Digits | undefined
+): Completion => {
+  const last = new Completion(stepId, output, digits, before)
   const { length } = last
   // only at 1,024 · 8ⁿ, since it reads them all
   if (length < minCompaction || (length & (length - 1)) !== 0 || Math.clz32(length) % 3 !== 0) return last
@@ -324,7 +298,7 @@ const adding = (before: Completion | undefined, stepId: string, output: unknown)
   if (outputs.size * 2 > length) return last
   let compact = last
   let latest: Completion | undefined
-  for (const [id, value] of outputs) compact = latest = new Completion(id, value, latest)
+  for (const [id, { digits, output }] of outputs) compact = latest = new Completion(id, output, digits, latest)
   return compact
 }
 
@@ -345,9 +319,15 @@ const ranks = { none: 0, outputData: 1, outputContext: 2 } as const
 export const inputOf = (event: WireEventOf<"step_input">): unknown =>
   event.inputContext === undefined ? event.inputData : event.inputContext
 
+export const digitsOfInput = (event: WireEventOf<"step_input">): Digits | undefined =>
+  digitsAt(digitsOf(event), event.inputContext === undefined ? "inputData" : "inputContext")
+
 /** The value of a partial output; `undefined` if the event carries none. */
 export const partialOutputOf = (event: WireEventOf<"step_output">): unknown =>
   event.outputContext === undefined ? event.outputData : event.outputContext
+
+export const digitsOfPartial = (event: WireEventOf<"step_output">): Digits | undefined =>
+  digitsAt(digitsOf(event), event.outputContext === undefined ? "outputData" : "outputContext")
 
 /** The number of kept outputs from which on the oldest one of a completed step is forgotten. */
 const manyKept = 16
@@ -374,23 +354,25 @@ const stepOutput = (state: Draft, event: WireEventOf<"step_output">): void => {
   if (value === undefined) return
   const rank = event.outputContext === undefined ? ranks.outputData : ranks.outputContext
   const kept = keptOf(state.kept, stepId)
-  const best = kept === undefined || rank >= kept.rank ? { rank, value } : kept
+  const digits = digitsOfPartial(event)
+  const best = kept === undefined || rank >= kept.rank ? { rank, value, digits } : kept
   const isLate = kept?.taken !== undefined && kept.taken <= rank
   const taken = isLate ? rank : kept?.taken
-  if (isLate) state.last = adding(state.last, stepId, value)
-  state.kept = keeping(state.kept, stepId, { stepId, rank: best.rank, value: best.value, taken })
+  if (isLate) state.last = adding(state.last, stepId, value, digits)
+  const { rank: bestRank, value: bestValue } = best
+  state.kept = keeping(state.kept, stepId, { stepId, rank: bestRank, value: bestValue, digits: best.digits, taken })
 }
 
 const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void => {
   const { stepId } = event
   const kept = keptOf(state.kept, stepId)
   const output: KnownOutput | undefined = event.output !== undefined
-    ? { value: event.output, from: "completed" }
+    ? { value: event.output, digits: digitsAt(digitsOf(event), "output"), from: "completed" }
     : kept === undefined || kept.rank === ranks.none
     ? undefined
-    : { value: kept.value, from: "step_output" }
+    : { value: kept.value, digits: kept.digits, from: "step_output" }
   const finished = event.output === undefined
-    ? { stepId, rank: ranks.none, value: undefined, taken: kept?.rank ?? ranks.none }
+    ? { stepId, rank: ranks.none, value: undefined, digits: undefined, taken: kept?.rank ?? ranks.none }
     : undefined
   const { again } = state
   const isRepeated = placeBefore(state, stepId) !== undefined
@@ -398,7 +380,7 @@ const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void
   state.kept = keeping(state.kept, stepId, finished)
   state.justCompleted = stepId
   if (output !== undefined || !again) {
-    state.last = adding(state.last, stepId, output === undefined ? unknownOutput : output.value)
+    state.last = adding(state.last, stepId, output === undefined ? unknownOutput : output.value, output?.digits)
     state.lastStepId = stepId
   }
   if (again) return
@@ -456,7 +438,11 @@ const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">):
     const counted = state.isOneStep ? state.requested : state.stepIndex
     state.stepIndex = Math.max(counted, event.stepIndex ?? 0)
   }
-  for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) state.last = adding(state.last, id, output)
+  const digits = digitsOf(event)
+  const ofOutputs = digitsAt(digits, "accumulatedOutputs")
+  for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) {
+    state.last = adding(state.last, id, output, digitsAt(ofOutputs, id))
+  }
   if (toolCalls.length === 0 && state.places === undefined) {
     return unexpected(state, "the run paused for tool calls and names none", unanswered)
   }
@@ -464,7 +450,8 @@ const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">):
     ...(typeof stepId === "string" ? { stepId } : undefined),
     iterationsUsed,
     toolCallMessages,
-    toolCalls
+    toolCalls,
+    ...known({ digits: digitsAt(digits, "toolCallMessages") })
   }
   state.end = { _tag: "tools", event }
 }
@@ -486,8 +473,8 @@ const flowCompleted = (state: Draft, event: WireEventOf<"flow_completed">): void
   }
   const last = event.result === undefined ? lastOutput(state) : undefined
   const result: KnownResult | undefined = event.result !== undefined
-    ? { value: event.result, from: "completed" }
-    : last && { value: last.value, from: "last_step" }
+    ? { value: event.result, digits: digitsAt(digitsOf(event), "result"), from: "completed" }
+    : last && { ...last, from: "last_step" }
   state.end = { _tag: "completed", event, result }
 }
 

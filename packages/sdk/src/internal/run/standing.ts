@@ -1,6 +1,7 @@
 /** Looks the run of a key up: its session, the runs that were found there, and their outcome. */
 import * as Effect from "effect/Effect"
 import * as Errors from "../../NoukaiError.js"
+import { type Digits, digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { amended, invalid, known, newError } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun } from "../core/runProblem.js"
 import type { Pause } from "../core/time.js"
@@ -190,8 +191,10 @@ export const remember = (seen: SeenRuns, sessionId: string, executionId: string 
 const ended = (
   { execution: { executionId, flowId } }: FoundRun,
   status: "completed" | "failed",
-  result: unknown
-): Operation.ExecuteEnded => ({ status, result, ...known({ executionId, flowId }) })
+  result: unknown,
+  digits?: Digits | undefined
+): Operation.ExecuteEnded =>
+  withDigits({ status, result, ...known({ executionId, flowId }) }, digitsIn([["result", digits]]))
 
 type Outcome = Effect.Effect<Operation.ExecuteEnded, Errors.CallError | Errors.OnceError>
 
@@ -209,7 +212,7 @@ const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
     case "completed":
       if (traceCaptureMode === "redacted") return lost("redacted")
       if (!snapshotsAvailable || last?.outputSnapshot === undefined) return lost("capture")
-      return last.truncated ? lost("truncated") : Effect.succeed(ended(run, "completed", ending.result))
+      return last.truncated ? lost("truncated") : Effect.succeed(ended(run, "completed", ending.result, ending.digits))
   }
 }
 
@@ -217,14 +220,15 @@ const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
 const fromJob = (
   asked: KeyRequest,
   run: FoundRun,
-  { error, executionId, result, status }: Operation.PollJobResponse
+  response: Operation.PollJobResponse
 ): Outcome => {
+  const { error, executionId, result, status } = response
   if (!isOfRun(run.execution.executionId, executionId)) {
     return Effect.fail(unexpected(asked, run, otherRun(executionId)))
   }
   switch (status) {
     case "completed":
-      return Effect.succeed(ended(run, "completed", result))
+      return Effect.succeed(ended(run, "completed", result, digitsAt(digitsOf(response), "result")))
     case "failed":
     case "cancelled":
       return Effect.succeed(ended(run, "failed", error ?? (status === "failed" ? result : "the job was cancelled")))

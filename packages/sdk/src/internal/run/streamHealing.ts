@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
+import { digitsIn, withDigits } from "../core/digits.js"
 import { amended, cursorOf, known, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
@@ -104,10 +105,13 @@ export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody 
   const stepIndex = stepToRun(state)
   const pending = again ? state.answered : state.pending
   const first = stepIndex === 0 && pending === undefined ? state.start.first : undefined
-  return {
+  const { digits, outputs } = stepIndex === 0 && again
+    ? { digits: undefined, outputs: {} }
+    : outputsOf(state, again ? state.lastStepId : undefined)
+  const body: StepBody = {
     executionId: state.executionId,
     stepIndex,
-    accumulatedOutputs: stepIndex === 0 && again ? {} : outputsOf(state, again ? state.lastStepId : undefined),
+    accumulatedOutputs: outputs,
     message: first?.message,
     parameters: first?.parameters ?? {},
     attachments: first?.attachments,
@@ -115,6 +119,10 @@ export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody 
     toolCallMessages: pending?.toolCallMessages,
     iterationsUsed: pending?.iterationsUsed ?? 0
   }
+  return withDigits(
+    body,
+    digitsIn([["accumulatedOutputs", digits], ["toolCallMessages", pending?.digits]])
+  )
 }
 
 /** Whether a request with this body can be made: only a first one does without the id of a run. */

@@ -248,7 +248,7 @@ export class StreamWalk<E, R> {
         if (only === "steps") return this.failed(error)
         const closing = Delivered.closingOf(event)
         if (closing !== undefined) {
-          this.emit(Delivered.flowCompleted(closing, state, { value: null, from: "completed" }))
+          this.emit(Delivered.flowCompleted(closing, state, { value: null, digits: undefined, from: "completed" }))
         }
         this.status = "failed"
         return isDone
@@ -334,13 +334,13 @@ export class StreamWalk<E, R> {
 
   private complete(
     event: WireEventOf<"flow_completed">,
-    { from, value }: RunFold.KnownResult
+    { digits, from, value }: RunFold.KnownResult
   ): Effect.Effect<void, CallError> {
     const { settings: { addressText: address, flow, method }, state } = this
     const facts = { method, address, executionId: state.executionId, requestId: undefined }
     return Effect.mapBoth(decodeResult(flow, facts, value), {
       onFailure: (error) => this.failures.of(error),
-      onSuccess: (result) => this.emit(Delivered.flowCompleted(event, state, { value: result, from }))
+      onSuccess: (result) => this.emit(Delivered.flowCompleted(event, state, { value: result, digits, from }))
     })
   }
 

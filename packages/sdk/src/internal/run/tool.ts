@@ -5,11 +5,13 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { canonicalText, maxDepth, nestsTooDeep } from "../core/json.js"
 import { readEffect, writeEffect } from "../core/json.js"
 import { invalid, known, type Problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { toolSpans } from "../telemetry/spans.js"
+import { parseArguments, type ToolCall } from "./pauses.js"
+
+export { parseArguments, type ToolCall }
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
@@ -33,15 +35,6 @@ export type ToolChoice =
   | "none"
   | "required"
   | { readonly type: "function"; readonly function: { readonly name: string } }
-
-/** A call of a tool by the model. `arguments` is JSON text. */
-export interface ToolCall {
-  readonly id: string
-  readonly name: string
-  readonly arguments: string
-  /** The call as the server sent it, unknown keys included, without the key. Not enumerable, and not in a stored state. */
-  readonly raw?: unknown
-}
 
 /** The result of one call. Content that is not a string is sent as JSON text. */
 export interface ToolResult {
@@ -174,25 +167,6 @@ export const declare = (
     problem: hasSchema ? undefined : schema
   }
 }
-
-/** The arguments of a call as a value; a string is the reason why they are none. An empty text means no arguments. */
-export const parseArguments = (call: ToolCall): { readonly value: unknown } | string => {
-  if (call.arguments.trim() === "") return { value: {} }
-  try {
-    const value: unknown = JSON.parse(call.arguments)
-    return nestsTooDeep(value) ? `the arguments nest deeper than ${maxDepth} levels` : { value }
-  } catch {
-    return "the arguments are not JSON"
-  }
-}
-
-const comparable = (call: ToolCall): string => {
-  const parsed = parseArguments(call)
-  return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
-}
-
-/** Whether two calls ask for the same: one tool, with equal arguments. */
-export const isSameCall = (a: ToolCall, b: ToolCall): boolean => a.name === b.name && comparable(a) === comparable(b)
 
 const describe = (error: unknown): string =>
   error instanceof Error && error.message !== ""

@@ -12,10 +12,10 @@ import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolkitLike } from "../../Tools.js"
-import { invalid, known, newError, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
 import { checkJson } from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
-import { lastAssistant, written } from "./runFold.js"
+import * as Pauses from "./pauses.js"
 import * as Tool from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
@@ -90,45 +90,6 @@ export const resolve = <E, R>(
     })
   })
 
-/** A limit far above the calls of any pause. */
-const maxResults = 10_000
-
-type CheckContent = (field: string, content: unknown) => Problem | undefined
-
-/**
- * Checks the content of a handler's result only for depth: JSON may drop parts of it, since the run has begun and would
- * be lost.
- */
-const checkWritten: CheckContent = (field, content) =>
-  written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
-
-/** The problem of the results of a round, unless every call is answered once, and nothing else is. */
-export const checkResults = (
-  calls: ReadonlyArray<Tool.ToolCall>,
-  results: unknown,
-  checkContent: CheckContent = checkWritten
-): Problem | undefined => {
-  if (!Array.isArray(results) || results.length > maxResults) {
-    return problem("results", "must be an array with one result per tool call")
-  }
-  const open = new Set(calls.map((call) => call.id))
-  const answered = new Set<string>()
-  for (const [index, result] of results.entries()) {
-    const at = `results[${index}]`
-    const { content, toolCallId: id }: { readonly [key: string]: unknown } = Predicate.isRecord(result) ? result : {}
-    if (typeof id !== "string") return problem(`${at}.toolCallId`, "must be the id of a tool call")
-    if (answered.has(id)) return problem(at, `${JSON.stringify(id)} is answered twice`)
-    if (!open.has(id)) return problem(`${at}.toolCallId`, `${JSON.stringify(id)} was not asked for`)
-    const found = checkContent(`${at}.content`, content)
-    if (found !== undefined) return found
-    answered.add(id)
-  }
-  const missing = calls.filter((call) => !answered.has(call.id))
-  return missing.length === 0
-    ? undefined
-    : problem("results", `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}`)
-}
-
 /** Reads and checks the results that a caller gives by hand. */
 export const answersOf = (
   method: string,
@@ -136,31 +97,14 @@ export const answersOf = (
   results: unknown,
   facts: RefusalFacts
 ): Either.Either<ReadonlyArray<Tool.ToolResult>, InvalidRequestError> => {
-  const check: CheckContent = (field, content) => checkJson(field, content) ?? checkWritten(field, content)
-  const found = checkResults(calls, results, check)
+  const found = Pauses.checkResults(
+    calls,
+    results,
+    (field, content) => checkJson(field, content) ?? Pauses.checkWritten(field, content)
+  )
   return found === undefined
-    ? Either.right(results as ReadonlyArray<Tool.ToolResult>)
+    ? Either.right(Pauses.inOrderOf(calls, results as ReadonlyArray<Tool.ToolResult>))
     : Either.left(invalid(method, found.field, found.reason, facts))
-}
-
-/**
- * The messages of a resume: those of the pause, verbatim, then one entry per result in the casing that the pause uses.
- */
-export const resumeMessages = (
-  messages: ReadonlyArray<unknown>,
-  results: ReadonlyArray<Tool.ToolResult>
-): ReadonlyArray<unknown> => {
-  const assistant = lastAssistant(messages)
-  const camel = assistant !== undefined && "toolCalls" in assistant && !("tool_calls" in assistant)
-  const idKey = camel ? "toolCallId" : "tool_call_id"
-  return [
-    ...messages,
-    ...results.map((result) => ({
-      role: "tool",
-      [idKey]: result.toolCallId,
-      content: typeof result.content === "string" ? result.content : JSON.stringify(result.content)
-    }))
-  ]
 }
 
 /**
@@ -172,7 +116,8 @@ export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool
   known({
     stepId: pending.stepId,
     iterationsUsed: pending.iterationsUsed,
-    toolCallMessages: resumeMessages(pending.toolCallMessages, results)
+    toolCallMessages: Pauses.resumeMessages(pending.toolCallMessages, results),
+    digits: pending.digits
   })
 
 /** The way in which pauses are answered: not at all, by the caller later, or by a handler now. */
@@ -254,18 +199,12 @@ const run = Effect.fnUntraced(function*<E, R>(
   { concurrency, onFailure, tools }: HandlerStrategy<E, R>,
   { addressText: flow, executionId, method, rounds, toolCalls }: ToolPause
 ): Effect.fn.Return<ReadonlyArray<AnsweredCall>, E | InvalidRequestError | UnexpectedResponseError, R> {
-  const calls = new Map<string, Tool.ToolCall>()
-  for (const call of toolCalls) {
-    const same = calls.get(call.id) ?? call
-    if (!Tool.isSameCall(same, call)) {
-      const reason = `the id of a tool call, ${JSON.stringify(call.id)}, names two different calls`
-      return yield* newError(UnexpectedResponseError, { method, flow, executionId, reason })
-    }
-    calls.set(call.id, same)
+  const asked = Pauses.distinctCalls(toolCalls)
+  if (typeof asked === "string") {
+    return yield* newError(UnexpectedResponseError, { method, flow, executionId, reason: asked })
   }
-  const asked = [...calls.values()]
   const outcomes = yield* Spans.roundSpan(rounds, tools.run(asked, { method, concurrency, onFailure }))
-  const problem = checkResults(asked, outcomes)
+  const problem = Pauses.checkResults(asked, outcomes)
   if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason, { flow, executionId })
   const results = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
   return asked.map((call) => ({ call, outcome: results.get(call.id)! }))
@@ -279,7 +218,7 @@ export const answer = Effect.fnUntraced(function*<E, R>(
   const { faults, limit, maxRounds, newest } = strategy
   const { rounds } = pause
   if (rounds >= maxRounds) return yield* Effect.fail(limit(pause, `the handler has run ${rounds} times`))
-  const key = written([pause.place, pause.toolCalls])
+  const key = Pauses.pauseKey(pause.place, pause.toolCalls)
   const answers = key !== undefined && key === newest?.key ? newest.answers : yield* run(strategy, pause)
   if (key !== undefined) strategy.newest = { key, answers }
   countFaults(faults, answers)

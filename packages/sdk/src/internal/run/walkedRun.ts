@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
+import { digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import { withStepSpans } from "../trace/stepSpans.js"
@@ -69,12 +70,19 @@ const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
           return undefined
         case "tool_calls_required":
           return {
-            response: withRaw({ ...pausedOf(event.cursor), flowId: run.flowId }, event.raw),
+            response: withDigits(
+              withRaw({ ...pausedOf(event.cursor), flowId: run.flowId }, event.raw),
+              digitsIn([
+                ["toolCallMessages", event.cursor.pending?.digits],
+                ["accumulatedOutputs", event.cursor.digits]
+              ])
+            ),
             cursor: event.cursor
           }
         case "flow_completed": {
           const { executionId, result } = event
-          return { response: withRaw({ status: "completed", result, executionId, ...facts() }, event.raw) }
+          const response = withRaw({ status: "completed" as const, result, executionId, ...facts() }, event.raw)
+          return { response: withDigits(response, digitsOf(event)) }
         }
         case "step_error": {
           const { error: result, stepId } = event

@@ -1,0 +1,231 @@
+/**
+ * Numbers that JavaScript cannot hold, in every place that passes values on: the text that came is the text that is sent,
+ * stored and replayed.
+ */
+import { Cassette, FlowCursor, FlowService, NoukaiRecord, NoukaiReplay, PausedState } from "@effect-noukai/sdk"
+import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
+import { digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { JobService } from "@effect-noukai/sdk/JobService"
+import { layerServices } from "@effect-noukai/sdk/Noukai"
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Context, Effect, Either, Layer, Schema, Stream } from "effect"
+import * as fc from "effect/FastCheck"
+import { join } from "node:path"
+import { clientFor, config, servicesFor } from "./support/client.js"
+import { folder, read } from "./support/folder.js"
+import * as Wire from "./support/WireServer.js"
+
+const big = "12345678901234567890"
+const all = `{"id":${big},"list":[0.12345678901234567890,1e400,-0,{"deep":-98765432109876543210.50}],"few":1.5}`
+
+const frame = (name: string, data: string): string => `event: ${name}\ndata: ${data}\n\n`
+const sse = (...frames: ReadonlyArray<string>): Wire.Answer => (response) => {
+  response.writeHead(200, { "content-type": "text/event-stream" })
+  response.end(frames.join(""))
+}
+const body = (text: string): Wire.Answer => Wire.text(200, text, { "content-type": "application/json" })
+
+const begin = frame("run_started", `{"executionId":"ex-1","stepCount":3}`)
+const step = (stepId: string, output: string, next?: number): ReadonlyArray<string> => [
+  frame("step_started", `{"stepId":"${stepId}"}`),
+  frame("step_completed", `{"stepId":"${stepId}","output":${output}}`),
+  ...(next === undefined ? [] : [frame("step_paused", `{"executionId":"ex-1","nextStepIndex":${next}}`)])
+]
+const end = (result: string) => frame("flow_completed", `{"executionId":"ex-1","result":${result}}`)
+
+const messages = `[{"role":"assistant","content":${big},"tool_calls":[{"id":"t1","type":"function","function":` +
+  `{"name":"look","arguments":{"id":${big}}}}]}]`
+const pauseFields = `"executionId":"ex-1","iterationsUsed":1,"toolCallMessages":${messages},"accumulatedOutputs":` +
+  `{"a":${big},"b":${all}}`
+const pause = body(`{"status":"tool_calls_required","pausedAtStep":"ask",${pauseFields},"flowId":"f","blockCount":2}`)
+const toolPause = frame("step_paused_for_tool_calls", `{"stepId":"ask","stepIndex":2,${pauseFields}}`)
+const done = body(`{"status":"completed","result":${all},"flowId":"f","blockCount":2,"executionId":"ex-1"}`)
+
+const trace = body(
+  `{"flowRun":{"id":"ex-1","status":"running"},"steps":[{"stepId":"a","status":"completed","costUsd":"0.1"}]}`
+)
+
+const tools = [{ type: "function", function: { name: "look" } }] as const
+const results = [{ toolCallId: "t1", content: "ok" }]
+
+const stored = <A, I>(schema: Schema.Schema<A, I>, value: A): A => {
+  const parse = Schema.parseJson(schema)
+  return Schema.decodeSync(parse)(Schema.encodeSync(parse)(value))
+}
+
+const cursorsOf = (events: Chunk.Chunk<FlowEvent>) =>
+  Chunk.toReadonlyArray(events).flatMap((event) => event.type === "step_paused" ? [event.cursor] : [])
+
+const liveOf = (server: Wire.WireServer) => Layer.provide(layerServices, config({ baseUrl: server.baseUrl }))
+
+/** The text of a field of a body. */
+const has = (text: string | undefined, field: string, value: string) =>
+  assert.include(text ?? "", `"${field}":${value}`)
+
+describe("numbers that JavaScript cannot hold", () => {
+  it.scopedLive("outputs of streamed steps are sent back as they came, also from a stored cursor", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(
+        sse(begin, ...step("a", big, 1)),
+        sse(...step("b", all, 2)),
+        sse(...step("c", "1"), end(big)),
+        sse(...step("c", "1"), end(big)),
+        sse(...step("c", "1"), end(big))
+      )
+      const flows = yield* clientFor(server)
+      const events = yield* Stream.runCollect(flows.events("a/b/c", { message: "hi", runRemaining: false }))
+      const outputs = `{"a":${big},"b":${all}}`
+      has(server.requests[1]?.body, "accumulatedOutputs", `{"a":${big}}`)
+      has(server.requests[2]?.body, "accumulatedOutputs", outputs)
+      const cursor = cursorsOf(events)[1]!
+      assert.strictEqual(cursor.outputs.a, Number(big))
+      yield* Stream.runDrain(flows.events("a/b/c", { from: stored(FlowCursor, cursor) }))
+      has(server.requests[3]?.body, "accumulatedOutputs", outputs)
+      const changed = { ...cursor, outputs: { ...cursor.outputs, a: 7 } }
+      yield* Stream.runDrain(flows.events("a/b/c", { from: JSON.parse(JSON.stringify(changed)) as FlowCursor }))
+      has(server.requests[4]?.body, "accumulatedOutputs", `{"a":7,"b":${all}}`)
+      const shown = Chunk.toReadonlyArray(events).filter(({ type }) =>
+        type === "step_completed" || type === "flow_completed"
+      )
+        .map((event) => stringifyJson(event))
+      assert.include(shown[0], `"output":${big}`)
+      assert.include(shown[1], `"output":${all}`)
+      assert.include(shown[3], `"result":${big}`)
+    }))
+
+  it.scopedLive("a walked run sends outputs and conversations as they came, in memory and stored", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(
+        sse(begin, ...step("a", big, 1)),
+        trace,
+        sse(toolPause),
+        trace,
+        trace,
+        sse(...step("ask", "2", 3)),
+        trace,
+        sse(...step("d", all), frame("flow_completed", `{"executionId":"ex-1"}`)),
+        trace,
+        trace,
+        sse(...step("ask", big), end(big))
+      )
+      const flows = yield* clientFor(server)
+      const paused = yield* flows.execute("a/b/c", { message: "hi", tools, maxCostUsd: 5 })
+      assert.strictEqual(paused.status, "tool_calls_required")
+      if (paused.status !== "tool_calls_required") return
+      assert.strictEqual(paused.toolCalls[0]?.arguments, `{"id":${big}}`)
+      const state = stored(PausedState, paused.state)
+      const result = yield* flows.resume(state.flow, state, results, { maxCostUsd: 5 })
+      const answer = server.requests.filter(({ path }) => path.endsWith("/step"))
+      for (const sent of [answer[2]?.body]) {
+        has(sent, "accumulatedOutputs", `{"a":${big},"b":${all}}`)
+        has(sent, "toolCallMessages", messages.slice(0, -1))
+      }
+      has(answer[3]?.body, "accumulatedOutputs", `{"a":${big},"b":${all},"ask":2}`)
+      assert.strictEqual(result.status, "completed")
+      assert.include(stringifyJson(result), `"result":${all}`)
+      const again = yield* paused.resume(results)
+      assert.include(stringifyJson(again), `"result":${big}`)
+      const last = server.requests.filter(({ path }) => path.endsWith("/step")).at(-1)
+      has(last?.body, "toolCallMessages", messages.slice(0, -1))
+    }))
+
+  it.scopedLive("a pause of execute is answered with what came, in memory and stored", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause, done, done)
+      const flows = yield* clientFor(server)
+      const paused = yield* flows.execute("a/b/c", { message: "hi", tools })
+      if (paused.status !== "tool_calls_required") return assert.fail("it did not pause")
+      yield* paused.resume(results)
+      const result = yield* flows.resume("a/b/c", stored(PausedState, paused.state), results)
+      for (const { body } of server.requests.slice(1)) {
+        has(body, "toolCallMessages", messages.slice(0, -1))
+        has(body, "accumulatedOutputs", `{"a":${big},"b":${all}}`)
+      }
+      assert.include(stringifyJson(result), `"result":${all}`)
+    }))
+
+  it.scopedLive("the result of a job has its digits", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(body(`{"executionId":"ex-1","status":"completed","result":${big}}`))
+      const jobs = Context.get(yield* servicesFor(server), JobService)
+      const status = yield* Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll)
+      assert.include(stringifyJson(status), `"result":${big}`)
+    }))
+
+  it.scopedLive("a recording keeps them, and a replay answers with them", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "digits.json")
+      const program = Effect.gen(function*() {
+        const flows = yield* FlowService
+        const events = yield* Stream.runCollect(flows.events("a/b/c", { message: "hi", runRemaining: false }))
+        const paused = yield* flows.execute("a/b/c", { message: "hi", tools })
+        if (paused.status !== "tool_calls_required") return yield* Effect.dieMessage("it did not pause")
+        const result = yield* paused.resume(results)
+        return [
+          ...Chunk.map(events, (event) => stringifyJson(event)),
+          JSON.stringify(paused.state),
+          stringifyJson(result)
+        ]
+      })
+      const answers = [sse(begin, ...step("a", big, 1)), sse(...step("b", all), end(big)), pause, done]
+      const server = yield* Wire.serve(...answers)
+      const recorded = yield* program.pipe(
+        Effect.provide(
+          NoukaiRecord.toFile(path, { redact: { paths: ["**.secret"] }, live: liveOf(server) })
+        )
+      )
+      const replayed = yield* Effect.provide(program, NoukaiReplay.fromFile(path))
+      assert.deepStrictEqual(replayed, recorded)
+      assert.include(recorded.at(-1), `"id":${big},"list":[0.12345678901234567890,1e400,-0,`)
+      const text = yield* read(path)
+      assert.include(text, big)
+      assert.deepStrictEqual(Either.map(Cassette.decode(JSON.parse(text)), Cassette.encode), Either.right(text))
+    }))
+
+  it.scopedLive("a redaction removes the digits with their number", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "redacted.json")
+      const server = yield* Wire.serve(
+        body(
+          `{"status":"completed","result":{"a":${big},"b":123456789012345678901234567890,"c":${big}1},"executionId":"ex-1"}`
+        )
+      )
+      yield* FlowService.pipe(
+        Effect.flatMap((flows) => flows.execute("a/b/c", { message: "hi" })),
+        Effect.provide(
+          NoukaiRecord.toFile(path, { redact: { paths: ["**.a"], patterns: [/\b\d{30}\b/] }, live: liveOf(server) })
+        )
+      )
+      const text = yield* read(path)
+      assert.notMatch(text, /1234567890123456789(?!01)/)
+      assert.include(text, `"b": "[redacted]"`)
+      assert.include(text, `"c": "${big}1"`)
+    }))
+
+  const number = fc.tuple(
+    fc.constantFrom("", "-"),
+    fc.bigInt({ min: 1n, max: 10n ** 40n }),
+    fc.constantFrom("", ".5", ".05e300")
+  )
+    .map((parts) => parts.join(""))
+
+  it("numbers of any digits go from events into the next request", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(number, { minLength: 1, maxLength: 5 }), (numbers) =>
+        Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+          const output = `{"all":[${numbers.join(",")}]}`
+          const server = yield* Wire.serve(sse(begin, ...step("a", output, 1)), sse(...step("b", "1"), end("1")))
+          const flows = yield* clientFor(server)
+          yield* Stream.runDrain(flows.events("a/b/c", { message: "hi", runRemaining: false }))
+          const sent = /"all":\[(.*?)\]/.exec(server.requests[1]?.body ?? "")?.[1]?.split(",")
+          const isFew = (text: string) =>
+            text.replace(/\D/g, "").length < 16 && !text.includes("e")
+          assert.deepStrictEqual(sent, numbers.map((text) => isFew(text) ? String(Number(text)) : text))
+        })))),
+      { numRuns: 20 }
+    ))
+})
+
+it("bodies without such numbers have no digits", () => {
+  assert.isUndefined(digitsOf({ a: 1 }))
+})
