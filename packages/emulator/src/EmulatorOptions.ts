@@ -139,7 +139,8 @@ export interface EmulatorOptions {
    */
   readonly control?: boolean | undefined
   /**
-   * The address of a page for people. `GET /` redirects to it, and is a 404 while there is none. Default: none.
+   * The address of a page for people. `GET /` redirects to it, and is a 404 while there is none. Every program of this
+   * machine can read it, so that it must contain no secret. Default: none.
    */
   readonly home?: (() => string | undefined) | undefined
   /**

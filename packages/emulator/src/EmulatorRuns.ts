@@ -19,6 +19,8 @@ export interface RunRecord extends RunEntry {
   readonly unknownCosts?: number
   /** `"draft"` or a number. Absent for a flow without versions. */
   readonly version?: string
+  /** Since when the run waits for its caller: for tool results, or for the request of its next step. Absent while a step works. */
+  readonly waitsSince?: number
 }
 
 /**

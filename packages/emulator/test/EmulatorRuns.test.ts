@@ -134,6 +134,7 @@ describe("the runs of an emulator", () => {
       const [pause] = waiting.pauses
       assert.hasAllKeys(pause, ["stepId", "startedAt"])
       assert.strictEqual(waiting.conversations[pause!.stepId]!.length, 1)
+      assert.strictEqual((yield* some(emulator.runs.get(id))).waitsSince, pause!.startedAt)
       assert.strictEqual(paused.status, "tool_calls_required")
       if (paused.status !== "tool_calls_required") {
         return
@@ -147,6 +148,22 @@ describe("the runs of an emulator", () => {
       const over = yield* some(emulator.runs.facts(id))
       assert.isAtLeast(over.pauses[0]!.endedAt!, pause!.startedAt)
       assert.isDefined(over.firstOutputAt)
+      assert.isUndefined((yield* some(emulator.runs.get(id))).waitsSince)
+    }))
+
+  it.scopedLive("know since when a run waits for the request of its next step", () =>
+    Effect.gen(function*() {
+      const { emulator, run } = yield* start()
+      yield* run(Effect.flatMap(FlowService, (service) =>
+        service.events("noukai/samples/two-step", { message: "Hi" }).pipe(
+          Stream.takeUntil(({ type }) => type === "step_completed"),
+          Stream.runDrain
+        )))
+      const [stopped] = yield* emulator.runs.list
+      assert.deepStrictEqual([stopped!.status, stopped!.trigger], ["running", "step"])
+      assert.isAtLeast(stopped!.waitsSince!, stopped!.startedAt)
+      const ended = yield* run(execute("noukai/samples/two-step"))
+      assert.isUndefined((yield* some(emulator.runs.get(ended))).waitsSince)
     }))
 })
 

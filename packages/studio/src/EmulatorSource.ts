@@ -33,7 +33,20 @@ import { type RunChange, StudioSource } from "./StudioSource.js"
 const decodeTrace = Schema.decodeUnknown(Trace)
 
 const runOf = (
-  { billedUsd, endedAt, executionId, flow, flowId, sessionId, startedAt, status, trigger, unknownCosts, version }:
+  {
+    billedUsd,
+    endedAt,
+    executionId,
+    flow,
+    flowId,
+    sessionId,
+    startedAt,
+    status,
+    trigger,
+    unknownCosts,
+    version,
+    waitsSince
+  }:
     RunRecord
 ): Run => ({
   id: executionId,
@@ -46,7 +59,8 @@ const runOf = (
   ...unknownCosts !== undefined && { unknownCosts },
   ...version !== undefined && { version },
   ...sessionId !== undefined && { sessionId },
-  ...endedAt !== undefined && { durationMs: endedAt - startedAt }
+  ...endedAt !== undefined && { durationMs: endedAt - startedAt },
+  ...waitsSince !== undefined && { waitsSince }
 })
 
 /** The times of a run by the emulator's own clock. */

@@ -30,6 +30,8 @@ export const EvalSummary = Schema.Struct({
   cases: Schema.Number,
   repeat: Schema.Number,
   isComplete: Schema.Boolean,
+  /** The gate of its report, as of {@link EvalDetail}. Absent where it is not known: without a definition, and in older runs of a long list. */
+  gate: Schema.optional(Schema.String),
   /** The file of its definition, which has the checks. Absent if there is none: then no verdicts are known. */
   definition: Schema.optional(Schema.String),
   /** The batch of its runs in the same ledger. */

@@ -71,8 +71,8 @@ export interface Options {
   /** Whether the server is an emulator. Default: `hosted`. */
   readonly kind?: Source["kind"] | undefined
   /**
-   * The least time between two polls of the list, while a page is open. It is longer for more than 5 flows, so that there is
-   * at most one request a second. Default: 5 seconds.
+   * The least time between two polls of the list, while a page is open. It is longer for more than 3 flows, so that there is
+   * at most one request a second. Default: 3 seconds.
    */
   readonly interval?: Duration.DurationInput | undefined
 }
@@ -88,6 +88,9 @@ const firstPage = { offset: 0, limit: longestPage }
 
 /** The least time between two reads of one trace. */
 const traceAge = Duration.seconds(1)
+
+/** The time in milliseconds after which a page that is loaded anew does not wait for the read of another one. */
+const tracePatience = 2_000
 
 /** The traces of runs that have ended do not change. */
 const endedTraceAge = Duration.minutes(10)
@@ -157,7 +160,7 @@ const noFlows = {
 const keyOf = (flow: string, id: string) => Data.tuple(flow, id)
 
 const make = (
-  { address, interval = "5 seconds", kind = "hosted", seen }: Options
+  { address, interval = "3 seconds", kind = "hosted", seen }: Options
 ): Effect.Effect<StudioSource.Service, never, NoukaiHttp | RunService | SessionService | Scope.Scope> =>
   Effect.gen(function*() {
     const runs = yield* RunService
@@ -222,7 +225,7 @@ const make = (
         onSuccess: ({ flowRun }: Trace) => isOver(flowRun.status) ? endedTraceAge : traceAge
       })
     })
-    const traceOf = sharedSuccess(traces)
+    const traceOf = sharedSuccess(traces, tracePatience)
 
     const flowIdOf = (shownFlow: ShownFlow): Effect.Effect<string | undefined, CallError> =>
       Effect.gen(function*() {
@@ -297,7 +300,7 @@ const make = (
 
     yield* Effect.zipRight(hasReaders.await, refresh).pipe(
       Effect.retry(
-        Schedule.exponential("5 seconds").pipe(Schedule.union(Schedule.spaced("1 minute")), Schedule.jittered)
+        Schedule.exponential("3 seconds").pipe(Schedule.union(Schedule.spaced("15 seconds")), Schedule.jittered)
       ),
       Effect.zipRight(pause),
       Effect.forever,
@@ -350,7 +353,14 @@ const make = (
 
     const run: StudioSource.Service["run"] = Effect.fnUntraced(
       function*(flow, id) {
-        const trace = yield* traceOf(keyOf(flow, id)).pipe(Effect.mapError(toFailure))
+        const trace = yield* traceOf(keyOf(flow, id)).pipe(
+          Effect.mapError(toFailure),
+          Effect.tapBoth({
+            onFailure: (error) =>
+              Effect.sync(() => void (outage = error._tag === "Unavailable" ? error.message : outage)),
+            onSuccess: () => Effect.sync(() => void (outage = undefined))
+          })
+        )
         const facts = watched.get(id)
         const start = millisOf(trace.flowRun.startedAt)
         const cost = knownCostOf(costOf(trace, id))
@@ -428,6 +438,7 @@ const make = (
         kind,
         address,
         flows: shown.map(({ flow }) => flow).sort(),
+        ...outage !== undefined && { outage },
         missing: [
           ...outage === undefined ? [] : [{ what: "The newest runs", why: outage }],
           ...shown.length === 0 ? [noFlows] : [],

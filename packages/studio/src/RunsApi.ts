@@ -27,6 +27,11 @@ export const Run = Schema.Struct({
   sessionId: Schema.optional(Schema.String),
   startedAt: Schema.optional(Schema.Number),
   durationMs: Schema.optional(Schema.Number),
+  /**
+   * Since when the run waits for its caller: for tool results, or for the request of its next step. Milliseconds since 1970.
+   * Absent where no wait is known.
+   */
+  waitsSince: Schema.optional(Schema.Number),
   /** The known costs. Absent if no cost is known. */
   costUsd: Schema.optional(Schema.String),
   /** The number of costs that are unknown and not in `costUsd`. Absent of an exact cost. */
@@ -92,6 +97,8 @@ export const Source = Schema.Struct({
   address: Schema.String,
   /** The flows whose runs can be listed. */
   flows: Schema.Array(Schema.String),
+  /** Why the server does not answer now. Absent while it does. */
+  outage: Schema.optional(Schema.String),
   /** Facts that this server does not tell, each with what to do about it: shown beside the list. */
   missing: Schema.Array(Schema.Struct({ what: Schema.String, why: Schema.String }))
 })
@@ -179,8 +186,10 @@ export interface Pause extends Schema.Schema.Type<typeof Pause> {}
  */
 export const RunDetail = Schema.Struct({
   run: Run,
-  /** The time that the whole width stands for. */
+  /** The time that the whole width stands for. It is not less than `ageMs` while a step runs. */
   totalMs: Schema.Number,
+  /** Of a run that goes on: the time since its start, by the clock of the studio. */
+  ageMs: Schema.optional(Schema.Number),
   waitingMs: Schema.Number,
   tokens: Schema.Number,
   /** In the order of rows: each loop is followed by its iterations. */

@@ -49,6 +49,45 @@ describe("the list", () => {
     }))
 })
 
+describe("a run that goes on", () => {
+  const began = Date.now() - 600_000
+
+  it.scopedLive("is as old as the clock says, whatever its last event was", () =>
+    Effect.gen(function*() {
+      const working = { id: "working", status: "running", startedAt: began, steps: [{ id: "slow", at: 1 }] }
+      const silent = { id: "silent", status: "running", startedAt: began, steps: [{ id: "fast", at: 0, ms: 5 }] }
+      const { run } = yield* start(working, silent, Stories.completed)
+      const slow = yield* run(address(working))
+      assert.isAtLeast(slow.ageMs!, 600_000)
+      // the bar that grows begins where it is by now
+      assert.strictEqual(slow.totalMs, slow.ageMs)
+      const idle = yield* run(address(silent))
+      assert.isAtLeast(idle.ageMs!, 600_000)
+      assert.strictEqual(idle.totalMs, 5)
+      assert.isUndefined((yield* run(address(Stories.completed))).ageMs)
+    }))
+
+  it.scopedLive("waits for its caller between two steps that the caller requests, and for tools", () =>
+    Effect.gen(function*() {
+      const run = { status: "running", startedAt: began, trigger: "step" }
+      const fast = { id: "fast", at: 0, ms: 5 }
+      const between = { ...run, id: "between", steps: [fast] }
+      const working = { ...run, id: "working", steps: [fast, { id: "slow", at: 6 }] }
+      const whole = { ...between, id: "whole", trigger: "execute" }
+      const tools = {
+        ...whole,
+        id: "tools",
+        watched: { clock: "server" as const, pauses: [{ startMs: 7, stepId: "slow" }] }
+      }
+      const of = yield* start(between, working, whole, tools)
+      const waits = yield* Effect.forEach(
+        [between, working, whole, tools],
+        (one) => Effect.map(of.run(address(one)), ({ run }) => run.waitsSince)
+      )
+      assert.deepStrictEqual(waits, [began + 5, undefined, undefined, began + 7])
+    }))
+})
+
 describe("a run", () => {
   it.scopedLive("opens at its first failure, otherwise at its longest step", () =>
     Effect.gen(function*() {

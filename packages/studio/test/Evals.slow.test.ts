@@ -49,6 +49,7 @@ describe("the eval runs of a folder", () => {
         cases: 60,
         repeat: 1,
         isComplete: true,
+        gate: report.gate,
         definition: "evals/spelling.eval.yaml",
         batch: `eval/spelling/${report.run}`
       }])

@@ -96,6 +96,7 @@ const kinds = { emulator: "Emulator", hosted: "Hosted service" } as const
 const connections = {
   connecting: ["pending", "Connecting"],
   live: ["running", "Live"],
+  outage: ["failed", "No answer"],
   lost: ["failed", "Not connected"],
   refused: ["failed", "No access"]
 } as const
@@ -103,7 +104,9 @@ const connections = {
 const Header = (): ReactNode => {
   const connection = useApp(({ connection }) => connection)
   const source = useApp(({ source }) => source)
-  const [shape, word] = connections[connection]
+  const hasOutage = useApp(({ outage }) => outage !== undefined)
+  const shown = connection === "live" && hasOutage ? "outage" : connection
+  const [shape, word] = connections[shown]
   return (
     <header className="top">
       <a
@@ -130,7 +133,7 @@ const Header = (): ReactNode => {
           <span className="source-kind">{kinds[source.kind]}</span> <span className="muted source-address"><Text value={source.address} /></span>
         </span>
       )}
-      <span className={`connection connection-${connection}`} role="status">
+      <span className={`connection connection-${shown === "outage" ? "lost" : shown}`} role="status">
         <Shape status={shape} /> {word}
       </span>
       <Button kind="icon" label="Keys" onClick={() => set({ dialog: "keys" })}><Icon name="keys" /></Button>
@@ -146,7 +149,12 @@ const problems = {
 /** A line that says that the server is gone, when that lasts. */
 const Banner = (): ReactNode => {
   const connection = useApp(({ connection }) => connection)
-  const problem = connection === "lost" || connection === "refused" ? problems[connection] : undefined
+  const outage = useApp(({ outage }) => outage)
+  const problem = connection === "lost" || connection === "refused"
+    ? problems[connection]
+    : outage === undefined
+    ? undefined
+    : ["The server whose runs are shown does not answer.", `${oneLine(outage)} The page shows the last known state.`] as const
   return (
     <div role="alert" className="banner-place">
       {problem !== undefined && (

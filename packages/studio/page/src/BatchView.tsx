@@ -5,7 +5,7 @@ import { costText, count, exactCost, instant, millis, moment, oneLine, percent, 
 import { Histogram } from "./Histogram.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, Command, ListFailure, Pager, PayloadPart, Stale, Table, TextField, useRows } from "./ledgerParts.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Words } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Wait, Words } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchesRoute, type BatchRoute, batchRoute, hrefOf, reconcileRoute, type RowFilter, runRoute, sessionRoute } from "./route.js"
 import { navigate } from "./store.js"
@@ -139,7 +139,7 @@ const RowPanel = ({ known, of, rowKey }: {
   useWhenChanged(known && JSON.stringify([known.state, known.attempt, known.settledAt]), 0, reload)
   if (data === undefined || isOld) {
     return error === undefined
-      ? <p className="muted panel-wait" role="status">Reading the row…</p>
+      ? <Wait className="muted panel-wait" what="the row" />
       : <Failure title={error.status === 404 ? "There is no such row" : "The row could not be read"} error={error} onRetry={reload} />
   }
   return <RowFacts detail={data} isAway={known === undefined} of={of} />
@@ -357,7 +357,7 @@ const Rows = ({ detail, route }: { readonly detail: BatchDetail; readonly route:
       {data !== undefined && <Stale error={error} onRetry={reload} />}
       {data === undefined
         ? error === undefined
-          ? <p className="blank muted" role="status">Reading the rows…</p>
+          ? <Wait what="the rows" />
           : <Failure title="The rows could not be read" error={error} onRetry={reload} />
         : rows.length === 0
         ? (
@@ -453,7 +453,7 @@ const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
     return (
       <Main className="ledger">
         {error === undefined
-          ? <p className="blank muted" role="status">Reading the batch…</p>
+          ? <Wait what="the batch" />
           : (
             <>
               <h1 className="offscreen">Batch <Text value={route.batch} /></h1>

@@ -5,7 +5,7 @@ import { runNamed } from "./compareWords.js"
 import { costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Stale, Table, TextField, useRows } from "./ledgerParts.js"
-import { Button, Failure, Icon, Link, Main, Status, Text, Unknown } from "./parts.js"
+import { Button, Failure, Icon, Link, Main, RunStatus, Text, Unknown, Wait } from "./parts.js"
 import { useRead, useStream, useWhenChanged } from "./reads.js"
 import { type CompareRoute, compareRoute, type RunName, runRoute } from "./route.js"
 import { isEnded, lastList, navigate } from "./store.js"
@@ -29,7 +29,7 @@ const isSame = (one: RunName, other: RunName): boolean => one.flow === other.flo
 const Candidate = ({ run, to }: { readonly run: Run; readonly to: CompareRoute }): ReactNode => (
   <div data-row="">
     <div role="row" className="lrow">
-      <span role="cell" className="c-status"><Status status={run.status} /></span>
+      <span role="cell" className="c-status"><RunStatus run={run} /></span>
       <span role="cell" className="c-main">
         <Link className="row-link" label={oneLine(`${run.flow}, run ${run.id}, ${run.status}`)} title={oneLine(run.flow)} to={to}>
           <bdi className="strong">{oneLine(run.flow)}</bdi>
@@ -129,7 +129,7 @@ export const Chooser = ({ first, route }: {
       </div>
       {data === undefined
         ? error === undefined
-          ? <p className="blank muted" role="status">Reading the runs…</p>
+          ? <Wait what="the runs" />
           : <Failure title="The runs could not be read" error={error} onRetry={reload} />
         : runs.length === 0
         ? (

@@ -22,7 +22,7 @@ import { Changes, MarkedText } from "./Diff.js"
 import { costText, count, exactCost, instant, moment, oneLine } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Breakdown, type BreakdownPart, Command, Stale, TextField } from "./ledgerParts.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, RunStatus, Status, Text, Unknown, Wait } from "./parts.js"
 import { presence, useRead, useStream, useWhenChanged } from "./reads.js"
 import { type CompareRoute, compareRoute, type CompareShow, type RunName, runRoute } from "./route.js"
 import { StoppedRun } from "./StoppedRun.js"
@@ -53,7 +53,7 @@ const Side = ({ name, other, run }: {
   readonly run: Run
 }): ReactNode => (
   <section className="side" aria-label={name}>
-    <h2>{name} <Status status={run.status} /></h2>
+    <h2>{name} <RunStatus run={run} /></h2>
     <Link className="button button-quiet" to={compareRoute(name === "First run" ? { after: other } : { before: other })}>
       Change…<span className="offscreen"> {name.toLowerCase()}</span>
     </Link>
@@ -271,7 +271,7 @@ const StepPanel = ({ at, pair, step }: {
         ? <p className="muted">Only the {before === undefined ? "second" : "first"} run has this step.</p>
         : data === undefined || isOld || isOther
         ? error === undefined
-          ? <p className="muted panel-wait" role="status">Reading the step…</p>
+          ? <Wait className="muted panel-wait" what="the step" />
           : <Failure title="The step could not be read" error={error} onRetry={reload} />
         : (
           <>

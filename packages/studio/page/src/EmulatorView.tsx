@@ -7,7 +7,7 @@ import { ownRules } from "./FaultsBanner.js"
 import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
-import { Button, Fact, Failure, Icon, Link, Main, Shape, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Shape, Text, Unknown, Wait } from "./parts.js"
 import { useRead, useStream, useWhenChanged } from "./reads.js"
 import { againRoute, type EmulatorRoute, emulatorTabs, runRoute, runsRoute } from "./route.js"
 import { copy, get, navigate, set, useApp } from "./store.js"
@@ -77,7 +77,7 @@ const RequestPanel = ({ id, seen }: {
     return <section className="panel" aria-label="Request"><Failure title="The request could not be read" error={error} onRetry={reload} /></section>
   }
   if (data === undefined || isOld) {
-    return <section className="panel" aria-label="Request"><p className="muted panel-wait" role="status">Reading the request…</p></section>
+    return <section className="panel" aria-label="Request"><Wait className="muted panel-wait" what="the request" /></section>
   }
   const { body, headers, request } = data
   const { billedUsd, bodyBytes, durationMs, endpoint, executionId, fault, flow, outcome, receivedAt } = request
@@ -195,7 +195,7 @@ const Requests = ({ emulator, route }: { readonly emulator: EmulatorState; reado
         {error !== undefined
           ? <Failure title="The requests could not be read" error={error} onRetry={reload} />
           : data === undefined
-          ? <p className="muted waterfall-blank" role="status">Reading the requests…</p>
+          ? <Wait className="muted waterfall-blank" what="the requests" />
           : requests.length === 0
           ? <BlankRequests text={text} offset={offset} />
           : (
@@ -350,7 +350,7 @@ const EmulatorView = ({ route }: { readonly route: EmulatorRoute }): ReactNode =
     return (
       <Main className="run">
         {error === undefined
-          ? <p className="blank muted" role="status">Reading the emulator…</p>
+          ? <Wait what="the emulator" />
           : (
             <Failure title={error.status === 404 ? "This studio has no emulator" : "The emulator could not be read"} error={error} onRetry={reload}>
               <Link className="button button-plain" to={runsRoute()}>Show the runs</Link>

@@ -3,12 +3,12 @@ import type { CaseVerdict, EvalReport, Rate, Trial } from "@effect-noukai/eval/E
 import { type ReactNode, useMemo, useRef } from "react"
 import type { EvalCase, EvalCaseDetail, EvalSummary } from "./api.js"
 import { Changes, MarkedText } from "./Diff.js"
-import { costOf, ending, hasScores, pValue, rate, score, sides, summaries, timeDifference, verdicts } from "./evalWords.js"
+import { costOf, ending, hasScores, pValue, rate, score, sides, statusOf, summaries, timeDifference, verdicts } from "./evalWords.js"
 import { cost, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, Table, TextField, useRows } from "./ledgerParts.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, reconcileRoute, runRoute } from "./route.js"
 import { navigate } from "./store.js"
@@ -228,7 +228,7 @@ const CasePanel = ({ caseKey, report, route }: {
   })
   if (data === undefined || isOld) {
     return error === undefined
-      ? <p className="muted panel-wait" role="status">Reading the case…</p>
+      ? <Wait className="muted panel-wait" what="the case" />
       : <Failure title={error.status === 404 ? "There is no such case" : "The case could not be read"} error={error} onRetry={reload} />
   }
   return <CaseBody detail={data} report={report} />
@@ -419,7 +419,7 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
       {data !== undefined && <Stale error={error} onRetry={reload} />}
       {data === undefined
         ? error === undefined
-          ? <p className="blank muted" role="status">Reading the cases…</p>
+          ? <Wait what="the cases" />
           : <Failure title="The cases could not be read" error={error} onRetry={reload} />
         : cases.length === 0
         ? (
@@ -466,7 +466,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
     return (
       <Main className="ledger">
         {error === undefined
-          ? <p className="blank muted" role="status">Reading the eval run…</p>
+          ? <Wait what="the eval run" />
           : (
             <>
               <h1 className="offscreen">Eval <Text value={route.eval} /></h1>
@@ -490,7 +490,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
         <div className="run-title">
           <nav aria-label="Breadcrumb" className="crumb"><Link to={evalsRoute}><Icon name="left" /> Evals</Link></nav>
           <h1><Text value={summary.eval} /></h1>
-          <Status status={report?.gate ?? (summary.isComplete ? "completed" : "incomplete")} />
+          <Status status={statusOf({ ...summary, gate: report?.gate ?? summary.gate })} />
         </div>
         <p className="run-id">
           <span><Text value={summary.candidate.flow} /></span>

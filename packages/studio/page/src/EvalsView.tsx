@@ -1,7 +1,7 @@
 /** The eval runs of all ledgers, newest first. */
 import type { ReactNode } from "react"
 import type { EvalSummary } from "./api.js"
-import { sides } from "./evalWords.js"
+import { sides, statusOf } from "./evalWords.js"
 import { instant, moment, oneLine, plural } from "./format.js"
 import { LedgerList } from "./ledgerParts.js"
 import { Link, Status, Text } from "./parts.js"
@@ -14,7 +14,7 @@ const Row = ({ run }: { readonly run: EvalSummary }): ReactNode => {
   const { baseline, candidate } = sides(run)
   return (
     <div role="row" className="lrow" data-row="">
-      <span role="cell" className="c-status"><Status status={run.isComplete ? "completed" : "incomplete"} /></span>
+      <span role="cell" className="c-status"><Status status={statusOf(run)} /></span>
       <span role="cell" className="c-main">
         <Link className="row-link strong" to={evalRoute(run)} label={oneLine(`Eval ${run.eval}, run ${run.run} of ${run.ledger}`)}>
           <Text value={run.eval} />

@@ -4,7 +4,7 @@ import "./again.css"
 import { addressOf, type Kept, type KeptCases, type ReadError } from "./api.js"
 import { count, invisibleIn, oneLine, plural } from "./format.js"
 import { useKeys } from "./keys.js"
-import { Button, Icon, Link, Main, Shape, Snippet, Text, Words } from "./parts.js"
+import { Button, Icon, Link, Main, Shape, Snippet, Text, Wait, Words } from "./parts.js"
 import { presence, type Reading, useRead, useStream } from "./reads.js"
 import { type KeepRoute, runsRoute, sessionRoute } from "./route.js"
 import { copy, navigate } from "./store.js"
@@ -287,7 +287,7 @@ const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
                 </>
               )
               : data === undefined
-              ? <p className="muted" role="status">Reading the session…</p>
+              ? <Wait className="muted" what="the session" />
               : <div className={isOld ? "is-old" : ""}><Removed kept={data} /></div>}
           </div>
         </section>

@@ -6,7 +6,7 @@ import { signedCost } from "./compareWords.js"
 import { costText, count, exactCost, millis, oneLine, plural, shortId } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Breakdown, type BreakdownPart, Command, ListFailure, Stale } from "./ledgerParts.js"
-import { Button, Fact, Failure, Icon, Link, Main, Shape, Status, Text, Unknown, Words } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Shape, Status, Text, Unknown, Wait, Words } from "./parts.js"
 import { presence, useRead, useStream } from "./reads.js"
 import "./reconcile.css"
 import { batchRoute, type ReconcileRoute, reconcileRoute, runRoute } from "./route.js"
@@ -337,7 +337,7 @@ const ReconcileView = ({ route }: { readonly route: ReconcileRoute }): ReactNode
     <Main className="ledger reconcile">
       {data === undefined
         ? error === undefined
-          ? <p className="blank muted" role="status">Reading the batch…</p>
+          ? <Wait what="the batch" />
           : (
             <>
               <h1 className="offscreen">Reconcile <Text value={route.batch} /></h1>

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, Status, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Notes, RunStatus, Text, Unknown, Wait } from "./parts.js"
 import { againRoute, compareRoute, hrefOf, keepRoute, type RunRoute, runsRoute, sessionRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { StoppedRun } from "./StoppedRun.js"
@@ -22,13 +22,13 @@ const clockTitles = {
 
 /** The facts of the run as a whole. */
 const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly receivedAt: number }): ReactNode => {
-  const { run, tokens, totalMs, waitingMs, watched } = detail
+  const { run, tokens, totalMs, ageMs = totalMs, waitingMs, watched } = detail
   const isLive = !isEnded(run)
   const now = useClock(performanceNow, 1_000, isLive)
   const lasted = run.durationMs !== undefined && !isLive
     ? run.durationMs
     : isLive
-    ? Math.floor((totalMs + Math.max(0, now - receivedAt)) / 1_000) * 1_000
+    ? Math.floor((ageMs + Math.max(0, now - receivedAt)) / 1_000) * 1_000
     : totalMs
   const paused = watched?.pauses.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0) ?? 0
   return (
@@ -49,6 +49,9 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
         <Fact name="Session">
           <Link to={sessionRoute(run.sessionId)} title={oneLine(`Session ${run.sessionId}`)}><Text value={shortId(run.sessionId)} /></Link>
         </Fact>
+      )}
+      {isLive && run.waitsSince !== undefined && (
+        <Fact name="Waits for its caller"><span title={instant(run.waitsSince)}>since {moment(run.waitsSince)}</span></Fact>
       )}
       {waitingMs > 0 && <Fact name="Waited for tools">{millis(waitingMs)}</Fact>}
       {watched?.firstOutputMs !== undefined && (
@@ -208,6 +211,13 @@ const RunBody = ({ detail, route, run }: {
   readonly run: RunState
 }): ReactNode => {
   const dialog = useApp(({ dialog }) => dialog)
+  const isLive = !isEnded(detail.run)
+  const wasLive = useRef(isLive)
+  const { status } = detail.run
+  useEffect(() => {
+    if (wasLive.current && !isLive) set({ notice: `The run has ended: ${oneLine(status)}.` })
+    wasLive.current = isLive
+  }, [isLive, status])
   const selected = selectedBar(detail, route, run.focus)
   const bar = selected === undefined ? undefined : detail.bars[selected]
   const tabs = [["timeline", "Timeline"], ["totals", "Totals"]] as const
@@ -218,7 +228,7 @@ const RunBody = ({ detail, route, run }: {
         <div className="run-title">
           <nav aria-label="Breadcrumb" className="crumb"><Link to={lastList()}><Icon name="left" /> Runs</Link></nav>
           <h1><Text value={detail.run.flow} /></h1>
-          <Status status={detail.run.status} />
+          <RunStatus run={detail.run} />
         </div>
         <p className="run-id">
           <code><Text value={detail.run.id} /></code>
@@ -279,7 +289,7 @@ export const RunView = ({ route }: { readonly route: RunRoute }): ReactNode => {
   useKeys({ Escape: back, r: () => navigate(againRoute({ flow: route.flow, id: route.id })) })
   const isOfRoute = run?.key === JSON.stringify([route.flow, route.id])
   if (!isOfRoute || (run.detail === undefined && run.error === undefined)) {
-    return <Main className="run"><p className="blank muted" role="status">Reading the run…</p></Main>
+    return <Main className="run"><Wait what="the run" /></Main>
   }
   if (run.detail === undefined || (run.error !== undefined && run.error.status === 404)) {
     return (

@@ -1,12 +1,12 @@
 /** The list of runs, newest first, live. */
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react"
-import type { Run, RunFilter } from "./api.js"
+import { read, type Run, type RunFilter } from "./api.js"
 import { costText, count, exactCost, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
-import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, Words } from "./parts.js"
+import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, useStatus, Wait, Words } from "./parts.js"
 import { compareRoute, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
-import { copy, get, navigate, retry, set, showRows, useApp } from "./store.js"
+import { copy, get, navigate, readErrorOf, retry, set, showRows, useApp } from "./store.js"
 
 /** A list is read without its picture, too, where that could not be loaded. */
 const Strip = lazy<typeof import("./Strip.js").default>(() =>
@@ -102,48 +102,122 @@ const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 
-/** A session whose id the reader has. */
-const OpenSession = (): ReactNode => {
-  const [isOpen, setOpen] = useState(false)
-  const [problem, setProblem] = useState("")
-  const field = useRef<HTMLInputElement>(null)
-  useEffect(() => {
-    if (isOpen) field.current?.focus()
-  }, [isOpen])
-  if (!isOpen) {
+/** A run or a session whose id the reader has. */
+const OpenById = (): ReactNode => {
+  const [open, setOpen] = useState<"run" | "session">()
+  if (open === undefined) {
     return (
       <span className="open-session">
         <Link className="button button-plain" to={compareRoute({})}>Compare runs…</Link>
-        <Button onClick={() => setOpen(true)}>Open a session…</Button>
+        <Button onClick={() => setOpen("run")}>Open a run…</Button>
+        <Button onClick={() => setOpen("session")}>Open a session…</Button>
       </span>
     )
   }
+  return open === "run" ? <OpenRun close={() => setOpen(undefined)} /> : <OpenSession close={() => setOpen(undefined)} />
+}
+
+/** A form of one line that leads somewhere. `problem` is about its fields. */
+const OpenForm = ({ children, close, label, onSubmit, problem }: {
+  readonly children: ReactNode
+  readonly close: () => void
+  readonly label: string
+  readonly onSubmit: () => void
+  readonly problem: string
+}): ReactNode => {
+  const form = useRef<HTMLFormElement>(null)
+  useEffect(() => form.current?.querySelector("input")?.focus(), [])
   return (
     <form
+      ref={form}
       className="open-session"
-      aria-label="Open a session"
+      aria-label={label}
       onSubmit={(event) => {
         event.preventDefault()
-        const id = field.current?.value.trim() ?? ""
-        if (uuid.test(id)) navigate(sessionRoute(id))
-        else setProblem(id === "" ? "Enter the id of a session." : "This is not the id of a session: it is a UUID, such as 0c5b1f7e-5d1f-4a39-9a2e-7f0f6ad1c001.")
+        onSubmit()
       }}
     >
+      {children}
+      <button type="submit" className="button button-primary">Open</button>
+      <Button kind="icon" label="Close the form" onClick={close}><Icon name="close" /></Button>
+      <p id="open-problem" role="alert" className="form-problem">{problem}</p>
+    </form>
+  )
+}
+
+const idField = { "aria-describedby": "open-problem", spellCheck: false, autoComplete: "off", className: "mono" } as const
+
+/** A run by its id. A server that lists runs tells its flow; otherwise the reader names it. */
+const OpenRun = ({ close }: { readonly close: () => void }): ReactNode => {
+  const flows = useApp(({ source }) => source?.flows)
+  const [id, setId] = useState("")
+  const [flow, setFlow] = useState("")
+  const [problem, setProblem] = useState("")
+  const look = async (run: string): Promise<void> => {
+    const { runs } = await read("runs", { text: run, limit: 500 }, new AbortController().signal)
+    const found = runs.find((one) => one.id === run)
+    if (found !== undefined) navigate(runRoute(found))
+    else setProblem(`No listed run has this id. Enter its flow, too, as organisation/project/flow.`)
+  }
+  const submit = (): void => {
+    const [run, name] = [id.trim(), flow.trim()]
+    if (run === "") setProblem("Enter the id of a run.")
+    else if (name === "") void look(run).catch((error: unknown) => setProblem(readErrorOf(error).message))
+    else if (/^[^/\s]+\/[^/\s]+\/[^/\s]+$/.test(name)) navigate(runRoute({ flow: name, id: run }))
+    else setProblem("A flow is written as organisation/project/flow.")
+  }
+  return (
+    <OpenForm close={close} label="Open a run" onSubmit={submit} problem={problem}>
       <input
-        ref={field}
-        className="mono"
+        {...idField}
+        value={id}
+        aria-label="Id of the run"
+        aria-invalid={problem !== ""}
+        placeholder="Id of the run"
+        onChange={({ target }) => {
+          setId(target.value)
+          setProblem("")
+        }}
+      />
+      <input
+        {...idField}
+        value={flow}
+        list="open-flows"
+        aria-label="Flow of the run, if it is not listed"
+        placeholder="organisation/project/flow"
+        onChange={({ target }) => {
+          setFlow(target.value)
+          setProblem("")
+        }}
+      />
+      <datalist id="open-flows">{flows?.slice(0, 500).map((one) => <option key={one} value={one} />)}</datalist>
+    </OpenForm>
+  )
+}
+
+/** A session by its id. */
+const OpenSession = ({ close }: { readonly close: () => void }): ReactNode => {
+  const [id, setId] = useState("")
+  const [problem, setProblem] = useState("")
+  const submit = (): void => {
+    const session = id.trim()
+    if (uuid.test(session)) navigate(sessionRoute(session))
+    else setProblem(session === "" ? "Enter the id of a session." : "This is not the id of a session: it is a UUID, such as 0c5b1f7e-5d1f-4a39-9a2e-7f0f6ad1c001.")
+  }
+  return (
+    <OpenForm close={close} label="Open a session" onSubmit={submit} problem={problem}>
+      <input
+        {...idField}
+        value={id}
         aria-label="Id of the session"
         aria-invalid={problem !== ""}
-        aria-describedby="open-session-problem"
         placeholder="Id of the session"
-        spellCheck={false}
-        autoComplete="off"
-        onChange={() => setProblem("")}
+        onChange={({ target }) => {
+          setId(target.value)
+          setProblem("")
+        }}
       />
-      <button type="submit" className="button button-primary">Open</button>
-      <Button kind="icon" label="Close the form" onClick={() => setOpen(false)}><Icon name="close" /></Button>
-      <p id="open-session-problem" role="alert" className="form-problem">{problem}</p>
-    </form>
+    </OpenForm>
   )
 }
 
@@ -194,6 +268,7 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
   readonly top: number
 }): ReactNode {
   const style = { height, transform: `translateY(${top}px)` }
+  const status = useStatus(run)
   if (run === undefined) {
     return (
       <div className="row row-blank" role="row" aria-rowindex={row + 2} style={style}>
@@ -204,13 +279,13 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
   const [org, project, ...slug] = run.flow.split("/")
   return (
     <div className="row" role="row" aria-rowindex={row + 2} style={style}>
-      <span role="cell" className="cell-status"><Status status={run.status} /></span>
+      <span role="cell" className="cell-status"><Status status={status} /></span>
       <span role="cell" className="cell-flow">
         <Link
           className="row-link"
           to={runRoute(run)}
           tabIndex={isActive ? 0 : -1}
-          label={oneLine(`${run.flow}, run ${run.id}, ${run.status}`)}
+          label={oneLine(`${run.flow}, run ${run.id}, ${status}`)}
           title={oneLine(run.flow)}
           onKeyDown={() => onMove(place)}
         >
@@ -431,7 +506,7 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         <div className="title">
           <h1>Runs</h1>
           <span className="muted" aria-live="off">{list.isLoaded ? count(list.rows.length) : ""}</span>
-          <OpenSession />
+          <OpenById />
         </div>
         <Filters route={route} />
         <Missing />
@@ -450,7 +525,7 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         : list.isLoaded && isOfRoute && list.rows.length === 0
         ? <Blank route={route} />
         : list.rows.length === 0
-        ? <p className="blank muted" role="status">Reading the runs…</p>
+        ? <Wait what="the runs" />
         : <Rows key={list.key} scroller={scroller} isOfRoute={isOfRoute} />}
     </Main>
   )

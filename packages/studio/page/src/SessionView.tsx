@@ -4,7 +4,7 @@ import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "reac
 import { addressOf, type Bar, type ListChange, type SessionDetail, type SessionRun } from "./api.js"
 import { costText, exactCost, instant, millis, moment, oneLine, plural, shortId, tick, ticks } from "./format.js"
 import { useClock, useKeys, useMedia, useWidth } from "./keys.js"
-import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Snippet, Text, Unknown } from "./parts.js"
+import { Button, Fact, Failure, FoldIdle, Icon, Link, Main, Notes, Shape, Snippet, Text, Unknown, Wait } from "./parts.js"
 import { useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { keepRoute, runRoute, runsRoute, type SessionRoute } from "./route.js"
 import "./session.css"
@@ -321,7 +321,7 @@ const SessionView = ({ route }: { readonly route: SessionRoute }): ReactNode => 
     return (
       <Main className="run">
         {error === undefined
-          ? <p className="blank muted" role="status">Reading the session…</p>
+          ? <Wait what="the session" />
           : (
             <>
               <h1 className="offscreen">Session <Text value={id} /></h1>

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
 import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
-import { Fact, Failure, Notes, Shape, Status, Text, Unknown } from "./parts.js"
+import { Fact, Failure, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
 import type { RunRoute } from "./route.js"
 import { isSameBar, readStep, stepKey, useApp } from "./store.js"
 
@@ -223,7 +223,7 @@ export const StepPanel = ({ bar, detail, route }: {
       {step?.error !== undefined && step.detail === undefined
         ? <Failure title="The step could not be read" error={step.error} onRetry={() => setTries(tries + 1)} />
         : step?.detail === undefined
-        ? <p className="muted panel-wait" role="status">Reading the step…</p>
+        ? <Wait className="muted panel-wait" what="the step" />
         : (
           <div className={`attempts${attempts.length > 1 ? " is-many" : ""}`} role="group" tabIndex={attempts.length > 1 ? 0 : undefined} aria-label="Attempts">
             {attempts.map((attempt) => (

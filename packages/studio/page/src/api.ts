@@ -71,17 +71,62 @@ export const addressOf = (path: string, params: Params): string => {
   return `/api/${path}${query.size === 0 ? "" : `?${query}`}`
 }
 
-/** Rejects with a {@link ReadError}, or as `fetch` does if the signal aborts. */
+/** The longest time without a byte of an answer, in milliseconds. */
+const patience = 15_000
+
+const silent = (): ReadError =>
+  new ReadError(
+    504,
+    `No answer came for ${patience / 1_000} seconds.`,
+    "The server whose runs are shown may hang. Try again: that asks anew."
+  )
+
+/** The text of a response. `heard` is called for each part that arrives. */
+const textOf = async (response: Response, heard: () => void): Promise<string> => {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return response.text()
+  const decoder = new TextDecoder()
+  const parts: Array<string> = []
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    heard()
+    parts.push(decoder.decode(part.value, { stream: true }))
+  }
+  return parts.join("") + decoder.decode()
+}
+
+/** Rejects with a {@link ReadError}, after 15 seconds without a byte too, or as `fetch` does if the signal aborts. */
 export const read = async <Path extends keyof Answers>(
   path: Path,
   params: Params,
   signal: AbortSignal
 ): Promise<Answers[Path]> => {
-  const response = await fetch(addressOf(path, params), { signal }).catch((cause: unknown) => {
+  const hanging = new AbortController()
+  let timer: number | undefined
+  const heard = (): void => {
+    window.clearTimeout(timer)
+    timer = window.setTimeout(() => hanging.abort(), patience)
+  }
+  heard()
+  try {
+    return await answerOf<Path>(addressOf(path, params), AbortSignal.any([signal, hanging.signal]), heard)
+  } catch (error) {
+    throw hanging.signal.aborted && !signal.aborted ? silent() : error
+  } finally {
+    window.clearTimeout(timer)
+  }
+}
+
+const answerOf = async <Path extends keyof Answers>(
+  address: string,
+  signal: AbortSignal,
+  heard: () => void
+): Promise<Answers[Path]> => {
+  const response = await fetch(address, { signal }).catch((cause: unknown) => {
     if (signal.aborted) throw cause
     throw new ReadError(0, "The studio does not answer.", "It may have been stopped. The page reconnects by itself.")
   })
-  const body = await response.json().catch((cause: unknown) => {
+  heard()
+  const body = await textOf(response, heard).then(JSON.parse).catch((cause: unknown) => {
     if (signal.aborted) throw cause
     return undefined
   }) as { readonly message?: string; readonly advice?: string } | undefined

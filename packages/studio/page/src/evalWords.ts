@@ -25,6 +25,11 @@ export const sides = (
   return { candidate: name(candidate), baseline: baseline === undefined ? "" : name(baseline) }
 }
 
+/** The status of an eval run: its gate, where it is known. A run that has ended has not passed by that. */
+export const statusOf = (
+  { gate, isComplete }: { readonly gate?: string | undefined; readonly isComplete: boolean }
+): string => gate ?? (isComplete ? "ended" : "incomplete")
+
 /** The verdict in one line, after the gate. */
 export const ending = ({ gate, sentence }: EvalReport): string =>
   sentence.startsWith(`${gate}:`) ? sentence : `${gate}: ${sentence}`

@@ -5,7 +5,7 @@ import { bytes, count, oneLine, percent, plural } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
 import "./ledgers.css"
-import { Button, Failure, Icon, Link, Main, Shape, Text } from "./parts.js"
+import { Button, Failure, Icon, Link, Main, Shape, Text, Wait } from "./parts.js"
 import type { Route } from "./route.js"
 import { copy, navigate, useApp } from "./store.js"
 
@@ -256,6 +256,22 @@ export const useRows = (
     anchor.current = undefined
   }, [open])
   const shown = useRef<string>(undefined)
+  const opened = useRef<Element>(undefined)
+  useEffect(() => {
+    const row = list.current?.querySelector(".is-open") ?? undefined
+    const closed = opened.current
+    opened.current = row
+    if (row === undefined) {
+      // what had the focus may have gone with the contents of the row
+      if (document.activeElement === document.body) closed?.querySelector<HTMLElement>(".row-link")?.focus({ preventScroll: true })
+      return
+    }
+    const scroller = row.closest("main")
+    if (scroller === null || shown.current === undefined) return
+    // its contents need room below it
+    const top = row.getBoundingClientRect().top - scroller.getBoundingClientRect().top
+    if (top < 0 || top > scroller.clientHeight / 2) row.scrollIntoView({ block: "start" })
+  }, [list, open])
   useEffect(() => {
     const element = list.current
     const scroller = element?.closest("main")
@@ -371,7 +387,7 @@ export function LedgerList<Item>({ columns, command, error, item, items, kind, o
       {items !== undefined && <Stale error={error} onRetry={onRetry} />}
       {items === undefined
         ? error === undefined
-          ? <p className="blank muted" role="status">Reading the {what}…</p>
+          ? <Wait what={`the ${what}`} />
           : <ListFailure error={error} onRetry={onRetry} what={what} />
         : items.length === 0
         ? (

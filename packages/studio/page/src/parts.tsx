@@ -1,9 +1,10 @@
 /** Small parts that every view uses. */
-import { type ReactNode, type RefObject, useEffect, useRef } from "react"
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react"
 import type { ReadError, Run } from "./api.js"
 import { count, visible } from "./format.js"
+import { useClock } from "./keys.js"
 import { hrefOf, type Route, type RunRoute, type SessionRoute } from "./route.js"
-import { copy, hasMoved, navigate, retry } from "./store.js"
+import { copy, hasMoved, navigate, retry, useApp } from "./store.js"
 
 const icons = {
   right: "M6 4l4 4-4 4",
@@ -89,6 +90,20 @@ export const Status = ({ status, word = status }: Pick<Run, "status"> & {
   </span>
 )
 
+/** A run that waits for a shorter time is between two requests of its caller. */
+const shortestPause = 2_000
+
+/** The status of a run to show: one that has not ended, and whose caller has not called for a while, is paused. */
+export const useStatus = (run: Pick<Run, "status" | "waitsSince"> | undefined): string => {
+  const { status = "", waitsSince } = run ?? {}
+  const now = useClock(Date.now, 1_000, waitsSince !== undefined)
+  return status === "running" && waitsSince !== undefined && now - waitsSince > shortestPause ? "paused" : status
+}
+
+export const RunStatus = ({ run }: { readonly run: Pick<Run, "status" | "waitsSince"> }): ReactNode => (
+  <Status status={useStatus(run)} />
+)
+
 /** The view of an address. When the reader came here by a link of the page, the focus comes along. */
 export const Main = ({ children, className, ref }: {
   readonly children: ReactNode
@@ -165,6 +180,35 @@ export const Link = ({ children, className, current, expanded, label, onKeyDown,
     {children}
   </a>
 )
+
+/** The time after which a read that goes on says what it waits for, in milliseconds. */
+const slow = 2_000
+
+/** A read that goes on. */
+export const Wait = ({ className = "blank muted", what }: {
+  readonly className?: string
+  /** The subject of the read, such as `the run`. */
+  readonly what: string
+}): ReactNode => {
+  const source = useApp(({ source }) => source)
+  const [isSlow, setSlow] = useState(false)
+  useEffect(() => {
+    const timer = window.setTimeout(() => setSlow(true), slow)
+    return () => window.clearTimeout(timer)
+  }, [])
+  return (
+    <p className={className} role="status">
+      Reading {what}…
+      {isSlow && (
+        <>
+          {" "}The studio has not answered yet
+          {source === undefined ? "." : <>: it waits for <Text value={source.address} />.</>}
+          {" "}The page waits for 15 seconds; a reload asks again.
+        </>
+      )}
+    </p>
+  )
+}
 
 /** A fact that is not known. */
 /** Shortens the stretches of a timeline in which nothing ran. */

@@ -56,6 +56,8 @@ export interface State {
   /** Grows when what is shown is to be read again: the server was gone and is there again, or the reader asked. */
   readonly reconnects: number
   readonly source: Source | undefined
+  /** Why the server whose runs are shown does not answer, while the studio does. */
+  readonly outage: string | undefined
   readonly list: RunList
   /** Grows with each change of the list that the server told. */
   readonly listChanges: number
@@ -74,6 +76,7 @@ let state: State = {
   connection: "connecting",
   reconnects: 0,
   source: undefined,
+  outage: undefined,
   list: emptyList(""),
   listChanges: 0,
   listOffset: 0,
@@ -100,8 +103,6 @@ export const get = (): State => state
 /** A part of the state. The selector returns a part as it is, or a plain value. */
 export const useApp = <Part>(selector: (state: State) => Part): Part =>
   useSyncExternalStore(subscribe, () => selector(state))
-
-const isAborted = (signal: AbortSignal) => (): boolean => signal.aborted
 
 export const readErrorOf = (error: unknown): ReadError =>
   error instanceof ReadError ? error : new ReadError(0, String(error), undefined)
@@ -257,7 +258,7 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
         lost(signal)
         // a server that answers has refused to watch this run
         void readRun().then(() => {
-          if (state.run?.error !== undefined && state.run.error.status !== 0) end(false)()
+          if (state.run?.error !== undefined && !isSilence(state.run.error)) end(false)()
         })
       },
       events: { run: take, end: end(true), problem: end(false) }
@@ -267,9 +268,12 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
     if (signal.aborted) return
     const { detail, error } = state.run ?? {}
     if (detail !== undefined && error === undefined && !isEnded(detail.run)) watch()
-    else follow(error === undefined || error.status !== 0)
+    else follow(error === undefined || !isSilence(error))
   })
 }
+
+/** Whether no answer came, so that the read is worth another try. */
+const isSilence = ({ status }: ReadError): boolean => status === 0 || status === 504
 
 /** The most steps whose payloads are kept. */
 const mostSteps = 8
@@ -311,9 +315,29 @@ export const readSnippets = (
 
 // --- the page ---------------------------------------------------------------
 
+/** The time between two questions whether the server of the runs answers, in milliseconds. */
+const checks = 2_000
+
+let isChecking = false
+
+/** Reads which server it is, and whether it answers. */
 const readSource = (): void => {
-  const { signal } = new AbortController()
-  read("source", {}, signal).then((source) => set({ source }), isAborted(signal))
+  if (isChecking) {
+    set({ outage: state.outage ?? "It has not answered yet." })
+    return
+  }
+  isChecking = true
+  read("source", {}, new AbortController().signal).then(
+    (source) =>
+      set({ outage: source.outage, ...JSON.stringify(source) !== JSON.stringify(state.source) && { source } }),
+    (error: unknown) => {
+      const { message, status } = readErrorOf(error)
+      // otherwise the studio itself is gone, as its stream tells
+      if (status >= 500) set({ outage: message })
+    }
+  ).finally(() => {
+    isChecking = false
+  })
 }
 
 const connected = (then: () => void) => (): void => {
@@ -435,6 +459,9 @@ export const start = (): void => {
   history.replaceState(null, "", hrefOf(state.route) + location.hash)
   set({})
   readSource()
+  window.setInterval(() => {
+    if (!document.hidden && state.connection === "live") readSource()
+  }, checks)
   open()
 }
 

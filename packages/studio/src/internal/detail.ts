@@ -82,9 +82,33 @@ const partsOf = (trace: Trace, layout: TraceLayout.TraceLayout, id: string) => {
   }
 }
 
+/** Since when a run waits for its caller, as far as its trace and its watcher tell. */
+const waitsSinceOf = (
+  { run: { startedAt, status, trigger }, trace: { steps }, watched }: StoredRun
+): number | undefined => {
+  if (hasEnded(status) || startedAt === undefined) return undefined
+  const pause = watched?.pauses.at(-1)
+  if (pause !== undefined && pause.durationMs === undefined) return startedAt + pause.startMs
+  // other runs begin their next step by themselves
+  if (trigger !== "step" || steps.some(({ status }) => !hasEnded(status))) return undefined
+  const ends = steps.flatMap(({ completedAt }) => millisOf(completedAt) ?? [])
+  return ends.length === 0 ? undefined : ends.reduce((latest, end) => Math.max(latest, end))
+}
+
+/** The times of a run that goes on: its trace knows nothing since the last event. */
+const agesOf = (
+  { startedAt, status }: RunsApi.Run,
+  { bars, totalMs }: Pick<RunsApi.RunDetail, "bars" | "totalMs">,
+  now: number
+): Pick<RunsApi.RunDetail, "ageMs" | "totalMs"> => {
+  if (hasEnded(status) || startedAt === undefined) return { totalMs }
+  const ageMs = Math.max(0, now - startedAt)
+  return { ageMs, totalMs: bars.some(({ kind }) => kind === "running") ? Math.max(totalMs, ageMs) : totalMs }
+}
+
 export interface Details {
   /** Returns a run without its payloads. */
-  readonly detailOf: (stored: StoredRun) => RunsApi.RunDetail
+  readonly detailOf: (stored: StoredRun, now: number) => RunsApi.RunDetail
   /** Returns the places of a text in the run with this trace and id. */
   readonly search: (trace: Trace, id: string, text: string) => RunsApi.Hits
 }
@@ -108,12 +132,17 @@ export const make = (mask: Mask): Details => {
     return newest
   }
   return {
-    detailOf: (stored) => {
+    detailOf: (stored, now) => {
       const { run, trace, watched } = stored
       const { cost, ...parts } = of(trace, run.id).parts
+      const waitsSince = run.waitsSince ?? waitsSinceOf(stored)
       return {
-        run: run.costUsd === undefined ? { ...run, ...cost } : { ...cost, ...run },
+        run: {
+          ...run.costUsd === undefined ? { ...run, ...cost } : { ...cost, ...run },
+          ...waitsSince !== undefined && { waitsSince }
+        },
         ...parts,
+        ...agesOf(run, parts, now),
         ...watched !== undefined && { watched },
         notes: notesOf(stored)
       }

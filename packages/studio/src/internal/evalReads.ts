@@ -34,6 +34,9 @@ export interface Definition {
 const [keptRuns, mostCases, mostText] = [4, 100_000, 32_000_000]
 
 const [standardCases, most] = [50, 500]
+
+/** The newest runs whose gates are listed: each is a report. */
+const mostGates = 50
 const mostReason = 500
 
 /** Verdicts in the order of the list. */
@@ -172,28 +175,6 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     return runs
   })
 
-  const evals: StudioLedgers.Service["evals"] = Effect.gen(function*() {
-    const { of, problems } = yield* definitions
-    const read = yield* Effect.forEach(
-      yield* stores.all,
-      (ledger) =>
-        Effect.either(Effect.mapBoth(stores.reading(ledger, runsOf(ledger)), {
-          onFailure: (error) => ({ ledger: ledger.name, message: reasonOf(error) }),
-          onSuccess: (runs) => runs.map((info) => summaryOf(ledger.name, info, of(info.eval, ledger.name)?.file))
-        }))
-    )
-    return {
-      searched: stores.searched,
-      runs: read.flatMap((one) => one._tag === "Right" ? one.right : [])
-        .sort((one, other) => other.startedAt - one.startedAt),
-      problems: [
-        ...problems,
-        ...(yield* stores.found).problems.map((message) => ({ ledger: "", message })),
-        ...read.flatMap((one) => one._tag === "Left" ? [one.left] : [])
-      ]
-    }
-  })
-
   /** The ledger, the run and the definition of an address, if there is one. */
   const found = Effect.fnUntraced(function*({ eval: name, ledger: ledgerName, run }: EvalAddress) {
     const ledger = yield* stores.named(ledgerName)
@@ -228,7 +209,7 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     )
 
   const reports = yield* cachedBy(
-    4 * keptRuns,
+    mostGates + 4 * keptRuns,
     (definition, run): Effect.Effect<EvalReport, EvalError, BatchStore> => Eval.report(definition, { run })
   )
 
@@ -262,6 +243,41 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
       place: Data.tuple(address.ledger, address.eval, address.run, ledger.signature ?? "", definition?.version ?? "")
     })).pipe(Effect.mapError(failure))
 
+  /** A run with its gate, if it can be judged. */
+  const gated = (summary: EvalSummary): Effect.Effect<EvalSummary> =>
+    Effect.flatMap(placeOf(summary), ({ place }) => reports(place)).pipe(
+      Effect.map(({ gate }): EvalSummary => ({ ...summary, gate })),
+      Effect.orElseSucceed(() => summary)
+    )
+
+  const evals: StudioLedgers.Service["evals"] = Effect.gen(function*() {
+    const { of, problems } = yield* definitions
+    const read = yield* Effect.forEach(
+      yield* stores.all,
+      (ledger) =>
+        Effect.either(Effect.mapBoth(stores.reading(ledger, runsOf(ledger)), {
+          onFailure: (error) => ({ ledger: ledger.name, message: reasonOf(error) }),
+          onSuccess: (runs) => runs.map((info) => summaryOf(ledger.name, info, of(info.eval, ledger.name)?.file))
+        }))
+    )
+    const runs = read.flatMap((one) => one._tag === "Right" ? one.right : [])
+      .sort((one, other) => other.startedAt - one.startedAt)
+    return {
+      searched: stores.searched,
+      runs: yield* Effect.forEach(
+        runs,
+        (one, nth) =>
+          nth < mostGates && one.isComplete && one.definition !== undefined ? gated(one) : Effect.succeed(one),
+        { concurrency: 4 }
+      ),
+      problems: [
+        ...problems,
+        ...(yield* stores.found).problems.map((message) => ({ ledger: "", message })),
+        ...read.flatMap((one) => one._tag === "Left" ? [one.left] : [])
+      ]
+    }
+  })
+
   const one: StudioLedgers.Service["eval"] = Effect.fnUntraced(function*(address) {
     const { definition, info, place } = yield* placeOf(address)
     const summary = summaryOf(address.ledger, info, definition?.file)
@@ -270,7 +286,7 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     const detail: EvalDetail = read._tag === "Left"
       ? { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
       : {
-        summary,
+        summary: { ...summary, ...info.isComplete && { gate: read.right.gate } },
         report: read.right,
         notes: info.isComplete
           ? []

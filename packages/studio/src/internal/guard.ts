@@ -133,7 +133,7 @@ export const guard = (
     const { host: named = "", origin } = headers
     if (!isOurs(named)) return refuse("This studio does not answer under this name.")
     const isRead = method === "GET" || method === "HEAD"
-    // a browser names the origin of each request that is no read
+    // a browser names the origin of each request that changes something
     if ((origin !== undefined || changes.has(`${method} ${target}`)) && origin !== `http://${named.toLowerCase()}`) {
       return refuse(otherSites)
     }

@@ -38,7 +38,7 @@ const fileName = (what: string, id: string, extension: string): string =>
 const jsonText = (value: object) => HttpServerResponse.text(JSON.stringify(value), { contentType: "application/json" })
 
 interface Texts {
-  readonly detailOf: (stored: StoredRun) => RunDetail
+  readonly detailOf: (stored: StoredRun, now: number) => RunDetail
   readonly encode: (name: string, data: unknown) => string
   readonly mask: Mask
   /** The event at the start of each stream. */
@@ -102,7 +102,11 @@ const watch = Effect.fnUntraced(function*({ detailOf, encode, hello, mask }: Tex
   // an unknown run is a response of its own
   yield* source.run(flow, id)
   const problem = (error: NotFound | Unavailable) => Effect.succeed(encode("problem", error))
-  const detail = Effect.map(source.run(flow, id), (stored) => encode("run", detailOf(stored)))
+  const detail = Effect.zipWith(
+    source.run(flow, id),
+    Clock.currentTimeMillis,
+    (stored, now) => encode("run", detailOf(stored, now))
+  )
   const end = encode("end", {})
   return Events.response(
     hello,
@@ -145,8 +149,8 @@ export const layer = (
         .handleRaw("changes", ({ urlParams }) =>
           provided(changes(texts, urlParams)))
         .handleRaw("run", ({ urlParams: { flow, id } }) =>
-          Effect.map(source.run(flow, id), (stored) =>
-            jsonText(detailOf(stored))))
+          Effect.zipWith(source.run(flow, id), Clock.currentTimeMillis, (stored, now) =>
+            jsonText(detailOf(stored, now))))
         .handleRaw("watch", ({ urlParams: { flow, id } }) =>
           provided(watch(texts, flow, id)))
         .handle("step", ({ urlParams: { flow, id, loop, step } }) =>

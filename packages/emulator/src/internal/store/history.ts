@@ -171,6 +171,8 @@ const placeOf = (stepId: string, loopIndex: number | undefined): string => `${lo
 export class StepLog {
   private readonly segments = new Segments<StepRecord>(({ stepId }) => stepId)
   private live: Array<StepRecord> = []
+  /** When the last of the closed records ended. */
+  private endedAt: number | undefined
   /** The number of executions of each step, per round of a loop. Counted again when an ended run continues. */
   private attempts: Map<string, number> | undefined
 
@@ -196,9 +198,20 @@ export class StepLog {
     return [...this.segments.from(0), ...this.live]
   }
 
+  /** Since when no step has worked: each has ended, or waits for tool results. Absent while one works, and before the first. */
+  idleSince(): number | undefined {
+    if (this.live.some(({ pausedAt, status }) => status === "running" && pausedAt === undefined)) return undefined
+    return this.live.reduce(
+      (latest: number | undefined, { completedAt, pausedAt = completedAt }) =>
+        latest === undefined || (pausedAt !== undefined && pausedAt > latest) ? pausedAt : latest,
+      this.endedAt
+    )
+  }
+
   /** Closes the segment of the records, unless one is running. Returns the bytes of all as JSON. */
   rest(hasEnded: boolean): number {
     if (this.live.every(({ status }) => status !== "running")) {
+      this.endedAt = this.idleSince()
       this.segments.add(this.live)
       this.live = []
       if (hasEnded) this.attempts = undefined

@@ -12,8 +12,17 @@ import type { Run, Runs } from "./runs.js"
 const versionOf = ({ flow: { version } }: Run): string | undefined =>
   version === 0 ? "draft" : version === undefined ? undefined : String(version)
 
+/** Since when a run waits for its caller. */
+const waitsSinceOf = ({ pauses, status, steps, trigger }: Run): number | undefined => {
+  if (status !== "running") return undefined
+  const pause = pauses.at(-1)
+  if (pause !== undefined && pause.endedAt === undefined) return pause.startedAt
+  return trigger === "step" ? steps.idleSince() : undefined
+}
+
 const recordOf = (run: Run): RunRecord => {
   const version = versionOf(run)
+  const waitsSince = waitsSinceOf(run)
   return {
     executionId: run.id,
     flow: run.flow.ref,
@@ -24,6 +33,7 @@ const recordOf = (run: Run): RunRecord => {
     ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
     startedAt: run.createdAt,
     ...(run.completedAt === undefined ? undefined : { endedAt: run.completedAt }),
+    ...(waitsSince === undefined ? undefined : { waitsSince }),
     billedUsd: run.entry.billedUsd,
     ...(run.unknownCosts === 0 ? undefined : { unknownCosts: run.unknownCosts })
   }
