@@ -456,6 +456,8 @@ export interface Flow extends Omit<FileFlow, "steps" | "versions"> {
 export interface FlowFacts {
   /** The published versions, oldest first, and `draft`. */
   readonly versions: ReadonlyArray<string>
+  /** The one of `versions` that runs if none is named. */
+  readonly production: string
   readonly needsMessage: boolean
   /** The JSON Schema of its parameters. */
   readonly parametersSchema: { readonly [key: string]: Json }

@@ -46,6 +46,7 @@ describe("the facts of a flow", () => {
       const { flow } = yield* Emulator.make({ flows })
       assert.deepStrictEqual(JSON.parse(JSON.stringify(Option.getOrThrow(yield* flow("acme/test/orders")))), {
         versions: ["2", "10", "draft"],
+        production: "2",
         needsMessage: true,
         parametersSchema: {
           type: "object",
@@ -55,6 +56,7 @@ describe("the facts of a flow", () => {
       })
       assert.deepStrictEqual(Option.getOrThrow(yield* flow("acme/test/declared")), {
         versions: ["draft"],
+        production: "draft",
         needsMessage: false,
         parametersSchema: { type: "object", properties: { n: { type: "integer" } } },
         steps: ["a"]

@@ -86,6 +86,25 @@ export const RunInput = Schema.Struct({
 export interface RunInput extends Schema.Schema.Type<typeof RunInput> {}
 
 /**
+ * The costs of completed runs of a version, in US dollars.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const VersionCosts = Schema.Struct({
+  /** As in {@link RunInput}. Absent: the runs whose version is not known. */
+  version: Schema.optional(Schema.String),
+  /** The number of runs that the costs are of. */
+  runs: Schema.Number,
+  least: Schema.String,
+  median: Schema.String,
+  most: Schema.String
+})
+
+/** @since 0.1.0 */
+export interface VersionCosts extends Schema.Schema.Type<typeof VersionCosts> {}
+
+/**
  * The content of a form about a new run: the facts of the flow, and the input of a run.
  *
  * @since 0.1.0
@@ -108,13 +127,8 @@ export const RunForm = Schema.Struct({
   versions: Schema.Array(Schema.String),
   /** The steps whose outputs can be replaced for later steps, with the output of the run where it is stored: JSON. */
   steps: Schema.Array(Schema.Struct({ stepId: Schema.String, output: Schema.optional(Schema.String) })),
-  /** The costs of completed runs of the flow, in US dollars. Absent if no cost is known. */
-  costs: Schema.optional(Schema.Struct({
-    runs: Schema.Number,
-    least: Schema.String,
-    median: Schema.String,
-    most: Schema.String
-  })),
+  /** The costs of completed runs of the flow by version. A version without a known cost is left out. */
+  costs: Schema.Array(VersionCosts),
   /** The parts of the input that are not known, or were cut. */
   notes: Schema.Array(Schema.String)
 })

@@ -51,6 +51,8 @@ export interface StoredSession {
 export interface FlowFacts {
   /** The published versions, oldest first, and `draft`. */
   readonly versions: ReadonlyArray<string>
+  /** The one of `versions` that is in production. */
+  readonly production: string
   /** Whether a run needs a message. */
   readonly needsMessage: boolean
   /** The JSON Schema of its parameters. */

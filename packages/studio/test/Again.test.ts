@@ -89,7 +89,11 @@ describe("the form about a new run", () => {
           { stepId: "first", output: JSON.stringify("café\n\"quoted\" x") },
           { stepId: "second", output: JSON.stringify({ seen: "café\n\"quoted\" x" }) }
         ],
-        costs: { runs: 2, least: "0.1", median: "0.35", most: "0.6" },
+        costs: [
+          { version: "production", runs: 1, least: "0.6", median: "0.6", most: "0.6" },
+          { version: "10", runs: 1, least: "0.6", median: "0.6", most: "0.6" },
+          { version: "1", runs: 1, least: "0.1", median: "0.1", most: "0.1" }
+        ],
         notes: []
       })
       // the newest completed run of the flow
@@ -138,7 +142,7 @@ describe("the form about a new run", () => {
         input: { flow, message: "hi", parameters: { place: "x" }, version: "3", snapshots: true },
         versions: ["production", "3"],
         steps: [{ stepId: "a", output: "\"b\"" }],
-        costs: { runs: 1, least: "0.2", median: "0.2", most: "0.2" },
+        costs: [{ version: "3", runs: 1, least: "0.2", median: "0.2", most: "0.2" }],
         notes: []
       })
       assert.include(whyNot, "starts no runs")
@@ -150,6 +154,44 @@ describe("the form about a new run", () => {
       assert.strictEqual(masked.input.message, "a nk_live_…")
       assert.include(masked.notes.at(-1), "has a key, which is masked here")
       assert.strictEqual((yield* page.get(`/api/again?flow=${flow}&id=run_9`)).status, 404)
+    }))
+
+  it.scopedLive("has the costs of each version by itself, and none of a version without a known cost", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make({ kind: "hosted" })
+      const flow = "acme/test/grade"
+      const run = (id: string, version: string | undefined, costUsd: string, nth: number) => ({
+        id,
+        flow,
+        startedAt: Scripted.epoch + nth,
+        durationMs: 1,
+        ...version !== undefined && { version },
+        costUsd,
+        steps: [{ id: "a", at: 0, ms: 1, input: { message: "hi" }, cost: costUsd }]
+      })
+      yield* scripted.put(
+        // the oldest: runs of other versions do not crowd them out
+        run("draft-1", "draft", "0.08", 1),
+        run("draft-2", "draft", "0.08", 2),
+        run("unknown", undefined, "0.5", 4),
+        ...Array.from({ length: 50 }, (_, nth) => run(`live-${nth}`, "production", "0.0003", 5 + nth))
+      )
+      const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), scripted.layer)
+      const { costs } = yield* formOf(yield* open(url), flow)
+      const all = (cost: string) => ({ least: cost, median: cost, most: cost })
+      assert.sameDeepMembers([...costs], [
+        { version: "production", runs: 20, ...all("0.0003") },
+        { version: "draft", runs: 2, ...all("0.08") },
+        { runs: 1, ...all("0.5") }
+      ])
+    }))
+
+  it.scopedLive("has the runs of a flow without versions as those of its draft, which is in production", () =>
+    Effect.gen(function*() {
+      const { execute, page } = yield* start({ more })
+      yield* execute("acme/test/guessed", { parameters: { a: 1 } })
+      const { costs } = yield* formOf(page, "acme/test/guessed")
+      assert.deepStrictEqual(costs.map(({ version }) => version), ["production", "draft"])
     }))
 
   it.scopedLive("has the runs of its flow alone, however many another one has whose name has it as a part", () =>
@@ -170,7 +212,7 @@ describe("the form about a new run", () => {
       )
       const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), scripted.layer)
       const { costs, input } = yield* formOf(yield* open(url), flow)
-      assert.deepStrictEqual([costs, input.message], [{ runs: 1, least: "0.2", median: "0.2", most: "0.2" }, "hi"])
+      assert.deepStrictEqual([costs, input.message], [[{ runs: 1, least: "0.2", median: "0.2", most: "0.2" }], "hi"])
     }))
 })
 
@@ -221,6 +263,9 @@ describe("a run that the studio begins", () => {
       yield* over(page, body.intention)
       const again = parsed(yield* post(other, body))
       assert.deepStrictEqual([again.state, again.run], ["ended", answers[0]!.run])
+      // a UUID has no case
+      const shouted = parsed(yield* post(other, { ...body, intention: body.intention.toUpperCase() }))
+      assert.deepStrictEqual([shouted.state, shouted.run], ["ended", answers[0]!.run])
       assert.strictEqual((yield* outcomeOf(other, body.intention)).run, answers[0]!.run)
       const { requests, runs } = yield* emulator.ledger
       assert.strictEqual(runs.length, 1)

@@ -68,7 +68,7 @@ const Seen = Schema.Struct({
   flowId: Schema.optional(Schema.String),
   /** The id of the run. */
   run: Schema.String,
-  /** The version that was asked for. Absent for the one in production. */
+  /** The version that was asked for. Absent for a run that was only read. */
   version: Schema.optional(Schema.String),
   sessionId: Schema.optional(Schema.String),
   /** Milliseconds since the epoch. */
@@ -104,9 +104,8 @@ export declare namespace History {
 
 export class History extends Context.Tag("@effect-noukai/cli/settings/History")<History, History.Service>() {}
 
-/** Returns the version of a run that does not run production. */
-export const versionText = (version: Flow.FlowVersion | undefined): string | undefined =>
-  version === undefined || version === "production" ? undefined : String(version)
+/** Returns the version of a run that was begun. */
+export const versionText = (version: Flow.FlowVersion = "production"): string => String(version)
 
 /** Adds a run to the history. */
 export const note = (learnt: Learnt): Effect.Effect<void, never, History> =>

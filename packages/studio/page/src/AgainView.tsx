@@ -4,10 +4,10 @@ import { commandOf, programOf } from "../../src/internal/runTexts.js"
 import "./again.css"
 import { AgainFields } from "./AgainFields.js"
 import { type Draft, draftOf, inputOf, type Place } from "./againForm.js"
-import type { ReadError, RunForm, RunInput } from "./api.js"
+import type { ReadError, RunForm, RunInput, VersionCosts } from "./api.js"
 import { exactCost, plural } from "./format.js"
 import { useKeys } from "./keys.js"
-import { Button, Failure, Icon, Link, Main, Notes, Shape, Snippet, Text, Words } from "./parts.js"
+import { Button, Failure, Icon, Link, Main, Notes, Shape, Snippet, Text, Wait, Words } from "./parts.js"
 import { presence, useRead, useStream } from "./reads.js"
 import { type AgainRoute, type Route, runRoute, runsRoute, sessionRoute } from "./route.js"
 import { type Starting, type StartOfRun, useStart, viewOf } from "./starting.js"
@@ -43,24 +43,37 @@ const keepDraft = (route: AgainRoute, draft: Draft | undefined): void => {
 
 // --- parts ---------------------------------------------------------------------
 
-/** The cost of a run, as far as it is known before. */
-const Costs = ({ costs }: Pick<RunForm, "costs">): ReactNode => {
+/** A version in a sentence. */
+const versionName = (version: string): string =>
+  version === "draft" ? "the draft" : version === "production" ? "the version in production" : `version ${version}`
+
+/** The version that a form names. */
+const versionIn = ({ version }: Draft): string => version.trim() === "" ? "production" : version.trim()
+
+/** The costs of runs that are like the new one. */
+const Range = ({ costs: { least, median, most, runs }, of }: { readonly costs: VersionCosts; readonly of: string }): ReactNode =>
+  runs === 1
+    ? <>One run {of} cost <span className="strong">{exactCost(median)}</span>.</>
+    : (
+      <>
+        {plural(runs, "run")} {of} cost <span className="strong">{exactCost(least)}</span> to{" "}
+        <span className="strong">{exactCost(most)}</span>, median <span className="strong">{exactCost(median)}</span>.
+      </>
+    )
+
+/** The cost of a run of a version, as far as it is known before. */
+const Costs = ({ costs, version }: { readonly costs: RunForm["costs"]; readonly version: string }): ReactNode => {
   const isEmulator = useApp(({ source }) => source?.kind === "emulator")
+  const known = costs.find((one) => one.version === version)
+  const others = costs.find((one) => one.version === undefined)
   return (
     <div className="again-costs">
       <p>
         <strong>A new run pays for all of its steps.</strong>{" "}
-        {costs === undefined
-          ? "What runs of this flow cost is not known."
-          : costs.runs === 1
-          ? <>One run of this flow cost <span className="strong">{exactCost(costs.median)}</span>.</>
-          : (
-            <>
-              {plural(costs.runs, "run")} of this flow cost <span className="strong">{exactCost(costs.least)}</span> to{" "}
-              <span className="strong">{exactCost(costs.most)}</span>, median{" "}
-              <span className="strong">{exactCost(costs.median)}</span>.
-            </>
-          )}
+        {known === undefined
+          ? <>What a run of <Text value={versionName(version)} /> costs is not known: no run of it with a known cost was found.</>
+          : <Range costs={known} of={`of ${versionName(version)}`} />}
+        {known === undefined && others !== undefined && <> <Range costs={others} of="whose version is not known" /></>}
       </p>
       {isEmulator && <p className="muted">This server is an emulator: its costs are simulated.</p>}
     </div>
@@ -141,7 +154,8 @@ const Known = ({ route, start, started }: {
 
 /** The button, and what the last intention came to. */
 const Start = ({ costs, form, input, onTry, problems, start }: {
-  readonly costs: RunForm["costs"]
+  /** The costs of the version that the form names. */
+  readonly costs: VersionCosts | undefined
   readonly form: RunForm
   readonly input: RunInput | undefined
   readonly onTry: () => void
@@ -190,8 +204,8 @@ const Start = ({ costs, form, input, onTry, problems, start }: {
             : problems > 0
             ? `${plural(problems, "field")} to mend`
             : costs === undefined
-            ? "It pays for all of its steps."
-            : `It pays for all of its steps: ${exactCost(costs.median)} in the median.`}
+            ? "It pays for all of its steps. The cost is not known."
+            : `It pays for all of its steps: ${exactCost(costs.median)} in the median of ${plural(costs.runs, "run")}.`}
         </small>
       </div>
     </div>
@@ -210,6 +224,7 @@ const Body = ({ error, form, reload, route }: {
   const [edited, setEdited] = useState(() => keptDraft(route))
   const [isTried, setTried] = useState(false)
   const draft = edited ?? first
+  const version = versionIn(draft)
   const needsMessage = form.needsMessage === true
   const { input, problems } = useMemo(() => inputOf(route.flow, needsMessage, draft), [route.flow, needsMessage, draft])
   const start = useStart(route)
@@ -241,7 +256,7 @@ const Body = ({ error, form, reload, route }: {
         {route.id !== undefined && (
           <p className="run-id again-like">With the input of <code><Text value={route.id} /></code></p>
         )}
-        <Costs costs={form.costs} />
+        <Costs costs={form.costs} version={version} />
         {error !== undefined && (
           <p className="stale" role="alert">
             <span>The form could not be read again: <Text value={error.message} /></span>
@@ -277,7 +292,7 @@ const Body = ({ error, form, reload, route }: {
               </p>
             )}
             <Start
-              costs={form.costs}
+              costs={form.costs.find((one) => one.version === version)}
               form={form}
               input={input}
               onTry={() => setTried(true)}
@@ -301,7 +316,7 @@ const AgainView = ({ route }: { readonly route: AgainRoute }): ReactNode => {
     return (
       <Main className="run again">
         {error === undefined
-          ? <p className="blank muted" role="status">Reading the input of the run…</p>
+          ? <Wait what="the input of the run" />
           : (
             <>
               <h1 className="offscreen">Run <Text value={flow} /> again</h1>

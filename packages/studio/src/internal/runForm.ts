@@ -12,8 +12,8 @@ import { type Mask, maskedValue } from "./text.js"
 
 type Source = StudioSource.Service
 
-/** The number of runs whose costs are shown, as of `noukai run --like`, and of those that are listed to find them. */
-const most = { priced: 20, listed: 40 }
+/** The number of runs of a version whose costs are shown, and of those that are listed to find them. */
+const most = { priced: 20, listed: 100 }
 
 /** The number of runs that are read at once. */
 const concurrency = 4
@@ -87,25 +87,52 @@ const versionsOf = (runs: ReadonlyArray<Run>, facts: FlowFacts | undefined): Rea
   return ["production", ...numbers, ...known.has("draft") ? ["draft"] : []]
 }
 
-/** The costs of completed runs of a flow. Those that cannot be read are left out. `stored`: the run of the form. */
-const costsOf = (source: Source, stored: StoredRun | undefined, runs: ReadonlyArray<Run>) =>
-  Effect.map(
-    Effect.forEach(
-      runs.filter(({ id }) => id !== stored?.run.id).slice(0, most.priced),
-      ({ costUsd, flow, id, unknownCosts = 0 }) =>
-        costUsd === undefined
-          ? Effect.map(
-            Effect.option(source.run(flow, id)),
-            Option.match({ onNone: () => [], onSome: ({ trace }) => [Trace.costOf(trace, id)] })
-          )
-          : Effect.succeed([{ costUsd, isKnown: unknownCosts === 0 }]),
-      { concurrency }
-    ),
-    (others) => {
-      const own = stored?.run.status === "completed" ? [Trace.costOf(stored.trace, stored.run.id)] : []
-      return Option.getOrUndefined(Trace.costRange([...own, ...others.flat()]))
+/** The versions of a form that a run is of: one in production has its number, too. Absent: it is not known. */
+const choicesOf = ({ version }: Run, facts: FlowFacts | undefined): ReadonlyArray<string | undefined> => {
+  if (version === "production") return [version]
+  // a run of a flow without versions is of its draft
+  const known = versionOf(version) ?? (version === undefined && facts?.versions.length === 1 ? "draft" : undefined)
+  return known !== undefined && known === facts?.production ? ["production", known] : [known]
+}
+
+/** The costs of completed runs of a flow by version. Those that cannot be read are left out. `stored`: the run of the form. */
+const costsOf = (
+  source: Source,
+  stored: StoredRun | undefined,
+  runs: ReadonlyArray<Run>,
+  facts: FlowFacts | undefined
+): Effect.Effect<RunForm["costs"]> => {
+  const ofVersions = new Map<string | undefined, Array<Run>>()
+  const own = stored?.run.status === "completed" ? [stored.run] : []
+  for (const run of [...own, ...runs.filter(({ id }) => id !== stored?.run.id)]) {
+    for (const version of choicesOf(run, facts)) {
+      const others = ofVersions.get(version) ?? []
+      if (others.length < most.priced) ofVersions.set(version, [...others, run])
     }
-  )
+  }
+  const costOf = (run: Run) =>
+    run.id === stored?.run.id
+      ? Effect.succeed([Trace.costOf(stored.trace, run.id)])
+      : run.costUsd !== undefined
+      ? Effect.succeed([{ costUsd: run.costUsd, isKnown: (run.unknownCosts ?? 0) === 0 }])
+      : Effect.map(
+        Effect.option(source.run(run.flow, run.id)),
+        Option.match({ onNone: () => [], onSome: ({ trace }) => [Trace.costOf(trace, run.id)] })
+      )
+  return Effect.gen(function*() {
+    // the version in production and its number have the same runs
+    const read = new Set([...ofVersions.values()].flat())
+    const costs = new Map(
+      yield* Effect.forEach(read, (run) => Effect.map(costOf(run), (cost) => [run, cost] as const), { concurrency })
+    )
+    return [...ofVersions].flatMap(([version, runs]) =>
+      Option.match(Trace.costRange(runs.flatMap((run) => costs.get(run) ?? [])), {
+        onNone: () => [],
+        onSome: (range) => [{ ...version !== undefined && { version }, ...range }]
+      })
+    )
+  })
+}
 
 /** Makes the form of a flow and a run of it; without one, of the newest run whose input is stored. */
 export const formOf = (
@@ -124,7 +151,7 @@ export const formOf = (
       return yield* new NotFound({ message: `There is no flow ${flow}.` })
     }
     const stored = like === undefined ? undefined : yield* source.run(flow, like)
-    const costs = yield* costsOf(source, stored, runs)
+    const costs = yield* costsOf(source, stored, runs, facts)
     const [known, notes]: ReturnType<typeof ofTrace> = stored === undefined
       ? [{}, ["No run of this flow is known, so the form is empty."]]
       : stored.request === undefined
@@ -144,7 +171,7 @@ export const formOf = (
       ...facts !== undefined && { parametersSchema: facts.parametersSchema, needsMessage: facts.needsMessage },
       versions: versionsOf(stored === undefined ? runs : [stored.run, ...runs], facts),
       steps: stepsOf(stored, facts),
-      ...costs !== undefined && { costs },
+      costs,
       notes: [
         ...notes,
         ...maskedValue(mask, known) === known

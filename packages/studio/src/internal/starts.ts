@@ -129,7 +129,8 @@ export const make = (
 
     const begun = (request: RunRequest): Effect.Effect<Start, InvalidRun | StaleForm> =>
       Effect.suspend((): Effect.Effect<Start, InvalidRun | StaleForm> => {
-        const { input, intention, studio: form } = request
+        const { input, studio: form } = request
+        const intention = request.intention.toLowerCase()
         const known = starts.get(intention)
         if (known !== undefined) {
           return JSON.stringify(known.input) === JSON.stringify(input) ? Effect.succeed(known) : new InvalidRun({
@@ -157,7 +158,7 @@ export const make = (
       begin: (request) => Effect.flatMap(Effect.uninterruptible(begun(request)), waited),
       outcome: (intention) =>
         Effect.suspend(() => {
-          const start = starts.get(intention)
+          const start = starts.get(intention.toLowerCase())
           return start === undefined
             ? new NotFound({
               message: "This studio has not begun that run.",

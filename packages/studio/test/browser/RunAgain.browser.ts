@@ -129,7 +129,16 @@ it("a run's input is edited and runs once, beside the run that it is like", asyn
   const { page } = opened
   await page.getByRole("link", { name: "Run again…" }).click()
   await page.getByText("A new run pays for all of its steps.").waitFor()
-  await page.getByText("One run of this flow cost $0.00315.").waitFor()
+  await page.getByText("One run of version 3 cost $0.00315.").waitFor()
+  await page.getByText("$0.00315 in the median of 1 run.").waitFor()
+  // another version costs something else
+  const version = page.getByLabel("Version", { exact: true })
+  await version.fill("draft")
+  await page.getByText("What a run of the draft costs is not known").waitFor()
+  await page.getByText("It pays for all of its steps. The cost is not known.").waitFor()
+  await version.fill("production")
+  await page.getByText("One run of the version in production cost $0.00315.").waitFor()
+  await version.fill("3")
   assert.strictEqual(await page.getByRole("textbox", { name: "Message" }).inputValue(), "The cat sat.")
   await page.getByRole("textbox", { name: "Message" }).fill("The dog sat.")
   await page.getByRole("textbox", { name: /^grade/ }).fill("4")
@@ -533,7 +542,7 @@ it("a run that its cost limit stopped says so", async () => {
   const id = await studio.execute(ref)
   await using opened = await openPage(browser, studio, `/again?flow=${encodeURIComponent(ref)}&id=${id}`)
   const { page } = opened
-  await page.getByText("One run of this flow cost $0.75.").waitFor()
+  await page.getByText("One run of the version in production cost $0.75.").waitFor()
   await page.getByLabel("Cost limit in US dollars").fill("0.3")
   await button(page).click()
   await isComparison(page)

@@ -11,6 +11,7 @@ const form = (of: Partial<RunForm> = {}): RunForm => ({
   canStart: true,
   versions: ["production"],
   steps: [],
+  costs: [],
   notes: [],
   input: { flow },
   ...of

@@ -5,6 +5,7 @@ import { epoch, type ScriptedRun } from "./scripted.js"
 /** The facts of the flow of scripted runs. */
 export const facts: FlowFacts = {
   versions: ["1", "2", "3"],
+  production: "3",
   needsMessage: true,
   steps: ["read", "grade", "write"],
   parametersSchema: {

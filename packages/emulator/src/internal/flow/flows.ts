@@ -166,9 +166,11 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
     refs: () => [...flows.keys()],
     facts: (ref) =>
       Option.map(Option.fromNullable(flows.get(ref)), (flow) => {
-        const { needsMessage, steps } = treeOf(flow, productionOf(flow))
+        const production = productionOf(flow)
+        const { needsMessage, steps } = treeOf(flow, production)
         return {
           versions: [...Object.keys(flow.versions ?? {}), "draft"],
+          production: production === 0 ? "draft" : String(production),
           needsMessage,
           parametersSchema: flow.parameters ?? schemaOf(steps),
           steps: steps.map(({ id }) => id)
