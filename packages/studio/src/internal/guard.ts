@@ -132,9 +132,7 @@ export const guard = (
   const answered = ({ cookies, headers, method, url: target }: Request): Response | undefined => {
     const { host: named = "", origin } = headers
     if (!isOurs(named)) return refuse("This studio does not answer under this name.")
-    const isRead = method === "GET" || method === "HEAD"
-    // a browser names the origin of each request that changes something
-    if ((origin !== undefined || changes.has(`${method} ${target}`)) && origin !== `http://${named.toLowerCase()}`) {
+    if (origin !== undefined && origin !== `http://${named.toLowerCase()}`) {
       return refuse(otherSites)
     }
     // an absolute target, or one that a browser would read as another host
@@ -142,6 +140,7 @@ export const guard = (
     const url = new URL(target, `http://${named}`)
     if (isForeign(headers) && (url.pathname.startsWith("/api/") || !isNavigation(headers))) return refuse(otherSites)
     const isKnown = isEqual(cookies[name] ?? "", cookie)
+    const isRead = method === "GET" || method === "HEAD"
     if (!isRead && !changes.has(`${method} ${url.pathname}`)) {
       return plain(405, "This studio only answers GET and HEAD here.", { allow: "GET, HEAD" })
     }
