@@ -46,8 +46,7 @@ const runOf = (
     unknownCosts,
     version,
     waitsSince
-  }:
-    RunRecord
+  }: RunRecord
 ): Run => ({
   id: executionId,
   flow,
