@@ -1,11 +1,11 @@
 /**
- * The imports of `src/`, and cycles: dependency-cruiser with the rules of `.dependency-cruiser.mjs`. It looks once
+ * The imports of `src/`, and cycles: dependency-cruiser with the rules of `arrow-rules.mjs`. It looks once
  * with Node's conditions and once without, because `#transport` leads to another file off Node. Between the folders of
  * `internal/` arrows run one way too, which its rules cannot say where public modules lie beside them.
  */
 import { cruise } from "dependency-cruiser"
 import { chdir } from "node:process"
-import config from "../.dependency-cruiser.mjs"
+import config from "./arrow-rules.mjs"
 import { root, sources } from "./workspace.mjs"
 
 chdir(root)

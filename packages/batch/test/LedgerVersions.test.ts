@@ -1,113 +1,117 @@
-/** Ledgers that other versions of this package wrote. */
-import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
+/** The tables of a ledger, a stored ledger, and the way to later versions. */
+import { Batch, BatchStore } from "@effect-noukai/batch"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import Libsql from "libsql"
 import { copyFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
-import { client, collect, echoing, ledgerFile, onFile, requestsTo, rowsOf, runsOf } from "./support/batches.js"
+import * as Migrations from "../src/internal/ledger/migrations.js"
+import { client, collect, echoing, ledgerFile, numbered, onFile, runsOf } from "./support/batches.js"
 
-/** A copy of a ledger that was written when the schema had this version. */
-const ofSchema = (version: number) =>
-  Effect.tap(
-    ledgerFile,
-    (path) =>
-      Effect.promise(() =>
-        copyFile(fileURLToPath(new URL(`./fixtures/schema-${version}.ledger`, import.meta.url)), path)
-      )
-  )
+/** A copy of a ledger of three rows, which the first version of the tables stores. */
+const stored = Effect.tap(
+  ledgerFile,
+  (path) => Effect.promise(() => copyFile(fileURLToPath(new URL("./fixtures/schema-1.ledger", import.meta.url)), path))
+)
 
-describe("a ledger of the first schema", () => {
-  it.scopedLive("keeps its rows and results, and takes new rows", () =>
+/** The columns and indexes of a ledger that was just created. Where they change, add a version to the migrations. */
+const definition = {
+  noukai_batch:
+    "id name flow version operation settings state stop generation pass canary settled paused_until created_at " +
+    "started_at ended_at reserved_usd spent_usd definition definition_at note",
+  noukai_batch_attempt: "id batch row_id attempt state execution_id error cost_usd started_at settled_at reserved_usd",
+  noukai_batch_rate: "name next_at",
+  noukai_batch_refused: "id batch pass place key error",
+  noukai_batch_row:
+    "id batch no key place input pass state attempt owner lane intent_at execution_id adopted result error " +
+    "cost_usd settled_at settled_no reserved_usd sent running_at duration_ms tokens retries due_at flow version calls steps evidence",
+  indexes: [
+    "noukai_batch_attempt_row on noukai_batch_attempt (batch, row_id, attempt)",
+    "noukai_batch_refused_batch on noukai_batch_refused (batch, id)",
+    "noukai_batch_row_adopted on noukai_batch_row (batch) where adopted = 1",
+    "noukai_batch_row_key on noukai_batch_row (batch, key)",
+    "noukai_batch_row_no on noukai_batch_row (batch, no)",
+    "noukai_batch_row_settled on noukai_batch_row (batch, settled_no) where settled_no is not null",
+    "noukai_batch_row_state on noukai_batch_row (batch, state, id)",
+    "noukai_batch_row_target on noukai_batch_row (batch) where flow is not null or version is not null",
+    "noukai_batch_row_unknown on noukai_batch_row (batch) where cost_usd = 'unknown'"
+  ]
+}
+
+describe("the tables of a ledger", () => {
+  it.scopedLive("are those of the first version, in a new file and in a stored one", () =>
     Effect.gen(function*() {
-      const path = yield* ofSchema(1)
-      const before = yield* Effect.provide(collect(Batch.results("ended")), BatchStore.layerFile(path))
-      assert.deepStrictEqual(before.map(({ no, state }) => [no, state]), [
-        ...Array.from({ length: 20 }, (_, n) => [n + 1, "done"]),
-        [21, "invalid"],
-        [22, "done"]
-      ])
-      assert.deepStrictEqual(before[21]!.key, "字".repeat(1024))
-      const source = rowsOf(...before.map(({ key }) => key), "new")
-      const summary = yield* Effect.provide(Batch.run(echoing("ended"), source, { grace: 200 }), onFile(path))
-      assert.deepStrictEqual([summary.plan.known, summary.plan.added], [{ done: 21, invalid: 1 }, 1])
-      assert.strictEqual((yield* runsOf).length, 2)
-      const [last] = (yield* Effect.provide(collect(Batch.results("ended")), BatchStore.layerFile(path))).slice(-1)
-      assert.deepStrictEqual([last!.key, last!.no, last!.result], ["new", 23, { said: "new" }])
-      const attempts = yield* Effect.provide(Batch.attempts("ended", before[0]!.key), BatchStore.layerFile(path))
-      assert.deepStrictEqual(attempts.map(({ attempt, state }) => [attempt, state]), [[1, "done"]])
+      const made = yield* ledgerFile
+      yield* Effect.provide(Batch.list(), BatchStore.layerFile(made))
+      yield* Effect.provide(Batch.run(echoing("new"), numbered(1), { grace: 200 }), onFile(made))
+      for (const path of [made, yield* stored]) {
+        const database = new Libsql(path)
+        const named = (type: string) =>
+          database.prepare("select name, sql from sqlite_master where type = ? and sql is not null order by name")
+            .all(type) as ReadonlyArray<{ readonly name: string; readonly sql: string }>
+        const columns = named("table").filter(({ name }) => name !== "noukai_batch_migration").map(({ name }) => [
+          name,
+          (database.prepare(`select name from pragma_table_info('${name}')`).all() as ReadonlyArray<{ name: string }>)
+            .map((column) => column.name).join(" ")
+        ])
+        const indexes = named("index").map(({ sql }) =>
+          sql.replace(/^create (unique )?index /i, "").replace(/\s+/g, " ")
+        )
+        database.close()
+        assert.deepStrictEqual({ ...Object.fromEntries(columns), indexes }, definition)
+      }
     }).pipe(Effect.provide(client())))
+})
 
-  it.scopedLive("numbers rows once that two processes had given the same numbers", () =>
+describe("a stored ledger", () => {
+  it.scopedLive("keeps its rows, costs and attempts, and takes new rows", () =>
     Effect.gen(function*() {
-      const path = yield* ofSchema(1)
-      const rows = yield* Effect.provide(collect(Batch.results("left")), BatchStore.layerFile(path))
-      assert.deepStrictEqual(rows.map(({ no }) => no), Array.from({ length: 10 }, (_, n) => n + 1))
-      assert.deepStrictEqual(
-        new Set(rows.map(({ key }) => key)),
-        new Set(Array.from({ length: 10 }, (_, n) => `row ${n + 1}`))
-      )
-    }))
-
-  it.scopedLive("gives rows that were never sent the input of today's source, and no others", () =>
-    Effect.gen(function*() {
-      const path = yield* ofSchema(1)
+      const path = yield* stored
       yield* Effect.gen(function*() {
-        const edited = Batch.make({
-          id: "left",
-          flow: "acme/test/echo",
-          key: (key: string) => key,
-          input: (key) => ({ message: `edited ${key}` })
-        })
-        const keys = Array.from({ length: 10 }, (_, n) => `row ${n + 1}`)
-        const plan = yield* Batch.plan(edited, BatchSource.fromIterable(keys))
-        // two were intents
-        assert.deepStrictEqual([plan.updated, plan.refused.map(({ key }) => key)], [8, ["row 1", "row 2"]])
+        const rows = yield* collect(Batch.results("ended"))
+        assert.deepStrictEqual(rows.map(({ key, no, state }) => [no, key, state]), [
+          [1, "row 1", "done"],
+          [2, "row 2", "done"],
+          [3, "row 3", "done"]
+        ])
+        assert.deepStrictEqual(rows.map(({ result }) => result), rows.map(({ key }) => ({ said: key })))
+        assert.deepInclude(yield* Batch.status("ended"), { status: "completed", unknownCosts: 0 })
+        const attempts = yield* Batch.attempts("ended", "row 1")
+        assert.deepStrictEqual(attempts.map(({ attempt, state }) => [attempt, state]), [[1, "done"]])
       }).pipe(Effect.provide(BatchStore.layerFile(path)))
-    }))
-
-  it.scopedLive("sends rows that store the option snapshots as trace, and knows them in today's source", () =>
-    Effect.gen(function*() {
-      const path = yield* ofSchema(1)
-      const database = new Libsql(path)
-      database.exec(`update noukai_batch_row set input = json_set(input, '$.trace', json('true'))
-        where state = 'pending'`)
-      database.close()
-      const keys = Array.from({ length: 10 }, (_, n) => `row ${n + 1}`)
-      const batch = Batch.make({
-        id: "left",
-        flow: "acme/test/echo",
-        key: (key: string) => key,
-        input: (key) => ({ message: key, snapshots: true })
-      })
-      const { plan } = yield* Effect.provide(
-        Batch.run(batch, BatchSource.fromIterable(keys), { grace: 200 }),
-        onFile(path)
-      )
-      // two were intents, without the option
-      assert.deepStrictEqual([plan.updated, plan.refused.map(({ key }) => key)], [0, ["row 1", "row 2"]])
-      const submissions = (yield* requestsTo("jobs")).filter(({ method }) => method === "POST")
-      assert.deepStrictEqual(
-        submissions.map(({ body }) => JSON.parse(body!)).map(({ message, trace }) => [message, trace]).sort(),
-        keys.slice(2).map((key) => [key, true]).sort()
-      )
+      const summary = yield* Effect.provide(Batch.run(echoing("ended"), numbered(4), { grace: 200 }), onFile(path))
+      assert.deepStrictEqual([summary.plan.known, summary.plan.added], [{ done: 3 }, 1])
+      assert.strictEqual((yield* runsOf).length, 1)
     }).pipe(Effect.provide(client())))
+})
 
-  it.scopedLive("keeps what its batches cost and have reserved", () =>
+describe("a later version of the tables", () => {
+  const later = {
+    ...Migrations.versions,
+    "0002_colours": Effect.flatMap(
+      SqlClient.SqlClient,
+      (sql) => sql`alter table noukai_batch_row add column colour text not null default 'red'`
+    )
+  }
+
+  it.scopedLive("is reached by a process that may write, with all rows, and refused to one that only reads", () =>
     Effect.gen(function*() {
-      const path = yield* ofSchema(1)
-      const database = new Libsql(path)
-      database.exec(`update noukai_batch set spent = 1030000001, reserved = 20000000,
-        settings = '{"concurrency":1,"lanes":1,"cost":true,"grace":200,"adopt":true,"budget":99,"maxCostPerRow":9}'`)
-      database.exec("update noukai_batch_row set state = 'uncertain', reserved = 20000000 where key = 'row 1'")
-      database.close()
+      const path = yield* stored
       yield* Effect.gen(function*() {
-        assert.deepInclude(yield* Batch.status("ended"), { costUsd: "1.030000001", unknownCosts: 0 })
-        const { sql } = yield* BatchStore
-        const rows = yield* sql`
-          select distinct b.reserved_usd as all_rows, r.reserved_usd as one_row
-          from noukai_batch b join noukai_batch_row r on r.batch = b.id and r.key = 'row 1'`
-        assert.deepStrictEqual(rows, [{ all_rows: "0.020000000", one_row: "0.020000000" }])
+        const { exclusive, sql } = yield* BatchStore
+        yield* exclusive
+        yield* Effect.gen(function*() {
+          const refused = yield* Effect.flip(Migrations.standing(false, 2))
+          assert.match(refused.message, /schema version 1, and this version of .* has 2: .*use it with noukai batch/)
+          assert.strictEqual(yield* Migrations.standing(true, 2), "older")
+          yield* Migrations.migrateTo(later)
+          assert.strictEqual(yield* Migrations.standing(false, 2), "current")
+          const newer = yield* Effect.flip(Migrations.standing(true))
+          assert.match(newer.message, /schema version 2, and this version of .* has 1: use the newer version/)
+          const rows = yield* sql`select key, colour from noukai_batch_row order by no`
+          assert.deepStrictEqual(rows, [1, 2, 3].map((no) => ({ key: `row ${no}`, colour: "red" })))
+        }).pipe(Effect.provideService(SqlClient.SqlClient, sql))
       }).pipe(Effect.provide(BatchStore.layerFile(path)))
     }))
 })

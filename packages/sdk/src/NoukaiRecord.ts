@@ -15,7 +15,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { ReplayCassette } from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import { answeredOnly, type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
+import { type CassetteClient, defaultsOf, restore } from "./internal/cassette/layout.js"
 import { Recorder, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
 import { type Redact, type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
@@ -203,12 +203,11 @@ const record = <E, R>(
         const save = yield* saving(path, recorder, old, () => clientOf(http.defaults, redact))
         return provided(RecordingHttp.make(recorder, http), Effect.void, save)
       }
-      const answered = answeredOnly(old)
-      const recorder = new Recorder(redact, match, restore(answered))
+      const recorder = new Recorder(redact, match, restore(old))
       const save = yield* saving(path, recorder, old, () => old.client)
       const defaults = RecordingHttp.interruptible(recorder, defaultsOf(old.client))
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
-      const replay = yield* openCassette(answered, {
+      const replay = yield* openCassette(old, {
         ...replaying,
         defaults,
         otherwise: lazily(defaults, recording),

@@ -503,8 +503,8 @@ describe("replays of a limited execute", () => {
       assert.strictEqual(miss._tag, "ReplayMissError")
     }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette(execution("plain", "execute", "executed"))))))
 
-  /** The calls of `fixtures/execute-with-a-limit.json`, which was recorded when a limited execute was one request. */
-  const before = Effect.gen(function*() {
+  /** The calls of `fixtures/execute-without-a-limit.json`, which was recorded without limits: each is one request there. */
+  const unlimited = Effect.gen(function*() {
     const flows = yield* FlowService
     const plainly = yield* flows.execute("acme/test/plain", { message: "hi", maxCostUsd: 0.05 })
     const answered = yield* flows.execute("acme/test/asking", { message: "hi", tools, maxCostUsd: "5" })
@@ -527,23 +527,23 @@ describe("replays of a limited execute", () => {
     resumed: "tool_calls_required"
   }
 
-  const file = fileURLToPath(new URL("fixtures/execute-with-a-limit.json", import.meta.url))
+  const file = fileURLToPath(new URL("fixtures/execute-without-a-limit.json", import.meta.url))
 
   for (const match of ["input", "position", "strict"] as const) {
-    it.scoped(`a cassette from before is replayed, matched by ${match}`, () =>
-      before.pipe(
+    it.scoped(`a recording without limits is replayed with them, matched by ${match}`, () =>
+      unlimited.pipe(
         Effect.zipLeft(ReplayCassette.verify),
         Effect.map((seen) => assert.deepStrictEqual(seen, expected)),
         Effect.provide(NoukaiReplay.fromFile(file, { match }))
       ))
   }
 
-  it.scoped("a cassette from before is replayed in the mode new, and nothing is sent", () =>
+  it.scoped("a recording without limits is replayed in the mode new, and nothing is sent", () =>
     Effect.gen(function*() {
-      const path = join(yield* folder, "old.json")
+      const path = join(yield* folder, "unlimited.json")
       copyFileSync(file, path)
       const seen = yield* Effect.provide(
-        before,
+        unlimited,
         NoukaiRecord.toFile(path, { mode: "new", live: Noukai.layerServices })
       )
       assert.deepStrictEqual(seen, expected)

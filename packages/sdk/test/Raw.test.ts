@@ -22,11 +22,10 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { deepStrictEqual } from "node:assert/strict"
-import { fileURLToPath } from "node:url"
 import { inspect } from "node:util"
 import { answering } from "./support/answering.js"
 import { plantedKey } from "./support/client.js"
-import { folder, read, write } from "./support/folder.js"
+import { folder, read } from "./support/folder.js"
 import { cassette, execution } from "./support/sessions.js"
 import { collecting } from "./support/tracer.js"
 
@@ -232,79 +231,6 @@ describe("there is none", () => {
       const job = yield* jobs.attach(flow, "ex-1", { grace: "5 seconds" })
       assert.isFalse("raw" in (yield* job.poll))
     }).pipe(Effect.provide(answering({ status: 404, body: "{}" }))))
-})
-
-describe("a recording of before, which holds what was made of the bodies", () => {
-  const before = fileURLToPath(new URL("fixtures/recording-without-raw.json", import.meta.url))
-
-  const program = Effect.gen(function*() {
-    const flows = yield* FlowService
-    const jobs = yield* JobService
-    const runs = yield* RunService
-    const failure = yield* Effect.flip(flows.execute(flow, { message: "three" }))
-    const pause = yield* flows.execute(flow, { message: "four", tools })
-    const job = yield* jobs.submit(flow, { message: "five" })
-    const attempts = yield* runs.stepTrace(flow, "ex-1", "classify", { attempt: "all" })
-    const trace = yield* runs.trace(flow, "ex-1")
-    const list = [...yield* Stream.runCollect(runs.list({ flowId: "fl_1" }))]
-    return [
-      yield* flows.execute(flow, { message: "one" }),
-      yield* flows.execute(flow, { message: "two" }),
-      failure,
-      pause,
-      pause.status === "completed" ? pause : yield* pause.resume([{ toolCallId: "tc_1", content: "shipped" }]),
-      yield* job.poll,
-      trace,
-      trace.flowRun,
-      ...trace.steps,
-      yield* runs.stepTrace(flow, "ex-1", "classify"),
-      attempts,
-      yield* runs.summary(flow, "ex-1"),
-      ...list
-    ]
-  })
-
-  it.effect("replays without raw", () =>
-    Effect.map(program, (values) => {
-      assert.lengthOf(values, 13)
-      for (const value of values) {
-        assert.isFalse("raw" in value && !(value instanceof Error), inspect(value))
-        assert.isUndefined(rawOf(value), inspect(value))
-      }
-      assert.deepStrictEqual(values[0] as unknown, {
-        status: "completed",
-        result: { text: "ok" },
-        executionId: "ex-1",
-        flowId: "fl_1",
-        blockCount: 2,
-        requestId: "req-1"
-      })
-    }).pipe(Effect.provide(NoukaiReplay.fromFile(before))))
-
-  it.scoped("is the same, byte for byte, when it is saved again", () =>
-    Effect.gen(function*() {
-      const path = `${yield* folder}/again.json`
-      yield* Effect.flatMap(Cassette.load(before), Cassette.save(path))
-      assert.strictEqual(yield* read(path), yield* read(before))
-    }))
-
-  it.scopedLive("keeps its calls when others are added", () =>
-    Effect.gen(function*() {
-      const path = `${yield* folder}/grown.json`
-      yield* Effect.flatMap(read(before), (text) => write(path, text))
-      const entriesOf = (path: string) =>
-        Effect.map(Cassette.load(path), (loaded) => loaded.kind === "recording" ? loaded.entries : [])
-      yield* Effect.provide(
-        Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: "six" })),
-        NoukaiRecord.toFile(path, { mode: "new", live: answered({ ...completed, ...more, executionId: "ex-6" }) })
-      )
-      const grown = yield* entriesOf(path)
-      assert.includeDeepMembers([...grown], [...yield* entriesOf(before)])
-      assert.deepStrictEqual(
-        grown.filter(({ answer }) => "received" in answer).map(({ input }) => input),
-        [{ message: "six", trace: false }]
-      )
-    }))
 })
 
 describe("what a recording keeps of it", () => {

@@ -16,7 +16,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Schema, Stream, TestClock } from "effect"
 import { join } from "node:path"
 import { make as makeHttp } from "../src/NoukaiHttp.js"
-import { folder, read, write } from "./support/folder.js"
+import { folder, read } from "./support/folder.js"
 import { httpOf } from "./support/http.js"
 import {
   flowCompleted,
@@ -516,72 +516,6 @@ describe("a job", () => {
       const error = yield* Effect.flip(exit)
       assert.strictEqual(error._tag, "ReplayMissError")
       assert.match(error.message, howToRecord)
-    }))
-})
-
-describe("a file of an earlier version", () => {
-  /** A file as it was written before: the call with the message "b" is never answered. */
-  const old = (path: string) =>
-    Effect.gen(function*() {
-      yield* Effect.provide(Effect.all([say("a"), say("b")]), toFile(path, echo().live))
-      const json = JSON.parse(yield* read(path))
-      for (const entry of json.entries) if (entry.input.message === "b") entry.answer = { unanswered: true }
-      yield* write(path, JSON.stringify(json, null, 2))
-    })
-
-  for (const match of ["input", "position", "strict"] as const) {
-    it.scoped(`${match}: the call fails at once, and says how to record again`, () =>
-      Effect.gen(function*() {
-        const path = yield* file
-        yield* old(path)
-        const both = Effect.all([say("a"), say("b")])
-        for (
-          const layer of [
-            toFile(path, noLive, { match }),
-            toFile(path, noLive, { match, mode: "none" }),
-            NoukaiReplay.fromFile(path, { match })
-          ]
-        ) {
-          const error = yield* Effect.flip(Effect.provide(both, layer))
-          assert.strictEqual(error._tag, "ReplayMissError")
-          assert.match(error.message.split("\n")[0]!, howToRecord)
-        }
-      }))
-  }
-
-  for (const mode of ["new", "all"] as const) {
-    it.scoped(`${mode}: records it`, () =>
-      Effect.gen(function*() {
-        const path = yield* file
-        yield* old(path)
-        const { live, sent } = echo()
-        const both = Effect.all([say("a"), say("b")])
-        assert.deepStrictEqual(yield* Effect.provide(both, toFile(path, live, { mode })), ["a", "b"])
-        assert.deepStrictEqual(sent, mode === "new" ? ["b"] : ["a", "b"])
-        assert.notInclude(yield* read(path), "unanswered")
-        assert.deepStrictEqual(yield* Effect.provide(both, toFile(path, noLive)), ["a", "b"])
-      }))
-  }
-
-  it.scoped("a stream that was waited for in vain gives its events, and fails at once", () =>
-    Effect.gen(function*() {
-      const path = yield* file
-      const seen: Array<string> = []
-      const program = Effect.flatMap(FlowService, (flows) =>
-        Stream.runForEach(flows.events(flow, { message: "hi" }), ({ type }) =>
-          Effect.sync(() => seen.push(type))))
-      yield* Effect.provide(
-        program,
-        toFile(path, layerScripted({ step: [respond(runStarted(1), stepCompleted("s"), flowCompleted(1))] }))
-      )
-      const json = JSON.parse(yield* read(path))
-      json.entries[0].answer = { events: json.entries[0].answer.events.slice(0, 2), end: "unanswered" }
-      yield* write(path, JSON.stringify(json))
-      seen.length = 0
-      const error = yield* Effect.flip(Effect.provide(program, toFile(path, noLive)))
-      assert.deepStrictEqual(seen, ["run_started", "step_completed"])
-      assert.strictEqual(error._tag, "ReplayMissError")
-      assert.match(error.message.split("\n")[0]!, howToRecord)
     }))
 })
 

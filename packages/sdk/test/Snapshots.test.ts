@@ -9,14 +9,14 @@ const asking = "acme/test/asking"
 
 const declaration = { type: "function", function: { name: "weather" } } as const
 
-/** The state of a pause as a program stored it that called the option `trace`. */
+/** A stored pause. It has the option under its name on the wire. */
 const stored = `{"version":1,"flow":"acme/test/asking","flowVersion":"production",\
 "executionId":"c786f866-d5a2-4183-ac15-c89b626cd685","pausedAtStep":"ask","iterationsUsed":1,"toolCallMessages":[\
 {"content":null,"role":"assistant","tool_calls":[{"function":{"arguments":"{}","name":"weather"},"id":"tc_ask_1_1",\
 "type":"function"}]}],"toolCalls":[{"id":"tc_ask_1_1","name":"weather","arguments":"{}"}],"accumulatedOutputs":{},\
 "rounds":0,"tools":[{"type":"function","function":{"name":"weather"}}],"trace":true}`
 
-/** A recording that such a program made. */
+/** A stored recording, which has the bodies of the requests. */
 const recording = fileURLToPath(new URL("fixtures/recording-with-trace.json", import.meta.url))
 
 describe("snapshots", () => {
@@ -35,7 +35,7 @@ describe("snapshots", () => {
     }).pipe(Effect.provide(setup())))
 
   for (const match of ["input", "position", "strict"] as const) {
-    it.scoped(`a cassette and a paused state that were stored under the name trace are replayed, matched by ${match}`, () =>
+    it.scoped(`a stored cassette and a stored pause are replayed, matched by ${match}`, () =>
       Effect.gen(function*() {
         const flows = yield* FlowService
         const jobs = yield* JobService

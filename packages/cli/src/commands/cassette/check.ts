@@ -79,18 +79,7 @@ export const secretsIn = (value: unknown): Effect.Effect<ReadonlyArray<string>> 
     return [...new Set([...found].map(({ path }) => `$${path.map(step).join("")}`))]
   })
 
-/** The paths of calls that were interrupted before their answer. */
-const unansweredIn = (cassette: Cassette.Cassette): ReadonlyArray<string> =>
-  cassette.kind === "session" ?
-    [] :
-    cassette.entries.flatMap(({ answer }, place) =>
-      "unanswered" in answer || ("events" in answer && answer.end === "unanswered")
-        ? [`$.entries[${place}]`]
-        : []
-    )
-
 const contentOf = (cassette: Cassette.Cassette) => {
-  const unanswered = unansweredIn(cassette)
   const flows = cassette.kind === "session"
     ? cassette.session.executions.map(({ slug }) => slug)
     : cassette.entries.map(({ flow }) => flow)
@@ -100,8 +89,7 @@ const contentOf = (cassette: Cassette.Cassette) => {
     recordings: flows.length,
     flows: [...new Set(flows.filter((flow) => flow !== undefined))].sort(),
     // the recording was interrupted, so that recordings may be missing
-    incomplete: cassette.kind === "recording" && cassette.incomplete || undefined,
-    unanswered: unanswered.length === 0 ? undefined : unanswered
+    incomplete: cassette.kind === "recording" && cassette.incomplete || undefined
   }
 }
 
@@ -111,7 +99,7 @@ const check = Effect.fnUntraced(
     // also fields that a cassette does not have
     const text = yield* Effect.promise(() => readFile(path, "utf8"))
     const credentials = yield* secretsIn(JSON.parse(text.replace(/^\uFEFF/, "")))
-    const holds = credentials.length === 0 && content.unanswered === undefined
+    const holds = credentials.length === 0
     return { path, holds, ...content, credentials }
   },
   (effect, path) =>
@@ -126,10 +114,9 @@ type CheckResult = Effect.Effect.Success<ReturnType<typeof check>>
 const textOf = (checked: CheckResult): string => {
   const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `
   if ("reason" in checked) return `${begin}${cell(checked.message)}\n`
-  const { credentials, flows, format, incomplete, kind, recordings, unanswered = [] } = checked
+  const { credentials, flows, format, incomplete, kind, recordings } = checked
   const more = [
     ...credentials.map((place) => `looks like a credential: ${cell(place)}`),
-    ...unanswered.map((place) => `has no recorded answer: ${place}; record it again with mode "new" or "all"`),
     ...(incomplete === true ? ["the recording was interrupted: mode \"once\" records the missing runs"] : [])
   ]
   return `${begin}${kind}, ${format}, ${counted(recordings, "recording")}${

@@ -53,7 +53,6 @@ const isStream = (endpoint: RecordedOperation): endpoint is keyof EventStreams =
 
 /** Checks that an answer fits calls of an endpoint. A text is the reason why it does not. */
 export const checkAnswer = (endpoint: RecordedOperation, answer: RecordedAnswer): Either.Either<unknown, string> => {
-  if ("unanswered" in answer) return Either.void
   if ("error" in answer) return decodeError(answer.error, "")
   if (isStream(endpoint)) {
     if (!("events" in answer)) return Either.left("this endpoint answers with events")

@@ -280,15 +280,6 @@ export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Rec
   })
 }
 
-const isAnswered = ({ answer }: Recording.Entry): boolean =>
-  !("unanswered" in answer) && !("events" in answer && answer.end === "unanswered")
-
-/** A cassette without the calls that were given up, which earlier versions kept. */
-export const answeredOnly = (cassette: Recording.RecordedCassette): Recording.RecordedCassette => ({
-  ...cassette,
-  entries: cassette.entries.filter(isAnswered)
-})
-
 const orderOf = ({ meta }: Recording.RecordedCassette): unknown =>
   Object.fromEntries(Object.entries(meta.entries).map(([key, { order }]) => [key, order]))
 

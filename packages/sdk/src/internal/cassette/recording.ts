@@ -55,23 +55,18 @@ const Failure = Schema.Struct({ error: RecordedError })
  * The outcome of a call.
  *
  * - `value`, `error`: an answer.
- * - `events`: a stream, and its end: `done` by itself, `left` by the program before that, cut by an error, or
- *   `unanswered` as the program gave up waiting for more.
+ * - `events`: a stream, and its end: `done` by itself, `left` by the program before that, or cut by an error.
  * - `statuses`: the changes of a job's status.
- * - `unanswered`: the program gave the call up.
- *
- * `unanswered` of either kind is only in files of earlier versions. A replay fails where it reaches one.
  */
 export const RecordedAnswer = Schema.Union(
   Failure,
   Schema.Struct({
     events: Schema.Array(Schema.Unknown),
-    end: Schema.Union(Schema.Literal("done", "left", "unanswered"), Failure),
+    end: Schema.Union(Schema.Literal("done", "left"), Failure),
     /** The text of numbers in the events that a JavaScript number cannot hold, by the place of the event. */
     digits: absentable(Schema.Unknown)
   }),
   Schema.Struct({ statuses: Schema.NonEmptyArray(Schema.Union(Failure, RecordedValue)) }),
-  Schema.Struct({ unanswered: Schema.Literal(true) }),
   RecordedValue
 )
 

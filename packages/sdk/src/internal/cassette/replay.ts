@@ -77,8 +77,6 @@ export const openSession = (
 /** The time for which the last status of a job that had not ended is repeated, in milliseconds. */
 const pollGrace = 5_000
 
-const interrupted: Gap = { reason: "the recorded program was interrupted before this call was answered" }
-
 const left: Gap = { reason: "the recorded program left the stream here; later events were not recorded", fix: anew }
 
 const unpolled: Gap = { reason: "the recorded program no longer polled this job, which had not ended" }
@@ -259,7 +257,6 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       }
       const answer = yield* answerNow(asked, request, recording, now)
       if ("gap" in answer) return yield* matching.unfinished(asked, answer.gap)
-      if ("unanswered" in answer) return yield* matching.unfinished(asked, interrupted)
       if ("error" in answer) return yield* failing(asked, answer.error)
       if (!("value" in answer)) return yield* spoiledFor(asked)("it is of another endpoint")
       const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
@@ -303,7 +300,7 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     const { end } = answer
     if (end === "done") return recorded
     if (typeof end !== "string" && "error" in end) return Stream.concat(recorded, failed(end.error))
-    const gap = end === "left" ? left : end === "unanswered" ? interrupted : end.gap
+    const gap = end === "left" ? left : end.gap
     return Stream.concat(recorded, Stream.suspend(() => Stream.fail(matching.unfinished(asked, gap))))
   }
 

@@ -17,7 +17,7 @@ import { readFileSync } from "node:fs"
 
 const effect = ["effect", "@effect/platform"]
 const manifest = (folder) =>
-  JSON.parse(readFileSync(new URL(`packages/${folder}/package.json`, import.meta.url), "utf8"))
+  JSON.parse(readFileSync(new URL(`../packages/${folder}/package.json`, import.meta.url), "utf8"))
 
 const optionalPeers = (folder) =>
   Object.entries(manifest(folder).peerDependenciesMeta ?? {})
