@@ -6,7 +6,7 @@ import { Effect, Redacted } from "effect"
 import * as Migrations from "../../src/internal/ledger/migrations.js"
 import { startPostgres } from "./support/postgres.js"
 
-it.scopedLive("are those of the first version", () =>
+it.scopedLive("are those of the first version, and keep their rows in a later one", () =>
   Effect.gen(function*() {
     const { url } = yield* startPostgres
     yield* Effect.gen(function*() {
@@ -48,5 +48,17 @@ it.scopedLive("are those of the first version", () =>
           "row_unknown ON noukai_batch_row (batch) WHERE (cost_usd = 'unknown'::text)"
         ]
       )
+
+      // a later version keeps the rows
+      const later = {
+        ...Migrations.versions,
+        "0002_colours": sql`alter table noukai_batch_rate add column colour text not null default 'red'`
+      }
+      yield* sql`insert into noukai_batch_rate (name, next_at) values ('kept', 1)`
+      yield* Migrations.migrateTo(later)
+      assert.strictEqual(yield* Migrations.standing(false, 2), "current")
+      assert.deepStrictEqual(yield* sql`select name, colour from noukai_batch_rate`, [{ name: "kept", colour: "red" }])
+      const newer = yield* Effect.flip(Migrations.standing(true))
+      assert.match(newer.message, /schema version 2, and this version of .* has 1: use the newer version/)
     }).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })))
   }), 120_000)
