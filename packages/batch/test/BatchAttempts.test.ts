@@ -6,7 +6,7 @@ import type { FunctionInput, Json, StepFailure } from "@effect-noukai/emulator/F
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
-import type { Runs } from "../src/internal/drive/runRow.js"
+import type { Runs } from "../src/internal/drive/runs.js"
 import { isPassingFailure } from "../src/internal/drive/verdict.js"
 import * as Batches from "../src/internal/ledger/batches.js"
 import * as Planning from "../src/internal/ledger/planning.js"

@@ -14,7 +14,7 @@ import { Clock, Effect, Fiber, HashMap, Layer, Logger, TestClock } from "effect"
 import { folder } from "../../sdk/test/support/folder.js"
 import { size } from "../../sdk/test/support/size.js"
 import * as Driver from "../src/internal/drive/driver.js"
-import type { PollResult, Runs } from "../src/internal/drive/runRow.js"
+import type { PollResult, Runs } from "../src/internal/drive/runs.js"
 import * as Batches from "../src/internal/ledger/batches.js"
 import * as Planning from "../src/internal/ledger/planning.js"
 import {

@@ -18,7 +18,8 @@ import * as Rows from "../ledger/rows.js"
 import * as Money from "../money.js"
 import * as Pace from "./pace.js"
 import * as BatchDrive from "./running.js"
-import { runRow, type Runs } from "./runRow.js"
+import { runRow } from "./runRow.js"
+import type { Runs } from "./runs.js"
 
 /** The times between two looks at the ledger of an idle process, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]

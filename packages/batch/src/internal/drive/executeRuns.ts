@@ -21,7 +21,7 @@ import { type LiveRow, runInput } from "../ledger/rows.js"
 import { areAllGone, lookUp, measuring, targetOf, versionOf } from "./jobRuns.js"
 import { keepingCalls } from "./keptCalls.js"
 import type { Settlement } from "./running.js"
-import type { BeginResult, PollResult, Runs } from "./runRow.js"
+import type { BeginResult, PollResult, Runs } from "./runs.js"
 import { rowError } from "./verdict.js"
 
 const once = Schedule.stop

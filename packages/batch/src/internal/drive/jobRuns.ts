@@ -11,7 +11,7 @@ import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
 import type { Settlement } from "./running.js"
-import type { Look, PollResult, RunMeasure, Runs } from "./runRow.js"
+import type { Look, PollResult, RunMeasure, Runs } from "./runs.js"
 import { rowError } from "./verdict.js"
 
 /** A request is sent once. Sending it again is a new intent. */

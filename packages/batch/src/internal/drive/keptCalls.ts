@@ -7,7 +7,7 @@ import type { Ledger } from "../ledger/ledger.js"
 import { decodeCalls } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
 import { insisting } from "./running.js"
-import type { BeginResult } from "./runRow.js"
+import type { BeginResult } from "./runs.js"
 
 const argumentsOf = (text: string): unknown => {
   try {
