@@ -99,8 +99,10 @@ describe("a row that was never sent", () => {
   for (const [by, operation, refused, requests] of refusals) {
     it.live(`takes it after its first input was refused ${by}, when it is retried (${operation})`, () =>
       Effect.gen(function*() {
-        const of = (input: () => { readonly message?: string }) =>
-          Batch.make({ id: "refused input", flow: echo, operation, key: (row: Row) => row.id, input })
+        const of = (input: () => { readonly message?: string }) => {
+          const options = { id: "refused input", flow: echo, key: (row: Row) => row.id, input }
+          return operation === "jobs" ? Batch.make({ operation, ...options }) : Batch.make({ operation, ...options })
+        }
         const bad = yield* Batch.run(of(() => refused), rows({ id: "a" }, { id: "b" }), quick)
         assert.deepStrictEqual([stateCounts(bad), (yield* requestsTo(operation)).length, yield* runsOf], [
           { failed: 2 },
