@@ -132,7 +132,8 @@ export interface ToolCallsRequired {
   accumulatedOutputs: Record<string, unknown>
   /**
    * Continues with one result per call. The next event is the first one of the continuation. Rejects with an
-   * `InvalidRequestError` if the pause was answered already or the loop has ended.
+   * `InvalidRequestError` if a result is missing, unknown, duplicate or not JSON: then the pause can still be answered.
+   * Rejects with one, too, if the pause was answered already or the loop has ended.
    */
   resume(args: { toolResults: Record<string, unknown>[] }): Promise<void>
 }

@@ -170,14 +170,38 @@ describe("a pause by hand", () => {
     assert.strictEqual(emulator.ledger().requestsReceived, 1)
   })
 
-  it("of a loop with wrong answers ends it, and nothing was sent", async () => {
+  it("refuses wrong answers at once, and can be answered after that, in a loop as after execute", async () => {
     const { loop, pause } = await pauseOf(client())
-    await pause.resume({ toolResults: [] })
-    const error = await rejection(loop.next())
-    assert.instanceOf(error, InvalidRequestError)
-    assert.strictEqual((error as InvalidRequestError).executionId, pause.executionId)
-    assert.deepStrictEqual(await loop.next(), { done: true, value: undefined })
-    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+    const paused = await client().flow(weather).execute({ message: "hi", tools })
+    assert(paused.requiresToolCalls)
+    const sent = emulator.ledger().requestsReceived
+    const wrongOf = (id: string): ReadonlyArray<readonly [field: string, toolResults: unknown]> => {
+      const of = (content: unknown) => [{ tool_call_id: id, content }]
+      return [
+        ["toolResults", "none"],
+        ["results", []],
+        ["results[0].toolCallId", [{ content: "sunny" }]],
+        ["results[0].toolCallId", [{ tool_call_id: "another", content: "sunny" }]],
+        ["results[1]", [...of("sunny"), ...of("sunny")]],
+        ["results[0].content", of(new Map([[1, 2]]))],
+        ["results[0].content", of(Promise.resolve("sunny"))],
+        ["results[0].content", of(() => "sunny")],
+        ["results[0].content", of(new Error("no weather"))],
+        ["results[0].content.degrees[1]", of({ degrees: [1, Number.NaN] })]
+      ]
+    }
+    for (const [place, one] of [["flow.events", pause], ["FlowService.execute", paused]] as const) {
+      for (const [field, toolResults] of wrongOf(one.toolCalls[0]!.id)) {
+        const error = await rejection(one.resume({ toolResults: toolResults as never })) as InvalidRequestError
+        assert.instanceOf(error, InvalidRequestError)
+        assert.deepInclude({ ...error }, { field, executionId: one.executionId }, `${place} ${error.message}`)
+      }
+    }
+    assert.strictEqual(emulator.ledger().requestsReceived, sent)
+    await pause.resume({ toolResults: answers(pause.toolCalls) })
+    assert.strictEqual((await loop.next()).value?.type, "step_started")
+    await loop.return!()
+    assert.strictEqual((await paused.resume({ toolResults: answers(paused.toolCalls) })).status, "completed")
   })
 
   it("has no options of its own, and can be answered after a refusal of one", async () => {

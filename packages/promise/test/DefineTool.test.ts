@@ -163,6 +163,41 @@ describe("tools of defineTool", () => {
     assert.include(bodies[1], "bad arguments: at city: is not served")
   })
 
+  const noJson: ReadonlyArray<readonly [name: string, result: () => unknown, path: string]> = [
+    ["a map", () => new Map([["sky", "blue"]]), ""],
+    ["a set", () => ({ seen: new Set([1]) }), ".seen"],
+    ["an error", () => Object.assign(new Error("no weather"), { code: "E" }), ""],
+    ["a response", () => new Response("sunny"), ""],
+    ["a function", () => ({ list: [1, () => 1] }), ".list[1]"],
+    ["a forgotten await", () => ({ sky: Promise.resolve("blue") }), ".sky"],
+    ["NaN", () => ({ degrees: { max: Number.NaN } }), ".degrees.max"],
+    ["a list with undefined", () => [undefined], "[0]"]
+  ]
+
+  for (const [name, result, path] of noJson) {
+    it(`reject for ${name} with the name of the tool and the path, and send nothing`, async () => {
+      const flow = client().flow(weather)
+      const handled = {
+        tools: declared,
+        toolHandler: (calls: ReadonlyArray<{ readonly id: string }>) =>
+          Promise.resolve(calls.map(({ id }) => ({ tool_call_id: id, content: result() })))
+      }
+      const calls = [
+        () => flow.execute({ tools: [get(result)] }),
+        () => collect(flow.events({ tools: [get(result)] })),
+        () => flow.execute(handled as never),
+        () => collect(flow.events(handled as never))
+      ]
+      for (const [index, call] of calls.entries()) {
+        const error = await rejection(call()) as InvalidRequestError
+        assert.instanceOf(error, InvalidRequestError)
+        assert.strictEqual(error.field, `tools.get_weather.result${path}`)
+        assert.isString(error.executionId)
+        assert.strictEqual(emulator().ledger().requestsReceived, index + 1)
+      }
+    })
+  }
+
   it("are refused by a relay flow before anything is sent", async () => {
     const relay = createRelayFlow({
       url: "http://127.0.0.1/agent",

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { handle } from "./examples/otel.js"
-import { rejection } from "./support/world.js"
+import { collect, rejection } from "./support/world.js"
 
 const flow = "noukai/tests/echo"
 const asking = "noukai/tests/asking"
@@ -227,6 +227,80 @@ describe("otel", () => {
     assert.strictEqual(await rejection(call), "enough")
     assert.deepStrictEqual(tree(), ["noukai.flow.execute client error"])
     assert.strictEqual(named("noukai.flow.execute")[0]!.status.message, "the call was aborted")
+  })
+
+  const everyOperation = (noukai: Noukai): ReadonlyArray<readonly [span: string, call: () => Promise<unknown>]> => {
+    const target = noukai.flow(flow)
+    const job = target.job("ex-1")
+    const run = target.run("ex-1")
+    return [
+      ["noukai.flow.execute", () => target.execute({ message: "hi" })],
+      ["noukai.flow.execute", () => target.execute({ message: "hi", maxCostUsd: 1 })],
+      ["noukai.flow.execute", () => target.executeOnce("key", { message: "hi" })],
+      ["noukai.flow.events", () => collect(target.events({ message: "hi" }))],
+      ["noukai.flow.steps", () => collect(target.steps({ message: "hi" }))],
+      ["noukai.flow.execute_async", () => target.executeAsync({ message: "hi" })],
+      ["noukai.flow.execute_async", () => target.submitOnce("key", { message: "hi" })],
+      ["noukai.job.poll", () => job.poll()],
+      ["noukai.run.trace", () => run.trace()],
+      ["noukai.run.cost", () => run.cost()],
+      ["noukai.run.step_trace", () => run.stepTrace("a")],
+      ["noukai.run.live_trace", () => collect(run.liveTrace())]
+    ]
+  }
+
+  for (const status of [400, 401, 403, 404, 422, 503]) {
+    it(`each operation that rejects after a ${status} ends its span with one exception and an error`, async () => {
+      const server = await answering(status, {})
+      const noukai = open({ otel: true, port: server.port, maxRetries: 0 })
+      for (const [name, call] of everyOperation(noukai)) {
+        exporter.reset()
+        const error = await rejection(call()) as Error
+        const [span, ...others] = named(name)
+        assert(span !== undefined && others.length === 0, name)
+        assert.strictEqual(span.status.code, SpanStatusCode.ERROR, name)
+        assert.strictEqual(span.status.message, error.message)
+        assert.deepStrictEqual(
+          span.events.map(({ attributes }) => attributes!["exception.type"]),
+          [error.name],
+          name
+        )
+      }
+      server.close()
+    })
+  }
+
+  it("a step that fails is an error of its span, and of the loop that rejects", async () => {
+    const noukai = open({ otel: true })
+    const events = await collect(noukai.flow(failing).events({ message: "hi" }))
+    assert.strictEqual(events.at(-1)!.type, "step_error")
+    assert.deepStrictEqual(tree(), ["noukai.flow.events client unset", "  noukai.flow.step internal error"])
+    assert.strictEqual(named("noukai.flow.events")[0]!.attributes["noukai.flow.status"], "failed")
+    exporter.reset()
+    assert.strictEqual(
+      (await rejection(collect(noukai.flow(failing).steps({ message: "hi" }))) as Error).name,
+      "FlowExecutionError"
+    )
+    assert.deepStrictEqual(tree(), ["noukai.flow.steps client error", "  noukai.flow.step internal error"])
+  })
+
+  it("a loop that is left has no error, and one that is aborted has", async () => {
+    const noukai = open({ otel: true })
+    for await (const event of noukai.flow(flow).events({ message: "hi" })) if (event.type === "step_started") break
+    assert.deepStrictEqual(tree(), ["noukai.flow.events client unset", "  noukai.flow.step internal unset"])
+    const { executionId } = await noukai.flow(flow).executeAsync({ message: "hi" })
+    exporter.reset()
+    for await (const _ of noukai.flow(flow).run(executionId).liveTrace()) break
+    assert.deepStrictEqual(tree(), ["noukai.run.live_trace client unset"])
+    exporter.reset()
+    const controller = new AbortController()
+    const loop = noukai.flow(flow).events({ message: "hi", signal: controller.signal })[Symbol.asyncIterator]()
+    await loop.next()
+    controller.abort("enough")
+    assert.strictEqual(await rejection(loop.next()), "enough")
+    await noukai.close()
+    assert.strictEqual(tree()[0], "noukai.flow.events client error")
+    assert.strictEqual(named("noukai.flow.events")[0]!.status.message, "the call was aborted")
   })
 
   it("wrong options of a call open no span", async () => {

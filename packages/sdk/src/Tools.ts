@@ -166,13 +166,12 @@ export const handle = <E, R>(
   [Tool.TypeId]: Tool.TypeId,
   declarations,
   problem: typeof handler === "function" ? undefined : problem("tools", "have no handler that is a function"),
-  run: (calls, settings) =>
-    toolSpans(
-      calls,
-      settings.onFailure === "fail"
-        ? handler(calls)
-        : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => Tool.failed(call, error))))
-    )
+  run: (calls, settings) => {
+    const results = settings.onFailure === "fail"
+      ? handler(calls)
+      : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => Tool.failed(call, error))))
+    return toolSpans(calls, Effect.flatMap(results, (results) => Tool.allSendable(calls, settings, results)))
+  }
 })
 
 /**

@@ -226,7 +226,7 @@ describe("results are checked before anything is sent", () => {
     ["extra", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_9", content: "x" }], /"tc_9" was not asked for/],
     ["duplicate", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_1", content: "y" }], /answered twice/],
     ["without content", [{ toolCallId: "tc_1" } as never], /content/],
-    ["content that is not JSON", [{ toolCallId: "tc_1", content: 1n as never }], /content/],
+    ["content that is not JSON", [{ toolCallId: "tc_1", content: 1n as never }], /not a bigint/],
     ["no array", {} as never, /array/]
   ]
   for (const [name, results, reason] of rows) {

@@ -1,11 +1,12 @@
 /** The state that all objects of a client share. */
 import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import { refusal } from "../options/reading.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
 import { guardLiveRuns } from "../scope/guardLiveRuns.js"
+import { AbortReason } from "./abortReason.js"
 import type { Lifetime, Services } from "./lifetime.js"
 import { signalsOf } from "./signals.js"
 
@@ -64,12 +65,13 @@ export class Client implements NoukaiTransport {
 
   /**
    * Runs effects in the pinned scope, or else in the current one. A current replay applies too. The current and the
-   * pinned budgets apply.
+   * pinned budgets apply. Handlers of tools learn the reason of an abort of the signals.
    */
-  inScopeOfNow(): InScope {
+  inScopeOfNow(signals: ReadonlyArray<AbortSignal> = []): InScope {
     const inScope = this.inTraceScopeOfNow()
     const inBudgets = inBudgetsOfNow(this.pinned?.budgets)
-    return (effect) => inBudgets(inScope(effect))
+    const reason = () => this.lifetime.abortReason(signals)
+    return (effect) => Effect.provideService(inBudgets(inScope(effect)), AbortReason, reason)
   }
 
   private inTraceScopeOfNow(): InScope {
@@ -82,6 +84,7 @@ export class Client implements NoukaiTransport {
   }
 
   run<A, E>(effect: Effect.Effect<A, E, Services>, signal: AbortSignal | undefined): Promise<A> {
-    return this.lifetime.run(this.inScopeOfNow()(effect), this.signals(signal))
+    const signals = this.signals(signal)
+    return this.lifetime.run(this.inScopeOfNow(signals)(effect), signals)
   }
 }

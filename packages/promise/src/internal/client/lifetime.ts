@@ -114,6 +114,12 @@ export class Lifetime<R = Services> {
     return aborted === undefined ? byClose() : aborted.reason
   }
 
+  /** Returns the reason of the abort of a call, or nothing if no signal aborted and the client is open. */
+  abortReason(signals: ReadonlyArray<AbortSignal>): unknown {
+    const isStopped = this.closing !== undefined || signals.some((signal) => signal.aborted)
+    return isStopped ? this.interruption(signals) : undefined
+  }
+
   /** Returns an effect for this runtime. It has not begun. */
   running<A, E>(effect: Effect.Effect<A, E, R>): StoppableEffect<A, R> {
     return new StoppableEffect(this.runner, effect)

@@ -21,8 +21,9 @@ export type ContinuationRunner = (
   execution: Effect.Effect<ExecuteResult | PausedResult, unknown>
 ) => Promise<ExecuteResult | PausedResult>
 
-export const isRunFailure = (error: unknown): error is FlowExecutionError =>
-  isNoukaiError(error) && error._tag === "FlowExecutionError"
+/** Whether an error is the failure of a run that ended, which is a result. Other errors of a run reject. */
+export const isFailedRun = (error: unknown): error is FlowExecutionError =>
+  isNoukaiError(error) && error._tag === "FlowExecutionError" && error.status === "failed"
 
 /** The fields that an ended run and a paused run share. */
 interface RunFields {
@@ -76,7 +77,7 @@ export const executeResult = <E, R>(
 ): Effect.Effect<ExecuteResult | PausedResult, E, R> =>
   Effect.matchEffect(execution, {
     onFailure: (error) =>
-      isRunFailure(error) && error.status === "failed"
+      isFailedRun(error)
         ? Effect.succeed(ended(error, "failed"))
         : Effect.fail(error),
     onSuccess: (run) => Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, start))

@@ -1,5 +1,5 @@
 /** The spans of a client in the caller's OpenTelemetry. `@opentelemetry/api` is loaded only if a client has spans. */
-import { attributeKeys } from "@effect-noukai/sdk/Telemetry"
+import { attributeKeys, spanNames } from "@effect-noukai/sdk/Telemetry"
 import type * as Otel from "@opentelemetry/api"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -11,7 +11,7 @@ import * as Tracer from "effect/Tracer"
 import { VERSION } from "../../Version.js"
 import { promiseError } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
-import { isRunFailure } from "../execute/executeResult.js"
+import { isFailedRun } from "../execute/executeResult.js"
 import { refusal } from "../options/reading.js"
 
 type Api = typeof Otel
@@ -73,8 +73,8 @@ class OtelSpan implements Tracer.Span {
   end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
     this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
     if (Exit.isFailure(exit)) {
-      // a failed run is a result: its promise resolves
-      if (this.kind === "client" && isRunFailure(Cause.squash(exit.cause))) {
+      // a failed run is a result of `execute`, whose promise resolves
+      if (this.name === spanNames.execute && isFailedRun(Cause.squash(exit.cause))) {
         this.attribute(attributeKeys.status, "failed")
       } else {
         const exception = exceptionOf(exit.cause)

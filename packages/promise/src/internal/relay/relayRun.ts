@@ -16,8 +16,7 @@ import {
 } from "../../NoukaiError.js"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { hide, isRecord, type Json, jsonOrText } from "../json.js"
-import { refusal } from "../options/reading.js"
-import { answerOf, resultsOf } from "../tools/toolResults.js"
+import { checkedAnswer, checkedResults, resultsOf } from "../tools/toolResults.js"
 import { postJson, type RelayResponse, type RelayTarget, untilAborted } from "./relayRequest.js"
 
 /** One call of `execute`, or of `resume`. */
@@ -157,38 +156,14 @@ const pauseOf = ({ hasTools }: RelayCall, response: RunResponse): Pause => {
   }
 }
 
-/** The JSON text of the content of a result. Throws a refusal if it has none. */
-const contentOf = ({ content }: ToolResult, at: string, executionId: string): string => {
-  try {
-    return typeof content === "string" ? content : JSON.stringify(content)
-  } catch (cause) {
-    throw refusal(operation, `${at}.content`, "must be a string or JSON", { executionId, cause })
-  }
-}
-
-/** Returns the content of each call by its id. Throws a refusal unless the results answer each call once. */
-const contentsOf = (
-  calls: ReadonlyArray<ToolCall>,
-  results: ReadonlyArray<ToolResult> | undefined,
-  executionId: string
-): Map<string, string> => {
-  const wrong = (field: string, reason: string) => refusal(operation, field, reason, { executionId })
-  if (results === undefined) throw wrong("results", "must be an array with one result per tool call")
-  const contents = new Map<string, string>()
-  for (const [index, result] of results.entries()) {
-    const { toolCallId } = result
-    const at = `results[${index}]`
-    if (toolCallId === "") throw wrong(`${at}.toolCallId`, "must be the id of a tool call")
-    if (contents.has(toolCallId)) throw wrong(at, `${JSON.stringify(toolCallId)} is answered twice`)
-    if (!calls.some(({ id }) => id === toolCallId)) {
-      throw wrong(`${at}.toolCallId`, `${JSON.stringify(toolCallId)} was not asked for`)
-    }
-    contents.set(toolCallId, contentOf(result, at, executionId))
-  }
-  const missing = calls.filter(({ id }) => !contents.has(id)).map(({ id }) => JSON.stringify(id))
-  if (missing.length > 0) throw wrong("results", `no result for ${missing.join(", ")}`)
-  return contents
-}
+/** Returns the content of each call by its id, as JSON text. */
+const contentsOf = (results: ReadonlyArray<ToolResult>): Map<string, string> =>
+  new Map(
+    results.map(({ content, toolCallId }) => [
+      toolCallId,
+      typeof content === "string" ? content : JSON.stringify(content)
+    ])
+  )
 
 /** The body that answers a pause, in the casing of its messages. */
 const resumeBody = (pause: Pause, contents: Map<string, string>): Json => {
@@ -230,7 +205,9 @@ class Answers {
     if (fresh.length === 0) return this.contents
     const context = { signal: this.signal ?? new AbortController().signal }
     const results = await untilAborted(this.signal, async () => await this.handler(fresh, context))
-    for (const [id, content] of contentsOf(fresh, resultsOf(results), executionId)) this.contents.set(id, content)
+    const nameOf = (_: number, id: string) => `tools.${fresh.find((call) => call.id === id)?.function.name}.result`
+    const checked = checkedResults(operation, fresh, resultsOf(results), executionId, nameOf)
+    for (const [id, content] of contentsOf(checked)) this.contents.set(id, content)
     return this.contents
   }
 }
@@ -241,8 +218,8 @@ const pausedResult = (call: RelayCall, { json }: RunResponse, pause: Pause): Pau
     "requiresToolCalls" | "resume"
   >
   const resume: PausedResult["resume"] = async (answer) => {
-    const results = answerOf(operation, answer, pause.executionId)
-    const body = resumeBody(pause, contentsOf(pause.toolCalls, results, pause.executionId))
+    const results = checkedAnswer(operation, answer, pause.toolCalls, pause.executionId)
+    const body = resumeBody(pause, contentsOf(results))
     return await relayRun(call, body, pause.executionId)
   }
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)

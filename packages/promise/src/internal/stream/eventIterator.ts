@@ -17,7 +17,7 @@ import type { Rejection, Stoppable } from "../client/lifetime.js"
 import { onAbort } from "../client/signals.js"
 import { promiseError } from "../errors/promiseError.js"
 import type { CallOptions } from "../options/reading.js"
-import { answerOf } from "../tools/toolResults.js"
+import { checkedAnswer } from "../tools/toolResults.js"
 import { StreamReader, type StreamToRead } from "./streamReader.js"
 
 type SdkPause = FlowEvent.ToolCallsRequired
@@ -109,7 +109,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     const paused: PendingPause<E> = { event, answer: undefined }
     this.paused = paused
     return async (given) => {
-      const results = answerOf("flow.events", given, event.executionId)
+      const results = checkedAnswer("flow.events", given, event.toolCalls, event.executionId)
       if (this.paused !== paused || paused.answer !== undefined) {
         throw wrongAnswer(event, "the pause was answered already, or the loop has ended")
       }
@@ -187,7 +187,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     }
     this.leave = onAbort(this.signals, this.abort)
     client.lifetime.begin(this)
-    this.inScope = client.inScopeOfNow()
+    this.inScope = client.inScopeOfNow(this.signals)
     this.reader = new StreamReader(client.lifetime, this.inScope, this.stream)
     return this.reader
   }

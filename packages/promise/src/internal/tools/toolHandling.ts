@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { ExecuteOptions } from "../../FlowOptions.js"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Tool } from "../../TypedTool.js"
+import { AbortReason } from "../client/abortReason.js"
 import { Thrown } from "../errors/thrown.js"
 import { fieldOf, isRecord, overReceived } from "../json.js"
 import { snapshot } from "../scope/asyncContext.js"
@@ -29,7 +30,7 @@ const inContextOfNow = () => {
   const inContext = snapshot()
   return <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, Thrown> =>
     Effect.withFiberRuntime((fiber) =>
-      Effect.flatMap(Effect.zip(TraceScope.current, Effect.tracer), ([scope, tracer]) => {
+      Effect.flatMap(Effect.all([TraceScope.current, Effect.tracer, AbortReason]), ([scope, tracer, reasonOf]) => {
         const controller = new AbortController()
         const running = () => run(controller.signal)
         // calls of the code are in the scope of a pinned client too
@@ -39,7 +40,7 @@ const inContextOfNow = () => {
           catch: (reason) => new Thrown({ reason })
         }).pipe(
           // the signal of tryPromise misses an interruption during the call of the code
-          Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
+          Effect.onInterrupt(() => Effect.sync(() => controller.abort(reasonOf())))
         )
       })
     )

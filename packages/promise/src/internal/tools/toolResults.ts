@@ -1,4 +1,5 @@
 /** Translates the results of tools. Needs no Effect. */
+import { checkJson } from "@effect-noukai/sdk/internal/jsonProblem"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import { fieldsOf, reading, refusal } from "../options/reading.js"
 
@@ -36,3 +37,45 @@ export const answerOf = (
     if (results !== undefined) return results
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
   })
+
+/** The name of the content of a result in a refusal. */
+type ContentName = (index: number, toolCallId: string) => string
+
+/**
+ * Returns results that answer each call once with JSON. Throws a refusal for any others.
+ *
+ * @param nameOf Default: the place of the result in the list.
+ */
+export const checkedResults = (
+  operation: string,
+  calls: ReadonlyArray<{ readonly id: string }>,
+  results: ReadonlyArray<ToolResult> | undefined,
+  executionId: string,
+  nameOf: ContentName = (index) => `results[${index}].content`
+): ReadonlyArray<ToolResult> => {
+  const wrong = (field: string, reason: string) => refusal(operation, field, reason, { executionId })
+  if (results === undefined) throw wrong("results", "must be an array with one result per tool call")
+  const answered = new Set<string>()
+  for (const [index, { content, toolCallId }] of results.entries()) {
+    const at = `results[${index}]`
+    if (toolCallId === "") throw wrong(`${at}.toolCallId`, "must be the id of a tool call")
+    if (answered.has(toolCallId)) throw wrong(at, `${JSON.stringify(toolCallId)} is answered twice`)
+    if (!calls.some(({ id }) => id === toolCallId)) {
+      throw wrong(`${at}.toolCallId`, `${JSON.stringify(toolCallId)} was not asked for`)
+    }
+    const found = checkJson(nameOf(index, toolCallId), content)
+    if (found !== undefined) throw wrong(found.field, found.reason)
+    answered.add(toolCallId)
+  }
+  const missing = calls.filter(({ id }) => !answered.has(id)).map(({ id }) => JSON.stringify(id))
+  if (missing.length > 0) throw wrong("results", `no result for ${missing.join(", ")}`)
+  return results
+}
+
+/** Returns the results that answer the calls of a pause. Throws a refusal for any others. */
+export const checkedAnswer = (
+  operation: string,
+  answer: { readonly toolResults: unknown },
+  calls: ReadonlyArray<{ readonly id: string }>,
+  executionId: string
+): ReadonlyArray<ToolResult> => checkedResults(operation, calls, answerOf(operation, answer, executionId), executionId)

@@ -9,10 +9,10 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { flatMapNow, mapErrorNow, maxDepth, readEffect, writeEffect } from "../core/json.js"
+import { checkJson } from "../core/jsonProblem.js"
 import { invalid, newError, type Problem, problem } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { type Flow, type FlowRef, isFlow } from "./address.js"
-import { checkJson } from "./callOptions.js"
 
 const schemasOf = (flow: FlowRef<never>): Partial<Flow<never>> => isFlow(flow) ? flow : {}
 

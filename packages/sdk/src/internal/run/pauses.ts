@@ -96,10 +96,7 @@ export const maxResults = 10_000
 
 type CheckContent = (field: string, content: unknown) => ResultProblem | undefined
 
-/**
- * Checks the content of a handler's result only for depth: JSON may drop parts of it, since the run has begun and would
- * be lost.
- */
+/** Whether content has JSON text. The tools themselves check that it is JSON as it is. */
 export const checkWritten: CheckContent = (field, content) =>
   written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 

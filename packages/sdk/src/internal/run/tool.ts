@@ -6,7 +6,8 @@ import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { readEffect, writeEffect } from "../core/json.js"
-import { invalid, known, type Problem } from "../core/makeError.js"
+import { checkJson } from "../core/jsonProblem.js"
+import { invalid, known, type Problem, type RefusalFacts } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { toolSpans } from "../telemetry/spans.js"
 import { parseArguments, type ToolCall } from "./pauses.js"
@@ -47,6 +48,8 @@ export interface RoundSettings {
   readonly method: string
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
+  /** The flow and the run of the calls, for errors. */
+  readonly facts?: RefusalFacts | undefined
 }
 
 /**
@@ -96,7 +99,7 @@ export interface ToolSet<out E, out R> {
   readonly run: (
     calls: ReadonlyArray<ToolCall>,
     settings: RoundSettings
-  ) => Effect.Effect<ReadonlyArray<ToolOutcome>, E, R>
+  ) => Effect.Effect<ReadonlyArray<ToolOutcome>, E | InvalidRequestError, R>
 }
 
 /**
@@ -194,6 +197,31 @@ export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>,
   fault
 })
 
+/** The result of a call, unless JSON would drop or replace a part of its content: a map, a promise, a number without end. */
+export const sendable = (
+  call: ToolCall,
+  { facts, method, onFailure }: RoundSettings,
+  outcome: ToolOutcome
+): Effect.Effect<ToolOutcome, InvalidRequestError> => {
+  const found = checkJson(`tools.${call.name}.result`, outcome.content)
+  if (found === undefined) return Effect.succeed(outcome)
+  const error = invalid(method, found.field, found.reason, facts)
+  return onFailure === "report" ? Effect.succeed(failed(call, error)) : Effect.fail(error)
+}
+
+/** The results of a handler, each of which is {@link sendable}. Results that answer no call are refused later. */
+export const allSendable = (
+  calls: ReadonlyArray<ToolCall>,
+  settings: RoundSettings,
+  results: ReadonlyArray<ToolOutcome>
+): Effect.Effect<ReadonlyArray<ToolOutcome>, InvalidRequestError> =>
+  Array.isArray(results)
+    ? Effect.forEach(results, (result: ToolOutcome) => {
+      const call = Predicate.isRecord(result) ? calls.find(({ id }) => id === result.toolCallId) : undefined
+      return call === undefined ? Effect.succeed(result) : sendable(call, settings, result)
+    })
+    : Effect.succeed(results)
+
 /** The error of a handler whose value does not fit the schema of its tool. */
 export const misfit = (method: string, name: string, reason: string): InvalidRequestError =>
   invalid(method, `tools.${name}.success`, reason)
@@ -271,7 +299,7 @@ export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): ToolSet
         [call],
         tool === undefined
           ? Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
-          : tool.answer(call, settings)
+          : Effect.flatMap(tool.answer(call, settings), (outcome) => sendable(call, settings, outcome))
       )
     }, { concurrency: settings.concurrency })
 })

@@ -12,8 +12,8 @@ import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolkitLike } from "../../Tools.js"
+import { checkJson } from "../core/jsonProblem.js"
 import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
-import { checkJson } from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Pauses from "./pauses.js"
 import * as Tool from "./tool.js"
@@ -203,7 +203,10 @@ const run = Effect.fnUntraced(function*<E, R>(
   if (typeof asked === "string") {
     return yield* newError(UnexpectedResponseError, { method, flow, executionId, reason: asked })
   }
-  const outcomes = yield* Spans.roundSpan(rounds, tools.run(asked, { method, concurrency, onFailure }))
+  const outcomes = yield* Spans.roundSpan(
+    rounds,
+    tools.run(asked, { method, concurrency, onFailure, facts: { flow, executionId } })
+  )
   const problem = Pauses.checkResults(asked, outcomes)
   if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason, { flow, executionId })
   const results = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
