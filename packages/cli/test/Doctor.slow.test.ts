@@ -164,7 +164,7 @@ describe("noukai doctor", () => {
       assert.strictEqual((yield* doctor({}, "--key", "nk_test")).code, 2)
     }))
 
-  it.live("says that a proxy on the way refuses, where none is set", () =>
+  it.scopedLive("says that a proxy on the way refuses, where none is set", () =>
     Effect.gen(function*() {
       const env = yield* serving((_, response) => response.writeHead(407).end())
       const { code, stdout } = yield* doctor(env)

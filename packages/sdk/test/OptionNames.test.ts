@@ -42,7 +42,7 @@ describe("a flow", () => {
           assert.match(error.reason, reason)
         }
         const http = yield* ScriptedHttp
-        for (const endpoint of ["execute", "submit"] as const) {
+        for (const endpoint of ["execute", "submitJob"] as const) {
           assert.deepStrictEqual(yield* http.requests(endpoint), [])
         }
       }).pipe(Effect.provide(Noukai.layerScripted())))

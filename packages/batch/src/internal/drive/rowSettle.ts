@@ -121,7 +121,7 @@ export const wayOn = (verdict: Verdict, mayRun: boolean, grace: number): WayOn =
   }
 }
 
-/** What a failed request changes for all rows. */
+/** Applies the part of a verdict that concerns all rows. */
 const forAll = (row: Row, verdict: Verdict): Effect.Effect<void, BatchStoreError> => {
   switch (verdict._tag) {
     case "stop":
