@@ -6,7 +6,7 @@
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
- *     eval      effect, @effect/sql, simple-statistics, yaml, sdk, batch; promise in src/promise.ts; Node's modules
+ *     eval      effect, @effect/sql, re2js, simple-statistics, yaml, sdk, batch; promise in src/promise.ts; Node's modules
  *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, sdk; batch, eval and emulator where their runs are shown;
  *               Node's modules
  *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, eval, emulator, studio; Node's modules
@@ -36,7 +36,7 @@ const table = {
     node: "*"
   },
   eval: {
-    npm: [...effect, "@effect/sql", "simple-statistics", "yaml"],
+    npm: [...effect, "@effect/sql", "re2js", "simple-statistics", "yaml"],
     packages: ["sdk", "promise", "batch"],
     node: "*"
   },

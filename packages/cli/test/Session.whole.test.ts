@@ -4,6 +4,7 @@ import { Cassette, SessionService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
+import { existsSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { ctrlC, noukai, watched } from "./support/command.js"
@@ -132,6 +133,22 @@ describe("noukai session save", () => {
       assert.deepStrictEqual(yield* requests, before)
       assert.strictEqual((yield* noukai(["session", "save", sessionId, path, "--force"], { env })).code, 0)
       assert.strictEqual((yield* Cassette.load(path)).kind, "session")
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("a pattern that has no end is an error of the command", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const path = join(yield* folder, "a.json")
+      const sessionId = randomUUID()
+      yield* ran(flow, `${"a".repeat(40)}!`, { sessionId })
+      const save = (pattern: string) =>
+        noukai(["session", "save", sessionId, path, "--redact-pattern", pattern], { env })
+      const { code, stderr } = yield* save("(?=(a+)+$)a")
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "the pattern /(?=(a+)+$)a/u was stopped: it takes longer than 1s")
+      assert.isFalse(existsSync(path))
+      assert.strictEqual((yield* save("(a+)+$|(a+)+!")).code, 0)
+      assert.notInclude(yield* Effect.promise(() => readFile(path, "utf8")), "aaaa")
     }).pipe(Effect.provide(layer)))
 
   it.scopedLive("masks secrets of well-known forms; needs payloads", () =>

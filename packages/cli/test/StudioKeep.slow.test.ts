@@ -5,7 +5,7 @@ import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import type { Kept, KeptCases } from "@effect-noukai/studio/KeepApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { execFile } from "node:child_process"
 import { list, read, write } from "../../sdk/test/support/folder.js"
 import { open } from "../../studio/test/support/client.js"
@@ -144,5 +144,33 @@ describe("the files of a session in the studio", () => {
       const [off, reason, advice] = yield* answer(other)
       assert.deepStrictEqual([off, advice !== undefined], [400, true])
       assert.match(reason, /^The run .* has no stored input\.$/)
+    }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.scopedLive("a pattern that has no end is refused, and other requests are answered meanwhile", () =>
+    Effect.gen(function*() {
+      const page = yield* studio
+      const flows = yield* FlowService
+      yield* flows.execute(flow, {
+        message: `${"a".repeat(40)}!`,
+        parameters: { level: 3, note: "" },
+        sessionId: session
+      })
+      const kept = (patterns: string) => page.get(`/api/keep?${query({ patterns })}`)
+      assert.strictEqual((yield* kept("(a+)+$")).status, 200)
+      const slow = yield* Effect.fork(kept("(?=(a+)+$)a"))
+      let answered = 0
+      // the studio and the emulator, in the process of the pattern
+      while ((yield* Fiber.poll(slow))._tag === "None") {
+        assert.strictEqual((yield* page.get("/api/source")).status, 200)
+        yield* ran(broken, "hi")
+        answered++
+      }
+      assert.isAbove(answered, 0)
+      const { status, text } = yield* Fiber.join(slow)
+      const { message } = JSON.parse(text)
+      assert.deepStrictEqual([status, message], [
+        400,
+        "The pattern /(?=(a+)+$)a/u was stopped: it takes longer than 1s."
+      ])
     }).pipe(Effect.provide(serverAndClient(options))))
 })

@@ -30,6 +30,7 @@ import {
   show,
   valueAt
 } from "./internal/values.js"
+import { Pattern } from "./Pattern.js"
 
 /**
  * Marks the checks of this module.
@@ -286,14 +287,16 @@ const comparing = <Case, T>(
   kind: string,
   expected: Expected<Case, T>,
   options: AtOptions & { readonly [option: string]: unknown },
-  compare: (actual: unknown, expected: T) => Outcome,
+  compare: (actual: unknown, expected: T) => Outcome | Effect.Effect<Outcome>,
   problem?: string
 ): Check<Case> => {
   const { at: path, ...rest } = options
   const check = build<Case, unknown>(kind, { expected, ...rest }, (value, { result }) => {
     const wanted = expectedOf(expected, value)
+    const whole = (outcome: Outcome) =>
+      outcome.verdict === "error" ? outcome : { ...outcome, expected: wanted, actual: result }
     const outcome = compare(result, wanted)
-    return outcome.verdict === "error" ? outcome : { ...outcome, expected: wanted, actual: result }
+    return Effect.isEffect(outcome) ? Effect.map(outcome, whole) : whole(outcome)
   }, { problem })
   return path === undefined ? check : at(path, check)
 }
@@ -398,25 +401,24 @@ export const contains: <Case>(
 }
 
 /**
- * Checks that a text matches a regular expression.
+ * Checks that a text matches a regular expression. A text is an expression with the flag `u`. An expression that takes
+ * longer than 1 second on a text is stopped, and the verdict is an error.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const matches = (pattern: RegExp | string, options: AtOptions = {}): Check => {
-  const regex = Either.try({
-    // with g or y an expression remembers its last match
-    try: () =>
-      typeof pattern === "string" ? new RegExp(pattern, "u") : new RegExp(pattern, pattern.flags.replace(/[gy]/g, "")),
-    catch: messageOf
-  })
+  const read = typeof pattern === "string" ? Pattern.fromText(pattern) : Either.right(Pattern.fromRegExp(pattern))
   const problem = problemIn(options, atNames) ??
-    (Either.isLeft(regex) ? `must be a regular expression: ${regex.left}` : undefined)
-  return comparing("matches", String(Either.getOrElse(regex, () => pattern)), { at: options.at }, (actual, wanted) => {
+    (Either.isLeft(read) ? `must be a regular expression: ${read.left}` : undefined)
+  const shown = Either.match(read, { onLeft: () => String(pattern), onRight: ({ regex }) => String(regex) })
+  return comparing("matches", shown, { at: options.at }, (actual) => {
+    if (Either.isLeft(read)) return error(`the pattern is not a regular expression: ${read.left}`)
     if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text`)
-    return Either.getOrThrow(regex).test(actual)
-      ? pass(`matches ${wanted}`)
-      : fail(`${show(actual)} does not match ${wanted}`)
+    return Effect.match(read.right.test(actual), {
+      onFailure: ({ message }) => error(message),
+      onSuccess: (isMatch) => isMatch ? pass(`matches ${shown}`) : fail(`${show(actual)} does not match ${shown}`)
+    })
   }, problem)
 }
 

@@ -17,7 +17,7 @@ import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
 import { Thresholds } from "./EvalOptions.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
-import { fitting, fromTexts, JsonSchema } from "./internal/jsonSchema.js"
+import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import { canonical, exact, filled } from "./internal/values.js"
 
@@ -148,8 +148,16 @@ const makers: {
   equals: ({ at, equals }) => Check.equals(equals as Check.Literal, { at }),
   contains: ({ contains, ...options }) => Check.contains(contains as Check.Literal, options),
   matches: ({ at, matches }) => Check.matches(matches, { at }),
-  schema: ({ at = "", schema }) =>
-    Check.at(at, { ...Check.schema(fitting(schema)), definition: canonical(["schema", schema]) }),
+  schema: ({ at = "", schema }) => {
+    const mismatch = mismatchOf(schema)
+    const check = Check.make((_, { result }) =>
+      Effect.map(mismatch(result), (reason) => ({
+        ...(reason === undefined ? Check.pass("fits the schema") : Check.fail(reason)),
+        actual: result
+      }))
+    )
+    return Check.at(at, { ...check, kind: "schema", definition: canonical(["schema", schema]) })
+  },
   near: ({ near, ...options }) => Check.near(near, options),
   step: ({ step }, inner) => Check.step(step, inner!),
   calls: ({ calls, ...options }) => Check.calls(calls, options),

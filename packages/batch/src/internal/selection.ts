@@ -9,13 +9,42 @@ import type { RowSelection } from "../BatchStatus.js"
 /** Whether a row is one of those that were selected. */
 export type IsSelected = (row: { readonly key: string; readonly state: RowState }) => boolean
 
-const patternOf = (glob: string): RegExp => {
-  const literal = (text: string) => text.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&")
-  const source = glob.replace(
-    /\\([^])|[^]/gu,
-    (char, escaped: string | undefined) => char === "*" ? "[^]*" : char === "?" ? "[^]" : literal(escaped ?? char)
+/** A part of a pattern: a character, `?` for any one, or `*` for any number of them. */
+type Part = { readonly char: string } | "?" | "*"
+
+const partsOf = (glob: string): ReadonlyArray<Part> =>
+  Array.from(
+    glob.matchAll(/\\([^])|[^]/gu),
+    ([char, escaped]) => escaped === undefined && (char === "*" || char === "?") ? char : { char: escaped ?? char }
   )
-  return new RegExp(`^${source}$`, "u")
+
+/**
+ * Whether a text fits a pattern, in at most as many steps as parts times characters: a later `*` never needs another
+ * place of an earlier one.
+ */
+const fits = (parts: ReadonlyArray<Part>) => (text: string): boolean => {
+  const chars = Array.from(text)
+  let at = 0
+  let part = 0
+  /** The last `*`, and the place after its text. */
+  let star: { readonly part: number; at: number } | undefined
+  while (at < chars.length) {
+    const one = parts[part]
+    if (one === "*") {
+      star = { part, at }
+      part++
+    } else if (one !== undefined && (one === "?" || one.char === chars[at])) {
+      part++
+      at++
+    } else if (star !== undefined) {
+      star.at++
+      at = star.at
+      part = star.part + 1
+    } else {
+      return false
+    }
+  }
+  return parts.slice(part).every((one) => one === "*")
 }
 
 const isState = Schema.is(RowState)
@@ -41,8 +70,8 @@ export const selecting = (
           : `has the unknown state ${JSON.stringify(wrong)}: use one of ${RowState.literals.join(", ")}`
       )
     }
-    const patterns = keys?.map(patternOf)
+    const patterns = keys?.map((glob) => fits(partsOf(glob)))
     return Effect.succeed((row) =>
-      (states?.includes(row.state) ?? true) && (patterns?.some((pattern) => pattern.test(row.key)) ?? true)
+      (states?.includes(row.state) ?? true) && (patterns?.some((isMatch) => isMatch(row.key)) ?? true)
     )
   })

@@ -174,13 +174,6 @@ export const sessionId = (flag: string, text: string): Effect.Effect<string, Usa
     ? Effect.succeed(text)
     : wrong(`${flag} takes a UUID, not ${JSON.stringify(text)}`)
 
-/** Reads a regular expression. */
-export const pattern = (flag: string, text: string): Effect.Effect<RegExp, UsageError> =>
-  Effect.try({
-    try: () => new RegExp(text, "u"),
-    catch: (cause) => wrong(`${flag}: ${reason(cause)}`)
-  })
-
 /** Checks the US dollars of an optional flag. */
 export const dollarsOf = (flag: string, given: Option.Option<string>) =>
   when(given, (text) =>

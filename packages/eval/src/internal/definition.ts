@@ -175,16 +175,14 @@ const keyProblem = (key: unknown): string | undefined =>
 const thrown = (error: unknown): string =>
   line(ParseResult.isParseError(error) ? Flow.formatMismatch(error) : messageOf(error))
 
+type Row = Extract<BatchSource.SourceRow<unknown>, { readonly _tag: "Row" }>
+
 /** Reads the rows of a source as cases, each key once. */
 const reading = (definition: Definition) => {
-  const decode = definition.case === undefined ? Either.right : Schema.decodeUnknownEither(definition.case)
+  const decode = definition.case === undefined ? Effect.succeed : Schema.decodeUnknown(definition.case)
   const places = new Map<string, string>()
-  return (row: BatchSource.SourceRow<unknown>, no: number): Either.Either<EvalCase, InvalidEvalError> => {
+  const read = (row: Row, no: number, value: unknown): Either.Either<EvalCase, InvalidEvalError> => {
     const wrong = (field: string, reason: string) => Either.left(new InvalidEvalError({ at: row.at, field, reason }))
-    if (row._tag === "Unreadable") return wrong("the case", `cannot be read: ${row.reason}`)
-    const decoded = decode(row.value)
-    if (Either.isLeft(decoded)) return wrong("the case", `does not fit: ${thrown(decoded.left)}`)
-    const value: unknown = decoded.right
     const key = Either.try(() => definition.key(value))
     if (Either.isLeft(key)) return wrong("key", `cannot be made: ${thrown(key.left)}`)
     const problem = keyProblem(key.right)
@@ -203,6 +201,13 @@ const reading = (definition: Definition) => {
     if (Either.isLeft(hash)) return wrong("the case", `is not JSON: ${thrown(hash.left)}`)
     return Either.right({ no, at: row.at, key: key.right, value, input: input.right, hash: hash.right })
   }
+  return (row: BatchSource.SourceRow<unknown>, no: number): Effect.Effect<EvalCase, InvalidEvalError> => {
+    const wrong = (reason: string) => new InvalidEvalError({ at: row.at, field: "the case", reason })
+    return row._tag === "Unreadable" ? wrong(`cannot be read: ${row.reason}`) : Effect.flatMap(
+      Effect.mapError(decode(row.value), (failure) => wrong(`does not fit: ${thrown(failure)}`)),
+      (value) => read(row, no, value)
+    )
+  }
 }
 
 /** The cases of a definition. Fails at the first case that cannot be used, and if there are none. */
@@ -211,8 +216,8 @@ export const casesOf = (definition: Definition): Stream.Stream<EvalCase, unknown
     const read = reading(definition)
     const at = definition.cases.name ?? definition.name
     const missing = { at, field: "cases", reason: "are missing: there is not one case" }
-    return Stream.mapAccum(definition.cases.rows, 0, (no, row) => [no + 1, read(row, no + 1)]).pipe(
-      Stream.mapEffect((one) => one),
+    return Stream.zipWithIndex(definition.cases.rows).pipe(
+      Stream.mapEffect(([row, index]) => read(row, index + 1)),
       Stream.orElseIfEmptyStream(() => Stream.fail(new InvalidEvalError(missing)))
     )
   })

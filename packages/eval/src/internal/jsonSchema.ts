@@ -1,8 +1,10 @@
 /** The part of JSON Schema that definitions in files may use. Other keywords are refused: to ignore one would let values pass. */
-import * as Option from "effect/Option"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import { Pattern, type PatternError, withTests } from "../Pattern.js"
 import { isSame, show } from "./values.js"
 
 const types = {
@@ -18,7 +20,7 @@ const types = {
 /** The keywords that limit numbers and the lengths of texts: 1 from below, -1 from above. */
 const limits = { minimum: 1, maximum: -1, minLength: 1, maxLength: -1 }
 
-const isPattern = (pattern: string): boolean => Option.isSome(Option.liftThrowable(() => new RegExp(pattern, "u"))())
+const isPattern = (pattern: string): boolean => Either.isRight(Pattern.fromText(pattern))
 
 const nested = Schema.suspend((): Schema.Schema<unknown> => JsonSchema)
 
@@ -46,7 +48,12 @@ export const JsonSchema: Schema.Schema<unknown> =
   })
 
 /** The first reason why a value does not fit a JSON Schema of these keywords. */
-const mismatch = (json: unknown, value: unknown, place = ""): string | undefined => {
+const mismatch = (
+  isMatch: (pattern: string, text: string) => boolean,
+  json: unknown,
+  value: unknown,
+  place = ""
+): string | undefined => {
   if (json === true) return undefined
   const schema = json as typeof Keywords.Type
   const named = place === "" ? "it" : place
@@ -58,10 +65,10 @@ const mismatch = (json: unknown, value: unknown, place = ""): string | undefined
   if (allowed !== undefined && !allowed.some((one) => isSame(one, value))) {
     return `${named} is ${show(value)}, not ${allowed.map(show).join(" or ")}`
   }
-  if (schema.anyOf !== undefined && schema.anyOf.every((one) => mismatch(one, value) !== undefined)) {
+  if (schema.anyOf !== undefined && schema.anyOf.every((one) => mismatch(isMatch, one, value) !== undefined)) {
     return `${named} fits none of anyOf`
   }
-  if (schema.pattern !== undefined && typeof value === "string" && !new RegExp(schema.pattern, "u").test(value)) {
+  if (schema.pattern !== undefined && typeof value === "string" && !isMatch(schema.pattern, value)) {
     return `${named} is ${show(value)}, which does not match ${schema.pattern}`
   }
   const length = typeof value === "string" ? Array.from(value).length : NaN
@@ -82,15 +89,35 @@ const mismatch = (json: unknown, value: unknown, place = ""): string | undefined
   }
   for (const [name, part] of parts) {
     const schema = typeof name === "number" ? items : Object.hasOwn(properties, name) ? properties[name] : true
-    const reason = mismatch(schema, part, within(name))
+    const reason = mismatch(isMatch, schema, part, within(name))
     if (reason !== undefined) return reason
   }
   return undefined
 }
 
-/** The schema of the values that fit a JSON Schema. */
-export const fitting = (json: unknown): Schema.Schema<unknown> =>
-  Schema.Unknown.pipe(Schema.filter((value) => mismatch(json, value) ?? true))
+/** Finds the first reason why a value does not fit a JSON Schema. */
+export const mismatchOf = (json: unknown): (value: unknown) => Effect.Effect<string | undefined, PatternError> => {
+  const patterns = new Map<string, Pattern>()
+  const read = (text: string): Pattern => {
+    const pattern = patterns.get(text) ?? Either.getOrThrow(Pattern.fromText(text))
+    patterns.set(text, pattern)
+    return pattern
+  }
+  return (value) => withTests((test) => mismatch((pattern, text) => test(read(pattern), text), json, value))
+}
+
+/** The schema of the values that fit a JSON Schema. A decoder needs time if it has patterns that do. */
+export const fitting = (json: unknown): Schema.Schema<unknown> => {
+  const mismatch = mismatchOf(json)
+  return Schema.Unknown.pipe(
+    Schema.filterEffect((value) =>
+      Effect.match(mismatch(value), {
+        onFailure: ({ message }) => message,
+        onSuccess: (reason) => reason ?? true
+      })
+    )
+  )
+}
 
 /** The values of a row of texts, as the properties of a JSON Schema say: numbers, booleans and texts. */
 export const fromTexts = (json: unknown) => (row: { readonly [column: string]: string }): unknown => {

@@ -1,6 +1,8 @@
 /** A session as a test, and as rows of a file of eval cases: the files that `noukai session save` writes. */
+import * as Pattern from "@effect-noukai/eval/Pattern"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../KeepApi.js"
 import type { Source } from "../RunsApi.js"
@@ -18,15 +20,12 @@ const linesOf = (text: string | undefined): ReadonlyArray<string> =>
 const cannot = (message: string, advice?: string) =>
   Either.left(new CannotKeep({ message, ...advice !== undefined && { advice } }))
 
-const patternOf = (text: string): Either.Either<RegExp, CannotKeep> =>
-  Either.try({
-    try: () => new RegExp(text, "u"),
-    catch: () =>
-      new CannotKeep({
-        message: `${cut(text, 100)} is not a regular expression.`,
-        advice: "Write a backslash before characters that stand for themselves."
-      })
-  })
+const patternOf = (text: string): Either.Either<Pattern.Pattern, CannotKeep> =>
+  Either.mapLeft(Pattern.Pattern.fromText(text), () =>
+    new CannotKeep({
+      message: `${cut(text, 100)} is not a regular expression.`,
+      advice: "Write a backslash before characters that stand for themselves."
+    }))
 
 /** A session without the values to remove. */
 interface Redacted {
@@ -45,10 +44,10 @@ const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${t
 export const redacted = (
   address: KeepAddress,
   { runs, session }: StoredSession
-): Either.Either<Redacted, CannotKeep> =>
-  Either.gen(function*() {
+): Effect.Effect<Redacted, CannotKeep> =>
+  Effect.gen(function*() {
     const patterns = yield* Either.all(linesOf(address.patterns).map(patternOf))
-    const redact = { paths: linesOf(address.paths), patterns }
+    const paths = linesOf(address.paths)
     const whole: Cassette.SessionCassette = {
       format: "noukai-cassette/1",
       kind: "session",
@@ -62,10 +61,13 @@ export const redacted = (
         }))
       }
     }
-    const safe = yield* Either.mapLeft(
-      Cassette.redact(whole, redact),
-      ({ reason }) => new CannotKeep({ message: `A path is not valid: it ${reason}.` })
-    )
+    const safe = yield* Effect.mapError(Pattern.redact(whole, { paths, patterns }), (error) =>
+      error._tag === "InvalidRequestError"
+        ? new CannotKeep({ message: `A path is not valid: it ${error.reason}.` })
+        : new CannotKeep({
+          message: `The pattern ${cut(error.pattern, 100)} was stopped: ${error.reason}.`,
+          advice: "Write it without nested repetitions such as (a+)+, look-ahead and back-references."
+        }))
     const places = Cassette.redactedPaths(whole, safe)
     const masked = JSON.parse(Cassette.encode(safe)) as Cassette.SessionCassette
     const kept = yield* Either.mapLeft(keepSession(masked), (reason) =>
@@ -78,7 +80,12 @@ export const redacted = (
       }))
     return {
       address,
-      redact,
+      redact: {
+        paths,
+        patterns: patterns.map(({ regex }) =>
+          regex
+        )
+      },
       places,
       kept,
       runs: session.executions.length,

@@ -1,5 +1,6 @@
 /** `noukai session save`. */
-import type { CassetteError, Redact } from "@effect-noukai/sdk"
+import { Pattern, redact as redacting } from "@effect-noukai/eval/Pattern"
+import type { CassetteError } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Flow from "@effect-noukai/sdk/Flow"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
@@ -43,16 +44,30 @@ const empty: Cassette.SessionCassette = {
 }
 
 /** Reads and checks the redaction before anything is sent. */
-const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
+const redaction = (input: Input) =>
   Effect.gen(function*() {
-    const patterns = yield* Effect.forEach(input.redactPattern, (text) => Values.pattern("--redact-pattern", text))
-    const redact: Redact = { paths: input.redactPath, patterns }
+    const patterns = yield* Effect.forEach(input.redactPattern, (text) =>
+      Effect.mapError(Pattern.fromText(text), (reason) =>
+        new UsageError({ message: `--redact-pattern: ${reason}` })))
+    const paths = input.redactPath
     yield* Effect.mapError(
-      Cassette.redact(empty, redact),
-      ({ message }) => new UsageError({ message: `--redact-path: ${message}` })
+      Cassette.redact(empty, { paths }),
+      ({ message }) =>
+        new UsageError({ message: `--redact-path: ${message}` })
     )
-    return redact
+    return { paths, patterns }
   })
+
+/** Removes the values of a redaction. */
+const without = (session: Cassette.SessionCassette, redact: Effect.Effect.Success<ReturnType<typeof redaction>>) =>
+  Effect.mapError(redacting(session, redact), (error) =>
+    error._tag === "PatternError"
+      ? new CommandError({
+        code: exitCodes.failed,
+        message: `--redact-pattern: ${error.message}`,
+        advice: ["write it without nested repetitions such as (a+)+, look-ahead and back-references"]
+      })
+      : error)
 
 const notSaved = (error: CassetteError) => new CommandError({ code: exitCodes.failed, message: withoutMethod(error) })
 
@@ -137,7 +152,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   yield* Effect.gen(function*() {
     const stored = yield* Cassette.fromSession(sessionId)
     const session = isKept ? yield* addressed(stored, input) : stored
-    const redacted = yield* Cassette.redact(session, redact)
+    const redacted = yield* without(session, redact)
     for (const path of isKept ? Cassette.redactedPaths(session, redacted) : []) {
       yield* terminal.note(`redacted: ${path}`)
     }
@@ -149,7 +164,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     const isNew = !existsSync(folder)
     yield* Effect.mapError(
       Cassette.save(
-        kept !== undefined && test !== undefined ? kept.cassette : yield* Cassette.redact(stored, redact),
+        kept !== undefined && test !== undefined ? kept.cassette : yield* without(stored, redact),
         file
       ),
       notSaved
@@ -157,7 +172,10 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (isNew) yield* terminal.note(`created the folder ${folder}`)
     yield* terminal.note(`${counted(redacted.session.executions.length, "run")} saved in ${file}`)
     if (kept !== undefined && test !== undefined) {
-      yield* written(test, kept.test(`./${basename(file)}`, redact))
+      yield* written(
+        test,
+        kept.test(`./${basename(file)}`, { ...redact, patterns: redact.patterns.map(({ regex }) => regex) })
+      )
       yield* terminal.note(`its test is ${test}`)
     }
     if (cases !== undefined && Option.isSome(input.case)) {

@@ -95,19 +95,30 @@ const written: ReadonlySet<string> = new Set(
 
 const isPayload = (key: string): boolean => payloads.has(key) || written.has(key)
 
-const global = (pattern: RegExp): RegExp => new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, "")}g`)
+/** Finds the starts and ends of the texts that are removed. */
+export type FindPlaces = (text: string) => ReadonlyArray<readonly [from: number, to: number]>
+
+const finding = ({ flags, source }: RegExp): FindPlaces => {
+  const pattern = new RegExp(source, `${flags.replace(/[gy]/g, "")}g`)
+  return (text) => Array.from(text.matchAll(pattern), ({ 0: { length }, index }) => [index, index + length])
+}
 
 const marker = /\[redacted(?: \d{1,9})?\]/g
 
 /** Replaces matches, but no match that cuts through text that was removed before. */
-const without = (text: string, pattern: RegExp): string => {
+const without = (text: string, find: FindPlaces): string => {
+  const places = find(text)
+  if (places.length === 0) return text
   const markers = Array.from(text.matchAll(marker), ({ 0: { length }, index }) => ({ from: index, to: index + length }))
-  return text.replace(pattern, (match, ...more: ReadonlyArray<unknown>) => {
-    const from = more.find(Predicate.isNumber)!
-    const to = from + match.length
+  let left = ""
+  let at = 0
+  for (const [from, to] of places) {
     const isCut = markers.some((one) => one.from < to && from < one.to && (one.from < from || to < one.to))
-    return isCut ? match : redacted
-  })
+    if (isCut) continue
+    left += text.slice(at, from) + redacted
+    at = to
+  }
+  return left + text.slice(at)
 }
 
 /** Whether a text is removed wherever it occurs. A short text or a single word may mean anything, and stays. */
@@ -153,7 +164,7 @@ class Redactor implements Redaction {
 
   constructor(
     private readonly paths: ReadonlyArray<Pattern>,
-    private readonly patterns: ReadonlyArray<RegExp>,
+    private readonly patterns: ReadonlyArray<FindPlaces>,
     private readonly scrub: (text: string) => string
   ) {
     this.hasPaths = paths.length > 0
@@ -239,19 +250,27 @@ class Redactor implements Redaction {
   }
 }
 
-export const redactionOf = (
+/** The redaction of these paths, and of the places that are found. */
+export const redactionBy = (
   method: string,
-  redact: Redact | undefined,
+  texts: ReadonlyArray<string>,
+  patterns: ReadonlyArray<FindPlaces>,
   scrub: (text: string) => string = identity
 ): Either.Either<Redaction, InvalidRequestError> => {
-  const paths = Either.all((redact?.paths ?? []).map((text) => {
+  const paths = Either.all(texts.map((text) => {
     const pattern = segmentsOf(text.replace(/^\$\.?/, ""), part)
     return pattern === undefined || pattern.length === 0
       ? Either.left(invalid(method, "redact.paths", `${JSON.stringify(text)} is not a path`))
       : Either.right(pattern)
   }))
-  return Either.map(paths, (paths) => new Redactor(paths, (redact?.patterns ?? []).map(global), scrub))
+  return Either.map(paths, (paths) => new Redactor(paths, patterns, scrub))
 }
+
+export const redactionOf = (
+  method: string,
+  { paths = [], patterns = [] }: Redact = {},
+  scrub?: (text: string) => string
+): Either.Either<Redaction, InvalidRequestError> => redactionBy(method, paths, patterns.map(finding), scrub)
 
 /** The option `redact` of a caller. */
 export const redactOption: Fields.Option = Fields.checked((path, value) => {

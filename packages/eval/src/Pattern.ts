@@ -1,0 +1,165 @@
+/**
+ * Regular expressions of files, flags and pages. None of them can stop a process: those that RE2 takes run in linear time,
+ * and all others in a thread of their own, for at most 1 second on a text. Both match as `RegExp` does.
+ *
+ * @since 0.1.0
+ */
+import type { InvalidRequestError } from "@effect-noukai/sdk"
+import type { SessionCassette } from "@effect-noukai/sdk/Cassette"
+import { redactPlaces } from "@effect-noukai/sdk/ReportKit"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { type Answered, type Linear, linear } from "./internal/pattern/linear.js"
+import { limit, PatternThread } from "./internal/pattern/thread.js"
+import { messageOf } from "./internal/values.js"
+
+/**
+ * A pattern has no answer for a text: it takes longer than the limit, or JavaScript cannot run it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PatternError extends Schema.TaggedError<PatternError>("@effect-noukai/eval/PatternError")("PatternError", {
+  /** The pattern, as in a program: `/(a+)+$/u`. */
+  pattern: Schema.String,
+  /** The limit that it reached, in milliseconds. */
+  limitMs: Schema.optionalWith(Schema.Number, { exact: true }),
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the pattern ${this.pattern} was stopped: ${this.reason}`
+  }
+}
+
+/**
+ * A regular expression that somebody wrote.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Pattern {
+  private readonly linear: Linear | undefined
+
+  private constructor(
+    /** The pattern as an expression of JavaScript. Run it only if you trust it. */
+    readonly regex: RegExp,
+    isOfText: boolean
+  ) {
+    this.linear = isOfText ? linear(regex.source) : undefined
+  }
+
+  /** Reads a pattern, with the flag `u`. The text says why it is not one. */
+  static fromText(text: string): Either.Either<Pattern, string> {
+    return Either.try({ try: () => new Pattern(new RegExp(text, "u"), true), catch: messageOf })
+  }
+
+  /** Takes an expression of a program, without its flags `g` and `y`. */
+  static fromRegExp({ flags, source }: RegExp): Pattern {
+    return new Pattern(new RegExp(source, flags.replace(/[gy]/g, "")), false)
+  }
+
+  /** Whether a text has a match. */
+  readonly test = (text: string): Effect.Effect<boolean, PatternError> =>
+    Effect.suspend(() => {
+      const quick = this.quick("test", text)
+      return quick === undefined ? this.slow("test", text) : Effect.succeed(quick)
+    })
+
+  /**
+   * The answer, if it is quick.
+   *
+   * @internal
+   */
+  quick<K extends keyof Answered>(kind: K, text: string): Answered[K] | undefined {
+    return this.linear?.[kind](text)
+  }
+
+  /**
+   * The answer of the thread.
+   *
+   * @internal
+   */
+  slow<K extends keyof Answered>(kind: K, text: string): Effect.Effect<Answered[K], PatternError> {
+    return Effect.flatMap(
+      PatternThread,
+      (thread) =>
+        Effect.mapError(thread.ask(kind, this.regex, text), ({ isLate, problem: reason }) =>
+          new PatternError({
+            pattern: String(this.regex),
+            reason,
+            ...(isLate && { limitMs: Duration.toMillis(limit) })
+          }))
+    )
+  }
+}
+
+/** Runs a function again with the answers that it asked for, until it has all of them. */
+const asking = <K extends keyof Answered, A>(
+  kind: K,
+  blank: Answered[K],
+  f: (ask: (pattern: Pattern, text: string) => Answered[K]) => A
+): Effect.Effect<A, PatternError> =>
+  Effect.gen(function*() {
+    const answers = new Map<string, Map<string, Either.Either<Answered[K], PatternError>>>()
+    for (;;) {
+      const asked: Array<readonly [Pattern, string]> = []
+      let failure: PatternError | undefined
+      const result = f((pattern, text) => {
+        const quick = pattern.quick(kind, text)
+        if (quick !== undefined) return quick
+        const answer = answers.get(String(pattern.regex))?.get(text)
+        if (answer === undefined) asked.push([pattern, text])
+        else if (Either.isRight(answer)) return answer.right
+        else failure ??= answer.left
+        return blank
+      })
+      // a failure counts only without blank answers, which could have led to its question
+      if (asked.length === 0) return failure === undefined ? result : yield* failure
+      for (const [pattern, text] of asked) {
+        const name = String(pattern.regex)
+        const known = answers.get(name) ?? new Map<string, Either.Either<Answered[K], PatternError>>()
+        answers.set(name, known)
+        if (!known.has(text)) known.set(text, yield* Effect.either(pattern.slow(kind, text)))
+      }
+    }
+  })
+
+/**
+ * Runs a pure, synchronous function that asks whether texts have a match. The function runs again after answers that take
+ * time. Fails if it needs a pattern that was stopped.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withTests = <A>(
+  f: (test: (pattern: Pattern, text: string) => boolean) => A
+): Effect.Effect<A, PatternError> => asking("test", false, f)
+
+/**
+ * Runs a pure, synchronous function that asks for the places of all matches in texts: their starts and ends. The function
+ * runs again after answers that take time. Fails if it needs a pattern that was stopped.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withPlaces = <A>(
+  f: (places: (pattern: Pattern, text: string) => ReadonlyArray<readonly [from: number, to: number]>) => A
+): Effect.Effect<A, PatternError> => asking("places", [], f)
+
+/**
+ * Removes values from a session, as `Cassette.redact` does, with patterns that somebody wrote.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const redact = (
+  cassette: SessionCassette,
+  { paths, patterns }: { readonly paths: ReadonlyArray<string>; readonly patterns: ReadonlyArray<Pattern> }
+): Effect.Effect<SessionCassette, InvalidRequestError | PatternError> =>
+  Effect.flatten(
+    withPlaces((places) =>
+      redactPlaces(cassette, paths, patterns.map((pattern) => (text: string) => places(pattern, text)))
+    )
+  )
