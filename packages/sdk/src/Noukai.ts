@@ -50,9 +50,8 @@ const makeServices: Effect.Effect<Context.Context<OverHttp>, never, NoukaiHttp.N
 })
 
 /**
- * The services over any `NoukaiHttp`, as a layer that is no other's. A program builds each layer once for each reference
- * to it, whatever it is provided with there: were the services of two clients one layer, the first client would answer
- * for both, and a live one for a replay.
+ * Creates a new layer of the services over any `NoukaiHttp`. Two clients must not share one layer: a program builds a
+ * shared layer once, so that the first client would answer for both, and a live client for a replay.
  *
  * @internal
  */

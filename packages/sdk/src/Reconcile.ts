@@ -279,7 +279,7 @@ const isLike = (expected: Expected, { slug = "", triggerType }: SessionExecution
   (slug === "" || slug === slugOf(expected.flow)) &&
   (triggerType ?? expected.triggerType) === (expected.triggerType ?? triggerType)
 
-/** The verdict on work whose session lists runs, of which none or several are expected. */
+/** The verdict on work that expects no run, or several, from the runs that its session lists. */
 const ofOthers = (
   expected: Expected,
   executions: ReadonlyArray<SessionExecution>,

@@ -39,9 +39,9 @@ const lineEnd = (bytes: Buffer, at: number, to: number): number => {
 }
 
 /**
- * How the quotes of a record stand. `stray`: a strict reader refuses one, and the parser takes it as it stands, to find the end of
- * the record. `return`: a CR outside of quotes ends no line, and what stands behind it may have been meant as another record. A
- * number: the value that begins there is not closed.
+ * The state of the quotes of a record. `stray`: a strict reader refuses one of them; the parser reads it as text, to find
+ * the end of the record. `return`: a CR stands outside of quotes. It does not end a line, but may have been meant to. A
+ * number: the value that begins at this place is not closed.
  */
 type Quotes = "good" | "stray" | "return" | number
 

@@ -20,8 +20,8 @@ import type { Recorder } from "./recorder.js"
 import { type Question, questionOf, type RecordedAnswer, type Status } from "./recording.js"
 
 /**
- * A value with its keys in the order of the file, so that text which a program makes of an answer, such as its next
- * message, is the same in a replay. A value that is too deep for that is left as it is, and cannot be written either.
+ * Returns a value with its keys in the order of the file. A program that derives text from a response, such as its next
+ * message, then derives the same text in a replay. A value that nests too deep stays as it is, and cannot be written.
  */
 function inOrder<A>(value: A): A {
   return nestsTooDeep(value) ? value : canonical(value) as A

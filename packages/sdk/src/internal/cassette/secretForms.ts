@@ -11,7 +11,10 @@ const escape = String.raw`\\(?:[bfnrt]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2}`
 /** A slash, also with an escape of JSON or of an address. */
 const slash = String.raw`(?:\\*/|%2[Ff])`
 
-/** A secret begins where a word does, or behind an escape. Its start is found fast, so what is before it is read then. */
+/**
+ * Matches a secret that begins at the start of a word, or after an escape. The pattern begins with the secret itself and
+ * then looks back, because engines search for a fixed start fast.
+ */
 const beginning = (start: RegExp, rest: RegExp, word = "A-Za-z0-9"): RegExp =>
   new RegExp(`${start.source}(?<=(?:^|[^${word}]|${escape})${start.source})${rest.source}`, "g")
 

@@ -9,8 +9,8 @@ import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
 
 /**
- * A key that may be absent, and whose type says no more, as `absentable` of `json.ts`: this module imports none of this
- * package, since the longest chain of imports ends here.
+ * A key that may be absent: the same as `absentable` in `json.ts`. This module imports no other module of the package, because
+ * all others import it.
  */
 const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
   Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>

@@ -147,8 +147,8 @@ export const problemOf = (name: string, option: Schema.Schema.AnyNoContext, valu
 }
 
 /**
- * The decoder of an input whose name is `whole`, from the schemas of its options, which are made on the first call. Only
- * the options that are given are decoded. `rules` requires options, and checks them against one another.
+ * Returns the decoder of an input. `whole` is the name of the input in errors. The schemas of its options are made on the
+ * first call. Absent options are not decoded. `rules` requires options, and compares them with each other.
  */
 export const decoder = <A extends object>(
   whole: string,

@@ -65,9 +65,9 @@ const isOfItsCaller = (error: Failure): boolean =>
   error._tag === "ReplayForbiddenError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
 /**
- * Whether a call ended without an outcome of its key, so that a call that follows it continues in its place: it was
- * interrupted, which its total timeout does too, it had a defect, its client or its budget refused it, or its attempt timed out while the
- * other one `hasTimeLeft`.
+ * Whether a call ended without an outcome of its key. A waiting call of the same key then takes its place. This is so
+ * after an interruption, a total timeout, a defect, or a refusal by the client or the budget; and after a timeout of an
+ * attempt, if the waiting call `hasTimeLeft`.
  */
 const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): boolean =>
   Exit.isFailure(exit) &&

@@ -175,8 +175,8 @@ export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<strin
 const capacity = 10_000
 
 /**
- * The sessions in which a client has begun or found a run, with the id of the run where it is known: that one of them is
- * absent later is no evidence.
+ * The sessions in which a client has begun or found a run, with the id of the run if it is known. If the server does not
+ * list such a session later, the run still exists.
  */
 export type SeenRuns = Map<string, string | undefined>
 
