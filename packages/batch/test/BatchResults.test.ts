@@ -2,8 +2,9 @@
 import { Batch, BatchReport, BatchStore } from "@effect-noukai/batch"
 import { RowComparison } from "@effect-noukai/batch/BatchRow"
 import { Emulator } from "@effect-noukai/emulator"
+import { RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Layer, Schema } from "effect"
+import { Effect, FastCheck, Layer, Schema, Struct } from "effect"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { folder } from "../../sdk/test/support/folder.js"
@@ -40,6 +41,33 @@ describe("the results of a batch", () => {
       assert.strictEqual((yield* requestsTo("trace")).length, 2)
       yield* Batch.run(echoing("free", "acme/test/free"), rowsOf("one"), { ...quick, cost: true })
       assert.isFalse("tokens" in (yield* collect(Batch.results("free")))[0]!)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("have the time of the trace also if it is 0, and their own time if the trace tells none", () =>
+    Effect.gen(function*() {
+      const timed = (name: string, times: { readonly durationMs?: number }) =>
+        Effect.gen(function*() {
+          const batch = echoing(name, measured)
+          yield* Effect.updateService(
+            Batch.run(batch, rowsOf("one"), { ...quick, cost: true }),
+            RunService,
+            (runs) => ({
+              ...runs,
+              trace: (flow, id) =>
+                Effect.map(runs.trace(flow, id), ({ flowRun, steps, ...trace }) => ({
+                  ...trace,
+                  flowRun: { ...Struct.omit(flowRun, "startedAt", "completedAt", "durationMs"), ...times },
+                  steps: steps.map((step) => ({
+                    ...Struct.omit(step, "startedAt", "completedAt", "durationMs"),
+                    ...times
+                  }))
+                }))
+            })
+          )
+          return (yield* collect(Batch.results(batch)))[0]!.durationMs
+        })
+      assert.strictEqual(yield* timed("zero", { durationMs: 0 }), 0)
+      assert.isAbove((yield* timed("untold", {})) ?? 0, 0)
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.scopedLive("have the input where it is wanted, in both orders", () =>

@@ -113,6 +113,21 @@ describe("noukai eval plan", () => {
       assert.match(other.stdout, /\nruns +4\n$/)
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("says that a baseline is stale, and refuses a count of errors below 0, before anything is paid", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation(definition(allowed))
+      yield* noukai(call("run", "--quiet", "--candidate", "1", "--baseline", "none"), options)
+      yield* noukai(call("bless"), options)
+      const paid = (yield* runs).length
+      const path = join(options.cwd, "cases.jsonl")
+      yield* write(path, `${yield* read(path)}{"id":"e","letter":"e","expected":"E"}\n`)
+      const planned = yield* noukai(call("plan", "--baseline", "word.baseline.json"), options)
+      assert.deepStrictEqual([planned.code, planned.stderr], [0, "stale baseline: 1 case is new: e\n"])
+      const refused = yield* noukai(call("run", "--allow-errors=-1"), options)
+      assert.deepStrictEqual([refused.code, (yield* runs).length], [2, paid])
+      assert.include(refused.stderr, "--allow-errors must be a whole number of at least 0, not -1")
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("names checks whose data nobody captures", () =>
     Effect.gen(function*() {
       const { code, stderr } = yield* noukai(call("plan"), yield* evaluation(definition("  calls: { calls: find }\n")))

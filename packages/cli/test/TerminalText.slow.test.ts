@@ -14,6 +14,9 @@ const evil = "a\u001b]52;c;aGk=\u0007b\u001b[2Jc\u001b[31md\u009b2Je\u202ef\u206
 
 const shown = "a\\u001b]52;c;aGk=\\u0007b\\u001b[2Jc\\u001b[31md\\u009b2Je\\u202ef\\u2066g\\rh\\u0000i\\u007fj\tk\nl"
 
+/** The same in a pipe: it turns no text around. */
+const piped = evil.replace("\u202e", "\\u202e").replace("\u2066", "\\u2066")
+
 /** The same in one line. */
 const inLine = shown.replace("\t", "\\t").replace("\n", "\\n")
 
@@ -41,14 +44,17 @@ const evilServer = server({
 const onlyRun = Effect.map(runs, (all) => all[0]!.executionId)
 
 describe("control characters from a server", () => {
-  it.scopedLive("are escaped in a real terminal, and are as they came in a pipe", () =>
+  it.scopedLive("are escaped in a real terminal, and in a pipe if they turn text around", () =>
     Effect.gen(function*() {
       const env = yield* environment
       const command = yield* inTerminal(["run", flow, "hi", "--stream"], { env, columns: 200 })
       assert.strictEqual(yield* command.code, 0)
       assert.include(sent(command.output()), `${shown}\n`)
       safe(command.output())
-      assert.strictEqual((yield* noukai(["run", flow, "hi"], { env })).stdout, `${evil}\n`)
+      assert.strictEqual((yield* noukai(["run", flow, "hi"], { env })).stdout, `${piped}\n`)
+      const json = (yield* noukai(["run", flow, "hi", "--json"], { env })).stdout
+      assert.notMatch(json, /[\u202a-\u202e\u2066-\u2069]/)
+      assert.strictEqual(JSON.parse(json), evil)
     }).pipe(Effect.provide(evilServer)))
 
   for (
@@ -201,4 +207,35 @@ describe("keys", () => {
       }
       assert.deepStrictEqual((yield* emulator.ledger).runs, [])
     }).pipe(Effect.provide(evilServer)))
+})
+
+const commands = "::error::a\n  ::add-mask::b\r::warning::c\n##[set-output name=d]e ##vso[task.setvariable]f"
+
+const secret = "gh" + `p_${"a1".repeat(18)}`
+
+describe("text from a server in a log", () => {
+  it.live("is no command to a server of CI, and has no keys", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const { stdout } = yield* noukai(["run", "acme/test/commands", "hi"], { env })
+      assert.notMatch(stdout, /^\s*::/m)
+      assert.notMatch(stdout, /##\[|##vso\[/)
+      assert.include(stdout, "set-output name=d]e")
+      assert.notInclude(stdout, secret)
+      const json = (yield* noukai(["run", "acme/test/commands", "hi", "--json"], { env })).stdout
+      assert.notMatch(json, /##\[|##vso\[/)
+      assert.strictEqual(JSON.parse(json), `${commands} ${secret}`)
+      const lines = yield* noukai(["run", "acme/test/commands", "hi", "--jq", "."], { env })
+      assert.notMatch(lines.stdout, /^\s*::|##\[/m)
+      const failed = yield* noukai(["run", "acme/test/refuses", "hi"], { env })
+      assert.notMatch(failed.stderr, /^\s*::|##\[/m)
+    }).pipe(Effect.provide(server({
+      flows: [
+        { ref: "acme/test/commands", steps: [{ kind: "template", id: "a", output: `${commands} ${secret}` }] },
+        {
+          ref: "acme/test/refuses",
+          steps: [{ kind: "function", id: "a", run: () => Effect.fail({ code: "BAD", message: commands }) }]
+        }
+      ]
+    }))))
 })

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EvalFileError } from "./EvalError.js"
@@ -11,6 +13,8 @@ import { InvalidEvalError } from "./EvalError.js"
 import { type CaseVerdict, Cost, type EvalReport, Hashes, SideName } from "./EvalReport.js"
 import { readText, writeText } from "./internal/file.js"
 import { parseJson } from "./internal/parse.js"
+import { count, outOf, trials, within } from "./internal/ranges.js"
+import { amountForms } from "./internal/values.js"
 
 /**
  * A case with the verdicts of its checks. A check without a verdict was an error when the run was blessed.
@@ -45,9 +49,14 @@ export const Baseline = Schema.Struct({
   run: Schema.String,
   /** The flow and version whose verdicts these are. */
   ...SideName.pick("flow", "version").fields,
-  repeat: Schema.Number,
+  repeat: within(trials),
   hashes: Hashes,
-  cost: Cost,
+  cost: Cost.pipe(
+    Schema.filter(({ runs, unknown, usd }) =>
+      [outOf(count, runs), outOf(count, unknown), Option.isSome(parseCost(usd)) ? undefined : amountForms]
+        .find((problem) => problem !== undefined) ?? true
+    )
+  ),
   /** Sorted by their keys. */
   cases: Schema.Array(BaselineCase)
 })

@@ -16,6 +16,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
+import * as Ranges from "./internal/ranges.js"
 import {
   amountForms,
   canonical,
@@ -93,6 +94,8 @@ export interface Check<in Case = unknown, in A = unknown, out R = never> {
   readonly problem?: string
   /** Its options. The fields of the case that they name must be there: refused before anything is sent. */
   readonly expects?: unknown
+  /** Why the check cannot judge a case, if it cannot. Refused before anything is sent. */
+  readonly refuses?: (value: Case) => string | undefined
   /** The verdict on a run that is `done`. `judged` is the run of the judge. It does not fail: failures are errors. */
   readonly verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Effect.Effect<Outcome, never, R>
 }
@@ -457,10 +460,13 @@ export const near: <Case>(
     /** The largest difference as a share of the expected number: 0.1 is 10 %. The larger limit counts. Default: 0. */
     readonly relative?: number | undefined
   }
-) => Check<Case> = (expected, options) => {
+) => Check<Case> = <Case>(
+  expected: Expected<Case, number>,
+  options: AtOptions & { readonly within?: number | undefined; readonly relative?: number | undefined }
+) => {
   const { at, relative = 0, within = 0 } = options
   const unknown = problemIn(options, { ...atNames, within: true, relative: true })
-  return comparing("near", expected, { at, within, relative }, (actual, wanted) => {
+  const check = comparing("near", expected, { at, within, relative }, (actual, wanted) => {
     if (typeof wanted !== "number" || !Number.isFinite(wanted)) return error(`expected ${show(wanted)}, not a number`)
     if (typeof actual !== "number") return fail(`got ${show(actual)}, which is not a number`)
     const difference = Math.abs(actual - wanted)
@@ -469,8 +475,27 @@ export const near: <Case>(
     return difference <= limit + Number.EPSILON * Math.max(Math.abs(actual), Math.abs(wanted))
       ? pass(`${actual} is within ${limit} of ${wanted}`)
       : fail(`got ${actual}, expected ${wanted} within ${limit}`)
-  }, unknown ?? (within >= 0 && relative >= 0 ? undefined : "must have a tolerance of at least 0"))
+  }, unknown ?? toleranceProblem({ within, relative }))
+  const refuses = (value: Case) => {
+    const wanted: unknown = expectedOf(expected, value)
+    return Number.isFinite(wanted)
+      ? undefined
+      : `is near ${show(wanted)}, which is not a number: declare the column as a number in \`case\`, or mend the case`
+  }
+  return { ...check, refuses }
 }
+
+const toleranceProblem = (tolerances: { readonly [name: string]: unknown }): string | undefined =>
+  Object.entries(tolerances).flatMap(([name, value]) => {
+    const problem = Ranges.outOf(Ranges.limit, value)
+    return problem === undefined ? [] : [`has a ${name} that ${problem}`]
+  })[0]
+
+const callsProblem = (options: { readonly [name: string]: unknown }): string | undefined =>
+  (["times", "min", "max"] as const).flatMap((name) => {
+    const problem = options[name] === undefined ? undefined : Ranges.outOf(Ranges.count, options[name])
+    return problem === undefined ? [] : [`has a ${name} that ${problem}`]
+  })[0]
 
 /** Whether a value has all that is expected: objects may have more fields. */
 const hasAll = (actual: unknown, wanted: unknown): boolean =>
@@ -512,7 +537,10 @@ export const calls: <Case>(
       const reason = `${length} calls of ${tool}, expected ${limits}`
       return length >= min && length <= max ? pass(reason) : fail(reason, { actual: run.calls })
     },
-    { needs: { calls: true }, problem: unknown ?? (min <= max ? undefined : "must have a min that is at most its max") }
+    {
+      needs: { calls: true },
+      problem: unknown ?? callsProblem(options) ?? (min <= max ? undefined : "must have a min that is at most its max")
+    }
   )
 }
 
@@ -541,15 +569,24 @@ export const maxCostUsd = (limit: number | string): Check => {
  * @category constructors
  */
 export const maxDuration = (limit: Duration.DurationInput): Check => {
-  const most = Option.getOrElse(Option.map(Duration.decodeUnknown(limit), Duration.toMillis), () => NaN)
+  const most = millisOf(limit)
   return build<unknown, unknown>("maxDuration", { most }, (_value, { durationMs }) => {
     if (durationMs === undefined) return notCaptured("the time of the run")
     const more = { expected: most, actual: durationMs }
     return durationMs <= most
       ? pass(`took ${durationMs} ms`, more)
       : fail(`took ${durationMs} ms, allowed are ${most}`, more)
-  }, { problem: most >= 0 ? undefined : "must be a duration such as \"2 seconds\"" })
+  }, {
+    problem: Ranges.outOf(Ranges.limit, most) && `must be a finite duration such as "2 seconds", not ${show(limit)}`
+  })
 }
+
+/** The milliseconds of a duration. NaN for a value that is none, or is negative: Effect reads those as 0. */
+const millisOf = (limit: Duration.DurationInput): number =>
+  (typeof limit === "number" && !(limit >= 0)) || (typeof limit === "bigint" && limit < 0n) ||
+    /^\s*-/.test(String(limit))
+    ? NaN
+    : Option.getOrElse(Option.map(Duration.decodeUnknown(limit), Duration.toMillis), () => NaN)
 
 /**
  * The options of {@link judge}.
@@ -611,6 +648,7 @@ export const judge = <Case, A = unknown, R = never>(
   const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason } = options
   const unknown = problemIn(options, judgeNames)
   const version = namedVersion(options.version ?? "production")
+  const scoreProblem = Ranges.outOf(Ranges.share, minScore)
   const noVerdict = (why: string) => error(`the judge gave no verdict: ${why}`)
 
   const plain = (found: unknown): Outcome => {
@@ -652,9 +690,9 @@ export const judge = <Case, A = unknown, R = never>(
   }, {
     problem: unknown ?? (typeof input !== "function"
       ? "must have an input: a function of the case and the run"
-      : minScore >= 0 && minScore <= 1
+      : scoreProblem === undefined
       ? judging.problem
-      : "must have a minScore from 0 to 1")
+      : `has a minScore that ${scoreProblem}`)
   })
-  return { ...check, judge: { flow, version, input } }
+  return { ...check, judge: { flow, version, input }, ...(judging.refuses && { refuses: judging.refuses }) }
 }

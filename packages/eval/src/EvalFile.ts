@@ -19,6 +19,7 @@ import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
 import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
+import * as Ranges from "./internal/ranges.js"
 import { canonical, exact, filled } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
@@ -34,7 +35,7 @@ const Value = anything(
   "A value. { \"$case\": \"path\" } is a value of the case, and { \"$text\": [...] } joins texts."
 )
 
-const Version = Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt)
+const Version = Schema.Union(Schema.Literal("production", "draft"), Ranges.within(Ranges.count))
 
 const inputFields = Record.fromIterableWith(
   ["message", "parameters", "messages", "attachments", "blockOverrides", "snapshots", "$case", "$run"],
@@ -57,19 +58,19 @@ const forms = (nested: Schema.Schema<unknown>) => ({
     at
   }),
   near: Schema.Struct({
-    near: Schema.Union(Schema.Number, Schema.Struct({ $case: Schema.String })),
-    within: Schema.optional(described(Schema.NonNegative, "The largest difference. Default: 0.")),
+    near: Schema.Union(Ranges.within(Ranges.finite), Schema.Struct({ $case: Schema.String })),
+    within: Schema.optional(described(Ranges.within(Ranges.limit), "The largest difference. Default: 0.")),
     relative: Schema.optional(
-      described(Schema.NonNegative, "The largest difference as a share: 0.1 is 10 %. Default: 0.")
+      described(Ranges.within(Ranges.limit), "The largest difference as a share: 0.1 is 10 %. Default: 0.")
     ),
     at
   }),
   step: Schema.Struct({ step: described(Schema.String, "The id of a step, whose output is checked."), check: nested }),
   calls: Schema.Struct({
     calls: described(Schema.String, "The name of a tool."),
-    times: Schema.optional(Schema.NonNegativeInt),
-    min: Schema.optional(Schema.NonNegativeInt),
-    max: Schema.optional(Schema.NonNegativeInt),
+    times: Schema.optional(Ranges.within(Ranges.count)),
+    min: Schema.optional(Ranges.within(Ranges.count)),
+    max: Schema.optional(Ranges.within(Ranges.count)),
     arguments: Schema.optional(Schema.Record({ key: Schema.String, value: anything("Any value, or a template.") }))
   }),
   maxCostUsd: Schema.Struct({ maxCostUsd: Schema.Union(Schema.String, Schema.Number) }),
@@ -83,7 +84,7 @@ const forms = (nested: Schema.Schema<unknown>) => ({
     at: Schema.optional(described(Schema.String, "The path of the verdict in the judge's result. Default: all of it.")),
     pass: Schema.optional(nested),
     minScore: Schema.optional(
-      described(Schema.Number.pipe(Schema.between(0, 1)), "The least score that passes. Default: 0.5.")
+      described(Ranges.within(Ranges.share), "The least score that passes. Default: 0.5.")
     ),
     reason: Schema.optional(described(Schema.String, "The path of the reason in the judge's result. Default: none."))
   })

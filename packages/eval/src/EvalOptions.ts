@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Baseline } from "./Baseline.js"
 import type { EvalReport } from "./EvalReport.js"
+import * as Ranges from "./internal/ranges.js"
 import { amountForms } from "./internal/values.js"
 
 /** An amount of US dollars. */
@@ -32,16 +33,14 @@ export type Side = FlowVersion | {
   readonly version?: FlowVersion | undefined
 }
 
-const Share = Schema.Number.pipe(Schema.between(0, 1, { message: () => "must be a number from 0 to 1" }))
-
 const limits = {
   /**
    * The number of cases that may regress. `"significant"`: any number, unless more regress than are fixed and the exact
    * McNemar test has p < 0.05. Default: the limit of the eval, or 0.
    */
-  maxRegressed: Schema.optional(Schema.Union(Schema.NonNegativeInt, Schema.Literal("significant"))),
+  maxRegressed: Schema.optional(Schema.Union(Ranges.within(Ranges.count), Schema.Literal("significant"))),
   /** The least share of cases that pass, from 0 to 1. Default: none. */
-  minPassRate: Schema.optional(Share)
+  minPassRate: Schema.optional(Ranges.within(Ranges.share))
 }
 
 /**
@@ -74,9 +73,9 @@ export const Thresholds = Schema.Struct({
   /** The limit of the cost of all runs of the candidate: a number, or exact decimal text. Default: none. */
   maxCostUsd: Schema.optional(Amount),
   /** The limit of the ratio of costs per run, candidate to baseline: 1.1 is 10 % more. Default: none. */
-  maxCostRatio: Schema.optional(Schema.NonNegative.pipe(Schema.filter(Number.isFinite, { jsonSchema: {} }))),
+  maxCostRatio: Schema.optional(Ranges.within(Ranges.limit)),
   /** The limit of the median time difference, candidate minus baseline, in milliseconds. Default: none. */
-  maxMedianMs: Schema.optional(Schema.Finite)
+  maxMedianMs: Schema.optional(Ranges.within(Ranges.finite))
 })
 
 /**
@@ -189,6 +188,8 @@ export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "basel
   readonly judges: ReadonlyArray<string>
   /** Checks that need data which will not be captured. Their verdicts will be errors. */
   readonly notCaptured: ReadonlyArray<{ readonly check: string; readonly reason: string }>
+  /** Changes since the stored baseline was blessed, one line each. The changed cases and checks cannot be compared. */
+  readonly stale: ReadonlyArray<string>
 }
 
 /**

@@ -169,6 +169,8 @@ export const Summary = Schema.Struct({
   baseline: Schema.optionalWith(Rate, { exact: true }),
   /** The p value of the exact two-sided McNemar test of candidate against baseline. Present with a baseline. */
   p: Schema.optionalWith(Schema.Number, { exact: true }),
+  /** `p` adjusted by Holm. Present if several tests decide about the gate: those with `maxRegressed: "significant"`. */
+  adjustedP: Schema.optionalWith(Schema.Number, { exact: true }),
   /** The mean score of the candidate, if the check has scores. */
   score: Schema.optionalWith(Schema.Number, { exact: true }),
   /** The mean score of the baseline, if the check has scores. */

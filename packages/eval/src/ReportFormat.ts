@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
+import { maskedValue, safeJson } from "@effect-noukai/sdk/SafeText"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { CaseVerdict, type EvalReport } from "./EvalReport.js"
 import * as Html from "./internal/report/html.js"
 import * as Junit from "./internal/report/junit.js"
 import * as Text from "./internal/report/text.js"
-import { withoutBigint } from "./internal/report/words.js"
+import { plain } from "./internal/report/words.js"
 
 /**
  * A report of an eval run and the verdicts of its cases.
@@ -60,10 +61,10 @@ export const markdown: ReportFormat = Text.markdown
 const encode = Schema.encodeSync(CaseVerdict)
 
 /**
- * The cases as JSON, one per line, in source order. A bigint is written as text.
+ * The cases as JSON, one per line, in source order. A bigint is written as text. Keys of well-known forms are masked.
  *
  * @since 0.1.0
  * @category formats
  */
 export const jsonLines: ReportFormat = (_, cases) =>
-  Stream.map(cases, (one) => `${JSON.stringify(encode(one), withoutBigint)}\n`)
+  Stream.map(cases, (one) => `${safeJson(JSON.stringify(maskedValue(plain(encode(one)))))}\n`)

@@ -322,3 +322,36 @@ describe("Check", () => {
     assert.strictEqual(Check.equals({ a: 1, b: 2 }).definition, Check.equals({ b: 2, a: 1 }).definition)
   })
 })
+
+describe("a number that a check cannot use", () => {
+  it("is refused with the value and the rule", () => {
+    const wrong: ReadonlyArray<readonly [Check.Check, string]> = [
+      ...[NaN, Infinity, -1, "1"].flatMap((tolerance) => [
+        [
+          Check.near(1, { within: tolerance as number }),
+          "has a within that must be a finite number of at least 0"
+        ] as const,
+        [Check.near(1, { relative: tolerance as number }), "has a relative that must be a finite number"] as const
+      ]),
+      ...[NaN, Infinity, -1, 0.5].flatMap((count) => [
+        [Check.calls("a", { times: count }), "has a times that must be a whole number of at least 0"] as const,
+        [Check.calls("a", { min: count, max: 9 }), "has a min that must be"] as const,
+        [Check.calls("a", { max: count }), "has a max that must be"] as const
+      ]),
+      ...[NaN, Infinity, -1, -1n, "-2 seconds", "soon"].map((limit) =>
+        [Check.maxDuration(limit as number), "must be a finite duration such as"] as const
+      ),
+      ...[NaN, Infinity, -0.1, 1.1, "0.5"].map((minScore) =>
+        [
+          Check.judge("a/b/c", { input: () => ({ message: "x" }), minScore: minScore as number }),
+          "has a minScore that must be a number from 0 to 1"
+        ] as const
+      ),
+      ...[NaN, Infinity, -1, "x"].map((limit) => [Check.maxCostUsd(limit), "must be an amount"] as const)
+    ]
+    for (const [check, problem] of wrong) assert.include(check.problem ?? "nothing", problem, check.definition)
+    for (const fine of [Check.near(1, {}), Check.near(1, { within: 0.5 }), Check.calls("a"), Check.maxDuration(0)]) {
+      assert.notProperty(fine, "problem")
+    }
+  })
+})

@@ -330,11 +330,11 @@ describe("the JSON Schema of cases and results", () => {
           (value) => fits(person, value)
         ),
         [
-          "it is null, not object",
+          "it is null, which is not an object",
           "name is missing",
           "name is \"Anna\", with a maxLength of 3",
           "name is \"a1\", which does not match ^\\p{L}+$",
-          "age is 1.5, not integer or null",
+          "age is 1.5, which is not an integer or null",
           "age is -1, with a minimum of 0",
           "kind is \"c\", not \"a\" or \"b\"",
           "tags.1 fits none of anyOf",
@@ -343,11 +343,30 @@ describe("the JSON Schema of cases and results", () => {
       )
     }))
 
+  it.effect("says what a cell is that does not fit", () =>
+    Effect.gen(function*() {
+      const number = { properties: { n: { type: "number" } }, required: ["n"] }
+      const refused = (n: string) => fits(number, fromTexts(number)({ n }))
+      assert.deepStrictEqual(yield* Effect.forEach(["1,5", "x", "Infinity", ""], refused), [
+        "n is \"1,5\", which is not a number",
+        "n is \"x\", which is not a number",
+        "n is \"Infinity\", which is not a number",
+        "n is missing"
+      ])
+      assert.strictEqual(yield* fits(number, { n: NaN }), "n is NaN, which is not a number")
+    }))
+
   it("reads the numbers and booleans of CSV", () => {
     const schema = { properties: { n: { type: "number" }, ok: { type: "boolean" } } }
     const row = { n: "1.5", ok: "true", text: "2" }
     assert.deepStrictEqual(fromTexts(schema)(row), { n: 1.5, ok: true, text: "2" })
-    assert.deepStrictEqual(fromTexts(schema)({ n: "", ok: "yes" }), { n: "", ok: "yes" })
+    // as spreadsheets write them
+    assert.deepStrictEqual(fromTexts(schema)({ n: "", ok: "TRUE" }), { ok: true })
+    assert.deepStrictEqual(fromTexts(schema)({ n: " 2 ", ok: "False" }), { n: 2, ok: false })
+    assert.deepStrictEqual(fromTexts(schema)({ n: "1,5", ok: "yes" }), { n: "1,5", ok: "yes" })
+    const nullable = { properties: { n: { type: ["number", "null"] }, s: { type: ["string", "number"] } } }
+    assert.deepStrictEqual(fromTexts(nullable)({ n: "", s: "5" }), { n: null, s: "5" })
+    assert.deepStrictEqual(fromTexts(nullable)({ n: "5", s: "" }), { n: 5, s: "" })
     assert.deepStrictEqual(fromTexts(undefined)(row), row)
   })
 })

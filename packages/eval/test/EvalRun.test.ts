@@ -249,6 +249,66 @@ describe("an eval run", () => {
       assert.deepStrictEqual([yield* Eval.runs(), yield* count], [[], 0])
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("refuses counts and limits that are none, in every operation, before anything is sent", () =>
+    Effect.gen(function*() {
+      for (const wrong of [NaN, -1, 0.5, Infinity, "1" as never, null as never]) {
+        const options = { ...quick, allowErrors: wrong }
+        const errors = yield* Effect.all([
+          Effect.flip(Eval.run(speaking(), options)),
+          Effect.flip(Eval.plan(speaking(), options)),
+          Effect.flip(Eval.score(speaking(), options)),
+          Effect.flip(Eval.report(speaking(), options)),
+          Effect.flip(collect(Eval.cases(speaking(), options)))
+        ])
+        for (const error of errors) {
+          assert.include(error.message, "allowErrors must be a whole number of at least 0, not ")
+        }
+      }
+      for (const maxCostRatio of [NaN, -1, Infinity]) {
+        const one = Eval.make("says", { ...options(casesOf(2)), thresholds: { maxCostRatio } }, { equals })
+        assert.include((yield* Effect.flip(Eval.run(one, quick))).message, "must be a finite number of at least 0")
+      }
+      for (
+        const thresholds of [{ maxRegressed: 0.5 }, { maxRegressed: NaN }, { minPassRate: NaN }, { maxMedianMs: NaN }]
+      ) {
+        const one = Eval.make("says", { ...options(casesOf(2)), thresholds }, { equals })
+        assert.include((yield* Effect.flip(Eval.run(one, quick))).message, "thresholds")
+      }
+      assert.deepStrictEqual([yield* Eval.runs(), yield* count], [[], 0])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("refuses a check near a text, before anything is sent", () =>
+    Effect.gen(function*() {
+      for (const near of [Check.near(Check.field("id"), {}), Check.near((one: Case) => one.id as never, {})]) {
+        for (
+          const check of [
+            near,
+            Check.at("said", near),
+            Check.judge("acme/test/judge", { input: () => ({}), pass: near })
+          ]
+        ) {
+          const error = yield* Effect.flip(Eval.plan(Eval.make("says", options(casesOf(2)), { check })))
+          assert.include(error.message, "row 1: checks.check is near \"c1\", which is not a number")
+        }
+      }
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("plans with the changes since the baseline was blessed", () =>
+    Effect.gen(function*() {
+      const first = yield* Eval.run(speaking(), { ...quick, candidate: 1 })
+      const baseline = yield* Baseline.bless(first, Eval.cases(speaking()))
+      const stale = (cases: ReadonlyArray<Case>) =>
+        Effect.map(Eval.plan(speaking(cases), { candidate: 1, baseline }), ({ stale }) => stale)
+      assert.deepStrictEqual(yield* stale(casesOf(4)), [])
+      assert.deepStrictEqual(yield* stale(casesOf(5).slice(1).map((one) => ({ ...one, expected: "c2" }))), [
+        "3 cases have changed: c2, c3, c4",
+        "1 case is new: c5",
+        "1 case is gone: c1"
+      ])
+      const wrong = yield* Effect.flip(Eval.plan(speaking(), { baseline: { ...baseline, repeat: NaN } }))
+      assert.include(wrong.message, "baseline")
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("refuses a limit of times without a baseline that runs", () =>
     Effect.gen(function*() {
       const timed = Eval.make("says", { ...options(casesOf(2)), thresholds: { maxMedianMs: 10 } }, { equals })

@@ -120,6 +120,7 @@ all checks  3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1
 
 cost    draft $0.07, production $0.06 (1 run unknown), judges $0.0014
 time    120 ms more (median of 7 cases; 95 %: -1.5 s to 300 ms)
+chance  of 2 checks without a difference, one or more has p < 0.05 in up to 9.8 % of runs
 errors  1 verdict is neither a pass nor a fail
 broken  1 case regressed; 0 are allowed
 
@@ -213,6 +214,15 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     assert.include(await written(ReportFormat.markdown, report, many), "| case 30 | regressed |")
     const page = await written(ReportFormat.html, report, many)
     assert.strictEqual(page.split("<details open").length - 1, 1)
+    assert.strictEqual(page.split("<td data-sort=\"0\">regressed</td>").length - 1, 2)
+    assert.notInclude(page, "<td data-sort=\"0\">fail</td>")
+  })
+
+  it("shows the adjusted p beside the raw one", async () => {
+    const of = { ...report, overall: { ...report.overall, adjustedP: 1 } }
+    const text = await written(ReportFormat.text, of)
+    assert.include(text, "       p  adjusted p  errors")
+    assert.include(text, "the tests fail a gate without a difference in at most 5 % of runs, by adjusted p (Holm)")
   })
 
   it("lists 20 cases of each verdict", async () => {
@@ -286,6 +296,54 @@ describe("ReportFormat.markdown", () => {
     assert.include(text, "150 more: regressed")
     assert.include(text, "| case 2 &lt;script&gt;alert(1)&lt;/script&gt; \\| ")
     assert.isBelow(text.split("\n").length, 80)
+  })
+})
+
+describe("the text of a server", () => {
+  const commands = ["::error file=a::b", "##[set-output name=a]b", "##[add-mask]b", "##vso[task.setvariable]b"]
+  const key = "n" + "k_live_abcdefgh_0123456789abcdefghij"
+  const keys = [key, `token${key}`, "gh" + `p_${"a1".repeat(18)}`, "AK" + "IA" + "A1".repeat(8)]
+  const long = `${"x".repeat(60)} ${keys[2]}`
+
+  const saying = (text: string) => {
+    const outcome = { verdict: "fail", reason: text, expected: { said: "b" }, actual: { said: text } } as const
+    const [trial] = caseOf(1, "fail").candidate
+    const one: CaseVerdict = {
+      ...caseOf(1, "regressed"),
+      key: text,
+      checks: { score: { verdict: "regressed", candidate: outcome, baseline: outcomes.pass } },
+      candidate: [{ ...trial!, result: { said: text } }]
+    }
+    return (format: ReportFormat.ReportFormat) => written(format, { ...report, sentence: text }, [one])
+  }
+
+  it("is no command to a server of CI, and turns no text around", async () => {
+    for (const command of [...commands, "\r::error::a", "\u202e::error::a", "a\u2066b\u200f"]) {
+      for (const format of [ReportFormat.text, ReportFormat.markdown, ReportFormat.jsonLines]) {
+        const text = await saying(command)(format)
+        assert.notMatch(text, /^\s*::/m)
+        assert.notMatch(text, /##\[|##vso\[|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/)
+      }
+    }
+    const lines = await saying(commands.join(" "))(ReportFormat.jsonLines)
+    assert.strictEqual(JSON.parse(lines).key, commands.join(" "))
+  })
+
+  it("has no keys in any format", async () => {
+    for (const secret of [...keys, long]) {
+      for (const format of ["text", "markdown", "junit", "html", "jsonLines"] as const) {
+        const text = await saying(secret)(ReportFormat[format])
+        for (const part of keys) assert.notInclude(text.replaceAll("\\", ""), part.slice(0, 24), format)
+      }
+    }
+  })
+
+  it("notifies nobody and links nothing in Markdown", async () => {
+    const text = await saying("@octocat #123 GH-7 o/r#1 https://a.example/1 www.example.com me@example.com !4")(
+      ReportFormat.markdown
+    )
+    assert.notMatch(text, /@\w|#\d|GH-\d|:\/\/|www\.|!\d/)
+    assert.include(text, "@\u200boctocat")
   })
 })
 

@@ -39,8 +39,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     return { flow, run, trace }
   }).pipe(Effect.provide(services(input)))
   const title = `${flow} ${run}`
-  if (input.svg) return yield* terminal.write(Waterfall.toSvg(trace, { title }))
-  if (input.html) return yield* Stream.runForEach(Waterfall.toHtml(trace, { title }), terminal.write)
+  if (input.svg) return yield* terminal.document(Waterfall.toSvg(trace, { title }))
+  if (input.html) return yield* Stream.runForEach(Waterfall.toHtml(trace, { title }), terminal.document)
   if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
   if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
   yield* terminal.draw(

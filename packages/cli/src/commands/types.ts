@@ -118,7 +118,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     ...count === 0 ? [] : yield* ofStoredRuns(input, count)
   ]
   const text = moduleOf(input.schema, yield* chosen(input, facts))
-  if (Option.isNone(input.out)) return yield* terminal.write(text)
+  if (Option.isNone(input.out)) return yield* terminal.document(text)
   const path = input.out.value
   const before = yield* Effect.option(Effect.try(() => readFileSync(path, "utf8")))
   if (Option.contains(before, text)) return

@@ -10,7 +10,7 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { inspect } from "node:util"
 import { variable } from "../settings/environment.js"
-import { escaped, inPicture, inText, plain } from "./text.js"
+import { escaped, inPicture, inText, logged, plain } from "./text.js"
 
 /** How much a command prints. */
 export interface Voice {
@@ -21,10 +21,12 @@ export interface Voice {
 export declare namespace Terminal {
   interface Service extends Voice {
     /**
-     * Writes to stdout and waits for a slow reader. In a terminal, control characters except tabs and newlines are
-     * escaped.
+     * Writes to stdout and waits for a slow reader. Servers of CI read no command in it, and it turns no text around. In a
+     * terminal, control characters except tabs and newlines are escaped.
      */
     readonly write: (text: string) => Effect.Effect<void>
+    /** Writes a file to stdout as {@link write} does. In a pipe it is exact. */
+    readonly document: (text: string) => Effect.Effect<void>
     /** Writes a picture to stdout and keeps its colours. Its text must be safe already. */
     readonly draw: (picture: string) => Effect.Effect<void>
     /** Writes one line to stderr, unless `quiet`. The colour is used if stderr supports colours. */
@@ -114,8 +116,9 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       closed: Deferred.await(closed),
       width: () => stdout.columns ?? stderr.columns ?? 80,
       resultWidth: () => stdout.columns ?? 80,
-      write: (text) => write(text, inText),
-      draw: (picture) => write(picture, inPicture),
+      write: (text) => write(logged(text), inText),
+      draw: (picture) => write(logged(picture), inPicture),
+      document: (text) => write(text, inText),
       note: (text, colour) => voice.quiet ? Effect.void : line(text, colour),
       detail: (text) => voice.verbose && !voice.quiet ? line(text) : Effect.void,
       progress: (text) =>

@@ -1,7 +1,9 @@
-/** Safe text: control characters are escaped, and messages contain no keys. */
+/** Safe text: control characters are escaped, servers of CI read no command, and messages contain no keys. */
+import * as SafeText from "@effect-noukai/sdk/SafeText"
 
 /** Control characters except tab, newline and ESC, and characters that change the direction of text. */
-const controls = "\\u0000-\\u0008\\u000b-\\u001a\\u001c-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069"
+const controls =
+  "\\u0000-\\u0008\\u000b-\\u001a\\u001c-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069"
 
 const inLine = new RegExp(`[\\t\\n\\u001b${controls}]`, "g")
 export const inText = new RegExp(`[\\u001b${controls}]`, "g")
@@ -26,10 +28,13 @@ const keys =
 
 /** Returns a text with masked keys. */
 export const masked = (text: string): string =>
-  text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`)
+  SafeText.masked(text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`))
 
 /** Returns a message in one line, without keys and control characters. */
-export const plain = (text: string): string => escaped(masked(text), inLine)
+export const plain = (text: string): string => SafeText.withoutCommands(escaped(masked(text), inLine))
+
+/** Returns text of a server for a log: it turns no text around, and is no command to a server of CI. */
+export const logged = (text: string): string => SafeText.withoutCommands(escaped(text, SafeText.directions))
 
 /** Returns a text in one line. */
 export const cell = (text: string): string => plain(text.replace(/\s+/g, " "))

@@ -6,7 +6,6 @@ import type { FlowRef } from "@effect-noukai/sdk/Flow"
 import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
@@ -190,9 +189,14 @@ const reading = (definition: Definition) => {
     const earlier = places.get(key.right)
     if (earlier !== undefined) return wrong("key", `${show(key.right)} is already used by ${earlier}`)
     places.set(key.right, row.at)
-    for (const [check, { expects, kind }] of Object.entries(definition.checks)) {
-      const expected = Either.try(() => (kind === "near" ? identity : exact)(filled(expects, { $case: value })))
+    for (const [check, { expects, kind, refuses }] of Object.entries(definition.checks)) {
+      const expected = Either.try(() => {
+        const values = filled(expects, { $case: value })
+        if (kind !== "near") exact(values)
+        return refuses?.(value)
+      })
       if (Either.isLeft(expected)) return wrong(`checks.${check}`, `has no expected value: ${thrown(expected.left)}`)
+      if (expected.right !== undefined) return wrong(`checks.${check}`, expected.right)
     }
     const input = Either.try(() => definition.input(value))
     if (Either.isLeft(input)) return wrong("input", `cannot be made: ${thrown(input.left)}`)

@@ -1,10 +1,12 @@
 /** The part of JSON Schema that definitions in files may use. Other keywords are refused: to ignore one would let values pass. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { Pattern, type PatternError, withTests } from "../Pattern.js"
+import * as Ranges from "./ranges.js"
 import { isSame, show } from "./values.js"
 
 const types = {
@@ -15,6 +17,17 @@ const types = {
   null: Predicate.isNull,
   array: Array.isArray,
   object: Predicate.isRecord
+}
+
+/** The types in a sentence. */
+const nouns: { readonly [type in keyof typeof types]: string } = {
+  string: "a string",
+  number: "a number",
+  integer: "an integer",
+  boolean: "a boolean",
+  null: "null",
+  array: "an array",
+  object: "an object"
 }
 
 /** The keywords that limit numbers and the lengths of texts: 1 from below, -1 from above. */
@@ -33,7 +46,7 @@ const Keywords = Schema.partial(Schema.Struct({
   enum: Schema.Array(Schema.Unknown),
   const: Schema.Unknown,
   anyOf: Schema.Array(nested),
-  ...Record.map(limits, () => Schema.Number),
+  ...Record.map(limits, (_, name) => Ranges.within(name.endsWith("Length") ? Ranges.count : Ranges.finite)),
   pattern: Schema.String.pipe(Schema.filter(isPattern, { message: () => "must be a regular expression" })),
   items: nested,
   properties: Schema.Record({ key: Schema.String, value: nested }),
@@ -60,7 +73,7 @@ const mismatch = (
   const within = (name: string | number) => place === "" ? `${name}` : `${place}.${name}`
   const allowed = schema.const === undefined ? schema.enum : [schema.const]
   if (schema.type !== undefined && ![schema.type].flat().some((type) => types[type](value))) {
-    return `${named} is ${show(value)}, not ${[schema.type].flat().join(" or ")}`
+    return `${named} is ${show(value)}, which is not ${[schema.type].flat().map((type) => nouns[type]).join(" or ")}`
   }
   if (allowed !== undefined && !allowed.some((one) => isSame(one, value))) {
     return `${named} is ${show(value)}, not ${allowed.map(show).join(" or ")}`
@@ -119,12 +132,22 @@ export const fitting = (json: unknown): Schema.Schema<unknown> => {
   )
 }
 
+/** The value of a cell that is not text, none if the cell is empty, and `undefined` if it stays the text that it is. */
+const valueOf = (cell: string, types: ReadonlySet<string>): Option.Option<unknown> | undefined => {
+  if (types.has("string")) return undefined
+  if (cell === "") return types.has("null") ? Option.some(null) : Option.none()
+  // spreadsheets write TRUE and FALSE
+  if (types.has("boolean") && /^(true|false)$/i.test(cell)) return Option.some(cell.toLowerCase() === "true")
+  const isNumeric = (types.has("number") || types.has("integer")) && Number.isFinite(Number(cell))
+  return isNumeric ? Option.some(Number(cell)) : undefined
+}
+
 /** The values of a row of texts, as the properties of a JSON Schema say: numbers, booleans and texts. */
 export const fromTexts = (json: unknown) => (row: { readonly [column: string]: string }): unknown => {
   const { properties = {} } = Predicate.isRecord(json) ? json as typeof Keywords.Type : {}
-  return Record.map(row, (text, column) => {
-    const { type } = (properties[column] ?? {}) as typeof Keywords.Type
-    if (type === "boolean" && (text === "true" || text === "false")) return text === "true"
-    return (type === "number" || type === "integer") && text.trim() !== "" ? Number(text) : text
+  return Record.filterMap(row, (text, column): Option.Option<unknown> => {
+    const { type } = (Object.hasOwn(properties, column) ? properties[column] : {}) as typeof Keywords.Type
+    const typed = valueOf(text.trim(), new Set([type ?? "string"].flat()))
+    return typed === undefined ? Option.some(text) : typed
   })
 }

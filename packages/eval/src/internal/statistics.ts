@@ -31,6 +31,17 @@ const fairTail = (most: number, of: number): number => {
 export const mcnemar = (regressed: number, fixed: number): number =>
   Math.min(1, 2 * fairTail(Math.min(regressed, fixed), regressed + fixed))
 
+/** The p values of several tests, adjusted by Holm: the chance that any of them is below a level by chance is at most the level. */
+export const holm = (values: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const adjusted = new Array<number>(values.length)
+  let most = 0
+  values.map((p, index) => [p, index] as const).sort(([a], [b]) => a - b).forEach(([p, index], rank) => {
+    most = Math.max(most, Math.min(1, (values.length - rank) * p))
+    adjusted[index] = most
+  })
+  return adjusted
+}
+
 /** Random numbers from 0 to 1 (mulberry32), the same for the same seed. Fast: a bootstrap of many cases draws millions. */
 const seeded = (seed: number) => (): number => {
   seed = (seed + 0x6d2b79f5) | 0

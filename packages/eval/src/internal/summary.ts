@@ -5,7 +5,7 @@ import * as Record from "effect/Record"
 import type { CheckThresholds, Thresholds } from "../EvalOptions.js"
 import type { BrokenThreshold, CaseVerdict, Cost, EvalReport, Rate, Summary, Trial, Verdict } from "../EvalReport.js"
 import type { Outcome } from "../EvalRun.js"
-import { mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
+import { holm, mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
 import { together } from "./verdict.js"
 
 /** The part of a report that does not come from the verdicts of cases. */
@@ -126,11 +126,11 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
 
   const report = (facts: Facts): EvalReport => {
     const { allowErrors = 0, baseline, baselineCost, judges, lacking, ran = 0, stop, thresholds, ...rest } = facts
-    const summaries = Record.map(checks, (check) => check.summary())
+    const counted = adjusted(thresholds, overall.summary(), Record.map(checks, (check) => check.summary()))
+    const { checks: summaries } = counted
     const median = differences.length === 0 ? undefined : medianInterval(differences)
     const measured: Measured = {
-      overall: overall.summary(),
-      checks: summaries,
+      ...counted,
       cost: {
         candidate: costs.candidate.cost(),
         ...(baseline !== undefined && { baseline: baselineCost ?? costs.baseline.cost() }),
@@ -173,23 +173,59 @@ const significance = 0.05
 
 const pText = (p: number): string => p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`
 
+const pTextOf = ({ adjustedP, p = 1 }: Summary): string =>
+  adjustedP === undefined ? pText(p) : `${pText(p)}, adjusted ${pText(adjustedP)}`
+
 /** The direction of a difference that the test shows, if it shows one. */
-const shown = ({ p = 1, verdicts: { fixed, regressed } }: Summary): "better" | "worse" | undefined =>
-  p >= significance || fixed === regressed ? undefined : fixed > regressed ? "better" : "worse"
+const shown = ({ adjustedP, p = 1, verdicts: { fixed, regressed } }: Summary): "better" | "worse" | undefined =>
+  (adjustedP ?? p) >= significance || fixed === regressed ? undefined : fixed > regressed ? "better" : "worse"
+
+/**
+ * Adjusts p by Holm where several tests decide about the gate: those of checks with `maxRegressed: significant`, and of
+ * all checks together.
+ */
+const adjusted = (
+  thresholds: Thresholds,
+  overall: Summary,
+  checks: Measured["checks"]
+): Pick<Measured, "overall" | "checks"> => {
+  const limits = limitsOf(thresholds)
+  const names = Object.keys(checks)
+  const tested = names.filter((name) => limits(name).maxRegressed === "significant")
+  // of one check, all checks together are the same test
+  const isOverall = thresholds.maxRegressed === "significant" && names.length > 1
+  const summaries = [...isOverall ? [overall] : [], ...tested.map((name) => checks[name]!)]
+  if (summaries.length < 2 || overall.p === undefined) return { overall, checks }
+  const values = holm(summaries.map(({ p = 1 }) => p))
+  const adjustedP = new Map(summaries.map((summary, index) => [summary, values[index]!]))
+  const withP = (summary: Summary): Summary => {
+    const found = adjustedP.get(summary)
+    return found === undefined ? summary : { ...summary, adjustedP: found }
+  }
+  return { overall: withP(overall), checks: Record.map(checks, withP) }
+}
+
+/** The limits of a check: its own, or those of the eval. */
+const limitsOf = ({ checks, maxRegressed }: Thresholds) => (name: string): CheckThresholds => ({
+  maxRegressed,
+  ...checks?.[name]
+})
 
 /** The number of cases with a verdict on both sides. */
 const comparedCases = ({ fail, fixed, pass, regressed }: Summary["verdicts"]): number => pass + fail + fixed + regressed
+
+/** The checks that judged cases of the candidate and that none of these passes. */
+const neverPassed = (checks: Measured["checks"]): ReadonlyArray<string> =>
+  Object.entries(checks).flatMap(([name, { candidate: { of, passed } }]) => of > 0 && passed === 0 ? [name] : [])
 
 const sentenceOf = (
   { checks, overall }: Measured,
   broken: BrokenThreshold | undefined
 ): Pick<EvalReport, "verdict" | "sentence"> => {
   const { candidate: { interval, of, passed, rate }, p, verdicts } = overall
-  const never = Object.entries(checks).filter(([, { baseline, candidate }]) =>
-    candidate.of > 0 && candidate.passed + (baseline?.passed ?? 0) === 0
-  )
   // a check that is wrong fails on both sides, and does not regress
-  const warning = never.length === 0 ? "" : `; no case passes ${never.map(([name]) => name).join(", ")}`
+  const never = neverPassed(checks).filter((name) => (checks[name]?.baseline?.passed ?? 0) === 0)
+  const warning = never.length === 0 ? "" : `; no case passes ${never.join(", ")}`
   const start = broken === undefined ? "" : `${broken.message}; `
   if (p === undefined) {
     const share = rate === undefined || interval === undefined
@@ -198,7 +234,7 @@ const sentenceOf = (
     return { verdict: "no baseline", sentence: `${start}${passed} of ${count(of, "case")} pass${share}${warning}` }
   }
   const said = ([name, summary]: readonly [string, Summary]) =>
-    `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pText(summary.p ?? 1)})`
+    `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pTextOf(summary)})`
   const each = Object.entries(checks)
   const all = each.length === 1 ? each : [["all checks together", overall] as const, ...each]
   const directions = (["better", "worse"] as const).filter((one) => all.some(([, summary]) => shown(summary) === one))
@@ -229,7 +265,9 @@ const notMeasured = (thresholds: Thresholds, { checks, cost, overall, time }: Me
   const unjudged = Object.keys(thresholds.checks ?? {}).find((name) =>
     thresholds.checks?.[name]?.minPassRate !== undefined && checks[name]?.candidate.of === 0
   )
-  return unjudged === undefined ? undefined : `${unjudged}: no case passes or fails`
+  if (unjudged !== undefined) return `${unjudged}: no case passes or fails`
+  const [never] = neverPassed(checks)
+  return never === undefined ? undefined : `no case passes ${never}: mend the check or the flow`
 }
 
 /** The decimal of a threshold or a sum. */
@@ -245,9 +283,11 @@ const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyA
   const ofSummary = (summary: Summary, { maxRegressed = 0, minPassRate }: CheckThresholds, check?: string): void => {
     const named = { ...(check !== undefined && { check }) }
     const subject = check === undefined ? "" : `${check}: `
-    const { candidate: { rate }, p = 1, verdicts: { regressed } } = summary
+    const { candidate: { rate }, verdicts: { regressed } } = summary
     if (maxRegressed === "significant" ? shown(summary) === "worse" : regressed > maxRegressed) {
-      const allowed = maxRegressed === "significant" ? `the test shows it (${pText(p)})` : `allowed are ${maxRegressed}`
+      const allowed = maxRegressed === "significant"
+        ? `the test shows it (${pTextOf(summary)})`
+        : `allowed are ${maxRegressed}`
       broken.push({
         ...named,
         threshold: "maxRegressed",
@@ -261,7 +301,7 @@ const brokenThresholds = (thresholds: Thresholds, measured: Measured): ReadonlyA
   }
   ofSummary(overall, thresholds)
   for (const [name, summary] of Object.entries(checks)) {
-    ofSummary(summary, { maxRegressed: thresholds.maxRegressed, ...thresholds.checks?.[name] }, name)
+    ofSummary(summary, limitsOf(thresholds)(name), name)
   }
 
   const { baseline: before, candidate } = cost

@@ -1,6 +1,7 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import { misnamed, type Table } from "@effect-noukai/sdk/Kit"
+import { masked } from "@effect-noukai/sdk/SafeText"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -10,20 +11,39 @@ import { hash } from "node:crypto"
 /** A version. 0 is the draft, in every call of the SDK. */
 export const namedVersion = (version: FlowVersion): FlowVersion => version === 0 ? "draft" : version
 
-/** A path into a value: keys and indices, or `"answers.0.text"`. */
+/** A path into a value: keys and indices, or `"answers.0.text"`. A key with a dot is in brackets: `row["No."]`. */
 export type Path = string | ReadonlyArray<string | number>
 
-const keysOf = (path: Path): ReadonlyArray<string> =>
-  typeof path === "string" ? (path === "" ? [] : path.split(".")) : path.map(String)
+/** A key in brackets, or a key without dots. */
+const part = /\["((?:[^"\\]|\\.)*)"\]|\['([^']*)'\]|(?:^|\.)((?:(?!\[["'])[^.])*)/gy
 
-/** A path as text. */
-export const pathText = (path: Path): string => keysOf(path).join(".")
+const keysOf = (path: Path): ReadonlyArray<string> => {
+  if (typeof path !== "string") return path.map(String)
+  if (path === "") return []
+  const parts = /\[["']/.test(path) ? [...path.matchAll(part)] : []
+  return parts.map(([text]) => text).join("") === path
+    ? parts.map(([, double, single, plain = ""]) => double?.replace(/\\(.)/g, "$1") ?? single ?? plain)
+    : path.split(".")
+}
+
+/** A path as text: `rows.0["No."]`. */
+export const pathText = (path: Path): string =>
+  typeof path === "string" ?
+    path :
+    keysOf(path).map((key, index) =>
+      key === "" || key.includes(".") || /\[["']/.test(key)
+        ? `["${key.replace(/["\\]/g, "\\$&")}"]`
+        : `${index === 0 ? "" : "."}${key}`
+    ).join("")
 
 /** The value at a path, if there is one. */
 export const valueAt = (value: unknown, path: Path): Option.Option<unknown> => {
   let at = value
   for (const key of keysOf(path)) {
-    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return Option.none()
+    // the length of a list is not a value of it
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key) || (Array.isArray(at) && key === "length")) {
+      return Option.none()
+    }
     at = (at as { readonly [key: string]: unknown })[key]
   }
   return at === undefined ? Option.none() : Option.some(at)
@@ -55,7 +75,12 @@ export const filled = (template: unknown, sources: Sources): unknown => {
   const fields = Predicate.isRecord(template) ? Object.entries(template) : []
   const [name, path] = fields.length === 1 ? fields[0]! : []
   if ((name === "$case" || name === "$run") && (typeof path === "string" || Array.isArray(path))) {
-    const missing = () => new Error(`the ${name.slice(1)} has no ${pathText(path)}`)
+    const missing = () => {
+      const hint = typeof path === "string" && Option.isSome(valueAt(sources[name], [path]))
+        ? `: write ${pathText([path])}, because its name has a dot`
+        : ""
+      return new Error(`the ${name.slice(1)} has no ${pathText(path)}${hint}`)
+    }
     const value = Option.getOrThrowWith(valueAt(sources[name], path), missing)
     return name === "$case" ? exact(value) : value
   }
@@ -103,14 +128,15 @@ export const schemaText = (schema: Schema.Schema.AnyNoContext): string =>
 /** A short hash of a text: enough to see that it has changed. */
 export const shortHash = (text: string): string => hash("sha256", text).slice(0, 16)
 
-/** A text in one line of limited length. */
+/** A text in one line of limited length, without keys: a part of one would not be known as one. */
 export const line = (text: string, longest = 300): string => {
-  const one = text.trim().replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
+  const one = masked(text).trim().replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
   return one.length <= longest ? one : `${one.slice(0, longest - 1).replace(/\p{Surrogate}$/u, "")}…`
 }
 
 /** A value in a sentence. */
-export const show = (value: unknown): string => line(canonical(value), 80)
+export const show = (value: unknown): string =>
+  line(typeof value === "number" && !Number.isFinite(value) ? String(value) : canonical(value), 80)
 
 /** The message of something that was thrown. */
 export const messageOf = (error: unknown): string => line(error instanceof Error ? error.message : String(error))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { mcnemar, medianInterval, medianOf, wilson } from "../../src/internal/statistics.js"
+import { holm, mcnemar, medianInterval, medianOf, wilson } from "../../src/internal/statistics.js"
 
 const rounded = (interval: readonly [number, number], digits: number) => interval.map((end) => end.toFixed(digits))
 
@@ -10,6 +10,17 @@ describe("statistics", () => {
     assert.deepStrictEqual(rounded(wilson(0, 20), 4), ["0.0000", "0.1611"])
     assert.deepStrictEqual(rounded(wilson(1, 29), 4), ["0.0061", "0.1718"])
     assert.deepStrictEqual(wilson(20, 20)[1], 1)
+  })
+
+  it("holm adjusts as p.adjust of R does", () => {
+    // p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+    assert.deepStrictEqual(holm([0.01, 0.04, 0.03, 0.005]).map((p) => p.toFixed(3)), [
+      "0.030",
+      "0.060",
+      "0.060",
+      "0.020"
+    ])
+    assert.deepStrictEqual([holm([]), holm([0.5]), holm([0.9, 0.8])], [[], [0.5], [1, 1]])
   })
 
   it("mcnemar gives the p values of published examples", () => {

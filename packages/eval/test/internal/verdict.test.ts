@@ -194,10 +194,29 @@ describe("the report", () => {
     ])
   })
 
-  it("says which checks no case passes", () => {
-    const both = reportOf(times(3, [{ one: "f", two: "p" }, { one: "f", two: "p" }] as const))
-    assert.strictEqual(both.gate, "passed")
-    assert.strictEqual(both.sentence, "no difference that 3 cases could show; no case passes one")
+  it("is not green where no case passes a check", () => {
+    const sides = [
+      [{ one: "f", two: "p" }, { one: "f", two: "p" }],
+      [{ one: "f" }, { one: "f" }],
+      [{ one: "f", two: "p" }],
+      [{ one: "f" }]
+    ] as const
+    for (const side of sides) {
+      const report = reportOf(times(3, side))
+      assert.strictEqual(report.gate, "incomplete")
+      assert.strictEqual(report.sentence, "incomplete: no case passes one: mend the check or the flow")
+    }
+    const allowed = { thresholds: { maxRegressed: 3 } }
+    assert.strictEqual(reportOf(times(3, [{ one: "f" }, { one: "p" }] as const), allowed).gate, "incomplete")
+    const broken = reportOf([[{ one: "f", two: "f" }, { one: "f", two: "p" }], [{ one: "f", two: "p" }, {
+      one: "f",
+      two: "p"
+    }]])
+    assert.strictEqual(broken.gate, "failed")
+    assert.strictEqual(
+      broken.sentence,
+      "two: 1 case regressed, allowed are 0; no difference that 2 cases could show; no case passes one"
+    )
     const fixed = reportOf([[{ one: "p" }, { one: "f" }]])
     assert.strictEqual(fixed.sentence, "no difference that 1 case could show")
   })
@@ -207,6 +226,36 @@ describe("the report", () => {
     const { broken, verdict } = reportOf(cases, { thresholds: { maxRegressed: "significant" } })
     assert.strictEqual(verdict, "worse")
     assert.strictEqual(broken[0]?.message, "6 cases regressed, the test shows it (p = 0.031)")
+  })
+
+  it("adjusts p by Holm where several checks have to be significant", () => {
+    const rows = (count: number, letters: string) =>
+      times(
+        count,
+        [
+          Object.fromEntries(Array.from(letters, (letter, index) => [`c${index}`, letter])),
+          Object.fromEntries(Array.from(letters, (_, index) => [`c${index}`, "p"]))
+        ] as const
+      )
+    const significant = { thresholds: { maxRegressed: "significant" } } as const
+    // 6 regressions: p = 0.031 in one check, 1 in four others, and 0.031 in all together
+    const several = reportOf([...rows(6, "fpppp"), ...rows(20, "ppppp")], significant)
+    assert.deepStrictEqual([several.gate, several.verdict], ["passed", "no difference"])
+    assert.approximately(several.checks["c0"]!.p!, 0.03125, 1e-9)
+    assert.approximately(several.checks["c0"]!.adjustedP!, 6 * 0.03125, 1e-9)
+    assert.strictEqual(several.checks["c1"]!.adjustedP, 1)
+    const clear = reportOf([...rows(12, "fpppp"), ...rows(20, "ppppp")], significant)
+    assert.strictEqual(clear.gate, "failed")
+    assert.include(
+      clear.broken.at(-1)!.message,
+      "c0: 12 cases regressed, the test shows it (p < 0.001, adjusted p = 0.00"
+    )
+    // one test, or one of a check alone, is not adjusted
+    assert.notProperty(reportOf(rows(6, "f").concat(rows(9, "p")), significant).overall, "adjustedP")
+    const single = { thresholds: { maxRegressed: 9, checks: { c0: { maxRegressed: "significant" } } } } as const
+    const one = reportOf([...rows(6, "fp"), ...rows(20, "pp")], single)
+    assert.notProperty(one.checks["c0"]!, "adjustedP")
+    assert.strictEqual(one.gate, "failed")
   })
 
   it("is incomplete with errors, unless they are allowed, and never passes then", () => {
@@ -257,8 +306,9 @@ describe("the report", () => {
     const report = reportOf(failing, { thresholds, allowErrors: 4 })
     assert.strictEqual(report.gate, "incomplete")
     assert.strictEqual(report.sentence, "incomplete: judge: no case passes or fails")
-    assert.strictEqual(reportOf(failing, { allowErrors: 4 }).gate, "passed")
-    const one = [[{ fast: "f", judge: "p" }], ...failing] as const
+    const some = [[{ fast: "p", judge: "e" }], ...failing] as const
+    assert.strictEqual(reportOf(some, { allowErrors: 5 }).gate, "passed")
+    const one = [[{ fast: "p", judge: "p" }], ...failing] as const
     assert.strictEqual(reportOf(one, { thresholds, allowErrors: 4 }).gate, "passed")
   })
 

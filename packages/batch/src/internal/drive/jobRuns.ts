@@ -83,18 +83,24 @@ const outputsOf = (trace: Trace.Trace, stepIds: ReadonlyArray<string>): { readon
     return [[stepId, latest.has(undefined) ? outputs[0] : outputs]]
   }))
 
-/** Reads the cost of a run, and the outputs of its steps that are kept. */
+/** Whether a trace tells a time, which may be 0. */
+const isTimed = ({ flowRun, steps }: Trace.Trace): boolean =>
+  [flowRun, ...steps].some(({ completedAt, durationMs, startedAt }) =>
+    durationMs !== undefined || (startedAt !== undefined && completedAt !== undefined)
+  )
+
+/** Reads the cost and the time of a run, and the outputs of its steps that are kept. */
 export const measuring = (runs: RunService["Type"], record: BatchRecord): Runs["measure"] => {
   const { settings: { steps } } = record
-  return (executionId, row) => {
-    const { flow } = targetOf(record, row)
-    return steps === undefined
-      ? runs.cost(flow, executionId)
-      : Effect.map(
-        runs.trace(flow, executionId),
-        (trace): RunMeasure => ({ ...Trace.costOf(trace, executionId), outputs: outputsOf(trace, steps) })
-      )
-  }
+  return (executionId, row) =>
+    Effect.map(
+      runs.trace(targetOf(record, row).flow, executionId),
+      (trace): RunMeasure => ({
+        ...Trace.costOf(trace, executionId),
+        isTimed: isTimed(trace),
+        ...(steps !== undefined && { outputs: outputsOf(trace, steps) })
+      })
+    )
 }
 
 /** Whether the server answers 410 for every session, even for one that was never used. */

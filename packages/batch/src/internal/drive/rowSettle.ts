@@ -33,7 +33,7 @@ const measured = ({ live, running, runs, sentAt }: Row, settled: Settlement): Ef
     // the row is done all the same
     const found = yield* Effect.option(Effect.retry(runs.measure(executionId, live), { ...costRetry, while: mayPass }))
     if (Option.isNone(found)) return { ...seen, costUsd: Money.unknown }
-    const { costUsd, isKnown, outputs, tokens, wallMs } = found.value
+    const { costUsd, isKnown, isTimed, outputs, tokens, wallMs } = found.value
     if (isKnown) {
       running.costs.known++
       running.costs.total = BigDecimal.sum(running.costs.total, Money.parse(costUsd))
@@ -41,7 +41,8 @@ const measured = ({ live, running, runs, sentAt }: Row, settled: Settlement): Ef
     return {
       ...seen,
       costUsd: isKnown ? costUsd : Money.unknown,
-      ...(wallMs > 0 && { durationMs: wallMs }),
+      // 0 is the time of a fast run
+      ...(isTimed && { durationMs: wallMs }),
       ...(tokens.prompt + tokens.completion + tokens.total > 0 && { tokens: JSON.stringify(tokens) }),
       ...(outputs !== undefined && { steps: JSON.stringify(outputs) })
     }

@@ -34,6 +34,8 @@ export type PollResult =
 
 /** The amounts of a run, and the outputs of its steps that are kept. */
 export interface RunMeasure extends Pick<RunCost, "costUsd" | "isKnown" | "tokens" | "wallMs"> {
+  /** Whether its trace tells a time. */
+  readonly isTimed: boolean
   readonly outputs?: { readonly [stepId: string]: unknown }
 }
 

@@ -54,7 +54,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       rows,
       (chunk) => Chunk.of(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
     )
-  yield* Stream.runForEach(text, terminal.write).pipe(
+  yield* Stream.runForEach(text, terminal.document).pipe(
     Effect.raceFirst(terminal.closed)
   )
 }, inLedger)

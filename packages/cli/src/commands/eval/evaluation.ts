@@ -35,7 +35,7 @@ type Source = Pick<DefinedFlags, "file"> & ServerFlags
 const operations = new Set(["plan", "run", "score", "report", "cases"].map((name) => `Eval.${name}`))
 
 /** The options of operations that are flags. Other places of an operation are in the definition. */
-const options = new Set(["candidate", "baseline", "repeat", "record", "replay", "resume"])
+const options = new Set(["allowErrors", "candidate", "baseline", "repeat", "record", "replay", "resume"])
 
 /** Faults of a disk, not of a path. */
 const diskFaults = new Set(["EDQUOT", "EIO", "ENOSPC", "EROFS"])

@@ -21,6 +21,9 @@ type Input = InputOf<typeof config>
 export const notCaptured = ({ notCaptured }: EvalPlan): ReadonlyArray<string> =>
   notCaptured.map(({ check, reason }) => `${check}: ${reason}`)
 
+/** Returns a line for each change since the stored baseline was blessed. */
+export const stale = ({ stale }: EvalPlan): ReadonlyArray<string> => stale.map((line) => `stale baseline: ${line}`)
+
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const one = yield* definition(input)
@@ -41,6 +44,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       "judged by flows": judges.join(", ") || undefined
     })
   )
+  for (const line of stale(plan)) yield* terminal.note(line, "yellow")
   const missing = notCaptured(plan)
   for (const line of missing) yield* terminal.note(line)
   if (missing.length > 0) return yield* reported(codes.definition)

@@ -23,7 +23,7 @@ import { temporaryFolder } from "../batch/source.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { asEval, codes, definition, isSpent, sides, store } from "./evaluation.js"
 import { compared, defined, outputs, run, yes } from "./flags.js"
-import { notCaptured } from "./plan.js"
+import { notCaptured, stale } from "./plan.js"
 import { checked, told } from "./told.js"
 
 const config = {
@@ -116,7 +116,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (input.resume && Option.contains(input.baseline, "none") && plan.baseline !== undefined) {
       return yield* wrong("--baseline is not that of the run: leave it out, or begin a new run")
     }
-    for (const line of notCaptured(plan)) yield* terminal.note(line, "yellow")
+    for (const line of [...stale(plan), ...notCaptured(plan)]) yield* terminal.note(line, "yellow")
     const { isHosted } = yield* Settings
     if (isHosted && !input.yes && options.replay === undefined) {
       yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)

@@ -39,7 +39,7 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
       ? HtmlReport.shown(after)
       : HtmlReport.compared({ title: title(names.baseline, before), value: output(before) }, after)
   })
-  const reasons = notable(report, one).map(([check, lines]) =>
+  const reasons = notable(report, { ...one, verdict: listedAs(one) }).map(([check, lines]) =>
     html`<li>${check}: ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`
   )
   return html`<details${listedAs(one) === "regressed" && html` open`}><summary>${
@@ -50,14 +50,14 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
 const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVerdict): HtmlReport.Row => ({
   cells: [
     { content: one.key, sort: one.no },
-    { content: one.verdict, sort: verdicts.indexOf(listedAs(one)) },
+    { content: listedAs(one), sort: verdicts.indexOf(listedAs(one)) },
     ...checks.map((check) => one.checks[check]?.verdict ?? "error").map((verdict) => ({
       content: verdict,
       sort: verdicts.indexOf(verdict)
     }))
   ],
   detail: detail(report, one),
-  tone: tones[one.verdict]
+  tone: tones[listedAs(one)]
 })
 
 export const page = <E, R>(

@@ -1,4 +1,5 @@
 /** A report for terminals and for the page of a job in CI. */
+import { directions, masked, withoutCommands } from "@effect-noukai/sdk/SafeText"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
@@ -23,8 +24,9 @@ const listed = <E, R>(cases: Stream.Stream<CaseVerdict, E, R>, most: number, sho
       })).pipe(Effect.map(() => lists.filter(({ count }) => count > 0)))
   })
 
-/** A text in one line, without control characters. */
-const oneLine = (text: string): string => text.replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd")
+/** A text in one line, without keys, control characters, and commands to a server of CI. */
+const oneLine = (text: string): string =>
+  withoutCommands(masked(text).replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd").replace(directions, "\ufffd"))
 
 /** Aligns all columns but the first to the right. */
 const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -51,13 +53,19 @@ export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict,
     )
     const width = Math.max(...facts(report).map(([name]) => name.length))
     const told = facts(report).map(([name, text]) => `${name.padEnd(width)}  ${oneLine(text)}\n`)
-    return `${heading(report)}\n\n${aligned(checkTable(report))}\n${told.join("")}${parts.join("")}\n${
-      ending(report)
-    }\n`
+    const table = aligned(checkTable(report).map((cells) => cells.map(oneLine)))
+    return `${oneLine(heading(report))}\n\n${table}\n${told.join("")}${parts.join("")}\n${oneLine(ending(report))}\n`
   }))
 
+/** The names, numbers and addresses that GitHub makes links of: it notifies people, and mentions issues. */
+const links = /@(?=\w)|[#!](?=\d)|\bGH(?=-\d)|:(?=\/\/)|\bwww(?=\.)|\b(?:mailto|xmpp)(?=:)/gi
+
+/** A text in Markdown. An invisible space breaks its links. */
 const escaped = (text: string): string =>
-  oneLine(text).replace(/[&<>]/g, (found) => found === "&" ? "&amp;" : found === "<" ? "&lt;" : "&gt;")
+  oneLine(text).replace(links, "$&\u200b").replace(
+    /[&<>]/g,
+    (found) => found === "&" ? "&amp;" : found === "<" ? "&lt;" : "&gt;"
+  )
     .replace(/[\\`*_[\]|~$]/g, "\\$&")
 
 const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |\n`

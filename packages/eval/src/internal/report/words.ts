@@ -1,4 +1,5 @@
 /** The words of all reports. */
+import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Predicate from "effect/Predicate"
@@ -56,7 +57,29 @@ const cost = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
   }`
 
 const score = ({ baselineScore, score }: Summary): string =>
-  [score?.toFixed(2), baselineScore && `was ${baselineScore.toFixed(2)}`].filter(Boolean).join(", ")
+  [score?.toFixed(2), ...baselineScore === undefined ? [] : [`was ${baselineScore.toFixed(2)}`]].join(", ")
+
+const isAdjusted = ({ checks, overall }: EvalReport): boolean =>
+  [overall, ...Object.values(checks)].some(({ adjustedP }) => adjustedP !== undefined)
+
+/** Returns how often tests find a difference where there is none, if there are several of them. */
+const chance = (report: EvalReport): ReadonlyArray<readonly [name: string, text: string]> => {
+  const tests = Object.values(report.checks)
+  if (report.baseline === undefined || tests.length < 2) return []
+  const single = tests.filter(({ adjustedP }) => adjustedP === undefined).length
+  const most = Math.round(1000 * (1 - 0.95 ** single)) / 10
+  return [[
+    "chance",
+    [
+      ...isAdjusted(report)
+        ? ["the tests fail a gate without a difference in at most 5 % of runs, by adjusted p (Holm)"]
+        : [],
+      ...single < 2
+        ? []
+        : [`of ${single} checks without a difference, one or more has p < 0.05 in up to ${most} % of runs`]
+    ].join("; ")
+  ]]
+}
 
 /** Returns the rows of the table of checks: a title, then a row for each check and one for all of them. */
 export const checkTable = (report: EvalReport): ReadonlyArray<ReadonlyArray<string>> => {
@@ -69,7 +92,10 @@ export const checkTable = (report: EvalReport): ReadonlyArray<ReadonlyArray<stri
       [baseline, (summary) => summary.baseline === undefined ? "" : rate(summary.baseline)],
       ["regressed", ({ verdicts }) => String(verdicts.regressed)],
       ["fixed", ({ verdicts }) => String(verdicts.fixed)],
-      ["p", ({ p = 1 }) => pValue(p)]
+      ["p", ({ p = 1 }) => pValue(p)],
+      ...isAdjusted(report)
+        ? [["adjusted p", ({ adjustedP }) => adjustedP === undefined ? "" : pValue(adjustedP)] satisfies Column]
+        : []
     ] satisfies ReadonlyArray<Column>,
     ["errors", ({ verdicts }) => String(verdicts.error)],
     ...checks.some(([, { score }]) => score !== undefined) ? [["mean score", score] satisfies Column] : []
@@ -100,6 +126,7 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
         }; 95 %: ${time(report.time.interval[0])} to ${time(report.time.interval[1])})`
       ] as const
     ],
+    ...chance(report),
     ...errors === 0
       ? []
       : [["errors", `${count(errors, "verdict")} ${errors === 1 ? "is" : "are"} neither a pass nor a fail`] as const],
@@ -110,7 +137,7 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
 }
 
 /** A replacer of JSON that writes a bigint as text. */
-export const withoutBigint = (_: string, value: unknown): unknown => typeof value === "bigint" ? String(value) : value
+const withoutBigint = (_: string, value: unknown): unknown => typeof value === "bigint" ? String(value) : value
 
 /** Converts a value to JSON and back. */
 export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, withoutBigint) ?? "null")
@@ -118,7 +145,8 @@ export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(valu
 /** Returns the reason of an outcome, and the places in which a value with parts differs from the expected one. */
 const linesOf = ({ actual, expected, reason, verdict }: Outcome): ReadonlyArray<string> => {
   if (verdict !== "fail" || !Predicate.isObject(expected) || !Predicate.isObject(actual)) return [reason]
-  const changes = ValueDiff.changes(plain(expected), plain(actual), { limit: maxChanges + 1 })
+  // a part of a key would not be known as one
+  const changes = ValueDiff.changes(maskedValue(plain(expected)), maskedValue(plain(actual)), { limit: maxChanges + 1 })
     .map((change) => ValueDiff.toText(change, { expected: "expected", actual: "got" }))
     // the reason names a change of the whole value
     .filter((text) => !text.startsWith("$: "))

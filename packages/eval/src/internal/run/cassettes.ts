@@ -12,9 +12,10 @@ import { EvalFileError, InvalidEvalError } from "../../EvalError.js"
 import type { RunOptions } from "../../EvalOptions.js"
 import { readText, writeText } from "../file.js"
 import { parseJson } from "../parse.js"
+import { count, within } from "../ranges.js"
 import * as Facts from "./facts.js"
 
-const Recorded = Schema.Struct({ eval: Schema.String, run: Schema.String, startedAt: Schema.Number })
+const Recorded = Schema.Struct({ eval: Schema.String, run: Schema.String, startedAt: within(count) })
 
 const callsFile = "calls.json"
 

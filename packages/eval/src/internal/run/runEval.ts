@@ -2,25 +2,27 @@
 // @effect-diagnostics anyUnknownInErrorContext:off
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import { NoukaiConfig } from "@effect-noukai/sdk"
+import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
-import type { Baseline } from "../../Baseline.js"
+import { Baseline } from "../../Baseline.js"
 import { InvalidEvalError } from "../../EvalError.js"
 import type { EvalPlan, LimitOptions, ReportOptions, RunOptions, ScoreOptions, Side } from "../../EvalOptions.js"
 import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.js"
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
-import { addressOf, checked, type Definition } from "../definition.js"
+import { addressOf, casesOf, checked, type Definition } from "../definition.js"
 import { limitNames, named, reportNames, runNames, scoreNames } from "../names.js"
+import * as Ranges from "../ranges.js"
 import { summing } from "../summary.js"
-import { namedVersion, show } from "../values.js"
+import { line, namedVersion, show } from "../values.js"
 import { caseVerdict, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
@@ -50,9 +52,8 @@ const sideFrom = ({ flow, version }: SideName): Side => ({ flow, version: Trials
 /** The sides and the number of trials, checked. */
 const sidesOf = Effect.fnUntraced(
   function*(method: string, definition: Definition, { baseline, candidate = "draft", repeat = 1 }: RunOptions) {
-    if (!Number.isInteger(repeat) || repeat < 1 || repeat > 100) {
-      return yield* invalid(method, "repeat", "must be a whole number from 1 to 100")
-    }
+    const wrong = Ranges.outOf(Ranges.trials, repeat)
+    if (wrong !== undefined) return yield* invalid(method, "repeat", wrong)
     const sides: { readonly candidate: SideName; readonly baseline?: SideName } = {
       candidate: yield* sideOf(method, "candidate", definition, candidate),
       ...(baseline !== undefined && !isStored(baseline) && {
@@ -78,9 +79,30 @@ const sessionOf = Effect.fnUntraced(function*(method: string, definition: Defini
   return { session, judges: yield* Judges.judgesOf(method, definition) }
 })
 
+/** Refuses a count of errors, and a stored baseline, that cannot be used. */
+const refusing = Effect.fnUntraced(function*(
+  method: string,
+  { allowErrors, baseline }: Compared,
+  isStoredAlone = false
+) {
+  const wrong = allowErrors === undefined ? undefined : Ranges.outOf(Ranges.count, allowErrors)
+  if (wrong !== undefined) return yield* invalid(method, "allowErrors", wrong)
+  if (isStored(baseline)) {
+    yield* Effect.mapError(
+      Schema.decodeUnknown(Baseline)(baseline),
+      (error) => invalid(method, "baseline", line(`is wrong: ${Flow.formatMismatch(error)}`))
+    )
+  } else if (isStoredAlone && baseline !== undefined) {
+    return yield* invalid(method, "baseline", "must be a blessed baseline: a stored run has its sides")
+  }
+})
+
 /** An eval run of the ledger, with its definition. */
-const standing = (method: string, definition: Definition, { run }: ReportOptions) =>
-  Effect.flatMap(Facts.find(definition.name, run), (facts) => sessionOf(method, definition, facts))
+const standing = (method: string, definition: Definition, options: ReportOptions) =>
+  refusing(method, options, true).pipe(
+    Effect.zipRight(Facts.find(definition.name, options.run)),
+    Effect.flatMap((facts) => sessionOf(method, definition, facts))
+  )
 
 /** An amount to keep. The batch refuses any other value. */
 const amountOf = (value: unknown) => Option.getOrUndefined(Option.map(parseCost(value), formatCost))
@@ -126,6 +148,7 @@ const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0,
 const planned = Effect.fnUntraced(
   function*(method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) {
     yield* checked(method, definition)
+    yield* refusing(method, options)
     const begun = yield* factsOf(method, definition, options, id)
     const { judges, session: all } = yield* sessionOf(method, definition, begun)
     // cassettes have every run
@@ -155,13 +178,19 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
 export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   yield* named("Eval.plan", options, runNames)
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
-  const { counts, judges, session: { facts } } = yield* planned("Eval.plan", definition, options, id)
+  const { counts, judges, session } = yield* planned("Eval.plan", definition, options, id)
+  const { facts } = session
+  const stored = storedOf(session, options)
+  if (stored !== undefined) {
+    yield* Stream.runForEach(casesOf(definition), ({ hash, key }) => Effect.sync(() => stored.verdicts(key, hash)))
+  }
   const found: EvalPlan = {
     ...Struct.pick(facts, "eval", "candidate", "baseline", "repeat", "cases"),
     runs: counts.rows - counts.reused,
     reused: counts.reused,
     judges: Object.keys(judges),
-    notCaptured: notCaptured(definition, counts)
+    notCaptured: notCaptured(definition, counts),
+    stale: stored?.stale() ?? []
   }
   return found
 })

@@ -61,12 +61,18 @@ const assigned = new RegExp(
 export const maskSecrets = (text: string): string =>
   forms.reduce((rest, form) => rest.replace(form, redacted), text.replace(assigned, `$1${redacted}`))
 
-/** A value without the secrets of well-known forms, in its texts and in the names of its keys. */
-export const withoutSecrets = (value: unknown): unknown => {
-  if (typeof value === "string") return maskSecrets(value)
-  if (Array.isArray(value)) return value.map(withoutSecrets)
-  return Predicate.isRecord(value) ? renamed(value, maskSecrets, withoutSecrets) : value
+/** Masks the texts of a value and the names of its keys. */
+export const maskingSecrets = (mask: (text: string) => string): (value: unknown) => unknown => {
+  const masking = (value: unknown): unknown => {
+    if (typeof value === "string") return mask(value)
+    if (Array.isArray(value)) return value.map(masking)
+    return Predicate.isRecord(value) ? renamed(value, mask, masking) : value
+  }
+  return masking
 }
+
+/** A value without the secrets of well-known forms, in its texts and in the names of its keys. */
+export const withoutSecrets: (value: unknown) => unknown = maskingSecrets(maskSecrets)
 
 /** A difference for people to read, without the secrets of well-known forms. */
 export const maskChange = ({ path, ...values }: Divergence): Change => ({

@@ -1,5 +1,6 @@
 /** The words and numbers of pictures of a run: times, marks of an axis, and texts that fit their columns. */
 import * as Arr from "effect/Array"
+import { maskSecrets } from "../cassette/secretForms.js"
 
 /** Facts in one line. */
 export const joined = (...parts: ReadonlyArray<string | undefined>): string =>
@@ -37,13 +38,13 @@ export const ticksOf = (totalMs: number, most: number): ReadonlyArray<number> =>
 /** Characters that neither XML nor a terminal is to be given, and those that turn the direction of what follows. */
 const forbidden =
   // eslint-disable-next-line no-control-regex
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
 /** A key of Noukai, wherever it stands. */
 const key = /nk_[A-Za-z0-9_-]{4,}/g
 
 /** A text without keys and without characters that break a picture. */
-export const safeText = (text: string): string => text.replace(key, "nk_…").replace(forbidden, "\ufffd")
+export const safeText = (text: string): string => maskSecrets(text.replace(key, "nk_…")).replace(forbidden, "\ufffd")
 
 const isWide = (code: number): boolean =>
   code >= 0x1100 &&
