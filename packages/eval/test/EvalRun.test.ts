@@ -257,8 +257,8 @@ describe("an eval run", () => {
           Effect.flip(Eval.run(speaking(), options)),
           Effect.flip(Eval.plan(speaking(), options)),
           Effect.flip(Eval.score(speaking(), options)),
-          Effect.flip(Eval.report(speaking(), options)),
-          Effect.flip(collect(Eval.cases(speaking(), options)))
+          Effect.flip(Eval.report(speaking(), { allowErrors: wrong })),
+          Effect.flip(collect(Eval.cases(speaking(), { allowErrors: wrong })))
         ])
         for (const error of errors) {
           assert.include(error.message, "allowErrors must be a whole number of at least 0, not ")
