@@ -34,6 +34,7 @@ const caseOf = (no: number, verdict: Verdict, hasBaseline = true): CaseVerdict =
       result: { said: `the ${version} says ${hostile}` },
       executionId: `${version}-${no}`,
       costUsd: "0.01",
+      attemptsCostUsd: "0.01",
       durationMs: 1500,
       outcomes: { score: outcomes[side], polite: outcomes.pass }
     } as const
@@ -104,7 +105,7 @@ describe("ReportFormat.text", () => {
     const of = { ...report, cost: { ...others, baseline: { ...baseline!, runs: 21 } } }
     assert.include(
       await written(ReportFormat.text, of),
-      "\ncost    draft $0.07 in 7 runs, production $0.06 in 21 runs (1 run unknown), judges $0.0014\n"
+      "\ncost    draft $0.07 in 7 runs, production at least $0.06 in 21 runs (1 run unknown), judges $0.0014\n"
     )
   })
 
@@ -118,7 +119,7 @@ score       3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1
 polite      3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          0      0  < 0.001       0
 all checks  3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1    1.000       1
 
-cost    draft $0.07, production $0.06 (1 run unknown), judges $0.0014
+cost    draft $0.07, production at least $0.06 (1 run unknown), judges $0.0014
 time    120 ms more (median of 7 cases; 95 %: -1.5 s to 300 ms)
 chance  of 2 checks without a difference, one or more has p < 0.05 in up to 9.8 % of runs
 errors  1 verdict is neither a pass nor a fail
