@@ -34,7 +34,10 @@ export interface ExecuteOptions {
   attachments?: ReadonlyArray<Record<string, unknown>> | undefined
   /** Tools of `defineTool`, which answer their own calls, or tools in OpenAI's function format; at most 64. */
   tools?: ReadonlyArray<Record<string, unknown>> | ReadonlyArray<Tool> | undefined
-  /** `"auto"`, `"none"`, `"required"`, or one of the tools. */
+  /**
+   * `"auto"`, `"none"`, `"required"`, or the name of one tool: `{ type: "function", function: { name: "get_weather" } }`.
+   * A tool of `defineTool` itself is refused.
+   */
   toolChoice?: unknown
   /** Answers tool calls. Without a handler, a run that requires tool calls pauses. */
   toolHandler?: ToolHandler | undefined

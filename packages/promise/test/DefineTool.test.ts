@@ -14,6 +14,8 @@ import { Schema } from "effect"
 import * as v from "valibot"
 import { assert, describe, it } from "vitest"
 import { z } from "zod"
+import * as mini from "zod/mini"
+import * as z3 from "zod/v3"
 import { libraries, libraryNames } from "./support/libraries.js"
 import { ownEmulator } from "./support/ownEmulator.js"
 import { notingBodies } from "./support/sentBodies.js"
@@ -197,6 +199,30 @@ describe("tools of defineTool", () => {
       }
     })
   }
+
+  it("of Zod mini and Zod 3 are refused with the way to a JSON Schema, which works", async () => {
+    const city = mini.object({ city: mini.string() })
+    const refusalOf = (parameters: AnySchema): string => {
+      try {
+        defineTool({ name: "get_weather", parameters, run: () => "sunny" })
+        return "made"
+      } catch (error) {
+        return String(error)
+      }
+    }
+    assert.match(
+      refusalOf(city),
+      /Zod mini give jsonSchema: z\.toJSONSchema\(schema\), or import z from "zod", or give/
+    )
+    assert.match(refusalOf(z3.object({ city: z3.string() })), /a schema of Zod 3 cannot make one: use Zod 4, or give/)
+    const tool = defineTool({
+      name: "get_weather",
+      parameters: city,
+      jsonSchema: mini.toJSONSchema(city),
+      run: (args) => args.city
+    })
+    assert.strictEqual((await client().flow(weather).execute({ tools: [tool] })).status, "completed")
+  })
 
   it("are refused by a relay flow before anything is sent", async () => {
     const relay = createRelayFlow({

@@ -64,6 +64,15 @@ const silentAt = (schema: unknown, path: string): string | undefined => {
 
 const byHand = "give jsonSchema by hand"
 
+/** Returns the way to the JSON Schema of a schema whose library does not make one by itself. */
+const hintOf = (schema: unknown): string => {
+  if (fieldOf(standardOf(schema), "vendor") !== "zod") return "wrap a schema of Valibot with toStandardJsonSchema"
+  // the mark of Zod 4 for libraries
+  return Predicate.hasProperty(schema, "_zod")
+    ? "for a schema of Zod mini give jsonSchema: z.toJSONSchema(schema), or import z from \"zod\""
+    : "a schema of Zod 3 cannot make one: use Zod 4"
+}
+
 const messageOf = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).replace(/\s*\n\s*/g, " ")
 
@@ -79,7 +88,7 @@ const jsonSchemaOf = (operation: string, schema: unknown): Json => {
     throw refusal(
       operation,
       "parameters",
-      `has no ~standard.jsonSchema: wrap a schema of Valibot with toStandardJsonSchema, or ${byHand}`
+      `has no ~standard.jsonSchema: ${hintOf(schema)}, or ${byHand}`
     )
   }
   const { $schema: _, ...jsonSchema } = made
