@@ -74,7 +74,11 @@ export const RelayFlow: new(options: CreateRelayFlowOptions) => RelayFlow = clas
     const refused = liveRuns.refusal()
     if (refused !== undefined) throw refused
     const { message, messages, timeout = this.#target.timeout, ...call } = input
-    return await relayRun({ ...call, target: { ...this.#target, timeout }, signal }, { message, messages })
+    return await relayRun({ ...call, target: { ...this.#target, timeout }, signal }, {
+      message,
+      messages,
+      ...call.fields
+    })
   }
 }
 

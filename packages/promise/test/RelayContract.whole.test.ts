@@ -7,6 +7,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { size } from "../../sdk/test/support/size.js"
+import { type PauseScript, pauseScripts } from "./support/pauseScripts.js"
 
 interface Answer {
   readonly status?: number
@@ -295,6 +296,52 @@ const fieldOf = (observed: { readonly seen: unknown }): unknown => {
   return error?.field?.replace(/[[.].*/, "")
 }
 
+/** Plays a script over one wire. */
+const playing = async (
+  { handled, handler, name, rounds, sent }: PauseScript,
+  wire: string,
+  run: (options: promise.RelayExecuteOptions) => Promise<unknown>
+): Promise<void> => {
+  const isStep = wire === "step"
+  const headers = { "content-type": "text/event-stream" }
+  const frame = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+  left = [
+    ...rounds.map((fields, place): Answer => {
+      const { pausedAtStep, status: _, ...rest } = paused([], {
+        toolCalls: undefined,
+        iterationsUsed: place + 1,
+        ...fields
+      }) as {
+        readonly pausedAtStep: string
+        readonly status: string
+      }
+      const events = frame("run_started", { executionId: "ex-1", stepCount: 2 }) +
+        frame("step_paused_for_tool_calls", { ...rest, stepId: pausedAtStep, stepIndex: 1 })
+      return isStep ? { headers, body: events } : { body: { pausedAtStep, status: "tool_calls_required", ...rest } }
+    }),
+    isStep ? { headers, body: frame("flow_completed", { executionId: "ex-1", result: 1 }) } : { body: done }
+  ]
+  received = []
+  const seen: Array<ReadonlyArray<string>> = []
+  const ended = await run({
+    message: "hi",
+    tools,
+    toolHandler: (calls, context) => {
+      seen.push(calls.map(({ id }) => id))
+      return handler(calls, context)
+    }
+  }).then(() => undefined, (error: unknown) => String(error))
+  const reason = sent.find((one) => typeof one === "string")
+  if (reason === undefined) assert.isUndefined(ended, `${name}, ${wire}`)
+  else assert.include(ended, reason, `${name}, ${wire}`)
+  const answers = received.slice(1).map((body) => {
+    const { toolCallMessages = [] } = body as { readonly toolCallMessages?: ReadonlyArray<{ readonly role?: unknown }> }
+    return toolCallMessages.filter(({ role }) => role === "tool")
+  })
+  assert.deepStrictEqual(answers, sent.filter((one) => typeof one !== "string") as never, `${name}, ${wire}`)
+  assert.deepStrictEqual(seen, handled, `${name}, ${wire}`)
+}
+
 describe("the relay flow and the client with Effect", () => {
   for (const given of cases.filter(({ answers }) => answers.length > 0)) {
     it(given.name, async () => void await agree(given))
@@ -306,6 +353,24 @@ describe("the relay flow and the client with Effect", () => {
       const ours = await observe(given, noukai.flow("acme/support/agent") as unknown as promise.RelayFlow)
       assert.isString(fieldOf(small))
       assert.deepStrictEqual([fieldOf(small), small.received, ours.received], [fieldOf(ours), [], []])
+    })
+  }
+
+  for (const given of pauseScripts) {
+    it(`${given.name}, on every wire`, async () => {
+      const flow = noukai.flow("acme/support/agent")
+      const wires = {
+        relay: (options: promise.RelayExecuteOptions) => relay.execute(options),
+        execute: (options: promise.RelayExecuteOptions) => flow.execute(options as promise.ExecuteOptions),
+        step: async ({ message, toolHandler, tools }: promise.RelayExecuteOptions) => {
+          for await (const _ of flow.events({ message, tools, toolHandler } as promise.EventsOptions)) {
+            /* to its end */
+          }
+        }
+      }
+      for (const [wire, run] of Object.entries(wires)) {
+        if (wire !== "step" || given.isExecuteOnly !== true) await playing(given, wire, run)
+      }
     })
   }
 

@@ -1,4 +1,5 @@
 /** One request to a relay, over `fetch`. */
+import { stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { APIConnectionError, APITimeoutError, type Sent } from "../../NoukaiError.js"
 import { onAbort } from "../client/signals.js"
 import type { Json } from "../json.js"
@@ -41,7 +42,7 @@ const billed = "the run may have started and may be billed"
 /** Returns the JSON text of a body. Throws a refusal if it has none. */
 const jsonOf = (operation: string, body: Json, executionId: string | undefined): string => {
   try {
-    return JSON.stringify(body)
+    return stringifyJson(body)
   } catch (cause) {
     throw refusal(operation, "options", "must be JSON", { executionId, cause })
   }

@@ -1,5 +1,7 @@
 /** One run through a relay: its requests, its tool rounds and its results. */
 import { type ErrorResponse, keepBody, readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
+import { parseJson } from "@effect-noukai/sdk/internal/digits"
+import * as Pauses from "@effect-noukai/sdk/internal/pauses"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
 import {
@@ -62,7 +64,7 @@ const textOf = (u: unknown): string | undefined => typeof u === "string" && u !=
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }
@@ -111,29 +113,15 @@ class RunResponse {
   }
 }
 
-/** The fields of a pause that later requests repeat. */
-type Pause = Pick<
-  PausedResult,
-  "executionId" | "pausedAtStep" | "iterationsUsed" | "toolCallMessages" | "toolCalls" | "accumulatedOutputs"
->
-
-const toolCallOf = (call: unknown): ToolCall | undefined => {
-  if (!isRecord(call) || typeof call.id !== "string" || !isRecord(call.function)) return undefined
-  const { arguments: args = {}, name } = call.function
-  if (typeof name !== "string") return undefined
-  const text = typeof args === "string" ? args : JSON.stringify(args)
-  return { ...call, id: call.id, type: "function", function: { ...call.function, name, arguments: text } }
+interface Pause extends Pauses.RepeatedPause {
+  readonly toolCalls: ReadonlyArray<Pauses.ToolCall>
 }
 
-/** Returns the calls of a list, or none if one of them cannot be read. */
-const readCalls = (list: unknown): ToolCall[] => {
-  const calls = Array.isArray(list) ? list.map(toolCallOf) : []
-  const read = calls.filter((call) => call !== undefined)
-  return read.length === calls.length ? read : []
+/** Returns a call in the form in which handlers and callers see it. */
+const toolCallOf = ({ arguments: args, id, name, raw }: Pauses.ToolCall): ToolCall => {
+  const sent = raw as { readonly function: object }
+  return { ...sent, id, type: "function", function: { ...sent.function, name, arguments: args } }
 }
-
-const lastAssistant = (messages: ReadonlyArray<unknown>): Json | undefined =>
-  messages.findLast((message): message is Json => isRecord(message) && message.role === "assistant")
 
 const pauseOf = ({ hasTools }: RelayCall, response: RunResponse): Pause => {
   const { executionId, json } = response
@@ -142,9 +130,7 @@ const pauseOf = ({ hasTools }: RelayCall, response: RunResponse): Pause => {
   if (executionId === undefined) throw unanswered("the run paused for tool calls without an executionId")
   const toolCallMessages = json.toolCallMessages as PausedResult["toolCallMessages"]
   const { accumulatedOutputs, iterationsUsed } = json
-  const named = readCalls(json.toolCalls)
-  const assistant = lastAssistant(toolCallMessages)
-  const toolCalls = named.length > 0 ? named : readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
+  const toolCalls = Pauses.callsOf(json.toolCalls, toolCallMessages)
   if (toolCalls.length === 0) throw unanswered("the run paused for tool calls and names none")
   return {
     executionId,
@@ -152,74 +138,42 @@ const pauseOf = ({ hasTools }: RelayCall, response: RunResponse): Pause => {
     iterationsUsed: typeof iterationsUsed === "number" ? iterationsUsed : 0,
     toolCallMessages,
     toolCalls,
-    accumulatedOutputs: isRecord(accumulatedOutputs) ? accumulatedOutputs : {}
+    accumulatedOutputs: isRecord(accumulatedOutputs) ? accumulatedOutputs : {},
+    digits: Pauses.digitsOfPause(json)
   }
 }
 
-/** Returns the content of each call by its id, as JSON text. */
-const contentsOf = (results: ReadonlyArray<ToolResult>): Map<string, string> =>
-  new Map(
-    results.map(({ content, toolCallId }) => [
-      toolCallId,
-      typeof content === "string" ? content : JSON.stringify(content)
-    ])
-  )
-
-/** The body that answers a pause, in the casing of its messages. */
-const resumeBody = (pause: Pause, contents: Map<string, string>): Json => {
-  const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep, toolCallMessages, toolCalls } = pause
-  const assistant = lastAssistant(toolCallMessages)
-  const isCamel = assistant !== undefined && "toolCalls" in assistant && !("tool_calls" in assistant)
-  const answered = [...new Set(toolCalls.map(({ id }) => id))].map((id) => ({
-    role: "tool",
-    [isCamel ? "toolCallId" : "tool_call_id"]: id,
-    content: contents.get(id)
-  }))
-  return {
-    executionId,
-    pausedAtStep,
-    iterationsUsed,
-    toolCallMessages: [...toolCallMessages, ...answered],
-    accumulatedOutputs
-  }
-}
-
-/** Runs the handler once for each new call. Calls and their answers are kept by id. */
+/** Runs the handler once for each pause: one that comes again has the same answer. */
 class Answers {
-  private readonly calls = new Map<string, string>()
-  private readonly contents = new Map<string, string>()
+  private newest: { readonly key: string; readonly results: ReadonlyArray<ToolResult> } | undefined
 
   constructor(private readonly handler: ToolHandler, private readonly signal: AbortSignal | undefined) {}
 
-  async to({ executionId, toolCalls }: Pause, response: RunResponse): Promise<Map<string, string>> {
-    const fresh: Array<ToolCall> = []
-    for (const call of toolCalls) {
-      const text = JSON.stringify([call.function.name, call.function.arguments])
-      const known = this.calls.get(call.id)
-      if (known === undefined) fresh.push(call)
-      else if (known !== text) {
-        throw response.unexpected(`the id of a tool call, ${JSON.stringify(call.id)}, names two different calls`)
-      }
-      this.calls.set(call.id, text)
-    }
-    if (fresh.length === 0) return this.contents
+  async to(pause: Pause, response: RunResponse): Promise<ReadonlyArray<ToolResult>> {
+    const { accumulatedOutputs, iterationsUsed, pausedAtStep, toolCallMessages, toolCalls } = pause
+    const key = Pauses.pauseKey([pausedAtStep, iterationsUsed, accumulatedOutputs, toolCallMessages], toolCalls)
+    if (key !== undefined && key === this.newest?.key) return this.newest.results
+    const asked = Pauses.distinctCalls(toolCalls)
+    if (typeof asked === "string") throw response.unexpected(asked)
     const context = { signal: this.signal ?? new AbortController().signal }
-    const results = await untilAborted(this.signal, async () => await this.handler(fresh, context))
-    const nameOf = (_: number, id: string) => `tools.${fresh.find((call) => call.id === id)?.function.name}.result`
-    const checked = checkedResults(operation, fresh, resultsOf(results), executionId, nameOf)
-    for (const [id, content] of contentsOf(checked)) this.contents.set(id, content)
-    return this.contents
+    const given = await untilAborted(this.signal, async () => await this.handler(asked.map(toolCallOf), context))
+    const nameOf = (_: string, id: string) => `tools.${asked.find((call) => call.id === id)?.name}.result`
+    const results = checkedResults(operation, asked, resultsOf(given), pause.executionId, nameOf)
+    if (key !== undefined) this.newest = { key, results }
+    return results
   }
 }
 
 const pausedResult = (call: RelayCall, { json }: RunResponse, pause: Pause): PausedResult => {
-  const fields = { ...json, ...pause, status: "tool_calls_required" } as Omit<
+  const { digits: _, toolCalls, ...repeated } = pause
+  const shown = { ...repeated, toolCalls: toolCalls.map(toolCallOf) }
+  const fields = { ...json, ...shown, status: "tool_calls_required" } as Omit<
     PausedResult,
     "requiresToolCalls" | "resume"
   >
   const resume: PausedResult["resume"] = async (answer) => {
-    const results = checkedAnswer(operation, answer, pause.toolCalls, pause.executionId)
-    const body = resumeBody(pause, contentsOf(results))
+    const results = checkedAnswer(operation, answer, toolCalls, pause.executionId)
+    const body = Pauses.resumeBody(call.fields, pause, results)
     return await relayRun(call, body, pause.executionId)
   }
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
@@ -240,7 +194,7 @@ export const relayRun = async (call: RelayCall, body: Json, known?: string): Pro
   let executionId = known
   let next = body
   for (let round = 0;; round++) {
-    const received = await postJson(operation, target, { ...next, ...fields }, signal, executionId)
+    const received = await postJson(operation, target, next, signal, executionId)
     if (received.status < 200 || received.status > 299) throw statusError(received, executionId, round > 0)
     const response = new RunResponse(received, executionId)
     if (response.json.status !== "tool_calls_required") return endedResult(response)
@@ -253,6 +207,6 @@ export const relayRun = async (call: RelayCall, body: Json, known?: string): Pro
         { code: "TOOL_CALL_LIMIT_CLIENT", executionId }
       )
     }
-    next = resumeBody(pause, await answers.to(pause, response))
+    next = Pauses.resumeBody(fields, pause, await answers.to(pause, response))
   }
 }

@@ -1,5 +1,6 @@
 /** Translates the results of tools. Needs no Effect. */
 import { checkJson } from "@effect-noukai/sdk/internal/jsonProblem"
+import { checkResults, inOrderOf } from "@effect-noukai/sdk/internal/pauses"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import { fieldsOf, reading, refusal } from "../options/reading.js"
 
@@ -38,11 +39,11 @@ export const answerOf = (
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
   })
 
-/** The name of the content of a result in a refusal. */
-type ContentName = (index: number, toolCallId: string) => string
+/** The name of the content of a result in a refusal, from its place. */
+type ContentName = (place: string, toolCallId: string) => string
 
 /**
- * Returns results that answer each call once with JSON. Throws a refusal for any others.
+ * Returns results that answer each call once with JSON, in the order of the calls. Throws a refusal for any others.
  *
  * @param nameOf Default: the place of the result in the list.
  */
@@ -51,25 +52,11 @@ export const checkedResults = (
   calls: ReadonlyArray<{ readonly id: string }>,
   results: ReadonlyArray<ToolResult> | undefined,
   executionId: string,
-  nameOf: ContentName = (index) => `results[${index}].content`
+  nameOf: ContentName = (place) => place
 ): ReadonlyArray<ToolResult> => {
-  const wrong = (field: string, reason: string) => refusal(operation, field, reason, { executionId })
-  if (results === undefined) throw wrong("results", "must be an array with one result per tool call")
-  const answered = new Set<string>()
-  for (const [index, { content, toolCallId }] of results.entries()) {
-    const at = `results[${index}]`
-    if (toolCallId === "") throw wrong(`${at}.toolCallId`, "must be the id of a tool call")
-    if (answered.has(toolCallId)) throw wrong(at, `${JSON.stringify(toolCallId)} is answered twice`)
-    if (!calls.some(({ id }) => id === toolCallId)) {
-      throw wrong(`${at}.toolCallId`, `${JSON.stringify(toolCallId)} was not asked for`)
-    }
-    const found = checkJson(nameOf(index, toolCallId), content)
-    if (found !== undefined) throw wrong(found.field, found.reason)
-    answered.add(toolCallId)
-  }
-  const missing = calls.filter(({ id }) => !answered.has(id)).map(({ id }) => JSON.stringify(id))
-  if (missing.length > 0) throw wrong("results", `no result for ${missing.join(", ")}`)
-  return results
+  const found = checkResults(calls, results, (place, content, id) => checkJson(nameOf(place, id), content))
+  if (found !== undefined) throw refusal(operation, found.field, found.reason, { executionId })
+  return inOrderOf(calls, results ?? [])
 }
 
 /** Returns the results that answer the calls of a pause. Throws a refusal for any others. */

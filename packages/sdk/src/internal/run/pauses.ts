@@ -94,15 +94,15 @@ export interface ResultProblem {
 /** A limit far above the calls of any pause. */
 export const maxResults = 10_000
 
-type CheckContent = (field: string, content: unknown) => ResultProblem | undefined
+type CheckContent = (field: string, content: unknown, toolCallId: string) => ResultProblem | undefined
 
 /** Whether content has JSON text. The tools themselves check that it is JSON as it is. */
-export const checkWritten: CheckContent = (field, content) =>
+export const checkWritten = (field: string, content: unknown): ResultProblem | undefined =>
   written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 
 /** The problem of the results of a round, unless every call is answered once, and nothing else is. */
 export const checkResults = (
-  calls: ReadonlyArray<ToolCall>,
+  calls: ReadonlyArray<{ readonly id: string }>,
   results: unknown,
   checkContent: CheckContent = checkWritten
 ): ResultProblem | undefined => {
@@ -114,10 +114,12 @@ export const checkResults = (
   for (const [index, result] of results.entries()) {
     const at = `results[${index}]`
     const { content, toolCallId: id }: { readonly [key: string]: unknown } = isRecord(result) ? result : {}
-    if (typeof id !== "string") return { field: `${at}.toolCallId`, reason: "must be the id of a tool call" }
+    if (typeof id !== "string" || (id === "" && !open.has(id))) {
+      return { field: `${at}.toolCallId`, reason: "must be the id of a tool call" }
+    }
     if (answered.has(id)) return { field: at, reason: `${JSON.stringify(id)} is answered twice` }
     if (!open.has(id)) return { field: `${at}.toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
-    const found = checkContent(`${at}.content`, content)
+    const found = checkContent(`${at}.content`, content, id)
     if (found !== undefined) return found
     answered.add(id)
   }
@@ -129,7 +131,7 @@ export const checkResults = (
 
 /** The results of a round that {@link checkResults} has checked, in the order of its calls. */
 export const inOrderOf = <A extends { readonly toolCallId: string }>(
-  calls: ReadonlyArray<ToolCall>,
+  calls: ReadonlyArray<{ readonly id: string }>,
   results: ReadonlyArray<A>
 ): ReadonlyArray<A> => {
   const byId = new Map(results.map((result) => [result.toolCallId, result]))

@@ -1,0 +1,130 @@
+/** Scripts of tool pauses, which every wire answers alike: rounds of calls, results, and the messages that are sent. */
+import type { ToolHandler } from "@effect-noukai/promise"
+
+export interface PauseScript {
+  readonly name: string
+  /** Whether `/step` sends no such pause: its events require calls whose arguments are text. */
+  readonly isExecuteOnly?: true
+  /** The fields of each pause beside its place. */
+  readonly rounds: ReadonlyArray<object>
+  readonly handler: ToolHandler
+  /** The messages with results that answer each round; a text is the reason why the run fails instead. */
+  readonly sent: ReadonlyArray<ReadonlyArray<object> | string>
+  /** The ids of the calls that the handler saw, by round. */
+  readonly handled: ReadonlyArray<ReadonlyArray<string>>
+}
+
+export const call = (id: string, name = "look", args: unknown = "{\"x\":1}") => ({
+  id,
+  type: "function",
+  function: { name, arguments: args }
+})
+
+const pause = (...calls: ReadonlyArray<object>) => ({
+  toolCallMessages: [{ role: "user", content: "hi" }, { role: "assistant", content: null, tool_calls: calls }],
+  toolCalls: calls
+})
+
+const camel = (...calls: ReadonlyArray<object>) => ({ toolCallMessages: [{ role: "assistant", toolCalls: calls }] })
+
+const echo: ToolHandler = (calls) =>
+  calls.map(({ function: { arguments: args }, id }) => ({ tool_call_id: id, content: `of ${args}` }))
+
+const answer = (id: string, args = "{\"x\":1}") => ({ role: "tool", tool_call_id: id, content: `of ${args}` })
+
+const contents: ToolHandler = (calls) =>
+  calls.map(({ id }, place) => ({ tool_call_id: id, content: ["text", { a: [1] }, 7, null, true][place] }) as never)
+
+const script = (name: string, given: Omit<PauseScript, "name" | "handler"> & Partial<PauseScript>): PauseScript => ({
+  name,
+  handler: echo,
+  ...given
+})
+
+export const pauseScripts: ReadonlyArray<PauseScript> = [
+  script("two calls", {
+    rounds: [pause(call("t1"), call("t2"))],
+    sent: [[answer("t1"), answer("t2")]],
+    handled: [["t1", "t2"]]
+  }),
+  script("an id that is used again in a later round, for another call", {
+    rounds: [pause(call("t1")), pause(call("t1", "look", "{\"x\":2}")), pause(call("t1", "other"))],
+    sent: [[answer("t1")], [answer("t1", "{\"x\":2}")], [answer("t1")]],
+    handled: [["t1"], ["t1"], ["t1"]]
+  }),
+  script("an id that is used again in a later round, for the same call", {
+    rounds: [pause(call("t1")), pause(call("t1"), call("t2"))],
+    sent: [[answer("t1")], [answer("t1"), answer("t2")]],
+    handled: [["t1"], ["t1", "t2"]]
+  }),
+  script("one call twice in a round", {
+    rounds: [pause(call("t1"), call("t1", "look", "{ \"x\": 1 }"))],
+    sent: [[answer("t1")]],
+    handled: [["t1"]]
+  }),
+  script("one id for two calls in a round", {
+    rounds: [pause(call("t1"), call("t1", "other"))],
+    sent: ["the id of a tool call, \"t1\", names two different calls"],
+    handled: []
+  }),
+  script("one id for two numbers that differ in their last digit", {
+    rounds: [
+      pause(call("t1", "look", "{\"x\":12345678901234567890}"), call("t1", "look", "{\"x\":12345678901234567891}"))
+    ],
+    sent: ["names two different calls"],
+    handled: []
+  }),
+  script("results in another order", {
+    rounds: [pause(call("t1"), call("t2"))],
+    handler: async (calls) => [...await echo(calls, undefined as never)].reverse(),
+    sent: [[answer("t1"), answer("t2")]],
+    handled: [["t1", "t2"]]
+  }),
+  script("a missing result", {
+    rounds: [pause(call("t1"), call("t2"), call("t3"))],
+    handler: async (calls) => [...await echo(calls, undefined as never)].slice(1, 2),
+    sent: ["no result for \"t1\", \"t3\""],
+    handled: [["t1", "t2", "t3"]]
+  }),
+  script("an extra result", {
+    rounds: [pause(call("t1"))],
+    handler: async (calls) => [...await echo(calls, undefined as never), { tool_call_id: "t9", content: "x" }],
+    sent: ["\"t9\" was not asked for"],
+    handled: [["t1"]]
+  }),
+  script("two results of one call", {
+    rounds: [pause(call("t1"))],
+    handler: async (calls) => [...await echo(calls, undefined as never), { tool_call_id: "t1", content: "x" }],
+    sent: ["\"t1\" is answered twice"],
+    handled: [["t1"]]
+  }),
+  script("contents of every form", {
+    rounds: [pause(...["t1", "t2", "t3", "t4", "t5"].map((id) => call(id)))],
+    handler: contents,
+    sent: [
+      ["text", "{\"a\":[1]}", "7", "null", "true"].map((content, n) => ({
+        role: "tool",
+        tool_call_id: `t${n + 1}`,
+        content
+      }))
+    ],
+    handled: [["t1", "t2", "t3", "t4", "t5"]]
+  }),
+  script("arguments that are not text, or absent", {
+    isExecuteOnly: true,
+    rounds: [pause(call("t1", "look", { x: 2 }), call("t2", "look", null), call("t3", "look", ""))],
+    sent: [[answer("t1", "{\"x\":2}"), answer("t2", "{}"), answer("t3", "")]],
+    handled: [["t1", "t2", "t3"]]
+  }),
+  script("camel case, and calls that only the messages name", {
+    rounds: [camel(call("t1"))],
+    sent: [[{ role: "tool", toolCallId: "t1", content: "of {\"x\":1}" }]],
+    handled: [["t1"]]
+  }),
+  script("calls of which one cannot be read, beside messages that name both", {
+    isExecuteOnly: true,
+    rounds: [{ ...pause(call("t1"), call("t2")), toolCalls: [call("t1"), { id: 2 }] }],
+    sent: [[answer("t1"), answer("t2")]],
+    handled: [["t1", "t2"]]
+  })
+]
