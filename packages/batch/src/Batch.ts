@@ -355,6 +355,7 @@ export const session: (
 
 /**
  * The settled rows after the one of a `settledNo`, at most 2,000, without their documents: for totals. Default: the first ones.
+ * Fails with `InvalidBatchError` for a number that is not an integer of at least 0.
  *
  * @since 0.1.0
  * @category operations

@@ -1,8 +1,8 @@
 /** Numbers of options: a wrong one is refused before anything is sent, and is never taken for another one. */
-import { Batch, BatchSource } from "@effect-noukai/batch"
+import { Batch, BatchReport, BatchSource } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { collect, echoing, layer, numbered } from "./support/batches.js"
 
 const negative = [NaN, -1, -Infinity] as const
@@ -60,6 +60,13 @@ describe("numbers of a batch", () => {
         }
       }
       assert.deepInclude(yield* Effect.flip(Batch.page("numbers", { numbers: [0.5] })), { field: "numbers" })
+      for (const value of uncounted) {
+        assert.deepInclude(yield* Effect.flip(Batch.settled("numbers", value)), { field: "after" })
+      }
+      for (const value of endless) {
+        const append = BatchReport.append("none/numbers.jsonl", { after: () => Stream.empty, syncInterval: value })
+        assert.include(String(yield* Effect.flip(append)), "syncInterval must be a duration")
+      }
       assert.deepInclude(yield* Effect.flip(collect(Batch.results("numbers", { order: "done", after: NaN }))), {
         field: "after"
       })

@@ -640,6 +640,22 @@ describe("a batch in its ledger", () => {
       }]
     }))))
 
+  it.scopedLive("is compared with costs that are at least so high, where some are unknown", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a")
+      yield* noukai(["batch", "run", "b", "acme/test/priced", ...mapped], { env, cwd })
+      yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"row 1\",\"text\":\"a\"}\n{\"id\":\"row 2\",\"text\":\"b\"}\n")
+      yield* noukai(["batch", "run", "b", "acme/test/priced", ...mapped, "--cost"], { env, cwd })
+      const { stdout } = yield* noukai(["batch", "diff", "b", "b"], { cwd })
+      assert.include(stdout, "2 rows the same, 0 changed, 0 removed, 0 added; at least $0.01 → at least $0.01; ")
+      assert.include(stdout, "; cost unknown of 1 row before, 1 after; ")
+      const [{ after, before }] = json((yield* noukai(["batch", "diff", "b", "b", "--json"], { cwd })).stdout)
+      for (const side of [before, after]) assert.deepInclude(side, { costUsd: "0.01", unknownCosts: 1 })
+    }).pipe(Effect.provide(server({
+      flows: [{ ref: "acme/test/priced", steps: [{ kind: "template", id: "a", output: "a", costUsd: "0.01" }] }]
+    }))))
+
   it.scopedLive("is printed no further than somebody reads", () =>
     Effect.gen(function*() {
       const env = yield* environment

@@ -23,9 +23,8 @@ export type TypeId = typeof TypeId
 
 /**
  * The emulator could not start, or refused flows or faults. `PortInUse`: another process listens there. `Listen`: the
- * address cannot be used. `InvalidFlow`: a flow, key or fault is wrong, and `path` names the place. `File`: the flows
- * file cannot be read. `Config`: the client configuration cannot be made, or an
- * option is not in its range.
+ * address cannot be used. `InvalidFlow`: a flow or fault is wrong, and `path` names the place. `File`: the flows file
+ * cannot be read. `Config`: the client configuration cannot be made, or an option, key or organisation is wrong.
  *
  * @since 0.1.0
  * @category errors

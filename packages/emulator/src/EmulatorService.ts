@@ -84,8 +84,8 @@ export interface EmulatorService {
   readonly cancelJob: (executionId: string) => Effect.Effect<boolean>
   /** Expires a session. Reads of it are a 410 from now on. */
   readonly expireSession: (sessionId: string) => Effect.Effect<void>
-  /** Replaces the settings of an organisation. */
-  readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void>
+  /** Replaces the settings of an organisation. Fails with `EmulatorError` for a wrong or unknown setting. */
+  readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void, EmulatorError>
   /** Revokes a key. It is refused from now on. */
   readonly revokeKey: (key: Redacted.Redacted<string>) => Effect.Effect<void>
   /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { isTime } from "./internal/time/time.js"
 
 /**
  * Any JSON value.
@@ -40,9 +40,11 @@ export const Json: Schema.Schema<Json> = Schema.suspend(() =>
  * @category schemas
  */
 export const FlowDuration: Schema.Schema<number | string> = Schema.Union(
-  Schema.NonNegative.annotations({ description: "milliseconds" }),
+  Schema.NonNegative.pipe(
+    Schema.filter(isTime, { message: () => "expected a finite number of milliseconds", jsonSchema: {} })
+  ).annotations({ description: "milliseconds" }),
   Schema.String.pipe(
-    Schema.filter((text) => Option.isSome(Duration.decodeUnknown(text)), {
+    Schema.filter(isTime, {
       message: () => "expected a duration such as 250, \"2 seconds\" or \"5 minutes\"",
       jsonSchema: { pattern: "^\\d+(\\.\\d+)?\\s(nanos?|micros?|millis?|seconds?|minutes?|hours?|days?|weeks?)$" }
     })

@@ -45,7 +45,7 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly cancelJob: (executionId: string) => Promise<boolean>
   /** Expires a session. Reads of it are a 410 from now on. */
   readonly expireSession: (sessionId: string) => void
-  /** Replaces the settings of an organisation. */
+  /** Replaces the settings of an organisation. Throws an `EmulatorError` for a wrong or unknown setting. */
   readonly putOrganisation: (org: string, organisation: Organisation) => void
   /** Revokes a key. It is refused from now on. */
   readonly revokeKey: (key: string) => void

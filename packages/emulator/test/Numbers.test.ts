@@ -1,8 +1,10 @@
 /** Numbers and times of the options of an emulator. */
 import { EmulatorError, type EmulatorOptions, startEmulator } from "@effect-noukai/emulator"
+import * as Emulator from "@effect-noukai/emulator/Emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
+import * as FlowFile from "@effect-noukai/emulator/FlowFile"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Either, Layer } from "effect"
 
 const optionsOf = (value: number): ReadonlyArray<readonly [path: string, EmulatorOptions]> => [
   ["port", { port: value }],
@@ -16,6 +18,54 @@ const optionsOf = (value: number): ReadonlyArray<readonly [path: string, Emulato
   ["jobs.rowDelay", { jobs: { rowDelay: value } }],
   ["sessions.lag", { sessions: { lag: value } }]
 ]
+
+const any = (value: unknown) => value as never
+
+const key = { key: "nk_a", org: "a", project: "b" }
+
+/** Amounts are texts, so that no digit is lost. */
+const wrongAmounts = [NaN, -1, 0.5, Infinity, "NaN", "-1", "1e3", "Infinity", ""]
+
+const wrongTimes = [NaN, -1, Infinity, "-1 seconds", "Infinity"]
+
+describe("the numbers of accounts and flows", () => {
+  it.scoped("are refused at the start, and later", () =>
+    Effect.gen(function*() {
+      const rows: ReadonlyArray<readonly [options: object, path: string]> = [
+        ...wrongAmounts.map((credits) => [{ organisations: { acme: { credits } } }, "organisations.acme.credits"] as const),
+        ...[NaN, -1, 0, 0.5, Infinity].flatMap((requests) => [
+          [
+            { organisations: { acme: { rateLimit: { requests, per: 1 } } } },
+            "organisations.acme.rateLimit.requests"
+          ] as const,
+          [{ keys: [{ ...key, rateLimit: { requests, per: 1 } }] }, "keys[0].rateLimit.requests"] as const
+        ]),
+        ...wrongTimes.map((per) => [{ keys: [{ ...key, rateLimit: { requests: 1, per } }] }, "keys[0].rateLimit.per"] as const),
+        ...[NaN, -1, Infinity, 1.5].map((rate) => [{ faults: [{ rate, faults: ["503"] }] }, "faults"] as const)
+      ]
+      for (const [options, path] of rows) {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(layer(any(options)))))
+        assert.strictEqual(error.path, path, JSON.stringify(options))
+      }
+      const emulator = yield* Emulator.make()
+      for (const credits of wrongAmounts) {
+        const error = yield* Effect.flip(emulator.putOrganisation("acme", any({ credits })))
+        assert.deepInclude(error, { _tag: "EmulatorError", path: "organisations.acme.credits" })
+      }
+    }))
+
+  it("are refused in a file", () => {
+    const step = { kind: "template", id: "a", output: "a" }
+    for (const costUsd of wrongAmounts) {
+      const file = FlowFile.decode({ flows: [{ ref: "a/b/c", steps: [{ ...step, costUsd }] }] })
+      assert.strictEqual(Either.isLeft(file) && file.left.path, "flows[0].steps[0].costUsd", `${costUsd}`)
+    }
+    for (const duration of wrongTimes) {
+      const file = FlowFile.decode({ flows: [{ ref: "a/b/c", steps: [{ ...step, duration }] }] })
+      assert.strictEqual(Either.isLeft(file) && file.left.path, "flows[0].steps[0].duration", `${duration}`)
+    }
+  })
+})
 
 describe("the numbers of an emulator", () => {
   it.effect("are finite, in their range, and whole where they count", () =>

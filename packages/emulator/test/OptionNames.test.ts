@@ -10,7 +10,18 @@ const inputs: ReadonlyArray<readonly [options: object, field: string, meant: str
   [{ toolIterationLimits: 1 }, "toolIterationLimits", "toolIterationLimit"],
   [{ limits: { bodyByte: 1 } }, "limits.bodyByte", "bodyBytes"],
   [{ jobs: { worker: 1 } }, "jobs.worker", "workers"],
-  [{ sessions: { lags: 1 } }, "sessions.lags", "lag"]
+  [{ sessions: { lags: 1 } }, "sessions.lags", "lag"],
+  [{ organisations: { acme: { credit: "1" } } }, "organisations.acme.credit", "credits"],
+  [{ organisations: { acme: { rateLimit: { request: 1 } } } }, "organisations.acme.rateLimit.request", "requests"],
+  [{ keys: [{ key: "nk_a", org: "a", project: "b", revokd: true }] }, "keys[0].revokd", "revoked"]
+]
+
+const any = (value: unknown) => value as never
+
+const rules: ReadonlyArray<readonly [rule: object, field: string, meant: string]> = [
+  [{ script: ["503"], repat: true }, "faults[0].repat", "repeat"],
+  [{ match: { endpont: "execute" }, script: ["503"] }, "faults[0].match.endpont", "endpoint"],
+  [{ rate: 1, faults: ["503"], sed: 1 }, "faults[0].sed", "seed"]
 ]
 
 describe("emulator: a misspelt option", () => {
@@ -30,6 +41,27 @@ describe("emulator: a misspelt option", () => {
         assert.strictEqual(error.path, field)
         assert.strictEqual(error.message, `invalid ${field}: is not an option: did you mean ${meant}?`)
       }
+    })
+  }
+
+  for (const [rule, field, meant] of rules) {
+    it(`of a rule of faults is refused: ${field}`, async () => {
+      const emulator = await startEmulator()
+      try {
+        assert.throws(() => emulator.addFaults(any(rule)), EmulatorError, `did you mean ${meant}?`)
+        assert.throws(
+          () => emulator.putOrganisation("acme", any({ biling: true })),
+          EmulatorError,
+          "did you mean billing?"
+        )
+      } finally {
+        await emulator.close()
+      }
+      const error = await Effect.runPromise(Effect.flip(Effect.scoped(Emulators.make({ faults: [any(rule)] }))))
+      assert.deepStrictEqual([error.path, error.message], [
+        field,
+        `invalid ${field}: is not an option: did you mean ${meant}?`
+      ])
     })
   }
 })

@@ -11,7 +11,7 @@ import * as Schedule from "effect/Schedule"
 import { Client } from "./internal/client/client.js"
 import type { Services } from "./internal/client/lifetime.js"
 import { jobStatus } from "./internal/jobs/jobStatus.js"
-import { millisOf } from "./internal/options/reading.js"
+import { intervalOf, millisOf } from "./internal/options/reading.js"
 import { type Names, takeKnown } from "./internal/options/unknown.js"
 import type { JobStatus } from "./JobStatus.js"
 import type { NoukaiError } from "./NoukaiError.js"
@@ -156,7 +156,7 @@ export class Job {
     const operation = "job.wait"
     const { input: { interval, timeout }, signal } = takeKnown(operation, options, waitNames, (given) => ({
       timeout: millisOf(operation, "timeout", given.timeout),
-      interval: millisOf(operation, "pollInterval", given.pollInterval)
+      interval: intervalOf(operation, "pollInterval", given.pollInterval)
     }))
     const schedule = interval === undefined ? undefined : Schedule.spaced(interval)
     const ended = Effect.flatMap(this.job, (job) => job.wait({ timeout, schedule }))

@@ -87,7 +87,7 @@ export const fromSession: (
  * `message`. Patterns are also matched against the names of flows and steps; a replay then requires the same
  * patterns. A recording is redacted while it is recorded.
  *
- * Fails with `InvalidRequestError` if a path cannot be read.
+ * Fails with `InvalidRequestError` if a path cannot be read, or for an unknown option.
  *
  * @since 0.1.0
  * @category combinators

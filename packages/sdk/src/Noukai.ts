@@ -228,7 +228,8 @@ export const layerTest: (
 
 /**
  * The services over a script: answers by operation, served in order. `ScriptedHttp` holds the requests. A call beyond
- * the script is a defect, since the test did not expect it. Answers are built with `@effect-noukai/sdk/testing`.
+ * the script is a defect, since the test did not expect it. Answers are built with `@effect-noukai/sdk/testing`. Throws a
+ * `TypeError` for an operation that does not exist.
  *
  * @example
  * ```ts
@@ -242,7 +243,7 @@ export const layerTest: (
  * @category layers
  */
 export const layerScripted = (script: Scripted.Script = {}): Layer.Layer<Services | Scripted.ScriptedHttp> =>
-  Layer.provideMerge(servicesOverHttp(), Scripted.layer(script))
+  Layer.provideMerge(servicesOverHttp(), Scripted.layer(Scripted.checkedScript(script)))
 
 /**
  * A schedule for callers that repeat calls by hand, with `Effect.retry`. It waits for the time of `retryAfter`, else

@@ -17,6 +17,7 @@ import { newError } from "./internal/core/makeError.js"
 import { makeEventSink } from "./internal/http/call.js"
 import type { HttpService, Requests } from "./internal/operations/operations.js"
 import * as Scope from "./internal/operations/scope.js"
+import { type Names, orThrow } from "./Kit.js"
 import { ReplayDisabledError } from "./NoukaiError.js"
 import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
@@ -25,6 +26,8 @@ interface PromiseOptions<A, E> {
   readonly try: (signal: AbortSignal) => PromiseLike<A>
   readonly catch: (error: unknown) => E
 }
+
+const promiseNames: Names<PromiseOptions<unknown, unknown>> = { try: true, catch: true }
 
 /** Runs asynchronous code that is no Effect with the fiber's scope and budgets. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
@@ -290,7 +293,7 @@ export class TraceScope extends Scope.CurrentScope {
    * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, and within the
    * fiber's budgets, as the Promise client does. Interrupting aborts the signal.
    *
-   * Fails with the reason of a rejected promise, as `Effect.tryPromise` does.
+   * Fails with the reason of a rejected promise, as `Effect.tryPromise` does. Throws a `TypeError` for an unknown option.
    *
    * @since 0.1.0
    */
@@ -300,7 +303,7 @@ export class TraceScope extends Scope.CurrentScope {
   } = <A, E>(arg: PromiseOptions<A, E> | PromiseOptions<A, E>["try"]): Effect.Effect<A, E | Cause.UnknownException> =>
     typeof arg === "function"
       ? promiseInScope({ try: arg, catch: (error) => new Cause.UnknownException(error) })
-      : promiseInScope(arg)
+      : promiseInScope(orThrow<PromiseOptions<A, E>>("TraceScope.promise", arg, promiseNames))
 
   /**
    * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`

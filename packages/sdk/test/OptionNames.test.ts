@@ -1,9 +1,21 @@
 /** A misspelt option, or a flow with a field that no address has, is refused before anything is sent. */
-import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
+import {
+  Budget,
+  Cassette,
+  Flow,
+  FlowService,
+  JobService,
+  Noukai,
+  NoukaiRecord,
+  NoukaiReplay,
+  Tools,
+  TraceScope
+} from "@effect-noukai/sdk"
 import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
 import { isCount, isNumber, misnamed, type Names, unknownName } from "@effect-noukai/sdk/Kit"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+import * as Testing from "@effect-noukai/sdk/testing"
 import { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
@@ -11,7 +23,7 @@ import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Either, Layer, Schema, type Scope, Stream } from "effect"
 
 const any = (value: unknown) => value as never
 
@@ -49,6 +61,50 @@ describe("a flow", () => {
   }
 })
 
+const image = { url: "https://noukai.test/a.png", mime_type: "image/png" }
+
+const declaration = (more: object) => any({ type: "function", function: { name: "a", ...more } })
+
+const tool = { name: "a", parameters: Schema.Struct({}), handler: () => Effect.void }
+
+describe("a misspelt name within the input of a run", () => {
+  const rows: ReadonlyArray<readonly [name: string, input: object, field: string, meant: string]> = [
+    ["an attachment", { attachments: [{ ...image, filname: "a" }] }, "attachments[0].filname", "filename"],
+    ["an attachment", { attachments: [{ url: image.url, mimeType: "a" }] }, "attachments[0].mimeType", "mime_type"],
+    ["a declaration", { tools: [declaration({ descripton: "a" })] }, "tools[0].function.descripton", "description"],
+    [
+      "a declaration of Tools.handle",
+      { tools: Tools.handle([declaration({ paramters: {} })], () => Effect.succeed([])) },
+      "tools[0].function.paramters",
+      "parameters"
+    ],
+    [
+      "Tools.tool",
+      { tools: Tools.make(Tools.tool(any({ ...tool, succes: Schema.Void }))) },
+      "tools.succes",
+      "success"
+    ],
+    [
+      "a choice of a tool",
+      { tools: [declaration({})], toolChoice: { type: "function", functions: 1, function: { name: "a" } } },
+      "toolChoice.functions",
+      "function"
+    ]
+  ]
+  for (const [name, input, field, meant] of rows) {
+    it.effect(`of ${name} is refused: ${field}`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Effect.flatMap(FlowService, (flows) => flows.execute("a/b/c", any(input))))
+        assert.instanceOf(error, InvalidRequestError)
+        assert.deepStrictEqual([error.field, error.reason], [field, `is not an option: did you mean ${meant}?`])
+        assert.deepStrictEqual(yield* (yield* ScriptedHttp).calls, [])
+      }).pipe(Effect.provide(Noukai.layerScripted())))
+  }
+})
+
+const kept = (use: (session: Testing.KeptSession) => unknown) =>
+  use(Either.getOrThrow(Testing.keepSession(Testing.session())))
+
 const pure: ReadonlyArray<readonly [name: string, call: () => unknown, message: RegExp]> = [
   ["Waterfall.toText", () => Waterfall.toText(any({ flowRun: {} }), any({ colors: true })), /colors: .*mean colours\?/],
   ["Waterfall.toSvg", () => Waterfall.toSvg(any({ flowRun: {} }), any({ maxRow: 1 })), /maxRow: .*mean maxRows\?/],
@@ -62,6 +118,20 @@ const pure: ReadonlyArray<readonly [name: string, call: () => unknown, message: 
   ["ValueDiff limit", () => ValueDiff.changes(1, 2, { limit: NaN }), /limit: must be an integer/],
   ["ValueDiff.toText", () => ValueDiff.toText({ path: "$" }, any({ expcted: "a" })), /expcted: .*expected\?/],
   ["Trace.toSpans", () => Trace.toSpans(any({}), any({ paylods: true })), /paylods: .*payloads\?/],
+  ["TraceScope.promise", () => TraceScope.promise(any({ try: () => 1, ctach: () => 2 })), /ctach: .*catch\?/],
+  ["layerScripted", () => Noukai.layerScripted(any({ exeucte: [] })), /exeucte: .*execute\?/],
+  ["layerScripted", () => Noukai.layerScripted(any({ defaults: { ogr: "a" } })), /defaults.ogr: .*org\?/],
+  ["testing.completed", () => Testing.completed(1, any({ executonId: "a" })), /executonId: .*executionId\?/],
+  ["testing.failed", () => Testing.failed(1, any({ flowid: "a" })), /flowid: .*flowId\?/],
+  ["testing.paused", () => Testing.paused([], any({ pausedAtStp: "a" })), /pausedAtStp: .*pausedAtStep\?/],
+  ["a call of a tool", () => Testing.paused([any({ name: "a", argument: {} })]), /argument: .*arguments\?/],
+  ["testing.events", () => Testing.events.runStarted(any({ stepcount: 1 })), /stepcount: .*stepCount\?/],
+  ["testing.events", () => Testing.events.stepCompleted("a", 1, any({ costUSD: "1" })), /costUSD: .*costUsd\?/],
+  ["testing.events", () => Testing.events.run({}, any({ flowid: "a" })), /flowid: .*flowId\?/],
+  ["testing.session", () => Testing.session(any({ slug: "a", reslt: 1 })), /reslt: .*result\?/],
+  ["testing.recording", () => Testing.recording(any({ flow: "a/b/c", mesage: "a" })), /mesage: .*message\?/],
+  ["addCases", () => kept((session) => session.addCases("", any({ isCSV: true }))), /isCSV: .*isCsv\?/],
+  ["the test of a session", () => kept((session) => session.test("a.json", any({ path: [] }))), /path: .*paths\?/],
   ["HtmlReport.table", () => HtmlReport.table([], Stream.empty, any({ sortby: 1 })), /sortby: .*sortBy\?/]
 ]
 
@@ -69,6 +139,24 @@ describe("a misspelt option", () => {
   for (const [name, call, message] of pure) {
     it(`of ${name} throws`, () => assert.throws(call, TypeError, message))
   }
+
+  it.effect("of a budget, a recording, a replay and their redaction is refused", () =>
+    Effect.gen(function*() {
+      const rows: ReadonlyArray<readonly [call: Effect.Effect<unknown, unknown, Scope.Scope>, field: string]> = [
+        [Budget.make(any({ limitUsd: 1, perrun: 1 })), "perrun"],
+        [Layer.build(NoukaiRecord.toFile("none.json", any({ mde: "once", live: Noukai.layerScripted() }))), "mde"],
+        [Layer.build(NoukaiRecord.toFile("none.json", any({ redact: { path: [] }, live: Noukai.layerScripted() }))), "redact.path"],
+        [Layer.build(NoukaiReplay.fromFile("none.json", any({ mach: "input" }))), "mach"],
+        [Layer.build(NoukaiReplay.fromFile("none.json", any({ redact: { pattern: [] } }))), "redact.pattern"],
+        [Layer.build(NoukaiReplay.fromCassette(Testing.recording(), any({ redact: { pattern: [] } }))), "redact.pattern"],
+        [Effect.suspend(() => Cassette.redact(Testing.session(), any({ path: [] }))), "redact.path"]
+      ]
+      for (const [call, field] of rows) {
+        const error = yield* Effect.flip(Effect.scoped(call))
+        assert.instanceOf(error, InvalidRequestError)
+        assert.strictEqual(error.field, field)
+      }
+    }))
 
   it.effect("of Reconcile.findings is refused, and so is a number that is not a count", () =>
     Effect.gen(function*() {

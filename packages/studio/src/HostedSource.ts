@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { RunService } from "@effect-noukai/sdk/RunService"
@@ -21,6 +22,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
@@ -75,6 +77,19 @@ export interface Options {
    * at most one request a second. Default: 3 seconds.
    */
   readonly interval?: Duration.DurationInput | undefined
+}
+
+const names: Names<Options> = { address: true, seen: true, kind: true, interval: true }
+
+/** Returns the options. Throws a `TypeError` for an unknown one, and for an interval that is not a time. */
+const checked = (options: Options): Options => {
+  const { interval } = orThrow("HostedSource.layer", options, names)
+  const time = interval === undefined ? Duration.zero : Option.getOrUndefined(Duration.decodeUnknown(interval))
+  const isNegative = (typeof interval === "number" || typeof interval === "bigint") && interval < 0
+  if (time === undefined || !Duration.isFinite(time) || isNegative || Object.is(interval, NaN)) {
+    throw new TypeError("HostedSource.layer: invalid interval: must be a duration, at least 0 and with an end")
+  }
+  return options
 }
 
 /** The number of requests for costs, and for lists, at once. */
@@ -490,7 +505,8 @@ const make = (
 
 /**
  * Reads runs through `RunService`, and sessions through `SessionService`. Costs are read for the rows of pages, at most 4 at
- * once, and kept for runs that have ended. Nothing is read while no page is open.
+ * once, and kept for runs that have ended. Nothing is read while no page is open. Throws a `TypeError` for a wrong or unknown
+ * option.
  *
  * @since 0.1.0
  * @category layers
@@ -498,4 +514,4 @@ const make = (
 export const layer = (
   options: Options
 ): Layer.Layer<StudioSource, never, NoukaiHttp | RunService | SessionService> =>
-  Layer.scoped(StudioSource, make(options))
+  Layer.scoped(StudioSource, make(checked(options)))

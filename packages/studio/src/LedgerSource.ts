@@ -5,6 +5,7 @@
  */
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { Eval } from "@effect-noukai/eval/Eval"
+import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -45,9 +46,11 @@ export interface Options {
   readonly definitions?: ReadonlyArray<{ readonly file: string; readonly eval: AnyEval }> | undefined
 }
 
+const names: Names<Options> = { folder: true, postgres: true, definitions: true }
+
 /**
  * Shows the batches and eval runs of ledgers. The lists name the files that cannot be read as ledgers, such as those of another
- * version of the package.
+ * version of the package. Throws a `TypeError` for an unknown option.
  *
  * @example
  * ```ts
@@ -59,8 +62,10 @@ export interface Options {
  * @since 0.1.0
  * @category layers
  */
-export const layer = ({ definitions = [], folder, postgres }: Options): Layer.Layer<StudioLedgers> =>
-  Layer.scoped(
+export const layer = (options: Options): Layer.Layer<StudioLedgers> => {
+  const { definitions = [], folder, postgres } = orThrow("LedgerSource.layer", options, names)
+  for (const definition of definitions) orThrow("LedgerSource.layer: definitions", definition, { file: true, eval: true })
+  return Layer.scoped(
     StudioLedgers,
     Effect.gen(function*() {
       const stores = yield* Stores.make({
@@ -80,3 +85,4 @@ export const layer = ({ definitions = [], folder, postgres }: Options): Layer.La
       }
     })
   )
+}

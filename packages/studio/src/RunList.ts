@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import type { Point, Points, Run, RunFilter, RunPage } from "./RunsApi.js"
 
 /**
@@ -20,7 +21,10 @@ export interface RunList {
   /** Removes a run. Returns whether it was in the list. */
   readonly remove: (id: string) => boolean
   readonly clear: () => void
-  /** Returns a part of the list. `limit: 0` counts only. */
+  /**
+   * Returns a part of the list. `limit: 0` counts only. Throws a `TypeError` for an unknown field, and for an `offset` or
+   * `limit` that is not an integer of at least 0.
+   */
   readonly page: (filter: RunFilter, page: { readonly offset: number; readonly limit: number }) => RunPage
   /** Returns the runs as a picture. Outliers are told by all runs of their flow, also by those that the filter leaves out. */
   readonly points: (filter: RunFilter) => Points
@@ -44,8 +48,19 @@ const entryOf = (run: Run, order: number): Entry => ({ run, order, flow: lower(r
 
 type Matches = (entry: Pick<Entry, "run" | "flow" | "text">) => boolean
 
+const filterNames: Names<RunFilter> = {
+  flow: true,
+  ofFlow: true,
+  status: true,
+  session: true,
+  from: true,
+  to: true,
+  text: true
+}
+
 /** The conditions of a filter. `undefined`: every run matches. */
-const conditionOf = ({ flow, from, ofFlow, session, status, text, to }: RunFilter): Matches | undefined => {
+const conditionOf = (filter: RunFilter): Matches | undefined => {
+  const { flow, from, ofFlow, session, status, text, to } = orThrow("RunList filter", filter, filterNames)
   const [flowPart, part] = [lower(flow), lower(text)]
   const conditions: ReadonlyArray<Matches> = [
     ...flowPart === "" ? [] : [(entry: Pick<Entry, "flow">) => entry.flow.includes(flowPart)],
@@ -64,7 +79,8 @@ const conditionOf = ({ flow, from, ofFlow, session, status, text, to }: RunFilte
 }
 
 /**
- * Returns whether runs belong to the list of a filter. An empty condition always holds.
+ * Returns whether runs belong to the list of a filter. An empty condition always holds. Throws a `TypeError` for an unknown
+ * field.
  *
  * @since 0.1.0
  * @category combinators
@@ -177,7 +193,8 @@ export const make = (): RunList => {
       byId.clear()
       entries.length = 0
     },
-    page: (filter, { limit, offset }) => {
+    page: (filter, page) => {
+      const { limit, offset } = orThrow("RunList.page", page, { offset: true, limit: true }, ["offset", "limit"])
       const condition = conditionOf(filter)
       if (condition === undefined) {
         const end = Math.max(0, entries.length - offset)

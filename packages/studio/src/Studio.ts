@@ -10,6 +10,7 @@ import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { isCount, misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -46,13 +47,13 @@ import { StudioSource } from "./StudioSource.js"
 
 /**
  * The server could not start. `PortInUse`: another process listens on the port. `Listen`: the address cannot be listened on.
- * `Secret`: other users of this machine may know the secret of {@link secretOf}.
+ * `Secret`: other users of this machine may know the secret of {@link secretOf}. `Options`: an option is wrong or unknown.
  *
  * @since 0.1.0
  * @category errors
  */
 export class StudioError extends Schema.TaggedError<StudioError>("@effect-noukai/studio/StudioError")("StudioError", {
-  reason: Schema.Literal("PortInUse", "Listen", "Secret"),
+  reason: Schema.Literal("PortInUse", "Listen", "Secret", "Options"),
   message: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {}
@@ -115,6 +116,20 @@ export declare namespace Studio {
  * @category tags
  */
 export class Studio extends Context.Tag("@effect-noukai/studio/Studio")<Studio, Studio.Service>() {}
+
+const names: Names<Options> = { port: true, orNext: true, host: true, assets: true, secret: true, hidden: true }
+
+/** Fails for an unknown option, and for a port that is not a number of one. */
+const checked = (options: Options): Effect.Effect<void, StudioError> =>
+  Effect.suspend(() => {
+    const found = misnamed("options", options, names) ??
+      (options.port === undefined || isCount(options.port, 0, 65_535)
+        ? undefined
+        : { field: "port", reason: `must be a whole number from 0 to 65535, not ${options.port}` })
+    return found === undefined
+      ? Effect.void
+      : new StudioError({ reason: "Options", message: `invalid ${found.field}: ${found.reason}` })
+  })
 
 const listenError = (error: unknown, host: string, port: number): StudioError => {
   const { code, message } = error as NodeJS.ErrnoException
@@ -236,7 +251,7 @@ const failed = plain(500, "The studio failed. Its terminal says why.")
  * a cookie, and only requests that name this server are answered. A view of the emulator is there if `StudioEmulator` is
  * provided, too, and the page starts runs if `StudioRunner` is.
  *
- * Fails with `StudioError` if the server cannot listen.
+ * Fails with `StudioError` if the server cannot listen, or for a wrong or unknown option.
  *
  * @since 0.1.0
  * @category constructors
@@ -245,6 +260,7 @@ export const serve = (
   options: Options = {}
 ): Effect.Effect<Studio.Service, StudioError, StudioSource | Scope.Scope> =>
   Effect.gen(function*() {
+    yield* checked(options)
     const { assets = new URL("../assets/", import.meta.url), host = "127.0.0.1", port: wanted = 0 } = options
     const mask = maskOf((options.hidden ?? []).map(Redacted.value))
     const token = randomBytes(16).toString("base64url")

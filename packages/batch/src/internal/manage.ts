@@ -243,7 +243,12 @@ export const page = (batch: string, options: PageOptions = {}) =>
   )
 
 export const settled = (batch: string, after = 0) =>
-  Effect.flatMap(standing("Batch.settled", batch), ([ledger, { id }]) => Reading.settled(ledger, id, after))
+  Effect.flatMap(
+    isCount(after, 0)
+      ? standing("Batch.settled", batch)
+      : new InvalidBatchError({ method: "Batch.settled", field: "after", reason: aNumber }),
+    ([ledger, { id }]) => Reading.settled(ledger, id, after)
+  )
 
 /** The session of an attempt at a row. */
 export const sessionOf = (

@@ -2,8 +2,10 @@
  * The flags of the command. Each is an option of the emulator, named by its path in kebab case: `limits.runs` is
  * `--limits-runs`.
  */
+import { nearest } from "@effect-noukai/sdk/Kit"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
@@ -13,6 +15,7 @@ import type { EmulatorOptions, Jobs, Limits } from "../EmulatorOptions.js"
 import { CaptureMode } from "../Flow.js"
 import * as Defaults from "./defaults.js"
 import { errorText, mistakesOf, readSchema } from "./json.js"
+import { isTime } from "./time/time.js"
 
 type Read<A> = (name: string, text: string) => Either.Either<A, string>
 
@@ -38,10 +41,11 @@ const count = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
 /** Parses milliseconds, or text such as `"2 seconds"`. */
 const duration: Read<Duration.Duration> = (name, text) =>
-  Option.match(Duration.decodeUnknown(/^\d+$/.test(text) ? Number(text) : text), {
-    onNone: () => Either.left(`--${name} takes milliseconds or a duration such as "2 seconds", not "${text}"`),
-    onSome: Either.right
-  })
+  Option.some(/^\d+$/.test(text) ? Number(text) : text).pipe(
+    Option.filter(isTime),
+    Option.flatMap(Duration.decodeUnknown),
+    Either.fromOption(() => `--${name} takes milliseconds or a duration such as "2 seconds", not "${text}"`)
+  )
 
 const oneOf = <const A extends string | number>(values: ReadonlyArray<A>): Read<A> => (name, text) =>
   Either.fromNullable(
@@ -191,6 +195,14 @@ const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions
   ...(more.limits && { limits: { ...before.limits, ...more.limits } })
 })
 
+/** Returns the text of a refusal by `parseArgs`, with the flag that a misspelled one probably meant. */
+const unknownFlag = (cause: unknown): string => {
+  const text = errorText(cause)
+  const [, name = ""] = /^Unknown option '--([^']+)'/.exec(text) ?? []
+  const meant = nearest(name, [...flags.map((each) => each.name), "schema", "help"], identity)
+  return name === "" || meant === undefined ? text : `--${name} is not a flag: did you mean --${meant}?`
+}
+
 /** Parses the arguments. Fails with a sentence about the mistake in them. */
 export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, string> =>
   Either.gen(function*() {
@@ -206,7 +218,7 @@ export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Argum
             help: { type: "boolean" }
           }
         }),
-      catch: errorText
+      catch: unknownFlag
     })
     const given: { readonly [name: string]: unknown } = values
     let options: EmulatorOptions = { port: defaultPort }

@@ -1,11 +1,10 @@
 /** Checks the numbers and times among the options of an emulator, before it listens. */
 import { isCount } from "@effect-noukai/sdk/Kit"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { EmulatorError } from "../EmulatorError.js"
 import type { EmulatorOptions } from "../EmulatorOptions.js"
+import { isTime } from "./time/time.js"
 
 const most = Number.MAX_SAFE_INTEGER
 
@@ -33,12 +32,6 @@ const durations = [
   "jobs.queueDelay",
   "sessions.lag"
 ]
-
-const isTime = (value: unknown): boolean =>
-  (typeof value === "number" || typeof value === "bigint"
-    ? value >= 0
-    : typeof value !== "string" || !value.trim().startsWith("-")) &&
-  Option.exists(Duration.decodeUnknown(value), Duration.isFinite)
 
 /** Fails for the first number that is not in its range, and for a time that is negative, endless or not a time. */
 export const checkNumbers = (options: EmulatorOptions): Effect.Effect<void, EmulatorError> => {

@@ -1,17 +1,14 @@
 /** Puts a server together. */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs/promises"
 import { EmulatorError } from "../EmulatorError.js"
 import type { EmulatorOptions } from "../EmulatorOptions.js"
 import type { EmulatorService } from "../EmulatorService.js"
-import { FaultRule } from "../Fault.js"
 import * as FlowFile from "../FlowFile.js"
 import { samples } from "../samples.js"
+import { checkKeys, checkOrganisations, checkRules } from "./contentChecks.js"
 import * as Defaults from "./defaults.js"
 import * as Control from "./endpoints/control.js"
 import * as Execute from "./endpoints/execute.js"
@@ -22,7 +19,7 @@ import * as Engine from "./engine/engine.js"
 import * as JobQueue from "./engine/jobQueue.js"
 import * as FaultRules from "./faults/faultRules.js"
 import * as Flows from "./flow/flows.js"
-import { errorText, readSchema } from "./json.js"
+import { errorText } from "./json.js"
 import { checkNumbers } from "./numbers.js"
 import { optionsNamed } from "./optionNames.js"
 import { json } from "./server/endpoint.js"
@@ -57,16 +54,6 @@ const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_
 const verifyKey: Endpoint<RouteOf<"verifyKey">> = ({ caller }) =>
   Effect.succeed(json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null }))
 
-const decodeRules = readSchema(Schema.Array(FaultRule))
-
-const checkRules = (rules: ReadonlyArray<FaultRule>): Either.Either<ReadonlyArray<FaultRule>, EmulatorError> =>
-  Either.mapLeft(decodeRules(rules), (error) =>
-    new EmulatorError({
-      reason: "InvalidFlow",
-      path: "faults",
-      message: `faults: ${ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message }) => message).join("; ")}`
-    }))
-
 const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError> =>
   Effect.tryPromise({
     try: (signal) => Fs.readFile(path, { encoding: "utf8", signal }),
@@ -97,8 +84,8 @@ const contentOf = Effect.fnUntraced(function*(options: EmulatorOptions) {
   return {
     flows: yield* FlowFile.validate(named.length === 0 && options.flows === undefined ? samples : named),
     rules: yield* checkRules([...(file.faults ?? []), ...(options.faults ?? [])]),
-    keys: [...(file.keys ?? []), ...(options.keys ?? [])],
-    organisations: { ...file.organisations, ...options.organisations }
+    keys: [...(file.keys ?? []), ...(yield* checkKeys(options.keys ?? []))],
+    organisations: { ...file.organisations, ...(yield* checkOrganisations(options.organisations ?? {})) }
   }
 })
 
@@ -202,7 +189,11 @@ const serviceOf = (
         return run?.trigger === "job" ? jobs.cancel(run) : Effect.succeed(false)
       }),
     expireSession: (sessionId) => Effect.sync(() => runs.expireSession(sessionId)),
-    putOrganisation: (org, organisation) => Effect.sync(() => accounts.put(org, organisation)),
+    putOrganisation: (org, organisation) =>
+      Effect.map(
+        Effect.suspend(() => checkOrganisations({ [org]: organisation })),
+        (checked) => Object.entries(checked).forEach(([name, value]) => accounts.put(name, value))
+      ),
     revokeKey: (key) => Effect.sync(() => accounts.revoke(Redacted.value(key))),
     // takes effect at once. Running jobs are stopped, and their late results are not recorded
     reset: Effect.zipRight(

@@ -409,7 +409,7 @@ export const differences = [
   ),
   row(
     "misspelled options",
-    "Options of `new Noukai`, of its calls and of `resume` that do not exist, such as `apikey`, `baseUrl`, `attemptTimeout`",
+    "Options of `new Noukai`, of its calls, of their attachments and tools, and of `resume` that do not exist, such as `apikey`, `baseUrl`, `attemptTimeout`",
     "Are ignored.",
     "Throw or reject with an `InvalidRequestError` before anything is sent: `is not an option: did you mean apiKey?`. Do not compile: `'apikey' does not exist in type 'NoukaiOptions'`."
   ),

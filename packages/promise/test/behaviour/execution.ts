@@ -74,11 +74,11 @@ export const execution: ReadonlyArray<Behaviour> = [
     {
       reference: [
         { url: "https://img.example.com/dog.png", mimeType: "image/png", filename: "dog.png" },
-        { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png", alt: "a cat" }
+        { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png" }
       ],
       ours: [
         { kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png", filename: "dog.png" },
-        { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png", alt: "a cat" }
+        { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png" }
       ]
     },
     async (world) => {
@@ -86,7 +86,7 @@ export const execution: ReadonlyArray<Behaviour> = [
         message: "hi",
         attachments: [
           { url: "https://img.example.com/dog.png", mimeType: "image/png", filename: "dog.png" },
-          { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png", alt: "a cat" }
+          { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png" }
         ]
       })
       return JSON.parse(world.emulator.ledger().requests[0]!.body).attachments

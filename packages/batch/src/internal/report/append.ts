@@ -28,6 +28,19 @@ export interface AppendOptions<out E = never, out R = never> {
 
 const appendNames: Names<AppendOptions> = { after: true, syncInterval: true }
 
+/** Fails for an interval that is not a time. */
+const checkInterval = (
+  path: string,
+  { syncInterval: interval = 0 }: AppendOptions<unknown, unknown>
+): Effect.Effect<void, BatchReportError> => {
+  const isNegative = (typeof interval === "number" || typeof interval === "bigint") && interval < 0
+  const isTime = !isNegative && !Object.is(interval, NaN) &&
+    Option.exists(Duration.decodeUnknown(interval), Duration.isFinite)
+  return isTime
+    ? Effect.void
+    : new BatchReportError({ path, reason: "syncInterval must be a duration, at least 0 and with an end" })
+}
+
 /** The result of appending. */
 export interface AppendResult {
   /** The number of rows that this call wrote. */
@@ -209,4 +222,7 @@ export const append = <E, R>(
   path: string,
   options: AppendOptions<E, R>
 ): Effect.Effect<AppendResult, E | BatchReportError, R> =>
-  Effect.zipRight(optionsNamed(path, options, appendNames), Effect.scoped(goOn(path, options)))
+  Effect.zipRight(
+    Effect.zipRight(optionsNamed(path, options, appendNames), checkInterval(path, options)),
+    Effect.scoped(goOn(path, options))
+  )

@@ -11,6 +11,13 @@ export const millis = (value: Duration.DurationInput | string | undefined): numb
     ? 0
     : Option.match(Duration.decodeUnknown(value), { onNone: () => 0, onSome: Duration.toMillis })
 
+/** Whether a value is a finite duration of at least 0. */
+export const isTime = (value: unknown): boolean =>
+  (typeof value === "number" || typeof value === "bigint"
+    ? value >= 0
+    : typeof value !== "string" || !value.trim().startsWith("-")) &&
+  Option.exists(Duration.decodeUnknown(value), Duration.isFinite)
+
 /** The number of loop rounds before other fibers run. */
 export const turn = 100
 

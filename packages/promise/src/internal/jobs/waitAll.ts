@@ -14,7 +14,7 @@ import type { Client } from "../client/client.js"
 import type { Services } from "../client/lifetime.js"
 import { promiseError } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
-import { millisOf, reading, refusal } from "../options/reading.js"
+import { intervalOf, millisOf, reading, refusal } from "../options/reading.js"
 import { type Names, takeKnown } from "../options/unknown.js"
 import { EventIterator } from "../stream/eventIterator.js"
 import type { StreamToRead } from "../stream/streamReader.js"
@@ -76,7 +76,7 @@ export const waitAll = (
   const handles = new Handles()
   const asked = () =>
     takeKnown(operation, options, names, (given): StreamToRead<SdkJob.JobOutcome> => {
-      const interval = millisOf(operation, "pollInterval", given.pollInterval)
+      const interval = intervalOf(operation, "pollInterval", given.pollInterval)
       const settings: SdkJob.WaitAllOptions = {
         timeout: millisOf(operation, "timeout", given.timeout),
         schedule: interval === undefined ? undefined : Schedule.spaced(interval),

@@ -54,6 +54,12 @@ export const millisOf = (operation: string, field: string, millis: unknown): num
   return millis
 }
 
+/** Returns the milliseconds of an interval, which has an end. Throws a refusal for any other value. */
+export const intervalOf = (operation: string, field: string, millis: unknown): number | undefined => {
+  if (millis === Infinity) throw refusal(operation, field, "must be a number of milliseconds with an end")
+  return millisOf(operation, field, millis)
+}
+
 export interface CallOptions<B> {
   readonly input: B
   readonly signal: AbortSignal | undefined

@@ -1,5 +1,5 @@
 /** Checks the options of relay flows. */
-import { hint, isCount } from "@effect-noukai/sdk/Kit"
+import { hint, isCount, misnamed, type Table } from "@effect-noukai/sdk/Kit"
 import type { CreateRelayFlowOptions, RelayExecuteOptions } from "../../FlowOptions.js"
 import { attachmentsOf, maxAttachments } from "../execute/attachments.js"
 import { isRecord, type Json } from "../json.js"
@@ -96,6 +96,19 @@ const isMessages = (value: unknown): boolean =>
 const isTool = (tool: unknown): boolean =>
   isRecord(tool) && tool.type === "function" && isRecord(tool.function) && typeof tool.function.name === "string"
 
+/** Returns the first unknown name in the entries of a list. */
+const misnamedIn = (entries: ReadonlyArray<unknown>, names: Table): string | undefined => {
+  for (const [index, entry] of entries.entries()) {
+    const found = misnamed("entry", entry, names)
+    if (found !== undefined) return `[${index}].${found.field} ${found.reason}`
+  }
+  return undefined
+}
+
+const attachmentNames: Table = { kind: true, url: true, mime_type: true, mimeType: true, filename: true }
+
+const toolNames: Table = { type: true, function: { name: true, description: true, parameters: true } }
+
 const checkTimeout: Check = (value) => {
   if (typeof value !== "number") {
     return millisOfText(value) === undefined ? "must be text such as \"30 seconds\"" : undefined
@@ -115,14 +128,14 @@ const executeChecks = {
     (value) => isRecord(value) && Object.values(value).every(isRecord),
     "must be an object of objects, by step id"
   ),
-  attachments: must(
-    (value) => areRecords(value) && (value as ReadonlyArray<unknown>).length <= maxAttachments,
-    `must be a list of at most ${maxAttachments} objects with url and mime_type`
-  ),
-  tools: must(
-    (value) => Array.isArray(value) && value.every(isTool),
-    "must be a list of { type: \"function\", function: { name, description?, parameters? } }"
-  ),
+  attachments: ((value) =>
+    Array.isArray(value) && areRecords(value) && value.length <= maxAttachments
+      ? misnamedIn(value, attachmentNames)
+      : `must be a list of at most ${maxAttachments} objects with url and mime_type`) satisfies Check,
+  tools: ((value) =>
+    Array.isArray(value) && value.every(isTool)
+      ? misnamedIn(value, toolNames)
+      : "must be a list of { type: \"function\", function: { name, description?, parameters? } }") satisfies Check,
   toolChoice: must(() => true, ""),
   toolHandler: must(isFunction, "must be a function"),
   maxToolRounds: must((value) => isCount(value, 0), "must be an integer of at least 0"),

@@ -3,6 +3,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as EffectRegExp from "effect/RegExp"
+import { misnamed, type Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type Path, type Segment, segmentsOf } from "../core/diff.js"
 import { digitsAt, digitsIn, digitsLeft, digitsOf, withDigits } from "../core/digits.js"
@@ -266,15 +267,24 @@ export const redactionBy = (
   return Either.map(paths, (paths) => new Redactor(paths, patterns, scrub))
 }
 
+const redactNames: Names<Redact> = { paths: true, patterns: true }
+
 export const redactionOf = (
   method: string,
-  { paths = [], patterns = [] }: Redact = {},
+  redact: Redact = {},
   scrub?: (text: string) => string
-): Either.Either<Redaction, InvalidRequestError> => redactionBy(method, paths, patterns.map(finding), scrub)
+): Either.Either<Redaction, InvalidRequestError> => {
+  const unknown = misnamed("redact", redact, redactNames)
+  if (unknown !== undefined) return Either.left(invalid(method, `redact.${unknown.field}`, unknown.reason))
+  const { paths = [], patterns = [] } = redact
+  return redactionBy(method, paths, patterns.map(finding), scrub)
+}
 
 /** The option `redact` of a caller. */
 export const redactOption: Fields.Option = Fields.checked((path, value) => {
   if (!Predicate.isRecord(value)) return problem(path, "must be an object with paths or patterns")
+  const unknown = misnamed(path, value, redactNames)
+  if (unknown !== undefined) return problem(`${path}.${unknown.field}`, unknown.reason)
   const { paths = [], patterns = [] } = value
   if (!Array.isArray(paths) || !paths.every(Predicate.isString)) {
     return problem(`${path}.paths`, "must be a list of paths")

@@ -6,7 +6,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { isCount, isFields, misnamed, type Names, unknownName } from "../../Kit.js"
+import { isCount, isFields, misnamed, type Names, type Table, unknownName } from "../../Kit.js"
 import type { APITimeoutError, BudgetExceededError, InvalidRequestError, NoukaiError, Sent } from "../../NoukaiError.js"
 import { checkPositiveAmount } from "../core/cost.js"
 import { checkJson } from "../core/jsonProblem.js"
@@ -206,6 +206,12 @@ export const list = <A, I>(
   Schema.Unknown.pipe(
     Schema.filter((value) => !Array.isArray(value) ? reason : value.length <= max || `must be at most ${max}`),
     Schema.compose(Schema.Array(entry), { strict: false })
+  )
+
+/** A value whose unknown names are refused, at any depth of the table. */
+export const named = <A, I>(names: Table, schema: Schema.Schema<A, I>): Schema.Schema<A, unknown> =>
+  checked((_, value) => isFields(value) ? misnamed("", value, names) : undefined).pipe(
+    Schema.compose(schema, { strict: false })
   )
 
 /** An option that is sent as JSON. */

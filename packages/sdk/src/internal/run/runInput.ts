@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import type * as Execution from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
+import type { Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { isOf } from "../core/json.js"
 import { checkStored } from "../core/jsonProblem.js"
@@ -21,7 +22,7 @@ import { isVersion } from "../options/address.js"
 import * as Fields from "../options/callOptions.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
-import { isHandled, type ToolDeclaration } from "./tool.js"
+import { isHandled, type ToolChoice, type ToolDeclaration } from "./tool.js"
 import { isUnresolved, resolve, type RunTools, type ToolsOption } from "./toolRound.js"
 
 const Message = Fields.says(
@@ -49,6 +50,13 @@ const isHttps = (url: unknown): boolean =>
 const isFilename = (name: unknown): boolean =>
   Predicate.isString(name) && name.length <= maxFilenameLength && !/[\\/]|\.\./.test(name)
 
+const attachmentNames: Names<Execution.Attachment & { readonly kind: "url" }> = {
+  kind: true,
+  url: true,
+  mime_type: true,
+  filename: true
+}
+
 const Attachment = Fields.says(
   "must be an object with url and mime_type",
   Schema.Struct({
@@ -63,11 +71,16 @@ const Attachment = Fields.says(
   })
 )
 
-const attachments = Fields.json(Fields.list("must be an array", Attachment, 10))
+const attachments = Fields.json(Fields.list("must be an array", Fields.named(attachmentNames, Attachment), 10))
 
 const toolName = /^[A-Za-z0-9_-]{1,64}$/
 
 const form = "must be { type: \"function\", function: { name, description?, parameters? } }"
+
+const declarationNames: Names<ToolDeclaration> = {
+  type: true,
+  function: { name: true, description: true, parameters: true }
+}
 
 const Declaration = Fields.says(
   form,
@@ -86,7 +99,7 @@ const Declaration = Fields.says(
 )
 
 const declarations = Fields.json(
-  Fields.list("must be an array of tools, or made by the Tools module", Declaration, 64).pipe(
+  Fields.list("must be an array of tools, or made by the Tools module", Fields.named(declarationNames, Declaration), 64).pipe(
     Schema.filter((tools) => {
       const names = tools.map((tool) => tool.function.name)
       const twice = names.findIndex((name, index) => names.indexOf(name) < index)
@@ -101,9 +114,11 @@ const isToolChoice = Schema.is(Schema.Union(
   Schema.Struct({ type: Schema.Literal("function"), function: Schema.Struct({ name: Schema.String }) })
 ))
 
-const toolChoices = Fields.json(Fields.must(
-  isToolChoice,
-  "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
+const choiceNames: Names<Exclude<ToolChoice, string>> = { type: true, function: { name: true } }
+
+const toolChoices = Fields.json(Fields.named(
+  choiceNames,
+  Fields.must(isToolChoice, "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }")
 ))
 
 const checkToolChoice = (choice: unknown, tools: ReadonlyArray<ToolDeclaration> = []): Problem | undefined => {

@@ -4,6 +4,7 @@ import * as JSONSchema from "effect/JSONSchema"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import { isFields, misnamed, type Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { readEffect, writeEffect } from "../core/json.js"
 import { checkJson } from "../core/jsonProblem.js"
@@ -251,8 +252,18 @@ const noTool: AnsweringTool<never, never> = {
   answer: () => Effect.dieMessage("a run with this tool is refused")
 }
 
+const toolNames: Names<Tool<never, never>> = {
+  name: true,
+  description: true,
+  parameters: true,
+  success: true,
+  handler: true
+}
+
 /** A tool from schemas: decodes the arguments, runs the handler, encodes the value. */
 export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
+  const unknown = isFields(tool) ? misnamed("tool", tool, toolNames) : undefined
+  if (unknown !== undefined) return { ...noTool, problem: { field: `tools.${unknown.field}`, reason: unknown.reason } }
   if (!isTool(tool)) return noTool
   const { handler, name, parameters, success } = tool
   const { declaration, problem } = declare(tool, parameters.ast)

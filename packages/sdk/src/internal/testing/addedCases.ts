@@ -1,6 +1,7 @@
 /** Runs of a session that are added to the text of a file of eval cases. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import { type Names, orThrow } from "../../Kit.js"
 
 interface Case {
   readonly [field: string]: unknown
@@ -49,12 +50,15 @@ export interface CasesFile {
   readonly fields?: { readonly [field: string]: string } | undefined
 }
 
-/** Returns the text of a file of cases with more of them. */
+const fileNames: Names<CasesFile> = { isCsv: true, fields: true }
+
+/** Returns the text of a file of cases with more of them. Throws a `TypeError` for an unknown option of the file. */
 export const addedCases = (
   text: string,
   runs: ReadonlyArray<Case>,
-  { fields = {}, isCsv }: CasesFile
+  file: CasesFile
 ): Either.Either<string, string> => {
+  const { fields = {}, isCsv } = orThrow("addCases", file, fileNames)
   const nameOf = (field: string) => Object.hasOwn(fields, field) ? fields[field]! : field
   const cases = runs.map((run): Case =>
     Object.fromEntries(

@@ -1,5 +1,6 @@
 /** Builders of cassettes, and arbitraries of them and of runs. */
 import type { ExecuteOptions } from "../../Execution.js"
+import { type Names, orThrow } from "../../Kit.js"
 import type { CallError } from "../../NoukaiError.js"
 import type { ToolSet } from "../../Tools.js"
 import { encodeError } from "../cassette/codec.js"
@@ -23,6 +24,15 @@ export interface SessionRun {
   readonly error?: { readonly stepId: string; readonly code?: string; readonly message?: string } | undefined
   /** Default: `ex_` and the place of the run, from 1. */
   readonly executionId?: string | undefined
+}
+
+const sessionNames: Names<SessionRun> = {
+  slug: true,
+  trigger: true,
+  result: true,
+  steps: true,
+  error: { stepId: true, code: true, message: true },
+  executionId: true
 }
 
 /** The id of the sessions that builders make. */
@@ -54,7 +64,7 @@ const executionOf = (run: SessionRun, place: number): SessionExecution => {
 }
 
 /**
- * The cassette of a session with these runs, in this order.
+ * The cassette of a session with these runs, in this order. Throws a `TypeError` for an unknown field.
  *
  * @example
  * ```ts
@@ -72,7 +82,7 @@ export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => 
   format: "noukai-cassette/1",
   kind: "session",
   client: {},
-  session: { sessionId: testSessionId, executions: runs.map(executionOf) }
+  session: { sessionId: testSessionId, executions: runs.map((run) => orThrow("session", run, sessionNames)).map(executionOf) }
 })
 
 /**
@@ -97,6 +107,24 @@ export interface RecordedRun extends
   readonly error?: CallError | undefined
   /** Default: `ex_` and the place of the call, from 1. */
   readonly executionId?: string | undefined
+}
+
+const recordedNames: Names<RecordedRun> = {
+  flow: true,
+  message: true,
+  messages: true,
+  snapshots: true,
+  version: true,
+  parameters: true,
+  blockOverrides: true,
+  attachments: true,
+  tools: true,
+  toolChoice: true,
+  inputOverrides: true,
+  result: true,
+  steps: true,
+  error: true,
+  executionId: true
 }
 
 const bodyOf = (run: RecordedRun): unknown => {
@@ -137,7 +165,8 @@ const interactionOf = (run: RecordedRun, place: number): Interaction => ({
 })
 
 /**
- * The cassette of a recording of these calls. They are found by their input, in any order.
+ * The cassette of a recording of these calls. They are found by their input, in any order. Throws a `TypeError` for an
+ * unknown field.
  *
  * @example
  * ```ts
@@ -150,4 +179,5 @@ const interactionOf = (run: RecordedRun, place: number): Interaction => ({
  * ))
  * ```
  */
-export const recording = (...runs: ReadonlyArray<RecordedRun>): RecordedCassette => layout(runs.map(interactionOf), {})
+export const recording = (...runs: ReadonlyArray<RecordedRun>): RecordedCassette =>
+  layout(runs.map((run) => orThrow("recording", run, recordedNames)).map(interactionOf), {})

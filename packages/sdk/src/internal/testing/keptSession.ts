@@ -1,6 +1,7 @@
 /** A session as a test: a recording of its runs, and the source of a test that replays it. */
 import * as Either from "effect/Either"
 import type { Redact } from "../../Cassette.js"
+import { orThrow } from "../../Kit.js"
 import { FlowExecutionError } from "../../NoukaiError.js"
 import type { RecordedCassette, SessionCassette } from "../cassette/recording.js"
 import { known, newError } from "../core/makeError.js"
@@ -17,12 +18,12 @@ export interface KeptSession {
   /**
    * Returns the text of a file of eval cases with a case for each run: its parameters, `id`, `message` and `expected`, its
    * result. A text says why they cannot be added: they have a field that the file does not have, or the key of a case that
-   * it has.
+   * it has. Throws a `TypeError` for an unknown option of the file.
    */
   readonly addCases: (text: string, file: CasesFile) => Either.Either<string, string>
   /**
    * Returns the source of a vitest file that makes the calls, and replays them from the cassette. `file` is the path of the
-   * cassette from the test; `redact` are the values that were removed.
+   * cassette from the test; `redact` are the values that were removed. Throws a `TypeError` for an unknown one of its options.
    */
   readonly test: (file: string, redact?: Redact) => string
 }
@@ -34,12 +35,14 @@ const source = (value: unknown): string => {
   return json.includes("__proto__") ? `JSON.parse(${JSON.stringify(json)})` : json
 }
 
-const redactSource = ({ paths = [], patterns = [] }: Redact = {}): string =>
-  paths.length + patterns.length === 0
+const redactSource = (redact: Redact = {}): string => {
+  const { paths = [], patterns = [] } = orThrow("test", redact, { paths: true, patterns: true })
+  return paths.length + patterns.length === 0
     ? ""
     : `, {\n  redact: { paths: ${source(paths)}, patterns: [${
       patterns.map(({ flags, source: text }) => `new RegExp(${source(text)}, ${source(flags)})`).join(", ")
     }] }\n}`
+}
 
 const testSource = (sessionId: string, runs: ReadonlyArray<RecordedRun>) => (file: string, redact?: Redact): string => {
   const calls = runs.map(({ error, flow, message, parameters }) => {

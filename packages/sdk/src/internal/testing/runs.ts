@@ -1,8 +1,10 @@
 /** Builders of the answers and events of runs. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { misnamed, type Names, orThrow } from "../../Kit.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
 import type { ExecuteResponse } from "../operations/requests.js"
+import * as Wire from "../operations/wireEvent.js"
 import type { WireEvent, WireEventOf } from "../operations/wireEvent.js"
 
 /** The facts of a run beside its result. */
@@ -15,19 +17,30 @@ export interface RunFacts {
   readonly blockCount?: number | undefined
 }
 
-const common = (facts: RunFacts = {}) => ({
+interface PauseFacts extends RunFacts {
+  readonly pausedAtStep?: string | undefined
+}
+
+const factNames: Names<RunFacts> = { executionId: true, flowId: true, blockCount: true }
+
+const pauseNames: Names<PauseFacts> = { ...factNames, pausedAtStep: true }
+
+const common = (facts: RunFacts) => ({
   flowId: facts.flowId ?? "fl_test",
   blockCount: facts.blockCount ?? 1,
   executionId: facts.executionId ?? "ex_test"
 })
 
-/** The answer of a run that completed. */
-export const completed = (result: unknown, facts?: RunFacts): Effect.Effect<ExecuteResponse> =>
-  Effect.succeed({ status: "completed", result, ...common(facts) })
+/** The answer of a run that completed. Throws a `TypeError` for an unknown fact. */
+export const completed = (result: unknown, facts: RunFacts = {}): Effect.Effect<ExecuteResponse> =>
+  Effect.succeed({ status: "completed", result, ...common(orThrow("completed", facts, factNames)) })
 
-/** The answer of a run that failed; `error` is text, or an object with `code` and `message`. */
-export const failed = (error: unknown, facts?: RunFacts): Effect.Effect<ExecuteResponse> =>
-  Effect.succeed({ status: "failed", result: error, ...common(facts) })
+/**
+ * The answer of a run that failed; `error` is text, or an object with `code` and `message`. Throws a `TypeError` for an
+ * unknown fact.
+ */
+export const failed = (error: unknown, facts: RunFacts = {}): Effect.Effect<ExecuteResponse> =>
+  Effect.succeed({ status: "failed", result: error, ...common(orThrow("failed", facts, factNames)) })
 
 /** A call of a tool by a model. */
 export interface ToolCallInput {
@@ -38,8 +51,10 @@ export interface ToolCallInput {
   readonly arguments?: unknown
 }
 
+const callNames: Names<ToolCallInput> = { id: true, name: true, arguments: true }
+
 export const pauseFields = (tools: ReadonlyArray<ToolCallInput>) => {
-  const toolCalls = tools.map((tool, place) => ({
+  const toolCalls = tools.map((given) => orThrow("tool call", given, callNames)).map((tool, place) => ({
     id: tool.id ?? `tc_${place + 1}`,
     type: "function",
     function: { name: tool.name, arguments: JSON.stringify(tool.arguments ?? {}) }
@@ -51,22 +66,30 @@ export const pauseFields = (tools: ReadonlyArray<ToolCallInput>) => {
   }
 }
 
-/** The answer of a run that waits for the results of these tools. */
+/** The answer of a run that waits for the results of these tools. Throws a `TypeError` for an unknown fact. */
 export const paused = (
   tools: ReadonlyArray<ToolCallInput>,
-  facts?: RunFacts & { readonly pausedAtStep?: string | undefined }
+  facts: RunFacts & { readonly pausedAtStep?: string | undefined } = {}
 ): Effect.Effect<ExecuteResponse> =>
   Effect.succeed({
     status: "tool_calls_required",
-    pausedAtStep: facts?.pausedAtStep ?? "step",
+    pausedAtStep: facts.pausedAtStep ?? "step",
     accumulatedOutputs: {},
     ...pauseFields(tools),
-    ...common(facts)
+    ...common(orThrow("paused", facts, pauseNames))
   })
 
 type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>
 
-/** Events as the server sends them, for scripts and cassettes. */
+/** Returns the fields of an event. Throws a `TypeError` for an unknown one. */
+const known = <A extends object>(builder: string, fields: object, more: A | undefined): A | undefined => {
+  const names = Object.fromEntries(Object.keys(fields).map((name) => [name, true as const]))
+  const found = misnamed("fields", more, names)
+  if (found !== undefined) throw new TypeError(`${builder}: invalid ${found.field}: ${found.reason}`)
+  return more
+}
+
+/** Events as the server sends them, for scripts and cassettes. Each throws a `TypeError` for an unknown field. */
 export interface Events {
   /** Default: the run `ex_test`. */
   readonly runStarted: (more?: More<"run_started">) => WireEventOf<"run_started">
@@ -96,7 +119,7 @@ export interface Events {
 }
 
 const run: Events["run"] = (outputs, facts = {}) => {
-  const { executionId = "ex_test", flowId = "fl_test" } = facts
+  const { executionId = "ex_test", flowId = "fl_test" } = orThrow("run", facts, { executionId: true, flowId: true })
   const steps = Object.entries(outputs)
   return [
     events.runStarted({ executionId, flowId, stepCount: steps.length }),
@@ -121,21 +144,25 @@ const run: Events["run"] = (outputs, facts = {}) => {
  * ```
  */
 export const events: Events = {
-  runStarted: (more) => ({ type: "run_started", executionId: "ex_test", ...more }),
-  stepStarted: (stepId, more) => ({ type: "step_started", stepId, ...more }),
+  runStarted: (more) => ({ type: "run_started", executionId: "ex_test", ...known("runStarted", Wire.RunStarted.fields, more) }),
+  stepStarted: (stepId, more) => ({
+    type: "step_started",
+    stepId,
+    ...known("stepStarted", Wire.StepStarted.fields, more)
+  }),
   stepInput: (stepId, inputData) => ({ type: "step_input", stepId, inputData }),
   stepOutput: (stepId, outputData) => ({ type: "step_output", stepId, outputData }),
-  stepCompleted: (stepId, output, more) => ({ type: "step_completed", stepId, output, ...more }),
-  stepError: (stepId, error, more) => ({ type: "step_error", stepId, error, ...more }),
-  stepPaused: (nextStepIndex, more) => ({ type: "step_paused", nextStepIndex, ...more }),
+  stepCompleted: (stepId, output, more) => ({ type: "step_completed", stepId, output, ...known("stepCompleted", Wire.StepCompleted.fields, more) }),
+  stepError: (stepId, error, more) => ({ type: "step_error", stepId, error, ...known("stepError", Wire.StepError.fields, more) }),
+  stepPaused: (nextStepIndex, more) => ({ type: "step_paused", nextStepIndex, ...known("stepPaused", Wire.StepPaused.fields, more) }),
   toolCallsRequired: (stepId, tools, more) => ({
     type: "tool_calls_required",
     executionId: "ex_test",
     stepId,
     ...pauseFields(tools),
-    ...more
+    ...known("toolCallsRequired", Wire.ToolCallsRequired.fields, more)
   }),
-  flowCompleted: (result, more) => ({ type: "flow_completed", result, ...more }),
+  flowCompleted: (result, more) => ({ type: "flow_completed", result, ...known("flowCompleted", Wire.FlowCompleted.fields, more) }),
   run
 }
 

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { type Names, orThrow } from "../../Kit.js"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
 import { forwardThrough, onceThrough } from "../operations/fake.js"
@@ -41,7 +42,7 @@ export declare namespace ScriptedHttp {
     readonly calls: Effect.Effect<ReadonlyArray<ScriptedCall>>
     /** The requests to one endpoint so far, in order. */
     readonly requests: <K extends Operation>(endpoint: K) => Effect.Effect<ReadonlyArray<Request<K>>>
-    /** Adds answers behind those that are not yet served. */
+    /** Adds answers behind those that are not yet served. An operation that does not exist is a defect. */
     readonly queue: (answers: Answers) => Effect.Effect<void>
     /** Adds answers to `execute`, served in order. */
     readonly queueExecute: (...answers: ReadonlyArray<Answer<"execute">>) => Effect.Effect<void>
@@ -58,6 +59,36 @@ export class ScriptedHttp extends Context.Tag("@effect-noukai/sdk/internal/testi
 export type Script = Answers & {
   readonly defaults?: NoukaiHttp.NoukaiHttp.Service["defaults"] | undefined
 }
+
+const names: Names<Script> = {
+  defaults: {
+    org: true,
+    project: true,
+    sessionId: true,
+    timeout: true,
+    replayEnabled: true,
+    runPaths: true,
+    stepSpans: true,
+    log: true,
+    pause: true,
+    scrub: true,
+    interrupted: true,
+    replayedSessionId: true
+  } satisfies Names<NoukaiHttp.NoukaiHttp.Service["defaults"]>,
+  execute: true,
+  submitJob: true,
+  pollJob: true,
+  trace: true,
+  stepTrace: true,
+  runSummary: true,
+  runList: true,
+  session: true,
+  step: true,
+  traceStream: true
+}
+
+/** Returns a script. Throws a `TypeError` for an operation that does not exist. */
+export const checkedScript = (script: Script): Script => orThrow("layerScripted", script, names)
 
 /** An implementation that answers from a queue. A call beyond the queue is a defect: the test did not expect it. */
 export const layer = (script: Script): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
@@ -102,7 +133,7 @@ export const layer = (script: Script): Layer.Layer<NoukaiHttp.NoukaiHttp | Scrip
           Effect.sync(() =>
             calls.filter((call) => call.endpoint === endpoint).map(({ request }) => request as Request<K>)
           ),
-        queue: (answers) => Effect.sync(() => add(answers)),
+        queue: (answers) => Effect.sync(() => add(checkedScript(answers))),
         queueExecute: (...more) => Effect.sync(() => add({ execute: more }))
       })
     )
