@@ -32,7 +32,9 @@ describe("the numbers of accounts and flows", () => {
   it.scoped("are refused at the start, and later", () =>
     Effect.gen(function*() {
       const rows: ReadonlyArray<readonly [options: object, path: string]> = [
-        ...wrongAmounts.map((credits) => [{ organisations: { acme: { credits } } }, "organisations.acme.credits"] as const),
+        ...wrongAmounts.map((credits) =>
+          [{ organisations: { acme: { credits } } }, "organisations.acme.credits"] as const
+        ),
         ...[NaN, -1, 0, 0.5, Infinity].flatMap((requests) => [
           [
             { organisations: { acme: { rateLimit: { requests, per: 1 } } } },
@@ -40,7 +42,9 @@ describe("the numbers of accounts and flows", () => {
           ] as const,
           [{ keys: [{ ...key, rateLimit: { requests, per: 1 } }] }, "keys[0].rateLimit.requests"] as const
         ]),
-        ...wrongTimes.map((per) => [{ keys: [{ ...key, rateLimit: { requests: 1, per } }] }, "keys[0].rateLimit.per"] as const),
+        ...wrongTimes.map((per) =>
+          [{ keys: [{ ...key, rateLimit: { requests: 1, per } }] }, "keys[0].rateLimit.per"] as const
+        ),
         ...[NaN, -1, Infinity, 1.5].map((rate) => [{ faults: [{ rate, faults: ["503"] }] }, "faults"] as const)
       ]
       for (const [options, path] of rows) {

@@ -170,9 +170,12 @@ const refusalOf = async (name: string, options: object): Promise<Noukai.InvalidR
 describe("promise", () => {
   for (const [name, options, meant] of misspelt) {
     it(`refuses a misspelt option of ${name}, and names ${meant}`, async () => {
-      assert.include((await refusalOf(name, options)).message, `is not an option${
-        /relay|Relay/.test(name) && !/attachments|tools/.test(name) ? " of a relay flow" : ""
-      }: did you mean ${meant}?`)
+      assert.include(
+        (await refusalOf(name, options)).message,
+        `is not an option${
+          /relay|Relay/.test(name) && !/attachments|tools/.test(name) ? " of a relay flow" : ""
+        }: did you mean ${meant}?`
+      )
     })
   }
 

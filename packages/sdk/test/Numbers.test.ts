@@ -44,8 +44,7 @@ const inputs: { readonly [name: string]: Call } = {
   summary: read((runs, options) => runs.summary(flow, "ex-1", options)),
   stepTrace: read((runs, options) => runs.stepTrace(flow, "ex-1", "s", options)),
   liveTrace: read((runs, options) => Stream.runDrain(runs.liveTrace(flow, "ex-1", options))),
-  list: (options) =>
-    Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.list(any({ flowId: "f", ...options })))),
+  list: (options) => Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.list(any({ flowId: "f", ...options })))),
   findings: (options) => Stream.runDrain(Reconcile.findings(Stream.empty, any(options))),
   budget: (options) => Budget.make(any({ limitUsd: 1, ...options })),
   config: (options) => Layer.build(NoukaiConfig.layer(any({ apiKey: Redacted.make("nk_a"), ...options }))),
@@ -90,7 +89,11 @@ const table: ReadonlyArray<readonly [name: string, fields: ReadonlyArray<string>
   ["list", ["limit"], counts],
   ["findings", ["concurrency"], counts],
   ["budget", ["limitUsd", "perRun"], amounts],
-  ["config", ["port", "maxRetries", "maxConcurrency", "rate", "rate.limit", "maxResponseBytes", "maxFrameBytes"], counts],
+  [
+    "config",
+    ["port", "maxRetries", "maxConcurrency", "rate", "rate.limit", "maxResponseBytes", "maxFrameBytes"],
+    counts
+  ],
   ["config", [...call, "firstByteTimeout", "idleTimeout"], times],
   ["config", ["rate.interval"], amounts],
   ["relay", ["maxRetries", "maxConcurrency", "rate", "rate.limit", "maxResponseBytes"], counts],

@@ -145,10 +145,16 @@ describe("a misspelt option", () => {
       const rows: ReadonlyArray<readonly [call: Effect.Effect<unknown, unknown, Scope.Scope>, field: string]> = [
         [Budget.make(any({ limitUsd: 1, perrun: 1 })), "perrun"],
         [Layer.build(NoukaiRecord.toFile("none.json", any({ mde: "once", live: Noukai.layerScripted() }))), "mde"],
-        [Layer.build(NoukaiRecord.toFile("none.json", any({ redact: { path: [] }, live: Noukai.layerScripted() }))), "redact.path"],
+        [
+          Layer.build(NoukaiRecord.toFile("none.json", any({ redact: { path: [] }, live: Noukai.layerScripted() }))),
+          "redact.path"
+        ],
         [Layer.build(NoukaiReplay.fromFile("none.json", any({ mach: "input" }))), "mach"],
         [Layer.build(NoukaiReplay.fromFile("none.json", any({ redact: { pattern: [] } }))), "redact.pattern"],
-        [Layer.build(NoukaiReplay.fromCassette(Testing.recording(), any({ redact: { pattern: [] } }))), "redact.pattern"],
+        [
+          Layer.build(NoukaiReplay.fromCassette(Testing.recording(), any({ redact: { pattern: [] } }))),
+          "redact.pattern"
+        ],
         [Effect.suspend(() => Cassette.redact(Testing.session(), any({ path: [] }))), "redact.path"]
       ]
       for (const [call, field] of rows) {

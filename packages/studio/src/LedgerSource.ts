@@ -64,7 +64,9 @@ const names: Names<Options> = { folder: true, postgres: true, definitions: true 
  */
 export const layer = (options: Options): Layer.Layer<StudioLedgers> => {
   const { definitions = [], folder, postgres } = orThrow("LedgerSource.layer", options, names)
-  for (const definition of definitions) orThrow("LedgerSource.layer: definitions", definition, { file: true, eval: true })
+  for (const definition of definitions) {
+    orThrow("LedgerSource.layer: definitions", definition, { file: true, eval: true })
+  }
   return Layer.scoped(
     StudioLedgers,
     Effect.gen(function*() {

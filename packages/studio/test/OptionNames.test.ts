@@ -30,11 +30,19 @@ const thrown: ReadonlyArray<readonly [name: string, call: () => unknown, message
   ["RunList.page", () => list.page({}, any({ ...page, ofset: 1 })), /ofset: .*mean offset\?/],
   ["RunList.points", () => list.points(any({ form: 1, txt: "a" })), /form: .*mean from\?/],
   ...[NaN, -1, 0.5].flatMap((value) => [
-    [`RunList, offset ${value}`, () => list.page({}, { offset: value, limit: 1 }), /offset: must be an integer/] as const,
+    [
+      `RunList, offset ${value}`,
+      () => list.page({}, { offset: value, limit: 1 }),
+      /offset: must be an integer/
+    ] as const,
     [`RunList, limit ${value}`, () => list.page({}, { offset: 0, limit: value }), /limit: must be an integer/] as const
   ]),
   ...[NaN, -1, Infinity].map((interval) =>
-    [`HostedSource, interval ${interval}`, () => HostedSource.layer({ ...hosted, interval }), /interval: must be a/] as const
+    [
+      `HostedSource, interval ${interval}`,
+      () => HostedSource.layer({ ...hosted, interval }),
+      /interval: must be a/
+    ] as const
   )
 ]
 

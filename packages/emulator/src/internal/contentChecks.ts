@@ -87,10 +87,13 @@ export const checkOrganisations = (organisations: unknown): Checked<{ readonly [
 
 /** Fails for a wrong rule of faults. */
 export const checkRules = (rules: unknown): Checked<ReadonlyArray<FaultRule>> =>
-  Either.flatMap(named("InvalidFlow", listed("faults", rules), ruleNames), () =>
-    Either.mapLeft(decodeRules(rules), (error) =>
-      new EmulatorError({
-        reason: "InvalidFlow",
-        path: "faults",
-        message: `faults: ${mistakesOf(error).map(({ message }) => message).join("; ")}`
-      })))
+  Either.flatMap(
+    named("InvalidFlow", listed("faults", rules), ruleNames),
+    () =>
+      Either.mapLeft(decodeRules(rules), (error) =>
+        new EmulatorError({
+          reason: "InvalidFlow",
+          path: "faults",
+          message: `faults: ${mistakesOf(error).map(({ message }) => message).join("; ")}`
+        }))
+  )

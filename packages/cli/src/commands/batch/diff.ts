@@ -130,7 +130,11 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     } the same, ${counts.changed} changed, ${counts.removed} removed, ${counts.added} added`,
     ...arrow(costOf(totals.before), costOf(totals.after)),
     ...[totals.before, totals.after].some(({ unknownCosts = 0 }) => unknownCosts > 0)
-      ? [`cost unknown of ${counted(totals.before.unknownCosts ?? 0, "row")} before, ${totals.after.unknownCosts ?? 0} after`]
+      ? [
+        `cost unknown of ${counted(totals.before.unknownCosts ?? 0, "row")} before, ${
+          totals.after.unknownCosts ?? 0
+        } after`
+      ]
       : [],
     ...arrow(timeOf(totals.before), timeOf(totals.after)).map((times) => `${times} on average`)
   ]

@@ -98,7 +98,8 @@ export const make = (emulator: EmulatorService, state: State, anyHost: boolean):
           )
         ),
         Effect.flatMap(({ organisations }) =>
-          Effect.forEach(Object.entries(organisations), ([org, value]) => Effect.mapError(emulator.putOrganisation(org, value), refused))
+          Effect.forEach(Object.entries(organisations), ([org, value]) =>
+            Effect.mapError(emulator.putOrganisation(org, value), refused))
         ),
         Effect.as(done)
       ),

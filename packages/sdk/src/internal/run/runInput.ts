@@ -99,14 +99,15 @@ const Declaration = Fields.says(
 )
 
 const declarations = Fields.json(
-  Fields.list("must be an array of tools, or made by the Tools module", Fields.named(declarationNames, Declaration), 64).pipe(
-    Schema.filter((tools) => {
-      const names = tools.map((tool) => tool.function.name)
-      const twice = names.findIndex((name, index) => names.indexOf(name) < index)
-      return twice < 0 ||
-        { path: [twice, "function", "name"], message: `${JSON.stringify(names[twice])} is declared twice` }
-    })
-  )
+  Fields.list("must be an array of tools, or made by the Tools module", Fields.named(declarationNames, Declaration), 64)
+    .pipe(
+      Schema.filter((tools) => {
+        const names = tools.map((tool) => tool.function.name)
+        const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+        return twice < 0 ||
+          { path: [twice, "function", "name"], message: `${JSON.stringify(names[twice])} is declared twice` }
+      })
+    )
 )
 
 const isToolChoice = Schema.is(Schema.Union(

@@ -82,7 +82,10 @@ export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => 
   format: "noukai-cassette/1",
   kind: "session",
   client: {},
-  session: { sessionId: testSessionId, executions: runs.map((run) => orThrow("session", run, sessionNames)).map(executionOf) }
+  session: {
+    sessionId: testSessionId,
+    executions: runs.map((run) => orThrow("session", run, sessionNames)).map(executionOf)
+  }
 })
 
 /**

@@ -144,7 +144,11 @@ const run: Events["run"] = (outputs, facts = {}) => {
  * ```
  */
 export const events: Events = {
-  runStarted: (more) => ({ type: "run_started", executionId: "ex_test", ...known("runStarted", Wire.RunStarted.fields, more) }),
+  runStarted: (more) => ({
+    type: "run_started",
+    executionId: "ex_test",
+    ...known("runStarted", Wire.RunStarted.fields, more)
+  }),
   stepStarted: (stepId, more) => ({
     type: "step_started",
     stepId,
@@ -152,9 +156,23 @@ export const events: Events = {
   }),
   stepInput: (stepId, inputData) => ({ type: "step_input", stepId, inputData }),
   stepOutput: (stepId, outputData) => ({ type: "step_output", stepId, outputData }),
-  stepCompleted: (stepId, output, more) => ({ type: "step_completed", stepId, output, ...known("stepCompleted", Wire.StepCompleted.fields, more) }),
-  stepError: (stepId, error, more) => ({ type: "step_error", stepId, error, ...known("stepError", Wire.StepError.fields, more) }),
-  stepPaused: (nextStepIndex, more) => ({ type: "step_paused", nextStepIndex, ...known("stepPaused", Wire.StepPaused.fields, more) }),
+  stepCompleted: (stepId, output, more) => ({
+    type: "step_completed",
+    stepId,
+    output,
+    ...known("stepCompleted", Wire.StepCompleted.fields, more)
+  }),
+  stepError: (stepId, error, more) => ({
+    type: "step_error",
+    stepId,
+    error,
+    ...known("stepError", Wire.StepError.fields, more)
+  }),
+  stepPaused: (nextStepIndex, more) => ({
+    type: "step_paused",
+    nextStepIndex,
+    ...known("stepPaused", Wire.StepPaused.fields, more)
+  }),
   toolCallsRequired: (stepId, tools, more) => ({
     type: "tool_calls_required",
     executionId: "ex_test",
@@ -162,7 +180,11 @@ export const events: Events = {
     ...pauseFields(tools),
     ...known("toolCallsRequired", Wire.ToolCallsRequired.fields, more)
   }),
-  flowCompleted: (result, more) => ({ type: "flow_completed", result, ...known("flowCompleted", Wire.FlowCompleted.fields, more) }),
+  flowCompleted: (result, more) => ({
+    type: "flow_completed",
+    result,
+    ...known("flowCompleted", Wire.FlowCompleted.fields, more)
+  }),
   run
 }
 
