@@ -37,7 +37,7 @@ const inputs: { readonly [name: string]: Call } = {
   waitAll: (options) => Effect.flatMap(attached, (job) => Stream.runDrain(Job.waitAll([job], any(options)))),
   submitOnce: (options) =>
     Effect.flatMap(JobService, (jobs) => jobs.submitOnce("key", flow, any({ message: "a", ...options }))),
-  session: (options) => Effect.flatMap(SessionService, (sessions) => sessions.get("session", any(options))),
+  session: (options) => Effect.flatMap(SessionService, (sessions) => sessions.get("00000000-0000-4000-8000-000000000000", any(options))),
   forward: (options) => Effect.suspend(() => Relay.forward(flow, any(options))),
   poll: (options) => Effect.flatMap(attached, (job) => Job.poll(job, any(options))),
   trace: read((runs, options) => runs.trace(flow, "ex-1", options)),
