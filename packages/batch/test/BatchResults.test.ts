@@ -2,7 +2,9 @@
 import { Batch, BatchReport, BatchStore } from "@effect-noukai/batch"
 import { RowComparison } from "@effect-noukai/batch/BatchRow"
 import { Emulator } from "@effect-noukai/emulator"
+import type { Json } from "@effect-noukai/emulator/Flow"
 import { RunService } from "@effect-noukai/sdk"
+import { parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer, Schema, Struct } from "effect"
 import { readFile } from "node:fs/promises"
@@ -14,13 +16,26 @@ const quick = { grace: 300 } as const
 
 const measured = "acme/test/measured"
 
-const flows = [{
-  ref: measured,
-  steps: [
-    { kind: "template" as const, id: "a", output: 1, duration: "30 millis", tokens: { prompt: 7, completion: 2 } },
-    { kind: "template" as const, id: "b", output: { said: "{{message}}" }, tokens: { prompt: 5, completion: 1 } }
-  ]
-}, { ref: "acme/test/free", steps: [{ kind: "template" as const, id: "a", output: 1 }] }]
+const big = "12345678901234567890"
+
+const flows = [
+  {
+    ref: measured,
+    steps: [
+      { kind: "template" as const, id: "a", output: 1, duration: "30 millis", tokens: { prompt: 7, completion: 2 } },
+      { kind: "template" as const, id: "b", output: { said: "{{message}}" }, tokens: { prompt: 5, completion: 1 } }
+    ]
+  },
+  { ref: "acme/test/free", steps: [{ kind: "template" as const, id: "a", output: 1 }] },
+  {
+    ref: "acme/test/digits",
+    steps: [{
+      kind: "function" as const,
+      id: "a",
+      run: () => parseJson(`{"id":${big},"list":[${big},{"deep":-${big}}]}`) as Json
+    }]
+  }
+]
 
 describe("the results of a batch", () => {
   it.scopedLive("have the version, the time, and the tokens where costs are read, which take no request more", () =>
@@ -68,6 +83,22 @@ describe("the results of a batch", () => {
         })
       assert.strictEqual(yield* timed("zero", { durationMs: 0 }), 0)
       assert.isAbove((yield* timed("untold", {})) ?? 0, 0)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.scopedLive("keep numbers that JavaScript cannot hold, in the ledger and in every file", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      yield* Batch.run(echoing("digits", "acme/test/digits"), rowsOf("one"), quick)
+      const [row] = yield* collect(Batch.results("digits"))
+      const result = `{"id":${big},"list":[${big},{"deep":-${big}}]}`
+      assert.strictEqual(stringifyJson(row!.result), result)
+      const summary = yield* Batch.status("digits")
+      yield* BatchReport.toFolder(path, { rows: Batch.results("digits"), summary })
+      const lines = yield* Effect.promise(() => readFile(join(path, "results.jsonl"), "utf8"))
+      assert.include(lines, `"result":${result}`)
+      const table = (yield* collect(BatchReport.csv(Batch.results("digits")))).join("")
+      assert.include(table, `,${big},`)
+      assert.include(table, `-${big}`)
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.scopedLive("have the input where it is wanted, in both orders", () =>

@@ -2,7 +2,7 @@
 /** Builds the page into `packages/studio/assets`: hashed files, no inline script or style, no paths of this machine. */
 import react from "@vitejs/plugin-react"
 import { gzipSync } from "node:zlib"
-import { defineConfig, type Plugin } from "vite"
+import { defaultClientConditions, defineConfig, type Plugin } from "vite"
 
 /** The most bytes, compressed, of the files that the first view loads, and of all files. */
 const most = { first: 160_000, all: 300_000 }
@@ -41,6 +41,7 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "/",
   plugins: [react(), sizes()],
+  resolve: { conditions: ["@effect-noukai/source", ...defaultClientConditions] },
   build: {
     outDir: "../assets",
     emptyOutDir: true,

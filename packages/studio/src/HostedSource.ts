@@ -28,7 +28,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { knownCostOf } from "./internal/detail.js"
+import { knownCostOf, waitsSinceOf } from "./internal/detail.js"
 import { messageOf, toFailure, toUnavailable } from "./internal/failures.js"
 import * as Reconciler from "./internal/reconciler.js"
 import * as SessionReads from "./internal/sessionReads.js"
@@ -113,8 +113,11 @@ const endedTraceAge = Duration.minutes(10)
 /** The most time for which a poll waits for the costs of runs that have ended. */
 const costTime = Duration.seconds(2)
 
-/** The time after which a cost that could not be read is read again. */
+/** The time after which a cost that could not be read, and a run that goes on, are read again. */
 const costRetry = 30_000
+
+/** The time in milliseconds without an answer after which the server is asked whether it is there, and for its answer. */
+const silence = { ask: 1_500, most: 1_500 }
 
 const isOver = (status: string): boolean => status === "completed" || status === "failed" || status === "cancelled"
 
@@ -187,6 +190,8 @@ const make = (
     const changes = yield* PubSub.sliding<RunChange>(10_000)
     const costs = new Map<string, Pick<Run, "costUsd" | "unknownCosts">>()
     const failedCosts = new Map<string, number>()
+    /** When the traces of runs that go on were read, and since when the runs wait. */
+    const waits = new Map<string, { readonly since: number | undefined; readonly readAt: number }>()
     const flowIds = new Map<string, string>()
     /** The sessions of runs that were read with their session. */
     const sessionIds = new Map<string, string>()
@@ -198,6 +203,12 @@ const make = (
     let isRead = false
     /** Why the last poll failed. */
     let outage: string | undefined
+    /** When the server last answered. */
+    let heardAt = 0
+    const heard = Effect.map(Clock.currentTimeMillis, (now) => {
+      heardAt = now
+      outage = undefined
+    })
     let readers = 0
     const hasReaders = yield* Effect.makeLatch()
 
@@ -214,9 +225,11 @@ const make = (
       // a poll does not tell the cost of a run that goes on, which was read before
       const before = hasEndedSince(run) ? undefined : list.get(run.id)
       const cost = costs.get(run.id) ?? (run.costUsd === undefined ? before : run)
-      const { unknownCosts: _, ...others } = run
+      const { unknownCosts: _, waitsSince: __, ...others } = run
+      const waitsSince = isOver(run.status) ? undefined : waits.get(run.id)?.since
       return {
         ...others,
+        ...waitsSince !== undefined && { waitsSince },
         ...fact?.version !== undefined && { version: fact.version },
         ...sessionId !== undefined && { sessionId },
         ...cost?.costUsd !== undefined && { costUsd: cost.costUsd },
@@ -266,6 +279,7 @@ const make = (
         )
         const ended = Chunk.filter(rows, (row) => hasEndedSince(row) && list.get(row.id)?.costUsd !== undefined)
         yield* Effect.timeoutOption(Effect.forEach(ended, fetchCost, { concurrency }), costTime)
+        yield* heard
         yield* Effect.forEach(rows, put, { discard: true })
         problems.delete(flow.flow)
       }).pipe(
@@ -296,6 +310,9 @@ const make = (
       const [error] = errors
       if (error !== undefined && errors.length === read.length) return yield* toUnavailable(error)
       isRead = true
+      const now = yield* Clock.currentTimeMillis
+      const stale = list.page({}, firstPage).runs.filter(({ id, status }) => !isOver(status) && isStale(id, now))
+      yield* priced({ runs: stale, total: stale.length })
     })
 
     const polls = yield* Cache.make({
@@ -308,6 +325,34 @@ const make = (
         })
     })
     const refresh = shared(polls)("all")
+
+    /** Asks for as little as there is, once. */
+    const asked = ({ flow, flowId = flowIds.get(flow), runs: [last] }: ShownFlow): Effect.Effect<unknown, CallError> =>
+      flowId !== undefined
+        ? Stream.runHead(runs.list({ flowId, limit: 1, retry: Schedule.stop }))
+        : last === undefined
+        ? Effect.void
+        : runs.trace(flow, last.id, { retry: Schedule.stop })
+
+    /** Notes whether the server is there, however long a poll of all flows takes. */
+    const probe: Effect.Effect<void> = Effect.gen(function*() {
+      const [flow] = shown
+      if (flow === undefined || (yield* Clock.currentTimeMillis) - heardAt < silence.ask) return
+      yield* asked(flow).pipe(
+        Effect.catchIf(isOfFlow, () => Effect.void),
+        Effect.mapError(messageOf),
+        Effect.timeoutFail({
+          duration: silence.most,
+          onTimeout: () => `${address} has not answered for ${silence.most / 1_000} seconds.`
+        }),
+        Effect.matchEffect({
+          onFailure: (message) => Effect.sync(() => void (outage = message)),
+          onSuccess: () => heard
+        })
+      )
+    })
+    const probes = yield* Cache.make({ capacity: 1, timeToLive: Duration.seconds(1), lookup: () => probe })
+    const checked = shared(probes)("all")
 
     const pause = Effect.suspend(() =>
       Effect.sleep(Duration.max(Duration.decode(interval), Duration.seconds(shown.length)))
@@ -326,18 +371,35 @@ const make = (
     const fetching = yield* FiberMap.make<string>()
     const permits = yield* Effect.makeSemaphore(concurrency)
 
+    /** Since when a run waits, by its trace and its watcher. */
+    const waitOf = (flow: string, trace: Trace): number | undefined => {
+      const run = rowOf(flow, trace.flowRun)
+      const facts = watched.get(run.id)
+      return waitsSinceOf({
+        run,
+        trace,
+        ...facts !== undefined && run.startedAt !== undefined && { watched: Watched.since(facts, run.startedAt) }
+      })
+    }
+
+    /** Whether a run that goes on was read long ago: it may wait, or no longer. */
+    const isStale = (id: string, now: number): boolean => now - (waits.get(id)?.readAt ?? now) >= costRetry
+
     const fetchCost = ({ flow, id }: Run): Effect.Effect<void> =>
-      runs.cost(flow, id).pipe(
+      runs.trace(flow, id).pipe(
         Effect.matchEffect({
           onFailure: () => Effect.map(Clock.currentTimeMillis, (now) => void failedCosts.set(id, now)),
-          onSuccess: ({ status, wallMs, ...totals }) => {
+          onSuccess: Effect.fnUntraced(function*(trace) {
+            const { status, wallMs, ...totals } = costOf(trace, id)
             failedCosts.delete(id)
+            if (isOver(status)) waits.delete(id)
+            else waits.set(id, { since: waitOf(flow, trace), readAt: yield* Clock.currentTimeMillis })
             const cost = knownCostOf(totals)
             if (cost.costUsd !== undefined && isOver(status)) costs.set(id, cost)
             const run = list.get(id)
-            if (run === undefined) return Effect.void
+            if (run === undefined) return
             const { unknownCosts, ...others } = run
-            return put({
+            yield* put({
               ...others,
               ...cost.costUsd === undefined && unknownCosts !== undefined && { unknownCosts },
               // the trace of a run that has ended may be behind
@@ -345,7 +407,7 @@ const make = (
               // a row that the server did not list
               ...run.status === "unknown" && { status, durationMs: wallMs }
             })
-          }
+          })
         }),
         permits.withPermits(1)
       )
@@ -355,7 +417,7 @@ const make = (
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
           runs.filter((run) =>
-            !costs.has(run.id) && (run.costUsd === undefined || isOver(run.status)) &&
+            !costs.has(run.id) && (run.costUsd === undefined || isOver(run.status) || isStale(run.id, now)) &&
             !(now - (failedCosts.get(run.id) ?? 0) < costRetry)
           ),
           (run) => FiberMap.run(fetching, run.id, fetchCost(run), { onlyIfMissing: true }),
@@ -380,8 +442,15 @@ const make = (
         const start = millisOf(trace.flowRun.startedAt)
         const cost = knownCostOf(costOf(trace, id))
         if (cost.costUsd !== undefined && isOver(trace.flowRun.status)) costs.set(id, cost)
+        if (isOver(trace.flowRun.status)) waits.delete(id)
+        else {
+          waits.set(id, { since: waitOf(flow, trace), readAt: yield* Clock.currentTimeMillis })
+        }
+        const row = { ...rowOf(flow, trace.flowRun), ...cost }
+        // its row tells the same as its page
+        if (list.get(id) !== undefined) yield* put(row)
         return {
-          run: completed({ ...rowOf(flow, trace.flowRun), ...cost }),
+          run: completed(row),
           trace,
           ...facts !== undefined && start !== undefined && { watched: Watched.since(facts, start) },
           ...facts !== undefined && { conversations: facts.conversations }
@@ -449,7 +518,7 @@ const make = (
     }
 
     return {
-      source: Effect.map(Effect.suspend(() => isRead ? Effect.void : refresh), () => ({
+      source: Effect.map(Effect.suspend(() => isRead ? checked : refresh), () => ({
         kind,
         address,
         flows: shown.map(({ flow }) => flow).sort(),

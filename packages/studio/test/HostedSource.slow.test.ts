@@ -144,13 +144,13 @@ describe("the list", () => {
       const { execute, source } = yield* start({
         wrap: (runs) => ({
           ...runs,
-          cost: (flow, id) =>
+          trace: (flow, id) =>
             Effect.suspend(() => {
               read.push(id)
               most = Math.max(most, ++atOnce)
               return Deferred.await(gate)
             }).pipe(
-              Effect.zipRight(runs.cost(flow, id)),
+              Effect.zipRight(runs.trace(flow, id)),
               Effect.ensuring(Effect.sync(() => atOnce--))
             )
         })
@@ -292,10 +292,10 @@ describe("the cost of a run that has ended", () => {
       const { execute, source } = yield* start({
         wrap: (runs) => ({
           ...runs,
-          cost: (flow, id) =>
-            Effect.map(runs.cost(flow, id), (cost) => {
+          trace: (flow, id) =>
+            Effect.map(runs.trace(flow, id), (trace) => {
               reads++
-              return { ...cost, status: "running" }
+              return { ...trace, flowRun: { ...trace.flowRun, status: "running" } }
             })
         })
       })
@@ -304,6 +304,48 @@ describe("the cost of a run that has ended", () => {
       const { runs } = yield* until(source.list({}, page), () => reads >= 2)
       assert.deepStrictEqual(runs.map(({ costUsd, status }) => [status, costUsd]), [["completed", undefined]])
     }))
+})
+
+describe("a run that waits for its caller", () => {
+  it.scopedLive("says since when in the list, its session and its page, once its trace was read", () =>
+    Effect.gen(function*() {
+      const { flowService, seen, source } = yield* start({
+        flows: [{ ref: slow, steps: ["a", "b"].map((id) => ({ kind: "template", id, output: 1, costUsd: "0.1" })) }]
+      })
+      const began = Date.now()
+      const error = yield* Effect.flip(flowService.execute(slow, { sessionId: session, maxCostUsd: 0.05 }))
+      const id = "executionId" in error ? String(error.executionId) : ""
+      yield* Ref.set(seen, [{ flow: slow, id }])
+      const { runs } = yield* until(source.list({}, page), ({ runs: [run] }) => run?.waitsSince !== undefined)
+      assert.isAtLeast(runs[0]!.waitsSince!, began)
+      const waitsSince = runs[0]!.waitsSince
+      assert.deepStrictEqual((yield* source.session(session)).runs.map((run) => run.waitsSince), [waitsSince])
+      assert.strictEqual((yield* source.run(slow, id)).run.waitsSince, waitsSince)
+    }))
+})
+
+describe("a server that does not answer", () => {
+  const many: EmulatorOptions["flows"] = Array.from({ length: 12 }, (_, nth) => ({
+    ref: `acme/test/flow-${nth}`,
+    steps: [{ kind: "template", id: "a", output: 1 }]
+  }))
+
+  it.scopedLive(
+    "is told at the next question, however many flows there are, and so is its return",
+    () =>
+      Effect.gen(function*() {
+        const { emulator, execute, source } = yield* start({ flows: many })
+        for (const { ref } of many ?? []) yield* execute(String(ref))
+        yield* source.list({}, page)
+        assert.isUndefined((yield* source.source).outage)
+        yield* emulator.addFaults({ match: { endpoint: "runs" }, faults: ["500"], rate: 1, seed: 1 })
+        // one question takes at most 1.5 seconds, and a page asks every 2
+        yield* until(source.source, ({ outage }) => outage !== undefined).pipe(Effect.timeout("5 seconds"))
+        yield* emulator.clearFaults
+        yield* until(source.source, ({ outage }) => outage === undefined).pipe(Effect.timeout("10 seconds"))
+      }),
+    30_000
+  )
 })
 
 describe("problems", () => {

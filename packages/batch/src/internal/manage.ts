@@ -1,6 +1,7 @@
 /** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
 import { isCount } from "@effect-noukai/sdk/Kit"
 import * as Array_ from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
@@ -178,7 +179,7 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
     row.state !== "done"
       ? row
       : Either.match(decode(row.result), {
-        onRight: (result) => ({ ...row, result }),
+        onRight: (result) => withDigits({ ...row, result }, digitsOf(row)),
         onLeft: (error) => {
           const { result: _, ...rest } = row
           const message = `its result does not fit the flow: ${Flow.formatMismatch(error)}`

@@ -163,16 +163,25 @@ const placeOf = Effect.fnUntraced(
 /** The number of runs whose costs are printed before a run is repeated. */
 const priced = 20
 
-/** Prints the costs of runs of a flow, and returns the input of a run. Errors are those of reads. */
-const inputLike = (input: Input, run: string) =>
+const nameOfVersion = (version: string): string =>
+  version === "production" ? "its version in production" : version === "draft" ? "its draft" : `its version ${version}`
+
+/**
+ * Prints the costs of runs of a version, and returns the input of a run. Errors are those of reads. The service does not
+ * tell versions: those of runs that this machine began are known.
+ */
+const inputLike = (input: Input, run: string, version: string) =>
   Effect.gen(function*() {
+    const { runs: seen } = yield* History
+    const versions = new Map((yield* seen).map((one) => [one.run, one.version]))
+    const isOfVersion = (id: string): boolean => versions.get(id) === version
     const terminal = yield* Terminal
     const runs = yield* RunService
     const trace = yield* runs.trace(input.flow, run)
     const { flowRun: { flowId } } = trace
     const others = flowId === undefined ? [] : yield* runs.list({ flowId, limit: priced }).pipe(
       Stream.take(priced),
-      Stream.filter(({ id, status }) => id !== run && status === "completed"),
+      Stream.filter(({ id, status }) => id !== run && status === "completed" && isOfVersion(id)),
       Stream.mapEffect(({ id }) => runs.cost(input.flow, id), { concurrency: 4 }),
       Stream.runCollect,
       Effect.catchAll((error) =>
@@ -180,11 +189,14 @@ const inputLike = (input: Input, run: string) =>
       )
     )
     const costs = Option.map(
-      Trace.costRange([Trace.costOf(trace, run), ...others]),
-      ({ least, median, most, runs }) => `${counted(runs, "run")} of it cost $${least} to $${most}, median $${median}`
+      Trace.costRange([...isOfVersion(run) ? [Trace.costOf(trace, run)] : [], ...others]),
+      ({ least, median, most, runs }) =>
+        `${counted(runs, "run")} of ${nameOfVersion(version)} cost $${least} to $${most}, median $${median}`
     )
     yield* terminal.note(
-      `a new run pays for all of its steps; ${Option.getOrElse(costs, () => "the costs of earlier runs are not known")}`
+      `a new run pays for all of its steps; ${
+        Option.getOrElse(costs, () => `what a run of ${nameOfVersion(version)} costs is not known`)
+      }`
     )
     return yield* Option.match(Trace.inputOf(trace), {
       onNone: () => failed(`the input of run ${run} is not stored whole: give it`),
@@ -293,7 +305,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
 
   const all = Effect.gen(function*() {
     if (like !== undefined) {
-      const { message, parameters } = yield* inputLike(input, like)
+      const { message, parameters } = yield* inputLike(input, like, versionText(asked.version))
       const all = { ...parameters, ...asked.parameters }
       given = {
         ...asked,

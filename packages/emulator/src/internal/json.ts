@@ -1,4 +1,5 @@
 /** JSON from outside: its objects, its depth, its schemas and their mistakes. */
+import { parseJson } from "@effect-noukai/sdk/internal/digits"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
@@ -36,7 +37,7 @@ const badBody = (msg: string, type: string): ApiError => invalid([{ loc: ["body"
  */
 export const parseObject = (text: string): Either.Either<JsonObject, ApiError> =>
   Either.try({
-    try: (): unknown => JSON.parse(text),
+    try: () => parseJson(text),
     catch: () => badBody("body is not valid JSON", "value_error.jsondecode")
   }).pipe(
     Either.filterOrLeft(

@@ -1,6 +1,6 @@
 /** The fields of the form about a new run. */
 import { type ReactNode, useId, useState } from "react"
-import { type Draft, type Entry, looseField, type Output, outputOf, type Place } from "./againForm.js"
+import { type Draft, type Entry, looseField, type Output, outputOfJson, type Place } from "./againForm.js"
 import type { RunAttachment, RunForm } from "./api.js"
 import { count, invisibleIn, oneLine, plural } from "./format.js"
 import { Button, Text } from "./parts.js"
@@ -405,7 +405,7 @@ const Outputs = ({ change, draft: { outputs }, problemOf, steps }: Part & { read
     if (step === undefined) return
     const output = step.output === undefined
       ? { stepId: step.stepId, text: "", isJson: false }
-      : outputOf(step.stepId, JSON.parse(step.output))
+      : outputOfJson(step.stepId, step.output)
     change({ outputs: [...outputs, output] })
   }
   return (

@@ -1,4 +1,5 @@
 /** Two values side by side, and the places in which they differ. */
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type { Change, Part } from "@effect-noukai/sdk/ValueDiff"
 import { type ReactNode, useState } from "react"
 import { count, oneLine, plural, visible } from "./format.js"
@@ -67,9 +68,10 @@ export const MarkedText = ({ label, parts, side }: {
 }
 
 /** A value in one line, at most 200 characters of it. */
-const short = (value: unknown): string => {
+const short = (change: Change, side: "expected" | "actual"): string => {
+  const value = change[side]
   if (value === undefined) return "nothing"
-  const text = JSON.stringify(value)
+  const text = stringifyJson(value, digitsAt(digitsOf(change), side))
   return oneLine(text.length > 200 ? `${text.slice(0, 200)}…` : text)
 }
 
@@ -93,8 +95,8 @@ export const Changes = ({ after, before, changes, label, limit }: {
           {changes.slice(0, most).map((change) => (
             <tr key={change.path}>
               <th scope="row" className="wrapped mono"><bdi>{visible(change.path.slice(0, 400))}</bdi></th>
-              <td className="wrapped mono"><del><bdi>{short(change.expected)}</bdi></del></td>
-              <td className="wrapped mono"><ins><bdi>{short(change.actual)}</bdi></ins></td>
+              <td className="wrapped mono"><del><bdi>{short(change, "expected")}</bdi></del></td>
+              <td className="wrapped mono"><ins><bdi>{short(change, "actual")}</bdi></ins></td>
             </tr>
           ))}
         </tbody>

@@ -1,9 +1,10 @@
 /** An eval run: the verdict, the checks, and the cases with the outputs of both sides. */
 import type { CaseVerdict, EvalReport, Rate, Trial } from "@effect-noukai/eval/EvalReport"
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { type ReactNode, useMemo, useRef } from "react"
 import type { EvalCase, EvalCaseDetail, EvalSummary } from "./api.js"
 import { Changes, MarkedText } from "./Diff.js"
-import { costOf, ending, hasScores, pValue, rate, score, sides, statusOf, summaries, timeDifference, verdicts } from "./evalWords.js"
+import { costOf, ending, hasScores, pValue, rate, score, sides, statusOf, shownVerdict, summaries, timeDifference, verdicts } from "./evalWords.js"
 import { cost, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
@@ -169,17 +170,18 @@ const Row = ({ isOpen, of, report, route }: {
   readonly report: EvalReport
   readonly route: EvalRoute
 }): ReactNode => {
-  const { checks, costDifferenceUsd, key, reason, timeDifferenceMs, verdict } = of
+  const { checks, costDifferenceUsd, key, reason, timeDifferenceMs } = of
   const notable = checks.filter((check) => check.verdict !== "pass")
+  const shown = shownVerdict(of)
   return (
     <div data-row="" className={isOpen ? "is-open" : undefined}>
       <div role="row" className="lrow">
-        <span role="cell" className="c-status"><Status status={verdict} /></span>
+        <span role="cell" className="c-status"><Status status={shown} /></span>
         <span role="cell" className="c-main">
           <Link
             className="row-link mono"
             expanded={isOpen}
-            label={oneLine(`Case ${key.slice(0, 300)}, ${verdict}`)}
+            label={oneLine(`Case ${key.slice(0, 300)}, ${shown}`)}
             title={oneLine(key)}
             to={{ ...route, case: isOpen ? undefined : key }}
           >
@@ -312,7 +314,10 @@ const Output = ({ flow, label, name, parts, side, trial }: {
   readonly trial: Trial
 }): ReactNode => {
   const { result } = trial
-  const text = useMemo(() => parts === undefined && result !== undefined ? JSON.stringify(result) : undefined, [parts, result])
+  const text = useMemo(
+    () => parts === undefined && result !== undefined ? stringifyJson(result, digitsAt(digitsOf(trial), "result")) : undefined,
+    [parts, result, trial]
+  )
   return (
     <section className="payload" aria-label={label}>
       <h4><Text value={name} /><small>{side === "before" ? "baseline" : "candidate"}</small></h4>

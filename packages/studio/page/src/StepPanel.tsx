@@ -1,4 +1,5 @@
 /** A step: its attempts side by side, each with its payloads. */
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
 import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
@@ -124,7 +125,7 @@ interface Message {
 const messagesOf = (json: string): ReadonlyArray<Message> | undefined => {
   if (json.length > readable) return undefined
   try {
-    const value = JSON.parse(json) as unknown
+    const value = parseJson(json)
     const isList = Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null && "role" in one)
     return isList ? value as ReadonlyArray<Message> : undefined
   } catch {
@@ -135,7 +136,7 @@ const messagesOf = (json: string): ReadonlyArray<Message> | undefined => {
 /** A call of a tool in one line, where it has the usual form. */
 const callOf = (call: unknown): string | undefined => {
   const { arguments: given, name } = (call as { readonly function?: { readonly [name: string]: unknown } } | null)?.function ?? {}
-  return typeof name === "string" ? `${name} ${typeof given === "string" ? given : JSON.stringify(given ?? {})}` : undefined
+  return typeof name === "string" ? `${name} ${typeof given === "string" ? given : stringifyJson(given ?? {}, digitsWithin(given))}` : undefined
 }
 
 const MessagePart = ({ message, nth }: { readonly message: Message; readonly nth: number }): ReactNode => {
@@ -150,14 +151,14 @@ const MessagePart = ({ message, nth }: { readonly message: Message; readonly nth
       <span className="message-role"><Text value={String(role)} /></span>
       {typeof content === "string" && content !== "" && <p><Text value={content} /></p>}
       {typeof content === "object" && content !== null && (
-        <JsonTree text={JSON.stringify(content)} label={`content of message ${nth + 1}`} />
+        <JsonTree text={stringifyJson(content)} label={`content of message ${nth + 1}`} />
       )}
       {isUsual && lines.map((line, call) => <code key={call} className="message-call"><Text value={line} /></code>)}
       {facts.map(([name, value]) => (
         <span key={name} className="message-facts"><Text value={`${name}: ${String(value)}`} /></span>
       ))}
       {values.map(([name, value]) => (
-        <JsonTree key={name} text={JSON.stringify(value)} label={oneLine(`${name} of message ${nth + 1}`)} />
+        <JsonTree key={name} text={stringifyJson(value)} label={oneLine(`${name} of message ${nth + 1}`)} />
       ))}
     </li>
   )

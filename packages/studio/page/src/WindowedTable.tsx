@@ -76,6 +76,13 @@ export const WindowedTable = ({ className, head, ids, label, open, row }: {
     focusing.current = undefined
     link.focus({ preventScroll: true })
   })
+  const opened = useRef<number>(undefined)
+  useEffect(() => {
+    const closed = opened.current
+    opened.current = open
+    // what had the focus may have gone with the contents of the row
+    if (open === undefined && closed !== undefined && document.activeElement === document.body) move(ids.indexOf(closed))
+  }, [open])
   const move = (row: number): void => {
     if (ids.length === 0) return
     const next = Math.max(0, Math.min(ids.length - 1, row))

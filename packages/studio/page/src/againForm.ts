@@ -1,4 +1,5 @@
 /** The form about a new run: its fields, made of a JSON Schema and a known input, and the input that they say. */
+import { digitsAt, digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type { RunAttachment, RunForm, RunInput } from "./api.js"
 
 export type Kind = "text" | "number" | "integer" | "choice" | "json"
@@ -213,21 +214,22 @@ const fieldsOf = (schema: unknown): ReadonlyArray<Field> => {
 
 // --- a draft -----------------------------------------------------------------
 
-const pretty = (value: unknown): string => JSON.stringify(value, null, 2) ?? "null"
+const pretty = (value: unknown, digits: unknown): string => stringifyJson(value, digits, 2) ?? "null"
 
 /** The text of a value in a field. A value of another type is JSON. */
-const entryOf = (field: Field, value: unknown): Entry => {
+const entryOf = (field: Field, value: unknown, digits: unknown): Entry => {
   const { choices, kind } = field
   if (kind === "text" && typeof value === "string") return { field, text: value, isJson: false }
   if ((kind === "number" || kind === "integer") && typeof value === "number") {
-    return { field, text: jsonOf(value), isJson: false }
+    return { field, text: stringifyJson(value, digits), isJson: false }
   }
   if (kind === "choice" && choices.includes(jsonOf(value))) return { field, text: jsonOf(value), isJson: false }
-  return { field, text: pretty(value), isJson: true }
+  return { field, text: pretty(value, digits), isJson: true }
 }
 
 export const draftOf = ({ input, needsMessage, parametersSchema }: RunForm): Draft => {
   const parameters = new Map(Object.entries(input.parameters ?? {}))
+  const digits = digitsOf(input.parameters)
   const declared = fieldsOf(parametersSchema)
   const known = new Set(declared.map(({ name }) => name))
   return {
@@ -235,25 +237,37 @@ export const draftOf = ({ input, needsMessage, parametersSchema }: RunForm): Dra
     entries: [
       ...declared.map((field): Entry =>
         parameters.has(field.name)
-          ? entryOf(field, parameters.get(field.name))
+          ? entryOf(field, parameters.get(field.name), digitsAt(digits, field.name))
           : { field, text: field.isRequired && field.kind !== "choice" ? "" : undefined, isJson: field.kind === "json" }
       ),
       ...[...parameters].filter(([name]) => !known.has(name)).map(([name, value]) =>
-        entryOf(looseField(name, kindOf(value)), value)
+        entryOf(looseField(name, kindOf(value)), value, digitsAt(digits, name))
       )
     ],
     attachments: input.attachments ?? [],
     version: input.version ?? "production",
     limit: input.maxCostUsd ?? "",
-    outputs: Object.entries(input.inputOverrides ?? {}).map(([stepId, value]) => outputOf(stepId, value)),
+    outputs: Object.entries(input.inputOverrides ?? {}).map(([stepId, value]) =>
+      outputOf(stepId, value, digitsAt(digitsOf(input.inputOverrides), stepId))
+    ),
     isKept: input.snapshots === true
   }
 }
 
-export const outputOf = (stepId: string, value: unknown): Output =>
+const outputOf = (stepId: string, value: unknown, digits: unknown): Output =>
   typeof value === "string"
     ? { stepId, text: value, isJson: false }
-    : { stepId, text: pretty(value), isJson: true }
+    : { stepId, text: pretty(value, digits), isJson: true }
+
+/** JSON in a list, which has the digits of a number. */
+const readJson = (text: string): readonly [value: unknown, digits: unknown] => {
+  const value: unknown = JSON.parse(text)
+  const list = parseJson(`[${text}]`)
+  const digits = digitsAt(digitsOf(list), 0)
+  return [typeof digits === "object" ? (list as ReadonlyArray<unknown>)[0] : value, digits]
+}
+
+export const outputOfJson = (stepId: string, json: string): Output => outputOf(stepId, ...readJson(json))
 
 // --- its input ----------------------------------------------------------------
 
@@ -276,10 +290,13 @@ export interface Read {
 /** A value, or what is wrong with its text. */
 type Parsed = { readonly value: unknown } | { readonly problem: string }
 
+const tooManyDigits = "This number has more digits than a program in JavaScript keeps."
+
 const parsed = (text: string): Parsed => {
   if (text.trim() === "") return { problem: "Enter JSON, such as [\"a\"] or {\"a\": 1}." }
   try {
-    return { value: JSON.parse(text) as unknown }
+    const [value, digits] = readJson(text)
+    return digits === undefined ? { value } : { problem: tooManyDigits }
   } catch (cause) {
     return { problem: `This is not JSON: ${(cause as Error).message.replace(/^JSON\.parse: /, "")}.` }
   }
@@ -295,7 +312,7 @@ const numberOf = (text: string, isWhole: boolean): Parsed => {
   }
   if (isWhole && !Number.isInteger(value)) return { problem: "Enter a whole number." }
   if (/^[+-]?\d+$/.test(trimmed) && String(value) !== trimmed && BigInt(trimmed) !== BigInt(value)) {
-    return { problem: "This number has more digits than a program in JavaScript keeps." }
+    return { problem: tooManyDigits }
   }
   return { value }
 }

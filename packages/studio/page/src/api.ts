@@ -1,4 +1,5 @@
 /** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
+import { parseJson } from "@effect-noukai/sdk/internal/digits"
 import type { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "../../src/BatchesApi.js"
 import type { RunComparison, StepComparison } from "../../src/CompareApi.js"
 import type { EmulatorRequestDetail, EmulatorRequestPage, EmulatorState } from "../../src/EmulatorApi.js"
@@ -126,7 +127,7 @@ const answerOf = async <Path extends keyof Answers>(
     throw new ReadError(0, "The studio does not answer.", "It may have been stopped. The page reconnects by itself.")
   })
   heard()
-  const body = await textOf(response, heard).then(JSON.parse).catch((cause: unknown) => {
+  const body = await textOf(response, heard).then(parseJson).catch((cause: unknown) => {
     if (signal.aborted) throw cause
     return undefined
   }) as { readonly message?: string; readonly advice?: string } | undefined

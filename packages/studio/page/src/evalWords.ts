@@ -1,5 +1,6 @@
 /** Numbers of an eval, in the words of its reports. */
 import type { Cost, EvalReport, Rate, Summary } from "@effect-noukai/eval/EvalReport"
+import type { EvalCase } from "./api.js"
 
 /** All verdicts, the most urgent first. */
 export const verdicts = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
@@ -72,3 +73,7 @@ export const summaries = (report: EvalReport): ReadonlyArray<readonly [name: str
 
 export const hasScores = (report: EvalReport): boolean =>
   Object.values(report.checks).some(({ score }) => score !== undefined)
+
+/** The verdict of a case in its row: a check that regressed counts more than another one that fails on both sides. */
+export const shownVerdict = ({ checks, verdict }: Pick<EvalCase, "checks" | "verdict">): string =>
+  checks.some((check) => check.verdict === "regressed") ? "regressed" : verdict

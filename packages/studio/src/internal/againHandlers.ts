@@ -1,6 +1,6 @@
 /** The endpoints of new runs. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -10,6 +10,7 @@ import { NotFound } from "../RunsApi.js"
 import { StudioApi } from "../StudioApi.js"
 import type { StudioRunner } from "../StudioRunner.js"
 import { StudioSource } from "../StudioSource.js"
+import { jsonResponse } from "./jsonResponse.js"
 import { formOf } from "./runForm.js"
 import * as Starts from "./starts.js"
 import type { Mask } from "./text.js"
@@ -47,7 +48,7 @@ export const layer = (runner: StudioRunner.Service | undefined, studio: string, 
               canStart: runner !== undefined,
               ...runner === undefined && { whyNot }
             }
-            return HttpServerResponse.text(JSON.stringify(whole), { contentType: "application/json" })
+            return jsonResponse(whole)
           }))
         .handleRaw("start", ({ request }) =>
           Effect.gen(function*() {

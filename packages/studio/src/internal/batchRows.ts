@@ -2,6 +2,7 @@
 import * as Batch from "@effect-noukai/batch/Batch"
 import { type RowResult, RowState } from "@effect-noukai/batch/BatchRow"
 import type { BatchStatus, PageOptions } from "@effect-noukai/batch/BatchStatus"
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/digits"
 import * as Cache from "effect/Cache"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -14,6 +15,7 @@ import { doubtOf } from "./batchDoubt.js"
 import type { BatchStatuses } from "./batchStatuses.js"
 import { errorName } from "./batchTotals.js"
 import { sharedSuccess } from "./shared.js"
+import { exactJson } from "./text.js"
 
 /** The number of lists of rows that are kept. */
 const keptLists = 8
@@ -48,8 +50,8 @@ const rowOf = (
   ...settledAt !== undefined && { settledAt }
 })
 
-const payloadOf = (value: unknown): Payload => {
-  const json = value === undefined ? undefined : JSON.stringify(value)
+const payloadOf = (row: RowResult, of: "input" | "result"): Payload => {
+  const json = exactJson(row[of], digitsAt(digitsWithin(row), of))
   return json === undefined ? { isCaptured: false } : { isCaptured: true, json, sizeBytes: Buffer.byteLength(json) }
 }
 
@@ -208,8 +210,8 @@ export const make = Effect.fnUntraced(function*({ about, counted, infoOf, status
         const detail: BatchRowDetail = {
           row: rowOf(found),
           ...sessionId !== undefined && { sessionId },
-          input: payloadOf(found.input),
-          result: payloadOf(found.result),
+          input: payloadOf(found, "input"),
+          result: payloadOf(found, "result"),
           attempts: attempts.filter((one) => !isUnsent(one)).map((
             { attempt, costUsd, error, executionId, settledAt, startedAt, state }
           ) => ({

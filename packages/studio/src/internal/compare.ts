@@ -1,10 +1,13 @@
 /** Two runs side by side. */
+import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { StepTrace, Trace } from "@effect-noukai/sdk/Trace"
 import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type { RunComparison, StepComparison } from "../CompareApi.js"
 import type { Run, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
+import { type Exact, exactChanges } from "./exactChanges.js"
+import { digitsOfPayload } from "./payloads.js"
 import { cut, type Mask, maskedValue, serverFlags, shellWord } from "./text.js"
 import { hasEnded } from "./times.js"
 
@@ -69,6 +72,12 @@ const withoutPayloads = (trace: Trace): Trace => ({
 const hasPayloads = ({ steps }: Trace): boolean =>
   steps.some((step) => payloads.some((of) => step[contexts[of]] !== undefined))
 
+/** A payload of a step. */
+const exactly = (step: StepTrace, of: (typeof payloads)[number]): Exact => ({
+  value: step[contexts[of]],
+  digits: digitsOfPayload(step, contexts[of])
+})
+
 /** Compares the payloads of one step. Returns `undefined` if the comparison has no such step. */
 export const stepOf = (
   mask: Mask,
@@ -83,15 +92,18 @@ export const stepOf = (
   const is: StepTrace | undefined = second.steps[(step.after?.place ?? 0) - 1]
   if (!hasPayloads(first) || !hasPayloads(second) || was === undefined || is === undefined) return { step, parts: [] }
   const compared = payloads.map((of) => {
-    const all = ValueDiff.changes(was[contexts[of]], is[contexts[of]], { limit: most.changes + 1 })
+    const all = exactChanges(exactly(was, of), exactly(is, of), most.changes + 1)
     return {
       of,
       hasMore: all.length > most.changes,
-      changes: all.slice(0, most.changes).map(({ actual, expected, words: _, ...change }): ValueDiff.Change => ({
-        ...change,
-        ...expected !== undefined && { expected: shortened(expected) },
-        ...actual !== undefined && { actual: shortened(actual) }
-      }))
+      changes: all.slice(0, most.changes).map((one): ValueDiff.Change => {
+        const { actual, expected, words: _, ...change } = one
+        return withDigits({
+          ...change,
+          ...expected !== undefined && { expected: shortened(expected) },
+          ...actual !== undefined && { actual: shortened(actual) }
+        }, digitsOf(one))
+      })
     }
   })
   return {

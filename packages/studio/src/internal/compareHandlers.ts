@@ -1,14 +1,12 @@
 /** The endpoints of comparisons. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import { NotFound } from "../RunsApi.js"
 import { StudioApi } from "../StudioApi.js"
 import { StudioSource } from "../StudioSource.js"
 import { comparisonOf, stepOf } from "./compare.js"
+import { jsonResponse } from "./jsonResponse.js"
 import type { Mask } from "./text.js"
-
-const json = (value: object) => HttpServerResponse.text(JSON.stringify(value), { contentType: "application/json" })
 
 interface Pair {
   readonly beforeFlow: string
@@ -28,13 +26,13 @@ export const layer = (mask: Mask) =>
           Effect.zipWith(
             source.source,
             runs(urlParams),
-            (server, [before, after]) => json(comparisonOf(mask, server, before, after))
+            (server, [before, after]) => jsonResponse(comparisonOf(mask, server, before, after))
           ))
         .handleRaw("stepDiff", ({ urlParams: { at, ...pair } }) =>
           Effect.flatMap(runs(pair), ([before, after]) => {
             const step = stepOf(mask, before, after, at)
             return step === undefined
               ? new NotFound({ message: `The comparison has no step at ${at}.` })
-              : Effect.succeed(json(step))
+              : Effect.succeed(jsonResponse(step))
           }))
     }))

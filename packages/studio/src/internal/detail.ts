@@ -3,8 +3,9 @@ import { costOf, isCostUnknown, type RunCost, type StepTrace, type Trace } from 
 import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type * as RunsApi from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
+import { payloadJson } from "./payloads.js"
 import { searching } from "./search.js"
-import { cut, type Mask } from "./text.js"
+import { cut, exactJson, type Mask } from "./text.js"
 import { hasEnded, millisOf } from "./times.js"
 
 /** The most characters of an error in the list of bars. */
@@ -83,8 +84,8 @@ const partsOf = (trace: Trace, layout: TraceLayout.TraceLayout, id: string) => {
 }
 
 /** Since when a run waits for its caller, as far as its trace and its watcher tell. */
-const waitsSinceOf = (
-  { run: { startedAt, status, trigger }, trace: { steps }, watched }: StoredRun
+export const waitsSinceOf = (
+  { run: { startedAt, status, trigger }, trace: { steps }, watched }: Pick<StoredRun, "run" | "trace" | "watched">
 ): number | undefined => {
   if (hasEnded(status) || startedAt === undefined) return undefined
   const pause = watched?.pauses.at(-1)
@@ -155,8 +156,7 @@ export const make = (mask: Mask): Details => {
   }
 }
 
-const payloadOf = (value: unknown, sizeBytes?: number): RunsApi.Payload => {
-  const json = value === undefined ? undefined : JSON.stringify(value)
+const payloadOf = (json: string | undefined, sizeBytes?: number): RunsApi.Payload => {
   const size = sizeBytes ?? (json === undefined ? undefined : new TextEncoder().encode(json).length)
   return {
     isCaptured: json !== undefined,
@@ -179,9 +179,9 @@ const attemptOf = (step: StepTrace): RunsApi.StepAttempt => {
     ...began !== undefined && { startedAt: began },
     ...durationMs !== undefined && { durationMs },
     ...waitingMs !== undefined && { waitingMs },
-    input: payloadOf(step.inputContext, step.inputSizeBytes),
-    output: payloadOf(step.outputContext, step.outputSizeBytes),
-    error: payloadOf(step.errorContext),
+    input: payloadOf(payloadJson(step, "inputContext"), step.inputSizeBytes),
+    output: payloadOf(payloadJson(step, "outputContext"), step.outputSizeBytes),
+    error: payloadOf(payloadJson(step, "errorContext")),
     isTruncated: step.truncated
   }
 }
@@ -198,7 +198,7 @@ export const stepDetail = (
   return {
     stepId,
     attempts: steps.map(attemptOf),
-    ...conversation !== undefined && { conversation: JSON.stringify(conversation) },
+    ...conversation !== undefined && { conversation: exactJson(conversation) ?? "null" },
     notes: [
       ...steps.some(isCaptured) ? [] : [`The input and the output were not captured. ${howToCapture}`],
       ...steps.some(({ truncated }) => truncated) ? [cutNote] : []

@@ -1,6 +1,5 @@
 /** The endpoints of batches and evals. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,11 +13,10 @@ import { StudioApi } from "../StudioApi.js"
 import type { BatchAddress, StudioLedgers } from "../StudioLedgers.js"
 import { caseDetail } from "./caseDetail.js"
 import * as Events from "./events.js"
+import { jsonResponse } from "./jsonResponse.js"
 import { type Mask, masked, maskedValue } from "./text.js"
 
 type Encode = ReturnType<typeof Events.encoder>
-
-const json = (value: unknown) => HttpServerResponse.text(JSON.stringify(value), { contentType: "application/json" })
 
 /** Masks keys before texts are compared: a difference would cut a key into parts. */
 const withoutKeys = (mask: Mask, detail: EvalCaseDetail): EvalCaseDetail => {
@@ -71,11 +69,11 @@ export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Enc
     HttpApiBuilder.group(StudioApi, "evals", (handlers) =>
       handlers
         .handle("evals", () => ledgers.evals)
-        .handleRaw("eval", ({ urlParams }) => Effect.map(ledgers.eval(urlParams), json))
+        .handleRaw("eval", ({ urlParams }) => Effect.map(ledgers.eval(urlParams), jsonResponse))
         .handle(
           "cases",
           ({ urlParams: { eval: name, ledger, run, ...filter } }) => ledgers.cases({ ledger, run, eval: name }, filter)
         )
         .handleRaw("case", ({ urlParams: { key, ...address } }) =>
-          Effect.map(ledgers.case(address, key), (one) => json(withoutKeys(mask, one)))))
+          Effect.map(ledgers.case(address, key), (one) => jsonResponse(withoutKeys(mask, one)))))
   )

@@ -1,4 +1,5 @@
 /** The form about a new run of a flow. */
+import { digitsAt, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,7 +9,7 @@ import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
 import { NotFound, type Run, type RunFilter, type Unavailable } from "../RunsApi.js"
 import type { FlowFacts, StoredRun, StudioSource } from "../StudioSource.js"
 import { versionOf } from "./runTexts.js"
-import { type Mask, maskedValue } from "./text.js"
+import { exactJson, type Mask, maskedValue } from "./text.js"
 
 type Source = StudioSource.Service
 
@@ -63,9 +64,16 @@ const ofTrace = (trace: Trace.Trace): readonly [Known, ReadonlyArray<string>] =>
 /** The output of a step as later steps see it. A trace has objects alone, and a prompt beside them. */
 const outputOf = (stored: unknown): unknown => {
   if (!Predicate.isRecord(stored)) return stored
-  const { __rendered_prompt__: _, ...output } = stored
+  const { __rendered_prompt__: _, ...fields } = stored
+  const output = withDigits(fields, digitsOf(stored))
   const [value, ...more] = Object.values(output)
   return more.length === 0 && Object.hasOwn(output, "output") && !Predicate.isRecord(value) ? value : output
+}
+
+/** That output as JSON. */
+const outputJson = (stored: unknown): string => {
+  const output = outputOf(stored)
+  return exactJson(output, digitsWithin(output) ?? digitsAt(digitsOf(stored), "output")) ?? "null"
 }
 
 /** The steps whose outputs later steps see, with those of the run. */
@@ -75,7 +83,7 @@ const stepsOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): R
   const isWhole = facts !== undefined || stored?.run.status === "completed"
   return (isWhole ? ids.slice(0, -1) : ids).map((stepId) => {
     const output = run.findLast((step) => step.stepId === stepId && !step.truncated)?.outputContext
-    return { stepId, ...output !== undefined && { output: JSON.stringify(outputOf(output)) } }
+    return { stepId, ...output !== undefined && { output: outputJson(output) } }
   })
 }
 

@@ -1,6 +1,7 @@
 /** A run to begin, as a command and as a program. The page makes these texts of its form, so nothing of Effect is here. */
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/digits"
 import type { Source } from "../RunsApi.js"
-import { serverFlags, shellWord } from "./text.js"
+import { exactJson, serverFlags, shellWord } from "./text.js"
 
 /** The flow and the input of a run. */
 export interface RunInput {
@@ -45,16 +46,22 @@ const isWord = (text: string): boolean => text.length <= longest && !text.includ
 /** Whether a name can stand before `=` in a flag. The command removes white space at the ends of a flag. */
 const isName = (name: string): boolean => name !== "" && name.trimStart() === name && !/^[-'"]|=|:$|\0/.test(name)
 
-const assigned = (name: string, value: unknown): string =>
+const assigned = ([name, value]: readonly [string, unknown], digits: unknown): string =>
   typeof value === "string" && value.trimEnd() === value && !value.includes("\0")
     ? `${name}=${value}`
-    : `${name}:=${JSON.stringify(value)}`
+    : `${name}:=${exactJson(value, digits)}`
+
+/** The assignments of fields, with their names. */
+const assignmentsOf = (fields: Fields): ReadonlyArray<readonly [name: string, text: string]> => {
+  const digits = digitsWithin(fields)
+  return Object.entries(fields).map((field) => [field[0], assigned(field, digitsAt(digits, field[0]))])
+}
 
 const assignments = (flag: string, fields: Fields): ReadonlyArray<string> =>
-  Object.entries(fields).flatMap(([name, value]) => [flag, shellWord(assigned(name, value))])
+  assignmentsOf(fields).flatMap(([, text]) => [flag, shellWord(text)])
 
 const areAssignments = (fields: Fields): boolean =>
-  Object.entries(fields).every(([name, value]) => isName(name) && isWord(assigned(name, value)))
+  assignmentsOf(fields).every(([name, text]) => isName(name) && isWord(text))
 
 const attachmentsOf = (value: unknown): ReadonlyArray<Fields> => Array.isArray(value) ? value.filter(isFields) : []
 
@@ -68,7 +75,7 @@ export const commandOf = (server: Pick<Source, "address" | "kind">, input: RunIn
   const isArgument = text !== undefined && text !== "-" && isWord(text)
   const rest = [
     ...text === undefined || isArgument ? [] : ["--message-file", asFile(text)],
-    ...areAssignments(fields) ? assignments("--param", fields) : ["--params", asFile(JSON.stringify(fields))],
+    ...areAssignments(fields) ? assignments("--param", fields) : ["--params", asFile(exactJson(fields) ?? "{}")],
     ...images.flatMap(({ mime_type, url }) => ["--attach", shellWord(`${String(mime_type)}=${String(url)}`)]),
     ...assignments("--input-override", inputOverrides),
     ...maxCostUsd === undefined ? [] : ["--max-cost", shellWord(maxCostUsd)],
@@ -99,7 +106,7 @@ export const commandOf = (server: Pick<Source, "address" | "kind">, input: RunIn
 
 /** Indents JSON so that it stands in a program. */
 const inProgram = (value: unknown, indent: string): string =>
-  (JSON.stringify(value, null, 2) ?? "{}").replaceAll("\n", `\n${indent}`)
+  (exactJson(value, digitsWithin(value), 2) ?? "{}").replaceAll("\n", `\n${indent}`)
     // in a program, this key would set a prototype
     .replace(/^(\s*)("__proto__"):/gm, "$1[$2]:")
     // keys that are names need no quotes

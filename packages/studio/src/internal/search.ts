@@ -1,6 +1,8 @@
 /** Finds text in the names and payloads of a run. */
+import { digitsAt } from "@effect-noukai/sdk/internal/digits"
 import type * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type { Hit, Hits } from "../RunsApi.js"
+import { digitsOfPayload, type PayloadName } from "./payloads.js"
 import type { Mask } from "./text.js"
 
 /** The most places that are listed. */
@@ -13,15 +15,17 @@ const around = { before: 40, after: 120 }
 const mostLevels = 200
 
 /** Adds the keys and values of JSON, one in each line, so that no text matches across two. */
-const flatten = (value: unknown, key: string, levels: number, lines: Array<string>): void => {
+const flatten = (value: unknown, digits: unknown, key: string, levels: number, lines: Array<string>): void => {
   if (value === null || typeof value !== "object") {
-    if (value !== undefined) lines.push(key + String(value))
+    if (value !== undefined) lines.push(key + (typeof digits === "string" ? digits : String(value)))
     return
   }
   if (key !== "") lines.push(key)
   if (levels === 0) return
-  if (Array.isArray(value)) { for (const element of value) flatten(element, "", levels - 1, lines) }
-  else for (const [name, member] of Object.entries(value)) flatten(member, `${name}: `, levels - 1, lines)
+  const isList = Array.isArray(value)
+  for (const [name, member] of Object.entries(value)) {
+    flatten(member, digitsAt(digits, name), isList ? "" : `${name}: `, levels - 1, lines)
+  }
 }
 
 interface Place extends Omit<Hit, "excerpt"> {
@@ -46,7 +50,7 @@ const excerptOf = ({ lower, text }: Place, at: number): string => {
 export const searching = (mask: Mask, { bars }: TraceLayout.TraceLayout): (text: string) => Hits => {
   const named = new Set<string>()
   const places = bars.flatMap(({ step }): ReadonlyArray<Place> => {
-    const { attempt, errorContext, inputContext, loopIndex, outputContext, stepId } = step
+    const { attempt, loopIndex, stepId } = step
     const place = (where: Hit["where"], whole: string): Place => {
       const text = mask(whole)
       return {
@@ -58,10 +62,10 @@ export const searching = (mask: Mask, { bars }: TraceLayout.TraceLayout): (text:
         lower: text.toLowerCase()
       }
     }
-    const payload = (where: Hit["where"], value: unknown): ReadonlyArray<Place> => {
-      if (value === undefined) return []
+    const payload = (where: Hit["where"], of: PayloadName): ReadonlyArray<Place> => {
+      if (step[of] === undefined) return []
       const lines: Array<string> = []
-      flatten(value, "", mostLevels, lines)
+      flatten(step[of], digitsOfPayload(step, of), "", mostLevels, lines)
       return [place(where, lines.join("\n"))]
     }
     const isFirst = !named.has(stepId)
@@ -69,9 +73,9 @@ export const searching = (mask: Mask, { bars }: TraceLayout.TraceLayout): (text:
     return [
       // the name of a step is found once
       ...isFirst ? [place("name", stepId)] : [],
-      ...payload("input", inputContext),
-      ...payload("output", outputContext),
-      ...payload("error", errorContext)
+      ...payload("input", "inputContext"),
+      ...payload("output", "outputContext"),
+      ...payload("error", "errorContext")
     ]
   })
   return (text) => {

@@ -1,9 +1,10 @@
 /** A run of the same flow with the same input, as text to copy. */
+import { digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
 import * as Predicate from "effect/Predicate"
 import type { Run, Snippets, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
 import { commandOf, programOf, versionOf } from "./runTexts.js"
-import { type Mask, maskedValue, shellWord } from "./text.js"
+import { exactJson, type Mask, maskedValue, shellWord } from "./text.js"
 
 /** The server of a run. */
 type Server = Pick<Source, "address" | "kind">
@@ -43,7 +44,8 @@ const inputOf = ({ request, trace }: StoredRun): Input => {
       notes: ["The input of this run is not known, because its first step did not capture it. Add it."]
     }
   }
-  const { message, ...parameters } = first
+  const { message, ...others } = first
+  const parameters = withDigits(others, digitsOf(first))
   return {
     body: {
       ...typeof message === "string" ? { message } : message === undefined ? {} : { parameters: first },
@@ -64,7 +66,7 @@ const curlOf = ({ address }: Server, run: Run, body: Input["body"]): string => {
     `curl ${shellWord(url)}`,
     `-H "Authorization: Bearer $NOUKAI_API_KEY"`,
     "-H 'Content-Type: application/json'",
-    `-d ${shellWord(JSON.stringify(body))}`
+    `-d ${shellWord(exactJson(body) ?? "{}")}`
   ].join(" \\\n  ")
 }
 
@@ -91,7 +93,12 @@ export const snippets = (mask: Mask) => (given: Server, stored: StoredRun): Snip
     notes: [
       ...notes,
       ...names.length === 0 ? [] : [`The command has no flags for ${names.join(", ")} of the request.`],
-      ...missing
+      ...missing,
+      ...digitsWithin(body) === undefined
+        ? []
+        : [
+          "A number has more digits than a program in JavaScript keeps: the command and the program refuse it. Use curl."
+        ]
     ]
   }
 }

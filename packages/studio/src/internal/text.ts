@@ -1,4 +1,5 @@
 /** Text that leaves the studio. */
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type { Source } from "../RunsApi.js"
 
 const backslash = String.raw`(?:\\|%5[Cc])`
@@ -44,11 +45,15 @@ export const maskOf = (secrets: ReadonlyArray<string>): Mask => {
     masked(forms.reduce((safe, form) => safe.includes(form) ? safe.replaceAll(form, "nk_…") : safe, text))
 }
 
+/** JSON with the digits of its numbers. Of a value that is a number itself, they are given. */
+export const exactJson = (value: unknown, digits: unknown = digitsWithin(value), indent = 0): string | undefined =>
+  stringifyJson(value, digits, indent)
+
 /** Masks the texts of a value, which is JSON. */
 export const maskedValue = <A>(mask: Mask, value: A): A => {
-  const text = JSON.stringify(value)
+  const text = stringifyJson(value, digitsWithin(value))
   const safe = mask(text)
-  return safe === text ? value : JSON.parse(safe) as A
+  return safe === text ? value : parseJson(safe) as A
 }
 
 /** Returns a text of at most so many characters. */

@@ -1,5 +1,6 @@
 /** Facts of a run that only its watcher knows, by the watcher's clock. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
+import { withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { StoredRun } from "../StudioSource.js"
 
 /** Facts of one run. Times are in milliseconds since 1970. */
@@ -50,7 +51,10 @@ export const make = (): Watched => {
       if (open !== undefined && open.endedAt === undefined && event.type !== "tool_calls_required") open.endedAt = now
       if (event.type === "tool_calls_required") {
         if (event.stepId !== undefined) {
-          facts.conversations[event.stepId] = event.cursor.pending?.toolCallMessages ?? event.toolCalls
+          const { pending } = event.cursor
+          facts.conversations[event.stepId] = pending === undefined
+            ? event.toolCalls
+            : withDigits([...pending.toolCallMessages], pending.digits)
         }
         if (!isPast && (open === undefined || open.endedAt !== undefined)) {
           facts.pauses.push({ stepId: event.stepId, startedAt: now })

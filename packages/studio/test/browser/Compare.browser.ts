@@ -222,8 +222,11 @@ it("every key does what the list of keys says", async () => {
   await panel(page, "check").waitFor({ state: "detached" })
   await press("Enter")
   await panel(page, "check").waitFor()
+  // what has the focus goes with the panel
+  await panel(page, "check").locator("button, a[href]").first().focus()
   await press("Escape")
   await panel(page, "check").waitFor({ state: "detached" })
+  await polled(focused).toMatch(/^check,/)
   await press("End")
   await polled(focused).toMatch(/^notify,/)
   await press("ArrowUp")

@@ -128,8 +128,13 @@ it("a case has both outputs, their words, the outcomes and links to both runs", 
   )
   assert.include(outcomes, "exact score regressed 1 pass equal fail $.score: expected 7, got 8")
   assert.include(outcomes, "pass 0.90 friendly")
+  // what has the focus goes with the panel
+  await panel.locator("button, a[href]").first().focus()
   await page.keyboard.press("Escape")
   await panel.waitFor({ state: "detached" })
+  await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toMatch(
+    /^Case case-007,/
+  )
   await page.keyboard.press("Escape")
   await page.getByRole("heading", { name: "Evals" }).waitFor()
 })

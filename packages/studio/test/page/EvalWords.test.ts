@@ -34,6 +34,15 @@ const reports: ReadonlyArray<EvalReport> = [
   }))(report)
 ]
 
+it("a case with a check that regressed says so, also where another check fails on both sides", () => {
+  const of = (...verdicts: ReadonlyArray<string>) => ({
+    verdict: verdicts[0]!,
+    checks: verdicts.map((verdict, nth) => ({ check: `check-${nth}`, verdict }))
+  })
+  assert.strictEqual(Page.shownVerdict(of("fail", "regressed", "pass")), "regressed")
+  assert.strictEqual(Page.shownVerdict(of("fail", "fixed")), "fail")
+})
+
 it("names, rates, p values, scores and the verdict are as in the text report", () => {
   for (const report of reports) {
     assert.deepStrictEqual(Page.sides(report), Report.sides(report))

@@ -21,7 +21,7 @@ import { type LiveRow, runInput } from "../ledger/rows.js"
 import { areAllGone, lookUp, measuring, targetOf, versionOf } from "./jobRuns.js"
 import { keepingCalls } from "./keptCalls.js"
 import type { Settlement } from "./running.js"
-import type { BeginResult, PollResult, Runs } from "./runs.js"
+import { type BeginResult, type PollResult, resultJson, type Runs } from "./runs.js"
 import { rowError } from "./verdict.js"
 
 const once = Schedule.stop
@@ -122,18 +122,19 @@ export const make = (
 
     function outcome<E>(asked: Effect.Effect<OnceResult, NoukaiError | E>) {
       return asked.pipe(
-        Effect.map(({ executionId, result, reused, sessionId }): BeginResult =>
-          ended(
+        Effect.map((found): BeginResult => {
+          const { executionId, reused, sessionId } = found
+          return ended(
             {
               state: "done",
-              result: JSON.stringify(result ?? null),
+              result: resultJson(found),
               adopted: reused,
               ...(executionId !== undefined && { executionId })
             },
             sessionId,
             reused
           )
-        ),
+        }),
         Effect.catchIf(isNoukaiError, failed),
         Effect.catchAllDefect((defect) =>
           Effect.succeed<BeginResult>({ _tag: "ended", settled: broken(defect), isListed: false })

@@ -1,6 +1,7 @@
 /** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
 import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
 import type { SubmitInput } from "@effect-noukai/sdk"
+import { digitsAt, digitsIn, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -11,7 +12,7 @@ import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import { type LiveRow, runInput } from "../ledger/rows.js"
 import type { Settlement } from "./running.js"
-import type { Look, PollResult, RunMeasure, Runs } from "./runs.js"
+import { type Look, type PollResult, resultJson, type RunMeasure, type Runs } from "./runs.js"
 import { rowError } from "./verdict.js"
 
 /** A request is sent once. Sending it again is a new intent. */
@@ -68,20 +69,31 @@ export const targetOf = (
     : { name: record.name, flow: flow ?? record.flow, version: version ?? record.version }
 
 /** The outputs of steps that a trace has whole, by id, from their latest attempts. The iterations of a loop have a list. */
-const outputsOf = (trace: Trace.Trace, stepIds: ReadonlyArray<string>): { readonly [stepId: string]: unknown } =>
-  Object.fromEntries(stepIds.flatMap((stepId) => {
+const outputsOf = (trace: Trace.Trace, stepIds: ReadonlyArray<string>): { readonly [stepId: string]: unknown } => {
+  const kept = stepIds.flatMap((stepId) => {
     const latest = new Map<number | undefined, Trace.StepTrace>()
     for (const step of trace.steps) {
       const known = latest.get(step.loopIndex)
       if (step.stepId === stepId && step.attempt >= (known?.attempt ?? 0)) latest.set(step.loopIndex, step)
     }
     const steps = [...latest.values()].sort((one, other) => (one.loopIndex ?? 0) - (other.loopIndex ?? 0))
-    const outputs = steps.flatMap(({ outputContext, truncated }) =>
-      outputContext === undefined || truncated ? [] : [outputContext]
-    )
-    if (outputs.length === 0 || outputs.length < steps.length) return []
-    return [[stepId, latest.has(undefined) ? outputs[0] : outputs]]
-  }))
+    if (steps.length === 0 || steps.some(({ outputContext, truncated }) => outputContext === undefined || truncated)) {
+      return []
+    }
+    const outputs = steps.map(({ outputContext }) => outputContext)
+    const digits = digitsIn(steps.map(({ outputContext, raw }, place) => [
+      place,
+      digitsAt(digitsOf(raw), "outputContext") ?? digitsWithin(outputContext)
+    ]))
+    return [
+      latest.has(undefined) ? [stepId, outputs[0], digitsAt(digits, 0)] as const : [stepId, outputs, digits] as const
+    ]
+  })
+  return withDigits(
+    Object.fromEntries(kept.map(([stepId, output]) => [stepId, output])),
+    digitsIn(kept.map(([stepId, , digits]) => [stepId, digits]))
+  )
+}
 
 /** Whether a trace tells a time, which may be 0. */
 const isTimed = ({ flowRun, steps }: Trace.Trace): boolean =>
@@ -213,7 +225,7 @@ export const make = (
             })
             switch (status.status) {
               case "completed":
-                return ended({ state: "done", result: JSON.stringify(status.result ?? null) })
+                return ended({ state: "done", result: resultJson(status) })
               case "failed":
                 return ended({
                   state: "failed",

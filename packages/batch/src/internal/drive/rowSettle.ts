@@ -1,4 +1,5 @@
 /** The end of a row, and the way on after a request that failed. */
+import { stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -44,7 +45,7 @@ const measured = ({ live, running, runs, sentAt }: Row, settled: Settlement): Ef
       // 0 is the time of a fast run
       ...(isTimed && { durationMs: wallMs }),
       ...(tokens.prompt + tokens.completion + tokens.total > 0 && { tokens: JSON.stringify(tokens) }),
-      ...(outputs !== undefined && { steps: JSON.stringify(outputs) })
+      ...(outputs !== undefined && { steps: stringifyJson(outputs) })
     }
   })
 

@@ -1,5 +1,6 @@
 /** How the runs of a batch are begun, found and followed: through the queue, or in requests. */
 import type { NoukaiError } from "@effect-noukai/sdk"
+import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type { RunCost } from "@effect-noukai/sdk/Trace"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -57,3 +58,7 @@ export interface Runs {
   /** The cost, time and tokens of a run that ended, and the outputs of its steps that are kept. */
   readonly measure: (executionId: string, row: LiveRow) => Effect.Effect<RunMeasure, NoukaiError>
 }
+
+/** The result of a run as JSON, with the digits of its numbers. */
+export const resultJson = (end: { readonly result?: unknown }): string =>
+  stringifyJson(end.result ?? null, digitsAt(digitsWithin(end), "result"))

@@ -1,4 +1,5 @@
 /** Reads rows from the ledger: counts, and rows page by page. */
+import { digitsOf, parseJson, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Statement from "@effect/sql/Statement"
 import * as Arr from "effect/Array"
@@ -159,37 +160,48 @@ const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
 export const decodeCalls = Schema.decodeUnknownSync(Schema.parseJson(Schema.Array(RowCall)))
 
-const decodeSteps = Schema.decodeUnknownSync(
-  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-)
+const decodeSteps = Schema.decodeUnknownSync(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 
 /** A batch whose rows are read. */
 export type Read = Pick<BatchRecord, "flow" | "id" | "version">
 
-const rowResult = ({ flow, version }: Read) => (row: StoredResult): RowResult => ({
-  no: Number(row.no),
-  key: row.key,
-  at: row.place,
-  state: stateShown(row.state),
-  attempt: Number(row.attempt),
-  flow: row.flow ?? flow,
-  version: row.version ?? version,
-  // a row that is invalid may have none
-  ...(row.input !== undefined && row.input !== "" && { input: JSON.parse(row.input) as unknown }),
-  ...(row.state === "done" && row.result !== null && { result: JSON.parse(row.result) as unknown }),
-  ...(row.error !== null && { error: decodeError(row.error) }),
-  ...(row.execution_id !== null && { executionId: row.execution_id }),
-  adopted: Number(row.adopted) !== 0,
-  ...costOf(row.cost_usd),
-  ...attemptsCostOf(row),
-  ...(row.duration_ms !== null && { durationMs: Number(row.duration_ms) }),
-  ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
-  ...(row.calls !== null && { calls: decodeCalls(row.calls) }),
-  ...(row.steps !== null && { steps: decodeSteps(row.steps) }),
-  ...(row.evidence !== null && { evidence: row.evidence }),
-  ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
-  ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
-})
+/** Reads the values of a row, with the digits of their numbers. */
+const valuesOf = ({ input = "", result, state, steps }: StoredResult) => {
+  const texts = Object.entries({ input, result: state === "done" ? result : null, steps }).flatMap(([name, text]) =>
+    // a row that is invalid may have no input
+    text === null || text === "" ? [] : [`"${name}":${text}`]
+  )
+  return parseJson(`{${texts.join(",")}}`) as Pick<RowResult, "input" | "result" | "steps">
+}
+
+const rowResult = ({ flow, version }: Read) => (row: StoredResult): RowResult => {
+  const values = valuesOf(row)
+  const { input, result, steps } = values
+  const whole: RowResult = {
+    no: Number(row.no),
+    key: row.key,
+    at: row.place,
+    state: stateShown(row.state),
+    attempt: Number(row.attempt),
+    flow: row.flow ?? flow,
+    version: row.version ?? version,
+    ...(input !== undefined && { input }),
+    ...(result !== undefined && { result }),
+    ...(row.error !== null && { error: decodeError(row.error) }),
+    ...(row.execution_id !== null && { executionId: row.execution_id }),
+    adopted: Number(row.adopted) !== 0,
+    ...costOf(row.cost_usd),
+    ...attemptsCostOf(row),
+    ...(row.duration_ms !== null && { durationMs: Number(row.duration_ms) }),
+    ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
+    ...(row.calls !== null && { calls: decodeCalls(row.calls) }),
+    ...(steps !== undefined && { steps: decodeSteps(steps) }),
+    ...(row.evidence !== null && { evidence: row.evidence }),
+    ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
+    ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
+  }
+  return withDigits(whole, digitsOf(values))
+}
 
 /** The most rows of a page; large ones fill it sooner. */
 const mostOfPage = 500

@@ -1,4 +1,5 @@
 /** Rows as CSV, after RFC 4180. */
+import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -32,6 +33,9 @@ const recordOf = (isSpreadsheet: boolean) => (values: ReadonlyArray<unknown>): s
   return `${cells.join(",")}\r\n`
 }
 
+/** A value, or its JSON if it has numbers with more digits than a number keeps. */
+const exact = (value: unknown, digits: unknown): unknown => digits === undefined ? value : stringifyJson(value, digits)
+
 /** Spreads values over a column per field. A value that is not an object, or has other fields, is in one cell. */
 const makeSpread = (name: string) => {
   const fields = new Set<string>()
@@ -47,11 +51,14 @@ const makeSpread = (name: string) => {
       if (fields.size > most) fields.clear()
       return isThere ? [name, ...Array.from(fields, (field) => `${name}.${field}`)] : []
     },
-    cells: (value: unknown): ReadonlyArray<unknown> => {
+    cells: (value: unknown, digits: unknown): ReadonlyArray<unknown> => {
       if (!isThere) return []
       const own = fieldsOf(value)
       const isSpread = own !== undefined && Object.keys(own).every((field) => fields.has(field))
-      return [isSpread ? undefined : value, ...Array.from(fields, (field) => isSpread ? own[field] : undefined)]
+      return [
+        isSpread ? undefined : exact(value, digits),
+        ...Array.from(fields, (field) => isSpread ? exact(own[field], digitsAt(digits, field)) : undefined)
+      ]
     }
   }
 }
@@ -93,10 +100,11 @@ export const csv = <E, R>(
     ])
     const line = (row: RowResult): string => {
       const { adopted, at, attempt, durationMs, error, executionId, key, no, tokens } = row
+      const digits = digitsWithin(row)
       return record([
         ...[no, key, at, row.state, attempt, row.flow, row.version],
-        ...inputs.cells(row.input),
-        ...results.cells(resultOf(row)),
+        ...inputs.cells(row.input, digitsAt(digits, "input")),
+        ...results.cells(resultOf(row), digitsAt(digits, "result")),
         ...[error?.kind, error?.message, error?.code, executionId, adopted],
         ...[row.costUsd, row.isCostUnknown, row.attemptsCostUsd, row.isAttemptsCostUnknown],
         ...[durationMs, tokens?.prompt, tokens?.completion, tokens?.total, row.settledNo]

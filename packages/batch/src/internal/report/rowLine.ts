@@ -1,3 +1,4 @@
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -17,7 +18,7 @@ const errorFields = (error: RowError) => ({
 export const hasResult = (row: RowResult): boolean => row.state === "done" && row.error === undefined
 
 export const encodeRow = (row: RowResult): string =>
-  JSON.stringify({
+  stringifyJson({
     no: row.no,
     key: row.key,
     at: row.at === "" ? undefined : row.at,
@@ -41,7 +42,7 @@ export const encodeRow = (row: RowResult): string =>
     steps: row.steps,
     evidence: row.evidence,
     settledNo: row.settledNo
-  })
+  }, digitsWithin(row))
 
 export const encodeRefused = (row: RefusedRow): string =>
   JSON.stringify({ key: row.key, at: row.at, state: "refused", error: errorFields(row.error) })

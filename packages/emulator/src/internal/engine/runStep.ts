@@ -1,4 +1,5 @@
 /** Runs one step on the clock: its attempts, their cost, and their records for traces and ledger. */
+import { digitsOf, digitsWithin, parseJson, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -42,7 +43,9 @@ export type RunStep = <E>(
 
 /** The input of the step at that index, as traces show it. */
 export const inputOf = ({ message, parameters }: RunInput, input: Json, stepIndex: number): JsonObject => {
-  if (stepIndex === 0) return { ...(message === null ? {} : { message }), ...parameters }
+  if (stepIndex === 0) {
+    return withDigits({ ...(message === null ? {} : { message }), ...parameters }, digitsOf(parameters))
+  }
   return isObject(input) ? input : { input }
 }
 
@@ -104,7 +107,7 @@ export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Ef
     // a value that is not JSON could not be sent
     Effect.flatMap((output) =>
       Effect.try({
-        try: (): Json => output === undefined ? null : JSON.parse(JSON.stringify(output)) as Json,
+        try: (): Json => output === undefined ? null : parseJson(stringifyJson(output, digitsWithin(output))) as Json,
         catch: internalError
       })
     )
@@ -172,7 +175,10 @@ const end = (
     record.output = Snapshots.take(capture, output)
     // an output that is an object is stored with its prompt
     if (prompt !== undefined && isObject(output)) {
-      record.prompted = Snapshots.take(capture, { ...output, __rendered_prompt__: prompt })
+      record.prompted = Snapshots.take(
+        capture,
+        withDigits({ ...output, __rendered_prompt__: prompt }, digitsOf(output))
+      )
     }
   } else {
     record.status = "failed"

@@ -1,4 +1,13 @@
 /** Templates: JSON whose strings hold placeholders. */
+import {
+  type Digits,
+  digitsAt,
+  digitsIn,
+  digitsOf,
+  digitsWithin,
+  stringifyJson,
+  withDigits
+} from "@effect-noukai/sdk/internal/digits"
 import type { Json } from "../../Flow.js"
 import { isObject } from "../json.js"
 
@@ -67,29 +76,53 @@ const resolve = (path: string, scope: TemplateScope): Json => {
   }
 }
 
-const toText = (value: Json): string => value === null ? "" : typeof value === "string" ? value : JSON.stringify(value)
+/** The digits of the number at a place. */
+const digitsOfPlace = (path: string, scope: TemplateScope): Digits | undefined => {
+  const [, parent, name] = /^(.+)\.([^.]+)$/.exec(path) ?? []
+  return parent === undefined || name === undefined ? undefined : digitsAt(digitsOf(resolve(parent, scope)), name)
+}
+
+const toText = (value: Json, digits: Digits | undefined = digitsWithin(value)): string =>
+  value === null ? "" : typeof value === "string" ? value : stringifyJson(value, digits)
 
 const quote = (path: string, scope: TemplateScope): string => {
   const [root, name, ...rest] = path.split(".")
   const text = root === "tools" && rest.length === 0 ? member(scope.texts, name!) : undefined
-  return typeof text === "string" ? text : toText(resolve(path, scope))
+  return typeof text === "string" ? text : toText(resolve(path, scope), digitsOfPlace(path, scope))
 }
 
 export const renderText = (template: string, scope: TemplateScope): string =>
   template.replace(placeholder, (_, path: string) => quote(path, scope))
 
+/** The place of a text that is one placeholder. */
+const placeOf = (text: string): string | undefined => /^\{\{\s*([^{}]+?)\s*\}\}$/.exec(text)?.[1]
+
 const renderString = (text: string, scope: TemplateScope): Json => {
-  const whole = /^\{\{\s*([^{}]+?)\s*\}\}$/.exec(text)
-  return whole === null ? renderText(text, scope) : resolve(whole[1]!, scope)
+  const place = placeOf(text)
+  return place === undefined ? renderText(text, scope) : resolve(place, scope)
 }
+
+/** The digits of the numbers that the members of a template become. */
+const renderedDigits = (template: Json, scope: TemplateScope): Digits | undefined =>
+  digitsIn(
+    Object.entries(template ?? {}).map(([key, member]: [string, Json]) => {
+      const place = typeof member === "string" ? placeOf(member) : undefined
+      return [key, place === undefined ? digitsAt(digitsOf(template), key) : digitsOfPlace(place, scope)]
+    })
+  )
 
 export const render = (template: Json, scope: TemplateScope): Json => {
   if (typeof template === "string") return renderString(template, scope)
-  if (Array.isArray(template)) return template.map((item) => render(item, scope))
+  if (Array.isArray(template)) {
+    return withDigits(template.map((item) => render(item, scope)), renderedDigits(template, scope))
+  }
   if (!isObject(template)) return template
   if (Object.hasOwn(template, "$match")) {
     const chosen = member(template.cases, toText(render(template.$match!, scope)))
     return render(chosen ?? template.default ?? null, scope)
   }
-  return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, render(value, scope)]))
+  return withDigits(
+    Object.fromEntries(Object.entries(template).map(([key, value]) => [key, render(value, scope)])),
+    renderedDigits(template, scope)
+  )
 }

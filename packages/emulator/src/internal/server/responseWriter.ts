@@ -1,4 +1,5 @@
 /** Writes replies to a socket, with the faults of the request. */
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import * as Effect from "effect/Effect"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"
@@ -256,7 +257,7 @@ const writeFrame = (writing: Writing, bytes: Buffer): Effect.Effect<void, Connec
 
 const encode = (writing: Writing, event: WireEvent, spoil: boolean): Buffer => {
   if (writing.encoded?.event === event && !spoil) return writing.encoded.bytes
-  const data = JSON.stringify({ eventType: event.event, ...event.data })
+  const data = stringifyJson({ eventType: event.event, ...event.data }, digitsWithin(event.data))
   const id = event.id === undefined ? "" : `id: ${event.id}\n`
   const bytes = lines(writing.plan, `${id}event: ${event.event}\ndata: ${spoil ? data.slice(0, -1) : data}\n\n`)
   writing.encoded = spoil ? undefined : { event, bytes }
@@ -325,7 +326,7 @@ export const make = (
           writing,
           reply.status,
           { "Content-Type": "application/json", ...reply.headers },
-          JSON.stringify(reply.body)
+          stringifyJson(reply.body, digitsWithin(reply.body))
         )
     }
   }

@@ -3,6 +3,7 @@
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
@@ -265,7 +266,7 @@ export const score = Effect.fnUntraced(function*(definition: Definition, options
 const trialOf = (definition: Definition, { judged, value }: Judges.JudgedRuns, run: EvalRun) =>
   Effect.map(
     outcomesOf(definition.checks, value, run, judged.get(run)),
-    (outcomes): Trial => ({ ...Struct.pick(run, "trial", ...Trials.rowFields), outcomes })
+    (outcomes): Trial => withDigits({ ...Struct.pick(run, "trial", ...Trials.rowFields), outcomes }, digitsOf(run))
   )
 
 type Compared = Pick<RunOptions, "allowErrors" | "baseline">

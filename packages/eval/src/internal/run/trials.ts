@@ -7,6 +7,7 @@ import type { RowResult } from "@effect-noukai/batch/BatchRow"
 import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -188,13 +189,14 @@ const costFields = ["costUsd", "attemptsCostUsd", "isAttemptsCostUnknown"] as co
 /** The fields of a row that a run and a trial of a report have. */
 export const rowFields = ["state", "result", "error", "executionId", ...costFields, "durationMs"] as const
 
-const runOf = ({ key }: EvalCase, { side, trial }: Trial, row: RowResult | undefined): EvalRun => ({
-  key,
-  flow: side.flow,
-  version: side.version,
-  trial,
-  ...(row === undefined ? { state: "pending" } : Struct.pick(row, ...rowFields, "tokens", "steps", "calls"))
-})
+const runOf = ({ key }: EvalCase, { side, trial }: Trial, row: RowResult | undefined): EvalRun =>
+  withDigits<EvalRun>({
+    key,
+    flow: side.flow,
+    version: side.version,
+    trial,
+    ...(row === undefined ? { state: "pending" } : Struct.pick(row, ...rowFields, "tokens", "steps", "calls"))
+  }, digitsOf(row))
 
 /** The cases of an eval run with their runs, read from the ledger in parts. */
 export const caseRuns = (session: Session): Stream.Stream<Chunk.Chunk<CaseRuns>, unknown, unknown> => {

@@ -43,6 +43,21 @@ export const digitsIn = (
   return known.length === 0 ? undefined : Object.fromEntries(known) as Digits
 }
 
+/** The levels of a value that are looked at. */
+const mostLevels = 200
+
+/** The digits in a value, also where it was made of values that have them. */
+export const digitsWithin = (value: unknown, levels = mostLevels): Digits | undefined => {
+  if (typeof value !== "object" || value === null || levels === 0) return undefined
+  const own = digitsOf(value)
+  const found: Array<readonly [string, Digits]> = []
+  for (const key of Object.keys(value)) {
+    const inside = digitsAt(own, key) ?? digitsWithin((value as { readonly [key: string]: unknown })[key], levels - 1)
+    if (inside !== undefined) found.push([key, inside])
+  }
+  return digitsIn(found)
+}
+
 /** Numbers that may lose digits: of 16 digits or more, of an exponent of three, and `-0`. */
 const long = "-?[\\d.]{16}|-?[\\d.]+[eE][+-]?\\d{3}|-0(?![.\\d]*[1-9])"
 
