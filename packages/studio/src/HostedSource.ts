@@ -74,7 +74,8 @@ export interface Options {
   readonly kind?: Source["kind"] | undefined
   /**
    * The least time between two polls of the list, while a page is open. It is longer for more than 3 flows, so that there is
-   * at most one request a second. Default: 3 seconds.
+   * at most one request a second. A page that is open asks a server that is silent every 2 seconds whether it is there.
+   * Default: 3 seconds.
    */
   readonly interval?: Duration.DurationInput | undefined
 }
