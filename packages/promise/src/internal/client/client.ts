@@ -6,7 +6,7 @@ import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import { refusal } from "../options/reading.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
 import { guardLiveRuns } from "../scope/guardLiveRuns.js"
-import { AbortReason } from "./abortReason.js"
+import { AbortReason } from "../tools/abortReason.js"
 import type { Lifetime, Services } from "./lifetime.js"
 import { signalsOf } from "./signals.js"
 
