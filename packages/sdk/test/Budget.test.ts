@@ -427,7 +427,7 @@ describe("a cost that is not known", () => {
         assert.deepStrictEqual(yield* amounts(budget), ["0", "0.8", "0.2"])
         const limited = yield* Effect.flip(flows.execute("a/b/c", { message, maxCostUsd: 1 }))
         assert(limited._tag === "CostLimitError")
-        assert.include(String(limited.cause), "a step has a cost that is not a decimal of at least 0")
+        assert.include(String(limited.cause), "the cost of a step is missing, or is not a decimal of at least 0")
       }))
   }
 

@@ -279,7 +279,15 @@ const telling = () => {
 const flow: Flow = {
   ref: "acme/test/flow",
   steps: [
-    { kind: "template", id: "a", output: 1, duration: 150, model: "small", tokens: { prompt: 1, completion: 2 } },
+    {
+      kind: "template",
+      id: "a",
+      output: 1,
+      duration: 150,
+      model: "small",
+      tokens: { prompt: 1, completion: 2 },
+      costUsd: "0"
+    },
     { kind: "tool", id: "ask", rounds: [[{ name: "find" }]], output: "x", duration: 20, costUsd: "0.5" },
     { kind: "loop", id: "each", times: 2, steps: [{ kind: "template", id: "in", output: 1, duration: 5 }] }
   ]

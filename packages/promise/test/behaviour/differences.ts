@@ -415,9 +415,9 @@ export const differences = [
   ),
   row(
     "_transport",
-    "`noukai._transport`, `flow._transport`, and types that contain a client",
-    "Has `request`, `stream` and more, marked internal.",
-    "Is a value for `traceScope` alone. Does not compile: `Property 'request' does not exist on type 'NoukaiTransport'`."
+    "`noukai._transport`, and types that contain a client",
+    "Has `request`, `stream` and more, marked internal. A flow has one, too.",
+    "`noukai._transport` is a value for `traceScope` alone. A flow has none. Does not compile: `Property 'request' does not exist on type 'NoukaiTransport'`."
   ),
   newer(
     "0.5",

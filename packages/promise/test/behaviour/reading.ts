@@ -193,7 +193,8 @@ export const reading: ReadonlyArray<Behaviour> = [
         busyMs: "…",
         waitingMs: 0,
         tokens: { prompt: 271, completion: 30, total: 301 },
-        costUsd: "0.00121"
+        costUsd: "0.00121",
+        unknownCosts: 0
       }
     },
     async (world) => {
