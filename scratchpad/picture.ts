@@ -1,5 +1,5 @@
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { RunService } from "@effect-noukai/sdk"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { FileSystem } from "@effect/platform"
 import { Effect } from "effect"
 

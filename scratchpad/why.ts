@@ -1,6 +1,6 @@
 import { Emulator } from "@effect-noukai/emulator"
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { FlowService, Noukai, RunService } from "@effect-noukai/sdk"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { Effect, Layer } from "effect"
 
 const flow = "acme/support/reply"

@@ -5,11 +5,12 @@
  *     promise   effect, @effect/platform, sdk; OpenTelemetry, as an optional peer; node:async_hooks
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
- *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
- *     eval      effect, @effect/sql, re2js, simple-statistics, yaml, sdk, batch; promise in src/promise.ts; Node's modules
- *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, sdk; batch, eval and emulator where their runs are shown;
+ *     report    effect, sdk
+ *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk, report; promise in src/promise.ts; Node's modules
+ *     eval      effect, @effect/sql, re2js, simple-statistics, yaml, sdk, report, batch; promise in src/promise.ts; Node's modules
+ *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, sdk, report; batch, eval and emulator where their runs are shown;
  *               Node's modules
- *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, eval, emulator, studio; Node's modules
+ *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, report, batch, eval, emulator, studio; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -30,19 +31,20 @@ const table = {
   promise: { npm: [...effect, ...optionalPeers("promise")], packages: ["sdk"], node: ["async_hooks"] },
   adapters: { npm: [...effect, ...optionalPeers("adapters")], packages: ["sdk", "promise"], node: ["async_hooks"] },
   emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
+  report: { npm: ["effect"], packages: ["sdk"], node: [] },
   batch: {
     npm: [...effect, "@effect/experimental", "@effect/sql", "libsql", "csv-parse", ...optionalPeers("batch")],
-    packages: ["sdk", "promise"],
+    packages: ["sdk", "promise", "report"],
     node: "*"
   },
   eval: {
     npm: [...effect, "@effect/sql", "re2js", "simple-statistics", "yaml"],
-    packages: ["sdk", "promise", "batch"],
+    packages: ["sdk", "promise", "report", "batch"],
     node: "*"
   },
   studio: {
     npm: [...effect, "@effect/platform-node", "@effect/sql"],
-    packages: ["sdk", "batch", "eval", "emulator"],
+    packages: ["sdk", "report", "batch", "eval", "emulator"],
     node: "*"
   },
   cli: {
@@ -56,7 +58,7 @@ const table = {
       "string-width",
       "undici"
     ],
-    packages: ["sdk", "batch", "eval", "emulator", "studio"],
+    packages: ["sdk", "report", "batch", "eval", "emulator", "studio"],
     node: "*"
   }
 }

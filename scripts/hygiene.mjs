@@ -12,10 +12,10 @@ const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gi
 
 /** The documents whose sentences are checked; their programs are not. */
 const plain =
-  /^(?:README|docs\/wire|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|batch|eval|studio)\/(?:README|AGENTS))\.md$/
+  /^(?:README|docs\/wire|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|report|batch|eval|studio)\/(?:README|AGENTS))\.md$/
 
 /** The packages whose comments are checked. Add a package when its comments are in plain English. */
-const plainComments = /^packages\/(?:adapters|emulator|eval|studio)\/src\/.*\.ts$/
+const plainComments = /^packages\/(?:adapters|emulator|report|eval|studio)\/src\/.*\.ts$/
 
 const hard = String.raw`\b(?:whatever|whoever|that of|of which)\b|\b(?:is|are|was|were) no (?!longer\b|more\b)`
 

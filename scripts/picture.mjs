@@ -3,8 +3,8 @@
  *
  *     npm run picture
  */
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as Schema from "effect/Schema"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"

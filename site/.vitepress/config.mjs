@@ -25,7 +25,7 @@ const reference = () => {
   return [...packages.values()].sort((a, b) => place(a.text) - place(b.text))
 }
 
-const packageNames = ["sdk", "promise", "adapters", "emulator", "batch", "eval", "studio", "cli"]
+const packageNames = ["sdk", "promise", "adapters", "emulator", "report", "batch", "eval", "studio", "cli"]
 
 const manuals = {
   text: "Manuals",

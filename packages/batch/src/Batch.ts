@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Evidence, Expected } from "@effect-noukai/report/Reconcile"
 import type { Flow, FlowService, InvalidRequestError, JobService, RunService, SessionService } from "@effect-noukai/sdk"
 import type { Attachment, Message, ParametersInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowVersion } from "@effect-noukai/sdk/Flow"
-import type { Evidence, Expected } from "@effect-noukai/sdk/Reconcile"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"

@@ -41,7 +41,7 @@ export declare namespace RunService {
      * @example
      * ```ts
      * import { RunService } from "@effect-noukai/sdk"
-     * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+     * import * as Waterfall from "@effect-noukai/report/Waterfall"
      * import { Effect } from "effect"
      *
      * const picture = (executionId: string) =>

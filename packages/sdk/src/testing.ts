@@ -4,11 +4,8 @@
  *
  * @since 0.1.0
  */
-export type { CasesFile } from "./internal/testing/addedCases.js"
 export { recording, session } from "./internal/testing/cassettes.js"
 export type { RecordedRun, SessionRun } from "./internal/testing/cassettes.js"
-export { keepSession } from "./internal/testing/keptSession.js"
-export type { KeptSession } from "./internal/testing/keptSession.js"
 export { completed, cut, type Events, events, failed, paused, respond } from "./internal/testing/runs.js"
 export type { RunFacts, ToolCallInput } from "./internal/testing/runs.js"
 export { ScriptedHttp } from "./internal/testing/scripted.js"

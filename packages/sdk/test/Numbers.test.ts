@@ -1,10 +1,10 @@
 /** Wrong numbers and times, and misspelt options, of any input are refused before anything is sent. */
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import { FlowService, JobService, Noukai, RunService, SessionService } from "@effect-noukai/sdk"
 import * as Budget from "@effect-noukai/sdk/Budget"
 import * as Job from "@effect-noukai/sdk/Job"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -37,7 +37,8 @@ const inputs: { readonly [name: string]: Call } = {
   waitAll: (options) => Effect.flatMap(attached, (job) => Stream.runDrain(Job.waitAll([job], any(options)))),
   submitOnce: (options) =>
     Effect.flatMap(JobService, (jobs) => jobs.submitOnce("key", flow, any({ message: "a", ...options }))),
-  session: (options) => Effect.flatMap(SessionService, (sessions) => sessions.get("00000000-0000-4000-8000-000000000000", any(options))),
+  session: (options) =>
+    Effect.flatMap(SessionService, (sessions) => sessions.get("00000000-0000-4000-8000-000000000000", any(options))),
   forward: (options) => Effect.suspend(() => Relay.forward(flow, any(options))),
   poll: (options) => Effect.flatMap(attached, (job) => Job.poll(job, any(options))),
   trace: read((runs, options) => runs.trace(flow, "ex-1", options)),

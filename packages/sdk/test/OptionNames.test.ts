@@ -1,4 +1,10 @@
 /** A misspelt option, or a flow with a field that no address has, is refused before anything is sent. */
+import * as HtmlReport from "@effect-noukai/report/HtmlReport"
+import { keepSession, type KeptSession } from "@effect-noukai/report/KeptSession"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
+import * as TraceLayout from "@effect-noukai/report/TraceLayout"
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import {
   Budget,
   Cassette,
@@ -11,17 +17,12 @@ import {
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
-import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
 import { isCount, isNumber, misnamed, type Names, unknownName } from "@effect-noukai/sdk/Kit"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
 import * as Testing from "@effect-noukai/sdk/testing"
 import { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
-import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Schema, type Scope, Stream } from "effect"
 
@@ -102,8 +103,7 @@ describe("a misspelt name within the input of a run", () => {
   }
 })
 
-const kept = (use: (session: Testing.KeptSession) => unknown) =>
-  use(Either.getOrThrow(Testing.keepSession(Testing.session())))
+const kept = (use: (session: KeptSession) => unknown) => use(Either.getOrThrow(keepSession(Testing.session())))
 
 const pure: ReadonlyArray<readonly [name: string, call: () => unknown, message: RegExp]> = [
   ["Waterfall.toText", () => Waterfall.toText(any({ flowRun: {} }), any({ colors: true })), /colors: .*mean colours\?/],

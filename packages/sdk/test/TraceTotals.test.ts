@@ -1,9 +1,9 @@
 /** The times and sums of traces: said, computed, and as the emulator's ledger has them (docs/wire.md#traces). */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck as fc, Layer, Option, TestClock } from "effect"
 import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/trace/timeline.js"

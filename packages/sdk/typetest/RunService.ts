@@ -2,7 +2,6 @@
 import type { CallError, FlowEvent, RunService } from "@effect-noukai/sdk"
 import { Flow, Trace } from "@effect-noukai/sdk"
 import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
@@ -75,6 +74,3 @@ declare const stored: Trace.Trace
 expectTypeOf(Trace.toSpans(stored, { flow: { org: "a", project: "b", slug: "c" }, payloads: true })).toEqualTypeOf<
   Trace.OtlpTraces
 >()
-expectTypeOf(Waterfall.toSvg(stored, { width: 800, maxRows: 40, payloads: true })).toEqualTypeOf<string>()
-// @ts-expect-error a misspelt option
-Waterfall.toSvg(stored, { with: 800 })

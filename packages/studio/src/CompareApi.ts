@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { StepDiff, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
+import type { StepDiff, TraceDiff } from "@effect-noukai/report/TraceDiff"
 import type { Part } from "@effect-noukai/sdk/ValueDiff"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"

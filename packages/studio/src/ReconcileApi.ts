@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Finding, Summary } from "@effect-noukai/sdk/Reconcile"
+import { Finding, Summary } from "@effect-noukai/report/Reconcile"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as Schema from "effect/Schema"

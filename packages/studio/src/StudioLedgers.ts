@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Expected } from "@effect-noukai/sdk/Reconcile"
+import type { Expected } from "@effect-noukai/report/Reconcile"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"

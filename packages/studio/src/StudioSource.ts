@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Expected, Finding } from "@effect-noukai/sdk/Reconcile"
+import type { Expected, Finding } from "@effect-noukai/report/Reconcile"
 import type { Session } from "@effect-noukai/sdk/SessionService"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Context from "effect/Context"

@@ -1,5 +1,5 @@
 /** Two runs side by side: the differences that `noukai diff` prints, and those of one step. */
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import type { RunComparison, StepComparison } from "@effect-noukai/studio/CompareApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"

@@ -2,7 +2,7 @@
 import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
 import type { Flow } from "@effect-noukai/emulator"
 import { Emulator } from "@effect-noukai/emulator"
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"

@@ -1,6 +1,6 @@
 /** The runs that a batch believes it ran, and rows that are settled by the evidence of the server. */
+import type { Evidence, Expected } from "@effect-noukai/report/Reconcile"
 import type { InvalidRequestError } from "@effect-noukai/sdk"
-import type { Evidence, Expected } from "@effect-noukai/sdk/Reconcile"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"

@@ -1,7 +1,7 @@
 /** A ledger in PostgreSQL, as a studio reads it. */
 import { Batch, BatchEngine, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import type { ReconcilePlan, ReconcileProgress } from "@effect-noukai/studio/ReconcileApi"

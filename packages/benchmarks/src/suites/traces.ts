@@ -1,5 +1,5 @@
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import type { Trace } from "@effect-noukai/sdk"
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import type { Suite } from "../Suite.js"
 
 const steps = 10_000

@@ -1,9 +1,9 @@
 /** `noukai diff`. */
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import { argument, json, seeing } from "../arguments/flags.js"

@@ -1,8 +1,8 @@
 /** `noukai reconcile`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"

@@ -1,7 +1,7 @@
 /** `noukai trace`. */
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,5 +1,5 @@
 /** Two runs side by side: their steps, the place where they part, their times and costs. */
-import type { StepDiff, StepSide, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
+import type { StepDiff, StepSide, TraceDiff } from "@effect-noukai/report/TraceDiff"
 import { memo, type ReactNode, useMemo, useState } from "react"
 import type { Run, RunComparison, StepComparison } from "./api.js"
 import "./compare.css"

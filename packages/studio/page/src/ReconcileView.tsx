@@ -1,5 +1,5 @@
 /** A batch beside the runs of the server: what it believes it ran and paid, and what the server has. */
-import type { Finding, Kind } from "@effect-noukai/sdk/Reconcile"
+import type { Finding, Kind } from "@effect-noukai/report/Reconcile"
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { type ReconcilePlan, type ReconcileProgress, streamOnce } from "./api.js"
 import { signedCost } from "./compareWords.js"

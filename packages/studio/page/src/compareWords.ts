@@ -1,5 +1,5 @@
 /** The facts of a comparison in words, and the steps that are listed. */
-import type { StepDiff, TraceDiff } from "@effect-noukai/sdk/TraceDiff"
+import type { StepDiff, TraceDiff } from "@effect-noukai/report/TraceDiff"
 import { count, plural } from "./format.js"
 import { type CompareRoute, parseRoute, type RunName, type StepPlace } from "./route.js"
 

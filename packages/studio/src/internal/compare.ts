@@ -1,7 +1,7 @@
 /** Two runs side by side. */
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { StepTrace, Trace } from "@effect-noukai/sdk/Trace"
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type { RunComparison, StepComparison } from "../CompareApi.js"
 import type { Run, Source } from "../RunsApi.js"

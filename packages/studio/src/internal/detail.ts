@@ -1,6 +1,6 @@
 /** A run and its steps, as the page shows them. */
+import * as TraceLayout from "@effect-noukai/report/TraceLayout"
 import { costOf, isCostUnknown, type RunCost, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
-import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import type * as RunsApi from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
 import { payloadJson } from "./payloads.js"

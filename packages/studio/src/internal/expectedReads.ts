@@ -1,6 +1,6 @@
 /** The runs that the batches of ledgers believe they ran. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import type { Expected } from "@effect-noukai/sdk/Reconcile"
+import type { Expected } from "@effect-noukai/report/Reconcile"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"

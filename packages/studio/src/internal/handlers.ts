@@ -1,6 +1,6 @@
 /** The endpoints of the API over a source. */
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"

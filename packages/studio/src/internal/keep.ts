@@ -1,7 +1,7 @@
 /** A session as a test, and as rows of a file of eval cases: the files that `noukai session save` writes. */
 import * as Pattern from "@effect-noukai/eval/Pattern"
+import { keepSession, type KeptSession } from "@effect-noukai/report/KeptSession"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
-import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CannotKeep, type KeepAddress, type Kept, type KeptCases } from "../KeepApi.js"

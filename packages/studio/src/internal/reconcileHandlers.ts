@@ -1,5 +1,5 @@
 /** The endpoints that compare batches with the runs of the server. */
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as BigDecimal from "effect/BigDecimal"

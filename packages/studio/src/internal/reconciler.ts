@@ -1,5 +1,5 @@
 /** Compares expected runs with those of the server. */
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import { SessionService } from "@effect-noukai/sdk/SessionService"
 import * as Duration from "effect/Duration"

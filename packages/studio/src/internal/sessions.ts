@@ -1,7 +1,7 @@
 /** The runs of a session on one axis. */
+import * as TraceLayout from "@effect-noukai/report/TraceLayout"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import type { Run, SessionDetail, SessionRun, Source } from "../RunsApi.js"

@@ -1,5 +1,5 @@
 /** The page of the studio in a real browser. */
-import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+import * as TraceLayout from "@effect-noukai/report/TraceLayout"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import { epoch, type ScriptedRun, traceOf } from "../support/scripted.js"

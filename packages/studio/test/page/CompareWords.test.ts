@@ -1,5 +1,5 @@
 /** The words of a comparison. */
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import { assert, describe, it } from "@effect/vitest"
 import {
   differencesOf,

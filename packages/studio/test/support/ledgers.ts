@@ -1,6 +1,6 @@
 /** Batches and evals that a test scripts: the answers of the API about ledgers, as plain values. */
 import type { CaseVerdict, EvalReport, Summary, Trial } from "@effect-noukai/eval/EvalReport"
-import type { Expected } from "@effect-noukai/sdk/Reconcile"
+import type { Expected } from "@effect-noukai/report/Reconcile"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type {
   BatchDetail,

@@ -1,5 +1,5 @@
 /** Comparisons with the runs of a server, whose findings a test pushes. */
-import type { Finding, Kind } from "@effect-noukai/sdk/Reconcile"
+import type { Finding, Kind } from "@effect-noukai/report/Reconcile"
 import { Unavailable } from "@effect-noukai/studio/RunsApi"
 import type { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { Effect, Queue, Stream } from "effect"

@@ -1,10 +1,10 @@
 /** `noukai session save`. */
 import { Pattern, redact as redacting } from "@effect-noukai/eval/Pattern"
+import { keepSession, type KeptSession } from "@effect-noukai/report/KeptSession"
 import type { CassetteError } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Flow from "@effect-noukai/sdk/Flow"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
-import { keepSession, type KeptSession } from "@effect-noukai/sdk/testing"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { existsSync } from "node:fs"

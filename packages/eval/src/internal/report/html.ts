@@ -1,5 +1,5 @@
 /** A report as one file of HTML. */
-import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
+import * as HtmlReport from "@effect-noukai/report/HtmlReport"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"

@@ -1,5 +1,5 @@
 /** A report as the XML of JUnit that servers of CI read: a test for each check on each case. */
-import { escape } from "@effect-noukai/sdk/HtmlReport"
+import { escape } from "@effect-noukai/report/HtmlReport"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Verdict } from "../../EvalReport.js"
 import { reasons } from "./words.js"

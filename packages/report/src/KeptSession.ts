@@ -1,17 +1,25 @@
-/** A session as a test: a recording of its runs, and the source of a test that replays it. */
+/**
+ * A session as a test: a recording of its runs, and the source of a test that replays it.
+ *
+ * @since 0.1.0
+ */
+import type { RecordedCassette, Redact, SessionCassette } from "@effect-noukai/sdk/Cassette"
+import { orThrow } from "@effect-noukai/sdk/Kit"
+import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
+import { inputOf, known, newError, problemOf, runOf } from "@effect-noukai/sdk/ReportKit"
+import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
+import { type RecordedRun, recording } from "@effect-noukai/sdk/testing"
 import * as Either from "effect/Either"
-import type { Redact } from "../../Cassette.js"
-import { orThrow } from "../../Kit.js"
-import { FlowExecutionError } from "../../NoukaiError.js"
-import type { RecordedCassette, SessionCassette } from "../cassette/recording.js"
-import { known, newError } from "../core/makeError.js"
-import { problemOf } from "../core/runProblem.js"
-import type { SessionExecution } from "../operations/requests.js"
-import { inputOf, runOf } from "../operations/sessionRun.js"
-import { addedCases, type CasesFile } from "./addedCases.js"
-import { type RecordedRun, recording } from "./cassettes.js"
+import { addedCases, type CasesFile } from "./internal/addedCases.js"
 
-/** A session as a test. */
+export type { CasesFile }
+
+/**
+ * A session as a test.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface KeptSession {
   /** The calls that made the runs, with their results. They are found by their input. */
   readonly cassette: RecordedCassette
@@ -129,7 +137,7 @@ const recordedRun = (
  * @example
  * ```ts
  * import { Cassette } from "@effect-noukai/sdk"
- * import { keepSession } from "@effect-noukai/sdk/testing"
+ * import { keepSession } from "@effect-noukai/report/KeptSession"
  * import { Effect, Either } from "effect"
  *
  * const test = (sessionId: string) =>
@@ -138,6 +146,9 @@ const recordedRun = (
  *     (cassette) => Either.map(keepSession(cassette), ({ test }) => test("./order.json"))
  *   )
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const keepSession = ({ client, session }: SessionCassette): Either.Either<KeptSession, string> =>
   Either.map(Either.all(session.executions.map((execution) => recordedRun(client, execution))), (runs) => ({

@@ -1,9 +1,9 @@
 /** A stored run as one page: every attempt with its bar, payloads as text, open where something failed. */
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
-import { anyTrace, step, traceOf } from "./support/drawnRuns.js"
-import { size } from "./support/size.js"
+import { anyTrace, step, traceOf } from "../../sdk/test/support/drawnRuns.js"
+import { size } from "../../sdk/test/support/size.js"
 
 const pageOf = (...args: Parameters<typeof Waterfall.toHtml>): string =>
   Chunk.join(Effect.runSync(Stream.runCollect(Waterfall.toHtml(...args))), "")

@@ -3,28 +3,29 @@
  *
  * @since 0.1.0
  */
-import * as Arr from "effect/Array"
-import * as BigDecimal from "effect/BigDecimal"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { maskChange } from "./internal/cassette/secretForms.js"
+import * as Kit from "@effect-noukai/sdk/Kit"
 import {
+  changeText,
   costText,
   type Decimal,
+  differences,
+  type Divergence,
   formatCost,
+  known,
+  longestInOrder,
+  maskChange,
   noCost,
   parseCost,
   subtractCost,
   unknownCostsIn
-} from "./internal/core/cost.js"
-import { differences, type Divergence, longestInOrder } from "./internal/core/diff.js"
-import { known } from "./internal/core/makeError.js"
-import { changeText } from "./internal/core/replayReport.js"
-import type { StepTrace } from "./internal/operations/requests.js"
-import { safeText } from "./internal/trace/words.js"
-import * as Kit from "./Kit.js"
-import { costOf, type Trace } from "./Trace.js"
-import { Change, withWords } from "./ValueDiff.js"
+} from "@effect-noukai/sdk/ReportKit"
+import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
+import { Change, withWords } from "@effect-noukai/sdk/ValueDiff"
+import * as Arr from "effect/Array"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { safeText } from "./internal/words.js"
 
 const absentable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -251,7 +252,7 @@ const less = (after: number, before: number): number =>
 const costLess = (after: string | undefined, before: string | undefined): string =>
   formatCost(subtractCost(parseCost(after ?? "0") ?? noCost, parseCost(before ?? "0") ?? noCost))
 
-/** The time of the second run less that of the first. A step that one run has alone took no time in the other. */
+/** The time of the second run minus the time of the first. A step of only one run took no time in the other. */
 const timeLess = ([before, after]: Pair): number | undefined => {
   const [was, is] = [before, after].map((one) => one === undefined ? 0 : finite(one.step.durationMs))
   return was === undefined || is === undefined ? undefined : less(is, was)
@@ -301,12 +302,12 @@ const runSideOf = (trace: Trace): RunSide => {
  * well-known forms are masked in the differences of payloads.
  *
  * Times and costs always differ, so that they make no difference of two runs. A step without tokens and cost cost nothing, as in
- * `Trace.totals`: the differences of the steps add up to that of the run. No difference has an unknown cost.
+ * `Trace.totals`: the differences of the steps add up to the difference of the runs. A difference with an unknown cost is unknown.
  *
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
- * import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
+ * import * as TraceDiff from "@effect-noukai/report/TraceDiff"
  * import { Effect } from "effect"
  *
  * const compare = (before: string, after: string) =>

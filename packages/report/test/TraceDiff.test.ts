@@ -1,9 +1,9 @@
 /** The differences of two runs: against a model of edits, and against nonsense. */
+import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import * as Trace from "@effect-noukai/sdk/Trace"
-import * as TraceDiff from "@effect-noukai/sdk/TraceDiff"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, FastCheck as fc, Schema } from "effect"
-import { step } from "./support/traces.js"
+import { step } from "../../sdk/test/support/traces.js"
 
 const traceOf = (steps: ReadonlyArray<Trace.StepTrace>, status = "completed", id = "r"): Trace.Trace => ({
   flowRun: { id, status },

@@ -1,7 +1,7 @@
 /** Runs of a session that are added to the text of a file of eval cases. */
+import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import { type Names, orThrow } from "../../Kit.js"
 
 interface Case {
   readonly [field: string]: unknown

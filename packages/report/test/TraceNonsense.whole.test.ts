@@ -1,10 +1,10 @@
 /** The pure functions on traces take any trace that a client reads, with odd times and amounts too. */
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { Trace } from "@effect-noukai/sdk"
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { at, decode, step } from "./support/drawnRuns.js"
-import { size } from "./support/size.js"
+import { at, decode, step } from "../../sdk/test/support/drawnRuns.js"
+import { size } from "../../sdk/test/support/size.js"
 
 const functions: { readonly [name: string]: (trace: Trace.Trace, payloads: boolean) => unknown } = {
   totals: Trace.totals,

@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
+import * as Kit from "@effect-noukai/sdk/Kit"
+import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Stream from "effect/Stream"
-import { safeText } from "./internal/trace/words.js"
-import * as Kit from "./Kit.js"
-import * as ValueDiff from "./ValueDiff.js"
+import { safeText } from "./internal/words.js"
 
 /**
  * Marks the markup of {@link html}.
@@ -15,7 +15,7 @@ import * as ValueDiff from "./ValueDiff.js"
  * @since 0.1.0
  * @category type ids
  */
-export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/HtmlReport")
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/report/HtmlReport")
 
 /**
  * Marks the markup of {@link html}.
@@ -75,7 +75,7 @@ const markup = (text: string): Html => ({ [TypeId]: TypeId, text })
  * Makes markup of a template. Its values are escaped, so quote them in attributes.
  *
  * @example
- * import { html } from "@effect-noukai/sdk/HtmlReport"
+ * import { html } from "@effect-noukai/report/HtmlReport"
  *
  * html`<p title="${"a \"title\""}">${"1 < 2"}</p>`.text
  * // <p title="a &quot;title&quot;">1 &lt; 2</p>
@@ -302,7 +302,7 @@ const policy = `default-src 'none'; style-src 'sha256-${hashes.style}'; script-s
  * markup in `body` has no effect if it has a style or a script.
  *
  * @example
- * import { html, page, table } from "@effect-noukai/sdk/HtmlReport"
+ * import { html, page, table } from "@effect-noukai/report/HtmlReport"
  * import { Stream } from "effect"
  *
  * const rows = Stream.make({ cells: ["essay 1", 8] }, { cells: ["essay 2", 7] })

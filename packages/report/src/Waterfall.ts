@@ -3,15 +3,13 @@
  *
  * @since 0.1.0
  */
+import * as Kit from "@effect-noukai/sdk/Kit"
+import { type CostSum, costText, formatCost, payloadText, spanIdOf, sumCosts } from "@effect-noukai/sdk/ReportKit"
+import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Stream from "effect/Stream"
 import * as HtmlReport from "./HtmlReport.js"
-import { type CostSum, costText, formatCost, sumCosts } from "./internal/core/cost.js"
-import { spanIdOf } from "./internal/trace/otlpSpans.js"
-import { payloadText } from "./internal/trace/timeline.js"
-import * as Words from "./internal/trace/words.js"
-import * as Kit from "./Kit.js"
-import type { Trace } from "./Trace.js"
+import * as Words from "./internal/words.js"
 import * as TraceLayout from "./TraceLayout.js"
 
 /**
@@ -178,7 +176,7 @@ const axisOf = (totalMs: number, plot: number): string => {
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
- * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+ * import * as Waterfall from "@effect-noukai/report/Waterfall"
  * import { Console, Effect } from "effect"
  *
  * const show = (executionId: string) =>
@@ -395,7 +393,7 @@ const legendOf = ({ bars, waitingMs }: TraceLayout.TraceLayout): string => {
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
- * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+ * import * as Waterfall from "@effect-noukai/report/Waterfall"
  * import { Effect } from "effect"
  *
  * const picture = (executionId: string) =>
@@ -569,7 +567,7 @@ const attemptOf = (bar: TraceLayout.Bar, payloads: boolean): HtmlReport.Html => 
  *
  * @example
  * import { RunService } from "@effect-noukai/sdk"
- * import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+ * import * as Waterfall from "@effect-noukai/report/Waterfall"
  * import { Effect, Stream } from "effect"
  *
  * const page = (executionId: string) =>

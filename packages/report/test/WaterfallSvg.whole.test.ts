@@ -1,11 +1,11 @@
 /** A stored run as a picture: true bars, safe text, words for screen readers, and the one that the README shows. */
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { readFile } from "node:fs/promises"
-import { cutText, formatMillis, safeText, ticksOf, widthOf } from "../src/internal/trace/words.js"
-import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
-import { size } from "./support/size.js"
+import { anyTrace, decode, step, traceOf } from "../../sdk/test/support/drawnRuns.js"
+import { size } from "../../sdk/test/support/size.js"
+import { cutText, formatMillis, safeText, ticksOf, widthOf } from "../src/internal/words.js"
 
 interface Element {
   readonly name: string

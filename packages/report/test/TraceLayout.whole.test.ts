@@ -1,9 +1,9 @@
 /** A stored run as rows of bars: every attempt once, in its place, with the row to look at first. */
-import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+import * as TraceLayout from "@effect-noukai/report/TraceLayout"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { anyTrace, step, traceOf } from "./support/drawnRuns.js"
-import { size } from "./support/size.js"
+import { anyTrace, step, traceOf } from "../../sdk/test/support/drawnRuns.js"
+import { size } from "../../sdk/test/support/size.js"
 
 describe("TraceLayout.make", () => {
   it("has every attempt in one row, within the width, whatever the trace says", () => {

@@ -3,33 +3,38 @@
  *
  * @since 0.1.0
  */
+import type { Cassette } from "@effect-noukai/sdk/Cassette"
+import type { CallError, SessionError } from "@effect-noukai/sdk/NoukaiError"
+import {
+  absentable,
+  addCost,
+  costText,
+  count,
+  type Decimal,
+  decoder,
+  executionIdOf,
+  formatCost,
+  isCostUnknown,
+  isEndedStatus,
+  known,
+  newRunsOf,
+  noCost,
+  parseCost,
+  type RecordedAnswer,
+  restore,
+  runIdOf,
+  slugOf,
+  subtractCost,
+  sumCosts
+} from "@effect-noukai/sdk/ReportKit"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Cassette } from "./Cassette.js"
-import * as Layout from "./internal/cassette/layout.js"
-import { executionIdOf, newRunsOf, type RecordedAnswer, runIdOf, slugOf } from "./internal/cassette/recording.js"
-import {
-  addCost,
-  costText,
-  type Decimal,
-  formatCost,
-  isCostUnknown,
-  noCost,
-  parseCost,
-  subtractCost,
-  sumCosts
-} from "./internal/core/cost.js"
-import { absentable } from "./internal/core/json.js"
-import { known } from "./internal/core/makeError.js"
-import { isEndedStatus } from "./internal/core/runProblem.js"
-import * as Fields from "./internal/options/callOptions.js"
-import type { CallError, SessionError } from "./NoukaiError.js"
-import { RunService } from "./RunService.js"
-import { type SessionExecution, SessionService } from "./SessionService.js"
 
 const expectedSchema = Schema.Struct({
   /** The name of the work: the key of a row, or the place of a recording. Attempts at one work are adjacent. */
@@ -182,7 +187,7 @@ export interface Options {
   readonly concurrency?: number | undefined
 }
 
-const findingsOptions = Fields.decoder<Options>("options", () => ({ concurrency: Fields.count(1) }))
+const findingsOptions = decoder<Options>("options", () => ({ concurrency: count(1) }))
 
 /** The response to a look at a session. */
 type Look =
@@ -222,7 +227,7 @@ type Read =
   | { readonly _tag: "absent" }
   | { readonly _tag: "unread"; readonly reason: string }
 
-/** Reads the status and the cost of a run. A run that its session lists is seen, whatever its trace is. */
+/** Reads the status and the cost of a run. A run that its session lists is seen even without a trace. */
 const readRun = (
   runs: RunService.Service,
   flow: string,
@@ -377,7 +382,7 @@ const check = (runs: RunService.Service, sessions: SessionService.Service) =>
     return findings
   })
 
-/** The attempts at one work, of which at most one should have completed. */
+/** Marks the doubles among the attempts at one work. At most one attempt should have completed. */
 const withDoubles = (attempts: Chunk.Chunk<Finding>): Chunk.Chunk<Finding> => {
   const isCompleted = ({ expected, seen }: Finding) =>
     expected.isShared !== true && seen.some(({ status }) => status === "completed")
@@ -401,7 +406,7 @@ const withDoubles = (attempts: Chunk.Chunk<Finding>): Chunk.Chunk<Finding> => {
  * @example
  * ```ts
  * import { Cassette } from "@effect-noukai/sdk"
- * import * as Reconcile from "@effect-noukai/sdk/Reconcile"
+ * import * as Reconcile from "@effect-noukai/report/Reconcile"
  * import { Effect, Stream } from "effect"
  *
  * const check = (path: string) =>
@@ -473,7 +478,7 @@ export const fromCassette = (cassette: Cassette): ReadonlyArray<Expected> => {
   }
   const costs = new Map<string, string>()
   const begun = new Map<string, Expected>()
-  for (const [index, one] of Layout.restore(cassette).entries()) {
+  for (const [index, one] of restore(cassette).entries()) {
     const { answer, endpoint, flow = "" } = one
     const key = `recording ${index + 1}`
     const executionId = runIdOf(one)

@@ -1,12 +1,12 @@
 /** Believed runs against the server: 200 runs of five flows, faults, evictions, and hostile responses. */
 import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
+import * as Reconcile from "@effect-noukai/report/Reconcile"
 import { Cassette, FlowService, JobService, Noukai, RunService } from "@effect-noukai/sdk"
-import * as Reconcile from "@effect-noukai/sdk/Reconcile"
 import { recording } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { type Answer, json, serve } from "./support/WireServer.js"
+import { type Answer, json, serve } from "../../sdk/test/support/WireServer.js"
 
 const flows = Array.from({ length: 5 }, (_, n) => `acme/test/flow-${n}`)
 

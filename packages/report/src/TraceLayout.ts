@@ -4,12 +4,19 @@
  *
  * @since 0.1.0
  */
+import * as Kit from "@effect-noukai/sdk/Kit"
+import {
+  formatCost,
+  millisOf,
+  payloadText,
+  type PlacedStep,
+  problemOf,
+  sumCosts,
+  timelineOf,
+  unknownCostsIn
+} from "@effect-noukai/sdk/ReportKit"
+import type { StepTrace, Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
-import { formatCost, sumCosts, unknownCostsIn } from "./internal/core/cost.js"
-import { problemOf } from "./internal/core/runProblem.js"
-import { millisOf, payloadText, type PlacedStep, timelineOf } from "./internal/trace/timeline.js"
-import * as Kit from "./Kit.js"
-import type { StepTrace, Trace } from "./Trace.js"
 
 /**
  * How a bar ended, or stands. A status that is not known is `other`.
@@ -120,7 +127,7 @@ export interface Options {
  *
  * @example
  * import { RunService } from "@effect-noukai/sdk"
- * import * as TraceLayout from "@effect-noukai/sdk/TraceLayout"
+ * import * as TraceLayout from "@effect-noukai/report/TraceLayout"
  * import { Effect } from "effect"
  *
  * const slowest = (executionId: string) =>

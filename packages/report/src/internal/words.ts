@@ -1,6 +1,6 @@
 /** The words and numbers of pictures of a run: times, marks of an axis, and texts that fit their columns. */
+import { maskSecrets } from "@effect-noukai/sdk/ReportKit"
 import * as Arr from "effect/Array"
-import { maskSecrets } from "../cassette/secretForms.js"
 
 /** Facts in one line. */
 export const joined = (...parts: ReadonlyArray<string | undefined>): string =>

@@ -1,5 +1,5 @@
 /** Reports of HTML: escaped, closed to everything from outside, with tables that sort. */
-import * as HtmlReport from "@effect-noukai/sdk/HtmlReport"
+import * as HtmlReport from "@effect-noukai/report/HtmlReport"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Stream } from "effect"
 import { createHash } from "node:crypto"

@@ -1,10 +1,10 @@
 /** A stored run as text: true bars, lines that fit, and names that control no terminal. */
-import * as Waterfall from "@effect-noukai/sdk/Waterfall"
+import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { widthOf } from "../src/internal/trace/words.js"
-import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
-import { size } from "./support/size.js"
+import { anyTrace, decode, step, traceOf } from "../../sdk/test/support/drawnRuns.js"
+import { size } from "../../sdk/test/support/size.js"
+import { widthOf } from "../src/internal/words.js"
 
 const run = traceOf(
   1_000,
