@@ -185,12 +185,12 @@ describe("a budget", () => {
       yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["422"] })
       yield* Batch.run(batch, numbered(4), quick)
       yield* Batch.retry("attempts", { only: "failed" })
-      const { costUsd, states, unknownCosts } = yield* Batch.run(batch, numbered(4), {
+      const { assumedUsd, costUsd, states, unknownCosts } = yield* Batch.run(batch, numbered(4), {
         ...quick,
         budgetUsd: 1,
         maxCostPerRow: 0.02
       })
-      assert.deepStrictEqual([states.failed, costUsd, unknownCosts], [4, "0.1", 0])
+      assert.deepStrictEqual([states.failed, costUsd, unknownCosts, assumedUsd], [4, "0.1", 3, "0.06"])
     }).pipe(Effect.provide(layer(priced("0.01")))))
 
   it.live("counts attempts whose costs became unknown before it", () =>

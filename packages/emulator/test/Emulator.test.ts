@@ -148,11 +148,11 @@ describe("Emulator", () => {
       assert.include(error.message, String(port))
     }))
 
-  it.scoped("a port that cannot be one is an error of listening", () =>
+  it.scoped("a port that cannot be one is refused before it listens", () =>
     Effect.gen(function*() {
       for (const port of [-1, 65536, 1.5]) {
         const error = yield* Effect.flip(make({ port }))
-        assert.strictEqual(error.reason, "Listen")
+        assert.strictEqual(error.reason, "Config")
         assert.include(error.message, String(port))
       }
     }))

@@ -64,7 +64,7 @@ describe("a ledger that a studio reads", () => {
       )
     }).pipe(Effect.provide(Real.emulator)))
 
-  it.scopedLive("has no cost of a row of which one attempt has no known cost", () =>
+  it.scopedLive("says that the cost of a row is at least what its attempts of known cost sum up to", () =>
     Effect.gen(function*() {
       const { ledgers, path } = yield* made
       yield* changed(
@@ -76,7 +76,10 @@ describe("a ledger that a studio reads", () => {
       const { costs } = yield* ledgers.batch(grades)
       assert.deepStrictEqual([costs.known, costs.unknown], [24, 3])
       const { rows } = yield* ledgers.rows(grades, { state: "failed" })
-      assert.deepStrictEqual(rows.map(({ costUsd }) => costUsd), [undefined, undefined, undefined])
+      assert.deepStrictEqual(
+        rows.map(({ costUsd, unknownCosts }) => [costUsd, unknownCosts]),
+        [["0.0021", 1], ["0.0048", 1], ["0.0048", 1]]
+      )
     }).pipe(Effect.provide(Real.emulator)))
 
   it.scopedLive("has no attempt, and no session, of a row that was not sent", () =>

@@ -209,6 +209,13 @@ const refused: { readonly [field: string]: string } = {
 /** The fields that a row's input cannot have, with the reason. */
 const refusals = { execute: refused, jobs: { ...refused, messages: ofRequests, attachments: ofRequests } }
 
+/** What is wrong with an object whose fields have known names. */
+const wrongName = (whole: string, given: object, names: Parameters<typeof misnamed>[2]): string | undefined => {
+  const found = misnamed(whole, given, names)
+  if (found === undefined) return undefined
+  return found.field === whole ? `${whole} ${found.reason}` : `${whole} has ${found.field}, which ${found.reason}`
+}
+
 /** The first field that the input of a row cannot have, with the reason. */
 const refusedField = (operation: Operation, input: object): string | undefined => {
   const fields: { readonly [field: string]: string } = refusals[operation]
@@ -218,8 +225,7 @@ const refusedField = (operation: Operation, input: object): string | undefined =
     }
   }
   const names = Object.keys(inputNames).filter((name) => !Object.hasOwn(fields, name))
-  const unknown = misnamed("its input", input, Object.fromEntries(names.map((name) => [name, true])))
-  return unknown && `its input has ${unknown.field}, which ${unknown.reason}`
+  return wrongName("its input", input, Object.fromEntries(names.map((name) => [name, true])))
 }
 
 const isPlain = (value: object): boolean => {
@@ -246,10 +252,12 @@ const unsaid = (value: unknown, holder: unknown): string | undefined => {
   }
 }
 
+const noJson = "which JSON cannot represent"
+
 function sorted(this: unknown, key: string, value: unknown): unknown {
   const found = unsaid(value, this)
   if (found !== undefined) {
-    throw new Error(`${key === "" ? "it" : JSON.stringify(key)} is ${found}, which JSON cannot represent`)
+    throw new Error(`${key === "" ? "it" : JSON.stringify(key)} is ${found}, ${noJson}`)
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   const keys = Object.keys(value)
@@ -285,8 +293,8 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
     if (target === undefined) return Either.right({})
     const own: unknown = target(row)
     if (!Predicate.isRecord(own)) return Either.left("its target is not an object")
-    const unknown = misnamed("its target", own, targetNames)
-    if (unknown !== undefined) return Either.left(`its target has ${unknown.field}, which ${unknown.reason}`)
+    const wrong = wrongName("its target", own, targetNames)
+    if (wrong !== undefined) return Either.left(wrong)
     const { flow: ref, version: number } = own as ReturnType<typeof target>
     const address = ref === undefined ? Either.right(given.flow) : given.addressOf(ref)
     if (Either.isLeft(address)) return Either.left(`its flow ${address.left}`)
@@ -324,6 +332,8 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
         if (typeof input !== "object" || input === null) {
           return invalid(key, problem("its input is not an object"))
         }
+        const other = unsaid(input, undefined)
+        if (other !== undefined) return invalid(key, problem(`it has no input: it is ${other}, ${noJson}`))
         const of = targeted(row)
         if (Either.isLeft(of)) return invalid(key, problem(of.left))
         return Either.match(encoded(input), {
