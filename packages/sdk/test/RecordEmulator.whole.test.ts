@@ -29,7 +29,8 @@ const emulatorOf = (streamOutputs: "hosted" | "documented") =>
   Emulator.layer({
     flows,
     organisations: { noukai: { capture: "full" }, acme: { capture: "full" } },
-    jobs: { queueDelay: "400 millis" },
+    // long enough that a poll on a busy machine still sees the job wait: the cassette has what polls saw
+    jobs: { queueDelay: "1500 millis" },
     streamOutputs
   })
 
