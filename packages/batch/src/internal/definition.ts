@@ -209,7 +209,7 @@ const refused: { readonly [field: string]: string } = {
 /** The fields that a row's input cannot have, with the reason. */
 const refusals = { execute: refused, jobs: { ...refused, messages: ofRequests, attachments: ofRequests } }
 
-/** What is wrong with an object whose fields have known names. */
+/** The reason why an object whose fields have known names is wrong. */
 const wrongName = (whole: string, given: object, names: Parameters<typeof misnamed>[2]): string | undefined => {
   const found = misnamed(whole, given, names)
   if (found === undefined) return undefined
