@@ -274,9 +274,11 @@ it("differences of another step are never shown as those of the open one", async
     const body = await response.json() as StepComparison
     await route.fulfill({ response, json: { ...body, step: { ...body.step, stepId: "another" } } })
   })
-  const answered = page.waitForResponse(/diff\/step/)
   await page.goto(studio.origin + comparePath(before, after))
-  await (await answered).finished()
+  // the page has the whole answer
+  await polled(() =>
+    page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("/api/diff/step?")))
+  ).toBe(true)
   await panel(page, "write").getByText("Reading the step…").waitFor()
   assert.strictEqual(await panel(page, "write").getByRole("region").count(), 0)
 })
