@@ -13,6 +13,7 @@ import {
   formatCost,
   known,
   longestInOrder,
+  markWords,
   maskChange,
   noCost,
   parseCost,
@@ -20,7 +21,7 @@ import {
   unknownCostsIn
 } from "@effect-noukai/sdk/ReportKit"
 import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
-import { Change, withWords } from "@effect-noukai/sdk/ValueDiff"
+import { Change } from "@effect-noukai/sdk/ValueDiff"
 import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
@@ -271,7 +272,7 @@ const differ = (before: StepTrace, after: StepTrace, limit: number, isMarked: bo
   )
   const shown = (all: ReadonlyArray<Divergence>): ReadonlyArray<Change> => {
     const changes = all.slice(0, limit).map((one) => known(maskChange(one)))
-    return isMarked ? withWords(changes) : changes
+    return isMarked ? markWords(changes) : changes
   }
   const hasMore = [input, output, error].some((all) => all.length > limit)
   return { input: shown(input), output: shown(output), error: shown(error), hasMore }

@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import type { SessionCassette } from "./Cassette.js"
 import { type FindPlaces, redactionBy, redactSession } from "./internal/cassette/redaction.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
+import { type Change, withWords } from "./ValueDiff.js"
 
 export { restore } from "./internal/cassette/layout.js"
 export { executionIdOf, newRunsOf, runIdOf, slugOf } from "./internal/cassette/recording.js"
@@ -48,3 +49,11 @@ export const redactPlaces = (
   patterns: ReadonlyArray<FindPlaces>
 ): Either.Either<SessionCassette, InvalidRequestError> =>
   Either.map(redactionBy("Cassette.redact", paths, patterns), (redact) => redactSession(cassette, redact))
+
+/**
+ * Marks the words that differ in the first changes.
+ *
+ * @since 0.1.0
+ * @category diffing
+ */
+export const markWords: (changes: ReadonlyArray<Change>) => ReadonlyArray<Change> = withWords
