@@ -151,10 +151,12 @@ describe("tools of defineTool", () => {
       /invalid tools\[0\]: was made by defineTool of another copy of @effect-noukai\/promise/
     )
     assert.isTrue(mixed instanceof InvalidRequestError && handled instanceof InvalidRequestError)
+    // a declaration with a field of defineTool
+    const named = await rejection(
+      flow.execute({ message: "hi", tools: [{ ...declared[0]!, definition: null } as never] })
+    )
+    assert.match(String(named), /invalid tools\[0\]\.definition: is not an option/)
     assert.strictEqual(emulator().ledger().requestsReceived, 0)
-    // a declaration with a field that is empty
-    const declaration = await flow.execute({ message: "hi", tools: [{ ...declared[0]!, definition: null }] })
-    assert.strictEqual(declaration.status, "tool_calls_required")
   })
 
   it("check arguments asynchronously", async () => {
