@@ -262,7 +262,7 @@ export const entriesInOrder = ({ entries, meta }: Recording.RecordedCassette): R
   return [...entries].sort((a, b) => place(a) - place(b))
 }
 
-/** The calls of a cassette, in the order of {@link entriesInOrder}. */
+/** The calls of a cassette, in the order in which they began. */
 export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Recording.Interaction> => {
   const { meta } = cassette
   return entriesInOrder(cassette).map((entry): Recording.Interaction => {

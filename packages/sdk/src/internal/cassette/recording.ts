@@ -244,6 +244,7 @@ export const newRunsOf = (question: Question): string | undefined => {
   return begins && executionIdOf(question) === undefined ? `${endpoint} ${slugOf(flow)}` : undefined
 }
 
+/** The slug of an address, which is its last part. */
 export const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
 
 /** Whether the statuses of a job are all that there are: the last one is the end of the job, or an error. */

@@ -10,12 +10,16 @@ import * as Predicate from "effect/Predicate"
 import type { AnyFiber } from "./fiber.js"
 import type { Problem } from "./makeError.js"
 
+/** An exact amount of US dollars. */
 export type Decimal = BigDecimal.BigDecimal
 
+/** The amount 0. */
 export const noCost: Decimal = BigDecimal.make(0n, 0)
 
+/** The sum of two amounts. */
 export const addCost: (a: Decimal, b: Decimal) => Decimal = BigDecimal.sum
 
+/** The difference of two amounts. */
 export const subtractCost: (a: Decimal, b: Decimal) => Decimal = BigDecimal.subtract
 
 export const isMore: (a: Decimal, b: Decimal) => boolean = BigDecimal.greaterThan

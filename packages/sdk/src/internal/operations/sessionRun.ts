@@ -143,6 +143,7 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
     : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot), ...digitsOfOutput(last) }
 }
 
+/** How a run of a session ended, and the payloads that the server cut. */
 export const runOf = (execution: SessionExecution): RunOfSession => {
   const steps = lastAttempts(execution.steps).filter(({ status }) => status !== "skipped")
   const ending = endingOf(execution, steps)

@@ -232,6 +232,7 @@ export const callback: Option = must(Predicate.isFunction, "must be a function")
 export const oneOf = (...values: ReadonlyArray<string>): Option =>
   must((value) => values.some((one) => one === value), `must be ${values.map((one) => `"${one}"`).join(" or ")}`)
 
+/** An integer in a range. */
 export const count = (minimum: number, maximum = Infinity): Option =>
   must(
     (value) => isCount(value, minimum, maximum),

@@ -10,6 +10,7 @@ export interface GivenTrace {
   readonly steps: ReadonlyArray<StepTrace>
 }
 
+/** A step of a trace with its place in time. */
 export interface PlacedStep {
   readonly step: StepTrace
   /** Nanoseconds since 1970, as are all instants here. */
