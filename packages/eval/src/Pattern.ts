@@ -7,11 +7,12 @@
 import type { InvalidRequestError } from "@effect-noukai/sdk"
 import type { SessionCassette } from "@effect-noukai/sdk/Cassette"
 import { redactPlaces } from "@effect-noukai/sdk/ReportKit"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { type Answered, type Linear, linear } from "./internal/pattern/linear.js"
+import { type Answered, mostSteps, type Sized, sized } from "./internal/pattern/linear.js"
 import { limit, PatternThread } from "./internal/pattern/thread.js"
 import { messageOf } from "./internal/values.js"
 
@@ -40,14 +41,14 @@ export class PatternError extends Schema.TaggedError<PatternError>("@effect-nouk
  * @category models
  */
 export class Pattern {
-  private readonly linear: Linear | undefined
+  private readonly sized: Sized | undefined
 
   private constructor(
     /** The pattern as an expression of JavaScript. Run it only if you trust it. */
     readonly regex: RegExp,
     isOfText: boolean
   ) {
-    this.linear = isOfText ? linear(regex.source) : undefined
+    this.sized = isOfText ? sized(regex.source) : undefined
   }
 
   /** Reads a pattern, with the flag `u`. The text says why it is not one. */
@@ -68,12 +69,21 @@ export class Pattern {
     })
 
   /**
+   * The most steps of an answer that is quick.
+   *
+   * @internal
+   */
+  steps(text: string): number {
+    return (this.sized?.size ?? 0) * text.length
+  }
+
+  /**
    * The answer, if it is quick.
    *
    * @internal
    */
   quick<K extends keyof Answered>(kind: K, text: string): Answered[K] | undefined {
-    return this.linear?.[kind](text)
+    return this.sized?.linear[kind](text)
   }
 
   /**
@@ -95,6 +105,9 @@ export class Pattern {
   }
 }
 
+/** Lets this process answer requests. */
+const otherWork = Effect.withClock(Effect.sleep("1 millis"), Clock.make())
+
 /** Runs a function again with the answers that it asked for, until it has all of them. */
 const asking = <K extends keyof Answered, A>(
   kind: K,
@@ -106,22 +119,36 @@ const asking = <K extends keyof Answered, A>(
     for (;;) {
       const asked: Array<readonly [Pattern, string]> = []
       let failure: PatternError | undefined
+      let steps = 0
       const result = f((pattern, text) => {
-        const quick = pattern.quick(kind, text)
+        steps += pattern.steps(text)
+        const quick = steps < mostSteps ? pattern.quick(kind, text) : undefined
         if (quick !== undefined) return quick
         const answer = answers.get(String(pattern.regex))?.get(text)
         if (answer === undefined) asked.push([pattern, text])
         else if (Either.isRight(answer)) return answer.right
-        else failure ??= answer.left
+        // a blank answer may have led to this question, which then is not needed
+        else if (asked.length === 0) failure ??= answer.left
         return blank
       })
-      // a failure counts only without blank answers, which could have led to its question
-      if (asked.length === 0) return failure === undefined ? result : yield* failure
+      if (failure !== undefined) return yield* failure
+      if (asked.length === 0) return result
+      let left = mostSteps
       for (const [pattern, text] of asked) {
         const name = String(pattern.regex)
         const known = answers.get(name) ?? new Map<string, Either.Either<Answered[K], PatternError>>()
         answers.set(name, known)
-        if (!known.has(text)) known.set(text, yield* Effect.either(pattern.slow(kind, text)))
+        if (known.has(text)) continue
+        left -= pattern.steps(text)
+        if (left < 0) {
+          yield* otherWork
+          left = mostSteps
+        }
+        const quick = pattern.quick(kind, text)
+        const answer = quick === undefined ? yield* Effect.either(pattern.slow(kind, text)) : Either.right(quick)
+        known.set(text, answer)
+        // the others could be as slow
+        if (Either.isLeft(answer)) break
       }
     }
   })

@@ -6,6 +6,7 @@ import { once } from "node:events"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { Check, EvalFile } from "../src/index.js"
 import type { Definition } from "../src/internal/definition.js"
+import { PatternThread } from "../src/internal/pattern/thread.js"
 import * as Pattern from "../src/Pattern.js"
 
 const pattern = (text: string) => Either.getOrThrow(Pattern.Pattern.fromText(text))
@@ -137,6 +138,34 @@ describe("Pattern", () => {
       assert.isTrue(
         yield* Pattern.withTests((test) => test(pattern("(?=a)a"), "a") || test(pattern(text), endless))
       )
+    }))
+
+  it.live("lets the process do other work between many texts", () =>
+    Effect.gen(function*() {
+      const texts = Array.from({ length: 40 }, (_, at) => `${"ab ".repeat(1000)}${at}`)
+      let turns = 0
+      const other = yield* Effect.fork(Effect.forever(Effect.delay(Effect.sync(() => void turns++), "1 millis")))
+      const wide = pattern("(?:[a-z ]{1,40})?\\d")
+      const found = yield* Pattern.withPlaces((places) => texts.map((text) => places(wide, text).length))
+      yield* Fiber.interrupt(other)
+      assert.deepStrictEqual(found, texts.map((text) => [...text.matchAll(new RegExp(wide.regex, "gu"))].length))
+      assert.isAbove(turns, 0)
+    }))
+
+  it.effect("ends after the first text that takes too long, of many", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const ask = (_kind: string, _regex: RegExp, text: string) =>
+        Effect.suspend(() => {
+          asked.push(text)
+          return text === "1" ? Effect.succeed([]) : Effect.fail({ isLate: true, problem: "late" })
+        })
+      const slow = pattern("(?=a)a")
+      const error = yield* Pattern.withPlaces((places) => ["1", "2", "3", "4"].map((text) => places(slow, text))).pipe(
+        Effect.flip,
+        Effect.provideService(PatternThread, { ask } as never)
+      )
+      assert.deepStrictEqual([error.limitMs, asked], [1000, ["1", "2"]])
     }))
 })
 

@@ -194,18 +194,24 @@ export interface Answered {
 /** An expression that takes linear time. `undefined` is the answer if that could be long, or another than JavaScript's. */
 export type Linear = { readonly [K in keyof Answered]: (text: string) => Answered[K] | undefined }
 
-/** The instructions, times characters, that do not keep other work waiting: at most 0.2 seconds. */
-const mostSteps = 2_000_000
+/** An expression of RE2, and the number of its instructions: an answer takes at most so many steps for each character. */
+export interface Sized {
+  readonly size: number
+  readonly linear: Linear
+}
+
+/** The most steps that do not keep other work waiting: 0.1 seconds. */
+export const mostSteps = 1_000_000
 
 const hasHalfPair = (text: string): boolean => /\p{Surrogate}/u.test(text)
 
 /** An expression with the flag `u` that JavaScript accepts, if RE2 takes it. */
-export const linear = (source: string): Linear | undefined => {
+export const sized = (source: string): Sized | undefined => {
   const translation = new Translation(source)
   try {
     const regex = RE2JS.compile(translation.whole())
     const size = regex.programSize()
-    return {
+    const linear: Linear = {
       test: (text) => size * text.length > mostSteps || hasHalfPair(text) ? undefined : regex.test(text),
       places: (text) => {
         if (translation.hasEmptyIterations || hasHalfPair(text)) return undefined
@@ -224,6 +230,7 @@ export const linear = (source: string): Linear | undefined => {
         return found
       }
     }
+    return { size, linear }
   } catch {
     // RE2 refuses what it cannot do in linear time
     return undefined
