@@ -305,7 +305,10 @@ describe("CSV", () => {
         }
       }
       const long = yield* Effect.flip(readCsv("id\r1".repeat(100), { maxRecordBytes: 100 }))
-      assert.strictEqual(long.reason, "the record that begins here is longer than 100 bytes; a CR alone does not end a line")
+      assert.strictEqual(
+        long.reason,
+        "the record that begins here is longer than 100 bytes; a CR alone does not end a line"
+      )
     }))
 
   it.effect("a record with a CR alone is unreadable, and those after it are read", () =>

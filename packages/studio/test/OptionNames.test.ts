@@ -62,7 +62,9 @@ describe("studio: a misspelt option or a wrong number", () => {
   for (const [given, message] of options) {
     it.effect(`of a studio is refused: ${message.source} ${Object.values(given).join(" ")}`, () =>
       Effect.gen(function*() {
-        for (const start of [Studio.serve(any(given)), Layer.build(Studio.layer(any(given)))]) {
+        for (
+          const start of [Effect.asVoid(Studio.serve(any(given))), Effect.asVoid(Layer.build(Studio.layer(any(given))))]
+        ) {
           const error = yield* Effect.flip(Effect.scoped(Effect.provide(start, source)))
           assert.instanceOf(error, Studio.StudioError)
           assert.strictEqual(error.reason, "Options")

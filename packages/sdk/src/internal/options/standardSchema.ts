@@ -4,7 +4,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as Inspectable from "effect/Inspectable"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
-import { SyncScheduler } from "effect/Scheduler"
+import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import { readFiber } from "../core/fiber.js"
@@ -78,7 +78,7 @@ const isOfZod = <I, A>(schema: StandardSchema<I, A>): schema is StandardSchema<I
 const isSynchronous = readFiber((fiber) => {
   const scheduler = fiber.getFiberRef(FiberRef.currentScheduler)
   // fibers of a `ManagedRuntime` keep the scheduler that has built it
-  return scheduler instanceof SyncScheduler && !scheduler.deferred
+  return scheduler instanceof Scheduler.SyncScheduler && !scheduler.deferred
 })
 
 /** Validates at once where the schema does. A validation that throws or rejects is a mismatch: the value is kept. */
