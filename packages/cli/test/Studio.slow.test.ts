@@ -444,7 +444,8 @@ describe("noukai studio", () => {
       const { runs: [first] } = yield* until(page.json("/api/runs"), ({ total }) => total === 1)
       const form = yield* page.json(`/api/again?flow=${flow}&id=${first.id}`)
       assert.deepStrictEqual([form.canStart, form.input], [true, { flow, message: "Hi", snapshots: true }])
-      assert.deepStrictEqual([form.costs.runs, form.costs.most], [1, "0.00012"])
+      const [cost, ...others] = form.costs
+      assert.deepStrictEqual([cost.version, cost.runs, cost.most, others], ["production", 1, "0.00012", []])
       const intention = randomUUID()
       const request = { studio: form.studio, intention, input: { ...form.input, message: "Hello" } }
       const begun = JSON.parse((yield* page.change("POST", "/api/again", request)).text)
