@@ -5,8 +5,8 @@
  */
 import { maskingSecrets, maskSecrets } from "./internal/cassette/secretForms.js"
 
-/** A key of Noukai, also where it is glued to a word. */
-const glued = /nk_(?:live|test)_[\w-]{4,}/g
+/** A key of Noukai, also where it is glued to a word. A shorter text is a word, such as `bank_test_account`. */
+const glued = /nk_(?:live|test)_[\w-]{8,}/g
 
 /**
  * Returns a text whose keys of well-known forms are masked. A key of Noukai is masked wherever it stands.
