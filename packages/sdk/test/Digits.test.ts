@@ -171,7 +171,7 @@ describe("numbers that JavaScript cannot hold", () => {
       const server = yield* Wire.serve(...answers)
       const recorded = yield* program.pipe(
         Effect.provide(
-          NoukaiRecord.toFile(path, { redact: { paths: ["**.secret"] }, live: liveOf(server) })
+          NoukaiRecord.toFile(path, { mode: "once", redact: { paths: ["**.secret"] }, live: liveOf(server) })
         )
       )
       const replayed = yield* Effect.provide(program, NoukaiReplay.fromFile(path))
@@ -193,7 +193,11 @@ describe("numbers that JavaScript cannot hold", () => {
       yield* FlowService.pipe(
         Effect.flatMap((flows) => flows.execute("a/b/c", { message: "hi" })),
         Effect.provide(
-          NoukaiRecord.toFile(path, { redact: { paths: ["**.a"], patterns: [/\b\d{30}\b/] }, live: liveOf(server) })
+          NoukaiRecord.toFile(path, {
+            mode: "once",
+            redact: { paths: ["**.a"], patterns: [/\b\d{30}\b/] },
+            live: liveOf(server)
+          })
         )
       )
       const text = yield* read(path)
