@@ -41,6 +41,26 @@ const timerProperties = ["globalThis", "window", "self"].flatMap((object) =>
   timers.map((property) => ({ object, property, message: "Time comes from Effect: Effect.sleep, Schedule, Clock." }))
 )
 
+/** Files that are longer than the sizes below: none may join them. */
+const large = [
+  "packages/batch/src/internal/drive/driver.ts",
+  "packages/cli/src/commands/run.ts",
+  "packages/report/src/Waterfall.ts",
+  "packages/sdk/src/internal/cassette/replay.ts",
+  "packages/sdk/src/internal/run/executeRun.ts",
+  "packages/sdk/src/internal/run/once.ts",
+  "packages/studio/page/src/Waterfall.tsx",
+  "packages/studio/src/EmulatorSource.ts",
+  "packages/studio/src/HostedSource.ts",
+  "packages/studio/src/internal/batchRows.ts",
+  "packages/studio/src/internal/evalReads.ts"
+]
+
+const sizes = (lines) => ({
+  "max-lines": ["error", { max: 500, skipBlankLines: true, skipComments: true }],
+  "max-lines-per-function": ["error", { max: lines, skipBlankLines: true, skipComments: true, IIFEs: true }]
+})
+
 const shapes = [
   {
     selector: "ExportAllDeclaration:not([exported])",
@@ -152,6 +172,17 @@ export default tseslint.config(
       "no-restricted-syntax": ["error", ...shapes],
       "@typescript-eslint/no-explicit-any": "error"
     }
+  },
+  {
+    files: [source],
+    ignores: large,
+    rules: sizes(100)
+  },
+  {
+    // a component is its markup
+    files: ["packages/studio/page/**/*.{ts,tsx}"],
+    ignores: large,
+    rules: sizes(200)
   },
   {
     files: nativeTimers,
