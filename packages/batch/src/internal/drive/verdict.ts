@@ -1,5 +1,6 @@
 /** The meaning of a failed request for its row, and for the batch. */
 import type { FlowNotFoundError, NoukaiError } from "@effect-noukai/sdk"
+import { repeatability } from "@effect-noukai/sdk/internal/repeatability"
 import type { RowError } from "../../BatchRow.js"
 import type { Stop } from "../ledger/batches.js"
 
@@ -71,16 +72,12 @@ const ofAll = (error: NoukaiError, key: string): Verdict | undefined => {
 /** The verdict on a request that begins a run. */
 export const ofSending = (error: NoukaiError, key: string): Verdict => {
   const general = ofAll(error, key)
-  if (general !== undefined) return general
+  const { mayHaveRun, passes } = repeatability(error)
+  if (general !== undefined && !(general._tag === "wait" && mayHaveRun)) return general
   const { message, statusCode } = error
   if (error._tag === "FlowNotFoundError" || statusCode === 404) return stop(error)
   if (error._tag === "RunInProgressError") return { _tag: "running", executionId: error.executionId }
-  if (error._tag === "InvalidRequestError") return { _tag: "refused", error: rowError(error) }
-  if ("sent" in error && error.sent === "no") return { _tag: "unsent", message }
-  // a 408 says that the server gave up waiting, not that nothing began
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500 && statusCode !== 408) {
-    return { _tag: "refused", error: rowError(error) }
-  }
+  if (!mayHaveRun) return passes === "never" ? { _tag: "refused", error: rowError(error) } : { _tag: "unsent", message }
   return { _tag: "uncertain", message, seconds: retryAfter(error), isUnanswered: error._tag === "APITimeoutError" }
 }
 
@@ -98,8 +95,7 @@ export const ofFollowing = (error: NoukaiError, key: string): Verdict =>
   isAbsence(error) && /flow/i.test(error.code ?? error.detail ?? "") ? stop(error) : ofReading(error, key)
 
 /** Whether a request that only reads may be answered when it is made again. */
-export const mayPass = (error: NoukaiError): boolean =>
-  error.isRetryable || error._tag === "RateLimitError" || (error.statusCode === 404 && !isAbsence(error))
+export const mayPass = (error: NoukaiError): boolean => repeatability(error).passes !== "never"
 
 /** Codes of runs that would fail again: their input, their flow, their account or their limit is wrong. */
 const lasting = new RegExp(

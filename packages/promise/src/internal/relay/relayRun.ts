@@ -2,6 +2,7 @@
 import { type ErrorResponse, keepBody, readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
 import { parseJson } from "@effect-noukai/sdk/internal/digits"
 import * as Pauses from "@effect-noukai/sdk/internal/pauses"
+import { isRepeatable } from "@effect-noukai/sdk/internal/repeatability"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
 import {
@@ -54,7 +55,7 @@ const statusError = (response: RelayResponse, executionId: string | undefined, a
     executionId: executionId ?? read.executionId,
     requestId,
     responseBody: jsonOrText(responseBody),
-    isRetryable: statusCode === 429 && !answered && (executionId !== undefined || !namesRun),
+    isRetryable: !answered && isRepeatable({ ...read, namesRun: namesRun && executionId === undefined }, true),
     ...(_tag === "RateLimitError" ? { retryAfter } : undefined),
     ...(_tag === "AuthenticationError" ? { wwwAuthenticate } : undefined)
   })

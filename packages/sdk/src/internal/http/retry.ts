@@ -10,7 +10,8 @@ import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
-import { isNoukaiError, type NoukaiError, type RateLimitError } from "../../NoukaiError.js"
+import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
+import { repeatability } from "../core/repeatability.js"
 import { unsafeMonotonic } from "../core/time.js"
 
 /**
@@ -63,29 +64,6 @@ export const backoff = (maxRetries: number): Schedule.Schedule<number> =>
     { [isDefault]: true }
   )
 
-/** Statuses of failures that may pass. */
-const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
-
-/** The code of the error of a closed client, which is not retried. */
-export const clientClosed = "CLIENT_CLOSED"
-
-/** Whether the same request may succeed a moment later, regardless of the cost of sending it again. */
-export const isTransient = (error: NoukaiError): boolean => {
-  switch (error._tag) {
-    case "RateLimitError":
-      return true
-    case "APIConnectionError":
-      return error.code !== clientClosed
-    case "APITimeoutError":
-      return error.clock === "connect" || error.clock === "attempt" || error.clock === "firstByte"
-    default:
-      return isTransientStatus(error.statusCode)
-  }
-}
-
-export const isTransientStatus = (status: number | undefined): boolean =>
-  status !== undefined && transientStatus.has(status)
-
 /** The wait that the server asked for, in milliseconds; 0 if it asked for none, or sent garbage. */
 export const serverDelay = (error: NoukaiError): number => {
   const seconds = error._tag === "RateLimitError" || error._tag === "FlowExecutionError" ? error.retryAfter : undefined
@@ -103,14 +81,8 @@ export const pollDelay = (error: NoukaiError | undefined): number =>
  * Whether the same request may succeed within the longest wait of a call (20 s), regardless of the cost of sending it
  * again.
  */
-export const mayPassSoon = (error: NoukaiError): boolean => serverDelay(error) <= cap && isTransient(error)
-
-/** Codes of servers and proxies for too many requests. */
-const rateLimitCode = /rate.?limit|too.?many.?requests|throttl/i
-
-/** Whether the server refused the request before it ran anything: an assumption about the server. */
-const wasRefused = (error: RateLimitError): boolean =>
-  error.isRetryable && (error.code === undefined || rateLimitCode.test(error.code))
+export const mayPassSoon = (error: NoukaiError): boolean =>
+  serverDelay(error) <= cap && repeatability(error).passes === "soon"
 
 /** The facts that decide whether a request may be sent again. */
 export interface RepeatFacts {
@@ -128,15 +100,7 @@ export interface RepeatFacts {
 export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: RepeatFacts): boolean => {
   if (!mayPassSoon(error)) return false
   if (!isPost || retryPost) return true
-  switch (error._tag) {
-    case "RateLimitError":
-      return isFresh && wasRefused(error)
-    case "APIConnectionError":
-    case "APITimeoutError":
-      return error.sent === "no"
-    default:
-      return false
-  }
+  return !repeatability(error).mayHaveRun && (isFresh || error._tag !== "RateLimitError")
 }
 
 /**

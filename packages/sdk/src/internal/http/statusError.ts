@@ -4,11 +4,11 @@
  * @see docs/wire.md#errors
  */
 import * as Predicate from "effect/Predicate"
-import { type ErrorResponse, keepBody, readErrorResponse } from "../../ErrorResponse.js"
+import { keepBody, readErrorResponse } from "../../ErrorResponse.js"
 import * as E from "../../NoukaiError.js"
 import { newError } from "../core/makeError.js"
+import { clientClosed, isRepeatable } from "../core/repeatability.js"
 import type { TransportError, TransportResponse } from "./HttpTransport.js"
-import { clientClosed, isTransientStatus } from "./retry.js"
 
 /** The errors of a request that was made: not those of a replay. */
 export type LiveError = E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
@@ -23,12 +23,6 @@ export interface CallFacts {
   readonly scrub: (text: string) => string
 }
 
-/** Whether the call may be made again after this answer without starting a second run. */
-const isRetryable = (facts: CallFacts, { namesRun, statusCode }: ErrorResponse): boolean =>
-  facts.isPost
-    ? statusCode === 429 && (facts.executionId !== undefined || !namesRun)
-    : statusCode === 429 || isTransientStatus(statusCode)
-
 /** The error of a status that is not 2xx. */
 export const fromStatus = (
   facts: CallFacts,
@@ -37,13 +31,14 @@ export const fromStatus = (
   now: number
 ): E.ApiError => {
   const response = readErrorResponse({ status, header, body }, now, facts.scrub)
-  const { _tag, namesRun: _, ...fields } = response
+  const { _tag, namesRun, ...fields } = response
+  const isOther = namesRun && facts.executionId === undefined
   return newError<E.ApiError, ConstructorParameters<typeof E[typeof _tag]>[0]>(E[_tag], {
     method: facts.method,
     flow: facts.flow,
     ...fields,
     executionId: facts.executionId ?? fields.executionId,
-    isRetryable: isRetryable(facts, response)
+    isRetryable: isRepeatable({ ...response, namesRun: isOther }, facts.isPost)
   })
 }
 

@@ -14,9 +14,10 @@ import * as Errors from "../../NoukaiError.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { withRaw } from "../core/json.js"
 import { invalid, known, newError } from "../core/makeError.js"
+import { repeatability } from "../core/repeatability.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
-import { isTransient, pollDelay, scheduleDriver } from "../http/retry.js"
+import { pollDelay, scheduleDriver } from "../http/retry.js"
 import { timedRead, totalTimeout } from "../operations/operations.js"
 import type { HttpService } from "../operations/operations.js"
 import type { PollJobResponse } from "../operations/requests.js"
@@ -212,11 +213,8 @@ export interface PollOutcome<A = unknown> {
   readonly failingSince: number
 }
 
-/**
- * Whether a failed poll tells nothing about the job, so that the next one may be answered. A 404 of a gateway is one.
- */
-const isPassing = (error: Errors.NoukaiError): boolean =>
-  error._tag === "APITimeoutError" || isTransient(error) || (error._tag === "FlowNotFoundError" && !error.isAbsent)
+/** Whether a failed poll tells nothing about the job, so that the next one may be answered. */
+const isPassing = (error: Errors.NoukaiError): boolean => repeatability(error).passes !== "never"
 
 /**
  * Polls a job once more after an outcome, or for the first time: at the instant of its rules. `None` after the last

@@ -12,7 +12,7 @@ import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../core/makeError.js"
 import { type Pause, pauseOf } from "../core/time.js"
-import { backoffDriver } from "../http/retry.js"
+import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
 import type { Progress, StreamOptions } from "../options/callOptions.js"
@@ -22,7 +22,7 @@ import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
 import { fold, type KnownResult, noResult, type RunState, traceState } from "./runFold.js"
 import { resolveRead } from "./runRead.js"
-import { canHeal, RepeatedEvents, StreamFailures } from "./streamHealing.js"
+import { RepeatedEvents, StreamFailures } from "./streamHealing.js"
 
 const method = "RunService.liveTrace"
 
@@ -117,7 +117,7 @@ const healed = (
         return fits
       })
     }).pipe(Stream.catchAll((error) => {
-      if (!error.isRetryable || !canHeal(error)) return Stream.fail(error)
+      if (!error.isRetryable || !mayPassSoon(error)) return Stream.fail(error)
       if (isNew) delayAfter = backoffDriver(schedule)
       return Stream.unwrap(
         Effect.flatMap(delayAfter(error), (delay) =>

@@ -42,10 +42,6 @@ export class RepeatedEvents {
   }
 }
 
-/** Whether a stream that broke off, or was refused, may go on within the longest wait of a call. */
-export const canHeal = (error: Errors.CallError): boolean =>
-  mayPassSoon(error) || (error._tag === "APITimeoutError" && error.clock === "idle")
-
 const gaveUp = Effect.as(Effect.void, undefined)
 
 /**
@@ -72,7 +68,7 @@ export class StreamHealing {
    */
   delayAfter(error: Errors.CallError, state: RunState): Effect.Effect<number | undefined> {
     const { schedule } = this
-    if (schedule === undefined || state.executionId === undefined || !canHeal(error)) return gaveUp
+    if (schedule === undefined || state.executionId === undefined || !mayPassSoon(error)) return gaveUp
     const reached = progressOf(state) + state.rounds
     if (this.delay === undefined || reached > this.since) {
       this.delay = backoffDriver(schedule)

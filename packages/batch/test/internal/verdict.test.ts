@@ -1,0 +1,26 @@
+/** What an error of a request says of its row. */
+import * as Errors from "@effect-noukai/sdk/NoukaiError"
+import { assert, describe, it } from "@effect/vitest"
+import { mayPass, ofReading, ofSending } from "../../src/internal/drive/verdict.js"
+
+const call = { method: "FlowService.execute", isRetryable: false }
+
+describe("the verdict on a refusal for the rate", () => {
+  const plain = new Errors.RateLimitError({ ...call, statusCode: 429, isRetryable: true, retryAfter: 3 })
+  const namesRun = new Errors.RateLimitError({ ...call, statusCode: 429, retryAfter: 3 })
+
+  it("nothing ran: the rows wait", () => {
+    assert.deepStrictEqual(ofSending(plain, "a"), { _tag: "wait", seconds: 3 })
+  })
+
+  it("that names a run is uncertain, so that the run is looked for before another request", () => {
+    assert.deepInclude(ofSending(namesRun, "a"), { _tag: "uncertain", seconds: 3, isUnanswered: false })
+  })
+
+  it("of a read is a wait, and passes", () => {
+    for (const error of [plain, namesRun]) {
+      assert.deepStrictEqual(ofReading(error, "a"), { _tag: "wait", seconds: 3 })
+      assert.isTrue(mayPass(error))
+    }
+  })
+})
