@@ -21,7 +21,13 @@ let received: Array<unknown> = []
 let noukai: promise.Noukai
 let relay: promise.RelayFlow
 
+const trace = { flowRun: { id: "ex-1", status: "running" }, steps: [] }
+
 const server = createServer((request, response) => {
+  if (request.method === "GET") {
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(trace))
+    return
+  }
   const chunks: Array<Buffer> = []
   request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
     received.push(JSON.parse(Buffer.concat(chunks).toString()))
@@ -302,7 +308,7 @@ const playing = async (
   wire: string,
   run: (options: promise.RelayExecuteOptions) => Promise<unknown>
 ): Promise<void> => {
-  const isStep = wire === "step"
+  const isStep = wire === "step" || wire === "walk"
   const headers = { "content-type": "text/event-stream" }
   const frame = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
   left = [
@@ -362,6 +368,8 @@ describe("the relay flow and the client with Effect", () => {
       const wires = {
         relay: (options: promise.RelayExecuteOptions) => relay.execute(options),
         execute: (options: promise.RelayExecuteOptions) => flow.execute(options as promise.ExecuteOptions),
+        walk: (options: promise.RelayExecuteOptions) =>
+          flow.execute({ ...options, maxCostUsd: 5 } as promise.ExecuteOptions),
         step: async ({ message, toolHandler, tools }: promise.RelayExecuteOptions) => {
           for await (const _ of flow.events({ message, tools, toolHandler } as promise.EventsOptions)) {
             /* to its end */
@@ -369,10 +377,37 @@ describe("the relay flow and the client with Effect", () => {
         }
       }
       for (const [wire, run] of Object.entries(wires)) {
-        if (wire !== "step" || given.isExecuteOnly !== true) await playing(given, wire, run)
+        await playing(given, wire, run)
       }
     })
   }
+
+  it("a first pause that does not name its run is not answered, on every wire", async () => {
+    const flow = noukai.flow("acme/support/agent")
+    const headers = { "content-type": "text/event-stream" }
+    const pause = { ...paused([call("t1")]) as object, executionId: undefined }
+    const events = ["event: run_started\ndata: {\"executionId\":\"\"}\n\n"]
+      .concat(`event: step_paused_for_tool_calls\ndata: ${JSON.stringify(pause)}\n\n`).join("")
+    const input = { message: "hi", tools, toolHandler }
+    const drained = async () => {
+      for await (const _ of flow.events(input as promise.EventsOptions)) { /* to its end */ }
+    }
+    for (
+      const [answer, run] of [
+        [{ body: pause }, () => relay.execute(input)],
+        [{ body: pause }, () => flow.execute(input)],
+        [{ body: events, headers }, drained],
+        [{ body: events, headers }, () => flow.execute({ ...input, maxCostUsd: 5 })]
+      ] as ReadonlyArray<readonly [Answer, () => Promise<unknown>]>
+    ) {
+      left = [answer]
+      received = []
+      const error = await run().then(() => undefined, (failure: unknown) => failure as NoukaiError)
+      assert.deepInclude(error, { name: "UnexpectedResponseError", code: "TOOL_CALLS_UNANSWERED_CLIENT" })
+      assert.include(error?.message, "without an executionId")
+      assert.strictEqual(received.length, 1)
+    }
+  })
 
   const code = FC.constantFrom("FLOW_NOT_FOUND", "FORBIDDEN", "not a code", "")
   const words = FC.constantFrom("no such flow", "UPSTREAM_UNAVAILABLE", "", 7, null)

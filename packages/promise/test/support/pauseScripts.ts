@@ -3,8 +3,6 @@ import type { ToolHandler } from "@effect-noukai/promise"
 
 export interface PauseScript {
   readonly name: string
-  /** Whether `/step` sends no such pause: its events require calls whose arguments are text. */
-  readonly isExecuteOnly?: true
   /** The fields of each pause beside its place. */
   readonly rounds: ReadonlyArray<object>
   readonly handler: ToolHandler
@@ -111,7 +109,6 @@ export const pauseScripts: ReadonlyArray<PauseScript> = [
     handled: [["t1", "t2", "t3", "t4", "t5"]]
   }),
   script("arguments that are not text, or absent", {
-    isExecuteOnly: true,
     rounds: [pause(call("t1", "look", { x: 2 }), call("t2", "look", null), call("t3", "look", ""))],
     sent: [[answer("t1", "{\"x\":2}"), answer("t2", "{}"), answer("t3", "")]],
     handled: [["t1", "t2", "t3"]]
@@ -122,9 +119,40 @@ export const pauseScripts: ReadonlyArray<PauseScript> = [
     handled: [["t1"]]
   }),
   script("calls of which one cannot be read, beside messages that name both", {
-    isExecuteOnly: true,
     rounds: [{ ...pause(call("t1"), call("t2")), toolCalls: [call("t1"), { id: 2 }] }],
     sent: [[answer("t1"), answer("t2")]],
     handled: [["t1", "t2"]]
+  }),
+  script("calls that are no list, beside messages that name them", {
+    rounds: ["t1", 1, {}, null].map((toolCalls) => ({ ...pause(call("t1")), toolCalls })),
+    sent: Array.from({ length: 4 }, () => [answer("t1")]),
+    handled: Array.from({ length: 4 }, () => ["t1"])
+  }),
+  script("calls that cannot be read, also in the messages", {
+    rounds: [pause(call("t1"), { id: "t2", function: { name: 7, arguments: "{}" } })],
+    sent: ["names none"],
+    handled: []
+  }),
+  script("arguments that are numbers, lists, and digits that a number does not hold", {
+    rounds: [pause(call("t1", "look", 7), call("t2", "look", [1, { a: false }]), call("t3", "look", true))],
+    sent: [[answer("t1", "7"), answer("t2", "[1,{\"a\":false}]"), answer("t3", "true")]],
+    handled: [["t1", "t2", "t3"]]
+  }),
+  script("an unknown count of iterations, and outputs that are no object", {
+    rounds: [undefined, null, "2", []].map((odd, n) => ({
+      ...pause(call(`t${n}`)),
+      iterationsUsed: odd,
+      accumulatedOutputs: odd
+    })),
+    sent: [0, 1, 2, 3].map((n) => [answer(`t${n}`)]),
+    handled: [["t0"], ["t1"], ["t2"], ["t3"]]
+  }),
+  script("a later pause that does not name the run", {
+    rounds: [
+      pause(call("t1")),
+      ...[undefined, null, "", 7].map((executionId, n) => ({ ...pause(call(`u${n}`)), executionId }))
+    ],
+    sent: [[answer("t1")], ...[0, 1, 2, 3].map((n) => [answer(`u${n}`)])],
+    handled: [["t1"], ["u0"], ["u1"], ["u2"], ["u3"]]
   })
 ]

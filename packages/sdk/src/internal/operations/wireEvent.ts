@@ -80,20 +80,17 @@ export const StepPaused = Schema.Struct({
   stepId: informing(Schema.String)
 })
 
-/** One tool call as it is on the wire; `arguments` is JSON text. */
-const ToolCall = Schema.Struct({
-  id: Schema.String,
-  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
-})
-
-/** The run waits for tool results; `step_paused_for_tool_calls` on the wire. `toolCallMessages` is opaque. */
+/**
+ * The run waits for tool results; `step_paused_for_tool_calls` on the wire. `toolCallMessages` is opaque. The other
+ * fields are as optional as those of a pause of `/execute`: where `toolCalls` cannot be read, the messages name the calls.
+ */
 export const ToolCallsRequired = Schema.Struct({
   type: Schema.Literal("tool_calls_required"),
-  executionId: Schema.String,
-  iterationsUsed: Schema.Number,
+  executionId: informing(Schema.String),
+  iterationsUsed: informing(Schema.Number),
   toolCallMessages: Schema.Array(Schema.Unknown),
-  toolCalls: nullable(Schema.Array(ToolCall)),
-  accumulatedOutputs: nullable(Fields),
+  toolCalls: informing(Schema.Array(Schema.Unknown)),
+  accumulatedOutputs: informing(Fields),
   stepId: informing(Schema.String),
   stepIndex: nullable(Index),
   runId: informing(Schema.String)

@@ -99,7 +99,7 @@ const pausedAt = (
     status: "tool_calls_required",
     executionId,
     pausedAtStep: stepId,
-    iterationsUsed,
+    iterationsUsed: iterationsUsed ?? 0,
     toolCallMessages,
     toolCalls: toolCalls ?? undefined,
     accumulatedOutputs: accumulatedOutputs ?? undefined

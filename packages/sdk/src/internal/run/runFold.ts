@@ -443,12 +443,15 @@ const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">):
   for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) {
     state.last = adding(state.last, id, output, digitsAt(ofOutputs, id))
   }
-  if (toolCalls.length === 0 && state.places === undefined) {
-    return unexpected(state, "the run paused for tool calls and names none", unanswered)
+  if (state.places === undefined) {
+    if (state.executionId === undefined) {
+      return unexpected(state, "the run paused for tool calls without an executionId", unanswered)
+    }
+    if (toolCalls.length === 0) return unexpected(state, "the run paused for tool calls and names none", unanswered)
   }
   state.pending = {
     ...(typeof stepId === "string" ? { stepId } : undefined),
-    iterationsUsed,
+    iterationsUsed: iterationsUsed ?? 0,
     toolCallMessages,
     toolCalls,
     ...known({ digits: digitsAt(digits, "toolCallMessages") })

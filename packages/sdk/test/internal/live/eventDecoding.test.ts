@@ -96,6 +96,18 @@ describe("decodeEvent", () => {
       known("step_paused_for_tool_calls", bare, { type: "tool_calls_required", ...bare })
     })
 
+    it("a tool pause leaves out what a pause of /execute may lack, and keeps calls that it cannot read", () => {
+      const odd = { ...pause, executionId: 7, iterationsUsed: "1", toolCalls: {}, accumulatedOutputs: [] }
+      const { event } = decode("step_paused_for_tool_calls", odd)
+      const { executionId: _, iterationsUsed: _used, toolCalls: _calls, ...rest } = pause
+      assert.deepStrictEqual(event as object, { type: "tool_calls_required", ...rest })
+      const calls = {
+        ...pause,
+        toolCalls: [{ id: 1 }, { id: "tc_1", function: { name: "look", arguments: { x: 1 } } }]
+      }
+      known("step_paused_for_tool_calls", calls, { type: "tool_calls_required", ...calls })
+    })
+
     it("flow_completed", () => {
       known("flow_completed", {}, { type: "flow_completed" })
       const whole = { executionId: "ex", result: { text: "x" }, summary: { steps: 2 } }
@@ -168,11 +180,7 @@ describe("decodeEvent", () => {
         ["step_paused", { nextStepIndex: "1" }, "nextStepIndex"],
         ["step_paused", { nextStepIndex: -1 }, "nextStepIndex"],
         ["step_paused", { nextStepIndex: 0.5 }, "nextStepIndex"],
-        ["step_paused_for_tool_calls", { ...pause, executionId: null }, "executionId"],
-        ["step_paused_for_tool_calls", { ...pause, iterationsUsed: undefined }, "iterationsUsed"],
         ["step_paused_for_tool_calls", { ...pause, toolCallMessages: {} }, "toolCallMessages"],
-        ["step_paused_for_tool_calls", { ...pause, toolCalls: [{ id: "tc_1" }] }, "toolCalls"],
-        ["step_paused_for_tool_calls", { ...pause, accumulatedOutputs: [] }, "accumulatedOutputs"],
         ["step_paused_for_tool_calls", { ...pause, stepIndex: "0" }, "stepIndex"]
       ]
       for (const [name, data, field] of rows) {
