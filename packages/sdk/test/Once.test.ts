@@ -3,9 +3,12 @@ import { Emulator } from "@effect-noukai/emulator"
 import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
 import { make as makeOnce } from "../src/internal/run/once.js"
+import { servicesFor } from "./support/client.js"
 import { echo, executeOnce, failures, posts, runs, sessionOf, setup } from "./support/once.js"
+import { body, execution } from "./support/sessions.js"
+import { json, serve } from "./support/WireServer.js"
 
 describe("executeOnce", () => {
   it.scoped("runs what is absent, and gives what ran", () =>
@@ -447,4 +450,23 @@ describe("submitOnce", () => {
       assert.deepStrictEqual([one.reused, other.reused, one.executionId], [false, true, other.executionId])
       assert.lengthOf(yield* runs, 1)
     }).pipe(Effect.provide(setup())))
+})
+
+describe("submitOnce", () => {
+  for (const executionId of ["", ".."]) {
+    it.scopedLive(`fails if the listed job has the id ${JSON.stringify(executionId)}, since no path can carry it`, () =>
+      Effect.gen(function*() {
+        const server = yield* serve((response, { path }) =>
+          json(200, { ...body(execution("echo", "job", 1, { executionId })), sessionId: path.split("/").at(-1) })(
+            response,
+            { method: "GET", path, headers: {}, body: "" }
+          )
+        )
+        const jobs = yield* Effect.map(servicesFor(server), (context) => Context.get(context, JobService))
+        const error = yield* Effect.flip(jobs.submitOnce("k", echo, { message: "hi" }))
+        assert.strictEqual(error._tag, "UnexpectedResponseError")
+        assert.include(error.message, "executionId")
+        assert.lengthOf(server.requests, 1)
+      }))
+  }
 })

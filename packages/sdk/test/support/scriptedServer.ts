@@ -10,7 +10,7 @@ export interface PlannedStep {
   readonly costUsd: string | undefined
 }
 
-/** What happens to the runs of a server. */
+/** The steps and the end of each run of a server. */
 export interface Plan {
   readonly steps: ReadonlyArray<PlannedStep>
   /** The end of the last step. */

@@ -1,5 +1,6 @@
 /** Looks the run of a key up: its session, the runs that were found there, and their outcome. */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Errors from "../../NoukaiError.js"
 import { type Digits, digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { amended, invalid, known, newError } from "../core/makeError.js"
@@ -8,7 +9,7 @@ import type { Pause } from "../core/time.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { runOf, uuidOf } from "../operations/sessionRun.js"
-import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
+import { type FlowAddress, type FlowVersion, format, segment } from "../options/address.js"
 import { beforeARun } from "../options/callOptions.js"
 
 /** A run that was found under a key. */
@@ -275,6 +276,11 @@ export const submitted = Effect.fnUntraced(function*(
   if (triggerType !== undefined && triggerType !== "job") {
     const reason = `was used by a run that is no job, ${executionId}: ask for it with executeOnce`
     return yield* invalid(asked.method, "key", reason, { flow: format(asked.flow), executionId })
+  }
+  // polls have the id in their path
+  if (Either.isLeft(segment(asked.method, "executionId", executionId))) {
+    const named = JSON.stringify(executionId)
+    return yield* unexpected(asked, run, `the job of this key has the executionId ${named}, which a path cannot carry`)
   }
   return known({ executionId, flowId })
 })
