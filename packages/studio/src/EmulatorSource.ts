@@ -4,7 +4,12 @@
  *
  * @since 0.1.0
  */
-import type { RunChange as EmulatorChange, RunFacts, RunRecord } from "@effect-noukai/emulator/EmulatorRuns"
+import type {
+  EmulatorRuns,
+  RunChange as EmulatorChange,
+  RunFacts,
+  RunRecord
+} from "@effect-noukai/emulator/EmulatorRuns"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
 import { Trace } from "@effect-noukai/sdk/Trace"
 import * as Cache from "effect/Cache"
@@ -73,16 +78,96 @@ const watchedOf = ({ firstOutputAt, pauses }: RunFacts, start: number) => ({
   }))
 })
 
-const make = (
-  emulator: EmulatorService
-): Effect.Effect<Context.Context<StudioSource | StudioEmulator>, never, Scope.Scope> =>
+/** The runs of an emulator as rows, with the totals of its flows and the changes. */
+interface Rows {
+  readonly list: RunList.RunList
+  readonly totals: FlowTotals.FlowTotals
+  readonly changes: PubSub.PubSub<RunChange>
+}
+
+const put = ({ list, totals }: Rows, run: Run): void => {
+  totals.replace(list.get(run.id), run)
+  list.put(run)
+}
+
+const readAll = (rows: Rows, runs: EmulatorRuns): Effect.Effect<void> =>
+  Effect.map(runs.list, (all) => {
+    rows.list.clear()
+    rows.totals.clear()
+    // the oldest first, as the list is kept
+    for (const record of all.toReversed()) put(rows, runOf(record))
+  })
+
+const apply = (rows: Rows, runs: EmulatorRuns, change: EmulatorChange): Effect.Effect<unknown> => {
+  const { changes, list, totals } = rows
+  switch (change.type) {
+    case "Changed": {
+      const run = runOf(change.run)
+      put(rows, run)
+      return PubSub.publish(changes, { _tag: "Changed", run })
+    }
+    case "Evicted":
+      totals.replace(list.get(change.executionId), undefined)
+      list.remove(change.executionId)
+      return PubSub.publish(changes, { _tag: "Gone", id: change.executionId })
+    case "Reset":
+      return Effect.zipRight(readAll(rows, runs), PubSub.publish(changes, { _tag: "Reset" }))
+  }
+}
+
+/** Reads the runs, and follows their changes. */
+const follow = (runs: EmulatorRuns): Effect.Effect<Rows, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const { baseUrl, flows, runs } = emulator
-    const list = RunList.make()
-    const totals = FlowTotals.make()
-    const changes = yield* PubSub.sliding<RunChange>(10_000)
+    const rows = { list: RunList.make(), totals: FlowTotals.make(), changes: yield* PubSub.sliding<RunChange>(10_000) }
+    const stream = yield* runs.changes
+    yield* readAll(rows, runs)
+    yield* Effect.forkScoped(Stream.runForEach(stream, (change) => apply(rows, runs, change)))
+    return rows
+  })
+
+const found = (runs: EmulatorRuns, flow: string, id: string): Effect.Effect<Run, NotFound> =>
+  Effect.flatMap(
+    runs.get(id),
+    Option.match({
+      onNone: () =>
+        new NotFound({
+          message: `The emulator does not have run ${id}. It keeps the newest runs, until it is stopped.`
+        }),
+      onSome: (record) =>
+        record.flow === flow
+          ? Effect.succeed(runOf(record))
+          : new NotFound({ message: `Run ${id} is of ${record.flow}, not of ${flow}.` })
+    })
+  )
+
+/** A run of single steps may go on after its end, and after a reset another run has the id. */
+type TraceKey = readonly [id: string, hasEnded: boolean, ...facts: ReadonlyArray<Run[keyof Run]>]
+
+/** Returns the read of traces. A trace of 10,000 steps takes time to decode, and a page asks for each step of it by itself. */
+const tracesOf = (runs: EmulatorRuns) =>
+  Effect.map(
+    Cache.makeWith({
+      capacity: 8,
+      lookup: ([id]: TraceKey) => Effect.flatMap(runs.trace(id), (json) => decodeTrace(Option.getOrUndefined(json))),
+      timeToLive: Exit.match({
+        onFailure: () => Duration.zero,
+        onSuccess: ({ flowRun: { status } }) => hasEnded(status) ? Duration.minutes(1) : Duration.zero
+      })
+    }),
+    (traces) => {
+      const read = sharedSuccess(traces)
+      return ({ costUsd, durationMs, id, startedAt, status }: Run): Effect.Effect<Trace, Unavailable> =>
+        Effect.mapError(
+          read(Data.tuple(id, hasEnded(status), startedAt, durationMs, costUsd)),
+          () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
+        )
+    }
+  )
+
+/** Loads the reads of sessions in the background: the transport of the SDK takes time to load, which a start does not have. */
+const sessionsOf = (runs: EmulatorRuns) =>
+  Effect.gen(function*() {
     const scope = yield* Effect.scope
-    // the transport of the SDK takes time to load, which a start does not have
     const loading = yield* Effect.cached(Effect.forkIn(
       Effect.flatMap(
         Effect.promise(() => import("./internal/emulatorSessions.js")),
@@ -91,67 +176,30 @@ const make = (
       scope
     ))
     // the load goes on if the page that began it goes away: later reads need it
-    const sessions = Effect.flatMap(loading, Fiber.join)
+    return Effect.flatMap(loading, Fiber.join)
+  })
 
-    const put = (run: Run): void => {
-      totals.replace(list.get(run.id), run)
-      list.put(run)
-    }
+/** Emits at once, and whenever a run changes, until it has ended. */
+const watch = (runs: EmulatorRuns, { changes }: Rows): StudioSource.Service["watch"] => (flow, id) =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const queue = yield* PubSub.subscribe(changes)
+    if (hasEnded((yield* found(runs, flow, id)).status)) return Stream.make(undefined)
+    const ofRun = Stream.fromQueue(queue).pipe(
+      Stream.filter((change) => change._tag === "Reset" || (change._tag === "Gone" ? change.id : change.run.id) === id),
+      Stream.takeUntil((change) => change._tag !== "Changed" || hasEnded(change.run.status)),
+      Stream.as(undefined)
+    )
+    return Stream.merge(ofRun, Stream.make(undefined), { haltStrategy: "left" })
+  }))
 
-    const read = Effect.map(runs.list, (all) => {
-      list.clear()
-      totals.clear()
-      // the oldest first, as the list is kept
-      for (const record of all.toReversed()) put(runOf(record))
-    })
-
-    const apply = (change: EmulatorChange): Effect.Effect<void> => {
-      switch (change.type) {
-        case "Changed": {
-          const run = runOf(change.run)
-          put(run)
-          return PubSub.publish(changes, { _tag: "Changed", run })
-        }
-        case "Evicted":
-          totals.replace(list.get(change.executionId), undefined)
-          list.remove(change.executionId)
-          return PubSub.publish(changes, { _tag: "Gone", id: change.executionId })
-        case "Reset":
-          return Effect.zipRight(read, PubSub.publish(changes, { _tag: "Reset" }))
-      }
-    }
-
-    const stream = yield* runs.changes
-    yield* read
-    yield* Effect.forkScoped(Stream.runForEach(stream, apply))
-
-    const found = (flow: string, id: string): Effect.Effect<Run, NotFound> =>
-      Effect.flatMap(
-        runs.get(id),
-        Option.match({
-          onNone: () =>
-            new NotFound({
-              message: `The emulator does not have run ${id}. It keeps the newest runs, until it is stopped.`
-            }),
-          onSome: (record) =>
-            record.flow === flow
-              ? Effect.succeed(runOf(record))
-              : new NotFound({ message: `Run ${id} is of ${record.flow}, not of ${flow}.` })
-        })
-      )
-
-    // a trace of 10,000 steps takes time to decode, and each step of it is asked for by itself
-    const traces = yield* Cache.makeWith({
-      capacity: 8,
-      lookup: ([id]: readonly [id: string, isOver: boolean, ...facts: ReadonlyArray<Run[keyof Run]>]) =>
-        Effect.flatMap(runs.trace(id), (json) => decodeTrace(Option.getOrUndefined(json))),
-      timeToLive: Exit.match({
-        onFailure: () => Duration.zero,
-        onSuccess: ({ flowRun: { status } }) => hasEnded(status) ? Duration.minutes(1) : Duration.zero
-      })
-    })
-    const traceOf = sharedSuccess(traces)
-
+const make = (
+  emulator: EmulatorService
+): Effect.Effect<Context.Context<StudioSource | StudioEmulator>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { baseUrl, flows, runs } = emulator
+    const sessions = yield* sessionsOf(runs)
+    const rows = yield* follow(runs)
+    const traceOf = yield* tracesOf(runs)
     const source: StudioSource.Service = {
       source: Effect.map(flows, (flows) => ({
         kind: "emulator",
@@ -159,20 +207,15 @@ const make = (
         flows: flows.toSorted(),
         missing: []
       })),
-      list: (filter, page) => Effect.sync(() => list.page(filter, page)),
-      points: (filter) => Effect.sync(() => list.points(filter)),
-      changes: Effect.map(PubSub.subscribe(changes), (queue) => Stream.fromQueue(queue)),
+      list: (filter, page) => Effect.sync(() => rows.list.page(filter, page)),
+      points: (filter) => Effect.sync(() => rows.list.points(filter)),
+      changes: Effect.map(PubSub.subscribe(rows.changes), (queue) => Stream.fromQueue(queue)),
       run: Effect.fnUntraced(function*(flow, id) {
-        const run = yield* found(flow, id)
+        const run = yield* found(runs, flow, id)
         const facts = Option.getOrUndefined(yield* runs.facts(id))
-        const trace = yield* Effect.mapError(
-          // a run of single steps may go on after its end, and after a reset another run has the id
-          traceOf(Data.tuple(id, hasEnded(run.status), run.startedAt, run.durationMs, run.costUsd)),
-          () => new Unavailable({ message: `The trace of run ${id} cannot be read.` })
-        )
         return {
           run,
-          trace,
+          trace: yield* traceOf(run),
           ...facts !== undefined && {
             watched: watchedOf(facts, run.startedAt ?? 0),
             conversations: facts.conversations
@@ -180,19 +223,7 @@ const make = (
           ...facts?.request !== undefined && { request: facts.request }
         }
       }),
-      watch: (flow, id) =>
-        Stream.unwrapScoped(Effect.gen(function*() {
-          const queue = yield* PubSub.subscribe(changes)
-          if (hasEnded((yield* found(flow, id)).status)) return Stream.make(undefined)
-          const ofRun = Stream.fromQueue(queue).pipe(
-            Stream.filter((change) =>
-              change._tag === "Reset" || (change._tag === "Gone" ? change.id : change.run.id) === id
-            ),
-            Stream.takeUntil((change) => change._tag !== "Changed" || hasEnded(change.run.status)),
-            Stream.as(undefined)
-          )
-          return Stream.merge(ofRun, Stream.make(undefined), { haltStrategy: "left" })
-        })),
+      watch: watch(runs, rows),
       session: Effect.fnUntraced(function*(id) {
         const session = yield* Effect.flatMap(sessions, ({ read }) => read(id))
         const shown = yield* Effect.forEach(session.executions, (execution) =>
@@ -214,7 +245,7 @@ const make = (
       }
     }
     return Context.make(StudioSource, source).pipe(
-      Context.add(StudioEmulator, yield* Emulator.make(emulator, totals))
+      Context.add(StudioEmulator, yield* Emulator.make(emulator, rows.totals))
     )
   })
 

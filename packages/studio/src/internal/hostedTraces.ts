@@ -18,7 +18,7 @@ const patience = 2_000
 /** The traces of runs that have ended do not change. */
 const endedTraceAge = Duration.minutes(10)
 
-/** Whether a run has ended. A status that is not known may be that of a run that goes on. */
+/** Whether a run has ended. A run with an unknown status may go on. */
 export const isOver = (status: string): boolean =>
   status === "completed" || status === "failed" || status === "cancelled"
 
