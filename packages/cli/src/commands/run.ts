@@ -213,111 +213,126 @@ const continuing = (input: Input, executionId: string, sessionId: string): strin
     ...input.snapshots ? [["--snapshots"] as const] : []
   ])
 
-const handle = Effect.fnUntraced(function*(input: Input) {
+type Call = Effect.Effect.Success<ReturnType<typeof read>>
+
+/** A run that the command begins or continues. */
+interface Running extends Pick<Call, "continued" | "inputOverrides" | "sessionId"> {
+  readonly input: Input
+  readonly begun: number
+  /** The run, as soon as the server has named it. */
+  executionId: string | undefined
+}
+
+/** The facts of a run for the history. */
+const learnt = ({ flow }: Input, { version }: Call["call"]) => ({ flow, version: versionText(version) })
+
+/** Prints the state with which another process can answer the tool calls. */
+const printPause = ({ input }: Running, pause: object) =>
+  input.json
+    ? Effect.flatMap(Terminal, ({ write }) => write(jsonLine({ status: "tool_calls_required", ...pause })))
+    : Effect.void
+
+const ended = ({ begun, input }: Running, executionId: string | undefined, cost?: string) =>
+  executionId === undefined
+    ? Effect.void
+    : Effect.flatMap(Clock.currentTimeMillis, (now) => Steps.summary(input, { executionId, millis: now - begun, cost }))
+
+/** Runs the flow in one request. */
+const executed = Effect.fnUntraced(function*(running: Running, given: Call["call"]) {
+  const { input, sessionId } = running
   const terminal = yield* Terminal
-  const { call: asked, continued, inputOverrides, isShown, isWalked, like, sessionId } = yield* read(input)
-  let given = asked
-  const { flow } = input
-  const begun = yield* Clock.currentTimeMillis
-  let executionId: string | undefined
-  const known = {
-    flow: input.flow,
-    isWalked,
-    continuing: (id: string) => continuing(input, id, sessionId),
-    ...Option.isNone(input.once) ? { sessionId } : { isOnce: true }
+  const flows = yield* FlowService
+  const whole = { ...given, attemptTimeout: given.timeout }
+  const outcome = yield* Option.match(input.once, {
+    onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
+    onSome: (key) => {
+      const { attachments, message, parameters, tools, version } = given
+      const call = flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
+      return once(key, input.flow, { attachments, message, parameters, tools, version }, call)
+    }
+  })
+  const { executionId, flowId } = outcome
+  yield* note({ ...learnt(input, given), run: executionId, flowId, sessionId: outcome.sessionId })
+  if (outcome.status === "tool_calls_required") {
+    const { executionId, state, toolCalls } = outcome
+    yield* printPause(running, { executionId, toolCalls, state })
+    yield* ended(running, executionId)
+    return yield* paused(executionId, toolCalls)
   }
+  if ("reused" in outcome && outcome.reused) {
+    yield* terminal.note("nothing ran: this is the result of an earlier call with this --once key")
+  }
+  if (executionId !== undefined) yield* terminal.detail(`run ${plain(executionId)}`)
+  yield* terminal.write(printed(input.json, outcome.result))
+  yield* ended(running, executionId)
+})
 
-  const learnt = { flow, version: versionText(given.version) }
-
-  const print = (result: unknown) => terminal.write(printed(input.json, result))
-
-  /** Prints the state with which another process can answer the tool calls. */
-  const printPause = (pause: object) =>
-    input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
-
-  const ended = (run: string | undefined, cost?: string) =>
-    run === undefined
-      ? Effect.void
-      : Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Steps.summary(input, { executionId: run, millis: now - begun, cost }))
-
-  const executed = Effect.gen(function*() {
-    const flows = yield* FlowService
-    const whole = { ...given, attemptTimeout: given.timeout }
-    const outcome = yield* Option.match(input.once, {
-      onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
-      onSome: (key) => {
-        const { attachments, message, parameters, tools, version } = given
-        const call = flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
-        return once(key, input.flow, { attachments, message, parameters, tools, version }, call)
-      }
-    })
-    yield* note({ ...learnt, run: outcome.executionId, flowId: outcome.flowId, sessionId: outcome.sessionId })
-    if (outcome.status === "tool_calls_required") {
-      const { executionId, state, toolCalls } = outcome
-      yield* printPause({ executionId, toolCalls, state })
-      yield* ended(executionId)
-      return yield* paused(executionId, toolCalls)
-    }
-    if ("reused" in outcome && outcome.reused) {
-      yield* terminal.note("nothing ran: this is the result of an earlier call with this --once key")
-    }
-    if (outcome.executionId !== undefined) yield* terminal.detail(`run ${plain(outcome.executionId)}`)
-    yield* print(outcome.result)
-    yield* ended(outcome.executionId)
-  })
-
-  const streamed = Effect.gen(function*() {
-    const flows = yield* FlowService
-    const { version, ...rest } = given
-    if (version === "draft") return yield* wrong("a draft runs in one request")
-    const from = continued === undefined ? undefined : yield* placeOf(input, continued, version)
-    executionId = continued
-    const { cost, show } = yield* Steps.make
-    // no event tells the cost of a step that failed or waits, nor of steps before the place where a run goes on
-    let result: Option.Option<unknown> = Option.none()
-    yield* flows.events(flow, { ...rest, version, sessionId, from, inputOverrides }).pipe(
-      Stream.runForEach((event) =>
-        Effect.gen(function*() {
-          yield* show(event)
-          if (input.jsonl) yield* terminal.write(jsonLine(event))
-          if (event.type === "run_started") {
-            executionId = event.executionId || undefined
-            yield* note({ ...learnt, run: event.executionId, flowId: event.flowId, sessionId })
-          }
-          if (event.type === "tool_calls_required") {
-            const { cursor, executionId, toolCalls } = event
-            yield* printPause({ executionId, toolCalls, cursor })
-            yield* ended(executionId, cost(false))
-            return yield* paused(executionId, toolCalls)
-          }
-          if (event.type === "flow_completed") result = Option.some(event.result)
-          if (event.type === "step_error") {
-            yield* ended(executionId, cost(false))
-            return yield* failedStep(event)
-          }
-        })
-      )
+/** Runs the flow step by step, and prints its steps. */
+const streamed = Effect.fnUntraced(function*(running: Running, given: Call["call"]) {
+  const { continued, input, inputOverrides, sessionId } = running
+  const terminal = yield* Terminal
+  const flows = yield* FlowService
+  const { version, ...rest } = given
+  if (version === "draft") return yield* wrong("a draft runs in one request")
+  const from = continued === undefined ? undefined : yield* placeOf(input, continued, version)
+  running.executionId = continued
+  const { cost, show } = yield* Steps.make
+  // no event tells the cost of a step that failed or waits, nor of steps before the place where a run goes on
+  let result: Option.Option<unknown> = Option.none()
+  yield* flows.events(input.flow, { ...rest, version, sessionId, from, inputOverrides }).pipe(
+    Stream.runForEach((event) =>
+      Effect.gen(function*() {
+        yield* show(event)
+        if (input.jsonl) yield* terminal.write(jsonLine(event))
+        if (event.type === "run_started") {
+          running.executionId = event.executionId || undefined
+          yield* note({ ...learnt(input, given), run: event.executionId, flowId: event.flowId, sessionId })
+        }
+        if (event.type === "tool_calls_required") {
+          const { cursor, executionId, toolCalls } = event
+          yield* printPause(running, { executionId, toolCalls, cursor })
+          yield* ended(running, executionId, cost(false))
+          return yield* paused(executionId, toolCalls)
+        }
+        if (event.type === "flow_completed") result = Option.some(event.result)
+        if (event.type === "step_error") {
+          yield* ended(running, running.executionId, cost(false))
+          return yield* failedStep(event)
+        }
+      })
     )
-    if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
-    yield* ended(executionId, cost(continued === undefined))
-  })
+  )
+  if (!input.jsonl && Option.isSome(result)) yield* terminal.write(printed(input.json, result.value))
+  yield* ended(running, running.executionId, cost(continued === undefined))
+})
 
-  const all = Effect.gen(function*() {
-    if (like !== undefined) {
-      const { message, parameters } = yield* inputLike(input, like, versionText(asked.version))
-      const all = { ...parameters, ...asked.parameters }
-      given = {
-        ...asked,
-        // the message of the run would replace the parameter
-        message: asked.message ?? (Object.hasOwn(all, "message") ? undefined : message),
-        parameters: Object.keys(all).length > 0 ? all : undefined
-      }
-    }
-    yield* isShown ? streamed : executed
-  })
-  yield* all.pipe(
-    Effect.tapError((error) => note({ ...learnt, run: "executionId" in error ? error.executionId : undefined })),
+/** Returns the call with the input of a run, which the flags change. */
+const likeRun = Effect.fnUntraced(function*(input: Input, run: string, asked: Call["call"]) {
+  const { message, parameters } = yield* inputLike(input, run, versionText(asked.version))
+  const all = { ...parameters, ...asked.parameters }
+  return {
+    ...asked,
+    // the message of the run would replace the parameter
+    message: asked.message ?? (Object.hasOwn(all, "message") ? undefined : message),
+    parameters: Object.keys(all).length > 0 ? all : undefined
+  }
+})
+
+const handle = Effect.fnUntraced(function*(input: Input) {
+  const { call: asked, continued, inputOverrides, isShown, isWalked, like, sessionId } = yield* read(input)
+  const running: Running = {
+    input,
+    continued,
+    inputOverrides,
+    sessionId,
+    begun: yield* Clock.currentTimeMillis,
+    executionId: undefined
+  }
+  yield* Effect.suspend(() => like === undefined ? Effect.succeed(asked) : likeRun(input, like, asked)).pipe(
+    Effect.flatMap((given) => isShown ? streamed(running, given) : executed(running, given)),
+    Effect.tapError((error) =>
+      note({ ...learnt(input, asked), run: "executionId" in error ? error.executionId : undefined })
+    ),
     Effect.provide(services(input)),
     findable(
       input.once,
@@ -325,13 +340,18 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       input,
       { isListed: "a run continues", isGiven: "the result of a run that continues" },
       () =>
-        executionId === undefined
+        running.executionId === undefined
           ? undefined
-          : `run ${executionId} stopped after its current step. To continue it (that step may run, and be billed, again): ${
-            continuing(input, executionId, sessionId)
+          : `run ${running.executionId} stopped after its current step. To continue it (that step may run, and be billed, again): ${
+            continuing(input, running.executionId, sessionId)
           }`
     ),
-    ending("begins", input, known)
+    ending("begins", input, {
+      flow: input.flow,
+      isWalked,
+      continuing: (id: string) => continuing(input, id, sessionId),
+      ...Option.isNone(input.once) ? { sessionId } : { isOnce: true }
+    })
   )
 })
 
