@@ -382,6 +382,119 @@ const legendOf = ({ bars, waitingMs }: TraceLayout.TraceLayout): string => {
   }).join("\n")
 }
 
+/** The measures of a picture, in pixels. */
+interface Measures {
+  readonly width: number
+  readonly rowHeight: number
+  readonly labelWidth: number
+  /** The left edge and the width of the bars. */
+  readonly plotX: number
+  readonly plotWidth: number
+  /** The top of the first row. */
+  readonly top: number
+  /** The most characters of a line. */
+  readonly columns: number
+}
+
+/** The time and cost of a row. */
+const valueOf = (row: TraceLayout.Row): string =>
+  Words.joined(
+    row.failed > 0 && row.bars.length > 1 ? `${row.failed} failed` : undefined,
+    Words.formatMillis(row.durationMs),
+    dollars(row)
+  )
+
+const measuresOf = ({ rows }: TraceLayout.TraceLayout, width: number): Measures => {
+  const labels = Words.widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + Words.safeText(label)), 0)
+  const labelWidth = Math.min(Math.max(80, labels * characterWidth), width * 0.32)
+  const valueWidth = Math.max(60, Words.widest(rows.map(valueOf), 0) * characterWidth)
+  const plotX = margin + labelWidth + gap
+  return {
+    width,
+    rowHeight: rows.length > 120 ? 16 : 22,
+    labelWidth,
+    plotX,
+    plotWidth: Math.max(120, width - plotX - gap - valueWidth - margin),
+    top: 92,
+    columns: Math.floor((width - 2 * margin) / characterWidth)
+  }
+}
+
+/** A bar in the row at `y`, with its tooltip. A failed bar that is alone in its row has a cross. */
+const drawnBar = (
+  { plotWidth, plotX, rowHeight }: Measures,
+  placed: TraceLayout.Bar,
+  y: number,
+  isAlone: boolean,
+  payloads: boolean | undefined
+): string => {
+  const { isLoop, kind, step } = placed
+  const x = plotX + placed.from * plotWidth
+  const barWidth = Math.max(2, placed.width * plotWidth)
+  const waited = placed.waiting * barWidth
+  const after = x + barWidth + 4
+  return element(
+    "g",
+    {
+      "class": "bar",
+      "data-step": HtmlReport.escape(step.stepId),
+      "data-attempt": String(step.attempt),
+      "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
+    },
+    [
+      element("title", {}, HtmlReport.escape(tooltipOf(placed, payloads))),
+      bar(`${kind}${isLoop ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
+      ...(waited === 0 ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
+      ...(kind === "failed" && isAlone
+        ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
+        : []),
+      ""
+    ].join("\n")
+  )
+}
+
+/** The rows with the bands behind them, and the bottom of the last one. */
+const drawnRows = (measures: Measures, rows: ReadonlyArray<TraceLayout.Row>, payloads: boolean | undefined) => {
+  const { columns, labelWidth, rowHeight, top, width } = measures
+  let bottom = top
+  const bands: Array<string> = []
+  const drawn = rows.flatMap((row, index) => {
+    const { bars, depth, failure, label } = row
+    const y = bottom
+    const baseline = y + rowHeight / 2 + 4
+    const indent = depth * 2
+    const lines = payloads === false ? [] : failure?.failure ?? []
+    const height = rowHeight + lines.length * lineHeight
+    bottom += height
+    if (index % 2 === 1) bands.push(element("rect", { class: "b", x: 0, y, width, height }))
+    const cut = Words.cutText(Words.safeText(label), Math.floor(labelWidth / characterWidth) - indent)
+    return [
+      text(margin + indent * characterWidth, baseline, depth === 0 ? "" : "s", cut),
+      ...bars.map((placed) => drawnBar(measures, placed, y, bars.length === 1, payloads)),
+      text(width - margin, baseline, "s e", valueOf(row)),
+      ...lines.map((line, nth) =>
+        text(
+          margin + (indent + 2) * characterWidth,
+          baseline + (nth + 1) * lineHeight,
+          "r",
+          Words.cutText(Words.safeText(line), columns - indent - 2)
+        )
+      )
+    ]
+  })
+  return { bands, drawn, bottom }
+}
+
+/** The lines and labels of the axis of time. */
+const svgAxis = ({ plotWidth, plotX, top }: Measures, totalMs: number, bottom: number): ReadonlyArray<string> =>
+  Words.ticksOf(totalMs, Math.max(2, Math.floor(plotWidth / 90))).flatMap((at) => {
+    const x = plotX + (totalMs === 0 ? 0 : at / totalMs * plotWidth)
+    return [
+      element("line", { class: "l", x1: x, x2: x, y1: top - 6, y2: bottom }),
+      text(x, top - 12, "s m", Words.formatMillis(at))
+    ]
+  })
+
 /**
  * Draws a stored run as one SVG without scripts, fonts or references: a row for every attempt at every step, its bar where
  * its time was, hatched as far as it waited for tools (for how long, not when: a trace does not say that), with its time
@@ -413,89 +526,14 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
     svgNames,
     ["maxRows"]
   )
-  const width = within(wide, 480, 4_096, 960)
   const layout = TraceLayout.make(trace, { maxRows })
   const { rows, totalMs } = layout
   const facts = factsOf(layout)
   const heading = Words.safeText(title)
   const id = `noukai-${spanIdOf(trace.flowRun.id, "svg")}`
-
-  const most = Math.floor((width - 2 * margin) / characterWidth)
-  const rowHeight = rows.length > 120 ? 16 : 22
-  const values = rows.map((row) =>
-    Words.joined(
-      row.failed > 0 && row.bars.length > 1 ? `${row.failed} failed` : undefined,
-      Words.formatMillis(row.durationMs),
-      dollars(row)
-    )
-  )
-  const columns = Words.widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + Words.safeText(label)), 0)
-  const labelWidth = Math.min(Math.max(80, columns * characterWidth), width * 0.32)
-  const valueWidth = Math.max(60, Words.widest(values, 0) * characterWidth)
-  const plotX = margin + labelWidth + gap
-  const plotWidth = Math.max(120, width - plotX - gap - valueWidth - margin)
-  const top = 92
-
-  const barOf = (placed: TraceLayout.Bar, y: number, isAlone: boolean): string => {
-    const { isLoop, kind, step } = placed
-    const x = plotX + placed.from * plotWidth
-    const barWidth = Math.max(2, placed.width * plotWidth)
-    const waited = placed.waiting * barWidth
-    const after = x + barWidth + 4
-    return element(
-      "g",
-      {
-        "class": "bar",
-        "data-step": HtmlReport.escape(step.stepId),
-        "data-attempt": String(step.attempt),
-        "data-loop": step.loopIndex === undefined ? undefined : String(step.loopIndex)
-      },
-      [
-        element("title", {}, HtmlReport.escape(tooltipOf(placed, payloads))),
-        bar(`${kind}${isLoop ? " loop" : ""}`, x, y + 4, barWidth, rowHeight - 8),
-        ...(waited === 0 ? [] : [bar("wait", x + barWidth - waited, y + 4, waited, rowHeight - 8)]),
-        ...(kind === "failed" && isAlone
-          ? [text(after + 8 > plotX + plotWidth ? x - 12 : after, y + rowHeight / 2 + 4, "x", "✕")]
-          : []),
-        ""
-      ].join("\n")
-    )
-  }
-
-  let bottom = top
-  const bands: Array<string> = []
-  const drawn = rows.flatMap(({ bars, depth, failure, label }, index) => {
-    const y = bottom
-    const baseline = y + rowHeight / 2 + 4
-    const indent = depth * 2
-    const lines = payloads === false ? [] : failure?.failure ?? []
-    const height = rowHeight + lines.length * lineHeight
-    bottom += height
-    if (index % 2 === 1) bands.push(element("rect", { class: "b", x: 0, y, width, height }))
-    const cut = Words.cutText(Words.safeText(label), Math.floor(labelWidth / characterWidth) - indent)
-    return [
-      text(margin + indent * characterWidth, baseline, depth === 0 ? "" : "s", cut),
-      ...bars.map((placed) => barOf(placed, y, bars.length === 1)),
-      text(width - margin, baseline, "s e", values[index]!),
-      ...lines.map((line, nth) =>
-        text(
-          margin + (indent + 2) * characterWidth,
-          baseline + (nth + 1) * lineHeight,
-          "r",
-          Words.cutText(Words.safeText(line), most - indent - 2)
-        )
-      )
-    ]
-  })
-
-  const axis: Array<string> = []
-  const ticks = rows.length === 0 ? [] : Words.ticksOf(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
-  for (const at of ticks) {
-    const x = plotX + (totalMs === 0 ? 0 : at / totalMs * plotWidth)
-    axis.push(element("line", { class: "l", x1: x, x2: x, y1: top - 6, y2: bottom }))
-    axis.push(text(x, top - 12, "s m", Words.formatMillis(at)))
-  }
-
+  const measures = measuresOf(layout, within(wide, 480, 4_096, 960))
+  const { columns, top, width } = measures
+  const { bands, bottom, drawn } = drawnRows(measures, rows, payloads)
   const height = Math.ceil(bottom + (rows.length === 0 ? 48 : 20))
   const legend = legendOf(layout)
   return element(
@@ -516,11 +554,11 @@ export const toSvg = (trace: Trace, options: SvgOptions = {}): string => {
       element("style", {}, style(id)),
       `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
       element("rect", { class: "g", width, height }),
-      text(margin, 26, "h", Words.cutText(heading, Math.floor(most * 0.78))),
-      text(margin, 45, "s", Words.cutText(facts, most)),
+      text(margin, 26, "h", Words.cutText(heading, Math.floor(columns * 0.78))),
+      text(margin, 45, "s", Words.cutText(facts, columns)),
       ...(legend === "" ? [] : [legend]),
       ...bands,
-      ...axis,
+      ...(rows.length === 0 ? [] : svgAxis(measures, totalMs, bottom)),
       ...drawn,
       ...(rows.length === 0 ? [text(margin, top + 8, "s", noSteps)] : []),
       ""
