@@ -44,16 +44,9 @@ const timerProperties = ["globalThis", "window", "self"].flatMap((object) =>
 /** Files that are longer than the sizes below: none may join them. */
 const large = [
   "packages/batch/src/internal/drive/driver.ts",
-  "packages/cli/src/commands/run.ts",
-  "packages/report/src/Waterfall.ts",
   "packages/sdk/src/internal/cassette/replay.ts",
   "packages/sdk/src/internal/run/executeRun.ts",
-  "packages/sdk/src/internal/run/once.ts",
-  "packages/studio/page/src/Waterfall.tsx",
-  "packages/studio/src/EmulatorSource.ts",
-  "packages/studio/src/HostedSource.ts",
-  "packages/studio/src/internal/batchRows.ts",
-  "packages/studio/src/internal/evalReads.ts"
+  "packages/sdk/src/internal/run/once.ts"
 ]
 
 const sizes = (lines) => ({

@@ -185,6 +185,163 @@ const manyBars = 8
 /** The text in place of the steps of a run that has none. */
 export const noStep = ({ run }: RunDetail): string => isEnded(run) ? "No step is known." : "No step is known yet."
 
+/** The loops that are open, and the function that opens or closes one. */
+const useOpened = (bars: ReadonlyArray<Bar>, selected: number | undefined) => {
+  const [opened, setOpened] = useState<ReadonlySet<string>>(() => {
+    // the step to show first is in view, though its loop would be folded
+    const loop = selected === undefined ? undefined : loopOf(bars, selected)
+    return new Set(loop === undefined ? [] : [barKey(loop)])
+  })
+  const toggle = (bar: Bar, isOpen?: boolean): void =>
+    setOpened((opened) => {
+      const next = new Set(opened)
+      const key = barKey(bar)
+      if (isOpen ?? !next.has(key)) next.add(key)
+      else next.delete(key)
+      return next
+    })
+  return [opened, toggle] as const
+}
+
+/** The time of a run: its length, which grows while it goes on, and its scales. */
+const useTime = (detail: RunDetail, receivedAt: number, { isFolded, zoom }: RunRoute) => {
+  const { bars } = detail
+  const isCalm = useMedia("(prefers-reduced-motion: reduce)")
+  const isLive = !isEnded(detail.run) && bars.some(({ kind }) => kind === "running")
+  const clock = useClock(performanceNow, isCalm ? 1_000 : 100, isLive)
+  const totalMs = isLive ? detail.totalMs + Math.max(0, clock - receivedAt) : detail.totalMs
+  const idle = useMemo(() => idleStretches(bars, detail.totalMs, detail.totalMs), [bars, detail.totalMs])
+  const whole = useMemo(() => scaleOf(totalMs, isFolded ? idle : []), [totalMs, isFolded, idle])
+  const scale = useMemo(() => zoomedScale(whole, zoom), [whole, zoom?.from, zoom?.to])
+  const pauses = detail.watched?.pauses.map(({ durationMs, startMs }): Stretch => ({
+    from: startMs,
+    to: durationMs === undefined ? totalMs : startMs + durationMs
+  })) ?? noPauses
+  return { idle, isLive, pauses, scale, totalMs, whole }
+}
+
+/** The marks of an axis, and the time between two of them. */
+const marksOf = (scale: Scale, { from, to }: Stretch, width: number) => {
+  const [, step = 1] = ticks(to - from, Math.max(3, Math.min(6, Math.floor(width / (markWidth + 20)))))
+  const first = Math.ceil(from / step)
+  const marks = Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, nth) => (first + nth) * step)
+    .filter((ms) => ms <= to && !scale.folded.some(({ from, to }) => ms > from && ms < to))
+  return { marks, step }
+}
+
+const select = ({ bar }: Pick<TimelineRow, "bar">): void => {
+  const { route } = get()
+  if (route.view !== "run") return
+  navigate(
+    { ...route, step: bar.stepId, loop: bar.loopIndex, attempt: bar.attempt === 1 ? undefined : bar.attempt },
+    { replace: true }
+  )
+}
+
+const zoomTo = (next: Stretch | undefined, isNudge = false): void => {
+  const { route } = get()
+  if (route.view === "run") navigate({ ...route, zoom: next }, { replace: isNudge })
+}
+
+const markCritical = (route: RunRoute): void => navigate({ ...route, isCritical: !route.isCritical }, { replace: true })
+
+/** The keys that zoom, and those of a tree. */
+const useTreeKeys = ({ detail: { bars }, route, rows, scroller, selected, toggle, totalMs }: {
+  readonly detail: RunDetail
+  readonly route: RunRoute
+  readonly rows: ReadonlyArray<TimelineRow>
+  readonly scroller: React.RefObject<HTMLElement | null>
+  readonly selected: number | undefined
+  readonly toggle: (bar: Bar, isOpen?: boolean) => void
+  readonly totalMs: number
+}): void => {
+  const nth = rows.findIndex(({ index }) => index === selected)
+  const row = rows[nth]
+  const go = (nth: number): void => {
+    const row = rows[Math.max(0, Math.min(rows.length - 1, nth))]
+    if (row !== undefined) select(row)
+  }
+  /** Zooms around the step that is shown. */
+  const zoomBy = (factor: number): void => {
+    const { from, to } = route.zoom ?? { from: 0, to: totalMs }
+    const bar = selected === undefined ? undefined : bars[selected]
+    const at = bar !== undefined && isWithin(bar, { from, to }) ? bar.startMs + Math.min(bar.durationMs, totalMs) / 2 : (from + to) / 2
+    const half = (to - from) * factor / 2
+    zoomTo(zoomOf(at - half, at + half, totalMs))
+  }
+  useKeys({
+    "+": () => zoomBy(0.5),
+    "=": () => zoomBy(0.5),
+    "-": () => zoomBy(2),
+    "0": () => zoomTo(undefined),
+    c: () => markCritical(route),
+    ArrowDown: () => go(nth + 1),
+    ArrowUp: () => go(nth === -1 ? 0 : nth - 1),
+    Home: () => go(0),
+    End: () => go(rows.length - 1),
+    ArrowRight: () => {
+      if (row === undefined || row.iterations === 0) return false
+      if (row.isOpen) go(nth + 1)
+      else toggle(row.bar, true)
+    },
+    ArrowLeft: () => {
+      if (row === undefined || route.find !== "") return false
+      if (row.iterations > 0 && row.isOpen) return toggle(row.bar, false)
+      const loop = loopOf(bars, row.index)
+      if (loop === undefined) return false
+      go(rows.findIndex(({ bar }) => bar === loop))
+    },
+    Enter: () => {
+      if (row === undefined || row.iterations === 0 || document.activeElement !== scroller.current) return false
+      toggle(row.bar)
+    }
+  })
+}
+
+/** The search and the buttons above the rows. */
+const Tools = ({ bars, hasCritical, idle, route, rows, shownMs }: {
+  /** The number of all bars, and of the rows that match. */
+  readonly bars: number
+  readonly hasCritical: boolean
+  readonly idle: ReadonlyArray<Stretch>
+  readonly route: RunRoute
+  readonly rows: number
+  readonly shownMs: number
+}): ReactNode => {
+  const { find, isCritical, zoom } = route
+  return (
+    <div className="waterfall-tools">
+      <input
+        type="search"
+        data-search=""
+        aria-label="Find in names and payloads"
+        placeholder="Find in names and payloads"
+        spellCheck={false}
+        value={find}
+        onChange={({ target }) => navigate({ ...route, find: target.value }, { replace: true })}
+        onKeyDown={(event) => {
+          if (event.key !== "ArrowDown" && event.key !== "Enter") return
+          const first = document.querySelector<HTMLElement>(".hit")
+          event.preventDefault()
+          first?.focus()
+          if (event.key === "Enter") first?.click()
+        }}
+      />
+      <span className="muted waterfall-count">{find === "" && zoom === undefined ? plural(bars, "bar") : `${count(rows)} of ${count(bars)}`}</span>
+      <span className="waterfall-buttons">
+        {zoom !== undefined && (
+          <>
+            <span className="waterfall-range">{fineTick(zoom.from, shownMs / 100)} – {fineTick(zoom.to, shownMs / 100)}</span>
+            <Button kind="quiet" onClick={() => zoomTo(undefined)}>Whole run</Button>
+          </>
+        )}
+        {hasCritical && <Button kind="quiet" pressed={isCritical} onClick={() => markCritical(route)}>Critical path</Button>}
+        <FoldIdle idle={idle} route={route} />
+      </span>
+    </div>
+  )
+}
+
 export const Waterfall = ({ detail, receivedAt, route, selected }: {
   readonly detail: RunDetail
   readonly receivedAt: number
@@ -192,39 +349,21 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
   readonly selected: number | undefined
 }): ReactNode => {
   const { bars } = detail
-  const scroller = useRef<HTMLDivElement>(null)
-  const isNarrow = useMedia("(max-width: 599px)")
-  const isCalm = useMedia("(prefers-reduced-motion: reduce)")
-  const height = isNarrow ? 36 : 30
-  const [opened, setOpened] = useState<ReadonlySet<string>>(() => {
-    // the step to show first is in view, though its loop would be folded
-    const loop = selected === undefined ? undefined : loopOf(bars, selected)
-    return new Set(loop === undefined ? [] : [barKey(loop)])
-  })
   const { zoom } = route
+  const scroller = useRef<HTMLDivElement>(null)
+  const height = useMedia("(max-width: 599px)") ? 36 : 30
+  const [opened, toggle] = useOpened(bars, selected)
   const hits = useHits(route, detail)
   const found = useFound(hits)
   const all = useMemo(() => rowsOf(bars, opened, route.find, found), [bars, opened, route.find, found])
   const rows = useMemo(() => zoom === undefined ? all : all.filter(({ bar }) => isWithin(bar, zoom)), [all, zoom?.from, zoom?.to])
   const critical = useMemo(() => criticalBars(detail), [detail])
   const [wasLive] = useState(() => !isEnded(detail.run))
-  const isLive = !isEnded(detail.run) && bars.some(({ kind }) => kind === "running")
-  const clock = useClock(performanceNow, isCalm ? 1_000 : 100, isLive)
-  const totalMs = isLive ? detail.totalMs + Math.max(0, clock - receivedAt) : detail.totalMs
-  const idle = useMemo(() => idleStretches(bars, detail.totalMs, detail.totalMs), [bars, detail.totalMs])
-  const whole = useMemo(() => scaleOf(totalMs, route.isFolded ? idle : []), [totalMs, route.isFolded, idle])
-  const scale = useMemo(() => zoomedScale(whole, zoom), [whole, zoom?.from, zoom?.to])
-  const pauses = detail.watched?.pauses.map(({ durationMs, startMs }): Stretch => ({
-    from: startMs,
-    to: durationMs === undefined ? totalMs : startMs + durationMs
-  })) ?? noPauses
+  const { idle, isLive, pauses, scale, totalMs, whole } = useTime(detail, receivedAt, route)
   const axis = useRef<HTMLDivElement>(null)
   const width = useWidth(axis)
-  const shownMs = zoom === undefined ? totalMs : zoom.to - zoom.from
-  const [, step = 1] = ticks(shownMs, Math.max(3, Math.min(6, Math.floor(width / (markWidth + 20)))))
-  const firstMark = Math.ceil((zoom?.from ?? 0) / step)
-  const marks = Array.from({ length: Math.floor(shownMs / step) + 1 }, (_, nth) => (firstMark + nth) * step)
-    .filter((ms) => ms <= (zoom?.to ?? totalMs) && !scale.folded.some(({ from, to }) => ms > from && ms < to))
+  const shown = zoom ?? { from: 0, to: totalMs }
+  const { marks, step } = marksOf(scale, shown, width)
   const selectedRow = rows.findIndex(({ index }) => index === selected)
   // another function would measure all rows again
   const keyOfRow = useCallback((nth: number) => rows[nth]!.index, [rows])
@@ -245,40 +384,6 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     virtual.scrollToIndex(selectedRow, { align: isShown.current ? "auto" : "center" })
     isShown.current = true
   }, [selected, virtual])
-
-  const select = ({ bar }: Pick<TimelineRow, "bar">): void => {
-    const { route } = get()
-    if (route.view !== "run") return
-    navigate(
-      { ...route, step: bar.stepId, loop: bar.loopIndex, attempt: bar.attempt === 1 ? undefined : bar.attempt },
-      { replace: true }
-    )
-  }
-  const toggle = (bar: Bar, isOpen?: boolean): void =>
-    setOpened((opened) => {
-      const next = new Set(opened)
-      const key = barKey(bar)
-      if (isOpen ?? !next.has(key)) next.add(key)
-      else next.delete(key)
-      return next
-    })
-  const go = (nth: number): void => {
-    const row = rows[Math.max(0, Math.min(rows.length - 1, nth))]
-    if (row !== undefined) select(row)
-  }
-  const zoomTo = (next: Stretch | undefined, isNudge = false): void => {
-    const { route } = get()
-    if (route.view === "run") navigate({ ...route, zoom: next }, { replace: isNudge })
-  }
-  /** Zooms around the step that is shown. */
-  const zoomBy = (factor: number): void => {
-    const { from, to } = zoom ?? { from: 0, to: totalMs }
-    const bar = selected === undefined ? undefined : bars[selected]
-    const at = bar !== undefined && isWithin(bar, { from, to }) ? bar.startMs + Math.min(bar.durationMs, totalMs) / 2 : (from + to) / 2
-    const half = (to - from) * factor / 2
-    zoomTo(zoomOf(at - half, at + half, totalMs))
-  }
-  const mark = (): void => navigate({ ...route, isCritical: !route.isCritical }, { replace: true })
   // the step that was found stays in view when the search is over, or all of the run is shown again
   const isWhole = route.find === "" && zoom === undefined
   const revealing = useRef(false)
@@ -293,71 +398,12 @@ export const Waterfall = ({ detail, receivedAt, route, selected }: {
     revealing.current = false
     virtual.scrollToIndex(selectedRow, { align: "auto" })
   })
-  useKeys({
-    "+": () => zoomBy(0.5),
-    "=": () => zoomBy(0.5),
-    "-": () => zoomBy(2),
-    "0": () => zoomTo(undefined),
-    c: mark,
-    ArrowDown: () => go(selectedRow + 1),
-    ArrowUp: () => go(selectedRow === -1 ? 0 : selectedRow - 1),
-    Home: () => go(0),
-    End: () => go(rows.length - 1),
-    ArrowRight: () => {
-      const row = rows[selectedRow]
-      if (row === undefined || row.iterations === 0) return false
-      if (row.isOpen) go(selectedRow + 1)
-      else toggle(row.bar, true)
-    },
-    ArrowLeft: () => {
-      const row = rows[selectedRow]
-      if (row === undefined || route.find !== "") return false
-      if (row.iterations > 0 && row.isOpen) return toggle(row.bar, false)
-      const loop = loopOf(bars, row.index)
-      if (loop === undefined) return false
-      go(rows.findIndex(({ bar }) => bar === loop))
-    },
-    Enter: () => {
-      const row = rows[selectedRow]
-      if (row === undefined || row.iterations === 0 || document.activeElement !== scroller.current) return false
-      toggle(row.bar)
-    }
-  })
+  useTreeKeys({ detail, route, rows, scroller, selected, toggle, totalMs })
   const items = virtual.getVirtualItems()
   const isSelectedInView = items.some(({ index }) => index === selectedRow)
   return (
     <div className="waterfall">
-      <div className="waterfall-tools">
-        <input
-          type="search"
-          data-search=""
-          aria-label="Find in names and payloads"
-          placeholder="Find in names and payloads"
-          spellCheck={false}
-          value={route.find}
-          onChange={({ target }) => navigate({ ...route, find: target.value }, { replace: true })}
-          onKeyDown={(event) => {
-            if (event.key !== "ArrowDown" && event.key !== "Enter") return
-            const first = document.querySelector<HTMLElement>(".hit")
-            event.preventDefault()
-            first?.focus()
-            if (event.key === "Enter") first?.click()
-          }}
-        />
-        <span className="muted waterfall-count">{route.find === "" && zoom === undefined ? plural(bars.length, "bar") : `${count(rows.length)} of ${count(bars.length)}`}</span>
-        <span className="waterfall-buttons">
-          {zoom !== undefined && (
-            <>
-              <span className="waterfall-range">{fineTick(zoom.from, shownMs / 100)} – {fineTick(zoom.to, shownMs / 100)}</span>
-              <Button kind="quiet" onClick={() => zoomTo(undefined)}>Whole run</Button>
-            </>
-          )}
-          {detail.criticalPath.length > 0 && (
-            <Button kind="quiet" pressed={route.isCritical} onClick={mark}>Critical path</Button>
-          )}
-          <FoldIdle idle={idle} route={route} />
-        </span>
-      </div>
+      <Tools bars={bars.length} hasCritical={detail.criticalPath.length > 0} idle={idle} route={route} rows={rows.length} shownMs={shown.to - shown.from} />
       {hits !== undefined && <Hits reading={hits} route={route} selected={selected === undefined ? undefined : barKey(bars[selected]!)} />}
       {(wasLive || bars.length >= manyBars || zoom !== undefined) && bars.length > 0 && (
         <Minimap
