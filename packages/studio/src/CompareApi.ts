@@ -7,9 +7,8 @@ import type { StepDiff, TraceDiff } from "@effect-noukai/report/TraceDiff"
 import type { Part } from "@effect-noukai/sdk/ValueDiff"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
-import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { Index, NotFound, type Run, Unavailable } from "./RunsApi.js"
+import { Index, json, NotFound, type Run, Unavailable } from "./RunsApi.js"
 
 /**
  * Two runs and their differences.
@@ -54,9 +53,6 @@ const PairAddress = {
   after: Schema.String
 }
 
-/** JSON of a type that has a schema in another package. */
-const Json = HttpApiSchema.Text({ contentType: "application/json" })
-
 /**
  * The endpoints of comparisons. All are reads.
  *
@@ -64,13 +60,12 @@ const Json = HttpApiSchema.Text({ contentType: "application/json" })
  * @category api
  */
 export const compareGroup = HttpApiGroup.make("compare")
-  /** A {@link RunComparison}. */
-  .add(HttpApiEndpoint.get("diff", "/diff").setUrlParams(Schema.Struct(PairAddress)).addSuccess(Json))
-  /** A {@link StepComparison}: the step at this place of `difference.steps`, from 0. */
+  .add(HttpApiEndpoint.get("diff", "/diff").setUrlParams(Schema.Struct(PairAddress)).addSuccess(json<RunComparison>()))
+  /** The step at this place of `difference.steps`, from 0. */
   .add(
     HttpApiEndpoint.get("stepDiff", "/diff/step")
       .setUrlParams(Schema.Struct({ ...PairAddress, at: Index }))
-      .addSuccess(Json)
+      .addSuccess(json<StepComparison>())
   )
   .addError(NotFound)
   .addError(Unavailable)

@@ -7,9 +7,8 @@ import type { CaseVerdict, EvalReport } from "@effect-noukai/eval/EvalReport"
 import type { Change, Part } from "@effect-noukai/sdk/ValueDiff"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
-import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { Index, NotFound, Unavailable } from "./RunsApi.js"
+import { Index, json, NotFound, Unavailable } from "./RunsApi.js"
 
 const Side = Schema.Struct({ flow: Schema.String, version: Schema.String, stored: Schema.optional(Schema.String) })
 
@@ -152,9 +151,6 @@ export interface EvalCaseFilter extends Schema.Schema.Type<typeof EvalCaseFilter
 
 const EvalAddress = { ledger: Schema.String, eval: Schema.String, run: Schema.String }
 
-/** JSON of a type that has a schema in another package. */
-const Json = HttpApiSchema.Text({ contentType: "application/json" })
-
 /**
  * The endpoints of evals. All are reads.
  *
@@ -163,18 +159,16 @@ const Json = HttpApiSchema.Text({ contentType: "application/json" })
  */
 export const evalsGroup = HttpApiGroup.make("evals")
   .add(HttpApiEndpoint.get("evals", "/evals").addSuccess(EvalList))
-  /** An {@link EvalDetail}. */
-  .add(HttpApiEndpoint.get("eval", "/eval").setUrlParams(Schema.Struct(EvalAddress)).addSuccess(Json))
+  .add(HttpApiEndpoint.get("eval", "/eval").setUrlParams(Schema.Struct(EvalAddress)).addSuccess(json<EvalDetail>()))
   .add(
     HttpApiEndpoint.get("cases", "/eval/cases")
       .setUrlParams(Schema.Struct({ ...EvalAddress, ...EvalCaseFilter.fields }))
       .addSuccess(EvalCasePage)
   )
-  /** An {@link EvalCaseDetail}. */
   .add(
     HttpApiEndpoint.get("case", "/eval/case")
       .setUrlParams(Schema.Struct({ ...EvalAddress, key: Schema.String }))
-      .addSuccess(Json)
+      .addSuccess(json<EvalCaseDetail>())
   )
   .addError(NotFound)
   .addError(Unavailable)

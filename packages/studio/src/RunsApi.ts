@@ -6,6 +6,7 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 /**
@@ -494,6 +495,10 @@ const RunAddress = { flow: Schema.String, id: Schema.String }
 
 /** A whole number in the address of a request. */
 export const Index = Schema.NumberFromString.pipe(Schema.int(), Schema.nonNegative())
+
+/** JSON of a type whose schema is in a package that the API does not load. Its fields are not checked. */
+export const json = <A extends object>(): Schema.Schema<A> =>
+  Schema.declare((value): value is A => Predicate.isRecord(value), { jsonSchema: { type: "object" } })
 
 /** Server-sent events. */
 export const EventStream = HttpApiSchema.Text({ contentType: "text/event-stream" })

@@ -309,8 +309,8 @@ const Body = ({ error, form, reload, route }: {
 
 const AgainView = ({ route }: { readonly route: AgainRoute }): ReactNode => {
   const { flow, id } = route
-  const { data, error, reload } = useRead("again", { flow, id })
-  useStream(presence.path, presence.params, {})
+  const { data, error, reload } = useRead("again.form", { flow, id })
+  useStream(presence.name, presence.params, {})
   useKeys({ Escape: () => navigate(before(route)) })
   if (data === undefined) {
     return (

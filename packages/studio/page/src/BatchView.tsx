@@ -135,7 +135,7 @@ const RowPanel = ({ known, of, rowKey }: {
   readonly of: Pick<BatchRoute, "batch" | "ledger">
   readonly rowKey: string
 }): ReactNode => {
-  const { data, error, isOld, reload } = useRead("batch/row", { ledger: of.ledger, batch: of.batch, key: rowKey })
+  const { data, error, isOld, reload } = useRead("batches.row", { ledger: of.ledger, batch: of.batch, key: rowKey })
   useWhenChanged(known && JSON.stringify([known.state, known.attempt, known.settledAt]), 0, reload)
   if (data === undefined || isOld) {
     return error === undefined
@@ -305,7 +305,7 @@ const widthOfNo = (rows: number): CSSProperties => ({ "--no": `${Math.max(4, cou
 const Rows = ({ detail, route }: { readonly detail: BatchDetail; readonly route: BatchRoute }): ReactNode => {
   const { filter, page } = route
   const list = useRef<HTMLDivElement>(null)
-  const { data, error, isOld, reload } = useRead("batch/rows", {
+  const { data, error, isOld, reload } = useRead("batches.rows", {
     ledger: route.ledger,
     batch: route.batch,
     ...filter,
@@ -430,12 +430,12 @@ const GoTo = ({ first, last, route, total }: {
 
 const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
   const address = { ledger: route.ledger, batch: route.batch }
-  const { data, error, put, reload } = useRead("batch", address)
+  const { data, error, put, reload } = useRead("batches.batch", address)
   const isCounting = data !== undefined && data.counted < data.settled
   const isLive = (data?.status === "running" || isCounting) && error === undefined
   const noRow = isCounting ? "Rows are being counted." : "No row has settled yet."
   useStream(
-    isLive ? "batch/watch" : presence.path,
+    isLive ? "batches.watchBatch" : presence.name,
     isLive ? address : presence.params,
     isLive ? { batch: put, end: reload, problem: reload } : {},
     isLive ? reload : undefined

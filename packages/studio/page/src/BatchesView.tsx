@@ -44,8 +44,8 @@ const Row = ({ batch }: { readonly batch: BatchSummary }): ReactNode => {
 }
 
 const BatchesView = (): ReactNode => {
-  const { data, error, reload } = useRead("batches", {})
-  useStream(presence.path, presence.params, {})
+  const { data, error, reload } = useRead("batches.batches", {})
+  useStream(presence.name, presence.params, {})
   // a batch that begins is waited for
   const isWaiting = data?.batches.length === 0 || data?.batches.some(({ status }) => status === "running") === true
   useRefresh(reload, isWaiting ? 2_000 : 10_000)

@@ -94,12 +94,12 @@ export const Chooser = ({ first, route }: {
   const [limit, setLimit] = useState(many)
   const isAll = first === undefined || route.show === "all"
   const filter = { ofFlow: isAll ? undefined : first.flow, text: route.find === "" ? undefined : route.find }
-  const { data, error, isOld, reload } = useRead("runs", { ...filter, offset: 0, limit })
+  const { data, error, isOld, reload } = useRead("runs.list", { ...filter, offset: 0, limit })
   // its start decides which of the two is the first
-  const found = useRead("runs", first === undefined ? undefined : { text: first.id, offset: 0, limit: 5 }).data?.runs
+  const found = useRead("runs.list", first === undefined ? undefined : { text: first.id, offset: 0, limit: 5 }).data?.runs
   const chosen = first && (found?.find((run) => isSame(run, first)) ?? first)
   const [changes, setChanges] = useState(0)
-  useStream("changes", filter, { change: () => setChanges((changes) => changes + 1) })
+  useStream("runs.changes", filter, { change: () => setChanges((changes) => changes + 1) })
   useWhenChanged(changes, often, reload)
   useRows(list, String(limit), undefined, data !== undefined && !isOld)
   useKeys({ Escape: () => navigate(first === undefined ? lastList() : runRoute(first)) })

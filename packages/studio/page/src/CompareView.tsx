@@ -233,7 +233,7 @@ const StepPanel = ({ at, pair, step }: {
   readonly step: StepDiff
 }): ReactNode => {
   const { after, before } = step
-  const { data, error, isOld, reload } = useRead("diff/step", { ...paramsOf(pair), at })
+  const { data, error, isOld, reload } = useRead("compare.stepDiff", { ...paramsOf(pair), at })
   // a step of a run that goes on
   useWhenChanged(JSON.stringify([step.kind, before, after]), 0, reload)
   const link = (side: "before" | "after"): ReactNode =>
@@ -415,12 +415,12 @@ const Comparison = ({ data, error, pair, reload, route }: {
 }
 
 const Compared = ({ pair, route }: { readonly pair: Pair; readonly route: CompareRoute }): ReactNode => {
-  const { data, error, isOld, reload } = useRead("diff", paramsOf(pair))
+  const { data, error, isOld, reload } = useRead("compare.diff", paramsOf(pair))
   const live = data === undefined || isOld ? undefined : !isEnded(data.after) ? pair.after : !isEnded(data.before) ? pair.before : undefined
   const [changes, setChanges] = useState(0)
   const changed = (): void => setChanges((changes) => changes + 1)
   useStream(
-    live === undefined ? presence.path : "watch",
+    live === undefined ? presence.name : "runs.watch",
     live === undefined ? presence.params : { flow: live.flow, id: live.id },
     live === undefined ? {} : { run: changed, end: changed, problem: changed },
     live === undefined ? undefined : changed

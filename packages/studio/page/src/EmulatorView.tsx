@@ -71,7 +71,7 @@ const RequestPanel = ({ id, seen }: {
   /** Grows as requests arrive and end. */
   readonly seen: number
 }): ReactNode => {
-  const { data, error, isOld, reload } = useRead("emulator/request", { id })
+  const { data, error, isOld, reload } = useRead("emulator.request", { id })
   useWhenChanged(seen, often, () => data?.request.outcome === "open" && reload())
   if (error !== undefined && (data === undefined || isOld)) {
     return <section className="panel" aria-label="Request"><Failure title="The request could not be read" error={error} onRetry={reload} /></section>
@@ -126,7 +126,7 @@ const Requests = ({ emulator, route }: { readonly emulator: EmulatorState; reado
   const [field, setField] = useState(text)
   const timer = useRef<number>(undefined)
   useEffect(() => setField((field) => field.trim() === text ? field : text), [text])
-  const { data, error, isOld, reload } = useRead("emulator/requests", {
+  const { data, error, isOld, reload } = useRead("emulator.requests", {
     text: text === "" ? undefined : text,
     offset: offset === 0 ? undefined : offset,
     limit: pageSize
@@ -341,11 +341,11 @@ const Body = ({ emulator, error, route }: {
 
 const EmulatorView = ({ route }: { readonly route: EmulatorRoute }): ReactNode => {
   const emulator = useApp(({ emulator }) => emulator)
-  const { data, error, reload } = useRead("emulator", {})
+  const { data, error, reload } = useRead("emulator.emulator", {})
   useEffect(() => {
     if (data !== undefined) set({ emulator: data })
   }, [data])
-  useStream("emulator/watch", {}, { change: (emulator: EmulatorState) => set({ emulator }) })
+  useStream("emulator.watchEmulator", {}, { change: (emulator: EmulatorState) => set({ emulator }) })
   if (emulator === undefined) {
     return (
       <Main className="run">

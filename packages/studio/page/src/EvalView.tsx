@@ -222,7 +222,7 @@ const CasePanel = ({ caseKey, report, route }: {
   readonly report: EvalReport
   readonly route: EvalRoute
 }): ReactNode => {
-  const { data, error, isOld, reload } = useRead("eval/case", {
+  const { data, error, isOld, reload } = useRead("evals.case", {
     ledger: route.ledger,
     eval: route.eval,
     run: route.run,
@@ -389,7 +389,7 @@ const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonl
 const Cases = ({ report, route }: { readonly report: EvalReport; readonly route: EvalRoute }): ReactNode => {
   const { filter, offset } = route
   const list = useRef<HTMLDivElement>(null)
-  const { data, error, isOld, reload } = useRead("eval/cases", {
+  const { data, error, isOld, reload } = useRead("evals.cases", {
     ledger: route.ledger,
     eval: route.eval,
     run: route.run,
@@ -457,8 +457,8 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
 }
 
 const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
-  const { data, error, reload } = useRead("eval", { ledger: route.ledger, eval: route.eval, run: route.run })
-  useStream(presence.path, presence.params, {})
+  const { data, error, reload } = useRead("evals.eval", { ledger: route.ledger, eval: route.eval, run: route.run })
+  useStream(presence.name, presence.params, {})
   useRefresh(reload, data === undefined || data.summary.isComplete ? undefined : 5_000)
   useKeys({
     Escape: () => {

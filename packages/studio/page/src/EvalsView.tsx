@@ -38,8 +38,8 @@ const Row = ({ run }: { readonly run: EvalSummary }): ReactNode => {
 }
 
 const EvalsView = (): ReactNode => {
-  const { data, error, reload } = useRead("evals", {})
-  useStream(presence.path, presence.params, {})
+  const { data, error, reload } = useRead("evals.evals", {})
+  useStream(presence.name, presence.params, {})
   useRefresh(reload, data?.runs.some(({ isComplete }) => !isComplete) === true ? 5_000 : 10_000)
   return (
     <LedgerList

@@ -16,7 +16,7 @@ export const ownRules = (emulator: EmulatorState | undefined): ReadonlyArray<str
   emulator?.faults.filter(({ isOurs }) => isOurs).map(({ rule }) => rule) ?? []
 
 const look = (): void => {
-  read("emulator", {}, new AbortController().signal).then(
+  read("emulator.emulator", {}, new AbortController().signal).then(
     (emulator) => get().route.view !== "emulator" && set({ emulator }),
     // the connection of the page says that the studio is gone
     () => undefined

@@ -23,7 +23,7 @@ export const useHits = ({ find, flow, id }: RunRoute, detail: RunDetail): Readin
     return () => window.clearTimeout(timer)
   }, [find])
   const isSought = text.trim().length >= shortest && find.trim().length >= shortest
-  const reading = useRead("search", isSought ? { flow, id, text: text.trim() } : undefined)
+  const reading = useRead("runs.search", isSought ? { flow, id, text: text.trim() } : undefined)
   useWhenChanged(detail, often, () => isSought && reading.reload())
   return isSought ? reading : undefined
 }

@@ -98,7 +98,7 @@ const Removed = ({ kept: { redacted, redactedTotal } }: { readonly kept: Kept })
 /** The cassette and its test. */
 const Files = ({ kept, route }: { readonly kept: Kept; readonly route: KeepRoute }): ReactNode => {
   const file = (file: "cassette" | "test"): string =>
-    addressOf("keep/file", { session: route.session, ...removedBy(route), file })
+    addressOf("keep.keepFile", { session: route.session, ...removedBy(route), file })
   return (
     <section className="keep-part" aria-labelledby="keep-files">
       <h2 id="keep-files">A test</h2>
@@ -234,14 +234,14 @@ const Cases = ({ cases, kept, route }: {
 const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
   const { format, session } = route
   const address = { session, ...removedBy(route) }
-  const { data, error, isOld, reload } = useRead("keep", address)
-  const cases = useRead("keep/cases", {
+  const { data, error, isOld, reload } = useRead("keep.keep", address)
+  const cases = useRead("keep.keepCases", {
     ...address,
     format,
     fields: route.fields === "" ? undefined : route.fields,
     header: route.header === "" ? undefined : route.header
   })
-  useStream(presence.path, presence.params, {})
+  useStream(presence.name, presence.params, {})
   useKeys({ Escape: () => navigate(sessionRoute(session)) })
   const [paths, setPaths, leavePaths] = useTyped(route.paths, (paths) => change(route, { paths }))
   const [patterns, setPatterns, leavePatterns] = useTyped(route.patterns, (patterns) => change(route, { patterns }))

@@ -68,7 +68,7 @@ const useFindings = (address: { readonly ledger: string; readonly batch: string 
       ending.current.abort()
       ending.current = new AbortController()
       setReading({ state: "running", progress: undefined, problem: undefined, findings: [] })
-      streamOnce("reconcile", { ...address, rate }, {
+      streamOnce("reconcile.reconcile", { ...address, rate }, {
         events: {
           findings: (progress: ReconcileProgress) =>
             setReading((reading) =>
@@ -327,9 +327,9 @@ const Body = ({ plan, reading, route, start, stop }: {
 
 const ReconcileView = ({ route }: { readonly route: ReconcileRoute }): ReactNode => {
   const address = { ledger: route.ledger, batch: route.batch }
-  const { data, error, reload } = useRead("reconcile/plan", address)
+  const { data, error, reload } = useRead("reconcile.reconcilePlan", address)
   const { reading, start, stop } = useFindings(address)
-  useStream(presence.path, presence.params, {})
+  useStream(presence.name, presence.params, {})
   useKeys({
     Escape: () => navigate(route.show === undefined ? batchRoute(route) : reconcileRoute(route))
   })

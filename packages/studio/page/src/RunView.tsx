@@ -221,7 +221,7 @@ const RunBody = ({ detail, route, run }: {
   const selected = selectedBar(detail, route, run.focus)
   const bar = selected === undefined ? undefined : detail.bars[selected]
   const tabs = [["timeline", "Timeline"], ["totals", "Totals"]] as const
-  const file = (format: "otlp" | "html"): string => addressOf("export", { flow: route.flow, id: route.id, format })
+  const file = (format: "otlp" | "html"): string => addressOf("runs.export", { flow: route.flow, id: route.id, format })
   return (
     <Main className="run">
       <div className="run-head">

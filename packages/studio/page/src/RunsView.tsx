@@ -154,7 +154,7 @@ const OpenRun = ({ close }: { readonly close: () => void }): ReactNode => {
   const [flow, setFlow] = useState("")
   const [problem, setProblem] = useState("")
   const look = async (run: string): Promise<void> => {
-    const { runs } = await read("runs", { text: run, limit: 500 }, new AbortController().signal)
+    const { runs } = await read("runs.list", { text: run, limit: 500 }, new AbortController().signal)
     const found = runs.find((one) => one.id === run)
     if (found !== undefined) navigate(runRoute(found))
     else setProblem(`No listed run has this id. Enter its flow, too, as organisation/project/flow.`)

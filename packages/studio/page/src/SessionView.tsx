@@ -285,7 +285,7 @@ const Body = ({ detail, error, receivedAt, route }: {
           </Fact>
         </dl>
         <div className="run-actions">
-          <a className="button button-plain" href={addressOf("cassette", { id })} download title="Save the session as a cassette">
+          <a className="button button-plain" href={addressOf("runs.cassette", { id })} download title="Save the session as a cassette">
             <Icon name="download" /> Save as cassette
           </a>
           <Link className="button button-plain" to={keepRoute(id)}>Keep as test…</Link>
@@ -305,9 +305,9 @@ const Body = ({ detail, error, receivedAt, route }: {
 
 const SessionView = ({ route }: { readonly route: SessionRoute }): ReactNode => {
   const { id } = route
-  const { data, error, reload } = useRead("session", { id })
+  const { data, error, reload } = useRead("runs.session", { id })
   const [changes, setChanges] = useState(0)
-  useStream("changes", { session: id }, {
+  useStream("runs.changes", { session: id }, {
     change: (change: ListChange) => {
       if (change.runs.length + change.gone.length > 0) setChanges((changes) => changes + 1)
     }

@@ -18,7 +18,7 @@ export const StoppedRun = ({ run }: { readonly run: Run }): ReactNode => {
     if (!isAsked) return
     const ending = new AbortController()
     const ask = (): void => {
-      read("again/started", { intention: sessionId }, ending.signal).then(({ problem, state }) => {
+      read("again.started", { intention: sessionId }, ending.signal).then(({ problem, state }) => {
         if (ending.signal.aborted || state !== "stopped") return
         window.clearInterval(timer)
         setProblem(problem ?? { message: "The reason is not known." })

@@ -115,7 +115,7 @@ const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const { from, to } = route.filter
   // the rows come first: the picture of a long list takes the server longer
   const isListed = useApp(({ list }) => list.isLoaded && list.key === hrefOf(route))
-  const { data, error, isOld, reload } = useRead("points", isListed ? { ...route.filter } : undefined)
+  const { data, error, isOld, reload } = useRead("runs.points", isListed ? { ...route.filter } : undefined)
   const changes = useApp(({ listChanges }) => listChanges)
   useWhenChanged(changes, often, reload)
   const isNarrow = useMedia("(max-width: 999px)")

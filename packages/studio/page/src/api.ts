@@ -1,22 +1,8 @@
-/** Reads of the studio's server. Types alone come from the API: nothing of Effect is in the page. */
+/** Requests to the studio's server. Types alone come from its API: nothing of Effect is in the page. */
 import { parseJson } from "@effect-noukai/sdk/internal/digits"
-import type { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "../../src/BatchesApi.js"
-import type { RunComparison, StepComparison } from "../../src/CompareApi.js"
-import type { EmulatorRequestDetail, EmulatorRequestPage, EmulatorState } from "../../src/EmulatorApi.js"
-import type { EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "../../src/EvalsApi.js"
-import type { Kept, KeptCases } from "../../src/KeepApi.js"
-import type { ReconcilePlan } from "../../src/ReconcileApi.js"
-import type { RunForm, StartedRun } from "../../src/RunAgainApi.js"
-import type {
-  Hits,
-  Points,
-  RunDetail,
-  RunPage,
-  SessionDetail,
-  Snippets,
-  Source,
-  StepDetail
-} from "../../src/RunsApi.js"
+import type { HttpApiEndpoint } from "@effect/platform/HttpApiEndpoint"
+import type { StudioApi } from "../../src/StudioApi.js"
+import { routes } from "./routes.js"
 
 export type * from "../../src/BatchesApi.js"
 export type * from "../../src/CompareApi.js"
@@ -27,37 +13,43 @@ export type * from "../../src/ReconcileApi.js"
 export type * from "../../src/RunAgainApi.js"
 export type * from "../../src/RunsApi.js"
 
-/** The answer of each endpoint. */
-export interface Answers {
-  readonly source: Source
-  readonly runs: RunPage
-  readonly run: RunDetail
-  readonly step: StepDetail
-  readonly snippets: Snippets
-  readonly points: Points
-  readonly search: Hits
-  readonly session: SessionDetail
-  readonly batches: BatchList
-  readonly batch: BatchDetail
-  readonly "batch/rows": BatchRowPage
-  readonly "batch/row": BatchRowDetail
-  readonly evals: EvalList
-  readonly eval: EvalDetail
-  readonly "eval/cases": EvalCasePage
-  readonly "eval/case": EvalCaseDetail
-  readonly diff: RunComparison
-  readonly "diff/step": StepComparison
-  readonly "reconcile/plan": ReconcilePlan
-  readonly again: RunForm
-  readonly "again/started": StartedRun
-  readonly keep: Kept
-  readonly "keep/cases": KeptCases
-  readonly emulator: EmulatorState
-  readonly "emulator/requests": EmulatorRequestPage
-  readonly "emulator/request": EmulatorRequestDetail
-}
+type Group = (typeof StudioApi)["groups"][string]
 
-export type Params = { readonly [name: string]: string | number | undefined }
+type Named<G, E> = G extends Group
+  ? E extends HttpApiEndpoint.Any ? { readonly name: `${G["identifier"]}.${E["name"]}`; readonly endpoint: E } : never
+  : never
+
+type NamedOf<G> = G extends Group ? Named<G, G["endpoints"][string]> : never
+
+/** The endpoints of the API. */
+type All = NamedOf<Group>
+
+/** The name of an endpoint, after its group: `runs.list`. */
+export type Endpoint = All["name"]
+
+type Of<Name extends Endpoint> = Extract<All, { readonly name: Name }>["endpoint"]
+
+/** The type check fails if an endpoint has no route. */
+const routeOf: { readonly [Name in Endpoint]: { readonly method: Of<Name>["method"]; readonly path: string } } = routes
+
+type Given<Parameters> = [Parameters] extends [never] ? unknown : Parameters
+
+/** The parameters of an endpoint: those of its path and of its query. */
+export type Params<Name extends Endpoint> = Name extends Endpoint
+  ? Given<HttpApiEndpoint.PathParsed<Of<Name>>> & Given<HttpApiEndpoint.UrlParams<Of<Name>>>
+  : never
+
+/** The answer of an endpoint. */
+export type Answer<Name extends Endpoint> = HttpApiEndpoint.Success<Of<Name>>
+
+type Reads<Name extends Endpoint> = Name extends Endpoint ? Of<Name>["method"] extends "GET" ? Name : never : never
+
+/** The endpoints that answer with JSON, and those that answer with a file or with events. */
+export type Read = { [Name in Reads<Endpoint>]: Answer<Name> extends string ? never : Name }[Reads<Endpoint>]
+export type TextRead = Exclude<Reads<Endpoint>, Read>
+
+/** The endpoints that change something. */
+export type Write = Exclude<Endpoint, Reads<Endpoint>>
 
 /** A read that failed. Status 0: no answer arrived. */
 export class ReadError extends Error {
@@ -66,10 +58,38 @@ export class ReadError extends Error {
   }
 }
 
-export const addressOf = (path: string, params: Params): string => {
+/** Returns the path with its parameters, and the others as its query. */
+export const filled = (path: string, params: object): string => {
+  const left = new Map<string, unknown>(Object.entries(params))
+  const begin = path.replace(/:(\w+)/g, (_, name: string) => {
+    const value = left.get(name)
+    left.delete(name)
+    return encodeURIComponent(String(value))
+  })
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(params)) if (value !== undefined) query.set(name, String(value))
-  return `/api/${path}${query.size === 0 ? "" : `?${query}`}`
+  for (const [name, value] of left) if (value !== undefined) query.set(name, String(value))
+  return `${begin}${query.size === 0 ? "" : `?${query}`}`
+}
+
+/** Returns the address of a read. */
+export const addressOf = <Name extends Read | TextRead>(name: Name, params: Params<Name>): string =>
+  filled(routeOf[name].path, Object(params))
+
+type Payload<Name extends Write> = HttpApiEndpoint.Payload<Of<Name>>
+
+/** Sends a request that changes something. A blob is a payload that is JSON already. Rejects as `fetch` does. */
+export const send = <Name extends Write>(
+  name: Name,
+  ...[payload]: [Payload<Name>] extends [never] ? [] : [payload: Payload<Name> | Blob]
+): Promise<Response> => {
+  const { method, path } = routeOf[name]
+  return fetch(path, {
+    method,
+    ...payload !== undefined && {
+      body: payload instanceof Blob ? payload : JSON.stringify(payload),
+      headers: { "content-type": "application/json" }
+    }
+  })
 }
 
 /** The longest time without a byte of an answer, in milliseconds. */
@@ -96,11 +116,11 @@ const textOf = async (response: Response, heard: () => void): Promise<string> =>
 }
 
 /** Rejects with a {@link ReadError}, after 15 seconds without a byte too, or as `fetch` does if the signal aborts. */
-export const read = async <Path extends keyof Answers>(
-  path: Path,
-  params: Params,
+export const read = async <Name extends Read>(
+  name: Name,
+  params: Params<Name>,
   signal: AbortSignal
-): Promise<Answers[Path]> => {
+): Promise<Answer<Name>> => {
   const hanging = new AbortController()
   let timer: number | undefined
   const heard = (): void => {
@@ -109,7 +129,7 @@ export const read = async <Path extends keyof Answers>(
   }
   heard()
   try {
-    return await answerOf<Path>(addressOf(path, params), AbortSignal.any([signal, hanging.signal]), heard)
+    return await answerOf<Name>(addressOf(name, params), AbortSignal.any([signal, hanging.signal]), heard)
   } catch (error) {
     throw hanging.signal.aborted && !signal.aborted ? silent() : error
   } finally {
@@ -117,11 +137,11 @@ export const read = async <Path extends keyof Answers>(
   }
 }
 
-const answerOf = async <Path extends keyof Answers>(
+const answerOf = async <Name extends Read>(
   address: string,
   signal: AbortSignal,
   heard: () => void
-): Promise<Answers[Path]> => {
+): Promise<Answer<Name>> => {
   const response = await fetch(address, { signal }).catch((cause: unknown) => {
     if (signal.aborted) throw cause
     throw new ReadError(0, "The studio does not answer.", "It may have been stopped. The page reconnects by itself.")
@@ -131,7 +151,7 @@ const answerOf = async <Path extends keyof Answers>(
     if (signal.aborted) throw cause
     return undefined
   }) as { readonly message?: string; readonly advice?: string } | undefined
-  if (response.ok && body !== undefined) return body as Answers[Path]
+  if (response.ok && body !== undefined) return body as Answer<Name>
   if (response.status === 401 || response.status === 403) {
     throw new ReadError(response.status, "This page has no access.", "Open the address that the command printed.")
   }
@@ -152,7 +172,12 @@ const delays = { first: 250, most: 4_000 }
  * Reads server-sent events until the signal aborts. A connection that breaks is opened again. A page that is not
  * visible holds no connection, of which a browser has few: it opens one when it is visible again.
  */
-export const stream = (path: string, params: Params, handlers: StreamHandlers, signal: AbortSignal): void => {
+export const stream = <Name extends TextRead>(
+  name: Name,
+  params: Params<Name>,
+  handlers: StreamHandlers,
+  signal: AbortSignal
+): void => {
   let source: EventSource | undefined
   let timer: number | undefined
   let delay = delays.first
@@ -163,16 +188,16 @@ export const stream = (path: string, params: Params, handlers: StreamHandlers, s
   }
   const open = (): void => {
     close()
-    const opened = source = new EventSource(addressOf(path, params))
-    const on = (name: string, handle: (data: never) => void): void =>
-      opened.addEventListener(name, ({ data }: MessageEvent<string>) => {
+    const opened = source = new EventSource(addressOf(name, params))
+    const on = (event: string, handle: (data: never) => void): void =>
+      opened.addEventListener(event, ({ data }: MessageEvent<string>) => {
         if (source === opened) handle(JSON.parse(data === "" ? "null" : data) as never)
       })
     on("hello", ({ id }: { readonly id: string }) => {
       delay = delays.first
       handlers.hello(id)
     })
-    for (const [name, handle] of Object.entries(handlers.events)) on(name, handle)
+    for (const [event, handle] of Object.entries(handlers.events)) on(event, handle)
     opened.onerror = () => {
       if (source !== opened) return
       close()
@@ -191,16 +216,16 @@ export const stream = (path: string, params: Params, handlers: StreamHandlers, s
  * Reads server-sent events once: a stream that breaks is not opened again. `lost`: it broke, or the server refused it. The
  * stream ends when the signal aborts.
  */
-export const streamOnce = (
-  path: string,
-  params: Params,
+export const streamOnce = <Name extends TextRead>(
+  name: Name,
+  params: Params<Name>,
   { events, lost }: Pick<StreamHandlers, "events" | "lost">,
   signal: AbortSignal
 ): void => {
-  const source = new EventSource(addressOf(path, params))
+  const source = new EventSource(addressOf(name, params))
   signal.addEventListener("abort", () => source.close())
-  for (const [name, handle] of Object.entries(events)) {
-    source.addEventListener(name, ({ data }: MessageEvent<string>) => {
+  for (const [event, handle] of Object.entries(events)) {
+    source.addEventListener(event, ({ data }: MessageEvent<string>) => {
       if (!signal.aborted) handle(JSON.parse(data === "" ? "null" : data) as never)
     })
   }

@@ -1,12 +1,9 @@
 /** The faults of the emulator: all that the page changes. */
-import { type EmulatorState, type FaultSwitch, ReadError } from "./api.js"
+import { type EmulatorState, type FaultSwitch, ReadError, send } from "./api.js"
 import { set } from "./store.js"
 
-const send = async (method: "PUT" | "DELETE", body?: FaultSwitch): Promise<EmulatorState> => {
-  const response = await fetch("/api/emulator/faults", {
-    method,
-    ...body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }
-  }).catch(() => {
+const answerOf = async (sent: Promise<Response>): Promise<EmulatorState> => {
+  const response = await sent.catch(() => {
     throw new ReadError(0, "The studio does not answer. Nothing was changed.", undefined)
   })
   const answer = await response.json().catch(() => undefined) as
@@ -20,10 +17,10 @@ const send = async (method: "PUT" | "DELETE", body?: FaultSwitch): Promise<Emula
 
 /** Replaces the faults that the studio switched on. Rejects with a `ReadError`. */
 export const switchOn = async (faults: FaultSwitch): Promise<void> => {
-  set({ emulator: await send("PUT", faults), notice: "Faults are on." })
+  set({ emulator: await answerOf(send("emulator.switchOn", faults)), notice: "Faults are on." })
 }
 
 /** Removes the faults that the studio switched on. Rejects with a `ReadError`. */
 export const switchOff = async (): Promise<void> => {
-  set({ emulator: await send("DELETE"), notice: "Faults are off." })
+  set({ emulator: await answerOf(send("emulator.switchOff")), notice: "Faults are off." })
 }

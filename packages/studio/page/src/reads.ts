@@ -1,6 +1,6 @@
 /** Reads and streams that last as long as the part of the page that shows them. */
 import { useCallback, useEffect, useRef, useState } from "react"
-import { addressOf, type Answers, type Params, read, type ReadError } from "./api.js"
+import { addressOf, type Answer, type Params, type Read, read, type ReadError, type TextRead } from "./api.js"
 import { follow, get, readErrorOf, useApp } from "./store.js"
 
 export interface Reading<A> {
@@ -19,10 +19,17 @@ export interface Reading<A> {
 /** The answers that are kept, so that the way back is immediate. Answers with payloads are not. */
 const kept = new Map<string, unknown>()
 const mostKept = 24
-const large = new Set<string>(["batch/row", "diff", "diff/step", "eval/case", "emulator/request", "again"])
+const large = new Set<Read>([
+  "batches.row",
+  "compare.diff",
+  "compare.stepDiff",
+  "evals.case",
+  "emulator.request",
+  "again.form"
+])
 
-const keep = (path: string, key: string, data: unknown): void => {
-  if (large.has(path)) return
+const keep = (name: Read, key: string, data: unknown): void => {
+  if (large.has(name)) return
   kept.delete(key)
   kept.set(key, data)
   for (const oldest of kept.keys()) if (kept.size > mostKept) kept.delete(oldest)
@@ -35,8 +42,8 @@ interface Known {
 }
 
 /** Reads an endpoint, again when its parameters change or the server was gone. `undefined`: reads nothing. */
-export const useRead = <Path extends keyof Answers>(path: Path, params: Params | undefined): Reading<Answers[Path]> => {
-  const key = params === undefined ? "" : addressOf(path, params)
+export const useRead = <Name extends Read>(name: Name, params: Params<Name> | undefined): Reading<Answer<Name>> => {
+  const key = params === undefined ? "" : addressOf(name, params)
   const reconnects = useApp(({ reconnects }) => reconnects)
   const [tries, setTries] = useState(0)
   const [known, setKnown] = useState<Known>(() => ({ key, data: kept.get(key), error: undefined }))
@@ -53,25 +60,25 @@ export const useRead = <Path extends keyof Answers>(path: Path, params: Params |
       return signal.aborted
     }
     if (kept.has(key)) setKnown({ key, data: kept.get(key), error: undefined })
-    read(path, latest.current, signal).then((data) => {
+    read(name, latest.current, signal).then((data) => {
       if (ended()) return
-      keep(path, key, data)
+      keep(name, key, data)
       setKnown({ key, data, error: undefined })
     }, (error: unknown) => {
       if (ended()) return
       setKnown((known) => ({ key, data: known.key === key ? known.data : undefined, error: readErrorOf(error) }))
     })
     return () => ending.abort()
-  }, [path, key, reconnects, tries])
+  }, [name, key, reconnects, tries])
   const reload = useCallback(() => {
     if (!isReading.current) setTries((tries) => tries + 1)
   }, [])
-  const put = useCallback((data: Answers[Path]) => {
-    keep(path, key, data)
+  const put = useCallback((data: Answer<Name>) => {
+    keep(name, key, data)
     setKnown({ key, data, error: undefined })
-  }, [path, key])
+  }, [name, key])
   return {
-    data: known.data as Answers[Path] | undefined,
+    data: known.data as Answer<Name> | undefined,
     isOld: known.key !== key,
     error: known.key === key ? known.error : undefined,
     reload,
@@ -85,8 +92,13 @@ type Handlers = { readonly [event: string]: (data: never) => void }
  * Follows a stream of the server, and tells by it whether the server is there. Each view follows one at least and few at
  * most: a browser has six connections to a server.
  */
-export const useStream = (path: string, params: Params, events: Handlers, whenLost?: () => void): void => {
-  const key = addressOf(path, params)
+export const useStream = <Name extends TextRead>(
+  name: Name,
+  params: Params<Name>,
+  events: Handlers,
+  whenLost?: () => void
+): void => {
+  const key = addressOf(name, params)
   const latest = useRef({ events, params, whenLost })
   latest.current = { events, params, whenLost }
   useEffect(() => {
@@ -95,13 +107,13 @@ export const useStream = (path: string, params: Params, events: Handlers, whenLo
     const handlers = Object.fromEntries(
       names.map((name) => [name, (data: never) => latest.current.events[name]?.(data)])
     )
-    follow(path, latest.current.params, handlers, ending.signal, () => latest.current.whenLost?.())
+    follow(name, latest.current.params, handlers, ending.signal, () => latest.current.whenLost?.())
     return () => ending.abort()
-  }, [path, key])
+  }, [name, key])
 }
 
 /** A stream without events, for views whose facts are read and not followed. */
-export const presence = { path: "changes", params: { to: 0 } } as const
+export const presence = { name: "runs.changes", params: { to: 0 } } as const
 
 /** Reads again from time to time, while the page is visible and the server answers. `undefined`: not now. */
 export const useRefresh = (reload: () => void, everyMs: number | undefined): void => {

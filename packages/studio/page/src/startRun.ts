@@ -1,5 +1,5 @@
 /** The request that begins a run: the only one of the page that costs money. */
-import { ReadError, type RunRequest, type StartedRun } from "./api.js"
+import { ReadError, type RunRequest, send, type StartedRun } from "./api.js"
 
 /** The answer to a {@link RunRequest}, or a failure after which nothing was sent, or nobody knows. */
 export type Answer =
@@ -51,11 +51,7 @@ export const startRun = async (request: RunRequest): Promise<Answer> => {
   remember(request.intention)
   let response: Response
   try {
-    response = await fetch("/api/again", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: sent
-    })
+    response = await send("again.start", sent)
   } catch {
     return { _tag: "lost", error: new ReadError(0, "The studio did not answer.", undefined) }
   }

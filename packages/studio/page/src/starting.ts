@@ -95,7 +95,7 @@ export const useStart = (route: AgainRoute): StartOfRun => {
     let wasStarting = sent.current === intention
     const readOutcome = async (): Promise<void> => {
       for (;;) {
-        const started = await read("again/started", { intention }, signal)
+        const started = await read("again.started", { intention }, signal)
         if (signal.aborted || take(started, wasStarting || !hasMoved())) return
         wasStarting = true
         await new Promise((resolve) => setTimeout(resolve, between))

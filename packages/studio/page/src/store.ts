@@ -13,7 +13,8 @@ import {
   type Source,
   type StepDetail,
   stream,
-  type StreamHandlers
+  type StreamHandlers,
+  type TextRead
 } from "./api.js"
 import {
   againRoute,
@@ -124,7 +125,7 @@ const readList = async (route: RunsRoute, offset: number, limit: number, signal:
   // the rows of the filter before stay until the first page is there
   const ofRoute = (): RunList => state.list.key === key ? state.list : emptyList(key)
   try {
-    const page = await read("runs", { ...route.filter, offset, limit }, signal)
+    const page = await read("runs.list", { ...route.filter, offset, limit }, signal)
     if (signal.aborted) return
     const list = during.reduce((list, change) => withChange(list, change).list, withPage(ofRoute(), page, offset))
     set({ list, ...(state.list.key !== key && { listOffset: 0 }) })
@@ -160,7 +161,7 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
   let isFirst = true
   let timer: number | undefined
   signal.addEventListener("abort", () => window.clearTimeout(timer))
-  stream("changes", { ...route.filter }, {
+  stream("runs.changes", { ...route.filter }, {
     hello: connected(() => {
       void begun.then(readFirst)
       if (!isFirst) set({ listChanges: state.listChanges + 1 })
@@ -227,7 +228,7 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
   const take = (detail: RunDetail): void => setRun((run) => withDetail(run, detail))
   const readRun = async (): Promise<void> => {
     try {
-      const detail = await read("run", { flow, id }, signal)
+      const detail = await read("runs.run", { flow, id }, signal)
       if (!signal.aborted) take(detail)
     } catch (error) {
       if (!signal.aborted) setRun((run) => ({ ...run, error: readErrorOf(error) }))
@@ -243,7 +244,12 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
     const change = ({ gone, runs }: ListChange): void => {
       if (gone.includes(id) || runs.some((run) => run.id === id)) void readRun()
     }
-    stream("changes", { text: id }, { hello: connected(hello), lost: () => lost(signal), events: { change } }, signal)
+    stream(
+      "runs.changes",
+      { text: id },
+      { hello: connected(hello), lost: () => lost(signal), events: { change } },
+      signal
+    )
   }
   const watch = (): void => {
     const watching = new AbortController()
@@ -252,7 +258,7 @@ const openRun = ({ flow, id }: RunRoute, signal: AbortSignal): void => {
       watching.abort()
       if (!signal.aborted) follow(isRead)
     }
-    stream("watch", { flow, id }, {
+    stream("runs.watch", { flow, id }, {
       hello: connected(() => undefined),
       lost: () => {
         lost(signal)
@@ -299,7 +305,7 @@ export const readStep = async (
   const key = stepKey(step, loop)
   setStep(key, { detail: state.run?.steps.get(key)?.detail, error: undefined, isReading: true })
   try {
-    const detail = await read("step", { ...address, step, loop }, signal)
+    const detail = await read("runs.step", { ...address, step, loop }, signal)
     if (!signal.aborted) setStep(key, { detail, error: undefined, isReading: false })
   } catch (error) {
     if (!signal.aborted) {
@@ -311,7 +317,7 @@ export const readStep = async (
 export const readSnippets = (
   address: { readonly flow: string; readonly id: string },
   signal: AbortSignal
-): Promise<Snippets> => read("snippets", { ...address }, signal)
+): Promise<Snippets> => read("runs.snippets", { ...address }, signal)
 
 // --- the page ---------------------------------------------------------------
 
@@ -327,7 +333,7 @@ const readSource = (): void => {
     return
   }
   isChecking = true
-  read("source", {}, new AbortController().signal).then(
+  read("runs.source", {}, new AbortController().signal).then(
     (source) =>
       set({ outage: source.outage, ...JSON.stringify(source) !== JSON.stringify(state.source) && { source } }),
     (error: unknown) => {
@@ -350,7 +356,7 @@ const isAway = (): boolean => state.connection === "lost" || state.connection ==
 /** Tells that a stream broke: the server is gone, or it was started anew and knows no browser. */
 const lost = (signal: AbortSignal): void => {
   if (!isAway()) set({ connection: "lost" })
-  read("source", {}, signal).then(
+  read("runs.source", {}, signal).then(
     () => undefined,
     (error: unknown) => {
       if (signal.aborted || !isAway()) return
@@ -360,14 +366,14 @@ const lost = (signal: AbortSignal): void => {
 }
 
 /** Follows a stream of a view until the signal aborts, and tells by it whether the server is there. */
-export const follow = (
-  path: string,
-  params: Params,
+export const follow = <Name extends TextRead>(
+  name: Name,
+  params: Params<Name>,
   events: StreamHandlers["events"],
   signal: AbortSignal,
   whenLost: () => void
 ): void =>
-  stream(path, params, {
+  stream(name, params, {
     hello: connected(() => {
       if (state.source === undefined) readSource()
     }),
