@@ -45,10 +45,10 @@ describe("a batch", () => {
     Effect.gen(function*() {
       const batch = echoing("again")
       yield* Batch.run(batch, numbered(5), quick)
-      const before = (yield* requestsTo("jobs")).length
+      const before = (yield* requestsTo("submitJob")).length
       const same = yield* Batch.run(batch, numbered(5), quick)
       assert.deepStrictEqual([same.plan.added, same.plan.known], [0, { done: 5 }])
-      assert.strictEqual((yield* requestsTo("jobs")).length, before)
+      assert.strictEqual((yield* requestsTo("submitJob")).length, before)
       const more = yield* Batch.run(batch, numbered(8), quick)
       assert.deepStrictEqual([more.plan.added, more.states.done], [3, 8])
       assert.strictEqual((yield* runsOf).length, 8)
@@ -85,7 +85,7 @@ describe("a batch", () => {
       const rows = BatchSource.fromIterable([{ id: "a", text: "one" }, { id: "a", text: "two" }, { id: "b" }])
       const refused = ({ plan }: { readonly plan: BatchPlan }) => plan.refused.map(({ at, error }) => [at, error.kind])
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs", nth: 1 }, script: ["422:list"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob", nth: 1 }, script: ["422:list"] })
       const first = yield* Batch.run(batch, rows, { ...quick, concurrency: 1 })
       assert.deepStrictEqual([states(first), refused(first)], [{ done: 1, failed: 1 }, [["row 2", "DuplicateKey"]]])
       yield* Batch.retry("twins", { only: "failed" })
@@ -141,7 +141,7 @@ describe("a batch", () => {
       assert.deepStrictEqual(states(second), { done: 2, invalid: 1 })
       assert.strictEqual(yield* Batch.retry("typed", { only: "invalid" }), 1)
       assert.deepStrictEqual(states(yield* Batch.status("typed")), { done: 2 })
-      const sent = yield* requestsTo("jobs")
+      const sent = yield* requestsTo("submitJob")
       assert.deepStrictEqual(
         sent.filter(({ method }) => method === "POST").map(({ body }) => JSON.parse(body).parameters),
         [{ level: "1" }, { level: "2" }]
@@ -172,7 +172,7 @@ describe("a batch", () => {
         kind: "InvalidRow",
         message: "it has no input: it is a Promise, which JSON cannot represent"
       })
-      const [sent] = yield* requestsTo("jobs")
+      const [sent] = yield* requestsTo("submitJob")
       assert.deepStrictEqual(JSON.parse(sent!.body).parameters, { at: "1970-01-01T00:00:00.000Z" })
     }).pipe(Effect.provide(layer())))
 
@@ -444,7 +444,7 @@ describe("a batch", () => {
   it.live("stops at a key that is refused, with every row still to be run", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["402"], repeat: true })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["402"], repeat: true })
       const batch = echoing("credits")
       const summary = yield* Batch.run(batch, numbered(10), quick)
       assert.deepStrictEqual([summary.status, summary.stop?.reason, summary.stop?.statusCode, states(summary)], [

@@ -38,7 +38,7 @@ describe("the first row", () => {
     Effect.gen(function*() {
       const summary = yield* Batch.run(echoing("first"), numbered(10), { ...quick, concurrency: 10 })
       assert.deepStrictEqual(states(summary), { done: 10 })
-      assert.deepStrictEqual((yield* requests).slice(0, 3), ["session", "jobs", "session"])
+      assert.deepStrictEqual((yield* requests).slice(0, 3), ["session", "submitJob", "session"])
     }).pipe(Effect.provide(layer())))
 
   it.live("in a request is sent and seen listed before another one is looked up", () =>
@@ -104,7 +104,9 @@ describe("the first row", () => {
       Effect.gen(function*() {
         const summary = yield* Batch.run(echoing("late"), numbered(5), { grace: 2000, concurrency: 5 })
         assert.deepStrictEqual(states(summary), { done: 5 })
-        const [first, second] = (yield* requestsTo("jobs")).map(({ receivedAt }) => receivedAt).sort((a, b) => a - b)
+        const [first, second] = (yield* requestsTo("submitJob")).map(({ receivedAt }) => receivedAt).sort((a, b) =>
+          a - b
+        )
         assert.isAtLeast(second! - first!, 800)
       }).pipe(Effect.provide(layer({ sessions: { lag: "800 millis" } })))
   )
@@ -145,7 +147,7 @@ describe("a server that says that every session is gone", () => {
         gone.is && path.includes("/sessions/") ? { status: 410, body: JSON.stringify({ detail: "Gone" }) } : body
       )
       const noukai = Noukai.layer({ apiKey: emulator.apiKey, baseUrl })
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", "reset:late"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["ok", "reset:late"] })
       const batch = echoing("doubt")
       const file = yield* ledgerFile
       const run = Effect.provide(

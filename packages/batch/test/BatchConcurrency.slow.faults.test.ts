@@ -31,7 +31,7 @@ const faulty = (seed: number) =>
     seed,
     faults: [
       {
-        match: { endpoint: "jobs" },
+        match: { endpoint: "submitJob" },
         rate: 0.3,
         faults: ["reset", "reset:late", "cut:b20", "500", "503", "504:html", "stall:1500", "html", "empty"]
       },

@@ -182,7 +182,7 @@ describe("a budget", () => {
       const emulator = yield* Emulator
       yield* emulator.putFlows(failing.flows[0]!)
       const batch = echoing("attempts", "acme/test/fails")
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["422"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["422"] })
       yield* Batch.run(batch, numbered(4), quick)
       yield* Batch.retry("attempts", { only: "failed" })
       const { assumedUsd, costUsd, states, unknownCosts } = yield* Batch.run(batch, numbered(4), {

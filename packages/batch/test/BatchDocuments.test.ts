@@ -59,7 +59,7 @@ describe("a batch of large rows", () => {
         ["b", "its input has 1004 bytes, and may have 1000: shorten it, or raise maxInputBytes"],
         ["字", "its input has 1001 bytes, and may have 1000: shorten it, or raise maxInputBytes"]
       ])
-      assert.lengthOf((yield* requestsTo("jobs")).filter(({ method }) => method === "POST"), 1)
+      assert.lengthOf((yield* requestsTo("submitJob")).filter(({ method }) => method === "POST"), 1)
     }).pipe(Effect.provide(layer())))
 
   it.live("takes no limit that is none, and none that a text would not hold", () =>

@@ -62,7 +62,7 @@ describe.concurrent("a row that may have run", () => {
   it.live("is not sent again because of a 404 that is not about its session", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", "reset:late"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["ok", "reset:late"] })
       // the first row is looked for and found, the second is looked for, sent, and looked for again
       yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["ok", "ok", "ok", ...foreign] })
       const summary = yield* Batch.run(echoing("foreign"), numbered(2), { ...quick, concurrency: 1 })
@@ -267,7 +267,7 @@ describe.concurrent("a row that may have run", () => {
   it.live("waits for evidence that another row brings, however many wait", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500", "500", "500", "500", "500"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["500", "500", "500", "500", "500"] })
       const summary = yield* Batch.run(echoing("evidence"), numbered(8), { ...quick, concurrency: 1 })
       assert.deepStrictEqual([summary.status, states(summary)], ["completed", { done: 8 }])
       assert.strictEqual((yield* runsOf).length, 8)
@@ -276,7 +276,7 @@ describe.concurrent("a row that may have run", () => {
   it.live("waits for no evidence that the budget does not allow for", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500"], repeat: true })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["500"], repeat: true })
       const options = { ...quick, concurrency: 4, budgetUsd: 0.02, maxCostPerRow: 0.01 }
       const summary = yield* Batch.run(echoing("unaffordable"), numbered(4), options)
       assert.deepStrictEqual([summary.status, summary.stop?.reason], ["incomplete", "budget"])

@@ -29,7 +29,7 @@ const prompting = (id: string, prompt: string) =>
 
 /** The messages of the runs that were sent, in their order. */
 const sent = Effect.map(
-  requestsTo("jobs"),
+  requestsTo("submitJob"),
   (requests) => requests.map(({ body }) => (JSON.parse(body) as { readonly message: string }).message)
 )
 
@@ -74,7 +74,7 @@ describe("a row that was never sent", () => {
     it.live(`takes it also where the server had refused it (${refusal}), since nothing ran`, () =>
       Effect.gen(function*() {
         const emulator = yield* Emulator
-        yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", refusal] })
+        yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["ok", refusal] })
         const options = { ...quick, budgetUsd: 0.02, maxCostPerRow: 0.01 }
         const stopped = yield* Batch.run(
           prompting("refused", "old"),
@@ -131,7 +131,7 @@ describe("a row that was never sent", () => {
   it.live("takes it after the server has refused its first one, when it is retried", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["422", "422"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["422", "422"] })
       const bad = yield* Batch.run(prompting("unfit", "old"), numbered(2), quick)
       assert.deepStrictEqual(stateCounts(bad), { failed: 2 })
       yield* Batch.retry("unfit", { only: "failed" })
@@ -199,7 +199,7 @@ describe("a row that was sent", () => {
     Effect.gen(function*() {
       const emulator = yield* Emulator
       // the last one is stopped while it is in doubt, and nothing ran
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", "500"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["ok", "500"] })
       yield* emulator.addFaults({ match: { endpoint: "session", nth: 4 }, script: ["403"] })
       const stopped = yield* Batch.run(prompting("doubt", "old"), numbered(3), quick)
       assert.deepStrictEqual([stopped.status, stateCounts(stopped)], ["incomplete", {

@@ -138,7 +138,7 @@ describe("a batch", () => {
       assert.deepStrictEqual(clean(yield* Batch.run(failing, numbered(1), quick)), ["completed", false])
       yield* Batch.retry("failing", { only: "failed" })
       assert.deepStrictEqual(clean(yield* Batch.status("failing")), ["incomplete", false])
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["500"] })
       const doubt = yield* Batch.run(echoing("doubt"), numbered(1), quick)
       assert.deepStrictEqual([...clean(doubt), doubt.states.reported, doubt.refused], ["completed", false, 1, 0])
     }).pipe(Effect.provide(layer())))
@@ -177,7 +177,7 @@ describe("a batch", () => {
   it.live("that is cancelled leaves nothing pending, though a row comes back", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["delay:300,429:retry=1"], repeat: true })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["delay:300,429:retry=1"], repeat: true })
       const batch = echoing("back")
       const running = yield* Effect.fork(Batch.run(batch, numbered(2), { grace: 5000, adopt: false }))
       yield* emulator.awaitEvent((event) => event.type === "RequestReceived")

@@ -30,7 +30,7 @@ for (const givesBack of [true, false]) {
     () => {
       const store = Layer.unwrapScoped(Effect.map(ledgerFile, BatchStore.layerFile))
       // the runs begin, and the answers come too late
-      const emulator = client({ faults: [{ match: { endpoint: "jobs" }, script: ["stall:60000"], repeat: true }] })
+      const emulator = client({ faults: [{ match: { endpoint: "submitJob" }, script: ["stall:60000"], repeat: true }] })
       return Effect.gen(function*() {
         const summary = yield* Batch.run(echoing("lanes"), numbered(1), { adopt: false, grace: 1000 })
         assert.strictEqual((yield* runsOf).length, 1)

@@ -12,7 +12,7 @@ const states = (of: { readonly states: { readonly [state: string]: number } }) =
 
 /** The times at which rows were submitted, in milliseconds, in their order. */
 const submissions = Effect.map(
-  requestsTo("jobs"),
+  requestsTo("submitJob"),
   (requests) =>
     requests.filter(({ method }) => method === "POST").map(({ receivedAt }) => receivedAt).sort((a, b) => a - b)
 )
@@ -84,7 +84,7 @@ describe.concurrent("a refusal for now", () => {
     Effect.gen(function*() {
       const emulator = yield* Emulator
       yield* emulator.addFaults({
-        match: { endpoint: "jobs" },
+        match: { endpoint: "submitJob" },
         script: ["ok", "429:retry=1", "429:retry=1", "429:retry=1"]
       })
       const batch = echoing("paused")
@@ -101,10 +101,10 @@ describe.concurrent("a poll that is refused for now", () => {
   it.live("keeps all rows from polling for as long as the server says", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "job" }, script: ["ok", "ok", "ok", "ok", "429:retry=1"] })
+      yield* emulator.addFaults({ match: { endpoint: "pollJob" }, script: ["ok", "ok", "ok", "ok", "429:retry=1"] })
       const summary = yield* Batch.run(echoing("polls", "acme/test/lasting"), numbered(4), { ...quick, concurrency: 4 })
       assert.deepStrictEqual(states(summary), { done: 4 })
-      const polls = yield* requestsTo("job")
+      const polls = yield* requestsTo("pollJob")
       const refused = polls.find(({ status }) => status === 429)!
       const early = polls.filter(({ receivedAt }) =>
         receivedAt > refused.receivedAt && receivedAt < refused.receivedAt + 1000
@@ -123,7 +123,10 @@ describe.concurrent("a row that may have run", () => {
   it.live("is found again when its answer was lost, and not run a second time", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", "reset:late", "cut:b5", "reset:late"] })
+      yield* emulator.addFaults({
+        match: { endpoint: "submitJob" },
+        script: ["ok", "reset:late", "cut:b5", "reset:late"]
+      })
       const summary = yield* Batch.run(echoing("lost"), numbered(10), { ...quick, concurrency: 1 })
       assert.deepStrictEqual(states(summary), { done: 10 })
       assert.strictEqual((yield* runsOf).length, 10)
@@ -132,7 +135,7 @@ describe.concurrent("a row that may have run", () => {
   it.live("is run when it is absent after the grace, and sessions can be looked up", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", "500", "reset"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["ok", "500", "reset"] })
       const batch = echoing("absent")
       const summary = yield* Batch.run(batch, numbered(6), { ...quick, concurrency: 1 })
       assert.deepStrictEqual(states(summary), { done: 6 })
@@ -145,7 +148,7 @@ describe.concurrent("a row that may have run", () => {
   it.live("is reported where no run of the batch was found through its session", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500", "500", "500"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["500", "500", "500"] })
       const batch = echoing("canary")
       const summary = yield* Batch.run(batch, numbered(3), { ...quick, concurrency: 3 })
       assert.deepStrictEqual(states(summary), { reported: 3 })
@@ -162,7 +165,7 @@ describe.concurrent("a row that may have run", () => {
       const batch = echoing("twice", "acme/test/slow")
       // two ledgers at the same moment, each of which looks before the other one has sent
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["delay:1500", "delay:1500"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["delay:1500", "delay:1500"] })
       const one = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(1), { grace: 5000 }), layerOfLedger()))
       const other = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(1), { grace: 5000 }), layerOfLedger()))
       yield* Fiber.join(one)

@@ -103,7 +103,7 @@ describe("settled rows", () => {
         steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.1" }]
       })
       const batch = echoing("paid", "acme/test/paid")
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["ok"] })
       yield* Batch.run(batch, numbered(3), { grace: 100, cost: true })
       const { sql } = yield* BatchStore
       yield* sql`update noukai_batch_row set attempt = 2 where no = 2`

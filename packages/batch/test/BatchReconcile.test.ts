@@ -61,7 +61,7 @@ describe("Batch.settle", () => {
       Effect.gen(function*() {
         const emulator = yield* Emulator
         // the only row has no canary: it is reported, and runs later
-        yield* emulator.addFaults({ match: { endpoint: name === "jobs" ? "jobs" : "execute" }, script: ["500"] })
+        yield* emulator.addFaults({ match: { endpoint: name === "jobs" ? "submitJob" : "execute" }, script: ["500"] })
         yield* Batch.run(batch, source("a"), { cost: true, grace: 100 })
         const { error, state } = yield* row("a")
         assert.deepStrictEqual([state, error?.kind], ["reported", "RunNotFound"])

@@ -217,8 +217,8 @@ describe("the requests of a batch", () => {
 
   it.scopedLive("are as many rows in a second as the rate says, and three times as many requests", () =>
     Effect.gen(function*() {
-      const { jobs, session } = yield* counted("rate", 10, { rate: 50 })
-      assert.deepStrictEqual([jobs, session], [10, 11])
+      const { session, submitJob } = yield* counted("rate", 10, { rate: 50 })
+      assert.deepStrictEqual([submitJob, session], [10, 11])
       const times = (yield* runsOf).map(({ startedAt }) => startedAt)
       assert.isAtLeast(Math.max(...times) - Math.min(...times), 9 / 50 * 1000 - 60)
     }).pipe(Effect.provide(layer())))
@@ -226,12 +226,12 @@ describe("the requests of a batch", () => {
   it.scopedLive("are three for a row, four with its cost, and one for the whole batch", () =>
     Effect.gen(function*() {
       // a run that takes longer is polled more than once
-      const polled = ({ job, ...others }: Record<string, number>) => [others, job! >= 20]
-      const looks = { session: 21, jobs: 20 }
+      const polled = ({ pollJob, ...others }: Record<string, number>) => [others, pollJob! >= 20]
+      const looks = { session: 21, submitJob: 20 }
       assert.deepStrictEqual(polled(yield* counted("plain", 20, {})), [looks, true])
       assert.deepStrictEqual(polled(yield* counted("cost", 20, { cost: true })), [{ ...looks, trace: 20 }, true])
       const adopting = polled(yield* counted("new", 20, { adopt: false }))
-      assert.deepStrictEqual(adopting, [{ session: 1, jobs: 20 }, true])
+      assert.deepStrictEqual(adopting, [{ session: 1, submitJob: 20 }, true])
       assert.deepStrictEqual(yield* counted("requests", 20, {}, "execute"), { session: 21, execute: 20 })
     }).pipe(Effect.provide(layer())))
 })

@@ -53,9 +53,9 @@ const until = (gate: Effect.Latch) => ({
   }]
 })
 
-const posts = Effect.map(requestsTo("jobs"), ({ length }) => length)
+const posts = Effect.map(requestsTo("submitJob"), ({ length }) => length)
 
-const polls = Effect.map(requestsTo("job"), ({ length }) => length)
+const polls = Effect.map(requestsTo("pollJob"), ({ length }) => length)
 
 /** Waits until so many runs have ended. */
 const ended = (count: number) =>

@@ -62,7 +62,7 @@ describe("without a server", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       yield* noukai(["job", "submit", obeys, "hi"], { env })
-      yield* emulator.addFaults({ match: { endpoint: "job" }, script: ["ok", "reset", "reset"] })
+      yield* emulator.addFaults({ match: { endpoint: "pollJob" }, script: ["ok", "reset", "reset"] })
       const [{ executionId } = { executionId: "" }] = yield* runs
       const ended = yield* noukai(["job", "wait", obeys, executionId], { env, hurries: true })
       assert.deepStrictEqual(ended, { code: 0, stdout: `${executionId}  completed\n`, stderr: "" })

@@ -66,7 +66,7 @@ describe("noukai reconcile", () => {
       const cwd = yield* rows
       const emulator = yield* Emulator
       // the first row is in doubt, and runs a second time under its session
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500", "500", "500", "500"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["500", "500", "500", "500"] })
       const doubtful = yield* noukai([...run, "--grace", "100ms"], { env, cwd })
       assert.strictEqual(doubtful.code, 1, doubtful.stderr)
       const told = yield* noukai(["reconcile", "b.ledger", "--json"], { env, cwd })

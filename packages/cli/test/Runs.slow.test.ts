@@ -77,7 +77,7 @@ describe("noukai runs", () => {
       const env = yield* environment
       const flowId = yield* many(330)
       // nobody reads any more when the second page comes
-      yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["ok", "delay:500"] })
+      yield* emulator.addFaults({ match: { endpoint: "runList" }, script: ["ok", "delay:500"] })
       const command = yield* started(["runs", "--flow-id", flowId, "--jsonl"], { env })
       yield* Effect.async<void>((resume) => {
         command.child.stdout!.once("data", () => {
@@ -121,7 +121,7 @@ describe("noukai runs", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       const flowId = yield* many(110)
-      yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["ok", "403"] })
+      yield* emulator.addFaults({ match: { endpoint: "runList" }, script: ["ok", "403"] })
       const { code, stdout } = yield* noukai(["runs", "--flow-id", flowId, "--json"], { env })
       assert.strictEqual(code, 3)
       assert.lengthOf(JSON.parse(stdout), 100)
@@ -159,7 +159,7 @@ describe("noukai runs", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       const flowId = yield* many(1)
-      yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["delay:60000"] })
+      yield* emulator.addFaults({ match: { endpoint: "runList" }, script: ["delay:60000"] })
       const command = yield* watched(["runs", "--flow-id", flowId], { env })
       yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
       yield* command.type(ctrlC)

@@ -28,6 +28,7 @@
  *
  * @since 0.1.0
  */
+import { type EndpointName, endpointNames } from "@effect-noukai/sdk/internal/endpoints"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 
@@ -188,29 +189,15 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
   })
 ).annotations({ identifier: "Fault" })
 
-const endpoints = [
-  "execute",
-  "step",
-  "jobs",
-  "job",
-  "run",
-  "runs",
-  "trace",
-  "stepTrace",
-  "traceStream",
-  "session",
-  "verifyKey"
-] as const
-
 /**
- * The name of an endpoint, as rules of faults have it.
+ * The name of an endpoint in rules of faults. It is the name of the operation.
  *
  * @since 0.1.0
  * @category models
  */
-export type FaultEndpoint = (typeof endpoints)[number]
+export type FaultEndpoint = EndpointName
 
-const isEndpoint = (name: string): name is FaultEndpoint => endpoints.some((one) => one === name)
+const isEndpoint = (name: string): name is FaultEndpoint => endpointNames.some((one) => one === name)
 
 /**
  * The requests to which a rule applies. An absent field matches every request.
@@ -220,12 +207,12 @@ const isEndpoint = (name: string): name is FaultEndpoint => endpoints.some((one)
  */
 export const FaultMatch = Schema.Struct({
   /**
-   * `execute`, `step`, `jobs` (submits a job), `job` (polls it), `run` (the summary of a run), `runs` (the list), `trace`,
-   * `stepTrace`, `traceStream`, `session` or `verifyKey`.
+   * `execute`, `step`, `submitJob`, `pollJob`, `runSummary`, `runList`, `trace`, `stepTrace`, `traceStream`, `session` or
+   * `verifyKey`.
    */
   endpoint: Schema.optional(Schema.String.pipe(
-    Schema.filter((name) => isEndpoint(name) || `must be one of ${endpoints.join(", ")}`, {
-      jsonSchema: { enum: endpoints }
+    Schema.filter((name) => isEndpoint(name) || `must be one of ${endpointNames.join(", ")}`, {
+      jsonSchema: { enum: endpointNames }
     })
   )),
   /** `org/project/flow`. */

@@ -61,7 +61,7 @@ describe("/_emulator", () => {
       rules: [{ match: { endpoint: "submit" }, script: ["503"] }]
     })
     assert.strictEqual(unknown.status, 400)
-    assert.include(unknown.json.detail.message, "must be one of execute, step, jobs")
+    assert.include(unknown.json.detail.message, "must be one of execute, step, submitJob")
   })
 
   it("adds, replaces and removes flows", async () => {

@@ -36,7 +36,7 @@ const request = (number: number, more: Partial<RequestEntry> = {}): Omit<Request
   connection: 1,
   method: "GET",
   target: `/api/v1/seq/noukai/samples/hello-world/jobs/${number}`,
-  endpoint: "job",
+  endpoint: "pollJob",
   flow: "noukai/samples/hello-world",
   headers: { authorization: "Bearer ***", host: `127.0.0.1:${number}` },
   body: "",

@@ -134,7 +134,7 @@ for (const [of, made] of both) {
       const job = await client.flow("noukai/tests/slow").executeAsync(options)
       const { signal } = options as EventsOptions
       const wait = rejection(job.wait({ pollInterval: 3_600_000, timeout: 7_200_000, signal }))
-      await received("job")
+      await received("pollJob")
       controller.abort(reason)
       assert.strictEqual(await wait, reason)
       await client.close()

@@ -812,7 +812,7 @@ describe("jobs in a budget", () => {
       const jobs = yield* JobService
       const budget = yield* Budget.make({ limitUsd: "0.5", perRun: "0.4" })
       const submit = jobs.submitOnce("key", "acme/test/cheap", { message }).pipe(Budget.within(budget))
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["402"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["402"] })
       yield* Effect.flip(submit)
       assert.deepStrictEqual(yield* amounts(budget), ["0", "0", "0.5"])
       const job = yield* submit

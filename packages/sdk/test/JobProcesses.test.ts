@@ -39,7 +39,7 @@ it.scoped("process A submits and exits; process B attaches and gets the result",
     assert.strictEqual(entry!.status, "running")
 
     const other = yield* Effect.fork(run(program, emulator.apiKey, "attach", emulator.baseUrl, submitted.output))
-    yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.endpoint === "job")
+    yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.endpoint === "pollJob")
     // The server's time is ours: the job ends only now.
     yield* TestClock.adjust("1 hour")
     const attached = yield* Fiber.join(other)
@@ -48,7 +48,7 @@ it.scoped("process A submits and exits; process B attaches and gets the result",
     const { requests, runs } = yield* emulator.ledger
     assert.lengthOf(runs, 1)
     assert.lengthOf(requests.filter(({ method }) => method === "POST"), 1)
-    const polls = requests.filter(({ endpoint }) => endpoint === "job")
+    const polls = requests.filter(({ endpoint }) => endpoint === "pollJob")
     assert.isAtLeast(polls.length, 2)
     assert.isTrue(polls.every(({ target }) => target.endsWith(`/acme/test/slow/jobs/${submitted.output}`)))
   }).pipe(Effect.provide(Emulators.layer({

@@ -53,7 +53,7 @@ const setup = (options: Emulators.Options = {}) =>
 
 const pollInstants = Effect.map(
   Effect.flatMap(Emulator, (emulator) => emulator.ledger),
-  (ledger) => ledger.requests.filter((request) => request.endpoint === "job").map((request) => request.receivedAt)
+  (ledger) => ledger.requests.filter((request) => request.endpoint === "pollJob").map((request) => request.receivedAt)
 )
 
 /** Lets a wait go from poll to poll, as the server sees them. */
@@ -177,7 +177,7 @@ describe("jobs against the emulator", () => {
       const jobs = yield* JobService
       const job = yield* jobs.submit("noukai/samples/hello-world", { message: "hi" })
       yield* emulator.awaitEvent((event) => event.type === "RunEnded")
-      yield* emulator.addFaults({ match: { endpoint: "job" }, script: ["502:html", "reset"] })
+      yield* emulator.addFaults({ match: { endpoint: "pollJob" }, script: ["502:html", "reset"] })
       const fiber = yield* Effect.fork(job.wait({ schedule: Schedule.spaced("1 seconds") }))
       yield* walk([1000, 2000])
       assert.strictEqual((yield* Fiber.join(fiber)).status, "completed")
@@ -189,7 +189,7 @@ describe("jobs against the emulator", () => {
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const jobs = yield* JobService
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["reset:late"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["reset:late"] })
       const error = yield* Effect.flip(jobs.submit("noukai/samples/hello-world", { message: "hi" }))
       assert.strictEqual(error._tag === "APIConnectionError" && error.sent, "unknown")
       assert.isFalse(error.isRetryable)

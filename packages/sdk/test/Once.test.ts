@@ -321,7 +321,7 @@ describe("executeOnce", () => {
       const emulator = yield* Emulator
       const jobs = yield* JobService
       yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["reset:late"] })
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["reset:late"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["reset:late"] })
       const retry = Schedule.recurs(2)
       const executed = yield* Effect.flip(executeOnce("row 1", echo, { retryPost: true, retry }))
       assert.deepInclude({ ...executed }, { _tag: "APIConnectionError", sent: "unknown" })

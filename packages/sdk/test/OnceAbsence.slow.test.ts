@@ -338,7 +338,7 @@ for (const [name, once] of operations) {
       (refusal) =>
         Effect.gen(function*() {
           const emulator = yield* Emulator
-          for (const endpoint of ["execute", "jobs"]) {
+          for (const endpoint of ["execute", "submitJob"]) {
             yield* emulator.addFaults({ match: { endpoint }, script: [refusal] })
           }
           yield* Effect.flip(once("k", echo, { retry: Schedule.stop }))
@@ -350,7 +350,9 @@ for (const [name, once] of operations) {
     it.scoped("and if an answer showed that it had begun", () =>
       Effect.gen(function*() {
         const emulator = yield* Emulator
-        for (const endpoint of ["execute", "jobs"]) yield* emulator.addFaults({ match: { endpoint }, script: ["html"] })
+        for (const endpoint of ["execute", "submitJob"]) {
+          yield* emulator.addFaults({ match: { endpoint }, script: ["html"] })
+        }
         yield* Effect.flip(once("k", echo))
         yield* forgets
         isMissing(yield* Effect.flip(once("k", echo)), undefined)

@@ -19,7 +19,7 @@ const start = Effect.map(
 
 const pagesAsked = Effect.map(
   Effect.flatMap(Emulator, (emulator) => emulator.ledger),
-  ({ requests }) => requests.filter(({ endpoint }) => endpoint === "runs").map(({ target }) => target)
+  ({ requests }) => requests.filter(({ endpoint }) => endpoint === "runList").map(({ target }) => target)
 )
 
 const run = (id: string) => ({ id, status: "completed" })

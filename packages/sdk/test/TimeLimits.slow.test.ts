@@ -88,7 +88,7 @@ const jobRow = (
   call: (job: Job.Job, timeout: number | undefined) => Effect.Effect<unknown, unknown>
 ): Row => ({
   name,
-  at: { endpoint: "job" },
+  at: { endpoint: "pollJob" },
   prepare: Effect.map(aJob, (job) => (timeout) => call(job, timeout)),
   ...(clock === undefined ? undefined : { clock })
 })
@@ -149,13 +149,13 @@ const rows: ReadonlyArray<Row> = [
   ),
   {
     name: "submit",
-    at: { endpoint: "jobs" },
+    at: { endpoint: "submitJob" },
     prepare: Effect.map(JobService, (jobs) => (timeout) => jobs.submit(echo, { message, timeout })),
     clock: "total"
   },
   {
     name: "submitOnce",
-    at: { endpoint: "jobs" },
+    at: { endpoint: "submitJob" },
     prepare: Effect.map(JobService, (jobs) => (timeout) => jobs.submitOnce("k", echo, { message, timeout })),
     clock: "total"
   },
@@ -171,8 +171,8 @@ const rows: ReadonlyArray<Row> = [
     (runs, { executionId }, timeout) => runs.stepTrace(echo, executionId, "a", { timeout })
   ),
   runRow("cost", "trace", (runs, { executionId }, timeout) => runs.cost(echo, executionId, { timeout })),
-  runRow("summary", "run", (runs, { executionId }, timeout) => runs.summary(echo, executionId, { timeout })),
-  runRow("list", "runs", (runs, { flowId }, timeout) => Stream.runCollect(runs.list({ flowId, timeout }))),
+  runRow("summary", "runSummary", (runs, { executionId }, timeout) => runs.summary(echo, executionId, { timeout })),
+  runRow("list", "runList", (runs, { flowId }, timeout) => Stream.runCollect(runs.list({ flowId, timeout }))),
   runRow("liveTrace", "traceStream", (runs, { executionId }) => Stream.runCollect(runs.liveTrace(echo, executionId))),
   {
     name: "sessions.get",
@@ -224,9 +224,14 @@ describe("a call whose sibling fails ends at once, and closes its request", () =
 describe("a call that sleeps ends at once when its sibling fails", () => {
   const running = Effect.flatMap(JobService, (jobs) => jobs.submit("acme/test/slow", { message }))
   const sleeping: ReadonlyArray<readonly [string, Row["at"], string, Effect.Effect<unknown, unknown, Needs>]> = [
-    ["job.wait", { endpoint: "job" }, "ok", Effect.flatMap(running, (job) => job.wait())],
-    ["job.updates", { endpoint: "job" }, "ok", Effect.flatMap(running, (job) => Stream.runDrain(job.updates))],
-    ["Job.waitAll", { endpoint: "job" }, "ok", Effect.flatMap(running, (job) => Stream.runDrain(Job.waitAll([job])))],
+    ["job.wait", { endpoint: "pollJob" }, "ok", Effect.flatMap(running, (job) => job.wait())],
+    ["job.updates", { endpoint: "pollJob" }, "ok", Effect.flatMap(running, (job) => Stream.runDrain(job.updates))],
+    [
+      "Job.waitAll",
+      { endpoint: "pollJob" },
+      "ok",
+      Effect.flatMap(running, (job) => Stream.runDrain(Job.waitAll([job])))
+    ],
     [
       "a retry",
       { endpoint: "session" },

@@ -223,7 +223,7 @@ describe("the faults of an emulator", () => {
       assert.strictEqual(status, 400)
       assert.include(message, "\"explode\" is not a fault")
       assert.include((yield* told({ ...dice, flow: "acme/test/none" }))[1], "acme/test/none")
-      assert.include((yield* told({ ...dice, endpoint: "exec" }))[1], "execute, step, jobs")
+      assert.include((yield* told({ ...dice, endpoint: "exec" }))[1], "execute, step, submitJob")
       for (const wrong of [{ rate: 2 }, { rate: "1" }, { faults: [] }, { seed: 1.5 }]) {
         assert.strictEqual((yield* page.change("PUT", faults, { ...dice, ...wrong })).status, 400)
       }

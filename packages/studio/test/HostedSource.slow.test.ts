@@ -118,7 +118,7 @@ describe("the list", () => {
       const { execute, requests, source } = yield* start()
       yield* execute(hello, { flowId: undefined })
       assert.strictEqual((yield* source.list({}, page)).total, 1)
-      assert.deepStrictEqual((yield* requests).slice(0, 3), ["execute", "trace", "runs"])
+      assert.deepStrictEqual((yield* requests).slice(0, 3), ["execute", "trace", "runList"])
     }))
 
   it.scopedLive("has the seen runs of a flow that the server does not list, and names it", () =>
@@ -338,7 +338,7 @@ describe("a server that does not answer", () => {
         for (const { ref } of many ?? []) yield* execute(String(ref))
         yield* source.list({}, page)
         assert.isUndefined((yield* source.source).outage)
-        yield* emulator.addFaults({ match: { endpoint: "runs" }, faults: ["500"], rate: 1, seed: 1 })
+        yield* emulator.addFaults({ match: { endpoint: "runList" }, faults: ["500"], rate: 1, seed: 1 })
         // one question takes at most 1.5 seconds, and a page asks every 2
         yield* until(source.source, ({ outage }) => outage !== undefined).pipe(Effect.timeout("5 seconds"))
         yield* emulator.clearFaults

@@ -81,8 +81,8 @@ const manyFlows = (path: string) =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
       yield* emulator.addFaults(
-        { match: { endpoint: "jobs", flow: five[1]! }, script: ["503", "reset", "500"] },
-        { match: { endpoint: "jobs", flow: five[2]! }, script: ["reset:late"] },
+        { match: { endpoint: "submitJob", flow: five[1]! }, script: ["503", "reset", "500"] },
+        { match: { endpoint: "submitJob", flow: five[2]! }, script: ["reset:late"] },
         { match: { endpoint: "session" }, script: ["410"] }
       )
       const batch = Batch.make({

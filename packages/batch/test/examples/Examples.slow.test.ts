@@ -165,7 +165,7 @@ it.scopedLive("failed rows once more, and their lines in a file", () =>
     const path = join(folder, "essays.jsonl")
     const { addFaults, clearFaults } = yield* Emulator
     yield* Effect.gen(function*() {
-      yield* addFaults({ match: { endpoint: "jobs" }, script: ["422"], repeat: true })
+      yield* addFaults({ match: { endpoint: "submitJob" }, script: ["422"], repeat: true })
       yield* Batch.run(grading, BatchSource.fromJsonl(path))
       yield* clearFaults
       const writing = yield* Effect.fork(tail(join(folder, "rows.jsonl")))

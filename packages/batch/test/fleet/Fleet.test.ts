@@ -187,7 +187,7 @@ describe("the rows are run once", () => {
     Effect.gen(function*() {
       const { batch, fleet } = yield* running(
         few,
-        [{ match: { endpoint: "jobs" }, rate: 0.5, faults: ["stall:1500"] }],
+        [{ match: { endpoint: "submitJob" }, rate: 0.5, faults: ["stall:1500"] }],
         { concurrency: 16, adopt: false }
       )
       for (const millis of [4000, 5000]) {
@@ -209,7 +209,7 @@ describe("the rows are run once", () => {
         "500:html",
         "delay:3000"
       ]
-      const { batch, fleet } = yield* running(few, [{ match: { endpoint: "jobs" }, rate: 0.2, faults }])
+      const { batch, fleet } = yield* running(few, [{ match: { endpoint: "submitJob" }, rate: 0.2, faults }])
       yield* batch.ended
       assert.strictEqual(summaryOf(batch).status, "completed")
       const { neverRan, states, twice } = yield* outcome(fleet, few)

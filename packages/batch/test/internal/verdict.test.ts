@@ -1,4 +1,4 @@
-/** What an error of a request says of its row. */
+/** The verdict on an error of a request: its meaning for the row. */
 import * as Errors from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { mayPass, ofReading, ofSending } from "../../src/internal/drive/verdict.js"

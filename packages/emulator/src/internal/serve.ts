@@ -23,10 +23,11 @@ import { errorText } from "./json.js"
 import { checkNumbers } from "./numbers.js"
 import { optionsNamed } from "./optionNames.js"
 import { json } from "./server/endpoint.js"
-import type { Endpoint, RouteOf } from "./server/endpoint.js"
+import type { Endpoint } from "./server/endpoint.js"
 import * as HandleRequest from "./server/handleRequest.js"
 import type { OtherPaths } from "./server/handleRequest.js"
 import { listen } from "./server/httpServer.js"
+import type { Route } from "./server/router.js"
 import { isLoopback, namesLoopback } from "./server/trustedCaller.js"
 import type { State } from "./state.js"
 import * as Accounts from "./store/accounts.js"
@@ -51,7 +52,7 @@ const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_
  *
  * @see docs/wire.md#keys
  */
-const verifyKey: Endpoint<RouteOf<"verifyKey">> = ({ caller }) =>
+const verifyKey: Endpoint<Route<"verifyKey">> = ({ caller }) =>
   Effect.succeed(json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null }))
 
 const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError> =>
@@ -145,13 +146,13 @@ const endpointsOf = (state: State): HandleRequest.Endpoints => {
   return {
     execute: Execute.make(state),
     step: Step.make(state),
-    jobs: Jobs.makeSubmit(state),
-    job: Jobs.makePoll(state),
-    run: servedRun(RunEndpoints.makeRun(state)),
+    submitJob: Jobs.makeSubmit(state),
+    pollJob: Jobs.makePoll(state),
+    runSummary: servedRun(RunEndpoints.makeRun(state)),
     trace: servedRun(RunEndpoints.makeTrace(state)),
     stepTrace: servedRun(RunEndpoints.makeStepTrace(state)),
     traceStream: servedRun(RunEndpoints.makeTraceStream(state)),
-    runs: servedRun(RunEndpoints.makeList(state)),
+    runList: servedRun(RunEndpoints.makeList(state)),
     session: RunEndpoints.makeSession(state),
     verifyKey
   }

@@ -40,7 +40,7 @@ export const reading: ReadonlyArray<Behaviour> = [
     return status
   }),
   same("polls: a job that is not there yet is pending", async (world) => {
-    world.emulator.addFaults({ match: { endpoint: "jobs" }, script: ["row:1000"] })
+    world.emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["row:1000"] })
     return (await job(world)).poll()
   }),
   same("polls: a wait that is too short", async (world) => {
@@ -63,7 +63,7 @@ export const reading: ReadonlyArray<Behaviour> = [
     "a job that is cancelled",
     { reference: "APITimeoutError", ours: "cancelled" },
     async (world) => {
-      world.emulator.addFaults({ match: { endpoint: "jobs" }, script: ["cancel"] })
+      world.emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["cancel"] })
       const submitted = await job(world)
       const { rejected, value } = await outcome(
         world,
@@ -83,7 +83,7 @@ export const reading: ReadonlyArray<Behaviour> = [
       const late = world.name === "ours" ? world.client().job(twoStep, submitted.executionId) : submitted
       if (world.name === "reference") submitted._submittedAt -= 5_000
       const body = encodeURIComponent(JSON.stringify({ message: "no Route matched with those values" }))
-      world.emulator.addFaults({ match: { endpoint: "job" }, script: [`404:body=${body}`] })
+      world.emulator.addFaults({ match: { endpoint: "pollJob" }, script: [`404:body=${body}`] })
       const { rejected, value } = await outcome(world, () => late.wait(wait)) as Parsed
       return rejected?.name ?? value.status
     }

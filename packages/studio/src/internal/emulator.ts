@@ -1,7 +1,8 @@
 /** The emulator of a studio: its state, the requests of its ledger, and its faults. */
 import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
-import type { FaultEndpoint, FaultRule } from "@effect-noukai/emulator/Fault"
+import type { FaultRule } from "@effect-noukai/emulator/Fault"
+import { endpointNames } from "@effect-noukai/sdk/internal/endpoints"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
@@ -10,23 +11,6 @@ import { NotFound } from "../RunsApi.js"
 import type { StudioEmulator } from "../StudioEmulator.js"
 import { catalogue, ruleText } from "./faultTexts.js"
 import type { FlowTotals } from "./flowTotals.js"
-
-/** Of the emulator only types are imported: a name that lacks here does not compile. */
-const endpoints: ReadonlyArray<string> = Object.keys(
-  {
-    execute: true,
-    step: true,
-    jobs: true,
-    job: true,
-    run: true,
-    runs: true,
-    trace: true,
-    stepTrace: true,
-    traceStream: true,
-    session: true,
-    verifyKey: true
-  } satisfies { readonly [name in FaultEndpoint]: true }
-)
 
 const requestOf = (entry: RequestEntry): EmulatorRequest => {
   const { body: _, connection: __, endedAt, headers: ___, ...facts } = entry
@@ -44,8 +28,8 @@ const matches = (text: string) => {
 }
 
 const mistakeOf = ({ endpoint, flow }: FaultSwitch, flows: ReadonlyArray<string>): string | undefined => {
-  if (endpoint !== undefined && !endpoints.includes(endpoint)) {
-    return `There is no endpoint ${JSON.stringify(endpoint)}. Use one of ${endpoints.join(", ")}.`
+  if (endpoint !== undefined && !endpointNames.some((one) => one === endpoint)) {
+    return `There is no endpoint ${JSON.stringify(endpoint)}. Use one of ${endpointNames.join(", ")}.`
   }
   return flow === undefined || flows.includes(flow) ? undefined : `The emulator has no flow ${JSON.stringify(flow)}.`
 }
@@ -79,7 +63,7 @@ export const make = (
         },
         faults: rules.map((rule) => ({ rule: ruleText(rule), isOurs: ours.includes(rule) })),
         ...last !== undefined && { last },
-        endpoints,
+        endpoints: endpointNames,
         catalogue
       }
     })

@@ -122,7 +122,7 @@ export const doubts = (path: string) =>
   Effect.provide(
     Effect.gen(function*() {
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["reset:late", "ok"] })
+      yield* emulator.addFaults({ match: { endpoint: "submitJob" }, script: ["reset:late", "ok"] })
       yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["410"] })
       yield* Batch.run(essays("grades-doubt"), source(essaysOf(6, 99)), { ...quick, adopt: true, concurrency: 1 })
       yield* emulator.clearFaults

@@ -45,7 +45,7 @@ const stateOf = (requests: number): EmulatorState => ({
   organisations: [{ org: "acme", creditsUsd: "12.50", billedUsd: "8.1157" }, { org: "umbrella", billedUsd: "0" }],
   totals: { connections: 3, requests, runs: 512, billedUsd: "8.1157", faulty: 37 },
   faults: [{ rule: "Request 1 to execute takes reset:late", isOurs: false }],
-  endpoints: ["execute", "jobs"],
+  endpoints: ["execute", "submitJob"],
   catalogue: [
     { fault: "503", effect: "answers 503 in place of a run; nothing runs" },
     { fault: "reset", effect: "resets the connection before anything runs" },

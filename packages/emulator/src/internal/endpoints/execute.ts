@@ -12,8 +12,9 @@ import { wholeRun } from "../engine/engine.js"
 import type { Segment, SegmentOutcome } from "../engine/engine.js"
 import { refOf } from "../flow/flows.js"
 import type { FlowAddress } from "../flow/flows.js"
-import type { Endpoint, Reply, RouteOf } from "../server/endpoint.js"
+import type { Endpoint, Reply } from "../server/endpoint.js"
 import { json } from "../server/endpoint.js"
+import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import type { Run } from "../store/runs.js"
@@ -137,7 +138,7 @@ const resumed = (
     }
   })
 
-export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, of, route, size }) =>
+export const make = (state: State): Endpoint<Route<"execute">> => ({ body, caller, headers, of, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const isResume = request.executionId !== undefined && request.pausedAtStep !== undefined &&

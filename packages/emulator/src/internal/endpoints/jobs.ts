@@ -8,8 +8,9 @@ import * as Either from "effect/Either"
 import { coded, invalid, refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
-import type { Endpoint, RouteOf } from "../server/endpoint.js"
+import type { Endpoint } from "../server/endpoint.js"
 import { json } from "../server/endpoint.js"
+import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
 import { decoder, JobBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
@@ -38,7 +39,7 @@ const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
     )
 }
 
-export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, of, plan, route, size }) =>
+export const makeSubmit = (state: State): Endpoint<Route<"submitJob">> => ({ body, headers, of, plan, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const sessionId = yield* Checks.sessionIdOf(headers)
@@ -79,7 +80,7 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
     )
   })
 
-export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) =>
+export const makePoll = (state: State): Endpoint<Route<"pollJob">> => ({ route }) =>
   Either.gen(function*() {
     const { executionId, flow } = route
     const run = state.runs.get(executionId)

@@ -12,8 +12,9 @@ import { ApiError, coded, invalid, refuse } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
 import type { FlowAddress } from "../flow/flows.js"
 import type { JsonObject } from "../json.js"
-import type { Endpoint, RouteOf } from "../server/endpoint.js"
+import type { Endpoint } from "../server/endpoint.js"
 import { json } from "../server/endpoint.js"
+import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import { durationOf } from "../store/history.js"
@@ -103,7 +104,7 @@ const refusals = {
   404: coded(404, "NOT_FOUND", "There is no such endpoint.")
 }
 
-type RunRoute = RouteOf<"run" | "trace" | "stepTrace" | "traceStream" | "runs">
+type RunRoute = Route<"runSummary" | "trace" | "stepTrace" | "traceStream" | "runList">
 
 /** Refuses a path of runs that is not served. */
 export const served =
@@ -136,7 +137,7 @@ const integer = (
     : Either.left(invalidQuery(name, `ensure this value is from ${least} to ${most}`, "value_error.number"))
 }
 
-export const makeRun = (state: State): Endpoint<RouteOf<"run">> => ({ caller, route }) =>
+export const makeRun = (state: State): Endpoint<Route<"runSummary">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(flowRun(run)))
 
 /** The JSON of a trace. */
@@ -145,10 +146,10 @@ export const traceOf = (run: Run) => ({
   steps: stepsOf(run).map((record) => stepTrace(run, record))
 })
 
-export const makeTrace = (state: State): Endpoint<RouteOf<"trace">> => ({ caller, route }) =>
+export const makeTrace = (state: State): Endpoint<Route<"trace">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(traceOf(run)))
 
-export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => ({ caller, query, route }) =>
+export const makeStepTrace = (state: State): Endpoint<Route<"stepTrace">> => ({ caller, query, route }) =>
   Either.gen(function*() {
     const run = yield* findRun(state, caller, route.flow, route.executionId)
     const all = query.get("attempt") === "all"
@@ -166,7 +167,7 @@ export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => (
   })
 
 /** Streams the stored events, then new ones until the run ends. */
-export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> => ({ caller, route }) =>
+export const makeTraceStream = (state: State): Endpoint<Route<"traceStream">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
     type: "events",
     run: Effect.fnUntraced(function*(emit) {
@@ -184,7 +185,7 @@ export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> 
 
 const statuses: ReadonlySet<string> = new Set(["running", "completed", "failed", "cancelled"])
 
-export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, query }) =>
+export const makeList = (state: State): Endpoint<Route<"runList">> => ({ caller, query }) =>
   Either.gen(function*() {
     const flowId = query.get("flow_id")
     if (flowId === null || flowId === "") {
@@ -258,7 +259,7 @@ const sessionOf = (
     return { sessionId: given, executions: runs.map((run) => execution(state, run)) }
   })
 
-export const makeSession = (state: State): Endpoint<RouteOf<"session">> => ({ caller, route }) =>
+export const makeSession = (state: State): Endpoint<Route<"session">> => ({ caller, route }) =>
   Either.map(sessionOf(state, caller, route.sessionId), (session) => json(session))
 
 /** A caller of every project. */

@@ -14,7 +14,8 @@ import type { ApiError } from "../apiError.js"
 import type { Resume } from "../engine/toolStep.js"
 import type { FlowAddress, Tree } from "../flow/flows.js"
 import type { JsonObject } from "../json.js"
-import type { Endpoint, RouteOf } from "../server/endpoint.js"
+import type { Endpoint } from "../server/endpoint.js"
+import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
 import type { Run, RunInput } from "../store/runs.js"
 import { checkAnswered } from "../wire/toolConversation.js"
@@ -187,7 +188,7 @@ const prepare = (
       : laterRequest(state, tree, body.executionId, body)
   })
 
-export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, of, route, size }) =>
+export const make = (state: State): Endpoint<Route<"step">> => ({ body, headers, of, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const { first, outputs, resume, run, tree } = yield* prepare(state, route.flow, request, headers, size)

@@ -7,7 +7,7 @@ import type { Caller } from "../store/accounts.js"
 import type { Run } from "../store/runs.js"
 import type { WireEvent } from "../wire/wireEvent.js"
 import type { ConnectionGone } from "./readBody.js"
-import type { EndpointName, Route } from "./router.js"
+import type { Route } from "./router.js"
 
 export interface ApiRequest<R extends Route = Route> {
   readonly route: R
@@ -43,8 +43,3 @@ export const json = (body: unknown, status = 200, headers: { readonly [name: str
 })
 
 export type Endpoint<R extends Route = Route> = (request: ApiRequest<R>) => Effect.Effect<Reply, ApiError>
-
-/** The routes of an endpoint. */
-export type RouteOf<N extends EndpointName, R extends Route = Route> = R extends Route
-  ? N extends R["endpoint"] ? R : never
-  : never

@@ -1,4 +1,5 @@
 /** Handles one request on a socket, up to its response. */
+import { type EndpointName, endpoints as table } from "@effect-noukai/sdk/internal/endpoints"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -15,17 +16,17 @@ import type { State } from "../state.js"
 import type { OpenEntry } from "../store/ledger.js"
 import * as Money from "../store/money.js"
 import type { Run } from "../store/runs.js"
-import type { ApiRequest, Endpoint, Reply, RouteOf } from "./endpoint.js"
+import type { ApiRequest, Endpoint, Reply } from "./endpoint.js"
 import { json } from "./endpoint.js"
 import type { Exchange } from "./httpServer.js"
 import { readBody, tooLarge } from "./readBody.js"
 import { make as makeWriter, noProgress } from "./responseWriter.js"
 import type { ResponseWriter } from "./responseWriter.js"
 import * as Router from "./router.js"
-import type { EndpointName, Route } from "./router.js"
+import type { Route } from "./router.js"
 import { isLocal } from "./trustedCaller.js"
 
-export type Endpoints = { readonly [N in EndpointName]: Endpoint<RouteOf<N>> }
+export type Endpoints = { readonly [N in EndpointName]: Endpoint<Extract<Route, { readonly endpoint: N }>> }
 
 /** Handles a path outside the API. */
 export type OtherPaths = (request: {
@@ -155,7 +156,7 @@ const answer = Effect.fnUntraced(function*(
   const address = addressOf(route)
   if (address !== undefined) yield* accounts.authorize(caller, address.org, address.project)
   yield* accounts.admit(caller, address?.org ?? caller.org, ledger.now())
-  const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
+  const isPost = table[route.endpoint].method === "POST"
   const body = isPost ? yield* parseObject(text) : {}
   const request: ApiRequest = { route, caller, body, ...rest }
   // each endpoint takes the routes of its own name

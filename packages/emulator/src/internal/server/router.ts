@@ -3,49 +3,50 @@
  *
  * @see docs/wire.md#endpoints
  */
+import {
+  type Endpoint,
+  type EndpointName,
+  endpointNames,
+  endpoints,
+  type PathFields
+} from "@effect-noukai/sdk/internal/endpoints"
 import * as Either from "effect/Either"
+import * as Record from "effect/Record"
 import { ApiError, coded } from "../apiError.js"
 import type { FlowAddress } from "../flow/flows.js"
 
-/**
- * The operations of a POST on a flow. Only their paths have a version.
- *
- * @see docs/wire.md#versions
- */
-type Action = "execute" | "step" | "jobs"
-
-export type Route =
-  | { readonly endpoint: Action; readonly flow: FlowAddress }
-  | { readonly endpoint: "job"; readonly flow: FlowAddress; readonly executionId: string }
-  | {
-    readonly endpoint: "run" | "trace" | "traceStream"
-    readonly flow: FlowAddress | undefined
-    readonly executionId: string
-  }
-  | {
-    readonly endpoint: "stepTrace"
-    readonly flow: FlowAddress | undefined
-    readonly executionId: string
-    readonly stepId: string
-  }
-  | { readonly endpoint: "session"; readonly sessionId: string }
-  | { readonly endpoint: "runs" | "verifyKey" }
-
-export type EndpointName = Route["endpoint"]
-
-interface Pattern {
-  readonly method: "GET" | "POST"
-  readonly path: RegExp
-  readonly make: (...segments: ReadonlyArray<string | undefined>) => Route
+/** The parts of the path below which an endpoint is. */
+interface Places {
+  readonly api: unknown
+  readonly flow: { readonly flow: FlowAddress }
+  readonly version: { readonly flow: FlowAddress }
+  readonly run: { readonly flow: FlowAddress | undefined; readonly executionId: string }
 }
 
-const pattern = (method: Pattern["method"], path: string, make: Pattern["make"]): Pattern => ({
-  method,
-  path: new RegExp(`^/api/v1${path}$`),
-  make
+/** The endpoint of a request, with the parts of its path. */
+export type Route<N extends EndpointName = EndpointName> = {
+  readonly [K in N]: { readonly endpoint: K } & Places[(typeof endpoints)[K]["under"]] & PathFields<K>
+}[N]
+
+const part = (name: string): string => `(?<${name}>[^/]+)`
+
+const flow = `/seq/${part("org")}/${part("project")}/${part("slug")}`
+
+const places: { readonly [Under in Endpoint["under"]]: string } = {
+  api: "",
+  flow,
+  version: `${flow}(?:/(?<version>v[^/]*))?`,
+  run: `(?:${flow}/runs|/flow-runs)/${part("executionId")}`
+}
+
+const patterns = endpointNames.map((endpoint) => {
+  const { method, path, under } = endpoints[endpoint]
+  const rest = path.replace(/\{(\w+)\}/g, (_, name: string) => part(name))
+  return { endpoint, method, path: new RegExp(`^/api/v1${places[under]}${rest}$`) }
 })
 
-const addressOf = (org = "", project = "", slug = "", version?: string): FlowAddress => ({
+/** The address of a path below a flow. */
+const addressOf = ({ org = "", project = "", slug = "", version }: Parts): FlowAddress => ({
   org,
   project,
   slug,
@@ -53,38 +54,9 @@ const addressOf = (org = "", project = "", slug = "", version?: string): FlowAdd
   version: version === undefined ? undefined : /^v\d{1,9}$/.test(version) ? Number(version.slice(1)) : -1
 })
 
-const any = "([^/]+)"
-
-const flow = `/seq/${any}/${any}/${any}`
-
-/** The path of a run, below its flow or below `/flow-runs`. */
-const run = `(?:${flow}/runs|/flow-runs)/${any}`
-
-const runOf = ([org, project, slug, executionId = ""]: ReadonlyArray<string | undefined>) => ({
-  flow: org === undefined ? undefined : addressOf(org, project, slug),
-  executionId
-})
-
-const patterns: ReadonlyArray<Pattern> = [
-  ...(["execute", "step", "jobs"] as const).map((endpoint) =>
-    pattern("POST", `${flow}(?:/(v[^/]*))?/${endpoint}`, (...slugs) => ({ endpoint, flow: addressOf(...slugs) }))
-  ),
-  pattern("GET", `${flow}/jobs/${any}`, (...segments) => {
-    const [org, project, slug, executionId = ""] = segments
-    return { endpoint: "job", flow: addressOf(org, project, slug), executionId }
-  }),
-  pattern("GET", run, (...segments) => ({ endpoint: "run", ...runOf(segments) })),
-  pattern("GET", `${run}/trace`, (...segments) => ({ endpoint: "trace", ...runOf(segments) })),
-  pattern("GET", `${run}/trace/stream`, (...segments) => ({ endpoint: "traceStream", ...runOf(segments) })),
-  pattern("GET", `${run}/steps/${any}/trace`, (...segments) => ({
-    endpoint: "stepTrace",
-    ...runOf(segments),
-    stepId: segments[4] ?? ""
-  })),
-  pattern("GET", `/seq/sessions/${any}`, (sessionId = "") => ({ endpoint: "session", sessionId })),
-  pattern("GET", "/flow-runs", () => ({ endpoint: "runs" })),
-  pattern("GET", "/keys/verify", () => ({ endpoint: "verifyKey" }))
-]
+interface Parts {
+  readonly [name: string]: string | undefined
+}
 
 /** The decoded segments of a path. They are never normalised, so that an encoded `../` stays one segment. */
 export const segmentsOf = (path: string): ReadonlyArray<string> | undefined => {
@@ -100,12 +72,17 @@ const notFound = coded(404, "NOT_FOUND", "There is no such endpoint.")
 /** Matches paths below `/api/v1`. */
 export const match = (method: string, path: string): Either.Either<Route, ApiError> => {
   if (segmentsOf(path) === undefined) return Either.left(notFound)
-  for (const { make, method: allowed, path: pattern } of patterns) {
+  for (const { endpoint, method: allowed, path: pattern } of patterns) {
     const found = pattern.exec(path)
     if (found === null) continue
-    return method === allowed
-      ? Either.right(make(...found.slice(1).map((segment) => segment && decodeURIComponent(segment))))
-      : Either.left(new ApiError({ status: 405, detail: "Method Not Allowed", headers: { Allow: allowed } }))
+    if (method !== allowed) {
+      return Either.left(new ApiError({ status: 405, detail: "Method Not Allowed", headers: { Allow: allowed } }))
+    }
+    const parts: Parts = Record.map(found.groups ?? {}, (segment?: string) => segment && decodeURIComponent(segment))
+    // the parts are those of its pattern, which was made of the same table as the type
+    return Either.right(
+      { ...parts, endpoint, flow: parts.org === undefined ? undefined : addressOf(parts) } as unknown as Route
+    )
   }
   return Either.left(notFound)
 }

@@ -3,10 +3,11 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as E from "../../NoukaiError.js"
+import { isStream } from "../core/endpoints.js"
 import { canonical } from "../core/json.js"
 import { readEither } from "../core/json.js"
 import { issueText } from "../core/mismatch.js"
-import { type AnsweredOperation, type EventStreams, type Operations, readBody } from "../operations/requests.js"
+import { type AnsweredOperation, type Operations, readBody } from "../operations/requests.js"
 import { WireEvent } from "../operations/wireEvent.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue, Status } from "./recording.js"
 import { maskSecrets } from "./secretForms.js"
@@ -47,9 +48,6 @@ export const decodeEvents = (events: ReadonlyArray<unknown>): Either.Either<Read
     ? Either.right(events as ReadonlyArray<WireEvent>)
     : Either.left(`event ${bad + 1} is no event`)
 }
-
-const isStream = (endpoint: RecordedOperation): endpoint is keyof EventStreams =>
-  endpoint === "step" || endpoint === "traceStream"
 
 /** Checks that an answer fits calls of an endpoint. A text is the reason why it does not. */
 export const checkAnswer = (endpoint: RecordedOperation, answer: RecordedAnswer): Either.Either<unknown, string> => {

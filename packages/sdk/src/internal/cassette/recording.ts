@@ -4,6 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { digitsAt, digitsIn, digitsLeft, restoreDigits } from "../core/digits.js"
+import { streamNames } from "../core/endpoints.js"
 import { absentable } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { RecordedCall } from "../core/replayReport.js"
@@ -19,8 +20,7 @@ export type RecordedOperation = AnsweredOperation | keyof EventStreams
 /** */
 export const RecordedOperation: Schema.Schema<RecordedOperation> = Schema.Literal(
   ...Record.keys(readBody),
-  "step",
-  "traceStream"
+  ...streamNames
 )
 
 /** A typed error, as its fields. */

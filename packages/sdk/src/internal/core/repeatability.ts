@@ -19,7 +19,7 @@ export interface FailedRequest {
   readonly isRetryable?: boolean | undefined
 }
 
-/** What sending a request again costs, and whether it may help. */
+/** The risk of sending a request again, and the chance that it helps. */
 export interface Repeatability {
   /** Whether a run may exist, or may have gone on, because of the request. */
   readonly mayHaveRun: boolean

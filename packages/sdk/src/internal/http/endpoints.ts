@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
+import { type EndpointName, restOf } from "../core/endpoints.js"
 import { withFiber } from "../core/fiber.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { noSession } from "../core/runProblem.js"
@@ -25,8 +26,8 @@ import { ofSession } from "./statusError.js"
 /** A request about a flow, `POST …`. */
 type FlowRequest = R.FlowRequest & { readonly body: unknown }
 
-const flowPath = ({ flow, version }: Pick<FlowRequest, "flow" | "version">, rest: string): string =>
-  Address.basePath(flow) + Address.versionPath(version) + rest
+const flowPath = (request: FlowRequest, name: EndpointName): string =>
+  Address.basePath(request.flow) + Address.versionPath(request.version) + restOf(name, request)
 
 /** The description of a `POST` about a flow. */
 const post = (request: FlowRequest, path: string, executionId: string | undefined) => {
@@ -49,7 +50,7 @@ const get = (context: RequestContext & Partial<Pick<R.RunRequest, "flow" | "exec
 const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
   withFiber((fiber) => {
     const { scrub } = caller
-    const endpoint = post(request, flowPath(request, "/execute"), undefined)
+    const endpoint = post(request, flowPath(request, "execute"), undefined)
     const prepared = caller.request(endpoint, fiber)
     if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
     const attempt: Attempt = {
@@ -83,7 +84,7 @@ const step = (caller: Caller) => (request: R.StepRequest): Stream.Stream<WireEve
   events(caller, {
     isRun: true,
     isExecute: request.asExecute !== undefined,
-    ...post(request, flowPath(request, "/step"), request.body.executionId)
+    ...post(request, flowPath(request, "step"), request.body.executionId)
   })
 
 /**
@@ -117,27 +118,23 @@ const readSubmitted: R.ReadBody<R.SubmitJobResponse> = (json, received) =>
     () => "executionId is not an id that a path can carry"
   )
 
-/** The query of the parameters that are known. */
-const queryOf = (parameters: { readonly [name: string]: string | number | undefined }): string =>
-  Object.entries(parameters).filter(([, value]) => value !== undefined).map(([name, value = ""], place) =>
-    `${place === 0 ? "?" : "&"}${name}=${encodeURIComponent(value)}`
-  ).join("")
-
 /** The id of a run as a part of a path. It came from the server, which may have sent any text. */
 const idOf = ({ executionId, method }: R.RunRequest) => Address.segment(method, "executionId", executionId)
 
-/** Reads a run under the paths of the client. */
-function read<A>(
-  caller: Caller,
-  request: R.RunRequest,
-  rest: string,
-  decode: R.ReadBody<A>
-): Effect.Effect<A, LiveError> {
-  return Effect.flatMap(idOf(request), (id) => {
-    const choose = () => caller.runPaths.of(request.flow, id, rest)
-    return caller.send({ choose, decode, ...get(request, choose().path) })
-  })
-}
+/** The reads of which each is one `GET`, and needs nothing else. */
+type Read = "trace" | "stepTrace" | "runSummary" | "runList"
+
+/** The live form of a read, by its row in the table of endpoints. */
+const read =
+  <K extends Read>(caller: Caller, name: K, decode: R.ReadBody<R.Operations[K]["response"]> = readBody[name]) =>
+  (request: R.Operations[K]["request"]): Effect.Effect<R.Operations[K]["response"], LiveError> => {
+    const rest = restOf(name, request)
+    if (!("executionId" in request)) return caller.send({ decode, ...get(request, rest) })
+    return Effect.flatMap(idOf(request), (id) => {
+      const choose = () => caller.runPaths.of(request.flow, id, rest)
+      return caller.send({ choose, decode, ...get(request, choose().path) })
+    })
+  }
 
 /**
  * `GET …/runs/{executionId}/trace/stream`, under the first of the paths that is not refused.
@@ -148,7 +145,7 @@ const traceStream = (caller: Caller) => (request: R.TraceStreamRequest): Stream.
   Stream.suspend(() => {
     const id = idOf(request)
     if (Either.isLeft(id)) return Stream.fail(id.left)
-    const choice = caller.runPaths.of(request.flow, id.right, "/trace/stream")
+    const choice = caller.runPaths.of(request.flow, id.right, restOf("traceStream", request))
     let isAnswered = false
     const open = (): Stream.Stream<WireEvent, LiveError> =>
       events(caller, { ...get(request, choice.path), context: request, isRun: false, isExecute: false }).pipe(
@@ -199,7 +196,7 @@ export const live = (caller: Caller) => {
      *
      * @see docs/wire.md#execute
      */
-    execute: reserving((request) => executeAt(caller, flowPath(request, "/execute"))(request)),
+    execute: reserving((request) => executeAt(caller, flowPath(request, "execute"))(request)),
     forward: forward(caller),
     /**
      * `POST …/jobs`.
@@ -207,7 +204,7 @@ export const live = (caller: Caller) => {
      * @see docs/wire.md#jobs
      */
     submitJob: reserving((request) =>
-      send({ decode: readSubmitted, ...post(request, flowPath(request, "/jobs"), undefined) })
+      send({ decode: readSubmitted, ...post(request, flowPath(request, "submitJob"), undefined) })
     ),
     /**
      * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
@@ -215,47 +212,19 @@ export const live = (caller: Caller) => {
      * @see docs/wire.md#polls
      */
     pollJob: (request) =>
-      Effect.flatMap(idOf(request), (id) =>
+      Effect.flatMap(idOf(request), () =>
         send({
-          ...get(request, `${Address.basePath(request.flow)}/jobs/${id}`),
+          ...get(request, Address.basePath(request.flow) + restOf("pollJob", request)),
           context: {
             ...request,
             options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
           },
           decode: readBody.pollJob
         })),
-    /**
-     * `GET …/runs/{executionId}/trace`.
-     *
-     * @see docs/wire.md#traces
-     */
-    trace: (request) => read(caller, request, "/trace", readBody.trace),
-    /**
-     * `GET …/runs/{executionId}/steps/{stepId}/trace`.
-     *
-     * @see docs/wire.md#step-traces
-     */
-    stepTrace: (request) => {
-      const { attempt, loopIndex, stepId } = request
-      const path = `/steps/${encodeURIComponent(stepId)}/trace${queryOf({ attempt, loop_index: loopIndex })}`
-      return attempt === "all" ? read(caller, request, path, readAttempts) : read(caller, request, path, readAttempt)
-    },
-    /**
-     * `GET …/runs/{executionId}`.
-     *
-     * @see docs/wire.md#runs
-     */
-    runSummary: (request) => read(caller, request, "", readBody.runSummary),
-    /**
-     * `GET /flow-runs?flow_id=…`.
-     *
-     * @see docs/wire.md#lists-of-runs
-     */
-    runList: (request) => {
-      const { cursor, flowId, limit, status } = request
-      const query = queryOf({ flow_id: flowId, limit, status, cursor })
-      return send({ decode: readBody.runList, ...get(request, `/flow-runs${query}`) })
-    },
+    trace: read(caller, "trace"),
+    stepTrace: (request) => read(caller, "stepTrace", request.attempt === "all" ? readAttempts : readAttempt)(request),
+    runSummary: read(caller, "runSummary"),
+    runList: read(caller, "runList"),
     /**
      * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
      * path.
@@ -265,7 +234,7 @@ export const live = (caller: Caller) => {
     session: (request) => {
       const { method, sessionId } = request
       if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
-      const session = send({ decode: readSession(sessionId), ...get(request, `/seq/sessions/${sessionId}`) })
+      const session = send({ decode: readSession(sessionId), ...get(request, restOf("session", request)) })
       const failing = Effect.mapError(session, ofSession(isAbsence(caller, sessionId)))
       return Spans.readSpan(spanNames.session, { sessionId }, () => ({}), failing)
     }

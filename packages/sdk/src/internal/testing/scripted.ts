@@ -2,13 +2,15 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Record from "effect/Record"
 import * as Stream from "effect/Stream"
 import { type Names, orThrow } from "../../Kit.js"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
+import { type StreamName, streamNames } from "../core/endpoints.js"
 import { forwardThrough, onceThrough } from "../operations/fake.js"
 import { orElse } from "../operations/operations.js"
-import type { AnsweredOperation, EventStreams, Operations } from "../operations/requests.js"
+import { type AnsweredOperation, type EventStreams, type Operations, readBody } from "../operations/requests.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 
 /** An operation that can be scripted. */
@@ -60,6 +62,8 @@ export type Script = Answers & {
   readonly defaults?: NoukaiHttp.NoukaiHttp.Service["defaults"] | undefined
 }
 
+const ofStreams = Object.fromEntries(streamNames.map((name) => [name, true])) as { readonly [N in StreamName]: true }
+
 const names: Names<Script> = {
   defaults: {
     org: true,
@@ -75,16 +79,8 @@ const names: Names<Script> = {
     interrupted: true,
     replayedSessionId: true
   } satisfies Names<NoukaiHttp.NoukaiHttp.Service["defaults"]>,
-  execute: true,
-  submitJob: true,
-  pollJob: true,
-  trace: true,
-  stepTrace: true,
-  runSummary: true,
-  runList: true,
-  session: true,
-  step: true,
-  traceStream: true
+  ...Record.map(readBody, () => true as const),
+  ...ofStreams
 }
 
 /** Returns a script. Throws a `TypeError` for an operation that does not exist. */

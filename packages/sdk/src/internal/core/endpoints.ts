@@ -1,0 +1,84 @@
+/**
+ * The endpoints of the API: of each its method, its path and its query. The client makes its requests from this table,
+ * the emulator its routes, and rules of faults their names. It needs no Effect.
+ *
+ * @see docs/wire.md#endpoints
+ */
+
+/** An endpoint with one place in the API. */
+export interface Endpoint {
+  readonly method: "GET" | "POST"
+  /**
+   * The path below which it is: `flow`, that of a flow; `version`, that of a flow and its version; `run`, that of a run
+   * below its flow or below `/flow-runs`; `api`, the base URL.
+   */
+  readonly under: "flow" | "version" | "run" | "api"
+  /** The rest of the path. `{name}` is a field of the request. */
+  readonly path: string
+  /** The fields of the request that its query has, by their names there. */
+  readonly query?: { readonly [parameter: string]: string }
+  /** Whether it answers with events. Default: with one response. */
+  readonly streams?: true
+}
+
+export const endpoints = {
+  execute: { method: "POST", under: "version", path: "/execute" },
+  step: { method: "POST", under: "version", path: "/step", streams: true },
+  submitJob: { method: "POST", under: "version", path: "/jobs" },
+  pollJob: { method: "GET", under: "flow", path: "/jobs/{executionId}" },
+  runSummary: { method: "GET", under: "run", path: "" },
+  trace: { method: "GET", under: "run", path: "/trace" },
+  traceStream: { method: "GET", under: "run", path: "/trace/stream", streams: true },
+  stepTrace: {
+    method: "GET",
+    under: "run",
+    path: "/steps/{stepId}/trace",
+    query: { attempt: "attempt", loop_index: "loopIndex" }
+  },
+  runList: {
+    method: "GET",
+    under: "api",
+    path: "/flow-runs",
+    query: { flow_id: "flowId", limit: "limit", status: "status", cursor: "cursor" }
+  },
+  session: { method: "GET", under: "api", path: "/seq/sessions/{sessionId}" },
+  verifyKey: { method: "GET", under: "api", path: "/keys/verify" }
+} as const satisfies { readonly [name: string]: Endpoint }
+
+/** The name of an endpoint: that of its operation. */
+export type EndpointName = keyof typeof endpoints
+
+/** The endpoints by their names. */
+export const endpointNames = Object.keys(endpoints) as ReadonlyArray<EndpointName>
+
+type Fields<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Fields<Rest> : never
+
+/** The fields that the path of an endpoint has behind that of its flow or run. */
+export type PathFields<N extends EndpointName> = {
+  readonly [Name in Fields<(typeof endpoints)[N]["path"]>]: string
+}
+
+/** The name of an endpoint that answers with events. */
+export type StreamName = {
+  readonly [N in EndpointName]: (typeof endpoints)[N] extends { readonly streams: true } ? N : never
+}[EndpointName]
+
+/** Whether an endpoint answers with events. */
+export const isStream = (name: string): name is StreamName =>
+  Object.hasOwn(endpoints, name) && "streams" in endpoints[name as EndpointName]
+
+/** The endpoints that answer with events. */
+export const streamNames: ReadonlyArray<StreamName> = endpointNames.filter(isStream)
+
+const text = (value: unknown): string => encodeURIComponent(String(value))
+
+/** The path and the query of a request, behind the path of its flow or run. A field that is `undefined` is left out. */
+export const restOf = (name: EndpointName, request: object): string => {
+  const { path, query = {} }: Endpoint = endpoints[name]
+  const fields: { readonly [field: string]: unknown } = { ...request }
+  const parameters = Object.entries(query).flatMap(([parameter, field]) =>
+    fields[field] === undefined ? [] : [`${parameter}=${text(fields[field])}`]
+  )
+  return path.replace(/\{(\w+)\}/g, (_, field: string) => text(fields[field])) +
+    (parameters.length === 0 ? "" : `?${parameters.join("&")}`)
+}
