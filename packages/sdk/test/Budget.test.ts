@@ -517,15 +517,14 @@ describe("a cost that is not known", () => {
       const first = yield* Effect.fork(flows.execute("a/b/c", { message }))
       yield* server.arrived(1)
       const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
-      for (
-        const call of [
-          flows.execute("a/b/c", { message }),
-          flows.execute("a/b/c", { messages: [{ role: "user", content: "hi" }] }),
-          Stream.runDrain(flows.events("a/b/c", { message })),
-          jobs.submit("a/b/c", { message }),
-          flows.executeOnce("key", "a/b/c", { message })
-        ]
-      ) {
+      const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        flows.execute("a/b/c", { message }),
+        flows.execute("a/b/c", { messages: [{ role: "user", content: "hi" }] }),
+        Stream.runDrain(flows.events("a/b/c", { message })),
+        jobs.submit("a/b/c", { message }),
+        flows.executeOnce("key", "a/b/c", { message })
+      ]
+      for (const call of calls) {
         const waiting = yield* Effect.fork(call.pipe(Budget.within(budget)))
         yield* Effect.repeat(Effect.zipRight(Effect.yieldNow(), Budget.state(budget)), {
           until: ({ reservedUsd }) => reservedUsd === "0.4"
