@@ -114,7 +114,12 @@ export class Job {
    * @internal
    */
   static handleOf(job: unknown): Effect.Effect<SdkJob.Job, unknown, Services> | undefined {
-    return job instanceof Job ? job.job : undefined
+    try {
+      return job instanceof Job ? job.job : undefined
+    } catch {
+      // a proxy that cannot be read
+      return undefined
+    }
   }
 
   /**

@@ -137,6 +137,6 @@ export const run = async <A, E>(
   const client = clientOf(noukai)
   if (client === undefined) throw refusal("run", "noukai", "must be a Noukai client of this package")
   const { signal } = takeKnown("run", options, names, Function.constVoid)
-  if (!Effect.isEffect(effect)) throw refusal("run", "effect", "must be an Effect")
+  if (!reading("run", "effect", () => Effect.isEffect(effect))) throw refusal("run", "effect", "must be an Effect")
   return await client.run(withGate(client.defaults.replayEnabled, effect), signal)
 }

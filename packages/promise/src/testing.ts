@@ -90,7 +90,11 @@ const optionsOf = <A extends ReplayOptions>(
     refuseUnknown(operation, options, names)
     // a misspelled one would leave secrets in the file
     if (isRecord(options.redact)) refuseUnknown(`${operation}: redact`, options.redact, redactNames)
-    return options
+    const { allowUnused } = options
+    if (allowUnused !== undefined && typeof allowUnused !== "boolean") {
+      throw refusal(operation, "allowUnused", "must be true or false")
+    }
+    return { ...options }
   })
 
 /** Runs a test with a client over services, and releases them. An error of the test comes before one of the release. */
@@ -148,8 +152,11 @@ export const record = async <T>(
 ): Promise<T> => {
   const given = optionsOf("record", test, options, recordNames)
   const { match, mode, redact } = given
-  const client = reading("record", "client", () => clientOptions(given.client))
-  const services = NoukaiRecord.toFile(path, { match, mode, redact, live: liveServices(client) })
+  const [client, live] = reading("record", "client", () => {
+    const client = clientOptions(given.client)
+    return [client, liveServices(client)] as const
+  })
+  const services = NoukaiRecord.toFile(path, { match, mode, redact, live })
   return await withClient(services, given, test, client)
 }
 

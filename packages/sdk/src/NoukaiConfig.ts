@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import * as Invalid from "./internal/core/makeError.js"
-import { newError, type Problem, problem } from "./internal/core/makeError.js"
+import { newError, type Problem, problem, readable } from "./internal/core/makeError.js"
 import { toMillis } from "./internal/core/time.js"
 import { type Rate, resolveRate } from "./internal/http/limiter.js"
 import { backoff } from "./internal/http/retry.js"
@@ -219,8 +219,11 @@ const checkKey = (
   apiKey: Redacted.Redacted<string> | undefined
 ): Either.Either<Redacted.Redacted<string>, AuthenticationError> => {
   if (apiKey === undefined) return Either.left(noKey("no key was given and NOUKAI_API_KEY is not set"))
-  const value: unknown = Redacted.isRedacted(apiKey) ? Redacted.value(apiKey) : undefined
-  if (typeof value !== "string") return Either.left(noKey("the key must be a Redacted string"))
+  if (!Redacted.isRedacted(apiKey)) return Either.left(noKey("the key must be a Redacted string"))
+  const value: unknown = Redacted.value(apiKey)
+  if (typeof value !== "string") {
+    return Either.left(noKey(`the key must be a string, not ${Object.prototype.toString.call(value).slice(8, -1)}`))
+  }
   if (value === "") return Either.left(noKey("the key is empty"))
   if (!value.startsWith("nk_")) return Either.left(noKey("the key does not begin with nk_"))
   return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)
@@ -352,7 +355,7 @@ const resolveOptions = (
   options: Options
 ): Either.Either<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
   Either.gen(function*() {
-    const apiKey = yield* checkKey(options.apiKey)
+    const apiKey = yield* readable(method, "apiKey", () => checkKey(options.apiKey))
     const { origin, prefix } = yield* serverOf(options)
     return { apiKey, origin, prefix, ...(yield* resolveSettings(options)) }
   })

@@ -9,6 +9,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -20,7 +21,7 @@ import { Recorder, saving } from "./internal/cassette/recorder.js"
 import * as RecordingHttp from "./internal/cassette/recordingHttp.js"
 import { type Redact, type Redaction, redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette } from "./internal/cassette/replay.js"
-import { invalid, known } from "./internal/core/makeError.js"
+import { invalid, known, readable } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
 import * as Fields from "./internal/options/callOptions.js"
@@ -274,7 +275,13 @@ export function toFile<E, R>(
   E | Errors.AuthenticationError | Errors.InvalidRequestError | Errors.CassetteError | Errors.ReplayNoSnapshotsError,
   R
 > {
-  const live = Predicate.hasProperty(options, "live") ? options.live : undefined
+  const given = readable(
+    "NoukaiRecord.toFile",
+    "live",
+    () => Either.right(Predicate.hasProperty(options, "live") ? options.live : undefined)
+  )
+  if (Either.isLeft(given)) return Layer.fail(given.left)
+  const live = given.right
   // @effect-diagnostics-next-line missingLayerContext:off -- which overload was called decides what is needed
   return live === undefined ? record(path, NoukaiLive, options) : record(path, live, options)
 }

@@ -13,6 +13,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
 import { ReplayCassette } from "./Cassette.js"
@@ -20,7 +21,7 @@ import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/layout.js"
 import { redactionOf, redactOption } from "./internal/cassette/redaction.js"
 import { openCassette, type OpenReplay, openSession } from "./internal/cassette/replay.js"
-import { invalid } from "./internal/core/makeError.js"
+import { invalid, readable } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import { currentScope, leavingReplay } from "./internal/operations/scope.js"
@@ -131,9 +132,10 @@ export const fromCassette = (
 ): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> => {
   const method = "NoukaiReplay.fromCassette"
   const loaded = Effect.suspend(() =>
-    CassetteFile.isCassette(cassette)
-      ? Effect.succeed([`the ${cassette.kind}`, cassette] as const)
-      : Effect.fail(invalid(method, "cassette", "is not a cassette: read it with Cassette.decode or Cassette.load"))
+    readable(method, "cassette", () =>
+      CassetteFile.isCassette(cassette)
+        ? Either.right([`the ${cassette.kind}`, cassette] as const)
+        : Either.left(invalid(method, "cassette", "is not a cassette: read it with Cassette.decode or Cassette.load")))
   )
   return open(method, options, loaded)
 }

@@ -20,6 +20,7 @@ import { readErrorResponse } from "./ErrorResponse.js"
 import type { Defaults, FlowAddress, FlowRef, FlowVersion } from "./Flow.js"
 import * as FlowService from "./FlowService.js"
 import { type AnyFiber, withFiber } from "./internal/core/fiber.js"
+import { checkStored } from "./internal/core/jsonProblem.js"
 import { invalid, problem } from "./internal/core/makeError.js"
 import * as Call from "./internal/http/call.js"
 import * as Execute from "./internal/http/endpoints.js"
@@ -292,7 +293,7 @@ const forwardOptions = Fields.decoder<ForwardOptions>("options", () => ({
 
 const forwardRequest = Fields.decoder<ForwardRequest>(
   "request",
-  () => ({ body: Fields.anything, traceparent: Fields.text, tracestate: Fields.text }),
+  () => ({ body: Fields.checked(checkStored), traceparent: Fields.text, tracestate: Fields.text }),
   ({ body }) => Predicate.isRecord(body) ? undefined : problem("body", "must be an object")
 )
 

@@ -197,7 +197,7 @@ export const handle = <E, R>(
  */
 export const tool = <P, PI, E, R, S = Tool.Json | void, SI = unknown>(
   options: ToolOptions<P, PI, E, R, S, SI>
-): Tool.Tool<E, R> => ({ description: undefined, success: undefined, ...options })
+): Tool.Tool<E, R> => Tool.completed(options)
 
 /**
  * Gathers tools. Each runs by itself, `toolConcurrency` at a time; three rounds in a row in which the model calls one

@@ -124,8 +124,10 @@ export const submitOnceInput = (operation: string, options: ExecuteAsyncOnceOpti
 })
 
 /** Throws a refusal of a version that has no stream, at the call as `@noukai/sdk` does. */
-export const checkStreamed = (operation: string, options: EventsOptions | undefined): void => {
-  const version = reading(operation, "options", () => given(fieldOf(options, "version")))
+export const checkStreamed = (operation: string, options: EventsOptions | undefined): void =>
+  reading(operation, "version", () => checkVersion(operation, given(fieldOf(options, "version"))))
+
+const checkVersion = (operation: string, version: unknown): void => {
   if (version === undefined || version === "production") return
   if (version === "draft" || version === 0) {
     throw refusal(operation, "version", "the draft cannot be streamed: use execute, or a published version")

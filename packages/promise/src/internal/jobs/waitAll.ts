@@ -58,7 +58,10 @@ class Handles {
 /** The jobs as they come. Its end does not wait for `return`, which a generator runs only after a pending `next`. */
 const streamOf = (jobs: AsyncIterable<Job>): Stream.Stream<Job, Thrown> =>
   Stream.acquireRelease(
-    Effect.sync(() => jobs[Symbol.asyncIterator]()),
+    Effect.try({
+      try: () => reading(operation, "jobs", () => jobs[Symbol.asyncIterator]()),
+      catch: (reason) => new Thrown({ reason })
+    }),
     (iterator) => Effect.forkDaemon(Effect.ignore(Effect.tryPromise(async () => iterator.return?.())))
   ).pipe(Stream.flatMap((iterator) =>
     Stream.fromAsyncIterable(
@@ -83,10 +86,11 @@ export const waitAll = (
         concurrency: given.concurrency ?? undefined,
         rate: given.rate ?? undefined
       }
-      if (isAsync(jobs)) {
-        return Effect.succeed(SdkJob.waitAll(Stream.mapEffect(streamOf(jobs), handles.of), settings))
+      const arriving = reading(operation, "jobs", () => isAsync(jobs) ? streamOf(jobs) : undefined)
+      if (arriving !== undefined) {
+        return Effect.succeed(SdkJob.waitAll(Stream.mapEffect(arriving, handles.of), settings))
       }
-      const known = reading(operation, "jobs", () => Predicate.isIterable(jobs) ? Array.from(jobs) : undefined)
+      const known = reading(operation, "jobs", () => Predicate.isIterable(jobs) ? Array.from<Job>(jobs) : undefined)
       if (known === undefined) throw refusal(operation, "jobs", wrongJobs)
       return Effect.map(Effect.forEach(known, handles.of), (found) => SdkJob.waitAll(found, settings))
     })

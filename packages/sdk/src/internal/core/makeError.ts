@@ -3,6 +3,7 @@
  * fields, and how errors are made.
  */
 import type * as Cause from "effect/Cause"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
@@ -194,6 +195,9 @@ export interface Problem {
 
 export const problem = (field: string, reason: string): Problem => ({ field, reason })
 
+/** The reason why a value is refused whose getters throw, or that is a revoked proxy. */
+export const unreadable = "cannot be read: reading it throws"
+
 /** The facts of a refused call beside its problem. */
 export interface RefusalFacts {
   readonly flow?: string | undefined
@@ -317,3 +321,17 @@ export const invalid = (
   facts?: RefusalFacts & { readonly cause?: unknown }
 ): InvalidRequestError =>
   new InvalidRequestError(known({ method, field, reason, isRetryable: false, ...facts }), unchecked)
+
+/** Checks a value of a caller. One that cannot be read is refused as well. */
+export const readable = <A, E>(
+  method: string,
+  field: string,
+  check: () => Either.Either<A, E>,
+  facts?: RefusalFacts
+): Either.Either<A, E | InvalidRequestError> => {
+  try {
+    return check()
+  } catch (cause) {
+    return Either.left(invalid(method, field, unreadable, { ...facts, cause }))
+  }
+}

@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as Errors from "../../NoukaiError.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { withRaw } from "../core/json.js"
-import { invalid, known, newError } from "../core/makeError.js"
+import { invalid, known, newError, readable } from "../core/makeError.js"
 import { repeatability } from "../core/repeatability.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
@@ -316,9 +316,10 @@ export const isPollable = (job: unknown): boolean =>
   Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
 
 const checkJob = (method: string, job: unknown): Either.Either<void, Errors.InvalidRequestError> =>
-  isPollable(job)
-    ? Either.void
-    : Either.left(invalid(method, "job", "must be a job, as submit and attach return it"))
+  readable(method, "job", () =>
+    isPollable(job)
+      ? Either.void
+      : Either.left(invalid(method, "job", "must be a job, as submit and attach return it")))
 
 const pollOptions = Fields.decoder<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
 
@@ -344,7 +345,10 @@ export function updates<A>(
   return Stream.unwrap(Effect.gen(function*() {
     const method = "Job.updates"
     yield* checkJob(method, job)
-    if (!Schedule.isSchedule(schedule)) return yield* invalid(method, "schedule", "must be a Schedule")
+    yield* readable(method, "schedule", () =>
+      Schedule.isSchedule(schedule)
+        ? Either.void
+        : Either.left(invalid(method, "schedule", "must be a Schedule")))
     return updatesOf({
       executionId: job.executionId,
       poll: job.poll,

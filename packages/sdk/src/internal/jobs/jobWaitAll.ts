@@ -14,7 +14,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../core/makeError.js"
+import { invalid, readable } from "../core/makeError.js"
 import { clientClosed } from "../core/repeatability.js"
 import { monotonic, timeLimit, toMillis } from "../core/time.js"
 import * as Limiter from "../http/limiter.js"
@@ -76,19 +76,27 @@ const isOfAll = (error: CallError): boolean =>
 
 /** The jobs of an iterable, read once. */
 function takeJobs<J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, InvalidRequestError> {
-  const wrong = (cause?: unknown) =>
-    invalid(method, "jobs", "must be jobs, as submit and attach return them", { cause })
-  if (!Predicate.isIterable(jobs) || typeof jobs === "string") return Either.left(wrong())
-  return Either.filterOrLeft(
-    Either.try({ try: () => Array.from(jobs), catch: wrong }),
-    (all) => all.every(JobPoll.isPollable),
-    () => wrong()
-  )
+  return readable(method, "jobs", () => {
+    const all = Predicate.isIterable(jobs) && typeof jobs !== "string" ? Array.from(jobs) : undefined
+    return all?.every(JobPoll.isPollable) === true
+      ? Either.right(all)
+      : Either.left(invalid(method, "jobs", "must be jobs, as submit and attach return them"))
+  })
 }
 
 const isStream = <J, E, R>(
   jobs: Iterable<J> | Stream.Stream<J, E, R>
 ): jobs is Stream.Stream<J, E, R> => Predicate.hasProperty(jobs, Stream.StreamTypeId)
+
+function sourceOf<J, E, R>(
+  jobs: Iterable<J> | Stream.Stream<J, E, R>
+): Either.Either<Stream.Stream<J, E, R>, InvalidRequestError> {
+  return readable(
+    method,
+    "jobs",
+    () => isStream(jobs) ? Either.right(jobs) : Either.map(takeJobs(jobs), Stream.fromIterable)
+  )
+}
 
 /** A wait for many jobs. */
 interface Wait<J, A, E> {
@@ -198,7 +206,7 @@ export const waitAll = <J extends JobPoll.Pollable<A>, A, E, R>(
 ): Stream.Stream<Outcome<J, A>, CallError | E, R> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const { concurrency = 8, rate = 20, schedule, timeout: limit } = yield* waitAllOptions(method, given)
-    const source = isStream(jobs) ? jobs : Stream.fromIterable(yield* takeJobs(jobs))
+    const source = yield* sourceOf(jobs)
     const timeout = toMillis(limit) ?? Infinity
     const wait: Wait<J, A, E> = {
       timeout,

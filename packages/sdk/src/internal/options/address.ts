@@ -10,7 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { misnamed, type Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem, problem } from "../core/makeError.js"
+import { invalid, type Problem, problem, readable, unreadable } from "../core/makeError.js"
 import { decoding, encoding, isStandardSchema, type StandardSchema } from "./standardSchema.js"
 
 /** The default org and project of a client; both or neither. */
@@ -89,6 +89,12 @@ const problemOf = (flow: Flow<never> & { readonly problem?: Problem }): Problem 
 
 /** The address of a reference. */
 export const resolve = (
+  method: string,
+  flow: FlowRef<never>,
+  defaults: AddressDefaults
+): Either.Either<FlowAddress, InvalidRequestError> => readable(method, "flow", () => addressOf(method, flow, defaults))
+
+const addressOf = (
   method: string,
   flow: FlowRef<never>,
   defaults: AddressDefaults
@@ -219,14 +225,23 @@ export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>
   ref: string | FlowAddress,
   schemas: Schemas<P, A, PI, AI> = {}
 ): Flow<P, A> => {
-  const problem = misnamed("schemas", schemas, schemaNames)
-  const { parameters, result } = problem === undefined ? schemas : {}
-  return Object.assign(Object.create(Proto), {
-    ref,
-    parameters: isStandard(parameters) ? encoding(parameters) : parameters,
-    result: isStandard(result) ? decoding(result) : result,
-    ...(problem !== undefined && { problem })
-  })
+  const made = schemasOf(schemas)
+  return Object.assign(Object.create(Proto), { ref, parameters: undefined, result: undefined, ...made })
+}
+
+/** The schemas of a flow as schemas of Effect, or their problem. */
+const schemasOf = <P, A, PI, AI>(schemas: Schemas<P, A, PI, AI>) => {
+  const found = misnamed("schemas", schemas, schemaNames)
+  if (found !== undefined) return { problem: found }
+  let at = "parameters"
+  try {
+    const { parameters, result } = schemas
+    const encoded = isStandard(parameters) ? encoding(parameters) : parameters
+    at = "result"
+    return { parameters: encoded, result: isStandard(result) ? decoding(result) : result }
+  } catch {
+    return { problem: problem(`flow.${at}`, unreadable) }
+  }
 }
 
 const schemaNames: Names<Schemas<never, unknown>> = { parameters: true, result: true }

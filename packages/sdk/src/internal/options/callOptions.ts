@@ -10,7 +10,7 @@ import { isCount, isFields, misnamed, type Names, type Table, unknownName } from
 import type { APITimeoutError, BudgetExceededError, InvalidRequestError, NoukaiError, Sent } from "../../NoukaiError.js"
 import { checkPositiveAmount } from "../core/cost.js"
 import { checkJson } from "../core/jsonProblem.js"
-import { amended, invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { amended, invalid, type Problem, problem, type RefusalFacts, unreadable } from "../core/makeError.js"
 import { durationReason, toMillis } from "../core/time.js"
 import { isVersion, versionForms } from "./address.js"
 import { headersProblem, isHeaderValue } from "./headers.js"
@@ -177,7 +177,7 @@ export const decoder = <A extends object>(
         ? Either.right({ ...given })
         : Either.left(invalid(method, found.field, found.reason, facts))
     } catch (cause) {
-      return Either.left(invalid(method, at, "cannot be read: reading it throws", { ...facts, cause }))
+      return Either.left(invalid(method, at, unreadable, { ...facts, cause }))
     }
   }
 }

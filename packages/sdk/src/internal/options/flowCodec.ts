@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { flatMapNow, mapErrorNow, maxDepth, readEffect, writeEffect } from "../core/json.js"
 import { checkJson } from "../core/jsonProblem.js"
-import { invalid, newError, type Problem, problem } from "../core/makeError.js"
+import { invalid, newError, type Problem, problem, readable } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { type Flow, type FlowRef, isFlow } from "./address.js"
 
@@ -22,11 +22,15 @@ export const checkSchemas = (
   address: string,
   flow: FlowRef<never>
 ): Either.Either<void, InvalidRequestError> => {
-  const schemas = schemasOf(flow)
   for (const name of ["parameters", "result"] as const) {
-    if (schemas[name] !== undefined && !Schema.isSchema(schemas[name])) {
-      return Either.left(invalid(method, `flow.${name}`, "must be a schema", { flow: address }))
-    }
+    const field = `flow.${name}`
+    const checked = readable(method, field, () => {
+      const schema: unknown = schemasOf(flow)[name]
+      return schema === undefined || (Schema.isSchema(schema) && "_tag" in schema.ast)
+        ? Either.void
+        : Either.left(invalid(method, field, "must be a schema", { flow: address }))
+    }, { flow: address })
+    if (Either.isLeft(checked)) return checked
   }
   return Either.void
 }

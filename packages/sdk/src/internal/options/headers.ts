@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem, problem } from "../core/makeError.js"
+import { invalid, type Problem, problem, readable } from "../core/makeError.js"
 import { apiVersion, version } from "../core/version.js"
 
 declare const globalThis: {
@@ -87,7 +87,11 @@ export const extra = (
   headers: Readonly<Record<string, string>>,
   dropped: ReadonlySet<string> = reserved
 ): Either.Either<Record<string, string>, InvalidRequestError> =>
-  Either.mapLeft(read("headers", headers, dropped), ({ field, reason }) => invalid(method, field, reason))
+  readable(
+    method,
+    "headers",
+    () => Either.mapLeft(read("headers", headers, dropped), ({ field, reason }) => invalid(method, field, reason))
+  )
 
 /** The reason why a value cannot be the headers of a call, if there is one. */
 export const headersProblem = (field: string, headers: unknown): Problem | undefined => {

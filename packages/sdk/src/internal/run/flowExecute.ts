@@ -8,7 +8,7 @@ import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } fr
 import { withFiber } from "../core/fiber.js"
 import { isOf } from "../core/json.js"
 import { checkStored } from "../core/jsonProblem.js"
-import { invalid } from "../core/makeError.js"
+import { invalid, readable } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
 import { resolveCall } from "../operations/operations.js"
 import type { HttpService } from "../operations/operations.js"
@@ -120,7 +120,9 @@ const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =
     const method = "FlowService.resume"
     const { input, ...target } = yield* resolveCall(http, method, flow, RunInput.resumeInput, given)
     const { addressText } = target
-    const state = yield* stateOf(method, addressText, givenState)
+    const state = yield* readable(method, "state", () => stateOf(method, addressText, givenState), {
+      flow: addressText
+    })
     const before: Omit<ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R>, "costs"> = {
       http,
       method,

@@ -106,6 +106,22 @@ export const checkResults = (
   results: unknown,
   checkContent: CheckContent = checkWritten
 ): ResultProblem | undefined => {
+  let field = "results"
+  const at = (place: string) => field = place
+  try {
+    return problemOfResults(calls, results, checkContent, at)
+  } catch {
+    return { field, reason: "cannot be read: reading it throws" }
+  }
+}
+
+/** `reading` is called with the place of each result before it is read. */
+const problemOfResults = (
+  calls: ReadonlyArray<{ readonly id: string }>,
+  results: unknown,
+  checkContent: CheckContent,
+  reading: (place: string) => void
+): ResultProblem | undefined => {
   if (!Array.isArray(results) || results.length > maxResults) {
     return { field: "results", reason: "must be an array with one result per tool call" }
   }
@@ -113,6 +129,7 @@ export const checkResults = (
   const answered = new Set<string>()
   for (const [index, result] of results.entries()) {
     const at = `results[${index}]`
+    reading(at)
     const { content, toolCallId: id }: { readonly [key: string]: unknown } = isRecord(result) ? result : {}
     if (typeof id !== "string" || (id === "" && !open.has(id))) {
       return { field: `${at}.toolCallId`, reason: "must be the id of a tool call" }

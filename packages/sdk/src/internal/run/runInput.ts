@@ -7,6 +7,7 @@
  * @see docs/wire.md#tools
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Execution from "../../Execution.js"
@@ -16,7 +17,7 @@ import type { Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { isOf } from "../core/json.js"
 import { checkStored } from "../core/jsonProblem.js"
-import { invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { invalid, type Problem, problem, readable, type RefusalFacts } from "../core/makeError.js"
 import type { RunFields } from "../operations/requests.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/callOptions.js"
@@ -173,12 +174,13 @@ export const resolveTools = <E, R>(
   { toolChoice, tools }: { readonly toolChoice?: unknown; readonly tools?: ToolsOption<E, R> | undefined }
 ): Effect.Effect<RunTools<E | InvalidRequestError, R> | undefined, E | InvalidRequestError, R> => {
   if (!isUnresolved(tools)) return Effect.succeed(tools)
-  return Effect.flatMap(resolve<E, R>(method, tools), (handled) => {
-    const found = checkTools({ toolChoice, tools: handled })
-    return found === undefined
-      ? Effect.succeed(handled)
-      : Effect.fail(invalid(method, found.field, found.reason, { flow }))
-  })
+  return Effect.flatMap(resolve<E, R>(method, tools), (handled) =>
+    readable(method, "tools", () => {
+      const found = checkTools({ toolChoice, tools: handled })
+      return found === undefined
+        ? Either.right(handled)
+        : Either.left(invalid(method, found.field, found.reason, { flow }))
+    }, { flow }))
 }
 
 /** The options of every request that may begin a run. */

@@ -8,7 +8,7 @@ import { isFields, misnamed, type Names } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { readEffect, writeEffect } from "../core/json.js"
 import { checkJson } from "../core/jsonProblem.js"
-import { invalid, known, type Problem, type RefusalFacts } from "../core/makeError.js"
+import { invalid, known, type Problem, problem, type RefusalFacts, unreadable } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { toolSpans } from "../telemetry/spans.js"
 import { parseArguments, type ToolCall } from "./pauses.js"
@@ -252,6 +252,26 @@ const noTool: AnsweringTool<never, never> = {
   answer: () => Effect.dieMessage("a run with this tool is refused")
 }
 
+/** Stands for a tool that cannot be read. */
+const unreadableTool: Tool<never, never> = {
+  name: "",
+  description: undefined,
+  parameters: Schema.Unknown,
+  success: undefined,
+  handler: () => Effect.dieMessage("a run with this tool is refused")
+}
+
+/** Completes a tool. One that cannot be read is refused with the run. */
+export const completed = <A extends object>(
+  tool: A
+): Pick<Tool<never, never>, "description" | "success"> & A | Tool<never, never> => {
+  try {
+    return { description: undefined, success: undefined, ...tool }
+  } catch {
+    return unreadableTool
+  }
+}
+
 const toolNames: Names<Tool<never, never>> = {
   name: true,
   description: true,
@@ -262,6 +282,16 @@ const toolNames: Names<Tool<never, never>> = {
 
 /** A tool from schemas: decodes the arguments, runs the handler, encodes the value. */
 export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
+  const cannotBeRead = { ...noTool, problem: problem("tools", unreadable) }
+  if (tool === unreadableTool) return cannotBeRead
+  try {
+    return readTool(tool)
+  } catch {
+    return cannotBeRead
+  }
+}
+
+const readTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
   const unknown = isFields(tool) ? misnamed("tool", tool, toolNames) : undefined
   if (unknown !== undefined) return { ...noTool, problem: { field: `tools.${unknown.field}`, reason: unknown.reason } }
   if (!isTool(tool)) return noTool

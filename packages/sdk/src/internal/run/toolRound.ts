@@ -13,7 +13,7 @@ import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolkitLike } from "../../Tools.js"
 import { checkJson } from "../core/jsonProblem.js"
-import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
+import { invalid, known, newError, readable, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Pauses from "./pauses.js"
 import * as Tool from "./tool.js"
@@ -82,12 +82,21 @@ export const resolve = <E, R>(
   tools: Toolkit<E, R>
 ): Effect.Effect<Tool.ToolSet<E | InvalidRequestError, R>, E | InvalidRequestError, R> =>
   Effect.gen(function*() {
-    const toolkit = isToolkit(tools) || !Effect.isEffect(tools) ? tools : yield* tools
-    return yield* Effect.try({
-      try: () => Tool.gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool))),
-      catch: () =>
-        invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
+    const toolkit = yield* yield* readable(
+      method,
+      "tools",
+      () => Either.right(isToolkit(tools) || !Effect.isEffect(tools) ? Effect.succeed(tools) : tools)
+    )
+    const wrong = () =>
+      invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
+    const handled = Either.try({
+      try: () =>
+        isToolkit(toolkit)
+          ? Tool.gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool)))
+          : undefined,
+      catch: wrong
     })
+    return yield* Either.filterOrLeft(handled, Predicate.isNotUndefined, wrong)
   })
 
 /** Reads and checks the results that a caller gives by hand. */
