@@ -251,8 +251,8 @@ export class APITimeoutError extends failure<APITimeoutError>()("APITimeoutError
   sent: Sent,
   /** The last status of a job that was waited for. */
   lastStatus: absentable(Schema.String)
-}, (error) => [
-  `${optionOf(error.clock)} passed`,
+}, (error, terms) => [
+  `${terms.option(optionOf(error.clock))} passed`,
   error.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(error)
 ]) {}
 
@@ -361,9 +361,9 @@ export class UnexpectedResponseError extends failure<UnexpectedResponseError>()(
 export class RunInProgressError extends failure<RunInProgressError>()("RunInProgressError", {
   /** The session of the run. */
   sessionId: absentable(Schema.String)
-}, () => [
+}, (_, terms) => [
   "the run of this key has not ended",
-  "call again later; if no other process runs this key, set `takeOver` or resume its stored state"
+  `call again later; if no other process runs this key, ${terms.takeOver}`
 ]) {}
 
 const notStored = {
@@ -411,9 +411,9 @@ export class AmbiguousRunError extends failure<AmbiguousRunError>()("AmbiguousRu
   executionIds: Schema.Array(Schema.String),
   /** The session of the runs. */
   sessionId: absentable(Schema.String)
-}, ({ executionIds }) => [
+}, ({ executionIds }, terms) => [
   `${executionIds.length} runs were found under this key: ${executionIds.slice(0, 10).join(", ")}`,
-  "use a key in one process at a time; read the runs with RunService, and continue under another key"
+  `use a key in one process at a time; read the runs with ${terms.reader}, and continue under another key`
 ]) {}
 
 /**

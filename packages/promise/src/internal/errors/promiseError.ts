@@ -1,4 +1,5 @@
 /** Translates the tagged errors of the SDK into the classes of this package. */
+import { messageIn, type Terms } from "@effect-noukai/sdk/internal/terms"
 import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -83,31 +84,21 @@ const fields: { readonly [field: string]: string } = {
   log: "onLog"
 }
 
-/** Words of the SDK, and their counterparts in this package. */
-const words: ReadonlyArray<readonly [theirs: string, ours: string]> = [
-  [" or resume its stored state", ""],
-  ["with RunService", "with flow.run(id).trace()"]
-]
-
 const nameOf = (field: string): string => fields[field] ?? field
 
-const rendered = (error: Sdk.NoukaiError): string => {
-  const { message, method } = error
-  const operation = operations[method]
-  const text = words.reduce((text, [theirs, ours]) => text.replace(theirs, ours), message)
-  const named = operation === undefined || !text.startsWith(method) ? text : operation + text.slice(method.length)
-  return error._tag === "InvalidRequestError"
-    ? named.replace(`invalid ${error.field}:`, `invalid ${nameOf(error.field)}:`)
-    : error._tag === "APITimeoutError"
-    ? named.replace(/(\w+)(?= passed)/, nameOf)
-    : named
+/** The words of this package in messages. */
+const terms: Terms = {
+  operation: (method) => operations[method] ?? method,
+  option: nameOf,
+  reader: "flow.run(id).trace()",
+  takeOver: "set `takeOver`"
 }
 
 /** Returns the server's text, as `@noukai/sdk` does. `cause` has the full message. */
 const messageOf = (error: Sdk.NoukaiError): string =>
   error.detail !== undefined && (error.statusCode !== undefined || error._tag === "FlowExecutionError")
     ? error.detail
-    : rendered(error)
+    : messageIn(error, terms)
 
 const translate = <T extends Tag>(error: Of<T>): NoukaiError.NoukaiError => {
   const { code, executionId, isRetryable, requestId, responseBody, statusCode } = error as Sdk.NoukaiError

@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
+import { messageProperties, type Terms } from "./terms.js"
 
 /**
  * A key that may be absent: the same as `absentable` in `json.ts`. This module imports no other module of the package, because
@@ -98,7 +99,7 @@ interface ErrorFields {
 /**
  * The message of an error in one line: the failure, the flow, the words of the server, advice, and the ids to quote.
  */
-const render = (error: ErrorFields, what: string, hint?: string): string => {
+const render = (error: ErrorFields, operation: string, what: string, hint?: string): string => {
   const flow = error.flow === undefined ? "" : ` ${error.flow}`
   const detail = error.detail === undefined || error.detail === "" ? "" : `: ${error.detail}`
   const facts = [
@@ -107,7 +108,7 @@ const render = (error: ErrorFields, what: string, hint?: string): string => {
     error.executionId === undefined ? undefined : `execution ${error.executionId}`,
     error.requestId === undefined ? undefined : `request ${error.requestId}`
   ].filter((fact) => fact !== undefined)
-  return `${error.method}${flow}: ${what}${detail}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}` +
+  return `${operation}${flow}: ${what}${detail}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}` +
     (hint === undefined ? "" : `; ${hint}`)
 }
 
@@ -276,7 +277,7 @@ export function failure<Self>() {
   return function<const Tag extends string, Fields extends Schema.Struct.Fields>(
     tag: Tag,
     own: Fields,
-    words: (error: Schema.Struct.Type<Common & Fields>) => Words
+    words: (error: Schema.Struct.Type<Common & Fields>, terms: Terms) => Words
   ): ErrorClass<Self, Tag, FieldsOf<Tag, Fields>> {
     const made: object = Schema.TaggedError<object>(`@effect-noukai/sdk/${tag}`)(tag, { ...fields, ...own })
     // the class has the parts from here on, which the compiler cannot see
@@ -289,12 +290,10 @@ export function failure<Self>() {
           return cursorOf(this)
         }
       },
-      message: {
-        get(this: Schema.Struct.Type<Common & Fields> & ErrorFields) {
-          const [what, hint, more = ""] = words(this)
-          return render(this, what, hint) + more
-        }
-      }
+      ...messageProperties((error: Schema.Struct.Type<Common & Fields> & ErrorFields, terms) => {
+        const [what, hint, more = ""] = words(error, terms)
+        return render(error, terms.operation(error.method), what, hint) + more
+      })
     })
     return result
   }
@@ -311,7 +310,7 @@ export class InvalidRequestError extends failure<InvalidRequestError>()("Invalid
   field: Schema.String,
   /** The rule that the input breaks. */
   reason: Schema.String
-}, (error) => [`invalid ${error.field}: ${error.reason}`]) {}
+}, (error, terms) => [`invalid ${terms.option(error.field)}: ${error.reason}`]) {}
 
 /** The error of a check on this side that failed, before anything was sent. */
 export const invalid = (
