@@ -201,310 +201,318 @@ const isPauseOf = (state: PausedState, response: Operation.ExecuteResponse): boo
 
 type Answer = Effect.Effect<WalkAnswer, Errors.CallError>
 
-/** The requests of a run, each of which leads to the end of the run or its next pause for the caller. */
-export const requestsOf = <E, R>(run: Run<E, R>) => {
-  const { address, addressText, costs, http, method, onPause } = run
+/** The next request of a run. */
+const requestOf = (run: AnyRun, body: Operation.ExecuteBody): Operation.ExecuteRequest => ({
+  method: run.method,
+  flow: run.address,
+  version: run.version,
+  sessionId: run.sessionId,
+  options: run.options,
+  progress: run.progress.begin(),
+  body,
+  reserve: run.costs?.reserve(run.executionId)
+})
 
-  /** The next request. */
-  const requestOf = (body: Operation.ExecuteBody): Operation.ExecuteRequest => ({
-    method,
-    flow: address,
-    version: run.version,
-    sessionId: run.sessionId,
-    options: run.options,
-    progress: run.progress.begin(),
-    body,
-    reserve: costs?.reserve(run.executionId)
-  })
+const answeredBefore = (run: AnyRun, answer: Answer): Answer =>
+  run.answeredItself ? Effect.mapError(answer, (error) => afterARunMayExist(error, run.progress.sent)) : answer
 
-  const answeredBefore = (answer: Answer): Answer =>
-    run.answeredItself ? Effect.mapError(answer, (error) => afterARunMayExist(error, run.progress.sent)) : answer
+const sent = (run: AnyRun, body: Operation.ExecuteBody): Answer =>
+  answeredBefore(run, Effect.map(run.http.request("execute", requestOf(run, body)), (response) => ({ response })))
 
-  const sent = (body: Operation.ExecuteBody): Answer =>
-    answeredBefore(Effect.map(http.request("execute", requestOf(body)), (response) => ({ response })))
+const walk = (run: AnyRun, from: FlowCursor, asExecute: Operation.ExecuteBody): Answer => {
+  if (run.more !== undefined) return run.more.walk(run, from, asExecute)
+  const reason = "runs a flow step by step, and there are no streams here: leave it out"
+  return Effect.fail(invalid(run.method, "maxCostUsd", reason, { flow: run.addressText }))
+}
 
-  const walk = (from: FlowCursor, asExecute: Operation.ExecuteBody): Answer => {
-    if (run.more !== undefined) return run.more.walk(run, from, asExecute)
-    const reason = "runs a flow step by step, and there are no streams here: leave it out"
-    return Effect.fail(invalid(method, "maxCostUsd", reason, { flow: addressText }))
+const positionOf = (run: AnyRun, { executionId }: PausedState): ReturnType<MoreEndpoints["position"]> =>
+  run.more?.position(run, executionId) ?? Effect.sync(() => undefined)
+
+/** Fails because a response does not fit. A result in it is kept, of whichever run. */
+const unexpected = (run: AnyRun, response: Operation.ExecuteResponse, reason: string, code?: Errors.ErrorCode) =>
+  Effect.fail(newError(Errors.UnexpectedResponseError, {
+    method: run.method,
+    flow: run.addressText,
+    executionId: run.executionId,
+    requestId: response.requestId,
+    reason,
+    code,
+    result: "result" in response ? response.result : undefined
+  }))
+
+/** Leads an answer to the end of the run, or to its next pause for the caller. */
+const follow = <E, R>(run: Run<E, R>, { cursor, response, stepId }: WalkAnswer, rounds: number): RunEffect<E, R> => {
+  if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
+    return unexpected(run, response, otherRun(response.executionId))
   }
-
-  const follow = ({ cursor, response, stepId }: WalkAnswer, rounds: number): RunEffect<E, R> => {
-    if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
-      return unexpected(response, otherRun(response.executionId))
-    }
-    run.executionId ??= response.executionId || undefined
-    run.flowId ??= response.flowId || undefined
-    switch (response.status) {
-      case "completed":
-        return completed(response)
-      case "failed":
-        return Effect.fail(runFailed(response, stepId))
-      case "tool_calls_required":
-        return paused(response, cursor, rounds)
-    }
+  run.executionId ??= response.executionId || undefined
+  run.flowId ??= response.flowId || undefined
+  switch (response.status) {
+    case "completed":
+      return completed(run, response)
+    case "failed":
+      return Effect.fail(runFailed(run, response, stepId))
+    case "tool_calls_required":
+      return paused(run, response, cursor, rounds)
   }
+}
 
-  /** The facts of a run that are known, for its result. */
-  const factsOf = ({ blockCount, flowId, requestId }: Operation.ExecuteEnded | Operation.ExecutePaused) =>
-    known({ flowId, blockCount, sessionId: run.sessionId, requestId })
+/** The facts of a run that are known, for its result. */
+const factsOf = (
+  { sessionId }: AnyRun,
+  { blockCount, flowId, requestId }: Operation.ExecuteEnded | Operation.ExecutePaused
+) => known({ flowId, blockCount, sessionId, requestId })
 
-  const completed = (response: Operation.ExecuteEnded): RunEffect<E, R> => {
-    const { executionId } = run
-    const facts = { method, address: addressText, executionId, requestId: response.requestId }
-    return mapNow(
-      decodeResult(run.flow, facts, response.result),
-      (result) =>
-        withDigits(
-          withRaw({ status: "completed", result, ...known({ executionId }), ...factsOf(response) }, response.raw),
-          digitsIn([["result", digitsAt(digitsOf(response), "result")]])
-        )
-    )
-  }
+const completed = (run: AnyRun, response: Operation.ExecuteEnded): RunEffect<never, never> => {
+  const { addressText, executionId, flow, method } = run
+  const facts = { method, address: addressText, executionId, requestId: response.requestId }
+  return mapNow(
+    decodeResult(flow, facts, response.result),
+    (result) =>
+      withDigits(
+        withRaw({ status: "completed", result, ...known({ executionId }), ...factsOf(run, response) }, response.raw),
+        digitsIn([["result", digitsAt(digitsOf(response), "result")]])
+      )
+  )
+}
 
-  const runFailed = (response: Operation.ExecuteEnded, stepId: string | undefined): Errors.FlowExecutionError => {
-    const { executionId, reused, sessionId } = run
-    const { blockCount, flowId, requestId, result } = response
-    return receivedAs(
-      newError(Errors.FlowExecutionError, {
-        method,
-        flow: addressText,
-        executionId,
-        requestId,
-        ...problemOf(result),
-        stepId,
-        status: "failed",
-        result,
-        flowId,
-        blockCount,
-        sessionId,
-        reused
-      }),
-      response.raw
-    )
-  }
-
-  /** Fails because a response does not fit. A result in it is kept, of whichever run. */
-  const unexpected = (response: Operation.ExecuteResponse, reason: string, code?: Errors.ErrorCode) =>
-    Effect.fail(newError(Errors.UnexpectedResponseError, {
+const runFailed = (
+  { addressText, executionId, method, reused, sessionId }: AnyRun,
+  { blockCount, flowId, raw, requestId, result }: Operation.ExecuteEnded,
+  stepId: string | undefined
+): Errors.FlowExecutionError =>
+  receivedAs(
+    newError(Errors.FlowExecutionError, {
       method,
       flow: addressText,
-      executionId: run.executionId,
-      requestId: response.requestId,
-      reason,
-      code,
-      result: "result" in response ? response.result : undefined
-    }))
-
-  const paused = (
-    response: Operation.ExecutePaused,
-    cursor: FlowCursor | undefined,
-    rounds: number
-  ): RunEffect<E, R> => {
-    const { answering, executionId } = run
-    const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
-    const refused = (reason: string) => unexpected(response, reason, unanswered)
-    if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
-    if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
-    const toolCalls = Pauses.callsOf(response.toolCalls, toolCallMessages)
-    if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
-    const state: PausedState = {
-      version: 1,
-      flow: addressText,
-      flowVersion: run.version,
       executionId,
-      pausedAtStep,
-      iterationsUsed,
-      toolCallMessages,
-      toolCalls,
-      accumulatedOutputs,
-      ...known({ digits: Pauses.digitsOfPause(response), sessionId: run.sessionId }),
-      rounds,
-      ...known<Operation.RunFields>(run.fields),
-      ...(cursor && { steps: stepsOf(cursor) })
+      requestId,
+      ...problemOf(result),
+      stepId,
+      status: "failed",
+      result,
+      flowId,
+      blockCount,
+      sessionId,
+      reused
+    }),
+    raw
+  )
+
+const paused = <E, R>(
+  run: Run<E, R>,
+  response: Operation.ExecutePaused,
+  cursor: FlowCursor | undefined,
+  rounds: number
+): RunEffect<E, R> => {
+  const { answering, executionId, onPause } = run
+  const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
+  const refused = (reason: string) => unexpected(run, response, reason, unanswered)
+  if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
+  if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
+  const toolCalls = Pauses.callsOf(response.toolCalls, toolCallMessages)
+  if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
+  const state: PausedState = {
+    version: 1,
+    flow: run.addressText,
+    flowVersion: run.version,
+    executionId,
+    pausedAtStep,
+    iterationsUsed,
+    toolCallMessages,
+    toolCalls,
+    accumulatedOutputs,
+    ...known({ digits: Pauses.digitsOfPause(response), sessionId: run.sessionId }),
+    rounds,
+    ...known<Operation.RunFields>(run.fields),
+    ...(cursor && { steps: stepsOf(cursor) })
+  }
+  const answered = Effect.suspend(() =>
+    answering._tag === "manual"
+      ? Effect.succeed(pausedResult(run, state, response))
+      : withinLimit(run, state, Effect.suspend(() => answeredBy(run, answering, state)))
+  )
+  return onPause === undefined ? answered : Effect.zipRight(Effect.suspend(() => onPause(state)), answered)
+}
+
+/** Goes on with the answers of the handler. */
+const answeredBy = <E, R>(
+  run: Run<E, R>,
+  handler: Tools.HandlerStrategy<E, R>,
+  state: PausedState
+): RunEffect<E, R> => {
+  const { addressText, method } = run
+  const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep, toolCallMessages, toolCalls } = state
+  const place = [pausedAtStep, iterationsUsed, accumulatedOutputs, toolCallMessages]
+  return Effect.flatMap(
+    Tools.answer(handler, { method, addressText, executionId, toolCalls, place, rounds: state.rounds }),
+    (results) => {
+      run.answeredItself = true
+      const rounds = state.rounds + 1
+      return Effect.flatMap(send(run, state, results, rounds), (next) => follow(run, next, rounds))
     }
-    const answered = Effect.suspend(() =>
-      answering._tag === "manual"
-        ? Effect.succeed(pausedResult(state, response))
-        : withinLimit(state, Effect.suspend(() => answeredBy(answering, state)))
-    )
-    return onPause === undefined ? answered : Effect.zipRight(Effect.suspend(() => onPause(state)), answered)
-  }
+  )
+}
 
-  /** Goes on with the answers of the handler. */
-  const answeredBy = (handler: Tools.HandlerStrategy<E, R>, state: PausedState): RunEffect<E, R> => {
-    const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep, toolCallMessages, toolCalls } = state
-    const place = [pausedAtStep, iterationsUsed, accumulatedOutputs, toolCallMessages]
-    return Effect.flatMap(
-      Tools.answer(handler, { method, addressText, executionId, toolCalls, place, rounds: state.rounds }),
-      (results) => {
-        run.answeredItself = true
-        const rounds = state.rounds + 1
-        return Effect.flatMap(send(state, results, rounds), (next) => follow(next, rounds))
+/** Answers a pause unless the run has cost too much. */
+const withinLimit = <E, R>({ costs }: AnyRun, state: PausedState, answered: RunEffect<E, R>): RunEffect<E, R> =>
+  costs === undefined
+    ? answered
+    : Effect.flatMap(costs.check(state.executionId), (error): RunEffect<E, R> => {
+      if (error === undefined) return answered
+      setState(error, state)
+      if (state.steps !== undefined) {
+        setCursor(error, () => cursorOf(state, { toolCalls: state.toolCalls }, state.rounds))
       }
-    )
-  }
-
-  /** Answers a pause unless the run has cost too much. */
-  const withinLimit = (state: PausedState, answered: RunEffect<E, R>): RunEffect<E, R> =>
-    costs === undefined
-      ? answered
-      : Effect.flatMap(costs.check(state.executionId), (error): RunEffect<E, R> => {
-        if (error === undefined) return answered
-        setState(error, state)
-        if (state.steps !== undefined) {
-          setCursor(error, () => cursorOf(state, { toolCalls: state.toolCalls }, state.rounds))
-        }
-        return Effect.fail(error)
-      })
-
-  const pausedResult = (state: PausedState, response: Operation.ExecutePaused): PausedResult =>
-    withRaw(
-      {
-        status: "tool_calls_required",
-        executionId: state.executionId,
-        toolCalls: state.toolCalls,
-        state,
-        ...factsOf(response),
-        resume: (results) =>
-          Effect.suspend(() => {
-            const next: Run<never, never> = {
-              ...run,
-              answering: { _tag: "manual" },
-              // the caller holds each state that follows
-              onPause: undefined,
-              progress: new CallProgress()
-            }
-            return goingOn(next, state, (run) => requestsOf(run).resume(state, results))
-          })
-      },
-      response.raw
-    )
-
-  /**
-   * Sends the answer to a pause of a walked run, unless its step has completed since: the server would run it again.
-   * Steps that have completed are not run again, and the run goes on after them.
-   */
-  const sendOnce = (state: PausedState, results: ReadonlyArray<ToolResult>): Answer => {
-    const { executionId, pausedAtStep, rounds, steps } = state
-    const { retryPost: _, ...options } = run.options
-    const answer = Effect.suspend(() => send(state, results, rounds))
-    const trace = http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
-    // a run that may not be read is answered; another one may have completed the step
-    return Effect.matchEffect(trace, {
-      onFailure: (error) =>
-        error.isRetryable || error._tag === "UnexpectedResponseError" ? Effect.fail(beforeARun(error)) : answer,
-      onSuccess: ({ flowRun, steps: traced }): Answer => {
-        if (isEndedStatus(flowRun.status)) {
-          return Effect.flatMap(
-            positionOf(state),
-            (response) => response === undefined ? answer : Effect.succeed({ response })
-          )
-        }
-        const done = new Set(
-          traced.flatMap(({ loopIndex, status, stepId }) =>
-            loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
-          )
-        )
-        if (!done.has(pausedAtStep)) return answer
-        const { pending: __, ...cursor } = cursorOf(state, {}, rounds)
-        return walk({ ...cursor, ...steps, stepIndex: done.size }, run.fields)
-      }
+      return Effect.fail(error)
     })
-  }
 
-  /** Sends the checked answer to a pause. */
-  const send = (state: PausedState, results: ReadonlyArray<ToolResult>, rounds: number): Answer => {
-    const body: Operation.ExecuteBody & Pauses.RepeatedPause = Pauses.resumeBody(run.fields, state, results)
-    const { toolCallMessages } = body
-    const answer = state.steps === undefined
-      ? Effect.zipRight(
-        Tools.warnOfConversation(method, addressText, toolCallMessages),
-        Effect.suspend(() => sent(body))
-      )
-      : answeredBefore(walk(cursorOf(state, { toolCallMessages }, rounds), run.fields))
-    // what was refused can be sent again
-    return Effect.tapError(answer, (error) =>
-      Effect.sync(() => {
-        if (error._tag === "RateLimitError" || error._tag === "BudgetExceededError") setState(error, state)
-      }))
-  }
-
-  const positionOf = (
-    { executionId }: PausedState
-  ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> =>
-    run.more?.position(run, executionId) ?? Effect.sync(() => undefined)
-
-  /**
-   * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
-   * request whose response was lost. A run that waits there still, or cannot be read, leaves the refusal.
-   */
-  const movedPast = (state: PausedState, refusal: Errors.FlowExecutionError): Answer =>
-    Effect.flatMap(
-      positionOf(state),
-      (response) =>
-        response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
-    )
-
-  return {
-    /** Sends the first body. */
-    post: (body: Operation.ExecuteBody): RunEffect<E, R> => Effect.flatMap(sent(body), (answer) => follow(answer, 0)),
-
-    /** Begins a run that is walked step by step. */
-    postSteps: (body: Operation.ExecuteBody): RunEffect<E, R> => {
-      const from: FlowCursor = {
-        version: 1,
-        flow: addressText,
-        flowVersion: walkedVersion(run.version),
-        ...known({ sessionId: run.sessionId }),
-        stepIndex: 0,
-        outputs: {},
-        rounds: 0,
-        first: firstCall(body.message, body)
-      }
-      const walked = Effect.catchTag(
-        walk(from, body),
-        "ReplayMissError",
-        (miss) => miss.code === recordedAsExecute ? sent(body) : Effect.fail(miss)
-      )
-      return Effect.flatMap(walked, (answer) => follow(answer, 0))
+const pausedResult = <E, R>(run: Run<E, R>, state: PausedState, response: Operation.ExecutePaused): PausedResult =>
+  withRaw(
+    {
+      status: "tool_calls_required",
+      executionId: state.executionId,
+      toolCalls: state.toolCalls,
+      state,
+      ...factsOf(run, response),
+      resume: (results) =>
+        Effect.suspend(() => {
+          const next: Run<never, never> = {
+            ...run,
+            answering: { _tag: "manual" },
+            // the caller holds each state that follows
+            onPause: undefined,
+            progress: new CallProgress()
+          }
+          return goingOn(next, state, (run) => resume(run, state, results))
+        })
     },
+    response.raw
+  )
 
-    /** Runs once per key, or gives the run of the key. */
-    postOnce: (
-      body: Operation.ExecuteBody,
-      once: Pick<Operation.ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
-    ): Effect.Effect<OnceRunResult, Errors.CallError | Errors.OnceError | E, R> =>
-      Effect.flatMap(
-        http.request("executeOnce", { ...requestOf(body), ...once }),
-        ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, Errors.CallError | E, R> => {
-          run.sessionId = sessionId
-          run.reused = reused
-          return Effect.map(
-            follow({ response }, 0),
-            (ended) => withDigits(withRaw({ ...ended, reused }, ended.raw), digitsOf(ended))
-          )
-        }
-      ),
+/** Sends the checked answer to a pause. */
+const send = (run: AnyRun, state: PausedState, results: ReadonlyArray<ToolResult>, rounds: number): Answer => {
+  const body: Operation.ExecuteBody & Pauses.RepeatedPause = Pauses.resumeBody(run.fields, state, results)
+  const { toolCallMessages } = body
+  const answer = state.steps === undefined
+    ? Effect.zipRight(
+      Tools.warnOfConversation(run.method, run.addressText, toolCallMessages),
+      Effect.suspend(() => sent(run, body))
+    )
+    : answeredBefore(run, walk(run, cursorOf(state, { toolCallMessages }, rounds), run.fields))
+  // what was refused can be sent again
+  return Effect.tapError(answer, (error) =>
+    Effect.sync(() => {
+      if (error._tag === "RateLimitError" || error._tag === "BudgetExceededError") setState(error, state)
+    }))
+}
 
-    /**
-     * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of
-     * the run or to its next pause.
-     */
-    resume: (state: PausedState, results: ReadonlyArray<ToolResult>): RunEffect<E, R> => {
-      const { executionId, rounds, steps, toolCalls } = state
-      const answers = Tools.answersOf(method, toolCalls, results, { flow: addressText, executionId })
-      if (Either.isLeft(answers)) return Effect.fail(answers.left)
-      const answer = Effect.suspend(() =>
-        steps === undefined
-          ? Effect.catchTag(
-            send(state, answers.right, rounds),
-            "FlowExecutionError",
-            (error) => staleAnswer.has(error.code) ? movedPast(state, error) : Effect.fail(error)
-          )
-          : sendOnce(state, answers.right)
+/**
+ * Sends the answer to a pause of a walked run, unless its step has completed since: the server would run it again.
+ * Steps that have completed are not run again, and the run goes on after them.
+ */
+const sendOnce = (run: AnyRun, state: PausedState, results: ReadonlyArray<ToolResult>): Answer => {
+  const { address, http, method } = run
+  const { executionId, pausedAtStep, rounds, steps } = state
+  const { retryPost: _, ...options } = run.options
+  const answer = Effect.suspend(() => send(run, state, results, rounds))
+  const trace = http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
+  // a run that may not be read is answered; another one may have completed the step
+  return Effect.matchEffect(trace, {
+    onFailure: (error) =>
+      error.isRetryable || error._tag === "UnexpectedResponseError" ? Effect.fail(beforeARun(error)) : answer,
+    onSuccess: ({ flowRun, steps: traced }): Answer => {
+      if (isEndedStatus(flowRun.status)) {
+        return Effect.flatMap(
+          positionOf(run, state),
+          (response) => response === undefined ? answer : Effect.succeed({ response })
+        )
+      }
+      const done = new Set(
+        traced.flatMap(({ loopIndex, status, stepId }) =>
+          loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
+        )
       )
-      return withinLimit(state, Effect.flatMap(answer, (answer) => follow(answer, rounds)))
+      if (!done.has(pausedAtStep)) return answer
+      const { pending: __, ...cursor } = cursorOf(state, {}, rounds)
+      return walk(run, { ...cursor, ...steps, stepIndex: done.size }, run.fields)
     }
+  })
+}
+
+/**
+ * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
+ * request whose response was lost. A run that waits there still, or cannot be read, leaves the refusal.
+ */
+const movedPast = (run: AnyRun, state: PausedState, refusal: Errors.FlowExecutionError): Answer =>
+  Effect.flatMap(
+    positionOf(run, state),
+    (response) =>
+      response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
+  )
+
+/** Sends the first body of a run. */
+export const post = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> =>
+  Effect.flatMap(sent(run, body), (answer) => follow(run, answer, 0))
+
+/** Begins a run that is walked step by step. */
+export const postSteps = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> => {
+  const from: FlowCursor = {
+    version: 1,
+    flow: run.addressText,
+    flowVersion: walkedVersion(run.version),
+    ...known({ sessionId: run.sessionId }),
+    stepIndex: 0,
+    outputs: {},
+    rounds: 0,
+    first: firstCall(body.message, body)
   }
+  const walked = Effect.catchTag(
+    walk(run, from, body),
+    "ReplayMissError",
+    (miss) => miss.code === recordedAsExecute ? sent(run, body) : Effect.fail(miss)
+  )
+  return Effect.flatMap(walked, (answer) => follow(run, answer, 0))
+}
+
+/** Runs once per key, or gives the run of the key. */
+export const postOnce = <E, R>(
+  run: Run<E, R>,
+  body: Operation.ExecuteBody,
+  once: Pick<Operation.ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
+): Effect.Effect<OnceRunResult, Errors.CallError | Errors.OnceError | E, R> =>
+  Effect.flatMap(
+    run.http.request("executeOnce", { ...requestOf(run, body), ...once }),
+    ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, Errors.CallError | E, R> => {
+      run.sessionId = sessionId
+      run.reused = reused
+      return Effect.map(
+        follow(run, { response }, 0),
+        (ended) => withDigits(withRaw({ ...ended, reused }, ended.raw), digitsOf(ended))
+      )
+    }
+  )
+
+/**
+ * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of the
+ * run or to its next pause.
+ */
+export const resume = <E, R>(
+  run: Run<E, R>,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>
+): RunEffect<E, R> => {
+  const { executionId, rounds, steps, toolCalls } = state
+  const answers = Tools.answersOf(run.method, toolCalls, results, { flow: run.addressText, executionId })
+  if (Either.isLeft(answers)) return Effect.fail(answers.left)
+  const answer = Effect.suspend(() =>
+    steps === undefined
+      ? Effect.catchTag(
+        send(run, state, answers.right, rounds),
+        "FlowExecutionError",
+        (error) => staleAnswer.has(error.code) ? movedPast(run, state, error) : Effect.fail(error)
+      )
+      : sendOnce(run, state, answers.right)
+  )
+  return withinLimit(run, state, Effect.flatMap(answer, (answer) => follow(run, answer, rounds)))
 }

@@ -76,12 +76,11 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
         run.answering = Tools.answeringOf(tools, input)
         run.fields = RunInput.runFields(input, parameters, tools, trace)
         const body = { message, messages, ...run.fields }
-        const requests = ExecuteRun.requestsOf(run)
         if (isKeyed) {
           const settle = toMillis(input.settle ?? 0) ?? 0
-          return yield* requests.postOnce(body, { key, rerunFailed, settle, takeOver })
+          return yield* ExecuteRun.postOnce(run, body, { key, rerunFailed, settle, takeOver })
         }
-        return yield* isWalked ? requests.postSteps(body) : requests.post(body)
+        return yield* isWalked ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body)
       })
       return ExecuteRun.asCall(fiber, run, isKeyed ? undefined : sessionId, isWalked, started)
     })
@@ -147,7 +146,7 @@ const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =
           run.fields = { ...run.fields, tools: RunInput.declarationsOf(given) ?? state.tools }
           run.answering = Tools.answeringOf(given, input)
         }
-        return yield* ExecuteRun.requestsOf(run).resume(state, results)
+        return yield* ExecuteRun.resume(run, state, results)
       }))
   })
 
