@@ -9,22 +9,17 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import * as Errors from "../../NoukaiError.js"
-import type { Trace } from "../../Trace.js"
-import { digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { newError } from "../core/makeError.js"
 import { clientClosed } from "../core/repeatability.js"
-import { isEndedStatus } from "../core/runProblem.js"
-import { endedBy, monotonic, type Pause, toMillis } from "../core/time.js"
+import { monotonic, type Pause, toMillis } from "../core/time.js"
 import type { Refusal, Requests, Streams } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
 import { beforeARun, further } from "../options/callOptions.js"
 import { annotateSession } from "../telemetry/spans.js"
-import { fold, noResult, traceState } from "./runFold.js"
+import { runPosition } from "./runPosition.js"
 import * as Standing from "./standing.js"
 
 type Failure = Errors.CallError | Errors.OnceError | Refusal
@@ -89,229 +84,156 @@ const isRunInProgress = ({ _tag }: Failure): boolean => _tag === "RunInProgressE
 const isRefusedKey = (error: Failure): boolean =>
   (error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError") && !showsARun(error)
 
-const pausedAt = (
-  executionId: string,
-  event: WireEventOf<"tool_calls_required">
-): Operation.ExecutePaused | undefined => {
-  const { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls } = event
-  if (typeof stepId !== "string") return undefined
-  const paused: Operation.ExecutePaused = {
-    status: "tool_calls_required",
-    executionId,
-    pausedAtStep: stepId,
-    iterationsUsed: iterationsUsed ?? 0,
-    toolCallMessages,
-    toolCalls: toolCalls ?? undefined,
-    accumulatedOutputs: accumulatedOutputs ?? undefined
-  }
-  return withDigits(paused, digitsOf(event))
+/** The client of runs that run once per key. */
+interface OnceClient {
+  readonly requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob" | "trace">
+  readonly traceStream: Streams["traceStream"]
+  readonly config: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">
+  readonly pause: Pause
+  readonly seen: Standing.SeenRuns
 }
 
-/** Whether a run has ended, or is past the step in which it paused. A step in a loop may pause again. */
-const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
-  const ofStep = steps.filter((step) => step.stepId === stepId && step.loopIndex === undefined)
-  const latest = Math.max(...ofStep.map(({ attempt }) => attempt))
-  return isEndedStatus(flowRun.status) ||
-    ofStep.some(({ attempt, status }) => attempt === latest && (status === "completed" || status === "skipped"))
+/** A call of an operation that runs once per key. All leaders of one `name` run the same. */
+interface OnceCall<Q extends Standing.KeyRequest, A> {
+  readonly client: OnceClient
+  readonly operation: OnceOperation<Q, A>
+  readonly request: Q
+  readonly name: string
+  /** The instant at which an attempt of its own would end. */
+  readonly ends: number
 }
 
-/** The time in which an event comes that the trace has shown to follow. */
-const patience = "5 seconds"
+type Outcome<A> = Effect.Effect<Operation.OnceResponse<A>, Failure>
 
-/**
- * Follows a run to its end or to the pause at which it waits, and gives what `execute` would answer there; `undefined`
- * where the server does not say. It only reads. Of a pause nothing tells that no further event has been stored, so
- * that it is taken for the last one when the trace is read before a further event arrives, and does not know more.
- * Where the trace knows more, the event has to come soon.
- *
- * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
- * its result.
- */
-export const runPosition = (
-  trace: Requests["trace"],
-  traceStream: (request: Operation.TraceStreamRequest) => Stream.Stream<WireEvent, Errors.CallError>,
-  { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">
-): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
-  const { retryPost: _, ...reading } = options
-  const facts = { method, flow: format(flow), executionId }
-  const detail = "the events of the run ended before a terminal event"
-  const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
-  const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
-  return Effect.scoped(Effect.gen(function*() {
-    let state = traceState(facts.flow, executionId, undefined)
-    /** Whether the stream of events has ended, at a pause. */
-    let isOver = false
-    /** The end at a pause, once the trace has been read. */
-    let atPause: Effect.Effect<Option.Option<never>, Errors.CallError> = Effect.succeedNone
-    const anotherRead = (stepId: string | null | undefined): Effect.Effect<void> =>
-      Effect.matchEffect(Effect.suspend(() => trace({ ...request(), isUnrecorded: true })), {
-        onFailure: (error) => {
-          atPause = error.isRetryable ? Effect.fail(error) : Effect.succeedNone
-          return Effect.void
-        },
-        onSuccess: (read) => {
-          const passed = hasPassed(read, stepId)
-          atPause = passed ? Effect.fail(cut) : Effect.succeedNone
-          return passed && !isOver ? Effect.sleep(patience) : Effect.void
-        }
-      })
-    const pull = yield* Stream.toPull(traceStream(request()))
-    while (true) {
-      const pause = state.end?._tag === "tools" ? state.end.event : undefined
-      const next = Effect.catchAll(Effect.asSome(pull), (end) =>
-        Option.match(end, {
-          onNone: () => {
-            isOver = true
-            return pause === undefined ? Effect.fail(cut) : Effect.never
-          },
-          // an event that cannot be read here is not known; one that can be read later is an error
-          onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
-        }))
-      const events = yield* (pause === undefined ? next : endedBy(
-        next,
-        anotherRead(pause.stepId),
-        Effect.suspend(() => atPause)
-      ))
-      if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
-      for (const event of events.value) {
-        state = fold(state, event)
-        const { end } = state
-        if (end?._tag === "unexpected") return undefined
-        if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
-        if (end?._tag !== "completed") continue
-        if (end.result !== undefined) {
-          const { digits, value: result } = end.result
-          return withDigits({ status: "completed", executionId, result } as const, digitsIn([["result", digits]]))
-        }
-        return yield* newError(Errors.UnexpectedResponseError, { ...facts, reason: noResult })
-      }
+/** Looks, and sends what is absent, unless an earlier call may have sent it. */
+const decide = <Q extends Standing.KeyRequest, A>(
+  { client: { pause, requests, seen }, operation, request }: OnceCall<Q, A>,
+  sentBefore: Errors.Sent
+): Outcome<A> =>
+  Effect.gen(function*() {
+    const found = yield* Standing.standing(requests.session, pause, request, seen)
+    if (found._tag === "found") {
+      const { sessionId } = found.run
+      yield* annotateSession(sessionId)
+      return { response: yield* operation.found(request, found.run), reused: true, sessionId }
     }
-  }))
-}
+    const { sessionId } = found
+    if (sentBefore !== "no") {
+      return yield* newError(Errors.APIConnectionError, {
+        method: request.method,
+        flow: format(request.flow),
+        detail: "another call here may have begun its run, and none is seen yet",
+        sent: "unknown"
+      })
+    }
+    if (found._tag === "missing") {
+      const executionId = seen.get(sessionId)
+      return yield* Standing.notStored(request, undefined, "missing", { executionId, sessionId })
+    }
+    yield* annotateSession(sessionId)
+    const sent = Effect.tapError(
+      operation.send(request, sessionId),
+      (error) => Effect.sync(() => showsARun(error) && Standing.remember(seen, sessionId, error.executionId))
+    )
+    return { response: yield* sent, reused: false, sessionId }
+  })
+
+/** Takes the end of the call that led, or runs again. */
+const follow = <Q extends Standing.KeyRequest, A>(
+  call: OnceCall<Q, A>,
+  sentBefore: Errors.Sent,
+  leader: Leader,
+  { exit, sent }: Led<A>
+): Outcome<A> =>
+  Effect.flatMap(monotonic, (now) => {
+    const { ends, operation, request } = call
+    const again = (sent: Errors.Sent) => run(call, further(sentBefore, sent))
+    if (isOfItsOwn(exit, now < ends)) return again(sent)
+    // the leader may not take it over
+    if (request.takeOver === true && endedWith(exit, isRunInProgress)) return again("unknown")
+    if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
+    const outcome = exit.value
+    // a run of the other operation is looked up, and may not be listed yet
+    if (leader.operation !== operation.name) return again(outcome.reused ? "no" : "unknown")
+    // what was found may have failed
+    if (outcome.reused && request.rerunFailed && !leader.rerunFailed) return again("no")
+    return operation.shared(request, outcome)
+  })
+
+/** Leads, or follows another call of the key. */
+const run = <Q extends Standing.KeyRequest, A>(call: OnceCall<Q, A>, sentBefore: Errors.Sent): Outcome<A> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const { name, operation, request } = call
+      const leader = leaders.get(name)
+      if (leader !== undefined) {
+        const led = Deferred.await(leader.done)
+        return restore(Effect.flatMap(led, (led) => follow(call, sentBefore, leader, led as Led<A>)))
+      }
+      const done = Deferred.unsafeMake<Led<unknown>>(FiberId.none)
+      leaders.set(name, { operation: operation.name, rerunFailed: request.rerunFailed, done })
+      return Effect.onExit(restore(decide(call, sentBefore)), (exit) =>
+        Effect.sync(() => {
+          leaders.delete(name)
+          const sent = endedWith(exit, isRefusedKey) ? sentBefore : further(sentBefore, request.progress.sent)
+          Deferred.unsafeDone(done, Exit.succeed({ exit, sent }))
+        }))
+    })
+  )
+
+const once = <Q extends Standing.KeyRequest, A extends { readonly executionId?: string | undefined }>(
+  client: OnceClient,
+  operation: OnceOperation<Q, A>
+) =>
+(request: Q): Outcome<A> =>
+  Effect.gen(function*() {
+    const { config: { attemptTimeout, origin }, seen } = client
+    const session = yield* Standing.onceSession(request, 1)
+    const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
+    const ends = (yield* monotonic) + attempt
+    const outcome = yield* run({ client, operation, request, name: `${origin} ${session}`, ends }, "no")
+    if (outcome.sessionId !== undefined) Standing.remember(seen, outcome.sessionId, outcome.response.executionId)
+    return outcome
+  })
+
+/** A request of a run, which is sent once whatever the caller says of others. */
+const sentOnce = <Q extends Standing.KeyRequest>(request: Q, sessionId: string) => ({
+  ...request,
+  sessionId,
+  options: { ...request.options, retryPost: false }
+})
+
+/** A run that goes on, followed to its end or its pause for a call that takes it over. */
+const takenOver = (
+  { requests, traceStream }: OnceClient,
+  request: Operation.ExecuteOnceRequest,
+  { execution: { executionId, triggerType } }: Standing.FoundRun,
+  error: Errors.RunInProgressError
+): Effect.Effect<Operation.ExecuteResponse, Failure> =>
+  request.takeOver !== true || triggerType === "job"
+    ? Effect.fail(error)
+    : Effect.flatMap(
+      Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
+      (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
+    )
 
 /** Runs once per key: what is found is given, what is absent is sent. */
 export const make = (
-  requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob" | "trace">,
-  { attemptTimeout, origin }: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">,
+  requests: OnceClient["requests"],
+  config: OnceClient["config"],
   pause: Pause,
   traceStream: Streams["traceStream"]
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
-  const seen: Standing.SeenRuns = new Map()
-
-  const once = <Q extends Standing.KeyRequest, A extends { readonly executionId?: string | undefined }>(
-    operation: OnceOperation<Q, A>
-  ) => {
-    /** Looks, and sends what is absent, unless an earlier call may have sent it. */
-    const decide = (request: Q, sentBefore: Errors.Sent): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
-      Effect.gen(function*() {
-        const found = yield* Standing.standing(requests.session, pause, request, seen)
-        if (found._tag === "found") {
-          const { sessionId } = found.run
-          yield* annotateSession(sessionId)
-          return { response: yield* operation.found(request, found.run), reused: true, sessionId }
-        }
-        const { sessionId } = found
-        if (sentBefore !== "no") {
-          return yield* newError(Errors.APIConnectionError, {
-            method: request.method,
-            flow: format(request.flow),
-            detail: "another call here may have begun its run, and none is seen yet",
-            sent: "unknown"
-          })
-        }
-        if (found._tag === "missing") {
-          const executionId = seen.get(sessionId)
-          return yield* Standing.notStored(request, undefined, "missing", { executionId, sessionId })
-        }
-        yield* annotateSession(sessionId)
-        const sent = Effect.tapError(
-          operation.send(request, sessionId),
-          (error) => Effect.sync(() => showsARun(error) && Standing.remember(seen, sessionId, error.executionId))
-        )
-        return { response: yield* sent, reused: false, sessionId }
-      })
-
-    /**
-     * Leads, or follows another call of the key. All leaders of one name run the same. An attempt of its own would end at
-     * the instant `ends`.
-     */
-    const run = (
-      request: Q,
-      name: string,
-      ends: number,
-      sentBefore: Errors.Sent
-    ): Effect.Effect<Operation.OnceResponse<A>, Failure> => {
-      const again = (sent: Errors.Sent) => run(request, name, ends, further(sentBefore, sent))
-      const follow = (leader: Leader, { exit, sent }: Led<A>): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
-        Effect.flatMap(monotonic, (now) => {
-          if (isOfItsOwn(exit, now < ends)) return again(sent)
-          // the leader may not take it over
-          if (request.takeOver === true && endedWith(exit, isRunInProgress)) return again("unknown")
-          if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
-          const outcome = exit.value
-          // a run of the other operation is looked up, and may not be listed yet
-          if (leader.operation !== operation.name) return again(outcome.reused ? "no" : "unknown")
-          // what was found may have failed
-          if (outcome.reused && request.rerunFailed && !leader.rerunFailed) return again("no")
-          return operation.shared(request, outcome)
-        })
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
-          const leader = leaders.get(name)
-          if (leader !== undefined) {
-            return restore(Effect.flatMap(Deferred.await(leader.done), (led) => follow(leader, led as Led<A>)))
-          }
-          const done = Deferred.unsafeMake<Led<unknown>>(FiberId.none)
-          leaders.set(name, { operation: operation.name, rerunFailed: request.rerunFailed, done })
-          return Effect.onExit(restore(decide(request, sentBefore)), (exit) =>
-            Effect.sync(() => {
-              leaders.delete(name)
-              const sent = endedWith(exit, isRefusedKey) ? sentBefore : further(sentBefore, request.progress.sent)
-              Deferred.unsafeDone(done, Exit.succeed({ exit, sent }))
-            }))
-        })
-      )
-    }
-
-    return (request: Q): Effect.Effect<Operation.OnceResponse<A>, Failure> =>
-      Effect.gen(function*() {
-        const session = yield* Standing.onceSession(request, 1)
-        const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
-        const outcome = yield* run(request, `${origin} ${session}`, (yield* monotonic) + attempt, "no")
-        if (outcome.sessionId !== undefined) Standing.remember(seen, outcome.sessionId, outcome.response.executionId)
-        return outcome
-      })
-  }
-
-  /** A request of a run, which is sent once whatever the caller says of others. */
-  const sentOnce = <Q extends Standing.KeyRequest>(request: Q, sessionId: string) => ({
-    ...request,
-    sessionId,
-    options: { ...request.options, retryPost: false }
-  })
-
-  /** A run that goes on, followed to its end or its pause for a call that takes it over. */
-  const takenOver = (
-    request: Operation.ExecuteOnceRequest,
-    { execution: { executionId, triggerType } }: Standing.FoundRun,
-    error: Errors.RunInProgressError
-  ): Effect.Effect<Operation.ExecuteResponse, Failure> =>
-    request.takeOver !== true || triggerType === "job"
-      ? Effect.fail(error)
-      : Effect.flatMap(
-        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
-        (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
-      )
-
+  const client: OnceClient = { requests, traceStream, config, pause, seen: new Map() }
   return {
-    executeOnce: once<Operation.ExecuteOnceRequest, Operation.ExecuteResponse>({
+    executeOnce: once<Operation.ExecuteOnceRequest, Operation.ExecuteResponse>(client, {
       name: "execute",
       send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
       found: (request, run) =>
         Effect.catchTag(
           Standing.executed(requests.pollJob, request, run),
           "RunInProgressError",
-          (error) => takenOver(request, run, error)
+          (error) => takenOver(client, request, run, error)
         ),
       shared: (request, { response, sessionId }) =>
         response.status === "tool_calls_required"
@@ -323,7 +245,7 @@ export const make = (
           )
           : Effect.succeed({ response, reused: true, sessionId })
     }),
-    submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitJobResponse>({
+    submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitJobResponse>(client, {
       name: "submit",
       send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
       found: Standing.submitted,

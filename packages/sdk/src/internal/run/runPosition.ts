@@ -1,0 +1,115 @@
+/** Reads where a run is: at its end, or at the pause at which it waits. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
+import * as Errors from "../../NoukaiError.js"
+import type { Trace } from "../../Trace.js"
+import { digitsIn, digitsOf, withDigits } from "../core/digits.js"
+import { newError } from "../core/makeError.js"
+import { isEndedStatus } from "../core/runProblem.js"
+import { endedBy } from "../core/time.js"
+import type { Requests } from "../operations/operations.js"
+import type * as Operation from "../operations/requests.js"
+import { format } from "../options/address.js"
+import { fold, noResult, traceState } from "./runFold.js"
+
+const pausedAt = (
+  executionId: string,
+  event: WireEventOf<"tool_calls_required">
+): Operation.ExecutePaused | undefined => {
+  const { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls } = event
+  if (typeof stepId !== "string") return undefined
+  const paused: Operation.ExecutePaused = {
+    status: "tool_calls_required",
+    executionId,
+    pausedAtStep: stepId,
+    iterationsUsed: iterationsUsed ?? 0,
+    toolCallMessages,
+    toolCalls: toolCalls ?? undefined,
+    accumulatedOutputs: accumulatedOutputs ?? undefined
+  }
+  return withDigits(paused, digitsOf(event))
+}
+
+/** Whether a run has ended, or is past the step in which it paused. A step in a loop may pause again. */
+const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
+  const ofStep = steps.filter((step) => step.stepId === stepId && step.loopIndex === undefined)
+  const latest = Math.max(...ofStep.map(({ attempt }) => attempt))
+  return isEndedStatus(flowRun.status) ||
+    ofStep.some(({ attempt, status }) => attempt === latest && (status === "completed" || status === "skipped"))
+}
+
+/** The time in which an event comes that the trace has shown to follow. */
+const patience = "5 seconds"
+
+/**
+ * Follows a run to its end or to the pause at which it waits, and gives what `execute` would answer there; `undefined`
+ * where the server does not say. It only reads. Of a pause nothing tells that no further event has been stored, so
+ * that it is taken for the last one when the trace is read before a further event arrives, and does not know more.
+ * Where the trace knows more, the event has to come soon.
+ *
+ * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
+ * its result.
+ */
+export const runPosition = (
+  trace: Requests["trace"],
+  traceStream: (request: Operation.TraceStreamRequest) => Stream.Stream<WireEvent, Errors.CallError>,
+  { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">
+): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
+  const { retryPost: _, ...reading } = options
+  const facts = { method, flow: format(flow), executionId }
+  const detail = "the events of the run ended before a terminal event"
+  const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
+  const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
+  return Effect.scoped(Effect.gen(function*() {
+    let state = traceState(facts.flow, executionId, undefined)
+    /** Whether the stream of events has ended, at a pause. */
+    let isOver = false
+    /** The end at a pause, once the trace has been read. */
+    let atPause: Effect.Effect<Option.Option<never>, Errors.CallError> = Effect.succeedNone
+    const anotherRead = (stepId: string | null | undefined): Effect.Effect<void> =>
+      Effect.matchEffect(Effect.suspend(() => trace({ ...request(), isUnrecorded: true })), {
+        onFailure: (error) => {
+          atPause = error.isRetryable ? Effect.fail(error) : Effect.succeedNone
+          return Effect.void
+        },
+        onSuccess: (read) => {
+          const passed = hasPassed(read, stepId)
+          atPause = passed ? Effect.fail(cut) : Effect.succeedNone
+          return passed && !isOver ? Effect.sleep(patience) : Effect.void
+        }
+      })
+    const pull = yield* Stream.toPull(traceStream(request()))
+    while (true) {
+      const pause = state.end?._tag === "tools" ? state.end.event : undefined
+      const next = Effect.catchAll(Effect.asSome(pull), (end) =>
+        Option.match(end, {
+          onNone: () => {
+            isOver = true
+            return pause === undefined ? Effect.fail(cut) : Effect.never
+          },
+          // an event that cannot be read here is not known; one that can be read later is an error
+          onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
+        }))
+      const events = yield* (pause === undefined ? next : endedBy(
+        next,
+        anotherRead(pause.stepId),
+        Effect.suspend(() => atPause)
+      ))
+      if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
+      for (const event of events.value) {
+        state = fold(state, event)
+        const { end } = state
+        if (end?._tag === "unexpected") return undefined
+        if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
+        if (end?._tag !== "completed") continue
+        if (end.result !== undefined) {
+          const { digits, value: result } = end.result
+          return withDigits({ status: "completed", executionId, result } as const, digitsIn([["result", digits]]))
+        }
+        return yield* newError(Errors.UnexpectedResponseError, { ...facts, reason: noResult })
+      }
+    }
+  }))
+}
