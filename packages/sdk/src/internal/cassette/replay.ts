@@ -110,30 +110,91 @@ const noting = (
   note: (event: WireEvent) => void
 ): Stream.Stream<WireEvent, Errors.CallError> => Stream.tap(events, (event) => Effect.sync(() => note(event)))
 
-const open = (recordings: Recordings, options: Options): OpenReplay => {
-  const { fetch, otherwise, redact } = options
-  const { session } = recordings
-  const own = new Matching(recordings)
-  const others = new Map<string, Matching>()
-  const fetching = Effect.unsafeMakeSemaphore(1)
-  const submitted = new Map<string, number>()
+/** A replay in progress. */
+interface Replay extends Options {
+  /** The session that is replayed. Absent: its recordings are a cassette's. */
+  readonly session: Operation.SessionResponse | undefined
+  readonly own: Matching
+  /** The recordings of other sessions that calls named, by their ids. */
+  readonly others: Map<string, Matching>
+  readonly fetching: Effect.Semaphore
+  /** The instants at which jobs were submitted, by their ids. */
+  readonly submitted: Map<string, number>
   /** Runs that began outside the recording. A server may give one the id of a recorded run. */
-  const begunElsewhere = new Set<string>()
+  readonly begunElsewhere: Set<string>
+}
 
-  const isForeign = (sessionId: string | undefined): sessionId is string =>
-    session !== undefined && sessionId !== undefined && !isSameSession(sessionId, session.sessionId)
+const isForeign = ({ session }: Replay, sessionId: string | undefined): sessionId is string =>
+  session !== undefined && sessionId !== undefined && !isSameSession(sessionId, session.sessionId)
 
-  const spoiledFor = ({ operation, question }: ProgramCall) => (reason: string): Errors.UnexpectedResponseError =>
-    spoiled(operation, reason, question.flow)
+const spoiledFor = ({ operation, question }: ProgramCall) => (reason: string): Errors.UnexpectedResponseError =>
+  spoiled(operation, reason, question.flow)
 
-  const failing = (asked: ProgramCall, error: Recording.RecordedError): Effect.Effect<never, Codec.RecordableError> =>
-    Effect.flatMap(Either.mapLeft(Codec.decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
+const failing = (asked: ProgramCall, error: Recording.RecordedError): Effect.Effect<never, Codec.RecordableError> =>
+  Effect.flatMap(Either.mapLeft(Codec.decodeError(error, asked.operation), spoiledFor(asked)), Effect.fail)
 
-  /**
-   * Notes when a job was submitted, and whether a run began outside the recording, since its later calls are then made
-   * there. Calls that only read a run change nothing.
-   */
-  const noteBeginning = (asked: ProgramCall, isElsewhere: boolean, now: number) => (answer: object): void => {
+const asking = (
+  replay: Replay,
+  endpoint: Recording.RecordedOperation,
+  request: Recording.AnyRequest
+): Either.Either<ProgramCall, Errors.InvalidRequestError> => {
+  const question = Recording.questionOf(endpoint, request)
+  const isRun = endpoint === "execute" || endpoint === "step"
+  return question === undefined
+    ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
+    : Either.right({
+      operation: request.method,
+      question: redactQuestion(question, replay.redact),
+      run: Recording.executionIdOf(question),
+      sessionId: isRun && isForeign(replay, request.sessionId) ? request.sessionId : undefined
+    })
+}
+
+/** The recordings of the session that a call names. Another session is fetched once, and counted on its own. */
+const matchingFor = (
+  { fetch, fetching, others, own, redact }: Replay,
+  asked: ProgramCall
+): Effect.Effect<Matching, Errors.CallError> => {
+  const { operation: method, sessionId } = asked
+  if (sessionId === undefined) return Effect.succeed(own)
+  if (sessionId === "") return Effect.fail(own.refuse(asked, "the call says that it belongs to no session"))
+  if (fetch === undefined) {
+    return Effect.fail(own.refuse(asked, `the call belongs to another session, ${sessionId}`))
+  }
+  const id = sessionId.toLowerCase()
+  return fetching.withPermits(1)(Effect.gen(function*() {
+    const known = others.get(id)
+    if (known !== undefined) return known
+    const fetched = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
+    const matching = new Matching(yield* recordingsOf(method, fetched, redact.text))
+    others.set(id, matching)
+    return matching
+  }))
+}
+
+/** A call of a program, with the recordings among which its own one is. */
+interface Entered {
+  readonly replay: Replay
+  readonly matching: Matching
+  readonly asked: ProgramCall
+  readonly now: number
+}
+
+const enter = (replay: Replay, endpoint: Recording.RecordedOperation, request: Recording.AnyRequest) =>
+  Effect.gen(function*() {
+    const asked = yield* asking(replay, endpoint, request)
+    const matching = yield* matchingFor(replay, asked)
+    yield* matching.entering(asked)
+    const entered: Entered = { replay, matching, asked, now: yield* monotonic }
+    return entered
+  })
+
+/**
+ * Notes when a job was submitted, and whether a run began outside the recording, since its later calls are then made
+ * there. Calls that only read a run change nothing.
+ */
+const noteBeginning =
+  ({ asked, now, replay: { begunElsewhere, submitted } }: Entered, isElsewhere: boolean) => (answer: object): void => {
     const id = asked.run === undefined && "executionId" in answer ? answer.executionId : undefined
     if (typeof id !== "string") return
     if (asked.question.endpoint === "submitJob") submitted.set(id, now)
@@ -141,223 +202,196 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
     else begunElsewhere.delete(id)
   }
 
-  const asking = (
-    endpoint: Recording.RecordedOperation,
-    request: Recording.AnyRequest
-  ): Either.Either<ProgramCall, Errors.InvalidRequestError> => {
-    const question = Recording.questionOf(endpoint, request)
-    const isRun = endpoint === "execute" || endpoint === "step"
-    return question === undefined
-      ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
-      : Either.right({
-        operation: request.method,
-        question: redactQuestion(question, redact),
-        run: Recording.executionIdOf(question),
-        sessionId: isRun && isForeign(request.sessionId) ? request.sessionId : undefined
-      })
-  }
+/** The status of a job at its present age; `undefined` if it had not ended, and is polled for longer than it was. */
+const statusNow = (
+  { asked, now, replay: { submitted } }: Entered,
+  { answer, at = [] }: Recording.Recording
+): Recording.Status | undefined => {
+  if (!("statuses" in answer)) return undefined
+  const { statuses } = answer
+  const id = asked.run ?? ""
+  const began = submitted.get(id) ?? now - (at[0] ?? 0)
+  submitted.set(id, began)
+  const age = now - began
+  const until = Recording.hasEnded(statuses) ? Infinity : at[statuses.length] ?? Infinity
+  if (age > until + pollGrace) return undefined
+  const later = statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > age)
+  return statuses.at(later < 0 ? -1 : later - 1)
+}
 
-  /** The recordings of the session that a call names. Another session is fetched once, and counted on its own. */
-  const matchingFor = (asked: ProgramCall): Effect.Effect<Matching, Errors.CallError> => {
-    const { operation: method, sessionId } = asked
-    if (sessionId === undefined) return Effect.succeed(own)
-    if (sessionId === "") return Effect.fail(own.refuse(asked, "the call says that it belongs to no session"))
-    if (fetch === undefined) {
-      return Effect.fail(own.refuse(asked, `the call belongs to another session, ${sessionId}`))
+/** The recording of a call; `undefined` if it is made elsewhere. */
+const find = (entered: Entered): Either.Either<Recording.Recording | undefined, Errors.CallError> => {
+  const { asked, matching, replay: { begunElsewhere, otherwise, reach } } = entered
+  if (asked.run !== undefined && begunElsewhere.has(asked.run)) return Either.right(undefined)
+  const found = matching.find(asked)
+  if (found !== undefined) {
+    reach?.(found.place)
+    const isBeyond = "statuses" in found.recording.answer && statusNow(entered, found.recording) === undefined
+    if (!isBeyond) return Either.right(found.recording)
+    return otherwise === undefined ? Either.left(matching.unfinished(asked, unpolled)) : Either.right(undefined)
+  }
+  return otherwise === undefined || matching.goesOn(asked)
+    ? Either.left(matching.miss(asked))
+    : Either.right(undefined)
+}
+
+/** The answer of a recording to a call. Warns of payloads that were cut. */
+const answerNow = (entered: Entered, request: Recording.AnyRequest, recording: Recording.Recording) =>
+  Effect.gen(function*() {
+    const { asked } = entered
+    const { answer } = recording
+    if ("statuses" in answer) return statusNow(entered, recording) ?? answer.statuses[0]
+    if (!("run" in answer)) return answer
+    const { run } = answer
+    const flow = request.flow === undefined ? "" : format(request.flow)
+    if (run.truncated.length > 0) {
+      const steps = run.truncated.map((id) => JSON.stringify(id)).join(", ")
+      yield* Effect.logWarning(
+        `${request.method} ${flow}: snapshots of ${steps} in execution ${run.execution.executionId} were cut when they ` +
+          "were stored; what is replayed may not be what the run gave"
+      )
     }
-    const id = sessionId.toLowerCase()
-    return fetching.withPermits(1)(Effect.gen(function*() {
-      const known = others.get(id)
-      if (known !== undefined) return known
-      const fetched = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
-      const matching = new Matching(yield* recordingsOf(method, fetched, redact.text))
-      others.set(id, matching)
-      return matching
-    }))
-  }
+    const from = Predicate.isRecord(request.body) ? Number(request.body.stepIndex ?? 0) : 0
+    const { question: { endpoint } } = asked
+    return answerOf(run, { method: request.method, endpoint, flow, from, isFirst: asked.run === undefined })
+  }).pipe(Effect.tap((answer) =>
+    Effect.sync(() => {
+      // the call was sent when it was recorded; an error says so itself
+      if (!("error" in answer)) request.progress.sent = "yes"
+    })
+  ))
 
-  /** The recording of a call; `undefined` if it is made elsewhere. */
-  const find = (
-    matching: Matching,
-    asked: ProgramCall,
-    now: number
-  ): Either.Either<Recording.Recording | undefined, Errors.CallError> => {
-    if (asked.run !== undefined && begunElsewhere.has(asked.run)) return Either.right(undefined)
-    const found = matching.find(asked)
-    if (found !== undefined) {
-      options.reach?.(found.place)
-      const isBeyond = "statuses" in found.recording.answer && statusNow(asked, found.recording, now) === undefined
-      if (!isBeyond) return Either.right(found.recording)
-      return otherwise === undefined ? Either.left(matching.unfinished(asked, unpolled)) : Either.right(undefined)
+/** The recorded outcome of a call, or the answer of `elsewhere` to a call that was not recorded. */
+const recordedOr = <K extends Operation.AnsweredOperation, E>(
+  replay: Replay,
+  endpoint: K,
+  request: Codec.OperationRequest<K> & RequestContext,
+  elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
+): Effect.Effect<Codec.OperationResponse<K>, E | Codec.RecordableError> =>
+  Effect.gen(function*() {
+    const entered = yield* enter(replay, endpoint, request)
+    const { asked, matching } = entered
+    const recording = yield* find(entered)
+    if (recording === undefined) {
+      const answer = yield* elsewhere(replay.otherwise!)
+      noteBeginning(entered, true)(answer)
+      return answer
     }
-    return otherwise === undefined || matching.goesOn(asked)
-      ? Either.left(matching.miss(asked))
-      : Either.right(undefined)
+    const answer = yield* answerNow(entered, request, recording)
+    if ("gap" in answer) return yield* matching.unfinished(asked, answer.gap)
+    if ("error" in answer) return yield* failing(asked, answer.error)
+    if (!("value" in answer)) return yield* spoiledFor(asked)("it is of another endpoint")
+    const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
+    noteBeginning(entered, false)(value)
+    return value
+  }).pipe(Effect.scoped)
+
+const one = (replay: Replay) =>
+<K extends Operation.AnsweredOperation>(
+  endpoint: K,
+  request: Codec.OperationRequest<K> & RequestContext
+): Effect.Effect<Codec.OperationResponse<K>, Errors.CallError> =>
+  Effect.mapError(
+    recordedOr(replay, endpoint, request, (otherwise) => otherwise.request(endpoint, request)),
+    only(request.method, isOfCall)
+  )
+
+/** A call that runs once per key is recorded as its run, so that nothing is looked up. */
+const once = <K extends "execute" | "submitJob", E>(
+  replay: Replay,
+  endpoint: K,
+  request: Codec.OperationRequest<K>,
+  elsewhere: (otherwise: HttpService) => Effect.Effect<Operation.OnceResponse<Codec.OperationResponse<K>>, E>
+): Effect.Effect<Operation.OnceResponse<Codec.OperationResponse<K>>, E | Codec.RecordableError> =>
+  onResponse(
+    request,
+    Effect.suspend(() => elsewhere(replay.otherwise!)),
+    (response) => recordedOr(replay, endpoint, request, () => response)
+  )
+
+const eventsOf = (
+  { asked, matching }: Entered,
+  answer: Effect.Effect.Success<ReturnType<typeof answerNow>>
+): Stream.Stream<WireEvent, Errors.CallError> => {
+  const failed = (error: Recording.RecordedError) =>
+    Stream.fromEffect(Effect.mapError(failing(asked, error), only(asked.operation, isOfCall)))
+  if ("error" in answer) return failed(answer.error)
+  if (!("events" in answer)) return Stream.fail(spoiledFor(asked)("it is of another endpoint"))
+  const events = Codec.decodeEvents(answer.events)
+  if (Either.isLeft(events)) return Stream.fail(spoiledFor(asked)(events.left))
+  const recorded = Stream.fromIterable(events.right)
+  const { end } = answer
+  if (end === "done") return recorded
+  if (typeof end !== "string" && "error" in end) return Stream.concat(recorded, failed(end.error))
+  const gap = end === "left" ? left : end.gap
+  return Stream.concat(recorded, Stream.suspend(() => Stream.fail(matching.unfinished(asked, gap))))
+}
+
+/** Whether a run that is walked in place of an `execute` was recorded as one, before another that it could take. */
+const isOfExecute = (
+  { asked, matching, replay }: Entered,
+  request: Operation.EventStreams[keyof Operation.EventStreams]
+): boolean => {
+  if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
+  const whole = asking(replay, "execute", { ...request, body: request.asExecute })
+  return Either.isRight(whole) && matching.numberOf(whole.right) < matching.numberOf(asked)
+}
+
+const many = <K extends keyof Operation.EventStreams>(
+  replay: Replay,
+  endpoint: K,
+  request: Operation.EventStreams[K]
+): Stream.Stream<WireEvent, Errors.CallError> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const entered = yield* enter(replay, endpoint, request)
+    const { asked, matching } = entered
+    if (isOfExecute(entered, request)) return yield* matching.asExecute(asked)
+    const recording = yield* find(entered)
+    if (recording === undefined) {
+      return noting(replay.otherwise!.stream(endpoint, request), noteBeginning(entered, true))
+    }
+    const answer = yield* answerNow(entered, request, recording)
+    return noting(eventsOf(entered, answer), noteBeginning(entered, false))
+  }))
+
+const fetched = (
+  replay: Replay,
+  request: Operation.SessionRequest
+): Effect.Effect<Operation.SessionResponse, Errors.SessionError> => {
+  const { fetch, own, session } = replay
+  if (session === undefined) return Effect.mapError(one(replay)("session", request), only(request.method, isOfSession))
+  if (!isForeign(replay, request.sessionId)) return Effect.succeed(session)
+  if (fetch !== undefined) return fetch(request)
+  const question = { endpoint: "session", flow: undefined, version: undefined, input: undefined } as const
+  return Effect.fail(own.refuse(
+    { operation: request.method, question, sessionId: request.sessionId },
+    `another session, ${request.sessionId}, cannot be fetched here`
+  ))
+}
+
+const open = (recordings: Recordings, options: Options): OpenReplay => {
+  const { session } = recordings
+  const replay: Replay = {
+    ...options,
+    session,
+    own: new Matching(recordings),
+    others: new Map(),
+    fetching: Effect.unsafeMakeSemaphore(1),
+    submitted: new Map(),
+    begunElsewhere: new Set()
   }
-
-  /** The status of a job at its present age; `undefined` if it had not ended, and is polled for longer than it was. */
-  const statusNow = (
-    asked: ProgramCall,
-    { answer, at = [] }: Recording.Recording,
-    now: number
-  ): Recording.Status | undefined => {
-    if (!("statuses" in answer)) return undefined
-    const { statuses } = answer
-    const id = asked.run ?? ""
-    const began = submitted.get(id) ?? now - (at[0] ?? 0)
-    submitted.set(id, began)
-    const age = now - began
-    const until = Recording.hasEnded(statuses) ? Infinity : at[statuses.length] ?? Infinity
-    if (age > until + pollGrace) return undefined
-    const later = statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > age)
-    return statuses.at(later < 0 ? -1 : later - 1)
-  }
-
-  /** The answer of a recording to a call. Warns of payloads that were cut. */
-  const answerNow = (asked: ProgramCall, request: Recording.AnyRequest, recording: Recording.Recording, now: number) =>
-    Effect.gen(function*() {
-      const { answer } = recording
-      if ("statuses" in answer) return statusNow(asked, recording, now) ?? answer.statuses[0]
-      if (!("run" in answer)) return answer
-      const { run } = answer
-      const flow = request.flow === undefined ? "" : format(request.flow)
-      if (run.truncated.length > 0) {
-        const steps = run.truncated.map((id) => JSON.stringify(id)).join(", ")
-        yield* Effect.logWarning(
-          `${request.method} ${flow}: snapshots of ${steps} in execution ${run.execution.executionId} were cut when they ` +
-            "were stored; what is replayed may not be what the run gave"
-        )
-      }
-      const from = Predicate.isRecord(request.body) ? Number(request.body.stepIndex ?? 0) : 0
-      const { question: { endpoint } } = asked
-      return answerOf(run, { method: request.method, endpoint, flow, from, isFirst: asked.run === undefined })
-    }).pipe(Effect.tap((answer) =>
-      Effect.sync(() => {
-        // the call was sent when it was recorded; an error says so itself
-        if (!("error" in answer)) request.progress.sent = "yes"
-      })
-    ))
-
-  /** The recorded outcome of a call, or the answer of `elsewhere` to a call that was not recorded. */
-  const recordedOr = <K extends Operation.AnsweredOperation, E>(
-    endpoint: K,
-    request: Codec.OperationRequest<K> & RequestContext,
-    elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
-  ): Effect.Effect<Codec.OperationResponse<K>, E | Codec.RecordableError> =>
-    Effect.gen(function*() {
-      const asked = yield* asking(endpoint, request)
-      const matching = yield* matchingFor(asked)
-      yield* matching.entering(asked)
-      const now = yield* monotonic
-      const recording = yield* find(matching, asked, now)
-      if (recording === undefined) {
-        const answer = yield* elsewhere(otherwise!)
-        noteBeginning(asked, true, now)(answer)
-        return answer
-      }
-      const answer = yield* answerNow(asked, request, recording, now)
-      if ("gap" in answer) return yield* matching.unfinished(asked, answer.gap)
-      if ("error" in answer) return yield* failing(asked, answer.error)
-      if (!("value" in answer)) return yield* spoiledFor(asked)("it is of another endpoint")
-      const value = yield* Either.mapLeft(Codec.decodeValue(endpoint, answer), spoiledFor(asked))
-      noteBeginning(asked, false, now)(value)
-      return value
-    }).pipe(Effect.scoped)
-
-  const one = <K extends Operation.AnsweredOperation>(
-    endpoint: K,
-    request: Codec.OperationRequest<K> & RequestContext
-  ): Effect.Effect<Codec.OperationResponse<K>, Errors.CallError> =>
-    Effect.mapError(
-      recordedOr(endpoint, request, (otherwise) => otherwise.request(endpoint, request)),
-      only(request.method, isOfCall)
-    )
-
-  /** A call that runs once per key is recorded as its run, so that nothing is looked up. */
-  const once = <K extends "execute" | "submitJob", E>(
-    endpoint: K,
-    request: Codec.OperationRequest<K>,
-    elsewhere: (otherwise: HttpService) => Effect.Effect<Operation.OnceResponse<Codec.OperationResponse<K>>, E>
-  ): Effect.Effect<Operation.OnceResponse<Codec.OperationResponse<K>>, E | Codec.RecordableError> =>
-    onResponse(
-      request,
-      Effect.suspend(() => elsewhere(otherwise!)),
-      (response) => recordedOr(endpoint, request, () => response)
-    )
-
-  const eventsOf = (
-    matching: Matching,
-    asked: ProgramCall,
-    answer: Effect.Effect.Success<ReturnType<typeof answerNow>>
-  ): Stream.Stream<WireEvent, Errors.CallError> => {
-    const failed = (error: Recording.RecordedError) =>
-      Stream.fromEffect(Effect.mapError(failing(asked, error), only(asked.operation, isOfCall)))
-    if ("error" in answer) return failed(answer.error)
-    if (!("events" in answer)) return Stream.fail(spoiledFor(asked)("it is of another endpoint"))
-    const events = Codec.decodeEvents(answer.events)
-    if (Either.isLeft(events)) return Stream.fail(spoiledFor(asked)(events.left))
-    const recorded = Stream.fromIterable(events.right)
-    const { end } = answer
-    if (end === "done") return recorded
-    if (typeof end !== "string" && "error" in end) return Stream.concat(recorded, failed(end.error))
-    const gap = end === "left" ? left : end.gap
-    return Stream.concat(recorded, Stream.suspend(() => Stream.fail(matching.unfinished(asked, gap))))
-  }
-
-  /** Whether a run that is walked in place of an `execute` was recorded as one, before another that it could take. */
-  const isOfExecute = (
-    matching: Matching,
-    asked: ProgramCall,
-    request: Operation.EventStreams[keyof Operation.EventStreams]
-  ): boolean => {
-    if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
-    const whole = asking("execute", { ...request, body: request.asExecute })
-    return Either.isRight(whole) && matching.numberOf(whole.right) < matching.numberOf(asked)
-  }
-
-  const many = <K extends keyof Operation.EventStreams>(
-    endpoint: K,
-    request: Operation.EventStreams[K]
-  ): Stream.Stream<WireEvent, Errors.CallError> =>
-    Stream.unwrapScoped(Effect.gen(function*() {
-      const asked = yield* asking(endpoint, request)
-      const matching = yield* matchingFor(asked)
-      yield* matching.entering(asked)
-      const now = yield* monotonic
-      if (isOfExecute(matching, asked, request)) return yield* matching.asExecute(asked)
-      const recording = yield* find(matching, asked, now)
-      if (recording === undefined) {
-        return noting(otherwise!.stream(endpoint, request), noteBeginning(asked, true, now))
-      }
-      const answer = yield* answerNow(asked, request, recording, now)
-      return noting(eventsOf(matching, asked, answer), noteBeginning(asked, false, now))
-    }))
-
-  const fetched = (
-    request: Operation.SessionRequest
-  ): Effect.Effect<Operation.SessionResponse, Errors.SessionError> => {
-    if (session === undefined) return Effect.mapError(one("session", request), only(request.method, isOfSession))
-    if (!isForeign(request.sessionId)) return Effect.succeed(session)
-    if (fetch !== undefined) return fetch(request)
-    const question = { endpoint: "session", flow: undefined, version: undefined, input: undefined } as const
-    return Effect.fail(own.refuse(
-      { operation: request.method, question, sessionId: request.sessionId },
-      `another session, ${request.sessionId}, cannot be fetched here`
-    ))
-  }
-
   const http: HttpService = {
     defaults: session === undefined
       ? options.defaults
       : { ...options.defaults, sessionId: session.sessionId, replayedSessionId: session.sessionId },
     request: orElse({
-      forward: forwardThrough((request) => one("execute", request)),
-      executeOnce: (request) => once("execute", request, (live) => live.request("executeOnce", request)),
-      submitOnce: (request) => once("submitJob", request, (live) => live.request("submitOnce", request)),
-      session: fetched
+      forward: forwardThrough((request) => one(replay)("execute", request)),
+      executeOnce: (request) => once(replay, "execute", request, (live) => live.request("executeOnce", request)),
+      submitOnce: (request) => once(replay, "submitJob", request, (live) => live.request("submitOnce", request)),
+      session: (request) => fetched(replay, request)
       // every other operation fails with any `CallError`
-    }, one as HttpService["request"]),
-    stream: many
+    }, one(replay) as HttpService["request"]),
+    stream: (endpoint, request) => many(replay, endpoint, request)
   }
-  return { http, verify: (method) => own.verify(method) }
+  return { http, verify: (method) => replay.own.verify(method) }
 }
