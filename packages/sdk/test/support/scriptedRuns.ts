@@ -185,11 +185,15 @@ class HandlerFailed {
   readonly _tag = "HandlerFailed"
 }
 
-/** A clock on which the waits of seconds take some hundredths of one. */
+/** The wait for the events that a stored trace shows to follow, in milliseconds. */
+const patience = 5_000
+
+/** A clock that wakes from the longest of the waits at once, and leaves the limits of calls as they are. */
 const hasty: Effect.Effect<Clock.Clock> = Effect.clockWith((clock) =>
   Effect.sync((): Clock.Clock =>
     Object.assign(Object.create(clock), {
-      sleep: (duration: Duration.Duration) => clock.sleep(Duration.millis(Duration.toMillis(duration) / 100))
+      sleep: (duration: Duration.Duration) =>
+        clock.sleep(Duration.toMillis(duration) === patience ? Duration.millis(patience / 20) : duration)
     })
   )
 )
@@ -377,7 +381,6 @@ export const observe = ({ program, replay, ...script }: Drawn): Effect.Effect<Ob
     const server = yield* serve(...Array.from({ length: 200 }, () => runs.answer))
     const settings = config({
       baseUrl: server.baseUrl,
-      connectTimeout: "1000 seconds",
       ...(program.maxRetries === 0 ? { maxRetries: 0 } : { retry: Schedule.recurs(program.maxRetries) })
     })
     const live = Layer.provide(layerServices, settings)
