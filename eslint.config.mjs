@@ -41,14 +41,6 @@ const timerProperties = ["globalThis", "window", "self"].flatMap((object) =>
   timers.map((property) => ({ object, property, message: "Time comes from Effect: Effect.sleep, Schedule, Clock." }))
 )
 
-/** Files that are longer than the sizes below: none may join them. */
-const large = [
-  "packages/batch/src/internal/drive/driver.ts",
-  "packages/sdk/src/internal/cassette/replay.ts",
-  "packages/sdk/src/internal/run/executeRun.ts",
-  "packages/sdk/src/internal/run/once.ts"
-]
-
 const sizes = (lines) => ({
   "max-lines": ["error", { max: 500, skipBlankLines: true, skipComments: true }],
   "max-lines-per-function": ["error", { max: lines, skipBlankLines: true, skipComments: true, IIFEs: true }]
@@ -168,13 +160,11 @@ export default tseslint.config(
   },
   {
     files: [source],
-    ignores: large,
     rules: sizes(100)
   },
   {
     // a component is its markup
     files: ["packages/studio/page/**/*.{ts,tsx}"],
-    ignores: large,
     rules: sizes(200)
   },
   {
