@@ -118,6 +118,12 @@ export default tseslint.config(
     }
   },
   {
+    // a module is imported once; a namespace may stand beside names
+    files: ["**/*.{ts,tsx,mts,js,mjs,cjs}"],
+    ignores: ["**/*.d.ts"],
+    rules: { "no-duplicate-imports": "error" }
+  },
+  {
     files: ["**/*.{js,mjs,cjs}"],
     languageOptions: {
       globals: Object.fromEntries(

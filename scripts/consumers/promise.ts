@@ -3,11 +3,13 @@ import {
   APIConnectionError,
   AuthenticationError,
   createRelayFlow,
+  type ExecuteResult,
   Noukai,
   NoukaiError,
+  type NoukaiOptions,
+  type PausedResult,
   traceScope
 } from "@effect-noukai/promise"
-import type { ExecuteResult, NoukaiOptions, PausedResult } from "@effect-noukai/promise"
 import { NoukaiPromise } from "@effect-noukai/promise/effect"
 import { record, replay } from "@effect-noukai/promise/testing"
 import { rejects, strictEqual, throws } from "node:assert/strict"

@@ -5,8 +5,7 @@
  * @since 0.1.0
  */
 import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
-import type { NoukaiError as SdkError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
-import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { isNoukaiError, type NoukaiError as SdkError, type ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"

@@ -4,8 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
-import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { isReplayError, type ReplayError, type ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
 import { looked } from "./internal/untrusted.js"
 
 /**

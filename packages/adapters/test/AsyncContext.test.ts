@@ -6,8 +6,7 @@ import express from "express"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, it, vi } from "vitest"
 import { listen } from "./support/listen.js"
-import type { World } from "./support/world.js"
-import { answer, plantedKey, startWorld } from "./support/world.js"
+import { answer, plantedKey, startWorld, type World } from "./support/world.js"
 
 let world: World
 let client: Noukai

@@ -1,6 +1,5 @@
 /** Errors that an app does not handle: the statuses that Noukai answered us with are not answers to the app's callers. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import * as promise from "@effect-noukai/promise"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import * as sdk from "@effect-noukai/sdk/NoukaiError"

@@ -5,8 +5,7 @@ import express5 from "express"
 import express4 from "express4"
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it, vi } from "vitest"
 import { listen } from "./support/listen.js"
-import type { World } from "./support/world.js"
-import { answer, plantedKey, startWorld } from "./support/world.js"
+import { answer, plantedKey, startWorld, type World } from "./support/world.js"
 
 let world: World
 let client: Noukai

@@ -1,6 +1,5 @@
 /** A runtime without `AsyncLocalStorage`: a replay would go live after the first `await`, so that there is none. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import type { Noukai } from "@effect-noukai/promise"
 import { afterAll, assert, beforeAll, expect, it, vi } from "vitest"
 

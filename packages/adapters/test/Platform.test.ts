@@ -9,8 +9,7 @@ import { Readable } from "node:stream"
 import type { ReadableStream as WebStream } from "node:stream/web"
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
 import { urlOf } from "./support/listen.js"
-import type { RunningApp, World } from "./support/world.js"
-import { answer, plantedKey, startWorld } from "./support/world.js"
+import { answer, plantedKey, type RunningApp, startWorld, type World } from "./support/world.js"
 
 let world: World
 let app: RunningApp | undefined

@@ -1,6 +1,5 @@
 /** The programs with adapters of the README of `@noukai/sdk` run with other imports, each twice: captured and replayed. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import express from "express"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

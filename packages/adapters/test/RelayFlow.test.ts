@@ -1,7 +1,6 @@
 /** The relay server with the keyless client (docs/wire.md#relays): tools, codes, capture and replay. */
 import { noukaiRelayHandler, sessions } from "@effect-noukai/adapters/express"
-import { startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import { createRelayFlow, Noukai } from "@effect-noukai/promise"
 import express from "express"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, expect, it, vi } from "vitest"

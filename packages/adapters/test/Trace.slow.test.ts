@@ -7,8 +7,16 @@ import { deal, share, size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
-import type { RunningApp, Setup, World } from "./support/world.js"
-import { answer, foreign, foreignKey, plantedKey, startWorld } from "./support/world.js"
+import {
+  answer,
+  foreign,
+  foreignKey,
+  plantedKey,
+  type RunningApp,
+  type Setup,
+  startWorld,
+  type World
+} from "./support/world.js"
 
 const version4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

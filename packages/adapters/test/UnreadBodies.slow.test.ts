@@ -4,13 +4,10 @@ import { deal, isWhole, size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
-import type { LongRequest } from "./support/connection.js"
-import { Connection } from "./support/connection.js"
+import { Connection, type LongRequest } from "./support/connection.js"
 import { relays, traced } from "./support/relays.js"
-import type { Upstream } from "./support/upstream.js"
-import { startUpstream } from "./support/upstream.js"
-import type { RunningApp, World } from "./support/world.js"
-import { startWorld } from "./support/world.js"
+import { startUpstream, type Upstream } from "./support/upstream.js"
+import { type RunningApp, startWorld, type World } from "./support/world.js"
 
 let app: RunningApp | undefined
 

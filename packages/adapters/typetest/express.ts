@@ -1,19 +1,17 @@
 /** The handlers are taken by both majors of Express, and see their requests. */
 import {
   errorHandler,
+  type ExpressRequest,
   noukaiRelayHandler,
+  type NoukaiRelayHandlerOptions,
   noukaiTraceMiddleware,
+  type NoukaiTraceMiddlewareOptions,
+  type Options,
   relay,
+  type RelayExpressRequest,
+  type RelayOptions,
   requestSignal,
   sessions
-} from "@effect-noukai/adapters/express"
-import type {
-  ExpressRequest,
-  NoukaiRelayHandlerOptions,
-  NoukaiTraceMiddlewareOptions,
-  Options,
-  RelayExpressRequest,
-  RelayOptions
 } from "@effect-noukai/adapters/express"
 import type { Noukai } from "@effect-noukai/promise"
 import type * as Express5 from "express"

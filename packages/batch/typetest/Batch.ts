@@ -1,14 +1,16 @@
 /** Types of batches: what is required of each, and what running one and reading it gives, fails with and needs. */
-import { Batch, BatchReport, BatchSource } from "@effect-noukai/batch"
-import type {
-  BatchEngine,
-  BatchError,
-  BatchLockedError,
-  BatchStore,
-  LedgerError,
-  RowAttempt,
-  RowError,
-  RowResult
+import {
+  Batch,
+  type BatchEngine,
+  type BatchError,
+  type BatchLockedError,
+  BatchReport,
+  BatchSource,
+  type BatchStore,
+  type LedgerError,
+  type RowAttempt,
+  type RowError,
+  type RowResult
 } from "@effect-noukai/batch"
 import type { RowCall, RowComparison, SettledRow } from "@effect-noukai/batch/BatchRow"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"

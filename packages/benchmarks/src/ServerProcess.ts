@@ -1,8 +1,7 @@
 /**
  * Servers in processes of their own, so that what is measured is the client.
  */
-import { fork } from "node:child_process"
-import type { ChildProcess } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."))

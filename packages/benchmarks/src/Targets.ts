@@ -5,8 +5,7 @@
 import { streams } from "./Fixtures.js"
 import type { RowResult } from "./Measurement.js"
 import { official } from "./OfficialClient.js"
-import { columns } from "./Report.js"
-import type { SuiteResult } from "./Report.js"
+import { columns, type SuiteResult } from "./Report.js"
 import { startRows } from "./suites/start.js"
 
 type Target = readonly [

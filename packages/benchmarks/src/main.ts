@@ -2,11 +2,9 @@
  * `npm run bench -- [suite …] [--rounds n] [--quick]`
  */
 import { parseArgs } from "node:util"
-import { measure, measureHere } from "./Measurement.js"
-import type { GroupResult, Options } from "./Measurement.js"
+import { type GroupResult, measure, measureHere, type Options } from "./Measurement.js"
 import { shareRawServer } from "./RawServer.js"
-import { save, sizesTable, table } from "./Report.js"
-import type { SuiteResult } from "./Report.js"
+import { save, sizesTable, type SuiteResult, table } from "./Report.js"
 import { startRowProcesses } from "./RowProcesses.js"
 import type { Group, Suite } from "./Suite.js"
 import { suitesNamed } from "./suites.js"

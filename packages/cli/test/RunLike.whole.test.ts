@@ -1,6 +1,5 @@
 /** `noukai run --like`: a run again, with edits. */
-import type { EmulatorOptions } from "@effect-noukai/emulator"
-import { Emulator } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { FlowService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"

@@ -1,6 +1,5 @@
 /** The command and the program of a run that the studio shows: they begin the run that they say. */
-import type { EmulatorOptions } from "@effect-noukai/emulator"
-import { Emulator } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"

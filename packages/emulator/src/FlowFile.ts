@@ -9,11 +9,9 @@ import * as Schema from "effect/Schema"
 import { ApiKey, Organisation, Slug } from "./Account.js"
 import { EmulatorError } from "./EmulatorError.js"
 import { FaultRule } from "./Fault.js"
-import { FileFlow } from "./Flow.js"
-import type { Flow } from "./Flow.js"
+import { FileFlow, type Flow } from "./Flow.js"
 import { findMistakes, shapeMistakes } from "./internal/flow/flowMistakes.js"
-import { errorText, mistakesOf, readSchema } from "./internal/json.js"
-import type { Mistake } from "./internal/json.js"
+import { errorText, type Mistake, mistakesOf, readSchema } from "./internal/json.js"
 
 /**
  * A flows file.

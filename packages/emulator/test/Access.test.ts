@@ -2,8 +2,7 @@ import { Emulator, samples } from "@effect-noukai/emulator"
 import { layer, make } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, TestClock } from "effect"
-import { call, clientOf, statusWith } from "./client.js"
-import type { Parsed } from "./client.js"
+import { call, clientOf, type Parsed, statusWith } from "./client.js"
 
 const hello = "/seq/noukai/samples/hello-world/execute"
 

@@ -1,5 +1,4 @@
-import { Emulator } from "@effect-noukai/emulator"
-import type { Flow } from "@effect-noukai/emulator"
+import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FiberId } from "effect"

@@ -1,5 +1,4 @@
-import { startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import { cases, ConformanceError, fixture, fixtureKeys, run } from "@effect-noukai/emulator/Conformance"
 import type { ConformanceCase } from "@effect-noukai/emulator/ConformanceCase"
 import { Effect, Either } from "effect"

@@ -1,8 +1,6 @@
-import { samples, startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import { statusWith } from "./client.js"
-import type { Parsed } from "./client.js"
+import { type Parsed, statusWith } from "./client.js"
 
 const hello = "/api/v1/seq/noukai/samples/hello-world"
 

@@ -4,8 +4,7 @@ import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, Stream, TestClock } from "effect"
-import { createServer } from "node:net"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer } from "node:net"
 import { call } from "./client.js"
 
 const slow = {

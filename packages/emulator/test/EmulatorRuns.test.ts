@@ -1,6 +1,5 @@
 /** The runs of an emulator, read in its process. */
-import { samples } from "@effect-noukai/emulator"
-import type { EmulatorOptions, Flow } from "@effect-noukai/emulator"
+import { type EmulatorOptions, type Flow, samples } from "@effect-noukai/emulator"
 import { make } from "@effect-noukai/emulator/Emulator"
 import type { RunChange } from "@effect-noukai/emulator/EmulatorRuns"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"

@@ -1,10 +1,8 @@
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { EmulatorOptions } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions, samples } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
-import { call } from "./client.js"
-import type { Answer } from "./client.js"
+import { type Answer, call } from "./client.js"
 import { parseEvents } from "./eventStream.js"
 
 const hello = "/seq/noukai/samples/hello-world"

@@ -1,10 +1,8 @@
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { Flow } from "@effect-noukai/emulator"
+import { Emulator, type Flow, samples } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { call } from "./client.js"
-import type { Parsed } from "./client.js"
+import { call, type Parsed } from "./client.js"
 
 const hello = "/seq/noukai/samples/hello-world/execute"
 

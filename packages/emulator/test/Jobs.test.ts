@@ -1,5 +1,4 @@
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { Flow } from "@effect-noukai/emulator"
+import { Emulator, type Flow, samples } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"

@@ -1,5 +1,4 @@
-import { Emulator, EmulatorError } from "@effect-noukai/emulator"
-import type { Flow } from "@effect-noukai/emulator"
+import { Emulator, EmulatorError, type Flow } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"

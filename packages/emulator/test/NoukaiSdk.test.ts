@@ -1,5 +1,4 @@
-import { EmulatorError, samples, startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { EmulatorError, type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { cases } from "@effect-noukai/emulator/Conformance"
 import type { FileFlow } from "@effect-noukai/emulator/Flow"
 import * as Sdk from "@noukai/sdk"

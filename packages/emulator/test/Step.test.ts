@@ -1,10 +1,8 @@
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { Flow } from "@effect-noukai/emulator"
+import { Emulator, type Flow, samples } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
-import { call } from "./client.js"
-import type { Answer, Parsed } from "./client.js"
+import { type Answer, call, type Parsed } from "./client.js"
 import { outputOf, parseEvents } from "./eventStream.js"
 
 const twoStep = "/seq/noukai/samples/two-step/step"

@@ -1,11 +1,9 @@
 /** The times of steps in traces: from beginning to end, with the waits for tool results within (docs/wire.md#traces). */
-import { Emulator } from "@effect-noukai/emulator"
-import type { Flow } from "@effect-noukai/emulator"
+import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
-import { call } from "./client.js"
-import type { Parsed } from "./client.js"
+import { call, type Parsed } from "./client.js"
 
 const path = "/seq/acme/test/asking"
 

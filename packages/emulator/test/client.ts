@@ -1,7 +1,5 @@
 import { Emulator } from "@effect-noukai/emulator"
-import { Redacted as RedactedModule } from "effect"
-import { Effect } from "effect"
-import type { Redacted } from "effect"
+import { Effect, type Redacted, Redacted as RedactedModule } from "effect"
 import { request as send } from "node:http"
 
 /** A value of `JSON.parse`: the tests look into it without a schema. */

@@ -1,13 +1,18 @@
-import { Emulator, startEmulator } from "@effect-noukai/emulator"
-import type { EmulatorError, EmulatorLedger, Flow, LedgerEvent, RunningEmulator, Step } from "@effect-noukai/emulator"
-import { layer, make } from "@effect-noukai/emulator/Emulator"
-import type { Options } from "@effect-noukai/emulator/Emulator"
+import {
+  Emulator,
+  type EmulatorError,
+  type EmulatorLedger,
+  type Flow,
+  type LedgerEvent,
+  type RunningEmulator,
+  startEmulator,
+  type Step
+} from "@effect-noukai/emulator"
+import { layer, make, type Options } from "@effect-noukai/emulator/Emulator"
 import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
-import { decode } from "@effect-noukai/emulator/FlowFile"
-import type { FlowFile } from "@effect-noukai/emulator/FlowFile"
+import { decode, type FlowFile } from "@effect-noukai/emulator/FlowFile"
 import type { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
-import { Effect } from "effect"
-import type { Either, Layer, Scope, Stream } from "effect"
+import { Effect, type Either, type Layer, type Scope, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 expectTypeOf(layer()).toEqualTypeOf<Layer.Layer<Emulator | NoukaiConfig, EmulatorError>>()

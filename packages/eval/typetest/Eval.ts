@@ -1,8 +1,7 @@
 /** Types of evals. */
 import type { BatchEngine, BatchStore } from "@effect-noukai/batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
-import { Check, Eval } from "@effect-noukai/eval"
-import type { EvalError, EvalReport } from "@effect-noukai/eval"
+import { Check, Eval, type EvalError, type EvalReport } from "@effect-noukai/eval"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
 import { Context, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"

@@ -1,7 +1,6 @@
 /** Aborts, in every phase of a call: the server sees the close, the reason comes back, and nothing is left behind. */
 import { Emulator } from "@effect-noukai/emulator"
-import { InvalidRequestError, Noukai, traceScope } from "@effect-noukai/promise"
-import type { EventsOptions, NoukaiOptions } from "@effect-noukai/promise"
+import { type EventsOptions, InvalidRequestError, Noukai, type NoukaiOptions, traceScope } from "@effect-noukai/promise"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
 import { flows, rejection, tools } from "./support/world.js"

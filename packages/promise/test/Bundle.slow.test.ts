@@ -1,8 +1,7 @@
 /** The package in a bundle: for environments without Node, and in a process of its own. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import type { createRelayFlow as makeRelayFlow } from "@effect-noukai/promise/relay"
-import type { BuildOptions, Metafile } from "esbuild"
-import { build } from "esbuild"
+import { build, type BuildOptions, type Metafile } from "esbuild"
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
@@ -14,8 +13,7 @@ import { createContext, Script } from "node:vm"
 import { gzipSync } from "node:zlib"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { isWhole } from "../../sdk/test/support/size.js"
-import type { Relay } from "./support/relay.js"
-import { startRelay } from "./support/relay.js"
+import { type Relay, startRelay } from "./support/relay.js"
 import { startWorldEmulator } from "./support/world.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))

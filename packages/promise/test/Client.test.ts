@@ -1,7 +1,15 @@
 /** The client beside what the reference also does: contexts, pauses, jobs by id, streams that stall, warnings. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import { Budget, InvalidRequestError, Noukai, traceScope, VERSION } from "@effect-noukai/promise"
-import type { APITimeoutError, NoukaiOptions, ToolCall } from "@effect-noukai/promise"
+import {
+  type APITimeoutError,
+  Budget,
+  InvalidRequestError,
+  Noukai,
+  type NoukaiOptions,
+  type ToolCall,
+  traceScope,
+  VERSION
+} from "@effect-noukai/promise"
 import { NoukaiPromise } from "@effect-noukai/promise/effect"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"

@@ -1,6 +1,5 @@
 /** The programs of the README. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { samples, startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { APIConnectionError, Noukai } from "@effect-noukai/promise"
 import * as Effect from "effect/Effect"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"

@@ -1,7 +1,13 @@
 /** A client over a `fetch` that it was given, or that somebody put in the place of the global one. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import { APIConnectionError, createRelayFlow, InvalidRequestError, Noukai, traceScope } from "@effect-noukai/promise"
-import type { NoukaiOptions } from "@effect-noukai/promise"
+import {
+  APIConnectionError,
+  createRelayFlow,
+  InvalidRequestError,
+  Noukai,
+  type NoukaiOptions,
+  traceScope
+} from "@effect-noukai/promise"
 import { Agent } from "undici"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { collect, hello, rejection, startWorldEmulator, twoStep } from "./support/world.js"

@@ -1,6 +1,5 @@
 /** Runs once per key, and what the results and rejections are. */
-import { startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import {
   AmbiguousRunError,
   InvalidRequestError,

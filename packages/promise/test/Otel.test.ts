@@ -1,6 +1,5 @@
 /** The spans of a client in the program's own OpenTelemetry, as an exporter gets them. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { samples, startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { InvalidRequestError, Noukai, type NoukaiOptions } from "@effect-noukai/promise"
 import { record } from "@effect-noukai/promise/testing"
 import { context, INVALID_SPAN_CONTEXT, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api"

@@ -2,8 +2,7 @@
  * The programs of the README of `@noukai/sdk`, with another import: they run against the emulator.
  * `PublishedTypes.slow.test.ts` compiles them.
  */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { samples, startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"

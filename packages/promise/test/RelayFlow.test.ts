@@ -1,30 +1,29 @@
 /** A flow without a key, through a relay (13.3). */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import type { CreateRelayFlowOptions } from "@effect-noukai/promise"
 import {
   APIConnectionError,
   APITimeoutError,
   Budget,
   createRelayFlow,
+  type CreateRelayFlowOptions,
+  type ExecuteTransport,
   FlowExecutionError,
   FlowNotFoundError,
   InsufficientCreditsError,
   InvalidRequestError,
+  Noukai,
   RelayExecuteTransport,
   RelayFlow,
   ReplayMissError,
   ToolCallLimitError,
   traceScope
 } from "@effect-noukai/promise"
-import type { ExecuteTransport } from "@effect-noukai/promise"
-import { Noukai } from "@effect-noukai/promise"
 import * as root from "@effect-noukai/promise"
 import * as Small from "@effect-noukai/promise/relay"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
-import type { Relay } from "./support/relay.js"
-import { startRelay } from "./support/relay.js"
+import { type Relay, startRelay } from "./support/relay.js"
 import { answers, hello, rejection, startWorldEmulator, tools, weather } from "./support/world.js"
 
 let emulator: RunningEmulator

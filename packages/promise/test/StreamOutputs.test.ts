@@ -1,9 +1,7 @@
 /** The outputs that a program sees are the same wherever the server's streams carry them. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { answers, collect, flows, ourWorld, tools, twoStep, twoTools, weather } from "./support/world.js"
-import type { Parsed } from "./support/world.js"
+import { answers, collect, flows, ourWorld, type Parsed, tools, twoStep, twoTools, weather } from "./support/world.js"
 
 const shapes = ["hosted", "documented"] as const
 

@@ -1,6 +1,5 @@
 /** Cassettes of Promise programs: recorded over real sockets once, then replayed. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { samples, startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import {
   AuthenticationError,
   CassetteError,

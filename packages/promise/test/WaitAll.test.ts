@@ -1,5 +1,4 @@
 /** Waiting for many jobs with Promises. */
-import type { Noukai } from "@effect-noukai/promise"
 import {
   APIConnectionError,
   APITimeoutError,
@@ -7,6 +6,7 @@ import {
   InvalidRequestError,
   type Job,
   type JobOutcome,
+  type Noukai,
   type WaitAllOptions
 } from "@effect-noukai/promise"
 import { assert, describe, expect, it } from "vitest"

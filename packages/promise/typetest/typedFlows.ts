@@ -1,19 +1,23 @@
 /** The types of typed flows and tools, in each library. */
-import { type AnySchema, defineTool, type StepCompleted, type StreamEvent, type Tool } from "@effect-noukai/promise"
-import type {
-  CompletedResult,
-  Flow,
-  Job,
-  Noukai,
-  OnceResult,
-  PausedResult,
-  RelayFlow,
-  TypedFlow,
-  TypedJob,
-  TypedJobStatus,
-  TypedOnceJob,
-  TypedPausedResult,
-  TypedResult
+import {
+  type AnySchema,
+  type CompletedResult,
+  defineTool,
+  type Flow,
+  type Job,
+  type Noukai,
+  type OnceResult,
+  type PausedResult,
+  type RelayFlow,
+  type StepCompleted,
+  type StreamEvent,
+  type Tool,
+  type TypedFlow,
+  type TypedJob,
+  type TypedJobStatus,
+  type TypedOnceJob,
+  type TypedPausedResult,
+  type TypedResult
 } from "@effect-noukai/promise"
 import { type } from "arktype"
 import { Schema } from "effect"

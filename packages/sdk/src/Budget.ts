@@ -9,8 +9,18 @@ import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { amountOf, checkAmount, formatCost, noCost } from "./internal/core/cost.js"
-import { type Budget, budgetsOf, CurrentBudgets, entered, Ledger, ledgerOf } from "./internal/core/cost.js"
+import {
+  amountOf,
+  type Budget,
+  budgetsOf,
+  checkAmount,
+  CurrentBudgets,
+  entered,
+  formatCost,
+  Ledger,
+  ledgerOf,
+  noCost
+} from "./internal/core/cost.js"
 import { runInBudgets, storedBudgets } from "./internal/operations/scope.js"
 import * as Fields from "./internal/options/callOptions.js"
 import type { InvalidRequestError } from "./NoukaiError.js"

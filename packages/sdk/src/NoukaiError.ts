@@ -7,8 +7,16 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { PausedState } from "./FlowCursor.js"
 import { absentable } from "./internal/core/json.js"
-import type { InvalidRequestError } from "./internal/core/makeError.js"
-import { type Common, failure, markOf, receivedOf, stateOf, TypeId, type Words } from "./internal/core/makeError.js"
+import {
+  type Common,
+  failure,
+  type InvalidRequestError,
+  markOf,
+  receivedOf,
+  stateOf,
+  TypeId,
+  type Words
+} from "./internal/core/makeError.js"
 import { ReplayReport, reportText } from "./internal/core/replayReport.js"
 import { noRun } from "./internal/core/runProblem.js"
 

@@ -18,8 +18,12 @@ import { makeEventSink } from "./internal/http/call.js"
 import type { HttpService, Requests } from "./internal/operations/operations.js"
 import * as Scope from "./internal/operations/scope.js"
 import { type Names, orThrow } from "./Kit.js"
-import { ReplayDisabledError } from "./NoukaiError.js"
-import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
+import {
+  ReplayDisabledError,
+  type ReplayLeftoverError,
+  type ReplayOpenError,
+  type ReplayScopeError
+} from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 interface PromiseOptions<A, E> {

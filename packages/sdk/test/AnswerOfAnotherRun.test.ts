@@ -1,6 +1,5 @@
 /** An answer belongs to the run that was asked: one that names another is nobody's result, and nothing is posted to it. */
-import { Budget, type PausedResult, Tools, UnexpectedResponseError } from "@effect-noukai/sdk"
-import { JobService } from "@effect-noukai/sdk"
+import { Budget, JobService, type PausedResult, Tools, UnexpectedResponseError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Stream } from "effect"
 import { clientFor, servicesFor } from "./support/client.js"

@@ -4,15 +4,17 @@ import {
   Budget,
   BudgetExceededError,
   type CallError,
+  type FlowCursor,
+  type FlowEvent,
   FlowService,
   JobService,
   Noukai,
   NoukaiReplay,
   PausedState,
   ReplayCassette,
+  type Tools,
   TraceScope
 } from "@effect-noukai/sdk"
-import type { FlowCursor, FlowEvent, Tools } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import { assert, describe, it } from "@effect/vitest"

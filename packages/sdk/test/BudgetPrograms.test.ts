@@ -7,12 +7,13 @@ import {
   addCost,
   type Decimal,
   formatCost,
+  Hold,
   isMore,
+  Ledger,
   noCost,
   parseCost,
   subtractCost
 } from "../src/internal/core/cost.js"
-import { Hold, Ledger } from "../src/internal/core/cost.js"
 
 const cents = (n: number) => parseCost(`${n}e-2`)!
 

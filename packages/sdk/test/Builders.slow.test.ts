@@ -11,8 +11,17 @@ import {
   Tools
 } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import type { Script } from "@effect-noukai/sdk/testing"
-import { completed, cut, events, failed, paused, recording, respond, session } from "@effect-noukai/sdk/testing"
+import {
+  completed,
+  cut,
+  events,
+  failed,
+  paused,
+  recording,
+  respond,
+  type Script,
+  session
+} from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Schema, Stream } from "effect"
 import { join } from "node:path"

@@ -1,6 +1,5 @@
 /** Clocks, aborts and limits over real sockets (docs/wire.md#time-limits, docs/wire.md#headers): each one fires alone, and the server sees the close. */
-import type { ExecuteInput } from "@effect-noukai/sdk"
-import { NoukaiHttp } from "@effect-noukai/sdk"
+import { type ExecuteInput, NoukaiHttp } from "@effect-noukai/sdk"
 import * as FlowService from "@effect-noukai/sdk/FlowService"
 import * as NoukaiHttpModule from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,8 +1,16 @@
 /** The cost of a run, and a limit of it: what is read, when a run is stopped, and how it goes on. */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
-import { CostLimitError, FlowService, Noukai, RunService, Tools } from "@effect-noukai/sdk"
-import type { FlowEvent, PausedResult, StepsInput } from "@effect-noukai/sdk"
+import {
+  CostLimitError,
+  type FlowEvent,
+  FlowService,
+  Noukai,
+  type PausedResult,
+  RunService,
+  type StepsInput,
+  Tools
+} from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { checkPositiveAmount } from "../src/internal/core/cost.js"

@@ -1,14 +1,18 @@
 /** `execute` with `maxCostUsd`: walked step by step, and otherwise the same as without it. */
 import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
-import type { CallError, ExecuteResult, FlowEvent, OnceError, PausedResult } from "@effect-noukai/sdk"
 import {
+  type CallError,
   CostLimitError,
+  type ExecuteResult,
   Flow,
+  type FlowEvent,
   FlowService,
   JobService,
   Noukai,
   NoukaiRecord,
   NoukaiReplay,
+  type OnceError,
+  type PausedResult,
   PausedState,
   ReplayCassette,
   Tools,

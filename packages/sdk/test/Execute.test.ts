@@ -1,6 +1,5 @@
 /** `POST …/execute` on the wire: a row per field of 5.1 and 5.3, per rule of 5.4 and 5.5. */
-import { Flow, FlowService } from "@effect-noukai/sdk"
-import type { ExecuteInput } from "@effect-noukai/sdk"
+import { type ExecuteInput, Flow, FlowService } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"

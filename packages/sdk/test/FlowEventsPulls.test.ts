@@ -1,5 +1,6 @@
 /** Pulls that are interrupted and made again: a heartbeat must not cost a run, a step or a tool call. */
 import {
+  type CallError,
   FlowExecutionError,
   FlowService,
   NoukaiHttp,
@@ -7,11 +8,9 @@ import {
   Tools,
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import type { CallError } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Deferred, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
-import type { Scope } from "effect"
+import { Chunk, Context, Deferred, Effect, Fiber, Option, Schedule, type Scope, Stream, TestClock } from "effect"
 import { clientFor, servicesFor } from "./support/client.js"
 import { sleepingUntil, turn } from "./support/clock.js"
 import { events as respondWith, frame, open, runStarted as runStartedFrame } from "./support/eventFrames.js"

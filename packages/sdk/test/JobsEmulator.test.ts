@@ -1,6 +1,5 @@
 /** Jobs and traces against the emulator: queue, worker, row delay, cancelled and failing jobs, attempts, loops, capture. */
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow, samples } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Flow, FlowService, JobService, Noukai, RunService, Trace } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"

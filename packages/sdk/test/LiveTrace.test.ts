@@ -1,10 +1,19 @@
 /** The live trace: replay, then tail, to the end of the run (docs/wire.md#live-traces). */
-import { Emulator } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
-import { Flow, FlowService, JobService, Noukai, RunService } from "@effect-noukai/sdk"
-import { FlowExecutionError, FlowNotFoundError, RateLimitError } from "@effect-noukai/sdk"
-import type { CallError, FlowEvent, NoukaiError } from "@effect-noukai/sdk"
+import {
+  type CallError,
+  Flow,
+  type FlowEvent,
+  FlowExecutionError,
+  FlowNotFoundError,
+  FlowService,
+  JobService,
+  Noukai,
+  type NoukaiError,
+  RateLimitError,
+  RunService
+} from "@effect-noukai/sdk"
 import type { WireEvent } from "@effect-noukai/sdk/FlowEvent"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"

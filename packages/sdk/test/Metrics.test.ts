@@ -1,8 +1,7 @@
 /** The metrics of `Telemetry.metricNames`, and what Effect's logger is told. */
 import { FlowService, JobService, NoukaiHttp, RunService, TraceScope } from "@effect-noukai/sdk"
 import * as Relay from "@effect-noukai/sdk/Relay"
-import type { LogEvent } from "@effect-noukai/sdk/Telemetry"
-import { metricNames } from "@effect-noukai/sdk/Telemetry"
+import { type LogEvent, metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"
 import { clientFor, httpFor, servicesFor } from "./support/client.js"

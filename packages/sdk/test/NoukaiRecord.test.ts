@@ -1,5 +1,4 @@
 /** Recording and replaying on this side: modes, matching, what is kept and what is not. */
-import type { RunService } from "@effect-noukai/sdk"
 import {
   APIConnectionError,
   APITimeoutError,
@@ -13,6 +12,7 @@ import {
   NoukaiReplay,
   RateLimitError,
   ReplayCassette,
+  type RunService,
   Tools,
   TraceScope,
   UnexpectedResponseError

@@ -5,8 +5,7 @@
  * `npm run test:faults` does it for 20 seeds and 1,000 keys, and with a list of runs that lags, `npm test` for one seed
  * and a few keys, and kills it once at most; a failure names its seed.
  */
-import { Emulator } from "@effect-noukai/emulator"
-import type { EmulatorOptions } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,6 +1,5 @@
 /** Runs once per key that pause for tools: `onPause`, and going on elsewhere. */
-import { Emulator } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { FlowService, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"

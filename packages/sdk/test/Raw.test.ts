@@ -11,8 +11,7 @@ import {
   RunService
 } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
-import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import type { Services } from "@effect-noukai/sdk/Noukai"
+import { layerScripted, type Services } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,5 @@
 /** One program, three layers: live, recorded, replayed; on the emulator. */
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow, samples } from "@effect-noukai/emulator"
 import { FlowService, JobService, Noukai, NoukaiRecord, ReplayCassette, RunService, Tools } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
 import type { Mode } from "@effect-noukai/sdk/NoukaiRecord"

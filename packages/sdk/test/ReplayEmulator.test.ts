@@ -1,6 +1,5 @@
 /** One program, live on the emulator, and then from its session. */
-import { Emulator, samples } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow, samples } from "@effect-noukai/emulator"
 import {
   Cassette,
   Flow,

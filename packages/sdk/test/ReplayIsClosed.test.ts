@@ -1,8 +1,6 @@
 /** Nothing inside a replay goes live, whatever scope is entered there, by whatever way. */
-import type { NoukaiHttp } from "@effect-noukai/sdk"
-import { FlowService, JobService, RunService, TraceScope } from "@effect-noukai/sdk"
-import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import { layerOverHttp, layerServices } from "@effect-noukai/sdk/Noukai"
+import { FlowService, JobService, type NoukaiHttp, RunService, TraceScope } from "@effect-noukai/sdk"
+import { layerOverHttp, layerScripted, layerServices } from "@effect-noukai/sdk/Noukai"
 import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
 import * as NoukaiReplay from "@effect-noukai/sdk/NoukaiReplay"
 import * as Relay from "@effect-noukai/sdk/Relay"

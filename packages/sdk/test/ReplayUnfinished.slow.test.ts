@@ -1,6 +1,5 @@
 /** Requests that went wrong replay: up to the step at which their run stopped, and fail there. */
-import { Emulator } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { Cassette, FlowService, Noukai, NoukaiRecord, NoukaiReplay, Tools, TraceScope } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { assert, describe, it } from "@effect/vitest"

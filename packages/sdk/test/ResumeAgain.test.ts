@@ -1,6 +1,5 @@
 /** Pauses that are answered again: by a process that was started again, or after a response that was lost. */
-import { Emulator } from "@effect-noukai/emulator"
-import type { EmulatorOptions, Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { Flow, FlowService, type PausedState, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Schema, TestClock } from "effect"

@@ -1,7 +1,6 @@
 /** Run events passed on as JSON: everything that is delivered can be encoded, and reads back as it was. */
 import { Emulator } from "@effect-noukai/emulator"
-import { FlowEvent, FlowService } from "@effect-noukai/sdk"
-import { Noukai } from "@effect-noukai/sdk"
+import { FlowEvent, FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Schema, Stream } from "effect"
 

@@ -1,6 +1,5 @@
 /** The planted key is in no error, log line, span or hook event, however it is printed. */
-import { isNoukaiError } from "@effect-noukai/sdk"
-import { FlowService } from "@effect-noukai/sdk"
+import { FlowService, isNoukaiError } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import * as Config from "@effect-noukai/sdk/NoukaiConfig"
 import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"

@@ -1,6 +1,5 @@
 /** Statuses and error bodies on the wire (docs/wire.md#errors): a row per status and body shape. */
-import type { CallError, NoukaiError } from "@effect-noukai/sdk"
-import { isNoukaiError, JobService, RunService } from "@effect-noukai/sdk"
+import { type CallError, isNoukaiError, JobService, type NoukaiError, RunService } from "@effect-noukai/sdk"
 import * as Errors from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FastCheck, Schema, Stream } from "effect"

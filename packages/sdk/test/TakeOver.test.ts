@@ -1,6 +1,5 @@
 /** Runs of a key that another process began and left: `takeOver` goes on with them. */
-import { Emulator } from "@effect-noukai/emulator"
-import type { EmulatorOptions, Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { FlowService, type PausedState, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, TestClock } from "effect"

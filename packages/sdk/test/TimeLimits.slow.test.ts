@@ -2,8 +2,7 @@
  * The timeouts of all operations over real sockets: a failed sibling ends the call at once, the timeout ends it in an
  * uninterruptible region, and a caller that is interrupted there still receives its result.
  */
-import { Emulator } from "@effect-noukai/emulator"
-import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { FlowService, JobService, Noukai, RunService, SessionService, Tools } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
 import { Tool, Toolkit } from "@effect/ai"

@@ -1,7 +1,14 @@
 /** Tool calling on `/execute` (docs/wire.md#tools), on wire bytes. */
 import { Emulator, startEmulator } from "@effect-noukai/emulator"
-import type { ExecuteInput, PausedResult, ToolDeclaration } from "@effect-noukai/sdk"
-import { FlowService, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
+import {
+  type ExecuteInput,
+  FlowService,
+  Noukai,
+  type PausedResult,
+  PausedState,
+  type ToolDeclaration,
+  Tools
+} from "@effect-noukai/sdk"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import { spanNames } from "@effect-noukai/sdk/Telemetry"
 import { Tool, Toolkit } from "@effect/ai"

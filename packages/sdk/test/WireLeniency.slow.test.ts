@@ -2,8 +2,7 @@
  * Answers are read leniently: a row per field of every answer, which is optional, or has the reason why it is required.
  * Each body is also there as it came: `raw`.
  */
-import type { NoukaiError } from "@effect-noukai/sdk"
-import { Flow, FlowService, JobService, NoukaiHttp, RunService, Trace } from "@effect-noukai/sdk"
+import { Flow, FlowService, JobService, type NoukaiError, NoukaiHttp, RunService, Trace } from "@effect-noukai/sdk"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

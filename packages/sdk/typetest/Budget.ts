@@ -1,6 +1,11 @@
 /** Types of `Budget`. */
-import { Budget } from "@effect-noukai/sdk"
-import type { BudgetExceededError, CallError, FlowService, InvalidRequestError } from "@effect-noukai/sdk"
+import {
+  Budget,
+  type BudgetExceededError,
+  type CallError,
+  type FlowService,
+  type InvalidRequestError
+} from "@effect-noukai/sdk"
 import { Effect, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 

@@ -1,15 +1,16 @@
 /** Types of `events` and `steps`: exact events, errors, requirements and inputs. */
-import type {
-  CallError,
-  EventsInput,
-  FlowCursor,
-  FlowEvent,
-  FlowService,
-  StepsInput,
-  ToolCallLimitError,
-  ToolDeclaration
+import {
+  type CallError,
+  type EventsInput,
+  Flow,
+  type FlowCursor,
+  type FlowEvent,
+  type FlowService,
+  type StepsInput,
+  type ToolCallLimitError,
+  type ToolDeclaration,
+  Tools
 } from "@effect-noukai/sdk"
-import { Flow, Tools } from "@effect-noukai/sdk"
 import { Context, Data, Effect, Schedule, Schema, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 

@@ -1,32 +1,37 @@
 /** Types of `execute` and `resume`: exact errors, requirements, results and inputs. */
-import type {
-  APIConnectionError,
-  APITimeoutError,
-  AuthenticationError,
-  BudgetExceededError,
-  CostLimitError,
-  ExecuteResult,
-  FlowExecutionError,
-  FlowNotFoundError,
-  InsufficientCreditsError,
-  InvalidRequestError,
-  PausedResult,
-  PausedState,
-  PermissionDeniedError,
-  RateLimitError,
-  ReplayForbiddenError,
-  ReplayInvalidSessionError,
-  ReplayMissError,
-  ReplayNoSnapshotsError,
-  ReplaySessionExpiredError,
-  ReplaySessionNotFoundError,
-  ToolCallLimitError,
-  ToolDeclaration,
-  UnexpectedResponseError
+import {
+  type APIConnectionError,
+  type APITimeoutError,
+  type AuthenticationError,
+  type BudgetExceededError,
+  type CostLimitError,
+  type ExecuteInput,
+  type ExecuteResult,
+  Flow,
+  type FlowExecutionError,
+  type FlowNotFoundError,
+  type FlowService,
+  type InsufficientCreditsError,
+  type InvalidRequestError,
+  Noukai,
+  type NoukaiConfig,
+  type NoukaiHttp,
+  NoukaiLive,
+  type PausedResult,
+  type PausedState,
+  type PermissionDeniedError,
+  type RateLimitError,
+  type ReplayForbiddenError,
+  type ReplayInvalidSessionError,
+  type ReplayMissError,
+  type ReplayNoSnapshotsError,
+  type ReplaySessionExpiredError,
+  type ReplaySessionNotFoundError,
+  type ToolCallLimitError,
+  type ToolDeclaration,
+  Tools,
+  type UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import { Flow, type FlowService, Noukai, NoukaiLive, Tools } from "@effect-noukai/sdk"
-import type { NoukaiConfig, NoukaiHttp } from "@effect-noukai/sdk"
-import type { ExecuteInput } from "@effect-noukai/sdk"
 import type * as FlowServices from "@effect-noukai/sdk/FlowService"
 import type * as Http from "@effect-noukai/sdk/NoukaiHttp"
 import { Context, Data, Effect, type Layer, Schema } from "effect"

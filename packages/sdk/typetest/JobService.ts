@@ -1,16 +1,17 @@
 /** Types of jobs: exact errors, typed results, inputs without what the queue does not take. */
-import type {
-  CallError,
-  FlowExecutionError,
-  InvalidRequestError,
-  Job,
-  JobEnded,
-  JobStatus,
-  SubmitInput,
-  ToolCallLimitError,
-  WaitOptions
+import {
+  type CallError,
+  Flow,
+  type FlowExecutionError,
+  type InvalidRequestError,
+  type Job,
+  type JobEnded,
+  type JobService,
+  type JobStatus,
+  type SubmitInput,
+  type ToolCallLimitError,
+  type WaitOptions
 } from "@effect-noukai/sdk"
-import { Flow, type JobService } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/Job"
 import { type Effect, type Exit, Schedule, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"

@@ -1,21 +1,27 @@
 /** Types of `executeOnce`, `submitOnce`, `onPause` and `SessionService`. */
-import type {
-  AmbiguousRunError,
-  ExecuteResult,
-  InvalidRequestError,
-  OnceJob,
-  OncePausedResult,
-  OnceResult,
-  PausedResult,
-  PausedState,
-  ResultNotStoredError,
-  RunInProgressError,
-  ToolDeclaration,
-  UnexpectedResponseError
+import {
+  type AmbiguousRunError,
+  type CallError,
+  type ExecuteResult,
+  Flow,
+  type FlowService,
+  type InvalidRequestError,
+  type JobService,
+  type OnceError,
+  type OnceJob,
+  type OncePausedResult,
+  type OnceResult,
+  type PausedResult,
+  type PausedState,
+  type ResultNotStoredError,
+  type RunInProgressError,
+  type SessionError,
+  type SessionService,
+  type ToolCallLimitError,
+  type ToolDeclaration,
+  Tools,
+  type UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import { Flow, type FlowService, type JobService, type SessionService, Tools } from "@effect-noukai/sdk"
-import type { CallError, OnceError, SessionError } from "@effect-noukai/sdk"
-import type { ToolCallLimitError } from "@effect-noukai/sdk"
 import type { onceSession } from "@effect-noukai/sdk/FlowService"
 import type { Session } from "@effect-noukai/sdk/SessionService"
 import { Context, Data, Effect, Schema } from "effect"

@@ -1,13 +1,16 @@
 /** Types of recording: what `live` fails with and needs is what the layer fails with and needs. */
-import type {
-  AuthenticationError,
-  CassetteError,
-  InvalidRequestError,
-  NoukaiConfig,
-  ReplayCassette,
-  ReplayNoSnapshotsError
+import {
+  type AuthenticationError,
+  type CassetteError,
+  type InvalidRequestError,
+  Noukai,
+  type NoukaiConfig,
+  type NoukaiHttp,
+  NoukaiRecord,
+  type ReplayCassette,
+  type ReplayNoSnapshotsError,
+  type Tools
 } from "@effect-noukai/sdk"
-import { Noukai, type NoukaiHttp, NoukaiRecord, type Tools } from "@effect-noukai/sdk"
 import { maskSecrets } from "@effect-noukai/sdk/Cassette"
 import type { RecordedRun } from "@effect-noukai/sdk/testing"
 import { type Effect, Layer } from "effect"

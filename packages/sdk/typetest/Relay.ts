@@ -1,5 +1,10 @@
-import type { InvalidRequestError, NoukaiHttp, ReplayDisabledError, ReplayOpenError } from "@effect-noukai/sdk"
-import { TraceScope } from "@effect-noukai/sdk"
+import {
+  type InvalidRequestError,
+  type NoukaiHttp,
+  type ReplayDisabledError,
+  type ReplayOpenError,
+  TraceScope
+} from "@effect-noukai/sdk"
 import type { CallError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
 import * as Relay from "@effect-noukai/sdk/Relay"
 import type { Effect, Either, Scope } from "effect"

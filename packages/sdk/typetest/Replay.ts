@@ -1,26 +1,31 @@
 /** Types of capture and replay: exact errors, requirements and services. */
-import type {
-  APIConnectionError,
-  APITimeoutError,
-  AuthenticationError,
-  FlowExecutionError,
-  InsufficientCreditsError,
-  InvalidRequestError,
-  NoukaiConfig,
-  NoukaiHttp,
-  RateLimitError,
-  ReplayDisabledError,
-  ReplayForbiddenError,
-  ReplayInvalidSessionError,
-  ReplayLeftoverError,
-  ReplayMissError,
-  ReplayNoSnapshotsError,
-  ReplayReport,
-  ReplaySessionExpiredError,
-  ReplaySessionNotFoundError,
-  UnexpectedResponseError
+import {
+  type APIConnectionError,
+  type APITimeoutError,
+  type AuthenticationError,
+  Cassette,
+  type CassetteError,
+  type FlowExecutionError,
+  type InsufficientCreditsError,
+  type InvalidRequestError,
+  type Noukai,
+  type NoukaiConfig,
+  type NoukaiHttp,
+  NoukaiReplay,
+  type RateLimitError,
+  ReplayCassette,
+  type ReplayDisabledError,
+  type ReplayForbiddenError,
+  type ReplayInvalidSessionError,
+  type ReplayLeftoverError,
+  type ReplayMissError,
+  type ReplayNoSnapshotsError,
+  type ReplayReport,
+  type ReplaySessionExpiredError,
+  type ReplaySessionNotFoundError,
+  TraceScope,
+  type UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import { Cassette, type CassetteError, type Noukai, NoukaiReplay, ReplayCassette, TraceScope } from "@effect-noukai/sdk"
 import { type Cause, type Context, Effect, type Either, type Layer, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 

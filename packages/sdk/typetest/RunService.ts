@@ -1,6 +1,5 @@
 /** Types of reading runs: the result of `stepTrace` follows `attempt`. */
-import type { CallError, FlowEvent, RunService } from "@effect-noukai/sdk"
-import { Flow, Trace } from "@effect-noukai/sdk"
+import { type CallError, Flow, type FlowEvent, type RunService, Trace } from "@effect-noukai/sdk"
 import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
 import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"

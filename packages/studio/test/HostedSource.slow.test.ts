@@ -1,6 +1,5 @@
 /** The runs of a server behind HTTP, which an emulator stands for. */
-import type { EmulatorOptions } from "@effect-noukai/emulator"
-import { samples } from "@effect-noukai/emulator"
+import { type EmulatorOptions, samples } from "@effect-noukai/emulator"
 import { make as makeEmulator } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService } from "@effect-noukai/sdk"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"

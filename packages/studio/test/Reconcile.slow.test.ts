@@ -1,7 +1,6 @@
 /** Batches of ledgers against the runs of a server: the findings of `noukai reconcile`, as events. */
 import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
-import type { Flow } from "@effect-noukai/emulator"
-import { Emulator } from "@effect-noukai/emulator"
+import { Emulator, type Flow } from "@effect-noukai/emulator"
 import * as Reconcile from "@effect-noukai/report/Reconcile"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"

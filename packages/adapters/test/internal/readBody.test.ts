@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Fiber, Option, TestClock } from "effect"
-import type { Pull } from "../../src/internal/relay/readBody.js"
-import { linger, readBody } from "../../src/internal/relay/readBody.js"
+import { linger, type Pull, readBody } from "../../src/internal/relay/readBody.js"
 
 /** Gives the parts, and then what `end` is. */
 const pulls = (parts: ReadonlyArray<Uint8Array>, end: Pull = Effect.fail(Option.none())) => {

@@ -1,7 +1,6 @@
 /** Requests with long bodies, made by hand: of clients that look at an answer at once, late, or not before all is sent. */
 import { once } from "node:events"
-import type { Socket } from "node:net"
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import { setTimeout as pause } from "node:timers/promises"
 
 export interface LongRequest {

@@ -1,6 +1,5 @@
 import { getRequestListener } from "@hono/node-server"
-import type { RequestListener, Server } from "node:http"
-import { createServer } from "node:http"
+import { createServer, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { RunningApp } from "./world.js"
 

@@ -1,8 +1,7 @@
 /** The client of an app that is written in promises. */
 import { Noukai } from "@effect-noukai/promise"
 import { vi } from "vitest"
-import type { Setup } from "./world.js"
-import { plantedKey } from "./world.js"
+import { plantedKey, type Setup } from "./world.js"
 
 export interface OpenClient {
   readonly client: Noukai

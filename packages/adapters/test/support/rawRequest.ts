@@ -1,6 +1,5 @@
 /** Requests that no client would send. */
-import type { Socket } from "node:net"
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 
 export interface RawConnection {
   readonly socket: Socket

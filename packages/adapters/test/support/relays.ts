@@ -14,8 +14,7 @@ import express4 from "express4"
 import { Hono } from "hono"
 import { createServer } from "node:http"
 import { listen, listenWeb, urlOf } from "./listen.js"
-import type { RunningApp } from "./world.js"
-import { plantedKey } from "./world.js"
+import { plantedKey, type RunningApp } from "./world.js"
 
 export interface RelaySetup extends Relay.Limits {
   /** Of what stands for Noukai. */

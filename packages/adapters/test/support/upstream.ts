@@ -1,6 +1,5 @@
 /** Noukai as a scripted server: what a relay sends, byte for byte, and whatever answer a test wants. */
-import type { IncomingMessage, ServerResponse } from "node:http"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 
 export interface Received {

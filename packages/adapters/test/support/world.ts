@@ -1,7 +1,6 @@
 /** An emulator with the flows of these tests, and what an app under test is told. */
 import type { SessionsOptions } from "@effect-noukai/adapters"
-import type { Flow, RunningEmulator } from "@effect-noukai/emulator"
-import { startEmulator } from "@effect-noukai/emulator"
+import { type Flow, type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import type { ReplayError } from "@effect-noukai/sdk"
 
 export const answer = "acme/support/answer"

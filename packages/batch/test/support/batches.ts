@@ -1,7 +1,6 @@
 /** A batch over an emulator, in the process of its test. */
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
-import { Emulator } from "@effect-noukai/emulator"
-import type { EmulatorOptions } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Noukai } from "@effect-noukai/sdk"
 import { Chunk, Effect, Layer, Stream } from "effect"

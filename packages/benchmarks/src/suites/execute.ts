@@ -1,5 +1,4 @@
-import { Flow } from "@effect-noukai/sdk"
-import type { FlowService } from "@effect-noukai/sdk"
+import { Flow, type FlowService } from "@effect-noukai/sdk"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,7 +1,6 @@
 /** The command in a process of its own, over pipes or in a terminal; and in this process, where only its words count. */
 import * as Pty from "@lydell/node-pty"
-import type { Scope } from "effect"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { type Duplex, Readable, Writable } from "node:stream"

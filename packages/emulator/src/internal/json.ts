@@ -5,8 +5,7 @@ import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { Json } from "../Flow.js"
-import { invalid } from "./apiError.js"
-import type { ApiError } from "./apiError.js"
+import { type ApiError, invalid } from "./apiError.js"
 
 export interface JsonObject {
   readonly [key: string]: Json

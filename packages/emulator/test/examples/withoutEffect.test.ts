@@ -1,5 +1,4 @@
-import { startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 
 let emulator: RunningEmulator

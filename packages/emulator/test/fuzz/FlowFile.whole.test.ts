@@ -1,6 +1,5 @@
 /** Flows files that somebody mistyped, cut off or made up. */
-import { EmulatorError, samples, startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { EmulatorError, type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { decodeText } from "@effect-noukai/emulator/FlowFile"
 import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"

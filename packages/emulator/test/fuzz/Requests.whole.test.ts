@@ -1,6 +1,5 @@
 /** Bodies of requests that no client of Noukai sends. */
-import { startEmulator } from "@effect-noukai/emulator"
-import type { RunningEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import * as FC from "effect/FastCheck"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { brokenBytes, brokenJson, fuzzAsync, fuzzTimeout } from "../../../sdk/test/support/fuzz.js"

@@ -2,8 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber } from "effect"
 import { size } from "../../../sdk/test/support/size.js"
 import { EventLog } from "../../src/internal/store/history.js"
-import { wireEvent } from "../../src/internal/wire/wireEvent.js"
-import type { WireEvent } from "../../src/internal/wire/wireEvent.js"
+import { type WireEvent, wireEvent } from "../../src/internal/wire/wireEvent.js"
 
 const started = wireEvent("run_started", { executionId: "x" })
 

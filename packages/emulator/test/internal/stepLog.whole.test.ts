@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { size } from "../../../sdk/test/support/size.js"
-import { StepLog } from "../../src/internal/store/history.js"
-import type { StepRecord } from "../../src/internal/store/history.js"
+import { StepLog, type StepRecord } from "../../src/internal/store/history.js"
 
 const snapshot = { value: { a: [1, null] }, sizeBytes: 12, truncated: false }
 

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import type { Json } from "../../src/Flow.js"
-import { placeholders, render } from "../../src/internal/flow/template.js"
-import type { TemplateScope } from "../../src/internal/flow/template.js"
+import { placeholders, render, type TemplateScope } from "../../src/internal/flow/template.js"
 
 const scope: TemplateScope = {
   message: "hi",

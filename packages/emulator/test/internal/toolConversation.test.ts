@@ -1,7 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
-import { askingMessage, checkAnswered, resultsOf, roundsOf } from "../../src/internal/wire/toolConversation.js"
-import type { Message } from "../../src/internal/wire/toolConversation.js"
+import {
+  askingMessage,
+  checkAnswered,
+  type Message,
+  resultsOf,
+  roundsOf
+} from "../../src/internal/wire/toolConversation.js"
 
 const call = (id: string, name: string) => ({ id, type: "function" as const, function: { name, arguments: "{}" } })
 

@@ -4,8 +4,7 @@ import * as published from "@noukai/sdk/adapters/express"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { hello, outcome, type Parsed, seen } from "../support/world.js"
-import type { World } from "../support/world.js"
+import { hello, outcome, type Parsed, seen, type World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 
 const variables = ["NOUKAI_API_KEY", "NOUKAI_ENV"] as const

@@ -2,8 +2,18 @@
 import express from "express"
 import { once } from "node:events"
 import type { AddressInfo } from "node:net"
-import { answers, hello, outcome, type Parsed, seen, tools, twoStep, twoTools, weather } from "../support/world.js"
-import type { World } from "../support/world.js"
+import {
+  answers,
+  hello,
+  outcome,
+  type Parsed,
+  seen,
+  tools,
+  twoStep,
+  twoTools,
+  weather,
+  type World
+} from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 
 type Execute = Parameters<ReturnType<ReturnType<World["client"]>["flow"]>["execute"]>[0]

@@ -1,5 +1,10 @@
-import type { Noukai } from "@effect-noukai/promise"
-import { APIConnectionError, FlowExecutionError, RateLimitError, ServerErrorCode } from "@effect-noukai/promise"
+import {
+  APIConnectionError,
+  FlowExecutionError,
+  type Noukai,
+  RateLimitError,
+  ServerErrorCode
+} from "@effect-noukai/promise"
 
 export const run = async (noukai: Noukai, signal: AbortSignal) => {
   try {

@@ -1,5 +1,4 @@
-import type { Noukai } from "@effect-noukai/promise"
-import { currentSessionId, traceScope } from "@effect-noukai/promise"
+import { currentSessionId, type Noukai, traceScope } from "@effect-noukai/promise"
 
 const handle = async (noukai: Noukai) => {
   const first = await noukai.flow("noukai/samples/hello-world").execute({ message: "hi" })

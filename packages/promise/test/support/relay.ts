@@ -1,7 +1,6 @@
 /** A relay as an application has one: adds the key and runs one flow of the emulator (13.2). */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import type { IncomingHttpHeaders } from "node:http"
-import { createServer } from "node:http"
+import { createServer, type IncomingHttpHeaders } from "node:http"
 import type { AddressInfo } from "node:net"
 
 export interface Relay {

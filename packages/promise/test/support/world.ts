@@ -1,6 +1,5 @@
 /** The two clients, each on the same emulator. */
-import type { RunningEmulator } from "@effect-noukai/emulator"
-import { samples, startEmulator } from "@effect-noukai/emulator"
+import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
 import * as ours from "@effect-noukai/promise"
 import * as published from "@noukai/sdk"
 import { assert } from "vitest"

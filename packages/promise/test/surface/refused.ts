@@ -2,9 +2,17 @@
  * Programs of `@noukai/sdk` 0.5.1 that do not compile with ours. The comment above each names the row of the table of
  * differences that has the words of the compiler.
  */
-import type { NoukaiError } from "@effect-noukai/promise"
-import { type ExecuteRequest, Flow, type Noukai, type ToolCall, type Trace } from "@effect-noukai/promise"
-import { type CreateRelayFlowOptions, type Flow as FlowType, Noukai as Client } from "@effect-noukai/promise"
+import {
+  type CreateRelayFlowOptions,
+  type ExecuteRequest,
+  Flow,
+  type Flow as FlowType,
+  type Noukai,
+  Noukai as Client,
+  type NoukaiError,
+  type ToolCall,
+  type Trace
+} from "@effect-noukai/promise"
 
 declare const noukai: Noukai
 declare const options: CreateRelayFlowOptions

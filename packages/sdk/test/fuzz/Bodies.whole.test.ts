@@ -1,6 +1,5 @@
 /** Bodies and headers of any kind, under any status (docs/wire.md#errors). */
-import { Flow, FlowService, isNoukaiError, JobService, RunService } from "@effect-noukai/sdk"
-import type { NoukaiError } from "@effect-noukai/sdk"
+import { Flow, FlowService, isNoukaiError, JobService, type NoukaiError, RunService } from "@effect-noukai/sdk"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

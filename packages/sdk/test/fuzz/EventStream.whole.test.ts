@@ -1,6 +1,5 @@
 /** Event streams that were broken on the way or never were any (docs/wire.md#frames, docs/wire.md#events). */
-import { FlowService, isNoukaiError } from "@effect-noukai/sdk"
-import type { FlowEvent } from "@effect-noukai/sdk"
+import { type FlowEvent, FlowService, isNoukaiError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

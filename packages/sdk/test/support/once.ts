@@ -1,6 +1,5 @@
 /** Flows of an emulator that run once per key, and what became of them. */
-import { Emulator } from "@effect-noukai/emulator"
-import type { EmulatorOptions, Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { Emulator, type EmulatorOptions, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import { FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { Effect, Layer } from "effect"
 

@@ -3,8 +3,7 @@ import { APIConnectionError, type FlowCursor, type FlowEvent, FlowService } from
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { type Script, ScriptedHttp } from "@effect-noukai/sdk/testing"
-import type { Layer } from "effect"
-import { Effect, Stream } from "effect"
+import { Effect, type Layer, Stream } from "effect"
 import type { StepRequest } from "../../src/internal/operations/requests.js"
 
 export type Response = Stream.Stream<FlowEvent.WireEvent, CallError>

@@ -1,7 +1,6 @@
 /** The switch of the emulator's faults. */
 import { type ReactNode, useId, useState } from "react"
-import type { EmulatorState, FaultSwitch } from "./api.js"
-import { ReadError } from "./api.js"
+import { type EmulatorState, type FaultSwitch, ReadError } from "./api.js"
 import { oneLine, visible } from "./format.js"
 import { switchOff, switchOn } from "./faults.js"
 import { ownRules } from "./FaultsBanner.js"

@@ -1,6 +1,5 @@
 /** A run that begins from its form: once for each intention, whatever happens to the page. */
-import type { FlowExecutionError } from "@effect-noukai/sdk"
-import { InvalidRequestError } from "@effect-noukai/sdk"
+import { type FlowExecutionError, InvalidRequestError } from "@effect-noukai/sdk"
 import type { RunInput } from "@effect-noukai/studio/RunAgainApi"
 import type { StudioRunner } from "@effect-noukai/studio/StudioRunner"
 import { Deferred, Effect, Option } from "effect"

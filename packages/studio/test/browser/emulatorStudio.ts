@@ -1,6 +1,5 @@
 /** A studio over an emulator of the same process, as `noukai dev` starts it. */
-import { samples } from "@effect-noukai/emulator"
-import type { EmulatorOptions, Flow } from "@effect-noukai/emulator"
+import { type EmulatorOptions, type Flow, samples } from "@effect-noukai/emulator"
 import * as Emulator from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"

@@ -1,6 +1,5 @@
 /** A studio over an emulator, with a client of it. */
-import type { EmulatorOptions, Flow } from "@effect-noukai/emulator"
-import { samples } from "@effect-noukai/emulator"
+import { type EmulatorOptions, type Flow, samples } from "@effect-noukai/emulator"
 import { make } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, NoukaiHttp } from "@effect-noukai/sdk"
 import * as EmulatorSource from "@effect-noukai/studio/EmulatorSource"

@@ -1,7 +1,6 @@
 /** A studio over the ledgers of a folder, as its page reads it. */
 import { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "@effect-noukai/studio/BatchesApi"
-import type { EvalCaseDetail, EvalDetail } from "@effect-noukai/studio/EvalsApi"
-import { EvalCasePage, EvalList } from "@effect-noukai/studio/EvalsApi"
+import { type EvalCaseDetail, EvalCasePage, type EvalDetail, EvalList } from "@effect-noukai/studio/EvalsApi"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { Effect, Layer, Schema } from "effect"

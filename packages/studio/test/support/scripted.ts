@@ -3,10 +3,8 @@ import * as Cassette from "@effect-noukai/sdk/Cassette"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as RunList from "@effect-noukai/studio/RunList"
-import { NotFound } from "@effect-noukai/studio/RunsApi"
-import type { Run, Source } from "@effect-noukai/studio/RunsApi"
-import { StudioSource } from "@effect-noukai/studio/StudioSource"
-import type { RunChange, StoredRun } from "@effect-noukai/studio/StudioSource"
+import { NotFound, type Run, type Source } from "@effect-noukai/studio/RunsApi"
+import { type RunChange, type StoredRun, StudioSource } from "@effect-noukai/studio/StudioSource"
 import { Effect, Layer, PubSub, Schema, Stream } from "effect"
 
 /** A step in milliseconds from the start of its run. */

@@ -1,6 +1,5 @@
 /** The scope of one request. */
-import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
-import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { isReplayError, type ReplayError, type ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"

@@ -1,13 +1,11 @@
 /** The app in Express. */
 import { requestSignal, sessions } from "@effect-noukai/adapters/express"
 import { currentSessionId } from "@effect-noukai/promise"
-import type { RequestHandler } from "express"
-import express5 from "express"
+import express5, { type RequestHandler } from "express"
 import express4 from "express4"
 import { listen } from "../listen.js"
 import { openClient } from "../promiseClient.js"
-import type { Framework, Setup } from "../world.js"
-import { answer, never, two } from "../world.js"
+import { answer, type Framework, never, type Setup, two } from "../world.js"
 
 /** Express 4 leaves rejections to the handler. */
 const caught = (handler: (...args: Parameters<RequestHandler>) => Promise<unknown>): RequestHandler => (...args) => {

@@ -15,8 +15,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Redacted, Schema, Stream } from "effect"
 import { createServer } from "node:http"
 import { urlOf } from "../listen.js"
-import type { Framework, RunningApp, Setup } from "../world.js"
-import { answer, never, plantedKey, two } from "../world.js"
+import { answer, type Framework, never, plantedKey, type RunningApp, type Setup, two } from "../world.js"
 
 const message = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => request.text)
 

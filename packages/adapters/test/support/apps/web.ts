@@ -5,8 +5,7 @@ import { currentSessionId, type Noukai } from "@effect-noukai/promise"
 import { Hono } from "hono"
 import { listenWeb } from "../listen.js"
 import { openClient } from "../promiseClient.js"
-import type { Framework, Setup } from "../world.js"
-import { answer, never, two } from "../world.js"
+import { answer, type Framework, never, type Setup, two } from "../world.js"
 
 type Handler = (request: Request) => Response | Promise<Response>
 

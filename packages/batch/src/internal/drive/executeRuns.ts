@@ -3,6 +3,7 @@
  * found again only if the server stored it.
  */
 import {
+  type ExecuteOnceInput,
   FlowService,
   isNoukaiError,
   type NoukaiError,
@@ -10,7 +11,6 @@ import {
   SessionService,
   type Tools
 } from "@effect-noukai/sdk"
-import type { ExecuteOnceInput } from "@effect-noukai/sdk"
 import type { OnceResult } from "@effect-noukai/sdk/Execution"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,5 @@
 /** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
-import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
-import type { SubmitInput } from "@effect-noukai/sdk"
+import { JobService, type NoukaiError, RunService, SessionService, type SubmitInput } from "@effect-noukai/sdk"
 import { digitsAt, digitsIn, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"

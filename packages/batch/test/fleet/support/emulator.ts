@@ -1,8 +1,7 @@
 /** An emulator in a process of its own, and its ledger. */
 import type { EmulatorLedger } from "@effect-noukai/emulator/EmulatorLedger"
 import type { FaultRule } from "@effect-noukai/emulator/Fault"
-import { Effect } from "effect"
-import type { Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import * as Programs from "./programs.js"
 
 export interface EmulatorProcess {

@@ -1,6 +1,5 @@
 /** A PostgreSQL server of the test's own, in a temporary folder. */
-import { Array as Arr, Data, Effect, Order, Schedule } from "effect"
-import type { Scope } from "effect"
+import { Array as Arr, Data, Effect, Order, Schedule, type Scope } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"

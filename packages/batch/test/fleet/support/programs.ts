@@ -1,6 +1,5 @@
 /** Programs that run in a process of their own, and can be killed, stopped and resumed. */
-import { Deferred, Effect } from "effect"
-import type { Scope } from "effect"
+import { Deferred, Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { bundledProgram } from "../../../../sdk/test/support/bundledProgram.js"
 

@@ -5,11 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { coded, invalid, refuse } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
+import { type ApiError, coded, invalid, refuse } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
-import type { Endpoint } from "../server/endpoint.js"
-import { json } from "../server/endpoint.js"
+import { type Endpoint, json } from "../server/endpoint.js"
 import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
 import { decoder, JobBody } from "./requestBody.js"

@@ -10,10 +10,8 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { Json } from "../../Flow.js"
-import { invalid } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
-import { isObject } from "../json.js"
-import type { JsonObject } from "../json.js"
+import { type ApiError, invalid } from "../apiError.js"
+import { isObject, type JsonObject } from "../json.js"
 
 const isText = (value: unknown): value is string => typeof value === "string"
 

@@ -1,11 +1,9 @@
 /** Checks of a request beyond its JSON types: messages, attachments, tools, and the flow itself. */
 import * as Either from "effect/Either"
 import type { Json, Step } from "../../Flow.js"
-import { invalid, refuse } from "../apiError.js"
-import type { ApiError, ValidationIssue } from "../apiError.js"
+import { type ApiError, invalid, refuse, type ValidationIssue } from "../apiError.js"
 import type { Tree } from "../flow/flows.js"
-import { isObject } from "../json.js"
-import type { JsonObject } from "../json.js"
+import { isObject, type JsonObject } from "../json.js"
 
 import { isUuid } from "../store/runs.js"
 

@@ -1,13 +1,11 @@
 /** Starts the row of a run, and refuses requests about a row that is gone. */
 import * as Either from "effect/Either"
 import type { CaptureMode } from "../../Flow.js"
-import { refuse } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
+import { type ApiError, refuse } from "../apiError.js"
 import type { JsonObject } from "../json.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
-import { projectOf } from "../store/runs.js"
-import type { NewRun, Run } from "../store/runs.js"
+import { type NewRun, projectOf, type Run } from "../store/runs.js"
 
 /**
  * The capture mode of one run. `trace: true` keeps payloads, unless capture is `off`.

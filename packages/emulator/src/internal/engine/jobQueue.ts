@@ -11,8 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { Ledger } from "../store/ledger.js"
 import type { Run, Runs } from "../store/runs.js"
 import { wireEvent } from "../wire/wireEvent.js"
-import { wholeRun } from "./engine.js"
-import type { Engine } from "./engine.js"
+import { type Engine, wholeRun } from "./engine.js"
 
 export interface JobOptions {
   /** The time in ms that a worker waits before it runs a job. */

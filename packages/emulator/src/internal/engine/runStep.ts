@@ -5,13 +5,20 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { StepEntry } from "../../EmulatorLedger.js"
-import { FlowDuration, Json, Money as MoneyText, Tokens } from "../../Flow.js"
-import type { CodeLoopStep, FunctionInput, FunctionStep, Step, StepFailure } from "../../Flow.js"
+import {
+  type CodeLoopStep,
+  FlowDuration,
+  type FunctionInput,
+  type FunctionStep,
+  Json,
+  Money as MoneyText,
+  type Step,
+  type StepFailure,
+  Tokens
+} from "../../Flow.js"
 import type { Tree } from "../flow/flows.js"
-import { render, renderText } from "../flow/template.js"
-import type { TemplateScope } from "../flow/template.js"
-import { errorText, isObject } from "../json.js"
-import type { JsonObject } from "../json.js"
+import { render, renderText, type TemplateScope } from "../flow/template.js"
+import { errorText, isObject, type JsonObject } from "../json.js"
 import type { Accounts } from "../store/accounts.js"
 import type { StepRecord } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
@@ -19,10 +26,8 @@ import * as Money from "../store/money.js"
 import type { Run, RunInput } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
 import { giveWay, millis, takeTime, turn } from "../time/time.js"
-import { wireEvent } from "../wire/wireEvent.js"
-import type { WireEvent } from "../wire/wireEvent.js"
-import { askOrAnswer } from "./toolStep.js"
-import type { Resume, StepOutcome, ToolOptions } from "./toolStep.js"
+import { type WireEvent, wireEvent } from "../wire/wireEvent.js"
+import { askOrAnswer, type Resume, type StepOutcome, type ToolOptions } from "./toolStep.js"
 
 type LeafStep = Exclude<Step, CodeLoopStep>
 

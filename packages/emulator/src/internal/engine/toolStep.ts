@@ -4,11 +4,16 @@
  * @see docs/wire.md#tools
  */
 import type { Json, StepFailure, ToolStep } from "../../Flow.js"
-import { render } from "../flow/template.js"
-import type { TemplateScope } from "../flow/template.js"
+import { render, type TemplateScope } from "../flow/template.js"
 import type { RunInput } from "../store/runs.js"
-import { askingMessage, resultsOf, roundsOf } from "../wire/toolConversation.js"
-import type { Casing, Message, WireToolCall } from "../wire/toolConversation.js"
+import {
+  askingMessage,
+  type Casing,
+  type Message,
+  resultsOf,
+  roundsOf,
+  type WireToolCall
+} from "../wire/toolConversation.js"
 
 /** The outcome of one execution of a step. */
 export type StepOutcome =

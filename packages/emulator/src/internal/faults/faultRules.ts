@@ -1,8 +1,7 @@
 /** Chooses the faults of each request: its header first, then the rules. */
 import * as Either from "effect/Either"
 import { PCGRandom } from "effect/Utils"
-import { parse } from "../../Fault.js"
-import type { FaultEndpoint, FaultRule } from "../../Fault.js"
+import { type FaultEndpoint, type FaultRule, parse } from "../../Fault.js"
 import * as Plan from "./plan.js"
 
 export const headerName = "x-noukai-emulator-fault"

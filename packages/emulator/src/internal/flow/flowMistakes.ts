@@ -3,10 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { FileFlow } from "../../Flow.js"
-import type { Flow, FlowVersion, Json, Step } from "../../Flow.js"
-import { mistakesOf, readSchema } from "../json.js"
-import type { Mistake } from "../json.js"
+import { FileFlow, type Flow, type FlowVersion, type Json, type Step } from "../../Flow.js"
+import { type Mistake, mistakesOf, readSchema } from "../json.js"
 import { placeholders } from "./template.js"
 
 const roots = new Set(["message", "messages", "parameters", "input", "steps", "tools", "results", "loop"])

@@ -8,8 +8,7 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import { isDeepStrictEqual } from "node:util"
 import type { CaptureMode, Flow, FlowFacts, Step } from "../../Flow.js"
-import { refuse } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
+import { type ApiError, refuse } from "../apiError.js"
 import { placeholders } from "./template.js"
 
 interface Slugs {

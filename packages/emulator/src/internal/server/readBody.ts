@@ -2,8 +2,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
-import { coded } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
+import { type ApiError, coded } from "../apiError.js"
 
 /** The connection ended before the response was complete. */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}

@@ -6,10 +6,8 @@
  */
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
-import { refuse } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
-import { isObject } from "../json.js"
-import type { JsonObject } from "../json.js"
+import { type ApiError, refuse } from "../apiError.js"
+import { isObject, type JsonObject } from "../json.js"
 
 export type Casing = "snake" | "camel"
 

@@ -1,6 +1,5 @@
 /** Translates options into inputs of the SDK, which checks them. */
-import type { EventsInput } from "@effect-noukai/sdk/Execution"
-import type { Attachment, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/Execution"
+import type { Attachment, EventsInput, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tools"

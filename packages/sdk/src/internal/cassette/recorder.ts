@@ -8,8 +8,17 @@ import { canonicalText } from "../core/json.js"
 import type { Match } from "../core/replayReport.js"
 import * as CassetteFile from "./cassetteFile.js"
 import { isSameRecording, layout } from "./layout.js"
-import { executionIdOf, hasEnded, newRunsOf, runIdOf } from "./recording.js"
-import type { Interaction, Question, RecordedAnswer, RecordedCassette, Status } from "./recording.js"
+import {
+  executionIdOf,
+  hasEnded,
+  type Interaction,
+  newRunsOf,
+  type Question,
+  type RecordedAnswer,
+  type RecordedCassette,
+  runIdOf,
+  type Status
+} from "./recording.js"
 import { redactAnswer, redactInteraction, type Redaction, redactQuestion, redactStatus } from "./redaction.js"
 
 /** A call that has begun. */

@@ -14,8 +14,14 @@ import { type CallDefaults, type HttpService, orElse } from "../operations/opera
 import type { AnsweredOperation, OnceResponse } from "../operations/requests.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { Progress } from "../options/callOptions.js"
-import { decodeValue, encodeError, encodeValue } from "./codec.js"
-import type { OperationRequest, OperationResponse, RecordableError } from "./codec.js"
+import {
+  decodeValue,
+  encodeError,
+  encodeValue,
+  type OperationRequest,
+  type OperationResponse,
+  type RecordableError
+} from "./codec.js"
 import type { Recorder } from "./recorder.js"
 import { type Question, questionOf, type RecordedAnswer, type Status } from "./recording.js"
 

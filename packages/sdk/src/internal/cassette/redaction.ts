@@ -12,8 +12,16 @@ import { invalid, known, problem } from "../core/makeError.js"
 import { type SessionExecution, snapshots } from "../operations/requests.js"
 import * as Fields from "../options/callOptions.js"
 import { measured, payloads } from "./layout.js"
-import { mapAnswer, mapStatus } from "./recording.js"
-import type { Interaction, Question, RecordedAnswer, RecordedError, SessionCassette, Status } from "./recording.js"
+import {
+  type Interaction,
+  mapAnswer,
+  mapStatus,
+  type Question,
+  type RecordedAnswer,
+  type RecordedError,
+  type SessionCassette,
+  type Status
+} from "./recording.js"
 import { maskSecrets, redacted, renamed } from "./secretForms.js"
 
 /**

@@ -20,8 +20,7 @@ import * as Spans from "../telemetry/spans.js"
 import { type Attempt, type Caller, limited, observed } from "./call.js"
 import { events } from "./eventStream.js"
 import { isOk } from "./HttpTransport.js"
-import type { LiveError } from "./statusError.js"
-import { ofSession } from "./statusError.js"
+import { type LiveError, ofSession } from "./statusError.js"
 
 /** A request about a flow, `POST …`. */
 type FlowRequest = R.FlowRequest & { readonly body: unknown }

@@ -16,8 +16,7 @@ import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
 import * as Address from "../options/address.js"
 import type { FlowRef, FlowVersion } from "../options/address.js"
 import { isHeaderValue } from "../options/headers.js"
-import { type CallTarget, resolveCall } from "./operations.js"
-import type { HttpService } from "./operations.js"
+import { type CallTarget, type HttpService, resolveCall } from "./operations.js"
 import { uuidOf } from "./sessionRun.js"
 
 /** The session of a call, and whether it is answered from a recording. */

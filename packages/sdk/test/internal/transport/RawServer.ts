@@ -6,8 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import { createServer } from "node:net"
-import type { AddressInfo, Socket } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 
 export interface Connection {
   readonly socket: Socket

@@ -20,9 +20,9 @@ import {
   refused,
   result,
   sample,
+  type Shape,
   tool
 } from "../caseParts.js"
-import type { Shape } from "../caseParts.js"
 import { firstStep as pythonFirstStep } from "./python.js"
 
 const twoStep = sample("two-step", "step")
