@@ -7,6 +7,7 @@
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import * as Effect from "effect/Effect"
@@ -123,6 +124,11 @@ export type RelayHandlerOptions<Request> = Omit<Relay.Limits, "flow"> & RelayPla
 export interface RelayOutcome {
   readonly status: number
   readonly body: unknown
+  /**
+   * The JSON of `body`, with the numbers as Noukai wrote them: `JSON.stringify` of the body rounds integers over 2^53.
+   * Not enumerable.
+   */
+  readonly text?: string | undefined
 }
 
 /**
@@ -195,6 +201,9 @@ export const extractTraceHeaders = (
   return Relay.traceContext(valueOf)
 }
 
+const outcome = (status: number, body: unknown, text: string): RelayOutcome =>
+  Object.defineProperty({ status, body }, "text", { value: text })
+
 /**
  * Sends one POST to the flow, which may start a run that is billed, and resolves with the response of any status. The
  * body is `{ detail: "UPSTREAM_NON_JSON" }` if the response is not a JSON object or list.
@@ -213,13 +222,17 @@ export const forwardToFlow = async (
   refuseMisnamed("forwardToFlow", config, configNames)
   const { client, org, project, slug, version } = config
   const { traceparent, tracestate } = traceHeaders
+  // a payload that was copied has the digits of its numbers in its fields
+  const body = isJsonObject(payload) ? withDigits({ ...payload }, digitsWithin(payload)) : payload
   const forwarded = Effect.flatMap(
     SdkRelay.forward({ org, project, slug }, { version }),
-    (forward) => forward({ body: payload, traceparent, tracestate })
+    (forward) => forward({ body, traceparent, tracestate })
   )
   const { status, text } = await run(client, forwarded)
   const json = Either.getOrUndefined(parseJson(text))
-  return { status, body: isJsonObject(json) || Array.isArray(json) ? json : { detail: "UPSTREAM_NON_JSON" } }
+  return isJsonObject(json) || Array.isArray(json)
+    ? outcome(status, json, text)
+    : outcome(status, { detail: "UPSTREAM_NON_JSON" }, "{\"detail\":\"UPSTREAM_NON_JSON\"}")
 }
 
 /**

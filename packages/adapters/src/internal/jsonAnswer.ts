@@ -1,3 +1,5 @@
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+
 /** A response of this package, on any server. */
 export interface JsonAnswer {
   readonly status: number
@@ -19,6 +21,6 @@ export const jsonAnswer = (
   }
 ): JsonAnswer => ({
   status,
-  body: JSON.stringify(body),
+  body: stringifyJson(body, digitsWithin(body)),
   headers: headers === undefined ? jsonHeaders : { ...headers, ...jsonHeaders }
 })

@@ -3,6 +3,7 @@
  *
  * @see docs/wire.md#relays
  */
+import * as Digits from "@effect-noukai/sdk/internal/digits"
 import * as Either from "effect/Either"
 
 export interface JsonObject {
@@ -47,8 +48,9 @@ const isDeeperThan = (text: string, max: number): boolean => {
 
 export const isJsonObject = (u: unknown): u is JsonObject => typeof u === "object" && u !== null && !Array.isArray(u)
 
+/** Reads JSON, with the digits of numbers that JavaScript cannot hold. */
 export const parseJson = (text: string): Either.Either<unknown, "INVALID_JSON"> =>
-  Either.try({ try: () => JSON.parse(text) as unknown, catch: () => "INVALID_JSON" as const })
+  Either.try({ try: () => Digits.parseJson(text), catch: () => "INVALID_JSON" as const })
 
 const jsonType = /^application\/(json|[a-z0-9!#$&^_.+-]+\+json)\s*(;|$)/i
 

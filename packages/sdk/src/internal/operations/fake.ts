@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type { CallError } from "../../NoukaiError.js"
+import { digitsWithin, stringifyJson } from "../core/digits.js"
 import { known } from "../core/makeError.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./requests.js"
@@ -45,7 +46,7 @@ export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<
   }
 }
 
-const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
+const json = (value: unknown): ForwardResponse => ({ status: 200, text: stringifyJson(value, digitsWithin(value)) })
 
 /** The response of an error: the server's, or else that of a failed run, which is made from the error. */
 const failed = (
