@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { parseJson } from "@effect-noukai/sdk/internal/digits"
 import * as Either from "effect/Either"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"
@@ -80,7 +81,8 @@ export const decode = (value: unknown, source = "flows file"): Either.Either<Flo
   )
 
 /**
- * Decodes the text of a flows file: {@link decode} after `JSON.parse`. Also fails with an `EmulatorError` for text that
+ * Decodes the text of a flows file: {@link decode} after `JSON.parse`, with the digits of numbers that JavaScript cannot
+ * hold. Also fails with an `EmulatorError` for text that
  * is not JSON.
  *
  * @since 0.1.0
@@ -89,7 +91,7 @@ export const decode = (value: unknown, source = "flows file"): Either.Either<Flo
 export const decodeText = (text: string, source = "flows file"): Either.Either<FlowFile, EmulatorError> =>
   Either.flatMap(
     Either.try({
-      try: (): unknown => JSON.parse(text),
+      try: () => parseJson(text),
       catch: (cause) =>
         new EmulatorError({
           reason: "InvalidFlow",

@@ -1,6 +1,8 @@
 /** `noukai run`. */
 import type { FlowCursor } from "@effect-noukai/sdk/FlowCursor"
+import type { FlowCompleted } from "@effect-noukai/sdk/FlowEvent"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -263,7 +265,7 @@ const executed = Effect.fnUntraced(function*(running: Running, given: Call["call
     yield* terminal.note("nothing ran: this is the result of an earlier call with this --once key")
   }
   if (executionId !== undefined) yield* terminal.detail(`run ${plain(executionId)}`)
-  yield* terminal.write(printed(input.json, outcome.result))
+  yield* terminal.write(printed(input.json, outcome))
   yield* ended(running, executionId)
 })
 
@@ -278,7 +280,7 @@ const streamed = Effect.fnUntraced(function*(running: Running, given: Call["call
   running.executionId = continued
   const { cost, show } = yield* Steps.make
   // no event tells the cost of a step that failed or waits, nor of steps before the place where a run goes on
-  let result: Option.Option<unknown> = Option.none()
+  let completed: FlowCompleted | undefined
   yield* flows.events(input.flow, { ...rest, version, sessionId, from, inputOverrides }).pipe(
     Stream.runForEach((event) =>
       Effect.gen(function*() {
@@ -294,7 +296,7 @@ const streamed = Effect.fnUntraced(function*(running: Running, given: Call["call
           yield* ended(running, executionId, cost(false))
           return yield* paused(executionId, toolCalls)
         }
-        if (event.type === "flow_completed") result = Option.some(event.result)
+        if (event.type === "flow_completed") completed = event
         if (event.type === "step_error") {
           yield* ended(running, running.executionId, cost(false))
           return yield* failedStep(event)
@@ -302,14 +304,14 @@ const streamed = Effect.fnUntraced(function*(running: Running, given: Call["call
       })
     )
   )
-  if (!input.jsonl && Option.isSome(result)) yield* terminal.write(printed(input.json, result.value))
+  if (!input.jsonl && completed !== undefined) yield* terminal.write(printed(input.json, completed))
   yield* ended(running, running.executionId, cost(continued === undefined))
 })
 
 /** Returns the call with the input of a run, which the flags change. */
 const likeRun = Effect.fnUntraced(function*(input: Input, run: string, asked: Call["call"]) {
   const { message, parameters } = yield* inputLike(input, run, versionText(asked.version))
-  const all = { ...parameters, ...asked.parameters }
+  const all = withDigits({ ...parameters, ...asked.parameters }, digitsOf(parameters))
   return {
     ...asked,
     // the message of the run would replace the parameter

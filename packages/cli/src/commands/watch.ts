@@ -68,7 +68,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
           if (input.jsonl) yield* terminal.write(jsonLine(event))
           if (event.type === "step_error") return yield* failedStep(event)
           if (event.type === "flow_completed" && !input.jsonl && event.result !== undefined) {
-            yield* terminal.write(printed(input.json, event.result))
+            yield* terminal.write(printed(input.json, event))
           }
         })
       )

@@ -30,6 +30,14 @@ export const attached = (
 export const reached = (job: Job): Effect.Effect<unknown, CallError> =>
   Effect.catchIf(job.poll, (error) => error._tag !== "APIConnectionError", () => Effect.void)
 
+/** Returns the last status of a job that completed, or fails as its result does. */
+export const completed = (job: Job, timeout: Duration.DurationInput) =>
+  Effect.flatMap(job.wait({ timeout }), (status) =>
+    // the status has the digits of a result that JavaScript cannot hold
+    status.status === "completed"
+      ? Effect.succeed(status)
+      : Effect.map(job.result({ timeout }), (result) => ({ result })))
+
 /** The JSON of a job whose status cannot be read. */
 export const unread = (executionId: string, kind: string, message: string): object => ({
   executionId,

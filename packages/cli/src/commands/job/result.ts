@@ -14,7 +14,7 @@ import { printed } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { goesOn, grace, id, reached, waiting } from "./jobs.js"
+import { completed, goesOn, grace, id, reached, waiting } from "./jobs.js"
 
 const config = {
   flow,
@@ -45,12 +45,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     }
   }
   yield* terminal.progress(`… waiting for ${plain(id)}`)
-  const result = yield* (timeout === undefined ? reached(job) : Effect.void).pipe(
-    Effect.zipRight(job.result({ timeout: timeout ?? Duration.infinity })),
+  const run = yield* (timeout === undefined ? reached(job) : Effect.void).pipe(
+    Effect.zipRight(completed(job, timeout ?? Duration.infinity)),
     goesOn(input, [id])
   )
   yield* note({ flow, run: id })
-  yield* terminal.write(printed(input.json, result))
+  yield* terminal.write(printed(input.json, run))
 }, (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))))
 
 export const command = leaf("result", "Wait for a job and print its result.", config, handle)

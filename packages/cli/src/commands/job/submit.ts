@@ -17,7 +17,7 @@ import { jsonLine, printed } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { goesOn } from "./jobs.js"
+import { completed, goesOn } from "./jobs.js"
 
 const config = {
   flow,
@@ -73,11 +73,11 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     }
     yield* terminal.detail(`job ${plain(job.executionId)}`)
     yield* terminal.progress(`… waiting for ${plain(job.executionId)}`)
-    const result = yield* job.result({ timeout: timeout ?? Duration.infinity }).pipe(
+    const ended = yield* completed(job, timeout ?? Duration.infinity).pipe(
       goesOn(input, [job.executionId]),
       ending("reads", input, known)
     )
-    yield* terminal.write(printed(input.json, result))
+    yield* terminal.write(printed(input.json, ended))
   }).pipe(Effect.provide(services(input, waiting(input.timeout))), ending("begins", input, known))
 })
 

@@ -6,7 +6,7 @@ import { connection, flag, sessionId } from "../../arguments/flags.js"
 import * as Values from "../../arguments/values.js"
 import { services } from "../../settings/services.js"
 import { between, counted, moment } from "../../terminal/amounts.js"
-import { jsonLine } from "../../terminal/json.js"
+import { inMessage, jsonLine } from "../../terminal/json.js"
 import { row, shortened, widest } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { cell } from "../../terminal/text.js"
@@ -34,8 +34,8 @@ const failureOf = ({ errorAtStep, status, steps }: SessionExecution): ReadonlyAr
   const { code, message } = problemOf(errorSnapshot)
   const reason = [code, message].filter((part) => part !== undefined).join(": ")
   return [
-    ...(errorSnapshot == null ? [] : [reason === "" ? JSON.stringify(errorSnapshot) : reason]),
-    ...(inputSnapshot == null ? [] : [`input: ${JSON.stringify(inputSnapshot)}`])
+    ...(errorSnapshot == null ? [] : [reason === "" ? inMessage(errorSnapshot) : reason]),
+    ...(inputSnapshot == null ? [] : [`input: ${inMessage(inputSnapshot)}`])
   ]
 }
 

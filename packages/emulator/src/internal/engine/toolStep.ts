@@ -3,6 +3,7 @@
  *
  * @see docs/wire.md#tools
  */
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type { Json, StepFailure, ToolStep } from "../../Flow.js"
 import { render, type TemplateScope } from "../flow/template.js"
 import type { RunInput } from "../store/runs.js"
@@ -68,6 +69,8 @@ const nextRound = (
 export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, limit: number): boolean =>
   nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
 
+const toText = (value: Json): string => stringifyJson(value, digitsWithin(value))
+
 /**
  * Requests calls, or returns the output. A step inside a loop never requests calls, because the caller cannot answer
  * them.
@@ -100,7 +103,7 @@ export const askOrAnswer = (
   const calls = round.map((call, index): WireToolCall => ({
     id: call.id ?? `tc_${step.id}_${number}_${index + 1}`,
     type: "function",
-    function: { name: call.name, arguments: call.rawArguments ?? JSON.stringify(render(call.arguments ?? {}, full)) }
+    function: { name: call.name, arguments: call.rawArguments ?? toText(render(call.arguments ?? {}, full)) }
   }))
   const messages = [...earlier, askingMessage(calls, options.casing, step.assistantExtra)]
   return { type: "Ask", iterationsUsed, calls, messages }

@@ -3,6 +3,7 @@
  *
  * @see docs/wire.md#capture
  */
+import { digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/digits"
 import type { CaptureMode, Json } from "../../Flow.js"
 import { isObject } from "../json.js"
 
@@ -19,9 +20,12 @@ const secrets = /[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+|\d(?:[ -]?\d){8,}/g
 
 const redacted = (value: Json): Json => {
   if (typeof value === "string") return value.replace(secrets, "[redacted]")
-  if (Array.isArray(value)) return value.map(redacted)
+  if (Array.isArray(value)) return withDigits(value.map(redacted), digitsOf(value))
   return isObject(value)
-    ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]))
+    ? withDigits(
+      Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)])),
+      digitsOf(value)
+    )
     : value
 }
 
@@ -34,7 +38,7 @@ export const none: Snapshot = { value: null, sizeBytes: 0, truncated: false }
 export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
   // `off` hides even the size
   if (payload === undefined || mode === "off") return none
-  const text = JSON.stringify(payload)
+  const text = stringifyJson(payload, digitsWithin(payload))
   const sizeBytes = Buffer.byteLength(text)
   if (!hasPayloads(mode)) return { value: null, sizeBytes, truncated: false }
   if (sizeBytes > maxPayloadBytes) {

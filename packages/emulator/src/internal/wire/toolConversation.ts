@@ -4,6 +4,7 @@
  * @see docs/wire.md#tool-results
  * @see docs/wire.md#emulator
  */
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
 import { type ApiError, refuse } from "../apiError.js"
@@ -110,7 +111,7 @@ export const checkAnswered = (
 /** The value of content that is JSON. Other text stays text. */
 const parsed = (content: Json): Json => {
   if (typeof content !== "string") return content
-  return Either.getOrElse(Either.try((): Json => JSON.parse(content) as Json), () => content)
+  return Either.getOrElse(Either.try((): Json => parseJson(content) as Json), () => content)
 }
 
 /** The results that a template may quote. */
@@ -132,7 +133,12 @@ export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
       results.push(value)
       if (name === undefined) continue
       tools.push([name, value])
-      texts.push([name, typeof result.content === "string" ? result.content : JSON.stringify(result.content)])
+      texts.push([
+        name,
+        typeof result.content === "string"
+          ? result.content
+          : stringifyJson(result.content, digitsWithin(result.content))
+      ])
     }
   }
   return { tools: Object.fromEntries(tools), texts: Object.fromEntries(texts), results }

@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { stringifyJson } from "../core/digits.js"
+import { type Digits, digitsAt, digitsIn, digitsOf, stringifyJson } from "../core/digits.js"
 import { invalid } from "../core/makeError.js"
 import { finite, limitOf } from "../core/time.js"
 import type { FlowAddress } from "../options/address.js"
@@ -52,9 +52,16 @@ const unwritable = (body: unknown): string =>
     }
   }) ?? "body"
 
+/** The digits of a body: its own, and those of values that a caller passes on, such as the parameters of an earlier run. */
+const digitsOfBody = (body: unknown): Digits | undefined => {
+  const own = digitsOf(body)
+  if (!Predicate.isRecord(body) || !Object.values(body).some((part) => digitsOf(part) !== undefined)) return own
+  return digitsIn(Object.entries(body).map(([name, part]) => [name, digitsAt(own, name) ?? digitsOf(part)]))
+}
+
 const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> => {
   try {
-    return Either.right(stringifyJson(body))
+    return Either.right(stringifyJson(body, digitsOfBody(body)))
   } catch (cause) {
     return Either.left(invalid(method, unwritable(body), "cannot be written as JSON", { cause }))
   }

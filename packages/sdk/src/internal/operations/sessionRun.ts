@@ -4,7 +4,7 @@
  * @see docs/wire.md#replays
  */
 import * as Predicate from "effect/Predicate"
-import { type Digits, digitsAt } from "../core/digits.js"
+import { type Digits, digitsAt, digitsOf, withDigits } from "../core/digits.js"
 import { known } from "../core/makeError.js"
 import { iterationLateness } from "../core/runProblem.js"
 import type { SessionExecution, SessionStep } from "./requests.js"
@@ -54,7 +54,9 @@ export interface InputOfRun {
 export const inputOf = (input: unknown): InputOfRun | undefined => {
   if (!Predicate.isRecord(input)) return undefined
   const { message, ...rest } = input
-  const [text, parameters] = typeof message === "string" ? [message, rest] : [undefined, input]
+  const [text, parameters] = typeof message === "string"
+    ? [message, withDigits(rest, digitsOf(input))]
+    : [undefined, input]
   return {
     ...(text !== undefined && { message: text }),
     ...(Object.keys(parameters).length > 0 && { parameters })
