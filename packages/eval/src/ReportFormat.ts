@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { maskedValue, safeJson } from "@effect-noukai/sdk/SafeText"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -67,4 +68,7 @@ const encode = Schema.encodeSync(CaseVerdict)
  * @category formats
  */
 export const jsonLines: ReportFormat = (_, cases) =>
-  Stream.map(cases, (one) => `${safeJson(JSON.stringify(maskedValue(plain(encode(one)))))}\n`)
+  Stream.map(cases, (one) => {
+    const json = maskedValue(plain(encode(one), digitsWithin(one)))
+    return `${safeJson(stringifyJson(json, digitsWithin(json)))}\n`
+  })

@@ -1,6 +1,7 @@
 /** Reports of eval runs, of made-up verdicts: the words of a terminal, HTML, XML of JUnit, Markdown and JSON lines. */
 import { Check, ReportFormat } from "@effect-noukai/eval"
 import { CaseVerdict, type EvalReport, type Verdict } from "@effect-noukai/eval/EvalReport"
+import { parseJson, withDigits } from "@effect-noukai/sdk/internal/digits"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { readFile } from "node:fs/promises"
@@ -359,5 +360,40 @@ describe("ReportFormat.jsonLines", () => {
     const one = { ...caseOf(1, "pass"), candidate: [{ ...candidate!, result: { count: 12n } }] }
     assert.include(await written(ReportFormat.jsonLines, report, [one]), "\"result\":{\"count\":\"12\"}")
     assert.include(await written(ReportFormat.html, report, [one]), "12")
+  })
+})
+
+describe("numbers that JavaScript cannot hold", () => {
+  const [big, other] = ["12345678901234567890", "12345678901234567891"]
+  const valueOf = (id: string) => parseJson(`{"id":${id},"of":[-0,{"deep":${id}}]}`)
+  const trial = (result: unknown, digits?: unknown) =>
+    withDigits({ ...caseOf(3, "fail").candidate[0]!, result }, digits)
+  const base = caseOf(3, "fail")
+  const fail = {
+    verdict: "fail",
+    reason: "not equal",
+    score: 0,
+    expected: valueOf(big),
+    actual: valueOf(other)
+  } as const
+  const one: CaseVerdict = {
+    ...base,
+    checks: { score: { verdict: "fail", candidate: fail } },
+    candidate: [trial(valueOf(big)), trial(Number(other), { result: other })]
+  }
+
+  it("are in every report with their digits", async () => {
+    const { jsonLines, html, markdown, text } = ReportFormat
+    const [lines, page, table, terminal] = await Promise.all(
+      [jsonLines, html, markdown, text].map((format) => written(format, { ...report, repeat: 2 }, [one]))
+    ) as [string, string, string, string]
+    assert.include(lines, `"result":{"id":${big},"of":[-0,{"deep":${big}}]}`)
+    assert.include(lines, `"result":${other}`)
+    assert.include(lines, `"actual":{"id":${other},"of":[-0,{"deep":${other}}]}`)
+    assert.include(page, big)
+    assert.include(page, `<pre>${other}</pre>`)
+    for (const shown of [table, terminal]) {
+      assert.include(shown.replaceAll("\\", ""), `$.id: expected ${big}, got ${other}`)
+    }
   })
 })

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import * as Kit from "@effect-noukai/sdk/Kit"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Stream from "effect/Stream"
@@ -186,7 +187,7 @@ const maxShown = 20_000
 
 /** A value as text, without keys: a part of it would not be known as one. */
 const readable = (value: unknown): string => {
-  const text = safeText(typeof value === "string" ? value : JSON.stringify(value, undefined, 2) ?? "")
+  const text = safeText(typeof value === "string" ? value : stringifyJson(value, digitsWithin(value), 2) ?? "")
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}\n… ${text.length - maxShown} more characters`
 }
 

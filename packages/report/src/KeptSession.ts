@@ -4,6 +4,14 @@
  * @since 0.1.0
  */
 import type { RecordedCassette, Redact, SessionCassette } from "@effect-noukai/sdk/Cassette"
+import {
+  digitsAt,
+  digitsIn,
+  digitsWithin,
+  restoreDigits,
+  stringifyJson,
+  withDigits
+} from "@effect-noukai/sdk/internal/digits"
 import { orThrow } from "@effect-noukai/sdk/Kit"
 import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
 import { inputOf, known, newError, problemOf, runOf } from "@effect-noukai/sdk/ReportKit"
@@ -37,8 +45,8 @@ export interface KeptSession {
 }
 
 /** A value as source. */
-const source = (value: unknown): string => {
-  const json = JSON.stringify(value) ?? "undefined"
+const source = (value: unknown, digits: unknown = digitsWithin(value)): string => {
+  const json = stringifyJson(value, digits) ?? "undefined"
   // in source, this key would set the prototype
   return json.includes("__proto__") ? `JSON.parse(${JSON.stringify(json)})` : json
 }
@@ -59,7 +67,11 @@ const testSource = (sessionId: string, runs: ReadonlyArray<RecordedRun>) => (fil
       ? `yield* Effect.map(${call}, ({ result }) => result)`
       : `yield* Effect.map(Effect.flip(${call}), ({ code = null }) => code)`
   })
-  const expected = runs.map(({ error, result }) => source(error === undefined ? result ?? null : error.code ?? null))
+  const expected = runs.map((run) =>
+    run.error === undefined
+      ? source(run.result ?? null, digitsAt(digitsWithin(run), "result"))
+      : source(run.error.code ?? null)
+  )
   return `// Made by "noukai session save --test". It replays the cassette: without a network, a key or costs.
 // Replace "program" by your own. The test fails, and names the difference, if it makes other calls.
 import { FlowService, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
@@ -112,11 +124,15 @@ const recordedRun = (
     const { ending, truncated } = runOf(execution)
     if (ending._tag === "unfinished") return yield* refused(`did not end: ${ending.reason}`)
     const [first] = execution.steps
+    restoreDigits(first?.inputSnapshot, digitsAt(first?.digits, "inputSnapshot"))
     const input = inputOf(first?.inputSnapshot)
     if (first?.truncated === true || truncated.length > 0) return yield* refused("has a payload that the server cut")
     if (input === undefined) return yield* refused("has no stored input")
     const run: KeptRun = { flow, executionId, ...input }
-    if (ending._tag === "completed") return { ...run, result: ending.result }
+    if (ending._tag === "completed") {
+      restoreDigits(ending.result, ending.digits)
+      return withDigits({ ...run, result: ending.result }, digitsIn([["result", ending.digits]]))
+    }
     const { code, detail } = problemOf(ending.error)
     const error = newError(FlowExecutionError, {
       method: "FlowService.execute",
@@ -156,12 +172,16 @@ export const keepSession = ({ client, session }: SessionCassette): Either.Either
     addCases: (text, file) =>
       addedCases(
         text,
-        runs.map(({ error, executionId, message, parameters, result }) => ({
-          ...parameters,
-          id: executionId,
-          message,
-          expected: error === undefined ? result : undefined
-        })),
+        runs.map((run) => {
+          const { error, executionId, message, parameters = {}, result } = run
+          return withDigits(
+            { ...parameters, id: executionId, message, expected: error === undefined ? result : undefined },
+            digitsIn([
+              ...Object.keys(parameters).map((name) => [name, digitsAt(digitsWithin(parameters), name)] as const),
+              ["expected", digitsAt(digitsWithin(run), "result")]
+            ])
+          )
+        }),
         file
       ),
     test: testSource(session.sessionId, runs)

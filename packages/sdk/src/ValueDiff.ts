@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { differences, formatPath } from "./internal/core/diff.js"
+import { exactly } from "./internal/core/digits.js"
 import { Change, changeText, maxValue } from "./internal/core/replayReport.js"
 import * as Kit from "./Kit.js"
 
@@ -222,12 +223,13 @@ export interface ChangesOptions {
  */
 export const changes = (expected: unknown, actual: unknown, options: ChangesOptions = {}): ReadonlyArray<Change> => {
   const { limit = 1_000 } = Kit.orThrow("ValueDiff.changes", options, { limit: true }, ["limit"])
-  return withWords(
-    differences(expected, actual, limit).map(({ path, ...values }) => ({
-      path: formatPath(path),
-      ...values
-    }))
-  )
+  return exactly([{ value: expected }, { value: actual }], (before, after) =>
+    withWords(
+      differences(before, after, limit).map(({ path, ...values }) => ({
+        path: formatPath(path),
+        ...values
+      }))
+    ))
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { Cassette, FlowCursor, FlowService, NoukaiRecord, NoukaiReplay, PausedState } from "@effect-noukai/sdk"
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
-import { digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import { layerServices } from "@effect-noukai/sdk/Noukai"
 import { assert, describe, it } from "@effect/vitest"
@@ -180,6 +180,29 @@ describe("numbers that JavaScript cannot hold", () => {
       const text = yield* read(path)
       assert.include(text, big)
       assert.deepStrictEqual(Either.map(Cassette.decode(JSON.parse(text)), Cassette.encode), Either.right(text))
+    }))
+
+  it.scopedLive("a recording keeps those of inputs, and finds calls by them", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "inputs.json")
+      const call = (id: string) =>
+        Effect.flatMap(FlowService, (flows) =>
+          flows.execute("a/b/c", {
+            parameters: parseJson(`{"id":${id},"of":{"id":${id}}}`) as { readonly id: number }
+          }))
+      const [one, two] = [call(big), call("12345678901234567891")]
+      const server = yield* Wire.serve(
+        body("{\"status\":\"completed\",\"result\":1,\"executionId\":\"ex-1\"}"),
+        body("{\"status\":\"completed\",\"result\":2,\"executionId\":\"ex-2\"}")
+      )
+      yield* Effect.provide(
+        Effect.zip(one, two),
+        NoukaiRecord.toFile(path, { mode: "once", match: "input", live: liveOf(server) })
+      )
+      has(server.requests[0]?.body, "parameters", `{"id":${big},"of":{"id":${big}}}`)
+      assert.include(yield* read(path), big)
+      const replayed = yield* Effect.provide(Effect.zip(two, one), NoukaiReplay.fromFile(path, { match: "input" }))
+      assert.deepStrictEqual(replayed.map(({ result }) => result), [2, 1])
     }))
 
   it.scopedLive("a redaction removes the digits with their number", () =>

@@ -1,4 +1,5 @@
 /** Runs of a session that are added to the text of a file of eval cases. */
+import { digitsAt, digitsIn, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/digits"
 import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -7,12 +8,11 @@ interface Case {
   readonly [field: string]: unknown
 }
 
-const textOf = (value: unknown): string =>
-  value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)
+const textOf = (value: unknown, digits: unknown = digitsWithin(value)): string =>
+  value === undefined ? "" : typeof value === "string" ? value : stringifyJson(value, digits)
 
 /** A value of CSV. */
-const quoted = (value: unknown, delimiter: string): string => {
-  const text = textOf(value)
+const quoted = (text: string, delimiter: string): string => {
   return text.includes(delimiter) || /["\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
 }
 
@@ -25,7 +25,11 @@ const csvRows = (text: string, cases: ReadonlyArray<Case>): Either.Either<Readon
   const unknown = cases.flatMap(Object.keys).filter((name) => !names.includes(name))
   return unknown.length > 0
     ? Either.left(`it has no column ${unknown[0]}: its columns are ${names.join(", ")}`)
-    : Either.right(cases.map((one) => names.map((name) => quoted(one[name], delimiter)).join(delimiter)))
+    : Either.right(
+      cases.map((one) =>
+        names.map((name) => quoted(textOf(one[name], digitsAt(digitsWithin(one), name)), delimiter)).join(delimiter)
+      )
+    )
 }
 
 const jsonRows = (text: string, cases: ReadonlyArray<Case>): Either.Either<ReadonlyArray<string>, string> => {
@@ -36,7 +40,7 @@ const jsonRows = (text: string, cases: ReadonlyArray<Case>): Either.Either<Reado
     ? undefined
     : cases.flatMap(Object.keys).find((name) => !Object.hasOwn(names as object, name))
   return unknown === undefined
-    ? Either.right(cases.map((one) => JSON.stringify(one)))
+    ? Either.right(cases.map((one) => stringifyJson(one, digitsWithin(one))))
     : Either.left(`its first case has no field ${unknown}: its fields are ${Object.keys(names as object).join(", ")}`)
 }
 
@@ -60,11 +64,14 @@ export const addedCases = (
 ): Either.Either<string, string> => {
   const { fields = {}, isCsv } = orThrow("addCases", file, fileNames)
   const nameOf = (field: string) => Object.hasOwn(fields, field) ? fields[field]! : field
-  const cases = runs.map((run): Case =>
-    Object.fromEntries(
-      Object.entries(run).flatMap(([field, value]) => value === undefined ? [] : [[nameOf(field), value]])
+  const cases = runs.map((run): Case => {
+    const digits = digitsWithin(run)
+    const given = Object.entries(run).filter(([, value]) => value !== undefined)
+    return withDigits(
+      Object.fromEntries(given.map(([field, value]) => [nameOf(field), value])),
+      digitsIn(given.map(([field]) => [nameOf(field), digitsAt(digits, field)]))
     )
-  )
+  })
   const known = cases.map((one) => textOf(one[nameOf("id")])).find((key) =>
     new RegExp(`(?<![\\w-])${key.replace(/\W/g, "\\$&")}(?![\\w-])`).test(text)
   )

@@ -1,5 +1,6 @@
 /** A report as one file of HTML. */
 import * as HtmlReport from "@effect-noukai/report/HtmlReport"
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/digits"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
@@ -15,8 +16,12 @@ const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
   fixed: "good"
 }
 
-const output = (trial: Trial | undefined): unknown =>
-  trial === undefined ? "" : trial.state === "done" ? plain(trial.result) : trial.error?.message ?? trial.state
+const output = (trial: Trial | undefined): unknown => {
+  if (trial?.state !== "done") return trial === undefined ? "" : trial.error?.message ?? trial.state
+  const digits = digitsAt(digitsWithin(trial), "result")
+  // a number alone is shown by its digits
+  return typeof digits === "string" ? digits : plain(trial.result, digits)
+}
 
 /** The outputs of both sides, trial by trial, and the reasons of the checks. */
 const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {

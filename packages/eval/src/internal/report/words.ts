@@ -1,4 +1,5 @@
 /** The words of all reports. */
+import { digitsWithin, restoreDigits } from "@effect-noukai/sdk/internal/digits"
 import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
@@ -139,8 +140,12 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
 /** A replacer of JSON that writes a bigint as text. */
 const withoutBigint = (_: string, value: unknown): unknown => typeof value === "bigint" ? String(value) : value
 
-/** Converts a value to JSON and back. */
-export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, withoutBigint) ?? "null")
+/** Converts a value to JSON and back. Its numbers keep their digits. */
+export const plain = (value: unknown, digits: unknown = digitsWithin(value)): unknown => {
+  const json: unknown = JSON.parse(JSON.stringify(value, withoutBigint) ?? "null")
+  restoreDigits(json, digits)
+  return json
+}
 
 /** Returns the reason of an outcome, and the places in which a value with parts differs from the expected one. */
 const linesOf = ({ actual, expected, reason, verdict }: Outcome): ReadonlyArray<string> => {

@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import { formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
-import { digitsOf, withDigits } from "../core/digits.js"
+import { digitsIn, digitsLeft, digitsOf, restoreDigits, withDigits } from "../core/digits.js"
 import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
@@ -132,7 +132,9 @@ const desymbolise = (value: unknown, ids: { readonly [name: string]: string }): 
 
 /** The text by which equal calls are found equal. */
 export const keyOf = ({ endpoint, flow, input, version }: Recording.Question, symbols: Symbols): string =>
-  canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
+  canonicalText(
+    withDigits([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)], digitsIn([[3, digitsOf(input)]]))
+  )
 
 interface CallKey {
   readonly key: string
@@ -235,6 +237,7 @@ export const layout = (
       fingerprint,
       occurrence,
       input: canonical(symbolise(input, symbols)),
+      ...known({ digits: digitsLeft(input) }),
       answer: canonical(
         Recording.mapAnswer(Recording.withStoredDigits(answer), symbolising)
       ) as Recording.RecordedAnswer
@@ -269,11 +272,13 @@ export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Rec
     const more = meta.entries[entryKey(entry)]
     const answer = desymbolise(entry.answer, meta.ids) as Recording.RecordedAnswer
     restoreMeasured(answer, more?.values)
+    const input = desymbolise(entry.input, meta.ids)
+    restoreDigits(input, entry.digits)
     return {
       endpoint: entry.endpoint,
       flow: entry.flow,
       version: entry.version,
-      input: desymbolise(entry.input, meta.ids),
+      input,
       answer: Recording.withRestoredDigits(answer),
       at: more?.at
     }

@@ -5,7 +5,7 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { digitsAt, digitsIn, digitsLeft, restoreDigits } from "../core/digits.js"
 import { streamNames } from "../core/endpoints.js"
-import { absentable } from "../core/json.js"
+import { absentable, jsonCopy } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { RecordedCall } from "../core/replayReport.js"
 import { isEndedStatus } from "../core/runProblem.js"
@@ -87,6 +87,8 @@ export const Entry = Schema.Struct({
   /** The place among the calls of this fingerprint, from 1. */
   occurrence: Schema.Int.pipe(Schema.positive()),
   input: Schema.Unknown,
+  /** The text of numbers of the input that a JavaScript number cannot hold. Opaque. */
+  digits: absentable(Schema.Unknown),
   answer: RecordedAnswer
 })
 
@@ -211,7 +213,7 @@ export const questionOf = (endpoint: RecordedOperation, request: AnyRequest): Qu
       endpoint,
       flow: request.flow === undefined ? undefined : format(request.flow),
       version: request.version === undefined ? undefined : String(request.version),
-      input: JSON.parse(JSON.stringify(inputOf(endpoint, request)))
+      input: jsonCopy(inputOf(endpoint, request))
     }
   } catch {
     return undefined

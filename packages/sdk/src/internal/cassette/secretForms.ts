@@ -2,6 +2,7 @@
 import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
 import { type Divergence, formatPath } from "../core/diff.js"
+import { digitsOf, withDigits } from "../core/digits.js"
 import { canonicalText } from "../core/json.js"
 import type { Change } from "../core/replayReport.js"
 
@@ -65,8 +66,8 @@ export const maskSecrets = (text: string): string =>
 export const maskingSecrets = (mask: (text: string) => string): (value: unknown) => unknown => {
   const masking = (value: unknown): unknown => {
     if (typeof value === "string") return mask(value)
-    if (Array.isArray(value)) return value.map(masking)
-    return Predicate.isRecord(value) ? renamed(value, mask, masking) : value
+    if (Array.isArray(value)) return withDigits(value.map(masking), digitsOf(value))
+    return Predicate.isRecord(value) ? withDigits(renamed(value, mask, masking), digitsOf(value)) : value
   }
   return masking
 }

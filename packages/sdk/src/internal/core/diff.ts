@@ -1,5 +1,6 @@
 /** The differences of values: paths into JSON values, `$.a.b[0]["c d"]`, and walks along them. */
 import * as Predicate from "effect/Predicate"
+import { digitsOf, withDigits } from "./digits.js"
 
 /** A place in which two values differ; an absent value is left out. */
 export interface Divergence {
@@ -113,9 +114,12 @@ export const parsePath = (text: string): Path | undefined =>
 /** A value with its strings, and the names of its keys, replaced. */
 export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
   if (typeof value === "string") return f(value)
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, f))
+  if (Array.isArray(value)) return withDigits(value.map((item) => mapStrings(item, f)), digitsOf(value))
   return Predicate.isRecord(value)
-    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)]))
+    ? withDigits(
+      Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)])),
+      digitsOf(value)
+    )
     : value
 }
 

@@ -158,3 +158,30 @@ export const stringifyJson = (value: unknown, digits: unknown = digitsOf(value),
   (digits === undefined
     ? JSON.stringify(value, null, indent)
     : written(value, digitsLeft(value, digits), indent)) as string
+
+const markedNumber = new RegExp(`"${mark}(-?\\d[\\d.eE+-]*)"`, "g")
+
+/** A value whose numbers with digits are texts. */
+const asTexts = (value: unknown, digits: Digits | undefined): unknown => {
+  if (digits === undefined) return value
+  if (typeof digits === "string") return mark + digits
+  if (typeof value !== "object" || value === null) return value
+  const entries = Object.entries(value).map(([key, item]: [string, unknown]) =>
+    [key, asTexts(item, digitsAt(digits, key))] as const
+  )
+  return Array.isArray(value) ? entries.map(([, item]) => item) : Object.fromEntries(entries)
+}
+
+/** A value, and the digits of its numbers. */
+export interface Exact {
+  readonly value: unknown
+  readonly digits?: Digits | undefined
+}
+
+/** Compares values by all the digits of their numbers. `compare` returns JSON; its numbers have the digits of the values. */
+export const exactly = <A>(values: readonly [Exact, Exact], compare: (before: unknown, after: unknown) => A): A => {
+  const [before, after] = values.map(({ digits, value }) => digits ?? digitsWithin(value))
+  if (before === undefined && after === undefined) return compare(values[0].value, values[1].value)
+  const compared = compare(asTexts(values[0].value, before), asTexts(values[1].value, after))
+  return parseJson(JSON.stringify(compared).replace(markedNumber, "$1")) as A
+}

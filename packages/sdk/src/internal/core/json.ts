@@ -12,7 +12,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
-import { parseJson, stringifyJson } from "./digits.js"
+import { digitsWithin, parseJson, stringifyJson } from "./digits.js"
 import { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "./plain.js"
 
 export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw }
@@ -146,7 +146,7 @@ const mapValue = (text: string, value: unknown, f: (value: unknown) => unknown):
 
 /** The value as it will be read from JSON, with the digits of its numbers. */
 export function jsonCopy<A>(value: A): A {
-  return parseJson(stringifyJson(value)) as A
+  return parseJson(stringifyJson(value, digitsWithin(value))) as A
 }
 
 /** A key that may be absent, and whose type says no more. A value of `undefined` fits too. */

@@ -2,6 +2,7 @@
  * The differences of a replay from its recording, as data: the `report` of `ReplayMissError` and `ReplayLeftoverError`.
  */
 import * as Schema from "effect/Schema"
+import { digitsAt, digitsWithin, stringifyJson } from "./digits.js"
 
 /** A key that may be absent. Written here, since the longest chain of imports ends in this module. */
 const absentable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
@@ -130,14 +131,18 @@ const maxDifferences = 10
 /** The length of a value that a line can show, as JSON. */
 export const maxValue = 120
 
-const valueText = (value: unknown): string => {
-  const json = JSON.stringify(value) ?? "nothing"
+const valueText = (value: unknown, digits: unknown): string => {
+  const json = stringifyJson(value, digits) ?? "nothing"
   return json.length > maxValue ? `${json.slice(0, maxValue)}…` : json
 }
 
 /** A change in a line: `$.score: was 7, is 8`. Values are cut. */
-export const changeText = ({ actual, expected, path, words }: Change, was: string, is: string): string =>
-  `${path}: ${words ?? `${was} ${valueText(expected)}, ${is} ${valueText(actual)}`}`
+export const changeText = (change: Change, was: string, is: string): string => {
+  const { actual, expected, path, words } = change
+  const digits = digitsWithin(change)
+  const text = (value: unknown, name: string) => valueText(value, digitsAt(digits, name))
+  return `${path}: ${words ?? `${was} ${text(expected, "expected")}, ${is} ${text(actual, "actual")}`}`
+}
 
 const runText = (
   what: string,

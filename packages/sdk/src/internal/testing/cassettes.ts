@@ -6,6 +6,7 @@ import type { ToolSet } from "../../Tools.js"
 import { encodeError } from "../cassette/codec.js"
 import { layout } from "../cassette/layout.js"
 import type { Interaction, RecordedCassette, SessionCassette } from "../cassette/recording.js"
+import { digitsAt, digitsIn, digitsWithin, withDigits } from "../core/digits.js"
 import { jsonCopy } from "../core/json.js"
 import type { RunFields, SessionExecution } from "../operations/requests.js"
 import { runFields } from "../run/runInput.js"
@@ -154,7 +155,12 @@ const answerOf = (run: RecordedRun, executionId: string): Interaction["answer"] 
       : { events: all.slice(0, -1), end: { error: encodeError(error) } }
   }
   return error === undefined
-    ? { value: { status: "completed", result: result ?? null, flowId: "fl_test", blockCount: 1, executionId } }
+    ? {
+      value: withDigits(
+        { status: "completed", result: result ?? null, flowId: "fl_test", blockCount: 1, executionId },
+        digitsIn([["result", digitsAt(digitsWithin(run), "result")]])
+      )
+    }
     : { error: encodeError(error) }
 }
 
