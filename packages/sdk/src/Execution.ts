@@ -98,7 +98,7 @@ export type ParametersInput<P = AnyParameters> = {} extends P ? {
 export type ToolsInput<T = undefined> = {
   /**
    * The tools that the flow may call while it runs: declarations by hand (the run may pause), `Tools.handle`,
-   * `Tools.make`, or an `@effect/ai` toolkit. At most 64. Default: none.
+   * `Tools.make` or `Tools.fromToolkit`. At most 64. Default: none.
    */
   readonly tools?: T
 }

@@ -6,9 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import type * as AST from "effect/SchemaAST"
 import { problem } from "./internal/core/makeError.js"
 import * as Tool from "./internal/run/tool.js"
+import * as Kit from "./internal/run/toolkit.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
@@ -33,29 +33,16 @@ export { isHandled, TypeId } from "./internal/run/tool.js"
 export type Handler<E, R> = (calls: ReadonlyArray<Tool.ToolCall>) => Effect.Effect<ReadonlyArray<Tool.ToolResult>, E, R>
 
 /**
- * The part of an `@effect/ai` `Toolkit.WithHandler` that is used. It is taken by shape, so that package is not needed.
+ * The part of an `@effect/ai` `Toolkit.WithHandler` that is used, so that its package is not needed.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ToolkitLike<out E, out R> {
-  readonly tools: {
-    readonly [name: string]: {
-      readonly name: string
-      readonly description?: string | undefined
-      readonly parametersSchema: { readonly ast: AST.AST }
-    }
-  }
-  readonly handle: (name: never, params: never) => Effect.Effect<
-    { readonly isFailure: boolean; readonly encodedResult: unknown },
-    E,
-    R
-  >
-}
+export interface Toolkit<out E, out R> extends Kit.Toolkit<E, R> {}
 
 /**
- * The tools of a run: declarations by hand (the run may pause), `Tools.handle`, `Tools.make`, or an `@effect/ai`
- * toolkit, with its handlers or as the effect that provides them.
+ * The tools of a run: declarations by hand (the run may pause), or those of `Tools.handle`, `Tools.make` and
+ * `Tools.fromToolkit`.
  *
  * @since 0.1.0
  * @category models
@@ -63,8 +50,6 @@ export interface ToolkitLike<out E, out R> {
 export type Tools =
   | ReadonlyArray<Tool.ToolDeclaration>
   | Tool.ToolSet<unknown, unknown>
-  | ToolkitLike<unknown, unknown>
-  | Effect.Effect<ToolkitLike<unknown, unknown>, unknown, unknown>
 
 /**
  * The pause of a run with these tools: `never` unless they are declared by hand.
@@ -90,10 +75,7 @@ export type HandlerError<T> = [T] extends [undefined] ? never
  * @since 0.1.0
  * @category models
  */
-export type ToolsError<T> = T extends Tool.ToolSet<infer E, infer _> ? E
-  : T extends Effect.Effect<infer K, infer X, infer _> ? X | ToolsError<K>
-  : T extends ToolkitLike<infer E, infer _> ? E
-  : never
+export type ToolsError<T> = T extends Tool.ToolSet<infer E, infer _> ? E : never
 
 /**
  * The requirements of the handler of these tools.
@@ -101,10 +83,7 @@ export type ToolsError<T> = T extends Tool.ToolSet<infer E, infer _> ? E
  * @since 0.1.0
  * @category models
  */
-export type HandlerContext<T> = T extends Tool.ToolSet<infer _, infer R> ? R
-  : T extends Effect.Effect<infer K, infer _, infer X> ? X | HandlerContext<K>
-  : T extends ToolkitLike<infer _, infer R> ? R
-  : never
+export type HandlerContext<T> = T extends Tool.ToolSet<infer _, infer R> ? R : never
 
 /**
  * The errors of tools gathered by `Tools.make`.
@@ -210,3 +189,27 @@ export const make = <T extends ReadonlyArray<Tool.Tool<unknown, unknown>>>(...to
   ToolErrors<T> | InvalidRequestError,
   ToolContexts<T>
 > => Tool.gather((tools as ReadonlyArray<Tool.Tool<ToolErrors<T>, ToolContexts<T>>>).map(Tool.typedTool))
+
+/**
+ * The tools of an `@effect/ai` toolkit with its handlers. Bad arguments go back to the model as a tool error. Tools that a
+ * model provider runs are refused by the run, before anything is sent.
+ *
+ * @example
+ * ```ts
+ * import { type Tool, Toolkit } from "@effect/ai"
+ * import { FlowService, Tools } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const answered = <T extends Record<string, Tool.Any>>(toolkit: Toolkit.Toolkit<T>) =>
+ *   Effect.gen(function*() {
+ *     const flows = yield* FlowService
+ *     const tools = yield* Effect.map(toolkit, Tools.fromToolkit)
+ *     return yield* flows.execute("acme/support/answer", { message: "Where is my order?", tools })
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromToolkit = <E, R>(toolkit: Toolkit<E, R>): Tool.ToolSet<E | InvalidRequestError, R> =>
+  Kit.fromToolkit(toolkit)

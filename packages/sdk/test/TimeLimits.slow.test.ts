@@ -122,7 +122,11 @@ const rows: ReadonlyArray<Row> = [
   flowRow(
     "execute with a toolkit of @effect/ai",
     "execute",
-    (service, timeout) => service.execute(asking, { message, timeout, tools: Kit }).pipe(Effect.provide(kitLayer)),
+    (service, timeout) =>
+      Effect.map(Kit, Tools.fromToolkit).pipe(
+        Effect.flatMap((tools) => service.execute(asking, { message, timeout, tools })),
+        Effect.provide(kitLayer)
+      ),
     2
   ),
   { name: "resume", at: { endpoint: "execute" }, prepare: aPause, clock: "total" },

@@ -25,7 +25,6 @@ import {
   LogLevel,
   Schedule,
   Schema,
-  Stream,
   TestClock
 } from "effect"
 import { execFile } from "node:child_process"
@@ -481,17 +480,6 @@ describe("ids of tool calls", () => {
     }))
 })
 
-it.scopedLive("the total clock covers the effect that provides the tools", () =>
-  Effect.gen(function*() {
-    const flows = yield* clientFor({ baseUrl: "http://127.0.0.1:1" })
-    const error = yield* Effect.flip(flows.execute("a/b/c", {
-      timeout: 1,
-      tools: Effect.never as Effect.Effect<Tools.ToolkitLike<never, never>>
-    }))
-    assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
-    assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "no")
-  }))
-
 describe("by hand", () => {
   it.scopedLive("a state of an impossible version is refused before anything is sent", () =>
     Effect.gen(function*() {
@@ -837,7 +825,7 @@ describe("Tools.make", () => {
     }))
 })
 
-describe("an @effect/ai toolkit, by shape", () => {
+describe("an @effect/ai toolkit", () => {
   const GetWeather = Tool.make("get_weather", {
     description: "The weather of a city",
     parameters: { city: Schema.String },
@@ -850,14 +838,14 @@ describe("an @effect/ai toolkit, by shape", () => {
     get_weather: ({ city }) => city === "Atlantis" ? Effect.fail("it sank") : Effect.succeed(`sun in ${city}`),
     forget: () => Effect.void
   })
+  const tooling = Effect.map(Kit, Tools.fromToolkit)
 
   const run = (calls: ReadonlyArray<readonly [string, string, string]>, input: ExecuteInput = {}) =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(pause(1, calls), done, pause(1, calls), done)
       const flows = yield* clientFor(server)
-      const exit = yield* Effect.either(
-        flows.execute("a/b/c", { ...input, tools: Kit } as ExecuteInput<AnyParameters, typeof Kit>)
-      )
+      const tools = yield* tooling
+      const exit = yield* Effect.either(flows.execute("a/b/c", { ...input, tools }))
       return { exit, bodies: bodies(server) }
     }).pipe(Effect.provide(handlers))
 
@@ -886,7 +874,10 @@ describe("an @effect/ai toolkit, by shape", () => {
         forget: () => Effect.void
       })
       const fiber = yield* Effect.fork(
-        Effect.flip(Effect.provide(flows.execute("a/b/c", { tools: Kit, timeout: "1 minutes" }), hanging))
+        Effect.flip(Effect.provide(
+          Effect.flatMap(tooling, (tools) => flows.execute("a/b/c", { tools, timeout: "1 minutes" })),
+          hanging
+        ))
       )
       yield* Deferred.await(started)
       yield* TestClock.adjust("1 minutes")
@@ -895,30 +886,22 @@ describe("an @effect/ai toolkit, by shape", () => {
       assert.deepInclude(error, { _tag: "APITimeoutError", clock: "total", executionId: "ex-1", sent: "yes" })
     }))
 
-  it.scoped("the total clock covers the effect that provides it", () =>
+  it.scopedLive("without its handlers, or as it is, is refused before anything is sent", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve()
       const flows = yield* clientFor(server)
-      const tools: Effect.Effect<Effect.Effect.Success<typeof Kit>> = Effect.never
-      const calls = [
-        flows.execute("a/b/c", { tools, timeout: "1 minutes" }),
-        Stream.runDrain(flows.events("a/b/c", { tools, timeout: "1 minutes" }))
+      const wrong: ReadonlyArray<unknown> = [
+        Tools.fromToolkit(Kit as never),
+        Tools.fromToolkit({} as never),
+        Tools.fromToolkit(undefined as never),
+        Kit,
+        yield* Effect.provide(Kit, handlers)
       ]
-      for (const call of calls) {
-        const fiber = yield* Effect.fork(Effect.flip(call))
-        yield* TestClock.adjust("1 minutes")
-        assert.deepInclude(yield* Fiber.join(fiber), { _tag: "APITimeoutError", clock: "total", sent: "no" })
+      for (const tools of wrong) {
+        const error = yield* Effect.flip(flows.execute("a/b/c", { tools: tools as never }))
+        assert.deepInclude(error, { _tag: "InvalidRequestError", field: "tools" })
       }
       assert.lengthOf(server.requests, 0)
-    }))
-
-  it.scopedLive("with its handlers already provided", () =>
-    Effect.gen(function*() {
-      const server = yield* Wire.serve(pause(1, [["tc_1", "get_weather", "{\"city\":\"Oslo\"}"]]), done)
-      const flows = yield* clientFor(server)
-      const toolkit = yield* Effect.provide(Kit, handlers)
-      yield* flows.execute("a/b/c", { tools: toolkit })
-      assert.strictEqual(bodies(server)[1].toolCallMessages.at(-1).content, "sun in Oslo")
     }))
 
   it.scopedLive("bad arguments and unknown tools go back to the model; failures fail or are reported", () =>
@@ -944,8 +927,10 @@ describe("an @effect/ai toolkit, by shape", () => {
       })({})
       const server = yield* Wire.serve()
       const flows = yield* clientFor(server)
-      const error = yield* Effect.flip(flows.execute("a/b/c", { tools: Toolkit.make(Search) as never }))
-      assert.strictEqual((error as { readonly _tag: string })._tag, "InvalidRequestError")
+      const tools = yield* Effect.map(Toolkit.make(Search), (toolkit) =>
+        Tools.fromToolkit<never, never>(toolkit as never))
+      const error = yield* Effect.flip(flows.execute("a/b/c", { tools }))
+      assert.strictEqual(error._tag, "InvalidRequestError")
       assert.lengthOf(server.requests, 0)
     }))
 })

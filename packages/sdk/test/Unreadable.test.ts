@@ -291,7 +291,7 @@ const rows: ReadonlyArray<Row> = [
   [
     "a toolkit",
     { tools: { look: { name: "look", parametersSchema: Schema.Struct({}) } }, handle: () => Effect.void },
-    (wrong) => flows((all) => all.execute(flow, { tools: any(wrong) }))
+    (wrong) => flows((all) => all.execute(flow, { tools: any(Tools.fromToolkit(any(wrong))) }))
   ]
 ]
 

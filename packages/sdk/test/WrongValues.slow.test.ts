@@ -166,7 +166,11 @@ describe("of execute alone", () => {
       tools: Tools.make(Tools.tool(any({ name: "a", parameters: Schema.Struct({}) })))
     }, "tools"],
     ["a typed tool of nothing", { tools: Tools.make(Tools.tool(any(null))) }, "tools"],
-    ["a toolkit of nothing", { tools: { tools: { a: null }, handle: () => Effect.void } }, "tools"],
+    [
+      "a toolkit of nothing",
+      { tools: Tools.fromToolkit(any({ tools: { a: null }, handle: () => Effect.void })) },
+      "tools"
+    ],
     ["rounds without end", { maxToolRounds: Infinity }, "maxToolRounds"],
     ["no concurrency", { toolConcurrency: 0 }, "toolConcurrency"],
     ["another way with failures", { onToolFailure: "ignore" }, "onToolFailure"]

@@ -16,18 +16,16 @@ import { spanNames } from "../../Telemetry.js"
 import { type AnyFiber, readFiber } from "../core/fiber.js"
 import { amended, invalid, known } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
-import { monotonic } from "../core/time.js"
-import { type HttpService, resolveCall, totalTimeout } from "../operations/operations.js"
+import { type HttpService, resolveCall } from "../operations/operations.js"
 import { resolveSession } from "../operations/scope.js"
 import * as Address from "../options/address.js"
-import { CallProgress } from "../options/callOptions.js"
 import { encodeParameters } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { RunCosts } from "./runCosts.js"
 import { isOver } from "./runFold.js"
-import { type EventsInputOf, eventsInputs, resolveTools, runFields } from "./runInput.js"
+import { type EventsInputOf, eventsInputs, runFields } from "./runInput.js"
 import { everyRequest, firstCall, type Origin, type StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
@@ -110,12 +108,7 @@ const start = <E, R>(
   Effect.gen(function*() {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
     const { address, addressText, input, total } = yield* resolveCall(http, method, flow, eventsInputs[only], given)
-    const { from } = input
-    const facts = { method, flow: addressText, executionId: () => from?.executionId }
-    // one timeout over the effect that provides the tools and the stream
-    const began = yield* monotonic
-    const tools = yield* totalTimeout(resolveTools(method, addressText, input), total, facts, new CallProgress())
-    const took = (yield* monotonic) - began
+    const { from, tools } = input
     const version = Address.versionOf(input.version)
     if (version === "draft") {
       const reason = "the draft cannot be streamed step by step"
@@ -143,7 +136,7 @@ const start = <E, R>(
       only,
       everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
       heal: input.heal,
-      total: total === undefined ? undefined : Math.max(0, Math.round(total - took))
+      total
     }
     const cursor: FlowCursor = {
       version: 1,

@@ -70,7 +70,7 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
           yield* Tools.warnOfSize(method, "messages")
         }
         const parameters = yield* encodeParameters(method, addressText, flow, input.parameters)
-        const tools = yield* RunInput.resolveTools(method, addressText, input)
+        const { tools } = input
         run.answering = Tools.answeringOf(tools, input)
         run.fields = RunInput.runFields(input, parameters, tools, trace)
         const body = { message, messages, ...run.fields }
@@ -139,7 +139,7 @@ const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =
     }
     return yield* ExecuteRun.goingOn(before, state, (run) =>
       Effect.gen(function*() {
-        const given = yield* RunInput.resolveTools(method, addressText, input)
+        const { tools: given } = input
         if (given !== undefined) {
           run.fields = { ...run.fields, tools: RunInput.declarationsOf(given) ?? state.tools }
           run.answering = Tools.answeringOf(given, input)

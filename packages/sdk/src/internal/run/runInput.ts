@@ -6,25 +6,23 @@
  * @see docs/wire.md#attachments
  * @see docs/wire.md#tools
  */
-import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Execution from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
 import type { Names } from "../../Kit.js"
-import type { InvalidRequestError } from "../../NoukaiError.js"
 import { isOf } from "../core/json.js"
 import { checkStored } from "../core/jsonProblem.js"
-import { invalid, type Problem, problem, readable, type RefusalFacts } from "../core/makeError.js"
+import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import type { RunFields } from "../operations/requests.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/callOptions.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
 import { isHandled, type ToolChoice, type ToolDeclaration } from "./tool.js"
-import { isUnresolved, resolve, type RunTools, type ToolsOption } from "./toolRound.js"
+import type { RunTools } from "./toolRound.js"
 
 const Message = Fields.says(
   "must be an object with a role",
@@ -151,12 +149,11 @@ export const runFields = (
   trace
 })
 
-/** Checks the tools of a run; a toolkit that is still to be provided is checked later. */
+/** Checks the tools of a run. */
 export const checkTools = ({ toolChoice, tools }: {
   readonly toolChoice?: unknown
-  readonly tools?: ToolsOption<unknown, unknown> | undefined
+  readonly tools?: RunTools | undefined
 }): Problem | undefined => {
-  if (isUnresolved(tools)) return undefined
   if (isHandled(tools)) {
     const found = typeof tools.run === "function"
       ? tools.problem
@@ -164,23 +161,10 @@ export const checkTools = ({ toolChoice, tools }: {
     if (found !== undefined) return found
   }
   const declared = declarationsOf(tools)
+  if (declared !== undefined && !Array.isArray(declared)) {
+    return problem("tools", "must be an array of tools, or made by the Tools module, as Tools.fromToolkit does")
+  }
   return (declared && Fields.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
-}
-
-/** The tools of a call as declarations and handlers, which an effect may have to provide. */
-export const resolveTools = <E, R>(
-  method: string,
-  flow: string,
-  { toolChoice, tools }: { readonly toolChoice?: unknown; readonly tools?: ToolsOption<E, R> | undefined }
-): Effect.Effect<RunTools<E | InvalidRequestError, R> | undefined, E | InvalidRequestError, R> => {
-  if (!isUnresolved(tools)) return Effect.succeed(tools)
-  return Effect.flatMap(resolve<E, R>(method, tools), (handled) =>
-    readable(method, "tools", () => {
-      const found = checkTools({ toolChoice, tools: handled })
-      return found === undefined
-        ? Either.right(handled)
-        : Either.left(invalid(method, found.field, found.reason, { flow }))
-    }, { flow }))
 }
 
 /** The options of every request that may begin a run. */
@@ -219,7 +203,7 @@ export const once = {
 
 export type ExecuteInputOf<E, R> = Execution.ExecuteInput<
   AnyParameters,
-  ToolsOption<E, R> | undefined,
+  RunTools<E, R> | undefined,
   Effect.Effect<void, E, R>
 >
 
@@ -254,7 +238,7 @@ export const executeOnceInput = Fields.decoder<ExecuteOnceInputOf<unknown, unkno
   maxCostUsd: Fields.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
 }), checkExecute)
 
-export type ResumeInputOf<E, R> = Execution.ResumeInput<ToolsOption<E, R> | undefined, Effect.Effect<void, E, R>>
+export type ResumeInputOf<E, R> = Execution.ResumeInput<RunTools<E, R> | undefined, Effect.Effect<void, E, R>>
 
 export const resumeInput = Fields.decoder<ResumeInputOf<unknown, unknown>>("input", () => ({
   ...Fields.ofCall,
@@ -264,7 +248,7 @@ export const resumeInput = Fields.decoder<ResumeInputOf<unknown, unknown>>("inpu
   onPause: Fields.callback
 }), checkTools)
 
-export type EventsInputOf<E, R> = Execution.EventsInput<AnyParameters, ToolsOption<E, R> | undefined>
+export type EventsInputOf<E, R> = Execution.EventsInput<AnyParameters, RunTools<E, R> | undefined>
 
 type AnyEventsInput = EventsInputOf<unknown, unknown>
 

@@ -7,97 +7,17 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
 import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
-import type { ToolkitLike } from "../../Tools.js"
 import { checkJson } from "../core/jsonProblem.js"
-import { invalid, known, newError, readable, type RefusalFacts } from "../core/makeError.js"
+import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Pauses from "./pauses.js"
 import * as Tool from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */
 export type RunTools<E = unknown, R = unknown> = ReadonlyArray<Tool.ToolDeclaration> | Tool.ToolSet<E, R>
-
-/** A toolkit with its handlers, or the effect that provides one. */
-export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
-
-/** The input `tools`; `E` and `R` are those of its handlers. */
-export type ToolsOption<E, R> = RunTools<E, R> | Toolkit<E, R>
-
-/** Whether `tools` must still be turned into declarations and handlers by `resolve`. */
-export const isUnresolved = <E, R>(tools: ToolsOption<E, R> | undefined): tools is Toolkit<E, R> =>
-  tools !== undefined && !Array.isArray(tools) && !Tool.isHandled(tools)
-
-const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
-  Predicate.hasProperty(u, "tools") && Predicate.hasProperty(u, "handle") && typeof u.handle === "function"
-
-/** Whether an error of a toolkit is the fault of the model's call, not of the handler. */
-const isFault = (error: unknown): error is { readonly description?: unknown } =>
-  Predicate.isTagged(error, "MalformedOutput")
-
-/** Whether the handler's own value does not fit the tool's success schema. */
-const isMisfit = (error: unknown): error is { readonly description?: unknown } =>
-  Predicate.isTagged(error, "MalformedInput")
-
-const toolOf = <E, R>(
-  { handle }: ToolkitLike<E, R>,
-  tool: ToolkitLike<E, R>["tools"][string]
-): Tool.AnsweringTool<E | InvalidRequestError, R> => {
-  const { name } = tool
-  const { declaration, problem } = Tool.declare(
-    tool,
-    Predicate.hasProperty(tool, "providerName") || !Predicate.hasProperty(tool, "parametersSchema")
-      ? "it is run by a model provider, not by this program"
-      : tool.parametersSchema.ast
-  )
-  return {
-    name,
-    declaration,
-    problem: problem === undefined ? undefined : { field: `tools.${name}`, reason: `cannot be sent: ${problem}` },
-    answer: (call, { method, onFailure }) => {
-      const args = Tool.parseArguments(call)
-      if (typeof args === "string") return Effect.succeed(Tool.faulty(call, "bad arguments", args))
-      return handle(name as never, args.value as never).pipe(
-        Effect.map(({ encodedResult }) => Tool.answered(call, encodedResult)),
-        Effect.catchAll((error) => {
-          if (isFault(error)) {
-            return Effect.succeed(Tool.faulty(call, "bad arguments", String(error.description ?? "they do not fit")))
-          }
-          if (onFailure === "report") return Effect.succeed(Tool.failed(call, error))
-          return Effect.fail(
-            isMisfit(error) ? Tool.misfit(method, name, String(error.description ?? "the value does not fit")) : error
-          )
-        })
-      )
-    }
-  }
-}
-
-/** The declarations with handlers of a toolkit, or of the effect that provides one. */
-export const resolve = <E, R>(
-  method: string,
-  tools: Toolkit<E, R>
-): Effect.Effect<Tool.ToolSet<E | InvalidRequestError, R>, E | InvalidRequestError, R> =>
-  Effect.gen(function*() {
-    const toolkit = yield* yield* readable(
-      method,
-      "tools",
-      () => Either.right(isToolkit(tools) || !Effect.isEffect(tools) ? Effect.succeed(tools) : tools)
-    )
-    const wrong = () =>
-      invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
-    const handled = Either.try({
-      try: () =>
-        isToolkit(toolkit)
-          ? Tool.gather(Object.values(toolkit.tools).map((tool) => toolOf(toolkit, tool)))
-          : undefined,
-      catch: wrong
-    })
-    return yield* Either.filterOrLeft(handled, Predicate.isNotUndefined, wrong)
-  })
 
 /** Reads and checks the results that a caller gives by hand. */
 export const answersOf = (
