@@ -14,7 +14,10 @@ import type { ToolCall } from "./Tool.js"
  */
 export interface ExecuteResult {
   status: "completed" | "failed"
-  /** The value that the flow returned. For a failed run, the server's description of the failure. */
+  /**
+   * Check `status` before you read it. For a completed run: the value that the flow returned. For a failed run: the
+   * server's description of the failure.
+   */
   result?: unknown
   flowId: string
   blockCount: number
@@ -47,7 +50,7 @@ export interface PausedResult {
   blockCount: number
   /** The session of the run. */
   sessionId?: string
-  /** Always absent. Declared so that `result` type-checks on both results. */
+  /** Always absent: the run has no result yet. Check `status` before you read `result`. */
   readonly result?: undefined
   /** Distinguishes the two results. Not part of the JSON. */
   readonly requiresToolCalls: true

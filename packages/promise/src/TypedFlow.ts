@@ -39,6 +39,18 @@ export interface CompletedResult<A> extends ExecuteResult {
 }
 
 /**
+ * The server's description of a failed run, of any kind. If the compiler names this type, check that `status` is
+ * `"completed"` before you read `result`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResultOfStatusFailed {
+  /** Not a field: it sets this type apart from the results of flows. */
+  readonly "check `status` before `result`"?: never
+}
+
+/**
  * A run that failed. `result` is the server's description of the failure.
  *
  * @since 0.1.0
@@ -46,6 +58,7 @@ export interface CompletedResult<A> extends ExecuteResult {
  */
 export interface FailedResult extends ExecuteResult {
   status: "failed"
+  result?: ResultOfStatusFailed
 }
 
 /**

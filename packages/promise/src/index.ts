@@ -94,6 +94,7 @@ export type { ReplayScopeOptions, ScopeState, TraceScopeOptions } from "./TraceS
 export type {
   CompletedResult,
   FailedResult,
+  ResultOfStatusFailed,
   TypedFlow,
   TypedJob,
   TypedJobStatus,

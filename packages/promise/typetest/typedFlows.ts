@@ -9,6 +9,7 @@ import {
   type OnceResult,
   type PausedResult,
   type RelayFlow,
+  type ResultOfStatusFailed,
   type StepCompleted,
   type StreamEvent,
   type Tool,
@@ -122,7 +123,10 @@ void OfZod.executeAsync({ ...given, tools: [] })
 // results: one check for the status
 declare const done: TypedResult<Result>
 if (done.status === "completed") expectTypeOf(done).toEqualTypeOf<CompletedResult<Result>>()
-if (done.status === "failed") expectTypeOf(done.result).toEqualTypeOf<unknown>()
+if (done.status === "failed") expectTypeOf(done.result).toEqualTypeOf<ResultOfStatusFailed | undefined>()
+if (done.status !== "completed") expectTypeOf(done.result).toEqualTypeOf<ResultOfStatusFailed | undefined>()
+// without a check, the type of the result names the status
+expectTypeOf(done.result).toEqualTypeOf<Result | ResultOfStatusFailed | undefined>()
 if (done.requiresToolCalls) expectTypeOf(done).toEqualTypeOf<TypedPausedResult<Result>>()
 expectTypeOf<TypedPausedResult<Result>>().toExtend<PausedResult>()
 // @ts-expect-error the run may have failed, or wait
