@@ -517,7 +517,7 @@ describe("a wrong eval", () => {
         [definition("  again: { equal: 1 }\n"), [], /word\.eval\.yaml:8: checks\.again must have one of/],
         [definition("", "none.jsonl"), [], /none\.jsonl/],
         ["name: [", [], /word\.eval\.yaml:1: the file is not whole/],
-        [definition(), ["--candidate", "newest"], /--candidate takes production, draft or a number from 1/],
+        [definition(), ["--candidate", "newest"], /--candidate takes production, draft or a number/],
         [definition(), ["--baseline", "draft"], /--baseline is the candidate/],
         [definition(), ["--baseline", "no.json"], /no\.json: there is no such file/],
         [definition(), ["--repeat", "0"], /--repeat must be a whole number from 1 to 100/],

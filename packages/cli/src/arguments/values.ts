@@ -151,9 +151,11 @@ export const since = (text: string): Effect.Effect<number, UsageError> => {
 export const flowVersion = (text: string, flag = "--version"): Effect.Effect<FlowVersion, UsageError> =>
   text === "production" || text === "draft"
     ? Effect.succeed(text)
-    : /^[1-9]\d*$/.test(text)
+    : text === "0"
+    ? Effect.succeed("draft")
+    : /^[1-9]\d*$/.test(text) && Number.isSafeInteger(Number(text))
     ? Effect.succeed(Number(text))
-    : wrong(`${flag} takes production, draft or a number from 1, not ${JSON.stringify(text)}`)
+    : wrong(`${flag} takes production, draft or a number, not ${JSON.stringify(text)}`)
 
 /** Checks the id of a run. */
 export const executionId = (text: string): Effect.Effect<string, UsageError> =>
