@@ -6,7 +6,7 @@
  */
 import { readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
 import { type Defaults, type FlowRef, type FlowVersion, resolve } from "@effect-noukai/sdk/Flow"
-import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"
@@ -167,7 +167,7 @@ const clock = (
   value: unknown,
   otherwise: Duration.DurationInput
 ): Either.Either<Duration.Duration, InvalidRequestError> => {
-  const duration = typeof value === "number" && !(value >= 0)
+  const duration = isNegativeTime(value)
     ? Option.none()
     : Duration.decodeUnknown(value === undefined ? otherwise : value)
   return Either.fromOption(

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { isCount, misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isCount, isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"
@@ -66,8 +66,7 @@ export const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlCli
       (isCount(maxConnections, 1)
         ? undefined
         : { field: "maxConnections", reason: "must be a whole number of at least 1" }) ??
-      ((typeof connectTimeout === "number" && !(connectTimeout >= 0)) ||
-          Option.isNone(Duration.decodeUnknown(connectTimeout))
+      (isNegativeTime(connectTimeout) || Option.isNone(Duration.decodeUnknown(connectTimeout))
         ? { field: "connectTimeout", reason: "must be a duration of at least 0" }
         : undefined)
     return found === undefined

@@ -5,7 +5,7 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
-import type { Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
@@ -25,6 +25,7 @@ import {
   line,
   messageOf,
   namedVersion,
+  pathProblem,
   pathText,
   problemIn,
   schemaText,
@@ -312,11 +313,14 @@ const comparing = <Case, T>(
  */
 export const at = <Case, R>(path: Path, check: Check<Case, unknown, R>): Check<Case, unknown, R> => {
   const place = pathText(path)
-  return place === "" ? check : within("at", place, check, (run) =>
+  if (place === "") return check
+  const part = within("at", place, check, (run) =>
     Option.match(valueAt(run.result, path), {
       onNone: () => Either.left(fail(`the result has no ${place}`)),
       onSome: (result) => Either.right({ ...run, result })
     }))
+  const problem = check.problem ?? pathProblem(path)
+  return problem === undefined ? part : { ...part, problem }
 }
 
 /**
@@ -583,8 +587,7 @@ export const maxDuration = (limit: Duration.DurationInput): Check => {
 
 /** The milliseconds of a duration. NaN for a value that is none, or is negative: Effect reads those as 0. */
 const millisOf = (limit: Duration.DurationInput): number =>
-  (typeof limit === "number" && !(limit >= 0)) || (typeof limit === "bigint" && limit < 0n) ||
-    /^\s*-/.test(String(limit))
+  isNegativeTime(limit)
     ? NaN
     : Option.getOrElse(Option.map(Duration.decodeUnknown(limit), Duration.toMillis), () => NaN)
 
@@ -688,7 +691,7 @@ export const judge = <Case, A = unknown, R = never>(
           : { ...outcome, reason: line(said.value) }
     )
   }, {
-    problem: unknown ?? (typeof input !== "function"
+    problem: unknown ?? pathProblem(path) ?? pathProblem(reason ?? "") ?? (typeof input !== "function"
       ? "must have an input: a function of the case and the run"
       : scoreProblem === undefined
       ? judging.problem

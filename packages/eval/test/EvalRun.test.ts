@@ -6,7 +6,7 @@ import { Baseline, Check, Eval, EvalFile } from "@effect-noukai/eval"
 import { Flow, NoukaiHttp, Tools } from "@effect-noukai/sdk"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Option, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { client, collect, layer, ledgerFile, onFile, runsOf } from "../../batch/test/support/batches.js"
@@ -275,6 +275,66 @@ describe("an eval run", () => {
         assert.include((yield* Effect.flip(Eval.run(one, quick))).message, "thresholds")
       }
       assert.deepStrictEqual([yield* Eval.runs(), yield* count], [[], 0])
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("refuses durations and numbers of its batch, before anything is sent", () =>
+    Effect.gen(function*() {
+      const times: ReadonlyArray<unknown> = [NaN, -1, -1n, "-1 seconds", [NaN, 0], [-1, 0], [0, NaN], "1", "", {}]
+      const finite: ReadonlyArray<unknown> = [...times, Infinity, "Infinity"]
+      const wholes: ReadonlyArray<unknown> = [NaN, -1, 0, 0.5, Infinity, 1e21, "1"]
+      const wrong: { readonly [name: string]: ReadonlyArray<unknown> } = {
+        backoff: finite,
+        stopWithin: finite,
+        rowTimeout: times,
+        attempts: wholes,
+        concurrency: wholes,
+        fleetConcurrency: wholes,
+        rate: [NaN, -1, 0, Infinity, 1e21, "1"]
+      }
+      for (const [name, values] of Object.entries(wrong)) {
+        for (const value of values) {
+          const exit = yield* Effect.exit(Eval.run(speaking(), { ...quick, [name]: value }))
+          const shown = `${name}: ${typeof value === "bigint" ? `${value}n` : JSON.stringify(value)}`
+          const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+          assert.isDefined(error, `${shown}: ${String(exit)}`)
+          assert.include(error?.message, name, shown)
+        }
+      }
+      assert.strictEqual(yield* count, 0)
+    }).pipe(Effect.provide(layer({ flows }))))
+
+  it.live("refuses an at that names a property of lists and texts, before anything is sent", () =>
+    Effect.gen(function*() {
+      for (
+        const at of [
+          "length",
+          "list.length",
+          "list.0.length",
+          "name.toUpperCase",
+          "name.trim()",
+          "name.trim",
+          "a.indexOf"
+        ]
+      ) {
+        for (
+          const check of [
+            Check.equals(1, { at }),
+            Check.near(1, { at }),
+            Check.contains("a", { at }),
+            Check.matches("a", { at }),
+            Check.at(at, Check.equals(1)),
+            Check.step("a", Check.at(at, Check.equals(1))),
+            Check.judge("acme/test/judge", { input: () => ({}), at })
+          ]
+        ) {
+          const error = yield* Effect.flip(Eval.plan(Eval.make("says", options(casesOf(2)), { check })))
+          assert.include(error.message, "check")
+          assert.include(error.message, "is not a field", at)
+        }
+      }
+      for (const at of ["box[\"length\"]", ["box", "length"], "lengths", "list.5", "search", "trimmed"]) {
+        yield* Eval.plan(Eval.make("says", options(casesOf(2)), { check: Check.equals(1, { at }) }))
+      }
     }).pipe(Effect.provide(layer({ flows }))))
 
   it.live("refuses a check near a text, before anything is sent", () =>

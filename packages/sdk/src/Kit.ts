@@ -159,6 +159,22 @@ export const misnamed = (whole: string, given: unknown, names: Table): Problem |
 export const isCount = (value: unknown, minimum: number, maximum = Infinity): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum
 
+const isNegativePart = (u: unknown): boolean => !(typeof u === "number" && u >= 0)
+
+/**
+ * Whether a duration is negative or `NaN` in any of its forms: milliseconds, nanoseconds, a pair of both, text. Effect
+ * reads such a duration as 0.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isNegativeTime = (input: unknown): boolean =>
+  typeof input === "number" || typeof input === "bigint"
+    ? !(input >= 0)
+    : typeof input === "string"
+    ? input.trim().startsWith("-")
+    : Array.isArray(input) && input.some(isNegativePart)
+
 /**
  * Whether a value is a finite number in a range.
  *

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
@@ -55,8 +55,7 @@ const names: Names<Options> = { address: true, seen: true, kind: true, interval:
 const checked = (options: Options): Options => {
   const { interval } = orThrow("HostedSource.layer", options, names)
   const time = interval === undefined ? Duration.zero : Option.getOrUndefined(Duration.decodeUnknown(interval))
-  const isNegative = (typeof interval === "number" || typeof interval === "bigint") && interval < 0
-  if (time === undefined || !Duration.isFinite(time) || isNegative || Object.is(interval, NaN)) {
+  if (time === undefined || !Duration.isFinite(time) || isNegativeTime(interval)) {
     throw new TypeError("HostedSource.layer: invalid interval: must be a duration, at least 0 and with an end")
   }
   return options

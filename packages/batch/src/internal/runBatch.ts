@@ -1,5 +1,5 @@
 /** A run of a batch: its rows are planned and handed out until all are settled or the batch stops. */
-import { isCount } from "@effect-noukai/sdk/Kit"
+import { isCount, isNegativeTime } from "@effect-noukai/sdk/Kit"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -33,18 +33,12 @@ const method = "Batch.run"
 
 const invalid = (field: string, reason: string) => new InvalidBatchError({ method, field, reason })
 
-/** Whether a time is negative or not a number, which a duration would take for 0. */
-const isNegative = (input: unknown): boolean =>
-  typeof input === "number" || typeof input === "bigint"
-    ? !(input >= 0)
-    : typeof input === "string" && input.trim().startsWith("-")
-
 const timeOf = (isAllowed: (duration: Duration.Duration) => boolean, rule: string) =>
 (
   field: string,
   input: Duration.DurationInput
 ): Effect.Effect<number, InvalidBatchError> =>
-  Option.match(Option.filter(isNegative(input) ? Option.none() : Duration.decodeUnknown(input), isAllowed), {
+  Option.match(Option.filter(isNegativeTime(input) ? Option.none() : Duration.decodeUnknown(input), isAllowed), {
     onNone: () => Effect.fail(invalid(field, `must be a ${rule}`)),
     onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
   })

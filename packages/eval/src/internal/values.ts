@@ -36,6 +36,25 @@ export const pathText = (path: Path): string =>
         : `${index === 0 ? "" : "."}${key}`
     ).join("")
 
+/** Names that lists and texts have in JavaScript, and that no result has as a field unless its flow says so. */
+const builtIn: ReadonlySet<string> = new Set([
+  "length",
+  ...["concat", "includes", "join", "pop", "push", "reverse", "shift", "slice", "split", "splice", "substr", "trim"],
+  ...[Array, String, Object].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)).filter((name) =>
+    /[A-Z_]/.test(name)
+  )
+])
+
+/** The reason why a path of a check is refused: it reads a property of JavaScript. A key in brackets is always a field. */
+export const pathProblem = (path: Path): string | undefined => {
+  if (typeof path !== "string") return undefined
+  const found = path.split(".").find((name) => builtIn.has(name) || /\(.*\)$/.test(name))
+  return found === undefined
+    ? undefined
+    : `has the at ${show(path)}, where ${found} is not a field of a list or a text: check the whole value. ` +
+      `For a field of this name write ["${found}"]`
+}
+
 /** The value at a path, if there is one. */
 export const valueAt = (value: unknown, path: Path): Option.Option<unknown> => {
   let at = value

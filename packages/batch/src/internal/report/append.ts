@@ -1,4 +1,4 @@
-import type { Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
 import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -33,9 +33,7 @@ const checkInterval = (
   path: string,
   { syncInterval: interval = 0 }: AppendOptions<unknown, unknown>
 ): Effect.Effect<void, BatchReportError> => {
-  const isNegative = (typeof interval === "number" || typeof interval === "bigint") && interval < 0
-  const isTime = !isNegative && !Object.is(interval, NaN) &&
-    Option.exists(Duration.decodeUnknown(interval), Duration.isFinite)
+  const isTime = !isNegativeTime(interval) && Option.exists(Duration.decodeUnknown(interval), Duration.isFinite)
   return isTime
     ? Effect.void
     : new BatchReportError({ path, reason: "syncInterval must be a duration, at least 0 and with an end" })

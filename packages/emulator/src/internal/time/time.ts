@@ -1,4 +1,5 @@
 /** Durations in milliseconds, and waits on the clock. */
+import { isNegativeTime } from "@effect-noukai/sdk/Kit"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,10 +14,7 @@ export const millis = (value: Duration.DurationInput | string | undefined): numb
 
 /** Whether a value is a finite duration of at least 0. */
 export const isTime = (value: unknown): boolean =>
-  (typeof value === "number" || typeof value === "bigint"
-    ? value >= 0
-    : typeof value !== "string" || !value.trim().startsWith("-")) &&
-  Option.exists(Duration.decodeUnknown(value), Duration.isFinite)
+  !isNegativeTime(value) && Option.exists(Duration.decodeUnknown(value), Duration.isFinite)
 
 /** The number of loop rounds before other fibers run. */
 export const turn = 100

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
+import { isNegativeTime } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, clockOf, liveClock, withFiber } from "./fiber.js"
 import { invalid } from "./makeError.js"
@@ -63,27 +64,13 @@ export const ofFiber = (fiber: AnyFiber): Timers => {
 export const finite = (duration: Duration.Duration): number | undefined =>
   Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
 
-const isPart = (u: unknown): boolean => typeof u === "number" && u >= 0
-
-/** Whether an input is negative, which Effect takes for zero, and a clock of zero runs out at once. */
-const isNegative = (input: unknown): boolean => {
-  switch (typeof input) {
-    case "string":
-      return input.startsWith("-")
-    case "bigint":
-      return input < 0n
-    default:
-      return Array.isArray(input) && !(isPart(input[0]) && isPart(input[1]))
-  }
-}
-
 /**
  * Milliseconds of a duration of any form, which may be infinite; `undefined` for a value that is none, or is negative.
  */
 export const toMillis = (input: unknown): number | undefined => {
   if (typeof input === "number") return input >= 0 ? input : undefined
   try {
-    if (isNegative(input)) return undefined
+    if (isNegativeTime(input)) return undefined
     const millis = Option.map(Duration.decodeUnknown(input), Duration.toMillis)
     return Option.isSome(millis) && millis.value >= 0 ? millis.value : undefined
   } catch {
