@@ -276,6 +276,43 @@ describe("noukai eval run", () => {
       assert.deepStrictEqual([failed.message.startsWith(`cannot write ${path}: `), yield* list(cwd)], [true, ["late"]])
     }))
 
+  it.scopedLive("prints no key in the report as JSON, also where it is glued to a word", () =>
+    Effect.gen(function*() {
+      const printed: Array<string> = []
+      const caught = Layer.effect(
+        Terminal.Terminal,
+        Effect.map(Terminal.Terminal, (terminal) => ({
+          ...terminal,
+          write: (text: string) => Effect.sync(() => void printed.push(text))
+        }))
+      )
+      const key = "nk_live_planted0_0123456789abcdef0123456789abcdef"
+      const secret = "whsec" + "_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+      const report: EvalReport = {
+        ...empty,
+        gate: "passed",
+        sentence: `token${key}`,
+        stale: [`x ${secret}`],
+        stop: key
+      }
+      const none = Option.none()
+      yield* told(
+        { html: none, junit: none, summary: none, allowErrors: none, json: true, jsonl: false },
+        report,
+        Stream.empty
+      ).pipe(
+        Effect.ignore,
+        Effect.provide(
+          Layer.merge(
+            Layer.provide(caught, Terminal.layer({ quiet: true, verbose: false })),
+            BatchStore.layerFile(join(yield* folder, "a.ledger"))
+          )
+        )
+      )
+      assert.deepInclude(JSON.parse(printed.join("")), { eval: "word", cases: 0 })
+      assert.notMatch(printed.join(""), /planted0|MfKQ9r8G/)
+    }))
+
   it.scopedLive("ends with 4 for errors, unless they are allowed, and for a spent budget", () =>
     Effect.gen(function*() {
       const judge = "  polite: { judge: acme/test/judge, input: { message: x } }\n"

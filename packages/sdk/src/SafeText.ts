@@ -5,16 +5,13 @@
  */
 import { maskingSecrets, maskSecrets } from "./internal/cassette/secretForms.js"
 
-/** A key of Noukai, also where it is glued to a word. A shorter text is a word, such as `bank_test_account`. */
-const glued = /nk_(?:live|test)_[\w-]{8,}/g
-
 /**
  * Returns a text whose keys of well-known forms are masked. A key of Noukai is masked wherever it stands.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const masked = (text: string): string => maskSecrets(text).replace(glued, "nk_…")
+export const masked = (text: string): string => maskSecrets(text)
 
 /**
  * Returns a JSON value whose texts and names of fields are {@link masked}.

@@ -1,6 +1,7 @@
 /** The reports of an eval run, and its exit code. */
 import type { CaseVerdict, EvalReport } from "@effect-noukai/eval/EvalReport"
 import * as ReportFormat from "@effect-noukai/eval/ReportFormat"
+import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -92,7 +93,7 @@ export const told = Effect.fnUntraced(
         discard: true
       })
     }
-    if (input.json) yield* terminal.write(jsonLine(report))
+    if (input.json) yield* terminal.write(jsonLine(maskedValue(report)))
     if (input.json || input.jsonl) yield* terminal.note(report.sentence)
     const code = (yield* isCutOff(report)) ? codes.environment : gates[report.gate]
     // the reason is in the report

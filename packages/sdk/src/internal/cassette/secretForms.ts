@@ -48,7 +48,9 @@ const forms: ReadonlyArray<RegExp> = [
   beginning(
     /nk_/,
     /(?:(?:live|test)_(?:[\w-]|(?:\\*[.~+/=])+(?=[\w-])){4,}|[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/
-  )
+  ),
+  // Noukai, also where it is glued to a word. A shorter text is a word, such as `bank_test_account`
+  /nk_(?:live|test)_[\w-]{8,}/g
 ]
 
 /** The secret of a key of AWS where it is assigned in text. The name before it stays. No secret begins within an escape. */
