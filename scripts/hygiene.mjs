@@ -14,10 +14,10 @@ const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gi
 const plain =
   /^(?:README|docs\/wire|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|report|batch|eval|studio)\/(?:README|AGENTS))\.md$/
 
-/** The packages whose comments are checked. Add a package when its comments are in plain English. */
-const plainComments = /^packages\/(?:adapters|emulator|report|eval|studio)\/src\/.*\.ts$/
+/** The files whose comments are checked: the sources of every package. */
+const plainComments = /^packages\/\w+\/src\/.*\.ts$/
 
-const hard = String.raw`\b(?:whatever|whoever|that of|of which)\b|\b(?:is|are|was|were) no (?!longer\b|more\b)`
+const hard = String.raw`\b(?:whatever|whoever|that of|of which)\b|(?<!\bthere )\b(?:is|are|was|were) no (?!longer\b|more\b)`
 
 const hardToRead = "a form that is hard to read: name the thing, and write \"is not a\""
 

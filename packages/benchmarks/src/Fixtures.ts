@@ -56,7 +56,7 @@ const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"
 
 const text = "It shipped on Monday and will arrive on Thursday between nine and noon. ".repeat(3)
 
-/** Three events, of which the one in the middle is `bytes` long. */
+/** Three events. The one in the middle is `bytes` long. */
 export const largeEvent = (bytes: number): string =>
   frame("run_started", { executionId, stepCount: 1 }) +
   frame("step_completed", { stepId: "large", output: "x".repeat(bytes) }) +

@@ -1,5 +1,5 @@
 /**
- * Measures the rows of a group in interleaved rounds, so that whatever else the machine does in a round meets every row.
+ * Measures the rows of a group in interleaved rounds, so that other work of the machine in a round slows every row.
  * Ratios are of CPU time, which a busy neighbour hardly moves. Warm-ups and rounds last for an amount of CPU time too:
  * beside such a neighbour, the same seconds would not be enough for V8 to compile the code.
  */

@@ -8,7 +8,7 @@ import type { Weighed } from "../../../scripts/sizes.mjs"
 export interface ProcessCost {
   readonly cpu: number
   readonly peak: number
-  /** The operations of which the CPU time was; the process itself is one. */
+  /** The number of operations that the CPU time was measured for. The process itself counts as one. */
   readonly operations?: number | undefined
 }
 

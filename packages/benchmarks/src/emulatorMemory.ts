@@ -110,7 +110,7 @@ const program = Effect.gen(function*() {
   for (let tenth = 1; tenth <= 10; tenth++) {
     yield* Effect.forEach(
       Array.from({ length: batch }, () => sent++),
-      // a connection that was cut on purpose is no failure
+      // a connection that was cut on purpose is not a failure
       (number) => Effect.promise(() => send(mix[number % mix.length]!(number)).catch(() => undefined)),
       { concurrency: 16, discard: true }
     )

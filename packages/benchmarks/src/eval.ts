@@ -1,5 +1,5 @@
 /**
- * The cost of an eval: the CPU time of 1,000 cases on two sides beside that of batches of 2,000 rows, in turn; and the time
+ * The cost of an eval: the CPU time of 1,000 cases on two sides beside the CPU time of batches of 2,000 rows, in turn; and the time
  * and memory of scoring stored runs.
  *
  *     npm run bench:eval

@@ -196,6 +196,6 @@ export interface RelayExecuteTransportOptions extends CreateRelayFlowOptions {
 export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId" | "maxCostUsd" | "timeout"> {
   /** Tools in OpenAI's function format; at most 64. A relay takes no tools of `defineTool`. */
   tools?: ReadonlyArray<Record<string, unknown>> | undefined
-  /** The limit of each request as text, such as `"30 seconds"`. Default: that of the flow. */
+  /** The limit of each request as text, such as `"30 seconds"`. Default: the timeout of the flow. */
   timeout?: DurationText | undefined
 }

@@ -30,7 +30,7 @@ function printed(this: NoukaiError, _depth: number, options: object, inspect: In
   const { cause, ...fields } = Object.getOwnPropertyDescriptors(this)
   const isOfSdk = typeof cause?.value === "object" && cause.value !== null && "_tag" in cause.value
   if (!isOfSdk) return inspect(this, { ...options, customInspect: false })
-  // an error of its own, since the stack of one is not that of a copy of its properties
+  // a new error, since a copy of the properties has another stack
   const shown = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(this))
   Object.defineProperties(shown, { ...fields, stack: { value: this.stack, configurable: true } })
   return inspect(shown, { ...options, customInspect: false })

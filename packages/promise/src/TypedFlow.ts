@@ -90,7 +90,7 @@ export type TypedJobStatus<A> =
   | JobStatus & { status: "pending" | "running" | "failed" | "cancelled" }
 
 /**
- * A run in the queue, of a typed flow. A result that does not fit rejects as that of {@link TypedFlow} does.
+ * A run in the queue, of a typed flow. A result that does not fit rejects as in {@link TypedFlow}.
  *
  * @since 0.1.0
  * @category models

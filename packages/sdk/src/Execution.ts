@@ -124,8 +124,8 @@ export interface CostInput {
    *
    * With a limit, `execute` requests one step at a time over `/step`, and so cannot run `messages` or the draft. Before
    * each further step and each tool round the trace of the run is read: one more request. A run that has cost more than
-   * the limit fails there with a `CostLimitError`, which has its cursor. A run that finished returns its result,
-   * whatever it cost. Two kinds of responses are not stopped: `runRemaining` of `events`, and `resume` of a run that
+   * the limit fails there with a `CostLimitError`, which has its cursor. A run that finished returns its result
+   * at any cost. Two kinds of responses are not stopped: `runRemaining` of `events`, and `resume` of a run that
    * began without a limit, whose cost is checked between tool rounds only. Default: no limit, and nothing is read.
    */
   readonly maxCostUsd?: CostLimit | undefined
@@ -191,7 +191,7 @@ export interface TakeOverOptions {
 }
 
 /**
- * The input of `executeOnce`: that of `execute`, without a session, which is made of the key, and without `maxCostUsd`,
+ * The input of `executeOnce`: the input of `execute`, without a session, which is made of the key, and without `maxCostUsd`,
  * since the run is one request and cannot be stopped. `snapshots` is true unless it
  * is set, so that the server keeps the result for later calls of the key. `retryPost` does not apply to the request that
  * begins the run.

@@ -168,7 +168,7 @@ export interface StepInput extends Schema.Schema.Type<typeof stepInput>, RawEven
 export interface StepOutput extends Schema.Schema.Type<typeof stepOutput>, RawEvent {}
 
 /**
- * A step has completed. Its output is that of the event, or else of the `step_output` before it; the key is absent
+ * A step has completed. Its output is the output of the event, or else of the `step_output` before it; the key is absent
  * where the server sent neither.
  *
  * @since 0.1.0
@@ -224,7 +224,7 @@ export interface ToolCallsRequired<out A = unknown> extends RawEvent {
 }
 
 /**
- * The run has ended: the last event. Its result is that of the event, or else the output of the step that completed
+ * The run has ended: the last event. Its result is the result of the event, or else the output of the step that completed
  * last; the key is absent where neither is known. The replay of a session also ends with it after the `step_error` of a
  * failed step: the result is then null, and `summary.failedAtStep` names the step.
  *

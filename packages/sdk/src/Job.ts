@@ -160,7 +160,7 @@ export interface JobOutcome<out A = unknown> {
 }
 
 /**
- * Waits for many jobs and tells the outcome of each as it ends, with polls that are bounded in number, whatever the
+ * Waits for many jobs and tells the outcome of each as it ends, with polls that are bounded in number, for any
  * number of jobs. `jobs` may also be a stream of jobs that are not all known yet.
  *
  * A job that failed or was cancelled, whose poll fails for good (a 404, a result that does not fit the schema), or whose
@@ -173,7 +173,7 @@ export interface JobOutcome<out A = unknown> {
  * (`field`: the option, or `jobs`) before anything is sent, and with the failure of a stream of jobs. Outcomes that are
  * known come before a failure.
  *
- * A job that is given again while it is waited for is polled and told once, by its execution id. Whoever reads slowly
+ * A job that is given again while it is waited for is polled and told once, by its execution id. A slow reader
  * slows down the polling: at most 16 outcomes, and those of the polls under way, are held. Interruption ends all polls. A
  * job that is waited for takes about 10 kB beside its handle.
  *

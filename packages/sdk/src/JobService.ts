@@ -71,10 +71,10 @@ export declare namespace JobService {
     /**
      * Submits a run to the queue once per key, across crashes and processes, as long as the server keeps its sessions,
      * and gives its handle. The key names the run among all of this flow and version, so it must name the input too.
-     * The queue keeps the result whatever the capture mode is, so that every later call of the key can read it.
+     * The queue keeps the result in every capture mode, so that every later call of the key can read it.
      *
      * The session of the run is made of the key and looked up before anything is sent. A job that is found is given
-     * (`reused: true`), whatever became of it; with `rerunFailed` one that failed or was cancelled is followed by
+     * (`reused: true`), also if it failed; with `rerunFailed` one that failed or was cancelled is followed by
      * another. Two of them are an `AmbiguousRunError`, a session that is gone is a `ResultNotStoredError` (`expired`),
      * and a key of `executeOnce` is an `InvalidRequestError`. What holds of processes and of `settle` is said at
      * `FlowService.executeOnce`.
@@ -153,7 +153,7 @@ export interface SubmitOptions
 export type SubmitInput<P = AnyParameters> = SubmitOptions & ParametersInput<P>
 
 /**
- * The input of `submitOnce`: that of `submit`, without a session, which is made of the key. `snapshots` is false unless it
+ * The input of `submitOnce`: the input of `submit`, without a session, which is made of the key. `snapshots` is false unless it
  * is set: the queue keeps results by itself. `retryPost` does not apply.
  *
  * @since 0.1.0

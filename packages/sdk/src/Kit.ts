@@ -185,7 +185,7 @@ export const isNumber = (value: unknown, minimum: number, maximum = Infinity): v
   typeof value === "number" && Number.isFinite(value) && value >= minimum && value <= maximum
 
 /**
- * Returns the options of a pure function of which some are counts: whole numbers of at least 0, or `Infinity`. Throws a
+ * Returns the options of a pure function. The `counts` must be whole numbers of at least 0, or `Infinity`. Throws a
  * `TypeError` for a value that is not an object, an unknown option, and any other count.
  *
  * @since 0.1.0

@@ -42,7 +42,7 @@ export declare namespace SessionService {
      * The runs of a session: of each its flow, how it was begun (`execute`, `step`, `job`), its status and times, its
      * capture mode, whether payloads were kept, and its steps. A run is listed as soon as it has begun.
      *
-     * An id that is no UUID is a `ReplayInvalidSessionError` before anything is sent. A session that nothing ran in is a
+     * An id that is not a UUID is a `ReplayInvalidSessionError` before anything is sent. A session that nothing ran in is a
      * `ReplaySessionNotFoundError`, one of another project a `ReplayForbiddenError`, one that is gone a
      * `ReplaySessionExpiredError`. In the replay of a session its own id is answered from the recording.
      *

@@ -77,7 +77,7 @@ export const attributeKeys = {
  * - `executions`, a counter by `operation` (`execute`, `events`, `steps`, `submit`, `forward`) and `outcome`:
  *   `completed`, `failed` (a failed step as an event of a stream, or in a response that a relay passed on), `paused`,
  *   `submitted`, `reused` (a run that was found under its key), `stopped` (a stream that was left early), `interrupted`, `handler_failed`, `defect`, or the `_tag` of
- *   the error, for a relay that of the status. Replayed calls count too.
+ *   the error, for a relay the error of the status. Replayed calls count too.
  * - `executionDuration`, a histogram of milliseconds by `operation`.
  * - `retries`, a counter by `reason`: `transient` or `throttled`.
  * - `retryTokens`, a gauge: the retry budget that is left of 500, of the client whose budget changed last.

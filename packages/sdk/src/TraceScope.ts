@@ -33,7 +33,7 @@ interface PromiseOptions<A, E> {
 
 const promiseNames: Names<PromiseOptions<unknown, unknown>> = { try: true, catch: true }
 
-/** Runs asynchronous code that is no Effect with the fiber's scope and budgets. */
+/** Runs asynchronous code that is not an Effect with the fiber's scope and budgets. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
   withFiber((fiber) => {
     const scope = Scope.scopeOf(fiber)
@@ -294,7 +294,7 @@ export class TraceScope extends Scope.CurrentScope {
   }
 
   /**
-   * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, and within the
+   * Runs asynchronous code that is not an Effect with the fiber's scope, which it reads with `ambient`, and within the
    * fiber's budgets, as the Promise client does. Interrupting aborts the signal.
    *
    * Fails with the reason of a rejected promise, as `Effect.tryPromise` does. Throws a `TypeError` for an unknown option.
@@ -310,7 +310,7 @@ export class TraceScope extends Scope.CurrentScope {
       : promiseInScope(orThrow<PromiseOptions<A, E>>("TraceScope.promise", arg, promiseNames))
 
   /**
-   * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
+   * The scope of code that is not an Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
    * around it. Read it at once and not after an `await`; restore it with `TraceScope.within(scope)`.
    *
    * @since 0.1.0
@@ -322,7 +322,7 @@ export class TraceScope extends Scope.CurrentScope {
   }
 
   /**
-   * Runs code that is no Effect in a scope: its calls, now and later, find the scope with `ambient`. In a replay it
+   * Runs code that is not an Effect in a scope: its calls, now and later, find the scope with `ambient`. In a replay it
    * enters only the scopes that `within` enters.
    *
    * @since 0.1.0
@@ -332,8 +332,8 @@ export class TraceScope extends Scope.CurrentScope {
   }
 
   /**
-   * Runs an effect in a scope that was entered by hand. Nothing inside leaves a replay, whatever context it is given
-   * and whatever scope it enters: there a capture joins the replay, a named session is answered from that session, and
+   * Runs an effect in a scope that was entered by hand. Nothing inside leaves a replay, in any context that it is given
+   * and any scope that it enters: there a capture joins the replay, a named session is answered from that session, and
    * `undefined` changes nothing. Only another replay is entered.
    *
    * @since 0.1.0
@@ -356,7 +356,7 @@ export class TraceScope extends Scope.CurrentScope {
   }
 
   /**
-   * Opens a scope whose body is no effect, such as a request whose response outlives its handler: a replay of the
+   * Opens a scope whose body is not an effect, such as a request whose response outlives its handler: a replay of the
    * session, else a capture; it joins the scopes that `replay` and `capture` join. Put it around its body with
    * `TraceScope.within`, `TraceScope.withinStream` or `TraceScope.runIn`, and run `verify` at the end, if all went
    * well.

@@ -46,7 +46,7 @@ export const startRows = {
   bundled: "NoukaiLive, bundled"
 }
 
-/** A file, and no pipe: one that is full for a moment takes nothing from whoever does not wait. */
+/** A file, not a pipe: a pipe that is full for a moment takes nothing from a writer that does not wait. */
 const list = fileURLToPath(new URL("loaded", folder))
 
 /** Writes the module that is loaded, each in a line. */

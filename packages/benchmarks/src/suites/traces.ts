@@ -7,7 +7,7 @@ const steps = 10_000
 const words = (step: number, run: number): string =>
   Array.from({ length: 100 }, (_, n) => `word${(n * (step + 1) * (step % 2 === 0 ? 1 : run)) % 101}`).join(" ")
 
-/** A run of which each third input and each second output differs from those of other runs. */
+/** A run whose every third input and every second output differ from other runs. */
 const traceOf = (run: number): Trace.Trace => ({
   flowRun: { id: `run-${run}`, status: "completed" },
   steps: Array.from({ length: steps }, (_, step) => ({

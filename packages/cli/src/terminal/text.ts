@@ -33,7 +33,7 @@ export const masked = (text: string): string =>
 /** Returns a message in one line, without keys and control characters. */
 export const plain = (text: string): string => SafeText.withoutCommands(escaped(masked(text), inLine))
 
-/** Returns text of a server for a log: it turns no text around, and is no command to a server of CI. */
+/** Returns text of a server for a log: it turns no text around, and a server of CI reads no command in it. */
 export const logged = (text: string): string => SafeText.withoutCommands(escaped(text, SafeText.directions))
 
 /** Returns a text in one line. */

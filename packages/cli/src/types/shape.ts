@@ -67,7 +67,7 @@ export const objectOf = (properties: Iterable<readonly [string, Shape]>): Shape 
   object: { count: 1, properties: new Map(Array.from(properties, ([key, shape]) => [key, { shape, count: 1 }])) }
 })
 
-/** An object of which only names of properties are known. */
+/** An object whose names of properties are known, and nothing else. */
 export const named = (keys: Iterable<string>): Shape => ({
   ...unknown,
   object: { count: 0, properties: new Map(Array.from(keys, (key) => [key, { shape: unknown, count: 0 }])) }

@@ -11,9 +11,9 @@ import { byId, stateShown, type StoredState } from "./rows.js"
 export interface PlannedRow {
   readonly key: string
   readonly at: string
-  /** Its flow, unless it is that of the batch. */
+  /** The flow of the row, where it differs from the flow of the batch. */
   readonly flow?: string | undefined
-  /** Its version, unless it is that of the batch. */
+  /** The version of the row, where it differs from the version of the batch. */
   readonly version?: string | undefined
   /** The input of its run as JSON; empty if it has none. */
   readonly input: string
@@ -101,7 +101,7 @@ export const knownRows = (
   batch: number,
   rows: ReadonlyArray<Pick<PlannedRow, "flow" | "input" | "key" | "version">>
 ): Effect.Effect<ReadonlyMap<string, Known>, BatchStoreError> => {
-  // the first row of each key: the others are refused, whatever they are
+  // the first row of each key: all others are refused
   const firsts = new Map(rows.toReversed().map((row) => [row.key, row])).values()
   const listed = each(sql, Array.from(firsts, ({ flow, input, key, version }) => ({ key, input, flow, version })))
   const ifDiffers = (field: "flow" | "input" | "version") =>

@@ -95,7 +95,7 @@ const counted =
 export const adoptedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   counted((sql) => sql`noukai_batch_row where batch = ${batch} and adopted = 1`)(ledger)
 
-/** The number of rows whose cost, or that of an earlier attempt, could not be read, and the amount that was booked for them. */
+/** The number of rows with an attempt whose cost could not be read, and the amount that was booked for them. */
 export const unknownCosts = Effect.fnUntraced(function*({ sql }: Ledger, batch: number) {
   const unknown = sql`(
       select id as row_id, reserved_usd from noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'

@@ -16,9 +16,9 @@ export interface LiveRow {
   readonly id: number
   readonly no: number
   readonly key: string
-  /** Its flow, unless it is that of the batch. */
+  /** The flow of the row, where it differs from the flow of the batch. */
   readonly flow: string | undefined
-  /** Its version, unless it is that of the batch. */
+  /** The version of the row, where it differs from the version of the batch. */
   readonly version: string | undefined
   /** The input of its run, as JSON, unless it is large: see {@link inputOf}. */
   readonly input: string | undefined

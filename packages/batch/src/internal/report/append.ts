@@ -15,7 +15,7 @@ import { beginsRowLine, parseRowLine, rowLine, type WrittenRow } from "./rowLine
 export interface AppendOptions<out E = never, out R = never> {
   /**
    * The rows with a higher `settledNo`, in the order in which they settled; 0 means all. It is called with the number
-   * before that of the last row in the file, since this row shows whether the file belongs to the batch. If the batch
+   * before the number of the last row in the file, since this row shows whether the file belongs to the batch. If the batch
    * no longer has that row, it is called once more, for the first row of the file.
    */
   readonly after: (settledNo: number) => Stream.Stream<RowResult, E, R>

@@ -120,7 +120,7 @@ const countDelimiters = (bytes: Buffer): ReadonlyArray<number> | undefined => {
 /** The delimiter of a file whose first line has so many of each. */
 const delimiterOf = (counts: ReadonlyArray<number>, columns: ReadonlyArray<string> | undefined): string => {
   const most = Math.max(...counts)
-  // a line that is a row has as many as there are columns, whatever its texts hold
+  // a line that is a row has as many as there are columns, for all texts in it
   const which = columns === undefined ? counts.indexOf(most) : counts.indexOf(columns.length - 1)
   return delimiters[which] ?? ","
 }

@@ -91,7 +91,7 @@ const addressed = Effect.fnUntraced(function*({ session, ...cassette }: Cassette
     const named = new Set(given.filter((one) => one.id === undefined && isOf(one)).map(({ flow }) => flow))
     const found = given.find(({ id }) => id === executionId) ??
       (named.size === 1 ? { flow: [...named][0]! } : undefined) ??
-      // an id may be that of a run of an earlier emulator
+      // the id may belong to a run of an earlier emulator
       seen.find((one) =>
         one.run === executionId && isOf(one) && (one.sessionId ?? session.sessionId) === session.sessionId
       ) ??

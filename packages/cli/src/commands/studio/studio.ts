@@ -28,7 +28,7 @@ const config = {
 
 type Input = InputOf<typeof config>
 
-/** The default port: the one after that of the emulator. */
+/** The default port: the one after the emulator's. */
 export const standardPort = 8081
 
 const source = Layer.unwrapEffect(Effect.gen(function*() {

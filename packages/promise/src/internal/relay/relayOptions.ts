@@ -147,7 +147,7 @@ const executeChecks = {
 
 /** The checked options of a run. */
 export interface RelayInput extends Pick<RelayExecuteOptions, "toolHandler" | "maxToolRounds"> {
-  /** Milliseconds for each request. Absent: that of the flow. */
+  /** Milliseconds for each request. Absent: the timeout of the flow. */
   readonly timeout: number | undefined
   readonly hasTools: boolean
   readonly message: unknown

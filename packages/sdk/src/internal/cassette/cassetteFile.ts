@@ -64,7 +64,7 @@ const encodeCassette = Schema.encodeSync(AnyCassette)
 /** Fields with JSON of the server or of callers, whose keys are written in alphabetical order. */
 const ofJson: ReadonlySet<string> = new Set("input answer meta inputSnapshot outputSnapshot errorSnapshot".split(" "))
 
-/** A value whose keys are in the order of the file: that of the schema, and below that of {@link ofJson}. */
+/** A value whose keys are in the order of the file: the order of the schema, and below it the order of {@link ofJson}. */
 const inOrder = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(inOrder)
   return Predicate.isRecord(value)

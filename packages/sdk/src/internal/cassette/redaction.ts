@@ -34,7 +34,7 @@ import { maskSecrets, redacted, renamed } from "./secretForms.js"
  * `function.arguments.email` in the call of a tool, or in JSON that a sentence quotes.
  *
  * A value that a path removed is also removed from every text that repeats it, in the same call or a later one, with or
- * without the escapes of JSON. This applies to values of at least 6 characters that are no single word: `1`, `true` and
+ * without the escapes of JSON. This applies to values of at least 6 characters that are not a single word: `1`, `true` and
  * `completed` stay. A call that repeats a value which only an answer before it had under a path is not found in a
  * replay; remove such values by a pattern.
  *

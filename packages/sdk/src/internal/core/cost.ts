@@ -24,7 +24,7 @@ export const subtractCost: (a: Decimal, b: Decimal) => Decimal = BigDecimal.subt
 
 export const isMore: (a: Decimal, b: Decimal) => boolean = BigDecimal.greaterThan
 
-/** The limit of digits keeps sums of costs cheap, whatever the server sends. */
+/** The limit of digits keeps sums of costs cheap for every answer of a server. */
 const decimal = /^[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})(?:[eE][+-]?\d{1,2})?$/
 
 /** The amount of a decimal text of at least 0; `undefined` for any other text. */

@@ -9,7 +9,7 @@
 export interface Endpoint {
   readonly method: "GET" | "POST"
   /**
-   * The path below which it is: `flow`, that of a flow; `version`, that of a flow and its version; `run`, that of a run
+   * The path below which it is: `flow`, the path of a flow; `version`, of a flow and its version; `run`, of a run
    * below its flow or below `/flow-runs`; `api`, the base URL.
    */
   readonly under: "flow" | "version" | "run" | "api"
@@ -45,7 +45,7 @@ export const endpoints = {
   verifyKey: { method: "GET", under: "api", path: "/keys/verify" }
 } as const satisfies { readonly [name: string]: Endpoint }
 
-/** The name of an endpoint: that of its operation. */
+/** The name of an endpoint, which is the name of its operation. */
 export type EndpointName = keyof typeof endpoints
 
 /** The endpoints by their names. */
@@ -53,7 +53,7 @@ export const endpointNames = Object.keys(endpoints) as ReadonlyArray<EndpointNam
 
 type Fields<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Fields<Rest> : never
 
-/** The fields that the path of an endpoint has behind that of its flow or run. */
+/** The fields that the path of an endpoint has behind the path of its flow or run. */
 export type PathFields<N extends EndpointName> = {
   readonly [Name in Fields<(typeof endpoints)[N]["path"]>]: string
 }

@@ -96,7 +96,7 @@ const written = (text: string): string => JSON.stringify(text).slice(1, -1)
 const readString = (text: string, level: number): string | undefined => {
   let read = text
   try {
-    // a line break is no part of a string, and is one of the text around it
+    // a line break is not a part of a string, but of the text around it
     for (let n = 0; n < level; n++) read = String(JSON.parse(`"${read.replace(/[\n\r\t]/g, written)}"`))
   } catch {
     return undefined

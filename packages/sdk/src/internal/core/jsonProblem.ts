@@ -7,7 +7,7 @@ export interface JsonProblem {
   readonly reason: string
 }
 
-/** The depth of values that servers send and callers send back, which may be greater than that of inputs. */
+/** The depth of values that servers send and callers send back, which may be greater than the depth of inputs. */
 const maxDepthOfServers = 2000
 
 const maxPath = 200

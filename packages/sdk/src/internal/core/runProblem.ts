@@ -69,8 +69,8 @@ const problemAt = (error: unknown, depth: number): RunProblem => {
 }
 
 /**
- * The problem that a failed run or step reports: text, or an object with a code and a message, which may be that of
- * another one inside it.
+ * The problem that a failed run or step reports: text, or an object with a code and a message, which may stand in
+ * another object inside it.
  */
 export const problemOf = (error: unknown): RunProblem => problemAt(error, 0)
 

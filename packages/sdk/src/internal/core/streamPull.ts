@@ -30,7 +30,7 @@ interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {
   readonly [makeSource]?: () => Source<A, E, R>
 }
 
-/** Goes on until the end, which is no failure. */
+/** Goes on until the end, which is not a failure. */
 const toEnd = <A, E, R>(self: Effect.Effect<A, Option.Option<E>, R>): Effect.Effect<A | void, E, R> =>
   Effect.catchAll(self, (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void)
 

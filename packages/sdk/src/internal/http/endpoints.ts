@@ -120,7 +120,7 @@ const readSubmitted: R.ReadBody<R.SubmitJobResponse> = (json, received) =>
 /** The id of a run as a part of a path. It came from the server, which may have sent any text. */
 const idOf = ({ executionId, method }: R.RunRequest) => Address.segment(method, "executionId", executionId)
 
-/** The reads of which each is one `GET`, and needs nothing else. */
+/** The reads that are one `GET` each, and need nothing else. */
 type Read = "trace" | "stepTrace" | "runSummary" | "runList"
 
 /** The live form of a read, by its row in the table of endpoints. */

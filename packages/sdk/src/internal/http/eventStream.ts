@@ -374,7 +374,7 @@ const keywords: { readonly [tag: string]: Field["fits"] } = {
   UnknownKeyword: () => true
 }
 
-/** `ParseResult.is`, but for the keywords of which nearly all fields of events are made. */
+/** `ParseResult.is`, but for the keywords that nearly all fields of events consist of. */
 const check = (ast: AST.AST): Field["fits"] => {
   if (ast._tag === "Literal") return (value) => value === ast.literal
   if (ast._tag !== "Union") return keywords[ast._tag] ?? ParseResult.is(Schema.make(ast))

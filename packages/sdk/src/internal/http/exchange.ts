@@ -339,7 +339,7 @@ export const readText = (
       }
     })
     if (isError) return timers.timeLimit(more, Http.timeout, whole)
-    // the length that is announced is that of the encoded body
+    // the announced length is the length of the encoded body
     return header("content-encoding") === undefined && Number(header("content-length")) > maxBytes ? tooLarge : more
   })
 

@@ -48,7 +48,7 @@ export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: stringifyJson(value, digitsWithin(value)) })
 
-/** The response of an error: the server's, or else that of a failed run, which is made from the error. */
+/** The response of an error: the server's, or else the response of a failed run, which is made from the error. */
 const failed = (
   error: CallError & { readonly retryAfter?: number | undefined }
 ): Effect.Effect<ForwardResponse, CallError> => {

@@ -47,7 +47,7 @@ export interface ForwardResponse {
   readonly requestId?: string | undefined
 }
 
-/** A value whose optional keys may also be `undefined`, as a service that is no server may give it. */
+/** A value whose optional keys may also be `undefined`, as a service that is not a server may give it. */
 type Given<A> = { readonly [K in keyof A]: A extends Record<K, A[K]> ? A[K] : A[K] | undefined }
 
 const repeated = ["parameters", "blockOverrides", "attachments", "tools", "toolChoice", "trace"] as const
@@ -117,7 +117,7 @@ export const ExecuteEnded = Schema.Struct({
  */
 export const ExecutePaused = Schema.Struct({
   status: Schema.Literal("tool_calls_required"),
-  /** The id of the run; absent: that of the request. */
+  /** The id of the run; absent: the id of the request. */
   executionId: lenient(Schema.String),
   pausedAtStep: Schema.String,
   iterationsUsed: lenientWith(Schema.Number, 0),
@@ -389,7 +389,7 @@ export interface SessionResponse extends Schema.Schema.Type<typeof SessionRespon
 
 /**
  * The fields of a request that runs once per key, beside those of the run. Its session is made of the key; `sessionId`
- * is that of a replay, which answers as it answers the run itself.
+ * is the session of a replay, which answers as it answers the run itself.
  */
 export interface OnceRequest extends RequestContext {
   /** The name of the run, among all runs of this flow and version. */
@@ -450,7 +450,7 @@ export interface Operations {
   readonly executeOnce: Row<ExecuteOnceRequest, OnceResponse<ExecuteResponse>, E.CallError | E.OnceError>
   /** Submits a run to the queue unless a run of the key is found, which is given then. */
   readonly submitOnce: Row<SubmitOnceRequest, OnceResponse<SubmitJobResponse>, E.CallError | E.OnceError>
-  /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
+  /** Reads the runs of a session. An id that is not a UUID fails before anything is sent. */
   readonly session: Row<SessionRequest, SessionResponse, E.SessionError>
 }
 

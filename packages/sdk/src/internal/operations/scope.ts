@@ -1,5 +1,5 @@
 /**
- * The scope and the budgets of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where
+ * The scope and the budgets of asynchronous code that is not an Effect, carried by the platform's `AsyncLocalStorage` where
  * it has one.
  */
 import * as Context from "effect/Context"
@@ -35,8 +35,8 @@ export class CurrentScope extends Context.Reference<CurrentScope>()("@effect-nou
 }) {}
 
 /**
- * The replay that a fiber is in. A fiber stays in it whatever context it is given, such as that of a program that
- * captures; joining the fiber does not enter it.
+ * The replay that a fiber is in. A fiber stays in it in every context that it is given, such as the context of a
+ * program that captures; joining the fiber does not enter it.
  */
 const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
   "@effect-noukai/sdk/currentReplay",

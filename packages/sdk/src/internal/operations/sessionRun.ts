@@ -50,7 +50,7 @@ export interface InputOfRun {
   readonly parameters?: { readonly [name: string]: unknown }
 }
 
-/** Reads the input of a run from that of its first step; `undefined` if it is not stored. */
+/** Reads the input of a run from the input of its first step; `undefined` if it is not stored. */
 export const inputOf = (input: unknown): InputOfRun | undefined => {
   if (!Predicate.isRecord(input)) return undefined
   const { message, ...rest } = input
@@ -118,7 +118,7 @@ const hasRecovered = (execution: SessionExecution, step: SessionStep): boolean =
 const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>): RunEnding => {
   const { errorAtStep, status } = execution
   if (errorAtStep !== undefined) {
-    // it may be a step of a loop, which is no step of the run
+    // it may be a step of a loop, which is not a step of the run
     const step = steps.findLast(({ stepId }) => stepId === errorAtStep) ??
       execution.steps.findLast((one) => one.stepId === errorAtStep && hasError(one))
     if (step === undefined || !hasRecovered(execution, step)) {

@@ -80,7 +80,7 @@ export const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
 
 /**
  * The progress of a call of several requests: the furthest of any of them. Each request has a progress of its own,
- * since one that never left may be sent again whatever became of those before.
+ * since one that never left may be sent again after any outcome of those before.
  */
 export class CallProgress {
   private earlier: Sent = "no"

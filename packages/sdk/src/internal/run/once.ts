@@ -1,5 +1,5 @@
 /**
- * Runs once per key, over requests of which each is sent once: a session is made of the key, and looked up before
+ * Runs once per key, over requests that are each sent once: a session is made of the key, and looked up before
  * anything is sent.
  */
 import * as Cause from "effect/Cause"
@@ -71,7 +71,7 @@ const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): bo
     onSome: (error) => error._tag === "APITimeoutError" ? hasTimeLeft : isOfItsCaller(error)
   })
 
-/** Whether a failure of a request shows that its run began: an answer names it, or was that of a run. */
+/** Whether a failure of a request shows that its run began: an answer names it, or was the answer of a run. */
 const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
   executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
 
@@ -196,7 +196,7 @@ const once = <Q extends Standing.KeyRequest, A extends { readonly executionId?: 
     return outcome
   })
 
-/** A request of a run, which is sent once whatever the caller says of others. */
+/** A request of a run, which is sent once, although the caller may allow more for others. */
 const sentOnce = <Q extends Standing.KeyRequest>(request: Q, sessionId: string) => ({
   ...request,
   sessionId,

@@ -249,7 +249,7 @@ export const outputsOf = ({ last }: RunState, but?: string) => {
   return { outputs, digits: digitsIn(known.map(({ digits, stepId }) => [stepId, digits])) }
 }
 
-/** The number of different steps that have completed: running one again is no progress. */
+/** The number of different steps that have completed: running one again is not progress. */
 export const progressOf = ({ last }: RunState): number => outputsByStep(last).size
 
 /** The output of the step that completed last, if it is known. */

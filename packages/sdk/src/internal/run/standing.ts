@@ -217,7 +217,7 @@ const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
   }
 }
 
-/** The outcome of a run from the queue, which keeps the result of a job whatever the capture mode is. */
+/** The outcome of a run from the queue, which keeps the result of a job in every capture mode. */
 const fromJob = (
   asked: KeyRequest,
   run: FoundRun,

@@ -210,7 +210,7 @@ export const sendable = (
   return onFailure === "report" ? Effect.succeed(failed(call, error)) : Effect.fail(error)
 }
 
-/** The results of a handler, each of which is {@link sendable}. Results that answer no call are refused later. */
+/** The results of a handler, which are all {@link sendable}. Results that answer no call are refused later. */
 export const allSendable = (
   calls: ReadonlyArray<ToolCall>,
   settings: RoundSettings,
@@ -327,7 +327,7 @@ const readTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError
   }
 }
 
-/** Gathers tools, each of which runs by itself. */
+/** Gathers tools. Each runs by itself. */
 export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): ToolSet<E, R> => ({
   [TypeId]: TypeId,
   declarations: tools.map(({ declaration }) => declaration),

@@ -20,7 +20,7 @@ import type { ToolCall } from "./tool.js"
 
 const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, never> => ({
   ...run,
-  // the result is decoded where that of `/execute` is
+  // the result is decoded where the result of `/execute` is
   flow: run.addressText,
   answering: { _tag: "manual" },
   only: "events",

@@ -181,7 +181,7 @@ export interface StreamSpans {
   readonly stepStarted: (stepId: string) => void
   readonly stepCompleted: (facts: StepFacts) => void
   readonly stepFailed: (error: unknown) => void
-  /** Ends the stream's span, and that of a step that is still open. */
+  /** Ends the span of the stream, and the span of a step that is still open. */
   readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: RunOutcome) => void
 }
 

@@ -53,7 +53,7 @@ export interface OtlpTraces {
 
 /** The options of `Trace.toSpans`. */
 export interface SpanOptions {
-  /** `service.name` of the resource. Default: that of `resource`, or `"noukai"`. */
+  /** `service.name` of the resource. Default: the name in `resource`, or `"noukai"`. */
   readonly serviceName?: string | undefined
   /** More attributes of the resource. Default: none. */
   readonly resource?: Readonly<Record<string, string | number | boolean>> | undefined
@@ -101,7 +101,7 @@ const hash64 = (text: string, seed: bigint): string => {
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** The id of a run as that of a trace: 16 bytes. */
+/** The id of a run as the id of a trace: 16 bytes. */
 const traceIdOf = (executionId: string): string => {
   const digits = uuid.test(executionId) ? executionId.replaceAll("-", "").toLowerCase() : ""
   return /[^0]/.test(digits) ? digits : hash64(executionId, 0n) + hash64(executionId, 1n)

@@ -47,7 +47,7 @@ export const timelineOf = ({ flowRun = {}, steps }: GivenTrace): Timeline => {
   const loops = loopsOf(steps, times)
   const known = spanOf(times)
   const told = run.start ?? 0n
-  // the clock of a step may be behind that of its run
+  // the clock of a step may be behind the clock of its run
   const start = known !== undefined && known.start < told ? known.start : told
   const end = later(told + run.wall, known?.end ?? start)
   let before = told
