@@ -241,6 +241,7 @@ describe("otel", () => {
       ["noukai.flow.execute_async", () => target.executeAsync({ message: "hi" })],
       ["noukai.flow.execute_async", () => target.submitOnce("key", { message: "hi" })],
       ["noukai.job.poll", () => job.poll()],
+      ["noukai.job.wait", () => job.wait({ timeout: 0 })],
       ["noukai.run.trace", () => run.trace()],
       ["noukai.run.cost", () => run.cost()],
       ["noukai.run.step_trace", () => run.stepTrace("a")],
