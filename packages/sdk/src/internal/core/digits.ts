@@ -1,6 +1,9 @@
 /**
- * The digits of numbers that JavaScript cannot hold: `12345678901234567890` is another number once it is read. The value
- * is a number as ever, and its text is kept beside it, so that it is passed on as it came. It needs no Effect.
+ * JSON values as they are, without Effect: the digits of numbers, the depth and the order of values, and the JSON behind a
+ * decoded value.
+ *
+ * JavaScript cannot hold the digits of some numbers: `12345678901234567890` is another number once it is read. The value
+ * is a number as ever, and its text is kept beside it, so that it is passed on as it came.
  */
 
 /**
@@ -185,3 +188,42 @@ export const exactly = <A>(values: readonly [Exact, Exact], compare: (before: un
   const compared = compare(asTexts(values[0].value, before), asTexts(values[1].value, after))
   return parseJson(JSON.stringify(compared).replace(markedNumber, "$1")) as A
 }
+
+/** An object that is not a list. */
+export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+/** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
+export const maxDepth = 512
+
+/** Whether lists and objects are nested deeper than {@link maxDepth}, or without end. */
+export const nestsTooDeep = (value: unknown): boolean => {
+  let level: ReadonlyArray<unknown> = [value]
+  for (let depth = 0; depth <= maxDepth; depth++) {
+    level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
+    if (level.length === 0) return false
+  }
+  return true
+}
+
+/**
+ * A JSON value with the keys of its objects in order, so that equal values make equal text. Keys without a value are
+ * left out.
+ */
+export const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return withDigits(value.map(canonical), digitsOf(value))
+  if (!isRecord(value)) return value
+  const inOrder = Object.keys(value).sort().flatMap((key) =>
+    value[key] === undefined ? [] : [[key, canonical(value[key])]]
+  )
+  return withDigits(Object.fromEntries(inOrder) as object, digitsOf(value))
+}
+
+export const canonicalText = (value: unknown): string => stringifyJson(canonical(value)) ?? "null"
+
+/**
+ * Adds the JSON that a value was decoded from to it, as its `raw`, unless there is none. The property is not enumerable, so
+ * that neither comparisons nor `JSON.stringify` see it.
+ */
+export const withRaw = <A extends object>(value: A, json: unknown): A =>
+  json === undefined ? value : Object.defineProperty(value, "raw", { get: () => json, configurable: true })

@@ -12,10 +12,9 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
-import { digitsWithin, parseJson, stringifyJson } from "./digits.js"
-import { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "./plain.js"
+import { digitsWithin, nestsTooDeep, parseJson, stringifyJson } from "./digits.js"
 
-export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw }
+export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "./digits.js"
 
 /** The starts of JSON with more than one value: testing for them is cheaper than a failed parse. */
 const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/

@@ -1,5 +1,5 @@
 /** The places where a value is not JSON. It needs no Effect: the relay flow of the Promise client checks values too. */
-import { maxDepth } from "./plain.js"
+import { maxDepth } from "./digits.js"
 
 /** A field that is not JSON, and the reason. */
 export interface JsonProblem {

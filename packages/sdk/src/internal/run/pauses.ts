@@ -5,8 +5,20 @@
  * @see docs/wire.md#pauses
  * @see docs/wire.md#results
  */
-import { type Digits, digitsAt, digitsIn, digitsOf, parseJson, stringifyJson, withDigits } from "../core/digits.js"
-import { canonicalText, isRecord, maxDepth, nestsTooDeep, withRaw } from "../core/plain.js"
+import {
+  canonicalText,
+  type Digits,
+  digitsAt,
+  digitsIn,
+  digitsOf,
+  isRecord,
+  maxDepth,
+  nestsTooDeep,
+  parseJson,
+  stringifyJson,
+  withDigits,
+  withRaw
+} from "../core/digits.js"
 
 /** A call of a tool by the model. `arguments` is JSON text. */
 export interface ToolCall {
