@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { CaseVerdict, EvalReport } from "@effect-noukai/eval/EvalReport"
+import { type CaseVerdict, type EvalReport, type Summary, Verdict } from "@effect-noukai/eval/EvalReport"
 import type { Change, Part } from "@effect-noukai/sdk/ValueDiff"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -66,6 +66,11 @@ export interface EvalDetail {
   readonly summary: EvalSummary
   /** Absent without a definition. */
   readonly report?: EvalReport
+  /**
+   * The number of cases by their verdicts in the list, as of {@link EvalCase}. `report.overall` counts a case as `fail` where one
+   * check regressed and another one fails on both sides: its test compares whole cases. Absent without a report.
+   */
+  readonly verdicts?: Summary["verdicts"]
   /** The missing facts, each with a remedy. */
   readonly notes: ReadonlyArray<string>
 }
@@ -80,10 +85,10 @@ export const EvalCase = Schema.Struct({
   no: Schema.Number,
   key: Schema.String,
   at: Schema.String,
-  /** `regressed`, `error`, `fail`, `not comparable`, `fixed` or `pass`. */
-  verdict: Schema.String,
+  /** Of the check that the filter names, or of the case. A case with a regressed check is `regressed`, also where another check fails on both sides. */
+  verdict: Verdict,
   /** The verdicts of its checks, in the order of the definition. */
-  checks: Schema.Array(Schema.Struct({ check: Schema.String, verdict: Schema.String })),
+  checks: Schema.Array(Schema.Struct({ check: Schema.String, verdict: Verdict })),
   /** The reason of the worst verdict. */
   reason: Schema.optional(Schema.String),
   /** The cost of all trials of the candidate minus the cost of the baseline, in US dollars as decimal text. */
@@ -96,7 +101,7 @@ export const EvalCase = Schema.Struct({
 export interface EvalCase extends Schema.Schema.Type<typeof EvalCase> {}
 
 /**
- * A page of cases: regressions first, then errors, failures, cases that cannot be compared, fixed ones and passes, each in the
+ * A page of cases: regressions first, then errors, failures, fixed cases, cases that cannot be compared and passes, each in the
  * order of the source.
  *
  * @since 0.1.0
@@ -137,7 +142,7 @@ export interface EvalCaseDetail {
  */
 export const EvalCaseFilter = Schema.Struct({
   verdict: Schema.optional(Schema.String),
-  /** The name of a check: its verdicts are then compared to `verdict` and give the order. */
+  /** The name of a check: the cases then have its verdicts. */
   check: Schema.optional(Schema.String),
   /** A part of the key or the reason. */
   text: Schema.optional(Schema.String),

@@ -12,6 +12,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { collect } from "../../batch/test/support/batches.js"
 import { noukai } from "../../cli/test/support/command.js"
+import { listedAs } from "../../eval/src/internal/report/words.js"
 import { folder } from "../../sdk/test/support/folder.js"
 import { size } from "../../sdk/test/support/size.js"
 import * as EvalReads from "../src/internal/evalReads.js"
@@ -20,7 +21,7 @@ import { until } from "./support/client.js"
 import { start } from "./support/ledgerStudio.js"
 import * as Real from "./support/realLedgers.js"
 
-const order = ["regressed", "error", "fail", "not comparable", "fixed", "pass"]
+const order = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
 
 const addressOf = ({ run }: { readonly run: string }) => ({ ledger: "evals/spelling.ledger", eval: "spelling", run })
 
@@ -146,19 +147,14 @@ describe("the cases of an eval run", () => {
         const cases = pages.flatMap(({ cases }) => cases)
         assert.deepStrictEqual(pages.map(({ cases, total }) => [cases.length, total]), [[25, 60], [25, 60], [10, 60]])
         assert.deepStrictEqual(cases.map(({ key }) => key).sort(), all.map(({ key }) => key).sort())
-        const rank = ({ checks, verdict }: (typeof cases)[number]) =>
-          checks.some((check) => check.verdict === "regressed") ? 0 : order.indexOf(verdict)
-        const ranks = cases.map(rank)
+        const ranks = cases.map(({ verdict }) => order.indexOf(verdict))
         assert.deepStrictEqual(ranks, ranks.toSorted((one, other) => one - other))
         for (const verdict of order) {
           const { total } = yield* studio.cases({ ...address, verdict })
-          assert.strictEqual(total, report.overall.verdicts[verdict as CaseVerdict["verdict"]], verdict)
+          assert.strictEqual(total, all.filter((one) => listedAs(one) === verdict).length, verdict)
           const ofCheck = yield* studio.cases({ ...address, verdict, check: "right" })
-          assert.strictEqual(
-            ofCheck.total,
-            report.checks["right"]!.verdicts[verdict as CaseVerdict["verdict"]],
-            verdict
-          )
+          assert.strictEqual(ofCheck.total, report.checks["right"]!.verdicts[verdict], verdict)
+          assert.isTrue(ofCheck.cases.every((one) => one.verdict === verdict), verdict)
         }
         const found = yield* studio.cases({ ...address, text: "CASE-12" })
         assert.deepStrictEqual(found.cases.map(({ key }) => key), ["case-12"])
@@ -174,6 +170,37 @@ describe("the cases of an eval run", () => {
         assert.deepStrictEqual(compared.sort(), all.filter(areDone).map(({ key }) => key).sort())
         assert.deepStrictEqual(compared.length, report.time!.cases)
         assert.isBelow(compared.length, all.length)
+      }).pipe(Effect.provide(Real.emulator)),
+    60_000
+  )
+
+  it.scopedLive(
+    "that regressed are under regressed alone, also where another check fails on both sides",
+    () =>
+      Effect.gen(function*() {
+        const { path, report } = yield* made(20)
+        const given = Eval.make("spelling", {
+          flow: "acme/spelling/correct",
+          cases: Real.casesOf(20),
+          key: ({ id }) => id,
+          input: ({ text }) => ({ message: text })
+        }, { polite: Check.matches(/^Corrected/), never: Check.make((_: unknown) => false) })
+        const studio = yield* start({ folder: path, definitions: [{ file: "spelling.ts", eval: given }] })
+        const address = addressOf(report)
+        const { report: judged, verdicts } = yield* studio.eval(address)
+        const { regressed } = judged!.checks["polite"]!.verdicts
+        // the test of all checks together compares whole cases, and each fails on both sides
+        assert.isAbove(regressed, 0)
+        assert.strictEqual(judged!.overall.verdicts.regressed, 0)
+        assert.strictEqual(verdicts!.regressed, regressed)
+        for (const verdict of order) {
+          const { cases, total } = yield* studio.cases({ ...address, verdict })
+          assert.strictEqual(total, verdicts![verdict], verdict)
+          assert.deepStrictEqual(cases.map((one) => one.verdict), cases.map(() => verdict))
+        }
+        const { cases } = yield* studio.cases({ ...address, verdict: "fail" })
+        assert.isAbove(cases.length, 0)
+        assert.isFalse(cases.some(({ checks }) => checks.some((check) => check.verdict === "regressed")))
       }).pipe(Effect.provide(Real.emulator)),
     60_000
   )

@@ -2,9 +2,10 @@
 import type { CaseVerdict, EvalReport, Rate, Trial } from "@effect-noukai/eval/EvalReport"
 import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { type ReactNode, useMemo, useRef } from "react"
-import type { EvalCase, EvalCaseDetail, EvalSummary } from "./api.js"
+import { verdicts } from "../../src/internal/verdicts.js"
+import type { EvalCase, EvalCaseDetail, EvalDetail, EvalSummary } from "./api.js"
 import { Changes, MarkedText } from "./Diff.js"
-import { costOf, ending, hasScores, pValue, rate, score, sides, statusOf, shownVerdict, summaries, timeDifference, verdicts } from "./evalWords.js"
+import { costOf, ending, hasScores, pValue, rate, score, sides, statusOf, summaries, timeDifference } from "./evalWords.js"
 import { cost, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
@@ -20,7 +21,7 @@ const pageSize = 50
 /** The most changes that the server sends. */
 const mostChanges = 100
 
-const tones: { readonly [verdict: string]: BreakdownPart["tone"] } = {
+const tones: { readonly [K in EvalCase["verdict"]]: BreakdownPart["tone"] } = {
   regressed: "bad",
   error: "doubt",
   fail: "poor",
@@ -36,13 +37,14 @@ const withField = (filter: CaseFilter, name: keyof CaseFilter, value: string): C
   return value === "" ? rest : { ...rest, [name]: value }
 }
 
-const verdictParts = (report: EvalReport, route: EvalRoute): ReadonlyArray<BreakdownPart> => {
+/** The number of cases by their verdicts: of the check that the filter names, or of the cases. */
+const verdictParts = ({ report, verdicts: ofCases }: EvalDetail, route: EvalRoute): ReadonlyArray<BreakdownPart> => {
   const { check, verdict } = route.filter
-  const counts = (check === undefined ? undefined : report.checks[check]) ?? report.overall
+  const counts = (check === undefined ? undefined : report?.checks[check]?.verdicts) ?? ofCases
   return verdicts.map((one) => ({
     name: one,
-    count: counts.verdicts[one] ?? 0,
-    tone: tones[one] ?? "off",
+    count: counts?.[one] ?? 0,
+    tone: tones[one],
     isCurrent: verdict === one,
     to: filtered(route, withField(route.filter, "verdict", verdict === one ? "" : one))
   }))
@@ -170,18 +172,17 @@ const Row = ({ isOpen, of, report, route }: {
   readonly report: EvalReport
   readonly route: EvalRoute
 }): ReactNode => {
-  const { checks, costDifferenceUsd, key, reason, timeDifferenceMs } = of
+  const { checks, costDifferenceUsd, key, reason, timeDifferenceMs, verdict } = of
   const notable = checks.filter((check) => check.verdict !== "pass")
-  const shown = shownVerdict(of)
   return (
     <div data-row="" className={isOpen ? "is-open" : undefined}>
       <div role="row" className="lrow">
-        <span role="cell" className="c-status"><Status status={shown} /></span>
+        <span role="cell" className="c-status"><Status status={verdict} /></span>
         <span role="cell" className="c-main">
           <Link
             className="row-link mono"
             expanded={isOpen}
-            label={oneLine(`Case ${key.slice(0, 300)}, ${shown}`)}
+            label={oneLine(`Case ${key.slice(0, 300)}, ${verdict}`)}
             title={oneLine(key)}
             to={{ ...route, case: isOpen ? undefined : key }}
           >
@@ -508,7 +509,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
         {report !== undefined && <p className="sentence"><Text value={ending(report)} /></p>}
         {report !== undefined && <Reasons report={report} />}
         <Facts report={report} summary={summary} />
-        {report !== undefined && <Breakdown label={oneLine(`Cases by verdict${route.filter.check === undefined ? "" : ` of ${route.filter.check}`}`)} parts={verdictParts(report, route)} />}
+        {report !== undefined && <Breakdown label={oneLine(`Cases by verdict${route.filter.check === undefined ? "" : ` of ${route.filter.check}`}`)} parts={verdictParts(data, route)} />}
         <Stale error={error} onRetry={reload} />
         <Notes notes={notes} />
       </div>

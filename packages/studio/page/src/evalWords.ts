@@ -1,9 +1,5 @@
 /** Numbers of an eval, in the words of its reports. */
 import type { Cost, EvalReport, Rate, Summary } from "@effect-noukai/eval/EvalReport"
-import type { EvalCase } from "./api.js"
-
-/** All verdicts, the most urgent first. */
-export const verdicts = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
 
 const counted = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? "" : "s"}`
 
@@ -73,7 +69,3 @@ export const summaries = (report: EvalReport): ReadonlyArray<readonly [name: str
 
 export const hasScores = (report: EvalReport): boolean =>
   Object.values(report.checks).some(({ score }) => score !== undefined)
-
-/** The verdict of a case in its row: a check that regressed counts more than another one that fails on both sides. */
-export const shownVerdict = ({ checks, verdict }: Pick<EvalCase, "checks" | "verdict">): string =>
-  checks.some((check) => check.verdict === "regressed") ? "regressed" : verdict

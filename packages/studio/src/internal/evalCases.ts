@@ -1,8 +1,8 @@
-/** The cases of an eval run as rows of a list, in its order. */
+/** The cases of an eval run as rows of a list. */
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
-import type { CaseVerdict, Trial } from "@effect-noukai/eval/EvalReport"
+import type { CaseVerdict, Summary, Trial, Verdict } from "@effect-noukai/eval/EvalReport"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { EvalCase, EvalCaseFilter, EvalCasePage } from "../EvalsApi.js"
 import { cut } from "./text.js"
+import { listedAs, rankOf } from "./verdicts.js"
 
 /** The most cases of an eval run that are kept, and the most characters of their JSON. */
 const [mostCases, mostText] = [100_000, 32_000_000]
@@ -17,15 +18,6 @@ const [mostCases, mostText] = [100_000, 32_000_000]
 const [standardCases, most] = [50, 500]
 
 const mostReason = 500
-
-/** Verdicts in the order of the list. */
-const order: ReadonlyArray<string> = ["regressed", "error", "fail", "not comparable", "fixed", "pass"]
-
-const rankOf = (verdict: string): number => order.indexOf(verdict)
-
-/** Whether a case is listed among the regressions: also where another check fails on both sides. */
-const rankOfCase = ({ checks, verdict }: CaseVerdict): number =>
-  Math.min(rankOf(verdict), ...Object.values(checks).map((check) => check.verdict === "regressed" ? 0 : order.length))
 
 /** The sum of the costs of trials; none if one of them is not known. */
 const costOf = (trials: ReadonlyArray<Trial>): BigDecimal.BigDecimal | undefined => {
@@ -51,7 +43,8 @@ const medianOf = (trials: ReadonlyArray<Trial>): number | undefined => {
 }
 
 /** A case as a row of the list. */
-const caseOf = ({ at, baseline = [], candidate, checks, key, no, verdict }: CaseVerdict): EvalCase => {
+const caseOf = (of: CaseVerdict): EvalCase => {
+  const { at, baseline = [], candidate, checks, key, no } = of
   const all = Object.entries(checks)
   const [worst] = [...all].sort(([, one], [, other]) => rankOf(one.verdict) - rankOf(other.verdict))
   const outcomes = worst === undefined
@@ -65,7 +58,7 @@ const caseOf = ({ at, baseline = [], candidate, checks, key, no, verdict }: Case
     no,
     key,
     at,
-    verdict,
+    verdict: listedAs(of),
     checks: all.map(([check, { verdict }]) => ({ check, verdict })),
     ...outcome !== undefined && { reason: cut(outcome.reason, mostReason) },
     ...cost !== undefined && costBefore !== undefined && {
@@ -75,11 +68,12 @@ const caseOf = ({ at, baseline = [], candidate, checks, key, no, verdict }: Case
   }
 }
 
-/** The cases of an eval run: all as rows of the list, in the order of the list, and as many whole as fit. */
+/** The cases of an eval run: all as rows of the list, and as many whole as fit. */
 export interface CaseIndex {
   readonly cases: ReadonlyArray<EvalCase>
+  /** The number of cases by their verdicts. */
+  readonly verdicts: Summary["verdicts"]
   readonly whole: ReadonlyMap<string, CaseVerdict>
-  readonly isCut: boolean
 }
 
 /** Reads the cases of a run. */
@@ -88,39 +82,36 @@ export const read = (
   run: string
 ): Effect.Effect<CaseIndex, EvalError, BatchStore> =>
   Effect.gen(function*() {
-    const ranked: Array<readonly [rank: number, one: EvalCase]> = []
+    const cases: Array<EvalCase> = []
+    const verdicts = { regressed: 0, error: 0, fail: 0, fixed: 0, "not comparable": 0, pass: 0 }
     const whole = new Map<string, CaseVerdict>()
     let text = 0
     yield* Stream.runForEach(Stream.take(Eval.cases(definition, { run }), mostCases), (one) =>
       Effect.sync(() => {
-        ranked.push([rankOfCase(one), caseOf(one)])
+        const row = caseOf(one)
+        cases.push(row)
+        verdicts[row.verdict]++
         text += JSON.stringify(one).length
         if (text <= mostText) whole.set(one.key, one)
       }))
-    return {
-      cases: ranked.sort(([one, { no }], [other, { no: otherNo }]) => one - other || no - otherNo)
-        .map(([, one]) => one),
-      whole,
-      isCut: ranked.length === mostCases
-    }
+    return { cases, verdicts, whole }
   })
 
-/** Returns the cases of a page. Those of one check are in the order of its verdicts. */
+/** Returns the cases of a page, in the order of their verdicts: those of the check, if the filter names one. */
 export const pageOf = (
-  { cases }: CaseIndex,
+  { cases }: Pick<CaseIndex, "cases">,
   { check, limit = standardCases, offset = 0, text, verdict }: EvalCaseFilter
 ): EvalCasePage => {
-  const verdictOf = (one: EvalCase): string | undefined =>
+  const verdictOf = (one: EvalCase): Verdict | undefined =>
     check === undefined ? one.verdict : one.checks.find((other) => other.check === check)?.verdict
   const part = text?.toLowerCase()
   const matching = cases.flatMap((one) => {
     const found = verdictOf(one)
     return found !== undefined && (verdict === undefined || found === verdict) &&
         (part === undefined || `${one.key}\n${one.reason ?? ""}`.toLowerCase().includes(part))
-      ? [{ one, rank: rankOf(found) }]
+      ? [{ one, verdict: found }]
       : []
-  })
-  if (check !== undefined) matching.sort((a, b) => a.rank - b.rank || a.one.no - b.one.no)
+  }).sort((a, b) => rankOf(a.verdict) - rankOf(b.verdict) || a.one.no - b.one.no)
   const shown = matching.slice(offset, offset + Math.min(Math.max(1, limit), most))
-  return { cases: shown.map(({ one }) => one), total: matching.length }
+  return { cases: shown.map(({ one, verdict }) => ({ ...one, verdict })), total: matching.length }
 }

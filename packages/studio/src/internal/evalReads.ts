@@ -92,17 +92,17 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     const { definition, info } = found
     const summary = summaryOf(address.ledger, info, definition?.file)
     if (definition === undefined) return { summary, notes: [Runs.noDefinition(address.eval)] }
-    const read = yield* Effect.either(reports(address, found))
-    const detail: EvalDetail = read._tag === "Left"
-      ? { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
-      : {
-        summary: { ...summary, ...info.isComplete && { gate: read.right.gate } },
-        report: read.right,
-        notes: info.isComplete
-          ? []
-          : [`The run is not complete: ${read.right.stop ?? "some of its runs have not ended"}.`]
-      }
-    return detail
+    const read = yield* Effect.either(Effect.all([reports(address, found), indexes(address, found)]))
+    if (read._tag === "Left") {
+      return { summary, notes: [`The run cannot be judged by ${definition.file}: ${read.left.message}`] }
+    }
+    const [report, { verdicts }] = read.right
+    return {
+      summary: { ...summary, ...info.isComplete && { gate: report.gate } },
+      report,
+      verdicts,
+      notes: info.isComplete ? [] : [`The run is not complete: ${report.stop ?? "some of its runs have not ended"}.`]
+    } satisfies EvalDetail
   })
 
   const cases: StudioLedgers.Service["cases"] = Effect.fnUntraced(function*(address, filter) {

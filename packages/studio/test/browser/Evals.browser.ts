@@ -81,6 +81,28 @@ it("regressions are first, and cases are found by verdict, check and text", asyn
   await one(page, 7).waitFor()
 })
 
+it("a regressed case is shown, counted and found under regressed alone, also where another check fails on both sides", async () => {
+  await using studio = await start({ evals: [Ledgers.evalOf({ fails: "short" })] })
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  await one(page, 7).waitFor()
+  const counts = page.getByRole("list", { name: "Cases by verdict" })
+  const shown = async () =>
+    (await counts.getByRole("listitem").allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim())
+  assert.deepStrictEqual(await shown(), ["regressed 4", "fail 116"])
+  const chips = () => page.locator(".lrows-cases .c-status").allInnerTexts()
+  assert.deepStrictEqual((await chips()).slice(0, 5), ["regressed", "regressed", "regressed", "regressed", "fail"])
+  await counts.getByRole("link", { name: "regressed" }).click()
+  await expect.poll(() => keys(page)).toEqual(["case-007", "case-037", "case-067", "case-097"])
+  await page.getByRole("combobox", { name: "Verdict" }).selectOption("fail")
+  await page.getByText("1 to 50 of 116 cases").waitFor()
+  assert.deepStrictEqual([...new Set(await chips())], ["fail"])
+  // the cases of one check have its verdicts
+  await page.getByRole("combobox", { name: "Check" }).selectOption("short")
+  await page.getByText("1 to 50 of 120 cases").waitFor()
+  assert.deepStrictEqual([...new Set(await chips())], ["fail"])
+})
+
 it("cases are read a page at a time", async () => {
   await using studio = await start({ evals: [Ledgers.evalOf({ cases: 120 })] })
   await using opened = await openPage(browser, studio, grades)

@@ -1,8 +1,9 @@
 /** The numbers of an eval in the page are those of its reports. */
-import type { EvalReport } from "@effect-noukai/eval/EvalReport"
+import type { CaseVerdict, EvalReport, Verdict } from "@effect-noukai/eval/EvalReport"
 import { assert, it } from "@effect/vitest"
 import * as Report from "../../../eval/src/internal/report/words.js"
 import * as Page from "../../page/src/evalWords.js"
+import * as Verdicts from "../../src/internal/verdicts.js"
 import { evalOf } from "../support/ledgers.js"
 
 const report = evalOf().detail.report!
@@ -34,13 +35,27 @@ const reports: ReadonlyArray<EvalReport> = [
   }))(report)
 ]
 
-it("a case with a check that regressed says so, also where another check fails on both sides", () => {
-  const of = (...verdicts: ReadonlyArray<string>) => ({
-    verdict: verdicts[0]!,
-    checks: verdicts.map((verdict, nth) => ({ check: `check-${nth}`, verdict }))
+it("a case is listed under the verdict of the reports, in their order", () => {
+  assert.deepStrictEqual(Verdicts.verdicts, Report.verdicts)
+  const [one] = evalOf().cases
+  const of = (verdict: Verdict, ...verdicts: ReadonlyArray<Verdict>): CaseVerdict => ({
+    ...one!,
+    verdict,
+    checks: Object.fromEntries(
+      verdicts.map((verdict, nth) => [`check-${nth}`, { ...one!.checks["tone"]!, verdict }])
+    )
   })
-  assert.strictEqual(Page.shownVerdict(of("fail", "regressed", "pass")), "regressed")
-  assert.strictEqual(Page.shownVerdict(of("fail", "fixed")), "fail")
+  const pairs: ReadonlyArray<readonly [CaseVerdict, Verdict]> = [
+    [of("fail", "fail", "regressed", "pass"), "regressed"],
+    [of("error", "regressed", "error"), "regressed"],
+    [of("fail", "fail", "fixed"), "fail"],
+    [of("error", "fail", "error"), "error"],
+    [of("pass", "pass"), "pass"]
+  ]
+  for (const [one, listed] of pairs) {
+    assert.strictEqual(Verdicts.listedAs(one), listed)
+    assert.strictEqual(Report.listedAs(one), listed)
+  }
 })
 
 it("names, rates, p values, scores and the verdict are as in the text report", () => {

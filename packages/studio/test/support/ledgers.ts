@@ -14,6 +14,7 @@ import type { EvalCase, EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } fro
 import { NotFound, Unavailable } from "@effect-noukai/studio/RunsApi"
 import type { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { Effect, PubSub, Stream } from "effect"
+import { listedAs, rankOf, verdicts } from "../../src/internal/verdicts.js"
 import { epoch } from "./scripted.js"
 
 /** A batch whose rows are made when they are read. */
@@ -313,13 +314,16 @@ const rates = (passed: number, of: number): Summary["candidate"] => ({
   ...of > 0 && { rate: passed / of, interval: [Math.max(0, passed / of - 0.11), Math.min(1, passed / of + 0.07)] }
 })
 
-const kinds = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
+const counted = (cases: ReadonlyArray<CaseVerdict>, verdictOf: (one: CaseVerdict) => string): Summary["verdicts"] =>
+  Object.fromEntries(
+    verdicts.map((verdict) => [verdict, cases.filter((one) => verdictOf(one) === verdict).length])
+  ) as Summary["verdicts"]
 
 const summaryOf = (cases: ReadonlyArray<CaseVerdict>, verdictOf: (one: CaseVerdict) => string): Summary => {
   const count = (...verdicts: ReadonlyArray<string>) => cases.filter((one) => verdicts.includes(verdictOf(one))).length
   const [regressed, fixed, pass, fail] = [count("regressed"), count("fixed"), count("pass"), count("fail")]
   return {
-    verdicts: Object.fromEntries(kinds.map((kind) => [kind, count(kind)])) as Summary["verdicts"],
+    verdicts: counted(cases, verdictOf),
     candidate: rates(pass + fixed, pass + fixed + fail + regressed),
     baseline: rates(pass + regressed, pass + fixed + fail + regressed),
     p: 0.0386
@@ -328,7 +332,14 @@ const summaryOf = (cases: ReadonlyArray<CaseVerdict>, verdictOf: (one: CaseVerdi
 
 /** An eval run of 120 cases with two checks, in which a few regress. */
 export const evalOf = (
-  options: { readonly cases?: number; readonly run?: string; readonly ledger?: string; readonly repeat?: number } = {}
+  options: {
+    readonly cases?: number
+    readonly run?: string
+    readonly ledger?: string
+    readonly repeat?: number
+    /** The name of one more check, which fails on both sides of each case. */
+    readonly fails?: string
+  } = {}
 ): ScriptedEval => {
   const { ledger = "evals/grade.ledger", repeat = 2, run = "2026-06-07T09-30" } = options
   const verdictOf = (no: number): CaseVerdict["verdict"] =>
@@ -385,7 +396,7 @@ export const evalOf = (
       key: `case-${String(no).padStart(3, "0")}`,
       at: `cases.jsonl:${no}`,
       hash: String(no),
-      verdict,
+      verdict: options.fails === undefined ? verdict : "fail",
       checks: {
         "exact score": {
           verdict,
@@ -394,7 +405,10 @@ export const evalOf = (
             : outcome(candidatePasses, no),
           baseline: outcome(baselinePasses, no)
         },
-        tone: { verdict: "pass", candidate: tone, baseline: tone }
+        tone: { verdict: "pass", candidate: tone, baseline: tone },
+        ...options.fails !== undefined && {
+          [options.fails]: { verdict: "fail", candidate: outcome(false, no), baseline: outcome(false, no) }
+        }
       },
       candidate: trials(candidatePasses, true),
       baseline: trials(baselinePasses, false)
@@ -415,7 +429,8 @@ export const evalOf = (
     overall,
     checks: {
       "exact score": summaryOf(cases, (one) => one.checks["exact score"]!.verdict),
-      tone: { ...summaryOf(cases, (one) => one.checks.tone!.verdict), score: 0.9, baselineScore: 0.88, p: 1 }
+      tone: { ...summaryOf(cases, (one) => one.checks.tone!.verdict), score: 0.9, baselineScore: 0.88, p: 1 },
+      ...options.fails !== undefined && { [options.fails]: summaryOf(cases, () => "fail") }
     },
     cost: {
       candidate: { runs: 240, usd: "0.744", unknown: 0 },
@@ -451,6 +466,7 @@ export const evalOf = (
         batch: `eval-grades-${run}`
       },
       report,
+      verdicts: counted(cases, listedAs),
       notes: []
     }
   }
@@ -475,7 +491,7 @@ export const casesOf = (
   }
 ): EvalCasePage => {
   const { check, limit = 50, offset = 0, text = "", verdict } = query
-  const verdictOf = (one: CaseVerdict) => check === undefined ? one.verdict : one.checks[check]?.verdict ?? "error"
+  const verdictOf = (one: CaseVerdict) => check === undefined ? listedAs(one) : one.checks[check]?.verdict ?? "error"
   const found = cases.map((one): EvalCase & { readonly sort: number } => ({
     no: one.no,
     key: one.key,
@@ -485,7 +501,7 @@ export const casesOf = (
     ...one.verdict !== "pass" && { reason: one.checks["exact score"]?.candidate.reason ?? "" },
     costDifferenceUsd: (sum(one.candidate) - sum(one.baseline ?? [])).toFixed(4),
     timeDifferenceMs: (one.candidate[0]?.durationMs ?? 0) - (one.baseline?.[0]?.durationMs ?? 0),
-    sort: kinds.indexOf(verdictOf(one))
+    sort: rankOf(verdictOf(one))
   })).filter((one) =>
     (verdict === undefined || one.verdict === verdict) && `${one.key} ${one.reason ?? ""}`.includes(text)
   ).sort((one, other) => one.sort - other.sort || one.no - other.no)
