@@ -63,7 +63,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 181.4,
+    budget: 182.7,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]
