@@ -208,6 +208,9 @@ export const Pager = ({ children, first, label, last, next, previous }: {
   )
 }
 
+/** The pixels that the contents of an open row need below its upper edge. */
+const room = 160
+
 /**
  * Arrows, Home and End walk the links of a list. Where an open row closes above the one that opens, the page scrolls so
  * that the latter stays where it is. `page` is the address of the page of the list, `open` its open row, and `isRead`
@@ -268,9 +271,9 @@ export const useRows = (
     }
     const scroller = row.closest("main")
     if (scroller === null || shown.current === undefined) return
-    // its contents need room below it
+    // a row with room for its contents stays where it is
     const top = row.getBoundingClientRect().top - scroller.getBoundingClientRect().top
-    if (top < 0 || top > scroller.clientHeight / 2) row.scrollIntoView({ block: "start" })
+    if (top < 0 || top > scroller.clientHeight - room) row.scrollIntoView({ block: "start" })
   }, [list, open])
   useEffect(() => {
     const element = list.current
