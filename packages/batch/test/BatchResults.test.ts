@@ -1,9 +1,9 @@
 /** Results of a batch, and the files and comparisons that are made of them. */
-import { Batch, BatchReport, BatchStore } from "@effect-noukai/batch"
+import { Batch, BatchReport, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { RowComparison } from "@effect-noukai/batch/BatchRow"
 import { Emulator } from "@effect-noukai/emulator"
 import type { Json } from "@effect-noukai/emulator/Flow"
-import { RunService } from "@effect-noukai/sdk"
+import { Flow, RunService } from "@effect-noukai/sdk"
 import { parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer, Schema, Struct } from "effect"
@@ -38,6 +38,29 @@ const flows = [
 ]
 
 describe("the results of a batch", () => {
+  it.scopedLive("fit a strict schema with long numbers, as rows and parameters do", () =>
+    Effect.gen(function*() {
+      const strict = { parseOptions: { onExcessProperty: "error" } } as const
+      const Deep = Schema.Struct({ deep: Schema.Number }).annotations(strict)
+      const Value = Schema.Struct({ id: Schema.Number, list: Schema.Array(Schema.Union(Schema.Number, Deep)) })
+        .annotations(strict)
+      const value = parseJson(`{"id":${big},"list":[${big},{"deep":-${big}}]}`)
+      const batch = Batch.make({
+        id: "strict",
+        flow: Flow.make("acme/test/digits", { parameters: Value, result: Value }),
+        row: Value,
+        key: (row) => String(row.id),
+        input: (row) => ({ parameters: row })
+      })
+      yield* Batch.run(batch, BatchSource.fromIterable([value]), quick)
+      const [row] = yield* collect(Batch.results(batch))
+      assert.deepStrictEqual([row?.state, row?.error, row?.result], [
+        "done",
+        undefined,
+        JSON.parse(JSON.stringify(value))
+      ])
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.scopedLive("have the version, the time, and the tokens where costs are read, which take no request more", () =>
     Effect.gen(function*() {
       yield* Batch.run(echoing("timed", measured), rowsOf("one"), quick)

@@ -5,6 +5,7 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
+import { withoutDigits } from "@effect-noukai/sdk/internal/digits"
 import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
@@ -442,7 +443,7 @@ export const schema = <A, I>(schema: Schema.Schema<A, I>, options: AtOptions = {
     Schema.format(schema),
     { at: options.at, fields: schemaText(schema) },
     (actual) =>
-      Either.match(decode(actual), {
+      Either.match(decode(withoutDigits(actual)), {
         onLeft: (mismatch) => fail(Flow.formatMismatch(mismatch)),
         onRight: () => pass("fits the schema")
       }),

@@ -1,4 +1,5 @@
 import { Check, type EvalRun } from "@effect-noukai/eval"
+import { parseJson } from "@effect-noukai/sdk/internal/digits"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Schema } from "effect"
 import { outcomesOf } from "../src/internal/verdict.js"
@@ -109,6 +110,9 @@ describe("Check", () => {
       const schema = Check.schema(Schema.Struct({ score: Schema.Number, grade: Schema.String }))
       assert.match(yield* said(schema), /^fail: .*grade/)
       assert.strictEqual(yield* said(Check.schema(Schema.Number, { at: "score" })), "pass: score: fits the schema")
+      const strict = Schema.Struct({ id: Schema.Number }).annotations({ parseOptions: { onExcessProperty: "error" } })
+      const result = parseJson(`{"id":12345678901234567890}`)
+      assert.strictEqual(yield* said(Check.schema(strict), { result }), "pass: fits the schema")
       assert.strictEqual(
         yield* said(Check.near(3.5, { within: 0.5, at: "score" })),
         "pass: score: 3 is within 0.5 of 3.5"

@@ -2,6 +2,7 @@
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { ExecuteInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { withoutDigits } from "@effect-noukai/sdk/internal/digits"
 import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -282,7 +283,7 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
     const { snapshots: trace } = input
     const stored = trace === undefined ? input : { ...input, snapshots: undefined, trace }
     if (encode === undefined) return Either.right(canonical(stored))
-    return Either.mapBoth(encode(input.parameters ?? {}), {
+    return Either.mapBoth(encode(withoutDigits(input.parameters ?? {})), {
       onLeft: (error) => `its parameters do not fit the flow: ${Flow.formatMismatch(error)}`,
       onRight: (known) => canonical({ ...stored, parameters: known })
     })
@@ -315,7 +316,7 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
     let row: unknown = source.value
     try {
       if (decode !== undefined) {
-        const decoded = decode(row)
+        const decoded = decode(withoutDigits(row))
         if (Either.isLeft(decoded)) {
           // it may have a key all the same, and then it is a row
           const error = problem(Flow.formatMismatch(decoded.left))

@@ -1,7 +1,7 @@
 /** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
-import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsOf, withDigits, withoutDigits } from "@effect-noukai/sdk/internal/digits"
 import { isCount } from "@effect-noukai/sdk/Kit"
 import * as Array_ from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
@@ -178,7 +178,7 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
   return (row) =>
     row.state !== "done"
       ? row
-      : Either.match(decode(row.result), {
+      : Either.match(decode(withoutDigits(row.result)), {
         onRight: (result) => withDigits({ ...row, result }, digitsOf(row)),
         onLeft: (error) => {
           const { result: _, ...rest } = row

@@ -1,5 +1,5 @@
 /** JSON from outside: its objects, its depth, its schemas and their mistakes. */
-import { digitsWithin, parseJson, restoreDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/internal/digits"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
@@ -46,14 +46,6 @@ export const parseObject = (text: string): Either.Either<JsonObject, ApiError> =
     Either.filterOrLeft(isObject, () => badBody("value is not a valid dict", "type_error.dict"))
   )
 
-/** A value without the keys under which objects have digits: a strict schema refuses them. */
-const withoutDigits = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(withoutDigits)
-  return isObject(value) && Object.getPrototypeOf(value) === Object.prototype
-    ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutDigits(inner)]))
-    : value
-}
-
 /**
  * Decodes foreign JSON, with the digits of its numbers. `Schema` alone would throw in two cases: it recurses without a bound, and it converts a value
  * to text to choose by a literal, which fails for an object whose `toString` is not a function.
@@ -67,8 +59,10 @@ export const readSchema = <A, I>(
   return (value) => {
     if (nestsTooDeep(value)) return Either.left(refuse(value, `nested deeper than ${maxDepth} levels`))
     const digits = digitsWithin(value)
-    const bare = digits === undefined ? value : withoutDigits(value)
-    const decoded = Either.try({ try: () => decode(bare), catch: () => refuse(value, "a value cannot be read") })
+    const decoded = Either.try({
+      try: () => decode(withoutDigits(value)),
+      catch: () => refuse(value, "a value cannot be read")
+    })
     return Either.map(Either.flatMap(decoded, identity), (read) => {
       restoreDigits(read, digits)
       return read

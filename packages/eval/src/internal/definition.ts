@@ -3,6 +3,7 @@ import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai/sdk"
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
+import { withoutDigits } from "@effect-noukai/sdk/internal/digits"
 import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -208,7 +209,7 @@ const reading = (definition: Definition) => {
   return (row: BatchSource.SourceRow<unknown>, no: number): Effect.Effect<EvalCase, InvalidEvalError> => {
     const wrong = (reason: string) => new InvalidEvalError({ at: row.at, field: "the case", reason })
     return row._tag === "Unreadable" ? wrong(`cannot be read: ${row.reason}`) : Effect.flatMap(
-      Effect.mapError(decode(row.value), (failure) => wrong(`does not fit: ${thrown(failure)}`)),
+      Effect.mapError(decode(withoutDigits(row.value)), (failure) => wrong(`does not fit: ${thrown(failure)}`)),
       (value) => read(row, no, value)
     )
   }

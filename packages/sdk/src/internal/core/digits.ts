@@ -61,6 +61,21 @@ export const digitsWithin = (value: unknown, levels = mostLevels): Digits | unde
   return digitsIn(found)
 }
 
+/** A copy of plain JSON, without digits. Deeper parts, and values that are not plain, are kept. */
+export const plainCopy = (value: unknown, depth = 0): unknown => {
+  if (depth > maxDepth) return value
+  if (Array.isArray(value)) return value.map((item) => plainCopy(item, depth + 1))
+  return isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
+    ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plainCopy(part, depth + 1)]))
+    : value
+}
+
+/**
+ * The value that a schema of a caller reads: a copy if it has digits. A strict schema counts them as an excess key, and
+ * refuses the value.
+ */
+export const withoutDigits = (value: unknown): unknown => digitsWithin(value) === undefined ? value : plainCopy(value)
+
 /** Numbers that may lose digits: of 16 digits or more, of an exponent of three, and `-0`. */
 const long = "-?[\\d.]{16}|-?[\\d.]+[eE][+-]?\\d{3}|-0(?![.\\d]*[1-9])"
 

@@ -6,13 +6,13 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { identity } from "effect/Function"
+import { flow, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
-import { digitsWithin, nestsTooDeep, parseJson, stringifyJson } from "./digits.js"
+import { digitsWithin, nestsTooDeep, parseJson, stringifyJson, withoutDigits } from "./digits.js"
 
 export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "./digits.js"
 
@@ -240,14 +240,14 @@ export const isOf = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A 
   }
 }
 
-/** Reads by a schema of a caller, which may be asynchronous. */
+/** Reads by a schema of a caller, which may be asynchronous and strict. */
 export const readEffect = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> =>
-  guarded(schema, ParseResult.decodeUnknown(schema, { errors: "all" }))
+  guarded(schema, flow(withoutDigits, ParseResult.decodeUnknown(schema, { errors: "all" })))
 
-/** Writes by a schema of a caller, which may be asynchronous. */
+/** Writes by a schema of a caller, which may be asynchronous and strict. */
 export const writeEffect = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> =>
-  guarded(schema, ParseResult.encodeUnknown(schema, { errors: "all" }))
+  guarded(schema, flow(withoutDigits, ParseResult.encodeUnknown(schema, { errors: "all" })))

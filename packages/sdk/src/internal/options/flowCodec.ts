@@ -5,10 +5,10 @@
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { flatMapNow, mapErrorNow, maxDepth, readEffect, writeEffect } from "../core/json.js"
+import { digitsLeft, digitsWithin, plainCopy, withDigits } from "../core/digits.js"
+import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/json.js"
 import { checkJson } from "../core/jsonProblem.js"
 import { invalid, newError, type Problem, problem, readable } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
@@ -50,6 +50,14 @@ const written = (method: string, address: string, parameters: unknown): Either.E
     : Either.left(invalid(method, found.field, found.reason, { flow: address }))
 }
 
+/** Encoded parameters, with the digits of the numbers that the schema has not changed. */
+const exact = (encoded: unknown, parameters: unknown): unknown => {
+  const digits = digitsWithin(parameters)
+  return digits === undefined || !Predicate.isRecord(encoded)
+    ? encoded
+    : withDigits({ ...encoded }, digitsLeft(encoded, digits))
+}
+
 /** Encodes parameters. Fails before anything is sent. */
 export const encodeParameters = (
   method: string,
@@ -64,7 +72,8 @@ export const encodeParameters = (
       writeEffect(schema)(parameters ?? {}),
       (issue) => invalid(method, "parameters", issueText(issue), { flow: address })
     ),
-    (encoded) => parameters === undefined && isEmpty(encoded) ? noParameters : written(method, address, encoded)
+    (encoded) =>
+      parameters === undefined && isEmpty(encoded) ? noParameters : written(method, address, exact(encoded, parameters))
   )
 }
 
@@ -83,15 +92,6 @@ export interface ResultFacts {
   readonly requestId: string | undefined
 }
 
-/** A copy of plain JSON. Deeper parts, and values that are not plain, are kept. */
-const copyOf = (value: unknown, depth = 0): unknown => {
-  if (depth > maxDepth) return value
-  if (Array.isArray(value)) return value.map((item) => copyOf(item, depth + 1))
-  return Predicate.isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
-    ? Record.map(value, (part) => copyOf(part, depth + 1))
-    : value
-}
-
 /**
  * Decodes a result. One that does not fit fails with the value that the server sent: the schema, which may change its
  * input, gets a copy.
@@ -103,7 +103,7 @@ export const decodeResult = (
 ): Effect.Effect<unknown, UnexpectedResponseError> => {
   const schema = schemasOf(flow).result
   if (schema === undefined) return Either.right(result)
-  return mapErrorNow(readEffect(schema)(copyOf(result)), (issue) =>
+  return mapErrorNow(readEffect(schema)(plainCopy(result)), (issue) =>
     newError(UnexpectedResponseError, {
       method,
       flow: address,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
+import { withoutDigits } from "../core/digits.js"
 import { problem, unreadable } from "../core/makeError.js"
 import * as Tool from "./tool.js"
 
@@ -48,7 +49,7 @@ const toolOf = <E, R>(
     answer: (call, { method, onFailure }) => {
       const args = Tool.parseArguments(call)
       if (typeof args === "string") return Effect.succeed(Tool.faulty(call, "bad arguments", args))
-      return handle(name as never, args.value as never).pipe(
+      return handle(name as never, withoutDigits(args.value) as never).pipe(
         Effect.map(({ encodedResult }) => Tool.answered(call, encodedResult)),
         Effect.catchAll((error) => {
           if (isFault(error)) {
