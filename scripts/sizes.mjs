@@ -37,7 +37,7 @@ const programs = [
   {
     name: "through a relay",
     goal: 80,
-    budget: 108.8,
+    budget: 105,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Relay from "@effect-noukai/sdk/Relay"
@@ -46,11 +46,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 134.3, code: execute },
+  { name: "execute", goal: 100, budget: 130.7, code: execute },
   {
     name: "streams",
     goal: 105,
-    budget: 148.4,
+    budget: 144.7,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
