@@ -410,6 +410,11 @@ const Rows = ({ isOfRoute, scroller }: {
     virtual.scrollToIndex(next, { align: "auto" })
     if (next === 0) scroller.current?.scrollTo({ top: 0 })
   }
+  /** Scrolls a row that is clicked into view: the reader comes back to it. */
+  const show = ({ target }: React.MouseEvent): void => {
+    const row = target instanceof Element ? target.closest("[aria-rowindex]")?.ariaRowIndex : undefined
+    if (row != null) virtual.scrollToIndex(Number(row) - 2, { align: "auto" })
+  }
   /** Where the keys begin: at the row that has the focus, otherwise above the first one in view. */
   const focused = (): number | undefined =>
     body.current?.contains(document.activeElement) === true ? activeRow : undefined
@@ -436,7 +441,7 @@ const Rows = ({ isOfRoute, scroller }: {
             {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
           </div>
         </div>
-        <div role="rowgroup" ref={body} className="table-body" style={{ height: total * height }}>
+        <div role="rowgroup" ref={body} className="table-body" style={{ height: total * height }} onClickCapture={show}>
           {items.map(({ index, key }) => (
             <RunRow
               key={key}

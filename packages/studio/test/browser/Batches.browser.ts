@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import * as Ledgers from "../support/ledgers.js"
-import { disposable, launch, openPage, type RunningStudio, startStudio } from "./studioPage.js"
+import { clickAtEdge, disposable, launch, openPage, type RunningStudio, startStudio, viewOf } from "./studioPage.js"
 
 let browser: Browser
 
@@ -254,6 +254,23 @@ it("every key does what the list of keys says", async () => {
   await page.getByRole("heading", { name: "Batches" }).waitFor()
 })
 
+it("Escape closes a row, and the focus stays on it", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, orders)
+  const { page } = opened
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"))
+  const panel = page.getByRole("region", { name: "Row order-0000002", exact: true })
+  // the focus is on the row, and then in its contents, which go
+  for (const focus of [() => row(page, 2).focus(), () => panel.locator("button, a[href]").first().focus()]) {
+    await row(page, 2).click()
+    await panel.getByText("Where is my order?").waitFor()
+    await focus()
+    await page.keyboard.press("Escape")
+    await panel.waitFor({ state: "detached" })
+    await expect.poll(focused).toMatch(/^Row order-0000002,/)
+  }
+})
+
 it("a row that opens stays where it is, though the one above it closes", async () => {
   await using studio = await start()
   await using opened = await openPage(browser, studio, `${orders}?row=order-0000020`)
@@ -269,6 +286,21 @@ it("a row that opens stays where it is, though the one above it closes", async (
   await panel(21).getByText("Where is my order?").waitFor()
   await panel(20).waitFor({ state: "detached" })
   assert.closeTo((await row(page, 21).boundingBox())!.y, before!.y, 1)
+})
+
+it("a row that is clicked at the edge of the view scrolls into it, with its contents below", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, orders)
+  const { page } = opened
+  for (const no of [30, 48]) {
+    await row(page, no).waitFor()
+    await clickAtEdge(row(page, no))
+    const text = page.getByRole("region", { name: `Row order-00000${no}`, exact: true }).getByText("Where is my order?")
+    await text.waitFor()
+    await expect.poll(() => viewOf(row(page, no))).toMatchObject({ isInView: true })
+    const { view: [, end] } = await viewOf(row(page, no))
+    assert.isBelow((await text.boundingBox())!.y, end!)
+  }
 })
 
 it("failures say what failed, and offer to try again", async () => {

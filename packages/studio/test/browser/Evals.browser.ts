@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import * as Ledgers from "../support/ledgers.js"
-import { disposable, launch, openPage, type RunningStudio, startStudio } from "./studioPage.js"
+import { clickAtEdge, disposable, launch, openPage, type RunningStudio, startStudio, viewOf } from "./studioPage.js"
 
 let browser: Browser
 
@@ -55,6 +55,20 @@ it("the list leads to a run, whose numbers are those of its reports", async () =
   )
   const batch = page.getByRole("link", { name: "eval-grades-2026-06-07T09-30" })
   assert.strictEqual(await batch.getAttribute("href"), "/batches/evals/grade.ledger/eval-grades-2026-06-07T09-30")
+})
+
+it("the list has the gate of a run, and a run without one has not passed by its end", async () => {
+  const of = (run: string, gate?: string) => {
+    const { cases, detail } = Ledgers.evalOf({ run })
+    return { cases, detail: { ...detail, summary: { ...detail.summary, ...gate !== undefined && { gate } } } }
+  }
+  await using studio = await start({ evals: [of("none"), of("good", "passed"), of("bad", "failed")] })
+  await using opened = await openPage(browser, studio, "/evals")
+  const { page } = opened
+  const statuses = page.locator(".lrows-evals .lrow[data-row] .c-status")
+  await expect.poll(() => statuses.allInnerTexts()).toEqual(["failed", "passed", "ended"])
+  const shapes = await statuses.locator("svg").evaluateAll((all) => all.map((one) => one.getAttribute("class")))
+  assert.deepStrictEqual(shapes, ["shape shape-failed", "shape shape-completed", "shape shape-other"])
 })
 
 it("regressions are first, and cases are found by verdict, check and text", async () => {
@@ -159,6 +173,23 @@ it("a case has both outputs, their words, the outcomes and links to both runs", 
   )
   await page.keyboard.press("Escape")
   await page.getByRole("heading", { name: "Evals" }).waitFor()
+})
+
+it("a case that is clicked at the edge of the view scrolls into it, with its contents below", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  await one(page, 7).waitFor()
+  const links = page.locator(".lrows-cases .row-link")
+  for (const place of [20, 47]) {
+    const key = await links.nth(place).innerText()
+    await clickAtEdge(links.nth(place))
+    const panel = page.getByRole("region", { name: `Case ${key}`, exact: true })
+    await panel.getByText("Trial 1").first().waitFor()
+    await expect.poll(() => viewOf(links.nth(place))).toMatchObject({ isInView: true })
+    const { view: [, end] } = await viewOf(links.nth(place))
+    assert.isBelow((await panel.getByText(/^Read from/).boundingBox())!.y, end!)
+  }
 })
 
 it("a case of JSON has the paths that differ, and a trial without a result its reason", async () => {

@@ -110,6 +110,26 @@ it("a run opens by its id, with its flow where it is not listed", async () => {
   await expect.poll(() => new URL(page.url()).pathname).toBe("/runs/acme/spelling/grade-3/run-elsewhere")
 })
 
+it("a run opens by its id where the server lists no run", async () => {
+  await using studio = disposable(
+    await startStudio({
+      runs: [Stories.completed],
+      source: (source) => ({ ...source, list: () => Effect.succeed({ runs: [], total: 0 }) })
+    })
+  )
+  await using opened = await openPage(browser, studio, "/runs", { mayFail: true })
+  const { page } = opened
+  await page.getByRole("heading", { name: "No runs yet" }).waitFor()
+  await page.getByRole("button", { name: "Open a run…" }).click()
+  await page.getByRole("textbox", { name: "Id of the run" }).fill(Stories.completed.id)
+  await page.getByRole("button", { name: "Open", exact: true }).click()
+  await page.getByText("No listed run has this id. Enter its flow, too").waitFor()
+  await page.getByLabel("Flow of the run, if it is not listed").fill("acme/spelling/grade-3")
+  await page.getByRole("button", { name: "Open", exact: true }).click()
+  await page.getByRole("treeitem", { name: /^grade/ }).first().waitFor()
+  assert.strictEqual(new URL(page.url()).pathname, runPath(Stories.completed))
+})
+
 it("the rows of JSON are at least 24 pixels high", async () => {
   await using studio = disposable(await startStudio({ runs: [Stories.completed] }))
   await using opened = await openPage(browser, studio, runPath(Stories.completed))

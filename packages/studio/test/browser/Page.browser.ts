@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import { epoch, type ScriptedRun, traceOf } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
-import { disposable, launch, openPage, runPath, startStudio } from "./studioPage.js"
+import { clickAtEdge, disposable, launch, openPage, runPath, startStudio, viewOf } from "./studioPage.js"
 
 let browser: Browser
 
@@ -410,6 +410,21 @@ it("the list is where the reader left it, after a look at a run", async () => {
   await page.goBack()
   await row.waitFor()
   await expect.poll(() => row.boundingBox()).toEqual(before)
+})
+
+it("a run that is clicked at the edge of the view opens, and is in view after it", async () => {
+  await using studio = disposable(await startStudio({ runs: Stories.many(1_000) }))
+  await using opened = await openPage(browser, studio)
+  const { page } = opened
+  const row = page.getByRole("link", { name: /run run-000500/ })
+  await page.getByRole("link", { name: /run run-000999/ }).waitFor()
+  await page.locator("main").evaluate((main) => main.scrollTo({ top: 20_000 }))
+  await row.waitFor()
+  await clickAtEdge(row)
+  await page.getByRole("tree", { name: "Steps" }).waitFor()
+  await page.goBack()
+  await row.waitFor()
+  await expect.poll(() => viewOf(row)).toMatchObject({ isInView: true })
 })
 
 it("a studio that was started anew says which address to open", async () => {

@@ -8,7 +8,7 @@ import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import axe from "axe-core"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { deepStrictEqual } from "node:assert"
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core"
 import * as Scripted from "../support/scripted.js"
 import type { ScriptedRun } from "../support/scripted.js"
 
@@ -160,3 +160,32 @@ export const comparePath = (
   const address = { beforeFlow: flowOf(before), before: before.id, afterFlow: flowOf(after), after: after.id }
   return `/compare?${new URLSearchParams(address)}${query}`
 }
+
+/** Scrolls a link of a list so that the lower edge of the view cuts its row, and clicks it. */
+export const clickAtEdge = (link: Locator): Promise<void> =>
+  link.evaluate((element: HTMLElement) => {
+    const main = element.closest("main")!
+    const row = element.closest("[role=row]")!.getBoundingClientRect()
+    main.scrollTop += row.top + row.height / 2 - main.getBoundingClientRect().bottom
+    element.click()
+  })
+
+/** Returns whether the whole row of a link lies in the view, and the upper and the lower edge of both. */
+export const viewOf = (
+  link: Locator
+): Promise<{ readonly isInView: boolean; readonly row: ReadonlyArray<number>; readonly view: ReadonlyArray<number> }> =>
+  link.evaluate((element) => {
+    const edges = ({ bottom, top }: DOMRect): ReadonlyArray<number> => [top, bottom]
+    const row = element.closest("[role=row]")!
+    const box = row.getBoundingClientRect()
+    const view = element.closest("main")!.getBoundingClientRect()
+    // the head of the list may lie on top of it
+    const isCovered = [box.top + 2, box.bottom - 2].some((y) =>
+      !row.contains(document.elementFromPoint(box.left + box.width / 2, y))
+    )
+    return {
+      isInView: box.top >= view.top && box.bottom <= view.bottom && !isCovered,
+      row: edges(box),
+      view: edges(view)
+    }
+  })
