@@ -1,13 +1,17 @@
 /** Rows with a flow or a version of their own. */
 import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
+import type { Json } from "@effect-noukai/emulator/Flow"
 import { Tools } from "@effect-noukai/sdk"
+import { parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { rowSession } from "../src/internal/drive/jobRuns.js"
 import { client, collect, layer, ledgerFile, onFile, requestsTo, runsOf } from "./support/batches.js"
 
 const quick = { grace: 300 } as const
+
+const big = "12345678901234567890"
 
 interface Row {
   readonly id: string
@@ -281,6 +285,15 @@ const withTools = [{
     output: "{{tools.weather}}"
   }]
 }, {
+  ref: "acme/test/long",
+  toolsEnabled: true,
+  steps: [{
+    kind: "tool",
+    id: "a",
+    rounds: [[{ name: "weather", arguments: parseJson(`{"city":{"id":${big}}}`) as { readonly city: Json } }]],
+    output: 1
+  }]
+}, {
   ref: "acme/test/quiet",
   toolsEnabled: true,
   steps: [{ kind: "template", id: "a", output: "x" }]
@@ -319,6 +332,16 @@ describe("the calls of tools", () => {
         ["weather", { city: "Bonn" }, "rain in Bonn"],
         ["weather", { city: "Kiel" }, "rain in Kiel"]
       ]])
+    }).pipe(Effect.provide(layer({ flows: withTools }))))
+
+  it.live("keep the digits of their numbers", () =>
+    Effect.gen(function*() {
+      const batch = asking("long", () => Effect.succeed(parseJson(`{"id":${big}}`) as never), "acme/test/long")
+      yield* Batch.run(batch, BatchSource.fromIterable(["a"]), quick)
+      const [row] = yield* collect(Batch.results("long"))
+      const [call] = row?.calls ?? []
+      assert.strictEqual(stringifyJson(call?.arguments), `{"city":{"id":${big}}}`)
+      assert.strictEqual(stringifyJson(call?.result), `{"id":${big}}`)
     }).pipe(Effect.provide(layer({ flows: withTools }))))
 
   it.live("are none where the model called no tool", () =>

@@ -41,7 +41,9 @@ export interface PendingTools extends Schema.Schema.Type<typeof PendingTools> {}
 export const FirstCall = Schema.Struct({
   message: absentable(Schema.String),
   parameters: absentable(KeptObject),
-  attachments: absentable(Schema.Array(Schema.Unknown))
+  attachments: absentable(Schema.Array(Schema.Unknown)),
+  /** The text of numbers in `parameters` that a JavaScript number cannot hold. Opaque. */
+  digits: absentable(Schema.Unknown)
 })
 
 /**
@@ -115,7 +117,7 @@ const pausedStateSchema = Schema.Struct({
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: ToolCalls,
   accumulatedOutputs: KeptObject,
-  /** The text of numbers in `toolCallMessages` and `accumulatedOutputs` that a JavaScript number cannot hold. Opaque. */
+  /** The text of numbers in `toolCallMessages`, `accumulatedOutputs` and `parameters` that a JavaScript number cannot hold. Opaque. */
   digits: absentable(Schema.Unknown),
   sessionId: absentable(Schema.String),
   /** The number of calls of the tool handler before this pause. */

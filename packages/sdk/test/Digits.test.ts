@@ -144,6 +144,66 @@ describe("numbers that JavaScript cannot hold", () => {
       assert.include(stringifyJson(result), `"result":${all}`)
     }))
 
+  it.scopedLive("a stored pause keeps those of its parameters, from one pause to the next", () =>
+    Effect.gen(function*() {
+      const finite = `{"list":[${big},{"deep":-${big}}]}`
+      const server = yield* Wire.serve(pause, pause, done)
+      const flows = yield* clientFor(server)
+      const parameters = parseJson(`{"id":${big},"of":${finite}}`) as { readonly id: number }
+      const paused = yield* flows.execute("a/b/c", { parameters, tools })
+      if (paused.status !== "tool_calls_required") return assert.fail("it did not pause")
+      const again = yield* flows.resume("a/b/c", stored(PausedState, paused.state), results, { tools })
+      if (again.status !== "tool_calls_required") return assert.fail("it did not pause again")
+      const content = parseJson(finite) as { readonly id: number }
+      yield* flows.resume("a/b/c", stored(PausedState, again.state), [{ toolCallId: "t1", content }])
+      for (const { body } of server.requests) has(body, "parameters", `{"id":${big},"of":${finite}}`)
+      has(server.requests[2]?.body, "content", JSON.stringify(finite))
+    }))
+
+  it.scopedLive("a stored cursor of the first step keeps those of its parameters", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(sse(begin, ...step("a", "1", 1)), sse(begin, ...step("a", "1"), end("1")))
+      const flows = yield* clientFor(server)
+      const parameters = parseJson(`{"id":${big}}`) as { readonly id: number }
+      const events = yield* Stream.runCollect(Stream.take(flows.events("a/b/c", { parameters }), 1))
+      const [started] = Chunk.toReadonlyArray(events)
+      if (started?.type !== "run_started") return assert.fail("it did not start")
+      const from = stored(FlowCursor, { ...started.cursor, stepIndex: 0 })
+      yield* Stream.runDrain(flows.events("a/b/c", { from }))
+      has(server.requests[1]?.body, "parameters", `{"id":${big}}`)
+    }))
+
+  it.scopedLive("errors of failed runs and jobs have their digits", () =>
+    Effect.gen(function*() {
+      for (const value of [big, all]) {
+        const failed = body(`{"status":"failed","result":${value},"flowId":"f","blockCount":2,"executionId":"ex-1"}`)
+        const walked = sse(
+          begin,
+          frame("step_started", `{"stepId":"a"}`),
+          frame("step_error", `{"stepId":"a","error":${value}}`),
+          frame("flow_completed", `{"executionId":"ex-1","result":null,"summary":{"failedAtStep":"a"}}`)
+        )
+        const server = yield* Wire.serve(
+          failed,
+          walked,
+          body(`{"executionId":"ex-1","status":"failed","error":${value}}`),
+          body(`{"executionId":"ex-1","status":"cancelled","result":${value}}`)
+        )
+        const services = yield* servicesFor(server)
+        const [flows, jobs] = [Context.get(services, FlowService), Context.get(services, JobService)]
+        const error = yield* Effect.flip(flows.execute("a/b/c", { message: "hi" }))
+        const ofWalk = yield* Effect.flip(flows.execute("a/b/c", { message: "hi", maxCostUsd: 5 }))
+        for (const one of [error, ofWalk]) {
+          if (one._tag !== "FlowExecutionError") return assert.fail(`it failed with ${one._tag}`)
+          assert.strictEqual(stringifyJson({ result: one.result }, digitsOf(one)), `{"result":${value}}`)
+        }
+        const job = yield* jobs.attach("a/b/c", "ex-1")
+        for (const status of [yield* job.poll, yield* job.poll]) {
+          assert.include(stringifyJson(status), `"error":${value}`)
+        }
+      }
+    }))
+
   it.scopedLive("the result of a job has its digits", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(body(`{"executionId":"ex-1","status":"completed","result":${big}}`))

@@ -1,6 +1,13 @@
 /** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
 import { JobService, type NoukaiError, RunService, SessionService, type SubmitInput } from "@effect-noukai/sdk"
-import { digitsAt, digitsIn, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
+import {
+  digitsAt,
+  digitsIn,
+  digitsOf,
+  digitsWithin,
+  stringifyJson,
+  withDigits
+} from "@effect-noukai/sdk/internal/digits"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -28,7 +35,9 @@ const grace = 5000
 
 const failure = (kind: string, unknown: string, status: JobFailed | JobCancelled): RowError => {
   const { error } = status
-  const { code, message = error === undefined || error === null ? unknown : JSON.stringify(error) } = problemOf(status)
+  const text = () =>
+    error === undefined || error === null ? unknown : stringifyJson(error, digitsAt(digitsOf(status), "error"))
+  const { code, message = text() } = problemOf(status)
   return { kind, message, ...(code !== undefined && { code }) }
 }
 

@@ -1,5 +1,6 @@
 /** The calls of the tools of a row, kept in the ledger before its run goes on with their results. */
 import type { NoukaiError, Tools } from "@effect-noukai/sdk"
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowCall } from "../../BatchRow.js"
@@ -11,7 +12,7 @@ import type { BeginResult } from "./runs.js"
 
 const argumentsOf = (text: string): unknown => {
   try {
-    return text.trim() === "" ? {} : JSON.parse(text)
+    return text.trim() === "" ? {} : parseJson(text)
   } catch {
     return text
   }
@@ -62,14 +63,14 @@ export function keepingCalls<E>(
           const round = answered(asked, results)
           calls = isFirst ? followedBy(calls, round) : [...calls, ...round]
           isFirst = false
-          return insisting(Rows.keepCalls(ledger, row, JSON.stringify(calls)))
+          return insisting(Rows.keepCalls(ledger, row, stringifyJson(calls, digitsWithin(calls))))
         })
     })
     if (outcome._tag === "submitted") return outcome
     const isUnknown = outcome.isListed && row.state === "intent" && stored === undefined
     return {
       ...outcome,
-      settled: { ...outcome.settled, calls: isUnknown ? Rows.unknownCalls : JSON.stringify(calls) }
+      settled: { ...outcome.settled, calls: isUnknown ? Rows.unknownCalls : stringifyJson(calls, digitsWithin(calls)) }
     }
   })
 }

@@ -6,6 +6,7 @@ import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import { flow } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
@@ -158,7 +159,11 @@ const attemptsCostOf = (
 
 const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
-export const decodeCalls = Schema.decodeUnknownSync(Schema.parseJson(Schema.Array(RowCall)))
+/** Reads the calls of a row, with the digits of their numbers. */
+export const decodeCalls: (text: string) => ReadonlyArray<RowCall> = flow(
+  parseJson,
+  Schema.decodeUnknownSync(Schema.Array(RowCall))
+)
 
 const decodeSteps = Schema.decodeUnknownSync(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 

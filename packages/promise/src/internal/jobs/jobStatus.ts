@@ -1,10 +1,15 @@
 /** Translates job statuses of the SDK. */
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
 import { overReceived, resultField } from "../json.js"
 
-const textOf = (error: unknown): { readonly error?: string } =>
-  error === undefined || error === null ? {} : { error: typeof error === "string" ? error : JSON.stringify(error) }
+const textOf = (status: Sdk.JobFailed | Sdk.JobCancelled): { readonly error?: string } => {
+  const { error } = status
+  return error === undefined || error === null
+    ? {}
+    : { error: typeof error === "string" ? error : stringifyJson(error, digitsAt(digitsOf(status), "error")) }
+}
 
 const declared = (status: Sdk.JobStatus): JobStatus => {
   const { executionId } = status
@@ -16,7 +21,7 @@ const declared = (status: Sdk.JobStatus): JobStatus => {
       return { executionId, status: "completed", ...resultField(status.raw, status.result) }
     case "failed":
     case "cancelled":
-      return { executionId, status: status.status, ...textOf(status.error) }
+      return { executionId, status: status.status, ...textOf(status) }
     case "unknown":
       // an unknown status keeps the server's name
       return { executionId, status: status.reported as JobStatus["status"] }

@@ -143,7 +143,12 @@ const statusOf = (
       )
     case "failed":
     case "cancelled":
-      return Effect.succeed(withRaw({ status, executionId, error: error ?? result }, raw))
+      return Effect.succeed(
+        withDigits(
+          withRaw({ status, executionId, error: error ?? result }, raw),
+          digitsIn([["error", digitsAt(digitsOf(response), (error ?? undefined) === undefined ? "result" : "error")]])
+        )
+      )
     case "pending":
     case "running":
       return Effect.succeed(withRaw({ status, executionId }, raw))

@@ -20,7 +20,7 @@ export interface CompletedStep {
  */
 export type RunEnding =
   | { readonly _tag: "completed"; readonly result: unknown; readonly digits?: Digits }
-  | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown }
+  | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown; readonly digits?: Digits }
   | { readonly _tag: "unfinished"; readonly reason: string }
 
 export interface RunOfSession {
@@ -41,6 +41,11 @@ export const withoutPrompt = (output: unknown): unknown =>
   Predicate.isRecord(output) && Object.hasOwn(output, promptKey)
     ? Object.fromEntries(Object.entries(output).filter(([key]) => key !== promptKey))
     : output ?? null
+
+const errorOf = (step: SessionStep | undefined): { readonly error: unknown; readonly digits?: Digits } => ({
+  error: step?.errorSnapshot,
+  ...known({ digits: digitsAt(step?.digits, "errorSnapshot") })
+})
 
 const digitsOfOutput = (step: SessionStep | undefined) => known({ digits: digitsAt(step?.digits, "outputSnapshot") })
 
@@ -122,17 +127,18 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
     const step = steps.findLast(({ stepId }) => stepId === errorAtStep) ??
       execution.steps.findLast((one) => one.stepId === errorAtStep && hasError(one))
     if (step === undefined || !hasRecovered(execution, step)) {
-      return { _tag: "failed", stepId: errorAtStep, error: step?.errorSnapshot }
+      return { _tag: "failed", stepId: errorAtStep, ...errorOf(step) }
     }
   }
   const last = steps.at(-1)
   if (status === "failed" || status === "cancelled") {
     const failed = steps.findLast(hasFailed)
+    const step = failed !== undefined && hasError(failed) ? failed : execution.steps.findLast(hasError)
     return {
       _tag: "failed",
       stepId: failed?.stepId,
-      error: failed?.errorSnapshot ?? execution.steps.findLast(hasError)?.errorSnapshot ??
-        (status === "cancelled" ? "the recorded run was cancelled" : undefined)
+      ...errorOf(step),
+      ...(step === undefined && status === "cancelled" && { error: "the recorded run was cancelled" })
     }
   }
   if (status !== "completed") return { _tag: "unfinished", reason: `its status is ${JSON.stringify(status)}` }
@@ -141,7 +147,7 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
     return { _tag: "unfinished", reason }
   }
   return last !== undefined && hasFailed(last)
-    ? { _tag: "failed", stepId: last.stepId, error: last.errorSnapshot }
+    ? { _tag: "failed", stepId: last.stepId, ...errorOf(last) }
     : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot), ...digitsOfOutput(last) }
 }
 

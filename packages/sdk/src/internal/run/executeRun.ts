@@ -11,7 +11,7 @@ import type { FlowCursor, PausedState, PendingTools } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tools.js"
-import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
+import { type Digits, digitsAt, digitsIn, digitsOf, digitsWithin, withDigits } from "../core/digits.js"
 import { type AnyFiber, withFiber } from "../core/fiber.js"
 import { mapNow, withRaw } from "../core/json.js"
 import { invalid, known, newError, receivedAs, setCursor, setState } from "../core/makeError.js"
@@ -277,10 +277,11 @@ const completed = (run: AnyRun, response: Operation.ExecuteEnded): RunEffect<nev
 
 const runFailed = (
   { addressText, executionId, method, reused, sessionId }: AnyRun,
-  { blockCount, flowId, raw, requestId, result }: Operation.ExecuteEnded,
+  response: Operation.ExecuteEnded,
   stepId: string | undefined
-): Errors.FlowExecutionError =>
-  receivedAs(
+): Errors.FlowExecutionError => {
+  const { blockCount, flowId, raw, requestId, result } = response
+  const failed = receivedAs(
     newError(Errors.FlowExecutionError, {
       method,
       flow: addressText,
@@ -297,6 +298,18 @@ const runFailed = (
     }),
     raw
   )
+  return withDigits(failed, digitsIn([["result", digitsAt(digitsOf(response), "result")]]))
+}
+
+/** The digits of the numbers that the answer to a pause repeats. */
+const digitsOfState = ({ fields: { parameters } }: AnyRun, response: Operation.ExecutePaused): Digits | undefined => {
+  const digits = Pauses.digitsOfPause(response)
+  return digitsIn([
+    ["toolCallMessages", digitsAt(digits, "toolCallMessages")],
+    ["accumulatedOutputs", digitsAt(digits, "accumulatedOutputs")],
+    ["parameters", digitsWithin(parameters)]
+  ])
+}
 
 const paused = <E, R>(
   run: Run<E, R>,
@@ -321,7 +334,7 @@ const paused = <E, R>(
     toolCallMessages,
     toolCalls,
     accumulatedOutputs,
-    ...known({ digits: Pauses.digitsOfPause(response), sessionId: run.sessionId }),
+    ...known({ digits: digitsOfState(run, response), sessionId: run.sessionId }),
     rounds,
     ...known<Operation.RunFields>(run.fields),
     ...(cursor && { steps: stepsOf(cursor) })

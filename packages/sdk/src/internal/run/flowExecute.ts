@@ -5,13 +5,14 @@ import * as Predicate from "effect/Predicate"
 import type { OnceOptions, TakeOverOptions } from "../../Execution.js"
 import { PausedState } from "../../FlowCursor.js"
 import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } from "../../NoukaiError.js"
+import { digitsAt, withDigits } from "../core/digits.js"
 import { withFiber } from "../core/fiber.js"
 import { isOf } from "../core/json.js"
 import { checkStored } from "../core/jsonProblem.js"
 import { invalid, readable } from "../core/makeError.js"
 import { toMillis } from "../core/time.js"
 import { type HttpService, resolveCall } from "../operations/operations.js"
-import { runFieldsOf } from "../operations/requests.js"
+import { type RunFields, runFieldsOf } from "../operations/requests.js"
 import { resolveRun } from "../operations/scope.js"
 import type { FlowRef } from "../options/address.js"
 import { CallProgress, checkKey } from "../options/callOptions.js"
@@ -106,6 +107,15 @@ const stateOf = (
     : refused("state.sessionId", "must be text that a header can carry")
 }
 
+/** The fields that the requests of a paused run repeat, with the digits of its parameters. */
+const fieldsOf = (state: PausedState): RunFields => {
+  const fields = runFieldsOf(state)
+  const { parameters } = fields
+  return Predicate.isRecord(parameters)
+    ? { ...fields, parameters: withDigits({ ...parameters }, digitsAt(state.digits, "parameters")) }
+    : fields
+}
+
 const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =>
 <E, R>(
   flow: FlowRef<never>,
@@ -129,7 +139,7 @@ const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =
       sessionId: state.sessionId,
       options: input,
       progress: new CallProgress(),
-      fields: runFieldsOf(state),
+      fields: fieldsOf(state),
       onPause: input.onPause,
       answering: { _tag: "manual" },
       maxCostUsd: input.maxCostUsd,

@@ -11,6 +11,7 @@ import {
   digitsAt,
   digitsIn,
   digitsOf,
+  digitsWithin,
   isRecord,
   maxDepth,
   nestsTooDeep,
@@ -182,7 +183,7 @@ export const resumeMessages = (
     ...results.map(({ content, toolCallId }) => ({
       role: "tool",
       [idKey]: toolCallId,
-      content: typeof content === "string" ? content : JSON.stringify(content)
+      content: typeof content === "string" ? content : stringifyJson(content, digitsWithin(content))
     }))
   ]
 }

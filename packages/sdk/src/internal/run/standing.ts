@@ -207,7 +207,7 @@ const fromSession = (asked: KeyRequest, run: FoundRun): Outcome => {
   const lost = (reason: Errors.ResultNotStoredError["reason"]) => Effect.fail(notStored(asked, run, reason, { detail }))
   switch (ending._tag) {
     case "failed":
-      return Effect.succeed(ended(run, "failed", ending.error ?? "its session does not say why"))
+      return Effect.succeed(ended(run, "failed", ending.error ?? "its session does not say why", ending.digits))
     case "unfinished":
       return Effect.fail(inProgress(asked, run, ending.reason))
     case "completed":
@@ -232,7 +232,14 @@ const fromJob = (
       return Effect.succeed(ended(run, "completed", result, digitsAt(digitsOf(response), "result")))
     case "failed":
     case "cancelled":
-      return Effect.succeed(ended(run, "failed", error ?? (status === "failed" ? result : "the job was cancelled")))
+      return Effect.succeed(
+        ended(
+          run,
+          "failed",
+          error ?? (status === "failed" ? result : "the job was cancelled"),
+          digitsAt(digitsOf(response), (error ?? undefined) === undefined ? "result" : "error")
+        )
+      )
     case "pending":
     case "running":
       return Effect.fail(inProgress(asked, run))

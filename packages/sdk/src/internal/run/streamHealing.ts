@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { FirstCall, FlowCursor } from "../../FlowCursor.js"
 import * as Errors from "../../NoukaiError.js"
-import { digitsIn, withDigits } from "../core/digits.js"
+import { digitsIn, digitsWithin, withDigits } from "../core/digits.js"
 import { amended, cursorOf, known, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
@@ -89,7 +89,12 @@ export type EveryRequest = ReturnType<typeof everyRequest>
 
 /** The input of the first request of a stream. */
 export const firstCall = (message: string | undefined, { attachments, parameters }: RunFields): FirstCall =>
-  known({ message, parameters: parameters as FirstCall["parameters"], attachments })
+  known({
+    message,
+    parameters: parameters as FirstCall["parameters"],
+    attachments,
+    digits: digitsWithin(parameters)
+  })
 
 /**
  * The body of the request for the next step of a run.
@@ -117,7 +122,11 @@ export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody 
   }
   return withDigits(
     body,
-    digitsIn([["accumulatedOutputs", digits], ["toolCallMessages", pending?.digits]])
+    digitsIn([
+      ["accumulatedOutputs", digits],
+      ["parameters", first?.digits],
+      ["toolCallMessages", pending?.digits]
+    ])
   )
 }
 

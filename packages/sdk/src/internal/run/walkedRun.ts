@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import { digitsIn, digitsOf, withDigits } from "../core/digits.js"
+import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/digits.js"
 import { withRaw } from "../core/json.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
 import { withStepSpans } from "../trace/stepSpans.js"
@@ -87,7 +87,8 @@ const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
         case "step_error": {
           const { error: result, stepId } = event
           const { executionId } = run
-          return { response: withRaw({ status: "failed", result, executionId, ...facts() }, event.raw), stepId }
+          const response = withRaw({ status: "failed" as const, result, executionId, ...facts() }, event.raw)
+          return { response: withDigits(response, digitsIn([["result", digitsAt(digitsOf(event), "error")]])), stepId }
         }
         default:
           return undefined
