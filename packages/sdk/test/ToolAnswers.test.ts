@@ -32,7 +32,9 @@ const Parameters = Schema.Struct({})
 /** The kinds of tools, all with the same answer. */
 const kinds = {
   make: (answer: () => unknown) =>
-    Tools.make(Tools.tool({ name: "look", parameters: Parameters, handler: () => Effect.sync(answer) })),
+    Tools.make(
+      Tools.tool({ name: "look", parameters: Parameters, handler: () => Effect.sync(() => answer() as never) })
+    ),
   handle: (answer: () => unknown) =>
     Tools.handle(
       [{ type: "function", function: { name: "look" } }],
