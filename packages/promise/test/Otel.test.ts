@@ -270,6 +270,22 @@ describe("otel", () => {
     })
   }
 
+  it("waitAll has no span of its own: each of its polls has one, with its error", async () => {
+    const server = await answering(403, {})
+    const noukai = open({ otel: true, port: server.port, maxRetries: 0 })
+    const jobs = ["ex-1", "ex-2"].map((id) => noukai.flow(flow).job(id))
+    const outcomes = await collect(noukai.waitAll(jobs))
+    assert.isTrue(outcomes.every(({ error }) => error !== undefined))
+    assert.deepStrictEqual(
+      exporter.getFinishedSpans().filter(({ name }) => name.startsWith("noukai.")).map(({ name, status }) => [
+        name,
+        status.code
+      ]),
+      jobs.map(() => ["noukai.job.poll", SpanStatusCode.ERROR])
+    )
+    server.close()
+  })
+
   it("a step that fails is an error of its span, and of the loop that rejects", async () => {
     const noukai = open({ otel: true })
     const events = await collect(noukai.flow(failing).events({ message: "hi" }))
