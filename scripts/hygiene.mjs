@@ -17,7 +17,8 @@ const plain =
 /** The files whose comments are checked: the sources of every package. */
 const plainComments = /^packages\/\w+\/src\/.*\.ts$/
 
-const hard = String.raw`\b(?:whatever|whoever|that of|of which)\b|(?<!\bthere )\b(?:is|are|was|were) no (?!longer\b|more\b)`
+const hard = String
+  .raw`\b(?:whatever|whoever|that of|of which)\b|(?<!\bthere )\b(?:is|are|was|were) no (?!longer\b|more\b)`
 
 const hardToRead = "a form that is hard to read: name the thing, and write \"is not a\""
 

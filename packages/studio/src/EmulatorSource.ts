@@ -166,17 +166,13 @@ const tracesOf = (runs: EmulatorRuns) =>
 
 /** Loads the reads of sessions in the background: the transport of the SDK takes time to load, which a start does not have. */
 const sessionsOf = (runs: EmulatorRuns) =>
-  Effect.gen(function*() {
-    const scope = yield* Effect.scope
-    const loading = yield* Effect.cached(Effect.forkIn(
-      Effect.flatMap(
-        Effect.promise(() => import("./internal/emulatorSessions.js")),
-        ({ make }) => Scope.extend(make(runs), scope)
-      ),
-      scope
-    ))
+  Effect.flatMap(Effect.scope, (scope) => {
+    const loading = Effect.promise(() => import("./internal/emulatorSessions.js")).pipe(
+      Effect.flatMap(({ make }) => Scope.extend(make(runs), scope)),
+      Effect.forkIn(scope)
+    )
     // the load goes on if the page that began it goes away: later reads need it
-    return Effect.flatMap(loading, Fiber.join)
+    return Effect.map(Effect.cached(loading), Effect.flatMap(Fiber.join))
   })
 
 /** Emits at once, and whenever a run changes, until it has ended. */

@@ -199,7 +199,7 @@ export const results = (
     const [id, read] = typeof batch === "string"
       ? [batch, (row: RowResult) => row] as const
       : [batch.id, reading(batch)] as const
-    if (!isCount(after, 0)) yield* new InvalidBatchError({ method, field: "after", reason: aNumber })
+    if (!isCount(after, 0)) return yield* new InvalidBatchError({ method, field: "after", reason: aNumber })
     if (order !== "input" && order !== "done") {
       return yield* new InvalidBatchError({ method, field: "order", reason: "must be \"input\" or \"done\"" })
     }

@@ -39,33 +39,34 @@ export const make = (
   { found }: Stores,
   given: ReadonlyArray<Definition>
 ): Effect.Effect<Effect.Effect<Definitions>> =>
-  Effect.gen(function*() {
-    const loaded = yield* Cache.makeWith({
+  Effect.map(
+    Cache.makeWith({
       capacity: 200,
       lookup: ([path]: readonly [path: string, signature: string]) => EvalFile.load(path),
       timeToLive: Exit.match({ onFailure: () => Duration.seconds(1), onSuccess: () => Duration.infinity })
-    })
-    return Effect.gen(function*() {
-      const all = new Map<string, ReadonlyArray<FoundDefinition>>(
-        given.map((one) => [one.eval.name, [{ ...one, version: "" }]])
-      )
-      const isGiven = new Set(all.keys())
-      const problems: Array<Definitions["problems"][number]> = []
-      for (const [file, path] of (yield* found).definitions) {
-        const version = yield* LedgerFiles.signature(path)
-        const read = yield* Effect.either(loaded.get(Data.tuple(path, version)))
-        if (read._tag === "Left") problems.push({ ledger: file, message: read.left.message })
-        else if (!isGiven.has(read.right.name)) {
-          all.set(read.right.name, [...all.get(read.right.name) ?? [], { file, eval: read.right, version }])
+    }),
+    (loaded) =>
+      Effect.gen(function*() {
+        const all = new Map<string, ReadonlyArray<FoundDefinition>>(
+          given.map((one) => [one.eval.name, [{ ...one, version: "" }]])
+        )
+        const isGiven = new Set(all.keys())
+        const problems: Array<Definitions["problems"][number]> = []
+        for (const [file, path] of (yield* found).definitions) {
+          const version = yield* LedgerFiles.signature(path)
+          const read = yield* Effect.either(loaded.get(Data.tuple(path, version)))
+          if (read._tag === "Left") problems.push({ ledger: file, message: read.left.message })
+          else if (!isGiven.has(read.right.name)) {
+            all.set(read.right.name, [...all.get(read.right.name) ?? [], { file, eval: read.right, version }])
+          }
         }
-      }
-      return {
-        of: (name, ledger) => {
-          const [first, ...others] = all.get(name) ?? []
-          return first &&
-            others.reduce((best, one) => nearness(one.file, ledger) > nearness(best.file, ledger) ? one : best, first)
-        },
-        problems
-      }
-    })
-  })
+        return {
+          of: (name, ledger) => {
+            const [first, ...others] = all.get(name) ?? []
+            return first &&
+              others.reduce((best, one) => nearness(one.file, ledger) > nearness(best.file, ledger) ? one : best, first)
+          },
+          problems
+        }
+      })
+  )

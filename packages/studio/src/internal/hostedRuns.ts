@@ -34,35 +34,34 @@ const reading = (rows: Rows.HostedRows, traces: Traces, { noting }: HostedPolls)
   })
 
 /** Follows the events of a run, and notes the facts that only its watcher knows. Ends when the run does. */
-const events = (
+const events = Effect.fnUntraced(function*(
   { runs, watched }: Rows.HostedRows,
   flow: string,
   id: string,
   startedAt: string | undefined
-) =>
-  Effect.gen(function*() {
-    const since = yield* Clock.currentTimeMillis
-    const start = millisOf(startedAt)
-    const queue = yield* Queue.sliding<void>(1)
-    const ended = yield* Deferred.make<void, NotFound | Unavailable>()
-    yield* runs.liveTrace(flow, id, {
-      heal: Schedule.exponential("1 second").pipe(Schedule.union(Schedule.spaced("30 seconds")))
-    }).pipe(
-      Stream.mapError(toFailure),
-      Stream.runForEach((event) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          watched.add(id, event, { now, since, start })
-          return Queue.offer(queue, undefined)
-        })
-      ),
-      Effect.intoDeferred(ended),
-      Effect.forkScoped
-    )
-    return Stream.fromQueue(queue, { maxChunkSize: 1 }).pipe(
-      Stream.throttle({ cost: () => 1, units: 1, duration: traceAge, strategy: "shape" }),
-      Stream.merge(Stream.execute(Deferred.await(ended)), { haltStrategy: "right" })
-    )
-  })
+) {
+  const since = yield* Clock.currentTimeMillis
+  const start = millisOf(startedAt)
+  const queue = yield* Queue.sliding<void>(1)
+  const ended = yield* Deferred.make<void, NotFound | Unavailable>()
+  yield* runs.liveTrace(flow, id, {
+    heal: Schedule.exponential("1 second").pipe(Schedule.union(Schedule.spaced("30 seconds")))
+  }).pipe(
+    Stream.mapError(toFailure),
+    Stream.runForEach((event) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        watched.add(id, event, { now, since, start })
+        return Queue.offer(queue, undefined)
+      })
+    ),
+    Effect.intoDeferred(ended),
+    Effect.forkScoped
+  )
+  return Stream.fromQueue(queue, { maxChunkSize: 1 }).pipe(
+    Stream.throttle({ cost: () => 1, units: 1, duration: traceAge, strategy: "shape" }),
+    Stream.merge(Stream.execute(Deferred.await(ended)), { haltStrategy: "right" })
+  )
+})
 
 const watching = (rows: Rows.HostedRows, traces: Traces, run: Reads["run"]): Reads["watch"] => (flow, id) =>
   Stream.unwrapScoped(Effect.gen(function*() {

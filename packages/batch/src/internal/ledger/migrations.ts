@@ -111,6 +111,8 @@ export const current: Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClien
   (found) => found === "absent" ? Effect.fail(refusal("it has no ledger")) : Effect.void
 )
 
+const failed = (cause: unknown) => new SqlErrors.SqlError({ cause, message: "Failed to bring the ledger up to date" })
+
 /** Creates the tables, or brings them up to date with `known`. */
 export const migrateTo = (known: Versions): Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> =>
   Effect.flatMap(
@@ -118,9 +120,9 @@ export const migrateTo = (known: Versions): Effect.Effect<void, SqlErrors.SqlErr
     (found) =>
       found === "current" ? Effect.void : Migrator.make({})({ loader: Migrator.fromRecord(known), table }).pipe(
         Effect.asVoid,
+        Effect.mapError(failed),
         // a migration that fails dies
-        Effect.catchAllDefect((defect) => Effect.fail(defect)),
-        Effect.mapError((cause) => new SqlErrors.SqlError({ cause, message: "Failed to bring the ledger up to date" }))
+        Effect.catchAllDefect((defect) => Effect.fail(failed(defect)))
       )
   )
 

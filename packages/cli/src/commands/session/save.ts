@@ -44,19 +44,19 @@ const empty: Cassette.SessionCassette = {
 }
 
 /** Reads and checks the redaction before anything is sent. */
-const redaction = (input: Input) =>
-  Effect.gen(function*() {
-    const patterns = yield* Effect.forEach(input.redactPattern, (text) =>
-      Effect.mapError(Pattern.fromText(text), (reason) =>
-        new UsageError({ message: `--redact-pattern: ${reason}` })))
-    const paths = input.redactPath
-    yield* Effect.mapError(
-      Cassette.redact(empty, { paths }),
-      ({ message }) =>
-        new UsageError({ message: `--redact-path: ${message}` })
-    )
-    return { paths, patterns }
-  })
+const redaction = Effect.fnUntraced(function*(input: Input) {
+  const patterns = yield* Effect.forEach(
+    input.redactPattern,
+    (text) =>
+      Effect.mapError(Pattern.fromText(text), (reason) => new UsageError({ message: `--redact-pattern: ${reason}` }))
+  )
+  const paths = input.redactPath
+  yield* Effect.mapError(
+    Cassette.redact(empty, { paths }),
+    ({ message }) => new UsageError({ message: `--redact-path: ${message}` })
+  )
+  return { paths, patterns }
+})
 
 /** Removes the values of a redaction. */
 const without = (session: Cassette.SessionCassette, redact: Effect.Effect.Success<ReturnType<typeof redaction>>) =>

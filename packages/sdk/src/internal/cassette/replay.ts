@@ -180,14 +180,17 @@ interface Entered {
   readonly now: number
 }
 
-const enter = (replay: Replay, endpoint: Recording.RecordedOperation, request: Recording.AnyRequest) =>
-  Effect.gen(function*() {
-    const asked = yield* asking(replay, endpoint, request)
-    const matching = yield* matchingFor(replay, asked)
-    yield* matching.entering(asked)
-    const entered: Entered = { replay, matching, asked, now: yield* monotonic }
-    return entered
-  })
+const enter = Effect.fnUntraced(function*(
+  replay: Replay,
+  endpoint: Recording.RecordedOperation,
+  request: Recording.AnyRequest
+) {
+  const asked = yield* asking(replay, endpoint, request)
+  const matching = yield* matchingFor(replay, asked)
+  yield* matching.entering(asked)
+  const entered: Entered = { replay, matching, asked, now: yield* monotonic }
+  return entered
+})
 
 /**
  * Notes when a job was submitted, and whether a run began outside the recording, since its later calls are then made
