@@ -294,6 +294,17 @@ describe("the error handlers", () => {
     ])
   })
 
+  it("the words of a server are one line of the console, without keys and commands to a server of CI", () => {
+    const lines: Array<unknown> = []
+    vi.spyOn(console, "error").mockImplementation((...line) => lines.push(line.join(" ")))
+    const words = "x\n::error::y\r##[add-mask]z \u202etokennk_live_0123456789abcdef \u001b[31m"
+    errorResponse(new promise.RateLimitError(words))
+    assert.lengthOf(lines, 1)
+    // eslint-disable-next-line no-control-regex
+    assert.notMatch(String(lines[0]), /[\u0000-\u001f\u202e]|::error|##\[|0123456789abcdef/)
+    assert.include(String(lines[0]), "RateLimitError: x")
+  })
+
   it("an onError that throws changes nothing", () => {
     const onError = () => {
       throw new Error("the log is full")

@@ -1,6 +1,7 @@
 /** Answers errors and reports them. */
 import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import * as SafeText from "@effect-noukai/sdk/SafeText"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as ErrorAnswer from "../ErrorAnswer.js"
@@ -13,9 +14,13 @@ const lineOf = (error: unknown): string => {
   return cause === undefined ? String(error) : `${cause._tag}: ${cause.message.replace(`${cause.method} `, "")}`
 }
 
+/** The text of a server for a log: without keys, without commands to a server of CI, and in one line. */
+const safe = (text: string): string =>
+  SafeText.withoutCommands(SafeText.masked(text)).replace(SafeText.directions, "").replace(/\p{Cc}+/gu, " ")
+
 /** The log of an error that was answered. */
 export const logged = (error: unknown): Effect.Effect<void> =>
-  Effect.logError(`noukai: a request failed: ${looked(() => lineOf(error)) ?? "an error that cannot be printed"}`)
+  Effect.logError(`noukai: a request failed: ${safe(looked(() => lineOf(error)) ?? "an error that cannot be printed")}`)
 
 /** Programs without Effect expect a plain line on `console.error`. */
 const toConsole = Logger.replace(
