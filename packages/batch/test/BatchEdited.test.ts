@@ -104,7 +104,11 @@ describe("a row that was never sent", () => {
           return operation === "jobs" ? Batch.make({ operation, ...options }) : Batch.make({ operation, ...options })
         }
         const bad = yield* Batch.run(of(() => refused), rows({ id: "a" }, { id: "b" }), quick)
-        assert.deepStrictEqual([stateCounts(bad), (yield* requestsTo(operation)).length, yield* runsOf], [
+        assert.deepStrictEqual([
+          stateCounts(bad),
+          (yield* requestsTo(operation === "jobs" ? "submitJob" : operation)).length,
+          yield* runsOf
+        ], [
           { failed: 2 },
           requests,
           []
@@ -119,9 +123,9 @@ describe("a row that was never sent", () => {
         // the input may change once more
         const other = yield* Batch.run(of(() => ({ message: "mended again" })), rows({ id: "a" }, { id: "b" }), quick)
         assert.deepStrictEqual([stateCounts(other), other.refused, other.absent], [{ done: 2 }, 0, 0])
-        const bodies = (yield* requestsTo(operation)).slice(requests).map(({ body }) =>
-          JSON.parse(body) as { readonly message: string }
-        )
+        const bodies = (yield* requestsTo(operation === "jobs" ? "submitJob" : operation)).slice(requests).map((
+          { body }
+        ) => JSON.parse(body) as { readonly message: string })
         assert.deepStrictEqual(bodies.map(({ message }) => message), ["mended again", "mended again"])
         const attempts = yield* Batch.attempts("refused input", "a")
         assert.deepStrictEqual(attempts.map(({ attempt, state }) => [attempt, state]), [[1, "failed"], [2, "done"]])

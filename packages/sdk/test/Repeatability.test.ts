@@ -25,7 +25,8 @@ const failures: ReadonlyArray<readonly [words: string, error: Errors.NoukaiError
   ["404 without that, as of a gateway", notFound("<html></html>")],
   ["408", refused(408)],
   ["429", limited({ isRetryable: true, code: "RATE_LIMITED" })],
-  ["429 that names a run, or whose code says nothing of a rate", limited({ isRetryable: false })],
+  ["429 whose code says nothing of a rate", limited({ isRetryable: true, code: "QUOTA" })],
+  ["429 that names a run", limited({ isRetryable: false })],
   ["500, 502, 503, 504", refused(503)],
   ["501, 505 and other 5xx", refused(501)],
   ["`APIConnectionError`, `sent: \"no\"`", connection("no")],
@@ -37,8 +38,10 @@ const failures: ReadonlyArray<readonly [words: string, error: Errors.NoukaiError
 
 const yes = (is: boolean) => is ? "yes" : "no"
 
+const said = { no: "no", unlikely: "unlikely", possible: "yes" } as const
+
 const columns: ReadonlyArray<readonly [title: string, cell: (error: Errors.NoukaiError) => string]> = [
-  ["may a run exist?", (error) => yes(repeatability(error).mayHaveRun)],
+  ["may a run exist?", (error) => said[repeatability(error).run]],
   ["a read is sent again", (error) => yes(shouldRetry(error, { isPost: false, isFresh: false, retryPost: false }))],
   ["a run is begun again", (error) => yes(shouldRetry(error, { isPost: true, isFresh: true, retryPost: false }))],
   ["a stream goes on", (error) => yes(repeatability(error).passes === "soon")],
@@ -63,18 +66,19 @@ describe("may this be sent again", () => {
 
   it("a run is begun again only where none may exist, and the same request may succeed", () => {
     for (const [words, error] of failures) {
-      const { mayHaveRun, passes } = repeatability(error)
+      const { passes, run } = repeatability(error)
       const isAgain = shouldRetry(error, { isPost: true, isFresh: true, retryPost: false })
-      assert.strictEqual(isAgain, !mayHaveRun && passes === "soon", words)
-      assert.strictEqual(isRepeatable(error, true), isAgain, words)
+      assert.strictEqual(isAgain, run === "no" && passes === "soon", words)
+      assert.strictEqual(isRepeatable(error, true), run !== "possible" && passes === "soon", words)
     }
   })
 
-  it("a 429 whose code says nothing of a rate is not sent again", () => {
+  it("a 429 whose code says nothing of a rate is not sent again by itself, and may be sent again", () => {
     const codes = [["RATE_LIMIT", true], ["TOO_MANY_REQUESTS", true], ["throttled", true], ["QUOTA", false]] as const
     for (const [code, isAgain] of codes) {
       const response = { _tag: "RateLimitError", statusCode: 429, code, namesRun: false }
-      assert.strictEqual(isRepeatable(response, true), isAgain, code)
+      assert.strictEqual(repeatability(response).run === "no", isAgain, code)
+      assert.isTrue(isRepeatable(response, true), code)
       assert.isTrue(isRepeatable(response, false), code)
     }
   })

@@ -72,12 +72,16 @@ const ofAll = (error: NoukaiError, key: string): Verdict | undefined => {
 /** The verdict on a request that begins a run. */
 export const ofSending = (error: NoukaiError, key: string): Verdict => {
   const general = ofAll(error, key)
-  const { mayHaveRun, passes } = repeatability(error)
-  if (general !== undefined && !(general._tag === "wait" && mayHaveRun)) return general
+  const { passes, run } = repeatability(error)
+  if (general !== undefined && !(general._tag === "wait" && run === "possible")) return general
   const { message, statusCode } = error
   if (error._tag === "FlowNotFoundError" || statusCode === 404) return stop(error)
   if (error._tag === "RunInProgressError") return { _tag: "running", executionId: error.executionId }
-  if (!mayHaveRun) return passes === "never" ? { _tag: "refused", error: rowError(error) } : { _tag: "unsent", message }
+  if (run !== "possible") {
+    return passes === "never"
+      ? { _tag: "refused", error: rowError(error) }
+      : { _tag: "unsent", message }
+  }
   return { _tag: "uncertain", message, seconds: retryAfter(error), isUnanswered: error._tag === "APITimeoutError" }
 }
 

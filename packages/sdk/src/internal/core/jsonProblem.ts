@@ -1,5 +1,5 @@
 /** The places where a value is not JSON. It needs no Effect: the relay flow of the Promise client checks values too. */
-import { maxDepth } from "./digits.js"
+import { type Digits, digitsAt, digitsOf, maxDepth } from "./digits.js"
 
 /** A field that is not JSON, and the reason. */
 export interface JsonProblem {
@@ -53,7 +53,7 @@ const reasonIn = (given: unknown, maxDepth: number, path: Array<string | number>
       path.length = 0
       return `must not nest deeper than ${maxDepth} levels, nor hold itself`
     }
-    if (Array.isArray(value)) return ofEntries(value.entries(), depth)
+    if (Array.isArray(value)) return ofEntries(value.entries(), depth, digitsOf(value))
     if (hasToJson(value)) {
       if (value instanceof Date && Number.isNaN(value.getTime())) return "must be a valid Date"
       const json = value.toJSON("")
@@ -64,10 +64,16 @@ const reasonIn = (given: unknown, maxDepth: number, path: Array<string | number>
     const entries = Object.entries(value)
     return !isPlain(value) && (entries.length === 0 || Symbol.iterator in value)
       ? saysNothing
-      : ofEntries(entries, depth)
+      : ofEntries(entries, depth, digitsOf(value))
   }
-  const ofEntries = (entries: Iterable<readonly [string | number, unknown]>, depth: number): string | undefined => {
+  const ofEntries = (
+    entries: Iterable<readonly [string | number, unknown]>,
+    depth: number,
+    digits: Digits | undefined
+  ): string | undefined => {
     for (const [key, value] of entries) {
+      // a number whose digits are kept is written as it came
+      if (typeof value === "number" && digitsAt(digits, key) !== undefined) continue
       path.push(key)
       const reason = value === undefined && typeof key === "number"
         ? "must be JSON, which has no undefined in a list"

@@ -21,8 +21,11 @@ export interface FailedRequest {
 
 /** The risk of sending a request again, and the chance that it helps. */
 export interface Repeatability {
-  /** Whether a run may exist, or may have gone on, because of the request. */
-  readonly mayHaveRun: boolean
+  /**
+   * Whether a run exists, or has gone on, because of the request: `"unlikely"` after a refusal for the rate that has
+   * another code, which the client does not send again by itself.
+   */
+  readonly run: "no" | "unlikely" | "possible"
   /**
    * Whether the same request may succeed: `"soon"`, a moment later; `"later"`, for a caller that goes on asking, as the
    * request was not answered by Noukai; `"never"`.
@@ -54,23 +57,30 @@ const passes = ({ _tag, clock, code, isAbsent, statusCode }: FailedRequest): Rep
   }
 }
 
-const mayHaveRun = ({ _tag, code, isRetryable, namesRun = isRetryable === false, sent, statusCode }: FailedRequest) => {
-  // a server that refuses a request for its rate is assumed to refuse it before anything runs
-  if (_tag === "RateLimitError") return namesRun || (code !== undefined && !rateLimitCode.test(code))
-  if (sent !== undefined) return sent !== "no"
-  // a 408 says that the server gave up waiting, not that nothing began
-  if (statusCode !== undefined) return statusCode < 400 || statusCode > 499 || statusCode === 408
-  return _tag !== "InvalidRequestError" && !_tag.startsWith("Replay")
+const runOf = (
+  { _tag, code, isRetryable, namesRun = isRetryable === false, sent, statusCode }: FailedRequest
+): Repeatability["run"] => {
+  if (_tag === "RateLimitError") {
+    // a server that refuses a request for its rate is assumed to refuse it before anything runs
+    return namesRun ? "possible" : code === undefined || rateLimitCode.test(code) ? "no" : "unlikely"
+  }
+  const ranNothing = sent !== undefined
+    ? sent === "no"
+    : statusCode !== undefined
+    // a 408 says that the server gave up waiting, not that nothing began
+    ? statusCode >= 400 && statusCode <= 499 && statusCode !== 408
+    : _tag === "InvalidRequestError" || _tag.startsWith("Replay")
+  return ranNothing ? "no" : "possible"
 }
 
 /** Returns what is known about sending the request of an error again. */
 export const repeatability = (error: FailedRequest): Repeatability => ({
-  mayHaveRun: mayHaveRun(error),
+  run: runOf(error),
   passes: passes(error)
 })
 
 /** Whether a request may be sent again after a response that began no run. A read runs nothing. */
 export const isRepeatable = (response: FailedRequest, isPost: boolean): boolean => {
-  const { mayHaveRun, passes } = repeatability(response)
-  return passes === "soon" && !(isPost && mayHaveRun)
+  const { passes, run } = repeatability(response)
+  return passes === "soon" && !(isPost && run === "possible")
 }

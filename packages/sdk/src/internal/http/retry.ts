@@ -100,7 +100,7 @@ export interface RepeatFacts {
 export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: RepeatFacts): boolean => {
   if (!mayPassSoon(error)) return false
   if (!isPost || retryPost) return true
-  return !repeatability(error).mayHaveRun && (isFresh || error._tag !== "RateLimitError")
+  return repeatability(error).run === "no" && (isFresh || error._tag !== "RateLimitError")
 }
 
 /**
