@@ -230,7 +230,7 @@ describe("the cases of an eval run", () => {
   it.scopedLive("of many are read once, and paged from memory", () =>
     Effect.gen(function*() {
       const path = yield* folder
-      const count = size(2_000, 100)
+      const count = size(500, 100)
       const report = yield* Real.evals(join(path, "evals"), count)
       let judged = 0
       const definition = Eval.make("spelling", {
