@@ -9,7 +9,6 @@ import { type ChildProcess, execFile, spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { isWhole, size } from "../../sdk/test/support/size.js"
 import { client, collect, echoing, ledgerFile, numbered, onFile } from "./support/batches.js"
@@ -165,8 +164,6 @@ const readOnly = (path: string, ...names: ReadonlyArray<string>) =>
     (copy) => Effect.sync(() => Fs.chmodSync(join(copy, ".."), 0o755))
   )
 
-const fixture = (schema: number) => fileURLToPath(new URL(`./fixtures/schema-${schema}.ledger`, import.meta.url))
-
 describe.concurrent("a ledger that can only be read", () => {
   let reader: Awaited<ReturnType<typeof startReader>>
 
@@ -221,17 +218,6 @@ describe.concurrent("a ledger that can only be read", () => {
       database.prepare("pragma wal_checkpoint(truncate)").all()
       const copy = yield* readOnly(path, "batch.ledger")
       assert.deepStrictEqual(yield* reader.read(copy), { ...found, done: 2 })
-    }))
-
-  it.scopedLive("is refused with a remedy where its schema is an older one", () =>
-    Effect.gen(function*() {
-      const path = yield* ledgerFile
-      Fs.copyFileSync(fixture(1), path)
-      const refused = yield* reader.read(yield* readOnly(path, "batch.ledger"))
-      assert.match(
-        (refused as { readonly message: string }).message,
-        /schema version 1, and this version of @effect-noukai\/batch has \d+: .* make it writable, or copy it/
-      )
     }))
 })
 
