@@ -44,7 +44,8 @@ describe("the history", () => {
           flow: obeys,
           // an error names neither a flow id nor a session
           ...n < 4 ? { flowId, sessionId } : {},
-          run: executionId
+          run: executionId,
+          version: "production"
         }))
       )
       const text = readFileSync(file, "utf8")
