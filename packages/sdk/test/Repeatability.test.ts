@@ -23,6 +23,7 @@ const failures: ReadonlyArray<readonly [words: string, error: Errors.NoukaiError
   ["400, 401, 402, 403, 422 and other 4xx", refused(400)],
   ["404 in which the server says that the thing is missing", notFound("{\"detail\":{\"code\":\"FLOW_NOT_FOUND\"}}")],
   ["404 without that, as of a gateway", notFound("<html></html>")],
+  ["404 of a session", new Errors.ReplaySessionNotFoundError({ ...call, statusCode: 404 })],
   ["408", refused(408)],
   ["429", limited({ isRetryable: true, code: "RATE_LIMITED" })],
   ["429 whose code says nothing of a rate", limited({ isRetryable: true, code: "QUOTA" })],
@@ -33,6 +34,7 @@ const failures: ReadonlyArray<readonly [words: string, error: Errors.NoukaiError
   ["`APIConnectionError`, `sent` is `\"unknown\"` or `\"yes\"`", connection("unknown")],
   ["`APITimeoutError` of an attempt, a first byte or a silent stream", timeout("attempt")],
   ["`APITimeoutError` of `timeout`, or of a wait", timeout("total")],
+  ["`RunInProgressError`", new Errors.RunInProgressError({ ...call, isRetryable: true })],
   ["`UnexpectedResponseError`", new Errors.UnexpectedResponseError({ ...call, reason: "status is missing" })]
 ]
 
@@ -45,7 +47,7 @@ const columns: ReadonlyArray<readonly [title: string, cell: (error: Errors.Nouka
   ["a read is sent again", (error) => yes(shouldRetry(error, { isPost: false, isFresh: false, retryPost: false }))],
   ["a run is begun again", (error) => yes(shouldRetry(error, { isPost: true, isFresh: true, retryPost: false }))],
   ["a stream goes on", (error) => yes(repeatability(error).passes === "soon")],
-  ["a job is polled again", (error) => yes(repeatability(error).passes !== "never")]
+  ["a run is asked for again", (error) => yes(repeatability(error).passes !== "never")]
 ]
 
 const row = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |\n`

@@ -24,3 +24,23 @@ describe("the verdict on a refusal for the rate", () => {
     }
   })
 })
+
+describe("a read of a run that was begun", () => {
+  it("goes on after a 404 of its session, which is listed later, and while its run is in progress", () => {
+    const notFound = new Errors.ReplaySessionNotFoundError({ ...call, statusCode: 404 })
+    const gateway = new Errors.ReplaySessionNotFoundError({ ...call, statusCode: 404, isAbsent: false })
+    const running = new Errors.RunInProgressError({ ...call, isRetryable: true })
+    for (const error of [notFound, gateway, running]) assert.isTrue(mayPass(error), error._tag)
+  })
+
+  it("ends after an answer that nobody can read, and one that says that the run is not there", () => {
+    const unreadable = new Errors.UnexpectedResponseError({ ...call, reason: "status is missing" })
+    const absent = new Errors.FlowNotFoundError({
+      ...call,
+      statusCode: 404,
+      code: "RUN_NOT_FOUND",
+      executionId: "ex-1"
+    })
+    for (const error of [unreadable, absent]) assert.isFalse(mayPass(error), error._tag)
+  })
+})

@@ -28,7 +28,7 @@ export interface Repeatability {
   readonly run: "no" | "unlikely" | "possible"
   /**
    * Whether the same request may succeed: `"soon"`, a moment later; `"later"`, for a caller that goes on asking, as the
-   * request was not answered by Noukai; `"never"`.
+   * request was not answered by Noukai, or the run goes on; `"never"`.
    */
   readonly passes: "soon" | "later" | "never"
 }
@@ -52,6 +52,10 @@ const passes = ({ _tag, clock, code, isAbsent, statusCode }: FailedRequest): Rep
       return clock === "total" || clock === "wait" ? "later" : "soon"
     case "FlowNotFoundError":
       return isAbsent === false ? "later" : "never"
+    // a session may be listed later than its run, and a run ends
+    case "ReplaySessionNotFoundError":
+    case "RunInProgressError":
+      return "later"
     default:
       return transientStatus.has(statusCode) ? "soon" : "never"
   }
