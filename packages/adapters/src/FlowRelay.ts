@@ -7,7 +7,7 @@
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import { digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsWithin, withDigits } from "@effect-noukai/sdk/internal/plainJson"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import * as Effect from "effect/Effect"

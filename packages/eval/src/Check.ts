@@ -5,7 +5,7 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
-import { withoutDigits } from "@effect-noukai/sdk/internal/digits"
+import { withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
 import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"

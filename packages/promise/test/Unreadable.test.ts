@@ -20,24 +20,11 @@ import { join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import { z } from "zod"
 import { unreadableParts, unreadables } from "../../sdk/test/support/unreadable.js"
+import { paused } from "./support/pausedRun.js"
 
 const apiKey = "nk_test_planted8_0123456789abcdef0123456789abcdef"
 
 const flow = "acme/support/answer"
-
-const call = { id: "t", type: "function", function: { name: "n", arguments: "{}" } }
-
-const paused = {
-  status: "tool_calls_required",
-  executionId: "ex-1",
-  pausedAtStep: "s",
-  iterationsUsed: 1,
-  toolCallMessages: [{ role: "assistant", content: null, tool_calls: [call] }],
-  toolCalls: [call],
-  accumulatedOutputs: {},
-  flowId: "f",
-  blockCount: 1
-}
 
 let requests = 0
 let server: Server

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import * as Kit from "@effect-noukai/sdk/Kit"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Stream from "effect/Stream"

@@ -11,7 +11,7 @@ import {
   restoreDigits,
   stringifyJson,
   withDigits
-} from "@effect-noukai/sdk/internal/digits"
+} from "@effect-noukai/sdk/internal/plainJson"
 import { orThrow } from "@effect-noukai/sdk/Kit"
 import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
 import { inputOf, known, newError, problemOf, runOf } from "@effect-noukai/sdk/ReportKit"

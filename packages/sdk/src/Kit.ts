@@ -38,6 +38,14 @@ export interface Problem {
 }
 
 /**
+ * The reason why a value is refused whose getters throw, or that is a revoked proxy.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unreadable = "cannot be read: reading it throws"
+
+/**
  * Whether a value is an object of options: not a list, a map, a promise or an effect.
  *
  * @since 0.1.0
@@ -146,7 +154,7 @@ export const misnamed = (whole: string, given: unknown, names: Table): Problem |
     if (given === undefined) return undefined
     return isFields(given) ? within(given, names, "") : { field: whole, reason: "must be an object" }
   } catch {
-    return { field: at, reason: "cannot be read: reading it throws" }
+    return { field: at, reason: unreadable }
   }
 }
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { problem } from "./internal/core/makeError.js"
 import * as Tool from "./internal/run/tool.js"
-import * as Kit from "./internal/run/toolkit.js"
+import * as AiToolkit from "./internal/run/toolkit.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
@@ -23,6 +23,7 @@ export type {
   ToolSet
 } from "./internal/run/tool.js"
 export { isHandled, TypeId } from "./internal/run/tool.js"
+export type { Toolkit } from "./internal/run/toolkit.js"
 
 /**
  * Answers all calls of one round.
@@ -31,14 +32,6 @@ export { isHandled, TypeId } from "./internal/run/tool.js"
  * @category models
  */
 export type Handler<E, R> = (calls: ReadonlyArray<Tool.ToolCall>) => Effect.Effect<ReadonlyArray<Tool.ToolResult>, E, R>
-
-/**
- * The part of an `@effect/ai` `Toolkit.WithHandler` that is used, so that its package is not needed.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Toolkit<out E, out R> extends Kit.Toolkit<E, R> {}
 
 /**
  * The tools of a run: declarations by hand (the run may pause), or those of `Tools.handle`, `Tools.make` and
@@ -211,5 +204,6 @@ export const make = <T extends ReadonlyArray<Tool.Tool<unknown, unknown>>>(...to
  * @since 0.1.0
  * @category constructors
  */
-export const fromToolkit = <E, R>(toolkit: Toolkit<E, R>): Tool.ToolSet<E | InvalidRequestError, R> =>
-  Kit.fromToolkit(toolkit)
+export const fromToolkit: <E, R>(
+  toolkit: AiToolkit.Toolkit<E, R>
+) => Tool.ToolSet<E | InvalidRequestError, R> = AiToolkit.fromToolkit

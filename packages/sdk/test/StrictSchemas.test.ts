@@ -1,6 +1,6 @@
 /** Schemas that refuse keys which they do not know: they take values with numbers that JavaScript cannot hold. */
 import { Flow, FlowService, Tools } from "@effect-noukai/sdk"
-import { parseJson } from "@effect-noukai/sdk/internal/digits"
+import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Schema, Stream } from "effect"

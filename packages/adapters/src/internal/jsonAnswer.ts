@@ -1,4 +1,4 @@
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 
 /** A response of this package, on any server. */
 export interface JsonAnswer {

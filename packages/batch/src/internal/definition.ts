@@ -2,7 +2,7 @@
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { ExecuteInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import { withoutDigits } from "@effect-noukai/sdk/internal/digits"
+import { withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
 import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

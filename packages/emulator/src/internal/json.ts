@@ -1,5 +1,5 @@
 /** JSON from outside: its objects, its depth, its schemas and their mistakes. */
-import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"

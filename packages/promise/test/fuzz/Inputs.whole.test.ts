@@ -8,22 +8,9 @@ import type { AddressInfo } from "node:net"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { fuzzAsync, fuzzTimeout } from "../../../sdk/test/support/fuzz.js"
 import { spoiled, type Wrong, wrong } from "../../../sdk/test/support/wrongValues.js"
+import { paused } from "../support/pausedRun.js"
 
 const apiKey = "nk_test_planted8_0123456789abcdef0123456789abcdef"
-
-const call = { id: "t", type: "function", function: { name: "n", arguments: "{}" } }
-
-const paused = {
-  status: "tool_calls_required",
-  executionId: "ex-1",
-  pausedAtStep: "s",
-  iterationsUsed: 1,
-  toolCallMessages: [{ role: "assistant", content: null, tool_calls: [call] }],
-  toolCalls: [call],
-  accumulatedOutputs: {},
-  flowId: "f",
-  blockCount: 1
-}
 
 const frames = (...events: ReadonlyArray<readonly [string, object]>): string =>
   events.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join("")

@@ -1,5 +1,5 @@
 /** Runs of a session that are added to the text of a file of eval cases. */
-import { digitsAt, digitsIn, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsAt, digitsIn, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/plainJson"
 import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"

@@ -1,5 +1,5 @@
 /** A run to begin, as a command and as a program. The page makes these texts of its form, so nothing of Effect is here. */
-import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/digits"
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/plainJson"
 import type { Source } from "../RunsApi.js"
 import { exactJson, serverFlags, shellWord } from "./text.js"
 

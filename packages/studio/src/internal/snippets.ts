@@ -1,5 +1,5 @@
 /** A run of the same flow with the same input, as text to copy. */
-import { digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/plainJson"
 import * as Predicate from "effect/Predicate"
 import type { Run, Snippets, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"

@@ -7,7 +7,10 @@ export const verdicts: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "
 /** Returns the place of a verdict in that order. */
 export const rankOf = (verdict: Verdict): number => verdicts.indexOf(verdict)
 
-/** Returns the verdict that a case is shown, found and counted under. A regressed check counts, also where another check fails on both sides. */
+/**
+ * Returns the verdict that a case is shown, found and counted under. A regressed check counts, also where another check
+ * fails on both sides.
+ */
 export const listedAs = (
   { checks, verdict }: {
     readonly checks: { readonly [check: string]: { readonly verdict: Verdict } }

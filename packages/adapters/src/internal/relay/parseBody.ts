@@ -3,7 +3,7 @@
  *
  * @see docs/wire.md#relays
  */
-import * as Digits from "@effect-noukai/sdk/internal/digits"
+import * as Digits from "@effect-noukai/sdk/internal/plainJson"
 import * as Either from "effect/Either"
 
 export interface JsonObject {

@@ -7,7 +7,7 @@ import {
   digitsWithin,
   stringifyJson,
   withDigits
-} from "@effect-noukai/sdk/internal/digits"
+} from "@effect-noukai/sdk/internal/plainJson"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"

@@ -1,6 +1,6 @@
 /** The calls of the tools of a row, kept in the ledger before its run goes on with their results. */
 import type { NoukaiError, Tools } from "@effect-noukai/sdk"
-import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowCall } from "../../BatchRow.js"

@@ -1,5 +1,5 @@
 /** Rows as CSV, after RFC 4180. */
-import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"

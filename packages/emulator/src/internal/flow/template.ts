@@ -7,7 +7,7 @@ import {
   digitsWithin,
   stringifyJson,
   withDigits
-} from "@effect-noukai/sdk/internal/digits"
+} from "@effect-noukai/sdk/internal/plainJson"
 import type { Json } from "../../Flow.js"
 import { isObject } from "../json.js"
 

@@ -1,5 +1,5 @@
 /** Handles one request on a socket, up to its response. */
-import { type EndpointName, endpoints as table } from "@effect-noukai/sdk/internal/endpoints"
+import { type EndpointName, endpoints as ofApi } from "@effect-noukai/sdk/internal/endpoints"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -152,7 +152,7 @@ const answer = Effect.fnUntraced(function*(
   const address = addressOf(route)
   if (address !== undefined) yield* accounts.authorize(caller, address.org, address.project)
   yield* accounts.admit(caller, address?.org ?? caller.org, ledger.now())
-  const isPost = table[route.endpoint].method === "POST"
+  const isPost = ofApi[route.endpoint].method === "POST"
   const body = isPost ? yield* parseObject(text) : {}
   const request: ApiRequest = { route, caller, body, ...rest }
   // each endpoint takes the routes of its own name

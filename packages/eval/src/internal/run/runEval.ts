@@ -3,7 +3,7 @@
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
-import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/digits"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/plainJson"
 import type { Names } from "@effect-noukai/sdk/Kit"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"

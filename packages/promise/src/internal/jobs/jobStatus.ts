@@ -1,5 +1,5 @@
 /** Translates job statuses of the SDK. */
-import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/digits"
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
 import { overReceived, resultField } from "../json.js"

@@ -1,5 +1,5 @@
 /** Reads the options of a caller. The SDK checks the values themselves. Needs no Effect. */
-import { isFields } from "@effect-noukai/sdk/Kit"
+import { isFields, unreadable } from "@effect-noukai/sdk/Kit"
 import { InvalidRequestError, type InvalidRequestErrorInit, NoukaiError } from "../../NoukaiError.js"
 
 export const refusal = (
@@ -20,7 +20,7 @@ export const reading = <A>(operation: string, field: string, read: () => A): A =
   } catch (cause) {
     throw cause instanceof NoukaiError
       ? cause
-      : refusal(operation, field, "cannot be read: reading it throws", { cause })
+      : refusal(operation, field, unreadable, { cause })
   }
 }
 

@@ -1,7 +1,7 @@
 /** One run through a relay: its requests, its tool rounds and its results. */
 import { type ErrorResponse, keepBody, readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
-import { parseJson } from "@effect-noukai/sdk/internal/digits"
 import * as Pauses from "@effect-noukai/sdk/internal/pauses"
+import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
 import { isRepeatable } from "@effect-noukai/sdk/internal/repeatability"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"

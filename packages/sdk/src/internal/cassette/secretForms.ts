@@ -2,8 +2,8 @@
 import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
 import { type Divergence, formatPath } from "../core/diff.js"
-import { digitsOf, withDigits } from "../core/digits.js"
 import { canonicalText } from "../core/json.js"
+import { digitsOf, withDigits } from "../core/plainJson.js"
 import type { Change } from "../core/replayReport.js"
 
 /** An escape of JSON or of an address, which may end in a letter. */

@@ -1,5 +1,6 @@
 /** The places where a value is not JSON. It needs no Effect: the relay flow of the Promise client checks values too. */
-import { type Digits, digitsAt, digitsOf, maxDepth } from "./digits.js"
+import { unreadable } from "../../Kit.js"
+import { type Digits, digitsAt, digitsOf, maxDepth } from "./plainJson.js"
 
 /** A field that is not JSON, and the reason. */
 export interface JsonProblem {
@@ -93,7 +94,7 @@ const checkedTo = (maxDepth: number) => (field: string, value: unknown): JsonPro
     return reason === undefined ? undefined : { field: field + path.map(step).join("").slice(0, maxPath), reason }
   } catch {
     // a `toJSON` that throws
-    return { field, reason: "cannot be read: reading it throws" }
+    return { field, reason: unreadable }
   }
 }
 

@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
+import { unreadable } from "../../Kit.js"
 import { messageProperties, type Terms } from "./terms.js"
 
 /**
@@ -195,9 +196,6 @@ export interface Problem {
 }
 
 export const problem = (field: string, reason: string): Problem => ({ field, reason })
-
-/** The reason why a value is refused whose getters throw, or that is a revoked proxy. */
-export const unreadable = "cannot be read: reading it throws"
 
 /** The facts of a refused call beside its problem. */
 export interface RefusalFacts {

@@ -12,8 +12,8 @@ export interface Terms {
   readonly takeOver: string
 }
 
-/** The words of this package. */
-export const ours: Terms = {
+/** The words of the SDK. */
+export const termsOfSdk: Terms = {
   operation: (method) => method,
   option: (name) => name,
   reader: "RunService",
@@ -33,7 +33,7 @@ export const messageProperties = <E extends object>(
   },
   message: {
     get() {
-      return message(this, ours)
+      return message(this, termsOfSdk)
     }
   }
 })

@@ -1,5 +1,6 @@
 /**
- * The transport over a given platform `HttpClient`, for proxies, custom certificates and fakes. There is no connect clock, as over `fetch`, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
+ * The transport over a given platform `HttpClient`, for proxies, custom certificates and fakes. As over `fetch`, there is
+ * no connect clock, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"

@@ -4,8 +4,8 @@
  * @see docs/wire.md#replays
  */
 import * as Predicate from "effect/Predicate"
-import { type Digits, digitsAt, digitsOf, withDigits } from "../core/digits.js"
 import { known } from "../core/makeError.js"
+import { type Digits, digitsAt, digitsOf, withDigits } from "../core/plainJson.js"
 import { iterationLateness } from "../core/runProblem.js"
 import type { SessionExecution, SessionStep } from "./requests.js"
 

@@ -1,8 +1,8 @@
 /** The events of the wire, and the JSON behind them. */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { digitsOf, withDigits } from "../core/digits.js"
 import { nullable } from "../core/json.js"
+import { digitsOf, withDigits } from "../core/plainJson.js"
 
 const Index = Schema.NonNegativeInt
 

@@ -5,6 +5,7 @@
  * @see docs/wire.md#pauses
  * @see docs/wire.md#results
  */
+import { unreadable } from "../../Kit.js"
 import {
   canonicalText,
   type Digits,
@@ -19,7 +20,7 @@ import {
   stringifyJson,
   withDigits,
   withRaw
-} from "../core/digits.js"
+} from "../core/plainJson.js"
 
 /** A call of a tool by the model. `arguments` is JSON text. */
 export interface ToolCall {
@@ -124,7 +125,7 @@ export const checkResults = (
   try {
     return problemOfResults(calls, results, checkContent, at)
   } catch {
-    return { field, reason: "cannot be read: reading it throws" }
+    return { field, reason: unreadable }
   }
 }
 

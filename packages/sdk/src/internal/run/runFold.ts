@@ -12,8 +12,8 @@
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
-import { type Digits, digitsAt, digitsIn, digitsOf } from "../core/digits.js"
 import { known } from "../core/makeError.js"
+import { type Digits, digitsAt, digitsIn, digitsOf } from "../core/plainJson.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
 import { callsOf } from "./pauses.js"
 

@@ -2,9 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
+import { unreadable } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { withoutDigits } from "../core/digits.js"
-import { problem, unreadable } from "../core/makeError.js"
+import { problem } from "../core/makeError.js"
+import { withoutDigits } from "../core/plainJson.js"
 import * as Tool from "./tool.js"
 
 /** The part of an `@effect/ai` `Toolkit.WithHandler` that is used. */
