@@ -24,6 +24,29 @@ const options: { readonly [field in keyof Batch.RunOptions]?: ReadonlyArray<numb
   pendingTimeout: [...negative, 0]
 }
 
+describe("flags of a batch", () => {
+  it.live("are refused before anything is sent if they are texts, which would count as true", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      for (const value of ["no", 0, null] as const) {
+        const wrong = value as never
+        const errors = yield* Effect.all({
+          adopt: Effect.flip(Batch.run(echoing("flags"), numbered(1), { adopt: wrong })),
+          cost: Effect.flip(Batch.run(echoing("flags"), numbered(1), { cost: wrong })),
+          acceptDoubleRuns: Effect.flip(Batch.retry("flags", { only: "reported", acceptDoubleRuns: wrong })),
+          withInput: Effect.flip(collect(Batch.results("flags", { withInput: wrong }))),
+          follow: Effect.flip(collect(Batch.results("flags", { order: "done", follow: wrong }))),
+          withDocuments: Effect.flip(Batch.page("flags", { withDocuments: wrong })),
+          spreadsheet: Effect.flip(collect(BatchReport.csv(Stream.empty, { spreadsheet: wrong })))
+        })
+        for (const [field, error] of Object.entries(errors)) {
+          assert.include(error.message, `${field} must be true or false`)
+        }
+      }
+      assert.deepStrictEqual((yield* emulator.ledger).requests, [])
+    }).pipe(Effect.provide(layer())))
+})
+
 describe("numbers of a batch", () => {
   it.live("are refused before anything is sent", () =>
     Effect.gen(function*() {

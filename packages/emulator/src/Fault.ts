@@ -31,6 +31,7 @@
 import { type EndpointName, endpointNames } from "@effect-noukai/sdk/internal/endpoints"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { FlowRef } from "./Flow.js"
 
 /**
  * A place in a body: after a number of bytes or of events.
@@ -216,7 +217,7 @@ export const FaultMatch = Schema.Struct({
     })
   )),
   /** `org/project/flow`. */
-  flow: Schema.optional(Schema.String),
+  flow: Schema.optional(FlowRef),
   /** The only request of the matching ones that the rule applies to, from 1. */
   nth: Schema.optional(Schema.Int.pipe(Schema.positive()))
 }).annotations({ identifier: "FaultMatch" })

@@ -65,7 +65,12 @@ export const Money: Schema.Schema<string> = Schema.String.pipe(
   })
 )
 
-const FlowRef = Schema.String.pipe(
+/**
+ * The address of a flow.
+ *
+ * @internal
+ */
+export const FlowRef: Schema.Schema<string> = Schema.String.pipe(
   Schema.pattern(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9-]*[a-z0-9])?){2}$/, {
     message: () => "expected \"org/project/flow\", each of lower-case letters, digits and hyphens",
     description: "org/project/flow"

@@ -50,7 +50,7 @@ describe("FlowFile", () => {
 
   const wrong: ReadonlyArray<[name: string, value: unknown, path: string, message: RegExp]> = [
     ["no flows", {}, "flows", /missing/],
-    ["an unknown key", file({}, { flow: [] }), "flow", /unexpected/],
+    ["an unknown key", file({}, { flow: [] }), "flow", /did you mean flows?/],
     ["a ref of two segments", file({ ref: "a/b" }), "flows[0].ref", /org\/project\/flow/],
     ["two flows of one ref", { flows: [file({}).flows[0], file({}).flows[0]] }, "flows[1].ref", /two flows/],
     [
@@ -110,7 +110,12 @@ describe("FlowFile", () => {
       /inside a loop/
     ],
     ["a missing production version", file({ production: 2 }), "flows[0].production", /no version 2/],
-    ["a version that is no number", file({ versions: { one: { steps: [] } } }), "flows[0].versions.one", /unexpected/],
+    [
+      "a version that is no number",
+      file({ versions: { one: { steps: [] } } }),
+      "flows[0].versions.one",
+      /did you mean flows?/
+    ],
     ["a key of another kind", file({}, { keys: [{ key: "sk_1", org: "a", project: "b" }] }), "keys[0].key", /nk_/],
     [
       "a fault that is none",

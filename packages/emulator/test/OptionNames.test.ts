@@ -64,4 +64,44 @@ describe("emulator: a misspelt option", () => {
       ])
     })
   }
+
+  it("has a wrong value, and is refused with the right ones", async () => {
+    const wrong: ReadonlyArray<readonly [options: object, field: string, rule: string]> = [
+      [{ capture: "ful" }, "capture", "\"full\""],
+      [{ toolMessageCasing: "kebab" }, "toolMessageCasing", "\"camel\""],
+      [{ streamOutputs: "host" }, "streamOutputs", "\"hosted\""],
+      [{ runPaths: "sequence" }, "runPaths", "\"seq\""],
+      [{ refusedRunPaths: 400 }, "refusedRunPaths", "403"],
+      [{ legacyFields: "no" }, "legacyFields", "boolean"],
+      [{ control: 1 }, "control", "boolean"],
+      [{ faults: [{ match: { flow: "acme/spelling" }, script: ["503"] }] }, "faults[0].match.flow", "org/project/flow"],
+      [{ faults: [{ rate: 2, faults: ["503"] }] }, "faults[0].rate", "between 0 and 1"],
+      [{ faults: [{ script: ["50x"] }] }, "faults[0].script[0]", "\"50x\" is not a fault"],
+      [{ faults: [{ match: { endpoint: "exec" }, script: ["503"] }] }, "faults[0].match.endpoint", "execute"]
+    ]
+    for (const [options, field, rule] of wrong) {
+      const error = await Effect.runPromise(Effect.flip(Effect.scoped(Emulators.make(any(options)))))
+      assert.deepStrictEqual([error.path, error.message.includes(rule)], [field, true], error.message)
+    }
+  })
+
+  it("of a flow that is none is refused, and names what was probably meant", async () => {
+    const emulator = await startEmulator()
+    try {
+      const step = { kind: "template", id: "a", output: 1 }
+      const wrong: ReadonlyArray<readonly [flow: unknown, message: string]> = [
+        [[{ ref: "acme/a/b", steps: [] }], "flows[0]: Expected"],
+        [null, "flows[0]: Expected"],
+        [{ ref: "acme/a/b" }, "flows[0].steps: Expected ReadonlyArray<Step>"],
+        [{ ref: "acme/a/b", steps: "a" }, "flows[0].steps: Expected"],
+        [{ ref: "acme/a/b", steps: [null] }, "flows[0].steps[0]: Expected"],
+        [{ ref: "acme/a/b", steps: [], versions: { 1: {} } }, "flows[0].versions.1.steps: Expected"],
+        [{ ref: "acme/a/b", step: [], steps: [step] }, "flows[0].step: is not an option: did you mean steps?"],
+        [{ ref: "acme/a/b", steps: [{ ...step, costUSD: "1" }] }, "costUSD: is not an option: did you mean costUsd?"]
+      ]
+      for (const [flow, message] of wrong) assert.throws(() => emulator.putFlows(any(flow)), EmulatorError, message)
+    } finally {
+      await emulator.close()
+    }
+  })
 })

@@ -26,6 +26,7 @@ import {
   line,
   messageOf,
   namedVersion,
+  notJson,
   pathProblem,
   pathText,
   problemIn,
@@ -285,7 +286,12 @@ export const make = <Case, A = unknown, E = never, R = never>(
         onSuccess: outcomeOf
       })
       : outcomeOf(answer)
-  }, { needs: options?.needs, problem: problemIn(options, makeNames) })
+  }, {
+    needs: options?.needs,
+    problem: typeof verdict === "function"
+      ? problemIn(options, makeNames)
+      : `must have a function of the case and the run, not ${show(verdict)}`
+  })
 
 /** A check of a value against an expected one. */
 const comparing = <Case, T>(
@@ -298,6 +304,8 @@ const comparing = <Case, T>(
   const { at: path, ...rest } = options
   const check = build<Case, unknown>(kind, { expected, ...rest }, (value, { result }) => {
     const wanted = expectedOf(expected, value)
+    const lost = notJson(wanted)
+    if (lost !== undefined) return error(`the expected value has ${lost}, which JSON does not have`)
     const whole = (outcome: Outcome) =>
       outcome.verdict === "error" ? outcome : { ...outcome, expected: wanted, actual: result }
     const outcome = compare(result, wanted)
@@ -336,8 +344,16 @@ export const step = <Case, R>(stepId: string, check: Check<Case, unknown, R>): C
     run.steps === undefined || !Object.hasOwn(run.steps, stepId)
       ? Either.left(notCaptured(`the output of the step ${stepId}`))
       : Either.right({ ...run, result: run.steps[stepId] }))
-  return { ...inner, needs: { ...inner.needs, steps: [...inner.needs.steps, stepId] } }
+  const problem = check.problem ?? namedProblem("the id of a step", stepId)
+  return {
+    ...inner,
+    needs: { ...inner.needs, steps: [...inner.needs.steps, stepId] },
+    ...(problem !== undefined && { problem })
+  }
 }
+
+const namedProblem = (what: string, name: unknown): string | undefined =>
+  typeof name === "string" && name !== "" ? undefined : `must have ${what}, not ${show(name)}`
 
 /** A check of a part of a run, or an outcome if the run does not have it. */
 const within = <Case, R>(
@@ -397,15 +413,23 @@ export const contains: <Case>(
 ) => Check<Case> = (expected, options = {}) => {
   const { at, ignoreCase = false } = options
   const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
-  return comparing("contains", expected, { at, ignoreCase }, (actual, wanted) => {
-    const said = (found: boolean) =>
-      found ? pass(`contains ${show(wanted)}`) : fail(`${show(actual)} does not contain ${show(wanted)}`)
-    if (Array.isArray(actual)) return said(actual.some((one) => isSame(one, wanted)))
-    if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text or a list`)
-    if (typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
-    if (wanted === "") return error("the expected text is empty, and every text contains it")
-    return said(folded(actual).includes(folded(wanted)))
-  }, problemIn(options, { ...atNames, ignoreCase: true }))
+  return comparing(
+    "contains",
+    expected,
+    { at, ignoreCase },
+    (actual, wanted) => {
+      const said = (found: boolean) =>
+        found ? pass(`contains ${show(wanted)}`) : fail(`${show(actual)} does not contain ${show(wanted)}`)
+      if (Array.isArray(actual)) return said(actual.some((one) => isSame(one, wanted)))
+      if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text or a list`)
+      if (typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
+      if (wanted === "") return error("the expected text is empty, and every text contains it")
+      return said(folded(actual).includes(folded(wanted)))
+    },
+    problemIn(options, { ...atNames, ignoreCase: true }) ?? (typeof ignoreCase === "boolean"
+      ? undefined
+      : `has an ignoreCase that must be true or false, not ${show(ignoreCase)}`)
+  )
 }
 
 /**
@@ -497,10 +521,12 @@ const toleranceProblem = (tolerances: { readonly [name: string]: unknown }): str
   })[0]
 
 const callsProblem = (options: { readonly [name: string]: unknown }): string | undefined =>
-  (["times", "min", "max"] as const).flatMap((name) => {
-    const problem = options[name] === undefined ? undefined : Ranges.outOf(Ranges.count, options[name])
-    return problem === undefined ? [] : [`has a ${name} that ${problem}`]
-  })[0]
+  options.times !== undefined && (options.min ?? options.max) !== undefined
+    ? "must have times alone, or min and max"
+    : (["times", "min", "max"] as const).flatMap((name) => {
+      const problem = options[name] === undefined ? undefined : Ranges.outOf(Ranges.count, options[name])
+      return problem === undefined ? [] : [`has a ${name} that ${problem}`]
+    })[0]
 
 /** Whether a value has all that is expected: objects may have more fields. */
 const hasAll = (actual: unknown, wanted: unknown): boolean =>
@@ -529,7 +555,8 @@ export const calls: <Case>(
   }
 ) => Check<Case> = (tool, options = {}) => {
   const { arguments: wanted = {}, max = options.times ?? Infinity, times } = options
-  const unknown = problemIn(options, { times: true, min: true, max: true, arguments: true })
+  const unknown = namedProblem("the name of a tool", tool) ??
+    problemIn(options, { times: true, min: true, max: true, arguments: true })
   const min = options.min ?? times ?? (options.max === undefined ? 1 : 0)
   const limits = min === max ? `${min}` : max === Infinity ? `at least ${min}` : `${min} to ${max}`
   return build(
@@ -628,6 +655,17 @@ const judgeNames: Names<JudgeOptions<never, unknown, unknown>> = {
   definition: true
 }
 
+const passProblem = (
+  { minScore, pass }: { readonly minScore?: unknown; readonly pass?: unknown }
+): string | undefined =>
+  pass === undefined
+    ? undefined
+    : typeof pass !== "function" && !Predicate.hasProperty(pass, TypeId)
+    ? `has a pass that must be a check or a function, not ${show(pass)}`
+    : minScore === undefined
+    ? undefined
+    : "has a minScore, which its pass ignores: remove one of them"
+
 /**
  * A check by a flow that judges. Each input is billed as a run of the judge, once in an eval run. A numbered version
  * does not judge an input again in later eval runs. A judge that fails, or has no verdict, is an error.
@@ -651,7 +689,7 @@ export const judge = <Case, A = unknown, R = never>(
 ): Check<Case, A, NoInfer<R>> => {
   const { at: path = "", definition, input, minScore = 0.5, pass: passes, reason } = options
   const unknown = problemIn(options, judgeNames)
-  const version = namedVersion(options.version ?? "production")
+  const version = namedVersion(options.version === undefined ? "production" : options.version)
   const scoreProblem = Ranges.outOf(Ranges.share, minScore)
   const noVerdict = (why: string) => error(`the judge gave no verdict: ${why}`)
 
@@ -675,7 +713,7 @@ export const judge = <Case, A = unknown, R = never>(
     at: pathText(path),
     pass: typeof passes === "object" ? passes.definition : passes,
     minScore,
-    reason: reason && pathText(reason)
+    reason: reason === undefined ? reason : pathText(reason)
   }, (value, run, judged) => {
     if (judged === undefined) return error("the judge did not run")
     if (judged.state !== "done") {
@@ -692,11 +730,12 @@ export const judge = <Case, A = unknown, R = never>(
           : { ...outcome, reason: line(said.value) }
     )
   }, {
-    problem: unknown ?? pathProblem(path) ?? pathProblem(reason ?? "") ?? (typeof input !== "function"
-      ? "must have an input: a function of the case and the run"
-      : scoreProblem === undefined
-      ? judging.problem
-      : `has a minScore that ${scoreProblem}`)
+    problem: unknown ?? pathProblem(path) ?? pathProblem(reason === undefined ? "" : reason, "reason") ??
+      passProblem(options) ?? (typeof input !== "function"
+        ? "must have an input: a function of the case and the run"
+        : scoreProblem === undefined
+        ? judging.problem
+        : `has a minScore that ${scoreProblem}`)
   })
   return { ...check, judge: { flow, version, input }, ...(judging.refuses && { refuses: judging.refuses }) }
 }

@@ -359,3 +359,47 @@ describe("a number that a check cannot use", () => {
     }
   })
 })
+
+describe("an argument that a check cannot use", () => {
+  const input = () => ({ message: "x" })
+
+  it("is refused before a run is paid", () => {
+    const wrong: ReadonlyArray<readonly [check: Check.Check, problem: string]> = [
+      [Check.make("true" as never), "must have a function of the case and the run, not \"true\""],
+      [Check.calls(7 as never), "must have the name of a tool, not 7"],
+      [Check.calls(""), "must have the name of a tool, not \"\""],
+      [Check.calls("send", { times: 3, min: 1 }), "must have times alone, or min and max"],
+      [Check.step(null as never, Check.equals(1)), "must have the id of a step, not null"],
+      [
+        Check.contains("a", { ignoreCase: "yes" as never }),
+        "has an ignoreCase that must be true or false, not \"yes\""
+      ],
+      [
+        Check.equals(1, { at: 5 as never }),
+        "has at 5: it must be a path such as \"answers.0.text\", or a list of keys"
+      ],
+      [Check.judge("a/b/c", { input, at: null as never }), "has at null: it must be a path"],
+      [Check.judge("a/b/c", { input, reason: true as never }), "has reason true: it must be a path"],
+      [Check.judge("a/b/c", { input, pass: 0.5 as never }), "has a pass that must be a check or a function, not 0.5"],
+      [Check.judge("a/b/c", { input, pass: () => true, minScore: 0.9 }), "has a minScore, which its pass ignores"]
+    ]
+    for (const [check, problem] of wrong) assert.include(check.problem ?? "nothing", problem, check.definition)
+  })
+
+  it("is refused as a version of a judge, with null among them", () => {
+    assert.strictEqual(Check.judge("a/b/c", { input, version: null as never }).judge?.version, null)
+    assert.strictEqual(Check.judge("a/b/c", { input }).judge?.version, "production")
+  })
+
+  it.effect("is an error as an expected value that JSON does not have", () =>
+    Effect.gen(function*() {
+      for (
+        const [expected, shown] of [[NaN, "NaN"], [{ a: [Infinity] }, "Infinity"], [undefined, "undefined"]] as const
+      ) {
+        assert.strictEqual(
+          yield* said(Check.equals(() => expected as never), { result: null }),
+          `error: the expected value has ${shown}, which JSON does not have`
+        )
+      }
+    }))
+})

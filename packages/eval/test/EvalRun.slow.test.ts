@@ -249,6 +249,39 @@ describe("an eval run", () => {
       assert.deepStrictEqual([yield* Eval.runs(), yield* count], [[], 0])
     }).pipe(Effect.provide(layer({ flows }))))
 
+  it.live("refuses texts and flags that are another value, in every operation, before anything is sent", () =>
+    Effect.gen(function*() {
+      const refused = (field: string, form: string, wrong: ReadonlyArray<unknown>, of: (value: never) => unknown) =>
+        Effect.forEach(
+          wrong,
+          (value) =>
+            Effect.map(Effect.flip(of(value as never) as Effect.Effect<void, Error>), ({ message }) => {
+              assert.include(message, `${field} must be ${form}, not ${JSON.stringify(value)}`)
+            })
+        )
+      const texts = [null, 7, true, "", {}]
+      const run = "the id of an eval run"
+      for (const field of ["record", "replay"]) {
+        yield* refused(
+          field,
+          "the path of a folder",
+          texts,
+          (value) => Eval.run(speaking(), { ...quick, [field]: value })
+        )
+      }
+      yield* refused("resume", `true, false or ${run}`, [null, 7, "", {}], (resume) => Eval.run(speaking(), { resume }))
+      yield* refused("resume", `true, false or ${run}`, [null, 7], (resume) => Eval.plan(speaking(), { resume }))
+      yield* refused("run", run, texts, (run) => Eval.report(speaking(), { run }))
+      yield* refused("run", run, texts, (run) => collect(Eval.cases(speaking(), { run })))
+      yield* refused(
+        "judgeAgain",
+        "true or false",
+        [1, "no", null],
+        (judgeAgain) => Eval.score(speaking(), { judgeAgain })
+      )
+      assert.deepStrictEqual([yield* Eval.runs(), yield* count], [[], 0])
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("refuses counts and limits that are none, in every operation, before anything is sent", () =>
     Effect.gen(function*() {
       for (const wrong of [NaN, -1, 0.5, Infinity, "1" as never, null as never]) {

@@ -12,13 +12,23 @@ import type {
   RunOptions
 } from "../BatchStatus.js"
 
-/** The error of an input that is not an object, or that has an unknown option. */
+/** The options that are flags, of all operations. A text such as "no" would count as true. */
+const flags = ["acceptDoubleRuns", "adopt", "cost", "follow", "spreadsheet", "withDocuments", "withInput"]
+
+const misflagged = (given: unknown) =>
+  Object.entries(Object(given)).flatMap(([field, value]) =>
+    !flags.includes(field) || value === undefined || typeof value === "boolean"
+      ? []
+      : [{ field, reason: "must be true or false" }]
+  )[0]
+
+/** The error of an input that is not an object, or that has an unknown option or a flag that is not one. */
 export const misnamedError = (method: string, given: unknown, names: Table): InvalidBatchError | undefined => {
-  const found = misnamed("options", given, names)
+  const found = misnamed("options", given, names) ?? misflagged(given)
   return found && new InvalidBatchError({ method, ...found })
 }
 
-/** Fails if an input is not an object, or has an unknown option. */
+/** Fails if an input is not an object, has an unknown option, or a flag that is not one. */
 export const named = (method: string, given: unknown, names: Table): Effect.Effect<void, InvalidBatchError> =>
   Effect.suspend(() => misnamedError(method, given, names) ?? Effect.void)
 

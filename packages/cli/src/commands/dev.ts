@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
+import * as String_ from "effect/String"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { randomInt } from "node:crypto"
 import { constants } from "node:os"
@@ -138,14 +139,16 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     home: () => studio === undefined ? undefined : new URL("/", studio).href,
     onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(
-    Effect.mapError((error) =>
-      new CommandError({
-        message: error.message,
-        ...error.reason === "PortInUse"
+    Effect.mapError(({ message, reason }) => {
+      // a file may have several mistakes
+      const [first = "", ...mistakes] = message.split("\n")
+      return new CommandError({
+        message: first,
+        ...reason === "PortInUse"
           ? { code: exitCodes.refused, advice: ["use another --port; 0 picks a free one"] }
-          : { code: error.reason === "Listen" ? exitCodes.refused : exitCodes.usage }
+          : { code: reason === "Listen" ? exitCodes.refused : exitCodes.usage, advice: mistakes.map(String_.trim) }
       })
-    )
+    })
   )
   const environment: { readonly [name: string]: string } = {
     NOUKAI_ENV: "dev",

@@ -3,9 +3,11 @@ import { misnamed, type Names, type Table } from "@effect-noukai/sdk/Kit"
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { ApiKey, Organisation, type RateLimit, Slug } from "../Account.js"
+import { ApiKey, Organisation, type RateLimit, RefusedRunPaths, RunPaths, Slug } from "../Account.js"
 import { EmulatorError } from "../EmulatorError.js"
+import type { EmulatorOptions } from "../EmulatorOptions.js"
 import { FaultRule } from "../Fault.js"
+import { CaptureMode } from "../Flow.js"
 import { mistakesOf, readSchema } from "./json.js"
 
 type Checked<A> = Either.Either<A, EmulatorError>
@@ -56,7 +58,7 @@ const decoded = <A>(
   Either.mapLeft(decode(value), (error) => {
     const [first] = mistakesOf(error)
     const inner = first?.path ?? ""
-    const path = inner === "" ? whole : `${whole}${inner.startsWith("[") ? "" : "."}${inner}`
+    const path = inner === "" || whole === "" ? whole + inner : `${whole}${inner.startsWith("[") ? "" : "."}${inner}`
     return new EmulatorError({ reason, path, message: `invalid ${path}: ${first?.message ?? "cannot be read"}` })
   })
 
@@ -89,11 +91,35 @@ export const checkOrganisations = (organisations: unknown): Checked<{ readonly [
 export const checkRules = (rules: unknown): Checked<ReadonlyArray<FaultRule>> =>
   Either.flatMap(
     named("InvalidFlow", listed("faults", rules), ruleNames),
-    () =>
-      Either.mapLeft(decodeRules(rules), (error) =>
-        new EmulatorError({
-          reason: "InvalidFlow",
-          path: "faults",
-          message: `faults: ${mistakesOf(error).map(({ message }) => message).join("; ")}`
-        }))
+    () => decoded("InvalidFlow", "faults", decodeRules, rules)
   )
+
+/** The options with a few values. */
+const decodeModes = readSchema(Schema.partial(Schema.Struct({
+  capture: CaptureMode,
+  toolMessageCasing: Schema.Literal("snake", "camel"),
+  streamOutputs: Schema.Literal("hosted", "documented"),
+  runPaths: RunPaths,
+  refusedRunPaths: RefusedRunPaths,
+  legacyFields: Schema.Boolean,
+  control: Schema.Boolean,
+  host: Schema.NonEmptyString,
+  file: Schema.NonEmptyString
+})))
+
+/** Fails for an option that has none of its values. */
+export const checkModes = (
+  { capture, control, file, host, legacyFields, refusedRunPaths, runPaths, streamOutputs, toolMessageCasing }:
+    EmulatorOptions
+): Checked<unknown> =>
+  decoded("Config", "", decodeModes, {
+    capture,
+    control,
+    file,
+    host,
+    legacyFields,
+    refusedRunPaths,
+    runPaths,
+    streamOutputs,
+    toolMessageCasing
+  })

@@ -1,7 +1,10 @@
 /** JSON from outside: its objects, its depth, its schemas and their mistakes. */
 import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { unknownName } from "@effect-noukai/sdk/Kit"
+import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
+import * as Order from "effect/Order"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { Json } from "../Flow.js"
@@ -79,12 +82,53 @@ export interface Mistake {
 const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
   path.map((key, index) => typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`).join("")
 
+const leavesOf = (issue: ParseResult.ParseIssue): number => {
+  switch (issue._tag) {
+    case "Composite":
+      return Arr.ensure(issue.issues).reduce((count, one) => count + leavesOf(one), 0)
+    case "Pointer":
+    case "Refinement":
+    case "Transformation":
+      return leavesOf(issue.issue)
+    default:
+      return 1
+  }
+}
+
+/** The same issue, in which a value that fits no member of a union is measured against the nearest one alone. */
+const nearestIn = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue => {
+  switch (issue._tag) {
+    case "Composite": {
+      const { actual, ast } = issue
+      const issues = Arr.map("_tag" in issue.issues ? Arr.of(issue.issues) : issue.issues, nearestIn)
+      if (ast._tag !== "Union") return new ParseResult.Composite(ast, actual, issues, issue.output)
+      return issues.every(({ _tag }) => _tag === "Composite")
+        ? Arr.min(issues, Order.mapInput(Order.number, leavesOf))
+        : issues.every(({ _tag }) => _tag === "Type")
+        ? new ParseResult.Type(ast, actual)
+        : new ParseResult.Composite(ast, actual, issues, issue.output)
+    }
+    case "Pointer":
+      return new ParseResult.Pointer(issue.path, issue.actual, nearestIn(issue.issue))
+    default:
+      return issue
+  }
+}
+
+/** Effect lists the names that are options. */
+const named = (path: ReadonlyArray<PropertyKey>, message: string): string => {
+  const [, names] = /^is unexpected, expected: (".*")$/.exec(message) ?? []
+  return names === undefined
+    // an optional field may be undefined, which JSON cannot be
+    ? message.replace(" | undefined,", ",")
+    : unknownName(String(path.at(-1)), names.split(" | ").map((name) => name.slice(1, -1)))
+}
+
 /** The mistakes of a value against a schema, with their places. */
 export const mistakesOf = (error: ParseResult.ParseError): ReadonlyArray<Mistake> =>
-  ParseResult.ArrayFormatter.formatErrorSync(error)
-    // an optional field may be undefined, which JSON cannot be
+  ParseResult.ArrayFormatter.formatIssueSync(nearestIn(error.issue))
     .filter((issue) => !issue.message.startsWith("Expected undefined"))
-    .map((issue) => ({ path: placeOf(issue.path), message: issue.message }))
+    .map(({ message, path }) => ({ path: placeOf(path), message: named(path, message) }))
 
 /** The text of a thrown value. */
 export const errorText = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)

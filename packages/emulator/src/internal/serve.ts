@@ -8,7 +8,7 @@ import type { EmulatorOptions } from "../EmulatorOptions.js"
 import type { EmulatorService } from "../EmulatorService.js"
 import * as FlowFile from "../FlowFile.js"
 import { samples } from "../samples.js"
-import { checkKeys, checkOrganisations, checkRules } from "./contentChecks.js"
+import { checkKeys, checkModes, checkOrganisations, checkRules } from "./contentChecks.js"
 import * as Defaults from "./defaults.js"
 import * as Control from "./endpoints/control.js"
 import * as Execute from "./endpoints/execute.js"
@@ -208,6 +208,7 @@ const serviceOf = (
 export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
   Effect.gen(function*() {
     yield* optionsNamed(options)
+    yield* checkModes(options)
     const content = yield* contentOf(options)
     const limits = Defaults.given(Defaults.limits, options.limits)
     const { host } = Defaults.given<Defaults.DefaultedOptions>(Defaults.options, options)

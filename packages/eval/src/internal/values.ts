@@ -28,8 +28,8 @@ const keysOf = (path: Path): ReadonlyArray<string> => {
 
 /** A path as text: `rows.0["No."]`. */
 export const pathText = (path: Path): string =>
-  typeof path === "string" ?
-    path :
+  !Array.isArray(path) ?
+    String(path) :
     keysOf(path).map((key, index) =>
       key === "" || key.includes(".") || /\[["']/.test(key)
         ? `["${key.replace(/["\\]/g, "\\$&")}"]`
@@ -45,13 +45,21 @@ const builtIn: ReadonlySet<string> = new Set([
   )
 ])
 
-/** The reason why a path of a check is refused: it reads a property of JavaScript. A key in brackets is always a field. */
-export const pathProblem = (path: Path): string | undefined => {
+const isPath = (path: unknown): path is Path =>
+  typeof path === "string" ||
+  (Array.isArray(path) && path.every((key) => typeof key === "string" || typeof key === "number"))
+
+/**
+ * The reason why a path of a check is refused: it is not a path, or it reads a property of JavaScript. A key in brackets
+ * is always a field.
+ */
+export const pathProblem = (path: Path, option = "at"): string | undefined => {
+  if (!isPath(path)) return `has ${option} ${show(path)}: it must be a path such as "answers.0.text", or a list of keys`
   if (typeof path !== "string") return undefined
   const found = path.split(".").find((name) => builtIn.has(name) || /\(.*\)$/.test(name))
   return found === undefined
     ? undefined
-    : `has the at ${show(path)}, where ${found} is not a field of a list or a text: check the whole value. ` +
+    : `has the ${option} ${show(path)}, where ${found} is not a field of a list or a text: check the whole value. ` +
       `For a field of this name write ["${found}"]`
 }
 
@@ -126,6 +134,22 @@ export const canonical = (value: unknown): string => JSON.stringify(value, sorte
 
 /** The limit of nesting: far from the end of the stack of a recursive walk. */
 export const maxDepth = 512
+
+/** The first part of a value that JSON would write as another one, such as NaN as null. */
+export const notJson = (value: unknown): string | undefined => {
+  const isLost = value === undefined || typeof value === "function" || typeof value === "symbol"
+  if (isLost || (typeof value === "number" && !Number.isFinite(value))) return isLost ? typeof value : String(value)
+  if (!Array.isArray(value) && !Predicate.isRecord(value)) return undefined
+  // a field that is undefined is a field that is absent
+  const parts: ReadonlyArray<unknown> = Array.isArray(value)
+    ? value
+    : Object.values(value).filter((part) => part !== undefined)
+  for (const part of parts) {
+    const found = notJson(part)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
 
 /** Whether lists and objects are nested deeper than {@link maxDepth}. */
 export const nestsTooDeep = (value: unknown): boolean => {

@@ -2,9 +2,10 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { FileFlow, type Flow, type FlowVersion, type Json, type Step } from "../../Flow.js"
-import { type Mistake, mistakesOf, readSchema } from "../json.js"
+import { isObject, type Mistake, mistakesOf, readSchema } from "../json.js"
 import { placeholders } from "./template.js"
 
 const roots = new Set(["message", "messages", "parameters", "input", "steps", "tools", "results", "loop"])
@@ -88,29 +89,30 @@ const inFile = (duration: unknown): unknown =>
     ? duration
     : Option.match(Duration.decodeUnknown(duration), { onNone: () => duration, onSome: Duration.toMillis })
 
+const each = (list: unknown, read: (one: unknown) => unknown): unknown => Array.isArray(list) ? list.map(read) : list
+
 /** A step in the form of a file. A template replaces a function, because their other fields are the same. */
-const asFileStep = (step: Step): unknown => {
-  if (step.kind === "loop") return { ...step, steps: step.steps.map(asFileStep) }
-  const timed = step.duration === undefined ? step : { ...step, duration: inFile(step.duration) }
+const asFileStep = (step: unknown): unknown => {
+  if (!isObject(step)) return step
+  if (step.kind === "loop") return { ...step, steps: each(step.steps, asFileStep) }
+  const timed: { readonly [field: string]: unknown } = step.duration === undefined
+    ? step
+    : { ...step, duration: inFile(step.duration) }
   if (timed.kind !== "function") return timed
   const { run: _, ...rest } = timed
   return { ...rest, kind: "template", output: null }
 }
 
-const asFileFlow = (flow: Flow): unknown => ({
-  ...flow,
-  steps: flow.steps.map(asFileStep),
-  ...(flow.versions === undefined
-    ? {}
-    : {
-      versions: Object.fromEntries(
-        Object.entries(flow.versions).map(([number, version]) => [
-          number,
-          { ...version, steps: version.steps.map(asFileStep) }
-        ])
-      )
-    })
-})
+const withFileSteps = (part: unknown): unknown =>
+  isObject(part) ? { ...part, steps: each(part.steps, asFileStep) } : part
+
+/** A flow in the form of a file. A program without types may pass any value. */
+const asFileFlow = (flow: unknown): unknown => {
+  const found = withFileSteps(flow)
+  return isObject(found) && isObject(found.versions)
+    ? { ...found, versions: Record.map(found.versions, withFileSteps) }
+    : found
+}
 
 /** The mistakes that a file with these flows would have. */
 export const shapeMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> =>

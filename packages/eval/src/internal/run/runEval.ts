@@ -20,7 +20,7 @@ import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
 import { addressOf, casesOf, checked, type Definition } from "../definition.js"
-import { limitNames, named, reportNames, runNames, scoreNames } from "../names.js"
+import { limitNames, named, optionsOf, reportNames, runNames, scoreNames } from "../names.js"
 import * as Ranges from "../ranges.js"
 import { summing } from "../summary.js"
 import { line, namedVersion, show } from "../values.js"
@@ -177,7 +177,7 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
   )
 
 export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
-  yield* named("Eval.plan", options, runNames)
+  yield* optionsOf("Eval.plan", options, runNames)
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
   const { counts, judges, session } = yield* planned("Eval.plan", definition, options, id)
   const { facts } = session
@@ -228,7 +228,7 @@ const runJudges = Effect.fnUntraced(
 
 export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   const method = "Eval.run"
-  yield* named(method, options, runNames)
+  yield* optionsOf(method, options, runNames)
   const { around, id } = yield* cassettesOf(definition.name, options)
   const { judges, session } = yield* planned(method, definition, options, id)
   if (options.replay !== undefined && (yield* Facts.all(definition.name)).some(({ run }) => run === id[0])) {
@@ -250,7 +250,7 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
 })
 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
-  yield* named("Eval.score", options, scoreNames)
+  yield* optionsOf("Eval.score", options, scoreNames)
   const { judges, session } = yield* standing("Eval.score", definition, options)
   const again = (retry: Parameters<typeof Batch.retry>[1]) =>
     Effect.catchTag(Batch.retry(Facts.judgesId(session.facts), retry), "BatchNotFoundError", () => Effect.void)
@@ -327,7 +327,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
 
 export const report = (definition: Definition, options: ReportOptions = {}) =>
   Effect.flatMap(
-    Effect.zipRight(named("Eval.report", options, reportNames), standing("Eval.report", definition, options)),
+    Effect.zipRight(optionsOf("Eval.report", options, reportNames), standing("Eval.report", definition, options)),
     ({ judges, session }) => reported(session, judges, options)
   )
 
@@ -336,6 +336,6 @@ export const cases = (
   options: ReportOptions = {}
 ): Stream.Stream<CaseVerdict, unknown, unknown> =>
   Stream.unwrap(Effect.map(
-    Effect.zipRight(named("Eval.cases", options, reportNames), standing("Eval.cases", definition, options)),
+    Effect.zipRight(optionsOf("Eval.cases", options, reportNames), standing("Eval.cases", definition, options)),
     ({ judges, session }) => verdicts(session, judges, storedOf(session, options))
   ))
