@@ -207,10 +207,7 @@ const isEndpoint = (name: string): name is FaultEndpoint => endpointNames.some((
  * @category schemas
  */
 export const FaultMatch = Schema.Struct({
-  /**
-   * `execute`, `step`, `submitJob`, `pollJob`, `runSummary`, `runList`, `trace`, `stepTrace`, `traceStream`, `session` or
-   * `verifyKey`.
-   */
+  /** The name of an endpoint, which is the name of its operation: `execute`, `pollJob`, `session`. */
   endpoint: Schema.optional(Schema.String.pipe(
     Schema.filter((name) => isEndpoint(name) || `must be one of ${endpointNames.join(", ")}`, {
       jsonSchema: { enum: endpointNames }

@@ -240,7 +240,7 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
       ({ reused }) => reused === true ? "reused" : "submitted",
       Spans.flowSpan(
         fiber,
-        spanNames.submit,
+        spanNames.submitJob,
         { address, version, sessionId: isKeyed ? undefined : sessionId },
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)

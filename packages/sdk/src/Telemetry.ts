@@ -5,32 +5,27 @@
  * @since 0.1.0
  */
 
+import { type EndpointSpans, endpointSpans } from "./internal/core/endpoints.js"
+
+const ownSpans = {
+  events: "noukai.flow.events",
+  steps: "noukai.flow.steps",
+  step: "noukai.flow.step",
+  jobWait: "noukai.job.wait",
+  jobUpdates: "noukai.job.updates",
+  run: "noukai.run",
+  runCost: "noukai.run.cost",
+  round: "noukai.agent.round",
+  tool: "execute_tool"
+} as const
+
 /**
- * Names of spans.
+ * Names of spans. A request to an endpoint has the name of the endpoint here.
  *
  * @since 0.1.0
  * @category constants
  */
-export const spanNames = {
-  execute: "noukai.flow.execute",
-  events: "noukai.flow.events",
-  steps: "noukai.flow.steps",
-  step: "noukai.flow.step",
-  submit: "noukai.flow.execute_async",
-  jobPoll: "noukai.job.poll",
-  jobWait: "noukai.job.wait",
-  jobUpdates: "noukai.job.updates",
-  run: "noukai.run",
-  runTrace: "noukai.run.trace",
-  runCost: "noukai.run.cost",
-  runLiveTrace: "noukai.run.live_trace",
-  runStepTrace: "noukai.run.step_trace",
-  runSummary: "noukai.run.summary",
-  runList: "noukai.run.list",
-  session: "noukai.session",
-  round: "noukai.agent.round",
-  tool: "execute_tool"
-} as const
+export const spanNames: typeof ownSpans & EndpointSpans = { ...ownSpans, ...endpointSpans }
 
 /**
  * Keys of span attributes.

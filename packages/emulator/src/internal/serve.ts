@@ -140,22 +140,14 @@ const makeState = Effect.fnUntraced(
   }
 )
 
-const endpointsOf = (state: State): HandleRequest.Endpoints => {
-  const servedRun = RunEndpoints.served(state)
-  return {
-    execute: Execute.make(state),
-    step: Step.make(state),
-    submitJob: Jobs.makeSubmit(state),
-    pollJob: Jobs.makePoll(state),
-    runSummary: servedRun(RunEndpoints.makeRun(state)),
-    trace: servedRun(RunEndpoints.makeTrace(state)),
-    stepTrace: servedRun(RunEndpoints.makeStepTrace(state)),
-    traceStream: servedRun(RunEndpoints.makeTraceStream(state)),
-    runList: servedRun(RunEndpoints.makeList(state)),
-    session: RunEndpoints.makeSession(state),
-    verifyKey
-  }
-}
+const endpointsOf = (state: State): HandleRequest.Endpoints => ({
+  execute: Execute.make(state),
+  step: Step.make(state),
+  submitJob: Jobs.makeSubmit(state),
+  pollJob: Jobs.makePoll(state),
+  ...RunEndpoints.make(state),
+  verifyKey
+})
 
 const serviceOf = (
   state: State,

@@ -103,15 +103,14 @@ const refusals = {
 type RunRoute = Route<"runSummary" | "trace" | "stepTrace" | "traceStream" | "runList">
 
 /** Refuses a path of runs that is not served. */
-export const served =
-  ({ accounts }: State) => <R extends RunRoute>(endpoint: Endpoint<R>): Endpoint<R> => (request) => {
-    const { caller, route }: { readonly caller: Caller; readonly route: RunRoute } = request
-    const flow = "flow" in route ? route.flow : undefined
-    const { refusal, served } = accounts.runPaths(caller.org ?? flow?.org)
-    return served === "both" || served === (flow === undefined ? "flow-runs" : "seq")
-      ? endpoint(request)
-      : refusals[refusal]
-  }
+const served = ({ accounts }: State) => <R extends RunRoute>(endpoint: Endpoint<R>): Endpoint<R> => (request) => {
+  const { caller, route }: { readonly caller: Caller; readonly route: RunRoute } = request
+  const flow = "flow" in route ? route.flow : undefined
+  const { refusal, served } = accounts.runPaths(caller.org ?? flow?.org)
+  return served === "both" || served === (flow === undefined ? "flow-runs" : "seq")
+    ? endpoint(request)
+    : refusals[refusal]
+}
 
 const invalidQuery = (name: string, msg: string, type: string): ApiError =>
   invalid([{ loc: ["query", name], msg, type }])
@@ -133,7 +132,7 @@ const integer = (
     : Either.left(invalidQuery(name, `ensure this value is from ${least} to ${most}`, "value_error.number"))
 }
 
-export const makeRun = (state: State): Endpoint<Route<"runSummary">> => ({ caller, route }) =>
+const makeRun = (state: State): Endpoint<Route<"runSummary">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(flowRun(run)))
 
 /** The JSON of a trace. */
@@ -142,10 +141,10 @@ export const traceOf = (run: Run) => ({
   steps: stepsOf(run).map((record) => stepTrace(run, record))
 })
 
-export const makeTrace = (state: State): Endpoint<Route<"trace">> => ({ caller, route }) =>
+const makeTrace = (state: State): Endpoint<Route<"trace">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(traceOf(run)))
 
-export const makeStepTrace = (state: State): Endpoint<Route<"stepTrace">> => ({ caller, query, route }) =>
+const makeStepTrace = (state: State): Endpoint<Route<"stepTrace">> => ({ caller, query, route }) =>
   Either.gen(function*() {
     const run = yield* findRun(state, caller, route.flow, route.executionId)
     const all = query.get("attempt") === "all"
@@ -163,7 +162,7 @@ export const makeStepTrace = (state: State): Endpoint<Route<"stepTrace">> => ({ 
   })
 
 /** Streams the stored events, then new ones until the run ends. */
-export const makeTraceStream = (state: State): Endpoint<Route<"traceStream">> => ({ caller, route }) =>
+const makeTraceStream = (state: State): Endpoint<Route<"traceStream">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
     type: "events",
     run: Effect.fnUntraced(function*(emit) {
@@ -181,7 +180,7 @@ export const makeTraceStream = (state: State): Endpoint<Route<"traceStream">> =>
 
 const statuses: ReadonlySet<string> = new Set(["running", "completed", "failed", "cancelled"])
 
-export const makeList = (state: State): Endpoint<Route<"runList">> => ({ caller, query }) =>
+const makeList = (state: State): Endpoint<Route<"runList">> => ({ caller, query }) =>
   Either.gen(function*() {
     const flowId = query.get("flow_id")
     if (flowId === null || flowId === "") {
@@ -255,8 +254,21 @@ const sessionOf = (
     return { sessionId: given, executions: runs.map((run) => execution(state, run)) }
   })
 
-export const makeSession = (state: State): Endpoint<Route<"session">> => ({ caller, route }) =>
+const makeSession = (state: State): Endpoint<Route<"session">> => ({ caller, route }) =>
   Either.map(sessionOf(state, caller, route.sessionId), (session) => json(session))
+
+/** The endpoints that read. */
+export const make = (state: State) => {
+  const servedRun = served(state)
+  return {
+    runSummary: servedRun(makeRun(state)),
+    trace: servedRun(makeTrace(state)),
+    stepTrace: servedRun(makeStepTrace(state)),
+    traceStream: servedRun(makeTraceStream(state)),
+    runList: servedRun(makeList(state)),
+    session: makeSession(state)
+  }
+}
 
 /** A caller of every project. */
 const anyone: Caller = { key: "", org: undefined, project: undefined }

@@ -51,28 +51,31 @@ const table: Table = {
   CassetteError: (_, message, init) => new NoukaiError.CassetteError(message, init)
 }
 
-/** Operations of the SDK, and their names in this package. */
+/** Services of the SDK, and the objects of this package that have their operations. */
+const places: { readonly [service: string]: string } = {
+  FlowService: "flow",
+  JobService: "flow",
+  RunService: "run",
+  Job: "job"
+}
+
+/** Operations of the SDK that are in another place here, or have another name. */
 const operations: { readonly [method: string]: string } = {
   "Budget.make": "new Budget",
   NoukaiConfig: "new Noukai",
   "Flow.resolve": "noukai.flow",
-  "FlowService.execute": "flow.execute",
-  "FlowService.executeOnce": "flow.executeOnce",
-  "FlowService.events": "flow.events",
-  "FlowService.steps": "flow.steps",
   "JobService.submit": "flow.executeAsync",
-  "JobService.submitOnce": "flow.submitOnce",
   "JobService.attach": "noukai.job",
-  "Job.poll": "job.poll",
-  "Job.wait": "job.wait",
   "Job.waitAll": "noukai.waitAll",
-  "RunService.trace": "run.trace",
-  "RunService.cost": "run.cost",
-  "RunService.stepTrace": "run.stepTrace",
-  "RunService.liveTrace": "run.liveTrace",
   "TraceScope.replay": "traceScope",
   "NoukaiRecord.toFile": "record",
   "NoukaiReplay.fromFile": "replay"
+}
+
+const operationOf = (method: string): string => {
+  const [service = "", name] = method.split(".")
+  const place = name === undefined ? undefined : places[service]
+  return operations[method] ?? (place === undefined ? method : `${place}.${name}`)
 }
 
 /** Fields of the SDK, and their names in this package. */
@@ -88,7 +91,7 @@ const nameOf = (field: string): string => fields[field] ?? field
 
 /** The words of this package in messages. */
 const terms: Terms = {
-  operation: (method) => operations[method] ?? method,
+  operation: operationOf,
   option: nameOf,
   reader: "flow.run(id).trace()",
   takeOver: "set `takeOver`"

@@ -1,6 +1,7 @@
 /**
- * The endpoints of the API: of each its method, its path and its query. The client makes its requests from this table,
- * the emulator its routes, and rules of faults their names. It needs no Effect.
+ * The endpoints of the API: of each its method, its path, its query and its span. The client makes its requests, its
+ * reads and the names of its spans from this table, the emulator its routes, and rules of faults their names. It needs
+ * no Effect.
  *
  * @see docs/wire.md#endpoints
  */
@@ -19,29 +20,33 @@ export interface Endpoint {
   readonly query?: { readonly [parameter: string]: string }
   /** Whether it answers with events. Default: with one response. */
   readonly streams?: true
+  /** The name of the span of its operation. Absent: its callers name the span. */
+  readonly span?: `noukai.${string}`
 }
 
 export const endpoints = {
-  execute: { method: "POST", under: "version", path: "/execute" },
+  execute: { method: "POST", under: "version", path: "/execute", span: "noukai.flow.execute" },
   step: { method: "POST", under: "version", path: "/step", streams: true },
-  submitJob: { method: "POST", under: "version", path: "/jobs" },
-  pollJob: { method: "GET", under: "flow", path: "/jobs/{executionId}" },
-  runSummary: { method: "GET", under: "run", path: "" },
-  trace: { method: "GET", under: "run", path: "/trace" },
-  traceStream: { method: "GET", under: "run", path: "/trace/stream", streams: true },
+  submitJob: { method: "POST", under: "version", path: "/jobs", span: "noukai.flow.execute_async" },
+  pollJob: { method: "GET", under: "flow", path: "/jobs/{executionId}", span: "noukai.job.poll" },
+  runSummary: { method: "GET", under: "run", path: "", span: "noukai.run.summary" },
+  trace: { method: "GET", under: "run", path: "/trace", span: "noukai.run.trace" },
+  traceStream: { method: "GET", under: "run", path: "/trace/stream", streams: true, span: "noukai.run.live_trace" },
   stepTrace: {
     method: "GET",
     under: "run",
     path: "/steps/{stepId}/trace",
-    query: { attempt: "attempt", loop_index: "loopIndex" }
+    query: { attempt: "attempt", loop_index: "loopIndex" },
+    span: "noukai.run.step_trace"
   },
   runList: {
     method: "GET",
     under: "api",
     path: "/flow-runs",
-    query: { flow_id: "flowId", limit: "limit", status: "status", cursor: "cursor" }
+    query: { flow_id: "flowId", limit: "limit", status: "status", cursor: "cursor" },
+    span: "noukai.run.list"
   },
-  session: { method: "GET", under: "api", path: "/seq/sessions/{sessionId}" },
+  session: { method: "GET", under: "api", path: "/seq/sessions/{sessionId}", span: "noukai.session" },
   verifyKey: { method: "GET", under: "api", path: "/keys/verify" }
 } as const satisfies { readonly [name: string]: Endpoint }
 
@@ -50,6 +55,21 @@ export type EndpointName = keyof typeof endpoints
 
 /** The endpoints by their names. */
 export const endpointNames = Object.keys(endpoints) as ReadonlyArray<EndpointName>
+
+/** The names of the spans of operations, by the names of their endpoints. */
+export type EndpointSpans = {
+  readonly [N in EndpointName as (typeof endpoints)[N] extends { readonly span: string } ? N : never]:
+    (typeof endpoints)[N] extends { readonly span: infer Span } ? Span : never
+}
+
+/** The names of the spans of operations. */
+// the entries are those of the table from which the type is made
+export const endpointSpans = Object.fromEntries(
+  endpointNames.flatMap((name) => {
+    const { span }: Endpoint = endpoints[name]
+    return span === undefined ? [] : [[name, span]]
+  })
+) as EndpointSpans
 
 type Fields<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Fields<Rest> : never
 

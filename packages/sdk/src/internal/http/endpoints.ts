@@ -4,14 +4,14 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { type EndpointName, restOf } from "../core/endpoints.js"
+import { type EndpointName, endpoints, restOf } from "../core/endpoints.js"
 import { withFiber } from "../core/fiber.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { noSession } from "../core/runProblem.js"
 import { deferred, readApart, toSource } from "../core/streamPull.js"
 import type { Requests, Streams } from "../operations/operations.js"
 import type * as R from "../operations/requests.js"
-import { readAttempt, readAttempts, readBody } from "../operations/requests.js"
+import { answeredOperations, readAttempt, readAttempts, readBody } from "../operations/requests.js"
 import { isSameSession, isSessionId, notSessionId } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 import * as Address from "../options/address.js"
@@ -118,22 +118,42 @@ const readSubmitted: R.ReadBody<R.SubmitJobResponse> = (json, received) =>
   )
 
 /** The id of a run as a part of a path. It came from the server, which may have sent any text. */
-const idOf = ({ executionId, method }: R.RunRequest) => Address.segment(method, "executionId", executionId)
+const idOf = ({ executionId, method }: Pick<R.RunRequest, "executionId" | "method">) =>
+  Address.segment(method, "executionId", executionId)
 
-/** The reads that are one `GET` each, and need nothing else. */
-type Read = "trace" | "stepTrace" | "runSummary" | "runList"
+/** The operations that are one `GET` each. */
+type Read = {
+  readonly [K in R.AnsweredOperation]: (typeof endpoints)[K]["method"] extends "GET" ? K : never
+}[R.AnsweredOperation]
+
+const isRead = (name: R.AnsweredOperation): name is Read => endpoints[name].method === "GET"
+
+/** The request of a read that is below a flow or a run. */
+type ReadRequest = RequestContext & Partial<Pick<R.RunRequest, "flow" | "executionId">>
 
 /** The live form of a read, by its row in the table of endpoints. */
 const read =
   <K extends Read>(caller: Caller, name: K, decode: R.ReadBody<R.Operations[K]["response"]> = readBody[name]) =>
-  (request: R.Operations[K]["request"]): Effect.Effect<R.Operations[K]["response"], LiveError> => {
+  (request: R.Operations[K]["request"] & ReadRequest): Effect.Effect<R.Operations[K]["response"], LiveError> => {
     const rest = restOf(name, request)
-    if (!("executionId" in request)) return caller.send({ decode, ...get(request, rest) })
-    return Effect.flatMap(idOf(request), (id) => {
-      const choose = () => caller.runPaths.of(request.flow, id, rest)
+    const { executionId, flow, method } = request
+    if (flow === undefined) return caller.send({ decode, ...get(request, rest) })
+    if (executionId === undefined) return caller.send({ decode, ...get(request, Address.basePath(flow) + rest) })
+    return Effect.flatMap(idOf({ method, executionId }), (id) => {
+      if (endpoints[name].under !== "run") {
+        return caller.send({ decode, ...get(request, Address.basePath(flow) + rest) })
+      }
+      const choose = () => caller.runPaths.of(flow, id, rest)
       return caller.send({ choose, decode, ...get(request, choose().path) })
     })
   }
+
+/** The live forms of all reads. */
+// of each name its own form
+const reads = (caller: Caller) =>
+  Object.fromEntries(
+    answeredOperations.filter(isRead).map((name) => [name, read(caller, name)])
+  ) as Pick<Requests, Read>
 
 /**
  * `GET …/runs/{executionId}/trace/stream`, under the first of the paths that is not refused.
@@ -190,6 +210,7 @@ export const live = (caller: Caller) => {
   const { send } = caller
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
   const requests: Omit<Requests, "executeOnce" | "submitOnce"> = {
+    ...reads(caller),
     /**
      * `POST …/execute`.
      *
@@ -211,19 +232,11 @@ export const live = (caller: Caller) => {
      * @see docs/wire.md#polls
      */
     pollJob: (request) =>
-      Effect.flatMap(idOf(request), () =>
-        send({
-          ...get(request, Address.basePath(request.flow) + restOf("pollJob", request)),
-          context: {
-            ...request,
-            options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
-          },
-          decode: readBody.pollJob
-        })),
-    trace: read(caller, "trace"),
+      read(caller, "pollJob")({
+        ...request,
+        options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
+      }),
     stepTrace: (request) => read(caller, "stepTrace", request.attempt === "all" ? readAttempts : readAttempt)(request),
-    runSummary: read(caller, "runSummary"),
-    runList: read(caller, "runList"),
     /**
      * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
      * path.
@@ -233,8 +246,10 @@ export const live = (caller: Caller) => {
     session: (request) => {
       const { method, sessionId } = request
       if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
-      const session = send({ decode: readSession(sessionId), ...get(request, restOf("session", request)) })
-      const failing = Effect.mapError(session, ofSession(isAbsence(caller, sessionId)))
+      const failing = Effect.mapError(
+        read(caller, "session", readSession(sessionId))(request),
+        ofSession(isAbsence(caller, sessionId))
+      )
       return Spans.readSpan(spanNames.session, { sessionId }, () => ({}), failing)
     }
   }

@@ -88,7 +88,7 @@ export const make = <More extends object>(
   const spanned = <A extends JobPoll.JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: JobPoll.label(status) }), self)
   const poll = ({ timeout, ...options }: JobPoll.PollOptions = {}) =>
-    spanned(spanNames.jobPoll, JobPoll.pollTarget(target, "Job.poll", options, timeout))
+    spanned(spanNames.pollJob, JobPoll.pollTarget(target, "Job.poll", options, timeout))
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))
   const parts: JobPoll.HandleParts<unknown> = { pause: pauseOf(http), poll }

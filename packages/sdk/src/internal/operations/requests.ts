@@ -574,3 +574,6 @@ export const readBody: { readonly [K in AnsweredOperation]: ReadBody<Operations[
   runList: listing(RunListResponse, "runs"),
   session
 }
+
+/** The operations of one request whose response is read. */
+export const answeredOperations = Object.keys(readBody) as ReadonlyArray<AnsweredOperation>

@@ -144,7 +144,7 @@ export const liveTrace = (http: HttpService) =>
       const progress: Progress = { sent: "no" }
       const stored = http.stream("traceStream", { ...run, method, options, progress })
       return Spans.readStreamSpan(
-        spanNames.runLiveTrace,
+        spanNames.traceStream,
         { address: run.flow, executionId },
         delivered(flow, addressText, executionId, named, stored)
       )

@@ -110,7 +110,7 @@ const reading = <K extends "trace" | "runSummary", A>(
 
 export const trace = reading(
   "RunService.trace",
-  spanNames.runTrace,
+  spanNames.trace,
   "trace",
   identity<Trace.Trace>,
   ({ flowRun }) => ({ status: flowRun.status })
@@ -148,7 +148,7 @@ export const stepTrace = (http: HttpService) =>
     const asked = timedRead(http, method, options, facts, (context) =>
       http.request("stepTrace", { ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
     return yield* Spans.readSpan(
-      spanNames.runStepTrace,
+      spanNames.stepTrace,
       { address: run.flow, executionId, stepId },
       noOutcome,
       Effect.filterOrFail(asked, (response) =>
